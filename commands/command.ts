@@ -1,0 +1,76 @@
+import type { ExitCode } from '../src/error-catalog.js';
+import type { Context } from './context.js';
+import type { Input, InputSpec } from './options.js';
+import type { Column } from './ui/columns.js';
+import type { View } from './ui/view.js';
+
+/** The step in front of what cannot be undone: shown first, then confirmed by typing `phrase`. */
+export interface Gate<I, P> {
+  /** Looks, changes nothing. Throws what makes the command impossible. */
+  prepare(input: I, context: Context): Promise<P>;
+  /** Draws what will happen, on stderr. */
+  renderPlan(plan: P, view: View): void;
+  /** What must be typed, or given as `--confirm`. */
+  phrase(plan: P): string;
+  /** Extra lines for E_CONFIRM_REQUIRED; default: the same command line with `--confirm <phrase>`. */
+}
+
+interface Common<S extends InputSpec> {
+  /** `backup list` lives in commands/backup/list.ts; a top command `doctor` in commands/top/doctor.ts. */
+  readonly name: string;
+  /** Lower-case fragment without a full stop. */
+  readonly summary: string;
+  /** Each one is parsed by a test with the real parser. Examples come first in the help. */
+  readonly examples: readonly string[];
+  readonly input: S;
+}
+
+/** Many things: gets table, plain, csv, ndjson, --limit, --columns, --sort and `page` from its columns. */
+export interface ListCommand<S extends InputSpec, R> extends Common<S> {
+  readonly kind: 'list';
+  readonly columns: readonly Column<R>[];
+  run(
+    input: Input<S>,
+    context: Context,
+  ): Promise<{
+    readonly items: readonly R[];
+    readonly footer?: readonly string[];
+    readonly warnings?: readonly string[];
+  }>;
+  exitCode?(items: readonly R[]): ExitCode;
+}
+
+/** One thing: `item` in JSON, `render` for people. */
+export interface ItemCommand<S extends InputSpec, R> extends Common<S> {
+  readonly kind: 'item';
+  run(input: Input<S>, context: Context): Promise<R>;
+  render(result: R, view: View): void;
+  exitCode?(result: R): ExitCode;
+}
+
+/** A change: `result`, `changed`, `dry_run`, `run_id` in JSON. `-n/--dry-run` is added to its flags, and `--confirm` where it has a gate. */
+export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
+  readonly kind: 'action';
+  readonly gate?: Gate<Input<S>, P>;
+  /** `plan` is what the gate prepared (undefined without a gate). With `dryRun` it stops before the first write and says what would be. */
+  run(input: Input<S>, context: Context, mode: { readonly dryRun: boolean; readonly plan: P }): Promise<R>;
+  render(result: R, view: View): void;
+  /** Default true unless dry run. */
+  changed?(result: R): boolean;
+  exitCode?(result: R): ExitCode;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the registry holds commands of every input and result
+export type AnyCommand = ListCommand<any, any> | ItemCommand<any, any> | ActionCommand<any, any, any>;
+
+export const listCommand = <S extends InputSpec, R>(command: Omit<ListCommand<S, R>, 'kind'>): ListCommand<S, R> => ({
+  kind: 'list',
+  ...command,
+});
+export const itemCommand = <S extends InputSpec, R>(command: Omit<ItemCommand<S, R>, 'kind'>): ItemCommand<S, R> => ({
+  kind: 'item',
+  ...command,
+});
+export const actionCommand = <S extends InputSpec, R, P = undefined>(
+  command: Omit<ActionCommand<S, R, P>, 'kind'>,
+): ActionCommand<S, R, P> => ({ kind: 'action', ...command });

@@ -1,0 +1,34 @@
+import type { Clock } from '../src/clock.js';
+import type { Settings } from '../src/config/settings.js';
+import type { Server } from '../src/postgres/server.js';
+import type { Progress } from '../src/progress.js';
+import type { Repository } from '../src/repository/repository.js';
+
+/** Everything a command may reach. What costs is a function, memoised, closed by main in reverse order. */
+export interface Context {
+  readonly clock: Clock;
+  /** Aborted by the first Ctrl-C, SIGTERM or --timeout. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** One per invocation. `traceId` is --trace-id or new; both go into every log line and manifest. */
+  readonly runId: string;
+  readonly traceId: string;
+  /** PATH, HOME, locale: what children get; no PG*, no secrets. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Who is at the keyboard, `user@host`. */
+  readonly operator: string;
+  readonly hostname: string;
+  readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
+  /** Flags > POTCTL_* > profile > defaults. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
+  settings(): Promise<Settings>;
+  /** Not yet connected. Prints the context line (environment, database, host, user) on stderr once connected. */
+  server(): Promise<Server>;
+  /** The repository of --repository, else the profile's first. @throws E_CONFIG when none is configured */
+  repository(): Promise<Repository>;
+  /** --wait in ms, 0 without it. */
+  readonly waitMs: number;
+  /**
+   * Runs `work` while Ctrl-C and SIGTERM are held back (the seconds of a swap); a press says so, and takes effect afterwards.
+   */
+  uninterrupted<T>(work: () => Promise<T>): Promise<T>;
+}

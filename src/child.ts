@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
+
+/** A program that runs for us. */
+export interface Child {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Resolves when the program has ended and its stderr was read; never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  kill(): void;
+}
+
+/** How a program ended. `ok` is exit code 0 and nothing else. */
+export interface ChildEnd {
+  readonly ok: boolean;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Did our AbortSignal end it? */
+  readonly cancelled: boolean;
+  /** Could it not be started (ENOENT, EACCES, E2BIG)? */
+  readonly startError: string | null;
+  /** The last 40 lines of stderr. */
+  readonly stderrTail: readonly string[];
+}
+
+export interface ChildOptions {
+  /** The whole environment; nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly cwd?: string;
+  readonly onStderrLine?: (line: string) => void;
+  /** Default `ignore`. */
+  readonly stdin?: 'pipe' | 'ignore';
+  /** Default `pipe`: whoever asks for it must read it. */
+  readonly stdout?: 'pipe' | 'ignore';
+}
+
+const TAIL_LINES = 40;
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file));
+
+/**
+ * Starts a program without a shell. Where util-linux's setpriv is there, the kernel ends the program when this process dies,
+ * kill -9 included, so that nothing goes on writing behind our back.
+ *
+ * Arguments never carry secrets: anybody on the machine can read them.
+ */
+export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
+  const { environment, signal, cwd, onStderrLine, stdin = 'ignore', stdout = 'pipe' } = options;
+  const argv = SETPRIV && process.platform === 'linux' ? ['--pdeathsig', 'KILL', '--', file, ...args] : [...args];
+  const subprocess = execa(SETPRIV && process.platform === 'linux' ? SETPRIV : file, argv, {
+    env: environment,
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+    stdin,
+    stdout,
+    stderr: 'pipe',
+    forceKillAfterDelay: 5_000,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+  });
+  const tail: string[] = [];
+  const reading = readLines(subprocess.stderr as Readable | null, (line) => {
+    tail.push(line);
+    if (tail.length > TAIL_LINES) tail.shift();
+    onStderrLine?.(line);
+  });
+  return {
+    stdin: subprocess.stdin as unknown as Writable,
+    stdout: subprocess.stdout as unknown as Readable,
+    ended: endOf(subprocess, reading, tail),
+    kill: () => void subprocess.kill('SIGKILL'),
+  };
+}
+
+interface Settled {
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly isCanceled: boolean;
+  readonly failed: boolean;
+  readonly originalMessage?: string;
+  readonly code?: string;
+}
+
+async function endOf(
+  subprocess: PromiseLike<unknown>,
+  reading: Promise<void>,
+  tail: readonly string[],
+): Promise<ChildEnd> {
+  const result = (await subprocess) as Settled;
+  await reading;
+  return {
+    ok: result.exitCode === 0 && !result.isCanceled,
+    exitCode: result.exitCode ?? null,
+    signal: result.signal ?? null,
+    cancelled: result.isCanceled,
+    startError:
+      result.exitCode === undefined && result.signal === undefined
+        ? (result.originalMessage ?? result.code ?? 'could not be started')
+        : null,
+    stderrTail: tail,
+  };
+}
+
+async function readLines(stream: Readable | null, onLine: (line: string) => void): Promise<void> {
+  if (stream === null) return;
+  let rest = '';
+  stream.setEncoding('utf8');
+  try {
+    for await (const chunk of stream) {
+      const lines = (rest + chunk).split('\n');
+      rest = (lines.pop() ?? '').slice(-65_536);
+      for (const line of lines) onLine(line);
+    }
+  } catch {
+    // The program died and took its pipe along: its exit status tells.
+  }
+  if (rest !== '') onLine(rest);
+}

@@ -1,0 +1,241 @@
+/**
+ * Every cause that potctl can report: its exit code and what `potctl explain` says about it.
+ *
+ * The exit code is a class for scripts, the code is the cause for people. `3 10 11 12 130` mean what they mean in restic.
+ */
+
+/** Exit codes of the whole tool (README, "Exit codes"). */
+export const ExitCode = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  partial: 3,
+  notFound: 10,
+  locked: 11,
+  denied: 12,
+  config: 15,
+  unreachable: 16,
+  unfit: 17,
+  integrity: 20,
+  unhealthy: 21,
+  refused: 30,
+  cancelled: 31,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+interface CatalogEntry {
+  readonly exit: ExitCode;
+  /** What it means, one or two sentences. */
+  readonly means: string;
+  /** What to do, in order; a line in back-quotes is a command. */
+  readonly remedy: readonly string[];
+  /** May the same command succeed later without a change? */
+  readonly retryable?: true;
+}
+
+const entry = (exit: ExitCode, means: string, ...remedy: string[]): CatalogEntry => ({ exit, means, remedy });
+const passing = (exit: ExitCode, means: string, ...remedy: string[]): CatalogEntry => ({
+  exit,
+  means,
+  remedy,
+  retryable: true,
+});
+
+export const ERROR_CATALOG = {
+  E_BUG: entry(
+    1,
+    'potctl met a situation that its authors did not foresee.',
+    'Run the same command with --debug and report the output.',
+  ),
+  E_USAGE: entry(
+    2,
+    'The command line cannot be understood: an unknown command, flag or value, or a required value is missing.',
+    'Read the suggestion in the message, or `potctl help`.',
+  ),
+  E_PARTIAL: entry(
+    3,
+    'The work is done, but something is missing from it; the result names what.',
+    'Look at what is missing before you rely on the result.',
+  ),
+
+  E_BACKUP_NOT_FOUND: entry(
+    10,
+    'No backup has that id in this repository and set, or the prefix fits several.',
+    'See what there is: `potctl backup list`.',
+  ),
+  E_RUN_NOT_FOUND: entry(
+    10,
+    'No restore run has that id, or there is none that could be undone.',
+    'See what there is: `potctl restore list`.',
+  ),
+  E_PROFILE_NOT_FOUND: entry(
+    10,
+    'The configuration has no profile of that name.',
+    'See the profiles: `potctl config show`.',
+  ),
+  E_CODE_NOT_FOUND: entry(10, 'There is no such error code.', 'See all codes: `potctl explain --list`.'),
+  E_DATABASE_NOT_FOUND: entry(
+    10,
+    'The server has no database of that name.',
+    'Check PGDATABASE or the profile: `potctl config show --origin`.',
+  ),
+
+  E_LOCKED: passing(
+    11,
+    'Another potctl changes this repository or this database at the moment.',
+    'Wait for it: repeat the command with `--wait 30m`.',
+    'A lock whose owner is dead is taken over by itself.',
+  ),
+  E_DB_LOCKED: passing(
+    11,
+    'A lock in the database was not granted in time: somebody holds a table that is needed.',
+    'Look for long transactions and migrations, then repeat.',
+  ),
+
+  E_DB_DENIED: entry(
+    12,
+    'The server refused the role, its password, or a right that the command needs.',
+    'Check which role and password source is used: `potctl doctor`.',
+  ),
+  E_FILES_DENIED: entry(
+    12,
+    'The operating system refused to read or write a file or directory.',
+    'Run as the user that owns it, or mend its mode.',
+  ),
+
+  E_CONFIG: entry(
+    15,
+    'The configuration file, an environment variable or a libpq file has a mistake.',
+    'See every mistake with file and line: `potctl config validate`.',
+  ),
+  E_REPOSITORY_FORMAT: entry(
+    15,
+    'The repository is not a potctl repository, or was written by a newer potctl.',
+    'Check the path, or use the potctl that wrote it.',
+  ),
+
+  E_DB_UNREACHABLE: passing(
+    16,
+    'The database server does not answer, or the connection broke.',
+    'Check host, port and network: `potctl doctor`.',
+  ),
+  E_DB_TLS: entry(
+    16,
+    'Server and client do not agree about TLS: it is required, missing, or the certificate does not fit.',
+    'Set `sslmode` (require, verify-ca, verify-full) and `sslrootcert` for this server.',
+  ),
+  E_DB_POOLER: entry(
+    16,
+    'The address is a transaction pooler (PgBouncer or alike). It breaks snapshots, SET and advisory locks, so backup and restore would be wrong.',
+    'Give the address of the PostgreSQL server itself.',
+  ),
+  E_TIMEOUT: passing(16, 'The time given with --timeout is over.', 'Give more time with --timeout, or none.'),
+  E_DB_QUERY: entry(
+    16,
+    'The server refused a statement of potctl.',
+    'Repeat with --debug to see the statement; report it if the server is healthy.',
+  ),
+
+  E_TOOL_MISSING: entry(
+    17,
+    'A program that is needed is not installed.',
+    'Debian, Ubuntu: `apt install postgresql-client`; `potctl doctor` shows what is missing.',
+  ),
+  E_TOOL_OLD: entry(
+    17,
+    'pg_dump is older than the server: it cannot dump it.',
+    'Install the client of the same major version as the server.',
+  ),
+  E_TOOL_FAILED: entry(
+    17,
+    'A program that potctl ran ended with an error; its last lines are shown.',
+    'Mend what it says, then repeat.',
+  ),
+  E_NO_SPACE: entry(
+    17,
+    'There is not enough free space, or the disk filled up. Unfinished work was removed.',
+    'Free some space or choose another repository.',
+  ),
+  E_IO: entry(17, 'Reading or writing a file failed.', 'Check the disk, then repeat.'),
+  E_FILES_MISSING: entry(
+    17,
+    'The directory with the files does not exist or is not a directory. An empty backup is never taken for a good one.',
+    'Check the path given with --files or in the profile.',
+  ),
+  E_UNFIT: entry(
+    17,
+    'This machine or server lacks something that the command needs.',
+    'See what, and the command that mends it: `potctl doctor`.',
+  ),
+
+  E_BACKUP_CORRUPT: entry(
+    20,
+    'A stored backup is not what its manifest promises. It must not be restored.',
+    'Find an intact one: `potctl backup list`, then `potctl backup verify ID --level full`.',
+  ),
+  E_MANIFEST: entry(
+    20,
+    'A manifest is damaged, hostile, or of a newer major version.',
+    'See the others: `potctl backup list`. The artefacts themselves may be intact.',
+  ),
+  E_RESTORE_CHECK: entry(
+    20,
+    'What was restored is not what was backed up, so nothing was swapped.',
+    'The live database is as it was. Verify the backup with `--level full`, or take another one.',
+  ),
+  E_FILES_CHECK: entry(
+    20,
+    'The restored files are not what was backed up, so nothing was swapped.',
+    'The live files are as they were. Verify the backup with `--level full`, or take another one.',
+  ),
+
+  E_UNHEALTHY: entry(21, 'A check found something critical.', 'Follow the line that each finding prints.'),
+
+  E_CONFIRM_REQUIRED: entry(
+    30,
+    'The command destroys or replaces something, and nobody confirmed it.',
+    'Repeat it with the `--confirm NAME` line that is printed.',
+  ),
+  E_CONFIRM_WRONG: entry(
+    30,
+    'The confirmation names something else than what would be changed.',
+    'Compare the name with the plan.',
+  ),
+  E_PROFILE_REQUIRED: entry(
+    30,
+    'A severe command on production wants the profile on the command line.',
+    'Repeat it with `-p NAME`.',
+  ),
+  E_WRONG_TARGET: entry(
+    30,
+    'The server that answers is not the one that the profile expects.',
+    'Check host and port; `expect.system_identifier` in the profile says which server it must be.',
+  ),
+  E_BLOCKED: entry(
+    30,
+    'The plan found something that would make the restore fail or lose data.',
+    'Mend each blocking line of `potctl restore plan`, or accept it by the flag that it names.',
+  ),
+  E_REFUSED: entry(30, 'potctl refuses, because it could lose data.', 'Read the reason in the message.'),
+  E_TARGET_BUSY: passing(
+    30,
+    'Sessions that may not be ended keep the database busy.',
+    'Stop the writers (`--stop-writers`), or end the named sessions, then repeat.',
+  ),
+
+  E_CANCELLED: entry(31, 'A person said no. Nothing was changed.'),
+  E_INTERRUPTED: entry(
+    130,
+    'The command was interrupted; the message says what state is left.',
+    'Run it again: unfinished work is found and removed by itself.',
+  ),
+  E_TERMINATED: entry(
+    143,
+    'The command was told to end; the message says what state is left.',
+    'Run it again: unfinished work is found and removed by itself.',
+  ),
+} as const satisfies Record<string, CatalogEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOG;

@@ -1,0 +1,47 @@
+import type { ConnectionSettings } from './settings.js';
+
+/** One connection. Values go only as `$n` parameters; int8 and numeric arrive as strings, timestamps as text (cast in SQL). */
+export interface Session {
+  readonly pid: number;
+  /** server_version_num, e.g. 150018. */
+  readonly versionNum: number;
+  /** Several statements at once are allowed only without values. @throws PotctlError E_DB_* with the SQLSTATE in `why` */
+  query<Row extends object = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Default: the settings' database. */
+  readonly database?: string;
+  /** application_name becomes `potctl:<purpose>`. */
+  readonly purpose: string;
+  /** Default 30,000; 0 = none. Applies as statement_timeout. */
+  readonly statementTimeoutMs?: number;
+}
+
+export type ToolName = 'pg_dump' | 'pg_dumpall' | 'pg_restore' | 'psql';
+
+/** The server that a command works on: sessions for the driver, argv and environment for the PostgreSQL tools, from the same settings. */
+export interface Server {
+  readonly settings: ConnectionSettings;
+  session(options: SessionOptions): Promise<Session>;
+  /** A session on `postgres`, else on `template1`: for what cannot be done from inside the database (swap, create, locks). */
+  maintenanceSession(purpose: string): Promise<Session>;
+  /** Path and version of the newest tool whose major version is ≥ the server's. @throws E_TOOL_MISSING, E_TOOL_OLD */
+  tool(name: ToolName): Promise<{ readonly path: string; readonly version: string; readonly major: number }>;
+  /**
+   * Runs a tool against this server with libpq's environment and a temporary 0600 passfile: no secret in argv or environment.
+   * @throws E_TOOL_FAILED with the last stderr lines; E_DB_* where stderr tells; E_NO_SPACE
+   */
+  runTool(name: ToolName, args: readonly string[], options: RunToolOptions): Promise<void>;
+  /** Closes every session and removes the passfile. */
+  close(): Promise<void>;
+}
+
+export interface RunToolOptions {
+  /** PGDATABASE for the tool. */
+  readonly database: string;
+  readonly signal: AbortSignal;
+  readonly onStderrLine?: (line: string) => void;
+  readonly environment?: Readonly<Record<string, string>>;
+}

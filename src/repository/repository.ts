@@ -1,0 +1,85 @@
+/**
+ * A place where backups rest. It knows ids, names and bytes, and nothing of dumps or manifests.
+ * Every implementation passes test/contract/repository.ts.
+ */
+export interface Repository {
+  /** As the operator names it: the key in the profile, or the path. */
+  readonly name: string;
+  /** For people and manifests, e.g. `/var/backups/potctl`; never contains credentials. */
+  readonly url: string;
+
+  /** Ids of published backups, ascending; unfinished ones and foreign files are not listed. */
+  list(): Promise<string[]>;
+  /** @throws PotctlError E_BACKUP_NOT_FOUND if the backup lacks that file. */
+  readText(id: string, file: string): Promise<string>;
+  /** A local folder that holds the published artefacts of `id`. A remote repository fetches them first. */
+  artefacts(id: string): Promise<string>;
+  /** Appends one JSON line to the backup's events.ndjson; atomic per line. */
+  appendEvent(id: string, event: BackupEvent): Promise<void>;
+  /** Damaged lines are left out. */
+  events(id: string): Promise<BackupEvent[]>;
+
+  /** Starts a backup that nobody sees until `publish`. The caller holds the lock. */
+  draft(id: string): Promise<Draft>;
+  /** Bytes that can be written for this user; null where the place cannot tell. */
+  freeBytes(): Promise<number | null>;
+
+  /**
+   * One lock per repository: a lease with a heartbeat. Waits up to `waitMs` (0 = not at all).
+   * Once it is held, what dead runs left unfinished (`*.partial`) is swept.
+   * @throws PotctlError E_LOCKED naming host, pid, command and since
+   */
+  lock(request: LockRequest): Promise<Lease>;
+
+  /** Small named documents beside the backups, e.g. `restores/<run>.json`; `put` replaces atomically and durably. */
+  putDocument(name: string, text: string): Promise<void>;
+  /** undefined if there is none. */
+  getDocument(name: string): Promise<string | undefined>;
+  /** Names below a folder, ascending. */
+  listDocuments(folder: string): Promise<string[]>;
+}
+
+/** An unfinished backup: a local folder that is invisible until published. */
+export interface Draft {
+  readonly id: string;
+  /** Absolute path of a folder; artefacts are written below it. */
+  readonly folder: string;
+  /**
+   * Makes all bytes durable, artefacts read-only (0400), writes `manifest` as manifest.json and its hash beside it, and makes the
+   * backup visible in one step. After a failure nothing is visible.
+   */
+  publish(manifest: string): Promise<void>;
+  /** Removes everything; safe to call twice and after publish (then it does nothing). */
+  discard(): Promise<void>;
+}
+
+export interface LockRequest {
+  /** What the holder does, e.g. `backup create`; shown to whoever waits. */
+  readonly command: string;
+  readonly runId: string;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Lease {
+  /** Throws E_LOCKED if somebody took the lock over (this process was silent for too long): the holder must stop writing. */
+  assertHeld(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** One line of events.ndjson. `at` is RFC 3339 UTC. */
+export type BackupEvent = { readonly at: string; readonly by: string } & (
+  | {
+      readonly type: 'verify';
+      readonly level: 'quick' | 'full';
+      readonly ok: boolean;
+      readonly problems: readonly string[];
+    }
+  | {
+      readonly type: 'restore';
+      readonly run: string;
+      readonly target: string;
+      readonly ok: boolean;
+      readonly duration_ms: number;
+    }
+);

@@ -1,0 +1,40 @@
+import { inspect } from 'node:util';
+
+const known = new Set<string>();
+
+/** A value that never prints. `reveal()` is called where it is used, as late as possible, and nowhere else. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+    if (value.length >= 4) known.add(value);
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+
+  [inspect.custom](): string {
+    return '[secret]';
+  }
+}
+
+/** Replaces every secret that this process has met, and passwords inside URLs, for text that goes to a person or a log. */
+export function redact(text: string): string {
+  let clean = text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@/]+@/gi, '$1:[secret]@');
+  for (const value of known) {
+    clean = clean.replaceAll(value, '[secret]');
+    const encoded = encodeURIComponent(value);
+    if (encoded !== value) clean = clean.replaceAll(encoded, '[secret]');
+  }
+  return clean;
+}
