@@ -13,17 +13,37 @@ export interface Settings {
   readonly connection: ConnectionSettings;
   readonly expect: { readonly systemIdentifier: string | null };
   readonly application: 'auto' | '3dpot' | 'viu' | 'evo' | 'native';
-  readonly files: { readonly path: string; readonly engine: 'archive'; readonly excludes: readonly string[] } | null;
+  readonly files: {
+    readonly path: string;
+    readonly engine: 'archive' | 'incremental';
+    readonly excludes: readonly string[];
+  } | null;
   /** SQL whose first column is a file path relative to the tree. */
   readonly references: string | null;
   /** In the order of the profile; --repository puts its own first. */
-  readonly repositories: readonly { readonly name: string; readonly path: string }[];
+  readonly repositories: readonly RepositorySettings[];
   readonly restore: {
     readonly keepOldMs: number;
     readonly stopWriters: string | null;
     readonly startWriters: string | null;
   };
   readonly origins: readonly Origin[];
+  /** What a person should read although the command goes on; one line each, for stderr. */
+  readonly warnings?: readonly string[];
+}
+
+/** A directory, or a bucket that this version can only be told about. */
+export type RepositorySettings =
+  | { readonly name: string; readonly path: string; readonly s3?: undefined }
+  | { readonly name: string; readonly path?: undefined; readonly s3: S3Settings };
+
+export interface S3Settings {
+  readonly bucket: string;
+  /** Without slashes at its ends; empty = the whole bucket. */
+  readonly prefix: string;
+  readonly endpoint: string | null;
+  readonly region: string | null;
+  readonly pathStyle: boolean;
 }
 
 /** Where a value came from, for `config show --origin`. */
