@@ -8,7 +8,9 @@ export interface Child {
   readonly stdout: Readable;
   /** Resolves when the program has ended and its stderr was read; never rejects. */
   readonly ended: Promise<ChildEnd>;
-  kill(): void;
+  readonly pid: number | undefined;
+  /** Default SIGKILL. */
+  kill(signal?: NodeJS.Signals): void;
 }
 
 /** How a program ended. `ok` is exit code 0 and nothing else. */
@@ -34,6 +36,12 @@ export interface ChildOptions {
   readonly stdin?: 'pipe' | 'ignore';
   /** Default `pipe`: whoever asks for it must read it. */
   readonly stdout?: 'pipe' | 'ignore';
+  /** Another user to run as, without supplementary groups; only root can. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  /** What the kernel sends when this process dies; default KILL. */
+  readonly whenWeDie?: 'KILL' | 'QUIT' | 'TERM';
+  /** A session of its own: Ctrl-C at the terminal reaches us and not the program. */
+  readonly ownSession?: boolean;
 }
 
 const TAIL_LINES = 40;
@@ -47,8 +55,8 @@ const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(f
  */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
   const { environment, signal, cwd, onStderrLine, stdin = 'ignore', stdout = 'pipe' } = options;
-  const argv = SETPRIV && process.platform === 'linux' ? ['--pdeathsig', 'KILL', '--', file, ...args] : [...args];
-  const subprocess = execa(SETPRIV && process.platform === 'linux' ? SETPRIV : file, argv, {
+  const [program, argv] = withPrivileges(file, args, options);
+  const subprocess = execa(program, argv, {
     env: environment,
     extendEnv: false,
     reject: false,
@@ -59,6 +67,8 @@ export function startChild(file: string, args: readonly string[], options: Child
     forceKillAfterDelay: 5_000,
     ...(cwd === undefined ? {} : { cwd }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...(options.ownSession ? { detached: true } : {}),
+    ...(options.user && program === file ? options.user : {}),
   });
   const tail: string[] = [];
   const reading = readLines(subprocess.stderr as Readable | null, (line) => {
@@ -70,8 +80,16 @@ export function startChild(file: string, args: readonly string[], options: Child
     stdin: subprocess.stdin as unknown as Writable,
     stdout: subprocess.stdout as unknown as Readable,
     ended: endOf(subprocess, reading, tail),
-    kill: () => void subprocess.kill('SIGKILL'),
+    pid: subprocess.pid,
+    kill: (signal = 'SIGKILL') => void subprocess.kill(signal),
   };
+}
+
+function withPrivileges(file: string, args: readonly string[], options: ChildOptions): [string, string[]] {
+  if (!SETPRIV || process.platform !== 'linux') return [file, [...args]];
+  const { user, whenWeDie = 'KILL' } = options;
+  const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
+  return [SETPRIV, [...identity, '--pdeathsig', whenWeDie, '--', file, ...args]];
 }
 
 interface Settled {

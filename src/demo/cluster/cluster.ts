@@ -1,0 +1,150 @@
+import { chmod, chown, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../child.js';
+import { PotctlError } from '../../errors.js';
+import { type SystemUser, serverUser } from './system-user.js';
+
+/** A private PostgreSQL server that lives as long as this process, at most. */
+export interface Cluster {
+  /** The directory with its socket, for PGHOST. */
+  readonly host: string;
+  readonly port: number;
+  /** Its only role, a superuser without a password. */
+  readonly user: string;
+  readonly dataDirectory: string;
+  /** Who runs the server; undefined = this process's own user. */
+  readonly runsAs: SystemUser | undefined;
+  readonly pid: number;
+  /** Fast shutdown: open sessions are ended. Resolves when it has ended; safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface ClusterRequest {
+  /** Holds everything of the cluster; ours, and on a path that other users may enter when we are root. */
+  readonly directory: string;
+  /** The folder with initdb and postgres: see findBinaries. */
+  readonly binaries: string;
+  /** PATH and nothing secret. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Server settings, e.g. `{ fsync: 'off' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly port?: number;
+  readonly signal?: AbortSignal;
+}
+
+const USER = 'postgres';
+const SOCKET_PATH_MAX_BYTES = 107;
+const START_MS = 60_000;
+const STOP_MS = 15_000;
+
+const SETTINGS = {
+  listen_addresses: '',
+  unix_socket_permissions: '0700',
+  jit: 'off',
+  max_connections: '60',
+  lc_messages: 'C',
+  log_destination: 'stderr',
+  logging_collector: 'off',
+};
+
+/**
+ * Creates and starts a server that listens on a socket inside `directory` and nowhere else: UTF-8, locale C, one superuser `postgres`
+ * without a password (the socket's directory is 0700: whoever may enter it is trusted). As root it runs as {@link serverUser}.
+ * When this process dies, kill -9 included, the kernel ends the server.
+ *
+ * @throws PotctlError E_UNFIT with the last lines of its log when it cannot be created or started; E_INTERRUPTED after `signal`
+ */
+export async function startCluster(request: ClusterRequest): Promise<Cluster> {
+  const { directory, binaries, port = 5432, signal } = request;
+  const host = path.join(directory, 'socket');
+  const dataDirectory = path.join(directory, 'data');
+  refuseLongSocketPath(host, port);
+  const runsAs = await serverUser();
+  await chmod(directory, 0o711);
+  for (const folder of [host, dataDirectory]) await privateFolder(folder, runsAs);
+
+  const options = childOptions(request, runsAs);
+  await initialise(path.join(binaries, 'initdb'), dataDirectory, options);
+  const settings = { ...SETTINGS, ...request.settings, unix_socket_directories: host, port: String(port) };
+  const server = await startServer(path.join(binaries, 'postgres'), dataDirectory, settings, options);
+  const stop = () => stopServer(server);
+  signal?.addEventListener('abort', () => void stop(), { once: true });
+  return { host, port, user: USER, dataDirectory, runsAs, pid: server.pid ?? 0, stop };
+}
+
+function refuseLongSocketPath(host: string, port: number): void {
+  const socket = path.join(host, `.s.PGSQL.${port}`);
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_MAX_BYTES) return;
+  throw new PotctlError('E_UNFIT', `the socket path '${socket}' is too long`, {
+    why: `a Unix socket's path has at most ${SOCKET_PATH_MAX_BYTES} bytes`,
+    fix: ['Set TMPDIR to a shorter directory, e.g. `TMPDIR=/tmp`.'],
+  });
+}
+
+async function privateFolder(folder: string, owner: SystemUser | undefined): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  if (owner) await chown(folder, owner.uid, owner.gid);
+}
+
+function childOptions(request: ClusterRequest, user: SystemUser | undefined): ChildOptions {
+  return {
+    environment: { ...request.environment, LC_ALL: 'C', LANG: 'C' },
+    cwd: request.directory,
+    stdout: 'ignore',
+    ownSession: true,
+    ...(user ? { user } : {}),
+    ...(request.signal ? { signal: request.signal } : {}),
+  };
+}
+
+async function initialise(initdb: string, dataDirectory: string, options: ChildOptions): Promise<void> {
+  const args = ['-D', dataDirectory, '-U', USER, '-E', 'UTF8', '--no-locale', '--auth=trust', '--no-sync'];
+  const end = await startChild(initdb, args, options).ended;
+  if (!end.ok) throw notStarted('initdb', end);
+}
+
+async function startServer(
+  postgres: string,
+  dataDirectory: string,
+  settings: Readonly<Record<string, string>>,
+  options: ChildOptions,
+): Promise<Child> {
+  const args = [
+    '-D',
+    dataDirectory,
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  let announce = () => {};
+  const ready = new Promise<'ready'>((resolve) => {
+    announce = () => resolve('ready');
+  });
+  const onStderrLine = (line: string) => line.includes('ready to accept connections') && announce();
+  // The abort of the whole command ends the server by `stop`, in an orderly way.
+  const { signal: _, ...rest } = options;
+  const server = startChild(postgres, args, { ...rest, whenWeDie: 'QUIT', onStderrLine });
+  const outcome = await Promise.race([ready, server.ended, after(START_MS)]);
+  if (outcome === 'ready') return server;
+  server.kill();
+  throw notStarted('postgres', await server.ended);
+}
+
+async function stopServer(server: Child): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+    server.kill(signal);
+    if ((await Promise.race([server.ended, after(STOP_MS)])) !== 'late') return;
+  }
+}
+
+function after(ms: number): Promise<'late'> {
+  return new Promise((resolve) => setTimeout(resolve, ms, 'late').unref());
+}
+
+function notStarted(program: string, end: ChildEnd): PotctlError {
+  if (end.cancelled) return new PotctlError('E_INTERRUPTED', `${program} was interrupted`);
+  const why = [end.startError, ...end.stderrTail.slice(-8)].filter((line) => line !== null).join('\n');
+  return new PotctlError('E_UNFIT', `the throw-away PostgreSQL could not be started: ${program} failed`, {
+    why: why || `exit code ${end.exitCode}, signal ${end.signal}`,
+    changed: 'scratch',
+    fix: ['Mend what it says, then repeat.'],
+  });
+}

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { PotctlError } from '../../errors.js';
+
+/** A user of the operating system. */
+export interface SystemUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Who a PostgreSQL server runs as, since it refuses root: `postgres` where that user exists, else `nobody`; undefined when this
+ * process is not root and simply runs it itself.
+ *
+ * @throws PotctlError E_UNFIT when root finds neither
+ */
+export async function serverUser(): Promise<SystemUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  for (const name of ['postgres', 'nobody']) {
+    const [, , uid, gid] = lines.find(([user]) => user === name) ?? [];
+    if (Number(uid) > 0) return { name, uid: Number(uid), gid: Number(gid) };
+  }
+  throw new PotctlError('E_UNFIT', 'no user to run PostgreSQL as', {
+    why: 'PostgreSQL refuses to run as root, and /etc/passwd has neither "postgres" nor "nobody"',
+    fix: ['Run the command as an ordinary user.'],
+  });
+}

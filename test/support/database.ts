@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { inject, onTestFinished } from 'vitest';
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly client: pg.Client;
+  query<Row extends object = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]>;
+  /** Every database whose name begins with this one's goes, too (`_restore_…`, `_before_…`). */
+  drop(): Promise<void>;
+}
+
+export interface FreshDatabase {
+  /** `3dpot`, `zoo` (one row in every kind of object), or SQL. Default: empty. */
+  readonly schema?: '3dpot' | 'zoo' | (string & {});
+  /** Default: a name of its own. Any bytes that PostgreSQL allows. */
+  readonly name?: string;
+  /** After CREATE DATABASE name, e.g. `template template0 encoding 'LATIN1'`. */
+  readonly options?: string;
+  /** Default true: it goes when the test ends. Use false in beforeAll, and drop() in afterAll. */
+  readonly dropAfterTest?: boolean;
+}
+
+/** A database of its own in the run's cluster, with an open connection. */
+export async function freshDatabase(request: FreshDatabase = {}): Promise<TestDatabase> {
+  const { schema, name = `test_${randomBytes(6).toString('hex')}`, options = '', dropAfterTest = true } = request;
+  await inMaintenance((client) => client.query(`create database ${quote(name)} ${options}`));
+  const client = await connect(name);
+  const drop = async () => {
+    await client.end().catch(() => {});
+    await dropFamily(name);
+  };
+  if (dropAfterTest) onTestFinished(drop);
+  if (schema !== undefined) await client.query(await sqlOf(schema));
+  const query: TestDatabase['query'] = async (sql, values) => (await client.query(sql, values)).rows as never;
+  return { name, client, query, drop };
+}
+
+/** A connection to any database of the run's cluster; the caller ends it. */
+export async function connect(database: string, settings: pg.ClientConfig = {}): Promise<pg.Client> {
+  const { host, port, user } = inject('postgres');
+  const client = new pg.Client({ host, port, user, database, ...settings });
+  // A swap or a drop ends connections: that is what is tested, not a crash of the test.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** Runs statements on the database `postgres`. */
+export async function inMaintenance<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await connect('postgres');
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** `"name"` as SQL. */
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+async function sqlOf(schema: string): Promise<string> {
+  if (schema !== '3dpot' && schema !== 'zoo') return schema;
+  return readFile(new URL(`../fixtures/schemas/${schema}.sql`, import.meta.url), 'utf8');
+}
+
+async function dropFamily(name: string): Promise<void> {
+  await inMaintenance(async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      `select datname from pg_database
+        where datname = $1 or starts_with(datname, $1 || '_restore_') or starts_with(datname, $1 || '_before_')`,
+      [name],
+    );
+    for (const { datname } of rows) {
+      await client.query(`alter database ${quote(datname)} is_template false`);
+      await client.query(`drop database if exists ${quote(datname)} with (force)`);
+    }
+  });
+}
