@@ -8,11 +8,16 @@ export interface Repository {
   /** For people and manifests, e.g. `/var/backups/potctl`; never contains credentials. */
   readonly url: string;
 
+  /** Has anything been written here yet? If not, the reading calls below throw E_REPOSITORY_FORMAT, and the changing ones create it. */
+  exists(): Promise<boolean>;
   /** Ids of published backups, ascending; unfinished ones and foreign files are not listed. */
   list(): Promise<string[]>;
-  /** @throws PotctlError E_BACKUP_NOT_FOUND if the backup lacks that file. */
+  /** At most 64 MiB. @throws PotctlError E_BACKUP_NOT_FOUND if the backup lacks that file, E_BACKUP_CORRUPT if it is a link or no file */
   readText(id: string, file: string): Promise<string>;
-  /** A local folder that holds the published artefacts of `id`. A remote repository fetches them first. */
+  /**
+   * A local folder that holds the published artefacts of `id`, plain files all. A remote repository fetches them first.
+   * @throws PotctlError E_BACKUP_NOT_FOUND; E_BACKUP_CORRUPT if there is a symbolic link or a special file among them
+   */
   artefacts(id: string): Promise<string>;
   /** Appends one JSON line to the backup's events.ndjson; atomic per line. */
   appendEvent(id: string, event: BackupEvent): Promise<void>;
@@ -35,7 +40,7 @@ export interface Repository {
   putDocument(name: string, text: string): Promise<void>;
   /** undefined if there is none. */
   getDocument(name: string): Promise<string | undefined>;
-  /** Names below a folder, ascending. */
+  /** Whole names (`restores/<run>.json`), ascending. */
   listDocuments(folder: string): Promise<string[]>;
 }
 
@@ -46,7 +51,8 @@ export interface Draft {
   readonly folder: string;
   /**
    * Makes all bytes durable, artefacts read-only (0400), writes `manifest` as manifest.json and its hash beside it, and makes the
-   * backup visible in one step. After a failure nothing is visible.
+   * backup visible in one step. After a failure nothing is visible, and the draft is discarded.
+   * @throws PotctlError E_NO_SPACE, E_FILES_DENIED, E_IO; E_LOCKED if the repository's lock was lost meanwhile
    */
   publish(manifest: string): Promise<void>;
   /** Removes everything; safe to call twice and after publish (then it does nothing). */

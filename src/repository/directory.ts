@@ -1,0 +1,166 @@
+import { lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../clock.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
+import { createDraft, sweepDrafts } from './draft.js';
+import { appendLine, ensureFolder, readContained } from './durable.js';
+import { formatEvent, parseEvents } from './events.js';
+import { BACKUPS, initialise, inspect, LOCK } from './format.js';
+import type { HostIdentity } from './host-identity.js';
+import { acquireLease, type LeaseDeps, type LeaseTimes } from './lease.js';
+import { type LockHolder, sweepLockDebris } from './lock-file.js';
+import type { Lease, LockRequest, Repository } from './repository.js';
+
+const ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
+/** Segments without a leading dot: no `..`, nothing absolute. */
+const FILE = /^[^/.\\\p{Cc}][^/\\\p{Cc}]*(?:\/[^/.\\\p{Cc}][^/\\\p{Cc}]*)*$/u;
+const TEXT_LIMIT = 64 * 1024 * 1024;
+
+export interface DirectoryOptions {
+  readonly clock: Clock;
+  readonly host: HostIdentity;
+  /** `user@host` */
+  readonly operator: string;
+  readonly times: LeaseTimes;
+  readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
+  readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
+}
+
+/**
+ * A repository in a directory: local disk or NFS. Nothing is written before the first changing call; `exists` tells whether there is one.
+ *
+ * @param location absolute path
+ * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED
+ */
+export async function openDirectory(name: string, location: string, options: DirectoryOptions): Promise<Repository> {
+  const { root, state } = await inspect(location);
+  const backups = path.join(root, BACKUPS);
+  const deps: LeaseDeps = { root, name, ...options };
+  let isReady = state === 'ready';
+  let held: Lease | null = null;
+
+  const reading = async <T>(action: string, read: () => Promise<T>): Promise<T> => {
+    isReady ||= (await inspect(location)).state === 'ready';
+    if (!isReady) throw absent(location);
+    return guarded(action, read);
+  };
+  const writing = async <T>(action: string, write: () => Promise<T>): Promise<T> => {
+    isReady ||= (await inspect(location)).state === 'ready';
+    if (!isReady) await initialise(root, options.clock.now());
+    isReady = true;
+    return guarded(action, write);
+  };
+
+  return {
+    name,
+    url: location,
+    exists: async () => isReady || (await inspect(location)).state === 'ready',
+    list: () => reading('list the backups', () => listIds(backups)),
+    readText: (id, file) => reading(`read '${file}' of '${id}'`, () => readText(backups, id, file)),
+    artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(backups, id)),
+    appendEvent: (id, event) =>
+      reading(`note an event of '${id}'`, async () =>
+        appendLine(path.join(await folderOf(backups, id), 'events.ndjson'), formatEvent(event)),
+      ),
+    events: (id) => reading(`read the events of '${id}'`, () => readEvents(backups, id)),
+    draft: (id) =>
+      writing(`begin the backup '${id}'`, async () => {
+        await ensureFolder(backups);
+        return createDraft({ backups, assertHeld: async () => held?.assertHeld() }, checkedId(id));
+      }),
+    freeBytes: () => guarded('ask for the free space', () => freeBytes(root)),
+    lock: (request) =>
+      writing('lock the repository', async () => {
+        held = await lockAndSweep(deps, backups, request);
+        return held;
+      }),
+    putDocument: (document, text) => writing(`write '${document}'`, () => putDocument(root, document, text)),
+    getDocument: (document) => reading(`read '${document}'`, () => getDocument(root, document)),
+    listDocuments: (folder) => reading(`list '${folder}'`, () => listDocuments(root, folder)),
+  };
+}
+
+async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockRequest): Promise<Lease> {
+  const lease = await acquireLease(deps, request);
+  try {
+    const { mtimeMs } = await stat(path.join(deps.root, LOCK));
+    await ensureFolder(backups);
+    await sweepDrafts(backups);
+    await sweepLockDebris(deps.root, deps.host);
+    await sweepDocuments(deps.root, mtimeMs);
+    return lease;
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}
+
+async function listIds(backups: string): Promise<string[]> {
+  try {
+    return (await readdir(backups)).filter((name) => ID.test(name)).sort();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+async function readText(backups: string, id: string, file: string): Promise<string> {
+  if (!FILE.test(file)) throw new Error(`'${file}' is not the name of an artefact`);
+  const text = await readContained(await folderOf(backups, id), file, TEXT_LIMIT);
+  if (text !== undefined) return text;
+  throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
+}
+
+async function readEvents(backups: string, id: string): ReturnType<Repository['events']> {
+  return parseEvents((await readContained(await folderOf(backups, id), 'events.ndjson', TEXT_LIMIT)) ?? '');
+}
+
+/** Whoever gets the folder opens files in it by name: a link in it could lead anywhere. */
+async function artefacts(backups: string, id: string): Promise<string> {
+  const folder = await folderOf(backups, id);
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const odd = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
+  if (odd === undefined) return folder;
+  const name = path.relative(folder, path.join(odd.parentPath, odd.name));
+  throw new PotctlError('E_BACKUP_CORRUPT', `'${name}' of the backup '${id}' is not a plain file`, {
+    why: 'potctl writes no symbolic links or special files into a repository',
+  });
+}
+
+async function folderOf(backups: string, id: string): Promise<string> {
+  const folder = path.join(backups, checkedId(id));
+  const facts = await lstat(folder).catch(() => null);
+  if (facts === null) throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
+  if (facts.isDirectory()) return folder;
+  throw new PotctlError('E_BACKUP_CORRUPT', `the backup '${id}' is not a folder`, {
+    why: 'something else stands in its place',
+  });
+}
+
+/** The space of the folder above counts as long as there is no repository. */
+async function freeBytes(root: string): Promise<number | null> {
+  const present = await realpath(root).catch(() => path.dirname(root));
+  const { bavail, bsize } = await statfs(present);
+  return bavail * bsize;
+}
+
+function checkedId(id: string): string {
+  if (!ID.test(id)) throw new PotctlError('E_BACKUP_NOT_FOUND', `'${id}' is not the id of a backup`);
+  return id;
+}
+
+async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fromErrno(error, action);
+  }
+}
+
+function absent(location: string): PotctlError {
+  return new PotctlError('E_REPOSITORY_FORMAT', `there is no repository at '${location}'`, {
+    why: 'the directory is missing, or potctl has not written to it yet',
+    fix: ['Check the path, and whether its disk is mounted.', 'The first backup creates it: `potctl backup create`'],
+  });
+}

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno, PotctlError } from '../errors.js';
+
+const { COPYFILE_EXCL, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/** 12 hex digits that nobody else has. */
+export function uniqueSuffix(): string {
+  return randomBytes(6).toString('hex');
+}
+
+/** Makes a file's bytes, or a folder's entries, survive a power failure. */
+export async function syncPath(target: string): Promise<void> {
+  const handle = await open(target, O_RDONLY | O_NOFOLLOW);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems cannot sync a folder and do it by themselves.
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again. */
+export async function writeNew(file: string, text: string, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Gives a finished file a second name if that name is free: of several that try at once, one succeeds.
+ *
+ * Where the file system has no hard links (FAT, some network shares) the content is copied to a name taken exclusively.
+ */
+export async function claimName(finished: string, name: string): Promise<boolean> {
+  try {
+    await link(finished, name);
+    return true;
+  } catch (error) {
+    // Over NFS the answer to a link that succeeded may get lost, and its repetition fails.
+    if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1;
+    if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error;
+    return copyExclusively(finished, name);
+  }
+}
+
+async function copyExclusively(finished: string, name: string): Promise<boolean> {
+  try {
+    await copyFile(finished, name, COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Replaces a file's whole content: readers see the old text or the new one, also after a power failure. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
+  await writeNew(temporary, text, 0o600);
+  try {
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncPath(folder);
+}
+
+/** Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself. */
+export async function appendLine(file: string, line: string): Promise<void> {
+  const handle = await open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    const { size } = await handle.stat();
+    const last = Buffer.from('\n');
+    if (size > 0) await handle.read(last, 0, 1, size - 1);
+    const bytes = Buffer.from(`${last[0] === 0x0a ? '' : '\n'}${line}\n`);
+    const { bytesWritten } = await handle.write(bytes);
+    await handle.sync();
+    if (bytesWritten < bytes.length) throw new PotctlError('E_NO_SPACE', `no space for a line in '${file}'`);
+  } finally {
+    await handle.close();
+  }
+  await syncPath(path.dirname(file));
+}
+
+/**
+ * Reads a regular file below `root` (itself free of symbolic links) and follows no symbolic link on the way.
+ *
+ * @returns undefined if there is none
+ * @throws PotctlError E_BACKUP_CORRUPT for links, pipes, folders and what is larger than `limit` bytes
+ */
+export async function readContained(root: string, name: string, limit: number): Promise<string | undefined> {
+  const file = path.join(root, name);
+  try {
+    if ((await realpath(path.dirname(file))) !== path.dirname(file)) throw notPlain(name);
+    const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return await readAll(handle, name, limit);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw isErrno(error, 'ELOOP', 'ENXIO') ? notPlain(name) : error;
+  }
+}
+
+async function readAll(handle: FileHandle, name: string, limit: number): Promise<string> {
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile()) throw notPlain(name);
+    if (facts.size > limit) throw new PotctlError('E_BACKUP_CORRUPT', `'${name}' is larger than ${limit} bytes`);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+function notPlain(name: string): PotctlError {
+  return new PotctlError('E_BACKUP_CORRUPT', `'${name}' is not a plain file`, {
+    why: 'potctl writes no symbolic links or special files into a repository',
+  });
+}
+
+/** Makes a folder that only its owner enters, and its name durable; one that is there already stays as it is. */
+export async function ensureFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    await syncPath(path.dirname(folder));
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+}
+
+/** Removes a file or a folder with all that is in it, also where folders lost their write bit. Not there is fine. */
+export async function removeTree(target: string): Promise<void> {
+  try {
+    await rm(target, { recursive: true, force: true });
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
+    await openFolders(target);
+    await rm(target, { recursive: true, force: true });
+  }
+}
+
+async function openFolders(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openFolders(path.join(folder, entry.name));
+  }
+}

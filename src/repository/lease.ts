@@ -1,0 +1,166 @@
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../clock.js';
+import { fromErrno, PotctlError } from '../errors.js';
+import { uniqueSuffix } from './durable.js';
+import { type HostIdentity, isGone } from './host-identity.js';
+import { beat, claimLock, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock-file.js';
+import type { Lease, LockRequest } from './repository.js';
+
+/** How a lease lives, in milliseconds. */
+export interface LeaseTimes {
+  readonly heartbeatMs: number;
+  /** A counter that stood still for so long, watched by the observer's own clock, belongs to a dead owner. */
+  readonly silenceMs: number;
+  /** Between two looks at somebody else's lock. */
+  readonly pollMs: number;
+}
+
+export const LEASE_TIMES: LeaseTimes = { heartbeatMs: 5_000, silenceMs: 60_000, pollMs: 500 };
+
+export interface LeaseDeps {
+  readonly root: string;
+  /** For messages. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly host: HostIdentity;
+  /** `user@host` */
+  readonly operator: string;
+  readonly times: LeaseTimes;
+  /** A dead owner's lock was removed; null when it could not be read. */
+  readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
+  /** Somebody else's lock is in the way, and we begin to wait. */
+  readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
+}
+
+/**
+ * Takes the repository's lock, waiting up to `request.waitMs`. A lock whose owner is proved dead is taken over at once; one that looks
+ * abandoned (no sign of life on disk for `silenceMs`) is watched for `silenceMs` more, also without `waitMs`.
+ *
+ * @throws PotctlError E_LOCKED; the signal's reason when it is aborted
+ */
+export async function acquireLease(deps: LeaseDeps, request: LockRequest): Promise<Lease> {
+  try {
+    return await acquire(deps, request);
+  } catch (error) {
+    request.signal.throwIfAborted();
+    throw fromErrno(error, `lock the repository '${deps.name}'`);
+  }
+}
+
+async function acquire(deps: LeaseDeps, request: LockRequest): Promise<Lease> {
+  const { root, clock, host, operator, times } = deps;
+  const { command, runId, waitMs, signal } = request;
+  const watch = new Map<string, Sighting>();
+  const startedAt = clock.monotonicMs();
+  for (;;) {
+    signal.throwIfAborted();
+    const seen = await readLock(root);
+    if (seen === null) {
+      const holder = { token: uniqueSuffix(), command, runId, operator, since: clock.now().toISOString(), host };
+      const lock = await claimLock(root, holder);
+      if (lock !== null) return hold(deps, lock, holder);
+      continue;
+    }
+    const sighting = await remember(watch, seen, deps);
+    if (await isDead(seen, sighting, deps)) {
+      if (await removeLock(root, ({ text }) => text === seen.text)) deps.onTakeover?.(seen.holder);
+      continue;
+    }
+    const now = clock.monotonicMs();
+    const ageMs = sighting.ageMs + now - sighting.since;
+    if (now - startedAt >= waitMs && ageMs < times.silenceMs) throw lockedBy(seen.holder, ageMs, deps);
+    await sleep(times.pollMs, undefined, { signal });
+  }
+}
+
+/** When a lock's text was first seen (monotonic), and how old it was then by the file system's clock. */
+interface Sighting {
+  readonly since: number;
+  readonly ageMs: number;
+}
+
+/** Keeps the sighting of the present text only: every heartbeat makes a new text and starts the silence anew. */
+async function remember(watch: Map<string, Sighting>, { text, holder }: SeenLock, deps: LeaseDeps): Promise<Sighting> {
+  const known = watch.get(text);
+  if (known !== undefined) return known;
+  const isFirst = watch.size === 0;
+  watch.clear();
+  const sighting = { since: deps.clock.monotonicMs(), ageMs: isFirst ? await lockAgeMs(deps.root) : 0 };
+  watch.set(text, sighting);
+  if (isFirst) deps.onWait?.(holder);
+  return sighting;
+}
+
+async function isDead({ holder }: SeenLock, { since }: Sighting, { host, clock, times }: LeaseDeps): Promise<boolean> {
+  if (clock.monotonicMs() - since >= times.silenceMs) return true;
+  return holder !== null && (await isGone(holder.host, host));
+}
+
+function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Lease {
+  const stopHeart = startHeart(lock, holder, deps.times.heartbeatMs);
+  let released: Promise<void> | undefined;
+  const letGo = async (): Promise<void> => {
+    await stopHeart();
+    await lock.close();
+    await removeLock(deps.root, (seen) => seen.holder?.token === holder.token);
+  };
+  return {
+    assertHeld: () => assertHeld(deps, holder),
+    release() {
+      released ??= letGo();
+      return released;
+    },
+  };
+}
+
+/** A beat that fails shows to others as silence; assertHeld is what the holder relies on. */
+function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number): () => Promise<void> {
+  let count = 0;
+  let beating: Promise<void> | null = null;
+  const rest = (): void => {
+    beating = null;
+  };
+  const timer = setInterval(() => {
+    if (beating !== null) return;
+    count += 1;
+    beating = beat(lock, holder, count).then(rest, rest);
+  }, everyMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await beating;
+  };
+}
+
+const PUT_BACK_MS = 50;
+const PUT_BACK_TRIES = 4;
+
+/** A lock that is missing may just be on its way back from somebody who judged an older one. */
+async function assertHeld(deps: LeaseDeps, { token }: LockHolder): Promise<void> {
+  let seen = await readLock(deps.root);
+  for (let tries = 0; seen === null && tries < PUT_BACK_TRIES; tries += 1) {
+    await sleep(PUT_BACK_MS);
+    seen = await readLock(deps.root);
+  }
+  if (seen?.holder?.token === token) return;
+  throw new PotctlError('E_LOCKED', `the lock on the repository '${deps.name}' was lost`, {
+    why: {
+      reason: 'this process gave no sign of life for too long, and another one took the lock over',
+      ...(seen?.holder ? factsOf(seen.holder) : {}),
+    },
+    fix: ['Run the command again.'],
+  });
+}
+
+function lockedBy(holder: LockHolder | null, ageMs: number, { name }: LeaseDeps): PotctlError {
+  const doing = holder === null ? '' : `: '${holder.command}' is running`;
+  return new PotctlError('E_LOCKED', `the repository '${name}' is locked${doing}`, {
+    why: { ...(holder === null ? {} : factsOf(holder)), heartbeat_age_s: Math.round(ageMs / 1000) },
+    fix: ['Wait for it: repeat the command with `--wait 30m`'],
+  });
+}
+
+function factsOf({ command, operator, host, since, runId }: LockHolder): Record<string, string | number> {
+  return { command, operator, host: host.hostname, pid: host.pid, since, run: runId };
+}

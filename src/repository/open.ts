@@ -1,0 +1,44 @@
+import path from 'node:path';
+import type { Clock } from '../clock.js';
+import { openDirectory } from './directory.js';
+import type { HostIdentity } from './host-identity.js';
+import { LEASE_TIMES, type LeaseTimes } from './lease.js';
+import type { LockHolder } from './lock-file.js';
+import type { Repository } from './repository.js';
+
+export interface OpenOptions {
+  readonly clock: Clock;
+  /** This process; see readHostIdentity. */
+  readonly host: HostIdentity;
+  /** Who works, `user@host`: named in the lock. */
+  readonly operator: string;
+  /** A dead run's lock was removed; null when nobody could tell whose it was. */
+  readonly onTakeover?: (holder: LockHolder | null) => void;
+  /** Another run holds the lock, and we begin to wait for it. */
+  readonly onWait?: (holder: LockHolder | null) => void;
+  /** Replaced in tests. */
+  readonly times?: LeaseTimes;
+}
+
+/**
+ * Opens the place where backups rest. Looks, but writes nothing: a repository is created by the first changing call into an absent or
+ * foreign-free directory.
+ *
+ * @param location `path` is absolute
+ * @throws PotctlError E_REPOSITORY_FORMAT (a file, another program's directory, a newer major version, a missing parent), E_FILES_DENIED
+ */
+export async function openRepository(
+  location: { readonly name: string; readonly path: string },
+  options: OpenOptions,
+): Promise<Repository> {
+  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait } = options;
+  if (!path.isAbsolute(location.path)) throw new Error(`the repository path '${location.path}' is not absolute`);
+  return openDirectory(location.name, path.resolve(location.path), {
+    clock,
+    host,
+    operator,
+    times,
+    onTakeover,
+    onWait,
+  });
+}

@@ -1,0 +1,23 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { openRepository } from '../../src/repository/open.js';
+import { repositoryContract } from '../contract/repository.js';
+
+let folder: string;
+let count = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'potctl-repository-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+repositoryContract('a directory', async () => {
+  count += 1;
+  const location = { name: 'local', path: path.join(folder, `r${count}`) };
+  const host = await readHostIdentity(process.pid);
+  const times = { heartbeatMs: 200, silenceMs: 60_000, pollMs: 20 };
+  return { open: () => openRepository(location, { clock: systemClock, host, operator: 'ana@ops1', times }) };
+});
