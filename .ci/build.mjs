@@ -19,7 +19,9 @@ await build({
   external: ['pg-native', 'pg-cloudflare'],
   define: { POTCTL_VERSION: JSON.stringify(version) },
   // CommonJS packages (pg, commander, cli-table3) ask for Node's modules with require.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 });
 await rm('dist', { recursive: true, force: true });

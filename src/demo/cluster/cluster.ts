@@ -2,6 +2,7 @@ import { chmod, chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../child.js';
 import { PotctlError } from '../../errors.js';
+import { reachableBinaries } from './reachable.js';
 import { type SystemUser, serverUser } from './system-user.js';
 
 /** A private PostgreSQL server that lives as long as this process, at most. */
@@ -55,7 +56,7 @@ const SETTINGS = {
  * @throws PotctlError E_UNFIT with the last lines of its log when it cannot be created or started; E_INTERRUPTED after `signal`
  */
 export async function startCluster(request: ClusterRequest): Promise<Cluster> {
-  const { directory, binaries, port = 5432, signal } = request;
+  const { directory, port = 5432, signal } = request;
   const host = path.join(directory, 'socket');
   const dataDirectory = path.join(directory, 'data');
   refuseLongSocketPath(host, port);
@@ -63,6 +64,7 @@ export async function startCluster(request: ClusterRequest): Promise<Cluster> {
   await chmod(directory, 0o711);
   for (const folder of [host, dataDirectory]) await privateFolder(folder, runsAs);
 
+  const binaries = await reachableBinaries(request.binaries, runsAs, directory);
   const options = childOptions(request, runsAs);
   await initialise(path.join(binaries, 'initdb'), dataDirectory, options);
   const settings = { ...SETTINGS, ...request.settings, unix_socket_directories: host, port: String(port) };
