@@ -1,0 +1,120 @@
+import type { Client, ClientConfig } from 'pg';
+import { PotctlError } from '../errors.js';
+import { mayTryOtherTls, sqlstateOf, toDatabaseError } from './errors.js';
+import type { Login } from './login.js';
+import type { ConnectionSettings } from './settings.js';
+import { type TlsAttempt, tlsAttempts } from './tls.js';
+
+/** A connection of the driver, logged in and nothing else. */
+export interface Connected {
+  readonly client: Client;
+  /** What the server, or whoever answers in its place, gave for cancelling: pid and key. */
+  readonly processId: number;
+  readonly secretKey: number;
+  /** Ends the socket at once; whatever runs rejects. */
+  destroy(): void;
+}
+
+export interface ConnectRequest {
+  readonly settings: ConnectionSettings;
+  readonly login: Login;
+  readonly database: string;
+  readonly purpose: string;
+  /** HOME for libpq's certificate files. */
+  readonly home: string | undefined;
+  /** Aborting gives the attempt up. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The driver's own fields, which its types leave out. */
+interface ClientInside {
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+  readonly connection: { readonly stream: { destroy(): void } };
+  readonly connectionParameters: Record<string, unknown>;
+}
+
+const TEXT_IN_DRIVER = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270, 600, 718]);
+
+/**
+ * Connects as libpq would: TLS by sslmode, the password only when the server asks. Nothing of this process's PG* variables is read.
+ *
+ * @throws E_DB_UNREACHABLE, E_DB_DENIED, E_DB_TLS, E_DATABASE_NOT_FOUND; the signal's reason when aborted
+ */
+export async function connectClient(request: ConnectRequest): Promise<Connected> {
+  const attempts = await tlsAttempts(request.settings, request.home);
+  const failures: unknown[] = [];
+  for (const tls of attempts) {
+    try {
+      return await connectOnce(request, tls);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      failures.push(error);
+      if (!mayTryOtherTls(error)) break;
+    }
+  }
+  throw toConnectError(failures, request);
+}
+
+/** Refused both with and without TLS, it is not about TLS. */
+function toConnectError(failures: readonly unknown[], request: ConnectRequest): PotctlError {
+  const { settings, database } = request;
+  const target = targetName(settings, database);
+  const errors = failures.map((failure) =>
+    toDatabaseError(failure, { target, connecting: true, passwordNotes: settings.passwordNotes ?? [] }),
+  );
+  const last = errors.at(-1)!;
+  if (errors.length < 2 || !errors.some((error) => sqlstateOf(error) === '28000')) return last;
+  return new PotctlError('E_DB_DENIED', `cannot log in to '${target}', neither with TLS nor without`, {
+    why: errors.map((error) => error.message).join('; '),
+    cause: last,
+  });
+}
+
+async function connectOnce(request: ConnectRequest, tls: TlsAttempt): Promise<Connected> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client(await configOf(request, tls));
+  const inside = client as unknown as ClientInside;
+  // The driver falls back on this process's PGOPTIONS, PGREPLICATION and PGBINARY: our settings decide alone.
+  Object.assign(inside.connectionParameters, { options: request.settings.options, replication: undefined });
+  // A connection that dies while nobody asks anything must not end the process; the next statement says so.
+  client.on('error', () => {});
+  const destroy = () => inside.connection.stream.destroy();
+  request.signal?.addEventListener('abort', destroy, { once: true });
+  try {
+    await client.connect();
+  } catch (error) {
+    destroy();
+    throw error;
+  } finally {
+    request.signal?.removeEventListener('abort', destroy);
+  }
+  return { client, processId: inside.processID ?? 0, secretKey: inside.secretKey ?? 0, destroy };
+}
+
+async function configOf(request: ConnectRequest, tls: TlsAttempt): Promise<ClientConfig> {
+  const { settings, login, database, purpose } = request;
+  const { default: pg } = await import('pg');
+  return {
+    host: settings.hostaddr ?? settings.host,
+    port: settings.port,
+    user: settings.user,
+    database,
+    ssl: tls,
+    password: async () => (await login.password()).reveal(),
+    application_name: `potctl:${purpose}`,
+    connectionTimeoutMillis: settings.connectTimeoutS * 1_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    types: {
+      // Text keeps what a Date loses: microseconds, infinity, years before Christ. int8 and numeric are text already.
+      getTypeParser: ((oid: number, format: 'text') =>
+        TEXT_IN_DRIVER.has(oid) ? (text: string) => text : pg.types.getTypeParser(oid, format)) as never,
+    },
+  };
+}
+
+/** `user@host:port/database`, for messages. */
+export function targetName(settings: ConnectionSettings, database = settings.database): string {
+  return `${settings.user}@${settings.host || settings.hostaddr}:${settings.port}/${database}`;
+}

@@ -1,0 +1,108 @@
+import type { ErrorCode } from '../error-catalog.js';
+import { PotctlError } from '../errors.js';
+
+/** Where the error came from, for the message. */
+export interface ErrorPlace {
+  /** `user@host:port/database`. */
+  readonly target: string;
+  /** True while the connection is made: then everything that is not the server's word is about reaching it. */
+  readonly connecting: boolean;
+  readonly passwordNotes?: readonly string[];
+}
+
+interface ServerWord {
+  readonly message: string;
+  readonly sqlstate: string;
+}
+
+const UNREACHABLE_ERRNO = new Set(
+  'ECONNREFUSED ECONNRESET ECONNABORTED ENOENT ENOTFOUND EAI_AGAIN EAI_FAIL EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ETIMEDOUT EPIPE EACCES ENOTSOCK EINVAL ENAMETOOLONG'.split(
+    ' ',
+  ),
+);
+const TLS_WORDS = /does not support SSL|establishing an SSL connection|^ERR_(SSL|TLS|OSSL)|CERT|SIGNATURE|EPROTO/;
+
+/** The SQLSTATE of an error of the server, undefined for every other error. */
+export function sqlstateOf(error: unknown): string | undefined {
+  if (error instanceof PotctlError) {
+    const why = error.why;
+    return typeof why === 'object' && typeof why['sqlstate'] === 'string' ? why['sqlstate'] : undefined;
+  }
+  return serverWord(error)?.sqlstate;
+}
+
+/**
+ * Turns what the driver throws into an error for the operator. The server's DETAIL is left out: it may hold row content.
+ *
+ * A PotctlError is returned as it is.
+ */
+export function toDatabaseError(error: unknown, place: ErrorPlace): PotctlError {
+  if (error instanceof PotctlError) return error;
+  const word = serverWord(error);
+  if (word) return fromServer(word, place, error);
+  const reason = reasonOf(error);
+  const code: ErrorCode = isAboutTls(error) ? 'E_DB_TLS' : 'E_DB_UNREACHABLE';
+  const message =
+    code === 'E_DB_TLS'
+      ? `no agreement about TLS with '${place.target}'`
+      : place.connecting
+        ? `cannot reach '${place.target}'`
+        : `the connection to '${place.target}' broke`;
+  return new PotctlError(code, message, { why: reason, cause: error });
+}
+
+/** Is it the kind of failure after which libpq's `sslmode=allow` and `prefer` try the other way? */
+export function mayTryOtherTls(error: unknown): boolean {
+  return serverWord(error)?.sqlstate === '28000' || isAboutTls(error);
+}
+
+function serverWord(error: unknown): ServerWord | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
+  if (typeof error.code !== 'string' || !/^[0-9A-Z]{5}$/.test(error.code)) return undefined;
+  return { message: error.message, sqlstate: error.code };
+}
+
+function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): PotctlError {
+  const code = codeFor(word);
+  const notes = code === 'E_DB_DENIED' && place.connecting ? (place.passwordNotes ?? []) : [];
+  const why = {
+    sqlstate: word.sqlstate,
+    server: word.message,
+    ...(notes.length > 0 ? { passwords: notes.join('; ') } : {}),
+  };
+  return new PotctlError(code, messageFor(code, word, place), { why, cause });
+}
+
+function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
+  if (sqlstate === '28000' && /no encryption|SSL (off|on)|SSL encryption/.test(message)) return 'E_DB_TLS';
+  if (sqlstate === '28000' && /valid client certificate/.test(message)) return 'E_DB_TLS';
+  if (sqlstate === '08P01' && message.includes('unsupported startup parameter')) return 'E_DB_POOLER';
+  if (sqlstate.startsWith('28') || sqlstate === '42501') return 'E_DB_DENIED';
+  if (sqlstate === '3D000') return 'E_DATABASE_NOT_FOUND';
+  if (sqlstate === '55P03' || sqlstate === '40P01') return 'E_DB_LOCKED';
+  if (sqlstate === '53100') return 'E_NO_SPACE';
+  if (sqlstate === '53300' || sqlstate.startsWith('08') || /^57P0/.test(sqlstate)) return 'E_DB_UNREACHABLE';
+  return 'E_DB_QUERY';
+}
+
+function messageFor(code: ErrorCode, { message }: ServerWord, { target, connecting }: ErrorPlace): string {
+  const prefix = connecting ? `cannot log in to '${target}'` : `on '${target}'`;
+  if (code === 'E_NO_SPACE') return `the disk of the server '${target}' is full: ${message}`;
+  if (code === 'E_DB_QUERY' && !connecting) return `the server refused a statement: ${message}`;
+  return `${prefix}: ${message}`;
+}
+
+/** With several addresses for a host Node throws an AggregateError without a message of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
+  if (!(error instanceof Error)) return String(error);
+  if (error.message === 'timeout expired') return 'no answer within the connect timeout';
+  return error.message;
+}
+
+function isAboutTls(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const errno = 'code' in error ? String(error.code) : '';
+  if (UNREACHABLE_ERRNO.has(errno)) return false;
+  return TLS_WORDS.test(errno) || TLS_WORDS.test(error.message);
+}

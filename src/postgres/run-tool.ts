@@ -1,0 +1,118 @@
+import path from 'node:path';
+import { startChild } from '../child.js';
+import { redact } from '../secret.js';
+import type { Login } from './login.js';
+import type { OpenOptions } from './open.js';
+import { openPassfile } from './passfile.js';
+import type { RunToolOptions, ToolName } from './server.js';
+import { toAbortError } from './session.js';
+import type { ConnectionSettings } from './settings.js';
+import { toToolError } from './tool-errors.js';
+import { chooseTool, findTools, type Tool } from './tools.js';
+
+interface RunnerRequest {
+  readonly settings: ConnectionSettings;
+  readonly login: Login;
+  readonly options: Pick<OpenOptions, 'environment' | 'runtimeDirectory' | 'toolDirectories' | 'onDebug'>;
+  /** server_version_num of the server; it is what the tools have to be able to read. */
+  serverVersion(): Promise<number>;
+}
+
+export interface ToolRunner {
+  tool(name: ToolName): Promise<Tool>;
+  runTool(name: ToolName, args: readonly string[], options: RunToolOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Finds and runs the PostgreSQL tools against one server; see Server.tool and Server.runTool for the promises. */
+export function openToolRunner({ settings, login, options, serverVersion }: RunnerRequest): ToolRunner {
+  const passfile = openPassfile(options.runtimeDirectory);
+  const { toolDirectories: directories } = options;
+  const search = { environment: withoutPg(options.environment), ...(directories ? { directories } : {}) };
+  let found: Promise<Tool[]> | undefined;
+  const chosen = new Map<ToolName, Promise<Tool>>();
+  const choose = async (name: ToolName) => {
+    const major = Math.floor((await serverVersion()) / 10_000);
+    found ??= findTools(search);
+    return chooseTool(name, major, await found, search);
+  };
+  const tool = (name: ToolName) => {
+    const choice = chosen.get(name) ?? choose(name);
+    chosen.set(name, choice);
+    choice.catch(() => {
+      chosen.delete(name);
+      found = undefined;
+    });
+    return choice;
+  };
+  return {
+    tool,
+    async runTool(name, args, run) {
+      const { path: file } = await tool(name);
+      const secret = login.known();
+      const environment = {
+        ...search.environment,
+        ...libpqEnvironment(settings, name, run.database),
+        // Without a password a file that is not there, lest ~/.pgpass says something else than our settings.
+        PGPASSFILE: secret === null ? path.join(options.runtimeDirectory, 'no-pgpass') : await passfile.path(secret),
+        ...run.environment,
+      };
+      options.onDebug?.(redact([file, ...args].join(' ')));
+      await runChild(name, file, ['--no-password', ...args], environment, run);
+    },
+    close: () => passfile.remove(),
+  };
+}
+
+async function runChild(
+  name: ToolName,
+  file: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  { signal, onStderrLine }: RunToolOptions,
+): Promise<void> {
+  // Verbose tools write a line per object: the errors among them must not be pushed out of the tail.
+  const errors: string[] = [];
+  const child = startChild(file, args, {
+    environment,
+    signal,
+    stdout: 'ignore',
+    onStderrLine: (line) => {
+      if (/(error|fatal|detail|hint|query|warning):|No space left/i.test(line) && errors.length < 200)
+        errors.push(line);
+      onStderrLine?.(line);
+    },
+  });
+  const end = await child.ended;
+  if (end.cancelled || (signal.aborted && !end.ok)) throw toAbortError(signal.reason);
+  if (!end.ok) throw toToolError(name, end, errors.length > 0 ? errors : end.stderrTail);
+}
+
+/** The connection as libpq's variables. Never PGPASSWORD: anybody of the same user reads another process's environment. */
+function libpqEnvironment(settings: ConnectionSettings, tool: ToolName, database: string): Record<string, string> {
+  const { host, hostaddr, port, user, sslmode, sslrootcert, sslcert, sslkey, options, connectTimeoutS } = settings;
+  const optional = {
+    PGHOST: host,
+    PGHOSTADDR: hostaddr,
+    PGSSLROOTCERT: sslrootcert,
+    PGSSLCERT: sslcert,
+    PGSSLKEY: sslkey,
+    PGOPTIONS: options,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(optional).filter((pair): pair is [string, string] => Boolean(pair[1]))),
+    PGPORT: String(port),
+    PGUSER: user,
+    PGDATABASE: database,
+    PGSSLMODE: sslmode,
+    PGCONNECT_TIMEOUT: String(connectTimeoutS),
+    PGAPPNAME: `potctl:${tool}`,
+    // The driver cannot do it, and both must take the same way.
+    PGGSSENCMODE: 'disable',
+    LC_ALL: 'C',
+  };
+}
+
+function withoutPg(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('PG')));
+}

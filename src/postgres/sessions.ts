@@ -1,0 +1,128 @@
+import { PotctlError } from '../errors.js';
+import { type Connected, connectClient, targetName } from './client.js';
+import { toDatabaseError } from './errors.js';
+import type { Login } from './login.js';
+import { namedAlike } from './named-alike.js';
+import type { OpenOptions } from './open.js';
+import { refuseTransactionPooler } from './pooler.js';
+import type { Session, SessionOptions } from './server.js';
+import { type OwnedSession, toAbortError, wrapSession } from './session.js';
+import type { ConnectionSettings } from './settings.js';
+
+/** All sessions of one server. */
+export interface Sessions {
+  open(request: SessionOptions): Promise<Session>;
+  openMaintenance(purpose: string): Promise<Session>;
+  /** server_version_num */
+  serverVersion(): Promise<number>;
+  closeAll(): Promise<void>;
+}
+
+const STATEMENT_TIMEOUT_MS = 30_000;
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
+export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
+  const { signal, environment, onDebug } = options;
+  const all = new Set<OwnedSession>();
+  let poolerCheck: Promise<void> | undefined;
+  signal.addEventListener('abort', () => {
+    for (const session of all) session.abort(signal.reason);
+  });
+
+  const connect = (database: string, purpose: string) => {
+    const home = environment['HOME'];
+    return connectClient({ settings, login, database, purpose, home, signal: signal.aborted ? undefined : signal });
+  };
+  const start = async (connected: Connected, request: Required<Pick<SessionOptions, 'database'>> & SessionOptions) => {
+    const { pid, versionNum } = await firstFacts(connected);
+    if (pid !== connected.processId) {
+      const probe = { settings, connect: () => connect(request.database, 'probe') };
+      poolerCheck ??= refuseTransactionPooler(connected, probe);
+      await poolerCheck;
+    }
+    await connected.client.query(setUp(request, versionNum));
+    const target = targetName(settings, request.database);
+    const onClose = (closed: OwnedSession) => all.delete(closed);
+    const session = wrapSession(connected, { settings, target, versionNum, pid, onDebug, onClose });
+    all.add(session);
+    return session;
+  };
+  const openOne = async (request: SessionOptions): Promise<Session> => {
+    const database = request.database ?? settings.database;
+    const abortable = !signal.aborted;
+    let connected: Connected | undefined;
+    try {
+      connected = await connect(database, request.purpose);
+      const session = await start(connected, { ...request, database });
+      if (abortable && signal.aborted) session.abort(signal.reason);
+      return session;
+    } catch (error) {
+      connected?.destroy();
+      if (abortable && signal.aborted) throw toAbortError(signal.reason);
+      throw toDatabaseError(error, { target: targetName(settings, database), connecting: true });
+    }
+  };
+  return sessionsOf(openOne, settings, () => Promise.all([...all].map((session) => session.close())));
+}
+
+function sessionsOf(
+  openOne: (request: SessionOptions) => Promise<Session>,
+  settings: ConnectionSettings,
+  closeAll: () => Promise<unknown>,
+): Sessions {
+  const openMaintenance = async (purpose: string): Promise<Session> => {
+    const session = await openOne({ purpose, database: 'postgres' }).catch((error: unknown) => {
+      if (!isAboutTheDatabase(error)) throw error;
+      return openOne({ purpose, database: 'template1' });
+    });
+    // A maintenance session may be a superuser's: names resolve to the catalogue, never to what somebody put into public.
+    await session.query(`set search_path = ''`);
+    return session;
+  };
+  return {
+    openMaintenance,
+    open: async (request) => {
+      try {
+        return await openOne(request);
+      } catch (error) {
+        throw await namedAlike(error, request.database ?? settings.database, openMaintenance);
+      }
+    },
+    async serverVersion() {
+      const session = await openOne({ purpose: 'version' }).catch((error: unknown) => {
+        if (!isAboutTheDatabase(error)) throw error;
+        return openMaintenance('version');
+      });
+      await session.close();
+      return session.versionNum;
+    },
+    closeAll: async () => void (await closeAll()),
+  };
+}
+
+async function firstFacts({ client }: Connected): Promise<{ pid: number; versionNum: number }> {
+  const { rows } = await client.query<{ pid: number; version: string }>(
+    `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version`,
+  );
+  return { pid: rows[0]!.pid, versionNum: Number(rows[0]!.version) };
+}
+
+/** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */
+function setUp(request: SessionOptions, versionNum: number): string {
+  return [
+    `set timezone = 'UTC'`,
+    `set datestyle = 'ISO, YMD'`,
+    'set standard_conforming_strings = on',
+    `set statement_timeout = ${request.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
+    `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    // A session may rest for hours while pg_restore works.
+    ...(versionNum >= 140_000 ? ['set idle_session_timeout = 0'] : []),
+  ].join('; ');
+}
+
+/** The database is missing, or closed to us (`datallowconn`, CONNECT, pg_hba.conf): another one may do. */
+function isAboutTheDatabase(error: unknown): boolean {
+  if (!(error instanceof PotctlError) || typeof error.why !== 'object') return false;
+  return ['3D000', '42501', '28000', '55000'].includes(String(error.why['sqlstate']));
+}

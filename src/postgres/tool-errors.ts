@@ -1,0 +1,90 @@
+import type { ChildEnd } from '../child.js';
+import type { ErrorCode } from '../error-catalog.js';
+import { type ErrorFacts, PotctlError } from '../errors.js';
+import { redact } from '../secret.js';
+
+const WHY_LINES = 12;
+
+interface Rule {
+  readonly code: ErrorCode;
+  readonly pattern: RegExp;
+  message(match: RegExpExecArray, tool: string): string;
+  readonly fix?: readonly string[];
+}
+
+/** In this order: a full disk explains every error that follows from it. */
+const RULES: readonly Rule[] = [
+  {
+    code: 'E_NO_SPACE',
+    pattern: /No space left on device|Disk quota exceeded|could not extend file/,
+    message: (_, tool) => `the disk is full: '${tool}' could not go on`,
+  },
+  {
+    code: 'E_TOOL_OLD',
+    pattern: /aborting because of server version mismatch|unsupported version \([\d.]+\) in file header/,
+    message: (_, tool) => `'${tool}' is older than what it has to read`,
+  },
+  {
+    code: 'E_DB_DENIED',
+    pattern: /query would be affected by row-level security policy for (?:table|relation) (.+)/,
+    message: ([, table]) => `row level security hides rows of ${table} from this role, so the dump would be incomplete`,
+    fix: [
+      'Let a role dump that sees all rows: a superuser or one with BYPASSRLS (`alter role NAME bypassrls`).',
+      'Or, where the role owns the table: `alter table NAME no force row level security`.',
+    ],
+  },
+  {
+    code: 'E_DB_DENIED',
+    pattern: /permission denied (?:for|to) (.+)/,
+    message: ([, object]) => `permission denied for ${object}`,
+    fix: ['Grant what is missing (`grant pg_read_all_data to ROLE` reads every table), or use the owner.'],
+  },
+  {
+    code: 'E_DB_DENIED',
+    pattern:
+      /password authentication failed.*|no password supplied|no pg_hba\.conf entry.*|authentication failed.*|role ".*" is not permitted to log in/,
+    message: ([text]) => `the server refused the login: ${text}`,
+  },
+  {
+    code: 'E_DB_LOCKED',
+    pattern: /canceling statement due to lock timeout|could not obtain lock on relation (.+)/,
+    message: ([, table]) => `a lock was not granted in time${table === undefined ? '' : ` on ${table}`}`,
+  },
+  {
+    code: 'E_DATABASE_NOT_FOUND',
+    pattern: /database (".*") does not exist/,
+    message: ([, database]) => `the database ${database} does not exist`,
+  },
+  {
+    code: 'E_DB_UNREACHABLE',
+    pattern:
+      /server closed the connection unexpectedly|terminating connection due to .*|could not connect to server.*|connection to server .* failed.*|no connection to the server|the database system is .*|Connection refused/,
+    message: ([text]) => `the connection to the server broke: ${text}`,
+  },
+];
+
+/**
+ * What a PostgreSQL tool's end means to the operator, read from its stderr; the tools know no exit codes.
+ *
+ * @param stderr its last lines, in the locale C
+ */
+export function toToolError(tool: string, end: ChildEnd, stderr: readonly string[] = end.stderrTail): PotctlError {
+  if (end.startError !== null) {
+    return new PotctlError('E_TOOL_FAILED', `'${tool}' could not be started`, { why: end.startError });
+  }
+  const text = stderr.join('\n');
+  for (const { code, pattern, message, fix } of RULES) {
+    const match = pattern.exec(text);
+    if (match) return new PotctlError(code, redact(message(match, tool)), facts(end, stderr, fix));
+  }
+  const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
+  return new PotctlError('E_TOOL_FAILED', `'${tool}' ended ${how}`, facts(end, stderr));
+}
+
+function facts(end: ChildEnd, stderr: readonly string[], fix?: readonly string[]): ErrorFacts {
+  const lines = stderr.filter((line) => line.trim() !== '');
+  const telling = lines.filter((line) => /error|fatal|hint|detail|query/i.test(line));
+  const shown = (telling.length > 0 ? telling : lines).slice(-WHY_LINES);
+  const why = shown.length > 0 ? redact(shown.join('\n')) : `exit code ${end.exitCode}, signal ${end.signal}`;
+  return { why, ...(fix === undefined ? {} : { fix }) };
+}

@@ -1,0 +1,118 @@
+import { access, constants, readdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { startChild } from '../child.js';
+import { PotctlError } from '../errors.js';
+import type { ToolName } from './server.js';
+
+/** A PostgreSQL tool that was found and asked for its version. */
+export interface Tool {
+  readonly path: string;
+  readonly version: string;
+  readonly major: number;
+}
+
+export interface ToolSearch {
+  /** The children's environment; its PATH is searched last. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Instead of the known directories and PATH. */
+  readonly directories?: readonly string[];
+}
+
+/** `*` stands for one whole or partial path segment. */
+const KNOWN_DIRECTORIES = [
+  '/usr/lib/postgresql/*/bin',
+  '/usr/pgsql-*/bin',
+  '/opt/homebrew/opt/postgresql@*/bin',
+  '/opt/homebrew/opt/libpq/bin',
+  '/usr/local/opt/postgresql@*/bin',
+  '/usr/local/opt/libpq/bin',
+  '/usr/local/pgsql/bin',
+];
+
+/**
+ * All installed versions of the tools that potctl runs, newest first. A directory counts when it holds pg_dump, so that all tools of a
+ * run come from one directory. Debian's pg_wrapper is left out: which version it starts depends on the server's clusters.
+ */
+export async function findTools(search: ToolSearch): Promise<Tool[]> {
+  const directories = search.directories ?? [
+    ...(await knownDirectories()),
+    ...(search.environment['PATH'] ?? '').split(path.delimiter).filter((entry) => path.isAbsolute(entry)),
+  ];
+  const found: Tool[] = [];
+  for (const directory of new Set(directories)) {
+    const tool = await toolAt(path.join(directory, 'pg_dump'), search.environment);
+    if (tool) found.push(tool);
+  }
+  return found.sort((one, other) => other.major - one.major || compareVersions(other.version, one.version));
+}
+
+/**
+ * The newest tool that can work with a server of that major version: tools read older servers, never newer ones.
+ *
+ * @throws E_TOOL_MISSING when there is none at all, E_TOOL_OLD when all are older; both say what was found
+ */
+export async function chooseTool(
+  name: ToolName,
+  minimumMajor: number,
+  found: readonly Tool[],
+  search: ToolSearch,
+): Promise<Tool> {
+  if (found.length === 0) throw missing(name, search);
+  const fit = found.filter(({ major }) => major >= minimumMajor);
+  if (fit.length === 0) throw tooOld(name, minimumMajor, found);
+  for (const dump of fit) {
+    const tool = await toolAt(path.join(path.dirname(dump.path), name), search.environment);
+    if (tool) return tool;
+  }
+  throw missing(name, search);
+}
+
+async function toolAt(file: string, environment: ToolSearch['environment']): Promise<Tool | undefined> {
+  try {
+    await access(file, constants.X_OK);
+    if (path.basename(await realpath(file)) === 'pg_wrapper') return undefined;
+  } catch {
+    return undefined;
+  }
+  const child = startChild(file, ['--version'], { environment: { ...environment, LC_ALL: 'C' } });
+  const [line, end] = await Promise.all([text(child.stdout), child.ended]);
+  const match = /\(PostgreSQL\) ((\d+)\S*)/.exec(line);
+  return end.ok && match ? { path: file, version: match[1]!, major: Number(match[2]) } : undefined;
+}
+
+async function knownDirectories(): Promise<string[]> {
+  const expanded = await Promise.all(KNOWN_DIRECTORIES.map((pattern) => expand('/', pattern.split('/').slice(1))));
+  return expanded.flat();
+}
+
+async function expand(root: string, [segment, ...rest]: readonly string[]): Promise<string[]> {
+  if (segment === undefined) return [root];
+  if (!segment.includes('*')) return expand(path.join(root, segment), rest);
+  const [before, after] = segment.split('*') as [string, string];
+  const names = await readdir(root).catch((): string[] => []);
+  const fit = names.filter((name) => name.startsWith(before) && name.endsWith(after));
+  return (await Promise.all(fit.map((name) => expand(path.join(root, name), rest)))).flat();
+}
+
+function compareVersions(one: string, other: string): number {
+  return one.localeCompare(other, 'en', { numeric: true });
+}
+
+function missing(name: ToolName, search: ToolSearch): PotctlError {
+  return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed`, {
+    why: `looked in ${[...(search.directories ?? [...KNOWN_DIRECTORIES, 'PATH'])].join(', ')}`,
+    fix: [
+      'Debian, Ubuntu: `apt install postgresql-client`',
+      'Fedora, RHEL: `dnf install postgresql` · Alpine: `apk add postgresql-client` · macOS: `brew install libpq`',
+    ],
+  });
+}
+
+function tooOld(name: ToolName, minimumMajor: number, found: readonly Tool[]): PotctlError {
+  const list = found.map(({ path: file, version }) => `${version} in ${path.dirname(file)}`).join(', ');
+  return new PotctlError('E_TOOL_OLD', `the server is PostgreSQL ${minimumMajor}, and every '${name}' here is older`, {
+    why: `found ${list}`,
+    fix: [`Debian, Ubuntu: \`apt install postgresql-client-${minimumMajor}\` (packages of apt.postgresql.org)`],
+  });
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import type { ConnectionSettings } from '../../src/postgres/settings.js';
+import { freshDatabase, inMaintenance } from '../support/database.js';
+import { openTestServer } from '../support/server.js';
+
+test('a session speaks UTC, names its purpose, and gives numbers and times as text', async () => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name);
+
+  const session = await server.session({ purpose: 'test' });
+
+  expect(
+    await session.query(
+      `select current_setting('timezone') as zone, current_setting('application_name') as application,
+              9007199254740993::int8 as big, 1.10::numeric as amount, '2026-01-02 03:04:05.123456+02'::timestamptz as at,
+              current_setting('statement_timeout') as timeout, pg_backend_pid() as pid`,
+    ),
+  ).toEqual([
+    {
+      zone: 'UTC',
+      application: 'potctl:test',
+      big: '9007199254740993',
+      amount: '1.10',
+      at: '2026-01-02 01:04:05.123456+00',
+      timeout: '30s',
+      pid: session.pid,
+    },
+  ]);
+  expect(session.versionNum).toBeGreaterThanOrEqual(90_600);
+});
+
+test('a connection that is ended by others rejects the running statement and the next, and harms nothing else', async () => {
+  const { name } = await freshDatabase();
+  const session = await openTestServer(name).session({ purpose: 'victim' });
+
+  const sleeping = session.query('select pg_sleep(20)');
+  sleeping.catch(() => {});
+  await inMaintenance((client) => client.query('select pg_terminate_backend($1)', [session.pid]));
+
+  await expect(sleeping).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE' });
+  await expect(session.query('select 1')).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE' });
+});
+
+test('an abort cancels what runs on the server, and a session opened afterwards works', async () => {
+  const { name, query } = await freshDatabase();
+  const abort = new AbortController();
+  const server = openTestServer(name, { signal: abort.signal });
+  const session = await server.session({ purpose: 'long', statementTimeoutMs: 0 });
+
+  const sleeping = session.query('select pg_sleep(60)');
+  setTimeout(() => abort.abort(), 100);
+
+  await expect(sleeping).rejects.toMatchObject({ code: 'E_INTERRUPTED' });
+  expect(await query(`select state from pg_stat_activity where pid = $1 and state = 'active'`, [session.pid])).toEqual(
+    [],
+  );
+  await expect(session.query('select 1')).rejects.toMatchObject({ code: 'E_INTERRUPTED' });
+  const after = await server.session({ purpose: 'clean up' });
+  expect(await after.query('select 1 as one')).toEqual([{ one: 1 }]);
+});
+
+test.each([
+  ['a missing database, with those of a similar name', { database: 'no_such_db' }, 'E_DATABASE_NOT_FOUND'],
+  ['a role that does not exist', { user: 'nobody_here' }, 'E_DB_DENIED'],
+  ['a port where nobody listens', { port: 9 }, 'E_DB_UNREACHABLE'],
+  ['a host that does not exist', { host: 'no-such-host.invalid' }, 'E_DB_UNREACHABLE'],
+  ['a refused TCP connection', { host: '127.0.0.1', port: 9 }, 'E_DB_UNREACHABLE'],
+])('names %s', async (_, change, code) => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name, {}, change as Partial<ConnectionSettings>);
+
+  await expect(server.session({ purpose: 'test' })).rejects.toMatchObject({ code, changed: 'nothing' });
+});
+
+test.each([
+  ['select 1 from no_such_table', 'E_DB_QUERY', '42P01'],
+  ['begin; lock table held in access share mode', 'E_DB_LOCKED', '55P03'],
+  ['set role pg_monitor; select * from pg_authid', 'E_DB_DENIED', '42501'],
+])('%s is %s', async (sql, code, sqlstate) => {
+  const { name, client } = await freshDatabase({ schema: 'create table held()' });
+  await client.query('begin; lock table held in access exclusive mode');
+  const session = await openTestServer(name).session({ purpose: 'test' });
+  await session.query(`set lock_timeout = '100ms'`);
+
+  await expect(session.query(sql)).rejects.toMatchObject({ code, why: { sqlstate } });
+});
+
+test('a statement with values cannot be two statements', async () => {
+  const { name } = await freshDatabase();
+  const session = await openTestServer(name).session({ purpose: 'test' });
+
+  await expect(session.query('select 1; select 2', [])).rejects.toMatchObject({ code: 'E_DB_QUERY' });
+  expect(await session.query('select 1 as x; select 2 as x')).toEqual([{ x: 2 }]);
+});
