@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno, PotctlError } from '../errors.js';
+import type { SettingsRequest } from './request.js';
+
+/** The configuration file as found, before it is understood. */
+export interface FoundFile {
+  /** Absolute. */
+  readonly file: string;
+  /** Why this one, e.g. `flag --config`. */
+  readonly chosenBy: string;
+  readonly text: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+/** A place where a file is looked for. `given` places were named by somebody: there the file must be. */
+export interface Place {
+  readonly file: string;
+  readonly chosenBy: string;
+  readonly given: boolean;
+}
+
+const LARGEST_FILE = 1_048_576;
+
+/**
+ * Where the configuration may be, highest rank first. Never the current directory and never `.env`: a file that is found by `cd` could
+ * bring a `password_command` along.
+ */
+export function configPlaces(request: SettingsRequest): Place[] {
+  const { flags, environment, homeDirectory, cwd, systemFile = '/etc/potctl/config.yaml' } = request;
+  if (flags.config !== undefined)
+    return [{ file: path.resolve(cwd, flags.config), chosenBy: 'flag --config', given: true }];
+  const named = environment['POTCTL_CONFIG'];
+  if (named) return [{ file: path.resolve(cwd, named), chosenBy: 'env POTCTL_CONFIG', given: true }];
+  const xdg = environment['XDG_CONFIG_HOME'];
+  const base = xdg && path.isAbsolute(xdg) ? xdg : path.join(homeDirectory, '.config');
+  return [
+    { file: path.join(base, 'potctl', 'config.yaml'), chosenBy: 'the user’s file', given: false },
+    { file: systemFile, chosenBy: 'the system’s file', given: false },
+  ];
+}
+
+/**
+ * The first configuration file that is there, or null if there is none.
+ *
+ * @throws PotctlError E_CONFIG if a named file is missing or anybody may write to it, E_FILES_DENIED if it may not be read
+ */
+export async function findConfigFile(request: SettingsRequest): Promise<FoundFile | null> {
+  for (const place of configPlaces(request)) {
+    const found = await readPlace(place);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | null> {
+  try {
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const facts = await handle.stat();
+      if (!facts.isFile()) throw unreadable(file, chosenBy, 'it is not a plain file');
+      if (facts.size > LARGEST_FILE) throw unreadable(file, chosenBy, 'it is larger than 1 MiB');
+      if ((facts.mode & 0o002) !== 0)
+        throw unreadable(
+          file,
+          chosenBy,
+          'everybody may write to it, and it can name commands to run',
+          `chmod 0600 ${file}`,
+        );
+      return { file, chosenBy, text: await handle.readFile('utf8'), mode: facts.mode & 0o777 };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR') && !given) return null;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw unreadable(file, chosenBy, 'there is no such file');
+    if (isErrno(error, 'EACCES', 'EPERM'))
+      throw new PotctlError('E_FILES_DENIED', `the configuration '${file}' may not be read`, {
+        why: { chosen_by: chosenBy },
+        fix: ['run as the user that owns it', 'or name another file with `--config FILE`'],
+        cause: error,
+      });
+    throw error instanceof PotctlError ? error : unreadable(file, chosenBy, String(error));
+  }
+}
+
+function unreadable(file: string, chosenBy: string, why: string, fix?: string): PotctlError {
+  return new PotctlError('E_CONFIG', `the configuration '${file}' cannot be used`, {
+    why: { problem: why, chosen_by: chosenBy },
+    fix: [fix ?? 'see which files are looked for: `potctl config path`'],
+  });
+}

@@ -1,0 +1,92 @@
+import { PotctlError } from '../errors.js';
+import { findConnection } from './connection.js';
+import { parseDuration } from './durations.js';
+import { collectOrigins, type Origins } from './origins.js';
+import { absolutePath, withHome } from './paths.js';
+import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
+import { findRepositories } from './repositories.js';
+import type { SettingsRequest } from './request.js';
+import type { Settings } from './settings.js';
+import { refuseMissingFeatures } from './unsupported.js';
+
+/**
+ * Decides everything that a command works with: flag > POTCTL_* > profile > default, each value with its origin. Connects to nothing and
+ * runs nothing; a password that costs is fetched when the server asks for it.
+ *
+ * @throws PotctlError E_CONFIG with every mistake of the file, or naming the variable or libpq file at fault; E_PROFILE_NOT_FOUND;
+ * E_FILES_DENIED if the configuration may not be read
+ */
+export async function loadSettings(request: SettingsRequest): Promise<Settings> {
+  return settingsOf(request, chooseProfile(request, await readConfiguration(request)));
+}
+
+/** The settings of a profile that was chosen already. @throws PotctlError E_CONFIG */
+export async function settingsOf(request: SettingsRequest, profile: ChosenProfile): Promise<Settings> {
+  const origins = collectOrigins();
+  const { values, name, onCommandLine } = profile;
+  if (name !== null) origins.add('profile', name, profile.from);
+  const environment = origins.pick('environment', { value: values.environment, from: profile.where('environment') });
+  const connection = await findConnection(request, profile, origins);
+  const expected = origins.pick('database.expect.system_identifier', {
+    value: values.database?.expect?.system_identifier,
+    from: profile.where('database', 'expect', 'system_identifier'),
+  });
+  const missing = refuseMissingFeatures(request.command, profile);
+  return {
+    profile: { name, environment: environment ?? null, onCommandLine },
+    connection: connection.settings,
+    expect: { systemIdentifier: expected ?? null },
+    application:
+      origins.pick(
+        'application',
+        { value: values.application, from: profile.where('application') },
+        { value: 'auto' as const, from: 'default' },
+      ) ?? 'auto',
+    files: findFiles(request, profile, origins),
+    references: origins.pick('references', { value: values.references, from: profile.where('references') }) ?? null,
+    repositories: findRepositories(request, profile, origins),
+    restore: findRestore(profile, origins),
+    origins: origins.list,
+    warnings: [...connection.warnings, ...missing],
+  };
+}
+
+function findFiles(request: SettingsRequest, profile: ChosenProfile, origins: Origins): Settings['files'] {
+  const { flags, environment, cwd, homeDirectory } = request;
+  const { path, engine, exclude } = profile.values.files ?? {};
+  if (flags.files === '')
+    throw new PotctlError('E_USAGE', '--files names no directory', { why: 'it is empty: is a variable not set?' });
+  const typed = (value: string | undefined): string | undefined =>
+    value === undefined || value === '' ? undefined : absolutePath(value, cwd, homeDirectory);
+  const root = origins.pick(
+    'files.path',
+    { value: typed(flags.files), from: 'flag --files' },
+    { value: typed(environment['POTCTL_FILES']), from: 'env POTCTL_FILES' },
+    { value: path === undefined ? undefined : withHome(path, homeDirectory), from: profile.where('files', 'path') },
+  );
+  if (root === undefined) return null;
+  const chosen = origins.pick(
+    'files.engine',
+    { value: engine, from: profile.where('files', 'engine') },
+    { value: 'archive' as const, from: 'default' },
+  );
+  const excludes = origins.pick('files.exclude', { value: exclude, from: profile.where('files', 'exclude') });
+  return { path: root, engine: chosen ?? 'archive', excludes: excludes ?? [] };
+}
+
+const KEEP_OLD = '72h';
+
+function findRestore(profile: ChosenProfile, origins: Origins): Settings['restore'] {
+  const { keep_old: kept, stop_writers: stop, start_writers: start } = profile.values.restore ?? {};
+  const from = (key: string): string => profile.where('restore', key);
+  const keepOld = origins.pick(
+    'restore.keep_old',
+    { value: kept, from: from('keep_old') },
+    { value: KEEP_OLD, from: 'default' },
+  );
+  return {
+    keepOldMs: parseDuration(keepOld ?? KEEP_OLD) ?? 0,
+    stopWriters: origins.pick('restore.stop_writers', { value: stop, from: from('stop_writers') }) ?? null,
+    startWriters: origins.pick('restore.start_writers', { value: start, from: from('start_writers') }) ?? null,
+  };
+}

@@ -1,0 +1,31 @@
+/** Everything outside that settings are made of. Values come in; nothing is taken from the process. */
+export interface SettingsRequest {
+  readonly flags: SettingsFlags;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homeDirectory: string;
+  /** Name of the operating system's user. */
+  readonly userName: string;
+  /** For relative paths on the command line and in the environment. */
+  readonly cwd: string;
+  /** The command as typed, e.g. `backup create`: it is refused when the profile asks for something that it cannot do yet. */
+  readonly command?: string;
+  /** Runs `password_command`, without a shell. Default: as a child of this process. @throws E_TOOL_MISSING, E_TOOL_FAILED */
+  readonly run?: (argv: readonly string[]) => Promise<string>;
+  /** Asks the person at the terminal; absent where there is none. */
+  readonly promptPassword?: () => Promise<string>;
+  /** The system's configuration file; default `/etc/potctl/config.yaml`. */
+  readonly systemFile?: string;
+}
+
+/** The flags that decide settings, as typed. */
+export interface SettingsFlags {
+  /** -p/--profile. */
+  readonly profile?: string;
+  readonly config?: string;
+  /** A key of the profile, a path, or `s3://bucket/prefix`. */
+  readonly repository?: string;
+  readonly files?: string;
+  /** Name of the database. */
+  readonly database?: string;
+  readonly passwordFile?: string;
+}

@@ -1,0 +1,73 @@
+import { PotctlError } from '../errors.js';
+import type { ChosenProfile } from './profile.js';
+import type { Profile } from './schema.js';
+
+/** Something that a profile may ask for and that this version cannot do yet. */
+interface MissingFeature {
+  readonly key: readonly string[];
+  /** Commands that would leave it out in silence and are therefore refused; for the others it is of no matter. */
+  readonly refused: readonly string[];
+  /** Commands that go on, with a line on stderr. */
+  readonly warned: readonly string[];
+  asked(profile: Profile): boolean;
+  readonly problem: string;
+  /** What works instead. */
+  readonly instead: string;
+}
+
+const MISSING: readonly MissingFeature[] = [
+  {
+    key: ['files', 'engine'],
+    refused: ['backup create'],
+    warned: [],
+    asked: ({ files }) => files?.engine === 'incremental',
+    problem: "the engine 'incremental' is not built yet",
+    instead: "set `engine: archive` in the profile's files, or back up the database alone with `--only db`",
+  },
+  {
+    key: ['encryption', 'recipients'],
+    refused: ['backup create'],
+    warned: [],
+    asked: ({ encryption }) => encryption?.recipients !== undefined,
+    problem: 'encryption is not built yet, and an unencrypted backup is not what the profile asks for',
+    instead: 'take `encryption` out of the profile, and keep the repository on an encrypted disk',
+  },
+  {
+    key: ['guards'],
+    refused: ['restore run', 'restore undo'],
+    warned: [],
+    asked: ({ guards }) =>
+      guards?.protected?.includes('restore') === true || guards?.reason === 'required' || guards?.ticket !== undefined,
+    problem: 'guards (protected, reason, ticket) are not built yet, and the profile guards restores',
+    instead:
+      'take the guard out of the profile for this restore; `expect` and `--confirm NAME` still protect the target',
+  },
+  {
+    key: ['notify'],
+    refused: [],
+    warned: ['backup create', 'restore run'],
+    asked: ({ notify }) => notify !== undefined && Object.keys(notify).length > 0,
+    problem: 'notify is not built yet: nobody will be told',
+    instead: 'let cron or systemd (OnFailure=) look at the exit code',
+  },
+];
+
+/**
+ * Refuses a command for which the profile asks what this version cannot do.
+ *
+ * @returns a warning for each thing that is left out without harm
+ * @throws PotctlError E_CONFIG naming the key and what works instead
+ */
+export function refuseMissingFeatures(command: string | undefined, profile: ChosenProfile): string[] {
+  if (command === undefined) return [];
+  const asked = MISSING.filter((feature) => feature.asked(profile.values));
+  const blocking = asked.find((feature) => feature.refused.includes(command));
+  if (blocking !== undefined)
+    throw new PotctlError('E_CONFIG', `\`${command}\` cannot do what the profile '${profile.name}' asks for`, {
+      why: { problem: blocking.problem, from: profile.where(...blocking.key) },
+      fix: [blocking.instead],
+    });
+  return asked
+    .filter((feature) => feature.warned.includes(command))
+    .map(({ problem, instead, key }) => `${problem} (${profile.where(...key)}); ${instead}`);
+}
