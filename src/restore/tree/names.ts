@@ -1,0 +1,43 @@
+import { Buffer } from 'node:buffer';
+
+/**
+ * The name of a directory entry, byte for byte: each character is one byte (latin1), so that names that are not UTF-8 survive and
+ * can still be compared and kept in sets. Never shown to a person as it is; see {@link readable}.
+ */
+export type Name = string & { readonly bytes: 'latin1' };
+
+/** Everything that potctl itself puts into a tree begins so; backups leave it out, and a swap never takes it for data. */
+const RESERVED = '.potctl-';
+const RUN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export const nameOf = (bytes: Buffer): Name => bytes.toString('latin1') as Name;
+export const ownName = (text: string): Name => text as Name;
+export const isReserved = (name: Name): boolean => name.startsWith(RESERVED);
+
+/** The path of an entry as bytes. `folder` is text, as the operator gave it. */
+export const at = (folder: string, name: Name): Buffer =>
+  Buffer.concat([Buffer.from(folder), Buffer.from('/'), Buffer.from(name, 'latin1')]);
+
+/** A name for a message: UTF-8 where it is, `\xNN` where it is not. */
+export function readable(name: Name): string {
+  const text = Buffer.from(name, 'latin1').toString('utf8');
+  if (!text.includes('\uFFFD')) return text;
+  return [...name]
+    .map((c) => (c < ' ' || c > '~' ? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}` : c))
+    .join('');
+}
+
+/** Where a run puts its things inside (and, for a removed root, beside) the tree. A run that is no plain word is a bug. */
+export function foldersOf(run: string): {
+  readonly staging: string;
+  readonly before: string;
+  readonly journal: string;
+} {
+  if (!RUN.test(run)) throw new Error(`'${run}' cannot be part of a file name`);
+  return { staging: `.potctl-restore-${run}`, before: `.potctl-before-${run}`, journal: `.potctl-swap-${run}.ndjson` };
+}
+
+/** The run of a `.potctl-before-<run>` folder, undefined for every other name. */
+export const runOfBefore = (name: string): string | undefined => /^\.potctl-before-(.+)$/s.exec(name)?.[1];
+export const runOfStaging = (name: string): string | undefined => /^\.potctl-restore-(.+)$/s.exec(name)?.[1];
+export const runOfJournal = (name: string): string | undefined => /^\.potctl-swap-(.+)\.ndjson$/s.exec(name)?.[1];

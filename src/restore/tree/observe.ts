@@ -1,0 +1,78 @@
+import path from 'node:path';
+import { fromErrno } from '../../errors.js';
+import { movable } from './converge.js';
+import { type DiskEntry, realDisk } from './disk.js';
+import { describe, findUnfinished, type UnfinishedSwap } from './journal.js';
+import { findNestedMounts } from './mounts.js';
+import { nameOf, runOfBefore, runOfStaging } from './names.js';
+import { real } from './staging.js';
+
+/** A kept tree: what was live before the swap of `run`. */
+export interface BeforeFolder {
+  readonly run: string;
+  readonly path: string;
+}
+
+export interface TreeObservation {
+  readonly exists: boolean;
+  /** Entries at the top of the tree, potctl's own folders not counted. */
+  readonly entries: number;
+  /** Absolute paths of mount points below the root. They cannot be swapped: each one blocks. */
+  readonly nestedMounts: readonly string[];
+  readonly beforeFolders: readonly BeforeFolder[];
+  /** Runs whose staging folder is still there: discard those that are dead. */
+  readonly stagings: readonly string[];
+  readonly unfinished: UnfinishedSwap | null;
+}
+
+/**
+ * Looks at a live tree for the plan and for the next start. Changes nothing.
+ *
+ * @throws PotctlError E_FILES_DENIED, E_REFUSED (a damaged journal)
+ */
+export async function observeTree({ root }: { readonly root: string }): Promise<TreeObservation> {
+  const tree = real(root);
+  const beside = keptBeside(tree ?? path.resolve(root));
+  if (tree === null) {
+    return { exists: false, entries: 0, nestedMounts: [], beforeFolders: beside, stagings: [], unfinished: null };
+  }
+  try {
+    const disk = realDisk();
+    const unfinished = findUnfinished(disk, tree);
+    const names = disk.list(tree).map(({ name }) => name);
+    return {
+      exists: true,
+      entries: movable(disk, tree, []).length,
+      nestedMounts: findNestedMounts(tree),
+      beforeFolders: [...names.flatMap((name) => keptAt(tree, name, runOfBefore(name))), ...beside],
+      stagings: names.flatMap((name) => runOfStaging(name) ?? []),
+      unfinished: unfinished && describe(unfinished),
+    };
+  } catch (error) {
+    throw fromErrno(error, `look into '${root}'`);
+  }
+}
+
+/** Where the undo of a run that had made the root keeps that root: beside it, since undo makes the root vanish. */
+export const besideOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
+
+function keptBeside(tree: string): BeforeFolder[] {
+  const folder = path.dirname(tree);
+  if (real(folder) === null) return [];
+  const prefix = nameOf(Buffer.from(`${path.basename(tree)}.potctl-before-`));
+  return listed(folder).flatMap(({ name }) =>
+    name.startsWith(prefix) ? keptAt(folder, name, name.slice(prefix.length)) : [],
+  );
+}
+
+function listed(folder: string): DiskEntry[] {
+  try {
+    return realDisk().list(folder);
+  } catch {
+    // The parent may be searchable without being readable; nothing that we could have made lies there then.
+    return [];
+  }
+}
+
+const keptAt = (folder: string, name: string, run: string | undefined): BeforeFolder[] =>
+  run === undefined ? [] : [{ run, path: path.join(folder, Buffer.from(name, 'latin1').toString('utf8')) }];

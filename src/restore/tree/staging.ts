@@ -1,0 +1,126 @@
+import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { createdMark } from './converge.js';
+import { realDisk, type TreeDisk } from './disk.js';
+import { findUnfinished } from './journal.js';
+import { foldersOf } from './names.js';
+
+/** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
+export const UNTOUCHED_MODE = 0o1700;
+
+export interface StagingRequest {
+  /** The live tree. A symlink is followed. Made, with its parents, if it is missing: a lost tree is the disaster itself. */
+  readonly root: string;
+  readonly run: string;
+  /** A folder that must not lie inside the tree, nor the tree inside it: the repository. */
+  readonly forbidden?: string;
+  /** Default: the disk of this machine. */
+  readonly disk?: TreeDisk;
+}
+
+/**
+ * Makes the empty folder inside the tree (same file system, left out of backups) into which the files are restored. Nobody else
+ * may look into it. Its own mode, owner, mtime and attributes, once set by whoever fills it, become those of the root.
+ *
+ * @returns its absolute path
+ * @throws PotctlError E_REFUSED, E_FILES_DENIED, E_NO_SPACE
+ */
+export async function prepareStaging(request: StagingRequest): Promise<string> {
+  const { root, run, forbidden, disk = realDisk() } = request;
+  try {
+    if (forbidden !== undefined)
+      refuseOverlap(real(root) ?? path.resolve(root), real(forbidden) ?? path.resolve(forbidden));
+    const created = makeRoot(root);
+    const tree = realpathSync(root);
+    if (created) writeFileSync(createdMark(tree, run), '');
+    refuseUnfinished(tree);
+    const staging = path.join(tree, foldersOf(run).staging);
+    await keepingAttributes(disk, tree, async () => disk.makeFolder(staging, 0o700));
+    disk.chmod(staging, UNTOUCHED_MODE);
+    return staging;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST'))
+      throw refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
+    throw fromErrno(error, `prepare the restore inside '${root}'`);
+  }
+}
+
+/** Removes what a run staged, and the root if this run made it and nothing else is in it. Nothing to remove is no error. */
+export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>): Promise<void> {
+  const { root, run, disk = realDisk() } = request;
+  const tree = real(root);
+  if (tree === null) return;
+  try {
+    const staging = path.join(tree, foldersOf(run).staging);
+    if (disk.look(staging) !== null) {
+      await keepingAttributes(disk, tree, () => rm(staging, { recursive: true, force: true }));
+    }
+    const mark = createdMark(tree, run);
+    if (disk.look(mark) === null) return;
+    disk.unlink(mark);
+    disk.removeFolder(tree);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) throw fromErrno(error, `remove what was staged in '${root}'`);
+  }
+}
+
+/** Our own folders come and go without a trace on the live root's mtime. */
+async function keepingAttributes(disk: TreeDisk, tree: string, work: () => Promise<void>): Promise<void> {
+  const attributes = await disk.readAttributes(tree);
+  await work();
+  await disk.applyAttributes(tree, attributes);
+}
+
+/** @throws PotctlError E_REFUSED if an interrupted swap waits in this tree */
+export function refuseUnfinished(tree: string): void {
+  const unfinished = findUnfinished(realDisk(), tree);
+  if (unfinished === null) return;
+  throw new PotctlError('E_REFUSED', `an interrupted swap waits in '${tree}'`, {
+    why: { run: unfinished.plan.run, kind: unfinished.plan.kind, phase: unfinished.phase },
+    fix: ['It is finished or undone by itself when the next restore starts: `potctl restore list` shows it.'],
+  });
+}
+
+/** The real path of a folder that exists, else null. */
+export function real(folder: string): string | null {
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw fromErrno(error, `look at '${folder}'`);
+  }
+}
+
+/** @returns whether it was made */
+function makeRoot(root: string): boolean {
+  const found = target(root);
+  if (found === null && realDisk().look(root) !== null)
+    throw refused(`'${root}' is a link to nothing`, 'its target is missing');
+  if (found !== null && !found.isDirectory())
+    throw refused(`'${root}' is not a directory`, 'files are restored into one');
+  if (found === null) mkdirSync(root, { recursive: true });
+  return found === null;
+}
+
+function target(root: string): Stats | null {
+  try {
+    return statSync(root);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+function refuseOverlap(root: string, forbidden: string): void {
+  const inside = (inner: string, outer: string): boolean => inner === outer || inner.startsWith(`${outer}/`);
+  if (inside(forbidden, root))
+    throw refused(`the repository '${forbidden}' lies inside '${root}'`, 'the swap would move it away');
+  if (inside(root, forbidden))
+    throw refused(`'${root}' lies inside the repository '${forbidden}'`, 'backups would be changed');
+}
+
+function refused(message: string, why: string): PotctlError {
+  return new PotctlError('E_REFUSED', message, { why });
+}
