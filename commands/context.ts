@@ -1,4 +1,5 @@
 import type { Clock } from '../src/clock.js';
+import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
 import type { Server } from '../src/postgres/server.js';
 import type { Progress } from '../src/progress.js';
@@ -21,6 +22,8 @@ export interface Context {
   readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
   /** Flags > POTCTL_* > profile > defaults. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
   settings(): Promise<Settings>;
+  /** What settings() is made from: for `config` commands and doctor, which have to look at a broken configuration. */
+  readonly settingsRequest: SettingsRequest;
   /** Not yet connected. Prints the context line (environment, database, host, user) on stderr once connected. */
   server(): Promise<Server>;
   /** The repository of --repository, else the profile's first. @throws E_CONFIG when none is configured */
