@@ -4,6 +4,7 @@ import type { Settings } from '../src/config/settings.js';
 import type { Server } from '../src/postgres/server.js';
 import type { Progress } from '../src/progress.js';
 import type { Repository } from '../src/repository/repository.js';
+import type { View } from './ui/view.js';
 
 /** Everything a command may reach. What costs is a function, memoised, closed by main in reverse order. */
 export interface Context {
@@ -11,6 +12,8 @@ export interface Context {
   /** Aborted by the first Ctrl-C, SIGTERM or --timeout. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** For a command that talks while it works (the tour): lines appear at once on stdout, or on stderr when stdout carries JSON. */
+  readonly live: View;
   /** One per invocation. `traceId` is --trace-id or new; both go into every log line and manifest. */
   readonly runId: string;
   readonly traceId: string;

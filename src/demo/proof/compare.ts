@@ -1,0 +1,34 @@
+import type { Proof } from '../events.js';
+import type { TreeContent } from './files.js';
+import { TABLES, type Table, type TableContent } from './tables.js';
+
+/** Everything that the demo's application has: its tables and its files. */
+export interface Content {
+  readonly tables: ReadonlyMap<Table, TableContent>;
+  readonly tree: TreeContent;
+}
+
+/**
+ * Compares everything, table by table, and the tree of files. Equal means: the same count and the same digest. A table that is missing
+ * on both sides is left out; on one side it is a difference.
+ */
+export function compare(expected: Content, found: Content): Proof[] {
+  const tables = TABLES.filter((table) => expected.tables.has(table) || found.tables.has(table));
+  return [
+    ...tables.map((table) => proof(table, rowsOf(expected.tables.get(table)), rowsOf(found.tables.get(table)))),
+    proof('files', [expected.tree.files, expected.tree.digest], [found.tree.files, found.tree.digest]),
+  ];
+}
+
+type Counted = readonly [count: number, digest: string];
+
+const ABSENT: Counted = [0, 'absent'];
+
+function rowsOf(content: TableContent | undefined): Counted {
+  return content ? [content.rows, content.digest] : ABSENT;
+}
+
+function proof(subject: string, expected: Counted, found: Counted): Proof {
+  const equal = expected[0] === found[0] && expected[1] === found[1];
+  return { subject, equal, expected: expected[0], found: found[0], digest: found[1].slice(0, 12) };
+}

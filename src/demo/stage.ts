@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { packageRoot } from '../assets.js';
+import { type Child, startChild } from '../child.js';
+import { PotctlError } from '../errors.js';
+import type { TourEvent } from './events.js';
+import { CommandFailed } from './failure.js';
+
+/** Where the tour plays: a folder with `storage/` and `backups/`, a server, and an environment without anything of the person's own. */
+export interface Stage {
+  /** The current directory of every command. */
+  readonly folder: string;
+  /** The folder with psql and pg_dump. */
+  readonly binaries: string;
+  /** PATH, PGHOST, PGPORT, PGUSER, PGDATABASE, HOME: the whole environment of the commands. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly tell: (event: TourEvent) => void;
+}
+
+/**
+ * Runs a command for the audience: shows its line, then what it prints, as it comes. `potctl` is this very program.
+ *
+ * Returns what it printed on stdout. @throws CommandFailed when it does not end with exit code 0; E_INTERRUPTED after `signal`
+ */
+export async function play(stage: Stage, command: readonly string[]): Promise<string> {
+  const line = command.map(quoteArgument).join(' ');
+  const show = (text: string) => stage.tell({ kind: 'output', line: text });
+  stage.tell({ kind: 'command', line });
+  const child = start(stage, command, { onStderrLine: show });
+  const output: string[] = [];
+  for await (const text of createInterface({ input: child.stdout })) {
+    output.push(text);
+    show(text);
+  }
+  const end = await child.ended;
+  refuseWhenInterrupted(stage);
+  if (!end.ok) throw new CommandFailed(line, end.exitCode ?? (end.signal === null ? 127 : 143));
+  return output.join('\n');
+}
+
+/** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. Throws an Error with its message. */
+export async function ask(stage: Stage, sql: string): Promise<string[]> {
+  const child = start(stage, ['psql', ...QUIET, '-At', '-c', sql]);
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+  const end = await child.ended;
+  refuseWhenInterrupted(stage);
+  if (!end.ok) throw new Error(`psql: ${end.stderrTail.join('\n')}`);
+  return lines;
+}
+
+/** Runs SQL files in one transaction. Throws an Error with psql's message. */
+export async function loadSql(stage: Stage, files: readonly string[]): Promise<void> {
+  const child = start(stage, ['psql', ...QUIET, '--single-transaction', ...files.flatMap((file) => ['-f', file])]);
+  child.stdout.resume();
+  const end = await child.ended;
+  refuseWhenInterrupted(stage);
+  if (!end.ok) throw new Error(`psql: ${end.stderrTail.join('\n')}`);
+}
+
+/** A psql that takes statements as they come, for the program that goes on writing. */
+export function openPsql(stage: Stage): Child {
+  const child = start(stage, ['psql', ...QUIET], { stdin: 'pipe' });
+  child.stdout.resume();
+  child.stdin.on('error', () => {});
+  return child;
+}
+
+/** Writes to a child and waits while its pipe is full. */
+export async function write(child: Child, text: string): Promise<void> {
+  if (!child.stdin.write(text)) await Promise.race([once(child.stdin, 'drain'), child.ended]);
+}
+
+const QUIET = ['-X', '-q', '-v', 'ON_ERROR_STOP=1'];
+
+function start(
+  stage: Stage,
+  [program = '', ...args]: readonly string[],
+  options: { readonly onStderrLine?: (line: string) => void; readonly stdin?: 'pipe' } = {},
+): Child {
+  const { environment, folder, signal } = stage;
+  const [file, argv] = program === 'potctl' ? thisProgram(args) : [programPath(stage, program), args];
+  return startChild(file, argv, { environment, cwd: folder, signal, ownSession: true, ...options });
+}
+
+function thisProgram(args: readonly string[]): [string, string[]] {
+  return [process.execPath, [path.join(packageRoot(), 'bin', 'potctl.js'), ...args]];
+}
+
+function programPath(stage: Stage, program: string): string {
+  return program === 'psql' ? path.join(stage.binaries, program) : program;
+}
+
+function refuseWhenInterrupted(stage: Stage): void {
+  if (!stage.signal.aborted) return;
+  throw new PotctlError('E_INTERRUPTED', 'the tour was interrupted', {
+    changedDetail: 'everything of the tour is removed',
+  });
+}
+
+function quoteArgument(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
