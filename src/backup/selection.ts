@@ -1,0 +1,129 @@
+import { PotctlError } from '../errors.js';
+import type { CatalogEntry, GoodEntry } from './catalog.js';
+import { shortBackupId } from './id.js';
+import { allSets, quoted } from './sets.js';
+
+const SHOWN = 10;
+
+export interface SelectionScope {
+  /** The set that the command works with; null = any. */
+  readonly set: string | null;
+  /** --from-set: another set, named on purpose. */
+  readonly fromSet: string | null;
+}
+
+export interface Selection {
+  readonly entry: GoodEntry;
+  /** What the operator should know: newer backups that were skipped, and that this one is degraded. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Finds the backup that a person means: a whole id, a unique beginning of the id or of its random part (`7f3a`), `latest`, or
+ * `latest~N` for the Nth before it.
+ *
+ * `latest` is the newest that can be relied upon: complete or degraded, never a safety backup, and not one whose manifest is damaged
+ * or whose newest evidence is a failed verify; those are skipped with a warning. An id selects any of them but a damaged manifest.
+ *
+ * @param entries newest first, as readCatalog returns them
+ * @throws PotctlError E_BACKUP_NOT_FOUND (none, or the candidates of an ambiguous beginning), E_REFUSED (of another set, naming
+ * `--from-set`), E_MANIFEST (damaged)
+ */
+export function selectBackup(
+  entries: readonly CatalogEntry[],
+  reference: string,
+  { set, fromSet }: SelectionScope,
+): Selection {
+  const wanted = fromSet ?? set;
+  if (fromSet !== null && !allSets(entries).includes(fromSet)) throw noSuchSet(entries, fromSet);
+  const [, back] = /^latest(?:~(\d{1,6}))?$/.exec(reference) ?? [];
+  const isLatest = reference === 'latest' || back !== undefined;
+  return isLatest ? latest(entries, wanted, Number(back ?? 0)) : byId(entries, reference, wanted);
+}
+
+function latest(entries: readonly CatalogEntry[], wanted: string | null, back: number): Selection {
+  const warnings: string[] = [];
+  let usable = 0;
+  for (const entry of entries.filter((candidate) => isIn(candidate, wanted))) {
+    if (entry.ok && entry.manifest.kind === 'safety') continue;
+    const obstacle = obstacleOf(entry);
+    if (obstacle !== null || !entry.ok) {
+      warnings.push(`'${entry.id}' is newer, but was skipped: ${obstacle}`);
+      continue;
+    }
+    if (usable === back) return { entry, warnings: [...warnings, ...degradation(entry)] };
+    usable += 1;
+  }
+  throw noneUsable(entries, wanted, usable, warnings);
+}
+
+function byId(entries: readonly CatalogEntry[], reference: string, wanted: string | null): Selection {
+  const matches = entries.filter((entry) => matchesReference(entry, reference));
+  const inside = matches.filter((entry) => isIn(entry, wanted));
+  const [only, ...others] = inside;
+  if (others.length > 0) throw ambiguous(reference, inside);
+  if (only === undefined) throw notInside(reference, matches, wanted);
+  if (only.ok) return { entry: only, warnings: degradation(only) };
+  throw new PotctlError('E_MANIFEST', `the backup '${only.id}' is damaged`, { why: only.problem });
+}
+
+function matchesReference({ id }: CatalogEntry, reference: string): boolean {
+  return reference !== '' && (id.startsWith(reference) || shortBackupId(id).startsWith(reference));
+}
+
+/** A damaged manifest does not tell its set: it could be of any. */
+function isIn(entry: CatalogEntry, set: string | null): boolean {
+  return set === null || !entry.ok || entry.manifest.set === set;
+}
+
+function obstacleOf(entry: CatalogEntry): string | null {
+  if (!entry.ok) return entry.problem;
+  return entry.verified?.ok === false ? `its verify of ${entry.verified.at} found damage` : null;
+}
+
+function degradation({ id, manifest }: GoodEntry): string[] {
+  return manifest.status === 'degraded' ? [`'${id}' is degraded: ${manifest.degraded_reasons.join('; ')}`] : [];
+}
+
+function notInside(reference: string, matches: readonly CatalogEntry[], wanted: string | null): PotctlError {
+  const [first] = allSets(matches);
+  if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${reference}'`);
+  return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another set`, {
+    why: { wanted, sets: allSets(matches) },
+    fix: allSets(matches).map((set) => `If you mean that one: \`--from-set ${quoted(set)}\``),
+  });
+}
+
+function ambiguous(reference: string, candidates: readonly CatalogEntry[]): PotctlError {
+  const more = candidates.length > SHOWN ? [`and ${candidates.length - SHOWN} more`] : [];
+  return new PotctlError('E_BACKUP_NOT_FOUND', `'${reference}' fits ${candidates.length} backups`, {
+    why: [...candidates.slice(0, SHOWN).map(({ id }) => id), ...more].join(', '),
+    fix: ['Give more of the id.'],
+  });
+}
+
+function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
+  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the set '${set}'`, {
+    why: { sets: allSets(entries) },
+    fix: ['See them: `potctl backup list --all-sets`'],
+  });
+}
+
+function noneUsable(
+  entries: readonly CatalogEntry[],
+  wanted: string | null,
+  usable: number,
+  warnings: readonly string[],
+): PotctlError {
+  const others = allSets(entries).filter((set) => set !== wanted);
+  const where = wanted === null ? 'the repository' : `the set '${wanted}'`;
+  const message = usable === 0 ? `${where} has no usable backup` : `${where} has only ${usable} usable backup(s)`;
+  const skipped = warnings.length === 0 ? {} : { skipped: warnings };
+  return new PotctlError('E_BACKUP_NOT_FOUND', message, {
+    why: { ...skipped, other_sets: others },
+    fix: [
+      'See what there is: `potctl backup list --all-sets`',
+      ...others.slice(0, 3).map((set) => `From another set on purpose: \`--from-set ${quoted(set)}\``),
+    ],
+  });
+}
