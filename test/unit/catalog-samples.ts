@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { CatalogEntry, GoodEntry } from '../../src/backup/catalog.js';
+import type { Manifest } from '../../src/backup/manifest.js';
+import { canonicalJson, parseManifest } from '../../src/backup/parse-manifest.js';
+import { summarise } from '../../src/backup/summary.js';
+
+const folder = new URL('../fixtures/manifests/', import.meta.url);
+
+/** Every manifest of version 2 as it was once written. */
+export function golden(): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith('v2.'))
+    .map((name) => readFileSync(new URL(name, folder), 'utf8'));
+}
+
+export function sampleManifest(changes: Partial<Manifest>): Manifest {
+  return { ...parseManifest(readFileSync(new URL('v2.0-complete.json', folder), 'utf8')), ...changes };
+}
+
+export function manifestText(changes: Partial<Manifest>): string {
+  return canonicalJson(sampleManifest(changes));
+}
+
+export function goodEntry(id: string, changes: Partial<Manifest> = {}, facts: Partial<GoodEntry> = {}): GoodEntry {
+  return {
+    ok: true,
+    id,
+    manifest: summarise(sampleManifest({ id, ...changes })),
+    events: [],
+    verified: null,
+    ...facts,
+  };
+}
+
+export function damagedEntry(id: string): CatalogEntry {
+  return { ok: false, id, problem: 'the manifest is damaged: cut' };
+}

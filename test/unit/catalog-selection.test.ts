@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import type { CatalogEntry } from '../../src/backup/catalog.js';
+import { selectBackup } from '../../src/backup/selection.js';
+import { findSet, setOf, setsAtHand } from '../../src/backup/sets.js';
+import { damagedEntry, goodEntry } from './catalog-samples.js';
+
+const A = '7301/app';
+const B = '9902/app';
+const NEWEST = '20261125T000000Z-aa0001';
+const SECOND = '20261124T000000Z-ab0002';
+const THIRD = '20261123T000000Z-7f3a9c';
+const FOURTH = '20261122T000000Z-7f3b00';
+const OTHER = '20261126T000000Z-cc0003';
+const entries: CatalogEntry[] = [
+  goodEntry(OTHER, { set: B }),
+  goodEntry(NEWEST, { set: A }),
+  goodEntry(SECOND, { set: A }),
+  goodEntry(THIRD, { set: A, status: 'degraded', degraded_reasons: ['2 files changed'] }),
+  goodEntry(FOURTH, { set: A }),
+];
+const inA = { set: A, fromSet: null };
+const select = (reference: string, scope: { set: string | null; fromSet: string | null } = inA, from = entries) =>
+  selectBackup(from, reference, scope);
+const refusal = (code: string, text: RegExp) =>
+  expect.objectContaining({
+    code,
+    message: expect.any(String),
+    fix: expect.arrayContaining([expect.stringMatching(text)]),
+  });
+
+describe('a backup is found by', () => {
+  test.each([
+    ['its id', SECOND, SECOND],
+    ['the beginning of its id', '20261124', SECOND],
+    ['the beginning of its random part', '7f3a', THIRD],
+    ['latest', 'latest', NEWEST],
+    ['latest~0', 'latest~0', NEWEST],
+    ['latest~3', 'latest~3', FOURTH],
+  ])('%s', (_, reference, id) => {
+    expect(select(reference).entry.id).toBe(id);
+  });
+
+  test('a beginning that fits several names them all', () => {
+    expect(() => select('7f3')).toThrow(
+      expect.objectContaining({ code: 'E_BACKUP_NOT_FOUND', why: `${THIRD}, ${FOURTH}` }),
+    );
+  });
+
+  test.each(['nothing', '', 'latest~', 'latest~x', 'latest~-1', '../20261124', '%'])(
+    '%j finds nothing',
+    (reference) => {
+      expect(() => select(reference)).toThrow(expect.objectContaining({ code: 'E_BACKUP_NOT_FOUND' }));
+    },
+  );
+
+  test('a degraded one is selected, and said to be degraded', () => {
+    expect(select('latest~2')).toMatchObject({
+      entry: { id: THIRD },
+      warnings: [`'${THIRD}' is degraded: 2 files changed`],
+    });
+  });
+});
+
+describe('another set', () => {
+  test('is never entered by latest', () => {
+    expect(select('latest', { set: null, fromSet: null }).entry.id).toBe(OTHER);
+    expect(select('latest').entry.id).toBe(NEWEST);
+  });
+
+  test.each([OTHER, 'cc00'])('%s of it is refused, and the flag is named', (reference) => {
+    expect(() => select(reference)).toThrow(refusal('E_REFUSED', /--from-set 9902\/app/));
+  });
+
+  test('is entered with --from-set', () => {
+    expect(select('latest', { set: A, fromSet: B }).entry.id).toBe(OTHER);
+    expect(select('cc', { set: A, fromSet: B }).entry.id).toBe(OTHER);
+  });
+
+  test('that does not exist is not found', () => {
+    expect(() => select('latest', { set: A, fromSet: 'profile:x' })).toThrow(
+      refusal('E_BACKUP_NOT_FOUND', /--all-sets/),
+    );
+  });
+
+  test('without a backup of our own names the sets that have some', () => {
+    expect(() => select('latest', { set: 'profile:new', fromSet: null })).toThrow(
+      refusal('E_BACKUP_NOT_FOUND', /--from-set 7301\/app/),
+    );
+  });
+
+  test('with an odd name is quoted for the shell', () => {
+    const odd = [goodEntry(OTHER, { set: `1/we'ird; rm` })];
+    expect(() => select(OTHER, inA, odd)).toThrow(refusal('E_REFUSED', /--from-set '1\/we'\\''ird; rm'/));
+  });
+});
+
+describe('latest', () => {
+  const newer = '20261127T000000Z-dd0004';
+
+  test('skips a damaged one and says so', () => {
+    const { entry, warnings } = select('latest', inA, [damagedEntry(newer), ...entries]);
+    expect(entry.id).toBe(NEWEST);
+    expect(warnings).toEqual([expect.stringContaining(newer)]);
+  });
+
+  test('skips one that a verify found damaged and says so', () => {
+    const verified = { level: 'full', at: '2026-11-28T00:00:00.000Z', ok: false } as const;
+    const bad = goodEntry(newer, { set: A }, { verified });
+    const { entry, warnings } = select('latest', inA, [bad, ...entries]);
+    expect(entry.id).toBe(NEWEST);
+    expect(warnings).toEqual([expect.stringContaining('found damage')]);
+    expect(select(newer, inA, [bad, ...entries]).entry.id).toBe(newer);
+  });
+
+  test('is never a safety backup, which its id still finds', () => {
+    const safety = goodEntry(newer, { set: A, kind: 'safety' });
+    expect(select('latest', inA, [safety, ...entries])).toMatchObject({ entry: { id: NEWEST }, warnings: [] });
+    expect(select('dd00', inA, [safety, ...entries]).entry.id).toBe(newer);
+  });
+
+  test('says when there are not so many', () => {
+    expect(() => select('latest~9')).toThrow(/only 4 usable/);
+  });
+
+  test('says what was skipped when nothing is left', () => {
+    expect(() => select('latest', inA, [damagedEntry(newer)])).toThrow(
+      expect.objectContaining({
+        code: 'E_BACKUP_NOT_FOUND',
+        why: expect.objectContaining({ skipped: [expect.any(String)] }),
+      }),
+    );
+  });
+
+  test('a damaged one is refused by its id, too', () => {
+    expect(() => select(newer, inA, [damagedEntry(newer)])).toThrow(expect.objectContaining({ code: 'E_MANIFEST' }));
+  });
+});
+
+describe('the set', () => {
+  const none = { profile: null, systemIdentifier: null, database: null, filesPath: null };
+
+  test.each([
+    [{ ...none, profile: 'prod', systemIdentifier: '7301', database: 'app', filesPath: '/srv' }, 'profile:prod'],
+    [{ ...none, systemIdentifier: '7301', database: 'app', filesPath: '/srv' }, '7301/app'],
+    [{ ...none, database: 'app' }, 'unknown/app'],
+    [{ ...none, filesPath: '/srv/files' }, 'files:/srv/files'],
+  ])('of %j is %s', (facts, set) => {
+    expect(setOf(facts)).toBe(set);
+  });
+
+  test('is found by the name of the database when the server cannot be asked', () => {
+    const only = [goodEntry(NEWEST, { set: A }), goodEntry(SECOND, { set: '7301/other' })];
+    expect(findSet(only, { ...none, database: 'app' })).toBe(A);
+  });
+
+  test('is not guessed between two servers', () => {
+    expect(() => findSet(entries, { ...none, database: 'app' })).toThrow(refusal('E_REFUSED', /--from-set 7301\/app/));
+    expect(findSet(entries, { ...none, database: 'app', systemIdentifier: '9902' })).toBe(B);
+  });
+
+  test('of a database with a slash in its name is its own', () => {
+    const slash = [goodEntry(NEWEST, { set: '7301/a/app' }), goodEntry(SECOND, { set: A })];
+    expect(findSet(slash, { ...none, database: 'a/app' })).toBe('7301/a/app');
+    expect(findSet(slash, { ...none, database: 'app' })).toBe(A);
+  });
+
+  test('at hand without a server: the profile, else every set of that database, or of those files', () => {
+    expect(setsAtHand(entries, { ...none, profile: 'prod', database: 'app' })).toEqual(['profile:prod']);
+    expect(setsAtHand(entries, { ...none, database: 'app' })).toEqual([A, B]);
+    expect(setsAtHand(entries, { ...none, database: 'root' })).toEqual([]);
+    const files = [goodEntry(NEWEST, { set: 'files:/srv' })];
+    expect(setsAtHand(files, { ...none, database: 'root', filesPath: '/srv' })).toEqual(['files:/srv']);
+  });
+});
