@@ -46,6 +46,7 @@ function draftIn(deps: DraftDeps, { id, folder, final }: { id: string; folder: s
   const publish = async (manifest: string): Promise<void> => {
     if (state !== 'open') throw new Error(`draft '${id}' is already ${state}`);
     try {
+      await deps.assertHeld();
       await seal(folder, manifest);
       await deps.assertHeld();
       await show(folder, final, deps.backups);

@@ -151,7 +151,7 @@ function markerText(id: string, now?: Date): string {
 
 async function writeMarker(root: string, now: Date): Promise<void> {
   const temporary = path.join(root, `.${MARKER}.${uniqueSuffix()}.tmp`);
-  await writeNew(temporary, `${markerText(randomUUID(), now)}\n`, 0o600);
+  await writeNew(temporary, `${markerText(randomUUID(), now)}\n`, 0o644);
   try {
     await claimName(temporary, path.join(root, MARKER));
   } finally {

@@ -43,7 +43,7 @@ export async function readLock(root: string): Promise<SeenLock | null> {
  */
 export async function claimLock(root: string, holder: LockHolder): Promise<FileHandle | null> {
   const candidate = path.join(root, `${LOCK}.${uniqueSuffix()}`);
-  await writeNew(candidate, `${JSON.stringify(holder)}\n${counterText(0)}\n`, 0o600);
+  await writeNew(candidate, `${JSON.stringify(holder)}\n${counterText(0)}\n`, 0o644);
   try {
     return (await claimName(candidate, path.join(root, LOCK))) ? await open(path.join(root, LOCK), 'r+') : null;
   } catch (error) {
