@@ -180,12 +180,12 @@ describe('without the right', () => {
       const repository = await opened();
       expect(await repository.list()).toEqual([ID]);
       const changes = [
-        repository.lock(request()),
-        repository.draft('20261123T000000Z-000000'),
-        repository.putDocument('restores/r.json', '{}'),
-        repository.appendEvent(ID, event),
+        () => repository.lock(request()),
+        () => repository.draft('20261123T000000Z-000000'),
+        () => repository.putDocument('restores/r.json', '{}'),
+        () => repository.appendEvent(ID, event),
       ];
-      for (const change of changes) await expect(change).rejects.toMatchObject({ code: 'E_FILES_DENIED' });
+      for (const change of changes) await expect(change()).rejects.toMatchObject({ code: 'E_FILES_DENIED' });
     });
     for (const inner of folders) await chmod(inner, 0o700);
   });
