@@ -6,6 +6,12 @@ import path from 'node:path';
 /** A fresh folder below the temporary directory, with its symlinks resolved. */
 export const scratchFolder = (): string => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'potctl-tree-')));
 
+/** The same in memory where there is such a place: for many swaps, each of which makes its file system durable. */
+export const memoryFolder = (): string => {
+  const place = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+  return fs.realpathSync(fs.mkdtempSync(path.join(place, 'potctl-tree-')));
+};
+
 /** Removes a folder whatever the modes inside. */
 export function removeFolder(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {

@@ -6,6 +6,9 @@ type Environment = Readonly<Record<string, string>>;
 
 const TAR = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--no-recursion'];
 
+/** Access and change times are not attributes that anybody restores. */
+const TIMES = '--pax-option=delete=atime,delete=ctime';
+
 /**
  * A folder's own mode, owner, mtime (ns), ACL and extended attributes, as the base64 of a one-member tar: Node reads neither extended
  * attributes nor writes nanoseconds, GNU tar does both.
@@ -13,7 +16,7 @@ const TAR = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--n
  * @throws PotctlError E_TOOL_MISSING, E_TOOL_FAILED
  */
 export async function readAttributes(folder: string, environment: Environment): Promise<string> {
-  const args = ['-C', folder, ...TAR, '--format=posix', '-b', '1', '--warning=no-file-changed', '-cf', '-', '.'];
+  const args = ['-C', folder, ...TAR, '--format=posix', TIMES, '-b', '1', '--warning=no-file-changed', '-cf', '-', '.'];
   const child = startChild('tar', args, { environment });
   const chunks: Buffer[] = [];
   for await (const chunk of child.stdout) chunks.push(chunk as Buffer);

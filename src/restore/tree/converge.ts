@@ -168,7 +168,7 @@ function restoreModes({ disk, root, plan }: Site, liveIn: string, incomingIn: st
 }
 
 /** A restored root or a kept folder may forbid its own owner to write; its attributes are put back at the end. */
-function makeWritable(disk: TreeDisk, ...folders: string[]): void {
+export function makeWritable(disk: TreeDisk, ...folders: string[]): void {
   for (const folder of folders) {
     const mode = disk.look(folder)?.mode;
     if (mode !== undefined && (mode & 0o300) !== 0o300) disk.chmod(folder, (mode & 0o7777) | 0o700);

@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'no
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
-import { createdMark } from './converge.js';
+import { createdMark, makeWritable } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
@@ -69,6 +69,7 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
 /** Our own folders come and go without a trace on the live root's mtime. */
 async function keepingAttributes(disk: TreeDisk, tree: string, work: () => Promise<void>): Promise<void> {
   const attributes = await disk.readAttributes(tree);
+  makeWritable(disk, tree);
   await work();
   await disk.applyAttributes(tree, attributes);
 }

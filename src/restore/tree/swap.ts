@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../errors.js';
-import { createdMark, finishSwap, movable, type Site, takeBackSwap } from './converge.js';
+import { createdMark, finishSwap, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import {
   encodeName,
@@ -93,6 +93,7 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
   const site: Site = { disk, root: tree, plan };
   try {
     await disk.flush(tree);
+    makeWritable(disk, tree);
     writeJournal(disk, tree, plan, 'out');
     await finishSwap(site, 'out');
     return { kept };
