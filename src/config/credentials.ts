@@ -109,7 +109,8 @@ async function fromFile(file: string, from: string): Promise<FoundPassword> {
     if (line === '') throw new PotctlError('E_CONFIG', `the password file '${file}' is empty`, { why: { from } });
     const password = new Secret(line);
     const bits = (mode & 0o777).toString(8).padStart(4, '0');
-    return { password, source, shown: `set (file ${file}, ${Buffer.byteLength(line)} bytes, ${bits})`, notes: [] };
+    const notes = (mode & 0o077) === 0 ? [] : [`${file} may be read by others (mode ${bits}); chmod 0600 ${file}`];
+    return { password, source, shown: `set (file ${file}, ${Buffer.byteLength(line)} bytes, ${bits})`, notes };
   } catch (error) {
     const failure = asConfigError(error, file, from);
     const fetch = (): Promise<Secret> => Promise.reject(failure);

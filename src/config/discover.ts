@@ -55,6 +55,23 @@ export async function findConfigFile(request: SettingsRequest): Promise<FoundFil
   return null;
 }
 
+/** Which configuration file is in force, and where one was looked for, highest rank first. */
+export interface ConfigLocation {
+  readonly file: string | null;
+  readonly chosen_by: string | null;
+  readonly looked_for: readonly string[];
+}
+
+/** Says which configuration file is used. @throws PotctlError as findConfigFile */
+export async function locateConfiguration(request: SettingsRequest): Promise<ConfigLocation> {
+  const found = await findConfigFile(request);
+  return {
+    file: found?.file ?? null,
+    chosen_by: found?.chosenBy ?? null,
+    looked_for: configPlaces(request).map(({ file }) => file),
+  };
+}
+
 async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | null> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -17,7 +17,10 @@ import { refuseMissingFeatures } from './unsupported.js';
  * E_FILES_DENIED if the configuration may not be read
  */
 export async function loadSettings(request: SettingsRequest): Promise<Settings> {
-  return settingsOf(request, chooseProfile(request, await readConfiguration(request)));
+  const configuration = await readConfiguration(request);
+  const settings = await settingsOf(request, chooseProfile(request, configuration));
+  const found = configuration?.found;
+  return { ...settings, configFile: found === undefined ? null : { path: found.file, mode: found.mode } };
 }
 
 /** The settings of a profile that was chosen already. @throws PotctlError E_CONFIG */

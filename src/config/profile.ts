@@ -90,7 +90,7 @@ function unknownProfile(
         : { from, file: configuration.found.file, profiles: names.length === 0 ? 'none' : names.join(', ') },
     fix: [
       ...(guess === undefined ? [] : [`did you mean \`-p ${guess}\`?`]),
-      configuration === null ? 'see where a file belongs: `potctl config path`' : 'see all: `potctl config show --all`',
+      configuration === null ? 'see where a file belongs: `potctl config path`' : 'see all: `potctl config show`',
     ],
   });
 }

@@ -28,6 +28,8 @@ export interface Settings {
     readonly startWriters: string | null;
   };
   readonly origins: readonly Origin[];
+  /** The file in force and its permission bits; null where there is none. */
+  readonly configFile?: { readonly path: string; readonly mode: number } | null;
   /** What a person should read although the command goes on; one line each, for stderr. */
   readonly warnings?: readonly string[];
 }

@@ -22,7 +22,7 @@ const MISSING: readonly MissingFeature[] = [
     warned: [],
     asked: ({ files }) => files?.engine === 'incremental',
     problem: "the engine 'incremental' is not built yet",
-    instead: "set `engine: archive` in the profile's files, or back up the database alone with `--only db`",
+    instead: "set `engine: archive` in the profile's files",
   },
   {
     key: ['encryption', 'recipients'],

@@ -1,0 +1,19 @@
+import type { ConfigLocation } from '../../src/config/discover.js';
+import { itemCommand } from '../command.js';
+
+export const configPath = itemCommand({
+  name: 'config path',
+  summary: 'which configuration file is used, and where one is looked for',
+  examples: ['potctl config path', 'potctl config path --json'],
+  input: {},
+
+  async run(_input, { settingsRequest }): Promise<ConfigLocation> {
+    const { locateConfiguration } = await import('../../src/config/discover.js');
+    return locateConfiguration(settingsRequest);
+  },
+
+  render({ file, chosen_by, looked_for }, view) {
+    if (file !== null) view.line(file);
+    view.note(file === null ? `there is none; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`);
+  },
+});

@@ -1,0 +1,32 @@
+import type { ConfigurationView } from '../../src/config/describe.js';
+import { itemCommand } from '../command.js';
+
+export const configShow = itemCommand({
+  name: 'config show',
+  summary: 'every value in force, and where it came from',
+  examples: ['potctl config show', 'potctl config show --origin -p prod', 'potctl config show --json'],
+  input: {
+    origin: {
+      declaration: '--origin',
+      summary: 'say for each value which flag, variable or line it came from',
+      takes: 'flag',
+      parse: (raw: unknown) => raw === true,
+    },
+  },
+
+  async run({ origin }, { settingsRequest }): Promise<ConfigurationView & { readonly origin: boolean }> {
+    const { describeConfiguration } = await import('../../src/config/describe.js');
+    return { ...(await describeConfiguration(settingsRequest)), origin };
+  },
+
+  render({ file, profiles, values, warnings, origin }, view) {
+    const rows = values.map(({ key, value, from }) => [key, value, from]);
+    view.table(
+      origin ? ['KEY', 'VALUE', 'ORIGIN'] : ['KEY', 'VALUE'],
+      origin ? rows : rows.map((row) => row.slice(0, 2)),
+    );
+    view.note(file === null ? 'no configuration file: `potctl config path` says where one belongs' : `file: ${file}`);
+    view.note(`profiles: ${profiles.length === 0 ? 'none' : profiles.join(', ')}`);
+    for (const warning of warnings) view.note(`warning: ${warning}`);
+  },
+});

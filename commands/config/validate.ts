@@ -1,0 +1,30 @@
+import type { Problem } from '../../src/config/problems.js';
+import { ExitCode } from '../../src/error-catalog.js';
+import { listCommand } from '../command.js';
+
+export const configValidate = listCommand({
+  name: 'config validate',
+  summary: 'every mistake in the configuration and in what it refers to',
+  examples: [
+    'potctl config validate',
+    'potctl config validate --config ./config.yaml',
+    'potctl config validate -p prod',
+  ],
+  input: {},
+  columns: [
+    { name: 'place', text: ({ file, line }: Problem) => (line === 0 ? file : `${file}:${line}`) },
+    { name: 'problem', text: ({ problem }) => problem },
+    { name: 'suggestion', text: ({ suggestion }) => suggestion ?? '' },
+    { name: 'key', text: ({ key }) => key, wide: true },
+  ],
+
+  async run(_input, { settingsRequest }) {
+    const { validateConfiguration } = await import('../../src/config/validate.js');
+    const { file, profiles, problems } = await validateConfiguration(settingsRequest);
+    const checked = file === null ? 'no configuration file; checked the environment' : `checked ${file}`;
+    const names = profiles.length === 0 ? '' : ` (${profiles.join(', ')})`;
+    return { items: problems, footer: [`${checked}${names}: ${problems.length} problems`] };
+  },
+
+  exitCode: (problems) => (problems.length === 0 ? ExitCode.ok : ExitCode.config),
+});

@@ -1,0 +1,57 @@
+import { redact } from '../secret.js';
+import { settingsOf } from './load.js';
+import { printable } from './origins.js';
+import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
+import type { SettingsRequest } from './request.js';
+import type { Origin } from './settings.js';
+
+/** What is in force, for `config show`. Secrets are said to be set, and nothing more. */
+export interface ConfigurationView {
+  /** The configuration file, null where there is none. */
+  readonly file: string | null;
+  readonly profile: string | null;
+  /** All names, in the order of the file. */
+  readonly profiles: readonly string[];
+  readonly values: readonly Origin[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Shows every value with its origin: those that commands use first, then what else the profile says.
+ *
+ * @throws PotctlError as loadSettings
+ */
+export async function describeConfiguration(request: SettingsRequest): Promise<ConfigurationView> {
+  const configuration = await readConfiguration(request);
+  const profile = chooseProfile(request, configuration);
+  const settings = await settingsOf(request, profile);
+  const known = new Set(settings.origins.map(({ key }) => key));
+  const further = profileValues(profile).filter(({ key }) => !known.has(key) && !isShownOtherwise(key));
+  return {
+    file: configuration?.found.file ?? null,
+    profile: profile.name,
+    profiles: Object.keys(configuration?.parsed.document?.profiles ?? {}),
+    values: [...settings.origins, ...further].map((origin) => ({ ...origin, value: redact(origin.value) })),
+    warnings: settings.warnings ?? [],
+  };
+}
+
+function profileValues(profile: ChosenProfile): Origin[] {
+  const list: Origin[] = [];
+  const walk = (value: unknown, key: readonly string[]): void => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [name, inner] of Object.entries(value)) walk(inner, [...key, name]);
+      return;
+    }
+    if (value === undefined) return;
+    const dotted = key.join('.');
+    const from = profile.where(...key);
+    const secret = profile.secrets.some((one) => one === dotted || one.startsWith(`${dotted}.`));
+    list.push({ key: dotted, value: secret ? `set (${from})` : printable(value), from });
+  };
+  walk(profile.values, []);
+  return list;
+}
+
+/** Keys whose effect stands in another line already. */
+const isShownOtherwise = (key: string): boolean => key.startsWith('repositories.') || key === 'database.url';

@@ -1,0 +1,90 @@
+import type { Clock } from '../clock.js';
+import type { Settings } from '../config/settings.js';
+import { PotctlError } from '../errors.js';
+import type { Server, Session } from '../postgres/server.js';
+import type { Repository } from '../repository/repository.js';
+
+/** `UNKNOWN` = it could not be checked, which is never OK. */
+export type State = 'OK' | 'WARN' | 'FAIL' | 'UNKNOWN';
+
+/** One line of `potctl doctor`. */
+export interface CheckResult {
+  readonly check: string;
+  readonly state: State;
+  readonly detail: string;
+  /** The command or sentence that mends it; null where nothing is to be done. */
+  readonly fix: string | null;
+}
+
+/** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
+export interface DoctorTools {
+  readonly clock: Clock;
+  /** Environment of the children. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  settings(): Promise<Settings>;
+  server(): Promise<Server>;
+  repository(): Promise<Repository>;
+}
+
+/** A connection that stands, and what it belongs to. */
+export interface Connected {
+  readonly server: Server;
+  readonly session: Session;
+  readonly settings: Settings;
+}
+
+export const ok = (check: string, detail: string): CheckResult => ({ check, state: 'OK', detail, fix: null });
+export const warn = (check: string, detail: string, fix: string | null): CheckResult => ({
+  check,
+  state: 'WARN',
+  detail,
+  fix,
+});
+export const fail = (check: string, detail: string, fix: string | null): CheckResult => ({
+  check,
+  state: 'FAIL',
+  detail,
+  fix,
+});
+export const unknown = (check: string, detail: string, fix: string | null = null): CheckResult => ({
+  check,
+  state: 'UNKNOWN',
+  detail,
+  fix,
+});
+
+/** A failure as a line: what the operator can meet is FAIL, anything else could not be checked. */
+export function failed(check: string, error: unknown): CheckResult {
+  if (!(error instanceof PotctlError)) return unknown(check, `could not be checked: ${text(error)}`);
+  return fail(check, describe(error), error.fix[0] ?? null);
+}
+
+/** The same where the check itself was refused: it says nothing about what was to be checked. */
+export function notChecked(check: string, error: unknown): CheckResult {
+  const reason = error instanceof PotctlError ? describe(error) : text(error);
+  return unknown(
+    check,
+    `could not be checked: ${reason}`,
+    error instanceof PotctlError ? (error.fix[0] ?? null) : null,
+  );
+}
+
+function describe({ message, why }: PotctlError): string {
+  if (why === undefined) return message;
+  const reason =
+    typeof why === 'string'
+      ? why
+      : Object.entries(why)
+          .map(([key, value]) => `${key} ${String(value)}`)
+          .join('; ');
+  return `${message}: ${reason}`;
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** `12.3 GiB`. */
+export function bytes(size: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  const power = size < 1_024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(size) / 10));
+  return `${power === 0 ? size : (size / 1_024 ** power).toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../clock.js';
+import { type CheckResult, type Connected, fail, ok, unknown, warn } from './check.js';
+
+const WARN_MS = 2_000;
+const FAIL_MS = 30_000;
+
+/** How far this machine's clock is from the database's. Half of the round trip is taken for the way; three tries, the quickest counts. */
+export async function clockCheck({ session }: Connected, clock: Clock): Promise<CheckResult> {
+  let best: { offMs: number; tripMs: number } | null = null;
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const began = clock.monotonicMs();
+    const [row] = await session.query<{ ms: string }>(
+      'select (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint::text as ms',
+    );
+    const tripMs = clock.monotonicMs() - began;
+    const offMs = clock.now().getTime() - tripMs / 2 - Number(row?.ms);
+    if (best === null || tripMs < best.tripMs) best = { offMs, tripMs };
+  }
+  if (best === null || Number.isNaN(best.offMs)) return unknown('clock', 'the database did not tell the time');
+  const off = Math.abs(best.offMs);
+  const seconds = `${(off / 1_000).toFixed(1)} s ${best.offMs > 0 ? 'ahead of' : 'behind'} the database's`;
+  const fix = 'timedatectl set-ntp true (on the machine whose clock is wrong)';
+  if (off - best.tripMs > FAIL_MS)
+    return fail('clock', `this machine's clock is ${seconds}: retention and codes would err`, fix);
+  if (off - best.tripMs > WARN_MS) return warn('clock', `this machine's clock is ${seconds}`, fix);
+  return ok('clock', `within ${Math.max(1, Math.ceil(off))} ms of the database's`);
+}

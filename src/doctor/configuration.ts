@@ -1,0 +1,39 @@
+import type { Settings } from '../config/settings.js';
+import type { ConnectionSettings } from '../postgres/settings.js';
+import { type CheckResult, ok, unknown, warn } from './check.js';
+
+/** The file, its mode, and what was left out of it. */
+export function configurationChecks({ configFile, profile, warnings = [] }: Settings): CheckResult[] {
+  const where = configFile
+    ? `${configFile.path}, ${profile.name ? `profile ${profile.name}` : 'no profile chosen'}`
+    : null;
+  const results = [ok('configuration', where ?? 'no file: flags, environment and the files of libpq')];
+  if (configFile && (configFile.mode & 0o077) !== 0) {
+    const mode = configFile.mode.toString(8).padStart(4, '0');
+    results.push(warn('configuration mode', `${configFile.path} has mode ${mode}`, `chmod 0600 ${configFile.path}`));
+  }
+  // A password file with a wrong mode has a line of its own.
+  const others = warnings.filter((warning) => !warning.includes(' is ignored: '));
+  return [...results, ...others.map((warning) => warn('configuration', warning, 'potctl config show --origin'))];
+}
+
+/** Where the password comes from, and what is wrong with the places it could come from. */
+export function passwordCheck(connection: ConnectionSettings, connected: boolean): CheckResult {
+  const { passwordSource: source, passwordNotes: notes = [] } = connection;
+  const [note] = notes;
+  const split = note?.split('; ') ?? [];
+  if (source === 'env PGPASSWORD')
+    return warn(
+      'password',
+      `from PGPASSWORD: every process of this user can read it${note === undefined ? '' : `; ${note}`}`,
+      `put it into ~/.pgpass (mode 0600): ${pgpassLine(connection)}`,
+    );
+  if (note !== undefined && (source !== null || note.includes(' is ignored: ') || !connected))
+    return warn('password', split.slice(0, -1).join('; ') || note, split.at(-1) ?? null);
+  if (source !== null) return ok('password', `from ${source}`);
+  if (connected) return ok('password', 'none set, and the server asks for none');
+  return unknown('password', 'none set; whether the server wants one is not known', pgpassLine(connection));
+}
+
+const pgpassLine = ({ host, port, database, user }: ConnectionSettings): string =>
+  `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`;

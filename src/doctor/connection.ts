@@ -1,0 +1,60 @@
+import { PotctlError } from '../errors.js';
+import { type CheckResult, type Connected, fail, failed, ok, unknown, warn } from './check.js';
+
+/** Who, where, which version, and whether the way there is encrypted. */
+export async function connectionChecks({ session, settings }: Connected): Promise<CheckResult> {
+  const { host, port, user, database, sslmode } = settings.connection;
+  const [row] = await session.query<{ version: string; tls: string | null; address: string | null }>(
+    `select current_setting('server_version') as version, s.version || ' ' || s.cipher as tls,
+            host(pg_catalog.inet_server_addr()) as address
+       from (select pg_catalog.pg_backend_pid() as pid) as own
+       left join pg_catalog.pg_stat_ssl as s on s.pid = own.pid and s.ssl`,
+  );
+  const target = `${user}@${host}:${port}/${database}, PostgreSQL ${row?.version}`;
+  if (row?.tls) return ok('connection', `${target}, ${row.tls} (sslmode ${sslmode})`);
+  if (host.startsWith('/')) return ok('connection', `${target}, Unix socket`);
+  const local = row?.address === '127.0.0.1' || row?.address === '::1';
+  if (local) return ok('connection', `${target}, without TLS on this machine`);
+  return warn(
+    'connection',
+    `${target}, without TLS: password and data can be read on the way`,
+    'set sslmode to require or verify-full (PGSSLMODE, or `sslmode` in the profile)',
+  );
+}
+
+/** Is it the server that the profile means? */
+export async function expectedServer({ session, settings }: Connected): Promise<CheckResult> {
+  const [row] = await session.query<{ id: string }>(
+    'select system_identifier::text as id from pg_catalog.pg_control_system()',
+  );
+  const wanted = settings.expect.systemIdentifier;
+  if (row === undefined) return unknown('expected server', 'the server did not tell its system identifier');
+  if (wanted === row.id) return ok('expected server', `system identifier ${row.id}`);
+  if (wanted !== null)
+    return fail(
+      'expected server',
+      `the profile expects system identifier ${wanted}, this server is ${row.id}`,
+      'check host and port: `potctl config show --origin`',
+    );
+  const advice = `add to the profile's database: expect: { system_identifier: "${row.id}" }`;
+  if (settings.profile.environment === 'production')
+    return warn('expected server', 'any server is accepted as production', advice);
+  return ok('expected server', `system identifier ${row.id}; the profile does not insist on it`);
+}
+
+/** Is there a pg_dump, and its companions, that can read this server? Found before the night, not in it. */
+export async function toolsCheck({ server, session }: Connected): Promise<CheckResult> {
+  const major = Math.floor(session.versionNum / 10_000);
+  const found: string[] = [];
+  for (const name of ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const) {
+    try {
+      const { version, path } = await server.tool(name);
+      found.push(name === 'pg_dump' ? `${path} ${version}` : name);
+    } catch (error) {
+      const result = failed('tools', error);
+      const missing = error instanceof PotctlError && error.code.startsWith('E_TOOL_');
+      return missing ? { ...result, fix: `apt install postgresql-client-${major}` } : result;
+    }
+  }
+  return ok('tools', `${found.join(', ')}; server ${major}`);
+}

@@ -1,0 +1,75 @@
+import { type CheckResult, type Connected, type DoctorTools, failed, notChecked, unknown } from './check.js';
+import { clockCheck } from './clock.js';
+import { configurationChecks, passwordCheck } from './configuration.js';
+import { connectionChecks, expectedServer, toolsCheck } from './connection.js';
+import { measureFiles } from './files.js';
+import { programChecks } from './programs.js';
+import { repositoryChecks } from './repository.js';
+import { backupRights, restoreRights } from './rights.js';
+
+/**
+ * Looks at everything that a backup tonight and a restore tomorrow will need. Changes nothing but for one probe file in the repository,
+ * which it removes. What cannot be checked is UNKNOWN; nothing that is wrong with the world makes it throw.
+ *
+ * @returns one line per check, causes before what depends on them
+ */
+export async function examine(tools: DoctorTools): Promise<CheckResult[]> {
+  let settings: Awaited<ReturnType<DoctorTools['settings']>>;
+  try {
+    settings = await tools.settings();
+  } catch (error) {
+    const rest = ['password', 'connection', 'tools', 'repository', 'files'];
+    return [failed('configuration', error), ...rest.map((name) => unknown(name, 'not checked: see configuration'))];
+  }
+  const database = await databaseChecks(tools, settings);
+  const files = await measureFiles(settings.files, () => tools.clock.monotonicMs());
+  return [
+    ...configurationChecks(settings),
+    passwordCheck(settings.connection, database.connected),
+    ...database.results,
+    ...(await repositoryChecks(tools, settings, database.bytes, files.bytes)),
+    files.result,
+    ...(await programChecks(tools.childEnvironment, settings.files !== null)),
+  ];
+}
+
+interface DatabaseResults {
+  readonly results: readonly CheckResult[];
+  readonly connected: boolean;
+  /** Size of the database; null where it is not known. */
+  readonly bytes: number | null;
+}
+
+const NEEDS_CONNECTION = ['expected server', 'tools', 'backup rights', 'restore rights', 'clock'];
+
+async function databaseChecks(tools: DoctorTools, settings: Connected['settings']): Promise<DatabaseResults> {
+  let connected: Connected;
+  try {
+    const server = await tools.server();
+    connected = { server, session: await server.session({ purpose: 'doctor' }), settings };
+  } catch (error) {
+    const rest = NEEDS_CONNECTION.map((name) => unknown(name, 'not checked: there is no connection'));
+    return { results: [failed('connection', error), ...rest], connected: false, bytes: null };
+  }
+  try {
+    const checks = [
+      ['connection', connectionChecks],
+      ['expected server', expectedServer],
+      ['tools', toolsCheck],
+      ['backup rights', backupRights],
+      ['restore rights', restoreRights],
+      ['clock', (given: Connected) => clockCheck(given, tools.clock)],
+    ] as const;
+    const results: CheckResult[] = [];
+    for (const [name, check] of checks)
+      results.push(await check(connected).catch((error: unknown) => notChecked(name, error)));
+    return { results, connected: true, bytes: await sizeOf(connected).catch(() => null) };
+  } finally {
+    await connected.session.close().catch(() => undefined);
+  }
+}
+
+async function sizeOf({ session }: Connected): Promise<number> {
+  const [row] = await session.query<{ size: string }>('select pg_catalog.pg_database_size(current_database()) as size');
+  return Number(row?.size);
+}

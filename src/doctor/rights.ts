@@ -1,0 +1,86 @@
+import { quoteIdentifier } from '../postgres/identifiers.js';
+import { type CheckResult, type Connected, fail, ok, warn } from './check.js';
+
+interface Unreadable {
+  readonly total: string;
+  readonly unreadable: string;
+  readonly guarded: string;
+  readonly examples: string | null;
+}
+
+/** Can the role read everything that pg_dump will dump? Row level security counts: pg_dump refuses a table that hides rows. */
+export async function backupRights({ session, settings }: Connected): Promise<CheckResult> {
+  const [row] = await session.query<Unreadable>(
+    `with objects as (
+       select c.oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
+              not pg_catalog.has_schema_privilege(n.oid, 'USAGE') or not case c.relkind
+                when 'S' then pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+                else pg_catalog.has_table_privilege(c.oid, 'SELECT') end as unreadable,
+              c.relkind <> 'S' and pg_catalog.row_security_active(c.oid) as guarded
+         from pg_catalog.pg_class as c
+         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p', 'm', 'S')
+          and c.relpersistence <> 't'
+          and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+          and not exists (select from pg_catalog.pg_depend as d
+                           where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
+     select count(*) as total, count(*) filter (where unreadable) as unreadable, count(*) filter (where guarded) as guarded,
+            (select string_agg(name, ', ' order by name)
+               from (select name from objects where unreadable or guarded order by name limit 3) as few) as examples
+       from objects`,
+  );
+  const { total = '0', unreadable = '0', guarded = '0', examples = null } = row ?? {};
+  const role = quoteIdentifier(settings.connection.user);
+  if (unreadable !== '0')
+    return fail(
+      'backup rights',
+      `${settings.connection.user} may not read ${unreadable} of ${total} tables and sequences, e.g. ${examples}`,
+      `psql -c 'grant pg_read_all_data to ${role}' (PostgreSQL 14 and later)`,
+    );
+  if (guarded !== '0')
+    return fail(
+      'backup rights',
+      `row level security hides rows of ${guarded} of ${total} tables from ${settings.connection.user}, e.g. ${examples}`,
+      `psql -c 'alter role ${role} bypassrls'`,
+    );
+  return ok('backup rights', `${settings.connection.user} may read all ${total} tables and sequences`);
+}
+
+interface Rights {
+  readonly superuser: boolean;
+  readonly createdb: boolean;
+  readonly owner: boolean;
+  readonly signal: boolean;
+  readonly database: string;
+}
+
+/** Can the role create a database, rename this one and end its sessions? */
+export async function restoreRights({ session, settings }: Connected): Promise<CheckResult> {
+  const [row] = await session.query<Rights>(
+    `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owner,
+            pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') as signal, d.datname as database
+       from pg_catalog.pg_roles as r, pg_catalog.pg_database as d
+      where r.rolname = current_user and d.datname = current_database()`,
+  );
+  const { user } = settings.connection;
+  if (row?.superuser) return ok('restore rights', `${user} is a superuser`);
+  const role = quoteIdentifier(user);
+  const missing = [
+    ...(row?.createdb ? [] : [{ what: 'CREATEDB', sql: `alter role ${role} createdb` }]),
+    ...(row?.owner
+      ? []
+      : [
+          {
+            what: 'ownership of the database',
+            sql: `alter database ${quoteIdentifier(row?.database ?? '')} owner to ${role}`,
+          },
+        ]),
+    ...(row?.signal ? [] : [{ what: 'pg_signal_backend', sql: `grant pg_signal_backend to ${role}` }]),
+  ];
+  if (missing.length === 0) return ok('restore rights', `${user} may create, rename and end sessions`);
+  return warn(
+    'restore rights',
+    `${user} can back up but not restore: it lacks ${missing.map(({ what }) => what).join(', ')}`,
+    `as a superuser: ${missing.map(({ sql }) => `${sql};`).join(' ')}`,
+  );
+}
