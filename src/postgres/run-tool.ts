@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { startChild } from '../child.js';
 import { redact } from '../secret.js';
 import type { Login } from './login.js';
@@ -69,20 +70,21 @@ async function runChild(
   file: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-  { signal, onStderrLine }: RunToolOptions,
+  { signal, onStderrLine, onStdoutLine }: RunToolOptions,
 ): Promise<void> {
   // Verbose tools write a line per object: the errors among them must not be pushed out of the tail.
   const errors: string[] = [];
   const child = startChild(file, args, {
     environment,
     signal,
-    stdout: 'ignore',
+    stdout: onStdoutLine ? 'pipe' : 'ignore',
     onStderrLine: (line) => {
       if (/(error|fatal|detail|hint|query|warning):|No space left/i.test(line) && errors.length < 200)
         errors.push(line);
       onStderrLine?.(line);
     },
   });
+  if (onStdoutLine) for await (const line of createInterface({ input: child.stdout })) onStdoutLine(line);
   const end = await child.ended;
   if (end.cancelled || (signal.aborted && !end.ok)) throw toAbortError(signal.reason);
   if (!end.ok) throw toToolError(name, end, errors.length > 0 ? errors : end.stderrTail);

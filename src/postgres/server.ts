@@ -43,5 +43,7 @@ export interface RunToolOptions {
   readonly database: string;
   readonly signal: AbortSignal;
   readonly onStderrLine?: (line: string) => void;
+  /** Without it stdout is thrown away. */
+  readonly onStdoutLine?: (line: string) => void;
   readonly environment?: Readonly<Record<string, string>>;
 }
