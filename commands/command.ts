@@ -12,7 +12,6 @@ export interface Gate<I, P> {
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
   phrase(plan: P): string;
-  /** Extra lines for E_CONFIRM_REQUIRED; default: the same command line with `--confirm <phrase>`. */
 }
 
 interface Common<S extends InputSpec> {
@@ -23,6 +22,8 @@ interface Common<S extends InputSpec> {
   /** Each one is parsed by a test with the real parser. Examples come first in the help. */
   readonly examples: readonly string[];
   readonly input: S;
+  /** Needs neither database nor repository: it does not take --repository, --files, --host and their like. */
+  readonly offline?: true;
 }
 
 /** Many things: gets table, plain, csv, ndjson, --limit, --columns, --sort and `page` from its columns. */

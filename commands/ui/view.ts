@@ -1,5 +1,21 @@
+/** How sizes, times and counts look, in the zone of --tz. */
+export interface Formats {
+  /** `125.5 MiB` */
+  bytes(size: number): string;
+  /** `38.2s`, `3m21s`, `1d11h` from milliseconds. */
+  duration(ms: number): string;
+  /** `2026-11-22 09:51:06Z (2h ago)` in the zone of --tz. */
+  time(instant: string | Date): string;
+  /** `2026-11-22 09:51:06Z` in the zone of --tz. */
+  instant(instant: string | Date): string;
+  /** `2h`, `1d11h`: how long ago. */
+  age(instant: string | Date): string;
+  /** `4 812 331` */
+  count(value: number): string;
+}
+
 /** The drawing surface of `render` and `renderPlan`. It makes control characters from data visible and knows colour and width. */
-export interface View {
+export interface View extends Formats {
   /** `data` for stdout (the result), or stderr when the view belongs to a plan. */
   line(text?: string): void;
   /** `label   value` pairs, aligned. */
@@ -10,10 +26,6 @@ export interface View {
   note(text: string): void;
   /** Words carry the meaning, colour only repeats it. */
   paint(style: 'good' | 'warn' | 'bad' | 'dim' | 'strong', text: string): string;
-  bytes(size: number): string;
-  duration(ms: number): string;
-  /** `2026-11-22 09:51:06Z (2h ago)` in the zone of --tz. */
-  time(instant: string | Date): string;
-  count(value: number): string;
+  /** Columns of the screen; 80 where there is none. */
   readonly width: number;
 }

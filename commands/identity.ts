@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+
+const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
+const EPOCH_MS = Date.UTC(2020, 0, 1);
+
+/** Ten characters, ascending with time by the second, fit for names of databases and files: `5t2m8q3f7k`. */
+export function newRunId(now: Date): string {
+  let seconds = Math.floor((now.getTime() - EPOCH_MS) / 1_000);
+  let time = '';
+  for (let at = 0; at < 6; at += 1) {
+    time = DIGITS[seconds % 32]! + time;
+    seconds = Math.floor(seconds / 32);
+  }
+  return time + [...randomBytes(4)].map((byte) => DIGITS[byte % 32]).join('');
+}
+
+/** A trace id as W3C Trace Context writes it: 32 hex digits, not all zero. */
+export function newTraceId(): string {
+  return randomBytes(16)
+    .toString('hex')
+    .replace(/^0{32}$/, `${'0'.repeat(31)}1`);
+}
+
+/** The operating system's user; a number where it has no name (as in some containers). */
+export function userName(uid = userInfoOrNull()): string {
+  return uid?.username ?? `uid-${process.getuid?.() ?? 'unknown'}`;
+}
+
+/** `user@host`. */
+export function operatorName(given: string | undefined): string {
+  return given ?? `${userName()}@${hostname()}`;
+}
+
+function userInfoOrNull(): { readonly username: string } | null {
+  try {
+    return userInfo();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,192 @@
+import { homedir, hostname } from 'node:os';
+import { systemClock } from '../src/clock.js';
+import type { SettingsRequest } from '../src/config/request.js';
+import type { Settings } from '../src/config/settings.js';
+import { PotctlError } from '../src/errors.js';
+import type { Server } from '../src/postgres/server.js';
+import type { Repository } from '../src/repository/repository.js';
+import type { Context } from './context.js';
+import { contextLine } from './context-line.js';
+import type { Change, Globals, Target } from './globals.js';
+import { operatorName, userName } from './identity.js';
+import { runtimeDirectory } from './runtime-directory.js';
+import type { Interrupts } from './signals.js';
+import type { Diagnostics } from './ui/diagnostics.js';
+import type { ProgressDisplay } from './ui/progress.js';
+import type { Prompter } from './ui/prompts.js';
+import type { View } from './ui/view.js';
+import { toolVersion } from './version.js';
+
+/** What a context is made of. */
+export interface ContextRequest {
+  readonly command: string;
+  readonly globals: Globals;
+  readonly target: Partial<Target>;
+  readonly change: Partial<Change>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly pid: number;
+  readonly runId: string;
+  readonly traceId: string;
+  readonly interrupts: Interrupts;
+  readonly diagnostics: Diagnostics;
+  readonly progress: ProgressDisplay;
+  readonly live: View;
+  readonly prompter: Prompter | null;
+}
+
+/** A context, and what main does with it. */
+export interface OpenContext extends Context {
+  /** The settings, if the command asked for them. */
+  known(): Settings | undefined;
+  /** Closes what was opened, the newest first; never rejects. */
+  close(): Promise<void>;
+}
+
+/** What children may know of the environment: nothing of PG*, nothing secret. */
+const FOR_CHILDREN = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'LD_LIBRARY_PATH', 'KRB5CCNAME'];
+
+/** The composition root: the only place that picks implementations and loads them, each when it is first asked for. */
+export function openContext(request: ContextRequest): OpenContext {
+  const { globals, change, runId, traceId, interrupts, progress } = request;
+  const closers: (() => Promise<void>)[] = [];
+  let known: Settings | undefined;
+  const settings = once(async () => {
+    const { loadSettings } = await import('../src/config/load.js');
+    known = await loadSettings(settingsRequest(request));
+    for (const warning of known.warnings ?? []) request.diagnostics.warn(warning);
+    if (globals.verbose) sayOrigins(known, request.diagnostics);
+    return known;
+  });
+  const server = once(async () => {
+    const opened = await connect(await settings(), request);
+    closers.push(() => opened.close());
+    return opened;
+  });
+  return {
+    clock: systemClock,
+    signal: interrupts.signal,
+    uninterrupted: interrupts.uninterrupted,
+    progress: progress.report,
+    live: request.live,
+    runId,
+    traceId,
+    childEnvironment: childEnvironment(request.environment),
+    operator: operatorName(change.operator),
+    hostname: hostname(),
+    tool: { version: toolVersion(), node: process.versions.node, platform: `${process.platform}-${process.arch}` },
+    waitMs: change.wait ?? 0,
+    settings,
+    settingsRequest: settingsRequest(request),
+    server,
+    repository: once(async () => firstRepository(await settings(), request)),
+    known: () => known,
+    close: () => closeAll(closers, request.diagnostics),
+  };
+}
+
+function settingsRequest(request: ContextRequest): SettingsRequest {
+  const { command, globals, target, environment, cwd, prompter } = request;
+  return {
+    command,
+    environment,
+    cwd,
+    homeDirectory: environment['HOME'] ?? homedir(),
+    userName: userName(),
+    flags: given({
+      profile: globals.profile,
+      config: globals.config,
+      repository: target.repository,
+      files: target.files,
+      database: target.database,
+      passwordFile: target.passwordFile,
+    }),
+    ...(prompter && { promptPassword: () => askPassword(prompter, request.progress) }),
+  };
+}
+
+async function askPassword(prompter: Prompter, progress: ProgressDisplay): Promise<string> {
+  progress.end('paused');
+  return (await prompter.password('Password of the database role')).reveal();
+}
+
+async function connect(settings: Settings, request: ContextRequest): Promise<Server> {
+  const { openServer } = await import('../src/postgres/open.js');
+  const { diagnostics, environment, interrupts, change } = request;
+  const server = openServer(settings.connection, {
+    environment: childEnvironment(environment),
+    runtimeDirectory: await runtimeDirectory(environment['XDG_RUNTIME_DIR']),
+    signal: interrupts.signal,
+    onDebug: (statement) => diagnostics.debug(statement),
+  });
+  let announced = false;
+  const announce = <T>(session: T): T => {
+    if (!announced) diagnostics.note(contextLine(settings, operatorName(change.operator)));
+    announced = true;
+    return session;
+  };
+  return {
+    ...server,
+    session: async (options) => announce(await server.session(options)),
+    maintenanceSession: async (purpose) => announce(await server.maintenanceSession(purpose)),
+  };
+}
+
+async function firstRepository(settings: Settings, request: ContextRequest): Promise<Repository> {
+  const [place] = settings.repositories;
+  if (place === undefined) {
+    throw new PotctlError('E_CONFIG', 'no repository is configured: potctl does not know where backups rest', {
+      fix: ['Give it with `--repository DIR`, or as `repositories` in the profile.'],
+    });
+  }
+  if (place.path === undefined) {
+    throw new PotctlError('E_CONFIG', `the repository '${place.name}' is a bucket, which potctl cannot use yet`, {
+      fix: ['Give a directory with `--repository DIR`.'],
+    });
+  }
+  const { openRepository } = await import('../src/repository/open.js');
+  const { readHostIdentity } = await import('../src/repository/host-identity.js');
+  const { diagnostics, change, pid } = request;
+  return openRepository(
+    { name: place.name, path: place.path },
+    {
+      clock: systemClock,
+      host: await readHostIdentity(pid),
+      operator: operatorName(change.operator),
+      onTakeover: (holder) =>
+        diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
+      onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
+    },
+  );
+}
+
+function sayOrigins(settings: Settings, diagnostics: Diagnostics): void {
+  for (const { key, value, from } of settings.origins) diagnostics.note(`  ${key} = ${value}  (${from})`);
+}
+
+function childEnvironment(environment: ContextRequest['environment']): Record<string, string> {
+  const kept = FOR_CHILDREN.map((name) => [name, environment[name]] as const);
+  return {
+    ...Object.fromEntries(kept.filter((pair): pair is [string, string] => pair[1] !== undefined)),
+    LC_ALL: 'C',
+    TZ: 'UTC',
+  };
+}
+
+function given<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined;
+  return () => {
+    value ??= make();
+    return value;
+  };
+}
+
+async function closeAll(closers: (() => Promise<void>)[], diagnostics: Diagnostics): Promise<void> {
+  for (const close of closers.reverse()) {
+    await close().catch((error: unknown) => diagnostics.debug(`closing: ${String(error)}`));
+  }
+}

@@ -1,0 +1,137 @@
+import type { ExitCode } from '../src/error-catalog.js';
+import { PotctlError } from '../src/errors.js';
+import type { ActionCommand, AnyCommand, ListCommand } from './command.js';
+import { confirm } from './confirm.js';
+import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
+import type { Format } from './globals.js';
+import { chooseColumns, type Page, pageFooter, takePage } from './page.js';
+import { isJson, type Stage } from './stage.js';
+import { type Column, csvLines, fitTable, gridLines, plainLines } from './ui/columns.js';
+import type { Diagnostics } from './ui/diagnostics.js';
+import { createView } from './ui/screen.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: the commands of the registry have every input and result
+type Any = any;
+
+/**
+ * Runs a command and draws its result.
+ *
+ * @param onChangesBegin called when from here on something may have been changed
+ * @returns the exit code that the result asks for
+ */
+export async function perform(stage: Stage, onChangesBegin: () => void): Promise<ExitCode> {
+  const { command } = stage.invocation;
+  if (command.kind === 'list') return performList(command, stage);
+  if (stage.format === 'csv') {
+    throw new PotctlError('E_USAGE', `'potctl ${command.name}' is no list: it has no csv`, { fix: ['Use `-o json`.'] });
+  }
+  return command.kind === 'item' ? performItem(command, stage) : performAction(command, stage, onChangesBegin);
+}
+
+async function performItem(command: Extract<AnyCommand, { kind: 'item' }>, stage: Stage): Promise<ExitCode> {
+  const { invocation, context } = stage;
+  const result: Any = await command.run(invocation.input, context);
+  stage.progress.end('done');
+  const exitCode = command.exitCode?.(result) ?? 0;
+  if (isJson(stage.format)) writeJson(stage, itemEnvelope(facts(stage, exitCode), result));
+  else command.render(result, stage.context.live);
+  return exitCode;
+}
+
+async function performAction(
+  command: ActionCommand<Any, Any, Any>,
+  stage: Stage,
+  onChangesBegin: () => void,
+): Promise<ExitCode> {
+  const { invocation, context } = stage;
+  const { dryRun, operator, reason = null, ticket = null } = invocation.change;
+  const plan = command.gate && (await passGate(command.gate, stage));
+  if (!dryRun) onChangesBegin();
+  const result: Any = await command.run(invocation.input, context, { dryRun, plan });
+  stage.progress.end('done');
+  const exitCode = command.exitCode?.(result) ?? 0;
+  if (!isJson(stage.format)) {
+    command.render(result, stage.context.live);
+    return exitCode;
+  }
+  const source = operator === undefined ? ('session' as const) : ('flag' as const);
+  const changed = !dryRun && (command.changed?.(result) ?? true);
+  const who = { name: context.operator, source, verified: false };
+  const action = { dryRun, changed, operator: who, reason, ticket };
+  writeJson(stage, actionEnvelope(facts(stage, exitCode), action, result));
+  return exitCode;
+}
+
+/** The plan is shown before the question, and also when nobody is asked: logs should say what was agreed to. */
+async function passGate(gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>, stage: Stage): Promise<Any> {
+  const { invocation, diagnostics, context } = stage;
+  const plan = await gate.prepare(invocation.input, context);
+  stage.progress.end('done');
+  gate.renderPlan(plan, planView(stage));
+  if (invocation.change.dryRun) return plan;
+  await confirm({
+    phrase: gate.phrase(plan),
+    given: invocation.change.confirm,
+    yes: invocation.change.yes,
+    argv: stage.argv,
+    prompter: invocation.noConfirm ? null : stage.prompter,
+    whyNot: invocation.noConfirm ? '--no-confirm is not known any more: the name is wanted' : stage.whyNot,
+    say: diagnostics.say,
+  });
+  return plan;
+}
+
+async function performList(command: ListCommand<Any, Any>, stage: Stage): Promise<ExitCode> {
+  const { invocation, context, diagnostics, formats, now } = stage;
+  const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
+  const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
+  const { items: all, footer = [], warnings = [] } = await command.run(invocation.input, context);
+  stage.progress.end('done');
+  const { items, page } = takePage(all, command.columns, { limit, cursor, sort }, formats);
+  const found = command.exitCode?.(all) ?? 0;
+  const exitCode = failOnEmpty && all.length === 0 ? 10 : found;
+  const width = wide ? Number.POSITIVE_INFINITY : (stage.output.columns ?? Number.POSITIVE_INFINITY);
+  const told = { ...facts(stage, exitCode), warnings: [...stage.progress.warnings, ...warnings] };
+  const lines: Record<Format, () => readonly string[]> = {
+    json: () => [toJson(listEnvelope(told, page, items), stage.output.isTerminal)],
+    ndjson: () => [...items.map((item: unknown) => toJson(item)), toJson(summaryLine(told, page))],
+    csv: () => csvLines(columns, items, now, formats),
+    plain: () => plainLines(columns, items, now, formats),
+    table: () => gridLines(fitTable(columns, items, { width, fixed: names !== undefined, now, formats })),
+  };
+  for (const line of lines[stage.format]()) stage.output.write(`${line}\n`);
+  if (!isJson(stage.format)) for (const line of warnings) diagnostics.warn(line);
+  sayFooter(page, footer, diagnostics);
+  return exitCode;
+}
+
+function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnostics): void {
+  const more = pageFooter(page);
+  if (more !== undefined) diagnostics.note(more);
+  if (page.total === 0) diagnostics.note('no rows');
+  for (const line of footer) diagnostics.note(line);
+}
+
+/** On stderr, drawn by the diagnostics: the view only lays out. */
+function planView({ diagnostics, formats, output }: Stage): ReturnType<typeof createView> {
+  const { say } = diagnostics;
+  return createView({ data: say, note: say, draw: (text) => text, width: output.columns ?? 80 }, formats);
+}
+
+function writeJson(stage: Stage, envelope: Record<string, unknown>): void {
+  const pretty = stage.format === 'json' && stage.output.isTerminal;
+  stage.output.write(`${toJson(envelope, pretty)}\n`);
+}
+
+function facts({ invocation, context, now, progress }: Stage, exitCode: number): EnvelopeFacts {
+  const profile = context.known()?.profile;
+  return {
+    command: invocation.command.name,
+    exitCode,
+    profile: profile === undefined ? null : { name: profile.name, environment: profile.environment },
+    generatedAt: now,
+    runId: context.runId,
+    traceId: context.traceId,
+    warnings: progress.warnings,
+  };
+}

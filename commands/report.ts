@@ -1,0 +1,121 @@
+import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/error-catalog.js';
+import { type Changed, fromErrno, PotctlError } from '../src/errors.js';
+import type { Diagnostics } from './ui/diagnostics.js';
+import { paint } from './ui/paint.js';
+import { displayWidth } from './ui/visible.js';
+
+/** What the report needs besides the error. */
+export interface ReportFacts {
+  readonly json: boolean;
+  readonly width: number;
+  readonly runId: string;
+  readonly traceId: string;
+  readonly now: Date;
+}
+
+const CHANGED: Readonly<Record<Changed, string>> = {
+  nothing: 'nothing.',
+  scratch: 'only unfinished work of its own, which the next run removes.',
+  partial: 'a part of the work is done.',
+  complete: 'the work itself is complete.',
+  unknown: 'unknown: look before you repeat it.',
+};
+
+/**
+ * Every failure becomes an error for the operator. A thrown errno is the machine's, everything else that is not ours is a bug.
+ *
+ * @param changed what may have been left behind, for errors that do not say it themselves
+ */
+export function asPotctlError(error: unknown, changed: Changed): PotctlError {
+  if (error instanceof PotctlError) return error;
+  const known = fromErrno(error, 'finish the command');
+  if (known instanceof PotctlError) return known.with({ changed });
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new PotctlError('E_BUG', 'potctl has a bug, sorry', { why, changed, cause: error });
+}
+
+/** Says what failed, why, what was changed and what to do: as text, or as one object with --json. */
+export function report(error: PotctlError, diagnostics: Diagnostics, facts: ReportFacts): void {
+  if (facts.json || diagnostics.format === 'json') diagnostics.object(errorObject(error, facts));
+  else for (const line of errorLines(error, facts.width)) diagnostics.say(line);
+  for (const line of stackOf(error).split('\n')) diagnostics.debug(paint('dim', line));
+}
+
+/** The class of an exit code in one word, as `unreachable`. */
+export function classOf(exit: number): string {
+  const name = Object.entries(ExitCode).find(([, code]) => code === exit)?.[0] ?? 'unknown';
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The error as an object; no key is ever missing. */
+export function errorObject(error: PotctlError, facts: ReportFacts): Record<string, unknown> {
+  const { code, message, why, changed, changedDetail, fix, exitCode } = error;
+  return {
+    schema: 'potctl/error@1',
+    ok: false,
+    time: facts.now.toISOString(),
+    level: 'error',
+    run_id: facts.runId,
+    trace_id: facts.traceId,
+    error: {
+      code,
+      class: classOf(exitCode),
+      exit: exitCode,
+      retryable: isRetryable(code),
+      changed,
+      changed_detail: changedDetail ?? null,
+      message,
+      why: why ?? null,
+      fix,
+      docs: `potctl explain ${code}`,
+    },
+  };
+}
+
+/** May the same command succeed later without a change? */
+export function isRetryable(code: ErrorCode): boolean {
+  return 'retryable' in ERROR_CATALOG[code];
+}
+
+function errorLines(error: PotctlError, width: number): string[] {
+  const { code, message, changed, changedDetail, fix } = error;
+  const [first = '', ...more] = message.split('\n');
+  const text = `Error: ${first}${/[.?!:]$/.test(first) ? '' : '.'}`;
+  const gap = Math.max(2, Math.min(width, 100) - displayWidth(text) - code.length);
+  return [
+    `${paint('bad', 'Error:')}${text.slice('Error:'.length)}${' '.repeat(gap)}${paint('dim', code)}`,
+    ...more.map((line) => `  ${line}`),
+    ...labelled('Why:', whyLines(error.why)),
+    ...labelled('Changed:', [changedDetail === undefined ? CHANGED[changed] : `${word(changed)}${changedDetail}`]),
+    ...labelled(
+      'Do:',
+      fix.flatMap((line) => line.split('\n')),
+    ),
+    ...labelled('More:', [`potctl explain ${code}`]),
+  ];
+}
+
+function word(changed: Changed): string {
+  return changed === 'complete' || changed === 'partial' ? '' : `${CHANGED[changed].replace(/[.:].*/, '')}; `;
+}
+
+function whyLines(why: PotctlError['why']): string[] {
+  if (why === undefined) return [];
+  if (typeof why === 'string') return why.split('\n');
+  return Object.entries(why).map(([name, value]) => `${name.replaceAll('_', ' ')} ${plain(value)}`);
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+function labelled(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, at) => `  ${(at === 0 ? label : '').padEnd(10)}${line}`.trimEnd());
+}
+
+function stackOf(error: PotctlError): string {
+  const own = error.stack ?? error.message;
+  const { cause } = error;
+  if (cause === undefined) return own;
+  return `${own}\ncaused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`;
+}

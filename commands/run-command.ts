@@ -1,0 +1,65 @@
+import type { ExitCode } from '../src/error-catalog.js';
+import { PotctlError } from '../src/errors.js';
+import type { Invocation } from './invocation.js';
+import { perform } from './perform.js';
+import { asPotctlError, report } from './report.js';
+import { interruptedError } from './signals.js';
+import { type Frame, type Host, isJson, openStage, type Stage } from './stage.js';
+
+/** Runs a command, reports how it failed, closes what it opened. @returns the exit code; never rejects */
+export async function runCommand(frame: Frame, invocation: Invocation): Promise<number> {
+  const stage = await openStage(frame, invocation);
+  const { context, diagnostics, interrupts, progress } = stage;
+  const crash = watchCrashes(frame.host);
+  let begun = false;
+  greet(stage);
+  try {
+    const work = perform(stage, () => {
+      begun = true;
+    });
+    const exitCode = await Promise.race([work, crash.happened]);
+    diagnostics.event('info', 'end', { command: invocation.command.name, exit: exitCode });
+    return exitCode;
+  } catch (error) {
+    progress.end('failed');
+    const exitCode = explainFailure(error, stage, begun ? 'unknown' : 'nothing', frame.errors.columns ?? 80);
+    // What still runs beside the failed part must not go on alone.
+    interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
+    return exitCode;
+  } finally {
+    await context.close();
+    crash.unwatch();
+    interrupts.close();
+  }
+}
+
+function greet({ diagnostics, invocation, context }: Stage): void {
+  diagnostics.event('info', 'start', { command: invocation.command.name, operator: context.operator });
+  if (invocation.globals.verbose) diagnostics.note(`run ${context.runId} · trace ${context.traceId}`);
+  for (const notice of invocation.notices) diagnostics.note(notice);
+}
+
+function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unknown', width: number): ExitCode {
+  const { context, diagnostics, format, interrupts } = stage;
+  const { runId, traceId, clock } = context;
+  const found = asPotctlError(interruptedError(error, interrupts.signal, changed), changed);
+  report(found, diagnostics, { json: isJson(format), width, runId, traceId, now: clock.now() });
+  return found.exitCode;
+}
+
+/** What is thrown where nobody waits for it is a bug like any other: it is reported, and the command ends. */
+function watchCrashes(host: Host): { readonly happened: Promise<never>; unwatch(): void } {
+  let fail: (error: unknown) => void = () => {};
+  const happened = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  happened.catch(() => {});
+  const onCrash = (error: unknown): void => fail(error);
+  for (const event of ['uncaughtException', 'unhandledRejection']) host.on(event, onCrash);
+  return {
+    happened,
+    unwatch: () => {
+      for (const event of ['uncaughtException', 'unhandledRejection']) host.off(event, onCrash);
+    },
+  };
+}

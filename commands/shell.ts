@@ -1,0 +1,23 @@
+const SAFE = /^[A-Za-z0-9_@%+=:,./~-]+$/;
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+/** One word as a shell reads it back: bare where that is safe, in single quotes, or in bash's `$'…'` for control characters. */
+export function shellQuoted(word: string): string {
+  if (SAFE.test(word) && !word.startsWith('~')) return word;
+  if (word.search(CONTROL) < 0) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const escaped = word
+    .replace(/[\\']/g, '\\$&')
+    .replace(CONTROL, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`);
+  return `$'${escaped}'`;
+}
+
+/** `potctl` and its arguments as a line to paste. */
+export function commandLine(argv: readonly string[]): string {
+  return ['potctl', ...argv.map(shellQuoted)].join(' ');
+}
+
+/** The words of a command line from our own help and documents: blanks separate, quotes keep together, `\` ends a line. */
+export function shellWords(line: string): string[] {
+  const words = line.replaceAll('\\\n', ' ').matchAll(/(?:[^\s'"]+|'[^']*'|"[^"]*")+/g);
+  return [...words].map(([word]) => word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'));
+}

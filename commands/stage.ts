@@ -1,0 +1,146 @@
+import { systemClock } from '../src/clock.js';
+import type { Format } from './globals.js';
+import { newTraceId } from './identity.js';
+import { type Invocation, isOn } from './invocation.js';
+import { type OpenContext, openContext } from './open-context.js';
+import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
+import { type Output, wantsColor } from './streams.js';
+import { createDiagnostics, type Diagnostics } from './ui/diagnostics.js';
+import { createFormats } from './ui/format.js';
+import { createDraw } from './ui/paint.js';
+import { createProgress, type ProgressDisplay } from './ui/progress.js';
+import { createPrompter, type Prompter } from './ui/prompts.js';
+import { createView, type ViewTarget } from './ui/screen.js';
+import type { Formats } from './ui/view.js';
+
+/** What main takes of the process. */
+export interface Host
+  extends SignalHost,
+    Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'cwd' | 'pid' | 'exitCode' | 'removeAllListeners'> {
+  on(event: string, listener: (value: never) => void): unknown;
+  off(event: string, listener: (value: never) => void): unknown;
+}
+
+/** One run of main. */
+export interface Frame {
+  readonly argv: readonly string[];
+  readonly host: Host;
+  readonly output: Output;
+  readonly errors: Output;
+  readonly runId: string;
+}
+
+/** Everything around one command. */
+export interface Stage {
+  readonly invocation: Invocation;
+  /** As typed, for lines that can be repeated. */
+  readonly argv: readonly string[];
+  readonly context: OpenContext;
+  readonly interrupts: Interrupts;
+  readonly progress: ProgressDisplay;
+  readonly diagnostics: Diagnostics;
+  readonly output: Output;
+  readonly formats: Formats;
+  readonly format: Format;
+  readonly now: Date;
+  /** null where nobody can be asked; then `whyNot` says why. */
+  readonly prompter: Prompter | null;
+  readonly whyNot: string;
+}
+
+/** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
+export async function openStage(frame: Frame, invocation: Invocation): Promise<Stage> {
+  const { argv, host, output, runId } = frame;
+  const { globals, command, target, change } = invocation;
+  const traceId = globals.traceId ?? newTraceId();
+  const now = systemClock.now();
+  const diagnostics = await openDiagnostics(frame, invocation, traceId);
+  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say);
+  const progress = openProgress(frame, diagnostics, globals.quiet);
+  const formats = createFormats(globals.tz, now);
+  const live = createView(await liveTarget(frame, invocation, diagnostics, progress), formats);
+  const whyNot = whyNobodyIsAsked(host, globals.noInput);
+  const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
+  const ours = { runId, traceId, interrupts, diagnostics, progress, live, prompter };
+  const theirs = {
+    command: command.name,
+    globals,
+    target,
+    change,
+    environment: host.env,
+    cwd: host.cwd(),
+    pid: host.pid,
+  };
+  const context = openContext({ ...ours, ...theirs });
+  const format = formatOf(invocation, output);
+  return {
+    invocation,
+    argv,
+    context,
+    interrupts,
+    progress,
+    diagnostics,
+    output,
+    formats,
+    format,
+    now,
+    prompter,
+    whyNot,
+  };
+}
+
+function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {
+  const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? host.stderr : null;
+  return createProgress({ diagnostics, quiet, terminal, monotonicMs: systemClock.monotonicMs });
+}
+
+/** Lists are tables on a terminal and plain lines elsewhere; what is drawn for people looks the same everywhere. */
+export function formatOf({ globals, command }: Invocation, output: Output): Format {
+  if (globals.json) return 'json';
+  return globals.output ?? (command.kind === 'list' && !output.isTerminal ? 'plain' : 'table');
+}
+
+/** Lines for people: on stdout, or beside it when that carries JSON. */
+async function liveTarget(
+  { output, host }: Frame,
+  invocation: Invocation,
+  diagnostics: Diagnostics,
+  progress: ProgressDisplay,
+): Promise<ViewTarget> {
+  const width = output.columns ?? 80;
+  const { say, note } = diagnostics;
+  if (isJson(formatOf(invocation, output))) return { data: say, note, draw: (text) => text, width };
+  const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
+  const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));
+  return { data, note: (line) => progress.beside(() => note(line)), draw, width };
+}
+
+/** Does this format carry envelopes? */
+export function isJson(format: Format): boolean {
+  return format === 'json' || format === 'ndjson';
+}
+
+async function openDiagnostics(frame: Frame, { globals }: Invocation, traceId: string): Promise<Diagnostics> {
+  const { errors, host, runId } = frame;
+  return createDiagnostics({
+    write: errors.write,
+    draw: await createDraw(wantsColor(errors.isTerminal, globals.color, host.env)),
+    clock: systemClock,
+    format: globals.logFormat,
+    quiet: globals.quiet,
+    debug: globals.debug,
+    runId,
+    traceId,
+  });
+}
+
+/** Answers are never read from redirected data; empty when somebody can be asked. */
+function whyNobodyIsAsked({ stdin, stderr, env }: Host, noInput: boolean): string {
+  if (noInput) return '--no-input forbids to ask';
+  if (isOn(env['CI'])) return 'nobody can be asked in CI';
+  return stdin.isTTY && stderr.isTTY ? '' : 'there is no terminal';
+}
+
+function promptHere({ stdin, stderr }: Host, signal: AbortSignal): Prompter {
+  return createPrompter({ input: stdin, output: stderr, signal });
+}

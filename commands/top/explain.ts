@@ -1,0 +1,60 @@
+import { ERROR_CATALOG, type ErrorCode } from '../../src/error-catalog.js';
+import { PotctlError } from '../../src/errors.js';
+import { itemCommand } from '../command.js';
+import { flag, optionalArgument } from '../options.js';
+import { classOf, isRetryable } from '../report.js';
+import { suggestion } from '../suggest.js';
+
+interface Explanation {
+  readonly code: string;
+  readonly class: string;
+  readonly exit: number;
+  readonly retryable: boolean;
+  readonly means: string;
+  readonly remedy: readonly string[];
+}
+
+/** `potctl explain`: what an error code means and what to do, without a network. */
+export const explain = itemCommand({
+  name: 'explain',
+  summary: 'what an error code means, and what to do',
+  examples: ['potctl explain E_LOCKED', 'potctl explain --list'],
+  offline: true,
+  input: {
+    code: optionalArgument('[code]', 'a code as it stands behind an error, e.g. E_LOCKED'),
+    list: flag('--list', 'all codes'),
+  },
+
+  async run({ code, list }): Promise<Explanation | readonly Explanation[]> {
+    if (code !== undefined) return explanation(code);
+    if (list) return Object.keys(ERROR_CATALOG).map(explanation);
+    throw new PotctlError('E_USAGE', "'potctl explain' needs a code, or --list", { fix: ['potctl explain --list'] });
+  },
+
+  render(found, view) {
+    if (isList(found)) {
+      const rows = found.map(({ code, exit, means }) => [code, String(exit), means.split(/(?<=[.:;]) /)[0]!]);
+      return view.table(['CODE', 'EXIT', 'MEANS'], rows);
+    }
+    view.line(`${view.paint('strong', found.code)}  exit ${found.exit} (${found.class.replace('_', ' ')})`);
+    view.line(`  ${found.means}`);
+    for (const line of found.remedy) view.line(`  → ${line}`);
+    view.line(found.retryable ? '  The same command may succeed later.' : '  Repeating it unchanged will not help.');
+  },
+});
+
+function isList(found: Explanation | readonly Explanation[]): found is readonly Explanation[] {
+  return Array.isArray(found);
+}
+
+function explanation(given: string): Explanation {
+  const upper = given.toUpperCase();
+  const code = [upper, `E_${upper}`].find((name): name is ErrorCode => Object.hasOwn(ERROR_CATALOG, name));
+  if (code === undefined) {
+    throw new PotctlError('E_CODE_NOT_FOUND', `there is no error code '${given}'`, {
+      ...suggestion(upper.startsWith('E_') ? upper : `E_${upper}`, Object.keys(ERROR_CATALOG)),
+    });
+  }
+  const { exit, means, remedy } = ERROR_CATALOG[code];
+  return { code, class: classOf(exit), exit, retryable: isRetryable(code), means, remedy };
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../../src/clock.js';
+import { redact } from '../../src/secret.js';
+import { bare, type Draw, paint } from './paint.js';
+
+export type Level = 'debug' | 'info' | 'warning' | 'error';
+
+/** Everything that goes to stderr: text for people, or with --log-format json one object per line. Secrets never pass. */
+export interface Diagnostics {
+  readonly format: 'text' | 'json';
+  /** Said whatever -q says: a plan, an interruption. */
+  say(line: string): void;
+  /** A hint; not with -q. */
+  note(line: string): void;
+  warn(line: string): void;
+  /** Only with --debug. */
+  debug(line: string): void;
+  /** A line of the log; nothing where the format is text. */
+  event(level: Level, name: string, fields: Readonly<Record<string, unknown>>): void;
+  /** A ready-made object, e.g. an error. */
+  object(value: Readonly<Record<string, unknown>>): void;
+  readonly draw: Draw;
+}
+
+export interface DiagnosticsOptions {
+  write(text: string): void;
+  readonly draw: Draw;
+  readonly clock: Clock;
+  readonly format: 'text' | 'json';
+  readonly quiet: boolean;
+  readonly debug: boolean;
+  readonly runId: string;
+  readonly traceId: string;
+}
+
+/** The only writer of stderr. */
+export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
+  const { write, draw, clock, format, quiet, debug, runId, traceId } = options;
+  const object = (value: Readonly<Record<string, unknown>>): void => write(`${redact(JSON.stringify(value))}\n`);
+  const event = (level: Level, name: string, fields: Readonly<Record<string, unknown>>): void => {
+    if (format !== 'json') return;
+    object({ time: clock.now().toISOString(), level, run_id: runId, trace_id: traceId, event: name, ...fields });
+  };
+  const out = (level: Level, name: string, line: string): void => {
+    if (format === 'json') event(level, name, { text: bare(line) });
+    else write(`${draw(redact(line))}\n`);
+  };
+  return {
+    format,
+    draw,
+    event,
+    object,
+    say: (line) => out('info', 'message', line),
+    note: (line) => (quiet ? undefined : out('info', 'note', line)),
+    warn: (line) => out('warning', 'warning', format === 'json' ? line : `${paint('warn', 'Warning:')} ${line}`),
+    debug: (line) => (debug ? out('debug', 'debug', line) : undefined),
+  };
+}

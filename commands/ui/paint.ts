@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import type { ChalkInstance } from 'chalk';
+import { visible } from './visible.js';
+
+export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 'staging';
+
+/** Turns marked text into what a stream gets: colours from our marks, everything else made visible. */
+export type Draw = (text: string) => string;
+
+/** Our marks carry a secret of this process, so that data cannot bring marks, or colours, of its own. */
+const NONCE = randomUUID();
+const MARK = new RegExp(`\\u0001${NONCE}([a-z]+);(.*?)\\u0002${NONCE}`, 'gs');
+
+/** Marks `text` to be drawn in `style`, where the stream has colours. */
+export function paint(style: Style, text: string): string {
+  return `\u0001${NONCE}${style};${text}\u0002${NONCE}`;
+}
+
+/** Loads what draws: chalk only where there are colours. */
+export async function createDraw(color: boolean): Promise<Draw> {
+  const styles = color ? stylesOf(new (await import('chalk')).Chalk({ level: 1 })) : undefined;
+  return (text) => drawMarks(text, (style, inner) => styles?.[style](inner) ?? inner);
+}
+
+/** The text without marks, made visible: for logs and for measuring. */
+export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
+
+function drawMarks(text: string, style: (name: Style, inner: string) => string): string {
+  let drawn = '';
+  let end = 0;
+  for (const match of text.matchAll(MARK)) {
+    drawn += visible(text.slice(end, match.index)) + style(match[1] as Style, visible(match[2]!));
+    end = match.index + match[0].length;
+  }
+  return drawn + visible(text.slice(end));
+}
+
+function stylesOf(chalk: ChalkInstance): Record<Style, (text: string) => string> {
+  return {
+    good: chalk.green,
+    warn: chalk.yellow,
+    bad: chalk.red,
+    dim: chalk.dim,
+    strong: chalk.bold,
+    production: chalk.whiteBright.bgRed.bold,
+    staging: chalk.black.bgYellow,
+  };
+}

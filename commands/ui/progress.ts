@@ -1,0 +1,99 @@
+import type { Progress, ProgressEvent } from '../../src/progress.js';
+import type { Diagnostics } from './diagnostics.js';
+import { formatBytes, formatCount, formatDuration } from './format.js';
+import { paint } from './paint.js';
+import { createSpinner, type Spinner } from './spinner.js';
+
+/** Progress on stderr, and the warnings that passed by. */
+export interface ProgressDisplay {
+  readonly report: Progress;
+  readonly warnings: readonly string[];
+  /** Ends the running phase: with a ✓ after success, else with a ✗. Nothing is drawn any more until the next event. */
+  end(outcome: 'done' | 'failed' | 'paused'): void;
+  /** Writes lines without disturbing what moves. */
+  beside(write: () => void): void;
+}
+
+interface Phase {
+  readonly name: string;
+  readonly startedMs: number;
+}
+
+export interface ProgressOptions {
+  readonly diagnostics: Diagnostics;
+  readonly quiet: boolean;
+  /** The terminal for a spinner; null where stderr is none. */
+  readonly terminal: NodeJS.WritableStream | null;
+  monotonicMs(): number;
+}
+
+/** In a log at most one line a second says how many bytes are done. */
+const BYTES_EVERY_MS = 1_000;
+
+/** A spinner on a terminal, one plain line per finished phase elsewhere, JSON lines with --log-format json, nothing with -q. */
+export function createProgress(options: ProgressOptions): ProgressDisplay {
+  const { diagnostics, quiet, monotonicMs } = options;
+  const drawn = diagnostics.format === 'text' && !quiet;
+  const spinner = createSpinner(drawn ? options.terminal : null);
+  const warnings: string[] = [];
+  const log = eventLog(diagnostics, monotonicMs);
+  let phase: Phase | undefined;
+
+  const finish = (mark: string, facts = ''): void => {
+    if (phase === undefined) return;
+    const elapsed = formatDuration(monotonicMs() - phase.startedMs);
+    spinner.clear();
+    if (drawn) diagnostics.note(`  ${mark} ${phase.name.padEnd(14)}${facts === '' ? '' : `  ${facts}`}  ${elapsed}`);
+    phase = undefined;
+  };
+  const report = (event: ProgressEvent): void => {
+    log(event);
+    if (event.kind === 'warning') warn(event.text, warnings, spinner, diagnostics);
+    if (event.kind === 'bytes' && phase) spinner.show(`${phase.name}  ${bytesText(event)}`);
+    if (event.kind !== 'phase' && event.kind !== 'done') return;
+    if (event.kind === 'phase' || phase?.name !== event.name) finish(paint('good', '✓'));
+    phase ??= { name: event.name, startedMs: monotonicMs() };
+    if (event.kind === 'phase') spinner.show(event.name);
+    else finish(paint('good', '✓'), factsText(event.facts));
+  };
+  const end = (outcome: 'done' | 'failed' | 'paused'): void => {
+    if (outcome !== 'paused') finish(outcome === 'done' ? paint('good', '✓') : paint('bad', '✗'));
+    spinner.clear();
+  };
+  return { report, warnings, end, beside: spinner.pause };
+}
+
+/** `125.5 MiB, 63 tables, 4 812 331 rows`: names ending in `bytes` are sizes, in `_ms` durations, other numbers counts. */
+export function factsText(facts: Readonly<Record<string, string | number>>): string {
+  return Object.entries(facts)
+    .map(([name, value]) => factText(name, value))
+    .join(', ');
+}
+
+function factText(name: string, value: string | number): string {
+  if (typeof value === 'string') return value;
+  const words = (suffix: RegExp): string => name.replace(suffix, '').replaceAll('_', ' ');
+  if (/(^|_)bytes$/.test(name)) return `${formatBytes(value)} ${words(/_?bytes$/)}`.trim();
+  if (/(^|_)ms$/.test(name)) return `${words(/_?ms$/)} ${formatDuration(value)}`.trim();
+  return `${formatCount(value)} ${words(/^$/)}`;
+}
+
+function bytesText({ done, total }: { readonly done: number; readonly total?: number }): string {
+  if (total === undefined || total < done || total === 0) return formatBytes(done);
+  return `${formatBytes(done)} of ${formatBytes(total)}  ${Math.floor((100 * done) / total)}%`;
+}
+
+function warn(text: string, warnings: string[], spinner: Spinner, diagnostics: Diagnostics): void {
+  warnings.push(text);
+  spinner.pause(() => (diagnostics.format === 'text' ? diagnostics.warn(text) : undefined));
+}
+
+function eventLog(diagnostics: Diagnostics, monotonicMs: () => number): Progress {
+  let bytesAtMs = Number.NEGATIVE_INFINITY;
+  return (event) => {
+    if (event.kind === 'bytes' && monotonicMs() - bytesAtMs < BYTES_EVERY_MS) return;
+    if (event.kind === 'bytes') bytesAtMs = monotonicMs();
+    const { kind, ...fields } = event;
+    diagnostics.event(kind === 'warning' ? 'warning' : 'info', kind, fields);
+  };
+}
