@@ -22,6 +22,8 @@ export type TourEvent =
   | { readonly kind: 'command'; readonly line: string }
   /** One line that the running command printed. */
   | { readonly kind: 'output'; readonly line: string }
+  /** Something that takes time and is said beside the tour, e.g. a download. */
+  | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'proofs'; readonly proofs: readonly Proof[] };
 
 /** One comparison: equal, or not. */

@@ -40,24 +40,20 @@ export async function play(stage: Stage, command: readonly string[]): Promise<st
   return output.join('\n');
 }
 
-/** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. Throws an Error with its message. */
+/** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. @throws E_TOOL_FAILED */
 export async function ask(stage: Stage, sql: string): Promise<string[]> {
   const child = start(stage, ['psql', ...QUIET, '-At', '-c', sql]);
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) lines.push(line);
-  const end = await child.ended;
-  refuseWhenInterrupted(stage);
-  if (!end.ok) throw new Error(`psql: ${end.stderrTail.join('\n')}`);
+  await expectSuccess(stage, child);
   return lines;
 }
 
-/** Runs SQL files in one transaction. Throws an Error with psql's message. */
+/** Runs SQL files in one transaction. @throws E_TOOL_FAILED */
 export async function loadSql(stage: Stage, files: readonly string[]): Promise<void> {
   const child = start(stage, ['psql', ...QUIET, '--single-transaction', ...files.flatMap((file) => ['-f', file])]);
   child.stdout.resume();
-  const end = await child.ended;
-  refuseWhenInterrupted(stage);
-  if (!end.ok) throw new Error(`psql: ${end.stderrTail.join('\n')}`);
+  await expectSuccess(stage, child);
 }
 
 /** A psql that takes statements as they come, for the program that goes on writing. */
@@ -91,6 +87,14 @@ function thisProgram(args: readonly string[]): [string, string[]] {
 
 function programPath(stage: Stage, program: string): string {
   return program === 'psql' ? path.join(stage.binaries, program) : program;
+}
+
+async function expectSuccess(stage: Stage, child: Child): Promise<void> {
+  const end = await child.ended;
+  refuseWhenInterrupted(stage);
+  if (end.ok) return;
+  const why = end.startError ?? end.stderrTail.join('\n');
+  throw new PotctlError('E_TOOL_FAILED', 'psql failed on the throw-away PostgreSQL', { why, changed: 'scratch' });
 }
 
 function refuseWhenInterrupted(stage: Stage): void {

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../child.js';
 import { PotctlError } from '../../errors.js';
@@ -15,6 +15,8 @@ export interface Cluster {
   readonly dataDirectory: string;
   /** Who runs the server; undefined = this process's own user. */
   readonly runsAs: SystemUser | undefined;
+  /** Where that user finds the programs. */
+  readonly binaries: string;
   readonly pid: number;
   /** Fast shutdown: open sessions are ended. Resolves when it has ended; safe to call twice. */
   stop(): Promise<void>;
@@ -30,6 +32,7 @@ export interface ClusterRequest {
   /** Server settings, e.g. `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly port?: number;
+  /** Ends the start; a server that has started is ended with `stop`. */
   readonly signal?: AbortSignal;
 }
 
@@ -68,10 +71,14 @@ export async function startCluster(request: ClusterRequest): Promise<Cluster> {
   const options = childOptions(request, runsAs);
   await initialise(path.join(binaries, 'initdb'), dataDirectory, options);
   const settings = { ...SETTINGS, ...request.settings, unix_socket_directories: host, port: String(port) };
-  const server = await startServer(path.join(binaries, 'postgres'), dataDirectory, settings, options);
+  await writeFile(path.join(dataDirectory, 'postgresql.conf'), configuration(settings));
+  const server = await startServer(path.join(binaries, 'postgres'), dataDirectory, options);
   const stop = () => stopServer(server);
-  signal?.addEventListener('abort', () => void stop(), { once: true });
-  return { host, port, user: USER, dataDirectory, runsAs, pid: server.pid ?? 0, stop };
+  if (signal?.aborted) {
+    await stop();
+    throw new PotctlError('E_INTERRUPTED', 'the throw-away PostgreSQL was interrupted');
+  }
+  return { host, port, user: USER, dataDirectory, runsAs, binaries, pid: server.pid ?? 0, stop };
 }
 
 function refuseLongSocketPath(host: string, port: number): void {
@@ -105,25 +112,21 @@ async function initialise(initdb: string, dataDirectory: string, options: ChildO
   if (!end.ok) throw notStarted('initdb', end);
 }
 
-async function startServer(
-  postgres: string,
-  dataDirectory: string,
-  settings: Readonly<Record<string, string>>,
-  options: ChildOptions,
-): Promise<Child> {
-  const args = [
-    '-D',
-    dataDirectory,
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
+/** The file, not arguments: a kept server is started again without us. */
+function configuration(settings: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
+  return lines.join('');
+}
+
+async function startServer(postgres: string, dataDirectory: string, options: ChildOptions): Promise<Child> {
   let announce = () => {};
   const ready = new Promise<'ready'>((resolve) => {
     announce = () => resolve('ready');
   });
   const onStderrLine = (line: string) => line.includes('ready to accept connections') && announce();
-  // The abort of the whole command ends the server by `stop`, in an orderly way.
+  // An abort of the whole command reaches the server by `stop`, after its clients have ended.
   const { signal: _, ...rest } = options;
-  const server = startChild(postgres, args, { ...rest, whenWeDie: 'QUIT', onStderrLine });
+  const server = startChild(postgres, ['-D', dataDirectory], { ...rest, whenWeDie: 'QUIT', onStderrLine });
   const outcome = await Promise.race([ready, server.ended, after(START_MS)]);
   if (outcome === 'ready') return server;
   server.kill();

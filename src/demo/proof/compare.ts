@@ -1,12 +1,6 @@
 import type { Proof } from '../events.js';
-import type { TreeContent } from './files.js';
-import { TABLES, type Table, type TableContent } from './tables.js';
-
-/** Everything that the demo's application has: its tables and its files. */
-export interface Content {
-  readonly tables: ReadonlyMap<Table, TableContent>;
-  readonly tree: TreeContent;
-}
+import type { Content } from './content.js';
+import { TABLES, type TableContent } from './tables.js';
 
 /**
  * Compares everything, table by table, and the tree of files. Equal means: the same count and the same digest. A table that is missing

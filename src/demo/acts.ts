@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Proof } from './events.js';
+import { type Content, readContent } from './proof/content.js';
+import { startWriter } from './sample/writer.js';
+import { play, type Stage } from './stage.js';
+
+/** Transactions of the writer before the backup starts: it is really running then. */
+const HEAD_START = 25;
+
+/** What the backup must bring back, and the proof that it cut no transaction in two. */
+export interface SavedContent {
+  readonly content: Content;
+  readonly wholeTransactions: Proof;
+}
+
+/**
+ * Backs up while a program writes. The expected content is read from the live database afterwards, up to the last transaction that
+ * the backup's own row counts include.
+ */
+export async function backUpWhileWriting(
+  stage: Stage,
+  before: Content,
+  command: readonly string[],
+): Promise<SavedContent> {
+  stage.tell({ kind: 'scene', scene: 'backup', facts: {} });
+  const writer = startWriter(stage);
+  await writer.sent(HEAD_START);
+  const printed = await play(stage, command).catch(async (error: unknown) => {
+    await writer.stop().catch(() => 0);
+    throw error;
+  });
+  const written = await writer.stop();
+  const counts = await countsOfManifest(stage, printed.trim());
+  const addedTo = (table: 'audit_log' | 'refresh_tokens') =>
+    (counts.get(table) ?? -1) - (before.tables.get(table)?.rows ?? 0);
+  const [last, sessions] = [addedTo('audit_log'), addedTo('refresh_tokens')];
+  stage.tell({ kind: 'scene', scene: 'written-meanwhile', facts: { written, included: last } });
+  const whole = { subject: 'transactions', equal: last === sessions, expected: last, found: sessions, digest: '' };
+  return { content: await readContent(stage, last), wholeTransactions: whole };
+}
+
+/** Row counts that the backup took in its snapshot, by table. */
+async function countsOfManifest(stage: Stage, id: string): Promise<ReadonlyMap<string, number>> {
+  const file = path.join(stage.folder, 'backups', 'backups', id, 'manifest.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8')) as ManifestCounts;
+  return new Map(manifest.database.inventory.tables.map(({ table, count }) => [table, count ?? -1]));
+}
+
+interface ManifestCounts {
+  readonly database: {
+    readonly inventory: { readonly tables: readonly { readonly table: string; readonly count: number | null }[] };
+  };
+}
+
+/** Destroys tables, rows and files, as it happens on a bad day. Returns what is left. */
+export async function lose(stage: Stage): Promise<Content> {
+  await play(stage, ['psql', '-c', 'drop table audit_log, refresh_tokens']);
+  await play(stage, ['psql', '-c', 'update users set hashed_password = username, mfa_secret = null']);
+  await play(stage, ['psql', '-c', 'delete from projects where dimensoes_altura > 20']);
+  await play(stage, ['rm', '-r', 'storage/models', 'storage/thumbnails']);
+  return readContent(stage);
+}

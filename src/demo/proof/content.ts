@@ -1,0 +1,15 @@
+import path from 'node:path';
+import type { Stage } from '../stage.js';
+import { readTree, type TreeContent } from './files.js';
+import { readTables, type Table, type TableContent } from './tables.js';
+
+/** Everything that the demo's application has: its tables and its files. */
+export interface Content {
+  readonly tables: ReadonlyMap<Table, TableContent>;
+  readonly tree: TreeContent;
+}
+
+/** Reads every row and every file. `last`: leave out what the writer wrote after its transaction of that number. */
+export async function readContent(stage: Stage, last?: number): Promise<Content> {
+  return { tables: await readTables(stage, last), tree: await readTree(path.join(stage.folder, 'storage')) };
+}

@@ -1,0 +1,78 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Cluster, startCluster } from './cluster/cluster.js';
+import { obtainBinaries } from './cluster/obtain.js';
+import type { TourEvent } from './events.js';
+import type { Stage } from './stage.js';
+
+export const DATABASE = 'threedpot';
+
+export interface WorkplaceRequest {
+  /** PATH, HOME, XDG_CACHE_HOME, TMPDIR and the proxies count. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly tell: (event: TourEvent) => void;
+}
+
+/** A temporary folder with a server of its own, and the stage for the tour in it. */
+export interface Workplace {
+  /** The top folder; everything is below it. */
+  readonly folder: string;
+  readonly stage: Stage;
+  readonly cluster: Cluster;
+  /** Ends the server and removes the folder. Safe to call twice. */
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes the folder (in TMPDIR, else /tmp) and starts the server. After a failure nothing is left.
+ *
+ * @throws PotctlError E_TOOL_MISSING, E_UNFIT, E_INTERRUPTED
+ */
+export async function openWorkplace(request: WorkplaceRequest): Promise<Workplace> {
+  const { environment, signal, tell } = request;
+  const binaries = await obtainBinaries({ environment, signal, onNote: (text) => tell({ kind: 'note', text }) });
+  const folder = await mkdtemp(path.join(environment['TMPDIR'] || '/tmp', 'potctl-demo-'));
+  try {
+    const searchPath = `${binaries}:${environment['PATH'] ?? ''}`;
+    const cluster = await startCluster({ directory: folder, binaries, environment: { PATH: searchPath }, signal });
+    const stage = await furnish({ folder, binaries, searchPath, cluster, signal, tell });
+    return { folder, stage, cluster, remove: () => remove(folder, cluster) };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+interface Furniture extends Pick<WorkplaceRequest, 'signal' | 'tell'> {
+  readonly folder: string;
+  readonly binaries: string;
+  readonly searchPath: string;
+  readonly cluster: Cluster;
+}
+
+async function furnish(request: Furniture): Promise<Stage> {
+  const { folder, binaries, searchPath, cluster, signal, tell } = request;
+  const [work, home] = [path.join(folder, 'work'), path.join(folder, 'home')];
+  await mkdir(work);
+  await mkdir(home, { mode: 0o700 });
+  // The person's own configuration must not reach the tour, nor the machine's.
+  const configuration = path.join(home, 'config.yaml');
+  await writeFile(configuration, '{}\n', { mode: 0o600 });
+  const environment = {
+    PATH: searchPath,
+    HOME: home,
+    POTCTL_CONFIG: configuration,
+    PGHOST: cluster.host,
+    PGPORT: String(cluster.port),
+    PGUSER: cluster.user,
+    PGDATABASE: DATABASE,
+    LC_ALL: 'C.UTF-8',
+  };
+  return { folder: work, binaries, environment, signal, tell };
+}
+
+async function remove(folder: string, cluster: Cluster): Promise<void> {
+  await cluster.stop();
+  await rm(folder, { recursive: true, force: true });
+}
