@@ -74,8 +74,8 @@ export async function readManifest(repository: Repository, id: string): Promise<
 }
 
 /**
- * What the verify events come to. A failure outweighs older successes, and only as deep a success outweighs a failure: a quick look
- * reads no bytes, so it neither renews nor rebuts a full one.
+ * What the verify events come to. A failure outweighs older successes, and only as deep a success outweighs a failure: a quick check
+ * unpacks nothing, so it neither renews nor rebuts a full one.
  */
 export function verifiedBy(events: readonly BackupEvent[]): Verified | null {
   let verified: Verified | null = null;

@@ -76,7 +76,8 @@ function isIn(entry: CatalogEntry, set: string | null): boolean {
   return set === null || !entry.ok || entry.manifest.set === set;
 }
 
-function obstacleOf(entry: CatalogEntry): string | null {
+/** Why `latest` passes over an entry, or null. */
+export function obstacleOf(entry: CatalogEntry): string | null {
   if (!entry.ok) return entry.problem;
   return entry.verified?.ok === false ? `its verify of ${entry.verified.at} found damage` : null;
 }

@@ -107,13 +107,20 @@ async function listIds(backups: string): Promise<string[]> {
 
 async function readText(backups: string, id: string, file: string): Promise<string> {
   if (!FILE.test(file)) throw new Error(`'${file}' is not the name of an artefact`);
-  const text = await readContained(await folderOf(backups, id), file, TEXT_LIMIT);
+  const text = await readFrom(backups, id, file);
   if (text !== undefined) return text;
   throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
 }
 
 async function readEvents(backups: string, id: string): ReturnType<Repository['events']> {
-  return parseEvents((await readContained(await folderOf(backups, id), 'events.ndjson', TEXT_LIMIT)) ?? '');
+  return parseEvents((await readFrom(backups, id, 'events.ndjson')) ?? '');
+}
+
+/** Whether there is a folder at all is asked only when there is no such file in it. */
+async function readFrom(backups: string, id: string, file: string): Promise<string | undefined> {
+  const text = await readContained(path.join(backups, checkedId(id)), file, TEXT_LIMIT);
+  if (text === undefined) await folderOf(backups, id);
+  return text;
 }
 
 /** Whoever gets the folder opens files in it by name: a link in it could lead anywhere. */

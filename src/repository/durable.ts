@@ -117,24 +117,36 @@ export async function appendLine(file: string, line: string): Promise<void> {
 export async function readContained(root: string, name: string, limit: number): Promise<string | undefined> {
   const file = path.join(root, name);
   try {
-    if ((await realpath(path.dirname(file))) !== path.dirname(file)) throw notPlain(name);
     const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    return await readAll(handle, name, limit);
+    return await readPlain(handle, { file, name, limit });
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw isErrno(error, 'ELOOP', 'ENXIO') ? notPlain(name) : error;
   }
 }
 
-async function readAll(handle: FileHandle, name: string, limit: number): Promise<string> {
+/** Few calls: a catalogue reads thousands of these. */
+async function readPlain(handle: FileHandle, { file, name, limit }: Wanted): Promise<string> {
   try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) throw notPlain(name);
+    const folder = path.dirname(file);
+    const [facts, real] = await Promise.all([handle.stat(), realpath(folder)]);
+    if (!facts.isFile() || real !== folder) throw notPlain(name);
     if (facts.size > limit) throw new PotctlError('E_BACKUP_CORRUPT', `'${name}' is larger than ${limit} bytes`);
-    return await handle.readFile('utf8');
+    const bytes = Buffer.alloc(facts.size);
+    let end = 0;
+    for (let got = -1; end < bytes.length && got !== 0; end += got) {
+      got = (await handle.read(bytes, end, bytes.length - end)).bytesRead;
+    }
+    return bytes.toString('utf8', 0, end);
   } finally {
     await handle.close();
   }
+}
+
+interface Wanted {
+  readonly file: string;
+  readonly name: string;
+  readonly limit: number;
 }
 
 function notPlain(name: string): PotctlError {

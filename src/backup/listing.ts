@@ -1,0 +1,132 @@
+import type { Repository } from '../repository/repository.js';
+import { type CatalogEntry, type GoodEntry, readCatalog, takenAt, type Verified } from './catalog.js';
+import { obstacleOf } from './selection.js';
+import { allSets, type SetFacts, setsAtHand } from './sets.js';
+import type { DatabaseSummary, StorageSummary } from './summary.js';
+
+export type BackupStatus = 'complete' | 'degraded' | 'damaged';
+
+/** One backup as scripts see it. Of a damaged one only id, time, place and problem are known; the rest is null. Sizes in bytes. */
+export interface ListedBackup {
+  readonly id: string;
+  /** RFC 3339 UTC; of a damaged one what its id says. */
+  readonly created_at: string;
+  readonly finished_at: string | null;
+  readonly duration_s: number | null;
+  readonly status: BackupStatus;
+  /** Why it is damaged. */
+  readonly problem: string | null;
+  readonly degraded_reasons: readonly string[];
+  readonly kind: 'logical' | 'safety' | null;
+  readonly set: string | null;
+  readonly bytes_total: number | null;
+  readonly rows: number | null;
+  readonly parts: { readonly db: DatabaseSummary | null; readonly files: StorageSummary | null };
+  readonly destinations: readonly { readonly name: string; readonly url: string }[];
+  readonly verified: Verified | null;
+  readonly profile: string | null;
+  readonly hostname: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly note: string | null;
+  readonly tool: string | null;
+  readonly run_id: string | null;
+  readonly trace_id: string | null;
+}
+
+export interface ListRequest {
+  /** What is known without asking a server. */
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  /** Show other sets, too. */
+  readonly allSets: boolean;
+  /** null = any. */
+  readonly status: BackupStatus | null;
+}
+
+export interface Listing {
+  /** Newest first. */
+  readonly items: readonly ListedBackup[];
+  /** The sets that are shown; null = all, because it was asked for, or because nothing here fits what is known. */
+  readonly sets: readonly string[] | null;
+  /** Nothing here fits the database or the files at hand, so that all sets are shown. */
+  readonly fellBack: boolean;
+  /** Readable backups of other sets that are not shown. */
+  readonly hidden: number;
+  /** What `latest` would take among those shown (before --status), or null. */
+  readonly newestGood: ListedBackup | null;
+}
+
+/**
+ * Lists the backups of the current set, as far as it can be told without asking a server, and every damaged one: nobody knows whose it
+ * is. A profile's set is exact; without a profile all sets of a database of that name are shown, and all there are when none is.
+ *
+ * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED
+ */
+export async function listBackups(repository: Repository, request: ListRequest): Promise<Listing> {
+  const entries = await readCatalog(repository);
+  const fitting = setsAtHand(entries, request.at);
+  const fellBack = !request.allSets && fitting.length === 0 && allSets(entries).length > 0;
+  const sets = request.allSets || fitting.length === 0 ? null : fitting;
+  const shown = entries.filter((entry) => sets === null || !entry.ok || sets.includes(entry.manifest.set));
+  const newestGood = shown.find((entry) => obstacleOf(entry) === null && entry.ok && entry.manifest.kind !== 'safety');
+  const items = shown.map((entry) => describe(entry, repository));
+  return {
+    items: items.filter(({ status }) => request.status === null || status === request.status),
+    sets,
+    fellBack,
+    hidden: entries.length - shown.length,
+    newestGood: newestGood === undefined ? null : describe(newestGood, repository),
+  };
+}
+
+/** A catalogue entry as scripts see it. */
+export function describe(entry: CatalogEntry, { name, url }: Pick<Repository, 'name' | 'url'>): ListedBackup {
+  const place = { id: entry.id, created_at: takenAt(entry), destinations: [{ name, url }] };
+  return entry.ok ? { ...place, ...describeGood(entry) } : { ...place, ...NOTHING_KNOWN, problem: entry.problem };
+}
+
+const NOTHING_KNOWN = {
+  finished_at: null,
+  duration_s: null,
+  status: 'damaged' as const,
+  degraded_reasons: [],
+  kind: null,
+  set: null,
+  bytes_total: null,
+  rows: null,
+  parts: { db: null, files: null },
+  verified: null,
+  profile: null,
+  hostname: null,
+  labels: {},
+  note: null,
+  tool: null,
+  run_id: null,
+  trace_id: null,
+};
+
+function describeGood({ manifest, verified }: GoodEntry): Omit<ListedBackup, 'id' | 'created_at' | 'destinations'> {
+  const { finished_at, status, degraded_reasons, kind, set, totals, database, storage } = manifest;
+  const { profile, hostname, labels, note, tool, run_id, trace_id } = manifest;
+  return {
+    ...{
+      finished_at,
+      status,
+      degraded_reasons,
+      kind,
+      set,
+      verified,
+      profile,
+      hostname,
+      labels,
+      note,
+      run_id,
+      trace_id,
+    },
+    problem: null,
+    duration_s: totals.duration_ms / 1000,
+    bytes_total: totals.stored_bytes,
+    rows: database?.rows_total ?? null,
+    parts: { db: database, files: storage },
+    tool: tool.version,
+  };
+}

@@ -1,0 +1,67 @@
+import type { BackupEvent, Repository } from '../repository/repository.js';
+import { readCatalog, readManifest } from './catalog.js';
+import { describe, type ListedBackup } from './listing.js';
+import type { Artefact, Manifest, TableRows } from './manifest.js';
+import { selectBackup } from './selection.js';
+import { type SetFacts, setsAtHand } from './sets.js';
+
+/** Everything about one backup. */
+export interface ShownBackup extends ListedBackup {
+  /** Largest first. */
+  readonly tables: readonly TableRows[];
+  readonly extensions: readonly string[];
+  readonly roles: readonly string[];
+  readonly snapshot: Manifest['snapshot'];
+  readonly consistency: Manifest['consistency'];
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly incomplete: readonly { readonly path: string; readonly reason: string }[];
+  readonly artefacts: readonly Artefact[];
+  /** Oldest first. */
+  readonly events: readonly BackupEvent[];
+  readonly previous: string | null;
+  /** As it is stored, with the fields that this version does not know; only when asked for. */
+  readonly manifest: Manifest | null;
+  readonly warnings: readonly string[];
+}
+
+export interface ShowRequest {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
+  readonly reference: string;
+  readonly fromSet: string | null;
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  readonly withManifest: boolean;
+}
+
+/**
+ * Shows one backup. An id is looked for in every set, for looking harms none; `latest` stays within the current set where that can be
+ * told without asking a server.
+ *
+ * @throws PotctlError E_BACKUP_NOT_FOUND, E_MANIFEST, E_REPOSITORY_FORMAT
+ */
+export async function showBackup(repository: Repository, request: ShowRequest): Promise<ShownBackup> {
+  const { reference, fromSet, at, withManifest } = request;
+  const entries = await readCatalog(repository);
+  const [fitting, ...others] = reference.startsWith('latest') ? setsAtHand(entries, at) : [];
+  const set = fitting !== undefined && others.length === 0 ? fitting : null;
+  const { entry, warnings } = selectBackup(entries, reference, { set, fromSet });
+  const manifest = await readManifest(repository, entry.id);
+  return {
+    ...describe(entry, repository),
+    ...detailsOf(manifest),
+    events: entry.events,
+    manifest: withManifest ? manifest : null,
+    warnings,
+  };
+}
+
+function detailsOf({ database, storage, snapshot, consistency, previous }: Manifest) {
+  const tables = [...(database?.inventory.tables ?? [])].sort((a, b) => b.bytes - a.bytes);
+  return {
+    ...{ tables, snapshot, consistency, previous },
+    extensions: (database?.extensions ?? []).map(({ name, version }) => `${name} ${version}`),
+    roles: database?.roles ?? [],
+    skipped: storage?.skipped ?? [],
+    incomplete: storage?.incomplete ?? [],
+    artefacts: [...(database?.files ?? []), ...(storage?.artefacts ?? [])],
+  };
+}
