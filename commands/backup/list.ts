@@ -1,0 +1,116 @@
+import type { ListedBackup, Listing } from '../../src/backup/listing.js';
+import { listCommand } from '../command.js';
+import { choice, flag } from '../options.js';
+import type { Column } from '../ui/columns.js';
+
+const NONE = '–';
+
+const columns: readonly Column<ListedBackup>[] = [
+  { name: 'id', text: ({ id }) => id },
+  {
+    name: 'taken',
+    priority: 4,
+    text: ({ created_at }, _now, format) => format.instant(created_at),
+    machine: ({ created_at }) => created_at,
+    sortKey: ({ created_at }) => created_at,
+  },
+  {
+    name: 'age',
+    text: ({ created_at }, _now, format) => format.age(created_at),
+    machine: ({ created_at }) => created_at,
+    sortKey: ({ created_at }) => -Date.parse(created_at),
+  },
+  { name: 'parts', priority: 3, text: partsText },
+  {
+    name: 'size',
+    priority: 2,
+    align: 'right',
+    text: ({ bytes_total }, _now, format) => (bytes_total === null ? NONE : format.bytes(bytes_total)),
+    machine: ({ bytes_total }) => String(bytes_total ?? ''),
+    sortKey: ({ bytes_total }) => bytes_total ?? -1,
+  },
+  {
+    name: 'rows',
+    priority: 6,
+    align: 'right',
+    text: ({ rows, parts }, _now, format) => {
+      const mark = parts.db?.rows_mode === 'estimate' ? '~' : '';
+      return rows === null ? NONE : mark + format.count(rows);
+    },
+    machine: ({ rows }) => String(rows ?? ''),
+    sortKey: ({ rows }) => rows ?? -1,
+  },
+  { name: 'status', text: ({ status }) => status },
+  {
+    name: 'verified',
+    priority: 2,
+    text: ({ verified }, _now, format) =>
+      verified === null ? NONE : `${verifiedWord(verified)} ${format.age(verified.at)}`,
+    machine: ({ verified }) => (verified === null ? '' : verifiedWord(verified)),
+  },
+  {
+    name: 'where',
+    priority: 5,
+    flexible: true,
+    text: ({ destinations }) => destinations.map(({ name }) => name).join(', '),
+  },
+  { name: 'set', wide: true, text: ({ set }) => set ?? NONE, machine: ({ set }) => set ?? '' },
+  { name: 'database', wide: true, text: databaseText, machine: ({ parts }) => parts.db?.name ?? '' },
+  { name: 'files', wide: true, text: filesText, machine: ({ parts }) => String(parts.files?.files ?? '') },
+  { name: 'note', wide: true, flexible: true, text: ({ note, problem }) => problem ?? note ?? '' },
+  { name: 'tool', wide: true, text: ({ tool }) => tool ?? NONE, machine: ({ tool }) => tool ?? '' },
+];
+
+/** `potctl backup list`: the newest first; needs no server. */
+export const backupList = listCommand({
+  name: 'backup list',
+  summary: 'backups of this profile or database, the newest first',
+  examples: [
+    'potctl backup list -p prod',
+    'potctl backup list --repository /var/backups/potctl --all-sets --wide',
+    'potctl backup list --status damaged --json',
+  ],
+  columns,
+  input: {
+    allSets: flag('--all-sets', 'backups of other profiles and databases, too'),
+    status: choice('--status <status>', 'complete, degraded or damaged ones only', ['complete', 'degraded', 'damaged']),
+  },
+
+  async run({ allSets, status }, context) {
+    const { listBackups } = await import('../../src/backup/listing.js');
+    const { profile, connection, files } = await context.settings();
+    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
+    const listing = await listBackups(await context.repository(), { at, allSets, status: status ?? null });
+    return { items: listing.items, footer: footerOf(listing), warnings: warningsOf(listing) };
+  },
+});
+
+function footerOf({ sets, fellBack, hidden, newestGood }: Listing): string[] {
+  const good = newestGood === null ? 'No good backup.' : `Newest good: ${newestGood.id}.`;
+  const shown = sets === null ? [] : [`Shown: ${sets.join(', ')}.`];
+  const more = hidden === 0 ? [] : [`${hidden} of other sets: potctl backup list --all-sets`];
+  const other = fellBack ? ['None is of this database or these files, so all sets are shown.'] : [];
+  return [[good, ...shown].join(' '), ...other, ...more];
+}
+
+function warningsOf({ items }: Listing): string[] {
+  return items.flatMap(({ id, problem }) => (problem === null ? [] : [`backup '${id}' is damaged: ${problem}`]));
+}
+
+function partsText({ parts, kind }: ListedBackup): string {
+  const names = [parts.db && 'db', parts.files && 'files'].filter((name) => name !== null);
+  const text = names.join('+') || NONE;
+  return kind === 'safety' ? `${text} (safety)` : text;
+}
+
+function verifiedWord({ ok, level }: NonNullable<ListedBackup['verified']>): string {
+  return ok ? level : 'FAILED';
+}
+
+function databaseText({ parts: { db } }: ListedBackup): string {
+  return db === null ? NONE : `${db.name}@${db.host}`;
+}
+
+function filesText({ parts: { files } }: ListedBackup): string {
+  return files === null ? NONE : `${files.files} in ${files.root}`;
+}

@@ -1,0 +1,141 @@
+import type { ShownBackup } from '../../src/backup/show.js';
+import { itemCommand } from '../command.js';
+import { flag, optionalArgument, text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+const NAMED = 20;
+
+/** `potctl backup show`: everything about one backup; needs no server. */
+export const backupShow = itemCommand({
+  name: 'backup show',
+  summary: 'everything about one backup: parts, tables, checks, history',
+  examples: [
+    'potctl backup show latest -p prod',
+    'potctl backup show 7f3a --manifest --repository /var/backups/potctl',
+  ],
+  input: {
+    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    manifest: flag('--manifest', 'the manifest itself, as JSON'),
+    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  },
+
+  async run({ id, manifest, fromSet }, context) {
+    const { showBackup } = await import('../../src/backup/show.js');
+    const { profile, connection, files } = await context.settings();
+    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
+    const request = { reference: id, fromSet: fromSet ?? null, at, withManifest: manifest };
+    return showBackup(await context.repository(), request);
+  },
+
+  render(backup, view) {
+    for (const warning of backup.warnings) view.note(`! ${warning}`);
+    if (backup.manifest !== null) return renderManifest(backup.manifest, view);
+    renderSummary(backup, view);
+    renderParts(backup, view);
+    renderTables(backup, view);
+    renderArtefacts(backup, view);
+    renderEvents(backup, view);
+  },
+});
+
+function renderManifest(manifest: object, view: View): void {
+  for (const line of JSON.stringify(manifest, null, 2).split('\n')) view.line(line);
+}
+
+function renderSummary(backup: ShownBackup, view: View): void {
+  const { id, created_at, duration_s, status, degraded_reasons, set, kind, verified, note, labels } = backup;
+  const style = status === 'complete' ? 'good' : 'warn';
+  view.heading(id);
+  view.fields([
+    ['taken', `${view.time(created_at)} in ${view.duration((duration_s ?? 0) * 1000)}`],
+    ['status', [view.paint(style, status), ...degraded_reasons].join('; ')],
+    ['set', set ?? '–'],
+    ...optional('kind', kind === 'logical' ? null : kind),
+    ['verified', verified === null ? 'never' : `${verified.ok ? verified.level : 'FAILED'} ${view.time(verified.at)}`],
+    ['stored', `${view.bytes(backup.bytes_total ?? 0)} in ${backup.destinations.map(({ url }) => url).join(', ')}`],
+    ...optional('note', note),
+    ...optional(
+      'labels',
+      Object.entries(labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(', ') || null,
+    ),
+    ['made by', `potctl ${backup.tool} on ${backup.hostname}, run ${backup.run_id}, trace ${backup.trace_id}`],
+    ...optional('previous', backup.previous),
+  ]);
+}
+
+function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: View): void {
+  view.heading('Parts');
+  const { consistency, extensions, roles, snapshot } = backup;
+  const rows = db?.rows_total == null ? 'rows not counted' : `${view.count(db.rows_total)} rows (${db.rows_mode})`;
+  view.fields([
+    ...optional('database', db && `${db.name} on ${db.host}:${db.port}, PostgreSQL ${db.server_version}`),
+    ...optional(
+      '',
+      db && `${view.bytes(db.size_bytes)} of ${view.bytes(db.database_bytes)}, ${db.tables} tables, ${rows}`,
+    ),
+    ...optional(
+      'snapshot',
+      snapshot && `${view.time(snapshot.taken_at)}${snapshot.lsn === null ? '' : `, LSN ${snapshot.lsn}`}`,
+    ),
+    ...optional('extensions', extensions.join(', ') || null),
+    ...optional('roles', roles.join(', ') || null),
+    ...optional('files', files && `${files.root}, ${view.count(files.files)} files, ${view.bytes(files.bytes)}`),
+    ...optional('', files && `${view.bytes(files.size_bytes)} stored (${files.compression})`),
+    ...optional('skipped', named(backup.skipped, backup.skipped.length)),
+    ...optional('incomplete', named(backup.incomplete, files?.incomplete_total ?? 0)),
+    ...optional('references', consistency && referencesText(consistency, view)),
+  ]);
+}
+
+function renderTables({ tables }: ShownBackup, view: View): void {
+  if (tables.length === 0) return;
+  view.heading('Tables');
+  const rows = tables.map(({ schema, table, count, exact, bytes }) => [
+    `${schema}.${table}`,
+    count === null ? '–' : `${exact ? '' : '~'}${view.count(count)}`,
+    view.bytes(bytes),
+  ]);
+  view.table(['TABLE', 'ROWS', 'SIZE'], rows);
+}
+
+function renderArtefacts({ artefacts }: ShownBackup, view: View): void {
+  view.heading('Artefacts');
+  const rows = artefacts.map(({ path, size, sha256 }) => [path, view.bytes(size), `${sha256.slice(0, 12)}…`]);
+  view.table(['PATH', 'SIZE', 'SHA-256'], rows);
+}
+
+function renderEvents({ events }: ShownBackup, view: View): void {
+  if (events.length === 0) return;
+  view.heading('History');
+  const rows = events.map((event) => [
+    view.time(event.at),
+    event.by,
+    event.ok ? 'ok' : 'FAILED',
+    eventText(event, view),
+  ]);
+  view.table(['WHEN', 'BY', 'RESULT', 'WHAT'], rows);
+}
+
+function eventText(event: ShownBackup['events'][number], view: View): string {
+  if (event.type === 'verify') return [`verify ${event.level}`, ...event.problems].join('; ');
+  return `restore ${event.run} into ${event.target} in ${view.duration(event.duration_ms)}`;
+}
+
+function referencesText(facts: NonNullable<ShownBackup['consistency']>, view: View): string | null {
+  const { referenced, missing, orphans, missing_examples } = facts;
+  if (referenced === null) return null;
+  const examples = missing_examples.length === 0 ? '' : ` (${missing_examples.join(', ')})`;
+  return `${view.count(referenced)} files named by the database, ${missing} missing${examples}, ${orphans} orphans`;
+}
+
+function named(files: readonly { readonly path: string; readonly reason: string }[], total: number): string | null {
+  if (total === 0) return null;
+  const shown = files.slice(0, NAMED).map(({ path, reason }) => `${path} (${reason})`);
+  return total > shown.length ? `${shown.join(', ')} and ${total - shown.length} more: --manifest` : shown.join(', ');
+}
+
+function optional(label: string, value: string | null): [string, string][] {
+  return value === null ? [] : [[label, value]];
+}

@@ -1,0 +1,156 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { openRepository } from '../../src/repository/open.js';
+import { potctl, type Ran } from '../support/run-cli.js';
+import { manifestText, sampleManifest } from '../unit/catalog-samples.js';
+
+const PROD = '20261122T095106Z-7f3a9c';
+const APP = '20261123T000000Z-7f3b01';
+const DAMAGED = '20261127T000000Z-00aa05';
+
+let top: string;
+let folder: string;
+beforeAll(async () => {
+  top = await mkdtemp(path.join(tmpdir(), 'potctl-cli-list-'));
+  folder = path.join(top, 'r');
+  const host = await readHostIdentity(process.pid);
+  const repository = await openRepository({ name: 'r', path: folder }, { clock: systemClock, host, operator: 'a@b' });
+  await (await repository.draft(PROD)).publish(manifestText({}));
+  const hostile = {
+    id: APP,
+    timestamp: '2026-11-23T00:00:00.000Z',
+    set: '7301/app',
+    note: 'red \u001b[31m alert\u0007',
+  };
+  await (await repository.draft(APP)).publish(
+    manifestText({ ...hostile, status: 'degraded', degraded_reasons: ['why'] }),
+  );
+  await (await repository.draft(DAMAGED)).publish('{');
+});
+afterAll(() => rm(top, { recursive: true, force: true }));
+
+/** No server answers there: nothing here may need one. */
+const run = (...args: string[]): Promise<Ran> =>
+  potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: undefined } });
+
+describe('backup list', () => {
+  test('needs no server, shows damaged backups as such, and names the newest good one', async () => {
+    const { exitCode, stdout, stderr } = await run('list', '-o', 'table');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^ID +TAKEN +AGE +PARTS +SIZE +ROWS +STATUS +VERIFIED +WHERE\n/);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(' ')[0]),
+    ).toEqual(['ID', DAMAGED, APP, PROD]);
+    expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
+    expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
+    expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
+    expect(stderr).toContain(`Newest good: ${APP}`);
+  });
+
+  test('as JSON carries integers, UTC times and every key', async () => {
+    const { stdout } = await run('list', '--json');
+    const { schema, ok, items, page } = JSON.parse(stdout);
+    expect({ schema, ok, total: page.total }).toEqual({ schema: 'potctl/backup.list@1', ok: true, total: 3 });
+    expect(items[2]).toMatchObject({
+      id: PROD,
+      created_at: '2026-11-22T09:51:06.120Z',
+      bytes_total: 1520223,
+      rows: 30000,
+      verified: null,
+      parts: { db: { name: 'app' }, files: { files: 304 } },
+      destinations: [{ name: folder, url: folder }],
+    });
+    expect(items[0]).toMatchObject({ id: DAMAGED, status: 'damaged', problem: expect.stringContaining('not JSON') });
+  });
+
+  test('as plain and csv gives whole ids and bytes, one line each', async () => {
+    const plain = await run('list', '-o', 'plain', '--columns', 'id,size,status');
+    expect(plain.stdout).toBe(`${DAMAGED}\t\tdamaged\n${APP}\t1520223\tdegraded\n${PROD}\t1520223\tcomplete\n`);
+    const csv = await run('list', '-o', 'csv', '--columns', 'id,taken', '--status', 'complete');
+    expect(csv.stdout).toBe(`id,taken\n${PROD},2026-11-22T09:51:06.120Z\n`);
+  });
+
+  test('keeps to the database at hand, and tells what it does not show', async () => {
+    const { stdout, stderr } = await run('list', '--database', 'app', '-o', 'plain', '--columns', 'id');
+    expect(stdout).toBe(`${DAMAGED}\n${APP}\n`);
+    expect(stderr).toContain('1 of other sets: potctl backup list --all-sets');
+    const all = await run('list', '--database', 'app', '--all-sets', '-o', 'plain', '--columns', 'id,set');
+    expect(all.stdout).toBe(`${DAMAGED}\t\n${APP}\t7301/app\n${PROD}\tprofile:prod\n`);
+  });
+
+  test('makes control characters of a note visible', async () => {
+    const { stdout } = await run('list', '--wide', '-o', 'table');
+    expect(stdout).toContain('red ');
+    expect(stdout).not.toMatch(/[\u001b\u0007]/);
+  });
+
+  test.each([
+    ['a missing directory', 'missing', 'there is no repository'],
+    ['a file', 'file', 'cannot be used as a repository'],
+    ['a restic repository', 'restic', 'restic'],
+    ['a directory whose parent is missing', 'a/b/c', 'cannot be used as a repository'],
+  ])('of %s is an error with exit 15, not an empty list', async (_, name, text) => {
+    await writeFile(path.join(top, 'file'), '');
+    for (const inner of ['config', 'data', 'keys']) await mkdir(path.join(top, 'restic', inner), { recursive: true });
+    const { exitCode, stdout, stderr } = await potctl(['backup', 'list', '--repository', path.join(top, name)]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 15, stdout: '' });
+    expect(stderr).toContain(text);
+    expect(stderr).toContain('E_REPOSITORY_FORMAT');
+  });
+});
+
+describe('backup show', () => {
+  test('finds a backup by the beginning of its random part and tells everything', async () => {
+    const { exitCode, stdout } = await run('show', '7f3a');
+    expect(exitCode).toBe(0);
+    for (const text of [
+      PROD,
+      'profile:prod',
+      'PostgreSQL 15.20',
+      '18 420',
+      'odd.we"ird.Tab le',
+      'db/dump/toc.dat',
+      '304 files',
+    ]) {
+      expect(stdout).toContain(text);
+    }
+  });
+
+  test('prints the manifest itself, as it is stored', async () => {
+    const { stdout } = await run('show', PROD, '--manifest');
+    expect(JSON.parse(stdout)).toEqual(sampleManifest({}));
+  });
+
+  test('of latest skips the damaged one, and says so', async () => {
+    const { stdout, stderr } = await run('show');
+    expect(stdout).toContain(APP);
+    expect(stderr).toContain(`'${DAMAGED}' is newer, but was skipped`);
+    expect(stderr).toContain('is degraded: why');
+  });
+
+  test.each([
+    ['an unknown id', ['show', '99999999'], 10, 'E_BACKUP_NOT_FOUND'],
+    ['an ambiguous beginning, with the candidates', ['show', '7f3'], 10, `${APP}, ${PROD}`],
+    ['a damaged backup', ['show', DAMAGED], 20, 'E_MANIFEST'],
+    ['an unknown set', ['show', 'latest', '--from-set', 'profile:x'], 10, '7301/app'],
+  ])('refuses %s', async (_, args, exit, text) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: exit, stdout: '' });
+    expect(stderr).toContain(text);
+  });
+});
+
+test('a repository that may not be read is denied with exit 12', async (context) => {
+  if (process.getuid?.() === 0) return context.skip('root may read everything');
+  await chmod(folder, 0);
+  const { exitCode } = await run('list');
+  await chmod(folder, 0o700);
+  expect(exitCode).toBe(12);
+});
