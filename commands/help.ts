@@ -51,7 +51,7 @@ export function commandHelp(command: AnyCommand): string {
   const ofKind = flags.shared.filter((spec) => kind.has(nameOf(spec.declaration)));
   const target = command.offline ? [] : within(flags, TARGET_FLAGS);
   return sections([
-    ...wrapped(`potctl ${command.name}: ${command.summary}`, '', '  '),
+    wrapped(`potctl ${command.name}: ${command.summary}`, '', '  ').join('\n'),
     block('Examples', command.examples.flatMap(exampleLines)),
     block('Usage', [`  potctl ${command.name}${flags.argument ? ` ${flags.argument.declaration}` : ''} [flags]`]),
     block('Argument', flags.argument ? [pair(flags.argument.declaration, describe(flags.argument))] : []),

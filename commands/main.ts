@@ -1,16 +1,10 @@
-import { systemClock } from '../src/clock.js';
 import { redact } from '../src/secret.js';
-import { newRunId, newTraceId } from './identity.js';
 import { isOn, understand } from './invocation.js';
 import { parseCommandLine } from './program.js';
 import { commands } from './registry.js';
-import { asPotctlError, report } from './report.js';
-import { runCommand } from './run-command.js';
 import type { Frame, Host } from './stage.js';
-import { createOutput, type Output, wantsColor } from './streams.js';
+import { createOutput, type Output } from './streams.js';
 import { helpFor } from './topics.js';
-import { createDiagnostics } from './ui/diagnostics.js';
-import { createDraw } from './ui/paint.js';
 import { toolVersion } from './version.js';
 
 /**
@@ -24,8 +18,7 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
   if (host.env['NO_COLOR'] && host.env['FORCE_COLOR']) delete host.env['FORCE_COLOR'];
   if (!argv.includes('--debug') && !isOn(host.env['POTCTL_DEBUG'])) host.removeAllListeners('warning');
   const [output, errors] = [createOutput(host.stdout), createOutput(host.stderr)];
-  const frame: Frame = { argv, host, output, errors, runId: newRunId(systemClock.now()) };
-  const { exitCode, reads } = await answer(frame);
+  const { exitCode, reads } = await answer({ argv, host, output, errors });
   await output.flush();
   await errors.flush();
   return afterWriting(exitCode, reads, output, errors);
@@ -52,6 +45,7 @@ async function answer(frame: Frame): Promise<Answer> {
     const parsed = parseCommandLine(argv, commands);
     if (parsed.kind === 'run') {
       const invocation = understand(parsed.command, parsed.raw, host.env);
+      const { runCommand } = await import('./run-command.js');
       return { exitCode: await runCommand(frame, invocation), reads: parsed.command.kind !== 'action' };
     }
     if (parsed.kind === 'version') output.write(`potctl ${toolVersion()}\n`);
@@ -59,41 +53,7 @@ async function answer(frame: Frame): Promise<Answer> {
     if (parsed.kind === 'help') (parsed.ok ? output : frame.errors).write(`${parsed.text}\n`);
     return { exitCode: parsed.kind === 'help' && !parsed.ok ? 2 : 0, reads: true };
   } catch (error) {
+    const { reportUnparsed } = await import('./report-unparsed.js');
     return { exitCode: await reportUnparsed(frame, error), reads: true };
   }
-}
-
-/** Before the flags are known: what was asked for is read off the words. */
-async function reportUnparsed(frame: Frame, error: unknown): Promise<number> {
-  const { argv, host, errors, runId } = frame;
-  const asked = argv.some(
-    (word, at) => /^(--json|--output=n?d?json|-on?d?json)$/.test(word) || isJsonAfter(argv[at - 1], word),
-  );
-  const json = asked || /^n?d?json$/.test(host.env['POTCTL_OUTPUT'] ?? '');
-  const traceId = newTraceId();
-  const draw = await createDraw(wantsColor(errors.isTerminal, 'auto', host.env));
-  const debug = argv.includes('--debug');
-  const options = {
-    write: errors.write,
-    draw,
-    clock: systemClock,
-    format: 'text',
-    quiet: false,
-    debug,
-    runId,
-    traceId,
-  } as const;
-  const found = asPotctlError(error, 'nothing');
-  report(found, createDiagnostics(options), {
-    json,
-    width: errors.columns ?? 80,
-    runId,
-    traceId,
-    now: systemClock.now(),
-  });
-  return found.exitCode;
-}
-
-function isJsonAfter(flag: string | undefined, word: string): boolean {
-  return (flag === '-o' || flag === '--output') && /^n?d?json$/.test(word);
 }

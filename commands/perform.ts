@@ -100,7 +100,8 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
     table: () => gridLines(fitTable(columns, items, { width, fixed: names !== undefined, now, formats })),
   };
   for (const line of lines[stage.format]()) stage.output.write(`${line}\n`);
-  if (!isJson(stage.format)) for (const line of warnings) diagnostics.warn(line);
+  if (isJson(stage.format)) return exitCode;
+  for (const line of warnings) diagnostics.warn(line);
   sayFooter(page, footer, diagnostics);
   return exitCode;
 }
@@ -108,7 +109,7 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
 function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnostics): void {
   const more = pageFooter(page);
   if (more !== undefined) diagnostics.note(more);
-  if (page.total === 0) diagnostics.note('no rows');
+  if (page.total === 0 && footer.length === 0) diagnostics.note('no rows');
   for (const line of footer) diagnostics.note(line);
 }
 

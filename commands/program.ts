@@ -1,11 +1,11 @@
-import { Command, type CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { PotctlError } from '../src/errors.js';
 import type { AnyCommand } from './command.js';
 import { GLOBAL_FLAGS, TARGET_FLAGS } from './globals.js';
 import { flagsOf, type Noun, nounsOf, wordsOf } from './grammar.js';
 import { commandHelp, nounHelp, rootHelp } from './help.js';
 import { nameOf, type Spec } from './options.js';
-import { closest, suggestion } from './suggest.js';
+import { usageError } from './usage-error.js';
 
 /** What a command line asks for. */
 export type Parsed =
@@ -17,6 +17,8 @@ export type Parsed =
 /** What was given on the command line and nothing else: flags by their long name, the argument as `<argument>`. */
 export type RawInput = Readonly<Record<string, unknown>>;
 
+type Settle = (parsed: Parsed) => void;
+
 /**
  * Reads a command line. Flags may stand before or after the noun.
  *
@@ -24,10 +26,10 @@ export type RawInput = Readonly<Record<string, unknown>>;
  */
 export function parseCommandLine(argv: readonly string[], commands: readonly AnyCommand[]): Parsed {
   let parsed: Parsed | undefined;
-  const settle = (value: Parsed): void => {
+  const settle: Settle = (value) => {
     parsed ??= value;
   };
-  const root = tree(commands, settle);
+  const root = tree(commands, settle, new Set(argv));
   try {
     root.parse(argv, { from: 'user' });
   } catch (error) {
@@ -36,47 +38,58 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Any
   return parsed ?? { kind: 'help', text: rootHelp(commands), ok: true };
 }
 
-function tree(commands: readonly AnyCommand[], settle: (parsed: Parsed) => void): Command {
-  const root = new Command('potctl').enablePositionalOptions();
+/** Only what stands on the line is built: all flags of all commands would cost more than the rest of the start. */
+function tree(commands: readonly AnyCommand[], settle: Settle, words: ReadonlySet<string>): Command {
+  const root = new Command('potctl');
+  const tops = commands.filter(({ name }) => !name.includes(' '));
+  const nouns = nounsOf(commands);
+  const names = [...nouns.map(({ name }) => name), ...tops.map(({ name }) => name), 'help'];
+  guard(root, settle, { help: () => rootHelp(commands), asked: true, names });
   addFlags(root, [...Object.values(GLOBAL_FLAGS), ...Object.values(TARGET_FLAGS)]);
   root.option('-V, --version');
-  root.on('option:version', () => settle({ kind: 'version' }));
-  guard(root, settle, () => rootHelp(commands), true);
-  for (const command of commands.filter(({ name }) => !name.includes(' '))) addLeaf(root, command, settle);
-  for (const noun of nounsOf(commands)) addNoun(root, noun, settle);
-  const help = root.command('help [words...]').allowUnknownOption();
-  help.action((words: string[]) => settle({ kind: 'topic', words }));
+  root.on('option:version', () => {
+    settle({ kind: 'version' });
+    throw new Error('nothing else is asked for');
+  });
+  for (const command of tops.filter(({ name }) => words.has(name))) addLeaf(root, command, settle);
+  for (const noun of nouns.filter(({ name, plural }) => words.has(name) || words.has(plural))) {
+    addNoun(root, noun, settle, words);
+  }
+  addHelp(root, [], settle);
   return root;
 }
 
-function addNoun(root: Command, noun: Noun, settle: (parsed: Parsed) => void): void {
-  const group = root.command(noun.name).alias(noun.plural).enablePositionalOptions();
+function addNoun(root: Command, noun: Noun, settle: Settle, words: ReadonlySet<string>): void {
+  const group = root.command(noun.name).alias(noun.plural);
+  const names = [...noun.commands.map((command) => wordsOf(command)[1]!), 'help'];
+  guard(group, settle, { help: () => nounHelp(noun), asked: false, names });
   addFlags(group, [...Object.values(GLOBAL_FLAGS), ...Object.values(TARGET_FLAGS)]);
-  guard(group, settle, () => nounHelp(noun), false);
-  for (const command of noun.commands) addLeaf(group, command, settle);
-  const help = group.command('help [words...]').allowUnknownOption();
-  help.action((words: string[]) => settle({ kind: 'topic', words: [noun.name, ...words] }));
+  for (const command of noun.commands) if (words.has(wordsOf(command)[1]!)) addLeaf(group, command, settle);
+  addHelp(group, [noun.name], settle);
 }
 
-function addLeaf(parent: Command, command: AnyCommand, settle: (parsed: Parsed) => void): void {
+function addHelp(parent: Command, before: readonly string[], settle: Settle): void {
+  const help = parent.command('help [words...]').allowUnknownOption();
+  help.action((words: string[]) => settle({ kind: 'topic', words: [...before, ...words] }));
+}
+
+function addLeaf(parent: Command, command: AnyCommand, settle: Settle): void {
   const leaf = parent.command(wordsOf(command).at(-1)!);
   const flags = flagsOf(command);
-  addFlags(leaf, [...flags.own, ...flags.shared, ...flags.hidden]);
+  guard(leaf, settle, { help: () => commandHelp(command), asked: true, names: [] });
+  addFlags(leaf, [...flags.own, ...flags.shared]);
+  addFlags(leaf, flags.hidden, true);
   if (flags.argument) leaf.argument(flags.argument.declaration);
-  guard(leaf, settle, () => commandHelp(command), true);
   leaf.action((...words: unknown[]) => {
     const given = flags.argument === undefined ? undefined : words[0];
-    settle({
-      kind: 'run',
-      command,
-      raw: { ...rawFlags(leaf), ...(given === undefined ? {} : { '<argument>': given }) },
-    });
+    const raw = { ...rawFlags(leaf), ...(given === undefined ? {} : { '<argument>': given }) };
+    settle({ kind: 'run', command, raw });
   });
 }
 
-function addFlags(command: Command, specs: readonly Spec<unknown>[]): void {
+function addFlags(command: Command, specs: readonly Spec<unknown>[], hidden = false): void {
   for (const spec of specs) {
-    const option = new Option(spec.declaration);
+    const option = new Option(spec.declaration).hideHelp(hidden);
     if (spec.takes === 'list') option.argParser((value: string, before?: string[]) => [...(before ?? []), value]);
     command.addOption(option);
   }
@@ -98,59 +111,26 @@ function rawFlags(leaf: Command): RawInput {
   return raw;
 }
 
+interface Guarded {
+  help(): string;
+  /** Is help what somebody asked for who names this command and nothing else? */
+  readonly asked: boolean;
+  /** The commands below. */
+  readonly names: readonly string[];
+}
+
 /** commander must neither write nor exit: each of its endings becomes help or an E_USAGE that says what was probably meant. */
-function guard(command: Command, settle: (parsed: Parsed) => void, help: () => string, showsHelp: boolean): void {
+function guard(command: Command, settle: Settle, { help, asked, names }: Guarded): void {
+  command.enablePositionalOptions();
   command.helpOption('-h, --help');
   command.helpCommand(false);
   command.showSuggestionAfterError(false);
   command.configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} });
-  command.helpInformation = help;
+  command.helpInformation = () => '';
   command.exitOverride((error) => {
-    const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
-    if (asked || error.code === 'commander.help') settle({ kind: 'help', text: help(), ok: asked || showsHelp });
-    else throw usageError(error, command);
+    const wanted = error.code === 'commander.helpDisplayed';
+    if (!wanted && error.code !== 'commander.help') throw usageError(error, command, names);
+    settle({ kind: 'help', text: help(), ok: wanted || asked });
     throw error;
   });
-}
-
-function usageError(error: CommanderError, command: Command): PotctlError {
-  const given = /'(.*)'/s.exec(error.message)?.[1] ?? '';
-  const path = pathOf(command);
-  const helpLine = `See \`${path} --help\`.`;
-  if (error.code === 'commander.unknownOption') return unknownFlag(given, command, helpLine);
-  if (error.code === 'commander.unknownCommand') {
-    const names = command.commands.map((sub) => sub.name());
-    return new PotctlError('E_USAGE', `'${path}' has no command '${given}'`, {
-      fix: closest(given, names)
-        .map((name) => `Did you mean \`${path} ${name}\`?`)
-        .concat(helpLine),
-    });
-  }
-  if (error.code === 'commander.optionMissingArgument') {
-    return new PotctlError('E_USAGE', `'${given.split(/[ ,]+/).find((word) => word.startsWith('--'))}' needs a value`, {
-      fix: [helpLine],
-    });
-  }
-  if (error.code === 'commander.missingArgument') {
-    return new PotctlError('E_USAGE', `'${path}' needs its argument <${given}>`, { fix: [helpLine] });
-  }
-  if (error.code === 'commander.excessArguments') {
-    const takes = command.registeredArguments.length === 0 ? 'no argument' : 'one argument';
-    return new PotctlError('E_USAGE', `'${path}' takes ${takes}, not '${command.args.join(' ')}'`, { fix: [helpLine] });
-  }
-  return new PotctlError('E_USAGE', error.message.replace(/^error: /, ''), { fix: [helpLine] });
-}
-
-function unknownFlag(given: string, command: Command, helpLine: string): PotctlError {
-  const name = given.split('=')[0]!;
-  const flags = command.options.filter((option) => option.hidden !== true).map((option) => option.long ?? '');
-  const near = suggestion(name, flags).fix ?? [];
-  const behind = command.commands.length > 0 ? ['Flags of a command stand behind it.'] : [];
-  return new PotctlError('E_USAGE', `'${pathOf(command)}' has no flag '${name}'`, {
-    fix: [...near, ...behind, helpLine],
-  });
-}
-
-function pathOf(command: Command): string {
-  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

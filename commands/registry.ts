@@ -1,7 +1,12 @@
 import { backupList } from './backup/list.js';
 import { backupShow } from './backup/show.js';
 import type { AnyCommand } from './command.js';
+import { configPath } from './config/path.js';
+import { configSchema } from './config/schema.js';
+import { configShow } from './config/show.js';
+import { configValidate } from './config/validate.js';
 import { completion } from './top/completion.js';
+import { doctor } from './top/doctor.js';
 import { explain } from './top/explain.js';
 import { version } from './top/version.js';
 
@@ -9,4 +14,15 @@ import { version } from './top/version.js';
  * Every command there is, in the order of the help. A command's file imports only light modules; what costs is imported inside `run`
  * and `prepare`, so that `--help` needs none of it.
  */
-export const commands: readonly AnyCommand[] = [backupList, backupShow, explain, version, completion];
+export const commands: readonly AnyCommand[] = [
+  backupList,
+  backupShow,
+  configShow,
+  configPath,
+  configValidate,
+  configSchema,
+  doctor,
+  explain,
+  version,
+  completion,
+];

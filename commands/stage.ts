@@ -1,6 +1,6 @@
 import { systemClock } from '../src/clock.js';
 import type { Format } from './globals.js';
-import { newTraceId } from './identity.js';
+import { newRunId, newTraceId } from './identity.js';
 import { type Invocation, isOn } from './invocation.js';
 import { type OpenContext, openContext } from './open-context.js';
 import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
@@ -27,7 +27,6 @@ export interface Frame {
   readonly host: Host;
   readonly output: Output;
   readonly errors: Output;
-  readonly runId: string;
 }
 
 /** Everything around one command. */
@@ -50,18 +49,18 @@ export interface Stage {
 
 /** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
 export async function openStage(frame: Frame, invocation: Invocation): Promise<Stage> {
-  const { argv, host, output, runId } = frame;
+  const { argv, host, output } = frame;
   const { globals, command, target, change } = invocation;
-  const traceId = globals.traceId ?? newTraceId();
   const now = systemClock.now();
-  const diagnostics = await openDiagnostics(frame, invocation, traceId);
+  const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
+  const diagnostics = await openDiagnostics(frame, invocation, ids);
   const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say);
   const progress = openProgress(frame, diagnostics, globals.quiet);
   const formats = createFormats(globals.tz, now);
   const live = createView(await liveTarget(frame, invocation, diagnostics, progress), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
-  const ours = { runId, traceId, interrupts, diagnostics, progress, live, prompter };
+  const ours = { ...ids, interrupts, diagnostics, progress, live, prompter };
   const theirs = {
     command: command.name,
     globals,
@@ -120,8 +119,11 @@ export function isJson(format: Format): boolean {
   return format === 'json' || format === 'ndjson';
 }
 
-async function openDiagnostics(frame: Frame, { globals }: Invocation, traceId: string): Promise<Diagnostics> {
-  const { errors, host, runId } = frame;
+async function openDiagnostics(
+  { errors, host }: Frame,
+  { globals }: Invocation,
+  ids: { readonly runId: string; readonly traceId: string },
+): Promise<Diagnostics> {
   return createDiagnostics({
     write: errors.write,
     draw: await createDraw(wantsColor(errors.isTerminal, globals.color, host.env)),
@@ -129,8 +131,7 @@ async function openDiagnostics(frame: Frame, { globals }: Invocation, traceId: s
     format: globals.logFormat,
     quiet: globals.quiet,
     debug: globals.debug,
-    runId,
-    traceId,
+    ...ids,
   });
 }
 

@@ -8,12 +8,15 @@ export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 
 export type Draw = (text: string) => string;
 
 /** Our marks carry a secret of this process, so that data cannot bring marks, or colours, of its own. */
-const NONCE = randomUUID();
-const MARK = new RegExp(`\\u0001${NONCE}([a-z]+);(.*?)\\u0002${NONCE}`, 'gs');
+let secret: string | undefined;
+const nonce = (): string => {
+  secret ??= randomUUID();
+  return secret;
+};
 
 /** Marks `text` to be drawn in `style`, where the stream has colours. */
 export function paint(style: Style, text: string): string {
-  return `\u0001${NONCE}${style};${text}\u0002${NONCE}`;
+  return `\u0001${nonce()}${style};${text}\u0002${nonce()}`;
 }
 
 /** Loads what draws: chalk only where there are colours. */
@@ -26,9 +29,10 @@ export async function createDraw(color: boolean): Promise<Draw> {
 export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
 
 function drawMarks(text: string, style: (name: Style, inner: string) => string): string {
+  if (secret === undefined || !text.includes(secret)) return visible(text);
   let drawn = '';
   let end = 0;
-  for (const match of text.matchAll(MARK)) {
+  for (const match of text.matchAll(new RegExp(`\\u0001${secret}([a-z]+);(.*?)\\u0002${secret}`, 'gs'))) {
     drawn += visible(text.slice(end, match.index)) + style(match[1] as Style, visible(match[2]!));
     end = match.index + match[0].length;
   }
