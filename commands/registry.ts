@@ -15,6 +15,7 @@ import { version } from './top/version.js';
  * and `prepare`, so that `--help` needs none of it.
  */
 export const commands: readonly AnyCommand[] = [
+  demo,
   backupList,
   backupShow,
   configShow,

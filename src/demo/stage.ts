@@ -97,11 +97,10 @@ async function expectSuccess(stage: Stage, child: Child): Promise<void> {
   throw new PotctlError('E_TOOL_FAILED', 'psql failed on the throw-away PostgreSQL', { why, changed: 'scratch' });
 }
 
-function refuseWhenInterrupted(stage: Stage): void {
-  if (!stage.signal.aborted) return;
-  throw new PotctlError('E_INTERRUPTED', 'the tour was interrupted', {
-    changedDetail: 'everything of the tour is removed',
-  });
+function refuseWhenInterrupted({ signal }: Stage): void {
+  if (!signal.aborted) return;
+  const changedDetail = 'the server and the files of the tour are removed';
+  throw new PotctlError('E_INTERRUPTED', 'the tour was interrupted', { changedDetail, fix: [] });
 }
 
 function quoteArgument(argument: string): string {

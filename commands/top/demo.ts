@@ -1,0 +1,62 @@
+import type { TourResult } from '../../src/demo/tour.js';
+import type { ExitCode } from '../../src/error-catalog.js';
+import { itemCommand } from '../command.js';
+import { flag, text } from '../options.js';
+import { tourScreen } from '../ui/tour.js';
+import type { View } from '../ui/view.js';
+
+type Result = TourResult | { readonly stopped: string };
+
+/** `potctl demo`: a backup, a loss, a restore and its undo, on a PostgreSQL of its own. */
+export const demo = itemCommand({
+  name: 'demo',
+  summary: 'a tour on a throw-away PostgreSQL: backup, loss, restore, undo',
+  examples: ['potctl demo', 'potctl demo --keep', 'potctl demo --stop /tmp/potctl-demo-a1b2c3'],
+  offline: true,
+  input: {
+    keep: flag('--keep', 'leave the server and the files running, to go on by hand'),
+    stop: text('--stop <folder>', 'end a demo that was kept, and remove it'),
+  },
+
+  async run({ keep, stop }, context): Promise<Result> {
+    const { runDemo } = await import('../../src/demo/demo.js');
+    const { clock, signal, live, settingsRequest } = context;
+    return runDemo({ clock, signal, environment: settingsRequest.environment, tell: tourScreen(live), keep, stop });
+  },
+
+  render(result, view) {
+    if ('stopped' in result) return view.line(`The demo in ${result.stopped} is stopped and removed.`);
+    view.line();
+    for (const line of summary(result, view)) view.line(line);
+    for (const line of nextSteps(result)) view.note(line);
+  },
+
+  exitCode: (result) => ('stopped' in result ? 0 : exitCodeOf(result)),
+});
+
+/** A failed command's own code; 20 (integrity) when everything ran and something was not equal. */
+function exitCodeOf({ ok, failed }: TourResult): ExitCode {
+  if (failed) return failed.exit_code as ExitCode;
+  return ok ? 0 : 20;
+}
+
+function summary({ ok, failed, proofs, duration_ms }: TourResult, view: View): string[] {
+  if (failed) {
+    return [view.paint('bad', `The tour stopped: \`${failed.command}\` ended with exit code ${failed.exit_code}.`)];
+  }
+  const equal = proofs.filter((proof) => proof.equal).length;
+  if (!ok) return [view.paint('bad', `NOT EQUAL: ${proofs.length - equal} of ${proofs.length} comparisons failed.`)];
+  return [view.paint('good', `All ${equal} comparisons are equal. The tour took ${view.duration(duration_ms)}.`)];
+}
+
+function nextSteps({ kept }: TourResult): string[] {
+  if (!kept) return ['Nothing is left of it. Your own first backup: README.md. To play on: `potctl demo --keep`.'];
+  return [
+    'The server and the files are still there. Go on by hand:',
+    `  cd ${kept.work}`,
+    ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
+    '  potctl restore plan latest --files ./storage --repository ./backups',
+    'When you have enough:',
+    `  potctl demo --stop ${kept.folder}`,
+  ];
+}
