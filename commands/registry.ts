@@ -6,6 +6,7 @@ import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
 import { completion } from './top/completion.js';
+import { demo } from './top/demo.js';
 import { doctor } from './top/doctor.js';
 import { explain } from './top/explain.js';
 import { version } from './top/version.js';
