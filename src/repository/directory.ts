@@ -6,7 +6,7 @@ import { getDocument, listDocuments, putDocument, sweepDocuments } from './docum
 import { createDraft, sweepDrafts } from './draft.js';
 import { appendLine, ensureFolder, readContained } from './durable.js';
 import { formatEvent, parseEvents } from './events.js';
-import { BACKUPS, initialise, inspect, LOCK } from './format.js';
+import { BACKUPS, initialise, inspect, LOCK, type Place } from './format.js';
 import type { HostIdentity } from './host-identity.js';
 import { acquireLease, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
@@ -34,50 +34,81 @@ export interface DirectoryOptions {
  * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED
  */
 export async function openDirectory(name: string, location: string, options: DirectoryOptions): Promise<Repository> {
-  const { root, state } = await inspect(location);
-  const backups = path.join(root, BACKUPS);
-  const deps: LeaseDeps = { root, name, ...options };
-  let isReady = state === 'ready';
-  let held: Lease | null = null;
-
-  const reading = async <T>(action: string, read: () => Promise<T>): Promise<T> => {
-    isReady ||= (await inspect(location)).state === 'ready';
-    if (!isReady) throw absent(location);
-    return guarded(action, read);
-  };
-  const writing = async <T>(action: string, write: () => Promise<T>): Promise<T> => {
-    isReady ||= (await inspect(location)).state === 'ready';
-    if (!isReady) await initialise(root, options.clock.now());
-    isReady = true;
-    return guarded(action, write);
-  };
-
+  const place = await inspect(location);
+  const gate = gateTo(location, place, options.clock);
   return {
     name,
     url: location,
-    exists: async () => isReady || (await inspect(location)).state === 'ready',
+    exists: gate.exists,
+    freeBytes: () => guarded('ask for the free space', () => freeBytes(place.root)),
+    ...readers(place.root, gate),
+    ...writers({ root: place.root, name, ...options }, gate),
+  };
+}
+
+/** Reading needs a repository, writing makes one. */
+interface Gate {
+  exists(): Promise<boolean>;
+  reading<T>(action: string, read: () => Promise<T>): Promise<T>;
+  writing<T>(action: string, write: () => Promise<T>): Promise<T>;
+}
+
+function gateTo(location: string, { root, state }: Place, clock: Clock): Gate {
+  let isReady = state === 'ready';
+  const exists = async (): Promise<boolean> => {
+    isReady ||= (await inspect(root)).state === 'ready';
+    return isReady;
+  };
+  return {
+    exists,
+    async reading(action, read) {
+      if (!(await exists())) throw absent(location);
+      return guarded(action, read);
+    },
+    async writing(action, write) {
+      if (!(await exists())) await initialise(root, clock.now());
+      isReady = true;
+      return guarded(action, write);
+    },
+  };
+}
+
+type Readers = Pick<
+  Repository,
+  'list' | 'readText' | 'artefacts' | 'events' | 'appendEvent' | 'getDocument' | 'listDocuments'
+>;
+
+function readers(root: string, { reading }: Gate): Readers {
+  const backups = path.join(root, BACKUPS);
+  return {
     list: () => reading('list the backups', () => listIds(backups)),
     readText: (id, file) => reading(`read '${file}' of '${id}'`, () => readText(backups, id, file)),
     artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(backups, id)),
+    events: (id) => reading(`read the events of '${id}'`, () => readEvents(backups, id)),
     appendEvent: (id, event) =>
       reading(`note an event of '${id}'`, async () =>
         appendLine(path.join(await folderOf(backups, id), 'events.ndjson'), formatEvent(event)),
       ),
-    events: (id) => reading(`read the events of '${id}'`, () => readEvents(backups, id)),
+    getDocument: (document) => reading(`read '${document}'`, () => getDocument(root, document)),
+    listDocuments: (folder) => reading(`list '${folder}'`, () => listDocuments(root, folder)),
+  };
+}
+
+function writers(deps: LeaseDeps, { writing }: Gate): Pick<Repository, 'draft' | 'lock' | 'putDocument'> {
+  const backups = path.join(deps.root, BACKUPS);
+  let held: Lease | null = null;
+  return {
     draft: (id) =>
       writing(`begin the backup '${id}'`, async () => {
         await ensureFolder(backups);
         return createDraft({ backups, assertHeld: async () => held?.assertHeld() }, checkedId(id));
       }),
-    freeBytes: () => guarded('ask for the free space', () => freeBytes(root)),
     lock: (request) =>
       writing('lock the repository', async () => {
         held = await lockAndSweep(deps, backups, request);
         return held;
       }),
-    putDocument: (document, text) => writing(`write '${document}'`, () => putDocument(root, document, text)),
-    getDocument: (document) => reading(`read '${document}'`, () => getDocument(root, document)),
-    listDocuments: (folder) => reading(`list '${folder}'`, () => listDocuments(root, folder)),
+    putDocument: (document, text) => writing(`write '${document}'`, () => putDocument(deps.root, document, text)),
   };
 }
 

@@ -40,7 +40,11 @@ function draftIn(deps: DraftDeps, { id, folder, final }: { id: string; folder: s
   let state: 'open' | 'published' | 'discarded' = 'open';
   const discard = async (): Promise<void> => {
     if (state !== 'open') return;
-    await removeAside(deps.backups, path.basename(folder));
+    try {
+      await removeAside(deps.backups, path.basename(folder));
+    } catch (error) {
+      throw fromErrno(error, `remove the unfinished backup '${folder}'`);
+    }
     state = 'discarded';
   };
   const publish = async (manifest: string): Promise<void> => {
@@ -99,8 +103,8 @@ async function seal(folder: string, manifest: string): Promise<void> {
   // The format of sha256sum: `sha256sum -c manifest.json.sha256` works without potctl.
   await writeNew(path.join(folder, 'manifest.json.sha256'), `${hash}  manifest.json\n`, 0o400);
   await inParallel(files, async (file) => {
-    await syncPath(file);
     await chmod(file, 0o400);
+    await syncPath(file);
   });
   for (const inner of folders) await syncPath(inner);
 }

@@ -168,7 +168,8 @@ export async function ensureFolder(folder: string): Promise<void> {
 /** Removes a file or a folder with all that is in it, also where folders lost their write bit. Not there is fine. */
 export async function removeTree(target: string): Promise<void> {
   try {
-    await rm(target, { recursive: true, force: true });
+    // Over NFS a file that a child still holds open leaves its folder busy for a moment.
+    await rm(target, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
     await openFolders(target);

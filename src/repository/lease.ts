@@ -103,7 +103,9 @@ function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Lease {
   const letGo = async (): Promise<void> => {
     await stopHeart();
     await lock.close();
-    await removeLock(deps.root, (seen) => seen.holder?.token === holder.token);
+    const isOurs = (seen: SeenLock | null): boolean => seen?.holder?.token === holder.token;
+    // Looked at first, so that a new holder's lock is not even moved aside.
+    if (isOurs(await readLock(deps.root))) await removeLock(deps.root, isOurs);
   };
   return {
     assertHeld: () => assertHeld(deps, holder),
