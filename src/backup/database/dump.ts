@@ -1,5 +1,28 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno } from '../../errors.js';
+import { readDatabaseProperties } from '../../postgres/database-properties.js';
+import type { Server } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
+import { hashFolder } from '../hash.js';
 import type { DatabasePart, Manifest } from '../manifest.js';
+import { countRows, type RowCounts } from './count-rows.js';
+import {
+  countLargeObjects,
+  readExtensions,
+  readSequences,
+  readServerFacts,
+  readSizes,
+  readTablespaces,
+} from './facts.js';
+import { dumpGlobals, type GlobalsResult } from './globals.js';
+import { compareInventory } from './inventory.js';
+import { DUMP_FOLDER, runPgDump } from './pg-dump.js';
+import { trackDump } from './progress.js';
+import { listReferenced } from './referenced-list.js';
+import { readRoles } from './roles.js';
+import { openSnapshot, type Snapshot } from './snapshot.js';
+import { readToc } from './toc.js';
 
 /** What a database dump is asked for. */
 export interface DumpRequest {
@@ -23,4 +46,132 @@ export interface DumpResult {
   readonly referencedList: string | null;
   /** Reasons for `degraded`, e.g. a row count that could not be taken. */
   readonly degraded: readonly string[];
+}
+
+/**
+ * Dumps the server's database with pg_dump into the draft, and takes within the same snapshot what a restore is compared with: the rows of every
+ * table, the database's settings, extensions, roles. What counts and what dumps run side by side; when one fails, the other is ended.
+ *
+ * Reports `bytes` only; phases are the caller's. After a failure files may be left in the folder, and nothing runs any more.
+ *
+ * @throws E_DB_DENIED naming a table that cannot be read completely; E_DB_LOCKED, E_DB_*, E_TOOL_*, E_NO_SPACE, E_CONFIG (references query)
+ */
+export async function dumpDatabase(server: Server, request: DumpRequest): Promise<DumpResult> {
+  request.signal.throwIfAborted();
+  await mkdir(path.join(request.folder, 'db'), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw fromErrno(error, `create "${path.join(request.folder, 'db')}"`);
+  });
+  await server.tool('pg_dump');
+  const snapshot = await openSnapshot(server, request.lockWaitMs);
+  try {
+    const taken = await sideBySide(server, snapshot, request);
+    return await describe(server, snapshot, request, taken);
+  } finally {
+    await snapshot.session.close();
+  }
+}
+
+interface Taken {
+  readonly dump: DatabasePart['dump'];
+  readonly globals: GlobalsResult;
+  readonly observed: Observed;
+}
+
+type Observed = RowCounts & {
+  readonly sizes: ReadonlyMap<number, number>;
+  readonly referencedList: string | null;
+  readonly facts: Pick<DatabasePart, 'server' | 'properties' | 'roles' | 'extensions' | 'tablespaces'>;
+  readonly sequences: DatabasePart['inventory']['sequences'];
+  readonly largeObjects: number;
+};
+
+async function sideBySide(server: Server, snapshot: Snapshot, request: DumpRequest): Promise<Taken> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  signal.addEventListener('abort', () => void snapshot.session.close(), { once: true });
+  const track = trackDump(snapshot.tables, request.jobs, request.progress);
+  const { folder, jobs, lockWaitMs } = request;
+  const onTable = track.tableStarted;
+  const works = [
+    runPgDump(server, { folder, jobs, lockWaitMs, snapshotId: snapshot.id, signal, onTable }),
+    dumpGlobals(server, folder, signal),
+    observe(snapshot, request, track.sizesKnown),
+  ] as const;
+  let first: unknown;
+  for (const work of works) {
+    work.catch((error: unknown) => {
+      first ??= error;
+      failed.abort(error);
+    });
+  }
+  const settled = await Promise.allSettled(works);
+  request.signal.throwIfAborted();
+  if (settled.some(({ status }) => status === 'rejected')) throw first;
+  const [dump, globals, observed] = await Promise.all(works);
+  return { dump, globals, observed };
+}
+
+/** Everything that is asked inside the snapshot; the short questions first. */
+async function observe(
+  snapshot: Snapshot,
+  { references, folder, rows }: DumpRequest,
+  onSizes: (sizes: ReadonlyMap<number, number>) => void,
+): Promise<Observed> {
+  const { session, tables } = snapshot;
+  const properties = await readDatabaseProperties(session);
+  const facts = {
+    properties,
+    server: await readServerFacts(session),
+    extensions: await readExtensions(session),
+    roles: await readRoles(session, properties),
+    tablespaces: await readTablespaces(session),
+  };
+  const sequences = await readSequences(session, snapshot.sequences);
+  const largeObjects = await countLargeObjects(session);
+  const sizes = await readSizes(session, tables);
+  onSizes(sizes);
+  const referencedList = references === null ? null : await listReferenced(session, references, folder);
+  return { facts, sequences, largeObjects, sizes, referencedList, ...(await countRows(session, tables, rows)) };
+}
+
+async function describe(
+  server: Server,
+  snapshot: Snapshot,
+  request: DumpRequest,
+  { dump, globals, observed }: Taken,
+): Promise<DumpResult> {
+  const { folder, signal, rows } = request;
+  const { settings } = server;
+  const toc = await readToc(server, path.join(folder, DUMP_FOLDER), signal);
+  const files = await hashFolder(folder, 'db', signal);
+  const { counts, sizes, facts, sequences, largeObjects, referencedList } = observed;
+  const compared = compareInventory({ tables: snapshot.tables, counts, sizes, toc, files });
+  const total = compared.tables.reduce<number | null>(
+    (sum, { count }) => (sum === null || count === null ? null : sum + count),
+    0,
+  );
+  return {
+    part: {
+      host: settings.host,
+      port: settings.port,
+      name: settings.database,
+      backup_file: DUMP_FOLDER,
+      size_bytes: files.reduce((sum, { size }) => sum + size, 0),
+      ...facts,
+      dump,
+      files,
+      globals: globals.globals,
+      inventory: {
+        toc_entries: toc.length,
+        tables: compared.tables,
+        rows_mode: rows,
+        rows_total: rows === 'off' ? null : total,
+        sequences,
+        large_objects: largeObjects,
+      },
+    },
+    snapshot: snapshot.facts,
+    referencedList,
+    degraded: [...globals.degraded, ...observed.degraded, ...compared.degraded],
+  };
 }

@@ -1,0 +1,17 @@
+import type { DumpRequest } from '../../src/backup/database/dump.js';
+import { silent } from '../../src/progress.js';
+import { temporaryFolder } from './tree.js';
+
+/** What `backup create` would ask for, into a temporary folder. */
+export async function dumpRequest(change: Partial<DumpRequest> = {}): Promise<DumpRequest> {
+  return {
+    folder: await temporaryFolder(),
+    jobs: 2,
+    rows: 'exact',
+    lockWaitMs: 10_000,
+    references: null,
+    signal: new AbortController().signal,
+    progress: silent,
+    ...change,
+  };
+}

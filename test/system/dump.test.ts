@@ -1,0 +1,127 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { dumpDatabase } from '../../src/backup/database/dump.js';
+import { manifestSchema } from '../../src/backup/manifest.js';
+import { freshDatabase, quote } from '../support/database.js';
+import { dumpRequest } from '../support/dump-request.js';
+import { openTestServer } from '../support/server.js';
+
+test('every table of the zoo has its exact rows and its member file, whatever its name', async () => {
+  const { name, query } = await freshDatabase({ schema: 'zoo' });
+  const request = await dumpRequest();
+
+  const { part, degraded } = await dumpDatabase(openTestServer(name), request);
+
+  expect(degraded).toEqual([]);
+  const tables = part.inventory.tables.map(({ schema, table }) => `${quote(schema)}.${quote(table)}`);
+  const expected = await query<{ name: string }>(
+    `select quote_ident(nspname) || '.' || quote_ident(relname) as name from pg_class c join pg_namespace n on n.oid = relnamespace
+      where relkind = 'r' and nspname in ('zoo', 'we"ird sch')`,
+  );
+  expect(tables).toHaveLength(expected.length);
+  expect(tables).toContain('"we""ird sch"."ird.Tab le"');
+  expect(tables).toContain('"zoo"."two\nlines"');
+  for (const { schema, table, count, exact, member } of part.inventory.tables) {
+    const [row] = await query<{ count: string }>(`select count(*) from only ${quote(schema)}.${quote(table)}`);
+    expect([table, count, exact]).toEqual([table, Number(row!.count), true]);
+    await stat(path.join(request.folder, member!));
+  }
+  expect(part.inventory.rows_total).toBe(part.inventory.tables.reduce((sum, { count }) => sum + count!, 0));
+});
+
+test('the part fits the manifest, and lists every file that was written', async () => {
+  const { name } = await freshDatabase({ schema: 'zoo' });
+  const request = await dumpRequest();
+
+  const { part, snapshot } = await dumpDatabase(openTestServer(name), request);
+
+  expect(manifestSchema.shape.database.parse(part)).toEqual(part);
+  expect(manifestSchema.shape.snapshot.parse(snapshot)).toEqual(snapshot);
+  const written = (await readdir(path.join(request.folder, 'db'), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(request.folder, path.join(entry.parentPath, entry.name)));
+  expect(part.files.map((file) => file.path).sort()).toEqual(written.sort());
+  expect(written).toContain('db/dump/toc.dat');
+  expect(written).toContain('db/globals.sql');
+  expect(part).toMatchObject({ backup_file: 'db/dump', name, inventory: { large_objects: 3, rows_mode: 'exact' } });
+});
+
+test('roles, extensions and sequences are recorded as they are', async () => {
+  const { name } = await freshDatabase({ schema: 'zoo' });
+
+  const { part } = await dumpDatabase(openTestServer(name), await dumpRequest());
+
+  expect(part.roles).toEqual(['Zoo "Röle"; --', 'postgres', 'zoo_owner', 'zoo_reader']);
+  expect(part.extensions.map((extension) => extension.name)).toContain('plpgsql');
+  expect(part.globals).toEqual({ file: 'db/globals.sql', role_passwords: true });
+  const sequences = new Map(part.inventory.sequences.map((sequence) => [sequence.name, sequence]));
+  expect(sequences.get('big_one')).toMatchObject({ last_value: '9223372036854775807', is_called: true });
+  expect(sequences.get('backwards_sequence')).toMatchObject({ last_value: '55', is_called: false });
+  expect(part.server.system_identifier).toMatch(/^\d{15,}$/);
+});
+
+test('only what is referred to must exist before a restore', async () => {
+  const { name } = await freshDatabase({ schema: 'create table t(id int)' });
+
+  const { part } = await dumpDatabase(openTestServer(name), await dumpRequest());
+
+  expect(part.roles).toEqual(['postgres']);
+});
+
+test('rows that are written during the dump are in neither the dump nor the counts', async () => {
+  const { name, client, query } = await freshDatabase({
+    schema: `create table busy as select id, repeat('x', 500) as filler from generate_series(1, 40000) as id`,
+  });
+  let writing = true;
+  const writer = (async () => {
+    while (writing) await client.query(`insert into busy select 0, '' from generate_series(1, 10)`);
+  })();
+
+  const request = await dumpRequest();
+  const server = openTestServer(name);
+  const { part, degraded } = await dumpDatabase(server, request);
+  writing = false;
+  await writer;
+
+  const copy = await freshDatabase({ options: 'template template0' });
+  const dump = path.join(request.folder, part.backup_file);
+  await server.runTool('pg_restore', ['--dbname', copy.name, dump], { database: copy.name, signal: request.signal });
+  const counted = part.inventory.tables[0]!.count!;
+  expect(degraded).toEqual([]);
+  expect(await copy.query('select count(*)::int as rows from busy')).toEqual([{ rows: counted }]);
+  expect(Number((await query('select count(*) from busy'))[0]!['count'])).toBeGreaterThan(counted);
+});
+
+test('estimates are the planner’s and say so; off counts nothing', async () => {
+  const { name } = await freshDatabase({
+    schema: 'create table known as select generate_series(1, 100); analyze known; create table unknown()',
+  });
+  const server = openTestServer(name);
+
+  const estimated = await dumpDatabase(server, await dumpRequest({ rows: 'estimate' }));
+  const off = await dumpDatabase(server, await dumpRequest({ rows: 'off' }));
+
+  const rows = estimated.part.inventory.tables.map(({ table, count, exact }) => [table, count, exact]);
+  expect(rows).toEqual([
+    ['known', 100, false],
+    ['unknown', null, false],
+  ]);
+  expect(estimated.part.inventory.rows_total).toBeNull();
+  expect(off.part.inventory.tables.map(({ count }) => count)).toEqual([null, null]);
+  expect(off.degraded).toEqual([]);
+});
+
+test('the references query runs in the role’s search_path, and hostile paths come back as they are', async () => {
+  const { name, query } = await freshDatabase({
+    schema: `create schema app; create table app.files (id serial, path text);
+             insert into app.files (path) values ('a b/c.stl'), (e'new\\nline "q" \\\\'), (null), ('表')`,
+  });
+  await query(`alter database ${name} set search_path = app`);
+  const references = 'select path, id as "1" from files where path is distinct from $$x$$ order by id; -- the end\n';
+
+  const { referencedList } = await dumpDatabase(openTestServer(name), await dumpRequest({ references }));
+
+  const lines = (await readFile(referencedList!, 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line))).toEqual(['a b/c.stl', 'new\nline "q" \\', '表']);
+});
