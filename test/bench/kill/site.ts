@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { photograph, plantTree, removeFolder } from '../../support/file-tree.js';
+import { type BenchServer, createServer } from '../server.js';
+
+/** `old` is what is live, `new` what the only backup holds, `-` a database or a tree that is not there; anything else is a broken promise. */
+export type Letter = 'old' | 'new' | '-' | 'mixed';
+
+/** A tiny application: a database `app`, its tree, and a repository with one backup; reset to the same state before each kill. */
+export interface Site {
+  readonly server: BenchServer;
+  readonly folder: string;
+  readonly tree: string;
+  readonly repository: string;
+  readonly environment: Readonly<Record<string, string>>;
+  reset(): Promise<void>;
+  /** Which of the two states the live database and every kept one is in. */
+  databases(): Promise<ReadonlyMap<string, Letter>>;
+  /** The same for the live tree (key `live`) and every kept one. */
+  trees(): ReadonlyMap<string, Letter>;
+  destroy(): Promise<void>;
+}
+
+export const DATABASE = 'app';
+const TABLES = 12;
+const ROWS = 400;
+
+/** Makes the site. `backUp` is called while the state `new` is live, and must leave a backup in the repository. */
+export async function createSite(backUp: (site: Site) => Promise<void>): Promise<Site> {
+  const server = await createServer({
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    autovacuum: 'off',
+  });
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'potctl-kill-')));
+  const [tree, repository, pristine] = ['storage', 'backups', 'pristine'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const environment = {
+    ...server.environment,
+    HOME: folder,
+    TZ: 'UTC',
+    PGDATABASE: DATABASE,
+    XDG_STATE_HOME: path.join(folder, 'state'),
+  };
+  const known = new Map<string, Letter>();
+  const site: Site = {
+    server,
+    folder,
+    tree,
+    repository,
+    environment,
+    reset: async () => {
+      await dropDatabases(server);
+      await server.query(`create database ${DATABASE} template seed_old`);
+      for (const gone of [tree, repository]) await rm(gone, { recursive: true, force: true });
+      for (const name of fs.readdirSync(folder).filter((entry) => entry.startsWith('storage.')))
+        removeFolder(path.join(folder, name));
+      fs.mkdirSync(tree);
+      plant(tree, 'old');
+      fs.cpSync(pristine, repository, { recursive: true, preserveTimestamps: true });
+    },
+    databases: async () => databasesOf(server, known),
+    trees: () => treesOf(tree, known),
+    destroy: async () => {
+      await server.destroy();
+      removeFolder(folder);
+    },
+  };
+  for (const letter of ['old', 'new'] as const) {
+    await server.query(`create database seed_${letter}`);
+    await server.query(schema(letter), `seed_${letter}`);
+    known.set(await fingerprint(server, `seed_${letter}`), letter);
+  }
+  await server.query(`create database ${DATABASE} template seed_new`);
+  fs.mkdirSync(tree);
+  plant(tree, 'old');
+  known.set(treeFingerprint(tree), 'old');
+  fs.rmSync(tree, { recursive: true });
+  fs.mkdirSync(tree);
+  plant(tree, 'new');
+  known.set(treeFingerprint(tree), 'new');
+  await backUp(site);
+  fs.renameSync(repository, pristine);
+  return site;
+}
+
+function plant(tree: string, mark: string): void {
+  plantTree(
+    tree,
+    mark,
+    Array.from({ length: 60 }, (_, n) => `model-${n}.stl`),
+  );
+  fs.writeFileSync(path.join(tree, 'large.bin'), Buffer.alloc(2_000_000, mark));
+}
+
+function schema(mark: string): string {
+  const tables = Array.from(
+    { length: TABLES },
+    (_, n) => `
+    create table t${n} (id int primary key, body text not null);
+    insert into t${n} select g, repeat(md5(g::text || '${mark}'), 8) from generate_series(1, ${ROWS}) g;
+    create index on t${n} (body);`,
+  );
+  return `${tables.join('')} create table only_${mark} (id int primary key);
+    alter table t1 add foreign key (id) references t0 (id);`;
+}
+
+async function dropDatabases(server: BenchServer): Promise<void> {
+  const rows = await server.query<{ datname: string }>(
+    `select datname from pg_database where datname = '${DATABASE}' or starts_with(datname, '${DATABASE}_')`,
+  );
+  for (const { datname } of rows) {
+    await server.query(`alter database "${datname}" allow_connections true`);
+    await server.query(`drop database "${datname}" with (force)`);
+  }
+}
+
+async function databasesOf(server: BenchServer, known: ReadonlyMap<string, Letter>): Promise<Map<string, Letter>> {
+  const rows = await server.query<{ datname: string }>(
+    `select datname from pg_database where datname = '${DATABASE}' or starts_with(datname, '${DATABASE}_before_')`,
+  );
+  const found = new Map<string, Letter>([[DATABASE, '-']]);
+  for (const { datname } of rows) {
+    if (datname !== DATABASE) await server.query(`alter database "${datname}" allow_connections true`);
+    found.set(datname, known.get(await fingerprint(server, datname)) ?? 'mixed');
+  }
+  return found;
+}
+
+async function fingerprint(server: BenchServer, database: string): Promise<string> {
+  const client = await server.connect(database);
+  const hash = createHash('sha256');
+  try {
+    const { rows: tables } = await client.query<{ name: string }>(
+      `select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1`,
+    );
+    for (const { name } of tables) {
+      const { rows } = await client.query(`select md5(string_agg(t::text, ',' order by id)) from ${name} t`);
+      hash.update(JSON.stringify([name, rows]));
+    }
+    const { rows } = await client.query(
+      `select conname from pg_constraint union select indexname from pg_indexes order by 1`,
+    );
+    return `db ${hash.update(JSON.stringify(rows)).digest('hex')}`;
+  } finally {
+    await client.end();
+  }
+}
+
+function treesOf(tree: string, known: ReadonlyMap<string, Letter>): Map<string, Letter> {
+  const letterOf = (folder: string): Letter =>
+    fs.existsSync(folder) ? (known.get(treeFingerprint(folder)) ?? 'mixed') : '-';
+  const kept = fs.existsSync(tree) ? fs.readdirSync(tree).filter((name) => name.startsWith('.potctl-before-')) : [];
+  return new Map([
+    ['live', letterOf(tree)] as const,
+    ...kept.map((name) => [name, letterOf(path.join(tree, name))] as const),
+  ]);
+}
+
+/** Names, modes and contents of everything below; the times of each planting differ. */
+function treeFingerprint(folder: string): string {
+  const lines = photograph(folder).filter((text) => !text.startsWith('. '));
+  return `tree ${createHash('sha256')
+    .update(lines.map((text) => text.replace(/ (\d+ \d+) \d+ /, ' $1 ')).join('\n'))
+    .digest('hex')}`;
+}
