@@ -25,7 +25,7 @@ export async function timed(
   const sampling = setInterval(() => {
     peakBytes = Math.max(peakBytes, peakOf(child.pid ?? 0));
     options.watch?.(child.pid ?? 0);
-  }, 10);
+  }, 20);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve(code));
