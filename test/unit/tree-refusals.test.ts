@@ -164,6 +164,6 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     expect(await recoverTree({ root, decision: 'undo' })).toBe('undone');
     expect(has('a')).toBe('old');
     await discardStaging({ root, run: 'r1' });
-    expect(has('.potctl-before-r1/.potctl-late-1/uploads/order.pdf')).toBe('written while half done');
+    expect(has('.potctl-before-r1-late/.potctl-late-1/uploads/order.pdf')).toBe('written while half done');
   });
 });

@@ -67,7 +67,7 @@ export async function takeBackSwap(site: Site, { phase, wasLive }: Pick<Journal,
     enter('back-closing');
   }
   if (plan.kind === 'restore' && (wasLive || phase === 'in' || phase === 'closing')) keepStaged(site);
-  removeEmpty(disk, path.join(root, plan.before));
+  setLateAside(site);
   await disk.applyAttributes(root, plan.rootBefore);
   removeFile(disk, path.join(root, foldersOf(plan.run).journal));
   disk.syncFolder(root);
@@ -153,6 +153,13 @@ function keepStaged({ disk, root, plan }: Site): void {
   if (disk.look(staging) === null) return;
   if (disk.look(before) === null) disk.makeFolder(before, 0o700);
   disk.rename(staging, freeLatePath(disk, before));
+}
+
+/** After a way back nothing bears the run's own before name, which stands for a finished swap; what had to be kept goes under `-late`. */
+function setLateAside({ disk, root, plan }: Site): void {
+  const before = path.join(root, plan.before);
+  removeEmpty(disk, before);
+  if (disk.look(before) !== null) disk.rename(before, `${before}-late`);
 }
 
 function restoreModes({ disk, root, plan }: Site, liveIn: string, incomingIn: string): void {
