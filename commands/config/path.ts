@@ -6,6 +6,7 @@ export const configPath = itemCommand({
   summary: 'which configuration file is used, and where one is looked for',
   examples: ['potctl config path', 'potctl config path --json'],
   input: {},
+  offline: true,
 
   async run(_input, { settingsRequest }): Promise<ConfigLocation> {
     const { locateConfiguration } = await import('../../src/config/discover.js');

@@ -1,18 +1,12 @@
 import type { ConfigurationView } from '../../src/config/describe.js';
 import { itemCommand } from '../command.js';
+import { flag } from '../options.js';
 
 export const configShow = itemCommand({
   name: 'config show',
   summary: 'every value in force, and where it came from',
   examples: ['potctl config show', 'potctl config show --origin -p prod', 'potctl config show --json'],
-  input: {
-    origin: {
-      declaration: '--origin',
-      summary: 'say for each value which flag, variable or line it came from',
-      takes: 'flag',
-      parse: (raw: unknown) => raw === true,
-    },
-  },
+  input: { origin: flag('--origin', 'say for each value which flag, variable or line it came from') },
 
   async run({ origin }, { settingsRequest }): Promise<ConfigurationView & { readonly origin: boolean }> {
     const { describeConfiguration } = await import('../../src/config/describe.js');

@@ -10,13 +10,18 @@ export const doctor = listCommand({
   columns: [
     { name: 'check', text: ({ check }: CheckResult) => check },
     { name: 'state', text: ({ state }) => state },
-    { name: 'detail', text: ({ detail }) => detail },
-    { name: 'fix', text: ({ fix }) => fix ?? '' },
+    // Cut where the screen is narrow; the footer has them whole.
+    { name: 'detail', text: ({ detail }) => detail, flexible: true },
+    { name: 'fix', text: ({ fix }) => fix ?? '', flexible: true, priority: 2 },
   ],
 
   async run(_input, context) {
     const { examine } = await import('../../src/doctor/examine.js');
-    return { items: await examine(context) };
+    const items = await examine(context);
+    const footer = items
+      .filter(({ state, fix }) => state !== 'OK' && fix !== null)
+      .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);
+    return { items, footer };
   },
 
   exitCode(results) {

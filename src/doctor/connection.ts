@@ -1,5 +1,19 @@
+import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
 import { type CheckResult, type Connected, fail, failed, ok, unknown, warn } from './check.js';
+
+/** Why there is no connection, and where to look first. */
+export function unreachable(error: unknown, { connection }: Settings): CheckResult {
+  const { host, port, user, passwordSource } = connection;
+  const result = failed('connection', error);
+  const code = error instanceof PotctlError ? error.code : null;
+  if (code === 'E_DB_UNREACHABLE')
+    return { ...result, fix: `pg_isready -h ${host} -p ${port} (is it the right place? potctl config show --origin)` };
+  if (code === 'E_DB_DENIED' && passwordSource !== null)
+    return { ...result, fix: `check the password of ${user} in ${passwordSource}` };
+  if (code === 'E_DATABASE_NOT_FOUND') return { ...result, fix: `psql -h ${host} -p ${port} -U ${user} -l` };
+  return result;
+}
 
 /** Who, where, which version, and whether the way there is encrypted. */
 export async function connectionChecks({ session, settings }: Connected): Promise<CheckResult> {

@@ -1,7 +1,7 @@
 import { type CheckResult, type Connected, type DoctorTools, failed, notChecked, unknown } from './check.js';
 import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
-import { connectionChecks, expectedServer, toolsCheck } from './connection.js';
+import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
 import { measureFiles } from './files.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
@@ -49,7 +49,7 @@ async function databaseChecks(tools: DoctorTools, settings: Connected['settings'
     connected = { server, session: await server.session({ purpose: 'doctor' }), settings };
   } catch (error) {
     const rest = NEEDS_CONNECTION.map((name) => unknown(name, 'not checked: there is no connection'));
-    return { results: [failed('connection', error), ...rest], connected: false, bytes: null };
+    return { results: [unreachable(error, settings), ...rest], connected: false, bytes: null };
   }
   try {
     const checks = [

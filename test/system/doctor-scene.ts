@@ -1,0 +1,73 @@
+import path from 'node:path';
+import { inject, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import type { Settings } from '../../src/config/settings.js';
+import type { CheckResult, DoctorTools } from '../../src/doctor/check.js';
+import { examine } from '../../src/doctor/examine.js';
+import { PotctlError } from '../../src/errors.js';
+import { openServer } from '../../src/postgres/open.js';
+import type { ConnectionSettings } from '../../src/postgres/settings.js';
+import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { openRepository } from '../../src/repository/open.js';
+import { inMaintenance, quote, type TestDatabase } from '../support/database.js';
+import { testSettings } from '../support/server.js';
+import { temporaryFolder } from '../support/tree.js';
+
+interface Scene {
+  readonly connection?: Partial<ConnectionSettings>;
+  readonly settings?: Partial<Settings>;
+  readonly toolDirectories?: readonly string[];
+  readonly clockOffMs?: number;
+  readonly path?: string;
+}
+
+/** Runs the doctor on real parts and gives its lines by name. */
+export async function doctor(database: string, scene: Scene = {}): Promise<Record<string, CheckResult>> {
+  const folder = await temporaryFolder();
+  const connection = testSettings(database, scene.connection);
+  const settings: Settings = {
+    profile: { name: null, environment: null, onCommandLine: false },
+    connection,
+    expect: { systemIdentifier: null },
+    application: 'auto',
+    files: null,
+    references: null,
+    repositories: [{ name: 'local', path: path.join(folder, 'repository') }],
+    restore: { keepOldMs: 0, stopWriters: null, startWriters: null },
+    origins: [],
+    ...scene.settings,
+  };
+  const environment = { PATH: scene.path ?? process.env['PATH'] ?? '' };
+  const server = openServer(connection, {
+    environment,
+    runtimeDirectory: folder,
+    signal: new AbortController().signal,
+    toolDirectories: scene.toolDirectories ?? [inject('postgres').binaries],
+  });
+  onTestFinished(() => server.close());
+  const tools: DoctorTools = {
+    clock: { ...systemClock, now: () => new Date(Date.now() + (scene.clockOffMs ?? 0)) },
+    childEnvironment: environment,
+    settings: async () => settings,
+    server: async () => server,
+    repository: async () => {
+      const [place] = settings.repositories;
+      if (place?.path === undefined) throw new PotctlError('E_CONFIG', 'no directory');
+      const host = await readHostIdentity(process.pid);
+      return openRepository({ name: place.name, path: place.path }, { clock: systemClock, host, operator: 'ana@ops1' });
+    },
+  };
+  return Object.fromEntries((await examine(tools)).map((result) => [result.check, result]));
+}
+
+export const states = (results: Record<string, CheckResult>): Record<string, string> =>
+  Object.fromEntries(Object.values(results).map(({ check, state }) => [check, state]));
+
+export async function plainRole(database: TestDatabase, options = ''): Promise<string> {
+  const role = `plain_${database.name}`;
+  await inMaintenance((client) => client.query(`create role ${quote(role)} login ${options}`));
+  onTestFinished(async () => {
+    await inMaintenance((client) => client.query(`drop role if exists ${quote(role)}`)).catch(() => undefined);
+  });
+  return role;
+}
