@@ -3,6 +3,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../assets.js';
 import { type Child, startChild } from '../child.js';
+import { ERROR_CATALOG } from '../error-catalog.js';
 import { PotctlError } from '../errors.js';
 import type { TourEvent } from './events.js';
 import { CommandFailed } from './failure.js';
@@ -36,7 +37,7 @@ export async function play(stage: Stage, command: readonly string[]): Promise<st
   }
   const end = await child.ended;
   refuseWhenInterrupted(stage);
-  if (!end.ok) throw new CommandFailed(line, end.exitCode ?? (end.signal === null ? 127 : 143));
+  if (!end.ok) throw new CommandFailed(line, end.exitCode ?? ERROR_CATALOG.E_TOOL_FAILED.exit);
   return output.join('\n');
 }
 

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 
@@ -21,24 +21,52 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
+/** A `potctl` that is running. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** Never rejects. */
+  readonly ended: Promise<Ran>;
+  /** Resolves when stdout or stderr contain the text, or when the program has ended. */
+  printed(text: string): Promise<void>;
+}
+
 /**
  * Runs the built binary as a process of its own: clean environment (PATH with the cluster's tools, the cluster's PG*, an empty HOME,
  * UTC), no terminal. Never rejects: what happened is in the result.
  */
-export async function potctl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+export function potctl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  return startPotctl(args, options).ended;
+}
+
+/** The same, for tests that meet it while it works: signals, kills, two at once. */
+export function startPotctl(args: readonly string[], options: RunOptions = {}): Running {
   const child = spawn(process.execPath, [POTCTL, ...args], {
     cwd: options.cwd ?? '/',
     env: cleanEnvironment(options.env),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => {}).end(options.stdin ?? '');
+  const output = { stdout: '', stderr: '' };
+  const grown = new EventEmitter();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      grown.emit('more');
+    });
+  }
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
-  const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-    child.on('close', (exitCode, signal) => resolve([exitCode, signal]));
+  const ended = new Promise<Ran>((resolve) => {
+    child.on('close', (exitCode, signal) => {
+      clearTimeout(timer);
+      resolve({ exitCode, signal, ...output });
+      grown.emit('more');
+    });
   });
-  const [stdout, stderr, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  clearTimeout(timer);
-  return { exitCode, signal, stdout, stderr };
+  const printed = async (text: string): Promise<void> => {
+    const isThere = () => output.stdout.includes(text) || output.stderr.includes(text);
+    while (!isThere() && child.exitCode === null && child.signalCode === null) await once(grown, 'more');
+  };
+  return { child, ended, printed };
 }
 
 /** What `potctl` gets: nothing of the machine's own PG*, POTCTL_*, XDG_* or locale. */

@@ -33,6 +33,13 @@ export async function temporaryFolder(prefix = 'potctl-test-'): Promise<string> 
   return folder;
 }
 
+/** The same, where other users may enter: as root, the server runs as one. */
+export async function folderForAll(): Promise<string> {
+  const folder = await temporaryFolder();
+  await chmod(folder, 0o711);
+  return folder;
+}
+
 /** Writes `tree` below `folder` (created when it is missing; default: a temporary one) and returns the folder. */
 export async function makeTree(tree: Tree, folder?: string): Promise<string> {
   const root = folder ?? (await temporaryFolder());

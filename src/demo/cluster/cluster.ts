@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../child.js';
 import { PotctlError } from '../../errors.js';
-import { reachableBinaries } from './reachable.js';
+import { reachableBinaries, refuseUnreachable } from './reachable.js';
 import { type SystemUser, serverUser } from './system-user.js';
 
 /** A private PostgreSQL server that lives as long as this process, at most. */
@@ -64,6 +64,7 @@ export async function startCluster(request: ClusterRequest): Promise<Cluster> {
   const dataDirectory = path.join(directory, 'data');
   refuseLongSocketPath(host, port);
   const runsAs = await serverUser();
+  await refuseUnreachable(directory, runsAs);
   await chmod(directory, 0o711);
   for (const folder of [host, dataDirectory]) await privateFolder(folder, runsAs);
 

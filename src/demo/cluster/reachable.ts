@@ -1,5 +1,6 @@
 import { cp, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { PotctlError } from '../../errors.js';
 import type { SystemUser } from './system-user.js';
 
 /**
@@ -15,6 +16,17 @@ export async function reachableBinaries(
   const copy = path.join(directory, 'postgresql');
   await cp(path.dirname(binaries), copy, { recursive: true, verbatimSymlinks: true });
   return path.join(copy, path.basename(binaries));
+}
+
+/**
+ * @throws PotctlError E_UNFIT when the server's user cannot reach the directory, e.g. because TMPDIR is root's own
+ */
+export async function refuseUnreachable(directory: string, user: SystemUser | undefined): Promise<void> {
+  if (!user || (await canEnter(path.dirname(directory), user))) return;
+  throw new PotctlError('E_UNFIT', `the user '${user.name}' may not enter '${path.dirname(directory)}'`, {
+    why: `PostgreSQL refuses to run as root, so the throw-away server runs as '${user.name}'`,
+    fix: ['Use a temporary directory that everybody may enter, e.g. `TMPDIR=/tmp`.'],
+  });
 }
 
 async function canEnter(folder: string, user: SystemUser): Promise<boolean> {
