@@ -1,0 +1,187 @@
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { PotctlError } from '../../errors.js';
+import type { FilesPart } from '../manifest.js';
+import { type CompressedFile, chooseCompression, createCompressedFile } from './compress.js';
+import type { FilesBackup, FilesRequest } from './engine.js';
+import { createPathLog, type PathLog } from './incomplete.js';
+import { LIST_FILE, writeList } from './list.js';
+import { createMembership } from './membership.js';
+import type { Outcomes } from './recorder.js';
+import { archiveRound } from './round.js';
+import { createScratch, type Scratch } from './scratch.js';
+import { selectChanged, selectFailed } from './select.js';
+import type { Spool } from './spool.js';
+import { openTree, type Tree } from './tree.js';
+import { createExclusion, walk } from './walk.js';
+
+/** Rounds of the second pass: what changes while it is read is read again, with a growing pause in front. */
+const PAUSES_MS = [0, 100, 500];
+/** Longer than a tick of the clock that stamps files: a change after the walk cannot carry the stamp that the walk saw. */
+const SETTLE_MS = 20;
+const END_OF_ARCHIVE = Buffer.alloc(1024);
+
+/** What both passes work on. */
+interface Work {
+  readonly request: FilesRequest;
+  readonly tree: Tree;
+  readonly out: CompressedFile;
+  readonly scratch: Scratch;
+  readonly signal: AbortSignal;
+  /** The list of each finished round, in archive order. */
+  readonly rounds: string[];
+  bytes: number;
+}
+
+/**
+ * Starts a backup of a file tree into one archive, readable by plain tar, and a list of its members.
+ *
+ * Both passes go into the same archive: the second one appends, and a later member replaces an earlier one of the same path.
+ *
+ * @throws E_FILES_MISSING, E_FILES_DENIED, E_REFUSED when the backup would lie inside what is backed up
+ */
+export async function startFilesBackup(request: FilesRequest): Promise<FilesBackup> {
+  const tree = openTree(request.root);
+  refuseInside(tree, request);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([request.signal, stop.signal]);
+  const compression = chooseCompression(request.environment);
+  const file = `files.tar${compression.extension}`;
+  const scratch = createScratch(request.folder);
+  const out = createCompressedFile(path.join(request.folder, file), compression, request.environment, signal);
+  const work: Work = { request, tree, out, signal, scratch, rounds: [], bytes: 0 };
+  return backupOf(work, { file, compression: compression.name }, stop);
+}
+
+interface Artefact {
+  readonly file: string;
+  readonly compression: string;
+}
+
+function backupOf(work: Work, artefact: Artefact, stop: AbortController): FilesBackup {
+  let running: Promise<unknown> = Promise.resolve();
+  let first: Outcomes | undefined;
+  let part: FilesPart | undefined;
+  let holds: Promise<(path: string) => boolean> | undefined;
+  return {
+    async firstPass() {
+      const pass = readAll(work);
+      running = pass;
+      first = await pass;
+    },
+    async secondPass() {
+      if (first === undefined) throw new Error('the first pass comes first');
+      const pass = readChanged(work, first, artefact);
+      running = pass;
+      part = await pass;
+      return part;
+    },
+    async has(asked) {
+      if (part === undefined) throw new Error('asked before the second pass');
+      holds ??= createMembership(work.request.folder, part, work.tree, work.signal);
+      return (await holds)(asked);
+    },
+    async abort() {
+      stop.abort(work.request.signal.reason);
+      await Promise.allSettled([running, work.out.abort()]);
+      work.scratch.remove();
+    },
+  };
+}
+
+function refuseInside(tree: Tree, { folder, root, excludes }: FilesRequest): void {
+  const draft = openTree(folder).root;
+  if (draft !== tree.root && !draft.startsWith(`${tree.root === '/' ? '' : tree.root}/`)) return;
+  const segments = draft.slice(tree.root.length + 1).split('/');
+  const excluded = createExclusion(excludes);
+  if (segments.some((_, index) => excluded(segments.slice(0, index + 1).join('/')))) return;
+  throw new PotctlError('E_REFUSED', `the repository lies inside the files that are backed up ("${root}")`, {
+    why: 'every backup would hold all earlier ones',
+    fix: ['Choose a repository outside, or exclude its folder from the files.'],
+  });
+}
+
+async function readAll(work: Work): Promise<Outcomes> {
+  const [skipped, unreadable] = [createPathLog(), createPathLog()];
+  return archive(work, await walkTree(work, skipped, unreadable));
+}
+
+async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Promise<FilesPart> {
+  const { request, scratch, signal, out } = work;
+  openTree(request.root);
+  const [skipped, incomplete] = [createPathLog(), createPathLog()];
+  const later = await walkTree(work, skipped, incomplete);
+  const chosen = scratch.spool();
+  await selectChanged(first, later, { into: chosen, incomplete, signal });
+  await readRounds(work, chosen.finish(), incomplete);
+  await out.write(END_OF_ARCHIVE);
+  const archived = await out.close();
+  const { totals, ...list } = await writeList(request.folder, work.rounds, signal);
+  scratch.remove();
+  return {
+    backup_file: artefact.file,
+    size_bytes: archived.size,
+    engine: 'archive',
+    engine_version: 1,
+    root: request.root,
+    compression: artefact.compression,
+    list_file: LIST_FILE,
+    ...totals,
+    skipped: skipped.named(),
+    skipped_total: skipped.total(),
+    incomplete: incomplete.named(),
+    incomplete_total: incomplete.total(),
+    excludes: [...request.excludes],
+    artefacts: [
+      { path: artefact.file, ...archived },
+      { path: LIST_FILE, ...list },
+    ],
+  };
+}
+
+async function readRounds(work: Work, chosen: Spool, incomplete: PathLog): Promise<void> {
+  const { tree, scratch, signal } = work;
+  let spool = chosen;
+  for (const [index, pause] of PAUSES_MS.entries()) {
+    if (spool.count === 0) return;
+    await setTimeout(pause, undefined, { signal });
+    const round = await archive(work, spool);
+    const next = scratch.spool();
+    await selectFailed(tree, round, index === PAUSES_MS.length - 1, { into: next, incomplete, signal });
+    spool.remove();
+    spool = next.finish();
+  }
+}
+
+async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Promise<Spool> {
+  const spool = work.scratch.spool();
+  await walk({
+    tree: work.tree,
+    excludes: work.request.excludes,
+    signal: work.signal,
+    entry: spool.add,
+    skipped: skipped.add,
+    unreadable: (entry) => unreadable.add(entry, 'unreadable'),
+  });
+  return spool.finish();
+}
+
+async function archive(work: Work, spool: Spool): Promise<Outcomes> {
+  const { request, tree, out, scratch, signal, rounds } = work;
+  const listFile = scratch.file('list');
+  await setTimeout(SETTLE_MS, undefined, { signal });
+  const outcomes = await archiveRound({
+    tree,
+    spool,
+    out,
+    listFile,
+    environment: request.environment,
+    signal,
+    onBytes(bytes) {
+      work.bytes += bytes;
+      request.progress({ kind: 'bytes', done: work.bytes });
+    },
+  });
+  rounds.push(listFile);
+  return outcomes;
+}

@@ -1,0 +1,20 @@
+import { setImmediate } from 'node:timers/promises';
+
+const SLICE_MS = 20;
+
+/**
+ * Lets timers, signals and heartbeats run during long synchronous work: call the returned function between items and await what it
+ * gives, if anything.
+ *
+ * @throws the signal's reason when aborted
+ */
+export function createBreather(signal: AbortSignal): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () => {
+    if (performance.now() - since < SLICE_MS) return undefined;
+    return setImmediate().then(() => {
+      signal.throwIfAborted();
+      since = performance.now();
+    });
+  };
+}

@@ -1,0 +1,31 @@
+import { type BytePath, display, textOrBase64 } from './byte-path.js';
+
+/** Why something of the tree is not, or not reliably, in the backup. */
+export type IncompleteReason = 'changed' | 'vanished' | 'unreadable';
+
+/** A path with a reason, as the manifest has it; `path_b64` where the path is not UTF-8. */
+export type NamedPath = { readonly path: string; readonly path_b64?: string; readonly reason: string };
+
+const MAX_NAMED = 1_000;
+
+/** Counts all, names the first thousand. */
+export interface PathLog {
+  add(path: BytePath, reason: string): void;
+  total(): number;
+  named(): NamedPath[];
+}
+
+export function createPathLog(): PathLog {
+  const named: NamedPath[] = [];
+  let total = 0;
+  return {
+    add(path, reason) {
+      total += 1;
+      if (named.length >= MAX_NAMED) return;
+      const text = textOrBase64(path);
+      named.push({ path: display(path), ...('base64' in text ? { path_b64: text.base64 } : {}), reason });
+    },
+    total: () => total,
+    named: () => [...named],
+  };
+}

@@ -1,0 +1,121 @@
+import path from 'node:path';
+import type { FilesPart } from '../manifest.js';
+import { readPieces } from './byte-file.js';
+import { type BytePath, compareWalk } from './byte-path.js';
+import { createCompressedFile } from './compress.js';
+import { decompress } from './decompress.js';
+import type { ListedFile } from './engine.js';
+import { isListedFile, pathOf } from './listed-file.js';
+import { ArchiveDamage } from './tar-header.js';
+
+export const LIST_FILE = 'files.list.ndjson.gz';
+const BLOCK_LENGTH = 64 << 10;
+const MAX_LINE_LENGTH = 1 << 20;
+
+/** What the list adds up to; members that a later one replaces are not counted, nor is the tree itself. */
+export interface ListTotals {
+  readonly files: number;
+  readonly directories: number;
+  readonly symlinks: number;
+  readonly bytes: number;
+}
+
+/**
+ * Joins the lines of all rounds into the list file, marking what a later round replaced. Every round is in walk order, so that a
+ * million lines need no memory.
+ *
+ * @throws E_NO_SPACE, E_IO
+ */
+export async function writeList(folder: string, rounds: readonly string[], signal: AbortSignal) {
+  const compression = { name: 'gzip', extension: '.gz', program: null } as const;
+  const out = createCompressedFile(path.join(folder, LIST_FILE), compression, {}, signal);
+  const totals = createTotals();
+  let block = '';
+  try {
+    for (const file of joinRounds(rounds)) {
+      totals.count(file);
+      block += `${JSON.stringify(file)}\n`;
+      if (block.length < BLOCK_LENGTH) continue;
+      signal.throwIfAborted();
+      await out.write(Buffer.from(block));
+      block = '';
+    }
+    if (block !== '') await out.write(Buffer.from(block));
+    return { totals: totals.all(), ...(await out.close()) };
+  } catch (error) {
+    await out.abort();
+    throw error;
+  }
+}
+
+/** Adds up listed files. */
+export function createTotals(): { count(file: ListedFile): void; all(): ListTotals } {
+  let [files, directories, symlinks, bytes] = [0, 0, 0, 0];
+  return {
+    count(file) {
+      if (file.superseded || file.path === '.') return;
+      if (file.type === 'file' || file.type === 'hardlink') files += 1;
+      else if (file.type === 'directory') directories += 1;
+      else if (file.type === 'symlink') symlinks += 1;
+      bytes += file.size;
+    },
+    all: () => ({ files, directories, symlinks, bytes }),
+  };
+}
+
+function* joinRounds(rounds: readonly string[]): Generator<ListedFile> {
+  for (const [index, round] of rounds.entries()) {
+    const later = rounds.slice(index + 1).map(createLookup);
+    for (const file of readLines(round)) {
+      const path = pathOf(file);
+      yield later.some((holds) => holds(path)) ? { ...file, superseded: true } : file;
+    }
+  }
+}
+
+function* readLines(file: string): Generator<ListedFile> {
+  for (const line of readPieces(file, '\n')) yield JSON.parse(Buffer.from(line, 'latin1').toString('utf8'));
+}
+
+/** Does a round hold the path? Must be asked in walk order. */
+function createLookup(round: string): (path: BytePath) => boolean {
+  const lines = readLines(round);
+  let next = lines.next();
+  return (path) => {
+    while (!next.done && compareWalk(pathOf(next.value), path) < 0) next = lines.next();
+    return !next.done && pathOf(next.value) === path;
+  };
+}
+
+/**
+ * The list of a backup's archive members, in archive order.
+ *
+ * @throws ArchiveDamage when the list is missing, cut or damaged
+ */
+export async function* readList(
+  folder: string,
+  part: FilesPart,
+  signal: AbortSignal = new AbortController().signal,
+): AsyncGenerator<ListedFile> {
+  const file = path.join(folder, part.list_file);
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of decompress({ file, compression: 'gzip', environment: {}, signal })) {
+    const bytes = Buffer.concat([rest, chunk]);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (bytes.length - end > MAX_LINE_LENGTH) throw new ArchiveDamage('a line of the list is too long');
+    for (const line of bytes.toString('utf8', 0, end).split('\n')) if (line !== '') yield parseLine(line);
+    rest = bytes.subarray(end);
+  }
+  if (rest.length > 0) throw new ArchiveDamage('the list is cut');
+}
+
+function parseLine(line: string): ListedFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new ArchiveDamage('a line of the list is not JSON', { cause: error });
+  }
+  if (!isListedFile(value)) throw new ArchiveDamage('a line of the list has a wrong form');
+  return value;
+}

@@ -1,0 +1,67 @@
+import { type BytePath, fromText, isInside, textOrBase64 } from './byte-path.js';
+import type { ListedFile } from './engine.js';
+import type { TarMember } from './tar-header.js';
+
+type ListedType = ListedFile['type'];
+
+/** The line of the list for a member of the archive; `sha256` for files only. */
+export function listedFile(member: TarMember, type: ListedType, sha256: string | undefined): ListedFile {
+  const path = textOrBase64(member.path === '' ? '.' : member.path);
+  const target = member.target === undefined ? undefined : textOrBase64(member.target);
+  return {
+    ...('text' in path ? { path: path.text } : { path_b64: path.base64 }),
+    type,
+    size: member.size,
+    mode: modeOf(member),
+    uid: member.uid,
+    gid: member.gid,
+    mtime_ns: member.mtimeNs.toString(),
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(target === undefined ? {} : 'text' in target ? { target: target.text } : { target_b64: target.base64 }),
+  };
+}
+
+export const modeOf = (member: { readonly mode: number }): string => member.mode.toString(8).padStart(4, '0');
+
+/** The path of a line of the list; the tree itself (listed as `.`) is the empty path. */
+export function pathOf(file: ListedFile): BytePath {
+  const path = bytesOf(file.path, file.path_b64) ?? '';
+  return path === '.' ? '' : path;
+}
+
+/** What a link of the list points at; undefined for everything else. */
+export const targetOf = (file: ListedFile): BytePath | undefined => bytesOf(file.target, file.target_b64);
+
+function bytesOf(text: string | undefined, base64: string | undefined): BytePath | undefined {
+  if (text !== undefined) return fromText(text);
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('latin1');
+}
+
+/** Has a value from outside the form of a line, and does its path stay inside the tree? */
+export function isListedFile(value: unknown): value is ListedFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const line = value as Partial<Record<keyof ListedFile, unknown>>;
+  return (
+    isOneText(line.path, line.path_b64) &&
+    TYPES.has(line.type as ListedType) &&
+    [line.size, line.uid, line.gid].every((number) => Number.isSafeInteger(number) && (number as number) >= 0) &&
+    matches(line.mode, /^[0-7]{4}$/) &&
+    matches(line.mtime_ns, /^-?\d{1,21}$/) &&
+    (line.type === 'file' ? matches(line.sha256, /^[0-9a-f]{64}$/) : line.sha256 === undefined) &&
+    (line.type === 'symlink' || line.type === 'hardlink') === isOneText(line.target, line.target_b64) &&
+    (line.superseded === undefined || line.superseded === true) &&
+    isPathInside(line as ListedFile)
+  );
+}
+
+const TYPES: ReadonlySet<ListedType> = new Set(['file', 'directory', 'symlink', 'hardlink', 'fifo']);
+
+const matches = (value: unknown, pattern: RegExp): boolean => typeof value === 'string' && pattern.test(value);
+
+const isOneText = (text: unknown, base64: unknown): boolean =>
+  (typeof text === 'string' && base64 === undefined) || (text === undefined && typeof base64 === 'string');
+
+function isPathInside(line: ListedFile): boolean {
+  const path = pathOf(line);
+  return path === '' ? line.type === 'directory' : isInside(path);
+}

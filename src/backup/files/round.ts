@@ -1,0 +1,93 @@
+import { PotctlError } from '../../errors.js';
+import { createByteFile } from './byte-file.js';
+import { createComplaints } from './complaints.js';
+import type { CompressedFile } from './compress.js';
+import { startTool, toolError } from './programs.js';
+import { createRecorder, type Outcomes } from './recorder.js';
+import type { Spool } from './spool.js';
+import { ArchiveDamage } from './tar-header.js';
+import { createTarReader, type TarReader } from './tar-reader.js';
+import type { Tree } from './tree.js';
+
+/** What one run of tar is about. */
+export interface RoundRequest {
+  readonly tree: Tree;
+  /** What to read, in walk order. */
+  readonly spool: Spool;
+  readonly out: CompressedFile;
+  /** Gets one JSON line for each archived member; must not exist. */
+  readonly listFile: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+}
+
+const TAR_ARGS = [
+  '--create',
+  '--file=-',
+  '--null',
+  '--verbatim-files-from',
+  '--no-unquote',
+  '--no-recursion',
+  '--format=posix',
+  '--pax-option=delete=atime,delete=ctime',
+  '--numeric-owner',
+  '--xattrs',
+  '--xattrs-include=*',
+  '--acls',
+  '--sparse',
+  // Names in its messages are read back; see complaints.ts.
+  '--quoting-style=c',
+  '--blocking-factor=128',
+];
+
+/**
+ * Archives the entries of a spool: tar's stream passes through here into the compressor, hashed on its way. Its end-of-archive mark is
+ * left out, so that another round can follow.
+ *
+ * @returns what became of each entry
+ * @throws E_TOOL_MISSING, E_TOOL_FAILED, E_NO_SPACE, E_IO; the signal's reason when aborted
+ */
+export async function archiveRound(request: RoundRequest): Promise<Outcomes> {
+  const complaints = createComplaints();
+  const list = createByteFile(request.listFile);
+  try {
+    const recorder = createRecorder(request.tree, request.spool, (line) => list.add(Buffer.from(`${line}\n`)));
+    // Without any entry tar would refuse to create an archive.
+    if (request.spool.count > 0) await runTar(request, createTarReader(recorder.listener), complaints.hear);
+    return recorder.finish(complaints);
+  } finally {
+    list.close();
+  }
+}
+
+async function runTar(request: RoundRequest, reader: TarReader, hear: (line: string) => void): Promise<void> {
+  const { environment, signal, spool } = request;
+  const args = [...TAR_ARGS, '--files-from', spool.names];
+  // Its working directory, not --directory: no path of ours is an argument that tar could take for something else.
+  const tar = startTool('tar', args, { environment, signal, onStderrLine: hear, cwd: request.tree.folder });
+  try {
+    await pump(tar.stdout, reader, request);
+  } catch (error) {
+    tar.kill();
+    await tar.ended;
+    signal.throwIfAborted();
+    if (error instanceof ArchiveDamage)
+      throw new PotctlError('E_TOOL_FAILED', `tar: ${error.message}`, { cause: error });
+    throw error;
+  }
+  const end = await tar.ended;
+  signal.throwIfAborted();
+  // 1: some files changed, 2: some could not be read; both are seen in the stream. Only without its end mark did tar itself fail.
+  if (!reader.ended() || end.exitCode === null || end.exitCode > 2) throw toolError('tar', end);
+}
+
+async function pump(stream: AsyncIterable<Buffer>, reader: TarReader, request: RoundRequest): Promise<void> {
+  for await (const chunk of stream) {
+    for (const bytes of reader.push(chunk)) {
+      const full = request.out.write(bytes);
+      if (full) await full;
+    }
+    request.onBytes(chunk.length);
+  }
+}

@@ -1,0 +1,94 @@
+import { rmSync } from 'node:fs';
+import { createByteFile, readBlocks, readPieces } from './byte-file.js';
+import { toBytes } from './byte-path.js';
+import type { WalkEntry } from './walk.js';
+
+const RECORD_BYTES = 48;
+const TYPES = ['file', 'directory', 'symlink', 'fifo'] as const;
+
+/** A list of entries in walk order, kept on disk so that a million of them cost no memory. */
+export interface Spool {
+  readonly count: number;
+  /** The paths as tar's --files-from reads them: each ends in NUL, the root is `.`. */
+  readonly names: string;
+  entries(): Generator<WalkEntry>;
+  remove(): void;
+}
+
+export interface SpoolWriter {
+  add(entry: WalkEntry): void;
+  /** Nothing can be added afterwards. */
+  finish(): Spool;
+  /** Closes and removes it; safe at any time. */
+  discard(): void;
+}
+
+/**
+ * Starts a spool in `<prefix>.names` and `<prefix>.facts`.
+ *
+ * @throws E_NO_SPACE, E_IO (also while adding)
+ */
+export function createSpool(prefix: string): SpoolWriter {
+  const names = `${prefix}.names`;
+  const facts = `${prefix}.facts`;
+  const nameFile = createByteFile(names);
+  const factFile = createByteFile(facts);
+  let count = 0;
+  const close = (): void => [nameFile, factFile].forEach((file) => void file.close());
+  const remove = (): void => [names, facts].forEach((file) => void rmSync(file, { force: true }));
+  return {
+    add(entry) {
+      nameFile.add(toBytes(`${entry.path === '' ? '.' : entry.path}\0`));
+      factFile.add(encode(entry));
+      count += 1;
+    },
+    finish() {
+      close();
+      return { count, names, entries: () => read(names, facts), remove };
+    },
+    discard() {
+      close();
+      remove();
+    },
+  };
+}
+
+function* read(names: string, facts: string): Generator<WalkEntry> {
+  const records = readRecords(facts);
+  for (const name of readPieces(names, '\0')) {
+    const record = records.next();
+    if (record.done) return;
+    yield decode(name === '.' ? '' : name, record.value);
+  }
+}
+
+function* readRecords(file: string): Generator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for (const block of readBlocks(file)) {
+    const bytes = rest.length === 0 ? block : Buffer.concat([rest, block]);
+    let at = 0;
+    for (; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) yield bytes.subarray(at, at + RECORD_BYTES);
+    rest = Buffer.from(bytes.subarray(at));
+  }
+}
+
+function encode(entry: WalkEntry): Buffer {
+  const record = Buffer.alloc(RECORD_BYTES);
+  record.writeUInt8(TYPES.indexOf(entry.type), 0);
+  record.writeDoubleLE(entry.size, 8);
+  record.writeBigInt64LE(entry.mtimeNs, 16);
+  record.writeBigInt64LE(entry.ctimeNs, 24);
+  record.writeBigUInt64LE(entry.ino, 32);
+  record.writeDoubleLE(entry.stored, 40);
+  return record;
+}
+
+const decode = (path: string, record: Buffer): WalkEntry => ({
+  path,
+  type: TYPES[record.readUInt8(0)] ?? 'file',
+  size: record.readDoubleLE(8),
+  mtimeNs: record.readBigInt64LE(16),
+  ctimeNs: record.readBigInt64LE(24),
+  ino: record.readBigUInt64LE(32),
+  stored: record.readDoubleLE(40),
+});

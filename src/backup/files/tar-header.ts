@@ -1,0 +1,153 @@
+import type { BytePath } from './byte-path.js';
+
+export const BLOCK = 512;
+
+/** One member of an archive, as tar itself would understand it. */
+export interface TarMember {
+  readonly path: BytePath;
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'fifo' | 'device';
+  /** Of the content as an application reads it; 0 for everything but files. */
+  readonly size: number;
+  /** Bytes in the archive, without padding. */
+  readonly stored: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: bigint;
+  readonly target: BytePath | undefined;
+  readonly sparse: boolean;
+}
+
+/** The archive is not what GNU tar writes for potctl: cut, damaged or made by somebody else. */
+export class ArchiveDamage extends Error {
+  override readonly name = 'ArchiveDamage';
+}
+
+const TYPES: Readonly<Record<string, TarMember['type']>> = {
+  '\0': 'file',
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'device',
+  '4': 'device',
+  '5': 'directory',
+  '6': 'fifo',
+};
+/** Besides extended attributes and ACLs, the records that our tar command writes; any other could change a member's meaning. */
+const KEYWORDS =
+  /^(?:path|linkpath|size|mtime|uid|gid|GNU\.sparse\.(?:major|minor|name|realsize)|SCHILY\.(?:acl\.(?:access|default)|xattr\..+))$/s;
+
+/** pax records by keyword; values one byte per character. */
+export type PaxRecords = ReadonlyMap<string, string>;
+
+const NO_RECORDS: PaxRecords = new Map();
+
+/** Type flag of a header block, after its magic and checksum have been checked. @throws ArchiveDamage */
+export function flagOf(block: Buffer): string {
+  if (block.toString('latin1', 257, 265) !== 'ustar\x0000') throw new ArchiveDamage('a header is not in ustar format');
+  let sum = 8 * 32;
+  for (let index = 0; index < BLOCK; index++) if (index < 148 || index > 155) sum += block[index]!;
+  if (sum !== octal(block, 148, 8)) throw new ArchiveDamage('the checksum of a header is wrong');
+  return String.fromCharCode(block[156]!);
+}
+
+/** The length of what follows a header block, from the block alone. */
+export const lengthOf = (block: Buffer): number => octal(block, 124, 12);
+
+/** @throws ArchiveDamage for a record that is malformed, twice there or unknown */
+export function parseRecords(body: Buffer): PaxRecords {
+  const records = new Map<string, string>();
+  for (let at = 0; at < body.length; ) {
+    const space = body.indexOf(0x20, at);
+    const digits = space < 0 ? '' : body.toString('latin1', at, space);
+    const end = at + Number(digits);
+    if (!/^[1-9]\d{0,9}$/.test(digits) || end > body.length || body[end - 1] !== 0x0a) throw badRecord();
+    const record = body.toString('latin1', space + 1, end - 1);
+    const equals = record.indexOf('=');
+    const keyword = record.slice(0, Math.max(0, equals));
+    if (!KEYWORDS.test(keyword) || records.has(keyword)) throw badRecord(keyword);
+    records.set(keyword, record.slice(equals + 1));
+    at = end;
+  }
+  return records;
+}
+
+const badRecord = (keyword = ''): ArchiveDamage =>
+  new ArchiveDamage(`an extended header is damaged or has an unexpected record ${JSON.stringify(keyword)}`);
+
+/**
+ * The member that a header block and the records before it describe.
+ *
+ * @throws ArchiveDamage
+ */
+export function parseMember(block: Buffer, records: PaxRecords = NO_RECORDS): TarMember {
+  const flag = flagOf(block);
+  const type = TYPES[flag];
+  if (type === undefined) throw new ArchiveDamage(`a member has the unexpected type ${JSON.stringify(flag)}`);
+  const sparse = isSparse(records, type);
+  const stored = wholeNumber(records, 'size') ?? lengthOf(block);
+  if (type !== 'file' && stored !== 0) throw new ArchiveDamage(`a ${type} has content`);
+  const name = records.get(sparse ? 'GNU.sparse.name' : 'path') ?? nameIn(block);
+  return {
+    path: pathOf(name, type),
+    type,
+    size: sparse ? wholeNumber(records, 'GNU.sparse.realsize')! : stored,
+    stored,
+    mode: octal(block, 100, 8) & 0o7777,
+    uid: wholeNumber(records, 'uid') ?? octal(block, 108, 8),
+    gid: wholeNumber(records, 'gid') ?? octal(block, 116, 8),
+    mtimeNs: nanoseconds(records.get('mtime')) ?? BigInt(octal(block, 136, 12)) * 1_000_000_000n,
+    target: type === 'symlink' || type === 'hardlink' ? (records.get('linkpath') ?? text(block, 157, 100)) : undefined,
+    sparse,
+  };
+}
+
+function isSparse(records: PaxRecords, type: TarMember['type']): boolean {
+  const marks = [...records.keys()].filter((keyword) => keyword.startsWith('GNU.sparse.'));
+  if (marks.length === 0) return false;
+  const known =
+    marks.length === 4 && records.get('GNU.sparse.major') === '1' && records.get('GNU.sparse.minor') === '0';
+  if (type !== 'file' || !known) throw new ArchiveDamage('a sparse file is described wrongly');
+  return true;
+}
+
+function pathOf(name: string, type: TarMember['type']): BytePath {
+  if (name.includes('\0')) throw new ArchiveDamage('a name holds a NUL byte');
+  if (type !== 'directory') return name;
+  // Only directories end in a slash: to tar, a file whose name does so is a directory, too.
+  if (!name.endsWith('/')) throw new ArchiveDamage(`the directory ${JSON.stringify(name)} has no slash at its end`);
+  return name === './' ? '' : name.slice(0, -1);
+}
+
+function nameIn(block: Buffer): string {
+  const prefix = text(block, 345, 155);
+  const name = text(block, 0, 100);
+  return prefix === '' ? name : `${prefix}/${name}`;
+}
+
+function text(block: Buffer, at: number, length: number): string {
+  const field = block.toString('latin1', at, at + length);
+  const end = field.indexOf('\0');
+  return end < 0 ? field : field.slice(0, end);
+}
+
+function octal(block: Buffer, at: number, length: number): number {
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', at, at + length))?.[1];
+  if (digits === undefined) throw new ArchiveDamage('a number in a header is damaged');
+  return Number.parseInt(digits, 8);
+}
+
+function wholeNumber(records: PaxRecords, keyword: string): number | undefined {
+  const value = records.get(keyword);
+  if (value === undefined) return undefined;
+  if (!/^\d{1,16}$/.test(value) || !Number.isSafeInteger(Number(value))) throw badRecord(keyword);
+  return Number(value);
+}
+
+function nanoseconds(value: string | undefined): bigint | undefined {
+  if (value === undefined) return undefined;
+  const parts = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);
+  if (!parts) throw badRecord('mtime');
+  const magnitude = BigInt(parts[2]! + (parts[3] ?? '').padEnd(9, '0'));
+  return parts[1] === '-' ? -magnitude : magnitude;
+}
