@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import type { ChildEnd } from '../../child.js';
 import { fromErrno } from '../../errors.js';
+import { write } from './flow.js';
 import { isInstalled, nodeZstd, startTool, toolError } from './programs.js';
 
 /** The way a stream is made smaller; `extension` is what plain tar recognises. */
@@ -53,9 +54,7 @@ export function createCompressedFile(
 ): CompressedFile {
   const encoder = startEncoder(compression, environment, signal);
   const stored = store(encoder, compression, file);
-  let failure: unknown;
-  stored.catch((error: unknown) => {
-    failure = error;
+  stored.catch(() => {
     encoder.input.destroy();
     encoder.kill();
   });
@@ -63,9 +62,8 @@ export function createCompressedFile(
   encoder.input.on('error', () => {});
   return {
     write(bytes) {
-      if (failure !== undefined) throw failure;
-      if (encoder.input.destroyed) return stored.then(() => undefined);
-      return encoder.input.write(bytes) ? undefined : drained(encoder.input, stored);
+      const full = write(encoder.input, bytes);
+      return full?.then(() => (encoder.input.destroyed ? stored.then(() => undefined) : undefined));
     },
     async close() {
       encoder.input.end();
@@ -119,16 +117,3 @@ async function store(encoder: Encoder, compression: Compression, file: string) {
   if (end && !end.ok) throw toolError(compression.program ?? compression.name, end);
   return { size, sha256: hash.digest('hex') };
 }
-
-async function drained(input: Writable, stored: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      for (const event of DRAIN_EVENTS) input.off(event, done);
-      resolve();
-    };
-    for (const event of DRAIN_EVENTS) input.on(event, done);
-  });
-  if (input.destroyed) await stored;
-}
-
-const DRAIN_EVENTS = ['drain', 'close', 'error'] as const;

@@ -44,3 +44,6 @@ export function lookAt(tree: Tree, path: BytePath): BigIntStats | undefined {
     return undefined;
   }
 }
+
+/** Whether owners can be given to files, and are therefore restored and compared. */
+export const runsAsRoot = (): boolean => process.geteuid?.() === 0;

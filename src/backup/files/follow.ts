@@ -1,0 +1,118 @@
+import path from 'node:path';
+import type { Progress } from '../../progress.js';
+import type { FilesPart } from '../manifest.js';
+import { display } from './byte-path.js';
+import { createContentHash } from './content-hash.js';
+import { decompress } from './decompress.js';
+import type { ListedFile } from './engine.js';
+import { readList } from './list.js';
+import { listedFile, pathOf, targetOf } from './listed-file.js';
+import { ArchiveDamage, BLOCK, type TarMember } from './tar-header.js';
+import { createTarReader, type TarListener } from './tar-reader.js';
+
+/** A stored archive, and where its bytes go while it is walked. */
+export interface FollowRequest {
+  readonly folder: string;
+  readonly part: FilesPart;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Gets what was found good so far; a header only once its member was found to be the next of the list. */
+  readonly forward?: (bytes: Buffer) => Promise<void> | undefined;
+  /** Told when a member's content is not what was archived. */
+  readonly wrongContent: (text: string) => void;
+}
+
+/**
+ * Walks the archive to its end beside its list: every member must be the next of the list, in every particular.
+ *
+ * @throws ArchiveDamage at the first difference, naming the member; E_TOOL_MISSING, E_IO, E_FILES_DENIED
+ */
+export async function followArchive(request: FollowRequest): Promise<void> {
+  const { folder, part, environment, signal, forward } = request;
+  const expected = createQueue(readList(folder, part, signal));
+  const reader = createTarReader(compareWith(expected, request.wrongContent));
+  const file = path.join(folder, part.backup_file);
+  let done = 0;
+  try {
+    for await (const chunk of decompress({ file, compression: part.compression, environment, signal })) {
+      // Not more members can begin in a chunk than it has blocks.
+      await expected.fill(chunk.length / BLOCK + 2);
+      for (const bytes of reader.push(chunk)) await forward?.(bytes);
+      done += chunk.length;
+      request.progress({ kind: 'bytes', done });
+    }
+    await expected.fill(1);
+    if (!reader.ended()) throw new ArchiveDamage(`it is cut${beforeNext(expected.next())}`);
+    const missing = expected.next();
+    if (missing) throw new ArchiveDamage(`${quote(missing)} is in the list, but not in the archive`);
+  } finally {
+    await expected.close();
+  }
+}
+
+const beforeNext = (next: ListedFile | undefined): string => (next ? ` before ${quote(next)}` : '');
+
+/** The name of a listed file, for a message. */
+export const quote = (file: ListedFile): string => JSON.stringify(display(pathOf(file)));
+
+function compareWith(expected: Queue, wrongContent: (text: string) => void): TarListener {
+  const hash = createContentHash();
+  let current: ListedFile | undefined;
+  return {
+    ...hash,
+    member(member) {
+      current = expected.next();
+      assertSame(member, current);
+      return 'keep';
+    },
+    memberEnd() {
+      if (current?.type === 'file' && hash.take() !== current.sha256) {
+        wrongContent(`${quote(current)}: its content is not what was archived (SHA-256 differs)`);
+      }
+    },
+  };
+}
+
+function assertSame(member: TarMember, listed: ListedFile | undefined): asserts listed is ListedFile {
+  const name = JSON.stringify(display(member.path));
+  if (listed === undefined) throw new ArchiveDamage(`${name} is in the archive, but not in the list`);
+  if (pathOf(listed) !== member.path) throw new ArchiveDamage(`${name} stands where the list has ${quote(listed)}`);
+  if (member.type === 'device') throw new ArchiveDamage(`${name} is a device`);
+  if (targetOf(listed) !== member.target) throw new ArchiveDamage(`${name} points elsewhere than the list says`);
+  const facts = listedFile(member, member.type, undefined);
+  for (const fact of ['type', 'size', 'mode', 'uid', 'gid', 'mtime_ns'] as const) {
+    if (facts[fact] === listed[fact]) continue;
+    throw new ArchiveDamage(`${name} has ${fact} ${facts[fact]}, the list says ${listed[fact]}`);
+  }
+}
+
+interface Queue {
+  /** Makes sure that so many lines are at hand, if there are. */
+  fill(count: number): Promise<void>;
+  next(): ListedFile | undefined;
+  close(): Promise<void>;
+}
+
+function createQueue(list: AsyncGenerator<ListedFile>): Queue {
+  const ready: ListedFile[] = [];
+  let at = 0;
+  return {
+    async fill(count) {
+      ready.splice(0, at);
+      at = 0;
+      while (ready.length < count) {
+        const line = await list.next().catch(blameList);
+        if (line.done) return;
+        ready.push(line.value);
+      }
+    },
+    next: () => ready[at++],
+    close: async () => void (await list.return(undefined)),
+  };
+}
+
+function blameList(error: unknown): never {
+  if (error instanceof ArchiveDamage) throw new ArchiveDamage(`the list of its members: ${error.message}`);
+  throw error;
+}
