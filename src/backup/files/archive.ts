@@ -15,6 +15,8 @@ import type { Spool } from './spool.js';
 import { openTree, type Tree } from './tree.js';
 import { createExclusion, walk } from './walk.js';
 
+export { estimateTree } from './estimate.js';
+
 /** Rounds of the second pass: what changes while it is read is read again, with a growing pause in front. */
 const PAUSES_MS = [0, 100, 500];
 /** Longer than a tick of the clock that stamps files: a change after the walk cannot carry the stamp that the walk saw. */

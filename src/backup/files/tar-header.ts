@@ -1,3 +1,4 @@
+import { type ErrorFacts, PotctlError } from '../../errors.js';
 import type { BytePath } from './byte-path.js';
 
 export const BLOCK = 512;
@@ -18,9 +19,13 @@ export interface TarMember {
   readonly sparse: boolean;
 }
 
-/** The archive is not what GNU tar writes for potctl: cut, damaged or made by somebody else. */
-export class ArchiveDamage extends Error {
+/** The archive or its list is not what was written: cut, damaged, or made by somebody else. `message` says where and what. */
+export class ArchiveDamage extends PotctlError {
   override readonly name = 'ArchiveDamage';
+
+  constructor(message: string, facts?: Pick<ErrorFacts, 'cause'>) {
+    super('E_BACKUP_CORRUPT', message, facts);
+  }
 }
 
 const TYPES: Readonly<Record<string, TarMember['type']>> = {
