@@ -22,6 +22,8 @@ export interface Context {
   /** Who is at the keyboard, `user@host`. */
   readonly operator: string;
   readonly hostname: string;
+  /** How many workers make sense by default. */
+  readonly processors: number;
   readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
   /** Flags > POTCTL_* > profile > defaults. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
   settings(): Promise<Settings>;

@@ -1,4 +1,4 @@
-import { homedir, hostname } from 'node:os';
+import { availableParallelism, homedir, hostname } from 'node:os';
 import { systemClock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
@@ -74,6 +74,7 @@ export function openContext(request: ContextRequest): OpenContext {
     childEnvironment: childEnvironment(request.environment),
     operator: operatorName(change.operator),
     hostname: hostname(),
+    processors: availableParallelism(),
     tool: { version: toolVersion(), node: process.versions.node, platform: `${process.platform}-${process.arch}` },
     waitMs: change.wait ?? 0,
     settings,

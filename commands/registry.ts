@@ -1,5 +1,7 @@
+import { backupCreate } from './backup/create.js';
 import { backupList } from './backup/list.js';
 import { backupShow } from './backup/show.js';
+import { backupVerify } from './backup/verify.js';
 import type { AnyCommand } from './command.js';
 import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
@@ -17,8 +19,10 @@ import { version } from './top/version.js';
  */
 export const commands: readonly AnyCommand[] = [
   demo,
+  backupCreate,
   backupList,
   backupShow,
+  backupVerify,
   configShow,
   configPath,
   configValidate,

@@ -1,0 +1,47 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import { itemCommand } from '../command.js';
+import { verifyDeps } from '../dependencies.js';
+import { choice, optionalArgument, text } from '../options.js';
+
+export const backupVerify = itemCommand({
+  name: 'backup verify',
+  summary: 'check that a stored backup is what its manifest promises',
+  examples: [
+    'potctl backup verify latest --level full -p prod',
+    'potctl backup verify 7f3a --repository /var/backups/potctl',
+  ],
+  input: {
+    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    level: choice('--level <level>', 'quick: every stored byte; full: everything unpacked as well', ['quick', 'full'], {
+      default: 'quick',
+    }),
+    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  },
+
+  async run({ id, level, fromSet }, context) {
+    const { verifySelected } = await import('../../src/backup/verify-selected.js');
+    const { profile, connection, files } = await context.settings();
+    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
+    return verifySelected(await verifyDeps(context), { reference: id, fromSet: fromSet ?? null, at }, level);
+  },
+
+  render({ id, ok, level, checks, readBytes, durationMs }, view) {
+    view.table(
+      ['PART', 'CHECK', 'RESULT', 'DETAIL'],
+      checks.map(({ part, check, state, detail }) => [part, check, state.toUpperCase(), detail]),
+    );
+    const time = `${view.bytes(readBytes)} read in ${view.duration(durationMs)}`;
+    if (ok) return view.note(`Backup ${id} is what its manifest promises (${level}); ${time}.`);
+    if (checks.every(({ state }) => state !== 'fail')) {
+      return view.note(`Backup ${id} could not be checked wholly; what was checked is good. ${time}.`);
+    }
+    view.note(`Error: backup ${id} is damaged: do not restore it.   E_BACKUP_CORRUPT`);
+    view.note('  Changed:  nothing in the backup; the result stands in its events.');
+    view.note('  Do:       potctl backup list');
+    view.note('  More:     potctl explain E_BACKUP_CORRUPT');
+  },
+  exitCode({ ok, checks }) {
+    if (ok) return ExitCode.ok;
+    return checks.some(({ state }) => state === 'fail') ? ExitCode.integrity : ExitCode.partial;
+  },
+});

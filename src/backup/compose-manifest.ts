@@ -1,0 +1,84 @@
+import type { CreateRequest } from './create.js';
+import type { DumpResult } from './database/dump.js';
+import type { FilesPart, Manifest } from './manifest.js';
+import type { ReferenceCounts } from './references.js';
+
+/** What was taken, in the order in which it was taken. */
+export interface ManifestParts {
+  readonly dump: DumpResult | null;
+  readonly storage: FilesPart | null;
+  readonly references: ReferenceCounts | null;
+  readonly firstPassEnd: Date | null;
+  readonly secondPassEnd: Date | null;
+}
+
+/** When and for whom it was taken. */
+export interface ManifestFacts {
+  readonly id: string;
+  readonly set: string;
+  readonly previous: string | null;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+  readonly durationMs: number;
+  readonly request: CreateRequest;
+}
+
+/** Puts the manifest together. Pure. Any missing or torn piece makes the status `degraded`, with the reason. */
+export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Manifest {
+  const { dump, storage } = parts;
+  const { request } = facts;
+  const reasons = degradedReasons(parts);
+  const artefacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
+  return {
+    schema: 'potctl.manifest',
+    schema_version: '2.0',
+    version: '2.0',
+    id: facts.id,
+    timestamp: facts.startedAt.toISOString(),
+    finished_at: facts.finishedAt.toISOString(),
+    status: reasons.length === 0 ? 'complete' : 'degraded',
+    degraded_reasons: reasons,
+    kind: 'logical',
+    set: facts.set,
+    profile: request.profile,
+    trace_id: request.traceId,
+    run_id: request.runId,
+    tool: request.tool,
+    host: { hostname: request.hostname },
+    note: request.note,
+    labels: { ...request.labels },
+    snapshot: dump?.snapshot ?? null,
+    consistency: storage === null ? null : consistencyOf(parts),
+    database: dump?.part ?? null,
+    storage,
+    totals: {
+      artefacts: artefacts.length,
+      stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+      source_bytes: (dump?.part.server.size_bytes ?? 0) + (storage?.bytes ?? 0),
+      duration_ms: facts.durationMs,
+    },
+    previous: facts.previous,
+  };
+}
+
+function consistencyOf({ references, firstPassEnd, secondPassEnd }: ManifestParts): Manifest['consistency'] {
+  return {
+    files_first_pass_end: firstPassEnd?.toISOString() ?? null,
+    files_second_pass_end: secondPassEnd?.toISOString() ?? null,
+    referenced: references?.referenced ?? null,
+    missing: references?.missing ?? null,
+    orphans: references?.orphans ?? null,
+    missing_examples: [...(references?.missingExamples ?? [])],
+  };
+}
+
+function degradedReasons({ dump, storage, references }: ManifestParts): string[] {
+  const reasons = [...(dump?.degraded ?? [])];
+  if (storage !== null && storage.incomplete_total > 0) {
+    reasons.push(`${storage.incomplete_total} files changed, vanished or could not be read`);
+  }
+  if (references !== null && references.missing > 0) {
+    reasons.push(`${references.missing} of ${references.referenced} files that the database names are missing`);
+  }
+  return reasons;
+}

@@ -1,0 +1,73 @@
+import type { Settings } from '../config/settings.js';
+import { PotctlError } from '../errors.js';
+import type { CreateRequest } from './create.js';
+
+/** What a person may say about one backup, beyond the profile. */
+export interface CreateWishes {
+  readonly only: 'db' | 'files' | undefined;
+  readonly databaseOnly: boolean;
+  readonly jobs: number | undefined;
+  readonly rows: CreateRequest['rows'];
+  readonly lockWait: number;
+  readonly verify: CreateRequest['verify'];
+  readonly note: string | undefined;
+  readonly label: readonly string[];
+}
+
+/** Who runs it and when: the parts of the request that neither settings nor wishes know. */
+export interface CreateOccasion {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly waitMs: number;
+  readonly hostname: string;
+  readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
+  readonly processors: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Makes the request for a backup from settings and wishes. Pure.
+ *
+ * @throws E_USAGE for contradictions and bad labels; E_CONFIG for `--only files` without files
+ */
+export function createRequest(settings: Settings, wishes: CreateWishes, occasion: CreateOccasion): CreateRequest {
+  const { runId, traceId, waitMs, hostname, dryRun } = occasion;
+  const only = wishedPart(wishes);
+  if (only === 'files' && settings.files === null) {
+    throw new PotctlError('E_CONFIG', 'there are no files to back up', {
+      fix: ['Name the directory with --files DIR, or as `files.path` in the profile.'],
+    });
+  }
+  return {
+    ...{ runId, traceId, waitMs, hostname, dryRun },
+    tool: { name: 'potctl', ...occasion.tool },
+    profile: settings.profile.name,
+    expectedSystemIdentifier: settings.expect.systemIdentifier,
+    database: only !== 'files',
+    files: only === 'db' ? null : settings.files,
+    references: settings.references,
+    jobs: wishes.jobs ?? occasion.processors,
+    rows: wishes.rows,
+    lockWaitMs: wishes.lockWait,
+    verify: wishes.verify,
+    note: wishes.note ?? null,
+    labels: labelsOf(wishes.label),
+  };
+}
+
+function wishedPart({ only, databaseOnly }: CreateWishes): 'db' | 'files' | undefined {
+  if (databaseOnly && only === 'files') {
+    throw new PotctlError('E_USAGE', "'--database-only' and '--only files' contradict each other");
+  }
+  return databaseOnly ? 'db' : only;
+}
+
+function labelsOf(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw new PotctlError('E_USAGE', `'--label' takes name=value, not '${text}'`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}

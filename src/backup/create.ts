@@ -1,0 +1,226 @@
+import path from 'node:path';
+import type { Clock } from '../clock.js';
+import { PotctlError } from '../errors.js';
+import { lockDatabase } from '../postgres/advisory-lock.js';
+import type { Server } from '../postgres/server.js';
+import type { Progress } from '../progress.js';
+import type { Lease, Repository } from '../repository/repository.js';
+import { readCatalog } from './catalog.js';
+import { composeManifest } from './compose-manifest.js';
+import { type ObservedDatabase, observeDatabase } from './database/observe.js';
+import { estimateTree } from './files/archive.js';
+import type { TreeEstimate } from './files/engine.js';
+import { makeBackupId } from './id.js';
+import type { Manifest } from './manifest.js';
+import { canonicalJson } from './parse-manifest.js';
+import { setOf } from './sets.js';
+import { requireSpace } from './space.js';
+import type { ManifestSummary } from './summary.js';
+import { takeParts } from './take-parts.js';
+import type { VerifyLevel, VerifyReport } from './verify.js';
+
+/** What a backup is made with; every power that it uses is here. */
+export interface CreateDeps {
+  /** Asked only when the database is backed up. */
+  readonly server: () => Promise<Server>;
+  readonly repository: Repository;
+  /** Finishes or undoes what a killed restore left, so that no half-swapped tree is backed up. Called once the repository is locked. */
+  readonly recover: () => Promise<unknown>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** For the check afterwards. */
+  readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
+}
+
+/** What to back up, and what the manifest says about who asked. */
+export interface CreateRequest {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly profile: string | null;
+  readonly expectedSystemIdentifier: string | null;
+  readonly database: boolean;
+  readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
+  readonly references: string | null;
+  readonly jobs: number;
+  readonly rows: 'exact' | 'estimate' | 'off';
+  readonly lockWaitMs: number;
+  readonly waitMs: number;
+  readonly verify: 'none' | VerifyLevel;
+  readonly note: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostname: string;
+  readonly tool: Manifest['tool'];
+  readonly dryRun: boolean;
+}
+
+/** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */
+export interface CreateResult {
+  readonly id: string | null;
+  readonly set: string;
+  readonly status: Manifest['status'] | 'planned';
+  readonly degradedReasons: readonly string[];
+  readonly repository: string;
+  readonly storedBytes: number;
+  readonly durationMs: number;
+  readonly neededBytes: number;
+  readonly freeBytes: number | null;
+}
+
+/**
+ * Backs up a database and its files as one set, in the order that keeps them consistent: files, snapshot and dump, files again.
+ *
+ * Nobody sees the backup before it is complete, hashed and durable; after any failure or interruption nothing of it is listed, and older
+ * backups are as they were.
+ *
+ * @throws E_LOCKED, E_NO_SPACE, E_WRONG_TARGET, E_FILES_*, E_DB_*, E_TOOL_*; `changed` is always `nothing`
+ */
+export async function createBackup(deps: CreateDeps, request: CreateRequest): Promise<CreateResult> {
+  refuseRepositoryInside(deps.repository.url, request.files?.path);
+  const underway = await begin(deps, request);
+  if (request.dryRun) return { ...planned, ...(await prepare(deps, request, underway)).figures };
+  const { repository, signal } = deps;
+  const { runId, waitMs } = request;
+  const lease = await repository.lock({ command: 'backup create', runId, waitMs, signal });
+  try {
+    const locked = underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name);
+    try {
+      await deps.recover();
+      return await createLocked(deps, request, underway, lease);
+    } finally {
+      await locked?.release();
+    }
+  } finally {
+    await lease.release();
+  }
+}
+
+const planned = { id: null, status: 'planned', degradedReasons: [], storedBytes: 0, durationMs: 0 } as const;
+
+interface Underway {
+  readonly set: string;
+  readonly server: Server | null;
+  readonly database: ObservedDatabase | null;
+  readonly started: { readonly at: Date; readonly monotonicMs: number };
+}
+
+async function begin({ server: open, clock }: CreateDeps, request: CreateRequest): Promise<Underway> {
+  const started = { at: clock.now(), monotonicMs: clock.monotonicMs() };
+  const server = request.database ? await open() : null;
+  const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier);
+  const set = setOf({
+    profile: request.profile,
+    systemIdentifier: database?.systemIdentifier ?? null,
+    database: database?.name ?? null,
+    filesPath: request.files?.path ?? null,
+  });
+  return { set, server, database, started };
+}
+
+/** Looks whether the backup would fit. */
+async function prepare(deps: CreateDeps, request: CreateRequest, { set, database }: Underway) {
+  const { repository, progress } = deps;
+  progress({ kind: 'phase', name: 'checks' });
+  const previous = await newestOfSet(repository, set);
+  const tree = await estimate(deps, request);
+  const space = await requireSpace(repository, {
+    previousStored: previous !== null && sameParts(previous, request, database) ? previous.totals.stored_bytes : null,
+    databaseBytes: database?.bytes ?? 0,
+    treeBytes: tree?.bytes ?? 0,
+  });
+  const free = space.free === null ? {} : { free_bytes: space.free };
+  progress({ kind: 'done', name: 'checks', facts: { needed_bytes: space.needed, ...free } });
+  const figures = { set, repository: repository.url, neededBytes: space.needed, freeBytes: space.free };
+  return { previous: previous?.id ?? null, figures };
+}
+
+async function createLocked(
+  deps: CreateDeps,
+  request: CreateRequest,
+  underway: Underway,
+  lease: Lease,
+): Promise<CreateResult> {
+  const { previous, figures } = await prepare(deps, request, underway);
+  const manifest = await makeBackup(deps, request, { ...underway, lease, previous });
+  await checkAfterwards(deps, request, manifest.id);
+  return {
+    ...figures,
+    id: manifest.id,
+    status: manifest.status,
+    degradedReasons: manifest.degraded_reasons,
+    storedBytes: manifest.totals.stored_bytes,
+    durationMs: Math.round(deps.clock.monotonicMs() - underway.started.monotonicMs),
+  };
+}
+
+/** Success is what the repository holds afterwards. */
+async function checkAfterwards({ verify, repository }: CreateDeps, request: CreateRequest, id: string): Promise<void> {
+  if (request.verify === 'none') return;
+  const { ok, checks } = await verify(id, request.verify);
+  if (ok || checks.every(({ state }) => state !== 'fail')) return;
+  const failed = checks.filter(({ state }) => state === 'fail');
+  throw new PotctlError('E_BACKUP_CORRUPT', `backup "${id}" is not what was just written to "${repository.url}"`, {
+    changed: 'partial',
+    changedDetail: 'the backup is listed with its failed check; older ones are as they were',
+    why: failed.map(({ check, detail }) => `${check}: ${detail}`).join('; '),
+    fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
+  });
+}
+
+async function makeBackup(
+  deps: CreateDeps,
+  request: CreateRequest,
+  underway: Underway & { readonly lease: Lease; readonly previous: string | null },
+): Promise<Manifest> {
+  const { repository, clock } = deps;
+  const draft = await repository.draft(makeBackupId(underway.started.at));
+  try {
+    const parts = await takeParts(deps, request, draft, underway.server);
+    await underway.lease.assertHeld();
+    const manifest = composeManifest(parts, {
+      id: draft.id,
+      set: underway.set,
+      previous: underway.previous,
+      startedAt: underway.started.at,
+      finishedAt: clock.now(),
+      durationMs: Math.round(clock.monotonicMs() - underway.started.monotonicMs),
+      request,
+    });
+    deps.signal.throwIfAborted();
+    await draft.publish(canonicalJson(manifest));
+    return manifest;
+  } catch (error) {
+    await draft.discard();
+    throw error;
+  }
+}
+
+async function estimate({ signal }: CreateDeps, { files }: CreateRequest): Promise<TreeEstimate | null> {
+  return files === null ? null : estimateTree({ root: files.path, excludes: files.excludes, signal });
+}
+
+function sameParts(previous: ManifestSummary, request: CreateRequest, database: ObservedDatabase | null): boolean {
+  return (
+    (previous.database === null) === (database === null) && (previous.storage === null) === (request.files === null)
+  );
+}
+
+/** A repository inside the tree would back itself up, and a restore would move it away. */
+function refuseRepositoryInside(repository: string, tree: string | undefined): void {
+  if (tree === undefined || !path.isAbsolute(repository)) return;
+  const relative = path.relative(tree, repository);
+  if (relative.startsWith('..') || path.isAbsolute(relative)) return;
+  throw new PotctlError('E_REFUSED', `the repository "${repository}" lies inside the files "${tree}"`, {
+    why: 'every backup would contain all backups, and a restore would move the repository away',
+    fix: ['Name a repository outside of the files with --repository.'],
+  });
+}
+
+async function newestOfSet(repository: Repository, set: string): Promise<ManifestSummary | null> {
+  if (!(await repository.exists())) return null;
+  const entries = await readCatalog(repository);
+  return (
+    entries.flatMap((entry) => (entry.ok ? [entry.manifest] : [])).find((manifest) => manifest.set === set) ?? null
+  );
+}

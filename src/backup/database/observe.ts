@@ -1,0 +1,45 @@
+import { PotctlError } from '../../errors.js';
+import type { Server } from '../../postgres/server.js';
+
+/** What must be known of a database before it is dumped. */
+export interface ObservedDatabase {
+  readonly name: string;
+  /** null where the role may not read it. */
+  readonly systemIdentifier: string | null;
+  readonly bytes: number;
+}
+
+/**
+ * Connects once and reads which server and database this is, and how large.
+ *
+ * @param expected the system identifier of the profile's `expect`, null for none
+ * @throws E_WRONG_TARGET if another server answers; E_DB_*
+ */
+export async function observeDatabase(server: Server, expected: string | null): Promise<ObservedDatabase> {
+  const session = await server.session({ purpose: 'backup.observe' });
+  try {
+    const [row] = await session.query<{ name: string; bytes: string; readable: boolean }>(
+      `select current_database() as name, pg_database_size(current_database())::text as bytes,
+              has_function_privilege('pg_control_system()', 'execute') as readable`,
+    );
+    const systemIdentifier = row?.readable ? await readSystemIdentifier(session.query) : null;
+    refuseOtherServer(systemIdentifier, expected);
+    return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes) };
+  } finally {
+    await session.close();
+  }
+}
+
+type Query = <Row extends object>(sql: string) => Promise<Row[]>;
+
+async function readSystemIdentifier(query: Query): Promise<string | null> {
+  const [row] = await query<{ id: string }>('select system_identifier::text as id from pg_control_system()');
+  return row?.id ?? null;
+}
+
+function refuseOtherServer(actual: string | null, expected: string | null): void {
+  if (expected === null || expected === actual) return;
+  throw new PotctlError('E_WRONG_TARGET', 'this is not the server that the profile expects', {
+    why: { expected, answered: actual ?? 'not readable by this role' },
+  });
+}

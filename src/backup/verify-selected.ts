@@ -1,0 +1,29 @@
+import { readCatalog } from './catalog.js';
+import { selectBackup } from './selection.js';
+import { type SetFacts, setsAtHand } from './sets.js';
+import { type VerifyDeps, type VerifyLevel, type VerifyReport, verifyBackup } from './verify.js';
+
+/** Which backup a person means. */
+export interface VerifyWish {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
+  readonly reference: string;
+  readonly fromSet: string | null;
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+}
+
+/**
+ * Finds a backup and verifies it. No server is asked: where the settings do not tell the set, any backup may be meant, for a look
+ * harms none.
+ *
+ * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another set), and as {@link verifyBackup}
+ */
+export async function verifySelected(deps: VerifyDeps, wish: VerifyWish, level: VerifyLevel): Promise<VerifyReport> {
+  const entries = await readCatalog(deps.repository);
+  const sets = setsAtHand(entries, wish.at);
+  const { entry, warnings } = selectBackup(entries, wish.reference, {
+    set: sets.length === 1 ? sets[0]! : null,
+    fromSet: wish.fromSet,
+  });
+  for (const text of warnings) deps.progress({ kind: 'warning', text });
+  return verifyBackup(deps, entry.id, level);
+}

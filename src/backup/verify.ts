@@ -1,0 +1,196 @@
+import { lstat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../clock.js';
+import { PotctlError } from '../errors.js';
+import type { Progress } from '../progress.js';
+import type { Repository } from '../repository/repository.js';
+import { readManifest } from './catalog.js';
+import type { TocEntry } from './database/toc.js';
+import { checkArchive } from './files/check.js';
+import { hashFile } from './hash.js';
+import type { Artefact, DatabasePart, Manifest } from './manifest.js';
+
+/** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
+export type VerifyLevel = 'quick' | 'full';
+
+/** One check. `unknown` means that it could not be made, which is never good. */
+export interface VerifyCheck {
+  readonly part: 'manifest' | 'database' | 'files';
+  readonly check: string;
+  readonly state: 'ok' | 'fail' | 'unknown';
+  readonly detail: string;
+}
+
+export interface VerifyReport {
+  readonly id: string;
+  readonly level: VerifyLevel;
+  /** Every check is `ok`. */
+  readonly ok: boolean;
+  readonly checks: readonly VerifyCheck[];
+  readonly readBytes: number;
+  readonly durationMs: number;
+}
+
+/** What a verification reads with. */
+export interface VerifyDeps {
+  readonly repository: Repository;
+  /** Lists a dump's contents and, at level full, unpacks all of it: null where pg_restore is not installed. */
+  readonly dumpReader: DumpReader | null;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** For the event beside the manifest. */
+  readonly operator: string;
+}
+
+/** pg_restore, without a server. */
+export interface DumpReader {
+  toc(dumpFolder: string): Promise<readonly TocEntry[]>;
+  /** Unpacks every member to nowhere; the problem in words, or null. It does not notice an emptied member: only hashes do. */
+  unpack(dumpFolder: string): Promise<string | null>;
+}
+
+/**
+ * Checks a stored backup against its manifest: sizes and SHA-256 of every artefact, the dump's table of contents against the manifest's
+ * tables; at level `full` also every member of the archive and of the dump, unpacked to its end.
+ *
+ * The result is appended to the backup's events. Problems are results, not errors.
+ *
+ * @throws E_BACKUP_NOT_FOUND, E_MANIFEST (the manifest itself is damaged), E_FILES_DENIED
+ */
+export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLevel): Promise<VerifyReport> {
+  const started = deps.clock.monotonicMs();
+  const manifest = await readManifest(deps.repository, id);
+  const folder = await deps.repository.artefacts(id);
+  const checks: VerifyCheck[] = [
+    { part: 'manifest', check: 'form, hash', state: 'ok', detail: manifest.schema_version },
+  ];
+  let readBytes = 0;
+  const count = (bytes: number): void => {
+    readBytes += bytes;
+    deps.progress({ kind: 'bytes', done: readBytes, total: manifest.totals.stored_bytes });
+  };
+  deps.progress({ kind: 'phase', name: 'hashes' });
+  for (const [part, artefacts] of artefactsOf(manifest)) {
+    checks.push(...(await checkArtefacts(part, folder, artefacts, deps.signal, count)));
+  }
+  if (manifest.database !== null) checks.push(...(await checkDump(deps, folder, manifest.database, level)));
+  if (manifest.storage !== null && level === 'full') checks.push(await checkFiles(deps, folder, manifest));
+  return finish(deps, { id, level, checks, readBytes, started });
+}
+
+async function finish(
+  { repository, clock, operator }: VerifyDeps,
+  facts: Omit<VerifyReport, 'ok' | 'durationMs'> & { readonly started: number },
+): Promise<VerifyReport> {
+  const { started, ...rest } = facts;
+  const ok = rest.checks.every(({ state }) => state === 'ok');
+  // A check that could not be made proves nothing: it neither earns the backup its mark nor takes it away.
+  if (rest.checks.some(({ state }) => state === 'fail') || ok) {
+    const problems = rest.checks
+      .filter(({ state }) => state === 'fail')
+      .map(({ check, detail }) => `${check}: ${detail}`);
+    await repository.appendEvent(rest.id, {
+      at: clock.now().toISOString(),
+      by: operator,
+      type: 'verify',
+      level: rest.level,
+      ok,
+      problems: problems.slice(0, 50),
+    });
+  }
+  return { ...rest, ok, durationMs: Math.round(clock.monotonicMs() - started) };
+}
+
+function artefactsOf({ database, storage }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
+  const parts: [VerifyCheck['part'], readonly Artefact[]][] = [];
+  if (database !== null) parts.push(['database', database.files]);
+  if (storage !== null) parts.push(['files', storage.artefacts]);
+  return parts;
+}
+
+async function checkArtefacts(
+  part: VerifyCheck['part'],
+  folder: string,
+  artefacts: readonly Artefact[],
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<VerifyCheck[]> {
+  const problems: VerifyCheck[] = [];
+  let bytes = 0;
+  for (const artefact of artefacts) {
+    const problem = await artefactProblem(folder, artefact, signal, onBytes);
+    bytes += artefact.size;
+    if (problem !== null) problems.push({ part, check: artefact.path, state: 'fail', detail: problem });
+  }
+  if (problems.length > 0) return problems;
+  return [{ part, check: 'size, sha256', state: 'ok', detail: `${artefacts.length} artefacts, ${bytes} bytes` }];
+}
+
+async function artefactProblem(
+  folder: string,
+  { path: name, size, sha256 }: Artefact,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<string | null> {
+  const file = path.join(folder, name);
+  const found = await lstat(file).catch(() => null);
+  if (found === null) return 'missing';
+  if (!found.isFile()) return 'not a regular file';
+  if (found.size !== size) return `has ${found.size} bytes, the manifest says ${size}`;
+  const actual = await hashFile(file, signal, onBytes);
+  return actual.sha256 === sha256
+    ? null
+    : `content differs: sha256 ${actual.sha256.slice(0, 12)}…, the manifest says ${sha256.slice(0, 12)}…`;
+}
+
+async function checkDump(
+  deps: VerifyDeps,
+  folder: string,
+  database: DatabasePart,
+  level: VerifyLevel,
+): Promise<VerifyCheck[]> {
+  const { dumpReader, progress } = deps;
+  progress({ kind: 'phase', name: 'dump' });
+  if (dumpReader === null) {
+    return [{ part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
+  }
+  const dumpFolder = path.join(folder, database.backup_file);
+  const checks = [await checkToc(dumpReader, dumpFolder, database)];
+  if (level === 'quick') return checks;
+  const problem = await dumpReader.unpack(dumpFolder);
+  const state = problem === null ? 'ok' : 'fail';
+  return [...checks, { part: 'database', check: 'every member unpacked', state, detail: problem ?? 'to its end' }];
+}
+
+async function checkToc(reader: DumpReader, dumpFolder: string, { inventory }: DatabasePart): Promise<VerifyCheck> {
+  const check = { part: 'database', check: 'pg_restore --list' } as const;
+  let toc: readonly TocEntry[];
+  try {
+    toc = await reader.toc(dumpFolder);
+  } catch (error) {
+    if (!(error instanceof PotctlError)) throw error;
+    const state = error.code === 'E_TOOL_OLD' ? 'unknown' : 'fail';
+    return { ...check, state, detail: `${error.message}: ${String(error.why)}` };
+  }
+  const members = new Set(toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ dumpId }) => `${dumpId}.dat`));
+  const missing = inventory.tables.filter(({ member }) => member !== null && !members.has(memberName(member)));
+  if (missing.length === 0) return { ...check, state: 'ok', detail: `${members.size} tables with data` };
+  const names = missing.slice(0, 5).map(({ schema, table }) => `${schema}.${table}`);
+  return { ...check, state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
+}
+
+/** `db/dump/3342.dat.gz` → `3342.dat`. */
+function memberName(member: string): string {
+  return path.posix.basename(member).replace(/\.(gz|zst|lz4)$/, '');
+}
+
+async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifest): Promise<VerifyCheck> {
+  const { childEnvironment: environment, signal, progress } = deps;
+  progress({ kind: 'phase', name: 'archive' });
+  const problems = await checkArchive({ folder, part: storage!, environment, signal, progress });
+  const check = { part: 'files', check: 'archive walked to its end' } as const;
+  if (problems.length === 0) return { ...check, state: 'ok', detail: `${storage!.files} files` };
+  return { ...check, state: 'fail', detail: problems.slice(0, 5).join('; ') };
+}
