@@ -32,6 +32,15 @@ export function usageError(error: CommanderError, command: Command, names: reado
 
 function unknownFlag(given: string, command: Command, helpLine: string): PotctlError {
   const name = given.split('=')[0]!;
+  if (name === '--password') {
+    return new PotctlError('E_USAGE', 'a password is not taken from the command line', {
+      why: 'everybody on this machine could read it there, and the history of the shell keeps it',
+      fix: [
+        'Put it into a file (mode 0600): `--password-file FILE`.',
+        'Or into ~/.pgpass, or as `password_command` into the profile.',
+      ],
+    });
+  }
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? '');
   const near = suggestion(name, flags).fix ?? [];
   const behind = command.commands.length > 0 ? ['A flag of one command stands behind that command.'] : [];

@@ -31,10 +31,14 @@ export async function describeConfiguration(request: SettingsRequest): Promise<C
     file: configuration?.found.file ?? null,
     profile: profile.name,
     profiles: Object.keys(configuration?.parsed.document?.profiles ?? {}),
-    values: [...settings.origins, ...further].map((origin) => ({ ...origin, value: redact(origin.value) })),
+    values: [...settings.origins, ...further].map((origin) => (isName(origin.key) ? origin : cleaned(origin))),
     warnings: settings.warnings ?? [],
   };
 }
+
+const cleaned = (origin: Origin): Origin => ({ ...origin, value: redact(origin.value) });
+/** A password of `postgres` is common on a laptop, and must not turn the role of that name into a riddle. */
+const isName = (key: string): boolean => /^database\.(host|hostaddr|name|user|service)$/.test(key);
 
 function profileValues(profile: ChosenProfile): Origin[] {
   const list: Origin[] = [];

@@ -63,6 +63,23 @@ describe('config', () => {
   });
 });
 
+test.each([[['--password', 'canary-word']], [['--password=canary-word']]])(
+  'a password on the command line (%j) is refused with the reason and the other ways, and not repeated',
+  async (args) => {
+    const { exitCode, stdout, stderr } = await potctl(['doctor', ...args]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('everybody on this machine could read it');
+    expect(stderr).toContain('--password-file');
+    expect(stdout + stderr).not.toContain('canary');
+  },
+);
+
+test('a role that is called like its password keeps its name on the screen', async () => {
+  const env = { PGUSER: 'postgres', PGPASSWORD: 'postgres' };
+  const { stdout } = await potctl(['config', 'show'], { env });
+  expect(stdout).toMatch(/database\.user\s+postgres/);
+});
+
 describe('doctor', () => {
   test('ends with 0 when nothing fails, and stdout is JSON alone', async () => {
     const { name } = await freshDatabase({ schema: '3dpot' });
