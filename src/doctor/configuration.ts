@@ -29,11 +29,16 @@ export function passwordCheck(connection: ConnectionSettings, connected: boolean
       `put it into ~/.pgpass (mode 0600): ${pgpassLine(connection)}`,
     );
   if (note !== undefined && (source !== null || note.includes(' is ignored: ') || !connected))
-    return warn('password', split.slice(0, -1).join('; ') || note, split.at(-1) ?? null);
+    return warn(
+      'password',
+      split.slice(0, -1).join('; ') || note,
+      split.length > 1 ? (split.at(-1) ?? null) : WHERE_FROM,
+    );
   if (source !== null) return ok('password', `from ${source}`);
   if (connected) return ok('password', 'none set, and the server asks for none');
   return unknown('password', 'none set; whether the server wants one is not known', pgpassLine(connection));
 }
 
+const WHERE_FROM = 'potctl config show --origin';
 const pgpassLine = ({ host, port, database, user }: ConnectionSettings): string =>
   `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`;
