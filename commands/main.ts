@@ -1,4 +1,5 @@
 import { redact } from '../src/secret.js';
+import type { AnyCommand } from './command.js';
 import { isOn, understand } from './invocation.js';
 import { parseCommandLine } from './program.js';
 import { commands } from './registry.js';
@@ -11,14 +12,19 @@ import { toolVersion } from './version.js';
  * Runs one command line. Never throws and never ends the process: the exit code comes back when everything that was written has left.
  *
  * @param argv without node and the script
+ * @param registry the commands there are; tests bring their own
  */
-export async function main(argv: readonly string[], host: Host): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  host: Host,
+  registry: readonly AnyCommand[] = commands,
+): Promise<number> {
   // Should everything stop without an end, Node would say 13 and call it a warning; it is a bug.
   host.exitCode = 1;
   if (host.env['NO_COLOR'] && host.env['FORCE_COLOR']) delete host.env['FORCE_COLOR'];
   if (!argv.includes('--debug') && !isOn(host.env['POTCTL_DEBUG'])) host.removeAllListeners('warning');
   const [output, errors] = [createOutput(host.stdout), createOutput(host.stderr)];
-  const { exitCode, reads } = await answer({ argv, host, output, errors });
+  const { exitCode, reads } = await answer({ argv, host, output, errors }, registry);
   await output.flush();
   await errors.flush();
   return afterWriting(exitCode, reads, output, errors);
@@ -39,17 +45,17 @@ interface Answer {
   readonly reads: boolean;
 }
 
-async function answer(frame: Frame): Promise<Answer> {
+async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<Answer> {
   const { argv, host, output } = frame;
   try {
-    const parsed = parseCommandLine(argv, commands);
+    const parsed = parseCommandLine(argv, registry);
     if (parsed.kind === 'run') {
       const invocation = understand(parsed.command, parsed.raw, host.env);
       const { runCommand } = await import('./run-command.js');
       return { exitCode: await runCommand(frame, invocation), reads: parsed.command.kind !== 'action' };
     }
     if (parsed.kind === 'version') output.write(`potctl ${toolVersion()}\n`);
-    if (parsed.kind === 'topic') output.write(`${helpFor(parsed.words, commands)}\n`);
+    if (parsed.kind === 'topic') output.write(`${helpFor(parsed.words, registry)}\n`);
     if (parsed.kind === 'help') (parsed.ok ? output : frame.errors).write(`${parsed.text}\n`);
     return { exitCode: parsed.kind === 'help' && !parsed.ok ? 2 : 0, reads: true };
   } catch (error) {

@@ -2,10 +2,13 @@
 export function closest(given: string, candidates: readonly string[]): string[] {
   const wanted = given.toLowerCase();
   const limit = Math.max(1, Math.min(3, Math.floor(wanted.length / 2)));
-  return candidates
+  const near = candidates
     .map((candidate) => ({ candidate, distance: score(wanted, candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate))
+    .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate));
+  const best = near[0]?.distance ?? 0;
+  return near
+    .filter(({ distance }) => distance <= best + 1)
     .slice(0, 3)
     .map(({ candidate }) => candidate);
 }

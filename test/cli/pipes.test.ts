@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildSampleCli, type SampleCli } from '../support/sample-cli.js';
+
+let cli: SampleCli;
+beforeAll(async () => {
+  cli = await buildSampleCli();
+});
+afterAll(() => cli.remove());
+
+/** A line of bash in which `$potctl` is the program. */
+function bash(line: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', potctl: `${process.execPath} ${cli.file}` };
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', line], { env, maxBuffer: 64 << 20 }, (_error, stdout, stderr) =>
+      resolve({ stdout, stderr }),
+    );
+  });
+}
+
+describe('pipes', () => {
+  test('3 MB arrive whole', async () => {
+    const { stdout } = await bash('$potctl thing list --rows 40000 --limit 0 --json | cat');
+    expect(stdout.length).toBeGreaterThan(3_000_000);
+    expect(JSON.parse(stdout).items).toHaveLength(40_000);
+    const slow = await bash('$potctl thing list --rows 50000 --limit 0 | (sleep 0.5; wc -l)');
+    expect(slow.stdout.trim()).toBe('50000');
+  });
+
+  test.each(['table', 'plain', 'csv', 'ndjson', 'json'])(
+    '| head -1 of a reader: no stack, status 141 (%s)',
+    async (format) => {
+      const { stdout, stderr } = await bash(
+        `$potctl thing list --rows 50000 --limit 0 -o ${format} | head -c 20 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
+      );
+      expect(stderr).toBe('');
+      expect(stdout).toBe('status 141\n');
+    },
+  );
+
+  test('| head -1 of a writer: the work is done and the status is its own', async () => {
+    const mark = path.join(cli.folder, 'written');
+    const { stdout, stderr } = await bash(
+      `$potctl thing work --for 0s --lines 50000 --mark ${mark} -q | head -1 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
+    );
+    expect(stdout).toBe('status 0\n');
+    expect(stderr).toBe('Warning: one thing was odd\n');
+    expect(readFileSync(mark, 'utf8')).toBe('done');
+  });
+
+  test('nobody reads stderr: the work is done all the same', async () => {
+    const mark = path.join(cli.folder, 'unheard');
+    const { stdout } = await bash(
+      `{ sleep 0.2; $potctl thing work --for 0s --mark ${mark}; echo "status $?"; } 2> >(exec true)`,
+    );
+    expect(stdout).toContain('status 0\n');
+    expect(existsSync(mark)).toBe(true);
+  });
+
+  test.runIf(existsSync('/dev/full'))('output that cannot be written is a failure', async () => {
+    const { stdout, stderr } = await bash('$potctl thing list >/dev/full; echo "status $?"');
+    expect(stdout).toBe('status 17\n');
+    expect(stderr).toContain('the output could not be written');
+  });
+});
+
+describe('the runtime keeps quiet', () => {
+  test('stderr is empty, also with both NO_COLOR and FORCE_COLOR set', async () => {
+    const { stdout, stderr } = await bash('NO_COLOR=1 FORCE_COLOR=1 $potctl thing list --rows 2; $potctl --version');
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')[2]).toBe('potctl 0.0.0-sample');
+  });
+});

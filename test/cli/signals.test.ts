@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildSampleCli, type SampleCli, type SampleOptions } from '../support/sample-cli.js';
+
+let cli: SampleCli;
+beforeAll(async () => {
+  cli = await buildSampleCli();
+});
+afterAll(() => cli.remove());
+
+/** Sends the signals one after the other, each when its text was seen on stderr. */
+function when(...steps: readonly (readonly [text: RegExp, signal: NodeJS.Signals])[]): SampleOptions {
+  const left = [...steps];
+  return {
+    onStderr(kill, seen) {
+      const [next] = left;
+      if (next === undefined || !next[0].test(seen)) return;
+      left.shift();
+      kill(next[1]);
+    },
+  };
+}
+
+const started = /"event":"phase"/;
+const log = ['--log-format', 'json'];
+
+describe('a command that is told to stop', () => {
+  test('by Ctrl-C says so at once, stops safely and exits 130', async () => {
+    const { exitCode, stdout, stderr } = await cli.run(['thing', 'work', ...log], when([started, 'SIGINT']));
+    expect(exitCode).toBe(130);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('Stopping safely; once more to end at once.');
+    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error).toMatchObject({
+      code: 'E_INTERRUPTED',
+      changed: 'unknown',
+    });
+  });
+
+  test('by SIGTERM exits 143, and tells what the failing step said about its state', async () => {
+    const { exitCode, stderr } = await cli.run(['thing', 'work', '--says', ...log], when([started, 'SIGTERM']));
+    expect(exitCode).toBe(143);
+    const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!);
+    expect(error).toMatchObject({
+      code: 'E_TERMINATED',
+      changed: 'partial',
+      changed_detail: 'half is there.',
+      why: 'the tool was killed',
+    });
+  });
+
+  test('twice ends at once, even when it does not listen', async () => {
+    const begin = performance.now();
+    const steps = when([started, 'SIGINT'], [/Stopping safely/, 'SIGINT']);
+    const { exitCode } = await cli.run(['thing', 'work', '--deaf', '--for', '25s', ...log], steps);
+    expect(exitCode).toBe(130);
+    expect(performance.now() - begin).toBeLessThan(15_000);
+  });
+
+  test('in a moment that cannot be interrupted finishes it first, and says that', async () => {
+    const mark = path.join(cli.folder, 'held');
+    const args = ['thing', 'work', '--held', '--for', '1s', '--mark', mark, ...log];
+    const { exitCode, stderr } = await cli.run(args, when([started, 'SIGINT']));
+    expect(stderr).toContain('This moment cannot be interrupted; potctl stops right after it.');
+    expect(exitCode).toBe(130);
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  test('by --timeout exits 16', async () => {
+    const { exitCode, stderr } = await cli.run(['thing', 'work', '--timeout', '1s', '-q']);
+    expect(exitCode).toBe(16);
+    expect(stderr).toContain('E_TIMEOUT');
+  });
+});
+
+test('what fails where nobody waits for it is a bug: reported, and the command ends', async () => {
+  const { exitCode, stderr } = await cli.run(['thing', 'show', '--fail', 'late']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('nobody waits for me');
+  expect(stderr).toContain('E_BUG');
+});
+
+test('a command that never ends although nothing is left to do is a failure, not a success', async () => {
+  const { exitCode, stdout } = await cli.run(['thing', 'show', '--fail', 'hang']);
+  expect(exitCode).toBe(1);
+  expect(stdout).toBe('');
+});

@@ -1,0 +1,134 @@
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AnyCommand, actionCommand, itemCommand, listCommand } from '../../commands/command.js';
+import { argument, choice, count, duration, flag, text } from '../../commands/options.js';
+import { PotctlError } from '../../src/errors.js';
+import { Secret } from '../../src/secret.js';
+
+interface Thing {
+  readonly id: string;
+  readonly label: string;
+  readonly size: number;
+}
+
+/** Escape codes, a line break, a direction override, a formula: what strangers write into a user agent. */
+export const HOSTILE = '=cmd("\u001b[2J")\nfake row\t\u202eabc\u200b';
+
+const things = (rows: number): Thing[] =>
+  Array.from({ length: rows }, (_, at) => ({
+    id: `thing-${String(at).padStart(6, '0')}`,
+    label: at === 0 ? HOSTILE : `a label of thing number ${at} that is rather long`,
+    size: (at * 7919) % 100_003,
+  }));
+
+const list = listCommand({
+  name: 'thing list',
+  summary: 'rows of a list',
+  examples: ['potctl thing list --rows 3'],
+  offline: true,
+  input: { rows: count('--rows <n>', 'how many', { default: 3 }) },
+  columns: [
+    { name: 'id', text: ({ id }: Thing) => id },
+    { name: 'label', text: ({ label }) => label, flexible: true },
+    {
+      name: 'size',
+      text: ({ size }, _now, format) => format.bytes(size),
+      machine: ({ size }) => String(size),
+      align: 'right',
+      priority: 2,
+      sortKey: ({ size }) => size,
+    },
+    { name: 'extra', text: () => 'x', wide: true },
+  ],
+  run: async ({ rows }) => ({ items: things(rows), warnings: rows === 1 ? ['only one'] : [] }),
+});
+
+const show = itemCommand({
+  name: 'thing show',
+  summary: 'one thing',
+  examples: ['potctl thing show'],
+  offline: true,
+  input: { fail: choice('--fail <how>', 'throw that', ['bug', 'errno', 'late', 'secret', 'hang']) },
+  async run({ fail }, context) {
+    if (fail === 'bug') throw new TypeError('undefined is not a function');
+    if (fail === 'errno') throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC', errno: -28 });
+    if (fail === 'hang') await new Promise(() => {});
+    if (fail === 'late') {
+      setTimeout(() => Promise.reject(new Error('nobody waits for me')), 5);
+      await sleep(5_000, undefined, { signal: context.signal }).catch(() => {});
+    }
+    if (fail === 'secret') {
+      const { password } = { password: new Secret('Canary-Secret-77') };
+      throw new Error(`cannot open postgres://app:hunter22@db/app with ${password.reveal()}`);
+    }
+    return { missing: undefined, big: 12345678901234567890n, small: 5n, at: new Date(0), label: HOSTILE, zone: null };
+  },
+  render({ label }, view) {
+    view.heading('A THING');
+    view.line(`label ${view.paint('bad', label)}`);
+    view.line(view.time('2026-01-02T03:04:05Z').replace(/ \(.*/, ''));
+  },
+});
+
+const drop = actionCommand({
+  name: 'thing drop',
+  summary: 'destroy a thing',
+  examples: ['potctl thing drop app --mark ./dropped'],
+  offline: true,
+  input: { name: argument('<name>', 'the thing'), mark: text('--mark <file>', 'written when it happens') },
+  gate: {
+    prepare: async ({ name }) => name,
+    renderPlan: (name, view) => view.line(`PLAN: ${name} will be destroyed`),
+    phrase: (name) => name,
+  },
+  async run({ mark }, _context, { dryRun, plan }) {
+    if (!dryRun && mark !== undefined) writeFileSync(mark, plan);
+    return plan;
+  },
+  render: (name, view) => view.line(`dropped ${name}`),
+});
+
+const work = actionCommand({
+  name: 'thing work',
+  summary: 'work until somebody interrupts',
+  examples: ['potctl thing work --for 1s'],
+  offline: true,
+  input: {
+    for: duration('--for <duration>', 'how long', { default: 30_000 }),
+    held: flag('--held', 'in one piece that cannot be interrupted'),
+    deaf: flag('--deaf', 'without listening to anybody'),
+    says: flag('--says', 'say what was left behind'),
+    lines: count('--lines <n>', 'print so many lines at the end', { default: 0 }),
+    mark: text('--mark <file>', 'written at the end'),
+  },
+  async run({ for: ms, held, deaf, says, lines, mark }, context) {
+    context.progress({ kind: 'phase', name: 'working' });
+    const nap = (): Promise<void> => sleep(ms, undefined, deaf || held ? {} : { signal: context.signal });
+    try {
+      await (held ? context.uninterrupted(nap) : nap());
+      context.signal.throwIfAborted();
+    } catch (error) {
+      if (!says) throw error;
+      throw new PotctlError('E_TOOL_FAILED', 'the tool was killed', {
+        changed: 'partial',
+        changedDetail: 'half is there.',
+      });
+    }
+    context.progress({
+      kind: 'done',
+      name: 'working',
+      facts: { stored_bytes: 131_596_288, tables: 63, rows: 4_812_331, wait_ms: 1_500 },
+    });
+    context.progress({ kind: 'warning', text: 'one thing was odd' });
+    if (mark !== undefined) writeFileSync(mark, 'done');
+    return { lines };
+  },
+  render({ lines }, view) {
+    view.note('hint: look at it');
+    for (let at = 0; at < lines; at += 1) view.line(`line ${at}`);
+    view.line('20261122T095106Z-7f3a9c');
+  },
+});
+
+/** Commands that show every side of the command line without any database. */
+export const sampleCommands: readonly AnyCommand[] = [list, show, drop, work];
