@@ -12,7 +12,7 @@ import {
   writeJournal,
 } from './journal.js';
 import { freeLatePath, keepEntry, moveEntry } from './move.js';
-import { at, foldersOf, isReserved, type Name, readable } from './names.js';
+import { at, type DiskPath, foldersOf, isReserved, type Name, readable } from './names.js';
 
 /** A swap at work: where, by which plan. */
 export interface Site {
@@ -210,7 +210,7 @@ function removeFile(disk: TreeDisk, file: string): void {
   if (disk.look(file) !== null) disk.unlink(file);
 }
 
-function removeEmpty(disk: TreeDisk, folder: string | Buffer): void {
+function removeEmpty(disk: TreeDisk, folder: DiskPath): void {
   try {
     if (disk.look(folder) !== null) disk.removeFolder(folder);
   } catch (error) {

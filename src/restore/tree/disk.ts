@@ -18,9 +18,7 @@ import {
 } from 'node:fs';
 import { isErrno } from '../../errors.js';
 import { applyAttributes, flushFileSystem, readAttributes } from './attributes.js';
-import { type Name, nameOf } from './names.js';
-
-export type DiskPath = string | Buffer;
+import { type DiskPath, type Name, nameOf, ownName } from './names.js';
 
 /** One entry of a folder. */
 export interface DiskEntry {
@@ -59,11 +57,7 @@ export interface TreeDisk {
 /** The disk of this machine. `environment` is what `tar` and `sync` get: PATH, nothing secret. */
 export function realDisk(environment: Readonly<Record<string, string>> = DEFAULT_ENVIRONMENT): TreeDisk {
   return {
-    list: (folder) =>
-      readdirSync(folder, { withFileTypes: true, encoding: 'buffer' }).map((entry) => ({
-        name: nameOf(entry.name as unknown as Buffer),
-        directory: entry.isDirectory(),
-      })),
+    list,
     look,
     read: (file) => readFileSync(file, 'utf8'),
     rename: renameSync,
@@ -82,6 +76,22 @@ export function realDisk(environment: Readonly<Record<string, string>> = DEFAULT
 }
 
 const DEFAULT_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' };
+
+function list(folder: DiskPath): DiskEntry[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true, encoding: 'latin1' });
+    return entries.map((entry) => ({ name: ownName(entry.name), directory: entry.isDirectory() }));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') || look(folder) === null) throw error;
+    return listSlowly(folder);
+  }
+}
+
+/** Where the file system does not tell types, Node asks for each; it finds names that are not ASCII by their bytes only. */
+function listSlowly(folder: DiskPath): DiskEntry[] {
+  const entries = readdirSync(folder, { withFileTypes: true, encoding: 'buffer' });
+  return entries.map((entry) => ({ name: nameOf(entry.name as unknown as Buffer), directory: entry.isDirectory() }));
+}
 
 function look(path: DiskPath): Stats | null {
   try {

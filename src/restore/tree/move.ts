@@ -1,6 +1,6 @@
 import { isErrno } from '../../errors.js';
 import type { DiskEntry, TreeDisk } from './disk.js';
-import { at, type Name, ownName } from './names.js';
+import { at, type DiskPath, type Name, ownName } from './names.js';
 
 /**
  * Moves an entry from one folder to another of the same file system under the same name, and never over anything.
@@ -44,7 +44,7 @@ function lateFolderFor(disk: TreeDisk, folder: string, name: Name): string {
 const lateName = (n: number): Name => ownName(`.potctl-late-${n}`);
 
 /** `unable`: this file system, or the right to this file (fs.protected_hardlinks), gives no hard links. */
-function linkEntry(disk: TreeDisk, source: Buffer, target: Buffer): boolean | 'unable' {
+function linkEntry(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean | 'unable' {
   try {
     disk.link(source, target);
     return true;
@@ -55,13 +55,13 @@ function linkEntry(disk: TreeDisk, source: Buffer, target: Buffer): boolean | 'u
   }
 }
 
-function moveChecked(disk: TreeDisk, source: Buffer, target: Buffer): boolean {
+function moveChecked(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean {
   if (disk.look(target) !== null) return false;
   disk.rename(source, target);
   return true;
 }
 
-function moveFolder(disk: TreeDisk, source: Buffer, target: Buffer): boolean {
+function moveFolder(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean {
   try {
     return moveChecked(disk, source, target);
   } catch (error) {
@@ -73,7 +73,7 @@ function moveFolder(disk: TreeDisk, source: Buffer, target: Buffer): boolean {
 }
 
 /** Moving a directory rewrites its `..`, so the kernel asks a plain user for the right to write into it. */
-function renameReadOnly(disk: TreeDisk, source: Buffer, target: Buffer): void {
+function renameReadOnly(disk: TreeDisk, source: DiskPath, target: DiskPath): void {
   const mode = (disk.look(source)?.mode ?? 0) & 0o7777;
   disk.chmod(source, mode | 0o300);
   try {
@@ -85,7 +85,7 @@ function renameReadOnly(disk: TreeDisk, source: Buffer, target: Buffer): void {
   disk.chmod(target, mode);
 }
 
-function sameFile(disk: TreeDisk, source: Buffer, target: Buffer): boolean {
+function sameFile(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean {
   const [one, other] = [disk.look(source), disk.look(target)];
   return one !== null && other !== null && one.dev === other.dev && one.ino === other.ino;
 }

@@ -6,17 +6,22 @@ import { Buffer } from 'node:buffer';
  */
 export type Name = string & { readonly bytes: 'latin1' };
 
+export type DiskPath = string | Buffer;
+
 /** Everything that potctl itself puts into a tree begins so; backups leave it out, and a swap never takes it for data. */
 const RESERVED = '.potctl-';
+const ASCII = /^[\0-\x7f]*$/;
 const RUN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const nameOf = (bytes: Buffer): Name => bytes.toString('latin1') as Name;
 export const ownName = (text: string): Name => text as Name;
 export const isReserved = (name: Name): boolean => name.startsWith(RESERVED);
 
-/** The path of an entry as bytes. `folder` is text, as the operator gave it. */
-export const at = (folder: string, name: Name): Buffer =>
-  Buffer.concat([Buffer.from(folder), Buffer.from('/'), Buffer.from(name, 'latin1')]);
+/** The path of an entry: text where the name is ASCII (cheap, and most are), else bytes. `folder` is text, as the operator gave it. */
+export function at(folder: string, name: Name): DiskPath {
+  if (ASCII.test(name)) return `${folder}/${name}`;
+  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+}
 
 /** A name for a message: UTF-8 where it is, `\xNN` where it is not. */
 export function readable(name: Name): string {
