@@ -1,0 +1,86 @@
+import path from 'node:path';
+import type { DatabasePart } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
+import { quoteIdentifier } from '../../postgres/identifiers.js';
+import type { Server } from '../../postgres/server.js';
+import { inSession } from '../in-session.js';
+import { databaseOid } from './facts.js';
+import { runPurpose } from './sessions-of-run.js';
+
+/**
+ * Creates the empty database that a dump is restored into, like the original in all that can only be said at creation.
+ *
+ * @returns its oid
+ * @throws E_DB_DENIED, E_DB_QUERY
+ */
+export async function createStagedDatabase(
+  server: Server,
+  name: string,
+  part: DatabasePart,
+  runId: string,
+): Promise<number> {
+  const oid = await inSession(server.maintenanceSession(runPurpose('create', runId)), async (session) => {
+    // Copying template0 takes as long as the disk needs.
+    await session.query('set statement_timeout = 0');
+    const statements = createDatabaseStatements(name, part.properties, session.versionNum);
+    for (const statement of statements) await session.query(statement);
+    return databaseOid(session, name);
+  });
+  if (oid === null) throw new PotctlError('E_RESTORE_CHECK', `the database "${name}" is not there after its creation`);
+  if (!part.properties.has_public_schema) await dropPublicSchema(server, name);
+  return oid;
+}
+
+/** Makes the restored database what the original was besides its content: settings, per-role settings, grants, comment, labels. */
+export async function applyProperties(server: Server, name: string, part: DatabasePart): Promise<void> {
+  await inSession(server.maintenanceSession('restore.properties'), async (session) => {
+    for (const statement of propertyStatements(name, part.properties)) await session.query(statement);
+  });
+}
+
+/** Restores the dump into the empty database; the first error ends it. @throws E_TOOL_*, E_DB_*, E_NO_SPACE */
+export async function restoreDump(
+  server: Server,
+  request: {
+    readonly name: string;
+    readonly folder: string;
+    readonly part: DatabasePart;
+    readonly jobs: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { name, folder, part, jobs, signal } = request;
+  const args = ['--exit-on-error', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
+  await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
+}
+
+/** Gives the planner its statistics: pg_restore leaves none. */
+export async function analyze(server: Server, name: string): Promise<void> {
+  const opening = server.session({ database: name, purpose: 'restore.analyze', statementTimeoutMs: 0 });
+  await inSession(opening, (session) => session.query('analyze'));
+}
+
+/** Removes a database that a run of ours made. Its sessions are ended; one that is not there is no error. */
+export async function dropStagedDatabase(server: Server, name: string): Promise<void> {
+  await inSession(server.maintenanceSession('restore.drop'), async (session) => {
+    const force = session.versionNum >= 130_000 ? ' with (force)' : '';
+    await session.query('set statement_timeout = 0');
+    const [found] = await session.query<{ template: boolean }>(
+      'select datistemplate as template from pg_database where datname = $1',
+      [name],
+    );
+    if (found?.template) await session.query(`alter database ${quoteIdentifier(name)} is_template false`);
+    await session.query(`drop database if exists ${quoteIdentifier(name)}${force}`);
+  });
+}
+
+async function dropPublicSchema(server: Server, name: string): Promise<void> {
+  const opening = server.session({ database: name, purpose: 'restore.create' });
+  await inSession(opening, (session) => session.query('drop schema if exists public'));
+}
+
+/** A value inside libpq's connection string: a name with `=` in it would be read as one. */
+function quoteConninfo(value: string): string {
+  return `'${value.replace(/[\\']/g, '\\$&')}'`;
+}

@@ -1,0 +1,128 @@
+import type { Clock } from '../../clock.js';
+import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
+import { quoteIdentifier } from '../../postgres/identifiers.js';
+import type { Server, Session } from '../../postgres/server.js';
+import { inSession } from '../in-session.js';
+import type { DatabaseMove } from '../record.js';
+import { endSessions, readBusySessions, targetBusy } from './busy.js';
+import { isSwapped, readNameFacts } from './facts.js';
+import { runPurpose } from './sessions-of-run.js';
+
+const ATTEMPTS = 6;
+const LOCK_TIMEOUT_MS = 4_000;
+/** The server itself waits five seconds for the last sessions to go. */
+const STATEMENT_TIMEOUT_MS = 12_000;
+const END_EVERY_MS = 40;
+/** object_in_use, lock_not_available, query_canceled, deadlock_detected: worth another try. */
+const PASSING = ['55006', '55P03', '57014', '40P01'];
+
+/** How long nobody could connect, in ms. */
+export interface Swapped {
+  readonly downtimeMs: number;
+}
+
+/**
+ * Gives the live name to the incoming database and keeps the outgoing one, in one transaction: a kill at any moment leaves the one or the
+ * other, never none. Sessions on either are ended meanwhile; clients that reconnect wait for the commit and find the new database.
+ *
+ * Success is what the catalogue says afterwards, not the commit's answer.
+ *
+ * @throws E_TARGET_BUSY after a bounded number of tries (nothing changed); E_DB_UNREACHABLE with `changed: unknown` when the server went
+ * away in between
+ */
+export async function swapDatabases(
+  { server, clock }: { readonly server: Server; readonly clock: Clock },
+  runId: string,
+  move: DatabaseMove,
+): Promise<Swapped> {
+  const started = clock.monotonicMs();
+  const failure = await tryToSwap(server, runId, move).catch((error: unknown) => error);
+  const downtimeMs = Math.round(clock.monotonicMs() - started);
+  const swapped = await inSession(server.maintenanceSession('restore.check'), async (session) =>
+    isSwapped(move, await readNameFacts(session, move)),
+  ).catch((error: unknown) => {
+    throw unknownOutcome(move.name, error);
+  });
+  if (swapped) return { downtimeMs };
+  throw failure ?? new PotctlError('E_TARGET_BUSY', `the name "${move.name}" changed hands during the swap`);
+}
+
+async function tryToSwap(server: Server, runId: string, move: DatabaseMove): Promise<undefined> {
+  const swapper = await server.maintenanceSession(runPurpose('swap', runId));
+  try {
+    const ender = await server.maintenanceSession(runPurpose('swap', runId));
+    try {
+      return await attemptRepeatedly(swapper, ender, move);
+    } finally {
+      await ender.close();
+    }
+  } finally {
+    await swapper.close();
+  }
+}
+
+async function attemptRepeatedly(swapper: Session, ender: Session, move: DatabaseMove): Promise<undefined> {
+  const oids = [move.outgoing?.oid, move.incoming?.oid].filter((oid) => typeof oid === 'number');
+  await swapper.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}; set statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const stop = endRepeatedly(ender, oids);
+    try {
+      await renameBoth(swapper, move);
+      return undefined;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    } finally {
+      await stop();
+    }
+  }
+  throw targetBusy(move.name, await readBusySessions(ender, oids));
+}
+
+async function renameBoth(session: Session, { name, outgoing, incoming }: DatabaseMove): Promise<void> {
+  await session.query('begin');
+  try {
+    if (outgoing !== null) await rename(session, name, outgoing.kept_as);
+    if (incoming !== null) await rename(session, incoming.staged_as, name);
+    await session.query('commit');
+  } catch (error) {
+    await session.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+async function rename(session: Session, from: string, to: string): Promise<void> {
+  await session.query(`alter database ${quoteIdentifier(from)} rename to ${quoteIdentifier(to)}`);
+}
+
+/** Ends sessions until told to stop: whoever connected before the rename had its lock would make it fail. */
+function endRepeatedly(session: Session, oids: readonly number[]): () => Promise<void> {
+  let going = true;
+  const ending = (async () => {
+    while (going) {
+      // What cannot be ended shows in the rename's own failure.
+      await endSessions(session, oids).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, END_EVERY_MS));
+    }
+  })();
+  return async () => {
+    going = false;
+    await ending;
+  };
+}
+
+function isPassing(error: unknown): boolean {
+  return PASSING.includes(sqlstateOf(error) ?? '');
+}
+
+function unknownOutcome(name: string, cause: unknown): PotctlError {
+  return new PotctlError('E_DB_UNREACHABLE', `the server went away while "${name}" was swapped`, {
+    why: cause instanceof Error ? cause.message : String(cause),
+    changed: 'unknown',
+    changedDetail: 'the database is wholly the old one or wholly the new one; both are kept',
+    fix: [
+      'When the server is back, the next `potctl restore undo`, `restore run` or `backup create` sets it right: `potctl restore list`.',
+    ],
+    cause,
+  });
+}

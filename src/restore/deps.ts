@@ -1,0 +1,73 @@
+import type { TocEntry } from '../backup/database/toc.js';
+import type { Clock } from '../clock.js';
+import type { Settings } from '../config/settings.js';
+import type { Server } from '../postgres/server.js';
+import type { Progress } from '../progress.js';
+import type { Repository } from '../repository/repository.js';
+
+/** One check of a stored backup. `unknown`: it could not be made. */
+export interface StoredCheck {
+  readonly check: string;
+  readonly state: 'ok' | 'fail' | 'unknown';
+  readonly detail: string;
+}
+
+/** What a restore works with; every power that it uses is here. */
+export interface RestoreDeps {
+  /** null where only files are restored. */
+  readonly server: Server | null;
+  readonly repository: Repository;
+  /** Excludes other potctls from the database, on whatever host. */
+  readonly lockDatabase: (database: string) => Promise<{ release(): Promise<void> }>;
+  /** Checks every stored byte of a backup against its manifest. */
+  readonly verify: (id: string) => Promise<{ readonly checks: readonly StoredCheck[] }>;
+  /** Reads the table of contents of a dump directory. */
+  readonly readToc: (dumpFolder: string) => Promise<readonly TocEntry[]>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Runs what must not be cut in two by Ctrl-C. */
+  readonly uninterrupted: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** Who asks, on which target: the same for restore and undo. */
+export interface Asked {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly operator: string;
+  readonly hostname: string;
+  readonly profile: Settings['profile'];
+  /** The target's database; null where none takes part. */
+  readonly database: string | null;
+  readonly expectedSystemIdentifier: string | null;
+  /** Shell lines; null = none. */
+  readonly stopWriters: string | null;
+  readonly startWriters: string | null;
+  /** How long the replaced database and tree are promised to be kept. */
+  readonly keepOldMs: number;
+  /** How long to wait for another potctl, 0 = not at all. */
+  readonly waitMs: number;
+  /** Stop before the first change. */
+  readonly dryRun: boolean;
+  /** What hangs on the old database and may stay with it, as the plan names it. */
+  readonly accept: readonly string[];
+}
+
+/** What to restore, and how. */
+export interface RestoreRequest extends Asked {
+  /** An id, a unique beginning of one, `latest` or `latest~N`. */
+  readonly reference: string;
+  /** Another set than the target's own, named on purpose. */
+  readonly fromSet: string | null;
+  readonly only: 'db' | 'files' | null;
+  readonly mode: 'swap' | 'new';
+  /** The new database of mode `new`. */
+  readonly into: string | null;
+  /** The new directory of mode `new`; null = no files then. */
+  readonly intoFiles: string | null;
+  /** The live tree; null = no files. */
+  readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
+  readonly jobs: number;
+  readonly createRoles: boolean;
+}

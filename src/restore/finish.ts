@@ -1,0 +1,47 @@
+import type { Clock } from '../clock.js';
+import type { Repository } from '../repository/repository.js';
+import { type RunRecord, writeRun } from './record.js';
+
+/**
+ * Closes the record of a run that went forward, of the run that it took back, and tells the backup's events of it.
+ *
+ * @returns the closed record
+ */
+export async function closeForward(
+  { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
+  record: RunRecord,
+  undone: RunRecord | null,
+): Promise<RunRecord> {
+  const now = clock.now();
+  const closed: RunRecord = {
+    ...record,
+    state: 'done',
+    step: 'swapped',
+    finished_at: now.toISOString(),
+    undo_until: record.mode === 'new' ? null : new Date(now.getTime() + record.keep_old_ms).toISOString(),
+  };
+  await writeRun(repository, closed);
+  if (undone !== null) await writeRun(repository, { ...undone, state: 'undone', undone_by: record.run_id });
+  if (record.kind === 'restore') await tellBackup(repository, closed, true);
+  return closed;
+}
+
+/** Closes the record of a run after which everything is as it was before. */
+export async function closeBack(
+  { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
+  record: RunRecord,
+  state: 'failed' | 'interrupted',
+): Promise<RunRecord> {
+  const closed: RunRecord = { ...record, state, finished_at: clock.now().toISOString() };
+  await writeRun(repository, closed);
+  if (record.kind === 'restore' && state === 'failed') await tellBackup(repository, closed, false);
+  return closed;
+}
+
+/** The backup's own history; the run's record stands without it, so a backup that is gone by now is no failure. */
+async function tellBackup(repository: Repository, record: RunRecord, ok: boolean): Promise<void> {
+  const { run_id: run, finished_at: at, started_at: started, operator: by, backup } = record;
+  const target = record.database?.name ?? record.files?.root ?? '';
+  const duration_ms = Date.parse(at!) - Date.parse(started);
+  await repository.appendEvent(backup, { at: at!, by, type: 'restore', run, target, ok, duration_ms }).catch(() => {});
+}

@@ -1,0 +1,90 @@
+import type { Server } from '../postgres/server.js';
+import type { Repository } from '../repository/repository.js';
+import { readSystemIdentifier } from './database/system-identifier.js';
+import { inSession } from './in-session.js';
+import { type RunRecord, readRuns } from './record.js';
+import { observeTree } from './tree/tree.js';
+
+/** One run as scripts see it. Times RFC 3339 UTC. */
+export interface ListedRun {
+  readonly run_id: string;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  readonly kind: 'restore' | 'undo';
+  readonly mode: 'swap' | 'new';
+  readonly backup: string;
+  readonly set: string;
+  readonly database: string | null;
+  readonly directory: string | null;
+  readonly state: RunRecord['state'];
+  readonly duration_ms: number | null;
+  readonly downtime_ms: number | null;
+  readonly old_database: string | null;
+  readonly undoes: string | null;
+  readonly undone_by: string | null;
+  /** Until then what was replaced is promised to be kept. */
+  readonly undo_until: string | null;
+  /** Can it be undone? `gone`: what was replaced is not there any more; `unknown`: nobody could be asked; null: not undoable by its kind. */
+  readonly undo: 'possible' | 'gone' | 'unknown' | null;
+  readonly operator: string;
+  readonly error: RunRecord['error'];
+}
+
+/**
+ * Lists the restores and undos that the repository knows, newest first, and whether each can still be undone, as far as the server
+ * and the disk can be asked.
+ *
+ * @param openServer may fail: then `undo` is unknown
+ * @throws E_REPOSITORY_FORMAT, E_FILES_DENIED
+ */
+export async function listRuns(repository: Repository, openServer: () => Promise<Server>): Promise<ListedRun[]> {
+  if (!(await repository.exists())) return [];
+  const runs = await readRuns(repository);
+  const kept = runs.some(isOpen) ? await readDatabases(openServer).catch(() => null) : null;
+  const listed: ListedRun[] = [];
+  for (const run of runs) listed.push(describe(run, isOpen(run) ? await undoable(run, kept) : null));
+  return listed.reverse();
+}
+
+const isOpen = ({ mode, state }: RunRecord): boolean => mode === 'swap' && state === 'done';
+
+interface Databases {
+  readonly systemIdentifier: string | null;
+  readonly oids: ReadonlySet<number>;
+}
+
+async function readDatabases(openServer: () => Promise<Server>): Promise<Databases> {
+  const server = await openServer();
+  const systemIdentifier = await readSystemIdentifier(server);
+  return inSession(server.maintenanceSession('restore.list'), async (session) => {
+    const rows = await session.query<{ oid: string }>('select oid::text as oid from pg_database');
+    return { systemIdentifier, oids: new Set(rows.map(({ oid }) => Number(oid))) };
+  });
+}
+
+async function undoable(run: RunRecord, databases: Databases | null): Promise<ListedRun['undo']> {
+  const { database, files } = run;
+  if (database !== null) {
+    if (databases === null || databases.systemIdentifier !== database.system_identifier) return 'unknown';
+    // A restore of a dropped database has kept none: its undo takes the restored one away.
+    const needed = database.outgoing?.oid ?? database.incoming?.oid;
+    if (needed == null || !databases.oids.has(needed)) return 'gone';
+  }
+  if (files === null) return 'possible';
+  const observed = await observeTree(files).catch(() => null);
+  if (observed === null) return 'unknown';
+  return observed.beforeFolders.some((kept) => kept.run === run.run_id) ? 'possible' : 'gone';
+}
+
+function describe(run: RunRecord, undo: ListedRun['undo']): ListedRun {
+  const { run_id, started_at, finished_at, kind, mode, backup, set, state, downtime_ms } = run;
+  const { undoes, undone_by, undo_until, operator, error } = run;
+  return {
+    ...{ run_id, started_at, finished_at, kind, mode, backup, set, state, downtime_ms },
+    database: run.database?.name ?? null,
+    directory: run.files?.root ?? null,
+    duration_ms: finished_at === null ? null : Date.parse(finished_at) - Date.parse(started_at),
+    old_database: run.database?.outgoing?.kept_as ?? null,
+    ...{ undoes, undone_by, undo_until, undo, operator, error },
+  };
+}

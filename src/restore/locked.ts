@@ -1,0 +1,34 @@
+import type { Lease } from '../repository/repository.js';
+import type { RestoreDeps } from './deps.js';
+
+/** Who locks, and what. */
+export interface LockFor {
+  readonly command: string;
+  readonly runId: string;
+  readonly waitMs: number;
+  /** null = no database takes part. */
+  readonly database: string | null;
+}
+
+/**
+ * Works while both locks are held: the repository's, then the database's. No other potctl changes either meanwhile.
+ *
+ * @throws E_LOCKED
+ */
+export async function withLocks<T>(
+  { repository, lockDatabase, signal }: Pick<RestoreDeps, 'repository' | 'lockDatabase' | 'signal'>,
+  { command, runId, waitMs, database }: LockFor,
+  work: (lease: Lease) => Promise<T>,
+): Promise<T> {
+  const lease = await repository.lock({ command, runId, waitMs, signal });
+  try {
+    const locked = database === null ? null : await lockDatabase(database);
+    try {
+      return await work(lease);
+    } finally {
+      await locked?.release();
+    }
+  } finally {
+    await lease.release();
+  }
+}

@@ -1,0 +1,11 @@
+import { nameWithSuffix } from '../postgres/identifiers.js';
+
+/** The name that a restored database has until the swap: `<name>_restore_<run>`, at most 63 bytes, cut at a character boundary. */
+export function stagedDatabaseName(name: string, runId: string): string {
+  return nameWithSuffix(name, `_restore_${runId}`);
+}
+
+/** The name under which the replaced database is kept: `<name>_before_<run>`, at most 63 bytes, cut at a character boundary. */
+export function keptDatabaseName(name: string, runId: string): string {
+  return nameWithSuffix(name, `_before_${runId}`);
+}

@@ -1,0 +1,181 @@
+import type { DatabasePart } from '../../backup/manifest.js';
+import type { ErrorCode } from '../../error-catalog.js';
+import type { ObservedDatabase, ObservedServer } from './observe-server.js';
+
+/** Something that stands in the way. */
+export interface Blocker {
+  readonly code: ErrorCode;
+  readonly text: string;
+  /** What mends or accepts it, most likely first. */
+  readonly fix: readonly string[];
+}
+
+/** What the plan thinks of a database. */
+export interface Assessment {
+  readonly blocking: readonly Blocker[];
+  readonly warnings: readonly string[];
+}
+
+/** What the operator asked for, as far as it decides what may stand in the way. */
+export interface AssessRequest {
+  readonly mode: 'swap' | 'new';
+  /** The name that the database will have. */
+  readonly target: string;
+  readonly expectedSystemIdentifier: string | null;
+  readonly createRoles: boolean;
+  /** Bindings that may stay with the old database, as the plan names them. */
+  readonly accept: readonly string[];
+  /** Bytes that the new database will need. */
+  readonly neededBytes: number;
+  /** Entries of the dump that only a superuser may create. */
+  readonly superuserEntries: readonly string[];
+}
+
+/** Databases that sessions must stand on while another one is renamed. */
+const MAINTENANCE = ['postgres', 'template0', 'template1'];
+
+/** Decides what stands in the way of restoring `part`, and what should be known before. Pure. */
+export function assessDatabase(part: DatabasePart, server: ObservedServer, request: AssessRequest): Assessment {
+  const warnings: string[] = [];
+  const blocking = [
+    ...serverBlockers(part, server, request),
+    ...roleBlockers(server, request, warnings),
+    ...rightBlockers(part, server, request),
+    ...extensionBlockers(server, warnings),
+    ...spaceBlockers(server, request, warnings),
+    ...(request.mode === 'swap' && server.database !== null
+      ? liveBlockers(server, server.database, request, warnings)
+      : []),
+  ];
+  return { blocking, warnings };
+}
+
+/** An obstacle without an exit code of its own. */
+export const block = (text: string, ...fix: string[]): Blocker => ({ code: 'E_BLOCKED', text, fix });
+
+/** What every change of databases on this server needs: that it is the right one, takes changes, and lets this role rename. Pure. */
+export function targetBlockers(
+  server: ObservedServer,
+  { expectedSystemIdentifier: expected }: Pick<AssessRequest, 'target' | 'expectedSystemIdentifier'>,
+): Blocker[] {
+  const found: Blocker[] = [];
+  const { role } = server;
+  if (expected !== null && expected !== server.systemIdentifier) {
+    const text = `the server is ${server.systemIdentifier ?? 'not known to this role'}, the profile expects ${expected}`;
+    found.push({ code: 'E_WRONG_TARGET', text, fix: ['Check host and port: `potctl config show --origin`.'] });
+  }
+  if (server.inRecovery) found.push(block('the server is a standby: it takes no changes', 'Name the primary.'));
+  if (!role.createDatabase) {
+    found.push(block(`the role "${role.name}" may not create databases`, `ALTER ROLE "${role.name}" CREATEDB;`));
+  }
+  for (const name of server.takenNames)
+    found.push(block(`a database "${name}" exists already`, 'Choose another name.'));
+  return found;
+}
+
+function serverBlockers(part: DatabasePart, server: ObservedServer, request: AssessRequest): Blocker[] {
+  const found = targetBlockers(server, request);
+  if (major(server.versionNum) < major(part.server.version_num)) {
+    const text = `the server is version ${server.version}, older than the backup's ${part.server.version}`;
+    found.push(block(text, `Restore into a server of version ${major(part.server.version_num)} or newer.`));
+  }
+  for (const name of server.missingTablespaces) {
+    found.push(block(`the tablespace "${name}" does not exist`, `CREATE TABLESPACE ${name} LOCATION '…';`));
+  }
+  if (request.mode === 'swap' && MAINTENANCE.includes(request.target)) {
+    const text = `"${request.target}" is the database that sessions stand on while names are swapped`;
+    found.push(block(text, 'Restore it beside: `--mode new --into NAME`.'));
+  }
+  return found;
+}
+
+function roleBlockers(server: ObservedServer, request: AssessRequest, warnings: string[]): Blocker[] {
+  if (server.missingRoles.length === 0) return [];
+  const names = server.missingRoles.map((name) => `"${name}"`).join(', ');
+  if (!request.createRoles) {
+    return [block(`roles of the backup are missing: ${names}`, 'Create them, or repeat with --create-roles.')];
+  }
+  warnings.push(`roles that will be created as the backup's globals describe them: ${names}`);
+  return [];
+}
+
+function rightBlockers(part: DatabasePart, server: ObservedServer, request: AssessRequest): Blocker[] {
+  const { role } = server;
+  if (role.superuser) return [];
+  const found: Blocker[] = [];
+  for (const owner of server.foreignOwners) {
+    const text = `objects belong to "${owner}", of which "${role.name}" is not a member`;
+    found.push(block(text, `GRANT "${owner}" TO "${role.name}";`, 'Or restore as a superuser.'));
+  }
+  for (const entry of request.superuserEntries) {
+    found.push(block(`only a superuser may create ${entry}`, 'Restore as a superuser.'));
+  }
+  if (request.createRoles && server.missingRoles.length > 0) {
+    found.push(
+      block(`the role "${role.name}" cannot create roles with all their attributes`, 'Create them as a superuser.'),
+    );
+  }
+  if (part.properties.security_labels.length > 0) {
+    found.push(block('only a superuser may set the security labels of the database', 'Restore as a superuser.'));
+  }
+  return found;
+}
+
+function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[] {
+  const found: Blocker[] = [];
+  for (const { name, version, available, versionAvailable, mayCreate } of server.extensions) {
+    if (!available) {
+      found.push(block(`the extension "${name}" is not installed on the server`, `Install its package on the server.`));
+    } else if (!mayCreate) {
+      found.push(block(`only a superuser may create the extension "${name}"`, 'Restore as a superuser.'));
+    } else if (!versionAvailable) {
+      warnings.push(`the extension "${name}" had version ${version}; the server has another one and will use its own`);
+    }
+  }
+  return found;
+}
+
+function spaceBlockers({ freeBytes }: ObservedServer, { neededBytes }: AssessRequest, warnings: string[]): Blocker[] {
+  if (freeBytes === null) {
+    warnings.push('free space on the server cannot be seen from here');
+    return [];
+  }
+  if (freeBytes >= neededBytes) return [];
+  const text = `the server's disk has ${freeBytes} bytes free, the restored database needs ${neededBytes}`;
+  return [{ code: 'E_NO_SPACE', text, fix: ['Free some space on the server.'] }];
+}
+
+/** What stands in the way of renaming the live database. Pure, but for what it adds to `warnings`. */
+export function liveBlockers(
+  server: ObservedServer,
+  live: ObservedDatabase,
+  request: Pick<AssessRequest, 'target' | 'accept'>,
+  warnings: string[],
+): Blocker[] {
+  const found: Blocker[] = [];
+  const { role } = server;
+  if (!live.owned && !role.superuser) {
+    found.push(block(`the role "${role.name}" does not own the database "${request.target}"`, 'Restore as its owner.'));
+  }
+  if (live.template) {
+    const fix = `ALTER DATABASE "${request.target}" IS_TEMPLATE false;`;
+    found.push(block(`the database "${request.target}" is a template`, fix));
+  }
+  for (const gid of live.preparedTransactions) {
+    const fix = `COMMIT PREPARED '${gid}';  or  ROLLBACK PREPARED '${gid}';`;
+    found.push(block(`a prepared transaction "${gid}" holds the database`, fix));
+  }
+  for (const binding of live.bindings) {
+    if (request.accept.includes(binding)) warnings.push(`${binding} stays with the old database (accepted)`);
+    else found.push(block(`${binding} hangs on the old database and would stay with it`, `--accept "${binding}"`));
+  }
+  const stuck = live.sessions.filter(({ mayEnd }) => !mayEnd);
+  if (stuck.length > 0) {
+    const names = stuck.map(({ pid, user, application }) => `pid ${pid} (${user}, ${application})`).join(', ');
+    const text = `sessions that "${role.name}" may not end: ${names}`;
+    found.push({ code: 'E_TARGET_BUSY', text, fix: ['End them, or GRANT pg_signal_backend.'] });
+  }
+  return found;
+}
+
+const major = (versionNum: number): number => Math.floor(versionNum / 10_000);

@@ -1,0 +1,44 @@
+import { PotctlError } from '../../errors.js';
+import type { RunRecord } from '../record.js';
+
+/**
+ * The run that an undo takes back: the named one, else the newest of the set that can be undone. Pure.
+ *
+ * @param swapped ids of runs that were killed after their swap: they will be finished before they are undone
+ * @param wanted a run's id or a unique beginning of it; null = the newest
+ * @throws E_RUN_NOT_FOUND, E_REFUSED (it is not one that can be undone)
+ */
+export function chooseRun(
+  runs: readonly RunRecord[],
+  swapped: readonly string[],
+  wanted: string | null,
+  set: string,
+): RunRecord {
+  const isUndoable = ({ run_id, state, mode }: RunRecord): boolean =>
+    mode === 'swap' && (state === 'done' || (state === 'running' && swapped.includes(run_id)));
+  if (wanted === null) {
+    const newest = runs.filter((run) => run.set === set && isUndoable(run)).at(-1);
+    if (newest !== undefined) return newest;
+    throw new PotctlError('E_RUN_NOT_FOUND', 'there is no restore that could be undone', { why: { set } });
+  }
+  const matches = runs.filter(({ run_id }) => run_id.startsWith(wanted));
+  const [only, ...others] = matches
+    .filter(({ run_id }) => run_id === wanted)
+    .concat(matches)
+    .slice(0, matches.length);
+  if (only === undefined) throw new PotctlError('E_RUN_NOT_FOUND', `there is no restore run '${wanted}'`);
+  if (only.run_id !== wanted && others.length > 0) {
+    const why = matches.map(({ run_id }) => run_id).join(', ');
+    throw new PotctlError('E_RUN_NOT_FOUND', `'${wanted}' fits ${matches.length} runs`, { why });
+  }
+  if (isUndoable(only)) return only;
+  throw new PotctlError('E_REFUSED', `the run '${only.run_id}' cannot be undone`, { why: whyNot(only) });
+}
+
+function whyNot({ state, mode, undone_by: by, database }: RunRecord): string {
+  if (mode === 'new')
+    return `it replaced nothing; remove what it made${database ? ` ("${database.name}")` : ''} by hand`;
+  if (state === 'undone') return `it was undone by ${by}`;
+  if (state === 'running') return 'it is at work, or was killed before it had swapped anything';
+  return `it ${state === 'failed' ? 'failed' : 'was interrupted'} and changed nothing`;
+}

@@ -1,0 +1,117 @@
+import path from 'node:path';
+import type { TocEntry } from '../../backup/database/toc.js';
+import type { DatabasePart, Manifest } from '../../backup/manifest.js';
+import type { Server } from '../../postgres/server.js';
+import { allTablesPublications } from '../database/publications.js';
+import type { RestoreDeps, RestoreRequest } from '../deps.js';
+import { keptDatabaseName, stagedDatabaseName } from '../names.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import { type Assessment, assessDatabase } from './assess.js';
+import { type ObservedLoss, observeLoss } from './observe-loss.js';
+import { type ObservedServer, observeServer } from './observe-server.js';
+import type { PlannedDatabase } from './plan.js';
+import { superuserEntries } from './superuser-entries.js';
+
+/** The database's part of the plan. */
+export interface DatabasePlan extends Assessment {
+  readonly planned: PlannedDatabase;
+}
+
+/** Looks at the server and plans the database's restore. Changes nothing. @throws E_DB_* */
+export async function planDatabase(
+  deps: RestoreDeps,
+  request: RestoreRequest,
+  manifest: Manifest,
+  folder: string,
+): Promise<DatabasePlan> {
+  const part = manifest.database!;
+  const server = deps.server!;
+  const name = targetName(request, server);
+  const names = { staged: stagedDatabaseName(name, request.runId), kept: keptDatabaseName(name, request.runId) };
+  const dumpFolder = path.join(folder, part.backup_file);
+  const toc = await deps.readToc(dumpFolder);
+  const observed = await observeServer(server, {
+    database: name,
+    names: request.mode === 'new' ? [name, names.staged] : [names.staged, names.kept],
+    roles: rolesOf(part),
+    owners: ownersOf(part, toc),
+    extensions: part.extensions.filter((extension) => extension.name !== 'plpgsql'),
+    tablespaces: [...new Set([...part.tablespaces, part.properties.tablespace])],
+  });
+  const assessment = assessDatabase(part, observed, {
+    mode: request.mode,
+    target: name,
+    expectedSystemIdentifier: request.expectedSystemIdentifier,
+    createRoles: request.createRoles,
+    accept: request.accept,
+    neededBytes: part.server.size_bytes,
+    superuserEntries: await onlyForSuperusers(deps, observed, toc, dumpFolder),
+  });
+  const loss = await lossOf(deps, request, observed, name, manifest);
+  return { ...assessment, planned: plannedOf(server, observed, part, { name, ...names, loss }) };
+}
+
+function targetName({ mode, into }: RestoreRequest, server: Server): string {
+  return mode === 'new' && into !== null ? into : server.settings.database;
+}
+
+function rolesOf({ roles, properties }: DatabasePart): string[] {
+  const settingRoles = properties.settings.flatMap(({ role }) => (role === null ? [] : [role]));
+  return [...new Set([...roles, properties.owner, ...settingRoles])];
+}
+
+function ownersOf({ properties }: DatabasePart, toc: readonly TocEntry[]): string[] {
+  return [...new Set([properties.owner, ...toc.map(({ owner }) => owner)])].filter((owner) => owner !== '');
+}
+
+async function onlyForSuperusers(
+  deps: RestoreDeps,
+  { role }: ObservedServer,
+  toc: readonly TocEntry[],
+  dumpFolder: string,
+): Promise<string[]> {
+  if (role.superuser) return [];
+  const hasPublications = toc.some(({ desc }) => desc === 'PUBLICATION');
+  const options = { signal: deps.signal, scratch: temporaryFolder(deps.childEnvironment) };
+  const forAll = hasPublications ? await allTablesPublications(deps.server!, dumpFolder, options) : [];
+  return superuserEntries(toc, forAll);
+}
+
+async function lossOf(
+  deps: RestoreDeps,
+  { mode }: RestoreRequest,
+  { database }: ObservedServer,
+  name: string,
+  manifest: Manifest,
+): Promise<ObservedLoss | null> {
+  if (mode === 'new' || database === null) return null;
+  if (!database.connectable) return { tables: [], unknown: ['the live database takes no connections'] };
+  const takenAt = manifest.snapshot?.taken_at ?? manifest.timestamp;
+  return observeLoss({ server: deps.server!, clock: deps.clock }, name, manifest.database!, takenAt);
+}
+
+function plannedOf(
+  server: Server,
+  observed: ObservedServer,
+  part: DatabasePart,
+  target: { name: string; staged: string; kept: string; loss: ObservedLoss | null },
+): PlannedDatabase {
+  const { host, port } = server.settings;
+  const { database } = observed;
+  return {
+    host,
+    port,
+    user: observed.role.name,
+    systemIdentifier: observed.systemIdentifier,
+    serverVersion: observed.version,
+    name: target.name,
+    stagedAs: target.staged,
+    present: database && { oid: database.oid, bytes: database.bytes, keptAs: target.kept },
+    tables: part.inventory.tables.length,
+    rows: part.inventory.rows_total,
+    neededBytes: part.server.size_bytes,
+    freeBytes: observed.freeBytes,
+    createdRoles: observed.missingRoles,
+    loss: target.loss,
+  };
+}

@@ -1,0 +1,148 @@
+import { readManifest } from '../../backup/catalog.js';
+import { PotctlError } from '../../errors.js';
+import type { Server } from '../../postgres/server.js';
+import { readBusySessions } from '../database/busy.js';
+import { readWrites, writesSince } from '../database/writes.js';
+import type { Asked, RestoreDeps } from '../deps.js';
+import { inSession } from '../in-session.js';
+import { keptDatabaseName } from '../names.js';
+import type { DatabaseMove, RunRecord } from '../record.js';
+import { type Assessment, type Blocker, block, liveBlockers, targetBlockers } from './assess.js';
+import { type ObservedLoss, observeLoss } from './observe-loss.js';
+import { type ObservedServer, observeServer } from './observe-server.js';
+
+/** The database's part of an undo. */
+export interface PlannedSwapBack {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly systemIdentifier: string | null;
+  readonly name: string;
+  /** The database that becomes live again; null = none: the restore had made it, and it goes. */
+  readonly comesBack: string | null;
+  /** The name under which the present one is kept; null = there is none. */
+  readonly keptAs: string | null;
+  /** Rows written, changed or deleted since the run; null = could not be told. */
+  readonly writtenSince: number | null;
+  readonly loss: ObservedLoss | null;
+}
+
+/** The plan and the move of the databases. */
+export interface SwapBack extends Assessment {
+  readonly planned: PlannedSwapBack;
+  readonly move: DatabaseMove;
+}
+
+/** Looks at the live and at the kept database of a run that is to be undone. Changes nothing. @throws E_REFUSED, E_DB_* */
+export async function planSwapBack(
+  deps: RestoreDeps,
+  request: Asked,
+  undone: RunRecord,
+  former: DatabaseMove,
+): Promise<SwapBack> {
+  const server = deps.server;
+  if (server === null) throw new PotctlError('E_REFUSED', 'the run had replaced a database: its server is needed');
+  const { name } = former;
+  const keptAs = keptDatabaseName(name, request.runId);
+  const none = { roles: [], owners: [], extensions: [], tablespaces: [] };
+  const observed = await observeServer(server, { database: name, names: [keptAs], ...none });
+  const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
+  const live = observed.database;
+  const warnings: string[] = [];
+  const blocking = [
+    ...otherServer(former, observed),
+    ...targetBlockers(observed, { target: name, expectedSystemIdentifier: request.expectedSystemIdentifier }),
+    ...keptBlockers(former, kept, undone, observed),
+    ...(live === null ? [] : liveBlockers(observed, live, { target: name, accept: request.accept }, warnings)),
+  ];
+  if (live === null && kept === null) blocking.push(block('there is neither a live nor a kept database'));
+  if (live !== null && live.oid !== former.incoming?.oid) {
+    warnings.push(`"${name}" is not the database that the run had put there; it is kept all the same`);
+  }
+  return {
+    blocking,
+    warnings,
+    planned: {
+      host: server.settings.host,
+      port: server.settings.port,
+      user: observed.role.name,
+      systemIdentifier: observed.systemIdentifier,
+      name,
+      comesBack: kept?.name ?? null,
+      keptAs: live && keptAs,
+      ...(await readSince(deps, server, undone, observed)),
+    },
+    move: {
+      system_identifier: observed.systemIdentifier,
+      name,
+      outgoing: live && { oid: live.oid, kept_as: keptAs },
+      incoming: kept && { oid: kept.oid, staged_as: kept.name },
+    },
+  };
+}
+
+interface Kept {
+  readonly oid: number;
+  /** Its name now, whatever the run had called it. */
+  readonly name: string;
+  readonly stuck: readonly string[];
+  readonly prepared: readonly string[];
+}
+
+async function observeKept(server: Server, oid: number): Promise<Kept | null> {
+  return inSession(server.maintenanceSession('restore.plan'), async (session) => {
+    const [row] = await session.query<{ name: string }>(
+      'select datname::text as name from pg_database where oid = $1::oid',
+      [oid],
+    );
+    if (row === undefined) return null;
+    const sql = 'select gid from pg_prepared_xacts where database = $1';
+    const prepared = await session.query<{ gid: string }>(sql, [row.name]);
+    const busy = await readBusySessions(session, [oid]);
+    const stuck = busy.filter(({ mayEnd }) => !mayEnd).map(({ pid, user }) => `pid ${pid} (${user})`);
+    return { oid, name: row.name, stuck, prepared: prepared.map(({ gid }) => gid) };
+  });
+}
+
+function otherServer({ system_identifier: expected }: DatabaseMove, { systemIdentifier }: ObservedServer): Blocker[] {
+  if (expected === null || systemIdentifier === null || expected === systemIdentifier) return [];
+  const text = `the run was on the server ${expected}, this one is ${systemIdentifier}`;
+  return [{ code: 'E_WRONG_TARGET', text, fix: ['Check host and port: `potctl config show --origin`.'] }];
+}
+
+function keptBlockers(
+  { outgoing }: DatabaseMove,
+  kept: Kept | null,
+  undone: RunRecord,
+  { role }: ObservedServer,
+): Blocker[] {
+  if (outgoing === null) return [];
+  if (kept === null) {
+    const text = `the database that the run ${undone.run_id} had replaced ("${outgoing.kept_as}") is gone`;
+    return [{ code: 'E_RUN_NOT_FOUND', text, fix: ['See what can be undone: `potctl restore list`.'] }];
+  }
+  const blocking = kept.prepared.map((gid) =>
+    block(`a prepared transaction "${gid}" holds "${kept.name}"`, `ROLLBACK PREPARED '${gid}';`),
+  );
+  if (kept.stuck.length === 0) return blocking;
+  const text = `sessions on "${kept.name}" that "${role.name}" may not end: ${kept.stuck.join(', ')}`;
+  return [...blocking, { code: 'E_TARGET_BUSY', text, fix: ['End them, or GRANT pg_signal_backend.'] }];
+}
+
+/** What was written since the run. Nothing of it stops an undo: it is kept. */
+async function readSince(
+  deps: RestoreDeps,
+  server: Server,
+  undone: RunRecord,
+  { database }: ObservedServer,
+): Promise<{ writtenSince: number | null; loss: ObservedLoss | null }> {
+  const name = undone.database!.name;
+  if (database === null || !database.connectable) return { writtenSince: null, loss: null };
+  const isTheirs = database.oid === undone.database!.incoming?.oid;
+  const writtenSince = isTheirs ? writesSince(undone.written, await readWrites(server, name)) : null;
+  if (undone.kind === 'undo') return { writtenSince, loss: null };
+  const manifest = await readManifest(deps.repository, undone.backup).catch(() => null);
+  if (manifest?.database == null) return { writtenSince, loss: null };
+  const since = undone.finished_at ?? undone.started_at;
+  return { writtenSince, loss: await observeLoss({ server, clock: deps.clock }, name, manifest.database, since) };
+}

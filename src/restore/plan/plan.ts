@@ -1,0 +1,71 @@
+import type { Environment } from '../../config/settings.js';
+import type { Blocker } from './assess.js';
+import type { ObservedLoss } from './observe-loss.js';
+
+/** What a restore will do, what it will cost, and what stands in its way. Sizes in bytes, times RFC 3339 UTC. */
+export interface RestorePlan {
+  readonly runId: string;
+  readonly mode: 'swap' | 'new';
+  readonly profile: string | null;
+  readonly environment: Environment | null;
+  /** The set that runs of this target belong to. */
+  readonly set: string;
+  readonly backup: PlannedBackup;
+  readonly database: PlannedDatabase | null;
+  readonly files: PlannedFiles | null;
+  /** How long earlier runs of the set took, scaled to this backup; null = there was none. */
+  readonly estimateMs: number | null;
+  /** Shell lines that stop and start the writers; null = none. */
+  readonly hooks: { readonly stop: string | null; readonly start: string | null };
+  /** The command line that takes it back; null in mode `new`, which replaces nothing. */
+  readonly undo: string | null;
+  readonly undoPossibleMs: number;
+  readonly blocking: readonly Blocker[];
+  readonly warnings: readonly string[];
+  /** What must be typed. */
+  readonly confirm: string;
+}
+
+export interface PlannedBackup {
+  readonly id: string;
+  readonly takenAt: string;
+  readonly set: string;
+  readonly status: string;
+  readonly storedBytes: number;
+  /** What the bytes in the repository were found to be, a moment ago. */
+  readonly intact: boolean;
+  readonly verified: { readonly level: string; readonly at: string } | null;
+}
+
+export interface PlannedDatabase {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly systemIdentifier: string | null;
+  readonly serverVersion: string;
+  /** The name that the restored database will have. */
+  readonly name: string;
+  /** Its name until it is checked. */
+  readonly stagedAs: string;
+  /** What has the name now; null = the database is missing and will be created. */
+  readonly present: { readonly oid: number; readonly bytes: number | null; readonly keptAs: string } | null;
+  readonly tables: number;
+  readonly rows: number | null;
+  readonly neededBytes: number;
+  readonly freeBytes: number | null;
+  readonly createdRoles: readonly string[];
+  /** null where nothing is replaced. */
+  readonly loss: ObservedLoss | null;
+}
+
+export interface PlannedFiles {
+  /** Where the files will be. */
+  readonly root: string;
+  /** Mode `new`: where they are until they are checked. null = inside the root. */
+  readonly stagedAt: string | null;
+  /** Entries at its top now; null = the tree is missing and will be created. */
+  readonly present: { readonly entries: number } | null;
+  readonly files: number;
+  readonly neededBytes: number;
+  readonly freeBytes: number | null;
+}

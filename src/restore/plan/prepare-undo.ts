@@ -1,0 +1,132 @@
+import path from 'node:path';
+import { readCatalog } from '../../backup/catalog.js';
+import type { Environment } from '../../config/settings.js';
+import { findSwappedRuns } from '../database/swapped-runs.js';
+import type { Asked, RestoreDeps } from '../deps.js';
+import { type DatabaseMove, type RunRecord, readRuns } from '../record.js';
+import { observeTree } from '../tree/tree.js';
+import type { Assessment, Blocker } from './assess.js';
+import { chooseRun } from './choose-run.js';
+import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
+import { profileBlockers } from './profile-blockers.js';
+import { refuseBlocked } from './refuse.js';
+import { targetSet } from './target-set.js';
+
+/** Which run to take back, and on which target. */
+export interface UndoRequest extends Asked {
+  /** A run's id or a unique beginning of it; null = the newest one of the target that can be undone. */
+  readonly run: string | null;
+  /** The target's tree; null = none. Only to find the set. */
+  readonly filesPath: string | null;
+}
+
+/** What an undo will do. Durations in ms, times RFC 3339 UTC. */
+export interface UndoPlan {
+  readonly runId: string;
+  readonly undoes: string;
+  readonly profile: string | null;
+  readonly environment: Environment | null;
+  /** When the run to take back ended, and which backup it had restored. */
+  readonly ranAt: string;
+  readonly backup: string;
+  readonly database: PlannedSwapBack | null;
+  readonly files: PlannedTreeBack | null;
+  readonly hooks: { readonly stop: string | null; readonly start: string | null };
+  readonly undo: string;
+  readonly undoPossibleMs: number;
+  readonly blocking: readonly Blocker[];
+  readonly warnings: readonly string[];
+  readonly confirm: string;
+}
+
+export interface PlannedTreeBack {
+  readonly root: string;
+  /** Entries at its top now. */
+  readonly entries: number;
+}
+
+/** The plan, and the record that the undo begins with. */
+export interface PreparedUndo {
+  readonly plan: UndoPlan;
+  readonly move: RunRecord;
+}
+
+/**
+ * Finds the run to take back and looks at what is live and what was kept. Changes nothing.
+ *
+ * @throws E_RUN_NOT_FOUND, E_REFUSED (it cannot be undone any more), E_DB_*
+ */
+export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Promise<PreparedUndo> {
+  const runs = await readRuns(deps.repository);
+  const set = await targetSet(deps, request, await readCatalog(deps.repository));
+  const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, set);
+  const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
+  const files = undone.files && (await planTreeBack(undone, undone.files.root));
+  const plan: UndoPlan = {
+    runId: request.runId,
+    undoes: undone.run_id,
+    profile: request.profile.name,
+    environment: request.profile.environment,
+    ranAt: undone.finished_at ?? undone.started_at,
+    backup: undone.backup,
+    database: database?.planned ?? null,
+    files: files?.planned ?? null,
+    hooks: { stop: request.stopWriters, start: request.startWriters },
+    undo: `potctl restore undo ${request.runId}`,
+    undoPossibleMs: request.keepOldMs,
+    blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
+    warnings: [...(database?.warnings ?? []), ...(undone.state === 'running' ? [WAS_KILLED] : [])],
+    confirm: undone.database?.name ?? path.basename(undone.files!.root),
+  };
+  return { plan, move: recordOf(request, undone, database?.move ?? null) };
+}
+
+/** Like {@link prepareUndo}, for an undo that follows. @throws what stands in the way */
+export async function readyUndo(deps: RestoreDeps, request: UndoRequest): Promise<PreparedUndo> {
+  const prepared = await prepareUndo(deps, request);
+  refuseBlocked(prepared.plan.blocking);
+  return prepared;
+}
+
+const WAS_KILLED = 'the run was killed after its swap; it is finished first, then undone';
+
+async function planTreeBack(undone: RunRecord, root: string): Promise<Assessment & { planned: PlannedTreeBack }> {
+  const { entries, nestedMounts, beforeFolders, unfinished } = await observeTree({ root });
+  const blocking: Blocker[] = nestedMounts.map((point) => ({
+    code: 'E_BLOCKED',
+    text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
+    fix: [`umount "${point}"`],
+  }));
+  const isKept = beforeFolders.some(({ run }) => run === undone.run_id) || unfinished?.run === undone.run_id;
+  if (!isKept && undone.state === 'done') {
+    const text = `the files that the run ${undone.run_id} had replaced in "${root}" are not kept any more`;
+    blocking.push({ code: 'E_RUN_NOT_FOUND', text, fix: ['See what can be undone: `potctl restore list`.'] });
+  }
+  return { planned: { root, entries }, blocking, warnings: [] };
+}
+
+function recordOf(request: UndoRequest, undone: RunRecord, database: DatabaseMove | null): RunRecord {
+  return {
+    ...undone,
+    run_id: request.runId,
+    trace_id: request.traceId,
+    operator: request.operator,
+    hostname: request.hostname,
+    kind: 'undo',
+    undoes: undone.run_id,
+    undone_by: null,
+    state: 'running',
+    step: 'staging',
+    finished_at: null,
+    keep_old_ms: request.keepOldMs,
+    undo_until: null,
+    database,
+    created_roles: [],
+    writers_stopped: false,
+    restored: null,
+    phases: [],
+    downtime_ms: null,
+    written: null,
+    error: null,
+  };
+}

@@ -1,0 +1,136 @@
+import path from 'node:path';
+import { type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
+import type { Manifest } from '../../backup/manifest.js';
+import { selectBackup } from '../../backup/selection.js';
+import { PotctlError } from '../../errors.js';
+import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
+import { readRuns } from '../record.js';
+import type { Assessment } from './assess.js';
+import { estimateMs } from './estimate.js';
+import type { PlannedBackup, RestorePlan } from './plan.js';
+import { planDatabase } from './plan-database.js';
+import { planFiles } from './plan-files.js';
+import { profileBlockers } from './profile-blockers.js';
+import { targetSet } from './target-set.js';
+
+/** A plan, and what the run needs of the backup. */
+export interface PreparedRestore {
+  readonly plan: RestorePlan;
+  readonly manifest: Manifest;
+  /** Local folder with the backup's artefacts. */
+  readonly folder: string;
+}
+
+/**
+ * Finds the backup, reads every stored byte of it once, looks at server and tree, and says what a restore would do, cost and lose, and
+ * what stands in its way. Changes nothing.
+ *
+ * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_UNFIT (the backup lacks what is asked for), E_DB_*, E_FILES_DENIED
+ */
+export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore> {
+  const { repository, progress } = deps;
+  progress({ kind: 'phase', name: 'plan' });
+  const entries = await readCatalog(repository);
+  const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
+  const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
+  const manifest = await readManifest(repository, entry.id);
+  const parts = partsOf(request, manifest);
+  const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
+  const folder = await repository.artefacts(entry.id);
+  const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
+  const files = parts.files === null ? null : await planFiles(request, manifest.storage!, parts.files);
+  const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
+  const plan: RestorePlan = {
+    ...askedFor(request),
+    set,
+    backup: plannedBackup(manifest, entry, stored.blocking.length === 0),
+    database: database?.planned ?? null,
+    files: files?.planned ?? null,
+    estimateMs: estimateMs(await readRuns(repository), set, manifest.totals.source_bytes),
+    ...together([stored, own, database, files]),
+    confirm: database?.planned.name ?? path.basename(files!.planned.root),
+  };
+  progress({ kind: 'done', name: 'plan', facts: { read_bytes: manifest.totals.stored_bytes } });
+  return { plan, manifest, folder };
+}
+
+function askedFor(
+  request: RestoreRequest,
+): Pick<RestorePlan, 'runId' | 'mode' | 'profile' | 'environment' | 'hooks' | 'undo' | 'undoPossibleMs'> {
+  const { runId, mode, profile, stopWriters, startWriters, keepOldMs } = request;
+  return {
+    runId,
+    mode,
+    profile: profile.name,
+    environment: profile.environment,
+    hooks: { stop: stopWriters, start: startWriters },
+    undo: mode === 'swap' ? `potctl restore undo ${runId}` : null,
+    undoPossibleMs: keepOldMs,
+  };
+}
+
+function plannedBackup(manifest: Manifest, { verified }: GoodEntry, intact: boolean): PlannedBackup {
+  return {
+    id: manifest.id,
+    takenAt: manifest.timestamp,
+    set: manifest.set,
+    status: manifest.status,
+    storedBytes: manifest.totals.stored_bytes,
+    intact,
+    verified: verified?.ok ? { level: verified.level, at: verified.at } : null,
+  };
+}
+
+function together(assessments: readonly (Assessment | null)[]): Assessment {
+  return {
+    blocking: assessments.flatMap((assessment) => assessment?.blocking ?? []),
+    warnings: assessments.flatMap((assessment) => assessment?.warnings ?? []),
+  };
+}
+
+/** A damaged backup is never swapped in; what could not be checked is said. */
+function assessStored(id: string, checks: readonly StoredCheck[]): Assessment {
+  const say = ({ check, detail }: StoredCheck): string => `${check}: ${detail}`;
+  const failed = checks.filter(({ state }) => state === 'fail');
+  const warnings = checks.filter(({ state }) => state === 'unknown').map((check) => `not checked: ${say(check)}`);
+  if (failed.length === 0) return { blocking: [], warnings };
+  const text = `the backup '${id}' is damaged: ${failed.slice(0, 5).map(say).join('; ')}`;
+  const fix = ['Find an intact one: `potctl backup list`.', `See all of it: \`potctl backup verify ${id}\``];
+  return { blocking: [{ code: 'E_BACKUP_CORRUPT', text, fix }], warnings };
+}
+
+interface Parts {
+  readonly database: boolean;
+  /** Where the files go; null = none. */
+  readonly files: string | null;
+  readonly warnings: readonly string[];
+}
+
+function partsOf(request: RestoreRequest, manifest: Manifest): Parts {
+  const { only, mode, files, intoFiles } = request;
+  const database = only !== 'files' && manifest.database !== null;
+  const place = mode === 'new' ? intoFiles : (files?.path ?? null);
+  const root = only === 'db' || manifest.storage === null ? null : place;
+  if (only === 'db' && manifest.database === null) throw lacks(manifest.id, 'database');
+  if (only === 'files' && manifest.storage === null) throw lacks(manifest.id, 'files');
+  if (!database && root === null) {
+    throw new PotctlError('E_USAGE', 'there is nothing to restore', { fix: ['Name the directory with --files DIR.'] });
+  }
+  const warnings: string[] = [];
+  if (only === null && manifest.storage !== null && root === null) {
+    warnings.push(
+      `the files of the backup are not restored: no directory is named (${mode === 'new' ? '--into-files' : '--files'})`,
+    );
+  }
+  if (only === null && manifest.storage === null && files !== null) {
+    warnings.push('the backup has no files: the live files stay as they are');
+  }
+  if (only === null && manifest.database === null)
+    warnings.push('the backup has no database: the live one stays as it is');
+  return { database, files: root, warnings };
+}
+
+const lacks = (id: string, part: string): PotctlError =>
+  new PotctlError('E_UNFIT', `the backup '${id}' has no ${part}`, {
+    fix: ['Choose another one: `potctl backup list`.'],
+  });

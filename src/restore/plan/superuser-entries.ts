@@ -1,0 +1,27 @@
+import type { TocEntry } from '../../backup/database/toc.js';
+
+/** Kinds of objects that PostgreSQL lets only superusers create, as pg_restore names them. */
+const SUPERUSER_ONLY = new Set([
+  'ACCESS METHOD',
+  'EVENT TRIGGER',
+  'FOREIGN DATA WRAPPER',
+  'OPERATOR CLASS',
+  'OPERATOR FAMILY',
+  'SHELL TYPE',
+  'SUBSCRIPTION',
+  'TEXT SEARCH PARSER',
+  'TEXT SEARCH TEMPLATE',
+]);
+const SHOWN = 10;
+
+/**
+ * The entries of a dump that a role without superuser rights cannot create, e.g. `EVENT TRIGGER audit_ddl`. Pure.
+ *
+ * @param allTablesPublications names of publications FOR ALL TABLES: the table of contents does not tell them from others
+ */
+export function superuserEntries(toc: readonly TocEntry[], allTablesPublications: readonly string[]): string[] {
+  const found = toc.filter(({ desc }) => SUPERUSER_ONLY.has(desc)).map(({ desc, name }) => `${desc} ${name}`);
+  const publications = allTablesPublications.map((name) => `PUBLICATION ${name} FOR ALL TABLES`);
+  const all = [...found, ...publications];
+  return all.length > SHOWN ? [...all.slice(0, SHOWN), `${all.length - SHOWN} more objects`] : all;
+}

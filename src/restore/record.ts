@@ -1,0 +1,108 @@
+import type { Repository } from '../repository/repository.js';
+
+const FOLDER = 'restores';
+
+/**
+ * `running` is also what a killed run leaves behind; whoever holds the repository's lock next sets it right. `undone`: a later run took
+ * it back.
+ */
+export type RunState = 'running' | 'done' | 'undone' | 'failed' | 'interrupted';
+
+/** One database goes and another comes, told apart by oid: names change hands. */
+export interface DatabaseMove {
+  /** null where the role may not read it. */
+  readonly system_identifier: string | null;
+  /** The live name. */
+  readonly name: string;
+  /** What had the live name, and the name under which it is kept. null: nothing had it. */
+  readonly outgoing: { readonly oid: number; readonly kept_as: string } | null;
+  /** What gets the live name, and its name until then; `oid` is null until it exists. null: nothing gets it. */
+  readonly incoming: { readonly oid: number | null; readonly staged_as: string } | null;
+}
+
+/** One tree goes and another comes inside the same root; the steps are in the tree's own journal. */
+export interface TreeMove {
+  readonly root: string;
+  /** Was there a tree before? */
+  readonly existed: boolean;
+  /** Mode `new`: where the tree is until it gets its name in one rename. null = inside the root. */
+  readonly staged_at: string | null;
+}
+
+/** How much was written to a database until a moment, as its statistics say. */
+export interface WriteBaseline {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  /** When the counters were last set to zero; null = never. */
+  readonly stats_reset: string | null;
+}
+
+/** What is known of one restore or undo, as stored in `restores/<run>.json`. Written before each step that cannot be taken back. */
+export interface RunRecord {
+  readonly schema: 'potctl.restore';
+  readonly schema_version: '1.0';
+  readonly run_id: string;
+  readonly trace_id: string;
+  readonly operator: string;
+  readonly hostname: string;
+  readonly kind: 'restore' | 'undo';
+  readonly mode: 'swap' | 'new';
+  readonly set: string;
+  /** The restored backup; of an undo the one that it takes back. */
+  readonly backup: string;
+  readonly undoes: string | null;
+  readonly undone_by: string | null;
+  readonly state: RunState;
+  /** How far it came: preparing beside the live data, swapping, or past the point of no return. */
+  readonly step: 'staging' | 'swapping' | 'swapped';
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  readonly keep_old_ms: number;
+  readonly undo_until: string | null;
+  readonly database: DatabaseMove | null;
+  readonly files: TreeMove | null;
+  /** Roles that this run made; taken away again if it fails. */
+  readonly created_roles: readonly string[];
+  /** Was the stop hook run, and not yet the start hook? */
+  readonly writers_stopped: boolean;
+  readonly restored: { readonly tables: number; readonly rows: number; readonly files: number } | null;
+  readonly phases: readonly { readonly name: string; readonly ms: number }[];
+  readonly downtime_ms: number | null;
+  /** Bytes of the source, for the next run's estimate. */
+  readonly source_bytes: number;
+  readonly written: WriteBaseline | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */
+export async function readRuns(repository: Repository): Promise<RunRecord[]> {
+  const names = await repository.listDocuments(FOLDER);
+  const records: RunRecord[] = [];
+  for (const name of names) {
+    const text = await repository.getDocument(name);
+    const record = text === undefined ? undefined : parseRecord(text);
+    if (record !== undefined) records.push(record);
+  }
+  return records.sort((a, b) => (`${a.started_at} ${a.run_id}` < `${b.started_at} ${b.run_id}` ? -1 : 1));
+}
+
+/** Stores a run, durably, in the place of what was known of it. */
+export async function writeRun(repository: Repository, record: RunRecord): Promise<void> {
+  await repository.putDocument(`${FOLDER}/${record.run_id}.json`, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Reads one stored run; undefined for anything that is not one of ours. */
+export function parseRecord(text: string): RunRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { schema, schema_version: version, run_id: run } = value as Partial<Record<keyof RunRecord, unknown>>;
+  const ours = schema === 'potctl.restore' && typeof version === 'string' && version.startsWith('1.');
+  // The one marked edge of this format: what it holds was written by writeRun.
+  return ours && typeof run === 'string' ? (value as RunRecord) : undefined;
+}

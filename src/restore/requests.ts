@@ -1,0 +1,101 @@
+import path from 'node:path';
+import type { Settings } from '../config/settings.js';
+import { PotctlError } from '../errors.js';
+import type { Asked, RestoreRequest } from './deps.js';
+import type { UndoRequest } from './plan/prepare-undo.js';
+
+/** Who runs it, in which process: what neither settings nor wishes know. */
+export interface Occasion {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly operator: string;
+  readonly hostname: string;
+  readonly waitMs: number;
+  readonly dryRun: boolean;
+  /** Relative paths of the command line begin here. */
+  readonly cwd: string;
+}
+
+/** What a person may say about one restore, beyond the profile. */
+export interface RestoreWishes {
+  readonly id: string;
+  readonly fromSet: string | undefined;
+  readonly only: 'db' | 'files' | undefined;
+  readonly mode: 'swap' | 'new';
+  readonly into: string | undefined;
+  readonly intoFiles: string | undefined;
+  readonly jobs: number | undefined;
+  readonly createRoles: boolean;
+  readonly accept: readonly string[];
+  readonly stopWriters: string | undefined;
+  readonly startWriters: string | undefined;
+  readonly keepOld: number | undefined;
+}
+
+/** What a person may say about an undo. */
+export type UndoWishes = Pick<RestoreWishes, 'accept' | 'stopWriters' | 'startWriters' | 'keepOld'> & {
+  readonly run: string | undefined;
+};
+
+/**
+ * Makes the request for a restore from settings and wishes. Pure.
+ *
+ * @param processors of this machine: so many workers does pg_restore get unless it is said
+ * @throws E_USAGE for contradictions
+ */
+export function restoreRequest(
+  settings: Settings,
+  wishes: RestoreWishes,
+  occasion: Occasion & { readonly processors: number },
+): RestoreRequest {
+  refuseContradictions(wishes);
+  const { only = null, mode, into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
+  return {
+    ...asked(settings, wishes, occasion),
+    database: only === 'files' ? null : settings.connection.database,
+    reference: wishes.id,
+    fromSet: wishes.fromSet ?? null,
+    only,
+    mode,
+    into,
+    intoFiles: intoFiles === undefined ? null : path.resolve(occasion.cwd, intoFiles),
+    files: only === 'db' ? null : settings.files,
+    jobs,
+    createRoles,
+  };
+}
+
+/** Makes the request for an undo from settings and wishes. Pure. */
+export function undoRequest(settings: Settings, wishes: UndoWishes, occasion: Occasion): UndoRequest {
+  return {
+    ...asked(settings, wishes, occasion),
+    run: wishes.run ?? null,
+    filesPath: settings.files?.path ?? null,
+  };
+}
+
+function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Occasion): Asked {
+  const { runId, traceId, operator, hostname, waitMs, dryRun } = occasion;
+  const { restore, profile, expect, connection } = settings;
+  return {
+    ...{ runId, traceId, operator, hostname, waitMs, dryRun, profile },
+    database: connection.database,
+    expectedSystemIdentifier: expect.systemIdentifier,
+    stopWriters: wishes.stopWriters ?? restore.stopWriters,
+    startWriters: wishes.startWriters ?? restore.startWriters,
+    keepOldMs: wishes.keepOld ?? restore.keepOldMs,
+    accept: wishes.accept,
+  };
+}
+
+function refuseContradictions({ mode, into, intoFiles, only }: RestoreWishes): void {
+  if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
+    throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
+  }
+  if (mode === 'new' && only !== 'files' && into === undefined) {
+    throw new PotctlError('E_USAGE', "'--mode new' wants the name of the new database: '--into NAME'");
+  }
+  if (mode === 'new' && only === 'files' && intoFiles === undefined) {
+    throw new PotctlError('E_USAGE', "'--mode new --only files' wants the new directory: '--into-files DIR'");
+  }
+}

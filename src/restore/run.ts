@@ -1,0 +1,142 @@
+import { abandon } from './abandon.js';
+import type { DatabaseChecks } from './database/check.js';
+import type { RestoreDeps, RestoreRequest } from './deps.js';
+import { closeForward } from './finish.js';
+import { type Journal, openJournal } from './journal.js';
+import { withLocks } from './locked.js';
+import { openPhases, type Phases } from './phases.js';
+import type { PreparedRestore } from './plan/prepare.js';
+import { refuseBlocked, refuseStale } from './plan/refuse.js';
+import type { RunRecord } from './record.js';
+import { recoverRuns } from './recover.js';
+import { withScriptKeys } from './script-keys.js';
+import { stageRestore } from './stage.js';
+import { swapStaged } from './swap-staged.js';
+
+/** What a restore came to. Times RFC 3339 UTC, durations in ms. */
+export interface RestoreResult {
+  readonly runId: string;
+  readonly backup: string;
+  /** `planned`: a dry run, nothing was changed. */
+  readonly state: 'done' | 'planned';
+  readonly mode: 'swap' | 'new';
+  /** What was restored, and where to. */
+  readonly restored: { readonly tables: number; readonly rows: number; readonly files: number };
+  readonly database: string | null;
+  readonly directory: string | null;
+  readonly checks: DatabaseChecks | null;
+  /** The name under which the replaced database is kept; null = nothing was replaced. */
+  readonly oldDatabase: string | null;
+  readonly undoUntil: string | null;
+  /** How long the database refused connections. */
+  readonly downtimeMs: number | null;
+  readonly phases: readonly { readonly name: string; readonly ms: number }[];
+  /** What went wrong after the restore itself was complete, e.g. a start hook. */
+  readonly warnings: readonly string[];
+}
+
+/** A restore under way. */
+export interface Underway {
+  readonly deps: RestoreDeps;
+  readonly request: RestoreRequest;
+  readonly prepared: PreparedRestore;
+  readonly journal: Journal;
+  readonly phases: Phases;
+}
+
+/**
+ * Restores a backup: everything is built and checked beside the live database and the live files; then, in a second, both take the place
+ * of what was there, which is kept for `undo`.
+ *
+ * Until that second an error, Ctrl-C or a kill leaves the live data as it was; after a kill the next start finishes the swap or removes
+ * what was built.
+ *
+ * @throws E_BLOCKED and other refusals of the plan; E_LOCKED; E_RESTORE_CHECK, E_FILES_CHECK (nothing was swapped); E_TARGET_BUSY; E_DB_*,
+ * E_TOOL_*, E_NO_SPACE
+ */
+export async function runRestore(
+  deps: RestoreDeps,
+  request: RestoreRequest,
+  prepared: PreparedRestore,
+): Promise<RestoreResult> {
+  refuseBlocked(prepared.plan.blocking);
+  const first = firstRecord(deps, request, prepared);
+  if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [] });
+  const { runId, waitMs, startWriters } = request;
+  const database = prepared.plan.database?.name ?? null;
+  return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease) => {
+    await recoverRuns({ ...deps, startWriters });
+    const planned = prepared.plan.database;
+    await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
+    const journal = await openJournal(deps.repository, lease, first);
+    return restoreLocked({ deps, request, prepared, journal, phases: openPhases(deps) });
+  });
+}
+
+async function restoreLocked(underway: Underway): Promise<RestoreResult> {
+  const { deps, journal, phases } = underway;
+  try {
+    const staged = await stageRestore(underway);
+    await journal.update({ restored: staged.restored, phases: phases.taken });
+    const { downtimeMs, warnings } = await swapStaged(underway);
+    const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
+    return resultOf(closed, { checks: staged.checks, state: 'done', warnings });
+  } catch (error) {
+    throw await abandon(deps, journal, error);
+  }
+}
+
+function resultOf(record: RunRecord, rest: Pick<RestoreResult, 'checks' | 'state' | 'warnings'>): RestoreResult {
+  return withScriptKeys({
+    runId: record.run_id,
+    backup: record.backup,
+    mode: record.mode,
+    restored: record.restored ?? { tables: 0, rows: 0, files: 0 },
+    database: record.database?.name ?? null,
+    directory: record.files?.root ?? null,
+    oldDatabase: record.database?.outgoing?.kept_as ?? null,
+    undoUntil: record.undo_until,
+    downtimeMs: record.downtime_ms,
+    phases: record.phases,
+    ...rest,
+  });
+}
+
+function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifest }: PreparedRestore): RunRecord {
+  const { database, files } = plan;
+  return {
+    schema: 'potctl.restore',
+    schema_version: '1.0',
+    run_id: request.runId,
+    trace_id: request.traceId,
+    operator: request.operator,
+    hostname: request.hostname,
+    kind: 'restore',
+    mode: request.mode,
+    set: plan.set,
+    backup: manifest.id,
+    undoes: null,
+    undone_by: null,
+    state: 'running',
+    step: 'staging',
+    started_at: deps.clock.now().toISOString(),
+    finished_at: null,
+    keep_old_ms: request.keepOldMs,
+    undo_until: null,
+    database: database && {
+      system_identifier: database.systemIdentifier,
+      name: database.name,
+      outgoing: database.present && { oid: database.present.oid, kept_as: database.present.keptAs },
+      incoming: { oid: null, staged_as: database.stagedAs },
+    },
+    files: files && { root: files.root, existed: files.present !== null, staged_at: files.stagedAt },
+    created_roles: [],
+    writers_stopped: false,
+    restored: null,
+    phases: [],
+    downtime_ms: null,
+    source_bytes: manifest.totals.source_bytes,
+    written: null,
+    error: null,
+  };
+}

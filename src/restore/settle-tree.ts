@@ -1,0 +1,56 @@
+import { lstat, rename, rm, rmdir } from 'node:fs/promises';
+import { fromErrno, isErrno } from '../errors.js';
+import type { RunRecord, TreeMove } from './record.js';
+import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
+
+/** Did the tree of a run that moved only files get past the point from which it leads forward? */
+export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
+  if (record.step === 'staging') return false;
+  if (stagedAt !== null) return !(await exists(stagedAt));
+  const { unfinished, beforeFolders } = await observeTree({ root });
+  return unfinished?.run === record.run_id || beforeFolders.some(({ run }) => run === record.run_id);
+}
+
+/** Brings the tree of a run to the end that its database has reached already, from wherever it stopped. */
+export async function finishTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
+  if (stagedAt !== null) return finishBeside(root, stagedAt);
+  const { run_id: run, undoes } = record;
+  const { unfinished, beforeFolders } = await observeTree({ root });
+  if (unfinished?.run === run) {
+    await recoverTree({ root, decision: 'finish' });
+    return;
+  }
+  // Its own before folder is the last thing that a swap could have made: then nothing is left to do.
+  if (beforeFolders.some((kept) => kept.run === run)) return;
+  if (undoes === null) await swapTree({ root, run });
+  else await undoTree({ root, run: undoes, undoRun: run });
+}
+
+/** Puts the tree of a run back to where it was, and removes what was staged. */
+export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
+  if (stagedAt !== null) return rm(stagedAt, { recursive: true, force: true });
+  const { run_id: run } = record;
+  const { unfinished } = await observeTree({ root });
+  if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
+  await discardStaging({ root, run });
+}
+
+/** A new directory appears by one rename. An empty one that is there already gives way. */
+async function finishBeside(root: string, stagedAt: string): Promise<void> {
+  if (!(await exists(stagedAt))) return;
+  try {
+    await rmdir(root).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    });
+    await rename(stagedAt, root);
+  } catch (error) {
+    throw fromErrno(error, `give the restored files the name "${root}"`);
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return lstat(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,54 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { compareTree } from '../backup/files/compare.js';
+import { extractArchive } from '../backup/files/extract.js';
+import type { FilesPart } from '../backup/manifest.js';
+import { fromErrno, PotctlError } from '../errors.js';
+import type { PlannedFiles } from './plan/plan.js';
+import type { Underway } from './run.js';
+import { prepareStaging } from './tree/tree.js';
+
+const SHOWN_PROBLEMS = 8;
+
+/**
+ * Unpacks the files beside the live ones, inside the same root, and compares what lies on disk then with the list of what was backed up.
+ *
+ * @returns how many files there are
+ * @throws E_FILES_CHECK naming the differences, E_BACKUP_CORRUPT, E_FILES_DENIED, E_NO_SPACE, E_REFUSED
+ */
+export async function stageFiles(underway: Underway, planned: PlannedFiles, part: FilesPart): Promise<number> {
+  const { deps, phases, prepared } = underway;
+  const { signal, progress, childEnvironment: environment } = deps;
+  const into = await prepareFolder(underway, planned);
+  const request = { folder: prepared.folder, part, environment, signal, progress, into };
+  await phases.run(
+    'files',
+    () => extractArchive(request),
+    () => ({ files: part.files, bytes: part.bytes }),
+  );
+  const problems = await phases.run('files check', () => compareTree({ ...request, root: into }));
+  if (problems.length > 0) throw checkFailed(problems);
+  return part.files;
+}
+
+async function prepareFolder({ deps, request, journal }: Underway, { root, stagedAt }: PlannedFiles): Promise<string> {
+  const { repository } = deps;
+  if (stagedAt === null) {
+    const forbidden = path.isAbsolute(repository.url) ? { forbidden: repository.url } : {};
+    return prepareStaging({ root, run: journal.record.run_id, ...forbidden });
+  }
+  try {
+    await mkdir(path.dirname(stagedAt), { recursive: true });
+    await mkdir(stagedAt, { mode: 0o700 });
+    return stagedAt;
+  } catch (error) {
+    throw fromErrno(error, `prepare "${request.intoFiles}"`);
+  }
+}
+
+function checkFailed(problems: readonly string[]): PotctlError {
+  const more = problems.length > SHOWN_PROBLEMS ? [`and ${problems.length - SHOWN_PROBLEMS} more`] : [];
+  return new PotctlError('E_FILES_CHECK', 'the restored files are not what was backed up', {
+    why: [...problems.slice(0, SHOWN_PROBLEMS), ...more].join('; '),
+  });
+}

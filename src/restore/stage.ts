@@ -1,0 +1,83 @@
+import path from 'node:path';
+import type { DatabasePart } from '../backup/manifest.js';
+import { checkDatabase, type DatabaseChecks } from './database/check.js';
+import { countNotValidInDump } from './database/not-valid-in-dump.js';
+import { createMissingRoles } from './database/roles.js';
+import { analyze, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { readWrites } from './database/writes.js';
+import type { PlannedDatabase } from './plan/plan.js';
+import type { Underway } from './run.js';
+import { stageFiles } from './stage-files.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+/** What stands beside the live data now, complete and checked. */
+export interface Staged {
+  readonly restored: { readonly tables: number; readonly rows: number; readonly files: number };
+  readonly checks: DatabaseChecks | null;
+}
+
+/**
+ * Builds the new database and the new tree beside the live ones and checks them against the backup's manifest. Touches nothing live.
+ *
+ * @throws E_RESTORE_CHECK, E_FILES_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
+ */
+export async function stageRestore(underway: Underway): Promise<Staged> {
+  const { plan, manifest } = underway.prepared;
+  const checks = plan.database && (await stageDatabase(underway, plan.database, manifest.database!));
+  const files = plan.files && (await stageFiles(underway, plan.files, manifest.storage!));
+  const tables = plan.database === null ? 0 : manifest.database!.inventory.tables.length;
+  return { restored: { tables, rows: checks?.rows ?? 0, files: files ?? 0 }, checks };
+}
+
+async function stageDatabase(
+  underway: Underway,
+  planned: PlannedDatabase,
+  part: DatabasePart,
+): Promise<DatabaseChecks> {
+  const { deps, request, phases, prepared } = underway;
+  const { folder } = prepared;
+  const { signal, progress } = deps;
+  const server = deps.server!;
+  const name = planned.stagedAs;
+  await createDatabase(underway, planned, part);
+  await phases.run('pg_restore', () => restoreDump(server, { name, folder, part, jobs: request.jobs, signal }));
+  const checking = {
+    name,
+    part,
+    jobs: request.jobs,
+    signal,
+    progress,
+    notValidInDump: () =>
+      countNotValidInDump(server, path.join(folder, part.backup_file), {
+        signal,
+        scratch: temporaryFolder(deps.childEnvironment),
+      }),
+  };
+  const checks = await phases.run(
+    'checks',
+    () => checkDatabase(server, checking),
+    ({ tables, rows }) => ({
+      tables,
+      rows,
+    }),
+  );
+  await phases.run('analyze', () => analyze(server, name));
+  // Taken before anybody else can write: from here an undo counts what was written since.
+  await underway.journal.update({ written: await readWrites(server, name) });
+  await applyProperties(server, name, part);
+  return checks;
+}
+
+async function createDatabase(underway: Underway, planned: PlannedDatabase, part: DatabasePart): Promise<void> {
+  const { deps, journal, phases, prepared } = underway;
+  const server = deps.server!;
+  await phases.run('create database', async () => {
+    if (planned.createdRoles.length > 0) {
+      await journal.update({ created_roles: planned.createdRoles });
+      await createMissingRoles(server, prepared.folder, part, planned.createdRoles);
+    }
+    const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
+    const { database } = journal.record;
+    await journal.update({ database: { ...database!, incoming: { oid, staged_as: planned.stagedAs } } });
+  });
+}

@@ -1,0 +1,74 @@
+import { abandon } from './abandon.js';
+import type { Asked, RestoreDeps } from './deps.js';
+import { closeForward } from './finish.js';
+import { openJournal } from './journal.js';
+import { withLocks } from './locked.js';
+import { openPhases } from './phases.js';
+import type { PreparedUndo } from './plan/prepare-undo.js';
+import { refuseBlocked, refuseStale } from './plan/refuse.js';
+import { type RunRecord, readRuns } from './record.js';
+import { recoverRuns } from './recover.js';
+import { withScriptKeys } from './script-keys.js';
+import { swapStaged } from './swap-staged.js';
+
+/** What an undo came to. Times RFC 3339 UTC, durations in ms. */
+export interface UndoResult {
+  readonly runId: string;
+  /** The run that was taken back. */
+  readonly undone: string;
+  /** `planned`: a dry run, nothing was changed. */
+  readonly state: 'done' | 'planned';
+  readonly database: string | null;
+  readonly directory: string | null;
+  /** The name under which the database that was live is kept; null = there was none. */
+  readonly oldDatabase: string | null;
+  readonly undoUntil: string | null;
+  readonly downtimeMs: number | null;
+  readonly phases: readonly { readonly name: string; readonly ms: number }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Swaps back what a run had replaced, also after it was written to: what is live now is kept in turn, and this undo can be undone.
+ *
+ * @throws E_LOCKED, E_REFUSED (the database changed since the plan), E_TARGET_BUSY, E_TOOL_FAILED (a hook), E_DB_*, E_IO
+ */
+export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }: PreparedUndo): Promise<UndoResult> {
+  refuseBlocked(plan.blocking);
+  if (request.dryRun) return resultOf(move, 'planned', []);
+  const { runId, waitMs, startWriters } = request;
+  const database = move.database?.name ?? null;
+  return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease) => {
+    await recoverRuns({ ...deps, startWriters });
+    await refuseStale(deps, move.database && { name: move.database.name, oid: move.database.outgoing?.oid ?? null });
+    const journal = await openJournal(deps.repository, lease, { ...move, started_at: deps.clock.now().toISOString() });
+    const phases = openPhases(deps);
+    try {
+      const { downtimeMs, warnings } = await swapStaged({ deps, request, journal, phases });
+      const record = { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs };
+      const closed = await closeForward(deps, record, await undoneRun(deps, plan.undoes));
+      return resultOf(closed, 'done', warnings);
+    } catch (error) {
+      throw await abandon(deps, journal, error);
+    }
+  });
+}
+
+async function undoneRun({ repository }: RestoreDeps, id: string): Promise<RunRecord | null> {
+  return (await readRuns(repository)).find(({ run_id }) => run_id === id) ?? null;
+}
+
+function resultOf(closed: RunRecord, state: UndoResult['state'], warnings: readonly string[]): UndoResult {
+  return withScriptKeys({
+    state,
+    runId: closed.run_id,
+    undone: closed.undoes!,
+    database: closed.database?.name ?? null,
+    directory: closed.files?.root ?? null,
+    oldDatabase: closed.database?.outgoing?.kept_as ?? null,
+    undoUntil: closed.undo_until,
+    downtimeMs: closed.downtime_ms,
+    phases: closed.phases,
+    warnings,
+  });
+}
