@@ -20,6 +20,14 @@ export async function createDeps(context: Context): Promise<CreateDeps> {
     ...context,
     repository: await context.repository(),
     verify: async (id, level) => verifyBackup(await verifyDeps(context), id, level),
-    recover: async () => undefined,
+    recover: () => recover(context),
   };
+}
+
+/** Sets right what a killed restore left. Connects only if there is such a run. */
+async function recover(context: Context): Promise<void> {
+  const { recoverRuns } = await import('../src/restore/recover.js');
+  const { restore } = await context.settings();
+  const deps = { ...context, server: await context.server(), repository: await context.repository() };
+  await recoverRuns({ ...deps, startWriters: restore.startWriters });
 }

@@ -7,6 +7,10 @@ import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
+import { restoreList } from './restore/list.js';
+import { restorePlan } from './restore/plan.js';
+import { restoreRun } from './restore/run.js';
+import { restoreUndo } from './restore/undo.js';
 import { completion } from './top/completion.js';
 import { demo } from './top/demo.js';
 import { doctor } from './top/doctor.js';
@@ -23,6 +27,10 @@ export const commands: readonly AnyCommand[] = [
   backupList,
   backupShow,
   backupVerify,
+  restorePlan,
+  restoreRun,
+  restoreUndo,
+  restoreList,
   configShow,
   configPath,
   configValidate,

@@ -28,8 +28,7 @@ export interface PreparedRestore {
  * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_UNFIT (the backup lacks what is asked for), E_DB_*, E_FILES_DENIED
  */
 export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore> {
-  const { repository, progress } = deps;
-  progress({ kind: 'phase', name: 'plan' });
+  const { repository } = deps;
   const entries = await readCatalog(repository);
   const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
   const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
@@ -50,7 +49,6 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
     ...together([stored, own, database, files]),
     confirm: database?.planned.name ?? path.basename(files!.planned.root),
   };
-  progress({ kind: 'done', name: 'plan', facts: { read_bytes: manifest.totals.stored_bytes } });
   return { plan, manifest, folder };
 }
 

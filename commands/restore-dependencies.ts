@@ -1,0 +1,29 @@
+import { availableParallelism } from 'node:os';
+import type { RestoreDeps } from '../src/restore/deps.js';
+import type { Occasion } from '../src/restore/requests.js';
+import type { Context } from './context.js';
+import { verifyDeps } from './dependencies.js';
+
+/** What a restore or an undo works with. `withServer` false: only files take part, and no server is asked. */
+export async function restoreDeps(context: Context, withServer = true): Promise<RestoreDeps> {
+  const { lockDatabase } = await import('../src/postgres/advisory-lock.js');
+  const { readToc } = await import('../src/backup/database/toc.js');
+  const { verifyBackup } = await import('../src/backup/verify.js');
+  const { signal, waitMs } = context;
+  return {
+    ...context,
+    server: withServer ? await context.server() : null,
+    repository: await context.repository(),
+    lockDatabase: async (database) =>
+      lockDatabase(await context.server(), database, { command: 'restore', waitMs, signal }),
+    verify: async (id) => verifyBackup(await verifyDeps(context), id, 'quick'),
+    readToc: async (folder) => readToc(await context.server(), folder, signal),
+  };
+}
+
+/** Who runs it, and how. */
+export function occasionOf(context: Context, dryRun: boolean): Occasion & { readonly processors: number } {
+  const { runId, traceId, operator, hostname, waitMs, settingsRequest } = context;
+  const { cwd } = settingsRequest;
+  return { runId, traceId, operator, hostname, waitMs, cwd, dryRun, processors: availableParallelism() };
+}

@@ -1,0 +1,24 @@
+import { choice, count, duration, flag, list, optionalArgument, text } from './options.js';
+
+/** What restore and undo have in common. */
+export const SWAP_FLAGS = {
+  accept: list('--accept <name>', 'what may stay with the old database, as the plan names it; may be repeated'),
+  stopWriters: text('--stop-writers <line>', 'shell line that stops the programs that write, run before the swap'),
+  startWriters: text('--start-writers <line>', 'shell line that starts them again, run after the swap in any case'),
+  keepOld: duration('--keep-old <duration>', 'how long what is replaced will be kept for undo'),
+};
+
+/** What plan and run take alike. */
+export const RESTORE_FLAGS = {
+  id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+  fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
+  mode: choice('--mode <mode>', 'swap: in the place of what is live; new: beside it', ['swap', 'new'], {
+    default: 'swap',
+  }),
+  into: text('--into <name>', 'mode new: name of the new database'),
+  intoFiles: text('--into-files <dir>', 'mode new: new directory for the files'),
+  jobs: count('--jobs <n>', 'parallel workers; default: one for each processor', { min: 1, max: 128 }),
+  createRoles: flag('--create-roles', 'create the roles that the server lacks, as the backup describes them'),
+  ...SWAP_FLAGS,
+};

@@ -1,0 +1,78 @@
+import type { ListedRun } from '../../src/restore/list.js';
+import { listCommand } from '../command.js';
+import type { Column } from '../ui/columns.js';
+import type { Formats } from '../ui/view.js';
+
+const NONE = '–';
+
+const columns: readonly Column<ListedRun>[] = [
+  { name: 'run', text: ({ run_id }) => run_id },
+  {
+    name: 'started',
+    priority: 2,
+    text: ({ started_at }, _now, format) => format.instant(started_at),
+    machine: ({ started_at }) => started_at,
+    sortKey: ({ started_at }) => started_at,
+  },
+  { name: 'kind', text: ({ kind, mode }) => (mode === 'new' ? `${kind} beside` : kind), priority: 3 },
+  { name: 'backup', text: ({ backup }) => backup, priority: 4 },
+  {
+    name: 'target',
+    flexible: true,
+    text: ({ database, directory }) => [database, directory].filter((place) => place !== null).join(', '),
+  },
+  { name: 'state', text: stateText, machine: ({ state }) => state },
+  {
+    name: 'duration',
+    priority: 5,
+    align: 'right',
+    text: ({ duration_ms }, _now, format) => (duration_ms === null ? NONE : format.duration(duration_ms)),
+    machine: ({ duration_ms }) => String(duration_ms ?? ''),
+    sortKey: ({ duration_ms }) => duration_ms ?? -1,
+  },
+  {
+    name: 'undo-until',
+    text: undoText,
+    machine: ({ undo, undo_until }) => (undo === 'possible' || undo === 'unknown' ? (undo_until ?? '') : (undo ?? '')),
+  },
+  { name: 'old-database', wide: true, text: ({ old_database }) => old_database ?? NONE },
+  {
+    name: 'downtime',
+    wide: true,
+    align: 'right',
+    text: ({ downtime_ms }, _now, format) => (downtime_ms === null ? NONE : format.duration(downtime_ms)),
+    machine: ({ downtime_ms }) => String(downtime_ms ?? ''),
+  },
+  { name: 'set', wide: true, text: ({ set }) => set },
+  { name: 'operator', wide: true, text: ({ operator }) => operator },
+];
+
+/** `potctl restore list`: the newest first; the server is asked whether undo is possible, but not needed. */
+export const restoreList = listCommand({
+  name: 'restore list',
+  summary: 'restores and undos, the newest first, and until when each can be undone',
+  examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
+  columns,
+  input: {},
+
+  async run(_input, context) {
+    const { listRuns } = await import('../../src/restore/list.js');
+    const items = await listRuns(await context.repository(), () => context.server());
+    const undoable = items.find(({ undo }) => undo === 'possible');
+    const footer = undoable === undefined ? [] : [`To take one back:  potctl restore undo ${undoable.run_id}`];
+    return { items, footer };
+  },
+});
+
+function stateText({ state, undone_by, error }: ListedRun): string {
+  if (state === 'undone' && undone_by !== null) return `undone by ${undone_by}`;
+  return state === 'failed' && error !== null ? `failed ${error.code}` : state;
+}
+
+function undoText({ undo, undo_until }: ListedRun, now: Date, format: Formats): string {
+  if (undo === null) return NONE;
+  if (undo === 'gone' || undo_until === null) return undo;
+  const isOver = Date.parse(undo_until) < now.getTime();
+  if (isOver) return undo === 'possible' ? 'still possible' : 'over';
+  return `${undo === 'possible' ? 'possible' : 'not checked,'} until ${format.instant(undo_until)}`;
+}

@@ -1,0 +1,63 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import type { RestoreResult } from '../../src/restore/run.js';
+import { actionCommand } from '../command.js';
+import { RESTORE_FLAGS } from '../restore-flags.js';
+import { renderRestorePlan } from '../ui/restore-plan.js';
+import type { View } from '../ui/view.js';
+
+/** `potctl restore run`: builds and checks beside, then swaps. */
+export const restoreRun = actionCommand({
+  name: 'restore run',
+  summary: 'bring a backup back: built and checked beside, then swapped in; what was there is kept',
+  examples: [
+    'potctl restore run latest -p prod',
+    'potctl restore run latest --files ./storage --repository ./backups --confirm app',
+    'potctl restore run 7f3a --mode new --into app_yesterday --confirm app_yesterday -p prod',
+  ],
+  input: RESTORE_FLAGS,
+
+  gate: {
+    async prepare(wishes, context) {
+      const { readyRestore } = await import('../../src/restore/plan/plan-restore.js');
+      const { restoreRequest } = await import('../../src/restore/requests.js');
+      const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
+      const request = restoreRequest(await context.settings(), wishes, occasionOf(context, true));
+      return readyRestore(await restoreDeps(context, request.database !== null), request);
+    },
+    renderPlan: ({ plan }, view) => renderRestorePlan(plan, view),
+    phrase: ({ plan }) => plan.confirm,
+  },
+
+  async run(wishes, context, { dryRun, plan }) {
+    const { runRestore } = await import('../../src/restore/run.js');
+    const { restoreRequest } = await import('../../src/restore/requests.js');
+    const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
+    const request = restoreRequest(await context.settings(), wishes, occasionOf(context, dryRun));
+    return runRestore(await restoreDeps(context, request.database !== null), request, plan);
+  },
+
+  render(result, view) {
+    if (result.state === 'planned') {
+      view.note('Nothing was changed: this was a dry run.');
+      return;
+    }
+    renderOutcome(result, view);
+    view.line(result.runId);
+  },
+  exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
+});
+
+function renderOutcome(result: RestoreResult, view: View): void {
+  const { runId, backup, mode, restored, database, directory, checks, oldDatabase, undoUntil, downtimeMs } = result;
+  const places = [database, directory].filter((place) => place !== null).join(' and ');
+  view.note(`${view.paint('good', 'Restored')} ${backup} into ${places}.`);
+  if (checks !== null) {
+    const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
+    view.note(`  ${restored.tables} tables, ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+  }
+  if (directory !== null) view.note(`  ${view.count(restored.files)} files as in the backup.`);
+  if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
+  if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
+  for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+  if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
+}

@@ -1,0 +1,91 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
+import { actionCommand } from '../command.js';
+import { optionalArgument } from '../options.js';
+import { SWAP_FLAGS } from '../restore-flags.js';
+import { environmentBadge, hookPairs, renderFindings, renderLoss } from '../ui/restore-plan.js';
+import type { View } from '../ui/view.js';
+
+/** `potctl restore undo`: swaps back. */
+export const restoreUndo = actionCommand({
+  name: 'restore undo',
+  summary: 'take a restore or an undo back: swap in again what it had replaced',
+  examples: [
+    'potctl restore undo -p prod',
+    'potctl restore undo 5t2m8q3f7k --confirm app --repository ./backups',
+    'potctl restore undo --files ./storage --repository ./backups --confirm app',
+  ],
+  input: {
+    run: optionalArgument('[run]', 'id of the run, or a unique beginning; default: the newest that can be undone'),
+    ...SWAP_FLAGS,
+  },
+
+  gate: {
+    async prepare(wishes, context) {
+      const { readyUndo } = await import('../../src/restore/plan/prepare-undo.js');
+      const { undoRequest } = await import('../../src/restore/requests.js');
+      const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
+      const request = undoRequest(await context.settings(), wishes, occasionOf(context, true));
+      return readyUndo(await restoreDeps(context), request);
+    },
+    renderPlan: ({ plan }, view) => renderUndoPlan(plan, view),
+    phrase: ({ plan }) => plan.confirm,
+  },
+
+  async run(wishes, context, { dryRun, plan }) {
+    const { runUndo } = await import('../../src/restore/undo.js');
+    const { undoRequest } = await import('../../src/restore/requests.js');
+    const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
+    const request = undoRequest(await context.settings(), wishes, occasionOf(context, dryRun));
+    return runUndo(await restoreDeps(context), request, plan);
+  },
+
+  render(result, view) {
+    if (result.state === 'planned') {
+      view.note('Nothing was changed: this was a dry run.');
+      return;
+    }
+    const { runId, undone, database, directory, oldDatabase, undoUntil, downtimeMs, warnings } = result;
+    const places = [database, directory].filter((place) => place !== null).join(' and ');
+    view.note(`${view.paint('good', 'Undone')}: run ${undone}; ${places} is as it was before.`);
+    if (downtimeMs !== null) view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
+    if (oldDatabase !== null) view.note(`  What was live until now is kept as ${oldDatabase}.`);
+    for (const warning of warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+    if (undoUntil !== null) view.note(`To take this back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
+    view.line(runId);
+  },
+  exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
+});
+
+function renderUndoPlan(plan: UndoPlan, view: View): void {
+  const { database, files, environment } = plan;
+  view.heading(`UNDO PLAN   run ${plan.runId}`);
+  view.fields([
+    ['Undoes', `${plan.undoes}   ended ${view.time(plan.ranAt)}, backup ${plan.backup}`],
+    ...(database === null ? [] : databasePairs(database, environment, view)),
+    ...(files === null
+      ? []
+      : ([['Directory', `${files.root}   ${files.entries} entries at its top are kept`]] as const)),
+    ...hookPairs(plan.hooks),
+    ['Undo', `${plan.undo}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
+  ]);
+  if (database?.loss) renderLoss('Since the restore', database.loss, view);
+  renderFindings(plan.blocking, plan.warnings, view);
+}
+
+function databasePairs(
+  database: NonNullable<UndoPlan['database']>,
+  environment: UndoPlan['environment'],
+  view: View,
+): [string, string][] {
+  const { name, host, port, systemIdentifier, comesBack, keptAs, writtenSince } = database;
+  const written = writtenSince === null ? 'could not be told' : `${view.count(writtenSince)} rows`;
+  return [
+    [
+      'Database',
+      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'not known'}`,
+    ],
+    ['Back', comesBack === null ? `there was no ${name} before: it goes away` : `${comesBack} becomes ${name} again`],
+    ['Written', `${written} since that run; they are kept${keptAs === null ? '' : ` in ${keptAs}`}`],
+  ];
+}

@@ -1,0 +1,125 @@
+import type { Environment } from '../../src/config/settings.js';
+import type { Blocker } from '../../src/restore/plan/assess.js';
+import type { ObservedLoss, TableLoss } from '../../src/restore/plan/observe-loss.js';
+import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../src/restore/plan/plan.js';
+import type { View } from './view.js';
+
+type Pair = readonly [label: string, value: string];
+const SHOWN_TABLES = 12;
+
+/** The screen before a restore: from where, into what, what is lost, what it takes, how to take it back. */
+export function renderRestorePlan(plan: RestorePlan, view: View): void {
+  const { backup, database, files, environment } = plan;
+  view.heading(`RESTORE PLAN   run ${plan.runId}`);
+  const evidence = backup.verified ? `verified ${backup.verified.level} ${view.time(backup.verified.at)}` : 'just read';
+  const stored = `${view.bytes(backup.storedBytes)}, ${backup.intact ? `intact (${evidence})` : view.paint('bad', 'DAMAGED')}`;
+  view.fields([
+    ['From', `${backup.id}   taken ${view.time(backup.takenAt)} · ${backup.status} · ${stored}`],
+    ...(database === null ? [] : databasePairs(plan.mode, database, environment, view)),
+    ...(files === null ? [] : filesPairs(plan.mode, files, view)),
+    [
+      'Time',
+      plan.estimateMs === null
+        ? 'not known: no earlier restore of this set'
+        : `about ${view.duration(plan.estimateMs)}`,
+    ],
+    ...hookPairs(plan.hooks),
+    [
+      'Undo',
+      plan.undo === null
+        ? 'nothing is replaced'
+        : `${plan.undo}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
+    ],
+  ]);
+  if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
+  renderFindings(plan.blocking, plan.warnings, view);
+}
+
+/** `PROD`, loudly; others quietly. */
+export function environmentBadge(environment: Environment | null, view: View): string {
+  if (environment === null) return '';
+  return `${view.paint(environment === 'production' ? 'bad' : 'dim', `[${environment.toUpperCase()}]`)} `;
+}
+
+export function hookPairs(hooks: { readonly stop: string | null; readonly start: string | null }): Pair[] {
+  const pairs: Pair[] = [];
+  if (hooks.stop !== null) pairs.push(['Stop', `\`${hooks.stop}\` before the swap`]);
+  if (hooks.start !== null) pairs.push(['Start', `\`${hooks.start}\` after it`]);
+  return pairs;
+}
+
+/** What blocks, with what mends it, then what should be known. */
+export function renderFindings(blocking: readonly Blocker[], warnings: readonly string[], view: View): void {
+  for (const { text, fix } of blocking) {
+    view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
+    for (const line of fix) view.line(`           ${view.paint('dim', line)}`);
+  }
+  for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${warning}`);
+}
+
+/** Tables that have something to lose; how much the others have is said in one line. */
+export function renderLoss(heading: string, { tables, unknown }: ObservedLoss, view: View): void {
+  const losing = tables.filter(
+    ({ rowsNow, rowsInBackup, writtenSince }) => rowsNow !== rowsInBackup || (writtenSince ?? 0) > 0,
+  );
+  view.line(`  ${heading}:`);
+  if (losing.length === 0) view.line('    no table has another number of rows than the backup');
+  else {
+    view.table(
+      ['TABLE', 'NOW', 'BACKUP', 'DIFFERENCE', 'WRITTEN SINCE', 'NEWEST ROW'],
+      losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
+    );
+    if (losing.length > SHOWN_TABLES)
+      view.line(`    and ${losing.length - SHOWN_TABLES} more tables (--json shows all)`);
+  }
+  for (const text of unknown) view.line(`    ${view.paint('dim', `not told: ${text}`)}`);
+}
+
+function lossRow(
+  { schema, table, rowsNow, exact, rowsInBackup, writtenSince, newest }: TableLoss,
+  view: View,
+): string[] {
+  const difference = rowsNow === null || rowsInBackup === null ? null : rowsNow - rowsInBackup;
+  const sign = difference !== null && difference > 0 ? '+' : '';
+  return [
+    `  ${schema}.${table}`,
+    rowsNow === null ? '?' : `${exact ? '' : '~'}${view.count(rowsNow)}`,
+    rowsInBackup === null ? '–' : view.count(rowsInBackup),
+    difference === null ? '–' : `${sign}${view.count(difference)}`,
+    writtenSince === null ? '?' : view.count(writtenSince),
+    newest === null ? '–' : view.time(newest),
+  ];
+}
+
+function databasePairs(
+  mode: RestorePlan['mode'],
+  database: PlannedDatabase,
+  environment: Environment | null,
+  view: View,
+): Pair[] {
+  const { name, host, port, systemIdentifier, serverVersion, present, stagedAs, neededBytes, freeBytes } = database;
+  const into = `${environmentBadge(environment, view)}${name} @ ${host}:${port}`;
+  const free = freeBytes === null ? 'free space there is not known' : `${view.bytes(freeBytes)} free`;
+  const fate =
+    mode === 'new' ? 'new' : present === null ? 'is missing and will be created' : `is kept as ${present.keptAs}`;
+  return [
+    ['Into', `${into}   system ${systemIdentifier ?? 'not known'} · PostgreSQL ${serverVersion}`],
+    [
+      'Restore',
+      `${database.tables} tables, ${database.rows === null ? 'rows not counted' : `${view.count(database.rows)} rows`} into ${stagedAs}, checked there`,
+    ],
+    [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the present ${name} ${fate}`],
+    ['Space', `${view.bytes(neededBytes)} for the database; ${free}`],
+  ];
+}
+
+function filesPairs(mode: RestorePlan['mode'], files: PlannedFiles, view: View): Pair[] {
+  const { root, present, neededBytes, freeBytes } = files;
+  const free = freeBytes === null ? '' : `; ${view.bytes(freeBytes)} free`;
+  const now =
+    present === null ? 'is missing and will be created' : `${present.entries} entries at its top are kept beside`;
+  return [
+    ['Files', `${view.count(files.files)} files, ${view.bytes(neededBytes)}${free}`],
+    ['Directory', `${root}   ${mode === 'new' ? 'new' : now}`],
+  ];
+}
