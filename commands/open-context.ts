@@ -44,7 +44,17 @@ export interface OpenContext extends Context {
 }
 
 /** What children may know of the environment: nothing of PG*, nothing secret. */
-const FOR_CHILDREN = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'LD_LIBRARY_PATH', 'KRB5CCNAME'];
+const FOR_CHILDREN = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'TMPDIR',
+  'XDG_RUNTIME_DIR',
+  'LD_LIBRARY_PATH',
+  'KRB5CCNAME',
+  'POTCTL_PG_BINDIR',
+];
 
 /** The composition root: the only place that picks implementations and loads them, each when it is first asked for. */
 export function openContext(request: ContextRequest): OpenContext {

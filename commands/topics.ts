@@ -71,6 +71,7 @@ function environment(): string {
     variable('POTCTL_CONFIG', 'the same as --config'),
     variable('POTCTL_REPOSITORY', 'the same as --repository'),
     variable('POTCTL_FILES', 'the same as --files'),
+    variable('POTCTL_PG_BINDIR', 'folders with pg_dump and pg_restore, instead of those it knows'),
     ...flags,
     '',
     variable('PGHOST, PGPORT, PGUSER …', "libpq's own variables, service file and .pgpass"),

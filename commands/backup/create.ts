@@ -34,13 +34,13 @@ export const backupCreate = actionCommand({
   },
 
   render(result, view) {
-    for (const reason of result.degradedReasons) view.note(`${view.paint('warn', 'degraded')}: ${reason}`);
+    for (const reason of result.degraded_reasons) view.note(`${view.paint('warn', 'degraded')}: ${reason}`);
     if (result.id === null) {
-      view.note(`Would back up into ${result.repository}; about ${view.bytes(result.neededBytes)} are needed.`);
+      view.note(`Would back up into ${result.repository}; about ${view.bytes(result.needed_bytes)} are needed.`);
       return;
     }
-    const size = view.bytes(result.storedBytes);
-    const time = view.duration(result.durationMs);
+    const size = view.bytes(result.bytes_total);
+    const time = view.duration(result.duration_s * 1000);
     view.note(`Backup ${result.id} is ${result.status}: ${size} in ${time}, ${result.repository}.`);
     view.line(result.id);
   },

@@ -25,12 +25,12 @@ export const backupVerify = itemCommand({
     return verifySelected(await verifyDeps(context), { reference: id, fromSet: fromSet ?? null, at }, level);
   },
 
-  render({ id, ok, level, checks, readBytes, durationMs }, view) {
+  render({ id, ok, level, checks, read_bytes, duration_s }, view) {
     view.table(
       ['PART', 'CHECK', 'RESULT', 'DETAIL'],
       checks.map(({ part, check, state, detail }) => [part, check, state.toUpperCase(), detail]),
     );
-    const time = `${view.bytes(readBytes)} read in ${view.duration(durationMs)}`;
+    const time = `${view.bytes(read_bytes)} read in ${view.duration(duration_s * 1000)}`;
     if (ok) return view.note(`Backup ${id} is what its manifest promises (${level}); ${time}.`);
     if (checks.every(({ state }) => state !== 'fail')) {
       return view.note(`Backup ${id} could not be checked wholly; what was checked is good. ${time}.`);

@@ -60,12 +60,15 @@ export interface CreateResult {
   readonly id: string | null;
   readonly set: string;
   readonly status: Manifest['status'] | 'planned';
-  readonly degradedReasons: readonly string[];
+  readonly degraded_reasons: readonly string[];
   readonly repository: string;
-  readonly storedBytes: number;
-  readonly durationMs: number;
-  readonly neededBytes: number;
-  readonly freeBytes: number | null;
+  /** Stored size; 0 when nothing was written. */
+  readonly bytes_total: number;
+  readonly rows: number | null;
+  readonly files: number | null;
+  readonly duration_s: number;
+  readonly needed_bytes: number;
+  readonly free_bytes: number | null;
 }
 
 /**
@@ -96,7 +99,15 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
   }
 }
 
-const planned = { id: null, status: 'planned', degradedReasons: [], storedBytes: 0, durationMs: 0 } as const;
+const planned = {
+  id: null,
+  status: 'planned',
+  degraded_reasons: [],
+  bytes_total: 0,
+  rows: null,
+  files: null,
+  duration_s: 0,
+} as const;
 
 interface Underway {
   readonly set: string;
@@ -131,7 +142,7 @@ async function prepare(deps: CreateDeps, request: CreateRequest, { set, database
   });
   const free = space.free === null ? {} : { free_bytes: space.free };
   progress({ kind: 'done', name: 'checks', facts: { needed_bytes: space.needed, ...free } });
-  const figures = { set, repository: repository.url, neededBytes: space.needed, freeBytes: space.free };
+  const figures = { set, repository: repository.url, needed_bytes: space.needed, free_bytes: space.free };
   return { previous: previous?.id ?? null, figures };
 }
 
@@ -148,9 +159,11 @@ async function createLocked(
     ...figures,
     id: manifest.id,
     status: manifest.status,
-    degradedReasons: manifest.degraded_reasons,
-    storedBytes: manifest.totals.stored_bytes,
-    durationMs: Math.round(deps.clock.monotonicMs() - underway.started.monotonicMs),
+    degraded_reasons: manifest.degraded_reasons,
+    bytes_total: manifest.totals.stored_bytes,
+    rows: manifest.database?.inventory.rows_total ?? null,
+    files: manifest.storage?.files ?? null,
+    duration_s: Math.round(deps.clock.monotonicMs() - underway.started.monotonicMs) / 1000,
   };
 }
 

@@ -27,8 +27,8 @@ export interface VerifyReport {
   /** Every check is `ok`. */
   readonly ok: boolean;
   readonly checks: readonly VerifyCheck[];
-  readonly readBytes: number;
-  readonly durationMs: number;
+  readonly read_bytes: number;
+  readonly duration_s: number;
 }
 
 /** What a verification reads with. */
@@ -77,12 +77,12 @@ export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLe
   }
   if (manifest.database !== null) checks.push(...(await checkDump(deps, folder, manifest.database, level)));
   if (manifest.storage !== null && level === 'full') checks.push(await checkFiles(deps, folder, manifest));
-  return finish(deps, { id, level, checks, readBytes, started });
+  return finish(deps, { id, level, checks, read_bytes: readBytes, started });
 }
 
 async function finish(
   { repository, clock, operator }: VerifyDeps,
-  facts: Omit<VerifyReport, 'ok' | 'durationMs'> & { readonly started: number },
+  facts: Omit<VerifyReport, 'ok' | 'duration_s'> & { readonly started: number },
 ): Promise<VerifyReport> {
   const { started, ...rest } = facts;
   const ok = rest.checks.every(({ state }) => state === 'ok');
@@ -100,7 +100,7 @@ async function finish(
       problems: problems.slice(0, 50),
     });
   }
-  return { ...rest, ok, durationMs: Math.round(clock.monotonicMs() - started) };
+  return { ...rest, ok, duration_s: Math.round(clock.monotonicMs() - started) / 1000 };
 }
 
 function artefactsOf({ database, storage }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {

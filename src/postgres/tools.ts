@@ -13,7 +13,7 @@ export interface Tool {
 }
 
 export interface ToolSearch {
-  /** The children's environment; its PATH is searched last. */
+  /** The children's environment. POTCTL_PG_BINDIR in it (folders separated by `:`) replaces all others; PATH is searched last. */
   readonly environment: Readonly<Record<string, string>>;
   /** Instead of the known directories and PATH. */
   readonly directories?: readonly string[];
@@ -35,10 +35,11 @@ const KNOWN_DIRECTORIES = [
  * run come from one directory. Debian's pg_wrapper is left out: which version it starts depends on the server's clusters.
  */
 export async function findTools(search: ToolSearch): Promise<Tool[]> {
-  const directories = search.directories ?? [
-    ...(await knownDirectories()),
-    ...(search.environment['PATH'] ?? '').split(path.delimiter).filter((entry) => path.isAbsolute(entry)),
-  ];
+  const directories = search.directories ??
+    named(search.environment) ?? [
+      ...(await knownDirectories()),
+      ...(search.environment['PATH'] ?? '').split(path.delimiter).filter((entry) => path.isAbsolute(entry)),
+    ];
   const found: Tool[] = [];
   for (const directory of new Set(directories)) {
     const tool = await toolAt(path.join(directory, 'pg_dump'), search.environment);
@@ -66,6 +67,10 @@ export async function chooseTool(
     if (tool) return tool;
   }
   throw missing(name, search);
+}
+
+function named({ POTCTL_PG_BINDIR: folders }: ToolSearch['environment']): string[] | undefined {
+  return folders ? folders.split(path.delimiter) : undefined;
 }
 
 async function toolAt(file: string, environment: ToolSearch['environment']): Promise<Tool | undefined> {
@@ -101,7 +106,7 @@ function compareVersions(one: string, other: string): number {
 
 function missing(name: ToolName, search: ToolSearch): PotctlError {
   return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed`, {
-    why: `looked in ${[...(search.directories ?? [...KNOWN_DIRECTORIES, 'PATH'])].join(', ')}`,
+    why: `looked in ${(search.directories ?? named(search.environment) ?? [...KNOWN_DIRECTORIES, 'PATH']).join(', ')}`,
     fix: [
       'Debian, Ubuntu: `apt install postgresql-client`',
       'Fedora, RHEL: `dnf install postgresql` · Alpine: `apk add postgresql-client` · macOS: `brew install libpq`',
