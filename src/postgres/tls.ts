@@ -18,7 +18,8 @@ const SYSTEM_BUNDLES = [
 /**
  * What libpq's sslmode means, as the attempts to make in order; a later one is for a server that refuses the earlier.
  *
- * `require` checks the certificate's chain when a root certificate is there, like libpq. On a Unix socket there is no TLS.
+ * Where a root certificate is there, every mode checks the chain, like libpq: `require` is `verify-ca` then, and `prefer` goes on without TLS.
+ * On a Unix socket there is no TLS.
  *
  * @param home for ~/.postgresql/{root.crt,postgresql.crt,postgresql.key}; undefined = no such defaults
  * @throws E_DB_TLS when the certificate files that the mode needs are missing or unreadable
@@ -34,11 +35,10 @@ export async function tlsAttempts(settings: ConnectionSettings, home: string | u
 
 async function tlsOptions(settings: ConnectionSettings, home: string | undefined): Promise<ConnectionOptions> {
   const roots = await rootsOf(settings, home);
-  const verified = settings.sslmode.startsWith('verify-') || (settings.sslmode === 'require' && roots !== undefined);
-  if (verified && roots === undefined) throw noRoots(settings, home);
+  if (settings.sslmode.startsWith('verify-') && roots === undefined) throw noRoots(settings, home);
   const hostChecked = settings.sslmode === 'verify-full';
   return {
-    rejectUnauthorized: verified,
+    rejectUnauthorized: roots !== undefined,
     ...(roots === undefined ? {} : { ca: roots }),
     ...(hostChecked ? {} : { checkServerIdentity: () => undefined }),
     // The certificate speaks of the host, also when the address is given apart.

@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { dumpDatabase } from '../../src/backup/database/dump.js';
+import { readToc } from '../../src/backup/database/toc.js';
+import { openLocalTools } from '../../src/postgres/local-tools.js';
+import { Secret } from '../../src/secret.js';
+import { freshDatabase } from '../support/database.js';
+import { dumpRequest } from '../support/dump-request.js';
+import { inSuperSession, startGuardedCluster } from '../support/guarded-cluster.js';
+import { openTestServer } from '../support/server.js';
+import { temporaryFolder } from '../support/tree.js';
+
+const signal = new AbortController().signal;
+
+test('the newest tools win, and all come from one directory', async () => {
+  const { name } = await freshDatabase();
+  const [old, middle, newest] = [await toolsOf('14.9'), await toolsOf('98.1'), await toolsOf('98.10')];
+  const server = openTestServer(name, { toolDirectories: [middle, newest, old, '/no/such/directory'] });
+
+  expect(await server.tool('pg_dump')).toEqual({ path: path.join(newest, 'pg_dump'), version: '98.10', major: 98 });
+  expect((await server.tool('psql')).path).toBe(path.join(newest, 'psql'));
+});
+
+test('older tools than the server are refused, with what was found', async () => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name, { toolDirectories: [await toolsOf('9.6.24')] });
+
+  await expect(server.tool('pg_dump')).rejects.toMatchObject({
+    code: 'E_TOOL_OLD',
+    why: expect.stringContaining('9.6.24'),
+  });
+});
+
+test('no tools at all say where they were looked for and how to get them', async () => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name, { toolDirectories: ['/no/such/directory'] });
+
+  await expect(server.tool('pg_dump')).rejects.toMatchObject({
+    code: 'E_TOOL_MISSING',
+    why: expect.stringContaining('/no/such/directory'),
+    fix: expect.arrayContaining([expect.stringContaining('apt install')]),
+  });
+});
+
+test('the wrapper of Debian is never taken, because it chooses a version of its own', async () => {
+  const { name } = await freshDatabase();
+  const folder = await temporaryFolder();
+  await toolsOf('99.0', path.join(folder, 'real'));
+  await symlink(path.join(folder, 'real', 'pg_dump'), path.join(folder, 'pg_wrapper'));
+  await writeFile(path.join(folder, 'real', 'pg_wrapper'), '#!/bin/sh\necho "pg_dump (PostgreSQL) 99.0"\n', {
+    mode: 0o755,
+  });
+  await mkdir(path.join(folder, 'bin'));
+  await symlink(path.join(folder, 'real', 'pg_wrapper'), path.join(folder, 'bin', 'pg_dump'));
+  const server = openTestServer(name, { toolDirectories: [path.join(folder, 'bin'), inject('postgres').binaries] });
+
+  expect((await server.tool('pg_dump')).path).toBe(path.join(inject('postgres').binaries, 'pg_dump'));
+});
+
+test('tools are found without being told where', async () => {
+  const { name } = await freshDatabase();
+  const environment = { PATH: `${process.env['PATH']}:${inject('postgres').binaries}` };
+  const runtimeDirectory = await temporaryFolder();
+
+  expect((await openLocalTools({ environment, runtimeDirectory }).tool('pg_restore')).major).toBeGreaterThan(9);
+  expect((await openTestServer(name, { environment }).tool('pg_dump')).major).toBeGreaterThan(9);
+});
+
+test('a dump is listed without a server', async () => {
+  const { name } = await freshDatabase({ schema: 'zoo' });
+  const request = await dumpRequest();
+  const { part } = await dumpDatabase(openTestServer(name), request);
+  const tools = openLocalTools({
+    environment: { PATH: process.env['PATH'] ?? '' },
+    runtimeDirectory: await temporaryFolder(),
+    toolDirectories: [inject('postgres').binaries],
+  });
+
+  const toc = await readToc(tools, path.join(request.folder, part.backup_file));
+
+  expect(toc).toHaveLength(part.inventory.toc_entries);
+  expect(toc.filter(({ desc }) => desc === 'TABLE DATA')).toHaveLength(part.inventory.tables.length);
+  expect(toc.every(({ desc, oid }) => desc !== 'TABLE DATA' || oid > 16_383)).toBe(true);
+  await expect(readToc(tools, request.folder)).rejects.toMatchObject({ code: 'E_TOOL_FAILED' });
+});
+
+test('the password reaches the tools by a 0600 file that is gone afterwards, never by argv or environment', async () => {
+  const cluster = await startGuardedCluster('off');
+  onTestFinished(() => cluster.stop());
+  await inSuperSession(cluster.socketDirectory, cluster.port, async (client) => {
+    await client.query('create table t as select generate_series(1, 200000) as id; grant select on t to "both"');
+  });
+  const runtimeDirectory = mkdtempSync(path.join(os.tmpdir(), 'potctl-run-'));
+  onTestFinished(() => rmSync(runtimeDirectory, { recursive: true, force: true }));
+  const environment = { PATH: process.env['PATH'] ?? '', PGPASSWORD: 'must not be used' };
+  const change = { host: '127.0.0.1', port: cluster.port, user: 'both', password: new Secret(cluster.password) };
+  const server = openTestServer('postgres', { runtimeDirectory, environment }, change);
+  const seen = watchProcesses('potctl:', cluster.password);
+
+  await dumpDatabase(server, await dumpRequest());
+  const [file] = readdirSync(runtimeDirectory);
+  const mode = statSync(path.join(runtimeDirectory, file!)).mode & 0o777;
+  await server.close();
+
+  expect(mode).toBe(0o600);
+  expect(readdirSync(runtimeDirectory)).toEqual([]);
+  const { samples, leaks } = seen();
+  expect(samples).toBeGreaterThan(3);
+  expect(leaks).toEqual([]);
+});
+
+test('passfiles of processes that are gone are swept, those of the living are not', async () => {
+  const { name } = await freshDatabase();
+  const runtimeDirectory = await temporaryFolder();
+  const pid = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
+  const start = readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]!.split(' ')[19];
+  const [dead, fresh, mine] = [
+    `pgpass-${pid}-123-0123456789ab`,
+    `pgpass-${pid}-124-0123456789ab`,
+    `pgpass-${process.pid}-${start}-0123456789ab`,
+  ];
+  for (const file of [dead!, fresh!, mine!]) writeFileSync(path.join(runtimeDirectory, file), 'x');
+  for (const file of [dead!, mine!]) utimesSync(path.join(runtimeDirectory, file), 1_000, 1_000);
+  const server = openTestServer(name, { runtimeDirectory }, { password: new Secret('unused') });
+
+  await server.runTool('psql', ['--command', 'select 1'], { database: name, signal });
+
+  expect(existsSync(path.join(runtimeDirectory, dead!))).toBe(false);
+  expect(existsSync(path.join(runtimeDirectory, fresh!))).toBe(true);
+  expect(existsSync(path.join(runtimeDirectory, mine!))).toBe(true);
+});
+
+/** Programs that only know their version. */
+async function toolsOf(version: string, directory?: string): Promise<string> {
+  const folder = directory ?? (await temporaryFolder());
+  await mkdir(folder, { recursive: true });
+  for (const name of ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql']) {
+    await writeFile(
+      path.join(folder, name),
+      `#!/bin/sh\necho "${name} (PostgreSQL) ${version} (Debian ${version}-1)"\n`,
+    );
+    await chmod(path.join(folder, name), 0o755);
+  }
+  return folder;
+}
+
+/** Samples argv and environment of our children until the returned function is called. */
+function watchProcesses(marker: string, canary: string): () => { samples: number; leaks: string[] } {
+  const leaks: string[] = [];
+  let samples = 0;
+  const timer = setInterval(() => {
+    for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+        if (!environment.includes(`PGAPPNAME=${marker}`)) continue;
+        samples += 1;
+        const all = environment + readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        if (all.includes(canary) || all.includes('PGPASSWORD')) leaks.push(all);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }, 5);
+  return () => {
+    clearInterval(timer);
+    return { samples, leaks };
+  };
+}
