@@ -24,17 +24,21 @@ interface PoolerProbe {
  */
 export async function refuseTransactionPooler(first: Connected, probe: PoolerProbe): Promise<void> {
   const others: Connected[] = [];
+  const proof = keepsItsBackend(first, probe, others);
+  const endOthers = () => {
+    for (const other of others.splice(0)) other.destroy();
+  };
+  // Also a connection that the pooler grants when nobody waits for it any more.
+  proof.then(endOthers, endOthers);
   try {
-    await withinTime(keepsItsBackend(first, probe, others)).then((kept) => {
-      if (!kept) throw pooler(probe.settings, 'two statements of one connection ran in different backends');
-    });
+    if (await withinTime(proof)) return;
   } catch (error) {
-    if (error instanceof PotctlError && error.code === 'E_DB_POOLER') throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw pooler(probe.settings, `it could not be proved that a connection keeps its backend: ${reason}`, error);
   } finally {
-    for (const other of others) other.destroy();
+    endOthers();
   }
+  throw pooler(probe.settings, 'two statements of one connection ran in different backends');
 }
 
 async function keepsItsBackend(first: Connected, probe: PoolerProbe, others: Connected[]): Promise<boolean> {
