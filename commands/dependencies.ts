@@ -13,21 +13,19 @@ export async function verifyDeps(context: Context): Promise<VerifyDeps> {
   };
 }
 
-/** What a backup works with. The dump's reader is looked for only when the check afterwards asks for it. */
-export async function createDeps(context: Context): Promise<CreateDeps> {
+/**
+ * What a backup works with. A restore that was killed is settled first, and the dump's reader is looked for only when the check afterwards
+ * asks for it.
+ */
+export async function createDeps(context: Context, withDatabase: boolean): Promise<CreateDeps> {
   const { verifyBackup } = await import('../src/backup/verify.js');
+  const { recoverRuns } = await import('../src/restore/recover.js');
+  const { restoreDeps } = await import('./restore-dependencies.js');
+  const { startWriters } = (await context.settings()).restore;
   return {
     ...context,
     repository: await context.repository(),
     verify: async (id, level) => verifyBackup(await verifyDeps(context), id, level),
-    recover: () => recover(context),
+    recover: async () => recoverRuns({ ...(await restoreDeps(context, withDatabase)), startWriters }),
   };
-}
-
-/** Sets right what a killed restore left. Connects only if there is such a run. */
-async function recover(context: Context): Promise<void> {
-  const { recoverRuns } = await import('../src/restore/recover.js');
-  const { restore } = await context.settings();
-  const deps = { ...context, server: await context.server(), repository: await context.repository() };
-  await recoverRuns({ ...deps, startWriters: restore.startWriters });
 }

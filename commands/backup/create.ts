@@ -30,7 +30,7 @@ export const backupCreate = actionCommand({
     const { createBackup } = await import('../../src/backup/create.js');
     const { createRequest } = await import('../../src/backup/create-request.js');
     const request = createRequest(await context.settings(), wishes, { ...context, dryRun });
-    return createBackup(await createDeps(context), request);
+    return createBackup(await createDeps(context, request.database), request);
   },
 
   render(result, view) {
