@@ -21,7 +21,7 @@ export function createSpinner(terminal: NodeJS.WritableStream | null): Spinner {
   let shownAt = 0;
   const load = async (): Promise<void> => {
     const module = await import('ora');
-    ora = module.default({ stream: terminal, discardStdin: false, indent: 2 });
+    ora = module.default({ stream: terminal, discardStdin: false, prefixText: ' ' });
     if (text !== undefined) ora.start(text);
   };
   const clear = (): void => {
