@@ -20,14 +20,21 @@ export interface Stage {
   readonly tell: (event: TourEvent) => void;
 }
 
+/** Lines that the audience has just seen: from one that matches `from`, up to one that matches `until`. */
+export interface Repeated {
+  readonly from: RegExp;
+  readonly until: RegExp;
+}
+
 /**
- * Runs a command for the audience: shows its line, then what it prints, as it comes. `potctl` is this very program.
+ * Runs a command for the audience: shows its line, then what it prints, as it comes, without what is `repeated`. `potctl` is this very
+ * program.
  *
  * Returns what it printed on stdout. @throws CommandFailed when it does not end with exit code 0; E_INTERRUPTED after `signal`
  */
-export async function play(stage: Stage, command: readonly string[]): Promise<string> {
+export async function play(stage: Stage, command: readonly string[], repeated?: Repeated): Promise<string> {
   const line = command.map(quoteArgument).join(' ');
-  const show = (text: string) => stage.tell({ kind: 'output', line: text });
+  const show = withoutRepeated((text) => stage.tell({ kind: 'output', line: text }), repeated);
   stage.tell({ kind: 'command', line });
   const child = start(stage, command, { onStderrLine: show });
   const output: string[] = [];
@@ -39,6 +46,21 @@ export async function play(stage: Stage, command: readonly string[]): Promise<st
   refuseWhenInterrupted(stage);
   if (!end.ok) throw new CommandFailed(line, end.exitCode ?? ERROR_CATALOG.E_TOOL_FAILED.exit);
   return output.join('\n');
+}
+
+function withoutRepeated(show: (line: string) => void, repeated: Repeated | undefined): (line: string) => void {
+  let hidden: number | undefined;
+  return (line) => {
+    if (hidden === undefined && repeated?.from.test(line)) hidden = 0;
+    if (hidden === undefined) return show(line);
+    if (!repeated?.until.test(line)) {
+      hidden += 1;
+      return;
+    }
+    show(`  … the same ${hidden} lines as above …`);
+    hidden = undefined;
+    show(line);
+  };
 }
 
 /** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. @throws E_TOOL_FAILED */

@@ -61,6 +61,8 @@ async function failureOf(work: () => Promise<void>): Promise<TourResult['failed'
 
 const FILES = ['--files', './storage'];
 const REPOSITORY = ['--repository', './backups'];
+/** A restore shows its plan again, before its first step. */
+const PLAN = { from: /^\s*RESTORE PLAN/, until: /✓ create/ };
 
 async function performTour(stage: Stage, proofs: Proof[]): Promise<void> {
   const scene = (name: Scene) => stage.tell({ kind: 'scene', scene: name, facts: {} });
@@ -80,7 +82,7 @@ async function performTour(stage: Stage, proofs: Proof[]): Promise<void> {
   scene('plan');
   await play(stage, ['potctl', 'restore', 'plan', 'latest', ...FILES, ...REPOSITORY]);
   scene('restore');
-  await play(stage, ['potctl', 'restore', 'run', 'latest', ...FILES, ...REPOSITORY, '--confirm', DATABASE]);
+  await play(stage, ['potctl', 'restore', 'run', 'latest', ...FILES, ...REPOSITORY, '--confirm', DATABASE], PLAN);
   scene('proof');
   prove([saved.wholeTransactions, ...compare(saved.content, await readContent(stage))]);
   scene('undo');

@@ -35,7 +35,14 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
   const folder = await mkdtemp(path.join(environment['TMPDIR'] || '/tmp', 'potctl-demo-'));
   try {
     const searchPath = `${binaries}:${environment['PATH'] ?? ''}`;
-    const cluster = await startCluster({ directory: folder, binaries, environment: { PATH: searchPath }, signal });
+    const settings = { fsync: 'off', full_page_writes: 'off', max_wal_size: '512MB' };
+    const cluster = await startCluster({
+      directory: folder,
+      binaries,
+      environment: { PATH: searchPath },
+      settings,
+      signal,
+    });
     const stage = await furnish({ folder, binaries, searchPath, cluster, signal, tell });
     return { folder, stage, cluster, remove: () => remove(folder, cluster) };
   } catch (error) {
@@ -68,6 +75,8 @@ async function furnish(request: Furniture): Promise<Stage> {
     PGUSER: cluster.user,
     PGDATABASE: DATABASE,
     LC_ALL: 'C.UTF-8',
+    // What a person sees at a terminal; the tour's commands write to a pipe.
+    POTCTL_OUTPUT: 'table',
   };
   return { folder: work, binaries, environment, signal, tell };
 }

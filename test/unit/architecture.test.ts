@@ -1,0 +1,157 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+interface Edge {
+  readonly from: string;
+  /** A file of the project, or the name of a package. */
+  readonly to: string;
+  readonly isPackage: boolean;
+  /** Only types: gone after compilation. */
+  readonly typeOnly: boolean;
+}
+
+const files = ['src', 'commands', 'bin'].flatMap(sources);
+const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+const edges = files.flatMap((file) => edgesOf(file, texts.get(file) ?? ''));
+const values = edges.filter(({ typeOnly }) => !typeOnly);
+const inside = values.filter(({ isPackage }) => !isPackage);
+
+const DOMAINS = ['backup', 'restore', 'demo', 'doctor'];
+const ADAPTERS = ['postgres', 'repository', 'config'];
+const WITHIN_BACKUP =
+  /^src\/backup\/(manifest|parse-manifest|catalog|selection|id|hash|summary|set|files\/|database\/)/;
+
+/** How libpq reads its own files and words: one reading for the configuration and the connection. */
+const LIBPQ = /^src\/postgres\/(connection-url|libpq|passfile-lookup|keywords|service-file)\.ts$/;
+
+/** What pg_restore prints about a dump, read by the adapter that runs it. */
+const DUMP_CONTENTS = 'src/backup/database/toc.ts';
+
+/** The only clock, and the ages of files that a dead process left. */
+const READS_TIME = ['src/clock.ts', 'src/postgres/passfile.ts'];
+
+/** Which file imports each package. */
+const HOMES: Readonly<Record<string, RegExp>> = {
+  pg: /^src\/postgres\//,
+  execa: /^src\/child\.ts$/,
+  zod: /^src\/(config\/|backup\/manifest\.ts)/,
+  yaml: /^src\/config\//,
+  picomatch: /^src\/backup\/files\//,
+  commander: /^commands\/[^/]+\.ts$/,
+  chalk: /^commands\/ui\//,
+  ora: /^commands\/ui\//,
+  'cli-table3': /^commands\/ui\//,
+  '@inquirer/prompts': /^commands\/ui\//,
+};
+
+test('the engine knows nothing of the terminal face', () => {
+  expect(edges.filter(({ from, to }) => from.startsWith('src/') && /^(commands|bin)\//.test(to))).toEqual([]);
+});
+
+test('the kernel imports nothing but the kernel', () => {
+  const kernel = /^src\/(?!index)[^/]+\.ts$/;
+  expect(inside.filter(({ from, to }) => kernel.test(from) && !kernel.test(to))).toEqual([]);
+});
+
+test('domains do not import each other; restore may read what backup wrote', () => {
+  const crossing = inside.filter(
+    ({ from, to }) => isIn(from, DOMAINS) && isIn(to, DOMAINS) && areaOf(from) !== areaOf(to),
+  );
+  expect(crossing.filter(({ from, to }) => !(areaOf(from) === 'restore' && WITHIN_BACKUP.test(to)))).toEqual([]);
+});
+
+test('adapters know neither each other nor a domain; config speaks libpq', () => {
+  const out = inside.filter(({ from, to }) => isIn(from, ADAPTERS) && isIn(to, [...DOMAINS, ...ADAPTERS]));
+  const crossing = out.filter(({ from, to }) => areaOf(from) !== areaOf(to) && to !== DUMP_CONTENTS);
+  expect(crossing.filter(({ from, to }) => !(areaOf(from) === 'config' && LIBPQ.test(to)))).toEqual([]);
+});
+
+test('a command opens neither a server nor a repository by itself', () => {
+  const commands = inside.filter(({ from }) => /^commands\/(?!ui\/)[^/]+\//.test(from));
+  const opening = commands.filter(({ to }) => isIn(to, ['postgres', 'repository']));
+  expect(opening.filter(({ from }) => from !== 'commands/top/version.ts')).toEqual([]);
+});
+
+test('each package has one home', () => {
+  const packages = edges.filter(({ isPackage, to }) => isPackage && !to.startsWith('node:'));
+
+  expect(packages.length).toBeGreaterThan(3);
+  expect(packages.filter(({ from, to }) => !HOMES[to]?.test(from))).toEqual([]);
+});
+
+test('the engine reads neither the process nor the clock, and prints nothing', () => {
+  const forbidden =
+    /\bconsole\.|\bprocess\.(env|argv|stdin|stdout|stderr|exit|exitCode|cwd)\b|\bnew Date\(\)|\bDate\.now\(\)/;
+  const guilty = [...texts].filter(([file, text]) => file.startsWith('src/') && forbidden.test(withoutComments(text)));
+  expect(guilty.map(([file]) => file).filter((file) => !READS_TIME.includes(file))).toEqual([]);
+});
+
+test('nothing ends the process by itself', () => {
+  const guilty = [...texts].filter(([, text]) => /\bprocess\.exit\(/.test(withoutComments(text)));
+  expect(guilty.map(([file]) => file)).toEqual([]);
+});
+
+test('files stay under 250 lines, and no folder or file is a drawer for anything', () => {
+  expect([...texts].filter(([, text]) => text.split('\n').length > 251).map(([file]) => file)).toEqual([]);
+  expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|lib|misc)(\/|\.)/.test(file))).toEqual([]);
+});
+
+test('a forbidden import would be found', () => {
+  const planted = `import { Client } from 'pg';\nimport type { Server } from '../postgres/server.js';\nconst x = await import('../restore/run.js');`;
+  expect(edgesOf('src/backup/planted.ts', planted)).toEqual([
+    { from: 'src/backup/planted.ts', to: 'pg', isPackage: true, typeOnly: false },
+    { from: 'src/backup/planted.ts', to: 'src/postgres/server.ts', isPackage: false, typeOnly: true },
+    { from: 'src/backup/planted.ts', to: 'src/restore/run.ts', isPackage: false, typeOnly: false },
+  ]);
+});
+
+function sources(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return entries.filter((name) => /\.(ts|js)$/.test(name)).map((name) => path.join(folder, name));
+}
+
+function edgesOf(from: string, text: string): Edge[] {
+  const statements = text.matchAll(/^(?:import|export)\s+(type\s+)?([^'";]*?)from\s+'([^']+)'|\bimport\('([^']+)'\)/gm);
+  return [...statements].map(([, type, names = '', fixed, dynamic]) => {
+    const target = fixed ?? dynamic ?? '';
+    const isPackage = !target.startsWith('.');
+    return {
+      from,
+      to: isPackage ? packageOf(target) : fileOf(from, target),
+      isPackage,
+      typeOnly: isTypeOnly(type, names),
+    };
+  });
+}
+
+/** `import type { A }`, or `import { type A, type B }`. */
+function isTypeOnly(type: string | undefined, names: string): boolean {
+  const listed =
+    /^\{([\s\S]*)\}\s*$/
+      .exec(names.trim())?.[1]
+      ?.split(',')
+      .map((name) => name.trim())
+      .filter(Boolean) ?? [];
+  return type !== undefined || (listed.length > 0 && listed.every((name) => name.startsWith('type ')));
+}
+
+function packageOf(target: string): string {
+  return target.startsWith('@')
+    ? target.split('/').slice(0, 2).join('/')
+    : target.startsWith('node:')
+      ? target
+      : (target.split('/')[0] ?? '');
+}
+
+function fileOf(from: string, target: string): string {
+  return path.join(path.dirname(from), target).replace(/\.js$/, '.ts');
+}
+
+const areaOf = (file: string): string => file.split('/')[1] ?? '';
+const isIn = (file: string, areas: readonly string[]): boolean =>
+  file.startsWith('src/') && areas.includes(areaOf(file));
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+}
