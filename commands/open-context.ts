@@ -7,8 +7,8 @@ import type { Server } from '../src/postgres/server.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
 import { contextLine } from './context-line.js';
-import type { Change, Globals, Target } from './globals.js';
 import { operatorName, userName } from './identity.js';
+import type { Invocation } from './invocation.js';
 import { runtimeDirectory } from './runtime-directory.js';
 import type { Interrupts } from './signals.js';
 import type { Diagnostics } from './ui/diagnostics.js';
@@ -19,13 +19,8 @@ import { toolVersion } from './version.js';
 
 /** What a context is made of. */
 export interface ContextRequest {
-  readonly command: string;
-  readonly globals: Globals;
-  readonly target: Partial<Target>;
-  readonly change: Partial<Change>;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  readonly pid: number;
+  readonly invocation: Invocation;
+  readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid'>;
   readonly runId: string;
   readonly traceId: string;
   readonly interrupts: Interrupts;
@@ -58,7 +53,8 @@ const FOR_CHILDREN = [
 
 /** The composition root: the only place that picks implementations and loads them, each when it is first asked for. */
 export function openContext(request: ContextRequest): OpenContext {
-  const { globals, change, runId, traceId, interrupts, progress } = request;
+  const { invocation, runId, traceId, interrupts, progress } = request;
+  const { globals, change } = invocation;
   const closers: (() => Promise<void>)[] = [];
   let known: Settings | undefined;
   const settings = once(async () => {
@@ -81,7 +77,7 @@ export function openContext(request: ContextRequest): OpenContext {
     live: request.live,
     runId,
     traceId,
-    childEnvironment: childEnvironment(request.environment),
+    childEnvironment: childEnvironment(request.host.env),
     operator: operatorName(change.operator),
     hostname: hostname(),
     processors: availableParallelism(),
@@ -97,12 +93,13 @@ export function openContext(request: ContextRequest): OpenContext {
 }
 
 function settingsRequest(request: ContextRequest): SettingsRequest {
-  const { command, globals, target, environment, cwd, prompter } = request;
+  const { invocation, host, prompter } = request;
+  const { command, globals, target } = invocation;
   return {
-    command,
-    environment,
-    cwd,
-    homeDirectory: environment['HOME'] ?? homedir(),
+    command: command.name,
+    environment: host.env,
+    cwd: host.cwd(),
+    homeDirectory: host.env['HOME'] ?? homedir(),
     userName: userName(),
     flags: given({
       profile: globals.profile,
@@ -123,16 +120,16 @@ async function askPassword(prompter: Prompter, progress: ProgressDisplay): Promi
 
 async function connect(settings: Settings, request: ContextRequest): Promise<Server> {
   const { openServer } = await import('../src/postgres/open.js');
-  const { diagnostics, environment, interrupts, change } = request;
+  const { diagnostics, host, interrupts, invocation } = request;
   const server = openServer(settings.connection, {
-    environment: childEnvironment(environment),
-    runtimeDirectory: await runtimeDirectory(environment['XDG_RUNTIME_DIR']),
+    environment: childEnvironment(host.env),
+    runtimeDirectory: await runtimeDirectory(host.env['XDG_RUNTIME_DIR']),
     signal: interrupts.signal,
     onDebug: (statement) => diagnostics.debug(statement),
   });
   let announced = false;
   const announce = <T>(session: T): T => {
-    if (!announced) diagnostics.note(contextLine(settings, operatorName(change.operator)));
+    if (!announced) diagnostics.note(contextLine(settings, operatorName(invocation.change.operator)));
     announced = true;
     return session;
   };
@@ -157,13 +154,13 @@ async function firstRepository(settings: Settings, request: ContextRequest): Pro
   }
   const { openRepository } = await import('../src/repository/open.js');
   const { readHostIdentity } = await import('../src/repository/host-identity.js');
-  const { diagnostics, change, pid } = request;
+  const { diagnostics, invocation, host } = request;
   return openRepository(
     { name: place.name, path: place.path },
     {
       clock: systemClock,
-      host: await readHostIdentity(pid),
-      operator: operatorName(change.operator),
+      host: await readHostIdentity(host.pid),
+      operator: operatorName(invocation.change.operator),
       onTakeover: (holder) =>
         diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
       onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
@@ -175,7 +172,7 @@ function sayOrigins(settings: Settings, diagnostics: Diagnostics): void {
   for (const { key, value, from } of settings.origins) diagnostics.note(`  ${key} = ${value}  (${from})`);
 }
 
-function childEnvironment(environment: ContextRequest['environment']): Record<string, string> {
+function childEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
   const kept = FOR_CHILDREN.map((name) => [name, environment[name]] as const);
   return {
     ...Object.fromEntries(kept.filter((pair): pair is [string, string] => pair[1] !== undefined)),

@@ -49,8 +49,8 @@ export interface Stage {
 
 /** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
 export async function openStage(frame: Frame, invocation: Invocation): Promise<Stage> {
-  const { argv, host, output } = frame;
-  const { globals, command, target, change } = invocation;
+  const { host } = frame;
+  const { globals } = invocation;
   const now = systemClock.now();
   const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
   const diagnostics = await openDiagnostics(frame, invocation, ids);
@@ -60,32 +60,10 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const live = createView(await liveTarget(frame, invocation, diagnostics, progress), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
-  const ours = { ...ids, interrupts, diagnostics, progress, live, prompter };
-  const theirs = {
-    command: command.name,
-    globals,
-    target,
-    change,
-    environment: host.env,
-    cwd: host.cwd(),
-    pid: host.pid,
-  };
-  const context = openContext({ ...ours, ...theirs });
-  const format = formatOf(invocation, output);
-  return {
-    invocation,
-    argv,
-    context,
-    interrupts,
-    progress,
-    diagnostics,
-    output,
-    formats,
-    format,
-    now,
-    prompter,
-    whyNot,
-  };
+  const tools = { interrupts, diagnostics, progress, prompter };
+  const context = openContext({ ...ids, ...tools, live, invocation, host });
+  const format = formatOf(invocation, frame.output);
+  return { ...tools, invocation, argv: frame.argv, output: frame.output, context, formats, format, now, whyNot };
 }
 
 function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {

@@ -67,11 +67,11 @@ function environment(): string {
   return [
     'Environment: a flag wins over a variable, a variable over the profile.',
     '',
-    variable('POTCTL_PROFILE', 'the same as -p, except for severe commands on production'),
+    variable('POTCTL_PROFILE', 'the same as -p, but not for severe commands'),
     variable('POTCTL_CONFIG', 'the same as --config'),
     variable('POTCTL_REPOSITORY', 'the same as --repository'),
     variable('POTCTL_FILES', 'the same as --files'),
-    variable('POTCTL_PG_BINDIR', 'folders with pg_dump and pg_restore, instead of those it knows'),
+    variable('POTCTL_PG_BINDIR', 'folders with pg_dump, instead of those it knows'),
     ...flags,
     '',
     variable('PGHOST, PGPORT, PGUSER …', "libpq's own variables, service file and .pgpass"),

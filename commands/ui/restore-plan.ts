@@ -41,6 +41,7 @@ export function environmentBadge(environment: Environment | null, view: View): s
   return `${view.paint(environment === 'production' ? 'bad' : 'dim', `[${environment.toUpperCase()}]`)} `;
 }
 
+/** The commands that stop and start the writers, as the plan shows them. */
 export function hookPairs(hooks: { readonly stop: string | null; readonly start: string | null }): Pair[] {
   const pairs: Pair[] = [];
   if (hooks.stop !== null) pairs.push(['Stop', `\`${hooks.stop}\` before the swap`]);

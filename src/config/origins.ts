@@ -16,6 +16,7 @@ export interface Candidate<T> {
   readonly shown?: string;
 }
 
+/** Collects where each value came from, in the order in which they are decided. */
 export function collectOrigins(): Origins {
   const list: Origin[] = [];
   const add = (key: string, value: string, from: string): void => {

@@ -31,6 +31,7 @@ export interface SeenLock {
   readonly holder: LockHolder | null;
 }
 
+/** The lock as it stands on disk; null when there is none. */
 export async function readLock(root: string): Promise<SeenLock | null> {
   const text = await readContained(root, LOCK, LOCK_LIMIT);
   return text === undefined ? null : { text, holder: parseHolder(text) };

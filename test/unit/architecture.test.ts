@@ -9,6 +9,8 @@ interface Edge {
   readonly isPackage: boolean;
   /** Only types: gone after compilation. */
   readonly typeOnly: boolean;
+  /** Loaded when the line is reached, by `import()`. */
+  readonly lazy: boolean;
 }
 
 const files = ['src', 'commands', 'bin'].flatMap(sources);
@@ -80,6 +82,18 @@ test('each package has one home', () => {
   expect(packages.filter(({ from, to }) => !HOMES[to]?.test(from))).toEqual([]);
 });
 
+test('help and version load nothing heavy: the engine and the drawing packages come when they are needed', () => {
+  const face = values.filter(({ from, lazy }) => from.startsWith('commands/') && !lazy);
+  const heavy = face.filter(({ to }) => /^src\/[^/]+\//.test(to) || ['chalk', 'ora', '@inquirer/prompts'].includes(to));
+  expect(heavy).toEqual([]);
+  expect(values.filter(({ to, lazy }) => to === 'pg' && !lazy)).toEqual([]);
+});
+
+test('what a command draws goes through its view', () => {
+  const drawing = /^commands\/ui\/(paint|prompts|progress|spinner|diagnostics|screen)\.ts$/;
+  expect(inside.filter(({ from, to }) => /^commands\/(?!ui\/)[^/]+\//.test(from) && drawing.test(to))).toEqual([]);
+});
+
 test('the engine reads neither the process nor the clock, and prints nothing', () => {
   const forbidden =
     /\bconsole\.|\bprocess\.(env|argv|stdin|stdout|stderr|exit|exitCode|cwd)\b|\bnew Date\(\)|\bDate\.now\(\)/;
@@ -100,9 +114,9 @@ test('files stay under 250 lines, and no folder or file is a drawer for anything
 test('a forbidden import would be found', () => {
   const planted = `import { Client } from 'pg';\nimport type { Server } from '../postgres/server.js';\nconst x = await import('../restore/run.js');`;
   expect(edgesOf('src/backup/planted.ts', planted)).toEqual([
-    { from: 'src/backup/planted.ts', to: 'pg', isPackage: true, typeOnly: false },
-    { from: 'src/backup/planted.ts', to: 'src/postgres/server.ts', isPackage: false, typeOnly: true },
-    { from: 'src/backup/planted.ts', to: 'src/restore/run.ts', isPackage: false, typeOnly: false },
+    { from: 'src/backup/planted.ts', to: 'pg', isPackage: true, typeOnly: false, lazy: false },
+    { from: 'src/backup/planted.ts', to: 'src/postgres/server.ts', isPackage: false, typeOnly: true, lazy: false },
+    { from: 'src/backup/planted.ts', to: 'src/restore/run.ts', isPackage: false, typeOnly: false, lazy: true },
   ]);
 });
 
@@ -121,6 +135,7 @@ function edgesOf(from: string, text: string): Edge[] {
       to: isPackage ? packageOf(target) : fileOf(from, target),
       isPackage,
       typeOnly: isTypeOnly(type, names),
+      lazy: dynamic !== undefined,
     };
   });
 }

@@ -15,6 +15,7 @@ export interface PathLog {
   named(): NamedPath[];
 }
 
+/** Counts all paths, and keeps the names of the first ones. */
 export function createPathLog(): PathLog {
   const named: NamedPath[] = [];
   let total = 0;

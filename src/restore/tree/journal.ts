@@ -99,6 +99,7 @@ export function removeTornJournals(disk: TreeDisk, root: string): void {
   }
 }
 
+/** What a journal says of a swap that was not finished, for the operator. */
 export function describe({ plan: { run, kind, of }, phase }: Journal): UnfinishedSwap {
   return { run, kind, of, phase };
 }

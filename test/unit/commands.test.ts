@@ -1,0 +1,139 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { flagsOf, nounsOf } from '../../commands/grammar.js';
+import { commandHelp, nounHelp, rootHelp } from '../../commands/help.js';
+import { understand } from '../../commands/invocation.js';
+import { nameOf } from '../../commands/options.js';
+import { parseCommandLine } from '../../commands/program.js';
+import { commands } from '../../commands/registry.js';
+import { shellWords } from '../../commands/shell.js';
+import { helpFor } from '../../commands/topics.js';
+import { runMain } from '../support/run-main.js';
+
+const folder = (name: string): string => fileURLToPath(new URL(`../../commands/${name}`, import.meta.url));
+const pathOf = (name: string): string => (name.includes(' ') ? name.replace(' ', '/') : `top/${name}`);
+
+/** Parses a line as a shell and potctl would: variables in front and what is behind a pipe or a redirection left out. */
+function understood(line: string): void {
+  const words = shellWords(line);
+  const start = words.indexOf('potctl');
+  const end = words.findIndex((word) => ['|', '>', '2>', '&&'].includes(word));
+  const parsed = parseCommandLine(words.slice(start + 1, end < 0 ? undefined : end), commands);
+  if (parsed.kind === 'run') understand(parsed.command, parsed.raw, {});
+}
+
+describe.each(commands.map((command) => [command.name, command] as const))('potctl %s', (name, command) => {
+  test('lies in the file that its name says', () => {
+    expect(existsSync(`${folder(pathOf(name))}.ts`)).toBe(true);
+  });
+  test('has a summary in lower case without a full stop', () => {
+    expect(command.summary).toMatch(/^([a-z]|[A-Z]{2}).*[^.]$/);
+  });
+  test('has examples, each of which its parser understands', () => {
+    expect(command.examples.length).toBeGreaterThan(0);
+    for (const example of command.examples) {
+      expect(example).toContain(`potctl ${name}`);
+      expect(() => understood(example)).not.toThrow();
+    }
+  });
+  test('has help that begins with examples and fits 80 columns', () => {
+    const help = commandHelp(command);
+    expect(help.split('\n\n')[1]).toMatch(/^Examples\n/);
+    expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+  test('has columns if it is a list, the first of which is always there', () => {
+    if (command.kind !== 'list') return;
+    expect(command.columns[0]).toMatchObject({ name: expect.stringMatching(/^[a-z_]+$/) });
+    expect(command.columns[0]?.priority ?? 1).toBe(1);
+    expect(new Set(command.columns.map((column) => column.name)).size).toBe(command.columns.length);
+  });
+});
+
+test('every file below a noun is a command of the registry', () => {
+  const nouns = readdirSync(folder(''), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== 'ui',
+  );
+  const files = nouns.flatMap(({ name }) =>
+    readdirSync(folder(name)).map((file) => `${name}/${file.replace('.ts', '')}`),
+  );
+  expect(files.sort()).toEqual(commands.map(({ name }) => pathOf(name)).sort());
+});
+
+test('a flag means the same everywhere: the same kind of value, and the same short letter', () => {
+  const seen = new Map<string, string>();
+  for (const command of commands) {
+    for (const { declaration, takes } of [...flagsOf(command).own, ...flagsOf(command).shared]) {
+      const meaning = `${takes} ${/^(-\w),/.exec(declaration)?.[1] ?? ''}`;
+      const known = seen.get(nameOf(declaration)) ?? meaning;
+      expect(`${command.name} --${nameOf(declaration)}: ${meaning}`).toBe(
+        `${command.name} --${nameOf(declaration)}: ${known}`,
+      );
+      seen.set(nameOf(declaration), known);
+    }
+  }
+});
+
+describe('help', () => {
+  const pages = [
+    rootHelp(commands),
+    ...nounsOf(commands).map(nounHelp),
+    ...['exit-codes', 'environment'].map((word) => helpFor([word], commands)),
+  ];
+  test('fits 80 columns on every page', () => {
+    expect(pages.flatMap((page) => page.split('\n')).filter((line) => line.length > 80)).toEqual([]);
+  });
+  test('names only command lines that are understood', () => {
+    const examples = pages.flatMap((page) =>
+      page.split('\n').filter((line) => /^ {2}([A-Z]+=\S+ )?potctl /.test(line)),
+    );
+    const mostUsed = pages.flatMap((page) => /Most used: {2}(.*)/.exec(page)?.[1]?.split(' · ') ?? []);
+    expect(examples.length).toBeGreaterThan(5);
+    expect(mostUsed.length).toBeGreaterThan(5);
+    for (const line of [...examples, ...mostUsed])
+      expect(() => understood(line.trim().split(/ {2,}/)[0]!)).not.toThrow();
+  });
+  test.each([[[]], [['-h']], [['--help']], [['help']]])('potctl %j shows all commands on stdout', async (args) => {
+    const { exitCode, stdout, stderr } = await runMain(args, commands);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    for (const { name } of commands) expect(stdout).toContain(`  ${name} `);
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^Most used: /);
+  });
+  test.each([
+    [['help', 'config', 'show']],
+    [['config', 'show', '-h']],
+    [['config', 'help', 'show']],
+    [['-p', 'x', 'config', 'show', '--help']],
+    [['configs', 'show', '--help']],
+  ])('potctl %j explains that command', async (args) => {
+    const { exitCode, stdout } = await runMain(args, commands);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^potctl config show: /);
+  });
+  test('a noun alone does nothing: its help on stderr, exit 2', async () => {
+    const { exitCode, stdout, stderr } = await runMain(['config'], commands);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('potctl config validate');
+  });
+});
+
+test('flags may stand before or behind the noun, and the one behind wins', () => {
+  const profileOf = (...args: string[]): unknown => {
+    const parsed = parseCommandLine(args, commands);
+    return parsed.kind === 'run' ? understand(parsed.command, parsed.raw, {}).globals.profile : parsed.kind;
+  };
+  expect(profileOf('-p', 'prod', 'config', 'show')).toBe('prod');
+  expect(profileOf('config', '-p', 'prod', 'show')).toBe('prod');
+  expect(profileOf('config', 'show', '--profile=prod')).toBe('prod');
+  expect(profileOf('-p', 'one', 'config', 'show', '-p', 'two')).toBe('two');
+});
+
+test('a variable stands for a flag that is not given, and loses against one that is', () => {
+  const outputOf = (env: Record<string, string>, ...args: string[]): unknown => {
+    const parsed = parseCommandLine(['explain', ...args], commands);
+    return parsed.kind === 'run' ? understand(parsed.command, parsed.raw, env).globals.output : parsed.kind;
+  };
+  expect(outputOf({ POTCTL_OUTPUT: 'json' })).toBe('json');
+  expect(outputOf({ POTCTL_OUTPUT: 'json' }, '-o', 'plain')).toBe('plain');
+  expect(() => outputOf({ POTCTL_OUTPUT: 'jsn' })).toThrow("'--output' takes one of");
+});
