@@ -43,7 +43,6 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   commander: /^commands\/[^/]+\.ts$/,
   chalk: /^commands\/ui\//,
   ora: /^commands\/ui\//,
-  'cli-table3': /^commands\/ui\//,
   '@inquirer/prompts': /^commands\/ui\//,
 };
 
