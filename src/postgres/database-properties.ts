@@ -73,7 +73,8 @@ export function createDatabaseStatements(
       `OWNER = ${quoteIdentifier(properties.owner)}`,
       `ENCODING = ${quoteLiteral(properties.encoding)}`,
       ...localeClauses(properties, versionNum),
-      `TABLESPACE = ${quoteIdentifier(properties.tablespace)}`,
+      // Naming the default one takes a right that plain owners lack.
+      ...(properties.tablespace === 'pg_default' ? [] : [`TABLESPACE = ${quoteIdentifier(properties.tablespace)}`]),
     ].join(' '),
   ];
 }

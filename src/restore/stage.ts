@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { DatabasePart } from '../backup/manifest.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
-import { countNotValidInDump } from './database/not-valid-in-dump.js';
 import { createMissingRoles } from './database/roles.js';
 import { analyze, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
 import { readWrites } from './database/writes.js';
@@ -35,37 +34,30 @@ async function stageDatabase(
   part: DatabasePart,
 ): Promise<DatabaseChecks> {
   const { deps, request, phases, prepared } = underway;
-  const { folder } = prepared;
-  const { signal, progress } = deps;
   const server = deps.server!;
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
-  await phases.run('pg_restore', () => restoreDump(server, { name, folder, part, jobs: request.jobs, signal }));
-  const checking = {
-    name,
-    part,
-    jobs: request.jobs,
-    signal,
-    progress,
-    notValidInDump: () =>
-      countNotValidInDump(server, path.join(folder, part.backup_file), {
-        signal,
-        scratch: temporaryFolder(deps.childEnvironment),
-      }),
-  };
+  const restoring = { name, folder: prepared.folder, part, jobs: request.jobs, signal: deps.signal };
+  await phases.run('pg_restore', () => restoreDump(server, restoring));
   const checks = await phases.run(
     'checks',
-    () => checkDatabase(server, checking),
-    ({ tables, rows }) => ({
-      tables,
-      rows,
-    }),
+    () => check(underway, name, part),
+    ({ tables, rows }) => ({ tables, rows }),
   );
   await phases.run('analyze', () => analyze(server, name));
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
+}
+
+async function check({ deps, request, prepared }: Underway, name: string, part: DatabasePart): Promise<DatabaseChecks> {
+  const { signal, progress, childEnvironment } = deps;
+  const server = deps.server!;
+  const folder = path.join(prepared.folder, part.backup_file);
+  const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
+  const toc = await deps.readToc(folder);
+  return checkDatabase(server, { name, part, jobs: request.jobs, signal, progress, dump, toc });
 }
 
 async function createDatabase(underway: Underway, planned: PlannedDatabase, part: DatabasePart): Promise<void> {

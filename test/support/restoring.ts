@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { createBackup } from '../../src/backup/create.js';
 import { readToc } from '../../src/backup/database/toc.js';
 import { systemClock } from '../../src/clock.js';
 import { lockDatabase } from '../../src/postgres/advisory-lock.js';
@@ -8,7 +9,13 @@ import { readHostIdentity } from '../../src/repository/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import type { RestoreDeps, RestoreRequest } from '../../src/restore/deps.js';
+import { type PreparedRestore, prepareRestore } from '../../src/restore/plan/prepare.js';
+import { prepareUndo, type UndoRequest } from '../../src/restore/plan/prepare-undo.js';
+import { type RestoreResult, runRestore } from '../../src/restore/run.js';
+import { runUndo, type UndoResult } from '../../src/restore/undo.js';
 import { temporaryFolder } from './tree.js';
+
+const TRACE = `${'0'.repeat(31)}1`;
 
 /** An empty repository in a temporary folder. */
 export async function testRepository(): Promise<Repository> {
@@ -42,7 +49,7 @@ export function restoreDeps(
 export function restoreRequest(database: string | null, change: Partial<RestoreRequest> = {}): RestoreRequest {
   return {
     runId: `r${randomBytes(4).toString('hex')}`,
-    traceId: '0'.repeat(31) + '1',
+    traceId: TRACE,
     operator: 'tester@here',
     hostname: 'here',
     profile: { name: null, environment: null, onCommandLine: false },
@@ -65,4 +72,41 @@ export function restoreRequest(database: string | null, change: Partial<RestoreR
     createRoles: false,
     ...change,
   };
+}
+
+/** Backs up the database of the server's settings, and the tree; the backup's id. */
+export async function backUp(server: Server, repository: Repository, tree: string | null = null): Promise<string> {
+  const { signal, clock, progress, childEnvironment } = restoreDeps(server, repository);
+  const { id } = await createBackup(
+    {
+      ...{ signal, clock, progress, childEnvironment, repository },
+      server: async () => server,
+      recover: async () => {},
+      verify: async () => Promise.reject(new Error('not asked for')),
+    },
+    {
+      ...{ runId: 'backup', traceId: TRACE, profile: null, expectedSystemIdentifier: null, database: true },
+      files: tree === null ? null : { path: tree, excludes: [] },
+      ...{ references: null, jobs: 2, rows: 'exact', lockWaitMs: 10_000, waitMs: 0, verify: 'none', note: null },
+      ...{ labels: {}, hostname: 'here', dryRun: false },
+      tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
+    },
+  );
+  return id!;
+}
+
+/** Plans and runs. */
+export async function restore(deps: RestoreDeps, request: RestoreRequest): Promise<RestoreResult> {
+  return runRestore(deps, request, await prepareRestore(deps, request));
+}
+
+/** Only plans. */
+export async function plan(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore['plan']> {
+  return (await prepareRestore(deps, request)).plan;
+}
+
+/** Plans and takes back: `run` null = the newest. */
+export async function undo(deps: RestoreDeps, database: string | null, run: string | null = null): Promise<UndoResult> {
+  const request: UndoRequest = { ...restoreRequest(database), run, filesPath: null };
+  return runUndo(deps, request, await prepareUndo(deps, request));
 }

@@ -1,3 +1,4 @@
+import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart, TableRows } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
@@ -5,6 +6,7 @@ import { quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
 import { inSession } from '../in-session.js';
+import { countNotValid, type DumpedSequence, type DumpToRead, readDumpedSequences } from './definitions.js';
 
 const SHOWN_PROBLEMS = 8;
 const SEQUENCES_AT_ONCE = 100;
@@ -28,8 +30,9 @@ export interface CheckRequest {
   readonly jobs: number;
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** How many constraints the dump itself creates without validating them; asked only if the restored database has any. */
-  readonly notValidInDump: () => Promise<number>;
+  /** What the dump itself says. */
+  readonly dump: DumpToRead;
+  readonly toc: readonly TocEntry[];
 }
 
 /**
@@ -44,20 +47,21 @@ export async function checkDatabase(server: Server, request: CheckRequest): Prom
   const { name, part } = request;
   const comparable = part.inventory.tables.filter(({ member }) => member !== null);
   const exact = comparable.filter(({ count, exact }) => exact && count !== null);
+  const sequences = await readDumpedSequences(request.dump, request.toc);
   const problems = await countTables(server, request, exact);
   const opening = server.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
   await inSession(opening, async (session) => {
-    problems.push(...(await checkSequences(session, part)));
+    problems.push(...(await checkSequences(session, sequences)));
     problems.push(...(await checkLargeObjects(session, part)));
     problems.push(...(await checkIndexes(session)));
-    problems.push(...(await checkConstraints(session, request.notValidInDump)));
+    problems.push(...(await checkConstraints(session, request.dump)));
   });
   if (problems.length > 0) throw checkFailed(problems);
   return {
     tables: exact.length,
     rows: exact.reduce((sum, { count }) => sum + (count ?? 0), 0),
     notCompared: comparable.length - exact.length,
-    sequences: part.inventory.sequences.length,
+    sequences: sequences.length,
     largeObjects: part.inventory.large_objects,
   };
 }
@@ -120,20 +124,18 @@ async function countPastForcedRowSecurity(session: Session, name: string, sql: s
   }
 }
 
-async function checkSequences(session: Session, { inventory }: DatabasePart): Promise<string[]> {
+async function checkSequences(session: Session, sequences: readonly DumpedSequence[]): Promise<string[]> {
   const problems: string[] = [];
-  const { sequences } = inventory;
   for (let from = 0; from < sequences.length; from += SEQUENCES_AT_ONCE) {
     const batch = sequences.slice(from, from + SEQUENCES_AT_ONCE);
     const selects = batch.map(
-      ({ schema, name }, index) =>
-        `select ${index} as index, last_value::text as value, is_called as called from ${quoteQualified(schema, name)}`,
+      ({ name }, index) => `select ${index} as index, last_value::text as value, is_called as called from ${name}`,
     );
     const rows = await session.query<{ index: number; value: string; called: boolean }>(selects.join(' union all '));
     for (const { index, value, called } of rows) {
-      const { schema, name, last_value, is_called } = batch[index]!;
-      if (value === last_value && called === is_called) continue;
-      problems.push(`the sequence ${schema}.${name} is at ${value}, in the backup at ${last_value}`);
+      const dumped = batch[index]!;
+      if (value === dumped.value && called === dumped.called) continue;
+      problems.push(`the sequence ${dumped.name} is at ${value}, in the dump at ${dumped.value}`);
     }
   }
   return problems;
@@ -157,14 +159,14 @@ async function checkIndexes(session: Session): Promise<string[]> {
   return rows.map(({ name }) => `the index ${name} is not valid`);
 }
 
-async function checkConstraints(session: Session, notValidInDump: () => Promise<number>): Promise<string[]> {
+async function checkConstraints(session: Session, dump: DumpToRead): Promise<string[]> {
   const rows = await session.query<{ name: string }>(
     `select format('%I on %s', conname, conrelid::regclass) as name
        from pg_constraint
       where not convalidated and conrelid <> 0
       order by 1`,
   );
-  if (rows.length === 0 || rows.length <= (await notValidInDump())) return [];
+  if (rows.length === 0 || rows.length <= (await countNotValid(dump))) return [];
   return rows.map(({ name }) => `the constraint ${name} is not validated`);
 }
 

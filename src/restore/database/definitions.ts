@@ -1,28 +1,89 @@
-import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import type { TocEntry } from '../../backup/database/toc.js';
+import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
 
+/** A stored dump, and who reads it. */
+export interface DumpToRead {
+  readonly server: Server;
+  /** The dump directory. */
+  readonly folder: string;
+  /** An existing folder for a small file that is removed again. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+}
+
+/** Where the dump will put a sequence. */
+export interface DumpedSequence {
+  /** Schema and name as SQL, quoted where they must be. */
+  readonly name: string;
+  readonly value: string;
+  readonly called: boolean;
+}
+
+/** Counts the constraints that a dump itself creates without validating them. */
+export async function countNotValid(dump: DumpToRead): Promise<number> {
+  let found = 0;
+  await readLines(dump, ['--schema-only'], (line) => {
+    if (/\bNOT VALID;$/.test(line)) found += 1;
+  });
+  return found;
+}
+
+/** The publications of a dump FOR ALL TABLES or for whole schemas, which only a superuser may create. */
+export async function superuserPublications(dump: DumpToRead): Promise<string[]> {
+  const found: string[] = [];
+  await readLines(dump, ['--schema-only'], (line) => {
+    const name = /^CREATE PUBLICATION (.+) FOR ALL TABLES\b/.exec(line)?.[1];
+    const inSchema = /^ALTER PUBLICATION (.+) ADD TABLES IN SCHEMA\b/.exec(line)?.[1];
+    if (name !== undefined) found.push(`${name} FOR ALL TABLES`);
+    if (inSchema !== undefined) found.push(`${inSchema} FOR TABLES IN SCHEMA`);
+  });
+  return found;
+}
+
 /**
- * Reads the definitions in a dump, without data, line by line. Takes as long as pg_restore needs to write them.
+ * Reads from the dump itself where its sequences stand: sequences know no snapshot, so what was looked up beside the dump may be another
+ * moment's.
  *
- * @param options `scratch`: an existing folder for a file that is removed again
- * @throws E_TOOL_*
+ * @throws E_TOOL_FAILED if pg_restore does not tell it of every sequence in `toc`
  */
-export async function definitionLines(
-  server: Server,
-  dumpFolder: string,
-  { signal, scratch }: { readonly signal: AbortSignal; readonly scratch: string },
-  onLine: (line: string) => void,
-): Promise<void> {
-  const folder = await mkdtemp(path.join(scratch, 'potctl-sql-'));
+export async function readDumpedSequences(dump: DumpToRead, toc: readonly TocEntry[]): Promise<DumpedSequence[]> {
+  const entries = toc.filter(({ desc }) => desc === 'SEQUENCE SET');
+  if (entries.length === 0) return [];
+  const folder = await mkdtemp(path.join(dump.scratch, 'potctl-list-'));
   try {
-    const file = path.join(folder, 'definitions.sql');
-    const args = ['--schema-only', `--file=${file}`, dumpFolder];
-    await server.runTool('pg_restore', args, { database: server.settings.database, signal });
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) onLine(line);
+    const list = path.join(folder, 'list');
+    await writeFile(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
+    const found: DumpedSequence[] = [];
+    // A name may hold line feeds.
+    let statement = '';
+    await readLines(dump, [`--use-list=${list}`], (line) => {
+      statement = line.startsWith(SETVAL) ? line : `${statement}\n${line}`;
+      found.push(...parseSetval(statement));
+    });
+    if (found.length === entries.length) return found;
+    throw new PotctlError('E_TOOL_FAILED', `pg_restore tells of ${found.length} of ${entries.length} sequences`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const SETVAL = 'SELECT pg_catalog.setval(';
+
+/** `SELECT pg_catalog.setval('public."S"', 7, true);` Pure. */
+export function parseSetval(line: string): DumpedSequence[] {
+  const match = /^SELECT pg_catalog\.setval\('((?:[^']|'')+)', (-?\d+), (true|false)\);$/.exec(line);
+  if (match === null) return [];
+  const [, name, value, called] = match;
+  return [{ name: name!.replaceAll("''", "'"), value: value!, called: called === 'true' }];
+}
+
+async function readLines(
+  { server, folder, signal }: DumpToRead,
+  args: readonly string[],
+  onStdoutLine: (line: string) => void,
+): Promise<void> {
+  await server.runTool('pg_restore', [...args, '--file=-', folder], { database: 'postgres', signal, onStdoutLine });
 }

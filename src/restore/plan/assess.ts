@@ -103,6 +103,14 @@ function rightBlockers(part: DatabasePart, server: ObservedServer, request: Asse
   const { role } = server;
   if (role.superuser) return [];
   const found: Blocker[] = [];
+  for (const name of server.deniedTablespaces) {
+    const text = `the role "${role.name}" may not create anything in the tablespace "${name}"`;
+    found.push(block(text, `GRANT CREATE ON TABLESPACE "${name}" TO "${role.name}";`));
+  }
+  for (const { role: other } of part.properties.settings) {
+    if (other === null || other === role.name) continue;
+    found.push(block(`only a superuser may set what "${other}" has set in the database`, 'Restore as a superuser.'));
+  }
   for (const owner of server.foreignOwners) {
     const text = `objects belong to "${owner}", of which "${role.name}" is not a member`;
     found.push(block(text, `GRANT "${owner}" TO "${role.name}";`, 'Or restore as a superuser.'));

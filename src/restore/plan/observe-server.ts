@@ -31,6 +31,8 @@ export interface ObservedServer {
   readonly foreignOwners: readonly string[];
   readonly extensions: readonly ObservedExtension[];
   readonly missingTablespaces: readonly string[];
+  /** Tablespaces in which this role may not create anything. */
+  readonly deniedTablespaces: readonly string[];
   /** Bytes free where the server keeps its data; null where that cannot be seen from here. */
   readonly freeBytes: number | null;
 }
@@ -73,6 +75,7 @@ export async function observeServer(server: Server, needs: ServerNeeds): Promise
       foreignOwners: superuser ? [] : await readForeignOwners(session, needs.owners),
       extensions: await readExtensions(session, needs.extensions, superuser),
       missingTablespaces: await readMissing(session, 'pg_tablespace', 'spcname', needs.tablespaces),
+      deniedTablespaces: await readDeniedTablespaces(session, needs.tablespaces),
       freeBytes: server.settings.host.startsWith('/') ? await readFreeBytes(session) : null,
     };
   });
@@ -158,6 +161,16 @@ async function readMissing(
   const rows = await session.query<{ name: string }>(
     `select name from unnest($1::text[]) as name
       where not exists (select from ${catalogue} where ${column} = name)
+      order by 1`,
+    [names],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function readDeniedTablespaces(session: Session, names: readonly string[]): Promise<string[]> {
+  const rows = await session.query<{ name: string }>(
+    `select spcname::text as name from pg_tablespace
+      where spcname = any ($1::name[]) and spcname <> 'pg_default' and not has_tablespace_privilege(oid, 'CREATE')
       order by 1`,
     [names],
   );

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart, Manifest } from '../../backup/manifest.js';
 import type { Server } from '../../postgres/server.js';
-import { allTablesPublications } from '../database/publications.js';
+import { superuserPublications } from '../database/definitions.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { keptDatabaseName, stagedDatabaseName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -71,10 +71,10 @@ async function onlyForSuperusers(
   dumpFolder: string,
 ): Promise<string[]> {
   if (role.superuser) return [];
-  const hasPublications = toc.some(({ desc }) => desc === 'PUBLICATION');
-  const options = { signal: deps.signal, scratch: temporaryFolder(deps.childEnvironment) };
-  const forAll = hasPublications ? await allTablesPublications(deps.server!, dumpFolder, options) : [];
-  return superuserEntries(toc, forAll);
+  const { signal, childEnvironment } = deps;
+  const dump = { server: deps.server!, folder: dumpFolder, scratch: temporaryFolder(childEnvironment), signal };
+  const hasPublications = toc.some(({ desc }) => desc.startsWith('PUBLICATION'));
+  return superuserEntries(toc, hasPublications ? await superuserPublications(dump) : []);
 }
 
 async function lossOf(

@@ -17,11 +17,10 @@ const SHOWN = 10;
 /**
  * The entries of a dump that a role without superuser rights cannot create, e.g. `EVENT TRIGGER audit_ddl`. Pure.
  *
- * @param allTablesPublications names of publications FOR ALL TABLES: the table of contents does not tell them from others
+ * @param publications those that only a superuser may create: the table of contents does not tell them from others
  */
-export function superuserEntries(toc: readonly TocEntry[], allTablesPublications: readonly string[]): string[] {
+export function superuserEntries(toc: readonly TocEntry[], publications: readonly string[]): string[] {
   const found = toc.filter(({ desc }) => SUPERUSER_ONLY.has(desc)).map(({ desc, name }) => `${desc} ${name}`);
-  const publications = allTablesPublications.map((name) => `PUBLICATION ${name} FOR ALL TABLES`);
-  const all = [...found, ...publications];
+  const all = [...found, ...publications.map((publication) => `PUBLICATION ${publication}`)];
   return all.length > SHOWN ? [...all.slice(0, SHOWN), `${all.length - SHOWN} more objects`] : all;
 }
