@@ -1,15 +1,18 @@
-import { type PointResult, planPoints, sweep } from './kill/sweep.js';
+import path from 'node:path';
+import { OPERATIONS, type PointResult, planPoints, sweep } from './kill/sweep.js';
 import { flag, say } from './measure.js';
 
 const SEED = 20_261_122;
 
-/** kill -9 of potctl, its tools and the server at fixed-seed moments; ends with 1 if any promise was broken. */
+/** `--points N` (200), `--seed N`, `--operation create|restore|undo`. kill -9 of potctl, its tools and the server at fixed-seed moments; ends with 1 if any promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
   const count = Number(flag(args, 'points') ?? 200);
   const seed = Number(flag(args, 'seed') ?? SEED);
+  const operation = flag(args, 'operation');
+  const operations = OPERATIONS.filter((name) => operation === undefined || name === operation);
   const results: PointResult[] = [];
   const begun = performance.now();
-  await sweep('bin/potctl.js', planPoints(count, seed), (result) => {
+  await sweep(path.resolve('bin/potctl.js'), planPoints(count, seed, operations), (result) => {
     results.push(result);
     for (const text of result.broken) say(`BROKEN  ${describe(result)}: ${text}`);
     if (results.length % 10 === 0) say(`${results.length}/${count}`);

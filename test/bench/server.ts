@@ -39,9 +39,12 @@ const USER = 'postgres';
 const PORT = 5432;
 const SETTINGS = { listen_addresses: '', max_connections: '60', jit: 'off' };
 
-/** Creates a cluster below the temporary directory, on a private socket, and starts it. */
-export async function createServer(settings: Readonly<Record<string, string>>): Promise<BenchServer> {
-  const place = await initialise();
+/** Creates a cluster below `parent`, on a private socket, and starts it. */
+export async function createServer(
+  settings: Readonly<Record<string, string>>,
+  parent = os.tmpdir(),
+): Promise<BenchServer> {
+  const place = await initialise(parent);
   const { host, directory } = place;
   const postmaster = makePostmaster(place, { ...SETTINGS, unix_socket_directories: host, ...settings });
   const connect = async (database = 'postgres'): Promise<pg.Client> => {
@@ -68,13 +71,13 @@ export async function createServer(settings: Readonly<Record<string, string>>): 
   return { environment, start, kill: () => postmaster.end('SIGKILL'), connect, query, destroy };
 }
 
-async function initialise(): Promise<Place> {
+async function initialise(parent: string): Promise<Place> {
   const binaries = await obtainBinaries({
     environment: process.env,
     onNote: (text) => process.stderr.write(`${text}\n`),
   });
   const user = await serverUser();
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'potctl-pg-'));
+  const directory = await mkdtemp(path.join(parent, 'potctl-pg-'));
   await chmod(directory, 0o711);
   const [host, data] = [path.join(directory, 's'), path.join(directory, 'd')];
   for (const folder of [host, data]) {

@@ -12,14 +12,18 @@ export const memoryFolder = (): string => {
   return fs.realpathSync(fs.mkdtempSync(path.join(place, 'potctl-tree-')));
 };
 
-/** Removes a folder whatever the modes inside. */
+/** Removes a folder whatever the modes inside; nothing there is fine. */
 export function removeFolder(folder: string): void {
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {
-    if (!entry.isDirectory()) continue;
-    const below = Buffer.concat([Buffer.from(`${folder}/`), entry.name as unknown as Buffer]);
-    fs.chmodSync(below, 0o700);
-  }
+  if (!fs.existsSync(folder)) return;
+  if (process.getuid?.() !== 0) unlock(Buffer.from(folder));
   fs.rmSync(folder, { recursive: true, force: true });
+}
+
+function unlock(folder: Buffer): void {
+  fs.chmodSync(folder, 0o700);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    if (entry.isDirectory()) unlock(Buffer.concat([folder, Buffer.from('/'), entry.name as unknown as Buffer]));
+  }
 }
 
 /**

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
-import { photograph, plantTree, removeFolder } from '../../support/file-tree.js';
+import { memoryFolder, photograph, plantTree, removeFolder } from '../../support/file-tree.js';
 import { type BenchServer, createServer } from '../server.js';
 
 /** `old` is what is live, `new` what the only backup holds, `-` a database or a tree that is not there; anything else is a broken promise. */
@@ -27,71 +25,70 @@ export interface Site {
 export const DATABASE = 'app';
 const TABLES = 12;
 const ROWS = 400;
+const PRISTINE = 'pristine';
+const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
-/** Makes the site. `backUp` is called while the state `new` is live, and must leave a backup in the repository. */
+/**
+ * Makes the site, in memory where that is possible: a kill is no power cut, and the disk would only take time. `backUp` is called while
+ * the state `new` is live, and must leave a backup in the repository.
+ */
 export async function createSite(backUp: (site: Site) => Promise<void>): Promise<Site> {
-  const server = await createServer({
-    fsync: 'off',
-    synchronous_commit: 'off',
-    full_page_writes: 'off',
-    autovacuum: 'off',
-  });
-  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'potctl-kill-')));
-  const [tree, repository, pristine] = ['storage', 'backups', 'pristine'].map((name) => path.join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
-  const environment = {
-    ...server.environment,
-    HOME: folder,
-    TZ: 'UTC',
-    PGDATABASE: DATABASE,
-    XDG_STATE_HOME: path.join(folder, 'state'),
-  };
+  const folder = memoryFolder();
+  fs.chmodSync(folder, 0o711);
+  const server = await createServer(SETTINGS, folder);
   const known = new Map<string, Letter>();
-  const site: Site = {
+  const site = makeSite(server, folder, known);
+  try {
+    await plantSeeds(site, known);
+    await backUp(site);
+    fs.renameSync(site.repository, path.join(folder, PRISTINE));
+    return site;
+  } catch (error) {
+    await site.destroy();
+    throw error;
+  }
+}
+
+function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string, Letter>): Site {
+  const [tree, repository] = [path.join(folder, 'storage'), path.join(folder, 'backups')];
+  const own = { HOME: folder, TZ: 'UTC', PGDATABASE: DATABASE, XDG_STATE_HOME: path.join(folder, 'state') };
+  return {
     server,
     folder,
     tree,
     repository,
-    environment,
+    environment: { ...server.environment, ...own },
     reset: async () => {
       await dropDatabases(server);
       await server.query(`create database ${DATABASE} template seed_old`);
-      for (const gone of [tree, repository]) await rm(gone, { recursive: true, force: true });
-      for (const name of fs.readdirSync(folder).filter((entry) => entry.startsWith('storage.')))
-        removeFolder(path.join(folder, name));
-      fs.mkdirSync(tree);
+      for (const gone of [tree, repository]) removeFolder(gone);
       plant(tree, 'old');
-      fs.cpSync(pristine, repository, { recursive: true, preserveTimestamps: true });
+      fs.cpSync(path.join(folder, PRISTINE), repository, { recursive: true, preserveTimestamps: true });
     },
-    databases: async () => databasesOf(server, known),
+    databases: () => databasesOf(server, known),
     trees: () => treesOf(tree, known),
     destroy: async () => {
       await server.destroy();
       removeFolder(folder);
     },
   };
+}
+
+/** Learns what both states look like, and leaves `new` live. */
+async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>): Promise<void> {
   for (const letter of ['old', 'new'] as const) {
     await server.query(`create database seed_${letter}`);
     await server.query(schema(letter), `seed_${letter}`);
     known.set(await fingerprint(server, `seed_${letter}`), letter);
+    removeFolder(tree);
+    plant(tree, letter);
+    known.set(treeFingerprint(tree), letter);
   }
   await server.query(`create database ${DATABASE} template seed_new`);
-  fs.mkdirSync(tree);
-  plant(tree, 'old');
-  known.set(treeFingerprint(tree), 'old');
-  fs.rmSync(tree, { recursive: true });
-  fs.mkdirSync(tree);
-  plant(tree, 'new');
-  known.set(treeFingerprint(tree), 'new');
-  await backUp(site);
-  fs.renameSync(repository, pristine);
-  return site;
 }
 
 function plant(tree: string, mark: string): void {
+  fs.mkdirSync(tree);
   plantTree(
     tree,
     mark,

@@ -22,16 +22,16 @@ export interface PointResult extends Point {
   readonly broken: readonly string[];
 }
 
-const OPERATIONS: readonly Operation[] = ['create', 'restore', 'undo'];
+export const OPERATIONS: readonly Operation[] = ['create', 'restore', 'undo'];
 const VICTIMS: readonly Victim[] = ['potctl', 'potctl', 'tool', 'server'];
 const LIMIT_MS = 60_000;
 
 /** The same points for the same seed: operations and victims in turn, moments spread evenly with a random offset. */
-export function planPoints(count: number, seed: number): Point[] {
+export function planPoints(count: number, seed: number, operations = OPERATIONS): Point[] {
   const random = sequence(seed);
   return Array.from({ length: count }, (_, n) => {
-    const operation = OPERATIONS[n % OPERATIONS.length] ?? 'create';
-    const turn = Math.floor(n / OPERATIONS.length);
+    const operation = operations[n % operations.length] ?? 'create';
+    const turn = Math.floor(n / operations.length);
     const victim = VICTIMS[turn % VICTIMS.length] ?? 'potctl';
     // pg_dump and pg_restore live in the first part only; undo runs no tool at all.
     return {
@@ -57,7 +57,8 @@ export async function sweep(
   );
   try {
     const usualMs = new Map<Operation, number>();
-    for (const operation of OPERATIONS) usualMs.set(operation, await durationOf(binary, site, operation));
+    for (const operation of new Set(points.map((point) => point.operation)))
+      usualMs.set(operation, await durationOf(binary, site, operation));
     for (const point of points) onPoint(await runPoint(binary, site, point, usualMs.get(point.operation) ?? 1_000));
   } finally {
     await site.destroy();
