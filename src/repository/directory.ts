@@ -1,4 +1,4 @@
-import { lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { lstat, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
@@ -6,7 +6,7 @@ import { getDocument, listDocuments, putDocument, sweepDocuments } from './docum
 import { createDraft, sweepDrafts } from './draft.js';
 import { appendLine, ensureFolder, readContained } from './durable.js';
 import { formatEvent, parseEvents } from './events.js';
-import { BACKUPS, initialise, inspect, LOCK, type Place } from './format.js';
+import { BACKUPS, initialise, inspect, type Place } from './format.js';
 import type { HostIdentity } from './host-identity.js';
 import { acquireLease, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
@@ -115,11 +115,10 @@ function writers(deps: LeaseDeps, { writing }: Gate): Pick<Repository, 'draft' |
 async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockRequest): Promise<Lease> {
   const lease = await acquireLease(deps, request);
   try {
-    const { mtimeMs } = await stat(path.join(deps.root, LOCK));
     await ensureFolder(backups);
     await sweepDrafts(backups);
-    await sweepLockDebris(deps.root, deps.host);
-    await sweepDocuments(deps.root, mtimeMs);
+    await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
+    await sweepDocuments(deps.root, lease.stampedMs);
     return lease;
   } catch (error) {
     await lease.release();

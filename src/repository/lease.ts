@@ -33,13 +33,18 @@ export interface LeaseDeps {
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
 }
 
+/** A lease, and when it was taken by the clock of the file system that holds it, in ms since 1970. */
+export interface HeldLease extends Lease {
+  readonly stampedMs: number;
+}
+
 /**
  * Takes the repository's lock, waiting up to `request.waitMs`. A lock whose owner is proved dead is taken over at once; one that looks
  * abandoned (no sign of life on disk for `silenceMs`) is watched for `silenceMs` more, also without `waitMs`.
  *
  * @throws PotctlError E_LOCKED; the signal's reason when it is aborted
  */
-export async function acquireLease(deps: LeaseDeps, request: LockRequest): Promise<Lease> {
+export async function acquireLease(deps: LeaseDeps, request: LockRequest): Promise<HeldLease> {
   try {
     return await acquire(deps, request);
   } catch (error) {
@@ -48,7 +53,7 @@ export async function acquireLease(deps: LeaseDeps, request: LockRequest): Promi
   }
 }
 
-async function acquire(deps: LeaseDeps, request: LockRequest): Promise<Lease> {
+async function acquire(deps: LeaseDeps, request: LockRequest): Promise<HeldLease> {
   const { root, clock, host, operator, times } = deps;
   const { command, runId, waitMs, signal } = request;
   const watch = new Map<string, Sighting>();
@@ -97,7 +102,9 @@ async function isDead({ holder }: SeenLock, { since }: Sighting, { host, clock, 
   return holder !== null && (await isGone(holder.host, host));
 }
 
-function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Lease {
+async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Promise<HeldLease> {
+  // Of the open file: by name it may be away for a moment, on its way back from somebody who judged an older one.
+  const { mtimeMs: stampedMs } = await lock.stat();
   const stopHeart = startHeart(lock, holder, deps.times.heartbeatMs);
   let released: Promise<void> | undefined;
   const letGo = async (): Promise<void> => {
@@ -108,6 +115,7 @@ function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Lease {
     if (isOurs(await readLock(deps.root))) await removeLock(deps.root, isOurs);
   };
   return {
+    stampedMs,
     assertHeld: () => assertHeld(deps, holder),
     release() {
       released ??= letGo();

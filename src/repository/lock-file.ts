@@ -96,14 +96,13 @@ export async function lockAgeMs(root: string): Promise<number> {
   }
 }
 
-/** Removes candidates and renamed locks that dead runs left behind. The caller holds the lock. */
-export async function sweepLockDebris(root: string, ours: HostIdentity): Promise<void> {
-  const newest = (await stat(path.join(root, LOCK))).mtimeMs;
+/** Removes candidates and renamed locks that dead runs left behind. The caller holds the lock since `takenMs`, by the file system's clock. */
+export async function sweepLockDebris(root: string, ours: HostIdentity, takenMs: number): Promise<void> {
   for (const name of (await readdir(root)).filter((name) => DEBRIS.test(name))) {
     const text = (await readContained(root, name, LOCK_LIMIT)) ?? '';
     const owner = parseHolder(text)?.host;
     const facts = await stat(path.join(root, name)).catch(() => null);
-    const isOld = facts !== null && newest - facts.mtimeMs > DEBRIS_AGE_MS;
+    const isOld = facts !== null && takenMs - facts.mtimeMs > DEBRIS_AGE_MS;
     if (isOld || (owner !== undefined && (await isGone(owner, ours)))) await rm(path.join(root, name), { force: true });
   }
 }
