@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commands } from '../../commands/registry.js';
+import { freshDatabase, type TestDatabase } from '../support/database.js';
+import { potctl, type Ran } from '../support/run-cli.js';
+
+const CANARY = 'Canary-9f3c!7';
+/** The tour has tests of its own and takes its time. */
+const names = commands.map(({ name }) => name).filter((name) => name !== 'demo');
+const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
+  explain: ['E_LOCKED'],
+  completion: ['bash'],
+  'backup create': ['--only', 'db', '--jobs', '1'],
+};
+const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
+const gated = commands.filter((command) => command.kind === 'action' && command.gate).map(({ name }) => name);
+
+let folder: string;
+let database: TestDatabase;
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'potctl-every-'));
+  mkdirSync(path.join(folder, 'storage'));
+  writeFileSync(path.join(folder, 'storage', 'model.stl'), 'solid');
+  writeFileSync(path.join(folder, 'password'), CANARY, { mode: 0o600 });
+  database = await freshDatabase({
+    schema: 'create table t (id int primary key); insert into t values (1)',
+    dropAfterTest: false,
+  });
+  expect(await run('backup create', '-q')).toMatchObject({ exitCode: 0, stderr: '' });
+}, 60_000);
+afterAll(async () => {
+  await database.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The secret comes by every way at once: a file, a variable, an address. */
+function run(name: string, ...flags: string[]): Promise<Ran> {
+  const places = ['--files', path.join(folder, 'storage'), '--repository', path.join(folder, 'backups')];
+  const where = offline.has(name) ? [] : [...places, '--password-file', path.join(folder, 'password')];
+  const env = { PGPASSWORD: CANARY, PGDATABASE: database.name, HOME: folder };
+  return potctl([...name.split(' '), ...(ARGUMENT[name] ?? []), ...where, ...flags], { env });
+}
+
+const repositoryFiles = (): string[] =>
+  readdirSync(path.join(folder, 'backups'), { recursive: true, encoding: 'utf8' }).sort();
+
+describe.each(names)('potctl %s', (name) => {
+  test('with --json puts one JSON document on stdout, or none and the error as one on stderr', async () => {
+    const { exitCode, stdout, stderr } = await run(name, '--json', '-q', '--color', 'always');
+    if (stdout === '') {
+      expect(exitCode).not.toBe(0);
+      expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!)).toMatchObject({
+        schema: 'potctl/error@1',
+        error: { exit: exitCode },
+      });
+      return;
+    }
+    expect(JSON.parse(stdout)).toMatchObject({
+      schema: `potctl/${name.replace(' ', '.')}@1`,
+      exit: exitCode,
+      ok: exitCode === 0,
+    });
+  });
+
+  test('never shows a secret, also not with --debug', async () => {
+    const { stdout, stderr } = await run(name, '--debug', '-v', '--log-format', 'json');
+    expect(stdout + stderr).not.toContain(CANARY);
+    for (const line of stderr.trimEnd().split('\n').filter(Boolean))
+      expect(JSON.parse(line)).toMatchObject({ run_id: expect.any(String), trace_id: expect.any(String) });
+  });
+});
+
+test('no file that a command wrote holds the secret', () => {
+  const written = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name !== 'password',
+  );
+  expect(written.length).toBeGreaterThan(3);
+  for (const entry of written)
+    expect(readFileSync(path.join(entry.parentPath, entry.name), 'latin1')).not.toContain(CANARY);
+});
+
+describe.each(gated)('potctl %s without a terminal', (name) => {
+  test.each([[[]], [['-y']], [['--json']], [['--confirm', 'something else']], [['--no-confirm']]])(
+    'and with %j is refused, and nothing is changed',
+    async (flags) => {
+      const before = repositoryFiles();
+      const { exitCode, stdout } = await run(name, ...flags);
+      expect(stdout).toBe('');
+      // An undo has nothing to take back here, and says so before it asks.
+      expect(exitCode).toBe(name === 'restore undo' ? 10 : 30);
+      expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
+      expect(repositoryFiles()).toEqual(before);
+    },
+  );
+});
+
+test('the line on stderr says which server, database and role; -q hides it', async () => {
+  const loud = await run('restore plan');
+  expect(loud.stderr).toMatch(new RegExp(`^${database.name}@\\S+:\\d+ as \\S+ · operator \\S+@\\S+\n`, 'm'));
+  expect((await run('restore plan', '-q')).stderr).not.toContain('operator');
+});
