@@ -28,50 +28,61 @@ const CANCEL_GRACE_MS = 3_000;
 
 /** Wraps a connection: statements one after the other, errors for the operator, cancelling. */
 export function wrapSession(connected: Connected, context: SessionContext): OwnedSession {
-  const { client, processId, secretKey, destroy } = connected;
-  let running = 0;
-  const refusals: unknown[] = [];
-  let closing: Promise<void> | undefined;
-
-  const interrupt = () => {
-    if (running === 0) return;
-    void requestCancel(context.settings, processId, secretKey);
-    setTimeout(() => running > 0 && destroy(), CANCEL_GRACE_MS).unref();
-  };
-  const end = async () => {
-    interrupt();
-    const ended = client.end().catch(() => {});
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS).unref())]);
-    destroy();
-    context.onClose(session);
-  };
+  const state: State = { running: 0, refusals: [], closing: undefined };
   const session: OwnedSession = {
     pid: context.pid,
     versionNum: context.versionNum,
-    async query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]> {
-      if (refusals.length > 0) throw toAbortError(refusals[0]);
-      if (closing) throw new PotctlError('E_DB_UNREACHABLE', `the session on '${context.target}' is closed`);
-      context.onDebug?.(sql);
-      running += 1;
-      try {
-        return lastRows<Row>(await client.query(toQuery(sql, values)));
-      } catch (error) {
-        if (refusals.length > 0) throw toAbortError(refusals[0]);
-        throw toDatabaseError(error, { target: context.target, connecting: false });
-      } finally {
-        running -= 1;
-      }
-    },
+    query: (sql, values) => run(connected, context, state, toQuery(sql, values)),
     close() {
-      closing ??= end();
-      return closing;
+      state.closing ??= end(connected, context, state).then(() => context.onClose(session));
+      return state.closing;
     },
     abort(reason) {
-      refusals.push(reason);
-      interrupt();
+      state.refusals.push(reason);
+      interrupt(connected, context, state);
     },
   };
   return session;
+}
+
+interface State {
+  running: number;
+  /** Why no statement is accepted any more; the first reason counts. */
+  readonly refusals: unknown[];
+  closing: Promise<void> | undefined;
+}
+
+async function run<Row extends object>(
+  { client }: Connected,
+  { target, onDebug }: SessionContext,
+  state: State,
+  statement: ReturnType<typeof toQuery>,
+): Promise<Row[]> {
+  if (state.refusals.length > 0) throw toAbortError(state.refusals[0]);
+  if (state.closing) throw new PotctlError('E_DB_UNREACHABLE', `the session on '${target}' is closed`);
+  onDebug?.(statement.text);
+  state.running += 1;
+  try {
+    return lastRows<Row>(await client.query(statement));
+  } catch (error) {
+    if (state.refusals.length > 0) throw toAbortError(state.refusals[0]);
+    throw toDatabaseError(error, { target, connecting: false });
+  } finally {
+    state.running -= 1;
+  }
+}
+
+function interrupt({ processId, secretKey, destroy }: Connected, { settings }: SessionContext, state: State): void {
+  if (state.running === 0) return;
+  void requestCancel(settings, processId, secretKey);
+  setTimeout(() => state.running > 0 && destroy(), CANCEL_GRACE_MS).unref();
+}
+
+async function end(connected: Connected, context: SessionContext, state: State): Promise<void> {
+  interrupt(connected, context, state);
+  const ended = connected.client.end().catch(() => {});
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS).unref())]);
+  connected.destroy();
 }
 
 /** The error of whoever aborted when it is for the operator, else that it was interrupted. */

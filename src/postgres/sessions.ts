@@ -23,47 +23,68 @@ const LOCK_TIMEOUT_MS = 10_000;
 
 /** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
-  const { signal, environment, onDebug } = options;
-  const all = new Set<OwnedSession>();
-  let poolerCheck: Promise<void> | undefined;
+  const { signal } = options;
+  const opened: Opened = { settings, login, options, all: new Set(), poolerCheck: undefined };
   signal.addEventListener('abort', () => {
-    for (const session of all) session.abort(signal.reason);
+    for (const session of opened.all) session.abort(signal.reason);
   });
+  const closeAll = () => Promise.all([...opened.all].map((session) => session.close()));
+  return sessionsOf((request) => openOne(opened, request), settings, closeAll);
+}
 
-  const connect = (database: string, purpose: string) => {
-    const home = environment['HOME'];
-    return connectClient({ settings, login, database, purpose, home, signal: signal.aborted ? undefined : signal });
-  };
-  const start = async (connected: Connected, request: Required<Pick<SessionOptions, 'database'>> & SessionOptions) => {
-    const { pid, versionNum } = await firstFacts(connected);
-    if (pid !== connected.processId) {
-      const probe = { settings, connect: () => connect(request.database, 'probe') };
-      poolerCheck ??= refuseTransactionPooler(connected, probe);
-      await poolerCheck;
-    }
-    await connected.client.query(setUp(request, versionNum));
-    const target = targetName(settings, request.database);
-    const onClose = (closed: OwnedSession) => all.delete(closed);
-    const session = wrapSession(connected, { settings, target, versionNum, pid, onDebug, onClose });
-    all.add(session);
+interface Opened {
+  readonly settings: ConnectionSettings;
+  readonly login: Login;
+  readonly options: OpenOptions;
+  readonly all: Set<OwnedSession>;
+  poolerCheck: Promise<void> | undefined;
+}
+
+/** What is underway when the signal aborts is given up; what begins afterwards is for cleaning up and goes on. */
+async function openOne(opened: Opened, request: SessionOptions): Promise<Session> {
+  const { settings, options } = opened;
+  const database = request.database ?? settings.database;
+  const signal = options.signal.aborted ? undefined : options.signal;
+  let connected: Connected | undefined;
+  const giveUp = () => connected?.destroy();
+  signal?.addEventListener('abort', giveUp);
+  try {
+    connected = await connect(opened, database, request.purpose);
+    const session = await start(opened, connected, { ...request, database });
+    if (signal?.aborted) session.abort(signal.reason);
     return session;
-  };
-  const openOne = async (request: SessionOptions): Promise<Session> => {
-    const database = request.database ?? settings.database;
-    const abortable = !signal.aborted;
-    let connected: Connected | undefined;
-    try {
-      connected = await connect(database, request.purpose);
-      const session = await start(connected, { ...request, database });
-      if (abortable && signal.aborted) session.abort(signal.reason);
-      return session;
-    } catch (error) {
-      connected?.destroy();
-      if (abortable && signal.aborted) throw toAbortError(signal.reason);
-      throw toDatabaseError(error, { target: targetName(settings, database), connecting: true });
-    }
-  };
-  return sessionsOf(openOne, settings, () => Promise.all([...all].map((session) => session.close())));
+  } catch (error) {
+    connected?.destroy();
+    if (signal?.aborted) throw toAbortError(signal.reason);
+    throw toDatabaseError(error, { target: targetName(settings, database), connecting: true });
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+function connect({ settings, login, options }: Opened, database: string, purpose: string): Promise<Connected> {
+  const signal = options.signal.aborted ? undefined : options.signal;
+  return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
+}
+
+async function start(
+  opened: Opened,
+  connected: Connected,
+  request: SessionOptions & { readonly database: string },
+): Promise<OwnedSession> {
+  const { settings, options, all } = opened;
+  const { pid, versionNum } = await firstFacts(connected);
+  if (pid !== connected.processId) {
+    const probe = { settings, connect: () => connect(opened, request.database, 'probe') };
+    opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
+    await opened.poolerCheck;
+  }
+  await connected.client.query(setUp(request, versionNum));
+  const target = targetName(settings, request.database);
+  const onClose = (closed: OwnedSession) => all.delete(closed);
+  const session = wrapSession(connected, { settings, target, versionNum, pid, onDebug: options.onDebug, onClose });
+  all.add(session);
+  return session;
 }
 
 function sessionsOf(
