@@ -32,10 +32,10 @@ export interface ChildOptions {
   readonly signal?: AbortSignal;
   readonly cwd?: string;
   readonly onStderrLine?: (line: string) => void;
-  /** Default `ignore`. */
-  readonly stdin?: 'pipe' | 'ignore';
-  /** Default `pipe`: whoever asks for it must read it. */
-  readonly stdout?: 'pipe' | 'ignore';
+  /** Default `ignore`. A number is a file descriptor of ours that the program shares; closing ours stays with the caller. */
+  readonly stdin?: 'pipe' | 'ignore' | number;
+  /** Default `pipe`: whoever asks for it must read it. A number as for stdin. */
+  readonly stdout?: 'pipe' | 'ignore' | number;
   /** Another user to run as, without supplementary groups; only root can. */
   readonly user?: { readonly uid: number; readonly gid: number };
   /** What the kernel sends when this process dies; default KILL. */
@@ -61,8 +61,9 @@ export function startChild(file: string, args: readonly string[], options: Child
     extendEnv: false,
     reject: false,
     buffer: false,
-    stdin,
-    stdout,
+    // execa takes any descriptor; its types name the first ten.
+    stdin: stdin as 'pipe' | 'ignore' | 3,
+    stdout: stdout as 'pipe' | 'ignore' | 3,
     stderr: 'pipe',
     forceKillAfterDelay: 5_000,
     ...(cwd === undefined ? {} : { cwd }),

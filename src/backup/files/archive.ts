@@ -7,6 +7,7 @@ import type { FilesBackup, FilesRequest } from './engine.js';
 import { createPathLog, type PathLog } from './incomplete.js';
 import { LIST_FILE, writeList } from './list.js';
 import { createMembership } from './membership.js';
+import { createPipes, type Pipes } from './pipes.js';
 import type { Outcomes } from './recorder.js';
 import { archiveRound } from './round.js';
 import { createScratch, type Scratch } from './scratch.js';
@@ -19,6 +20,7 @@ export { estimateTree } from './estimate.js';
 
 /** Rounds of the second pass: what changes while it is read is read again, with a growing pause in front. */
 const PAUSES_MS = [0, 100, 500];
+const ROUNDS = 1 + PAUSES_MS.length;
 /** Longer than a tick of the clock that stamps files: a change after the walk cannot carry the stamp that the walk saw. */
 const SETTLE_MS = 20;
 const END_OF_ARCHIVE = Buffer.alloc(1024);
@@ -28,6 +30,7 @@ interface Work {
   readonly request: FilesRequest;
   readonly tree: Tree;
   readonly out: CompressedFile;
+  readonly pipes: Pipes;
   readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** The list of each finished round, in archive order. */
@@ -50,8 +53,10 @@ export async function startFilesBackup(request: FilesRequest): Promise<FilesBack
   const compression = chooseCompression(request.environment);
   const file = `files.tar${compression.extension}`;
   const scratch = createScratch(request.folder);
-  const out = createCompressedFile(path.join(request.folder, file), compression, request.environment, signal);
-  const work: Work = { request, tree, out, signal, scratch, rounds: [], bytes: 0 };
+  const pipes = await createPipes(1 + ROUNDS, request.environment, signal);
+  const outside = { pipes, environment: request.environment, signal };
+  const out = createCompressedFile(path.join(request.folder, file), compression, outside);
+  const work: Work = { request, tree, out, pipes, signal, scratch, rounds: [], bytes: 0 };
   return backupOf(work, { file, compression: compression.name }, stop);
 }
 
@@ -86,7 +91,7 @@ function backupOf(work: Work, artefact: Artefact, stop: AbortController): FilesB
     async abort() {
       stop.abort(work.request.signal.reason);
       await Promise.allSettled([running, work.out.abort()]);
-      work.scratch.remove();
+      cleanUp(work);
     },
   };
 }
@@ -119,7 +124,7 @@ async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Pro
   await out.write(END_OF_ARCHIVE);
   const archived = await out.close();
   const { totals, ...list } = await writeList(request.folder, work.rounds, signal);
-  scratch.remove();
+  cleanUp(work);
   return {
     backup_file: artefact.file,
     size_bytes: archived.size,
@@ -169,13 +174,14 @@ async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Prom
 }
 
 async function archive(work: Work, spool: Spool): Promise<Outcomes> {
-  const { request, tree, out, scratch, signal, rounds } = work;
+  const { request, tree, out, pipes, scratch, signal, rounds } = work;
   const listFile = scratch.file('list');
   await setTimeout(SETTLE_MS, undefined, { signal });
   const outcomes = await archiveRound({
     tree,
     spool,
     out,
+    pipes,
     listFile,
     environment: request.environment,
     signal,
@@ -186,4 +192,9 @@ async function archive(work: Work, spool: Spool): Promise<Outcomes> {
   });
   rounds.push(listFile);
   return outcomes;
+}
+
+function cleanUp({ scratch, pipes }: Work): void {
+  scratch.remove();
+  pipes.remove();
 }

@@ -1,6 +1,7 @@
 import type { Progress } from '../../progress.js';
 import type { FilesPart } from '../manifest.js';
 import { followArchive } from './follow.js';
+import { createPipes } from './pipes.js';
 import { checkStructure } from './structure.js';
 import { ArchiveDamage } from './tar-header.js';
 
@@ -23,7 +24,7 @@ const MAX_PROBLEMS = 20;
  * @throws E_TOOL_MISSING, E_IO, E_FILES_DENIED when it could not be checked; the signal's reason when aborted
  */
 export async function checkArchive(request: CheckRequest): Promise<string[]> {
-  const { folder, part, signal } = request;
+  const { folder, part, environment, signal } = request;
   const problems: string[] = [];
   const add = (text: string): void => void (problems.length < MAX_PROBLEMS && problems.push(text));
   try {
@@ -32,14 +33,18 @@ export async function checkArchive(request: CheckRequest): Promise<string[]> {
     if (!(error instanceof ArchiveDamage)) throw error;
     return [`${part.list_file}: ${error.message}`];
   }
+  const pipes = await createPipes(1, environment, signal);
   try {
     await followArchive({
       ...request,
+      pipes,
       wrongContent: (text) => add(`${part.backup_file}: ${text}`),
     });
   } catch (error) {
     if (!(error instanceof ArchiveDamage)) throw error;
     add(`${part.backup_file}: ${error.message}`);
+  } finally {
+    pipes.remove();
   }
   return problems;
 }

@@ -1,50 +1,72 @@
-import { createReadStream, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { closeSync, createReadStream, openSync } from 'node:fs';
 import { pipeline } from 'node:stream';
 import zlib from 'node:zlib';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
-import { isInstalled, nodeZstd, startTool } from './programs.js';
+import type { Pipes, Take } from './pipes.js';
+import { isInstalled, nodeZstd } from './programs.js';
 import { ArchiveDamage } from './tar-header.js';
 
 interface DecompressRequest {
   readonly file: string;
   /** As the manifest has it: `zstd`, `gzip` or `none`. */
   readonly compression: string;
+  readonly pipes: Pipes;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
 /**
- * The bytes behind a compressed file. Whoever stops early stops the program, too.
+ * Hands on the bytes behind a compressed file until its end. What `take` throws ends it.
  *
  * @throws ArchiveDamage when the file is missing, cut or damaged (at the latest at its end); E_TOOL_MISSING, E_IO, E_FILES_DENIED
  */
-export async function* decompress(request: DecompressRequest): AsyncGenerator<Buffer> {
+export async function decompress(request: DecompressRequest, take: Take): Promise<void> {
   const { file, compression, environment, signal } = request;
-  assertThere(file);
-  if (compression === 'zstd' && isInstalled('zstd', environment)) yield* throughProgram(request);
-  else yield* guarded(pipe(file, transformFor(compression), signal), file, signal);
+  if (compression === 'zstd' && isInstalled('zstd', environment)) return throughProgram(request, take);
+  for await (const bytes of readInside(file, compression, signal)) await take(bytes);
 }
 
-function assertThere(file: string): void {
+async function throughProgram({ file, pipes, environment, signal }: DecompressRequest, take: Take): Promise<void> {
+  const stdin = openStored(file);
+  const { child, read } = pipes.source('zstd', ['-d', '-q', '-c'], { environment, signal, stdin });
+  closeSync(stdin);
   try {
-    if (!statSync(file).isFile()) throw new ArchiveDamage('it is not a file');
+    await read(take);
+  } catch (error) {
+    child.kill();
+    await child.ended;
+    throw error;
+  }
+  const end = await child.ended;
+  signal.throwIfAborted();
+  if (!end.ok) throw new ArchiveDamage(`zstd cannot decompress it: ${end.stderrTail.at(-1) ?? 'no reason given'}`);
+}
+
+function openStored(file: string): number {
+  try {
+    return openSync(file, 'r');
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new ArchiveDamage('it is missing', { cause: error });
     throw fromErrno(error, `read "${file}"`);
   }
 }
 
-async function* throughProgram({ file, environment, signal }: DecompressRequest): AsyncGenerator<Buffer> {
-  const child = startTool('zstd', ['-d', '-q', '-c', '--', file], { environment, signal });
+/** The bytes behind a compressed file, without any program. @throws as {@link decompress} */
+export async function* readInside(file: string, compression: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const transform = transformFor(compression);
+  const source = createReadStream(file, { fd: openStored(file), signal, highWaterMark: 256 << 10 });
+  // Errors arrive at whoever reads the transform.
+  const stream = transform === undefined ? source : pipeline(source, transform, () => {});
   try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    const end = await child.ended;
+    yield* stream as AsyncIterable<Buffer>;
+  } catch (error) {
     signal.throwIfAborted();
-    if (!end.ok) throw new ArchiveDamage(`zstd cannot decompress it: ${end.stderrTail.at(-1) ?? 'no reason given'}`);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!/^Z_|^ZSTD_|^ERR_ZSTD/.test(code)) throw fromErrno(error, `read "${file}"`);
+    throw new ArchiveDamage(`it cannot be decompressed: ${String(error)}`, { cause: error });
   } finally {
-    child.kill();
-    await child.ended;
+    stream.destroy();
+    source.destroy();
   }
 }
 
@@ -59,23 +81,4 @@ function transformFor(compression: string) {
     });
   }
   throw new ArchiveDamage(`its compression ${JSON.stringify(compression)} is unknown`);
-}
-
-function pipe(file: string, transform: ReturnType<typeof transformFor>, signal: AbortSignal): Readable {
-  const source = createReadStream(file, { signal, highWaterMark: 256 << 10 });
-  // Errors arrive at whoever reads the transform.
-  return transform === undefined ? source : pipeline(source, transform, () => {});
-}
-
-async function* guarded(stream: Readable, file: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-  try {
-    yield* stream as AsyncIterable<Buffer>;
-  } catch (error) {
-    signal.throwIfAborted();
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (/^Z_|^ZSTD_|^ERR_ZSTD/.test(code)) throw new ArchiveDamage(`it cannot be decompressed: ${String(error)}`);
-    throw fromErrno(error, `read "${file}"`);
-  } finally {
-    stream.destroy();
-  }
 }

@@ -1,11 +1,10 @@
 import { readdirSync } from 'node:fs';
-import type { Child } from '../../child.js';
 import { fromErrno, PotctlError } from '../../errors.js';
 import type { CheckRequest } from './check.js';
-import { write } from './flow.js';
 import { followArchive } from './follow.js';
 import type { ListTotals } from './list.js';
-import { startTool, toolError } from './programs.js';
+import { createPipes, type Pipes, type Take, writeTo } from './pipes.js';
+import { toolError } from './programs.js';
 import { checkStructure } from './structure.js';
 import { ArchiveDamage } from './tar-header.js';
 import { runsAsRoot } from './tree.js';
@@ -33,7 +32,8 @@ const END_OF_ARCHIVE = Buffer.alloc(1024);
 
 /**
  * Extracts the tree by GNU tar, which gets each header only after it was found to be the next of the list, and the list only after it was
- * found unable to leave `into`. On return everything is on disk, also after a power cut. After an error `into` holds a part of it.
+ * found unable to leave `into`. After an error `into` holds a part of it.
+ * What was written is not yet safe from a power cut: that is up to the caller.
  *
  * Owners are restored when run as root, as with tar.
  *
@@ -43,10 +43,10 @@ const END_OF_ARCHIVE = Buffer.alloc(1024);
 export async function extractArchive(request: ExtractRequest): Promise<ListTotals> {
   const { folder, part, into, environment, signal } = request;
   assertEmpty(into);
+  const pipes = await createPipes(2, environment, signal);
   try {
     await checkStructure(folder, part, signal);
-    await feedTar(request);
-    await makeDurable(into, environment, signal);
+    await feedTar(request, pipes);
     return { files: part.files, directories: part.directories, symlinks: part.symlinks, bytes: part.bytes };
   } catch (error) {
     if (!(error instanceof ArchiveDamage)) throw error;
@@ -54,6 +54,8 @@ export async function extractArchive(request: ExtractRequest): Promise<ListTotal
       changed: 'scratch',
       cause: error,
     });
+  } finally {
+    pipes.remove();
   }
 }
 
@@ -67,43 +69,28 @@ function assertEmpty(into: string): void {
   if (names.length > 0) throw new PotctlError('E_REFUSED', `"${into}" is not empty`);
 }
 
-async function feedTar(request: ExtractRequest): Promise<void> {
+async function feedTar(request: ExtractRequest, pipes: Pipes): Promise<void> {
   const { into, environment, signal } = request;
   const owner = runsAsRoot() ? '--same-owner' : '--no-same-owner';
-  const options = { environment, signal, cwd: into, stdin: 'pipe', stdout: 'ignore' } as const;
-  const tar = startTool('tar', [...TAR_ARGS, owner], options);
-  // A broken pipe is a consequence: the exit status tells the cause.
-  tar.stdin.on('error', () => {});
-  try {
-    await followArchive({
-      ...request,
-      forward: (bytes) => feed(tar, bytes),
-      wrongContent(text) {
-        throw new ArchiveDamage(text);
-      },
+  const { child, input } = pipes.sink('tar', [...TAR_ARGS, owner], { environment, signal, cwd: into });
+  const forward: Take = (bytes) =>
+    writeTo(input, bytes)?.then(async () => {
+      if (input.destroyed) throw toolError('tar', await child.ended);
     });
-    await feed(tar, END_OF_ARCHIVE);
+  const wrongContent = (text: string): never => {
+    throw new ArchiveDamage(text);
+  };
+  try {
+    await followArchive({ ...request, pipes, forward, wrongContent });
+    await forward(END_OF_ARCHIVE);
   } catch (error) {
-    tar.kill();
-    await tar.ended;
+    child.kill();
+    await child.ended;
     signal.throwIfAborted();
     throw error;
   }
-  tar.stdin.end();
-  const end = await tar.ended;
+  input.end();
+  const end = await child.ended;
   signal.throwIfAborted();
   if (!end.ok) throw toolError('tar', end);
-}
-
-function feed(tar: Child, bytes: Buffer): Promise<void> | undefined {
-  const full = write(tar.stdin, bytes);
-  return full?.then(async () => {
-    if (tar.stdin.destroyed) throw toolError('tar', await tar.ended);
-  });
-}
-
-async function makeDurable(folder: string, environment: ExtractRequest['environment'], signal: AbortSignal) {
-  const end = await startTool('sync', ['-f', folder], { environment, signal, stdout: 'ignore' }).ended;
-  signal.throwIfAborted();
-  if (!end.ok) throw toolError('sync', end);
 }

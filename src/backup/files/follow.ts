@@ -7,18 +7,20 @@ import { decompress } from './decompress.js';
 import type { ListedFile } from './engine.js';
 import { readList } from './list.js';
 import { listedFile, pathOf, targetOf } from './listed-file.js';
+import { type Pipes, type Take, takeAll } from './pipes.js';
 import { ArchiveDamage, BLOCK, type TarMember } from './tar-header.js';
-import { createTarReader, type TarListener } from './tar-reader.js';
+import { createTarReader, type TarListener, type TarReader } from './tar-reader.js';
 
 /** A stored archive, and where its bytes go while it is walked. */
 export interface FollowRequest {
   readonly folder: string;
   readonly part: FilesPart;
+  readonly pipes: Pipes;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
   /** Gets what was found good so far; a header only once its member was found to be the next of the list. */
-  readonly forward?: (bytes: Buffer) => Promise<void> | undefined;
+  readonly forward?: Take;
   /** Told when a member's content is not what was archived. */
   readonly wrongContent: (text: string) => void;
 }
@@ -29,19 +31,12 @@ export interface FollowRequest {
  * @throws ArchiveDamage at the first difference, naming the member; E_TOOL_MISSING, E_IO, E_FILES_DENIED
  */
 export async function followArchive(request: FollowRequest): Promise<void> {
-  const { folder, part, environment, signal, forward } = request;
+  const { folder, part, signal } = request;
   const expected = createQueue(readList(folder, part, signal));
   const reader = createTarReader(compareWith(expected, request.wrongContent));
-  const file = path.join(folder, part.backup_file);
-  let done = 0;
+  const source = { ...request, file: path.join(folder, part.backup_file), compression: part.compression };
   try {
-    for await (const chunk of decompress({ file, compression: part.compression, environment, signal })) {
-      // Not more members can begin in a chunk than it has blocks.
-      await expected.fill(chunk.length / BLOCK + 2);
-      for (const bytes of reader.push(chunk)) await forward?.(bytes);
-      done += chunk.length;
-      request.progress({ kind: 'bytes', done });
-    }
+    await decompress(source, takeWith(reader, expected, request));
     await expected.fill(1);
     if (!reader.ended()) throw new ArchiveDamage(`it is cut${beforeNext(expected.next())}`);
     const missing = expected.next();
@@ -49,6 +44,21 @@ export async function followArchive(request: FollowRequest): Promise<void> {
   } finally {
     await expected.close();
   }
+}
+
+function takeWith(reader: TarReader, expected: Queue, { forward, progress }: FollowRequest): Take {
+  let done = 0;
+  const pass: Take = (chunk) => {
+    const good = reader.push(chunk);
+    done += chunk.length;
+    progress({ kind: 'bytes', done });
+    return forward && takeAll(good, forward);
+  };
+  return (chunk) => {
+    // Not more members can begin in a chunk than it has blocks.
+    const filling = expected.fill(chunk.length / BLOCK + 2);
+    return filling ? filling.then(() => pass(chunk)) : pass(chunk);
+  };
 }
 
 const beforeNext = (next: ListedFile | undefined): string => (next ? ` before ${quote(next)}` : '');
@@ -88,8 +98,8 @@ function assertSame(member: TarMember, listed: ListedFile | undefined): asserts 
 }
 
 interface Queue {
-  /** Makes sure that so many lines are at hand, if there are. */
-  fill(count: number): Promise<void>;
+  /** Makes sure that so many lines are at hand, if there are; gives nothing when they are already. */
+  fill(count: number): Promise<void> | undefined;
   next(): ListedFile | undefined;
   close(): Promise<void>;
 }
@@ -97,20 +107,28 @@ interface Queue {
 function createQueue(list: AsyncGenerator<ListedFile>): Queue {
   const ready: ListedFile[] = [];
   let at = 0;
-  return {
-    async fill(count) {
-      ready.splice(0, at);
-      at = 0;
-      while (ready.length < count) {
-        const line = await list.next().catch(blameList);
-        if (line.done) return;
-        ready.push(line.value);
+  let exhausted = false;
+  const load = async (count: number): Promise<void> => {
+    ready.splice(0, at);
+    at = 0;
+    while (ready.length < count) {
+      const line = await list.next().catch(blameList);
+      if (line.done) {
+        exhausted = true;
+        return;
       }
-    },
+      ready.push(line.value);
+    }
+  };
+  return {
+    fill: (count) => (exhausted || ready.length - at >= count ? undefined : load(count + AHEAD)),
     next: () => ready[at++],
     close: async () => void (await list.return(undefined)),
   };
 }
+
+/** Lines read at once beyond what is needed. */
+const AHEAD = 1_000;
 
 function blameList(error: unknown): never {
   if (error instanceof ArchiveDamage) throw new ArchiveDamage(`the list of its members: ${error.message}`);

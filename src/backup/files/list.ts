@@ -2,8 +2,8 @@ import path from 'node:path';
 import type { FilesPart } from '../manifest.js';
 import { readPieces } from './byte-file.js';
 import { type BytePath, compareWalk } from './byte-path.js';
-import { createCompressedFile } from './compress.js';
-import { decompress } from './decompress.js';
+import { compressInside } from './compress-inside.js';
+import { readInside } from './decompress.js';
 import type { ListedFile } from './engine.js';
 import { isListedFile, pathOf } from './listed-file.js';
 import { ArchiveDamage } from './tar-header.js';
@@ -27,8 +27,7 @@ export interface ListTotals {
  * @throws E_NO_SPACE, E_IO
  */
 export async function writeList(folder: string, rounds: readonly string[], signal: AbortSignal) {
-  const compression = { name: 'gzip', extension: '.gz', program: null } as const;
-  const out = createCompressedFile(path.join(folder, LIST_FILE), compression, {}, signal);
+  const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
   const totals = createTotals();
   let block = '';
   try {
@@ -99,7 +98,7 @@ export async function* readList(
 ): AsyncGenerator<ListedFile> {
   const file = path.join(folder, part.list_file);
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of decompress({ file, compression: 'gzip', environment: {}, signal })) {
+  for await (const chunk of readInside(file, 'gzip', signal)) {
     const bytes = Buffer.concat([rest, chunk]);
     const end = bytes.lastIndexOf(0x0a) + 1;
     if (bytes.length - end > MAX_LINE_LENGTH) throw new ArchiveDamage('a line of the list is too long');

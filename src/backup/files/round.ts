@@ -2,7 +2,8 @@ import { PotctlError } from '../../errors.js';
 import { createByteFile } from './byte-file.js';
 import { createComplaints } from './complaints.js';
 import type { CompressedFile } from './compress.js';
-import { startTool, toolError } from './programs.js';
+import { type Pipes, takeAll } from './pipes.js';
+import { toolError } from './programs.js';
 import { createRecorder, type Outcomes } from './recorder.js';
 import type { Spool } from './spool.js';
 import { ArchiveDamage } from './tar-header.js';
@@ -15,6 +16,7 @@ export interface RoundRequest {
   /** What to read, in walk order. */
   readonly spool: Spool;
   readonly out: CompressedFile;
+  readonly pipes: Pipes;
   /** Gets one JSON line for each archived member; must not exist. */
   readonly listFile: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -62,32 +64,24 @@ export async function archiveRound(request: RoundRequest): Promise<Outcomes> {
 }
 
 async function runTar(request: RoundRequest, reader: TarReader, hear: (line: string) => void): Promise<void> {
-  const { environment, signal, spool } = request;
+  const { pipes, environment, signal, spool, out } = request;
   const args = [...TAR_ARGS, '--files-from', spool.names];
   // Its working directory, not --directory: no path of ours is an argument that tar could take for something else.
-  const tar = startTool('tar', args, { environment, signal, onStderrLine: hear, cwd: request.tree.folder });
+  const tar = pipes.source('tar', args, { environment, signal, onStderrLine: hear, cwd: request.tree.folder });
   try {
-    await pump(tar.stdout, reader, request);
+    await tar.read((chunk) => {
+      request.onBytes(chunk.length);
+      return takeAll(reader.push(chunk), out.write);
+    });
   } catch (error) {
-    tar.kill();
-    await tar.ended;
+    tar.child.kill();
+    await tar.child.ended;
     signal.throwIfAborted();
-    if (error instanceof ArchiveDamage)
-      throw new PotctlError('E_TOOL_FAILED', `tar: ${error.message}`, { cause: error });
-    throw error;
+    if (!(error instanceof ArchiveDamage)) throw error;
+    throw new PotctlError('E_TOOL_FAILED', `tar: ${error.message}`, { cause: error });
   }
-  const end = await tar.ended;
+  const end = await tar.child.ended;
   signal.throwIfAborted();
   // 1: some files changed, 2: some could not be read; both are seen in the stream. Only without its end mark did tar itself fail.
   if (!reader.ended() || end.exitCode === null || end.exitCode > 2) throw toolError('tar', end);
-}
-
-async function pump(stream: AsyncIterable<Buffer>, reader: TarReader, request: RoundRequest): Promise<void> {
-  for await (const chunk of stream) {
-    for (const bytes of reader.push(chunk)) {
-      const full = request.out.write(bytes);
-      if (full) await full;
-    }
-    request.onBytes(chunk.length);
-  }
 }

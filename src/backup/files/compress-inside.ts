@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import zlib from 'node:zlib';
+import { fromErrno } from '../../errors.js';
+import type { CompressedFile } from './compress.js';
+import { nodeZstd } from './programs.js';
+
+const BUFFERED_BYTES = 1 << 20;
+
+/** Compresses in this process (on another thread), at the fastest level. */
+export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedFile {
+  const encoder = name === 'gzip' ? zlib.createGzip({ level: 1 }) : createNodeZstd();
+  const stored = store(encoder, file);
+  stored.catch(() => encoder.destroy());
+  // An error of the encoder is a consequence: the store tells the cause.
+  encoder.on('error', () => {});
+  return {
+    write(bytes) {
+      if (encoder.destroyed) return stored.then(() => undefined);
+      // A copy, so that the caller can go on while the other thread works.
+      encoder.write(Buffer.from(bytes));
+      return encoder.writableLength < BUFFERED_BYTES ? undefined : drained(encoder, stored);
+    },
+    close() {
+      encoder.end();
+      return stored;
+    },
+    async abort() {
+      encoder.destroy();
+      await stored.catch(() => undefined);
+    },
+  };
+}
+
+function createNodeZstd(): Transform {
+  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = nodeZstd.constants;
+  return nodeZstd.createZstdCompress!({ params: { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 } });
+}
+
+async function store(encoder: Transform, file: string) {
+  const hash = createHash('sha256');
+  let size = 0;
+  const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      size += chunk.length;
+      yield chunk;
+    }
+  };
+  try {
+    await pipeline(encoder, counted, createWriteStream(file, { flags: 'wx', mode: 0o600 }));
+  } catch (error) {
+    throw fromErrno(error, `write "${file}"`);
+  }
+  return { size, sha256: hash.digest('hex') };
+}
+
+async function drained(encoder: Transform, stored: Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    encoder.once('drain', resolve);
+    encoder.once('close', resolve);
+  });
+  if (encoder.destroyed) await stored;
+}

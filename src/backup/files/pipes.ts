@@ -1,0 +1,158 @@
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import type { Writable } from 'node:stream';
+import type { Child, ChildOptions } from '../../child.js';
+import { startTool } from './programs.js';
+
+const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const READ_BYTES = 1 << 20;
+
+type StartOptions = Omit<ChildOptions, 'stdin' | 'stdout'> & { readonly stdin?: number; readonly stdout?: number };
+
+/** What takes the bytes of a stream; a promise asks to wait. The bytes are valid until it resolves, or until it returns without one. */
+export type Take = (bytes: Buffer) => Promise<void> | undefined;
+
+/**
+ * Kernel pipes to programs. Node connects children by sockets and allocates a buffer for every read, which for gigabytes costs three times the
+ * processor time of a real pipe read into one buffer.
+ */
+export interface Pipes {
+  /** Starts a program whose stdout `read` hands on until its end. What `take` throws ends the reading. */
+  source(
+    file: string,
+    args: readonly string[],
+    options: StartOptions,
+  ): { child: Child; read(take: Take): Promise<void> };
+  /** Starts a program and gives its stdin; see {@link writeTo}. An error of that stream is a consequence: the exit status tells the cause. */
+  sink(file: string, args: readonly string[], options: StartOptions): { child: Child; input: Writable };
+  /** No program can be started afterwards; those that run are not touched. */
+  remove(): void;
+}
+
+/**
+ * Makes room for so many programs; pipes are named ones, since Node has no others. Where they are impossible, or used up, sockets do the
+ * same, only slower.
+ */
+export async function createPipes(
+  count: number,
+  environment: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Pipes> {
+  const folder = makeFolder(environment);
+  const names = folder === undefined ? [] : Array.from({ length: count }, (_, index) => path.join(folder, `${index}`));
+  const options = { environment, signal, stdout: 'ignore' } as const;
+  const made = folder !== undefined && (await startTool('mkfifo', ['-m', '600', ...names], options).ended).ok;
+  const unused = made ? names : [];
+  return {
+    source(file, args, options) {
+      const fifo = unused.shift();
+      return fifo === undefined ? socketSource(file, args, options) : pipedSource(fifo, file, args, options);
+    },
+    sink(file, args, options) {
+      const fifo = unused.shift();
+      return fifo === undefined ? socketSink(file, args, options) : pipedSink(fifo, file, args, options);
+    },
+    remove: () => void (folder && rmSync(folder, { recursive: true, force: true })),
+  };
+}
+
+function makeFolder(environment: Readonly<Record<string, string>>): string | undefined {
+  try {
+    return mkdtempSync(path.join(environment['TMPDIR'] ?? '/tmp', 'potctl-pipe-'));
+  } catch {
+    return undefined;
+  }
+}
+
+function pipedSource(fifo: string, file: string, args: readonly string[], options: StartOptions) {
+  const { reader, writer } = openEnds(fifo, { reader: O_NONBLOCK, writer: 0 });
+  const child = startTool(file, args, { ...options, stdout: writer });
+  closeSync(writer);
+  return { child, read: (take: Take) => readPipe(reader, take) };
+}
+
+function pipedSink(fifo: string, file: string, args: readonly string[], options: StartOptions) {
+  const { reader, writer } = openEnds(fifo, { reader: 0, writer: O_NONBLOCK });
+  const child = startTool(file, args, { stdout: 'ignore', ...options, stdin: reader });
+  closeSync(reader);
+  const input = new net.Socket({ fd: writer, readable: false, writable: true });
+  input.on('error', () => {});
+  return { child, input };
+}
+
+/** Both ends at once; the third one keeps each `open` from waiting for the other side. Ours does not block, the program's does. */
+function openEnds(fifo: string, flags: { readonly reader: number; readonly writer: number }) {
+  const both = openSync(fifo, O_RDWR | O_NONBLOCK);
+  try {
+    return { reader: openSync(fifo, O_RDONLY | flags.reader), writer: openSync(fifo, O_WRONLY | flags.writer) };
+  } finally {
+    closeSync(both);
+  }
+}
+
+function readPipe(descriptor: number, take: Take): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const fail = (error: unknown): void => {
+      reject(error);
+      socket.destroy();
+    };
+    const callback = (length: number): boolean => {
+      try {
+        const full = take(buffer.subarray(0, length));
+        full?.then(() => void socket.resume(), fail);
+        return full === undefined;
+      } catch (error) {
+        fail(error);
+        return false;
+      }
+    };
+    const options = { fd: descriptor, readable: true, writable: false, onread: { buffer, callback } };
+    const socket = new net.Socket(options);
+    socket.on('error', fail);
+    socket.on('close', () => resolve());
+    socket.resume();
+  });
+}
+
+function socketSource(file: string, args: readonly string[], options: StartOptions) {
+  const child = startTool(file, args, options);
+  const read = async (take: Take): Promise<void> => {
+    for await (const chunk of child.stdout) await take(chunk as Buffer);
+  };
+  return { child, read };
+}
+
+function socketSink(file: string, args: readonly string[], options: StartOptions) {
+  const child = startTool(file, args, { stdout: 'ignore', ...options, stdin: 'pipe' });
+  child.stdin.on('error', () => {});
+  return { child, input: child.stdin };
+}
+
+/**
+ * Writes; gives nothing when the bytes are out already, else a promise that resolves when they are, or when the stream is closed: ask
+ * `destroyed` then.
+ */
+export function writeTo(stream: Writable, bytes: Buffer): Promise<void> | undefined {
+  if (stream.destroyed) return Promise.resolve();
+  let out: (() => void) | undefined;
+  stream.write(bytes, () => out?.());
+  if (stream.writableLength === 0) return undefined;
+  return new Promise((resolve) => {
+    out = () => {
+      stream.off('close', resolve);
+      resolve();
+    };
+    stream.once('close', resolve);
+  });
+}
+
+/** Hands on one piece after the other; gives nothing when all of them were taken at once. */
+export function takeAll(pieces: readonly Buffer[], take: Take): Promise<void> | undefined {
+  for (const [index, piece] of pieces.entries()) {
+    const full = take(piece);
+    if (full) return full.then(() => takeAll(pieces.slice(index + 1), take));
+  }
+  return undefined;
+}
