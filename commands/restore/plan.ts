@@ -18,7 +18,7 @@ export const restorePlan = itemCommand({
     const { restoreRequest } = await import('../../src/restore/requests.js');
     const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
     const request = restoreRequest(await context.settings(), wishes, occasionOf(context, true));
-    return planRestore(await restoreDeps(context, request.database !== null), request);
+    return planRestore(await restoreDeps(context, request.only !== 'files'), request);
   },
 
   render(plan, view) {

@@ -22,7 +22,7 @@ export const restoreRun = actionCommand({
       const { restoreRequest } = await import('../../src/restore/requests.js');
       const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
       const request = restoreRequest(await context.settings(), wishes, occasionOf(context, true));
-      return readyRestore(await restoreDeps(context, request.database !== null), request);
+      return readyRestore(await restoreDeps(context, request.only !== 'files'), request);
     },
     renderPlan: ({ plan }, view) => renderRestorePlan(plan, view),
     phrase: ({ plan }) => plan.confirm,
@@ -33,7 +33,7 @@ export const restoreRun = actionCommand({
     const { restoreRequest } = await import('../../src/restore/requests.js');
     const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
     const request = restoreRequest(await context.settings(), wishes, occasionOf(context, dryRun));
-    return runRestore(await restoreDeps(context, request.database !== null), request, plan);
+    return runRestore(await restoreDeps(context, request.only !== 'files'), request, plan);
   },
 
   render(result, view) {

@@ -38,7 +38,7 @@ export interface Asked {
   readonly operator: string;
   readonly hostname: string;
   readonly profile: Settings['profile'];
-  /** The target's database; null where none takes part. */
+  /** The target's database, also where only its files take part; null = none. */
   readonly database: string | null;
   readonly expectedSystemIdentifier: string | null;
   /** Shell lines; null = none. */

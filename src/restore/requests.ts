@@ -52,7 +52,6 @@ export function restoreRequest(
   const { only = null, mode, into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
   return {
     ...asked(settings, wishes, occasion),
-    database: only === 'files' ? null : settings.connection.database,
     reference: wishes.id,
     fromSet: wishes.fromSet ?? null,
     only,

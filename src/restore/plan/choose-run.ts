@@ -2,7 +2,7 @@ import { PotctlError } from '../../errors.js';
 import type { RunRecord } from '../record.js';
 
 /**
- * The run that an undo takes back: the named one, else the newest of the set that can be undone. Pure.
+ * The run that an undo takes back: the named one, else the newest of the sets that can be undone. Pure.
  *
  * @param swapped ids of runs that were killed after their swap: they will be finished before they are undone
  * @param wanted a run's id or a unique beginning of it; null = the newest
@@ -12,14 +12,14 @@ export function chooseRun(
   runs: readonly RunRecord[],
   swapped: readonly string[],
   wanted: string | null,
-  set: string,
+  sets: readonly string[],
 ): RunRecord {
   const isUndoable = ({ run_id, state, mode }: RunRecord): boolean =>
     mode === 'swap' && (state === 'done' || (state === 'running' && swapped.includes(run_id)));
   if (wanted === null) {
-    const newest = runs.filter((run) => run.set === set && isUndoable(run)).at(-1);
+    const newest = runs.filter((run) => sets.includes(run.set) && isUndoable(run)).at(-1);
     if (newest !== undefined) return newest;
-    throw new PotctlError('E_RUN_NOT_FOUND', 'there is no restore that could be undone', { why: { set } });
+    throw new PotctlError('E_RUN_NOT_FOUND', 'there is no restore that could be undone', { why: { sets } });
   }
   const matches = runs.filter(({ run_id }) => run_id.startsWith(wanted));
   const [only, ...others] = matches

@@ -58,8 +58,8 @@ export interface PreparedUndo {
  */
 export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Promise<PreparedUndo> {
   const runs = await readRuns(deps.repository);
-  const set = await targetSet(deps, request, await readCatalog(deps.repository));
-  const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, set);
+  const sets = request.run === null ? await targetSets(deps, request) : [];
+  const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, sets);
   const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
   const files = undone.files && (await planTreeBack(undone, undone.files.root));
   const plan: UndoPlan = {
@@ -79,6 +79,12 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
     confirm: undone.database?.name ?? path.basename(undone.files!.root),
   };
   return { plan, move: recordOf(request, undone, database?.move ?? null) };
+}
+
+/** Backups of the files alone are a set of their own. */
+async function targetSets(deps: RestoreDeps, request: UndoRequest): Promise<string[]> {
+  const set = await targetSet(deps, request, await readCatalog(deps.repository));
+  return request.filesPath === null ? [set] : [set, `files:${request.filesPath}`];
 }
 
 /** Like {@link prepareUndo}, for an undo that follows. @throws what stands in the way */
