@@ -35,7 +35,7 @@ export interface DiagnosticsOptions {
 /** The only writer of stderr. */
 export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
   const { write, draw, clock, format, quiet, debug, runId, traceId } = options;
-  const object = (value: Readonly<Record<string, unknown>>): void => write(`${redact(JSON.stringify(value))}\n`);
+  const object = (value: Readonly<Record<string, unknown>>): void => write(`${JSON.stringify(value, redacted)}\n`);
   const event = (level: Level, name: string, fields: Readonly<Record<string, unknown>>): void => {
     if (format !== 'json') return;
     object({ time: clock.now().toISOString(), level, run_id: runId, trace_id: traceId, event: name, ...fields });
@@ -54,4 +54,9 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
     warn: (line) => out('warning', 'warning', format === 'json' ? line : `${paint('warn', 'Warning:')} ${line}`),
     debug: (line) => (debug ? out('debug', 'debug', line) : undefined),
   };
+}
+
+/** Before a text is escaped for JSON: a secret with quotes would not be found in it any more. */
+function redacted(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? redact(value) : value;
 }

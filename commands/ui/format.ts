@@ -41,7 +41,7 @@ export function formatInstant(at: Date, zone: string): string {
   if (zone === 'UTC') return `${at.toISOString().slice(0, 19).replace('T', ' ')}Z`;
   const parts = new Map(partsIn(zone, at).map(({ type, value }) => [type, value]));
   const get = (type: string): string => parts.get(type as Intl.DateTimeFormatPartTypes) ?? '';
-  const offset = get('timeZoneName').replace('GMT', '') || '+00:00';
+  const offset = get('timeZoneName').replace('GMT', '').replace('−', '-') || '+00:00';
   return `${get('year')}-${get('month')}-${get('day')} ${get('hour')}:${get('minute')}:${get('second')}${offset}`;
 }
 

@@ -58,7 +58,7 @@ const show = itemCommand({
       await sleep(5_000, undefined, { signal: context.signal }).catch(() => {});
     }
     if (fail === 'secret') {
-      const { password } = { password: new Secret('Canary-Secret-77') };
+      const { password } = { password: new Secret('Canary"Secret\\77') };
       throw new Error(`cannot open postgres://app:hunter22@db/app with ${password.reveal()}`);
     }
     return { missing: undefined, big: 12345678901234567890n, small: 5n, at: new Date(0), label: HOSTILE, zone: null };

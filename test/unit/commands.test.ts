@@ -137,3 +137,13 @@ test('a variable stands for a flag that is not given, and loses against one that
   expect(outputOf({ POTCTL_OUTPUT: 'json' }, '-o', 'plain')).toBe('plain');
   expect(() => outputOf({ POTCTL_OUTPUT: 'jsn' })).toThrow("'--output' takes one of");
 });
+
+test('old habits: backup create --output DIR names the repository, with a notice; for any other command it is no format', async () => {
+  const parsed = parseCommandLine(['backup', 'create', '--output', './backups', '--database-only'], commands);
+  const found = parsed.kind === 'run' ? understand(parsed.command, parsed.raw, {}) : undefined;
+  expect(found).toMatchObject({ target: { repository: './backups' }, globals: { output: undefined } });
+  expect(found?.notices).toEqual(["'--output ./backups' is no format: taken as '--repository ./backups'."]);
+  const { exitCode, stderr } = await runMain(['backup', 'list', '--output', './backups'], commands);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("'--output' takes one of table, plain, json, ndjson, csv");
+});

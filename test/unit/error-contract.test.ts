@@ -79,7 +79,7 @@ describe('an error says what, why, what was changed and what to do', () => {
     'secrets never pass, whatever was thrown (%j)',
     async (flags) => {
       const { stderr } = await run(['thing', 'show', '--fail', 'secret', ...flags]);
-      expect(stderr).not.toContain('Canary-Secret-77');
+      expect(stderr).not.toMatch(/Canary|Secret.{1,2}77/);
       expect(stderr).not.toContain('hunter22');
       expect(stderr).toContain('[secret]');
     },

@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest';
+import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../commands/ui/columns.js';
+import {
+  createFormats,
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatInstant,
+} from '../../commands/ui/format.js';
+import { createDraw, paint } from '../../commands/ui/paint.js';
+import { factsText } from '../../commands/ui/progress.js';
+import { createView } from '../../commands/ui/screen.js';
+import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
+
+const NOW = new Date('2026-11-22T12:00:00Z');
+const formats = createFormats('UTC', NOW);
+
+describe('figures', () => {
+  test.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [131_596_288, '125.5 MiB'],
+    [1_048_575, '1.0 MiB'],
+    [2 ** 60, '1024.0 PiB'],
+  ])('%d bytes are %s', (size, text) => expect(formatBytes(size)).toBe(text));
+  test.each([
+    [0, '0.0s'],
+    [38_240, '38.2s'],
+    [59_960, '1m00s'],
+    [201_000, '3m21s'],
+    [7_500_000, '2h05m'],
+    [126_000_000, '1d11h'],
+    [259_200_000, '3d'],
+  ])('%d ms are %s', (ms, text) => expect(formatDuration(ms)).toBe(text));
+  test.each([
+    [0, '0'],
+    [999, '999'],
+    [1000, '1 000'],
+    [4_812_331, '4 812 331'],
+    [-1234, '-1 234'],
+  ])('%d is %s', (value, text) => expect(formatCount(value)).toBe(text));
+  test('facts of a phase say what they are by their names', () => {
+    expect(factsText({ bytes: 1024, free_bytes: 2048, tables: 3, wait_ms: 1500, where: 'here' })).toBe(
+      '1.0 KiB, 2.0 KiB free, 3 tables, wait 1.5s, here',
+    );
+  });
+});
+
+describe('times', () => {
+  const at = new Date('2026-11-22T09:51:06.900Z');
+  test.each([
+    ['UTC', '2026-11-22 09:51:06Z'],
+    ['America/Sao_Paulo', '2026-11-22 06:51:06-03:00'],
+    ['Pacific/Kiritimati', '2026-11-22 23:51:06+14:00'],
+    ['Asia/Kolkata', '2026-11-22 15:21:06+05:30'],
+    ['Europe/London', '2026-11-22 09:51:06+00:00'],
+  ])('in %s: %s', (zone, text) => expect(formatInstant(at, zone)).toBe(text));
+  test.each([
+    [3, '3s'],
+    [720, '12m'],
+    [7_200, '2h'],
+    [126_000, '1d11h'],
+    [-7_200, 'in 2h'],
+    [-0.2, '0s'],
+  ])('%d s before now is %s', (seconds, text) => {
+    expect(formatAge(new Date(NOW.getTime() - seconds * 1000), NOW)).toBe(text);
+  });
+  test('both forms stand together, and what is no time is shown as it is', () => {
+    expect(formats.time('2026-11-22T10:00:00Z')).toBe('2026-11-22 10:00:00Z (2h ago)');
+    expect(formats.time('yesterday-ish')).toBe('yesterday-ish');
+  });
+});
+
+describe('what cannot be seen is made visible', () => {
+  test.each([
+    ['\u001b[2J', String.raw`\x1b[2J`],
+    ['a\nb\tc\r', String.raw`a\nb\tc\r`],
+    ['\u202eabc', String.raw`\u202eabc`],
+    ['x\u200b\u2066y', String.raw`x\u200b\u2066y`],
+    ['\u009b31m', String.raw`\x9b31m`],
+    ['\ud800', String.raw`\ud800`],
+    ['\u{e0041}', String.raw`\u{e0041}`],
+    ['Łódź 日本 é 🎉', 'Łódź 日本 é 🎉'],
+  ])('%j', (text, shown) => expect(visible(text)).toBe(shown));
+  test('colours come from our own marks only', async () => {
+    const draw = await createDraw(true);
+    expect(draw(`${paint('bad', 'x\u001b[0m')} \u001b[31mred\u0001fake;\u0002`)).toBe(
+      `\u001b[31mx\\x1b[0m\u001b[39m \\x1b[31mred\\x01fake;\\x02`,
+    );
+    expect((await createDraw(false))(paint('bad', 'x'))).toBe('x');
+  });
+  test('wide characters count two columns, accents none, and a cut never splits one', () => {
+    expect([displayWidth('日本'), displayWidth('e\u0301'), displayWidth('abc')]).toEqual([4, 1, 3]);
+    expect([cut('日本語', 4), cut('abcdef', 4), cut('abc', 3)]).toEqual(['日…', 'abc…', 'abc']);
+  });
+});
+
+interface Row {
+  readonly id: string;
+  readonly note: string;
+  readonly where: string;
+}
+const columns: readonly Column<Row>[] = [
+  { name: 'id', text: ({ id }) => id },
+  { name: 'note', text: ({ note }) => note, flexible: true, priority: 2 },
+  { name: 'where', text: ({ where }) => where, priority: 3 },
+];
+const rows: readonly Row[] = [
+  { id: '20261122T095106Z-7f3a9c', note: 'before the update of everything', where: 'local' },
+];
+const drawn = (width: number, fixed = false): string[] =>
+  gridLines(fitTable(columns, rows, { width, fixed, now: NOW, formats }));
+
+describe('a table fits', () => {
+  test('when there is room, all of it is shown', () => {
+    expect(drawn(80)).toEqual(
+      [
+        'ID                      NOTE                             WHERE',
+        '20261122T095106Z-7f3a9c  before the update of everything  local',
+      ].map((line, at) => (at === 0 ? line.replace('ID  ', 'ID   ') : line)),
+    );
+  });
+  test('the columns of the highest priority number go first', () => {
+    expect(drawn(58)[0]).toMatch(/^ID +NOTE$/);
+    expect(drawn(40)[0]).toBe('ID');
+  });
+  test('columns that somebody asked for stay; what is flexible is cut', () => {
+    expect(drawn(48, true)[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
+  });
+  test('ids are never cut, however narrow it gets', () => {
+    expect(drawn(10, true)[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
+  });
+});
+
+describe('for programs', () => {
+  const hostile: readonly Row[] = [
+    { id: '-12', note: '=1+1', where: 'a "b", c\r\nd' },
+    { id: '-x', note: '@sum', where: '+1' },
+  ];
+  test('plain is tabs without a header', () => {
+    expect(plainLines(columns, hostile, NOW, formats)[0]).toBe('-12\t=1+1\ta "b", c\\r\\nd');
+  });
+  test('csv is quoted, one line a row, and no cell is a formula', () => {
+    expect(csvLines(columns, hostile, NOW, formats)).toEqual([
+      'id,note,where',
+      `-12,'=1+1,"a ""b"", c d"`,
+      `'-x,'@sum,'+1`,
+    ]);
+  });
+});
+
+test('a view aligns pairs and tables, painted or not', async () => {
+  const lines: string[] = [];
+  const target = {
+    data: (line: string) => void lines.push(line),
+    note: () => {},
+    draw: await createDraw(true),
+    width: 80,
+  };
+  const view = createView(target, formats);
+  view.fields([
+    ['Id', 'x'],
+    ['Taken at', view.paint('good', 'now')],
+  ]);
+  view.table(
+    ['NAME', 'SIZE'],
+    [
+      [view.paint('bad', 'a'), '1.0 KiB'],
+      ['long name', '12 B'],
+    ],
+  );
+  expect(lines).toEqual([
+    '  Id        x',
+    '  Taken at  \u001b[32mnow\u001b[39m',
+    'NAME          SIZE',
+    '\u001b[31ma\u001b[39m          1.0 KiB',
+    'long name     12 B',
+  ]);
+});
