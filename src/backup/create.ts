@@ -85,9 +85,11 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
   if (request.dryRun) return { ...planned, ...(await prepare(deps, request, underway)).figures };
   const { repository, signal } = deps;
   const { runId, waitMs } = request;
-  const lease = await repository.lock({ command: 'backup create', runId, waitMs, signal });
+  const asked = { command: 'backup create', waitMs, signal };
+  const lease = await repository.lock({ ...asked, runId });
   try {
-    const locked = underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name);
+    const locked =
+      underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name, asked);
     try {
       await deps.recover();
       return await createLocked(deps, request, underway, lease);
@@ -113,11 +115,9 @@ interface Underway {
   readonly set: string;
   readonly server: Server | null;
   readonly database: ObservedDatabase | null;
-  readonly started: { readonly at: Date; readonly monotonicMs: number };
 }
 
-async function begin({ server: open, clock }: CreateDeps, request: CreateRequest): Promise<Underway> {
-  const started = { at: clock.now(), monotonicMs: clock.monotonicMs() };
+async function begin({ server: open }: CreateDeps, request: CreateRequest): Promise<Underway> {
   const server = request.database ? await open() : null;
   const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier);
   const set = setOf({
@@ -126,7 +126,7 @@ async function begin({ server: open, clock }: CreateDeps, request: CreateRequest
     database: database?.name ?? null,
     filesPath: request.files?.path ?? null,
   });
-  return { set, server, database, started };
+  return { set, server, database };
 }
 
 /** Looks whether the backup would fit. */
@@ -152,8 +152,10 @@ async function createLocked(
   underway: Underway,
   lease: Lease,
 ): Promise<CreateResult> {
+  // Only now: it may have waited long for the lock.
+  const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
   const { previous, figures } = await prepare(deps, request, underway);
-  const manifest = await makeBackup(deps, request, { ...underway, lease, previous });
+  const manifest = await makeBackup(deps, request, { ...underway, lease, previous, started });
   await checkAfterwards(deps, request, manifest.id);
   return {
     ...figures,
@@ -163,7 +165,7 @@ async function createLocked(
     bytes_total: manifest.totals.stored_bytes,
     rows: manifest.database?.inventory.rows_total ?? null,
     files: manifest.storage?.files ?? null,
-    duration_s: Math.round(deps.clock.monotonicMs() - underway.started.monotonicMs) / 1000,
+    duration_s: Math.round(deps.clock.monotonicMs() - started.monotonicMs) / 1000,
   };
 }
 
@@ -181,11 +183,13 @@ async function checkAfterwards({ verify, repository }: CreateDeps, request: Crea
   });
 }
 
-async function makeBackup(
-  deps: CreateDeps,
-  request: CreateRequest,
-  underway: Underway & { readonly lease: Lease; readonly previous: string | null },
-): Promise<Manifest> {
+interface Begun {
+  readonly lease: Lease;
+  readonly previous: string | null;
+  readonly started: { readonly at: Date; readonly monotonicMs: number };
+}
+
+async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Underway & Begun): Promise<Manifest> {
   const { repository, clock } = deps;
   const draft = await repository.draft(makeBackupId(underway.started.at));
   try {
