@@ -42,7 +42,9 @@ function greet({ diagnostics, invocation, context }: Stage): void {
 function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unknown', width: number): ExitCode {
   const { context, diagnostics, format, interrupts } = stage;
   const { runId, traceId, clock } = context;
-  const found = asPotctlError(interruptedError(error, interrupts.signal, changed), changed);
+  const { command } = stage.invocation;
+  const isAtomic = command.kind === 'action' && command.atomic === true;
+  const found = asPotctlError(interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed), changed);
   report(found, diagnostics, { json: isJson(format), width, runId, traceId, now: clock.now() });
   return found.exitCode;
 }

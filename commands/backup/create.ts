@@ -11,6 +11,7 @@ export const backupCreate = actionCommand({
     'potctl backup create -p prod --note "before 2.0.6" --verify full',
     'potctl backup create -p prod --only db --dry-run',
   ],
+  atomic: true,
   input: {
     only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
     databaseOnly: flag('--database-only', 'the same as --only db'),

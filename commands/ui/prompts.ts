@@ -6,8 +6,6 @@ import { Secret } from '../../src/secret.js';
 export interface Prompter {
   /** What was typed, exactly. */
   typed(question: string): Promise<string>;
-  /** `[y/N]`: the default is no. */
-  agreed(question: string): Promise<boolean>;
   password(question: string): Promise<Secret>;
 }
 
@@ -24,7 +22,6 @@ export function createPrompter(streams: PromptStreams): Prompter {
   const load = () => import('@inquirer/prompts');
   return {
     typed: async (message) => ask(signal, async () => (await load()).input({ message }, context)),
-    agreed: async (message) => ask(signal, async () => (await load()).confirm({ message, default: false }, context)),
     password: async (message) =>
       new Secret(await ask(signal, async () => (await load()).password({ message, mask: false }, context))),
   };

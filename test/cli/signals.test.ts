@@ -49,6 +49,12 @@ describe('a command that is told to stop', () => {
     });
   });
 
+  test('says that nothing was changed, where all of the work appears in one step', async () => {
+    const { exitCode, stderr } = await cli.run(['thing', 'save', ...log], when([started, 'SIGINT']));
+    expect(exitCode).toBe(130);
+    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error).toMatchObject({ changed: 'nothing' });
+  });
+
   test('twice ends at once, even when it does not listen', async () => {
     const begin = performance.now();
     const steps = when([started, 'SIGINT'], [/Stopping safely/, 'SIGINT']);

@@ -130,5 +130,13 @@ const work = actionCommand({
   },
 });
 
+const save = actionCommand({
+  ...work,
+  name: 'thing save',
+  summary: 'work that appears in one step',
+  examples: ['potctl thing save --for 1s'],
+  atomic: true,
+});
+
 /** Commands that show every side of the command line without any database. */
-export const sampleCommands: readonly AnyCommand[] = [list, show, drop, work];
+export const sampleCommands: readonly AnyCommand[] = [list, show, drop, work, save];
