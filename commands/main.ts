@@ -1,7 +1,7 @@
 import { redact } from '../src/secret.js';
 import type { AnyCommand } from './command.js';
 import { isOn, understand } from './invocation.js';
-import { parseCommandLine } from './program.js';
+import type { Parsed } from './program.js';
 import { commands } from './registry.js';
 import type { Frame, Host } from './stage.js';
 import { createOutput, type Output } from './streams.js';
@@ -48,7 +48,7 @@ interface Answer {
 async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<Answer> {
   const { argv, host, output } = frame;
   try {
-    const parsed = parseCommandLine(argv, registry);
+    const parsed = await parse(argv, registry);
     if (parsed.kind === 'run') {
       const invocation = understand(parsed.command, parsed.raw, host.env);
       const { runCommand } = await import('./run-command.js');
@@ -62,4 +62,13 @@ async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<An
     const { reportUnparsed } = await import('./report-unparsed.js');
     return { exitCode: await reportUnparsed(frame, error), reads: true };
   }
+}
+
+/** The two questions that are asked most, by people and by scripts, are answered before the parser is loaded: it is half of the start. */
+async function parse(argv: readonly string[], registry: readonly AnyCommand[]): Promise<Parsed> {
+  const [word = '--help', ...more] = argv;
+  if (more.length === 0 && /^(--version|-V)$/.test(word)) return { kind: 'version' };
+  if (more.length === 0 && /^(--help|-h|help)$/.test(word)) return { kind: 'topic', words: [] };
+  const { parseCommandLine } = await import('./program.js');
+  return parseCommandLine(argv, registry);
 }
