@@ -28,7 +28,7 @@ export interface Swapped {
  *
  * Success is what the catalogue says afterwards, not the commit's answer.
  *
- * @throws E_TARGET_BUSY after a bounded number of tries (nothing changed); E_DB_UNREACHABLE with `changed: unknown` when the server went
+ * @throws E_TARGET_BUSY after a bounded number of tries, E_REFUSED if other databases have these names by now (nothing changed); E_DB_UNREACHABLE with `changed: unknown` when the server went
  * away in between
  */
 export async function swapDatabases(
@@ -79,16 +79,28 @@ async function attemptRepeatedly(swapper: Session, ender: Session, move: Databas
   throw targetBusy(move.name, await readBusySessions(ender, oids));
 }
 
-async function renameBoth(session: Session, { name, outgoing, incoming }: DatabaseMove): Promise<void> {
+async function renameBoth(session: Session, move: DatabaseMove): Promise<void> {
+  const { name, outgoing, incoming } = move;
   await session.query('begin');
   try {
     if (outgoing !== null) await rename(session, name, outgoing.kept_as);
     if (incoming !== null) await rename(session, incoming.staged_as, name);
+    await refuseStrangers(session, move);
     await session.query('commit');
   } catch (error) {
     await session.query('rollback').catch(() => {});
     throw error;
   }
+}
+
+/** Names change hands in the hours that a restore takes. The renames hold the locks: what is seen here is what will be committed. */
+async function refuseStrangers(session: Session, move: DatabaseMove): Promise<void> {
+  const { liveOid, keptOid } = await readNameFacts(session, move);
+  if (liveOid === (move.incoming?.oid ?? null) && keptOid === (move.outgoing?.oid ?? null)) return;
+  throw new PotctlError('E_REFUSED', `the database "${move.name}" is not the one that the plan showed`, {
+    why: 'it was replaced, or what should take its place was, while the swap was being prepared',
+    fix: ['Repeat the command: it makes a new plan.'],
+  });
 }
 
 async function rename(session: Session, from: string, to: string): Promise<void> {

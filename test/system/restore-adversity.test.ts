@@ -1,0 +1,98 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
+import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
+import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
+import { openTestServer } from '../support/server.js';
+import { describeTree, makeTree } from '../support/tree.js';
+
+/** A database with ten rows and a tree, both backed up; then both are changed. */
+async function site() {
+  const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
+  const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
+  const server = openTestServer(database.name);
+  const repository = await testRepository();
+  await backUp(server, repository, tree);
+  await database.query('delete from t');
+  await writeFile(path.join(tree, 'a.txt'), 'changed');
+  const deps = restoreDeps(server, repository);
+  const request = restoreRequest(database.name, { files: { path: tree, excludes: [] } });
+  return { ...database, tree, repository, deps, request, changed: await describeTree(tree) };
+}
+
+async function ask(database: string, sql: string): Promise<unknown> {
+  const client = await connect(database);
+  try {
+    return Object.values((await client.query(sql)).rows[0] ?? {})[0];
+  } finally {
+    await client.end();
+  }
+}
+
+const rows = (database: string) => ask(database, 'select count(*)::int from t');
+
+async function databases(prefix: string): Promise<string[]> {
+  const sql = 'select datname from pg_database where starts_with(datname, $1) order by 1';
+  return inMaintenance(async (client) =>
+    (await client.query<{ datname: string }>(sql, [prefix])).rows.map(({ datname }) => datname),
+  );
+}
+
+test('a database that got the live name while the new one was built is not replaced', async () => {
+  const { name, tree, deps, request, changed } = await site();
+  const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
+    await inMaintenance(async (client) => {
+      await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+      await client.query(`alter database ${quote(name)} rename to ${quote(`${name}_before_human`)}`);
+      await client.query(`create database ${quote(name)}`);
+    });
+    await ask(name, 'create table theirs (i int)');
+    return work();
+  };
+
+  const run = restore({ ...deps, uninterrupted }, request);
+
+  await expect(run).rejects.toMatchObject({ code: 'E_REFUSED', changed: 'nothing' });
+  expect(await ask(name, `select count(*)::int from pg_class where relname = 'theirs'`)).toBe(1);
+  expect(await databases(name)).toEqual([name, `${name}_before_human`]);
+  expect(await describeTree(tree)).toEqual(changed);
+});
+
+test('a restored database that was live for a moment is kept when the tree takes it back: it may hold new rows', async () => {
+  const { name, tree, deps, request, changed } = await site();
+  const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
+    await rm(path.join(tree, `.potctl-restore-${request.runId}`), { recursive: true });
+    return work();
+  };
+
+  const failed = restore({ ...deps, uninterrupted }, request);
+
+  const kept = `${name}_restore_${request.runId}`;
+  await expect(failed).rejects.toMatchObject({ changed: 'scratch', changedDetail: expect.stringContaining(kept) });
+  expect([await rows(name), await describeTree(tree), await rows(kept)]).toEqual([0, changed, 10]);
+  expect(await restore(deps, { ...request, runId: 'ragain' })).toMatchObject({ state: 'done' });
+  expect(await databases(name)).toContain(kept);
+});
+
+test('a run whose kept database is live again cannot be undone once more, and nothing is claimed', async () => {
+  const { name, deps, request } = await site();
+  const { oldDatabase, runId } = await restore(deps, { ...request, only: 'db', files: null });
+  await inMaintenance(async (client) => {
+    await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+    await client.query(`alter database ${quote(name)} rename to ${quote(`${name}_before_human`)}`);
+    await client.query(`alter database ${quote(oldDatabase!)} rename to ${quote(name)}`);
+  });
+
+  await expect(undo(deps, name, runId)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
+});
+
+test('a run of another database than the target is not undone', async () => {
+  const { name, deps, request } = await site();
+  const other = await freshDatabase();
+  const { runId } = await restore(deps, { ...request, only: 'db', files: null });
+
+  const { plan } = await prepareUndo(deps, { ...restoreRequest(other.name), run: runId, filesPath: null });
+
+  expect(plan.blocking).toMatchObject([{ code: 'E_WRONG_TARGET', text: expect.stringContaining(name) }]);
+});
