@@ -20,8 +20,9 @@ export async function closeForward(
     finished_at: now.toISOString(),
     undo_until: record.mode === 'new' ? null : new Date(now.getTime() + record.keep_old_ms).toISOString(),
   };
-  await writeRun(repository, closed);
+  // First what cannot be undone any more: until the other one is written, the next start comes here again.
   if (undone !== null) await writeRun(repository, { ...undone, state: 'undone', undone_by: record.run_id });
+  await writeRun(repository, closed);
   if (record.kind === 'restore') await tellBackup(repository, closed, true);
   return closed;
 }

@@ -51,10 +51,14 @@ export async function planSwapBack(
   const warnings: string[] = [];
   const blocking = [
     ...otherServer(former, observed),
+    ...otherDatabase(former, request),
     ...targetBlockers(observed, { target: name, expectedSystemIdentifier: request.expectedSystemIdentifier }),
     ...keptBlockers(former, kept, undone, observed),
     ...(live === null ? [] : liveBlockers(observed, live, { target: name, accept: request.accept }, warnings)),
   ];
+  if (live !== null && live.oid === kept?.oid) {
+    blocking.push(block(`"${name}" is already the database that the run ${undone.run_id} had replaced`));
+  }
   if (live === null && kept === null) blocking.push(block('there is neither a live nor a kept database'));
   if (live !== null && live.oid !== former.incoming?.oid) {
     warnings.push(`"${name}" is not the database that the run had put there; it is kept all the same`);
@@ -108,6 +112,15 @@ function otherServer({ system_identifier: expected }: DatabaseMove, { systemIden
   if (expected === null || systemIdentifier === null || expected === systemIdentifier) return [];
   const text = `the run was on the server ${expected}, this one is ${systemIdentifier}`;
   return [{ code: 'E_WRONG_TARGET', text, fix: ['Check host and port: `potctl config show --origin`.'] }];
+}
+
+/** A run's id reaches every run in the repository: the guards of one profile must not open another one's database. */
+function otherDatabase({ name }: DatabaseMove, { database }: Pick<Asked, 'database'>): Blocker[] {
+  if (database === null || database === name) return [];
+  const text = `the run was on the database "${name}", the target is "${database}"`;
+  return [
+    { code: 'E_WRONG_TARGET', text, fix: ['Name the profile or the database of the run: `potctl restore list`.'] },
+  ];
 }
 
 function keptBlockers(
