@@ -2,7 +2,7 @@ import { PotctlError } from '../errors.js';
 import type { RestoreDeps } from './deps.js';
 import { closeBack, closeForward } from './finish.js';
 import { type Journal, recordedError } from './journal.js';
-import { readRuns, writeRun } from './record.js';
+import { type RunRecord, readRuns, writeRun } from './record.js';
 import { settleRun } from './settle.js';
 
 /**
@@ -17,11 +17,7 @@ export async function abandon(deps: RestoreDeps, journal: Journal, error: unknow
   try {
     if ((await settleRun(deps, record)) === 'back') {
       await closeBack(deps, record, deps.signal.aborted ? 'interrupted' : 'failed');
-      return saying(
-        error,
-        'nothing',
-        'what had been built beside was removed; live database and files are as they were',
-      );
+      return takenBack(error, record);
     }
     const runs = await readRuns(deps.repository);
     await closeForward(deps, record, runs.find(({ run_id }) => run_id === record.undoes) ?? null);
@@ -31,6 +27,15 @@ export async function abandon(deps: RestoreDeps, journal: Journal, error: unknow
     if (error instanceof PotctlError && error.changed === 'unknown') return error;
     return saying(error, record.step === 'staging' ? 'scratch' : 'unknown', leftOver(run, left));
   }
+}
+
+function takenBack(error: unknown, { was_live: wasLive, kind, database }: RunRecord): unknown {
+  if (!wasLive || kind === 'undo') {
+    const removed = 'what had been built beside was removed; live database and files are as they were';
+    return saying(error, 'nothing', removed);
+  }
+  const kept = `the restored database was live for a moment: what was written to it is kept in "${database!.incoming!.staged_as}"`;
+  return saying(error, 'scratch', `live database and files are as they were; ${kept}`);
 }
 
 function saying(error: unknown, changed: 'nothing' | 'scratch' | 'complete' | 'unknown', detail: string): unknown {

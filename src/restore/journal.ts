@@ -5,7 +5,7 @@ import { type RunRecord, writeRun } from './record.js';
 /** The stored state of the run that is under way. */
 export interface Journal {
   readonly record: RunRecord;
-  /** Stores what changes, durably, before the caller goes on. @throws E_LOCKED if the repository's lock was lost */
+  /** Stores what changes, durably, before the caller goes on; `record` has it in any case. @throws E_LOCKED if the repository's lock was lost */
   update(patch: Partial<RunRecord>): Promise<void>;
 }
 
@@ -19,8 +19,8 @@ export async function openJournal(repository: Repository, lease: Lease, first: R
       return current;
     },
     async update(patch) {
-      await lease.assertHeld();
       current = { ...current, ...patch };
+      await lease.assertHeld();
       await writeRun(repository, current);
     },
   };

@@ -62,6 +62,8 @@ export interface RunRecord {
   readonly undo_until: string | null;
   readonly database: DatabaseMove | null;
   readonly files: TreeMove | null;
+  /** Was what was restored live for a moment, and taken back? Then it may hold what was written meanwhile, and is never dropped. */
+  readonly was_live?: boolean;
   /** Roles that this run made; taken away again if it fails. */
   readonly created_roles: readonly string[];
   /** Was the stop hook run, and not yet the start hook? */

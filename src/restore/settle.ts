@@ -49,7 +49,10 @@ async function readSettledFacts(server: Server, record: RunRecord, move: Databas
   });
 }
 
-/** Only what the run itself made goes: an undo moves databases, it makes none; and an oid that is not ours is somebody else's. */
+/**
+ * Only what the run itself made goes: an undo moves databases, it makes none; an oid that is not ours is somebody else's; and what was live
+ * may hold what clients wrote.
+ */
 async function takeBackDatabase(
   server: Server,
   record: RunRecord,
@@ -57,8 +60,9 @@ async function takeBackDatabase(
   facts: NameFacts,
 ): Promise<void> {
   const { incoming } = move;
+  if (record.kind !== 'restore' || record.was_live) return;
   const isOurs = incoming !== null && (incoming.oid === null || incoming.oid === facts.stagedOid);
-  if (record.kind === 'restore' && isOurs) await dropStagedDatabase(server, incoming.staged_as);
+  if (isOurs) await dropStagedDatabase(server, incoming.staged_as);
   await dropRoles(server, record.created_roles);
 }
 

@@ -67,6 +67,8 @@ async function swapBack(
   error: unknown,
 ): Promise<never> {
   if (move !== null) {
+    // Noted before: whoever takes the run back must not drop what clients may have written to. The disk that failed the tree may refuse it.
+    await journal.update({ was_live: true }).catch(() => {});
     await swapDatabases({ server: deps.server!, clock: deps.clock }, journal.record.run_id, reversed(move));
   }
   throw error;

@@ -127,6 +127,7 @@ function recordOf(request: UndoRequest, undone: RunRecord, database: DatabaseMov
     keep_old_ms: request.keepOldMs,
     undo_until: null,
     database,
+    was_live: false,
     created_roles: [],
     writers_stopped: false,
     restored: null,
