@@ -28,7 +28,6 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
   const { dump, storage } = parts;
   const { request } = facts;
   const reasons = degradedReasons(parts);
-  const artefacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
   return {
     schema: 'potctl.manifest',
     schema_version: '2.0',
@@ -51,13 +50,18 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
     consistency: storage === null ? null : consistencyOf(parts),
     database: dump?.part ?? null,
     storage,
-    totals: {
-      artefacts: artefacts.length,
-      stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
-      source_bytes: (dump?.part.server.size_bytes ?? 0) + (storage?.bytes ?? 0),
-      duration_ms: facts.durationMs,
-    },
+    totals: totalsOf(parts, facts),
     previous: facts.previous,
+  };
+}
+
+function totalsOf({ dump, storage }: ManifestParts, { durationMs }: ManifestFacts): Manifest['totals'] {
+  const artefacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
+  return {
+    artefacts: artefacts.length,
+    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    source_bytes: (dump?.part.server.size_bytes ?? 0) + (storage?.bytes ?? 0),
+    duration_ms: durationMs,
   };
 }
 

@@ -23,6 +23,34 @@ export interface ParsedConfig {
 export function parseConfig(text: string, file: string, mode: number): ParsedConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, intAsBigInt: true, prettyErrors: false });
+  const { where, problem } = locator(document, lines, file);
+  const broken = syntaxProblems(document, lines, file);
+  if (broken.length > 0) return { document: null, problems: broken, secrets: [], where };
+
+  const plain = plainValue(document);
+  if (typeof plain === 'string') return { document: null, problems: [problem([], plain)], secrets: [], where };
+  const checked = configSchema.safeParse(plain.value ?? {});
+  const found = checked.success
+    ? furtherProblems(checked.data)
+    : checked.error.issues.flatMap((issue) => explainIssue(issue, plain.value));
+  const secrets = findSecrets(plain.value);
+  const exposed = (mode & 0o077) === 0 ? [] : secrets;
+  const problems = [
+    ...found.map(({ key, text, suggestion }) => problem(key, text, suggestion)),
+    ...exposed.map((key) => problem(key, 'a secret stands here, and others may read the file', `chmod 0600 ${file}`)),
+  ].sort((a, b) => a.line - b.line || a.column - b.column);
+  return {
+    document: checked.success && problems.length === 0 ? checked.data : null,
+    problems,
+    secrets: secrets.map((key) => key.join('.')),
+    where,
+  };
+}
+
+type Parsed = ReturnType<typeof parseDocument<ParsedNode>>;
+
+/** Says where in the file a key stands. */
+function locator(document: Parsed, lines: LineCounter, file: string) {
   const place = (key: readonly PropertyKey[]): { line: number; column: number } => {
     const { line, col } = lines.linePos(offsetOf(document.contents, key));
     return { line: Math.max(1, line), column: Math.max(1, col) };
@@ -35,32 +63,14 @@ export function parseConfig(text: string, file: string, mode: number): ParsedCon
     problem: text,
     suggestion,
   });
+  return { where, problem };
+}
 
-  const broken = [...document.errors, ...document.warnings].map((error): Problem => {
+function syntaxProblems(document: Parsed, lines: LineCounter, file: string): Problem[] {
+  return [...document.errors, ...document.warnings].map((error) => {
     const { line, col } = lines.linePos(error.pos[0]);
     return { file, line, column: col, key: '', problem: error.message.split('\n')[0] ?? error.code, suggestion: null };
   });
-  if (broken.length > 0) return { document: null, problems: broken, secrets: [], where };
-
-  const plain = plainValue(document);
-  if (typeof plain === 'string') return { document: null, problems: [problem([], plain)], secrets: [], where };
-  const checked = configSchema.safeParse(plain.value ?? {});
-  const problems = checked.success
-    ? furtherProblems(checked.data).map(({ key, text, suggestion }) => problem(key, text, suggestion))
-    : checked.error.issues.flatMap((issue) =>
-        explainIssue(issue, plain.value).map(({ key, text, suggestion }) => problem(key, text, suggestion)),
-      );
-  const secrets = findSecrets(plain.value);
-  if ((mode & 0o077) !== 0)
-    for (const key of secrets)
-      problems.push(problem(key, 'a secret stands here, and others may read the file', `chmod 0600 ${file}`));
-  problems.sort((a, b) => a.line - b.line || a.column - b.column);
-  return {
-    document: checked.success && problems.length === 0 ? checked.data : null,
-    problems,
-    secrets: secrets.map((key) => key.join('.')),
-    where,
-  };
 }
 
 /** The plain value, or why there is none. Integers too large for a number stay digits: a system identifier has 19 of them. */

@@ -8,27 +8,27 @@ interface Unreadable {
   readonly examples: string | null;
 }
 
+const UNREADABLE = `with objects as (
+   select c.oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
+          not pg_catalog.has_schema_privilege(n.oid, 'USAGE') or not case c.relkind
+            when 'S' then pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+            else pg_catalog.has_table_privilege(c.oid, 'SELECT') end as unreadable,
+          c.relkind <> 'S' and pg_catalog.row_security_active(c.oid) as guarded
+     from pg_catalog.pg_class as c
+     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'm', 'S')
+      and c.relpersistence <> 't'
+      and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+      and not exists (select from pg_catalog.pg_depend as d
+                       where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
+ select count(*) as total, count(*) filter (where unreadable) as unreadable, count(*) filter (where guarded) as guarded,
+        (select string_agg(name, ', ' order by name)
+           from (select name from objects where unreadable or guarded order by name limit 3) as few) as examples
+   from objects`;
+
 /** Can the role read everything that pg_dump will dump? Row level security counts: pg_dump refuses a table that hides rows. */
 export async function backupRights({ session, settings }: Connected): Promise<CheckResult> {
-  const [row] = await session.query<Unreadable>(
-    `with objects as (
-       select c.oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
-              not pg_catalog.has_schema_privilege(n.oid, 'USAGE') or not case c.relkind
-                when 'S' then pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
-                else pg_catalog.has_table_privilege(c.oid, 'SELECT') end as unreadable,
-              c.relkind <> 'S' and pg_catalog.row_security_active(c.oid) as guarded
-         from pg_catalog.pg_class as c
-         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-        where c.relkind in ('r', 'p', 'm', 'S')
-          and c.relpersistence <> 't'
-          and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
-          and not exists (select from pg_catalog.pg_depend as d
-                           where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
-     select count(*) as total, count(*) filter (where unreadable) as unreadable, count(*) filter (where guarded) as guarded,
-            (select string_agg(name, ', ' order by name)
-               from (select name from objects where unreadable or guarded order by name limit 3) as few) as examples
-       from objects`,
-  );
+  const [row] = await session.query<Unreadable>(UNREADABLE);
   const { total = '0', unreadable = '0', guarded = '0', examples = null } = row ?? {};
   const role = quoteIdentifier(settings.connection.user);
   if (unreadable !== '0')

@@ -17,10 +17,6 @@ const LONGEST_FUNCTION = 30;
 
 /** Longer than they should be, mostly one long literal. Nothing may be added. */
 const TOO_LONG = [
-  'src/backup/compose-manifest.ts composeManifest',
-  'src/backup/database/dump.ts describe',
-  'src/config/parse.ts parseConfig',
-  'src/doctor/rights.ts backupRights',
   'src/restore/plan/plan-swap-back.ts planSwapBack',
   'src/restore/run.ts firstRecord',
   'src/restore/stage.ts stageDatabase',

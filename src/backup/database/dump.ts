@@ -146,10 +146,6 @@ async function describe(
   const files = await hashFolder(folder, 'db', signal);
   const { counts, sizes, facts, sequences, largeObjects, referencedList } = observed;
   const compared = compareInventory({ tables: snapshot.tables, counts, sizes, toc, files });
-  const total = compared.tables.reduce<number | null>(
-    (sum, { count }) => (sum === null || count === null ? null : sum + count),
-    0,
-  );
   return {
     part: {
       host: settings.host,
@@ -165,7 +161,7 @@ async function describe(
         toc_entries: toc.length,
         tables: compared.tables,
         rows_mode: rows,
-        rows_total: rows === 'off' ? null : total,
+        rows_total: rows === 'off' ? null : totalOf(compared.tables),
         sequences,
         large_objects: largeObjects,
       },
@@ -174,4 +170,9 @@ async function describe(
     referencedList,
     degraded: [...globals.degraded, ...observed.degraded, ...compared.degraded],
   };
+}
+
+/** null when one of them was not counted: a sum of the others would look like a fact. */
+function totalOf(tables: readonly { readonly count: number | null }[]): number | null {
+  return tables.reduce<number | null>((sum, { count }) => (sum === null || count === null ? null : sum + count), 0);
 }
