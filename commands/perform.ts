@@ -68,7 +68,8 @@ async function passGate(gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>,
   const plan = await gate.prepare(invocation.input, context);
   stage.progress.end('done');
   gate.renderPlan(plan, planView(stage));
-  if (invocation.change.dryRun) return plan;
+  const unasked = invocation.change.confirm === undefined && !invocation.noConfirm;
+  if (invocation.change.dryRun || (unasked && gate.isAddition?.(plan))) return plan;
   await confirm({
     phrase: gate.phrase(plan),
     given: invocation.change.confirm,

@@ -12,7 +12,7 @@ export const restoreRun = actionCommand({
   examples: [
     'potctl restore run latest -p prod',
     'potctl restore run latest --files ./storage --repository ./backups --confirm app',
-    'potctl restore run 7f3a --mode new --into app_yesterday --confirm app_yesterday -p prod',
+    'potctl restore run 7f3a --mode new --into app_yesterday -p prod',
   ],
   input: RESTORE_FLAGS,
 
@@ -26,6 +26,7 @@ export const restoreRun = actionCommand({
     },
     renderPlan: ({ plan }, view) => renderRestorePlan(plan, view),
     phrase: ({ plan }) => plan.confirm,
+    isAddition: ({ plan }) => plan.mode === 'new',
   },
 
   async run(wishes, context, { dryRun, plan }) {
