@@ -75,8 +75,15 @@ export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLe
   for (const [part, artefacts] of artefactsOf(manifest)) {
     checks.push(...(await checkArtefacts(part, folder, artefacts, deps.signal, count)));
   }
-  if (manifest.database !== null) checks.push(...(await checkDump(deps, folder, manifest.database, level)));
-  if (manifest.storage !== null && level === 'full') checks.push(await checkFiles(deps, folder, manifest));
+  deps.progress({ kind: 'done', name: 'hashes', facts: { read_bytes: readBytes } });
+  if (manifest.database !== null) {
+    checks.push(...(await checkDump(deps, folder, manifest.database, level)));
+    deps.progress({ kind: 'done', name: 'dump', facts: {} });
+  }
+  if (manifest.storage !== null && level === 'full') {
+    checks.push(await checkFiles(deps, folder, manifest));
+    deps.progress({ kind: 'done', name: 'archive', facts: {} });
+  }
   return finish(deps, { id, level, checks, read_bytes: readBytes, started });
 }
 
