@@ -10,13 +10,16 @@ export async function restoreDeps(context: Context, withServer = true): Promise<
   const { readToc } = await import('../src/backup/database/toc.js');
   const { verifyBackup } = await import('../src/backup/verify.js');
   const { signal, waitMs } = context;
+  const repository = await context.repository();
+  const unrecorded = { ...repository, appendEvent: async () => {} };
   return {
     ...context,
     server: withServer ? await context.server() : null,
-    repository: await context.repository(),
+    repository,
     lockDatabase: async (database) =>
       lockDatabase(await context.server(), database, { command: 'restore', waitMs, signal }),
-    verify: async (id) => verifyBackup(await verifyDeps(context), id, 'quick'),
+    // A plan changes nothing, not even what is known of the backup.
+    verify: async (id) => verifyBackup({ ...(await verifyDeps(context)), repository: unrecorded }, id, 'quick'),
     readToc: async (folder) => readToc(await context.server(), folder, signal),
   };
 }

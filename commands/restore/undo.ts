@@ -47,7 +47,7 @@ export const restoreUndo = actionCommand({
     }
     const { runId, undone, database, directory, oldDatabase, undoUntil, downtimeMs, warnings } = result;
     const places = [database, directory].filter((place) => place !== null).join(' and ');
-    view.note(`${view.paint('good', 'Undone')}: run ${undone}; ${places} is as it was before.`);
+    view.note(`${view.paint('good', 'Undone')}: run ${undone}. What it had replaced is live again: ${places}.`);
     if (downtimeMs !== null) view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
     if (oldDatabase !== null) view.note(`  What was live until now is kept as ${oldDatabase}.`);
     for (const warning of warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);

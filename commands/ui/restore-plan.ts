@@ -59,7 +59,7 @@ export function renderFindings(blocking: readonly Blocker[], warnings: readonly 
 }
 
 /** Tables that have something to lose; how much the others have is said in one line. */
-export function renderLoss(heading: string, { tables, unknown }: ObservedLoss, view: View): void {
+export function renderLoss(heading: string, { tables, missing, unknown }: ObservedLoss, view: View): void {
   const losing = tables.filter(
     ({ rowsNow, rowsInBackup, writtenSince }) => rowsNow !== rowsInBackup || (writtenSince ?? 0) > 0,
   );
@@ -72,6 +72,10 @@ export function renderLoss(heading: string, { tables, unknown }: ObservedLoss, v
     );
     if (losing.length > SHOWN_TABLES)
       view.line(`    and ${losing.length - SHOWN_TABLES} more tables (--json shows all)`);
+  }
+  if (missing.length > 0) {
+    const names = missing.slice(0, SHOWN_TABLES).join(', ');
+    view.line(`    not in the live database, in the backup: ${names}${missing.length > SHOWN_TABLES ? ', …' : ''}`);
   }
   for (const text of unknown) view.line(`    ${view.paint('dim', `not told: ${text}`)}`);
 }

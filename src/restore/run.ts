@@ -5,9 +5,10 @@ import { closeForward } from './finish.js';
 import { type Journal, openJournal } from './journal.js';
 import { withLocks } from './locked.js';
 import { openPhases, type Phases } from './phases.js';
+import type { PlannedDatabase } from './plan/plan.js';
 import type { PreparedRestore } from './plan/prepare.js';
 import { refuseBlocked, refuseStale } from './plan/refuse.js';
-import type { RunRecord } from './record.js';
+import type { DatabaseMove, RunRecord } from './record.js';
 import { recoverRuns } from './recover.js';
 import { withScriptKeys } from './script-keys.js';
 import { stageRestore } from './stage.js';
@@ -103,40 +104,47 @@ function resultOf(record: RunRecord, rest: Pick<RestoreResult, 'checks' | 'state
 }
 
 function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifest }: PreparedRestore): RunRecord {
-  const { database, files } = plan;
+  const { runId: run_id, traceId: trace_id, operator, hostname, mode, keepOldMs: keep_old_ms } = request;
+  const started_at = deps.clock.now().toISOString();
   return {
-    schema: 'potctl.restore',
-    schema_version: '1.0',
-    run_id: request.runId,
-    trace_id: request.traceId,
-    operator: request.operator,
-    hostname: request.hostname,
-    kind: 'restore',
-    mode: request.mode,
+    ...BLANK,
+    ...{ run_id, trace_id, operator, hostname, mode, started_at, keep_old_ms },
     set: plan.set,
     backup: manifest.id,
-    undoes: null,
-    undone_by: null,
-    state: 'running',
-    step: 'staging',
-    started_at: deps.clock.now().toISOString(),
-    finished_at: null,
-    keep_old_ms: request.keepOldMs,
-    undo_until: null,
-    database: database && {
-      system_identifier: database.systemIdentifier,
-      name: database.name,
-      outgoing: database.present && { oid: database.present.oid, kept_as: database.present.keptAs },
-      incoming: { oid: null, staged_as: database.stagedAs },
+    database: plan.database && moveOf(plan.database),
+    files: plan.files && {
+      root: plan.files.root,
+      existed: plan.files.present !== null,
+      staged_at: plan.files.stagedAt,
     },
-    files: files && { root: files.root, existed: files.present !== null, staged_at: files.stagedAt },
-    created_roles: [],
-    writers_stopped: false,
-    restored: null,
-    phases: [],
-    downtime_ms: null,
     source_bytes: manifest.totals.source_bytes,
-    written: null,
-    error: null,
+  };
+}
+
+const BLANK = {
+  schema: 'potctl.restore',
+  schema_version: '1.0',
+  kind: 'restore',
+  undoes: null,
+  undone_by: null,
+  state: 'running',
+  step: 'staging',
+  finished_at: null,
+  undo_until: null,
+  created_roles: [],
+  writers_stopped: false,
+  restored: null,
+  phases: [],
+  downtime_ms: null,
+  written: null,
+  error: null,
+} as const;
+
+function moveOf({ systemIdentifier, name, present, stagedAs }: PlannedDatabase): DatabaseMove {
+  return {
+    system_identifier: systemIdentifier,
+    name,
+    outgoing: present && { oid: present.oid, kept_as: present.keptAs },
+    incoming: { oid: null, staged_as: stagedAs },
   };
 }

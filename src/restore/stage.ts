@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { DatabasePart } from '../backup/manifest.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
+import { watchGrowth } from './database/growth.js';
 import { createMissingRoles } from './database/roles.js';
 import { analyze, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
 import { readWrites } from './database/writes.js';
@@ -38,7 +39,10 @@ async function stageDatabase(
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
   const restoring = { name, folder: prepared.folder, part, jobs: request.jobs, signal: deps.signal };
-  await phases.run('pg_restore', () => restoreDump(server, restoring));
+  await phases.run('pg_restore', async () => {
+    const stop = watchGrowth({ server, progress: deps.progress }, name, part.server.size_bytes);
+    await restoreDump(server, restoring).finally(stop);
+  });
   const checks = await phases.run(
     'checks',
     () => check(underway, name, part),

@@ -50,7 +50,8 @@ async function swapBoth({ deps, journal, phases }: Swapping): Promise<number | n
     const swap = (): Promise<{ downtimeMs: number }> =>
       swapDatabases({ server: deps.server!, clock: deps.clock }, journal.record.run_id, database);
     const swapped = await phases.run('swap', swap, (result) => ({ downtime_ms: result.downtimeMs }));
-    downtimeMs = swapped.downtimeMs;
+    // A name that nothing had refused nobody.
+    if (database.outgoing !== null) downtimeMs = swapped.downtimeMs;
   }
   if (files !== null) {
     await phases

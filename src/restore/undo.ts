@@ -1,7 +1,8 @@
 import { abandon } from './abandon.js';
+import { readWrites } from './database/writes.js';
 import type { Asked, RestoreDeps } from './deps.js';
 import { closeForward } from './finish.js';
-import { openJournal } from './journal.js';
+import { type Journal, openJournal } from './journal.js';
 import { withLocks } from './locked.js';
 import { openPhases } from './phases.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
@@ -44,6 +45,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
     const journal = await openJournal(deps.repository, lease, { ...move, started_at: deps.clock.now().toISOString() });
     const phases = openPhases(deps);
     try {
+      await noteWrites(deps, journal);
       const { downtimeMs, warnings } = await swapStaged({ deps, request, journal, phases });
       const record = { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs };
       const closed = await closeForward(deps, record, await undoneRun(deps, plan.undoes));
@@ -52,6 +54,14 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
       throw await abandon(deps, journal, error);
     }
   });
+}
+
+/** For the undo of this undo: the counters of the database that comes back. It may be one that nobody can enter. */
+async function noteWrites({ server }: RestoreDeps, journal: Journal): Promise<void> {
+  const { database } = journal.record;
+  if (server === null || database === null || database.incoming === null) return;
+  const written = await readWrites(server, database.incoming.staged_as).catch(() => null);
+  await journal.update({ written });
 }
 
 async function undoneRun({ repository }: RestoreDeps, id: string): Promise<RunRecord | null> {

@@ -1,5 +1,6 @@
 import type { DatabasePart } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
+import { PotctlError } from '../../errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
@@ -43,6 +44,8 @@ export interface TableLoss {
 /** What the live database has that the backup has not, as far as it could be counted in a few seconds. */
 export interface ObservedLoss {
   readonly tables: readonly TableLoss[];
+  /** Tables of the backup that the live database has not: they come back. */
+  readonly missing: readonly string[];
   /** What could not be told, in words. */
   readonly unknown: readonly string[];
 }
@@ -61,6 +64,22 @@ interface Candidate {
  * then the planner's estimates. Reads only.
  */
 export async function observeLoss(
+  deps: { readonly server: Server; readonly clock: Clock; readonly signal: AbortSignal },
+  database: string,
+  part: DatabasePart,
+  takenAt: string,
+): Promise<ObservedLoss> {
+  try {
+    return await compareTables(deps, database, part, takenAt);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    if (!(error instanceof PotctlError)) throw error;
+    // A database that cannot be read is a reason to restore it, not one against.
+    return { tables: [], missing: [], unknown: [`the live database cannot be read: ${error.message}`] };
+  }
+}
+
+async function compareTables(
   { server, clock }: { readonly server: Server; readonly clock: Clock },
   database: string,
   part: DatabasePart,
@@ -78,19 +97,35 @@ export async function observeLoss(
       const key = `${candidate.schema}.${candidate.table}`;
       const left = Math.min(PER_TABLE_MS, Math.floor(end - clock.monotonicMs()));
       const counted = left > 10 ? await countTable(session, candidate, takenAt, left) : undefined;
-      tables.push({
-        schema: candidate.schema,
-        table: candidate.table,
-        rowsNow: counted?.rows ?? estimateOf(candidate),
-        exact: counted !== undefined,
-        rowsInBackup: inBackup.get(key) ?? null,
-        inBackup: inBackup.has(key),
-        writtenSince: counted?.since ?? null,
-        newest: counted?.newest ?? null,
-      });
+      tables.push(lossOf(candidate, counted, inBackup.get(key)));
+      inBackup.delete(key);
     }
-    return { tables, unknown: unknownOf(tables, candidates) };
+    return { tables, missing: [...inBackup.keys()], unknown: unknownOf(tables, candidates) };
   });
+}
+
+interface Counted {
+  readonly rows: number;
+  readonly since: number | null;
+  readonly newest: string | null;
+}
+
+/** @param rowsInBackup undefined = the table is not in the backup, null = its rows were not counted there */
+function lossOf(
+  candidate: Candidate,
+  counted: Counted | undefined,
+  rowsInBackup: number | null | undefined,
+): TableLoss {
+  return {
+    schema: candidate.schema,
+    table: candidate.table,
+    rowsNow: counted?.rows ?? estimateOf(candidate),
+    exact: counted !== undefined,
+    rowsInBackup: rowsInBackup ?? null,
+    inBackup: rowsInBackup !== undefined,
+    writtenSince: counted?.since ?? null,
+    newest: counted?.newest ?? null,
+  };
 }
 
 async function readCandidates(session: Session): Promise<Candidate[]> {
@@ -122,7 +157,7 @@ async function countTable(
   { schema, table, column, zoned }: Candidate,
   takenAt: string,
   budgetMs: number,
-): Promise<{ rows: number; since: number | null; newest: string | null } | undefined> {
+): Promise<Counted | undefined> {
   const instant = column === null ? null : `${quoteIdentifier(column)}${zoned ? '' : ` at time zone 'UTC'`}`;
   const times =
     instant === null

@@ -85,9 +85,9 @@ async function lossOf(
   manifest: Manifest,
 ): Promise<ObservedLoss | null> {
   if (mode === 'new' || database === null) return null;
-  if (!database.connectable) return { tables: [], unknown: ['the live database takes no connections'] };
+  if (!database.connectable) return { tables: [], missing: [], unknown: ['the live database takes no connections'] };
   const takenAt = manifest.snapshot?.taken_at ?? manifest.timestamp;
-  return observeLoss({ server: deps.server!, clock: deps.clock }, name, manifest.database!, takenAt);
+  return observeLoss({ ...deps, server: deps.server! }, name, manifest.database!, takenAt);
 }
 
 function plannedOf(

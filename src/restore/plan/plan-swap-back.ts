@@ -47,14 +47,42 @@ export async function planSwapBack(
   const none = { roles: [], owners: [], extensions: [], tablespaces: [] };
   const observed = await observeServer(server, { database: name, names: [keptAs], ...none });
   const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
+  const { host, port } = server.settings;
+  const { systemIdentifier, database: live } = observed;
+  return {
+    ...assess(request, undone, former, observed, kept),
+    planned: {
+      ...{ host, port, user: observed.role.name, systemIdentifier, name },
+      comesBack: kept?.name ?? null,
+      keptAs: live && keptAs,
+      ...(await readSince(deps, server, undone, observed)),
+    },
+    move: {
+      system_identifier: systemIdentifier,
+      name,
+      outgoing: live && { oid: live.oid, kept_as: keptAs },
+      incoming: kept && { oid: kept.oid, staged_as: kept.name },
+    },
+  };
+}
+
+function assess(
+  request: Asked,
+  undone: RunRecord,
+  former: DatabaseMove,
+  observed: ObservedServer,
+  kept: Kept | null,
+): Assessment {
+  const { name } = former;
+  const { expectedSystemIdentifier, accept } = request;
   const live = observed.database;
   const warnings: string[] = [];
   const blocking = [
     ...otherServer(former, observed),
     ...otherDatabase(former, request),
-    ...targetBlockers(observed, { target: name, expectedSystemIdentifier: request.expectedSystemIdentifier }),
+    ...targetBlockers(observed, { target: name, expectedSystemIdentifier }),
     ...keptBlockers(former, kept, undone, observed),
-    ...(live === null ? [] : liveBlockers(observed, live, { target: name, accept: request.accept }, warnings)),
+    ...(live === null ? [] : liveBlockers(observed, live, { target: name, accept }, warnings)),
   ];
   if (live !== null && live.oid === kept?.oid) {
     blocking.push(block(`"${name}" is already the database that the run ${undone.run_id} had replaced`));
@@ -63,26 +91,7 @@ export async function planSwapBack(
   if (live !== null && live.oid !== former.incoming?.oid) {
     warnings.push(`"${name}" is not the database that the run had put there; it is kept all the same`);
   }
-  return {
-    blocking,
-    warnings,
-    planned: {
-      host: server.settings.host,
-      port: server.settings.port,
-      user: observed.role.name,
-      systemIdentifier: observed.systemIdentifier,
-      name,
-      comesBack: kept?.name ?? null,
-      keptAs: live && keptAs,
-      ...(await readSince(deps, server, undone, observed)),
-    },
-    move: {
-      system_identifier: observed.systemIdentifier,
-      name,
-      outgoing: live && { oid: live.oid, kept_as: keptAs },
-      incoming: kept && { oid: kept.oid, staged_as: kept.name },
-    },
-  };
+  return { blocking, warnings };
 }
 
 interface Kept {
@@ -152,10 +161,11 @@ async function readSince(
   const name = undone.database!.name;
   if (database === null || !database.connectable) return { writtenSince: null, loss: null };
   const isTheirs = database.oid === undone.database!.incoming?.oid;
-  const writtenSince = isTheirs ? writesSince(undone.written, await readWrites(server, name)) : null;
+  const now = isTheirs ? await readWrites(server, name).catch(() => null) : null;
+  const writtenSince = writesSince(undone.written, now);
   if (undone.kind === 'undo') return { writtenSince, loss: null };
   const manifest = await readManifest(deps.repository, undone.backup).catch(() => null);
   if (manifest?.database == null) return { writtenSince, loss: null };
   const since = undone.finished_at ?? undone.started_at;
-  return { writtenSince, loss: await observeLoss({ server, clock: deps.clock }, name, manifest.database, since) };
+  return { writtenSince, loss: await observeLoss({ ...deps, server }, name, manifest.database, since) };
 }

@@ -1,0 +1,45 @@
+import type { Server } from '../../postgres/server.js';
+import type { Progress } from '../../progress.js';
+import { inSession } from '../in-session.js';
+
+const LOOK_EVERY_MS = 2_000;
+
+/**
+ * Tells how large a database has become while it is filled; pg_restore itself says nothing. What cannot be read is left out.
+ *
+ * @param total bytes that it had at its source, an estimate
+ * @returns ends the looking
+ */
+export function watchGrowth(
+  { server, progress }: { readonly server: Server; readonly progress: Progress },
+  name: string,
+  total: number,
+): () => Promise<void> {
+  let going = true;
+  let wake: () => void = () => {};
+  const rest = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (!going) return resolve();
+      const timer = setTimeout(resolve, LOOK_EVERY_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const look = (): Promise<void> =>
+    inSession(server.maintenanceSession('restore.progress'), async (session) => {
+      await rest();
+      while (going) {
+        const sql = 'select pg_database_size($1::name)::text as bytes';
+        const [row] = await session.query<{ bytes: string }>(sql, [name]);
+        if (going) progress({ kind: 'bytes', done: Number(row!.bytes), total });
+        await rest();
+      }
+    });
+  const looking = look().catch(() => {});
+  return async () => {
+    going = false;
+    wake();
+    await looking;
+  };
+}

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import { parseSetval } from '../../src/restore/database/definitions.js';
+import { isSwapped } from '../../src/restore/database/facts.js';
+import { roleStatements } from '../../src/restore/database/roles.js';
+import { writesSince } from '../../src/restore/database/writes.js';
+import { keptDatabaseName, stagedDatabaseName } from '../../src/restore/names.js';
+import { chooseRun } from '../../src/restore/plan/choose-run.js';
+import { estimateMs } from '../../src/restore/plan/estimate.js';
+import { decisiveBlocker } from '../../src/restore/plan/refuse.js';
+import { parseRecord, type RunRecord } from '../../src/restore/record.js';
+import { withScriptKeys } from '../../src/restore/script-keys.js';
+
+const run = (change: Partial<RunRecord>): RunRecord => ({
+  ...{ schema: 'potctl.restore', schema_version: '1.0', run_id: 'r1', trace_id: '', operator: '', hostname: '' },
+  ...{ kind: 'restore', mode: 'swap', set: 's', backup: 'b', undoes: null, undone_by: null, state: 'done' },
+  ...{ step: 'swapped', started_at: '2026-01-01T00:00:00.000Z', finished_at: null, keep_old_ms: 0, undo_until: null },
+  ...{ database: null, files: null, created_roles: [], writers_stopped: false, restored: null, phases: [] },
+  ...{ downtime_ms: null, source_bytes: 0, written: null, error: null },
+  ...change,
+});
+
+test('names of databases keep the run and have at most 63 bytes, cut between characters', () => {
+  const name = 'é'.repeat(31);
+  for (const made of [stagedDatabaseName(name, '5t2m8q3f7k'), keptDatabaseName(name, '5t2m8q3f7k')]) {
+    expect(Buffer.byteLength(made)).toBeLessThanOrEqual(63);
+    expect(made).toMatch(/^é+_(restore|before)_5t2m8q3f7k$/);
+  }
+  expect(keptDatabaseName('app', 'r1')).toBe('app_before_r1');
+});
+
+describe('whether a swap happened is told by oids, never by names', () => {
+  const move = {
+    system_identifier: null,
+    name: 'app',
+    outgoing: { oid: 1, kept_as: 'app_before' },
+    incoming: { oid: 2, staged_as: 'app_restore' },
+  };
+  test.each([
+    ['swapped', move, { liveOid: 2, stagedOid: null, keptOid: 1 }, true],
+    ['not yet', move, { liveOid: 1, stagedOid: 2, keptOid: null }, false],
+    [
+      'nothing was created',
+      { ...move, incoming: { oid: null, staged_as: 'x' } },
+      { liveOid: 1, stagedOid: null, keptOid: null },
+      false,
+    ],
+    ['somebody else has the name', move, { liveOid: 3, stagedOid: 2, keptOid: 1 }, false],
+    [
+      'a missing database was created',
+      { ...move, outgoing: null },
+      { liveOid: 2, stagedOid: null, keptOid: null },
+      true,
+    ],
+    [
+      'an undo took the created one away',
+      { ...move, incoming: null },
+      { liveOid: null, stagedOid: null, keptOid: 1 },
+      true,
+    ],
+    ['that undo had not happened', { ...move, incoming: null }, { liveOid: 1, stagedOid: null, keptOid: null }, false],
+  ])('%s', (_, moved, facts, swapped) => expect(isSwapped(moved, facts)).toBe(swapped));
+});
+
+describe('roles that are missing', () => {
+  const globals = `\\restrict x
+CREATE ROLE app;
+ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';
+CREATE ROLE "A b";
+ALTER ROLE "A b" WITH NOLOGIN;
+CREATE ROLE torn;
+ALTER ROLE torn WITH LOGIN PASSWORD 'first
+line';
+GRANT readers TO app GRANTED BY postgres;
+GRANT app TO existing GRANTED BY postgres;
+GRANT "A b" TO app WITH ADMIN OPTION GRANTED BY "p q";
+`;
+
+  test('are made with their attributes and memberships, and nobody who exists is touched', () => {
+    expect(roleStatements(globals, ['app'])).toEqual([
+      'CREATE ROLE "app";',
+      `ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';`,
+      'GRANT readers TO app;',
+      'GRANT "A b" TO app WITH ADMIN OPTION;',
+    ]);
+    expect(roleStatements(globals, ['A b'])).toEqual(['CREATE ROLE "A b";', 'ALTER ROLE "A b" WITH NOLOGIN;']);
+  });
+
+  test('cannot log in where the globals do not describe them wholly', () => {
+    expect(roleStatements(globals, ['torn', 'unknown'])).toEqual([
+      'CREATE ROLE "torn" NOLOGIN;',
+      'CREATE ROLE "unknown" NOLOGIN;',
+    ]);
+    expect(roleStatements('', ['x;y'])).toEqual(['CREATE ROLE "x;y" NOLOGIN;']);
+  });
+});
+
+describe('the run to undo', () => {
+  const runs = [
+    run({ run_id: 'aa1', state: 'undone', undone_by: 'aa2' }),
+    run({ run_id: 'aa2', kind: 'undo', set: 's' }),
+    run({ run_id: 'bb1', set: 'other' }),
+    run({ run_id: 'cc1', state: 'running' }),
+    run({ run_id: 'dd1', mode: 'new' }),
+  ];
+
+  test('is the newest of the set that can be undone, or the one that is named', () => {
+    expect(chooseRun(runs, [], null, ['s']).run_id).toBe('aa2');
+    expect(chooseRun(runs, [], 'bb', []).run_id).toBe('bb1');
+  });
+
+  test('may be one that was killed after its swap', () => {
+    expect(chooseRun(runs, ['cc1'], null, ['s']).run_id).toBe('cc1');
+  });
+
+  test.each([
+    ['aa', 'E_RUN_NOT_FOUND'],
+    ['zz', 'E_RUN_NOT_FOUND'],
+    ['aa1', 'E_REFUSED'],
+    ['cc1', 'E_REFUSED'],
+    ['dd1', 'E_REFUSED'],
+  ])('is refused: %s', (wanted, code) => {
+    expect(() => chooseRun(runs, [], wanted, [])).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('is none where the set has none', () => {
+    expect(() => chooseRun(runs, [], null, ['empty'])).toThrow(expect.objectContaining({ code: 'E_RUN_NOT_FOUND' }));
+  });
+});
+
+test('the time needed comes from the newest finished restore of the set, scaled by size', () => {
+  const phases = [
+    { name: 'a', ms: 600 },
+    { name: 'b', ms: 400 },
+  ];
+  const runs = [run({ phases, source_bytes: 100 }), run({ phases, source_bytes: 100, state: 'failed' })];
+  expect(estimateMs(runs, 's', 250)).toBe(2_500);
+  expect(estimateMs(runs, 'other', 250)).toBeNull();
+});
+
+test('writes since are not claimed when the counters were set back', () => {
+  const baseline = { inserted: 5, updated: 1, deleted: 0, stats_reset: null };
+  expect(writesSince(baseline, { ...baseline, inserted: 9, deleted: 1 })).toBe(5);
+  expect(writesSince(baseline, { ...baseline, inserted: 0 })).toBeNull();
+  expect(writesSince(baseline, { ...baseline, stats_reset: '2026-01-01T00:00:00Z' })).toBeNull();
+  expect(writesSince(null, baseline)).toBeNull();
+});
+
+test('a wrong server weighs more than damage, damage more than space, and all more than the rest', () => {
+  const blocker = (code: 'E_BLOCKED' | 'E_NO_SPACE' | 'E_BACKUP_CORRUPT') => ({ code, text: code, fix: [] });
+  const blocking = [blocker('E_BLOCKED'), blocker('E_NO_SPACE'), blocker('E_BACKUP_CORRUPT')];
+  expect(decisiveBlocker(blocking)?.code).toBe('E_BACKUP_CORRUPT');
+  expect(decisiveBlocker([blocker('E_BLOCKED')])?.code).toBe('E_BLOCKED');
+  expect(decisiveBlocker([])).toBeUndefined();
+});
+
+test('a stored run that is cut or foreign is no run', () => {
+  expect(parseRecord(JSON.stringify(run({})))?.run_id).toBe('r1');
+  expect(parseRecord(JSON.stringify(run({})).slice(0, -5))).toBeUndefined();
+  expect(parseRecord('{"schema":"other","run_id":"x","schema_version":"1.0"}')).toBeUndefined();
+  expect(parseRecord('null')).toBeUndefined();
+});
+
+test('where a sequence will stand is read from the dump, odd names and all', () => {
+  expect(parseSetval(`SELECT pg_catalog.setval('public."It''s ""S"""', -7, false);`)).toEqual([
+    { name: 'public."It\'s ""S"""', value: '-7', called: false },
+  ]);
+  expect(parseSetval(`SELECT pg_catalog.setval('a', 1, true); drop table x;`)).toEqual([]);
+});
+
+test('scripts see snake case at every depth, programs see what they know', () => {
+  const result = withScriptKeys({ undoUntil: 1, phases: [{ takenMs: 2 }], gone: null });
+  expect(result.undoUntil).toBe(1);
+  expect(JSON.parse(JSON.stringify(result))).toEqual({ undo_until: 1, phases: [{ taken_ms: 2 }], gone: null });
+});
