@@ -20,6 +20,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     environment: process.env as Record<string, string>,
     onNote: (text) => process.stderr.write(`${text}\n`),
   });
+  // Also for what looks for psql and pg_dump by itself; the workers inherit it.
+  process.env['PATH'] = `${binaries}:${environment.PATH}`;
   const settings = {
     fsync: 'off',
     full_page_writes: 'off',

@@ -15,6 +15,6 @@ export default class TallyReporter implements Reporter {
 
 function describeSkip(test: TestCase): string {
   const result = test.result();
-  const why = (result.state === 'skipped' && result.note) || 'no reason given';
-  return `${test.module.relativeModuleId}: ${test.fullName} (${why})`;
+  const why = result.state === 'skipped' && result.note ? ` (${result.note})` : '';
+  return `${test.module.relativeModuleId}: ${test.fullName}${why}`;
 }

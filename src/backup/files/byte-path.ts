@@ -44,9 +44,6 @@ export function compareWalk(a: BytePath, b: BytePath): number {
 
 const SLASH = 47;
 
-/** The directory that holds `path`; the empty path for what stands at the top. */
-export const parentOf = (path: BytePath): BytePath => path.slice(0, Math.max(0, path.lastIndexOf('/')));
-
 /** Is `path` below the directory `above`? */
 export const isBelow = (path: BytePath, above: BytePath): boolean => above === '' || path.startsWith(`${above}/`);
 

@@ -1,8 +1,5 @@
 import { type BytePath, display, textOrBase64 } from './byte-path.js';
 
-/** Why something of the tree is not, or not reliably, in the backup. */
-export type IncompleteReason = 'changed' | 'vanished' | 'unreadable';
-
 /** A path with a reason, as the manifest has it; `path_b64` where the path is not UTF-8. */
 export type NamedPath = { readonly path: string; readonly path_b64?: string; readonly reason: string };
 
