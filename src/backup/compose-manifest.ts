@@ -78,6 +78,9 @@ function consistencyOf({ references, firstPassEnd, secondPassEnd }: ManifestPart
 
 function degradedReasons({ dump, storage, references }: ManifestParts): string[] {
   const reasons = [...(dump?.degraded ?? [])];
+  if (storage !== null && isEmpty(storage)) {
+    reasons.push(`the directory ${storage.root} is empty: is its disk mounted?`);
+  }
   if (storage !== null && storage.incomplete_total > 0) {
     reasons.push(`${storage.incomplete_total} files changed, vanished or could not be read`);
   }
@@ -85,4 +88,9 @@ function degradedReasons({ dump, storage, references }: ManifestParts): string[]
     reasons.push(`${references.missing} of ${references.referenced} files that the database names are missing`);
   }
   return reasons;
+}
+
+/** Most often the place where a disk should be: never taken for a good backup without a word. */
+function isEmpty({ files, directories, symlinks, skipped, incomplete_total }: FilesPart): boolean {
+  return files + directories + symlinks + incomplete_total === 0 && skipped.length === 0;
 }

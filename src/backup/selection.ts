@@ -124,6 +124,7 @@ function noneUsable(
     why: { ...skipped, other_sets: others },
     fix: [
       'See what there is: `potctl backup list --all-sets`',
+      ...(warnings.length === 0 ? [] : ['Look again at one that was skipped: `potctl backup verify ID --level full`']),
       ...others.slice(0, 3).map((set) => `From another set on purpose: \`--from-set ${quoted(set)}\``),
     ],
   });

@@ -44,11 +44,11 @@ export interface VerifyDeps {
   readonly operator: string;
 }
 
-/** pg_restore, without a server. */
+/** pg_restore, without a server. Both throw E_BACKUP_CORRUPT for a damaged dump, E_TOOL_OLD or E_TOOL_FAILED when it could not be looked at. */
 export interface DumpReader {
   toc(dumpFolder: string): Promise<readonly TocEntry[]>;
-  /** Unpacks every member to nowhere; the problem in words, or null. It does not notice an emptied member: only hashes do. */
-  unpack(dumpFolder: string): Promise<string | null>;
+  /** Unpacks every member to nowhere. It does not notice an emptied member: only hashes do. */
+  unpack(dumpFolder: string): Promise<void>;
 }
 
 /**
@@ -164,28 +164,36 @@ async function checkDump(
     return [{ part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
   }
   const dumpFolder = path.join(folder, database.backup_file);
-  const checks = [await checkToc(dumpReader, dumpFolder, database)];
+  const checks = [
+    await judged('pg_restore --list', async () => compareToc(await dumpReader.toc(dumpFolder), database)),
+  ];
   if (level === 'quick') return checks;
-  const problem = await dumpReader.unpack(dumpFolder);
-  const state = problem === null ? 'ok' : 'fail';
-  return [...checks, { part: 'database', check: 'every member unpacked', state, detail: problem ?? 'to its end' }];
+  const unpacked = await judged('every member unpacked', async () => {
+    await dumpReader.unpack(dumpFolder);
+    return { state: 'ok', detail: 'to its end' };
+  });
+  return [...checks, unpacked];
 }
 
-async function checkToc(reader: DumpReader, dumpFolder: string, { inventory }: DatabasePart): Promise<VerifyCheck> {
-  const check = { part: 'database', check: 'pg_restore --list' } as const;
-  let toc: readonly TocEntry[];
+/** A tool that could not do its work proves nothing about the dump. */
+async function judged(check: string, look: () => Promise<Pick<VerifyCheck, 'state' | 'detail'>>): Promise<VerifyCheck> {
   try {
-    toc = await reader.toc(dumpFolder);
+    return { part: 'database', check, ...(await look()) };
   } catch (error) {
-    if (!(error instanceof PotctlError)) throw error;
-    const state = error.code === 'E_TOOL_OLD' ? 'unknown' : 'fail';
-    return { ...check, state, detail: `${error.message}: ${String(error.why)}` };
+    if (!(error instanceof PotctlError) || !['E_BACKUP_CORRUPT', 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)) {
+      throw error;
+    }
+    const state = error.code === 'E_BACKUP_CORRUPT' ? 'fail' : 'unknown';
+    return { part: 'database', check, state, detail: `${error.message}: ${String(error.why)}` };
   }
+}
+
+function compareToc(toc: readonly TocEntry[], { inventory }: DatabasePart): Pick<VerifyCheck, 'state' | 'detail'> {
   const members = new Set(toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ dumpId }) => `${dumpId}.dat`));
   const missing = inventory.tables.filter(({ member }) => member !== null && !members.has(memberName(member)));
-  if (missing.length === 0) return { ...check, state: 'ok', detail: `${members.size} tables with data` };
+  if (missing.length === 0) return { state: 'ok', detail: `${members.size} tables with data` };
   const names = missing.slice(0, 5).map(({ schema, table }) => `${schema}.${table}`);
-  return { ...check, state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
+  return { state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
 }
 
 /** `db/dump/3342.dat.gz` → `3342.dat`. */

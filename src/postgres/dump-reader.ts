@@ -1,49 +1,57 @@
-import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseToc } from '../backup/database/toc.js';
 import type { DumpReader } from '../backup/verify.js';
 import { type ChildEnd, startChild } from '../child.js';
 import { PotctlError } from '../errors.js';
-import { findTools, type ToolSearch } from './tools.js';
+import { newestTool, type ToolSearch } from './tools.js';
 
-/**
- * The newest pg_restore of this machine, for reading dumps without a server: null where none is installed.
- *
- * `toc` throws E_TOOL_FAILED when the dump cannot be read, and E_TOOL_OLD when this pg_restore is too old for it.
- */
+/** Every list of pg_restore begins with a header that has this line. */
+const LISTED = /^; +TOC Entries: \d+$/m;
+
+/** What pg_restore says when this process lacks something; the dump may be whole. */
+const OUR_LACK = /Permission denied|out of memory|Cannot allocate memory|Too many open files|No space left/;
+
+/** The newest pg_restore of this machine, for reading dumps without a server: null where none is installed. */
 export async function openDumpReader(
   search: ToolSearch & { readonly signal: AbortSignal },
 ): Promise<DumpReader | null> {
-  const [newest] = await findTools(search);
+  const newest = await newestTool('pg_restore', search);
   if (newest === undefined) return null;
-  const program = path.join(path.dirname(newest.path), 'pg_restore');
   const { signal } = search;
   const environment = { ...search.environment, LC_ALL: 'C' };
   return {
     async toc(dumpFolder) {
-      const child = startChild(program, ['--list', dumpFolder], { environment, signal });
+      const child = startChild(newest.path, ['--list', dumpFolder], { environment, signal });
       const [listed, end] = await Promise.all([text(child.stdout), child.ended]);
-      if (end.ok) return parseToc(listed);
       signal.throwIfAborted();
-      throw unreadable(end);
+      if (!end.ok) throw unreadable(end);
+      if (!LISTED.test(listed)) throw notRun('it printed no table of contents');
+      return parseToc(listed);
     },
     async unpack(dumpFolder) {
-      const child = startChild(program, ['--file=/dev/null', dumpFolder], { environment, signal, stdout: 'ignore' });
+      const child = startChild(newest.path, ['--file=/dev/null', dumpFolder], {
+        environment,
+        signal,
+        stdout: 'ignore',
+      });
       const end = await child.ended;
       signal.throwIfAborted();
-      return end.ok ? null : reason(end);
+      if (!end.ok) throw unreadable(end);
     },
   };
 }
 
+/** Only what pg_restore itself says about the dump is damage: one that was killed or cannot start proves nothing. */
 function unreadable(end: ChildEnd): PotctlError {
-  const why = reason(end);
+  const why =
+    end.startError ?? (end.stderrTail.join('; ') || `it ended by ${end.signal ?? `exit code ${end.exitCode}`}`);
   if (why.includes('unsupported version')) {
     return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that made this backup', { why });
   }
-  return new PotctlError('E_TOOL_FAILED', 'pg_restore cannot read the dump', { why });
+  const complains = end.signal === null && end.stderrTail.some((line) => line.startsWith('pg_restore: error: '));
+  if (!complains || OUR_LACK.test(why)) return notRun(why);
+  return new PotctlError('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why });
 }
 
-function reason({ startError, stderrTail, exitCode }: ChildEnd): string {
-  return startError ?? (stderrTail.join('; ') || `exit code ${exitCode}`);
-}
+const notRun = (why: string): PotctlError =>
+  new PotctlError('E_TOOL_FAILED', 'pg_restore did not do its work', { why });

@@ -48,6 +48,15 @@ export async function findTools(search: ToolSearch): Promise<Tool[]> {
   return found.sort((one, other) => other.major - one.major || compareVersions(other.version, one.version));
 }
 
+/** The newest tool of that name, for work without a server; undefined where none is installed. */
+export async function newestTool(name: ToolName, search: ToolSearch): Promise<Tool | undefined> {
+  for (const dump of await findTools(search)) {
+    const tool = await toolAt(path.join(path.dirname(dump.path), name), search.environment);
+    if (tool) return tool;
+  }
+  return undefined;
+}
+
 /**
  * The newest tool that can work with a server of that major version: tools read older servers, never newer ones.
  *
@@ -108,6 +117,7 @@ function missing(name: ToolName, search: ToolSearch): PotctlError {
   return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed`, {
     why: `looked in ${(search.directories ?? named(search.environment) ?? [...KNOWN_DIRECTORIES, 'PATH']).join(', ')}`,
     fix: [
+      ...(named(search.environment) ? ['Mend or unset POTCTL_PG_BINDIR: it replaces all other places.'] : []),
       'Debian, Ubuntu: `apt install postgresql-client`',
       'Fedora, RHEL: `dnf install postgresql` · Alpine: `apk add postgresql-client` · macOS: `brew install libpq`',
     ],

@@ -1,5 +1,6 @@
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
+import { readTables, refuseUnreadable } from './tables.js';
 
 /** What must be known of a database before it is dumped. */
 export interface ObservedDatabase {
@@ -10,20 +11,23 @@ export interface ObservedDatabase {
 }
 
 /**
- * Connects once and reads which server and database this is, and how large.
+ * Connects once and reads which server and database this is, and how large; and refuses what the dump would stumble over later,
+ * perhaps after hours of reading files.
  *
  * @param expected the system identifier of the profile's `expect`, null for none
- * @throws E_WRONG_TARGET if another server answers; E_DB_*
+ * @throws E_WRONG_TARGET if another server answers; E_TOOL_MISSING, E_TOOL_OLD; E_DB_DENIED naming what cannot be read; E_DB_*
  */
 export async function observeDatabase(server: Server, expected: string | null): Promise<ObservedDatabase> {
   const session = await server.session({ purpose: 'backup.observe' });
   try {
+    for (const tool of ['pg_dump', 'pg_dumpall', 'pg_restore'] as const) await server.tool(tool);
     const [row] = await session.query<{ name: string; bytes: string; readable: boolean }>(
       `select current_database() as name, pg_database_size(current_database())::text as bytes,
               has_function_privilege('pg_control_system()', 'execute') as readable`,
     );
     const systemIdentifier = row?.readable ? await readSystemIdentifier(session.query) : null;
     refuseOtherServer(systemIdentifier, expected);
+    refuseUnreadable(await readTables(session));
     return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes) };
   } finally {
     await session.close();

@@ -23,7 +23,8 @@ export function openTree(root: string): Tree {
     accessSync(real, constants.R_OK | constants.X_OK);
     return { root: real.toString('latin1'), folder: isUtf8(real) ? real.toString('utf8') : root };
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw notThere(root, 'there is no such directory', error);
+    if (isErrno(error, 'ELOOP')) throw notThere(root, 'its symbolic links go in a circle', error);
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notThere(root, 'there is no such directory', error);
     throw fromErrno(error, `read the directory "${root}"`);
   }
 }

@@ -32,8 +32,6 @@ export interface PlannedBackup {
   readonly set: string;
   readonly status: string;
   readonly storedBytes: number;
-  /** What the bytes in the repository were found to be, a moment ago. */
-  readonly intact: boolean;
   readonly verified: { readonly level: string; readonly at: string } | null;
 }
 

@@ -11,6 +11,7 @@ import type { PlannedBackup, RestorePlan } from './plan.js';
 import { planDatabase } from './plan-database.js';
 import { planFiles } from './plan-files.js';
 import { profileBlockers } from './profile-blockers.js';
+import { refuseBlocked } from './refuse.js';
 import { targetSet } from './target-set.js';
 
 /** A plan, and what the run needs of the backup. */
@@ -25,7 +26,7 @@ export interface PreparedRestore {
  * Finds the backup, reads every stored byte of it once, looks at server and tree, and says what a restore would do, cost and lose, and
  * what stands in its way. Changes nothing.
  *
- * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_UNFIT (the backup lacks what is asked for), E_DB_*, E_FILES_DENIED
+ * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_BACKUP_CORRUPT, E_UNFIT (the backup lacks what is asked for), E_DB_*, E_FILES_DENIED
  */
 export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore> {
   const { repository } = deps;
@@ -35,6 +36,8 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const manifest = await readManifest(repository, entry.id);
   const parts = partsOf(request, manifest);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
+  // The tools stumble over a damaged dump with words of their own: the cause is told before.
+  refuseBlocked(stored.blocking);
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
   const files = parts.files === null ? null : await planFiles(request, manifest.storage!, parts.files);
@@ -42,7 +45,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const plan: RestorePlan = {
     ...askedFor(request),
     set,
-    backup: plannedBackup(manifest, entry, stored.blocking.length === 0),
+    backup: plannedBackup(manifest, entry),
     database: database?.planned ?? null,
     files: files?.planned ?? null,
     estimateMs: estimateMs(await readRuns(repository), set, manifest.totals.source_bytes),
@@ -67,14 +70,13 @@ function askedFor(
   };
 }
 
-function plannedBackup(manifest: Manifest, { verified }: GoodEntry, intact: boolean): PlannedBackup {
+function plannedBackup(manifest: Manifest, { verified }: GoodEntry): PlannedBackup {
   return {
     id: manifest.id,
     takenAt: manifest.timestamp,
     set: manifest.set,
     status: manifest.status,
     storedBytes: manifest.totals.stored_bytes,
-    intact,
     verified: verified?.ok ? { level: verified.level, at: verified.at } : null,
   };
 }
