@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ErrorCode } from '../error-catalog.js';
 import { PotctlError } from '../errors.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 import { timeOfBackupId } from './id.js';
@@ -29,6 +30,8 @@ export interface GoodEntry {
 export interface DamagedEntry {
   readonly ok: false;
   readonly id: string;
+  /** E_MANIFEST; or E_FILES_DENIED, E_IO and the like where it could not be read: then nobody knows whether it is good. */
+  readonly code: ErrorCode;
   /** One sentence for people. */
   readonly problem: string;
 }
@@ -99,7 +102,7 @@ async function readEntry(repository: Repository, id: string): Promise<CatalogEnt
     return { ok: true, id, manifest, events, verified: verifiedBy(events) };
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    return { ok: false, id, problem: problemOf(error) };
+    return { ok: false, id, code: error.code, problem: problemOf(error) };
   }
 }
 

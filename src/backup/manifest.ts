@@ -15,7 +15,7 @@ const instant = z.iso.datetime({ offset: false, precision: 3 });
 export const artefactPath = z
   .string()
   .max(512)
-  .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u);
+  .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u, 'is no path inside of the backup');
 
 const artefact = z.looseObject({ path: artefactPath, size, sha256 });
 

@@ -1,5 +1,6 @@
+import type { ErrorCode } from '../error-catalog.js';
 import { PotctlError } from '../errors.js';
-import type { CatalogEntry, GoodEntry } from './catalog.js';
+import type { CatalogEntry, DamagedEntry, GoodEntry } from './catalog.js';
 import { shortBackupId } from './id.js';
 import { allSets, quoted } from './sets.js';
 
@@ -54,7 +55,8 @@ function latest(entries: readonly CatalogEntry[], wanted: string | null, back: n
     if (usable === back) return { entry, warnings: [...warnings, ...degradation(entry)] };
     usable += 1;
   }
-  throw noneUsable(entries, wanted, usable, warnings);
+  const denied = entries.some((entry) => !entry.ok && entry.code === 'E_FILES_DENIED');
+  throw noneUsable(denied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND', { entries, wanted, usable, warnings });
 }
 
 function byId(entries: readonly CatalogEntry[], reference: string, wanted: string | null): Selection {
@@ -64,8 +66,11 @@ function byId(entries: readonly CatalogEntry[], reference: string, wanted: strin
   if (others.length > 0) throw ambiguous(reference, inside);
   if (only === undefined) throw notInside(reference, matches, wanted);
   if (only.ok) return { entry: only, warnings: degradation(only) };
-  throw new PotctlError('E_MANIFEST', `the backup '${only.id}' is damaged`, { why: only.problem });
+  throw new PotctlError(unreadable(only), `the manifest of '${only.id}' cannot be relied upon`, { why: only.problem });
 }
+
+/** What could not be read for want of rights is not damaged. */
+const unreadable = ({ code }: DamagedEntry) => (code === 'E_FILES_DENIED' ? code : 'E_MANIFEST');
 
 function matchesReference({ id }: CatalogEntry, reference: string): boolean {
   return reference !== '' && (id.startsWith(reference) || shortBackupId(id).startsWith(reference));
@@ -110,17 +115,19 @@ function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
   });
 }
 
-function noneUsable(
-  entries: readonly CatalogEntry[],
-  wanted: string | null,
-  usable: number,
-  warnings: readonly string[],
-): PotctlError {
+interface Looked {
+  readonly entries: readonly CatalogEntry[];
+  readonly wanted: string | null;
+  readonly usable: number;
+  readonly warnings: readonly string[];
+}
+
+function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Looked): PotctlError {
   const others = allSets(entries).filter((set) => set !== wanted);
   const where = wanted === null ? 'the repository' : `the set '${wanted}'`;
   const message = usable === 0 ? `${where} has no usable backup` : `${where} has only ${usable} usable backup(s)`;
   const skipped = warnings.length === 0 ? {} : { skipped: warnings };
-  return new PotctlError('E_BACKUP_NOT_FOUND', message, {
+  return new PotctlError(code, message, {
     why: { ...skipped, other_sets: others },
     fix: [
       'See what there is: `potctl backup list --all-sets`',

@@ -33,5 +33,5 @@ export function goodEntry(id: string, changes: Partial<Manifest> = {}, facts: Pa
 }
 
 export function damagedEntry(id: string): CatalogEntry {
-  return { ok: false, id, problem: 'the manifest is damaged: cut' };
+  return { ok: false, id, code: 'E_MANIFEST', problem: 'the manifest is damaged: cut' };
 }

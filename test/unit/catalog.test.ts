@@ -129,7 +129,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
     await damage(path.join(backups, ID));
     const entries = await readCatalog(repository);
     expect(entries).toEqual([
-      { ok: false, id: ID, problem: expect.stringMatching(problem) },
+      { ok: false, id: ID, code: expect.any(String), problem: expect.stringMatching(problem) },
       expect.objectContaining({ ok: true, id: GOOD }),
     ]);
     expect(takenAt(entries[0]!)).toBe('2026-11-22T09:51:06.000Z');

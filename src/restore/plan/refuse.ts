@@ -20,7 +20,7 @@ export function refuseBlocked(blocking: readonly Blocker[]): void {
   const others = blocking.filter((blocker) => blocker !== decisive).map(({ text }) => text);
   throw new PotctlError(decisive.code, decisive.text, {
     ...(others.length === 0 ? {} : { why: `also: ${others.join('; ')}` }),
-    fix: blocking.flatMap(({ fix }) => fix),
+    fix: [...new Set(blocking.flatMap(({ fix }) => fix))],
   });
 }
 
