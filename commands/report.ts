@@ -80,7 +80,7 @@ export function isRetryable(code: ErrorCode): boolean {
 
 function errorLines(error: PotctlError, width: number): string[] {
   const { code, message, changed, changedDetail, fix } = error;
-  const [first = '', ...more] = message.split('\n');
+  const [first = '', ...more] = shortened(message).split('\n');
   const text = `Error: ${first}${/[.?!:]$/.test(first) ? '' : '.'}`;
   const gap = Math.max(2, Math.min(width, 100) - displayWidth(text) - code.length);
   return [
@@ -95,6 +95,9 @@ function errorLines(error: PotctlError, width: number): string[] {
     ...labelled('More:', [`potctl explain ${code}`]),
   ];
 }
+
+/** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */
+const shortened = (text: string): string => (text.length > 1000 ? `${text.slice(0, 500)}…${text.slice(-100)}` : text);
 
 function word(changed: Changed): string {
   return changed === 'complete' || changed === 'partial' ? '' : `${CHANGED[changed].replace(/[.:].*/, '')}; `;
