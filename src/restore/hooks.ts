@@ -20,8 +20,9 @@ interface HookOptions {
  * @throws E_TOOL_FAILED with the last lines of its output
  */
 export async function runHook(name: string, line: string, { environment, signal }: HookOptions): Promise<void> {
-  const folder = await mkdtemp(path.join(temporaryFolder(environment), 'potctl-hook-'));
-  const output = path.join(folder, 'output');
+  // A full disk must not keep the writers stopped: without a place for its output the hook runs all the same.
+  const folder = await mkdtemp(path.join(temporaryFolder(environment), 'potctl-hook-')).catch(() => null);
+  const output = folder === null ? '/dev/null' : path.join(folder, 'output');
   try {
     const child = startChild('/bin/sh', ['-c', 'exec >"$0" 2>&1; eval "$1"', output, line], {
       environment,
@@ -32,7 +33,7 @@ export async function runHook(name: string, line: string, { environment, signal 
     signal?.throwIfAborted();
     if (!ok) throw await hookFailed(name, line, startError ?? `exit code ${exitCode}`, output);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }
 

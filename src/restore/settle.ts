@@ -1,6 +1,8 @@
 import { PotctlError } from '../errors.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Server } from '../postgres/server.js';
+import type { Progress } from '../progress.js';
 import { isSwapped, type NameFacts, readNameFacts } from './database/facts.js';
 import { endSessionsOfRun } from './database/sessions-of-run.js';
 import { dropStagedDatabase } from './database/stage.js';
@@ -31,14 +33,14 @@ export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Se
 }
 
 /** Decides by the database, where one takes part, and takes it back if it has to. */
-async function isForward({ server }: SettleDeps, record: RunRecord): Promise<boolean> {
+async function isForward({ server, progress }: SettleDeps, record: RunRecord): Promise<boolean> {
   const { database, files } = record;
   if (database === null) return files !== null && isTreeSwapping(record, files);
   if (server === null)
     throw new PotctlError('E_REFUSED', `only the server can tell how the run ${record.run_id} ended`);
   const facts = await readSettledFacts(server, record, database);
   if (isSwapped(database, facts)) return true;
-  await takeBackDatabase(server, record, database, facts);
+  await takeBackDatabase({ server, progress }, record, database, facts);
   return false;
 }
 
@@ -54,7 +56,7 @@ async function readSettledFacts(server: Server, record: RunRecord, move: Databas
  * may hold what clients wrote.
  */
 async function takeBackDatabase(
-  server: Server,
+  { server, progress }: { readonly server: Server; readonly progress: Progress },
   record: RunRecord,
   move: DatabaseMove,
   facts: NameFacts,
@@ -63,12 +65,20 @@ async function takeBackDatabase(
   if (record.kind !== 'restore' || record.was_live) return;
   const isOurs = incoming !== null && (incoming.oid === null || incoming.oid === facts.stagedOid);
   if (isOurs) await dropStagedDatabase(server, incoming.staged_as);
-  await dropRoles(server, record.created_roles);
+  await dropRoles(server, record.created_roles, progress);
 }
 
-async function dropRoles(server: Server, roles: readonly string[]): Promise<void> {
+/** A role that somebody uses by now stays, and is no reason to refuse all work from here on. */
+async function dropRoles(server: Server, roles: readonly string[], progress: Progress): Promise<void> {
   if (roles.length === 0) return;
   await inSession(server.maintenanceSession('restore.roles'), async (session) => {
-    for (const role of roles) await session.query(`drop role if exists ${quoteIdentifier(role)}`);
+    for (const role of roles) {
+      await session.query(`drop role if exists ${quoteIdentifier(role)}`).catch((error: unknown) => {
+        if (sqlstateOf(error) === undefined) throw error;
+        progress({ kind: 'warning', text: `the role "${role}" that the run had created stays: ${messageOf(error)}` });
+      });
+    }
   });
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { DatabasePart } from '../backup/manifest.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
 import { createMissingRoles } from './database/roles.js';
@@ -70,7 +71,11 @@ async function createDatabase(underway: Underway, planned: PlannedDatabase, part
   await phases.run('create database', async () => {
     if (planned.createdRoles.length > 0) {
       await journal.update({ created_roles: planned.createdRoles });
-      await createMissingRoles(server, prepared.folder, part, planned.createdRoles);
+      await createMissingRoles(server, prepared.folder, part, planned.createdRoles).catch(async (error: unknown) => {
+        // Somebody else made one of them meanwhile, so none of them is ours: nobody shall take it away.
+        if (sqlstateOf(error) === '42710') await journal.update({ created_roles: [] });
+        throw error;
+      });
     }
     const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
     const { database } = journal.record;

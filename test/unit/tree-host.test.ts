@@ -108,6 +108,24 @@ test('a plain user swaps and undoes a tree with read-only directories and files 
   expect(photograph(root)).toEqual(old);
 });
 
+test('a plain user removes what was staged, also from directories that may not be written to', () => {
+  const root = path.join(scratch, 'storage');
+  fs.chmodSync(scratch, 0o755);
+  fs.mkdirSync(root);
+  if (isRoot) fs.chownSync(root, NOBODY, NOBODY);
+  const body = `
+    import fs from 'node:fs';
+    const at = { root: '${root}', run: 'r1' };
+    const inner = await tree.prepareStaging(at) + '/read-only/below';
+    fs.mkdirSync(inner, { recursive: true });
+    fs.writeFileSync(inner + '/file', '');
+    for (const folder of [inner, inner + '/..']) fs.chmodSync(folder, 0o500);
+    await tree.discardStaging(at);
+    console.log(fs.readdirSync(at.root));`;
+  const { status, stdout, stderr } = runTreeProcess(bundle, body, isRoot ? { uid: NOBODY } : {});
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '[]\n', stderr: '' });
+});
+
 test('the attributes of a folder travel with nanoseconds and extended attributes', async () => {
   const [from, to] = [path.join(scratch, 'from'), path.join(scratch, 'to')];
   for (const folder of [from, to]) fs.mkdirSync(folder);

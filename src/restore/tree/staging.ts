@@ -1,11 +1,11 @@
 import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { createdMark, makeWritable } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
+import { removeStaged } from './remove.js';
 
 /** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
 export const UNTOUCHED_MODE = 0o1700;
@@ -55,7 +55,7 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
   try {
     const staging = path.join(tree, foldersOf(run).staging);
     if (disk.look(staging) !== null) {
-      await keepingAttributes(disk, tree, () => rm(staging, { recursive: true, force: true }));
+      await keepingAttributes(disk, tree, () => removeStaged(staging));
     }
     const mark = createdMark(tree, run);
     if (disk.look(mark) === null) return;
