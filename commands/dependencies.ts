@@ -26,6 +26,7 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
     ...context,
     repository: await context.repository(),
     verify: async (id, level) => verifyBackup(await verifyDeps(context), id, level),
-    recover: async () => recoverRuns({ ...(await restoreDeps(context, withDatabase)), startWriters }),
+    recover: async (what) =>
+      recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
   };
 }

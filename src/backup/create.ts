@@ -24,8 +24,10 @@ export interface CreateDeps {
   /** Asked only when the database is backed up. */
   readonly server: () => Promise<Server>;
   readonly repository: Repository;
-  /** Finishes or undoes what a killed restore left, so that no half-swapped tree is backed up. Called once the repository is locked. */
-  readonly recover: () => Promise<unknown>;
+  /**
+   * Finishes or undoes what a killed restore left; throws if the tree is half-swapped all the same. Called once the repository is locked.
+   */
+  readonly recover: (what: { readonly set: string; readonly tree: string | null }) => Promise<unknown>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
@@ -91,7 +93,7 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
     const locked =
       underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name, asked);
     try {
-      await deps.recover();
+      await deps.recover({ set: underway.set, tree: request.files?.path ?? null });
       return await createLocked(deps, request, underway, lease);
     } finally {
       await locked?.release();

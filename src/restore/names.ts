@@ -5,6 +5,11 @@ export function stagedDatabaseName(name: string, runId: string): string {
   return nameWithSuffix(name, `_restore_${runId}`);
 }
 
+/** Mode `new`: the directory in which files are until they are checked, beside the one that they will be. */
+export function stagedTreePath(root: string, runId: string): string {
+  return `${root}.potctl-restore-${runId}`;
+}
+
 /** The name under which the replaced database is kept: `<name>_before_<run>`, at most 63 bytes, cut at a character boundary. */
 export function keptDatabaseName(name: string, runId: string): string {
   return nameWithSuffix(name, `_before_${runId}`);

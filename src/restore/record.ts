@@ -1,4 +1,5 @@
 import type { Repository } from '../repository/repository.js';
+import { stagedDatabaseName, stagedTreePath } from './names.js';
 
 const FOLDER = 'restores';
 
@@ -79,32 +80,53 @@ export interface RunRecord {
 
 /** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */
 export async function readRuns(repository: Repository): Promise<RunRecord[]> {
-  const names = await repository.listDocuments(FOLDER);
-  const records: RunRecord[] = [];
-  for (const name of names) {
+  return (await readRecords(repository)).runs;
+}
+
+/** Like {@link readRuns}; `damaged` are the documents that are no records, or not as a run of ours would have written them. */
+export async function readRecords(repository: Repository): Promise<{ runs: RunRecord[]; damaged: string[] }> {
+  const runs: RunRecord[] = [];
+  const damaged: string[] = [];
+  for (const name of await repository.listDocuments(FOLDER)) {
     const text = await repository.getDocument(name);
-    const record = text === undefined ? undefined : parseRecord(text);
-    if (record !== undefined) records.push(record);
+    if (text === undefined) continue;
+    const record = parseRecord(text);
+    if (record !== undefined && name === documentOf(record.run_id)) runs.push(record);
+    else damaged.push(name);
   }
-  return records.sort((a, b) => (`${a.started_at} ${a.run_id}` < `${b.started_at} ${b.run_id}` ? -1 : 1));
+  runs.sort((a, b) => (`${a.started_at} ${a.run_id}` < `${b.started_at} ${b.run_id}` ? -1 : 1));
+  return { runs, damaged };
 }
 
 /** Stores a run, durably, in the place of what was known of it. */
 export async function writeRun(repository: Repository, record: RunRecord): Promise<void> {
-  await repository.putDocument(`${FOLDER}/${record.run_id}.json`, `${JSON.stringify(record, null, 2)}\n`);
+  await repository.putDocument(documentOf(record.run_id), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+const documentOf = (runId: string): string => `${FOLDER}/${runId}.json`;
+
 /** Reads one stored run; undefined for anything that is not one of ours. */
-export function parseRecord(text: string): RunRecord | undefined {
-  let value: unknown;
+function parseRecord(text: string): RunRecord | undefined {
   try {
-    value = JSON.parse(text);
+    const record = asRecord(JSON.parse(text));
+    return record !== undefined && namesItsOwn(record) ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+function asRecord(value: unknown): RunRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { schema, schema_version: version, run_id: run } = value as Partial<Record<keyof RunRecord, unknown>>;
   const ours = schema === 'potctl.restore' && typeof version === 'string' && version.startsWith('1.');
   // The one marked edge of this format: what it holds was written by writeRun.
   return ours && typeof run === 'string' ? (value as RunRecord) : undefined;
+}
+
+/** Taking a run back drops a database and removes a directory: only such as bear the run's own id are believed to be its work. */
+function namesItsOwn({ run_id: run, kind, database, files }: RunRecord): boolean {
+  const { staged_at: stagedAt = null, root = '' } = files ?? {};
+  if (stagedAt !== null && stagedAt !== stagedTreePath(root, run)) return false;
+  const incoming = kind === 'restore' ? (database?.incoming ?? null) : null;
+  return incoming === null || incoming.staged_as === stagedDatabaseName(database!.name, run);
 }

@@ -1,14 +1,23 @@
 import { PotctlError } from '../errors.js';
+import { findSwappedRuns } from './database/swapped-runs.js';
 import { readSystemIdentifier } from './database/system-identifier.js';
 import { closeBack, closeForward } from './finish.js';
 import { runHook } from './hooks.js';
-import { type RunRecord, readRuns } from './record.js';
+import { type RunRecord, readRecords } from './record.js';
 import { type SettleDeps, type Settled, settleRun } from './settle.js';
+import { hasTreeOf } from './settle-tree.js';
+import { observeTree } from './tree/tree.js';
 
 /** What recovery needs besides. */
 export interface RecoverDeps extends SettleDeps {
   /** Starts the writers that a killed run left stopped; null = no hook. */
   readonly startWriters: string | null;
+  /** The set of what is worked on now: the hook belongs to its writers and to no others. */
+  readonly set: string;
+  /** This machine. */
+  readonly hostname: string;
+  /** The tree that is worked on now; null = none. */
+  readonly tree: string | null;
 }
 
 /** A run of the past that was brought to an end now. */
@@ -19,41 +28,65 @@ export interface Recovered {
 
 /**
  * Sets right what killed restores and undos left: each is finished if its databases were swapped already, else taken back. Runs on
- * another server are left to whoever reaches that one.
+ * another server or host are left to whoever reaches that one.
  *
  * The caller holds the repository's lock: whatever is still marked as running has no living owner.
  *
- * @throws E_DB_*, E_LOCKED when a run of this server cannot be settled: working on would mean to build on unknown ground
+ * @throws E_DB_*, E_LOCKED when a run of this server cannot be settled, E_REFUSED when the tree is half-swapped all the same: working on
+ * would mean to build on unknown ground
  */
 export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
-  const runs = await readRuns(deps.repository);
+  const { runs, damaged } = await readRecords(deps.repository);
+  for (const name of damaged)
+    warn(deps, `"${name}" is no record of a restore any more: what it began is not set right`);
   const recovered: Recovered[] = [];
   for (const record of runs.filter(({ state }) => state === 'running')) {
-    if (!(await isWithinReach(deps, record))) {
-      deps.progress({ kind: 'warning', text: `the restore run ${record.run_id} ended half-way on another server` });
+    const beyond = await whyBeyondReach(deps, record);
+    if (beyond !== null) {
+      warn(deps, `the restore run ${record.run_id} ${beyond}`);
       continue;
     }
     const outcome = await recoverRun(deps, record, runs);
     recovered.push({ runId: record.run_id, outcome });
   }
+  if (deps.tree !== null) await refuseHalfSwapped(deps.tree);
   return recovered;
 }
 
 async function recoverRun(deps: RecoverDeps, record: RunRecord, runs: readonly RunRecord[]): Promise<Settled> {
   const outcome = await settleRun(deps, record);
-  await startWritersAgain(deps, record);
-  const settled = { ...record, writers_stopped: false };
+  const settled = { ...record, writers_stopped: record.writers_stopped && !(await startWritersAgain(deps, record)) };
   if (outcome === 'forward') {
     await closeForward(deps, settled, runs.find(({ run_id }) => run_id === record.undoes) ?? null);
   } else {
     await closeBack(deps, settled, 'interrupted');
   }
   const end = outcome === 'forward' ? 'it had swapped, and was finished' : 'it had not swapped, and was taken back';
-  deps.progress({ kind: 'warning', text: `the restore run ${record.run_id} had been killed: ${end}` });
+  warn(deps, `the restore run ${record.run_id} had been killed: ${end}`);
   return outcome;
 }
 
-async function isWithinReach({ server }: RecoverDeps, { database }: RunRecord): Promise<boolean> {
+/** What cannot be seen from here is left alone: "not here" says nothing about where it is. */
+async function whyBeyondReach(deps: RecoverDeps, record: RunRecord): Promise<string | null> {
+  if (!(await isServerOf(deps, record))) return 'ended half-way on another server';
+  const { files, step, hostname } = record;
+  if (files === null || step === 'staging' || (await hasTreeOf(record, files))) return null;
+  if (hostname !== deps.hostname) return `ended half-way on the host ${hostname}`;
+  if ((await findSwappedRuns(deps.server, [record])).length === 0) return null;
+  return `has swapped its database, but its files are neither staged nor kept in "${files.root}"`;
+}
+
+/** Its run belongs to another repository, or was beyond reach. */
+async function refuseHalfSwapped(root: string): Promise<void> {
+  const { unfinished } = await observeTree({ root });
+  if (unfinished === null) return;
+  throw new PotctlError('E_REFUSED', `the files in "${root}" are half-swapped: old and new lie there side by side`, {
+    why: { run: unfinished.run, kind: unfinished.kind, phase: unfinished.phase },
+    fix: ['Finish that run first: `potctl restore run` or `undo` with its repository, its database and on its host.'],
+  });
+}
+
+async function isServerOf({ server }: RecoverDeps, { database }: RunRecord): Promise<boolean> {
   if (database === null) return true;
   if (server === null) return false;
   if (database.system_identifier === null) return true;
@@ -61,16 +94,22 @@ async function isWithinReach({ server }: RecoverDeps, { database }: RunRecord): 
   return found === null || found === database.system_identifier;
 }
 
-async function startWritersAgain({ startWriters, childEnvironment, progress }: RecoverDeps, record: RunRecord) {
-  if (!record.writers_stopped) return;
-  if (startWriters === null) {
-    progress({ kind: 'warning', text: `the run ${record.run_id} had stopped the writers; start them again` });
-    return;
+/** @returns whether they run again */
+async function startWritersAgain(deps: RecoverDeps, record: RunRecord): Promise<boolean> {
+  const { startWriters, childEnvironment, set } = deps;
+  if (!record.writers_stopped) return true;
+  if (startWriters === null || record.set !== set) {
+    warn(deps, `the run ${record.run_id} had stopped the writers of ${record.set}; start them again`);
+    return false;
   }
   try {
     await runHook('start_writers', startWriters, { environment: childEnvironment });
+    return true;
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    progress({ kind: 'warning', text: error.message });
+    warn(deps, error.message);
+    return false;
   }
 }
+
+const warn = ({ progress }: RecoverDeps, text: string): void => progress({ kind: 'warning', text });

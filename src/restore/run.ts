@@ -66,8 +66,9 @@ export async function runRestore(
   const { runId, waitMs, startWriters } = request;
   const database = prepared.plan.database?.name ?? null;
   return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters });
-    const planned = prepared.plan.database;
+    const { database: planned, files, set } = prepared.plan;
+    const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
+    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
     return restoreLocked({ deps, request, prepared, journal, phases: openPhases(deps) });

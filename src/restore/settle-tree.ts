@@ -1,7 +1,7 @@
-import { lstat, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, rename, rmdir } from 'node:fs/promises';
 import { fromErrno, isErrno } from '../errors.js';
 import type { RunRecord, TreeMove } from './record.js';
-import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
+import { discardStaging, observeTree, recoverTree, removeStaged, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
 export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
@@ -11,15 +11,21 @@ export async function isTreeSwapping(record: RunRecord, { root, staged_at: stage
   return unfinished?.run === record.run_id || beforeFolders.some(({ run }) => run === record.run_id);
 }
 
+/** Is there anything here, staged, half-swapped or kept, that the tree of this run can be told by? Another host's disk shows nothing. */
+export async function hasTreeOf({ run_id: run }: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
+  if (stagedAt !== null) return (await exists(stagedAt)) || (await exists(root));
+  const { unfinished, stagings, beforeFolders } = await observeTree({ root });
+  return unfinished?.run === run || stagings.includes(run) || beforeFolders.some((kept) => kept.run === run);
+}
+
 /** Brings the tree of a run to the end that its database has reached already, from wherever it stopped. */
 export async function finishTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
   if (stagedAt !== null) return finishBeside(root, stagedAt);
   const { run_id: run, undoes } = record;
-  const { unfinished, beforeFolders } = await observeTree({ root });
-  if (unfinished?.run === run) {
-    await recoverTree({ root, decision: 'finish' });
-    return;
-  }
+  const { unfinished } = await observeTree({ root });
+  // One that was nearly taken back cannot be finished: it begins anew.
+  if (unfinished?.run === run && (await recoverTree({ root, decision: 'finish' })) === 'finished') return;
+  const { beforeFolders } = await observeTree({ root });
   // Its own before folder is the last thing that a swap could have made: then nothing is left to do.
   if (beforeFolders.some((kept) => kept.run === run)) return;
   if (undoes === null) await swapTree({ root, run });
@@ -28,7 +34,7 @@ export async function finishTree(record: RunRecord, { root, staged_at: stagedAt 
 
 /** Puts the tree of a run back to where it was, and removes what was staged. */
 export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
-  if (stagedAt !== null) return rm(stagedAt, { recursive: true, force: true });
+  if (stagedAt !== null) return removeStaged(stagedAt);
   const { run_id: run } = record;
   const { unfinished } = await observeTree({ root });
   if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
@@ -49,8 +55,11 @@ async function finishBeside(root: string, stagedAt: string): Promise<void> {
 }
 
 async function exists(file: string): Promise<boolean> {
-  return lstat(file).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw fromErrno(error, `look at "${file}"`);
+  }
 }

@@ -1,15 +1,20 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import type { ProgressEvent } from '../../src/progress.js';
+import { prepareRestore } from '../../src/restore/plan/prepare.js';
 import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
+import { readRuns, writeRun } from '../../src/restore/record.js';
+import { runRestore } from '../../src/restore/run.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
 import { describeTree, makeTree } from '../support/tree.js';
 
 /** A database with ten rows and a tree, both backed up; then both are changed. */
-async function site() {
-  const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
+async function site(more = '') {
+  const schema = `create table t as select generate_series(1, 10) i; ${more}`;
+  const database = await freshDatabase({ schema });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
   const server = openTestServer(database.name);
   const repository = await testRepository();
@@ -96,3 +101,64 @@ test('a run of another database than the target is not undone', async () => {
 
   expect(plan.blocking).toMatchObject([{ code: 'E_WRONG_TARGET', text: expect.stringContaining(name) }]);
 });
+
+test('a record whose names were edited drops no other database, and is said', async () => {
+  const { name, deps, request, repository } = await site();
+  await restore(deps, { ...request, only: 'db', files: null });
+  const victim = await freshDatabase();
+  const record = (await readRuns(repository))[0]!;
+  const incoming = { oid: null, staged_as: victim.name };
+  await writeRun(repository, { ...record, state: 'running', database: { ...record.database!, incoming } });
+  const warnings: string[] = [];
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+
+  await restore({ ...deps, progress }, { ...request, runId: 'rnext' });
+
+  expect(await databases(victim.name)).toEqual([victim.name]);
+  expect(warnings).toContainEqual(expect.stringContaining(`restores/${record.run_id}.json`));
+  expect(await rows(name)).toBe(10);
+});
+
+/** A backup with a table of a role that is gone since. */
+async function siteOfLostRole() {
+  const role = `role_${Math.random().toString(36).slice(2, 10)}`;
+  onTestFinished(async () => {
+    await inMaintenance((client) => client.query(`drop owned by ${role}; drop role ${role}`)).catch(() => {});
+  });
+  const made = await site(`create role ${role}; create table owned (); alter table owned owner to ${role}`);
+  await made.query('drop table owned');
+  await inMaintenance((client) => client.query(`drop role ${role}`));
+  return { ...made, role, request: { ...made.request, createRoles: true } };
+}
+
+const exists = (role: string) => ask('postgres', `select count(*)::int from pg_roles where rolname = '${role}'`);
+
+test('a role that a failed restore made and somebody uses by now stays, and stands in nobody else’s way', async () => {
+  const { name, deps, request, role } = await siteOfLostRole();
+  const uninterrupted = async () => {
+    await inMaintenance((client) => client.query(`grant connect on database ${quote(name)} to ${role}`));
+    throw new Error('struck by lightning');
+  };
+
+  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toThrow('struck');
+
+  expect([await exists(role), await databases(name)]).toEqual([1, [name]]);
+  expect(await restore(deps, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });
+  await dropAll(name);
+});
+
+test('a role that somebody else made after the plan is not taken away', async () => {
+  const { deps, request, role } = await siteOfLostRole();
+  const prepared = await prepareRestore(deps, request);
+  await inMaintenance((client) => client.query(`create role ${role}`));
+
+  await expect(runRestore(deps, request, prepared)).rejects.toMatchObject({ code: 'E_DB_QUERY', changed: 'nothing' });
+
+  expect(await exists(role)).toBe(1);
+});
+
+async function dropAll(name: string): Promise<void> {
+  for (const one of await databases(name)) {
+    await inMaintenance((client) => client.query(`drop database ${quote(one)} with (force)`));
+  }
+}

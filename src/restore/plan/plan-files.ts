@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { FilesPart } from '../../backup/manifest.js';
 import { fromErrno, isErrno } from '../../errors.js';
 import type { RestoreRequest } from '../deps.js';
+import { stagedTreePath } from '../names.js';
 import { observeTree } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import type { PlannedFiles } from './plan.js';
@@ -39,7 +40,7 @@ export async function planFiles(
     warnings: mode === 'new' ? [] : warnings,
     planned: {
       root,
-      stagedAt: mode === 'new' ? `${root}.potctl-restore-${runId}` : null,
+      stagedAt: mode === 'new' ? stagedTreePath(root, runId) : null,
       present: observed.exists ? { entries: observed.entries } : null,
       files: part.files,
       neededBytes: part.bytes,
