@@ -106,7 +106,7 @@ export async function writeRun(repository: Repository, record: RunRecord): Promi
 const documentOf = (runId: string): string => `${FOLDER}/${runId}.json`;
 
 /** Reads one stored run; undefined for anything that is not one of ours. */
-function parseRecord(text: string): RunRecord | undefined {
+export function parseRecord(text: string): RunRecord | undefined {
   try {
     const record = asRecord(JSON.parse(text));
     return record !== undefined && namesItsOwn(record) ? record : undefined;
