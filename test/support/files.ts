@@ -1,9 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startFilesBackup } from '../../src/backup/files/archive.js';
+import { compareTree } from '../../src/backup/files/compare.js';
 import type { FilesBackup, FilesRequest } from '../../src/backup/files/engine.js';
+import { extractArchive } from '../../src/backup/files/extract.js';
 import type { FilesPart } from '../../src/backup/manifest.js';
 import { silent } from '../../src/progress.js';
 
@@ -52,3 +56,42 @@ export async function start(at: Place, changes: Partial<FilesRequest> = {}): Pro
 }
 
 export const finish = (backup: FilesBackup): Promise<FilesPart> => backup.secondPass();
+
+const TAR_ALL = ['--format=posix', '--sort=name', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls'];
+const TAR_SAME = '--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f';
+
+/** Everything that GNU tar knows about a tree, contents, links and attributes included: equal trees give equal bytes. */
+export function everything(root: string): { readonly lines: string[]; readonly sha256: string } {
+  const found = execFileSync('find', ['.', '-printf', '%p %y %m %T@ %s %U:%G %n %l\\0'], {
+    cwd: root,
+    encoding: 'latin1',
+  });
+  const archive = execFileSync('tar', [...TAR_ALL, TAR_SAME, '-cf', '-', '.'], { cwd: root, maxBuffer: 1 << 30 });
+  const lines = found
+    .split('\0')
+    .map((line) => line.replace(/^(\S+ d \S+ \S+) \d+/, '$1'))
+    .sort();
+  return { lines, sha256: createHash('sha256').update(archive).digest('hex') };
+}
+
+/** Folders whose children find only these programs: to see what happens without the others. */
+export function pathWith(at: Place, ...programs: readonly string[]): string {
+  const bin = path.join(path.dirname(at.tree), 'bin');
+  mkdirSync(bin, { recursive: true });
+  for (const program of programs) {
+    const real = execFileSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).trim();
+    symlinkSync(real, path.join(bin, program));
+  }
+  return bin;
+}
+
+/** Backs up, extracts by potctl and by plain tar, and returns what all three trees hold. */
+export async function thereAndBack(at: Place) {
+  const part = await finish(await begin(at));
+  await extractArchive({ ...request(at, part), into: at.into });
+  execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--acls', '-xpf', path.join(at.folder, part.backup_file)], {
+    cwd: at.plain,
+  });
+  const problems = await compareTree({ ...request(at, part), root: at.into });
+  return { part, problems, was: everything(at.tree), by: everything(at.into), plain: everything(at.plain) };
+}
