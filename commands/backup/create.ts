@@ -45,5 +45,5 @@ export const backupCreate = actionCommand({
     view.note(`Backup ${result.id} is ${result.status}: ${size} in ${time}, ${result.repository}.`);
     view.line(result.id);
   },
-  exitCode: ({ status }) => (status === 'degraded' ? ExitCode.partial : ExitCode.ok),
+  exitCode: ({ status, verified }) => (status === 'degraded' || verified === false ? ExitCode.partial : ExitCode.ok),
 });

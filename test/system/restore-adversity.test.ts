@@ -1,6 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { PotctlError } from '../../src/errors.js';
+import type { Server, Session } from '../../src/postgres/server.js';
 import type { ProgressEvent } from '../../src/progress.js';
 import { prepareRestore } from '../../src/restore/plan/prepare.js';
 import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
@@ -162,3 +164,37 @@ async function dropAll(name: string): Promise<void> {
     await inMaintenance((client) => client.query(`drop database ${quote(one)} with (force)`));
   }
 }
+
+/** The server of a site whose connection breaks at a COMMIT: after it had been done, or before it arrived. */
+function breakingAtCommit(server: Server, done: boolean): Server {
+  const maintenanceSession = async (purpose: string): Promise<Session> => {
+    const session = await server.maintenanceSession(purpose);
+    const query: Session['query'] = async (sql, values) => {
+      if (sql !== 'commit' || !purpose.startsWith('restore.swap')) return session.query(sql, values);
+      if (done) await session.query(sql);
+      await session.close();
+      throw new PotctlError('E_DB_UNREACHABLE', 'the connection broke');
+    };
+    return { ...session, query };
+  };
+  return { ...server, maintenanceSession };
+}
+
+test('a connection lost at the COMMIT that was done is a success; the tree follows', async () => {
+  const { name, tree, deps, request } = await site();
+  const server = breakingAtCommit(deps.server!, true);
+
+  expect(await restore({ ...deps, server }, request)).toMatchObject({ state: 'done' });
+
+  expect([await rows(name), (await describeTree(tree)).length]).toEqual([10, 3]);
+});
+
+test('a connection lost at the COMMIT that never arrived changes nothing', async () => {
+  const { name, tree, deps, request, changed } = await site();
+  const server = breakingAtCommit(deps.server!, false);
+
+  const failed = restore({ ...deps, server }, request);
+
+  await expect(failed).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE', changed: 'nothing' });
+  expect([await rows(name), await describeTree(tree), await databases(name)]).toEqual([0, changed, [name]]);
+});

@@ -1,0 +1,25 @@
+import { PotctlError } from '../errors.js';
+import type { CreateDeps, CreateRequest } from './create.js';
+
+/**
+ * Checks the backup that was just written, as deep as was asked for: success is what the repository holds afterwards.
+ *
+ * @returns false if it could not be checked wholly, null if that was not asked for
+ * @throws E_BACKUP_CORRUPT naming what is wrong
+ */
+export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, id: string): Promise<boolean | null> {
+  const { verify, repository, progress } = deps;
+  if (request.verify === 'none') return null;
+  const { ok, checks } = await verify(id, request.verify);
+  for (const { check, detail } of checks.filter(({ state }) => state === 'unknown')) {
+    progress({ kind: 'warning', text: `the backup was not checked for "${check}": ${detail}` });
+  }
+  const failed = checks.filter(({ state }) => state === 'fail');
+  if (failed.length === 0) return ok;
+  throw new PotctlError('E_BACKUP_CORRUPT', `backup "${id}" is not what was just written to "${repository.url}"`, {
+    changed: 'partial',
+    changedDetail: 'the backup is listed with its failed check; older ones are as they were',
+    why: failed.map(({ check, detail }) => `${check}: ${detail}`).join('; '),
+    fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
+  });
+}
