@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
   readonly cwd?: string;
+  /** Another user and group to run as; only root can. */
+  readonly user?: number;
   /** Default 60,000; then SIGKILL. */
   readonly timeoutMs?: number;
 }
@@ -44,6 +46,7 @@ export function startPotctl(args: readonly string[], options: RunOptions = {}): 
     cwd: options.cwd ?? '/',
     env: cleanEnvironment(options.env),
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   });
   child.stdin.on('error', () => {}).end(options.stdin ?? '');
   const output = { stdout: '', stderr: '' };
