@@ -4,7 +4,7 @@ import { sqlstateOf } from '../postgres/errors.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
 import { createMissingRoles } from './database/roles.js';
-import { analyze, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { analyze, applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
 import { readWrites } from './database/writes.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { Underway } from './run.js';
@@ -80,5 +80,6 @@ async function createDatabase(underway: Underway, planned: PlannedDatabase, part
     const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
     const { database } = journal.record;
     await journal.update({ database: { ...database!, incoming: { oid, staged_as: planned.stagedAs } } });
+    await applyEarlySettings(server, planned.stagedAs, part);
   });
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
+import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -30,20 +31,50 @@ test.each(['swapped in', 'made anew after a drop'])('every kind of object is as 
 
 test('odd names survive: quotes, blanks, equal signs, 63 bytes, digits first', async () => {
   for (const name of [`3d "pot='x' `, `é${'a'.repeat(59)}é`, 'postgresql://x']) {
-    const odd = await freshDatabase({ name, schema: 'create table "T ""1\n" as select 1 as i' });
-    const where = ['--repository', path.join(await temporaryFolder(), 'repository')];
-    const env = { PGDATABASE: name };
-    expect(await potctl(['backup', 'create', ...where], { env })).toMatchObject({ exitCode: 0 });
+    const odd = await freshDatabase({
+      name,
+      schema: 'create table "T ""1\n" as select 1 as i; create sequence "S\n1"',
+    });
+    const server = openTestServer(name);
+    const repository = await testRepository();
+    await backUp(server, repository);
     await odd.query('drop table "T ""1\n"');
+    const deps = restoreDeps(server, repository);
 
-    const restored = await potctl(['restore', 'run', ...where, `--confirm=${name}`], { env });
+    expect(await restore(deps, restoreRequest(name))).toMatchObject({
+      state: 'done',
+      checks: { tables: 1, sequences: 1 },
+    });
 
-    expect([name, restored.exitCode]).toEqual([name, 0]);
     const client = await connect(name);
     expect((await client.query('select * from "T ""1\n"')).rows).toEqual([{ i: 1 }]);
     await client.end();
-    expect((await potctl(['restore', 'undo', ...where, `--confirm=${name}`], { env })).exitCode).toBe(0);
+    expect(await undo(deps, name)).toMatchObject({ state: 'done', database: name });
   }
+});
+
+test('what asks for a setting of its database while it is restored finds it, and one that hinders does not hinder', async () => {
+  const { name, query } = await freshDatabase();
+  await query(`alter database ${quote(name)} set app.tenant to 'north'`);
+  await query(`alter database ${quote(name)} set "TimeZone" to 'Asia/Tokyo'`);
+  const client = await connect(name);
+  await client.query(
+    `create materialized view tenant as select current_setting('app.tenant') as name, current_setting('TimeZone') as zone`,
+  );
+  await client.end();
+  await query(`alter database ${quote(name)} set default_transaction_read_only to on`);
+  const server = openTestServer(name);
+  const repository = await testRepository();
+  await backUp(server, repository);
+
+  await restore(restoreDeps(server, repository), restoreRequest(name));
+
+  const after = await connect(name);
+  expect((await after.query('select * from tenant')).rows).toEqual([{ name: 'north', zone: 'Asia/Tokyo' }]);
+  expect((await after.query('show default_transaction_read_only')).rows).toMatchObject([
+    { default_transaction_read_only: 'on' },
+  ]);
+  await after.end();
 });
 
 /** Everything that belongs to the database itself. */

@@ -109,6 +109,16 @@ test('mode new puts database and files beside, in directories that are new', asy
   await expect(again).rejects.toMatchObject({ code: 'E_BLOCKED', message: `"${beside}" is not empty` });
 });
 
+test('a tree around the repository is refused before anything is built', async () => {
+  const { deps, request, repository } = await site();
+  const around = path.dirname(repository.url);
+
+  const refused = restore(deps, { ...request, files: { path: around, excludes: [] } });
+
+  await expect(refused).rejects.toMatchObject({ code: 'E_REFUSED', changed: 'nothing' });
+  expect(await repository.listDocuments('restores')).toEqual([]);
+});
+
 test('one at a time: a restore does not start while another command holds the repository or the database', async () => {
   const { name, where, env, repository, deps } = await site();
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];

@@ -32,6 +32,22 @@ export async function createStagedDatabase(
   return oid;
 }
 
+/**
+ * Gives the empty database those of the original's settings that its own objects may ask for while they are restored: a materialized
+ * view may read `app.tenant`, or depend on the time zone. What would hinder the restore comes afterwards, with {@link applyProperties}.
+ */
+export async function applyEarlySettings(server: Server, name: string, { properties }: DatabasePart): Promise<void> {
+  const settings = properties.settings.filter(({ role, setting }) => role === null && !HINDERING.test(setting));
+  const nothingElse = { comment: null, acl: null, security_labels: [], connection_limit: -1, is_template: false };
+  await inSession(server.maintenanceSession('restore.properties'), async (session) => {
+    const early = propertyStatements(name, { ...properties, ...nothingElse, settings });
+    for (const statement of early) await session.query(statement);
+  });
+}
+
+/** Settings that would refuse or break off what pg_restore does, or its sessions as such. */
+const HINDERING = /^(default_transaction_|\w+_timeout=|\w*preload_libraries=|role=|session_)/i;
+
 /** Makes the restored database what the original was besides its content: settings, per-role settings, grants, comment, labels. */
 export async function applyProperties(server: Server, name: string, part: DatabasePart): Promise<void> {
   await inSession(server.maintenanceSession('restore.properties'), async (session) => {

@@ -1,7 +1,7 @@
-import { readdir, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { FilesPart } from '../../backup/manifest.js';
-import { fromErrno, isErrno } from '../../errors.js';
 import type { RestoreRequest } from '../deps.js';
 import { stagedTreePath } from '../names.js';
 import { observeTree } from '../tree/tree.js';
@@ -18,6 +18,7 @@ export async function planFiles(
   { mode, runId }: RestoreRequest,
   part: FilesPart,
   directory: string,
+  repositoryUrl: string,
 ): Promise<FilesPlan> {
   const root = path.resolve(directory);
   const observed = await observeTree({ root });
@@ -30,6 +31,7 @@ export async function planFiles(
   if (mode === 'new' && observed.exists && (await readdir(root)).length > 0) {
     blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Name a new directory.'] });
   }
+  blocking.push(...(await placeBlockers(root, repositoryUrl)));
   if (freeBytes !== null && freeBytes < part.bytes) {
     const text = `"${root}" has ${freeBytes} bytes free, the restored files need ${part.bytes}`;
     blocking.push({ code: 'E_NO_SPACE', text, fix: ['Free some space there.'] });
@@ -49,13 +51,34 @@ export async function planFiles(
   };
 }
 
-/** Free space where the tree is, or will be: at the nearest folder above that exists. */
-async function freeBytesAt(folder: string): Promise<number | null> {
-  try {
-    const space = await statfs(folder);
-    return space.bavail * space.bsize;
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw fromErrno(error, `look at "${folder}"`);
-    return folder === path.dirname(folder) ? null : freeBytesAt(path.dirname(folder));
+/** What would be found out only when hours of pg_restore are over. */
+async function placeBlockers(root: string, repositoryUrl: string): Promise<Blocker[]> {
+  const found: Blocker[] = [];
+  const isInside = (inner: string, outer: string): boolean => `${inner}/`.startsWith(`${outer}/`);
+  if (path.isAbsolute(repositoryUrl) && (isInside(repositoryUrl, root) || isInside(root, repositoryUrl))) {
+    const text = `the repository "${repositoryUrl}" and the files "${root}" lie inside each other`;
+    found.push({ code: 'E_REFUSED', text, fix: ['Name another directory, or another repository.'] });
   }
+  const folder = await nearestFolder(root);
+  const mayWrite = await access(folder, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!mayWrite) {
+    const text = `"${folder}" cannot be written to by this user`;
+    found.push({ code: 'E_FILES_DENIED', text, fix: ['Run as the user that owns it, or mend its mode.'] });
+  }
+  return found;
+}
+
+/** The folder itself, or the nearest one above that exists. */
+async function nearestFolder(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => null);
+  return found !== null || folder === path.dirname(folder) ? folder : nearestFolder(path.dirname(folder));
+}
+
+/** Free space where the tree is, or will be. */
+async function freeBytesAt(folder: string): Promise<number | null> {
+  const space = await statfs(await nearestFolder(folder)).catch(() => null);
+  return space === null ? null : space.bavail * space.bsize;
 }

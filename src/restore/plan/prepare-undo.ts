@@ -61,7 +61,7 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   const sets = request.run === null ? await targetSets(deps, request) : [];
   const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, sets);
   const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
-  const files = undone.files && (await planTreeBack(undone, undone.files.root));
+  const files = undone.files && (await planTreeBack(request, undone, undone.files.root));
   const plan: UndoPlan = {
     runId: request.runId,
     undoes: undone.run_id,
@@ -96,13 +96,21 @@ export async function readyUndo(deps: RestoreDeps, request: UndoRequest): Promis
 
 const WAS_KILLED = 'the run was killed after its swap; it is finished first, then undone';
 
-async function planTreeBack(undone: RunRecord, root: string): Promise<Assessment & { planned: PlannedTreeBack }> {
+async function planTreeBack(
+  { filesPath }: UndoRequest,
+  undone: RunRecord,
+  root: string,
+): Promise<Assessment & { planned: PlannedTreeBack }> {
   const { entries, nestedMounts, beforeFolders, unfinished } = await observeTree({ root });
   const blocking: Blocker[] = nestedMounts.map((point) => ({
     code: 'E_BLOCKED',
     text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
     fix: [`umount "${point}"`],
   }));
+  if (undone.database === null && filesPath !== null && path.resolve(filesPath) !== root) {
+    const text = `the run was on the directory "${root}", the target is "${filesPath}"`;
+    blocking.push({ code: 'E_WRONG_TARGET', text, fix: ['Name the directory of the run: `potctl restore list`.'] });
+  }
   const isKept = beforeFolders.some(({ run }) => run === undone.run_id) || unfinished?.run === undone.run_id;
   if (!isKept && undone.state === 'done') {
     const text = `the files that the run ${undone.run_id} had replaced in "${root}" are not kept any more`;

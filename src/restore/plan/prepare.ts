@@ -40,7 +40,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   refuseBlocked(stored.blocking);
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
-  const files = parts.files === null ? null : await planFiles(request, manifest.storage!, parts.files);
+  const files = parts.files === null ? null : await planFiles(request, manifest.storage!, parts.files, repository.url);
   const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
   const plan: RestorePlan = {
     ...askedFor(request),

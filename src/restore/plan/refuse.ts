@@ -5,7 +5,14 @@ import { inSession } from '../in-session.js';
 import type { Blocker } from './assess.js';
 
 /** Reasons that have an exit code of their own, the gravest first; every other is E_BLOCKED. */
-const OWN_CODES = ['E_WRONG_TARGET', 'E_PROFILE_REQUIRED', 'E_BACKUP_CORRUPT', 'E_NO_SPACE', 'E_TARGET_BUSY'];
+const OWN_CODES = [
+  'E_WRONG_TARGET',
+  'E_PROFILE_REQUIRED',
+  'E_BACKUP_CORRUPT',
+  'E_FILES_DENIED',
+  'E_NO_SPACE',
+  'E_TARGET_BUSY',
+];
 
 /** The blocker that decides the exit code; undefined if nothing is in the way. Pure. */
 export function decisiveBlocker(blocking: readonly Blocker[]): Blocker | undefined {
