@@ -169,7 +169,7 @@ test('what only a superuser could restore is named for everybody else', async ()
   );
 });
 
-test('another server than the profile expects, an older one, a name that is taken: refused', async () => {
+test('another server than the profile expects, and production that nobody named, are refused', async () => {
   const { name, deps } = await site();
   const wrong = await plan(deps, restoreRequest(name, { expectedSystemIdentifier: '4711' }));
   expect(wrong.blocking).toMatchObject([{ code: 'E_WRONG_TARGET' }]);
