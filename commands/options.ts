@@ -1,3 +1,4 @@
+import { parseDuration, UNIT_MS } from '../src/duration.js';
 import { PotctlError } from '../src/errors.js';
 import { suggestion } from './suggest.js';
 
@@ -119,20 +120,6 @@ export function optionalArgument(
   preset?: Preset<string>,
 ): Spec<string | undefined> {
   return spec(declaration, summary, 'argument', preset, (raw) => raw, 'a value');
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
-/** Milliseconds of `30s 15m 2h 3d 2w`, undefined for anything else. */
-export function parseDuration(raw: string): number | undefined {
-  const match = /^(\d{1,9})([smhdw])$/.exec(raw);
-  return match ? Number(match[1]) * UNIT_MS[match[2]!]! : undefined;
 }
 
 /** `-n, --dry-run` → `dry-run`; `[id]` → `id`. */

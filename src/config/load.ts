@@ -1,6 +1,6 @@
+import { parseDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import { findConnection } from './connection.js';
-import { parseDuration } from './durations.js';
 import { collectOrigins, type Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';

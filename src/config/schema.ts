@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DURATION } from './durations.js';
+import { DURATION } from '../duration.js';
 
 const text = (description: string) => z.string().min(1).describe(description);
 /** Absolute, or below the home directory: a path that depends on the current directory would name another place from cron. */

@@ -1,4 +1,5 @@
-const UNIT_MS: Readonly<Record<string, number>> = {
+/** Milliseconds of each unit, the largest last. */
+export const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,
   m: 60_000,
   h: 3_600_000,
