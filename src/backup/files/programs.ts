@@ -29,7 +29,10 @@ export const nodeZstd = zlib as unknown as {
 export const startTool: typeof startChild = (file: string, args: readonly string[], options: ChildOptions) =>
   startChild(file, args, { ...options, environment: { ...options.environment, LC_ALL: 'C' } });
 
-const NO_SPACE = /No space left on device|Disk quota exceeded/i;
+/** tar only says how much it could write. */
+const NO_SPACE = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/i;
+/** What setpriv, env and shells end with when there is no such program. */
+const NOT_FOUND = 127;
 
 /**
  * The error for a program that did not end well.
@@ -37,9 +40,9 @@ const NO_SPACE = /No space left on device|Disk quota exceeded/i;
  * E_TOOL_MISSING if it could not be started, E_NO_SPACE if its last words say so, else E_TOOL_FAILED.
  */
 export function toolError(program: string, end: ChildEnd): PotctlError {
-  if (end.startError !== null) {
+  if (end.startError !== null || end.exitCode === NOT_FOUND) {
     return new PotctlError('E_TOOL_MISSING', `cannot start "${program}"`, {
-      why: end.startError,
+      why: end.startError ?? end.stderrTail.join('\n'),
       fix: [`apt install ${program}`],
     });
   }

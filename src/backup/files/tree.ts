@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { accessSync, type BigIntStats, constants, lstatSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, opendirSync, realpathSync, statSync } from 'node:fs';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { type BytePath, toBytes } from './byte-path.js';
 
@@ -20,7 +20,9 @@ export function openTree(root: string): Tree {
   try {
     const real = realpathSync(root, { encoding: 'buffer' });
     if (!statSync(real).isDirectory()) throw notThere(root, 'it is not a directory');
-    accessSync(real, constants.R_OK | constants.X_OK);
+    // Listing wants one right, looking at what is listed another.
+    opendirSync(real).closeSync();
+    lstatSync(Buffer.concat([real, Buffer.from('/.')]));
     return { root: real.toString('latin1'), folder: isUtf8(real) ? real.toString('utf8') : root };
   } catch (error) {
     if (isErrno(error, 'ELOOP')) throw notThere(root, 'its symbolic links go in a circle', error);

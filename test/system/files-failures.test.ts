@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { checkArchive } from '../../src/backup/files/check.js';
+import { extractArchive } from '../../src/backup/files/extract.js';
+import { begin, type Place, pathWith, place, request, start } from '../support/files.js';
+import { whileReading } from '../support/tree-writer.js';
+
+const isRoot = process.getuid?.() === 0;
+const MEGABYTE = 1 << 20;
+const PATH = process.env['PATH'] ?? '';
+
+/** Programs that are still there with their working directory or an open file below `folder`. */
+function processesIn(folder: string): string[] {
+  const opened = (pid: string): string[] => [
+    `/proc/${pid}/cwd`,
+    ...readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`),
+  ];
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      return opened(pid).some((link) => readlinkSync(link).startsWith(folder));
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function untilNone(folder: string): Promise<string[]> {
+  for (let wait = 0; wait < 50 && processesIn(folder).length > 0; wait += 1) await setTimeout(20);
+  return processesIn(folder);
+}
+
+/** Everything that root can read, somebody else cannot. */
+function asNobody(at: Place): void {
+  if (!isRoot) return;
+  execFileSync('chown', ['-R', '65534:65534', at.tree, at.folder]);
+  chmodSync(at.tree.replace('/tree', ''), 0o755);
+  process.setegid?.(65_534);
+  process.seteuid?.(65_534);
+  onTestFinished(() => {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  });
+}
+
+test('what cannot be read is named, and the rest is backed up', async () => {
+  const at = place();
+  for (const folder of ['open', 'closed']) mkdirSync(`${at.tree}/${folder}`);
+  for (const name of ['a', 'open/b', 'open/secret', 'closed/c', 'z']) writeFileSync(`${at.tree}/${name}`, name);
+  asNobody(at);
+  chmodSync(`${at.tree}/open/secret`, 0);
+  chmodSync(`${at.tree}/closed`, 0);
+  onTestFinished(() => chmodSync(`${at.tree}/closed`, 0o700));
+
+  const part = await (await begin(at)).secondPass();
+
+  expect(part).toMatchObject({ files: 3, incomplete_total: 2 });
+  expect(part.incomplete).toEqual([
+    { path: 'closed', reason: 'unreadable' },
+    { path: 'open/secret', reason: 'unreadable' },
+  ]);
+  expect(await checkArchive(request(at, part))).toEqual([]);
+});
+
+test('a root that cannot be read is an error', async () => {
+  const at = place();
+  asNobody(at);
+  chmodSync(at.tree, 0);
+  onTestFinished(() => chmodSync(at.tree, 0o700));
+  await expect(start(at)).rejects.toMatchObject({ code: 'E_FILES_DENIED' });
+});
+
+describe('an abort in the middle', () => {
+  test.each([
+    ['with zstd', () => PATH],
+    ['without', (at: Place) => pathWith(at, 'tar', 'mkfifo')],
+  ])('of a backup (%s) ends every program and leaves no scratch behind', async (_, pathOf) => {
+    const at = place();
+    writeFileSync(`${at.tree}/large`, Buffer.alloc(30 * MEGABYTE, 'x'));
+    const stop = new AbortController();
+    const progress = whileReading(5 * MEGABYTE, () => stop.abort(new Error('Ctrl-C')));
+    const backup = await start(at, { signal: stop.signal, progress, environment: { PATH: pathOf(at) } });
+
+    await expect(backup.firstPass()).rejects.toThrow('Ctrl-C');
+    await Promise.all([backup.abort(), backup.abort()]);
+
+    expect(await untilNone(at.tree.replace('/tree', ''))).toEqual([]);
+    expect(readdirSync(at.folder).filter((name) => name.includes('scratch'))).toEqual([]);
+  });
+
+  test('between the passes: abort alone is enough', async () => {
+    const at = place();
+    writeFileSync(`${at.tree}/a`, 'x');
+    const backup = await begin(at);
+    await backup.abort();
+    expect(await untilNone(at.folder)).toEqual([]);
+    await backup.abort();
+  });
+
+  test('of an extraction ends tar', async () => {
+    const at = place();
+    writeFileSync(`${at.tree}/large`, Buffer.alloc(30 * MEGABYTE, 'x'));
+    const part = await (await begin(at)).secondPass();
+    const stop = new AbortController();
+    const progress = whileReading(5 * MEGABYTE, () => stop.abort(new Error('Ctrl-C')));
+    const extracting = extractArchive({ ...request(at, part), into: at.into, signal: stop.signal, progress });
+    await expect(extracting).rejects.toThrow('Ctrl-C');
+    expect(await untilNone(at.into)).toEqual([]);
+  });
+});
+
+/** A disk of 3 MB; undefined where this user may not mount one. */
+function smallDisk(at: Place): string | undefined {
+  const disk = at.tree.replace('/tree', '/disk');
+  mkdirSync(disk);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk], { stdio: 'pipe' });
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', disk]));
+  return disk;
+}
+
+const NO_MOUNT = 'this user may not mount a small disk';
+
+describe('a full disk', () => {
+  const random = (at: Place, megabytes: number): void => {
+    execFileSync('dd', ['if=/dev/urandom', `of=${at.tree}/random`, 'bs=1M', `count=${megabytes}`], { stdio: 'ignore' });
+  };
+
+  test.for<[string, (at: Place) => string]>([
+    ['zstd', () => PATH],
+    ['gzip', (at: Place) => pathWith(at, 'tar', 'mkfifo')],
+  ])('under the archive (%s) is said as such', async ([, pathOf], context) => {
+    const at = place();
+    const folder = smallDisk(at);
+    if (folder === undefined) return context.skip(NO_MOUNT);
+    random(at, 20);
+    const backup = await start(at, { folder, environment: { PATH: pathOf(at) } });
+    await expect(backup.firstPass()).rejects.toMatchObject({ code: 'E_NO_SPACE' });
+    await backup.abort();
+    expect(await untilNone(at.tree)).toEqual([]);
+  });
+
+  test('under what is extracted is said as such', async (context) => {
+    const at = place();
+    const into = smallDisk(at);
+    if (into === undefined) return context.skip(NO_MOUNT);
+    random(at, 20);
+    const part = await (await begin(at)).secondPass();
+    await expect(extractArchive({ ...request(at, part), into })).rejects.toMatchObject({ code: 'E_NO_SPACE' });
+  });
+
+  test('under the scratch files is said as such', async (context) => {
+    const at = place();
+    const folder = smallDisk(at);
+    if (folder === undefined) return context.skip(NO_MOUNT);
+    for (let n = 0; n < 2_000; n += 1) writeFileSync(`${at.tree}/${'n'.repeat(240)}${n}`, '');
+    execFileSync('dd', ['if=/dev/zero', `of=${folder}/ballast`, 'bs=1k', 'count=2700'], { stdio: 'ignore' });
+    const backup = await start(at, { folder });
+    await expect(backup.firstPass()).rejects.toMatchObject({ code: 'E_NO_SPACE' });
+  });
+});
+
+test('without tar there is a clear error', async () => {
+  const at = place();
+  writeFileSync(`${at.tree}/a`, 'x');
+  const backup = await start(at, { environment: { PATH: pathWith(at, 'mkfifo') } });
+  await expect(backup.firstPass()).rejects.toMatchObject({ code: 'E_TOOL_MISSING' });
+});
+
+test('without mkfifo it works all the same', async () => {
+  const at = place();
+  writeFileSync(`${at.tree}/a`, Buffer.alloc(MEGABYTE, 'x'));
+  const environment = { PATH: pathWith(at, 'tar', 'zstd') };
+  const part = await (await begin(at, { environment })).secondPass();
+  expect(await checkArchive({ ...request(at, part), environment })).toEqual([]);
+  await extractArchive({ ...request(at, part), environment, into: at.into });
+  expect(readFileSync(`${at.into}/a`).length).toBe(MEGABYTE);
+});
+
+test('a repository inside the tree is refused, unless it is excluded', async () => {
+  const at = place();
+  const folder = `${at.tree}/backups/draft`;
+  mkdirSync(folder, { recursive: true });
+  await expect(start(at, { folder })).rejects.toMatchObject({ code: 'E_REFUSED' });
+  await (await start(at, { folder, excludes: ['backups/**'] })).abort();
+  rmSync(folder, { recursive: true });
+});
