@@ -1,5 +1,5 @@
 /** PostgreSQL cuts names to this many bytes. */
-const NAME_MAX_BYTES = 63;
+export const NAME_MAX_BYTES = 63;
 
 /** `we"ird` → `"we""ird"`: a name as SQL, always quoted. @throws RangeError for a name that cannot exist (empty, or with a zero byte) */
 export function quoteIdentifier(name: string): string {

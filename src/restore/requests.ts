@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
+import { cutToBytes, NAME_MAX_BYTES } from '../postgres/identifiers.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 
@@ -52,6 +53,8 @@ export function restoreRequest(
   const { only = null, mode, into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
   return {
     ...asked(settings, wishes, occasion),
+    // Beside the live data nobody is in the way.
+    ...(mode === 'new' ? { stopWriters: null } : {}),
     reference: wishes.id,
     fromSet: wishes.fromSet ?? null,
     only,
@@ -87,7 +90,7 @@ function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Oc
   };
 }
 
-function refuseContradictions({ mode, into, intoFiles, only }: RestoreWishes): void {
+function refuseContradictions({ mode, into, intoFiles, only, stopWriters }: RestoreWishes): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
     throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
   }
@@ -96,5 +99,11 @@ function refuseContradictions({ mode, into, intoFiles, only }: RestoreWishes): v
   }
   if (mode === 'new' && only === 'files' && intoFiles === undefined) {
     throw new PotctlError('E_USAGE', "'--mode new --only files' wants the new directory: '--into-files DIR'");
+  }
+  if (mode === 'new' && stopWriters !== undefined) {
+    throw new PotctlError('E_USAGE', "'--stop-writers' belongs to '--mode swap': '--mode new' touches nothing live");
+  }
+  if (into !== undefined && (into === '' || into.includes('\0') || cutToBytes(into, NAME_MAX_BYTES) !== into)) {
+    throw new PotctlError('E_USAGE', `'--into' wants a name of 1 to ${NAME_MAX_BYTES} bytes`);
   }
 }

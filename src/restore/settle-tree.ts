@@ -1,6 +1,8 @@
 import { lstat, rename, rmdir } from 'node:fs/promises';
+import path from 'node:path';
 import { fromErrno, isErrno } from '../errors.js';
 import type { RunRecord, TreeMove } from './record.js';
+import { realDisk } from './tree/disk.js';
 import { discardStaging, observeTree, recoverTree, removeStaged, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
@@ -48,7 +50,10 @@ async function finishBeside(root: string, stagedAt: string): Promise<void> {
     await rmdir(root).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT')) throw error;
     });
+    const disk = realDisk();
+    await disk.flush(stagedAt);
     await rename(stagedAt, root);
+    disk.syncFolder(path.dirname(root));
   } catch (error) {
     throw fromErrno(error, `give the restored files the name "${root}"`);
   }

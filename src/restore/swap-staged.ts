@@ -88,7 +88,7 @@ async function stopWriters({ deps, request, journal, phases }: Swapping): Promis
   const line = request.stopWriters;
   if (line === null) return;
   // Noted before: a hook that fails half-way may have stopped some of them.
-  await journal.update({ writers_stopped: request.startWriters !== null });
+  await journal.update({ writers_stopped: true });
   const { childEnvironment: environment, signal } = deps;
   await phases.run('stop writers', () => runHook('stop_writers', line, { environment, signal }));
 }

@@ -198,3 +198,27 @@ test('a connection lost at the COMMIT that never arrived changes nothing', async
   await expect(failed).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE', changed: 'nothing' });
   expect([await rows(name), await describeTree(tree), await databases(name)]).toEqual([0, changed, [name]]);
 });
+
+test('a kept database that takes no connections does not come back to refuse everybody', async () => {
+  const { name, deps, request } = await site();
+  const { oldDatabase } = await restore(deps, { ...request, only: 'db', files: null });
+  await inMaintenance((client) => client.query(`alter database ${quote(oldDatabase!)} allow_connections false`));
+
+  await expect(undo(deps, name)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
+});
+
+test('a killed run whose kept and staged files are gone stands in nobody’s way, and is said', async () => {
+  const { name, tree, deps, request, repository } = await site();
+  const { runId } = await restore(deps, request);
+  for (const kept of [`.potctl-before-${runId}`, `.potctl-swap-${runId}.ndjson`]) {
+    await rm(path.join(tree, kept), { recursive: true });
+  }
+  await writeRun(repository, { ...(await readRuns(repository))[0]!, state: 'running', step: 'swapping' });
+  const warnings: string[] = [];
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+
+  expect(await restore({ ...deps, progress }, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });
+
+  expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped its database`)]);
+  expect(await rows(name)).toBe(10);
+});

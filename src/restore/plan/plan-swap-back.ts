@@ -1,5 +1,6 @@
 import { readManifest } from '../../backup/catalog.js';
 import { PotctlError } from '../../errors.js';
+import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
 import { readBusySessions } from '../database/busy.js';
 import { readWrites, writesSince } from '../database/writes.js';
@@ -98,14 +99,15 @@ interface Kept {
   readonly oid: number;
   /** Its name now, whatever the run had called it. */
   readonly name: string;
+  readonly connectable: boolean;
   readonly stuck: readonly string[];
   readonly prepared: readonly string[];
 }
 
 async function observeKept(server: Server, oid: number): Promise<Kept | null> {
   return inSession(server.maintenanceSession('restore.plan'), async (session) => {
-    const [row] = await session.query<{ name: string }>(
-      'select datname::text as name from pg_database where oid = $1::oid',
+    const [row] = await session.query<{ name: string; connectable: boolean }>(
+      'select datname::text as name, datallowconn as connectable from pg_database where oid = $1::oid',
       [oid],
     );
     if (row === undefined) return null;
@@ -113,7 +115,7 @@ async function observeKept(server: Server, oid: number): Promise<Kept | null> {
     const prepared = await session.query<{ gid: string }>(sql, [row.name]);
     const busy = await readBusySessions(session, [oid]);
     const stuck = busy.filter(({ mayEnd }) => !mayEnd).map(({ pid, user }) => `pid ${pid} (${user})`);
-    return { oid, name: row.name, stuck, prepared: prepared.map(({ gid }) => gid) };
+    return { oid, ...row, stuck, prepared: prepared.map(({ gid }) => gid) };
   });
 }
 
@@ -146,6 +148,10 @@ function keptBlockers(
   const blocking = kept.prepared.map((gid) =>
     block(`a prepared transaction "${gid}" holds "${kept.name}"`, `ROLLBACK PREPARED '${gid}';`),
   );
+  if (!kept.connectable) {
+    const fix = `ALTER DATABASE ${quoteIdentifier(kept.name)} ALLOW_CONNECTIONS true;`;
+    blocking.push(block(`"${kept.name}" takes no connections: it would refuse everybody`, fix));
+  }
   if (kept.stuck.length === 0) return blocking;
   const text = `sessions on "${kept.name}" that "${role.name}" may not end: ${kept.stuck.join(', ')}`;
   return [...blocking, { code: 'E_TARGET_BUSY', text, fix: ['End them, or GRANT pg_signal_backend.'] }];

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { Settings } from '../../src/config/settings.js';
+import { type RestoreWishes, restoreRequest } from '../../src/restore/requests.js';
+
+const settings = {
+  profile: { name: 'prod', environment: 'production', onCommandLine: true },
+  connection: { database: 'app' },
+  expect: { systemIdentifier: null },
+  files: null,
+  restore: { keepOldMs: 1, stopWriters: 'systemctl stop api', startWriters: 'systemctl start api' },
+} as unknown as Settings;
+
+function requestOf(wishes: Partial<RestoreWishes>) {
+  const nothing = { fromSet: undefined, only: undefined, into: undefined, intoFiles: undefined, jobs: undefined };
+  const hooks = { stopWriters: undefined, startWriters: undefined, keepOld: undefined };
+  const all: RestoreWishes = {
+    id: 'latest',
+    mode: 'swap',
+    createRoles: false,
+    accept: [],
+    ...nothing,
+    ...hooks,
+    ...wishes,
+  };
+  const who = { runId: 'r1', traceId: '0', operator: 'tester@here', hostname: 'here' };
+  return restoreRequest(settings, all, { ...who, waitMs: 0, dryRun: false, cwd: '/', processors: 2 });
+}
+
+test('a restore beside stops no writers', () => {
+  expect(requestOf({}).stopWriters).toBe('systemctl stop api');
+  expect(requestOf({ mode: 'new', into: 'app_new' }).stopWriters).toBeNull();
+  expect(() => requestOf({ mode: 'new', into: 'app_new', stopWriters: 'true' })).toThrow('--stop-writers');
+});
+
+test.each(['', 'a'.repeat(64), 'é'.repeat(32), 'a\0b'])('a name that no database can have is refused: %j', (into) => {
+  expect(() => requestOf({ mode: 'new', into })).toThrow('--into');
+});
