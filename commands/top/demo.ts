@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { TourResult } from '../../src/demo/tour.js';
 import type { ExitCode } from '../../src/error-catalog.js';
 import { itemCommand } from '../command.js';
@@ -21,7 +22,8 @@ export const demo = itemCommand({
   async run({ keep, stop }, context): Promise<Result> {
     const { runDemo } = await import('../../src/demo/demo.js');
     const { clock, signal, live, settingsRequest } = context;
-    return runDemo({ clock, signal, environment: settingsRequest.environment, tell: tourScreen(live), keep, stop });
+    const { cwd, environment } = settingsRequest;
+    return runDemo({ clock, signal, environment, tell: tourScreen(live), keep, stop: stop && path.resolve(cwd, stop) });
   },
 
   render(result, view) {
@@ -55,6 +57,7 @@ function nextSteps({ kept }: TourResult): string[] {
     'The server and the files are still there. Go on by hand:',
     `  cd ${kept.work}`,
     ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
+    `  alias potctl=${kept.program}`,
     '  potctl restore plan latest --files ./storage --repository ./backups',
     'When you have enough:',
     `  potctl demo --stop ${kept.folder}`,

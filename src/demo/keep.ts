@@ -1,5 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { packageRoot } from '../assets.js';
 import { startChild } from '../child.js';
 import { isErrno, PotctlError } from '../errors.js';
 import { serverUser } from './cluster/system-user.js';
@@ -14,6 +15,8 @@ export interface KeptDemo {
   readonly server_pid: number;
   /** What the shell must export to work with it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** This program, for who has not installed it. */
+  readonly program: string;
 }
 
 const MARKER = 'potctl-demo.json';
@@ -29,25 +32,37 @@ export async function keepRunning(workplace: Workplace): Promise<KeptDemo> {
   const [pid] = (await readFile(path.join(cluster.dataDirectory, 'postmaster.pid'), 'utf8')).split('\n');
   const shown = Object.entries(stage.environment).filter(([name]) => SHOWN.includes(name));
   const environment = { ...Object.fromEntries(shown), PATH: `${stage.binaries}:$PATH` };
-  return { folder, work: stage.folder, server_pid: Number(pid), environment };
+  const program = path.join(packageRoot(), 'bin', 'potctl.js');
+  return { folder, work: stage.folder, server_pid: Number(pid), environment, program };
 }
 
 /**
- * Ends a kept demo: stops its server and removes its folder.
+ * Ends a kept demo: stops its server and removes its folder (an absolute path).
  *
- * @throws PotctlError E_REFUSED when the folder is not one of the demo's; E_TOOL_FAILED when the server does not end
+ * @throws PotctlError E_REFUSED when the folder is not one of our own demos; E_TOOL_FAILED when the server does not end
  */
 export async function stopKept(folder: string): Promise<void> {
-  const marker = await readFile(path.join(folder, MARKER), 'utf8').catch((error: unknown) => {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-    throw new PotctlError('E_REFUSED', `'${folder}' is not the folder of a kept demo`, {
-      why: `it has no ${MARKER}`,
-      fix: ['Give the folder that `potctl demo --keep` printed, e.g. /tmp/potctl-demo-….'],
+  const binaries = await binariesOf(folder);
+  if (binaries === undefined) {
+    throw new PotctlError('E_REFUSED', `'${folder}' is not the folder of a kept demo of yours`, {
+      fix: ['Give the folder that `potctl demo --keep` printed, e.g. `potctl demo --stop /tmp/potctl-demo-a1b2c3`.'],
     });
-  });
-  const { binaries } = JSON.parse(marker) as { binaries: string };
+  }
   await pgCtl(folder, binaries, ['stop', '-m', 'fast']);
   await rm(folder, { recursive: true, force: true });
+}
+
+/** What the marker says, if we wrote it: a stranger's marker could name a program of theirs. */
+async function binariesOf(folder: string): Promise<string | undefined> {
+  const marker = path.join(folder, MARKER);
+  try {
+    const owners = await Promise.all([stat(folder), stat(marker)]);
+    if (owners.some(({ uid }) => uid !== process.getuid?.())) return undefined;
+    return (JSON.parse(await readFile(marker, 'utf8')) as { binaries: string }).binaries;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
+    throw error;
+  }
 }
 
 async function pgCtl(folder: string, binaries: string, args: readonly string[]): Promise<void> {
