@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { RestoreDeps } from '../src/restore/deps.js';
 import type { Occasion } from '../src/restore/requests.js';
 import type { Context } from './context.js';
-import { verifyDeps } from './dependencies.js';
+import { createDeps, verifyDeps } from './dependencies.js';
 
 /** What a restore or an undo works with. `withServer` false: only files take part, and no server is asked. */
 export async function restoreDeps(context: Context, withServer = true): Promise<RestoreDeps> {
@@ -20,6 +20,7 @@ export async function restoreDeps(context: Context, withServer = true): Promise<
       lockDatabase(await context.server(), database, { command: 'restore', waitMs, signal }),
     // A plan changes nothing, not even what is known of the backup.
     verify: async (id) => verifyBackup({ ...(await verifyDeps(context)), repository: unrecorded }, id, 'quick'),
+    safetyBackup: (parts) => backUpForSafety(context, parts),
     readToc: async (folder) => readToc(await context.server(), folder, signal),
   };
 }
@@ -29,4 +30,12 @@ export function occasionOf(context: Context, dryRun: boolean): Occasion & { read
   const { runId, traceId, operator, hostname, waitMs, settingsRequest } = context;
   const { cwd } = settingsRequest;
   return { runId, traceId, operator, hostname, waitMs, cwd, dryRun, processors: availableParallelism() };
+}
+
+async function backUpForSafety(context: Context, parts: Parameters<RestoreDeps['safetyBackup']>[0]): Promise<string> {
+  const { createBackup } = await import('../src/backup/create.js');
+  const { safetyRequest } = await import('../src/backup/create-request.js');
+  const request = safetyRequest(await context.settings(), parts, { ...context, dryRun: false });
+  const { id } = await createBackup(await createDeps(context, request.database), request);
+  return id!;
 }

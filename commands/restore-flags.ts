@@ -20,5 +20,6 @@ export const RESTORE_FLAGS = {
   intoFiles: text('--into-files <dir>', 'mode new: new directory for the files'),
   jobs: count('--jobs <n>', 'parallel workers; default: one for each processor', { min: 1, max: 128 }),
   createRoles: flag('--create-roles', 'create the roles that the server lacks, as the backup describes them'),
+  safetyBackup: flag('--safety-backup', 'back up what is live before it is replaced, besides keeping it'),
   ...SWAP_FLAGS,
 };

@@ -58,6 +58,7 @@ function renderOutcome(result: RestoreResult, view: View): void {
   }
   if (directory !== null) view.note(`  ${view.count(restored.files)} files as in the backup.`);
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
+  if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
   if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);

@@ -37,7 +37,7 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
     finished_at: facts.finishedAt.toISOString(),
     status: reasons.length === 0 ? 'complete' : 'degraded',
     degraded_reasons: reasons,
-    kind: 'logical',
+    kind: request.kind,
     set: facts.set,
     profile: request.profile,
     trace_id: request.traceId,

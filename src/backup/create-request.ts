@@ -50,6 +50,7 @@ export function createRequest(settings: Settings, wishes: CreateWishes, occasion
     rows: wishes.rows,
     lockWaitMs: wishes.lockWait,
     verify: wishes.verify,
+    kind: 'logical',
     note: wishes.note ?? null,
     labels: labelsOf(wishes.label),
   };
@@ -70,4 +71,20 @@ function labelsOf(texts: readonly string[]): Record<string, string> {
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );
+}
+
+/**
+ * The request for a backup of what a restore is about to replace.
+ *
+ * @param parts what there is to back up, and what the restore touches
+ */
+export function safetyRequest(
+  settings: Settings,
+  parts: { readonly database: boolean; readonly files: boolean },
+  occasion: CreateOccasion,
+): CreateRequest {
+  const only = parts.database && parts.files ? undefined : parts.database ? 'db' : 'files';
+  const wishes = { only, databaseOnly: false, jobs: undefined, rows: 'exact', lockWait: 30_000, label: [] } as const;
+  const request = createRequest(settings, { ...wishes, verify: 'quick', note: undefined }, occasion);
+  return { ...request, kind: 'safety', note: `before restore run ${occasion.runId}` };
 }

@@ -51,6 +51,8 @@ export interface CreateRequest {
   readonly lockWaitMs: number;
   readonly waitMs: number;
   readonly verify: 'none' | VerifyLevel;
+  /** `safety`: what a restore is about to replace; never `latest`, never counted by retention. */
+  readonly kind: Manifest['kind'];
   readonly note: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostname: string;

@@ -27,6 +27,8 @@ export interface RestoreDeps {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Backs up what is live, as a backup of kind `safety`; its id. Takes and releases the repository's lock itself. */
+  readonly safetyBackup: (parts: { readonly database: boolean; readonly files: boolean }) => Promise<string>;
   /** Runs what must not be cut in two by Ctrl-C. */
   readonly uninterrupted: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -70,4 +72,6 @@ export interface RestoreRequest extends Asked {
   readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
   readonly jobs: number;
   readonly createRoles: boolean;
+  /** Back up what is live before it is replaced. */
+  readonly safetyBackup: boolean;
 }

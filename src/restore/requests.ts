@@ -27,6 +27,7 @@ export interface RestoreWishes {
   readonly intoFiles: string | undefined;
   readonly jobs: number | undefined;
   readonly createRoles: boolean;
+  readonly safetyBackup: boolean;
   readonly accept: readonly string[];
   readonly stopWriters: string | undefined;
   readonly startWriters: string | undefined;
@@ -64,6 +65,7 @@ export function restoreRequest(
     files: only === 'db' ? null : settings.files,
     jobs,
     createRoles,
+    safetyBackup: wishes.safetyBackup,
   };
 }
 
@@ -90,7 +92,7 @@ function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Oc
   };
 }
 
-function refuseContradictions({ mode, into, intoFiles, only, stopWriters }: RestoreWishes): void {
+function refuseContradictions({ mode, into, intoFiles, only, stopWriters, safetyBackup }: RestoreWishes): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
     throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
   }
@@ -100,8 +102,9 @@ function refuseContradictions({ mode, into, intoFiles, only, stopWriters }: Rest
   if (mode === 'new' && only === 'files' && intoFiles === undefined) {
     throw new PotctlError('E_USAGE', "'--mode new --only files' wants the new directory: '--into-files DIR'");
   }
-  if (mode === 'new' && stopWriters !== undefined) {
-    throw new PotctlError('E_USAGE', "'--stop-writers' belongs to '--mode swap': '--mode new' touches nothing live");
+  if (mode === 'new' && (stopWriters !== undefined || safetyBackup)) {
+    const name = safetyBackup ? '--safety-backup' : '--stop-writers';
+    throw new PotctlError('E_USAGE', `'${name}' belongs to '--mode swap': '--mode new' touches nothing live`);
   }
   if (into !== undefined && (into === '' || into.includes('\0') || cutToBytes(into, NAME_MAX_BYTES) !== into)) {
     throw new PotctlError('E_USAGE', `'--into' wants a name of 1 to ${NAME_MAX_BYTES} bytes`);

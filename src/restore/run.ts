@@ -26,6 +26,8 @@ export interface RestoreResult {
   readonly database: string | null;
   readonly directory: string | null;
   readonly checks: DatabaseChecks | null;
+  /** The backup of what was live, where --safety-backup asked for one. */
+  readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
   readonly oldDatabase: string | null;
   readonly undoUntil: string | null;
@@ -43,6 +45,7 @@ export interface Underway {
   readonly prepared: PreparedRestore;
   readonly journal: Journal;
   readonly phases: Phases;
+  readonly safetyBackup: string | null;
 }
 
 /**
@@ -62,33 +65,44 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
-  if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [] });
+  if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [], safetyBackup: null });
   const { runId, waitMs, startWriters } = request;
   const database = prepared.plan.database?.name ?? null;
+  const safetyBackup = await secure(deps, request, prepared);
   return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease) => {
     const { database: planned, files, set } = prepared.plan;
     const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
     await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
-    return restoreLocked({ deps, request, prepared, journal, phases: openPhases(deps) });
+    return restoreLocked({ deps, request, prepared, journal, phases: openPhases(deps), safetyBackup });
   });
 }
 
+/** What is dropped or missing already cannot be secured any more. */
+async function secure(deps: RestoreDeps, request: RestoreRequest, { plan }: PreparedRestore): Promise<string | null> {
+  if (!request.safetyBackup) return null;
+  const parts = { database: plan.database?.present != null, files: plan.files?.present != null };
+  return parts.database || parts.files ? deps.safetyBackup(parts) : null;
+}
+
 async function restoreLocked(underway: Underway): Promise<RestoreResult> {
-  const { deps, journal, phases } = underway;
+  const { deps, journal, phases, safetyBackup } = underway;
   try {
     const staged = await stageRestore(underway);
     await journal.update({ restored: staged.restored, phases: phases.taken });
     const { downtimeMs, warnings } = await swapStaged(underway);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
-    return resultOf(closed, { checks: staged.checks, state: 'done', warnings });
+    return resultOf(closed, { checks: staged.checks, state: 'done', warnings, safetyBackup });
   } catch (error) {
     throw await abandon(deps, journal, error);
   }
 }
 
-function resultOf(record: RunRecord, rest: Pick<RestoreResult, 'checks' | 'state' | 'warnings'>): RestoreResult {
+function resultOf(
+  record: RunRecord,
+  rest: Pick<RestoreResult, 'checks' | 'state' | 'warnings' | 'safetyBackup'>,
+): RestoreResult {
   return withScriptKeys({
     runId: record.run_id,
     backup: record.backup,

@@ -41,6 +41,7 @@ export function restoreDeps(
     progress: () => {},
     childEnvironment: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
     uninterrupted: (work) => work(),
+    safetyBackup: () => Promise.reject(new Error('no safety backup was asked for')),
     ...change,
   };
 }
@@ -70,6 +71,7 @@ export function restoreRequest(database: string | null, change: Partial<RestoreR
     files: null,
     jobs: 2,
     createRoles: false,
+    safetyBackup: false,
     ...change,
   };
 }
@@ -87,7 +89,16 @@ export async function backUp(server: Server, repository: Repository, tree: strin
     {
       ...{ runId: 'backup', traceId: TRACE, profile: null, expectedSystemIdentifier: null, database: true },
       files: tree === null ? null : { path: tree, excludes: [] },
-      ...{ references: null, jobs: 2, rows: 'exact', lockWaitMs: 10_000, waitMs: 0, verify: 'none', note: null },
+      ...{
+        references: null,
+        jobs: 2,
+        rows: 'exact',
+        lockWaitMs: 10_000,
+        waitMs: 0,
+        verify: 'none',
+        kind: 'logical',
+        note: null,
+      },
       ...{ labels: {}, hostname: 'here', dryRun: false },
       tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
     },

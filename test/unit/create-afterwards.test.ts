@@ -17,7 +17,16 @@ test('a check afterwards that could not be made is not called good', async () =>
   };
   const request: CreateRequest = {
     ...{ runId: 'backup', traceId: '1', profile: null, expectedSystemIdentifier: null, database: false, files },
-    ...{ references: null, jobs: 1, rows: 'exact', lockWaitMs: 10_000, waitMs: 0, verify: 'quick', note: null },
+    ...{
+      references: null,
+      jobs: 1,
+      rows: 'exact',
+      lockWaitMs: 10_000,
+      waitMs: 0,
+      verify: 'quick',
+      kind: 'logical',
+      note: null,
+    },
     ...{ labels: {}, hostname: 'here', dryRun: false },
     tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
   };

@@ -17,6 +17,7 @@ function requestOf(wishes: Partial<RestoreWishes>) {
     id: 'latest',
     mode: 'swap',
     createRoles: false,
+    safetyBackup: false,
     accept: [],
     ...nothing,
     ...hooks,
