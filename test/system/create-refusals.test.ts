@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { freshDatabase, inMaintenance, quote, type TestDatabase } from '../support/database.js';
@@ -39,14 +39,6 @@ describe('backup create refuses, and leaves nothing behind', () => {
     await expectRefusal(await create([], { PGDATABASE: `${database.name}_x` }), 10, 'E_DATABASE_NOT_FOUND');
   });
 
-  test('a required TLS that the server does not have', async () => {
-    await expectRefusal(
-      await create([], { PGHOST: 'localhost', PGPORT: '1', PGSSLMODE: 'require' }),
-      16,
-      'E_DB_UNREACHABLE',
-    );
-  });
-
   test('a table that the role may not read, by name', async () => {
     const role = `reader_${database.name}`;
     await database.query(`create role ${quote(role)} login`);
@@ -75,24 +67,6 @@ describe('backup create refuses, and leaves nothing behind', () => {
     await writeFile(path.join(folder, 'file'), 'x');
     await expectRefusal(await create(['--files', path.join(folder, 'file')]), 17, 'E_FILES_MISSING');
     await expectRefusal(await create(['--files', folder]), 30, 'E_REFUSED');
-  });
-
-  test('a repository that is a file, that is another tool’s, or that a newer potctl wrote', async () => {
-    await writeFile(repository, 'x');
-    const onFile = await create();
-    expect([12, 15, 17]).toContain(onFile.exitCode);
-    await rm(repository);
-    await mkdir(path.join(repository, 'keys'), { recursive: true });
-    await mkdir(path.join(repository, 'data'));
-    await writeFile(path.join(repository, 'config'), 'restic');
-    await expectRefusal(await create(), 15, 'E_REPOSITORY_FORMAT');
-    await rm(repository, { recursive: true });
-    await mkdir(repository);
-    await writeFile(
-      path.join(repository, 'potctl-repository.json'),
-      '{"format":"potctl.repository","version":99,"id":"x"}',
-    );
-    await expectRefusal(await create(), 15, 'E_REPOSITORY_FORMAT');
   });
 
   test('contradicting and malformed flags', async () => {

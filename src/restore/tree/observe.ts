@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { fromErrno } from '../../errors.js';
+import { fromErrno, isErrno } from '../../errors.js';
 import { movable } from './converge.js';
 import { type DiskEntry, realDisk } from './disk.js';
 import { describe, findUnfinished, type UnfinishedSwap } from './journal.js';
 import { findNestedMounts } from './mounts.js';
 import { nameOf, runOfBefore, runOfStaging } from './names.js';
-import { real } from './staging.js';
+import { noTree, real } from './staging.js';
 
 /** A kept tree: what was live before the swap of `run`. */
 export interface BeforeFolder {
@@ -28,7 +28,7 @@ export interface TreeObservation {
 /**
  * Looks at a live tree for the plan and for the next start. Changes nothing.
  *
- * @throws PotctlError E_FILES_DENIED, E_REFUSED (a damaged journal)
+ * @throws PotctlError E_FILES_MISSING (a file), E_FILES_DENIED, E_REFUSED (a damaged journal)
  */
 export async function observeTree({ root }: { readonly root: string }): Promise<TreeObservation> {
   const tree = real(root);
@@ -49,6 +49,7 @@ export async function observeTree({ root }: { readonly root: string }): Promise<
       unfinished: unfinished && describe(unfinished),
     };
   } catch (error) {
+    if (isErrno(error, 'ENOTDIR')) throw noTree(root, 'it is not a directory');
     throw fromErrno(error, `look into '${root}'`);
   }
 }

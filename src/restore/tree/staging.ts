@@ -90,9 +90,14 @@ export function real(folder: string): string | null {
     return realpathSync(folder);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links go in a circle');
     throw fromErrno(error, `look at '${folder}'`);
   }
 }
+
+/** What is there, but cannot be a tree. */
+export const noTree = (root: string, why: string): PotctlError =>
+  new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why });
 
 /** @returns whether it was made */
 function makeRoot(root: string): boolean {
