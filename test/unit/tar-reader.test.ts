@@ -72,7 +72,7 @@ test('a stream may arrive cut anywhere', () => {
     ['holes', 'file'],
     ['link', 'symlink'],
   ]);
-  expect(whole.members[2]!.mtimeNs).toBe(-1_500_000_000n);
+  expect(whole.members[2]!.mtimeNs).toBe('-1500000000');
   expect(whole.digests.slice(1, 3)).toEqual([sha256('hello'), sha256('x'.repeat(70_000))]);
 });
 

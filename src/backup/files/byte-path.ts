@@ -21,9 +21,12 @@ export function display(path: BytePath): string {
 
 /** As JSON carries it: text where it is UTF-8, else base64 of the bytes. */
 export function textOrBase64(path: BytePath): { readonly text: string } | { readonly base64: string } {
+  if (ASCII.test(path)) return { text: path };
   const bytes = toBytes(path);
   return isUtf8(bytes) ? { text: bytes.toString('utf8') } : { base64: bytes.toString('base64') };
 }
+
+const ASCII = /^[\0-\x7f]*$/;
 
 /**
  * The order of a walk: a directory, then what is in it, names by their bytes. Negative when `a` comes first.

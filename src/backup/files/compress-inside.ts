@@ -59,8 +59,11 @@ async function store(encoder: Transform, file: string) {
 
 async function drained(encoder: Transform, stored: Promise<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {
-    encoder.once('drain', resolve);
-    encoder.once('close', resolve);
+    const done = (): void => {
+      encoder.off('drain', done).off('close', done);
+      resolve();
+    };
+    encoder.on('drain', done).on('close', done);
   });
   if (encoder.destroyed) await stored;
 }

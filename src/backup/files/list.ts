@@ -31,9 +31,9 @@ export async function writeList(folder: string, rounds: readonly string[], signa
   const totals = createTotals();
   let block = '';
   try {
-    for (const file of joinRounds(rounds)) {
+    for (const { file, line } of joinRounds(rounds)) {
       totals.count(file);
-      block += `${JSON.stringify(file)}\n`;
+      block += `${line}\n`;
       if (block.length < BLOCK_LENGTH) continue;
       signal.throwIfAborted();
       await out.write(Buffer.from(block));
@@ -62,18 +62,32 @@ export function createTotals(): { count(file: ListedFile): void; all(): ListTota
   };
 }
 
-function* joinRounds(rounds: readonly string[]): Generator<ListedFile> {
+interface Line {
+  readonly file: ListedFile;
+  readonly line: string;
+}
+
+function* joinRounds(rounds: readonly string[]): Generator<Line> {
   for (const [index, round] of rounds.entries()) {
     const later = rounds.slice(index + 1).map(createLookup);
-    for (const file of readLines(round)) {
+    for (const { file, line } of readLines(round)) {
       const path = pathOf(file);
-      yield later.some((holds) => holds(path)) ? { ...file, superseded: true } : file;
+      if (later.some((holds) => holds(path))) yield superseded(file);
+      else yield { file, line };
     }
   }
 }
 
-function* readLines(file: string): Generator<ListedFile> {
-  for (const line of readPieces(file, '\n')) yield JSON.parse(Buffer.from(line, 'latin1').toString('utf8'));
+function superseded(file: ListedFile): Line {
+  const marked = { ...file, superseded: true } as const;
+  return { file: marked, line: JSON.stringify(marked) };
+}
+
+function* readLines(file: string): Generator<Line> {
+  for (const piece of readPieces(file, '\n')) {
+    const line = Buffer.from(piece, 'latin1').toString('utf8');
+    yield { file: JSON.parse(line), line };
+  }
 }
 
 /** Does a round hold the path? Must be asked in walk order. */
@@ -81,8 +95,8 @@ function createLookup(round: string): (path: BytePath) => boolean {
   const lines = readLines(round);
   let next = lines.next();
   return (path) => {
-    while (!next.done && compareWalk(pathOf(next.value), path) < 0) next = lines.next();
-    return !next.done && pathOf(next.value) === path;
+    while (!next.done && compareWalk(pathOf(next.value.file), path) < 0) next = lines.next();
+    return !next.done && pathOf(next.value.file) === path;
   };
 }
 

@@ -4,21 +4,21 @@ import type { TarMember } from './tar-header.js';
 
 type ListedType = ListedFile['type'];
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** The line of the list for a member of the archive; `sha256` for files only. */
 export function listedFile(member: TarMember, type: ListedType, sha256: string | undefined): ListedFile {
+  const { size, uid, gid, mtimeNs, target } = member;
+  const file: Writable<ListedFile> = { type, size, mode: modeOf(member), uid, gid, mtime_ns: mtimeNs };
   const path = textOrBase64(member.path === '' ? '.' : member.path);
-  const target = member.target === undefined ? undefined : textOrBase64(member.target);
-  return {
-    ...('text' in path ? { path: path.text } : { path_b64: path.base64 }),
-    type,
-    size: member.size,
-    mode: modeOf(member),
-    uid: member.uid,
-    gid: member.gid,
-    mtime_ns: member.mtimeNs.toString(),
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...(target === undefined ? {} : 'text' in target ? { target: target.text } : { target_b64: target.base64 }),
-  };
+  if ('text' in path) file.path = path.text;
+  else file.path_b64 = path.base64;
+  if (sha256 !== undefined) file.sha256 = sha256;
+  if (target === undefined) return file;
+  const link = textOrBase64(target);
+  if ('text' in link) file.target = link.text;
+  else file.target_b64 = link.base64;
+  return file;
 }
 
 export const modeOf = (member: { readonly mode: number }): string => member.mode.toString(8).padStart(4, '0');

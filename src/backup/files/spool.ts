@@ -62,33 +62,35 @@ function* read(names: string, facts: string): Generator<WalkEntry> {
   }
 }
 
-function* readRecords(file: string): Generator<Buffer> {
+function* readRecords(file: string): Generator<DataView> {
   let rest: Buffer = Buffer.alloc(0);
   for (const block of readBlocks(file)) {
     const bytes = rest.length === 0 ? block : Buffer.concat([rest, block]);
     let at = 0;
-    for (; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) yield bytes.subarray(at, at + RECORD_BYTES);
+    for (; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
+      yield new DataView(bytes.buffer, bytes.byteOffset + at, RECORD_BYTES);
+    }
     rest = Buffer.from(bytes.subarray(at));
   }
 }
 
 function encode(entry: WalkEntry): Buffer {
-  const record = Buffer.alloc(RECORD_BYTES);
-  record.writeUInt8(TYPES.indexOf(entry.type), 0);
-  record.writeDoubleLE(entry.size, 8);
-  record.writeBigInt64LE(entry.mtimeNs, 16);
-  record.writeBigInt64LE(entry.ctimeNs, 24);
-  record.writeBigUInt64LE(entry.ino, 32);
-  record.writeDoubleLE(entry.stored, 40);
-  return record;
+  const record = new DataView(new ArrayBuffer(RECORD_BYTES));
+  record.setUint8(0, TYPES.indexOf(entry.type));
+  record.setFloat64(8, entry.size);
+  record.setBigInt64(16, entry.mtimeNs);
+  record.setBigInt64(24, entry.ctimeNs);
+  record.setBigUint64(32, entry.ino);
+  record.setFloat64(40, entry.stored);
+  return Buffer.from(record.buffer);
 }
 
-const decode = (path: string, record: Buffer): WalkEntry => ({
+const decode = (path: string, record: DataView): WalkEntry => ({
   path,
-  type: TYPES[record.readUInt8(0)] ?? 'file',
-  size: record.readDoubleLE(8),
-  mtimeNs: record.readBigInt64LE(16),
-  ctimeNs: record.readBigInt64LE(24),
-  ino: record.readBigUInt64LE(32),
-  stored: record.readDoubleLE(40),
+  type: TYPES[record.getUint8(0)] ?? 'file',
+  size: record.getFloat64(8),
+  mtimeNs: record.getBigInt64(16),
+  ctimeNs: record.getBigInt64(24),
+  ino: record.getBigUint64(32),
+  stored: record.getFloat64(40),
 });

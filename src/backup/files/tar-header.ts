@@ -14,7 +14,8 @@ export interface TarMember {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  readonly mtimeNs: bigint;
+  /** Nanoseconds since 1970 as a decimal string. */
+  readonly mtimeNs: string;
   readonly target: BytePath | undefined;
   readonly sparse: boolean;
 }
@@ -49,12 +50,16 @@ const NO_RECORDS: PaxRecords = new Map();
 
 /** Type flag of a header block, after its magic and checksum have been checked. @throws ArchiveDamage */
 export function flagOf(block: Buffer): string {
-  if (block.toString('latin1', 257, 265) !== 'ustar\x0000') throw new ArchiveDamage('a header is not in ustar format');
+  if (MAGIC.some((byte, index) => block[257 + index] !== byte))
+    throw new ArchiveDamage('a header is not in ustar format');
   let sum = 8 * 32;
-  for (let index = 0; index < BLOCK; index++) if (index < 148 || index > 155) sum += block[index]!;
+  for (let index = 0; index < 148; index++) sum += block[index]!;
+  for (let index = 156; index < BLOCK; index++) sum += block[index]!;
   if (sum !== octal(block, 148, 8)) throw new ArchiveDamage('the checksum of a header is wrong');
   return String.fromCharCode(block[156]!);
 }
+
+const MAGIC = [...Buffer.from('ustar\x0000', 'latin1')];
 
 /** The length of what follows a header block, from the block alone. */
 export const lengthOf = (block: Buffer): number => octal(block, 124, 12);
@@ -101,7 +106,7 @@ export function parseMember(block: Buffer, records: PaxRecords = NO_RECORDS): Ta
     mode: octal(block, 100, 8) & 0o7777,
     uid: wholeNumber(records, 'uid') ?? octal(block, 108, 8),
     gid: wholeNumber(records, 'gid') ?? octal(block, 116, 8),
-    mtimeNs: nanoseconds(records.get('mtime')) ?? BigInt(octal(block, 136, 12)) * 1_000_000_000n,
+    mtimeNs: nanoseconds(records.get('mtime')) ?? nanoseconds(String(octal(block, 136, 12)))!,
     target: type === 'symlink' || type === 'hardlink' ? (records.get('linkpath') ?? text(block, 157, 100)) : undefined,
     sparse,
   };
@@ -131,16 +136,27 @@ function nameIn(block: Buffer): string {
 }
 
 function text(block: Buffer, at: number, length: number): string {
-  const field = block.toString('latin1', at, at + length);
-  const end = field.indexOf('\0');
-  return end < 0 ? field : field.slice(0, end);
+  const end = block.indexOf(0, at);
+  return block.toString('latin1', at, end < 0 || end > at + length ? at + length : end);
 }
 
+/** Leading spaces, octal digits, then spaces and NULs, as tar writes and reads it. */
 function octal(block: Buffer, at: number, length: number): number {
-  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', at, at + length))?.[1];
-  if (digits === undefined) throw new ArchiveDamage('a number in a header is damaged');
-  return Number.parseInt(digits, 8);
+  let index = at;
+  let value = 0;
+  while (index < at + length && block[index] === SPACE) index++;
+  const start = index;
+  for (; index < at + length && block[index]! >= ZERO && block[index]! < ZERO + 8; index++) {
+    value = value * 8 + block[index]! - ZERO;
+  }
+  const digits = index > start;
+  while (index < at + length && (block[index] === SPACE || block[index] === 0)) index++;
+  if (!digits || index < at + length) throw new ArchiveDamage('a number in a header is damaged');
+  return value;
 }
+
+const SPACE = 0x20;
+const ZERO = 0x30;
 
 function wholeNumber(records: PaxRecords, keyword: string): number | undefined {
   const value = records.get(keyword);
@@ -149,10 +165,13 @@ function wholeNumber(records: PaxRecords, keyword: string): number | undefined {
   return Number(value);
 }
 
-function nanoseconds(value: string | undefined): bigint | undefined {
+function nanoseconds(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
-  const parts = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);
+  const parts = /^(-?)0*(\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);
   if (!parts) throw badRecord('mtime');
-  const magnitude = BigInt(parts[2]! + (parts[3] ?? '').padEnd(9, '0'));
-  return parts[1] === '-' ? -magnitude : magnitude;
+  const [, sign, seconds, fraction = ''] = parts;
+  const magnitude = (seconds! + fraction.padEnd(9, '0')).replace(LEADING_ZEROS, '');
+  return magnitude === '0' ? '0' : sign + magnitude;
 }
+
+const LEADING_ZEROS = /^0+(?=\d)/;

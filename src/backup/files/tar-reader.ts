@@ -61,7 +61,7 @@ const STEPS = { header: takeHeader, body: takeBody, trailer: takeTrailer };
 function takeHeader(state: State, listener: TarListener, bytes: Buffer, at: number): number {
   if (bytes.length - at < BLOCK) return at;
   const block = bytes.subarray(at, at + BLOCK);
-  if (isZero(block)) {
+  if (block[0] === 0 && isZero(block)) {
     state.place = 'trailer';
     return at + BLOCK;
   }
