@@ -13,12 +13,13 @@ function readAll(chunks: readonly Buffer[], drop: (member: TarMember) => boolean
   const digests: string[] = [];
   const handedOn: Buffer[] = [];
   const reader = createTarReader({
-    ...hash,
+    data: hash.data,
+    hole: hash.hole,
     member(member) {
       members.push(member);
       return drop(member) ? 'drop' : 'keep';
     },
-    memberEnd: () => void digests.push(hash.take()),
+    memberEnd: () => hash.end((digest) => void digests.push(digest)),
   });
   for (const chunk of chunks) handedOn.push(...reader.push(chunk).map((bytes) => Buffer.from(bytes)));
   return { members, digests, handedOn: Buffer.concat(handedOn), ended: reader.ended() };
@@ -83,6 +84,29 @@ test('a sparse file is hashed as an application reads it', () => {
   const { members, digests } = readAll([tarOf(SPARSE)]);
   expect(members[0]).toMatchObject({ path: 'holes', size: 5_000, sparse: true });
   expect(digests).toEqual([sha256(content)]);
+});
+
+test('a long hole is hashed in slices, while others run', async () => {
+  const hash = createContentHash();
+  const told: string[] = [];
+  let ticks = 0;
+  const timer = setInterval(() => (ticks += 1), 1);
+  hash.data(Buffer.from('start'));
+  hash.hole(200 << 20);
+  hash.data(Buffer.from('end'));
+  hash.end((digest) => told.push(digest));
+  hash.data(Buffer.from('next'));
+  hash.end((digest) => told.push(digest));
+  expect(told).toEqual([]);
+  await hash.settle(new AbortController().signal);
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan(1);
+  const long = createHash('sha256')
+    .update('start')
+    .update(Buffer.alloc(200 << 20))
+    .update('end')
+    .digest('hex');
+  expect(told).toEqual([long, sha256('next')]);
 });
 
 test('the end-of-archive mark is not handed on, so that another archive can follow', () => {

@@ -2,12 +2,12 @@ import path from 'node:path';
 import type { Progress } from '../../progress.js';
 import type { FilesPart } from '../manifest.js';
 import { display } from './byte-path.js';
-import { createContentHash } from './content-hash.js';
+import { type ContentHash, createContentHash } from './content-hash.js';
 import { decompress } from './decompress.js';
 import type { ListedFile } from './engine.js';
 import { readList } from './list.js';
 import { listedFile, pathOf, targetOf } from './listed-file.js';
-import { type Pipes, type Take, takeAll } from './pipes.js';
+import { both, type Pipes, type Take, takeAll } from './pipes.js';
 import { ArchiveDamage, BLOCK, type TarMember } from './tar-header.js';
 import { createTarReader, type TarListener, type TarReader } from './tar-reader.js';
 
@@ -33,10 +33,11 @@ export interface FollowRequest {
 export async function followArchive(request: FollowRequest): Promise<void> {
   const { folder, part, signal } = request;
   const expected = createQueue(readList(folder, part, signal));
-  const reader = createTarReader(compareWith(expected, request.wrongContent));
+  const hash = createContentHash();
+  const reader = createTarReader(compareWith(expected, hash, request.wrongContent));
   const source = { ...request, file: path.join(folder, part.backup_file), compression: part.compression };
   try {
-    await decompress(source, takeWith(reader, expected, request));
+    await decompress(source, takeWith({ reader, expected, hash }, request));
     await expected.fill(1);
     if (!reader.ended()) throw new ArchiveDamage(`it is cut${beforeNext(expected.next())}`);
     const missing = expected.next();
@@ -46,13 +47,19 @@ export async function followArchive(request: FollowRequest): Promise<void> {
   }
 }
 
-function takeWith(reader: TarReader, expected: Queue, { forward, progress }: FollowRequest): Take {
+interface Following {
+  readonly reader: TarReader;
+  readonly expected: Queue;
+  readonly hash: ContentHash;
+}
+
+function takeWith({ reader, expected, hash }: Following, { forward, progress, signal }: FollowRequest): Take {
   let done = 0;
   const pass: Take = (chunk) => {
     const good = reader.push(chunk);
     done += chunk.length;
     progress({ kind: 'bytes', done });
-    return forward && takeAll(good, forward);
+    return both(forward && takeAll(good, forward), hash.settle(signal));
   };
   return (chunk) => {
     // Not more members can begin in a chunk than it has blocks.
@@ -66,20 +73,22 @@ const beforeNext = (next: ListedFile | undefined): string => (next ? ` before ${
 /** The name of a listed file, for a message. */
 export const quote = (file: ListedFile): string => JSON.stringify(display(pathOf(file)));
 
-function compareWith(expected: Queue, wrongContent: (text: string) => void): TarListener {
-  const hash = createContentHash();
+function compareWith(expected: Queue, hash: ContentHash, wrongContent: (text: string) => void): TarListener {
   let current: ListedFile | undefined;
   return {
-    ...hash,
+    data: hash.data,
+    hole: hash.hole,
     member(member) {
       current = expected.next();
       assertSame(member, current);
       return 'keep';
     },
     memberEnd() {
-      if (current?.type === 'file' && hash.take() !== current.sha256) {
-        wrongContent(`${quote(current)}: its content is not what was archived (SHA-256 differs)`);
-      }
+      const file = current!;
+      hash.end((sha256) => {
+        if (file.type !== 'file' || sha256 === file.sha256) return;
+        wrongContent(`${quote(file)}: its content is not what was archived (SHA-256 differs)`);
+      });
     },
   };
 }

@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { fromErrno } from '../../errors.js';
 import { display } from './byte-path.js';
-import { createContentHash } from './content-hash.js';
 
 const BLOCK = Buffer.allocUnsafeSlow(1 << 20);
 
@@ -13,14 +13,14 @@ const BLOCK = Buffer.allocUnsafeSlow(1 << 20);
  * @throws E_FILES_DENIED, E_IO
  */
 export async function hashContent(file: Buffer, breathe: () => Promise<void> | undefined): Promise<string> {
-  const hash = createContentHash();
+  const hash = createHash('sha256');
   try {
     const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       for (;;) {
         const length = readSync(descriptor, BLOCK, 0, BLOCK.length, null);
-        if (length === 0) return hash.take();
-        hash.data(BLOCK.subarray(0, length));
+        if (length === 0) return hash.digest('hex');
+        hash.update(BLOCK.subarray(0, length));
         const pause = breathe();
         if (pause) await pause;
       }

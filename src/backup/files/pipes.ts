@@ -156,3 +156,9 @@ export function takeAll(pieces: readonly Buffer[], take: Take): Promise<void> | 
   }
   return undefined;
 }
+
+/** Waits for both, if there is anything to wait for. */
+export function both(first: Promise<void> | undefined, second: Promise<void> | undefined): Promise<void> | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return Promise.all([first, second]).then(() => undefined);
+}

@@ -16,6 +16,15 @@ export interface Outcomes {
   entries(): Generator<{ readonly entry: WalkEntry; readonly outcome: Outcome }>;
 }
 
+/** Follows one round. */
+export interface Recorder {
+  readonly listener: TarListener;
+  /** To be awaited, if there is anything, before the next piece of the stream. */
+  settle(signal: AbortSignal): Promise<void> | undefined;
+  /** Once the stream has ended. */
+  finish(complaints: Complaints): Outcomes;
+}
+
 const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
 
 /**
@@ -24,7 +33,7 @@ const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
  * A member is left out when the entry has turned from a directory into something else or the other way round, and whatever lies below a
  * directory that is not there: such members could not be extracted in order.
  */
-export function createRecorder(tree: Tree, spool: Spool, line: (json: string) => void) {
+export function createRecorder(tree: Tree, spool: Spool, line: (json: string) => void): Recorder {
   const expected = createCursor(spool);
   const hash = createContentHash();
   const dropped = new Set<BytePath>();
@@ -37,7 +46,8 @@ export function createRecorder(tree: Tree, spool: Spool, line: (json: string) =>
     !(member.type === 'hardlink' && dropped.has(member.target ?? ''));
 
   const listener: TarListener = {
-    ...hash,
+    data: hash.data,
+    hole: hash.hole,
     member(member) {
       const entry = expected.advanceTo(member.path);
       if (!keeps(member, entry)) {
@@ -51,12 +61,14 @@ export function createRecorder(tree: Tree, spool: Spool, line: (json: string) =>
     memberEnd() {
       const { member, entry } = passing!;
       const type = member.type as Exclude<TarMember['type'], 'device'>;
-      line(JSON.stringify(listedFile(member, type, type === 'file' ? hash.take() : undefined)));
+      const list = (sha256?: string): void => line(JSON.stringify(listedFile(member, type, sha256)));
       expected.note(entry.type === 'file' && hasChanged(tree, entry) ? 'changed' : 'good');
+      hash.end(type === 'file' ? list : () => list());
     },
   };
   return {
     listener,
+    settle: hash.settle,
     finish(complaints: Complaints): Outcomes {
       const codes = expected.finish();
       return { entries: () => outcomesOf(spool, codes, complaints) };

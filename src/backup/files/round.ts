@@ -2,12 +2,12 @@ import { PotctlError } from '../../errors.js';
 import { createByteFile } from './byte-file.js';
 import { createComplaints } from './complaints.js';
 import type { CompressedFile } from './compress.js';
-import { type Pipes, takeAll } from './pipes.js';
+import { both, type Pipes, takeAll } from './pipes.js';
 import { toolError } from './programs.js';
-import { createRecorder, type Outcomes } from './recorder.js';
+import { createRecorder, type Outcomes, type Recorder } from './recorder.js';
 import type { Spool } from './spool.js';
 import { ArchiveDamage } from './tar-header.js';
-import { createTarReader, type TarReader } from './tar-reader.js';
+import { createTarReader } from './tar-reader.js';
 import type { Tree } from './tree.js';
 
 /** What one run of tar is about. */
@@ -56,22 +56,23 @@ export async function archiveRound(request: RoundRequest): Promise<Outcomes> {
   try {
     const recorder = createRecorder(request.tree, request.spool, (line) => list.add(Buffer.from(`${line}\n`)));
     // Without any entry tar would refuse to create an archive.
-    if (request.spool.count > 0) await runTar(request, createTarReader(recorder.listener), complaints.hear);
+    if (request.spool.count > 0) await runTar(request, recorder, complaints.hear);
     return recorder.finish(complaints);
   } finally {
     list.close();
   }
 }
 
-async function runTar(request: RoundRequest, reader: TarReader, hear: (line: string) => void): Promise<void> {
+async function runTar(request: RoundRequest, recorder: Recorder, hear: (line: string) => void): Promise<void> {
   const { pipes, environment, signal, spool, out } = request;
+  const reader = createTarReader(recorder.listener);
   const args = [...TAR_ARGS, '--files-from', spool.names];
   // Its working directory, not --directory: no path of ours is an argument that tar could take for something else.
   const tar = pipes.source('tar', args, { environment, signal, onStderrLine: hear, cwd: request.tree.folder });
   try {
     await tar.read((chunk) => {
       request.onBytes(chunk.length);
-      return takeAll(reader.push(chunk), out.write);
+      return both(takeAll(reader.push(chunk), out.write), recorder.settle(signal));
     });
   } catch (error) {
     tar.child.kill();
