@@ -24,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
     mkdirSync(tree);
     say(machine());
     say(
-      `database ${megabytes(await fillDatabase(server, DATABASE, scale))}, tree ${megabytes(fillTree(tree, scale))} in ${scale.files} files`,
+      `database ${megabytes(await fillDatabase(server, DATABASE, only === 'files' ? SMALL : scale))}, tree ${megabytes(fillTree(tree, only === 'database' ? SMALL : scale))} in ${scale.files} files`,
     );
     const environment = {
       ...server.environment,
