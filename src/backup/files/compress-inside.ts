@@ -7,12 +7,15 @@ import { fromErrno } from '../../errors.js';
 import type { CompressedFile } from './compress.js';
 import { nodeZstd } from './programs.js';
 
-const BUFFERED_BYTES = 1 << 20;
+const BUFFERED_BYTES = 256 << 10;
+/** Each chunk of output is a trip to another thread; Node's default are 16 KiB. */
+const CHUNK_BYTES = 128 << 10;
 
 /** Compresses in this process (on another thread), at the fastest level. */
 export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedFile {
-  const encoder = name === 'gzip' ? zlib.createGzip({ level: 1 }) : createNodeZstd();
+  const encoder = name === 'gzip' ? zlib.createGzip({ level: 1, chunkSize: CHUNK_BYTES }) : createNodeZstd();
   const stored = store(encoder, file);
+  const copies = createCopies();
   stored.catch(() => encoder.destroy());
   // An error of the encoder is a consequence: the store tells the cause.
   encoder.on('error', () => {});
@@ -20,7 +23,8 @@ export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedF
     write(bytes) {
       if (encoder.destroyed) return stored.then(() => undefined);
       // A copy, so that the caller can go on while the other thread works.
-      encoder.write(Buffer.from(bytes));
+      const copy = copies.take(bytes);
+      encoder.write(copy, () => copies.giveBack(copy));
       return encoder.writableLength < BUFFERED_BYTES ? undefined : drained(encoder, stored);
     },
     close() {
@@ -34,9 +38,27 @@ export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedF
   };
 }
 
+/** Copies in buffers that are used again: gigabytes of fresh ones would stay in memory until they are collected. */
+function createCopies() {
+  const free: ArrayBufferLike[] = [];
+  return {
+    take(bytes: Buffer): Buffer {
+      const memory =
+        bytes.length > CHUNK_BYTES ? new ArrayBuffer(bytes.length) : (free.pop() ?? new ArrayBuffer(CHUNK_BYTES));
+      const copy = Buffer.from(memory, 0, bytes.length);
+      copy.set(bytes);
+      return copy;
+    },
+    giveBack({ buffer }: Buffer): void {
+      if (buffer.byteLength === CHUNK_BYTES) free.push(buffer);
+    },
+  };
+}
+
 function createNodeZstd(): Transform {
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = nodeZstd.constants;
-  return nodeZstd.createZstdCompress!({ params: { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 } });
+  const params = { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 };
+  return nodeZstd.createZstdCompress!({ params, chunkSize: CHUNK_BYTES });
 }
 
 async function store(encoder: Transform, file: string) {

@@ -20,6 +20,7 @@ export interface ContentHash extends ContentSink {
 
 type Work = (breathe: () => Promise<void> | undefined) => Promise<void> | void;
 
+/** Starts with the first content; see {@link ContentHash}. */
 export function createContentHash(): ContentHash {
   let hash: Hash | undefined;
   let later: Work[] = [];

@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
@@ -26,24 +26,19 @@ export interface Pipes {
   ): { child: Child; read(take: Take): Promise<void> };
   /** Starts a program and gives its stdin; see {@link writeTo}. An error of that stream is a consequence: the exit status tells the cause. */
   sink(file: string, args: readonly string[], options: StartOptions): { child: Child; input: Writable };
-  /** No program can be started afterwards; those that run are not touched. */
+  /** Gives back what was not used; programs that run are not touched. */
   remove(): void;
 }
 
 /**
- * Makes room for so many programs; pipes are named ones, since Node has no others. Where they are impossible, or used up, sockets do the
- * same, only slower.
+ * Makes room for so many programs. Where kernel pipes are impossible, or used up, sockets do the same, only slower.
  */
 export async function createPipes(
   count: number,
   environment: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Pipes> {
-  const folder = makeFolder(environment);
-  const names = folder === undefined ? [] : Array.from({ length: count }, (_, index) => path.join(folder, `${index}`));
-  const options = { environment, signal, stdout: 'ignore' } as const;
-  const made = folder !== undefined && (await startTool('mkfifo', ['-m', '600', ...names], options).ended).ok;
-  const unused = made ? names : [];
+  const unused = await openFifos(count, environment, signal);
   return {
     source(file, args, options) {
       const fifo = unused.shift();
@@ -53,26 +48,39 @@ export async function createPipes(
       const fifo = unused.shift();
       return fifo === undefined ? socketSink(file, args, options) : pipedSink(fifo, file, args, options);
     },
-    remove: () => void (folder && rmSync(folder, { recursive: true, force: true })),
+    remove() {
+      for (const fifo of unused.splice(0)) closeSync(fifo);
+    },
   };
 }
 
-function makeFolder(environment: Readonly<Record<string, string>>): string | undefined {
+/** Node has no unnamed pipes: these lose their names at once, so that nothing is left behind whatever happens. */
+async function openFifos(count: number, environment: Readonly<Record<string, string>>, signal: AbortSignal) {
+  if (!existsSync(OWN_DESCRIPTORS)) return [];
+  let folder: string | undefined;
   try {
-    return mkdtempSync(path.join(environment['TMPDIR'] ?? '/tmp', 'potctl-pipe-'));
+    folder = mkdtempSync(path.join(environment['TMPDIR'] ?? '/tmp', 'potctl-pipe-'));
+    const names = Array.from({ length: count }, (_, index) => path.join(folder!, `${index}`));
+    const options = { environment, signal, stdout: 'ignore' } as const;
+    const { ok } = await startTool('mkfifo', ['-m', '600', ...names], options).ended;
+    return ok ? names.map((name) => openSync(name, O_RDWR | O_NONBLOCK)) : [];
   } catch {
-    return undefined;
+    return [];
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function pipedSource(fifo: string, file: string, args: readonly string[], options: StartOptions) {
+const OWN_DESCRIPTORS = '/proc/self/fd';
+
+function pipedSource(fifo: number, file: string, args: readonly string[], options: StartOptions) {
   const { reader, writer } = openEnds(fifo, { reader: O_NONBLOCK, writer: 0 });
   const child = startTool(file, args, { ...options, stdout: writer });
   closeSync(writer);
   return { child, read: (take: Take) => readPipe(reader, take) };
 }
 
-function pipedSink(fifo: string, file: string, args: readonly string[], options: StartOptions) {
+function pipedSink(fifo: number, file: string, args: readonly string[], options: StartOptions) {
   const { reader, writer } = openEnds(fifo, { reader: 0, writer: O_NONBLOCK });
   const child = startTool(file, args, { stdout: 'ignore', ...options, stdin: reader });
   closeSync(reader);
@@ -81,13 +89,13 @@ function pipedSink(fifo: string, file: string, args: readonly string[], options:
   return { child, input };
 }
 
-/** Both ends at once; the third one keeps each `open` from waiting for the other side. Ours does not block, the program's does. */
-function openEnds(fifo: string, flags: { readonly reader: number; readonly writer: number }) {
-  const both = openSync(fifo, O_RDWR | O_NONBLOCK);
+/** Both ends, in place of the descriptor that is both at once. Ours does not block, the program's does. */
+function openEnds(fifo: number, flags: { readonly reader: number; readonly writer: number }) {
+  const name = path.join(OWN_DESCRIPTORS, `${fifo}`);
   try {
-    return { reader: openSync(fifo, O_RDONLY | flags.reader), writer: openSync(fifo, O_WRONLY | flags.writer) };
+    return { reader: openSync(name, O_RDONLY | flags.reader), writer: openSync(name, O_WRONLY | flags.writer) };
   } finally {
-    closeSync(both);
+    closeSync(fifo);
   }
 }
 

@@ -20,8 +20,11 @@ export function isInstalled(program: string, environment: Readonly<Record<string
 
 /** Zstandard inside Node (22.15 and later); undefined in older ones. */
 export const nodeZstd = zlib as unknown as {
-  readonly createZstdCompress?: (options: { readonly params: Readonly<Record<number, number>> }) => Transform;
-  readonly createZstdDecompress?: () => Transform;
+  readonly createZstdCompress?: (options: {
+    readonly params: Readonly<Record<number, number>>;
+    readonly chunkSize: number;
+  }) => Transform;
+  readonly createZstdDecompress?: (options: { readonly chunkSize: number }) => Transform;
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_checksumFlag: number };
 };
 
