@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { OPERATIONS, type PointResult, planPoints, sweep } from './kill/sweep.js';
+import { OPERATIONS, planPoints } from './kill/points.js';
+import { type PointResult, sweep } from './kill/sweep.js';
 import { flag, say } from './measure.js';
 
 const SEED = 20_261_122;
@@ -32,12 +33,12 @@ const describe = ({ operation, victim, moment }: PointResult): string =>
 function table(results: readonly PointResult[]): string[] {
   const groups = new Map<string, PointResult[]>();
   for (const result of results) {
-    const name = `${result.operation} / ${result.victim}`;
+    const name = `${result.operation} / ${result.victim}${result.from === 'swap' ? ' in the swap' : ''}`;
     groups.set(name, [...(groups.get(name) ?? []), result]);
   }
   return [...groups].map(([name, group]) => {
     const killed = group.filter(({ outcome }) => outcome === 'killed').length;
     const broken = group.filter((result) => result.broken.length > 0).length;
-    return `${name.padEnd(18)} ${group.length} points, ${killed} killed in time, ${broken} broken`;
+    return `${name.padEnd(28)} ${group.length} points, ${killed} killed in time, ${broken} broken`;
   });
 }

@@ -1,0 +1,68 @@
+import fs from 'node:fs';
+import type { Operation } from './points.js';
+import type { Potctl } from './run.js';
+import { DATABASE, type Letter, type Site } from './site.js';
+
+/** A command whose tool or server was killed may only succeed if it did what it says. */
+export async function checkSuccess(site: Site, potctl: Potctl, operation: Operation): Promise<string[]> {
+  if (operation === 'create') {
+    const verify = ['backup', 'verify', 'latest', '--level', 'full', '--repository', site.repository];
+    const { exitCode } = await potctl.run(verify);
+    return exitCode === 0 ? [] : ['create succeeded, but its backup is not good'];
+  }
+  const wanted = operation === 'restore' ? 'new' : 'old';
+  const found = [(await site.databases()).get(DATABASE), site.trees().get('live')];
+  return found.every((letter) => letter === wanted) ? [] : [`${operation} succeeded and left ${found.join(', ')}`];
+}
+
+/**
+ * What must hold after any kill: the live database and every kept one is wholly old or wholly new, no partial backup is listed, and the
+ * same command then succeeds without a manual unlock and leaves database and tree in the same state, with nothing half kept.
+ *
+ * @returns what does not hold, in words
+ */
+export async function checkPromises(site: Site, potctl: Potctl, operation: Operation): Promise<string[]> {
+  const broken = [...notWhole('database after the kill', await site.databases()), ...(await checkListed(site, potctl))];
+  const again = await potctl.perform(operation);
+  if (again.exitCode !== 0) broken.push(`the same command ended with ${again.exitCode}: ${lastLines(again.stderr)}`);
+  const databases = await site.databases();
+  const trees = site.trees();
+  broken.push(...notWhole('database', databases), ...notWhole('tree', trees));
+  broken.push(...disagreement(operation, databases.get(DATABASE), trees.get('live')));
+  if (operation === 'create') broken.push(...(await checkSwept(site, potctl)));
+  return broken;
+}
+
+function disagreement(operation: Operation, database: Letter = '-', tree: Letter = '-'): string[] {
+  if (database !== tree) return [`the database is ${database}, the tree is ${tree}`];
+  // An undo that had swapped before it was killed is taken back by the next one.
+  const wanted: readonly Letter[] =
+    operation === 'create' ? ['old'] : operation === 'restore' ? ['new'] : ['old', 'new'];
+  return wanted.includes(database) ? [] : [`${operation} left ${database}`];
+}
+
+const notWhole = (what: string, found: ReadonlyMap<string, Letter>): string[] =>
+  [...found]
+    .filter(([, letter]) => letter === 'mixed' || letter === '-')
+    .map(([name, letter]) => `${what} '${name}' is ${letter}`);
+
+async function checkListed({ repository }: Site, potctl: Potctl): Promise<string[]> {
+  const list = await potctl.run(['backup', 'list', '--json', '--repository', repository]);
+  if (list.exitCode !== 0) return [`backup list ended with ${list.exitCode}: ${lastLines(list.stderr)}`];
+  const { items } = JSON.parse(list.stdout) as { items: { id: string; status: string }[] };
+  const broken = items.filter(({ status }) => status !== 'complete').map(({ id, status }) => `${id} is ${status}`);
+  if (items.length === 0) return ['no backup is listed'];
+  // One is the old backup, which every restore reads anyway.
+  if (items.length === 1) return broken;
+  const verified = await potctl.run(['backup', 'verify', 'latest', '--level', 'quick', '--repository', repository]);
+  return verified.exitCode === 0 ? broken : [...broken, `a listed backup is not good: ${lastLines(verified.stderr)}`];
+}
+
+/** What a dead create left is gone once the next one has run. */
+async function checkSwept(site: Site, potctl: Potctl): Promise<string[]> {
+  const names = fs.readdirSync(site.repository, { recursive: true }).map(String);
+  const partial = names.filter((name) => name.includes('.partial')).map((name) => `'${name}' was not swept`);
+  return [...partial, ...(await checkListed(site, potctl))];
+}
+
+const lastLines = (text: string): string => text.trim().split('\n').slice(-4).join(' | ');
