@@ -14,10 +14,13 @@ export async function isTreeSwapping(record: RunRecord, { root, staged_at: stage
 }
 
 /** Is there anything here, staged, half-swapped or kept, that the tree of this run can be told by? Another host's disk shows nothing. */
-export async function hasTreeOf({ run_id: run }: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
+export async function hasTreeOf(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
   if (stagedAt !== null) return (await exists(stagedAt)) || (await exists(root));
+  const { run_id: run, undoes } = record;
   const { unfinished, stagings, beforeFolders } = await observeTree({ root });
-  return unfinished?.run === run || stagings.includes(run) || beforeFolders.some((kept) => kept.run === run);
+  if (unfinished?.run === run || stagings.includes(run)) return true;
+  // What an undo brings back is what the other run kept: nothing else is staged for it.
+  return beforeFolders.some((kept) => kept.run === run || kept.run === undoes);
 }
 
 /** Brings the tree of a run to the end that its database has reached already, from wherever it stopped. */

@@ -10,7 +10,7 @@ import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import type { RestoreDeps, RestoreRequest } from '../../src/restore/deps.js';
 import { type PreparedRestore, prepareRestore } from '../../src/restore/plan/prepare.js';
-import { prepareUndo, type UndoRequest } from '../../src/restore/plan/prepare-undo.js';
+import { type PreparedUndo, prepareUndo, type UndoRequest } from '../../src/restore/plan/prepare-undo.js';
 import { type RestoreResult, runRestore } from '../../src/restore/run.js';
 import { runUndo, type UndoResult } from '../../src/restore/undo.js';
 import { temporaryFolder } from './tree.js';
@@ -114,6 +114,11 @@ export async function restore(deps: RestoreDeps, request: RestoreRequest): Promi
 /** Only plans. */
 export async function plan(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore['plan']> {
   return (await prepareRestore(deps, request)).plan;
+}
+
+/** Plans an undo of the newest run, and only that. */
+export async function preparedUndo(deps: RestoreDeps, database: string): Promise<PreparedUndo> {
+  return prepareUndo(deps, { ...restoreRequest(database), run: null, filesPath: null });
 }
 
 /** Plans and takes back: `run` null = the newest. */

@@ -1,11 +1,12 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { swapDatabases } from '../../src/restore/database/swap.js';
-import { readRuns } from '../../src/restore/record.js';
+import { readRuns, writeRun } from '../../src/restore/record.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, preparedUndo, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -119,6 +120,21 @@ test('stopped between the swap of the database and that of the tree: the tree fo
 
   expect([await rows(name), await describeTree(tree)]).toEqual([10, backedUp]);
   expect(await readRuns(repository)).toMatchObject([{ state: 'done' }]);
+});
+
+test('an undo that was killed between the swap of the database and that of the tree is finished by the next command', async () => {
+  const { name, tree, server, repository, where, env, changed } = await site();
+  const deps = restoreDeps(server, repository);
+  await restore(deps, restoreRequest(name, { files: { path: tree, excludes: [] } }));
+  const { move } = await preparedUndo(deps, name);
+  await writeRun(repository, { ...move, hostname: os.hostname(), step: 'swapping' });
+  await swapDatabases({ server, clock: systemClock }, move.run_id, move.database!);
+
+  const next = await potctl(['backup', 'create', ...where], { env });
+
+  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was finished') });
+  expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
+  expect((await readRuns(repository)).map(({ state }) => state)).toEqual(['undone', 'done']);
 });
 
 test('a tree that cannot be swapped takes the database back with it', async () => {
