@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import type { Operation } from './points.js';
 import type { Potctl } from './run.js';
 import { DATABASE, type Letter, type Site } from './site.js';
@@ -30,8 +31,22 @@ export async function checkPromises(site: Site, potctl: Potctl, operation: Opera
   broken.push(...notWhole('database', databases), ...notWhole('tree', trees));
   broken.push(...disagreement(operation, databases.get(DATABASE), trees.get('live')));
   if (operation === 'create') broken.push(...(await checkSwept(site, potctl)));
-  return broken;
+  return broken.length === 0 ? [] : [...broken, ...evidence(site, databases, again.stderr)];
 }
+
+/** What a person needs to find out why. */
+function evidence({ tree, repository }: Site, databases: ReadonlyMap<string, Letter>, stderr: string): string[] {
+  const own = fs.existsSync(tree) ? fs.readdirSync(tree).filter((name) => name.startsWith('.potctl-')) : [];
+  const journals = own.filter((name) => name.endsWith('.ndjson')).map((name) => tail(path.join(tree, name), 120));
+  const records = path.join(repository, 'restores');
+  const runs = fs.existsSync(records)
+    ? fs.readdirSync(records).map((name) => tail(path.join(records, name), 2_000))
+    : [];
+  return [`databases: ${[...databases].join(' ')}`, `tree: ${own.join(' ')}`, ...journals, ...runs, stderr];
+}
+
+const tail = (file: string, length: number): string =>
+  `${path.basename(file)}: ${fs.readFileSync(file, 'utf8').slice(-length)}`;
 
 function disagreement(operation: Operation, database: Letter = '-', tree: Letter = '-'): string[] {
   if (database !== tree) return [`the database is ${database}, the tree is ${tree}`];
