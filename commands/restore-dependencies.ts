@@ -36,6 +36,8 @@ async function backUpForSafety(context: Context, parts: Parameters<RestoreDeps['
   const { createBackup } = await import('../src/backup/create.js');
   const { safetyRequest } = await import('../src/backup/create-request.js');
   const request = safetyRequest(await context.settings(), parts, { ...context, dryRun: false });
-  const { id } = await createBackup(await createDeps(context, request.database), request);
+  const { id, degraded_reasons, verified } = await createBackup(await createDeps(context, request.database), request);
+  const doubts = [...degraded_reasons, ...(verified === false ? ['it could not be checked wholly'] : [])];
+  for (const doubt of doubts) context.progress({ kind: 'warning', text: `the safety backup ${id}: ${doubt}` });
   return id!;
 }
