@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -10,6 +10,7 @@ import type { FilesBackup, FilesRequest } from '../../src/backup/files/engine.js
 import { extractArchive } from '../../src/backup/files/extract.js';
 import type { FilesPart } from '../../src/backup/manifest.js';
 import { silent } from '../../src/progress.js';
+import { removeFolder } from './file-tree.js';
 
 /** Folders of one test; removed when it ends. */
 export interface Place {
@@ -24,7 +25,7 @@ export interface Place {
 
 export function place(): Place {
   const top = mkdtempSync(path.join(tmpdir(), 'potctl-files-'));
-  onTestFinished(() => rmSync(top, { recursive: true, force: true }));
+  onTestFinished(() => removeFolder(top));
   const at = { tree: `${top}/tree`, folder: `${top}/folder`, into: `${top}/into`, plain: `${top}/plain` };
   for (const folder of Object.values(at)) mkdirSync(folder);
   return at;
@@ -74,13 +75,13 @@ export function everything(root: string): { readonly lines: string[]; readonly s
   return { lines, sha256: createHash('sha256').update(archive).digest('hex') };
 }
 
-/** Folders whose children find only these programs: to see what happens without the others. */
+/** A folder whose users find only these programs, as far as the machine has them: to see what happens without the others. */
 export function pathWith(at: Place, ...programs: readonly string[]): string {
   const bin = path.join(path.dirname(at.tree), 'bin');
   mkdirSync(bin, { recursive: true });
   for (const program of programs) {
-    const real = execFileSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).trim();
-    symlinkSync(real, path.join(bin, program));
+    const { stdout } = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' });
+    if (stdout !== '') symlinkSync(stdout.trim(), path.join(bin, program));
   }
   return bin;
 }

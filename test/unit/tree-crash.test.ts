@@ -31,7 +31,7 @@ afterEach(() => removeFolder(scratch));
 
 /** A live tree, another one staged, and the photographs of both as they should look when live. */
 async function stage(run = 'r1'): Promise<void> {
-  fs.rmSync(root, { recursive: true, force: true });
+  removeFolder(root);
   fs.mkdirSync(root);
   plantTree(root, 'old', ['gone.txt']);
   const staging = await prepareStaging({ root, run, disk: crashingDisk().disk });

@@ -13,10 +13,15 @@ export async function removeStaged(folder: string): Promise<void> {
   }
 }
 
+/** What the failed removal still takes away meanwhile needs no opening. */
 async function open(folder: Buffer): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
-    const name = entry.name as unknown as Buffer;
-    if (entry.isDirectory()) await open(Buffer.concat([folder, Buffer.from(path.sep), name]));
+  try {
+    await chmod(folder, 0o700);
+    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+      const name = entry.name as unknown as Buffer;
+      if (entry.isDirectory()) await open(Buffer.concat([folder, Buffer.from(path.sep), name]));
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
   }
 }
