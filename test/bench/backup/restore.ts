@@ -87,31 +87,41 @@ async function benchSwap(bench: Bench, id: string): Promise<void> {
     ['restore', 'undo', ...where],
   ]) {
     const stopped = { value: false };
-    const clients = Array.from({ length: 6 }, () => longestRefusal(bench, stopped));
+    const clients = Array.from({ length: 6 }, () => longestGap(bench, stopped));
     const { wallMs } = await potctl(bench, args);
     stopped.value = true;
     const gaps = await Promise.all(clients);
-    say(`  potctl ${args.slice(0, 2).join(' ')}: ${seconds(wallMs)} in all`);
-    atMost(`longest time that a reconnecting client was refused (${args[1]})`, Math.max(...gaps), 1_000, 'ms');
+    say(`  potctl ${args.slice(0, 2).join(' ')}: ${seconds(wallMs)} in all, with six clients on a busy machine`);
+    atMost(
+      `longest refusal of a reconnecting client (${args[1]})`,
+      Math.max(...gaps.map((gap) => gap.refusedMs)),
+      1_000,
+      'ms',
+    );
+    atMost(`longest time without an answer (${args[1]})`, Math.max(...gaps.map((gap) => gap.silentMs)), 1_000, 'ms');
   }
 }
 
-/** @returns the longest time in ms between the first failure and the next success of a client that reconnects at once */
-async function longestRefusal({ server }: Bench, stopped: { readonly value: boolean }): Promise<number> {
-  let longest = 0;
+interface Gap {
+  /** Longest time between the first failure and the next success. */
+  readonly refusedMs: number;
+  /** Longest time between two answers: a client that waits for the swap's commit is not refused, but waits. */
+  readonly silentMs: number;
+}
+
+/** A client that makes a new connection for each question, again and again. */
+async function longestGap({ server }: Bench, stopped: { readonly value: boolean }): Promise<Gap> {
+  let [refusedMs, silentMs, answeredAt] = [0, 0, performance.now()];
   let refusedSince: number | undefined;
   while (!stopped.value || refusedSince !== undefined) {
-    const answered = await server.query('select 1 from users limit 1', DATABASE).then(
-      () => true,
-      () => false,
-    );
+    const answered = await server.query('select 1 from users limit 1', DATABASE).then(Boolean, () => false);
     const now = performance.now();
-    if (!answered) refusedSince ??= now;
-    else if (refusedSince !== undefined) {
-      longest = Math.max(longest, now - refusedSince);
-      refusedSince = undefined;
-    }
-    await sleep(5);
+    if (answered) {
+      refusedMs = Math.max(refusedMs, now - (refusedSince ?? now));
+      silentMs = Math.max(silentMs, now - answeredAt);
+      [refusedSince, answeredAt] = [undefined, now];
+    } else refusedSince ??= now;
+    await sleep(20);
   }
-  return longest;
+  return { refusedMs, silentMs };
 }
