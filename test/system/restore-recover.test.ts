@@ -80,7 +80,8 @@ test('killed after the swap: the next undo finishes the run, starts the writers,
   expect(undone).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('had been killed') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
   expect(await readFile(writers, 'utf8')).toBe('started\n');
-  expect((await readRuns(repository)).map(({ state }) => state)).toEqual(['undone', 'done']);
+  const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);
+  expect(Object.fromEntries(states)).toEqual({ restore: 'undone', undo: 'done' });
 });
 
 test('a stop hook that fails changes nothing, its last lines are shown, and the start hook runs', async () => {
@@ -134,7 +135,8 @@ test('an undo that was killed between the swap of the database and that of the t
 
   expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was finished') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
-  expect((await readRuns(repository)).map(({ state }) => state)).toEqual(['undone', 'done']);
+  const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);
+  expect(Object.fromEntries(states)).toEqual({ restore: 'undone', undo: 'done' });
 });
 
 test('a tree that cannot be swapped takes the database back with it', async () => {
