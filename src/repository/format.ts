@@ -93,10 +93,8 @@ async function nameInParent(location: string): Promise<string> {
     ]);
   }
   const root = path.join(parent, path.basename(location));
-  const isLink = await lstat(root).then(
-    () => true,
-    () => false,
-  );
+  // Something else than a link was made by somebody else in this very moment.
+  const isLink = (await lstat(root).catch(() => null))?.isSymbolicLink() === true;
   if (isLink) throw foreign(location, 'it is a symbolic link to a place that does not exist');
   return root;
 }
