@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,7 @@ interface Place {
 
 const USER = 'postgres';
 const PORT = 5432;
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file));
 const SETTINGS = { listen_addresses: '', max_connections: '60', jit: 'off' };
 
 /** Creates a cluster below `parent`, on a private socket, and starts it. */
@@ -93,6 +95,8 @@ async function initialise(parent: string): Promise<Place> {
 
 function makePostmaster({ binaries, data, options }: Place, settings: Readonly<Record<string, string>>) {
   const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  // Where util-linux is there, the kernel stops the server with us, however we end.
+  const [program = '', ...front] = SETPRIV === undefined ? ['/usr/bin/env'] : [SETPRIV, '--pdeathsig', 'QUIT', '--'];
   let child: ChildProcess | undefined;
   const runs = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
   process.once('exit', () => child?.kill('SIGKILL'));
@@ -101,7 +105,7 @@ function makePostmaster({ binaries, data, options }: Place, settings: Readonly<R
     async start(probe: () => Promise<unknown>): Promise<void> {
       for (let attempt = 0; attempt < 600; attempt += 1) {
         // A killed postmaster's backends hold its shared memory for a moment longer, so the first attempts may fail.
-        if (!runs()) child = spawn(path.join(binaries, 'postgres'), args, options);
+        if (!runs()) child = spawn(program, [...front, path.join(binaries, 'postgres'), ...args], options);
         await sleep(50);
         if (await probe().then(Boolean, () => false)) return;
       }

@@ -14,6 +14,9 @@ const LOCK_TIMEOUT_MS = 4_000;
 /** The server itself waits five seconds for the last sessions to go. */
 const STATEMENT_TIMEOUT_MS = 12_000;
 const END_EVERY_MS = 40;
+/** Where commits do not wait, a crash of the server would take the swap back behind our back, and the tree would not follow. */
+const WAIT_FOR_THE_DISK = `select set_config('synchronous_commit', 'local', false)
+                            where current_setting('synchronous_commit') = 'off'`;
 /** object_in_use, lock_not_available, query_canceled, deadlock_detected: worth another try. */
 const PASSING = ['55006', '55P03', '57014', '40P01'];
 
@@ -65,6 +68,7 @@ async function tryToSwap(server: Server, runId: string, move: DatabaseMove): Pro
 async function attemptRepeatedly(swapper: Session, ender: Session, move: DatabaseMove): Promise<undefined> {
   const oids = [move.outgoing?.oid, move.incoming?.oid].filter((oid) => typeof oid === 'number');
   await swapper.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}; set statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  await swapper.query(WAIT_FOR_THE_DISK);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const stop = endRepeatedly(ender, oids);
     try {
