@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, readdir } from 'node:fs/promises';
-import path from 'node:path';
+import { open } from 'node:fs/promises';
 import { fromErrno } from '../errors.js';
-import type { Artefact } from './manifest.js';
+import type { Hashed } from './following-hash.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -16,7 +15,7 @@ export async function hashFile(
   file: string,
   signal: AbortSignal,
   onBytes?: (bytes: number) => void,
-): Promise<{ size: number; sha256: string }> {
+): Promise<Hashed> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let size = 0;
@@ -37,27 +36,4 @@ export async function hashFile(
   } catch (error) {
     throw fromErrno(error, `read "${file}"`);
   }
-}
-
-/**
- * Hashes every file below `folder/below`, two at a time (the disk and one core are busy then).
- *
- * @returns artefacts with paths relative to `folder`, `/` between segments, ascending by path
- */
-export async function hashFolder(folder: string, below: string, signal: AbortSignal): Promise<Artefact[]> {
-  const entries = await readdir(path.join(folder, below), { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .sort();
-  const artefacts = new Array<Artefact>(files.length);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < files.length; index = next++) {
-      const file = files[index]!;
-      artefacts[index] = { path: file.split(path.sep).join('/'), ...(await hashFile(path.join(folder, file), signal)) };
-    }
-  };
-  await Promise.all([worker(), worker()]);
-  return artefacts;
 }

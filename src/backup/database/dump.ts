@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno } from '../../errors.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
 import type { Server } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
-import { hashFolder } from '../hash.js';
-import type { DatabasePart, Manifest } from '../manifest.js';
+import { type FollowingHash, followWrites } from '../following-hash.js';
+import type { Artefact, DatabasePart, Manifest } from '../manifest.js';
 import { countRows, type RowCounts } from './count-rows.js';
 import {
   countLargeObjects,
@@ -63,12 +63,29 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   });
   await server.tool('pg_dump');
   const snapshot = await openSnapshot(server, request.lockWaitMs);
+  const stored = followWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
   try {
     const taken = await sideBySide(server, snapshot, request);
-    return await describe(server, snapshot, request, taken);
+    const files = await hashAll(stored, request.folder);
+    return await describe(server, snapshot, request, { ...taken, files });
   } finally {
+    await stored.abandon();
     await snapshot.session.close();
   }
+}
+
+/** What pg_dump only ever appends to; the table of contents is written over. */
+const MEMBER = /^(\d+|blob_\d+)\.dat(\.\w+)?$/;
+
+/** Ascending by path, relative to `folder`, with `/` between segments. */
+async function hashAll(stored: FollowingHash, folder: string): Promise<Artefact[]> {
+  const entries = await readdir(path.join(folder, 'db'), { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
+  const hashed = await stored.finish(files);
+  return files.map((file, index) => ({ path: path.relative(folder, file).split(path.sep).join('/'), ...hashed[index]! }));
 }
 
 interface Taken {
@@ -138,12 +155,11 @@ async function describe(
   server: Server,
   snapshot: Snapshot,
   request: DumpRequest,
-  { dump, globals, observed }: Taken,
+  { dump, globals, observed, files }: Taken & { readonly files: readonly Artefact[] },
 ): Promise<DumpResult> {
   const { folder, signal, rows } = request;
   const { settings } = server;
   const toc = await readToc(server, path.join(folder, DUMP_FOLDER), signal);
-  const files = await hashFolder(folder, 'db', signal);
   const { counts, sizes, facts, sequences, largeObjects, referencedList } = observed;
   const compared = compareInventory({ tables: snapshot.tables, counts, sizes, toc, files });
   return {
@@ -155,7 +171,7 @@ async function describe(
       size_bytes: files.reduce((sum, { size }) => sum + size, 0),
       ...facts,
       dump,
-      files,
+      files: [...files],
       globals: globals.globals,
       inventory: {
         toc_entries: toc.length,

@@ -110,7 +110,7 @@ function refuseInside(tree: Tree, { folder, root, excludes }: FilesRequest): voi
 
 async function readAll(work: Work): Promise<Outcomes> {
   const [skipped, unreadable] = [createPathLog(), createPathLog()];
-  return archive(work, await walkTree(work, skipped, unreadable));
+  return archive(work, await walkTree(work, skipped, unreadable), false);
 }
 
 async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Promise<FilesPart> {
@@ -152,7 +152,7 @@ async function readRounds(work: Work, chosen: Spool, incomplete: PathLog): Promi
   for (const [index, pause] of PAUSES_MS.entries()) {
     if (spool.count === 0) return;
     await setTimeout(pause, undefined, { signal });
-    const round = await archive(work, spool);
+    const round = await archive(work, spool, true);
     const next = scratch.spool();
     await selectFailed(tree, round, index === PAUSES_MS.length - 1, { into: next, incomplete, signal });
     spool.remove();
@@ -173,13 +173,14 @@ async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Prom
   return spool.finish();
 }
 
-async function archive(work: Work, spool: Spool): Promise<Outcomes> {
+async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcomes> {
   const { request, tree, out, pipes, scratch, signal, rounds } = work;
   const listFile = scratch.file('list');
   await setTimeout(SETTLE_MS, undefined, { signal });
   const outcomes = await archiveRound({
     tree,
     spool,
+    last,
     out,
     pipes,
     listFile,

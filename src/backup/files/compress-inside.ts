@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { fromErrno } from '../../errors.js';
+import { followWrites, type Hashed } from '../following-hash.js';
 import type { CompressedFile } from './compress.js';
 import { nodeZstd } from './programs.js';
 
@@ -61,22 +61,16 @@ function createNodeZstd(): Transform {
   return nodeZstd.createZstdCompress!({ params, chunkSize: CHUNK_BYTES });
 }
 
-async function store(encoder: Transform, file: string) {
-  const hash = createHash('sha256');
-  let size = 0;
-  const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      size += chunk.length;
-      yield chunk;
-    }
-  };
+async function store(encoder: Transform, file: string): Promise<Hashed> {
+  const stored = followWrites(file);
   try {
-    await pipeline(encoder, counted, createWriteStream(file, { flags: 'wx', mode: 0o600 }));
+    await pipeline(encoder, createWriteStream(file, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
+    await stored.abandon();
     throw fromErrno(error, `write "${file}"`);
   }
-  return { size, sha256: hash.digest('hex') };
+  const [hashed] = await stored.finish([file]);
+  return hashed!;
 }
 
 async function drained(encoder: Transform, stored: Promise<unknown>): Promise<void> {

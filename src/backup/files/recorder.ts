@@ -25,6 +25,15 @@ export interface Recorder {
   finish(complaints: Complaints): Outcomes;
 }
 
+/** What one round reads. */
+export interface Round {
+  readonly tree: Tree;
+  /** In walk order. */
+  readonly spool: Spool;
+  /** No walk follows that would see what has changed, so each file is looked at once more. */
+  readonly last: boolean;
+}
+
 const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
 
 /**
@@ -33,7 +42,7 @@ const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
  * A member is left out when the entry has turned from a directory into something else or the other way round, and whatever lies below a
  * directory that is not there: such members could not be extracted in order.
  */
-export function createRecorder(tree: Tree, spool: Spool, line: (json: string) => void): Recorder {
+export function createRecorder({ tree, spool, last }: Round, line: (json: string) => void): Recorder {
   const expected = createCursor(spool);
   const hash = createContentHash();
   const dropped = new Set<BytePath>();
@@ -62,7 +71,7 @@ export function createRecorder(tree: Tree, spool: Spool, line: (json: string) =>
       const { member, entry } = passing!;
       const type = member.type as Exclude<TarMember['type'], 'device'>;
       const list = (sha256?: string): void => line(JSON.stringify(listedFile(member, type, sha256)));
-      expected.note(entry.type === 'file' && hasChanged(tree, entry) ? 'changed' : 'good');
+      expected.note(last && entry.type === 'file' && hasChanged(tree, entry) ? 'changed' : 'good');
       hash.end(type === 'file' ? list : () => list());
     },
   };

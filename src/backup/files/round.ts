@@ -4,17 +4,12 @@ import { createComplaints } from './complaints.js';
 import type { CompressedFile } from './compress.js';
 import { both, type Pipes, takeAll } from './pipes.js';
 import { toolError } from './programs.js';
-import { createRecorder, type Outcomes, type Recorder } from './recorder.js';
-import type { Spool } from './spool.js';
+import { createRecorder, type Outcomes, type Recorder, type Round } from './recorder.js';
 import { ArchiveDamage } from './tar-header.js';
 import { createTarReader } from './tar-reader.js';
-import type { Tree } from './tree.js';
 
 /** What one run of tar is about. */
-export interface RoundRequest {
-  readonly tree: Tree;
-  /** What to read, in walk order. */
-  readonly spool: Spool;
+export interface RoundRequest extends Round {
   readonly out: CompressedFile;
   readonly pipes: Pipes;
   /** Gets one JSON line for each archived member; must not exist. */
@@ -54,7 +49,7 @@ export async function archiveRound(request: RoundRequest): Promise<Outcomes> {
   const complaints = createComplaints();
   const list = createByteFile(request.listFile);
   try {
-    const recorder = createRecorder(request.tree, request.spool, (line) => list.add(Buffer.from(`${line}\n`)));
+    const recorder = createRecorder(request, (line) => list.add(Buffer.from(`${line}\n`)));
     // Without any entry tar would refuse to create an archive.
     if (request.spool.count > 0) await runTar(request, recorder, complaints.hear);
     return recorder.finish(complaints);
