@@ -25,7 +25,8 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
   return {
     ...context,
     repository: await context.repository(),
-    verify: async (id, level) => verifyBackup({ ...(await verifyDeps(context)), readBack: level === 'quick' }, id, level),
+    verify: async (id, level) =>
+      verifyBackup({ ...(await verifyDeps(context)), readBack: level === 'quick' }, id, level),
     recover: async (what) =>
       recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
   };

@@ -11,11 +11,7 @@ const CHUNK_BYTES = 1 << 20;
  * @param onBytes called with the number of bytes just read, for progress
  * @throws E_FILES_DENIED, E_IO; the signal's reason when aborted
  */
-export async function hashFile(
-  file: string,
-  signal: AbortSignal,
-  onBytes?: (bytes: number) => void,
-): Promise<Hashed> {
+export async function hashFile(file: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Hashed> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let size = 0;

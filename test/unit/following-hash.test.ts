@@ -41,5 +41,8 @@ test('of a folder, what does not match is read at the end only, so it may be wri
 test('a file that is not there in the end is an error that names it', async () => {
   const file = path.join(await temporaryFolder(), 'gone');
 
-  await expect(followWrites(file).finish([file])).rejects.toMatchObject({ code: 'E_IO', message: `cannot read "${file}"` });
+  await expect(followWrites(file).finish([file])).rejects.toMatchObject({
+    code: 'E_IO',
+    message: `cannot read "${file}"`,
+  });
 });

@@ -85,7 +85,10 @@ async function hashAll(stored: FollowingHash, folder: string): Promise<Artefact[
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort();
   const hashed = await stored.finish(files);
-  return files.map((file, index) => ({ path: path.relative(folder, file).split(path.sep).join('/'), ...hashed[index]! }));
+  return files.map((file, index) => ({
+    path: path.relative(folder, file).split(path.sep).join('/'),
+    ...hashed[index]!,
+  }));
 }
 
 interface Taken {
