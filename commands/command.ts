@@ -32,6 +32,8 @@ interface Common<S extends InputSpec> {
 export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   readonly kind: 'list';
   readonly columns: readonly Column<R>[];
+  /** When a row happened, RFC 3339: the list takes --since and --until then. */
+  at?(row: R): string;
   run(
     input: Input<S>,
     context: Context,

@@ -1,5 +1,5 @@
 import { PotctlError } from '../src/errors.js';
-import { choice, count, duration, flag, type Input, type InputSpec, text } from './options.js';
+import { choice, count, duration, flag, type Input, type InputSpec, moment, text } from './options.js';
 
 export const FORMATS = ['table', 'plain', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -51,6 +51,12 @@ export const LIST_FLAGS = {
   failOnEmpty: flag('--fail-on-empty', 'exit 10 when there are no rows'),
 } as const satisfies InputSpec;
 
+/** Of lists whose rows have a time. */
+export const PERIOD_FLAGS = {
+  since: moment('--since <time>', 'not older: 2026-11-22, 2026-11-22T09:30Z, or 36h for so long ago'),
+  until: moment('--until <time>', 'not newer; the same forms'),
+} as const satisfies InputSpec;
+
 /** Spelt out by the scripts that potctl replaces; accepted to be answered, never shown. */
 export const HABIT_FLAGS = {
   noConfirm: flag('--no-confirm', ''),
@@ -59,7 +65,7 @@ export const HABIT_FLAGS = {
 export type Globals = Input<typeof GLOBAL_FLAGS>;
 export type Target = Input<typeof TARGET_FLAGS>;
 export type Change = Input<typeof CHANGE_FLAGS> & Partial<Input<typeof CONFIRM_FLAGS>>;
-export type ListOptions = Input<typeof LIST_FLAGS>;
+export type ListOptions = Input<typeof LIST_FLAGS> & Input<typeof PERIOD_FLAGS>;
 
 /** POTCTL_* variables that stand for a flag. POTCTL_PROFILE and POTCTL_CONFIG belong to the configuration. */
 export const FLAG_VARIABLES: Readonly<Record<string, keyof typeof GLOBAL_FLAGS>> = {

@@ -1,5 +1,13 @@
 import type { AnyCommand } from './command.js';
-import { CHANGE_FLAGS, CONFIRM_FLAGS, GLOBAL_FLAGS, HABIT_FLAGS, LIST_FLAGS, TARGET_FLAGS } from './globals.js';
+import {
+  CHANGE_FLAGS,
+  CONFIRM_FLAGS,
+  GLOBAL_FLAGS,
+  HABIT_FLAGS,
+  LIST_FLAGS,
+  PERIOD_FLAGS,
+  TARGET_FLAGS,
+} from './globals.js';
 import { type InputSpec, nameOf, type Spec } from './options.js';
 
 /** The commands of one noun. */
@@ -36,7 +44,7 @@ export function nounsOf(commands: readonly AnyCommand[]): Noun[] {
 
 /** The flags that the kind of a command adds to its own. */
 export function kindFlags(command: AnyCommand): InputSpec {
-  if (command.kind === 'list') return LIST_FLAGS;
+  if (command.kind === 'list') return command.at ? { ...LIST_FLAGS, ...PERIOD_FLAGS } : LIST_FLAGS;
   if (command.kind === 'item') return {};
   return command.gate ? { ...CHANGE_FLAGS, ...CONFIRM_FLAGS } : CHANGE_FLAGS;
 }

@@ -11,6 +11,7 @@ import {
   type Globals,
   LIST_FLAGS,
   type ListOptions,
+  PERIOD_FLAGS,
   TARGET_FLAGS,
   type Target,
 } from './globals.js';
@@ -49,7 +50,7 @@ export function understand(
     globals: checkGlobals(parseAll(GLOBAL_FLAGS, { ...variables(environment), ...raw })),
     target: parseAll(TARGET_FLAGS, raw),
     change: { ...parseAll(CHANGE_FLAGS, raw), ...parseAll(CONFIRM_FLAGS, raw) },
-    list: parseAll(LIST_FLAGS, raw),
+    list: { ...parseAll(LIST_FLAGS, raw), ...parseAll(PERIOD_FLAGS, raw) },
     noConfirm: raw['no-confirm'] === true,
     notices,
   };

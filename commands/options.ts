@@ -10,7 +10,7 @@ export interface Spec<T> {
   /** As commander writes it: `--keep-last <n>`, `-n, --dry-run`, or `[id]` and `<id>` for the one positional argument. */
   readonly declaration: string;
   readonly summary: string;
-  readonly takes: 'flag' | 'text' | 'list' | 'count' | 'duration' | 'choice' | 'argument';
+  readonly takes: 'flag' | 'text' | 'list' | 'count' | 'duration' | 'moment' | 'choice' | 'argument';
   readonly choices?: readonly string[];
   /** The default as help prints it. */
   readonly preset?: string;
@@ -77,6 +77,25 @@ export function duration(declaration: string, summary: string): Spec<number | un
 export function duration(declaration: string, summary: string, preset: Preset<number>): Spec<number>;
 export function duration(declaration: string, summary: string, preset?: Preset<number>): Spec<number | undefined> {
   return spec(declaration, summary, 'duration', preset, parseDuration, 'a duration such as 30s, 15m, 2h, 3d or 2w');
+}
+
+/** Ms since 1970, once it is known when now is. */
+export type Moment = (nowMs: number) => number;
+
+const MOMENT = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/;
+
+/** `--since <time>`: `2026-11-22`, `2026-11-22T09:30` (both UTC), with an offset, or `36h` = so long ago. */
+export function moment(declaration: string, summary: string): Spec<Moment | undefined> {
+  const parse = (raw: string): Moment | undefined => {
+    const agoMs = parseDuration(raw);
+    if (agoMs !== undefined) return (nowMs) => nowMs - agoMs;
+    if (!MOMENT.test(raw)) return undefined;
+    const hasZone = raw.length === 10 || /(Z|[+-]\d\d:\d\d)$/.test(raw.slice(10));
+    const ms = Date.parse(hasZone ? raw : `${raw}Z`);
+    return Number.isNaN(ms) ? undefined : () => ms;
+  };
+  const wanted = 'a time such as 2026-11-22, 2026-11-22T09:30Z, or 36h for so long ago';
+  return spec(declaration, summary, 'moment', undefined, parse, wanted);
 }
 
 /** `--level <level>`: one of `choices`. */

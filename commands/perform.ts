@@ -86,11 +86,12 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
   const { invocation, context, diagnostics, formats, now } = stage;
   const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
   const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
-  const { items: all, footer = [], warnings = [] } = await command.run(invocation.input, context);
+  const within = periodOf(command, stage);
+  const { items: found, footer = [], warnings = [] } = await command.run(invocation.input, context);
+  const all = found.filter(within);
   stage.progress.end('done');
   const { items, page } = takePage(all, command.columns, { limit, cursor, sort }, formats);
-  const found = command.exitCode?.(all) ?? 0;
-  const exitCode = failOnEmpty && all.length === 0 ? 10 : found;
+  const exitCode = failOnEmpty && all.length === 0 ? 10 : (command.exitCode?.(all) ?? 0);
   const width = wide ? Number.POSITIVE_INFINITY : (stage.output.columns ?? Number.POSITIVE_INFINITY);
   const told = { ...facts(stage, exitCode), warnings: [...stage.progress.warnings, ...warnings] };
   const lines: Record<Format, () => readonly string[]> = {
@@ -105,6 +106,19 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
   for (const line of warnings) diagnostics.warn(line);
   sayFooter(page, footer, diagnostics);
   return exitCode;
+}
+
+/** @throws E_USAGE when nothing can lie between the two */
+function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Stage): (row: Any) => boolean {
+  const { since, until } = invocation.list;
+  const from = since?.(now.getTime()) ?? Number.NEGATIVE_INFINITY;
+  const to = until?.(now.getTime()) ?? Number.POSITIVE_INFINITY;
+  if (from > to) throw new PotctlError('E_USAGE', "'--since' lies after '--until'");
+  if (command.at === undefined || (since === undefined && until === undefined)) return () => true;
+  return (row) => {
+    const ms = Date.parse(command.at!(row));
+    return ms >= from && ms <= to;
+  };
 }
 
 function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnostics): void {

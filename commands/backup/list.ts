@@ -69,8 +69,10 @@ export const backupList = listCommand({
     'potctl backup list -p prod',
     'potctl backup list --repository /var/backups/potctl --all-sets --wide',
     'potctl backup list --status damaged --json',
+    'potctl backup list --since 7d --fail-on-empty',
   ],
   columns,
+  at: ({ created_at }) => created_at,
   input: {
     allSets: flag('--all-sets', 'backups of other profiles and databases, too'),
     status: choice('--status <status>', 'complete, degraded or damaged ones only', ['complete', 'degraded', 'damaged']),

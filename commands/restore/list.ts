@@ -53,6 +53,7 @@ export const restoreList = listCommand({
   summary: 'restores and undos, the newest first, and until when each can be undone',
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
+  at: ({ started_at }) => started_at,
   input: {},
 
   async run(_input, context) {

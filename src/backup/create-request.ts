@@ -64,13 +64,15 @@ function wishedPart({ only, databaseOnly }: CreateWishes): 'db' | 'files' | unde
 }
 
 function labelsOf(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf('=');
-      if (at < 1) throw new PotctlError('E_USAGE', `'--label' takes name=value, not '${text}'`);
-      return [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
+  const labels = new Map<string, string>();
+  for (const text of texts) {
+    const at = text.indexOf('=');
+    if (at < 1) throw new PotctlError('E_USAGE', `'--label' takes name=value, not '${text}'`);
+    const name = text.slice(0, at);
+    if (labels.has(name)) throw new PotctlError('E_USAGE', `'--label ${name}=…' was given twice`);
+    labels.set(name, text.slice(at + 1));
+  }
+  return Object.fromEntries(labels);
 }
 
 /**

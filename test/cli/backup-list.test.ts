@@ -54,6 +54,18 @@ describe('backup list', () => {
     expect(stderr).toContain(`Newest good: ${APP}`);
   });
 
+  test('--since and --until keep what lies between them, in each of their forms', async () => {
+    const ids = async (...flags: string[]): Promise<string[]> =>
+      (await run('list', '-o', 'plain', '--columns', 'id', ...flags)).stdout.split('\n').filter((id) => id !== '');
+
+    expect(await ids('--since', '2026-11-23')).toEqual([DAMAGED, APP]);
+    expect(await ids('--since', '2026-11-22T09:52', '--until', '2026-11-24T02:00+02:00')).toEqual([APP]);
+    expect(await ids('--until', '9000w')).toEqual([]);
+    expect(await run('list', '--since', '2026-11-24', '--until', '2026-11-23')).toMatchObject({ exitCode: 2 });
+    expect(await run('list', '--since', 'yesterday')).toMatchObject({ exitCode: 2 });
+    expect(await run('list', '--since', '2026-13-45', '--fail-on-empty')).toMatchObject({ exitCode: 2 });
+  });
+
   test('as JSON carries integers, UTC times and every key', async () => {
     const { stdout } = await run('list', '--json');
     const { schema, ok, items, page } = JSON.parse(stdout);

@@ -73,6 +73,7 @@ describe('backup create refuses, and leaves nothing behind', () => {
     await expectRefusal(await create(['--jobs', '0']), 2, 'E_USAGE');
     await expectRefusal(await create(['--only', 'tables']), 2, 'E_USAGE');
     await expectRefusal(await create(['--label', 'nameless']), 2, 'E_USAGE');
+    await expectRefusal(await create(['--label', 'a=1', '--label', 'a=2']), 2, 'E_USAGE');
     await expectRefusal(await create(['--only', 'files']), 15, 'E_CONFIG');
     await expectRefusal(await create(['--fils', 'x']), 2, 'E_USAGE');
   });
