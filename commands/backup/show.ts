@@ -112,7 +112,7 @@ function renderEvents({ events }: ShownBackup, view: View): void {
   const rows = events.map((event) => [
     view.time(event.at),
     event.by,
-    event.ok ? 'ok' : 'FAILED',
+    'ok' in event ? (event.ok ? 'ok' : 'FAILED') : '',
     eventText(event, view),
   ]);
   view.table(['WHEN', 'BY', 'RESULT', 'WHAT'], rows);
@@ -120,6 +120,10 @@ function renderEvents({ events }: ShownBackup, view: View): void {
 
 function eventText(event: ShownBackup['events'][number], view: View): string {
   if (event.type === 'verify') return [`verify ${event.level}`, ...event.problems].join('; ');
+  if (event.type === 'pin')
+    return `pin${event.until === null ? '' : ` until ${view.instant(event.until)}`}: ${event.reason}`;
+  if (event.type === 'unpin') return event.reason === null ? 'unpin' : `unpin: ${event.reason}`;
+  if (event.type === 'tombstone') return `was to be removed: ${event.reason}`;
   return `restore ${event.run} into ${event.target} in ${view.duration(event.duration_ms)}`;
 }
 

@@ -62,6 +62,15 @@ export interface DumpReader {
  * @throws E_BACKUP_NOT_FOUND, E_MANIFEST (the manifest itself is damaged), E_FILES_DENIED
  */
 export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLevel): Promise<VerifyReport> {
+  const hold = await deps.repository.hold(id, 'backup verify');
+  try {
+    return await verifyHeld(deps, id, level);
+  } finally {
+    await hold.release();
+  }
+}
+
+async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Promise<VerifyReport> {
   const started = deps.clock.monotonicMs();
   const manifest = await readManifest(deps.repository, id);
   const folder = await deps.repository.artefacts(id);

@@ -10,7 +10,9 @@ import { BACKUPS, initialise, inspect, type Place } from './format.js';
 import type { HostIdentity } from './host-identity.js';
 import { acquireLease, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
-import type { Lease, LockRequest, Repository } from './repository.js';
+import { markReader, readMarks, refuseRead, sweepMarks } from './readers.js';
+import { type RemovalDeps, removeBackup, sweepTombstones } from './removal.js';
+import type { Hold, Lease, LockRequest, Repository } from './repository.js';
 
 const ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 /** Segments without a leading dot: no `..`, nothing absolute. */
@@ -43,6 +45,7 @@ export async function openDirectory(name: string, location: string, options: Dir
     freeBytes: () => guarded('ask for the free space', () => freeBytes(place.root)),
     ...readers(place.root, gate),
     ...writers({ root: place.root, name, ...options }, gate),
+    ...readersAtWork({ root: place.root, name, ...options }, gate),
   };
 }
 
@@ -94,10 +97,41 @@ function readers(root: string, { reading }: Gate): Readers {
   };
 }
 
-function writers(deps: LeaseDeps, { writing }: Gate): Pick<Repository, 'draft' | 'lock' | 'putDocument'> {
+function readersAtWork(deps: LeaseDeps, { reading }: Gate): Pick<Repository, 'hold' | 'held'> {
+  const backups = path.join(deps.root, BACKUPS);
+  return {
+    hold: (id, command) => reading(`open the backup '${id}'`, () => holdBackup(deps, backups, checkedId(id), command)),
+    held: () => reading('look who reads the backups', () => readMarks(deps)),
+  };
+}
+
+/** The mark first: whoever removes the backup after that sees it, and whoever removed it before is seen. */
+async function holdBackup(deps: LeaseDeps, backups: string, id: string, command: string): Promise<Hold> {
+  const mark = await markReader(deps, id, command);
+  try {
+    await folderOf(backups, id);
+    return mark ?? { release: async () => {} };
+  } catch (error) {
+    await mark?.release();
+    throw error;
+  }
+}
+
+function writers(deps: LeaseDeps, gate: Gate): Pick<Repository, 'draft' | 'lock' | 'remove' | 'putDocument'> {
+  const { writing } = gate;
   const backups = path.join(deps.root, BACKUPS);
   let held: Lease | null = null;
+  const removal = (): RemovalDeps => ({
+    ...{ backups, clock: deps.clock, operator: deps.operator },
+    assertHeld: async () => held?.assertHeld(),
+    refuseRead: (id) => refuseRead(deps, id),
+  });
   return {
+    remove: (id, reason, seenEvents = null) =>
+      gate.reading(`remove the backup '${id}'`, async () => {
+        await folderOf(backups, id);
+        await removeBackup(removal(), { id, reason, seenEvents });
+      }),
     draft: (id) =>
       writing(`begin the backup '${id}'`, async () => {
         await ensureFolder(backups);
@@ -117,6 +151,8 @@ async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockReque
   try {
     await ensureFolder(backups);
     await sweepDrafts(backups);
+    await sweepTombstones(backups);
+    await sweepMarks(deps);
     await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
     await sweepDocuments(deps.root, lease.stampedMs);
     return lease;

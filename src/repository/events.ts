@@ -24,10 +24,26 @@ function parseLine(line: string): BackupEvent | null {
 
 function isEvent(value: unknown): value is BackupEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const { at, by, ok, type, level, problems, run, target, duration_ms } = value as Record<string, unknown>;
-  const isTime = typeof at === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(at) && !Number.isNaN(Date.parse(at));
-  if (!isTime || typeof by !== 'string' || typeof ok !== 'boolean') return false;
-  if (type === 'restore') return typeof run === 'string' && typeof target === 'string' && Number.isFinite(duration_ms);
-  if (type !== 'verify' || (level !== 'quick' && level !== 'full')) return false;
-  return Array.isArray(problems) && problems.every((problem) => typeof problem === 'string');
+  const { at, by, type } = value as Record<string, unknown>;
+  if (!isTime(at) || typeof by !== 'string' || typeof type !== 'string') return false;
+  return Object.hasOwn(SHAPES, type) && SHAPES[type as BackupEvent['type']](value as Record<string, unknown>);
+}
+
+const SHAPES: Readonly<Record<BackupEvent['type'], (event: Record<string, unknown>) => boolean>> = {
+  verify: ({ ok, level, problems }) =>
+    typeof ok === 'boolean' &&
+    (level === 'quick' || level === 'full') &&
+    Array.isArray(problems) &&
+    problems.every(isText),
+  restore: ({ ok, run, target, duration_ms }) =>
+    typeof ok === 'boolean' && isText(run) && isText(target) && Number.isFinite(duration_ms),
+  pin: ({ reason, until }) => isText(reason) && (until === null || isTime(until)),
+  unpin: ({ reason }) => reason === null || isText(reason),
+  tombstone: ({ reason }) => isText(reason),
+};
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) && !Number.isNaN(Date.parse(value));
 }

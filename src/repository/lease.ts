@@ -124,8 +124,11 @@ async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Prom
   };
 }
 
-/** A beat that fails shows to others as silence; assertHeld is what the holder relies on. */
-function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number): () => Promise<void> {
+/**
+ * Shows that the owner of a lock or a mark lives, until the returned function is called. A beat that fails shows to others as silence;
+ * assertHeld is what the holder of the lock relies on.
+ */
+export function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number): () => Promise<void> {
   let count = 0;
   let beating: Promise<void> | null = null;
   const rest = (): void => {

@@ -44,7 +44,7 @@ export async function readLock(root: string): Promise<SeenLock | null> {
  */
 export async function claimLock(root: string, holder: LockHolder): Promise<FileHandle | null> {
   const candidate = path.join(root, `${LOCK}.${uniqueSuffix()}`);
-  await writeNew(candidate, `${JSON.stringify(holder)}\n${counterText(0)}\n`, 0o644);
+  await writeNew(candidate, holderText(holder), 0o644);
   try {
     return (await claimName(candidate, path.join(root, LOCK))) ? await open(path.join(root, LOCK), 'r+') : null;
   } catch (error) {
@@ -107,11 +107,17 @@ export async function sweepLockDebris(root: string, ours: HostIdentity, takenMs:
   }
 }
 
+/** What {@link claimLock} writes, and {@link parseHolder} reads. */
+export function holderText(holder: LockHolder): string {
+  return `${JSON.stringify(holder)}\n${counterText(0)}\n`;
+}
+
 function counterText(count: number): string {
   return String(count).padStart(COUNTER_DIGITS, '0');
 }
 
-function parseHolder(text: string): LockHolder | null {
+/** The holder in the first line of a lock; null when it cannot be read. */
+export function parseHolder(text: string): LockHolder | null {
   try {
     const value = JSON.parse(text.slice(0, text.indexOf('\n'))) as Partial<LockHolder> | null;
     const texts = [value?.token, value?.command, value?.runId, value?.operator, value?.since, value?.host?.hostname];

@@ -31,10 +31,29 @@ export interface Repository {
 
   /**
    * One lock per repository: a lease with a heartbeat. Waits up to `waitMs` (0 = not at all).
-   * Once it is held, what dead runs left unfinished (`*.partial`) is swept.
+   * Once it is held, what dead runs left unfinished (`*.partial`, `*.tombstone`) is swept.
    * @throws PotctlError E_LOCKED naming host, pid, command and since
    */
   lock(request: LockRequest): Promise<Lease>;
+
+  /**
+   * Marks a backup as being read, so that nobody removes it meanwhile; needs no lock. Where no mark can be written (read-only, full) the
+   * backup is read without one.
+   * @param command what the reader does, e.g. `backup verify`; shown to whoever wants to remove it
+   * @throws PotctlError E_BACKUP_NOT_FOUND
+   */
+  hold(id: string, command: string): Promise<Hold>;
+  /** Which backups are being read, by whom (`backup verify by ana@ops1`). Marks of dead readers do not count. */
+  held(): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Removes a backup for ever. It goes out of the list in one step; then its bytes go, the manifest first. What an interruption leaves of
+   * it is unlisted, and is swept when the lock is taken next. The caller holds the lock.
+   *
+   * @param reason why, for the backup's events
+   * @param seenEvents how many events the caller's decision rests on; an event that came since (a pin) keeps the backup
+   * @throws PotctlError E_LOCKED if it is being read or has a newer event: it stays as it was; E_BACKUP_NOT_FOUND; E_FILES_DENIED, E_IO
+   */
+  remove(id: string, reason: string, seenEvents?: number | null): Promise<void>;
 
   /** Small named documents beside the backups, e.g. `restores/<run>.json`; `put` replaces atomically and durably. */
   putDocument(name: string, text: string): Promise<void>;
@@ -67,6 +86,12 @@ export interface LockRequest {
   readonly signal: AbortSignal;
 }
 
+/** A mark on a backup that is being read. */
+export interface Hold {
+  /** Never rejects; safe to call twice. */
+  release(): Promise<void>;
+}
+
 export interface Lease {
   /** Throws E_LOCKED if somebody took the lock over (this process was silent for too long): the holder must stop writing. */
   assertHeld(): Promise<void>;
@@ -88,4 +113,9 @@ export type BackupEvent = { readonly at: string; readonly by: string } & (
       readonly ok: boolean;
       readonly duration_ms: number;
     }
+  /** Retention leaves it alone until then; null = until `unpin`. */
+  | { readonly type: 'pin'; readonly reason: string; readonly until: string | null }
+  | { readonly type: 'unpin'; readonly reason: string | null }
+  /** It was about to be removed. */
+  | { readonly type: 'tombstone'; readonly reason: string }
 );

@@ -66,6 +66,20 @@ export async function runRestore(
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
   if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [], safetyBackup: null });
+  const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
+  try {
+    return await runHeld(deps, request, prepared, first);
+  } finally {
+    await hold.release();
+  }
+}
+
+async function runHeld(
+  deps: RestoreDeps,
+  request: RestoreRequest,
+  prepared: PreparedRestore,
+  first: RunRecord,
+): Promise<RestoreResult> {
   const { runId, waitMs, startWriters } = request;
   const database = prepared.plan.database?.name ?? null;
   const safetyBackup = await secure(deps, request, prepared);

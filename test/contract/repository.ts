@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeBackupId } from '../../src/backup/id.js';
 import type { BackupEvent, Draft, LockRequest, Repository } from '../../src/repository/repository.js';
+import { removing } from './removing.js';
 
 export const request = (facts: Partial<LockRequest> = {}): LockRequest => ({
   command: 'backup create',
@@ -45,6 +46,7 @@ export function repositoryContract(name: string, fresh: () => Promise<{ open: ()
     draftsAndPublishing(fresh);
     eventsAndDocuments(fresh);
     locking(fresh);
+    removing(fresh);
   });
 }
 

@@ -1,0 +1,117 @@
+import { readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../clock.js';
+import { isErrno, PotctlError } from '../errors.js';
+import { appendLine, readContained, removeTree, syncPath } from './durable.js';
+import { formatEvent, parseEvents } from './events.js';
+
+const TOMBSTONE = '.tombstone';
+const TOMBSTONE_NAME = /^\d{8}T\d{6}Z-[0-9a-f]{6}\.tombstone$/;
+const EVENTS = 'events.ndjson';
+const EVENTS_LIMIT = 64 * 1024 * 1024;
+
+/** Where backups lie, who removes one, and what guards it. */
+export interface RemovalDeps {
+  readonly backups: string;
+  readonly clock: Clock;
+  /** `user@host` */
+  readonly operator: string;
+  /** Throws when the lock was lost: somebody else could read or remove it. */
+  readonly assertHeld: () => Promise<void>;
+  /** Throws E_LOCKED when somebody reads the backup. */
+  readonly refuseRead: (id: string) => Promise<void>;
+}
+
+/** What is removed, why, and on what knowledge. */
+export interface Removal {
+  readonly id: string;
+  readonly reason: string;
+  /** null = whatever its events say. */
+  readonly seenEvents: number | null;
+}
+
+/**
+ * Takes a backup out of the list by one rename, then its bytes. Whoever began to read it, or noted something of it, until that rename
+ * gets it back.
+ *
+ * @throws PotctlError E_LOCKED; file system errors
+ */
+export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise<void> {
+  const { id, seenEvents } = removal;
+  const folder = path.join(deps.backups, id);
+  const before = await countEvents(folder);
+  if (seenEvents !== null && before !== seenEvents) throw changedSince(id);
+  await deps.refuseRead(id);
+  const noted = await noteTombstone(deps, folder, removal.reason);
+  await deps.assertHeld();
+  await deps.refuseRead(id);
+  const aside = `${folder}${TOMBSTONE}`;
+  await rename(folder, aside);
+  try {
+    await deps.refuseRead(id);
+    if ((await countEvents(aside)) !== before + noted) throw changedSince(id);
+  } catch (error) {
+    await rename(aside, folder);
+    throw error;
+  }
+  await syncPath(deps.backups);
+  await removeBytes(aside, id);
+}
+
+/** Finishes removals that were interrupted. What cannot be removed now stays, unlisted, for the next time. The caller holds the lock. */
+export async function sweepTombstones(backups: string): Promise<void> {
+  for (const name of (await readdir(backups)).filter((name) => TOMBSTONE_NAME.test(name))) {
+    await eraseManifestFirst(path.join(backups, name)).catch((error: unknown) => {
+      // No backup may fail because an old one cannot be removed.
+      if (!(error instanceof Error && 'errno' in error)) throw error;
+    });
+  }
+}
+
+/** On a full disk no line can be added, and that disk is why somebody removes something. @returns lines added */
+async function noteTombstone({ clock, operator }: RemovalDeps, folder: string, reason: string): Promise<number> {
+  const event = { at: clock.now().toISOString(), by: operator, type: 'tombstone', reason } as const;
+  try {
+    await appendLine(path.join(folder, EVENTS), formatEvent(event));
+    return 1;
+  } catch (error) {
+    const isFull = isErrno(error, 'ENOSPC', 'EDQUOT') || (error instanceof PotctlError && error.code === 'E_NO_SPACE');
+    if (isFull) return 0;
+    throw error;
+  }
+}
+
+async function countEvents(folder: string): Promise<number> {
+  return parseEvents((await readContained(folder, EVENTS, EVENTS_LIMIT)) ?? '').length;
+}
+
+async function removeBytes(aside: string, id: string): Promise<void> {
+  try {
+    await eraseManifestFirst(aside);
+  } catch (error) {
+    throw new PotctlError(
+      isErrno(error, 'EACCES', 'EPERM', 'EROFS') ? 'E_FILES_DENIED' : 'E_IO',
+      `cannot remove all of '${id}'`,
+      {
+        why: error instanceof Error ? error.message : String(error),
+        changed: 'partial',
+        changedDetail: `the backup '${id}' is out of the list, but a part of its bytes is left in '${aside}'`,
+        fix: ['Mend what it says; the next command that locks the repository removes the rest.'],
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Without a manifest nobody can take the rest for a backup. */
+async function eraseManifestFirst(aside: string): Promise<void> {
+  await rm(path.join(aside, 'manifest.json'), { force: true });
+  await syncPath(aside);
+  await removeTree(aside);
+}
+
+const changedSince = (id: string): PotctlError =>
+  new PotctlError('E_LOCKED', `the backup '${id}' was worked on in this moment`, {
+    why: 'something was noted of it since it was decided to remove it: a pin, or the result of a check',
+    fix: ['Repeat the command: it decides anew.'],
+  });
