@@ -43,7 +43,10 @@ export function watchInterrupts(
     else controller.abort(reason);
   };
   const onSignal = (signal: Signal): void => {
-    if (pressed !== undefined) host.exit(exitOf(pressed));
+    if (pressed !== undefined) {
+      say('Ended at once. What was unfinished is not listed; the next create, restore or undo clears it up.');
+      return host.exit(exitOf(pressed));
+    }
     pressed = signal;
     say(
       held > 0

@@ -93,6 +93,8 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
   const { repository, signal } = deps;
   const { runId, waitMs } = request;
   const asked = { command: 'backup create', waitMs, signal };
+  // A first backup that would not fit leaves no empty repository behind.
+  if (!(await repository.exists())) await prepare(deps, request, underway);
   const lease = await repository.lock({ ...asked, runId });
   try {
     const locked =

@@ -58,8 +58,9 @@ describe('a command that is told to stop', () => {
   test('twice ends at once, even when it does not listen', async () => {
     const begin = performance.now();
     const steps = when([started, 'SIGINT'], [/Stopping safely/, 'SIGINT']);
-    const { exitCode } = await cli.run(['thing', 'work', '--deaf', '--for', '25s', ...log], steps);
+    const { exitCode, stderr } = await cli.run(['thing', 'work', '--deaf', '--for', '25s', ...log], steps);
     expect(exitCode).toBe(130);
+    expect(stderr).toContain('Ended at once. What was unfinished is not listed');
     expect(performance.now() - begin).toBeLessThan(15_000);
   });
 

@@ -74,7 +74,7 @@ describe('a repository', () => {
 
     expect(refusal).toMatchObject({ exit: 17, code: 'E_NO_SPACE' });
     expect(refusal.why).toMatchObject({ needed_bytes: expect.any(Number), free_bytes: expect.any(Number) });
-    expect(await readdir(place('disk/r/backups'))).toEqual([]);
+    expect(await readdir(place('disk'))).toEqual([]);
   });
 
   test.skipIf(!isRoot)(
