@@ -7,6 +7,7 @@ import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
+import { restoreFiles } from './restore/files.js';
 import { restoreList } from './restore/list.js';
 import { restorePlan } from './restore/plan.js';
 import { restoreRun } from './restore/run.js';
@@ -29,6 +30,7 @@ export const commands: readonly AnyCommand[] = [
   backupVerify,
   restorePlan,
   restoreRun,
+  restoreFiles,
   restoreUndo,
   restoreList,
   configShow,
