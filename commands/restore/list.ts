@@ -60,12 +60,17 @@ export const restoreList = listCommand({
     const { listRuns } = await import('../../src/restore/list.js');
     const items = await listRuns(await context.repository(), () => context.server());
     const undoable = items.find(({ undo }) => undo === 'possible');
-    const footer = undoable === undefined ? [] : [`To take one back:  potctl restore undo ${undoable.run_id}`];
+    const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
+    const footer = [
+      ...unsettled.map(({ run_id }) => `What ${run_id} left is settled by the next restore, undo or create.`),
+      ...(undoable === undefined ? [] : [`To take one back:  potctl restore undo ${undoable.run_id}`]),
+    ];
     return { items, footer };
   },
 });
 
-function stateText({ state, undone_by, error }: ListedRun): string {
+function stateText({ state, settled, undone_by, error }: ListedRun): string {
+  if (state === 'interrupted' && !settled) return 'interrupted, unsettled';
   if (state === 'undone' && undone_by !== null) return `undone by ${undone_by}`;
   return state === 'failed' && error !== null ? `failed ${error.code}` : state;
 }

@@ -112,8 +112,9 @@ function held(session: Session, key: number, database: string): DatabaseLock {
         .catch((): unknown[] => []);
       if (rows.length > 0) return;
       throw new PotctlError('E_LOCKED', `the lock on database '${database}' was lost`, {
-        why: 'the connection that held it ended',
+        why: 'the connection that held it ended: the server was restarted, or an administrator or the network closed it',
         changed: 'unknown',
+        fix: ['Run the command again.'],
       });
     },
     release() {

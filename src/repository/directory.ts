@@ -8,7 +8,7 @@ import { appendLine, ensureFolder, readContained } from './durable.js';
 import { formatEvent, parseEvents } from './events.js';
 import { BACKUPS, initialise, inspect, type Place } from './format.js';
 import type { HostIdentity } from './host-identity.js';
-import { acquireLease, type LeaseDeps, type LeaseTimes } from './lease.js';
+import { acquireLease, isAtWork, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
 import { markReader, readMarks, refuseRead, sweepMarks } from './readers.js';
 import { type RemovalDeps, removeBackup, sweepTombstones } from './removal.js';
@@ -97,10 +97,11 @@ function readers(root: string, { reading }: Gate): Readers {
   };
 }
 
-function readersAtWork(deps: LeaseDeps, { reading }: Gate): Pick<Repository, 'hold' | 'held'> {
+function readersAtWork(deps: LeaseDeps, { reading }: Gate): Pick<Repository, 'hold' | 'held' | 'isAtWork'> {
   const backups = path.join(deps.root, BACKUPS);
   return {
     hold: (id, command) => reading(`open the backup '${id}'`, () => holdBackup(deps, backups, checkedId(id), command)),
+    isAtWork: (runId) => reading('look who holds the lock', () => isAtWork(deps, runId)),
     held: () => reading('look who reads the backups', () => readMarks(deps)),
   };
 }

@@ -146,16 +146,29 @@ export function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number
   };
 }
 
+/** @see Repository.isAtWork */
+export async function isAtWork({ root, host }: Pick<LeaseDeps, 'root' | 'host'>, runId: string): Promise<boolean> {
+  const seen = await readLockSurely(root);
+  if (seen === null) return false;
+  const { holder } = seen;
+  return holder === null || (holder.runId === runId && !(await isGone(holder.host, host)));
+}
+
 const PUT_BACK_MS = 50;
 const PUT_BACK_TRIES = 4;
 
 /** A lock that is missing may just be on its way back from somebody who judged an older one. */
-async function assertHeld(deps: LeaseDeps, { token }: LockHolder): Promise<void> {
-  let seen = await readLock(deps.root);
+async function readLockSurely(root: string): Promise<SeenLock | null> {
+  let seen = await readLock(root);
   for (let tries = 0; seen === null && tries < PUT_BACK_TRIES; tries += 1) {
     await sleep(PUT_BACK_MS);
-    seen = await readLock(deps.root);
+    seen = await readLock(root);
   }
+  return seen;
+}
+
+async function assertHeld(deps: LeaseDeps, { token }: LockHolder): Promise<void> {
+  const seen = await readLockSurely(deps.root);
   if (seen?.holder?.token === token) return;
   throw new PotctlError('E_LOCKED', `the lock on the repository '${deps.name}' was lost`, {
     why: {

@@ -36,6 +36,9 @@ export interface Repository {
    */
   lock(request: LockRequest): Promise<Lease>;
 
+  /** Does the run hold the lock, or may it? false is certain: the lock is free, somebody else's, or that of a dead process. */
+  isAtWork(runId: string): Promise<boolean>;
+
   /**
    * Marks a backup as being read, so that nobody removes it meanwhile; needs no lock. Where no mark can be written (read-only, full) the
    * backup is read without one.

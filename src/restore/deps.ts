@@ -12,13 +12,19 @@ export interface StoredCheck {
   readonly detail: string;
 }
 
+/** Excludes others until it is released, or until its connection is lost: `assertHeld` throws E_LOCKED then. */
+export interface HeldLock {
+  assertHeld(): Promise<void>;
+  release(): Promise<void>;
+}
+
 /** What a restore works with; every power that it uses is here. */
 export interface RestoreDeps {
   /** null where only files are restored. */
   readonly server: Server | null;
   readonly repository: Repository;
   /** Excludes other potctls from the database, on whatever host. */
-  readonly lockDatabase: (database: string) => Promise<{ release(): Promise<void> }>;
+  readonly lockDatabase: (database: string) => Promise<HeldLock>;
   /** Checks every stored byte of a backup against its manifest. */
   readonly verify: (id: string) => Promise<{ readonly checks: readonly StoredCheck[] }>;
   /** Reads the table of contents of a dump directory. */

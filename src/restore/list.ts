@@ -17,6 +17,8 @@ export interface ListedRun {
   readonly database: string | null;
   readonly directory: string | null;
   readonly state: RunRecord['state'];
+  /** false: it was killed, and the next restore, undo or create finishes it or takes it back. */
+  readonly settled: boolean;
   readonly duration_ms: number | null;
   readonly downtime_ms: number | null;
   readonly old_database: string | null;
@@ -39,11 +41,29 @@ export interface ListedRun {
  */
 export async function listRuns(repository: Repository, openServer: () => Promise<Server>): Promise<ListedRun[]> {
   if (!(await repository.exists())) return [];
-  const runs = await readRuns(repository);
+  const runs = await readSeen(repository);
   const kept = runs.some(isOpen) ? await readDatabases(openServer).catch(() => null) : null;
   const listed: ListedRun[] = [];
   for (const run of runs) listed.push(describe(run, isOpen(run) ? await undoable(run, kept) : null));
   return listed.reverse();
+}
+
+interface SeenRun extends RunRecord {
+  readonly settled: boolean;
+}
+
+/** A run that its dead owner left as `running` was interrupted. Read again after the look at the lock: it may just have ended. */
+async function readSeen(repository: Repository): Promise<SeenRun[]> {
+  const dead = new Set<string>();
+  const runs = await readRuns(repository);
+  for (const { run_id, state } of runs) {
+    if (state === 'running' && !(await repository.isAtWork(run_id))) dead.add(run_id);
+  }
+  return (dead.size === 0 ? runs : await readRuns(repository)).map((run) =>
+    run.state === 'running' && dead.has(run.run_id)
+      ? { ...run, state: 'interrupted', settled: false }
+      : { ...run, settled: run.state !== 'running' },
+  );
 }
 
 const isOpen = ({ mode, state }: RunRecord): boolean => mode === 'swap' && state === 'done';
@@ -76,11 +96,11 @@ async function undoable(run: RunRecord, databases: Databases | null): Promise<Li
   return observed.beforeFolders.some((kept) => kept.run === run.run_id) ? 'possible' : 'gone';
 }
 
-function describe(run: RunRecord, undo: ListedRun['undo']): ListedRun {
-  const { run_id, started_at, finished_at, kind, mode, backup, set, state, downtime_ms } = run;
+function describe(run: SeenRun, undo: ListedRun['undo']): ListedRun {
+  const { run_id, started_at, finished_at, kind, mode, backup, set, state, settled, downtime_ms } = run;
   const { undoes, undone_by, undo_until, operator, error } = run;
   return {
-    ...{ run_id, started_at, finished_at, kind, mode, backup, set, state, downtime_ms },
+    ...{ run_id, started_at, finished_at, kind, mode, backup, set, state, settled, downtime_ms },
     database: run.database?.name ?? null,
     directory: run.files?.root ?? null,
     duration_ms: finished_at === null ? null : Date.parse(finished_at) - Date.parse(started_at),

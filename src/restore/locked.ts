@@ -11,20 +11,24 @@ export interface LockFor {
 }
 
 /**
- * Works while both locks are held: the repository's, then the database's. No other potctl changes either meanwhile.
+ * Works while both locks are held: the repository's, then the database's. No other potctl changes either meanwhile, as long as
+ * `assertHeld` does not throw: a lease that was silent too long, or a connection that broke, is a lock that others may have by now.
  *
  * @throws E_LOCKED
  */
 export async function withLocks<T>(
   { repository, lockDatabase, signal }: Pick<RestoreDeps, 'repository' | 'lockDatabase' | 'signal'>,
   { command, runId, waitMs, database }: LockFor,
-  work: (lease: Lease) => Promise<T>,
+  work: (lease: Lease, assertHeld: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const lease = await repository.lock({ command, runId, waitMs, signal });
   try {
     const locked = database === null ? null : await lockDatabase(database);
     try {
-      return await work(lease);
+      return await work(lease, async () => {
+        await lease.assertHeld();
+        await locked?.assertHeld();
+      });
     } finally {
       await locked?.release();
     }

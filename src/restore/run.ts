@@ -44,6 +44,7 @@ export interface Underway {
   readonly request: RestoreRequest;
   readonly prepared: PreparedRestore;
   readonly journal: Journal;
+  readonly assertHeld: () => Promise<void>;
   readonly phases: Phases;
   readonly safetyBackup: string | null;
 }
@@ -83,13 +84,13 @@ async function runHeld(
   const { runId, waitMs, startWriters } = request;
   const database = prepared.plan.database?.name ?? null;
   const safetyBackup = await secure(deps, request, prepared);
-  return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease) => {
+  return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease, assertHeld) => {
     const { database: planned, files, set } = prepared.plan;
     const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
     await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
-    return restoreLocked({ deps, request, prepared, journal, phases: openPhases(deps), safetyBackup });
+    return restoreLocked({ deps, request, prepared, journal, assertHeld, phases: openPhases(deps), safetyBackup });
   });
 }
 

@@ -12,6 +12,8 @@ export interface Swapping {
   readonly deps: RestoreDeps;
   readonly request: Pick<Asked, 'stopWriters' | 'startWriters'>;
   readonly journal: Journal;
+  /** Throws E_LOCKED when a lock was lost: somebody else may be at work here. */
+  readonly assertHeld: () => Promise<void>;
   readonly phases: Phases;
 }
 
@@ -27,7 +29,7 @@ export interface SwapOutcome {
  *
  * If the tree cannot be swapped, the databases are swapped back: database and files belong together.
  *
- * @throws E_TOOL_FAILED (the stop hook; nothing was swapped), E_TARGET_BUSY, E_DB_UNREACHABLE, E_IO
+ * @throws E_TOOL_FAILED (the stop hook; nothing was swapped), E_LOCKED, E_TARGET_BUSY, E_DB_UNREACHABLE, E_IO
  */
 export async function swapStaged(swapping: Swapping): Promise<SwapOutcome> {
   const { deps, journal } = swapping;
@@ -42,7 +44,8 @@ export async function swapStaged(swapping: Swapping): Promise<SwapOutcome> {
   }
 }
 
-async function swapBoth({ deps, journal, phases }: Swapping): Promise<number | null> {
+async function swapBoth({ deps, journal, assertHeld, phases }: Swapping): Promise<number | null> {
+  await assertHeld();
   await journal.update({ step: 'swapping' });
   const { database, files } = journal.record;
   let downtimeMs: number | null = null;

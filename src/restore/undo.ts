@@ -39,7 +39,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
   if (request.dryRun) return resultOf(move, 'planned', []);
   const { runId, waitMs, startWriters } = request;
   const database = move.database?.name ?? null;
-  return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease) => {
+  return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease, assertHeld) => {
     const { set, files } = move;
     await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree: files?.root ?? null });
     await refuseStale(deps, move.database && { name: move.database.name, oid: move.database.outgoing?.oid ?? null });
@@ -47,7 +47,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
     const phases = openPhases(deps);
     try {
       await noteWrites(deps, journal);
-      const { downtimeMs, warnings } = await swapStaged({ deps, request, journal, phases });
+      const { downtimeMs, warnings } = await swapStaged({ deps, request, journal, assertHeld, phases });
       const record = { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs };
       const closed = await closeForward(deps, record, await undoneRun(deps, plan.undoes));
       return resultOf(closed, 'done', warnings);
