@@ -1,4 +1,5 @@
 import type { CreateDeps } from '../src/backup/create.js';
+import type { PruneDeps } from '../src/backup/prune-plan.js';
 import type { VerifyDeps } from '../src/backup/verify.js';
 import type { Context } from './context.js';
 
@@ -24,10 +25,17 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
   const { startWriters } = (await context.settings()).restore;
   return {
     ...context,
-    repository: await context.repository(),
+    ...(await pruneDeps(context)),
     verify: async (id, level) =>
       verifyBackup({ ...(await verifyDeps(context)), readBack: level === 'quick' }, id, level),
     recover: async (what) =>
       recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
   };
+}
+
+/** What a prune works with. */
+export async function pruneDeps(context: Context): Promise<PruneDeps> {
+  const { backupsOfRunning } = await import('../src/restore/record.js');
+  const repository = await context.repository();
+  return { ...context, repository, restoring: () => backupsOfRunning(repository) };
 }

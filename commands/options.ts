@@ -86,15 +86,24 @@ const MOMENT = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d
 
 /** `--since <time>`: `2026-11-22`, `2026-11-22T09:30` (both UTC), with an offset, or `36h` = so long ago. */
 export function moment(declaration: string, summary: string): Spec<Moment | undefined> {
+  return momentSpec(declaration, summary, 'for so long ago', -1);
+}
+
+/** `--until <time>` of what lies ahead: the same forms, but `36h` = so long from now. */
+export function momentAhead(declaration: string, summary: string): Spec<Moment | undefined> {
+  return momentSpec(declaration, summary, 'for so long from now', 1);
+}
+
+function momentSpec(declaration: string, summary: string, span: string, sign: 1 | -1): Spec<Moment | undefined> {
   const parse = (raw: string): Moment | undefined => {
-    const agoMs = parseDuration(raw);
-    if (agoMs !== undefined) return (nowMs) => nowMs - agoMs;
+    const spanMs = parseDuration(raw);
+    if (spanMs !== undefined) return (nowMs) => nowMs + sign * spanMs;
     if (!MOMENT.test(raw)) return undefined;
     const hasZone = raw.length === 10 || /(Z|[+-]\d\d:\d\d)$/.test(raw.slice(10));
     const ms = Date.parse(hasZone ? raw : `${raw}Z`);
     return Number.isNaN(ms) ? undefined : () => ms;
   };
-  const wanted = 'a time such as 2026-11-22, 2026-11-22T09:30Z, or 36h for so long ago';
+  const wanted = `a time such as 2026-11-22, 2026-11-22T09:30Z, or 36h ${span}`;
   return spec(declaration, summary, 'moment', undefined, parse, wanted);
 }
 

@@ -1,13 +1,15 @@
 import { backupCreate } from './backup/create.js';
 import { backupList } from './backup/list.js';
+import { backupPin } from './backup/pin.js';
+import { backupPrune } from './backup/prune.js';
 import { backupShow } from './backup/show.js';
+import { backupUnpin } from './backup/unpin.js';
 import { backupVerify } from './backup/verify.js';
 import type { AnyCommand } from './command.js';
 import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
-import { restoreFiles } from './restore/files.js';
 import { restoreList } from './restore/list.js';
 import { restorePlan } from './restore/plan.js';
 import { restoreRun } from './restore/run.js';
@@ -28,9 +30,11 @@ export const commands: readonly AnyCommand[] = [
   backupList,
   backupShow,
   backupVerify,
+  backupPrune,
+  backupPin,
+  backupUnpin,
   restorePlan,
   restoreRun,
-  restoreFiles,
   restoreUndo,
   restoreList,
   configShow,

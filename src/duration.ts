@@ -17,3 +17,15 @@ export function parseDuration(text: string): number | undefined {
     return sum + Number(count) * (UNIT_MS[unit ?? ''] ?? 0);
   }, 0);
 }
+
+/** Milliseconds as {@link parseDuration} reads them, in as few parts as possible: `7d`, `1d12h`. Less than a second is left out. */
+export function formatDuration(ms: number): string {
+  let rest = ms;
+  const parts = ['d', 'h', 'm', 's'].map((unit) => {
+    const size = UNIT_MS[unit] ?? 1;
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count === 0 ? '' : `${count}${unit}`;
+  });
+  return parts.join('') || '0s';
+}

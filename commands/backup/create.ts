@@ -1,7 +1,10 @@
+import type { CreateResult } from '../../src/backup/create.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { createDeps } from '../dependencies.js';
+import { KEEP_FLAGS } from '../keep-flags.js';
 import { choice, count, duration, flag, list, text } from '../options.js';
+import type { View } from '../ui/view.js';
 
 export const backupCreate = actionCommand({
   name: 'backup create',
@@ -10,6 +13,7 @@ export const backupCreate = actionCommand({
     'PGDATABASE=app potctl backup create --files ./storage --repository ./backups',
     'potctl backup create -p prod --note "before 2.0.6" --verify full',
     'potctl backup create -p prod --only db --dry-run',
+    'potctl backup create -p prod --prune --keep-daily 7 --keep-weekly 4',
   ],
   atomic: true,
   input: {
@@ -24,13 +28,15 @@ export const backupCreate = actionCommand({
       default: 'quick',
     }),
     note: text('--note <text>', 'a remark that stands in the manifest'),
+    prune: flag('--prune', 'then remove older ones by the --keep flags or the profile, if the new one is good'),
+    ...KEEP_FLAGS,
     label: list('--label <name=value>', 'a label that stands in the manifest; may be repeated'),
   },
 
   async run(wishes, context, { dryRun }) {
     const { createBackup } = await import('../../src/backup/create.js');
     const { createRequest } = await import('../../src/backup/create-request.js');
-    const request = createRequest(await context.settings(), wishes, { ...context, dryRun });
+    const request = createRequest(await context.settings(), { ...wishes, keep: wishes }, { ...context, dryRun });
     return createBackup(await createDeps(context, request.database), request);
   },
 
@@ -43,7 +49,21 @@ export const backupCreate = actionCommand({
     const size = view.bytes(result.bytes_total);
     const time = view.duration(result.duration_s * 1000);
     view.note(`Backup ${result.id} is ${result.status}: ${size} in ${time}, ${result.repository}.`);
+    if (result.pruned !== null) renderPruned(result.pruned, view);
     view.line(result.id);
   },
-  exitCode: ({ status, verified }) => (status === 'degraded' || verified === false ? ExitCode.partial : ExitCode.ok),
+  exitCode({ status, verified, pruned }) {
+    const isWhole = status !== 'degraded' && verified !== false && (pruned === null || pruned.state === 'done');
+    return isWhole ? ExitCode.ok : ExitCode.partial;
+  },
 });
+
+function renderPruned({ state, removed, freed_bytes, problem }: NonNullable<CreateResult['pruned']>, view: View): void {
+  if (removed.length > 0)
+    view.note(`Removed ${removed.length} old ones, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
+  else if (state === 'done') view.note('No old backup had to go.');
+  if (problem === null) return;
+  const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old ones could not be pruned';
+  view.note(`${view.paint('warn', 'Warning')}: ${kept}: ${problem.message} (${problem.code})`);
+  for (const line of problem.fix) view.note(`  ${line}`);
+}

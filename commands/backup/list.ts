@@ -2,6 +2,7 @@ import type { ListedBackup, Listing } from '../../src/backup/listing.js';
 import { listCommand } from '../command.js';
 import { choice, flag } from '../options.js';
 import type { Column } from '../ui/columns.js';
+import type { Formats } from '../ui/view.js';
 
 const NONE = '–';
 
@@ -40,7 +41,11 @@ const columns: readonly Column<ListedBackup>[] = [
     machine: ({ rows }) => String(rows ?? ''),
     sortKey: ({ rows }) => rows ?? -1,
   },
-  { name: 'status', text: ({ status }) => status },
+  {
+    name: 'status',
+    text: ({ status, pinned }) => (pinned === null ? status : `${status}, pinned`),
+    machine: ({ status }) => status,
+  },
   {
     name: 'verified',
     priority: 2,
@@ -57,6 +62,13 @@ const columns: readonly Column<ListedBackup>[] = [
   { name: 'set', wide: true, text: ({ set }) => set ?? NONE, machine: ({ set }) => set ?? '' },
   { name: 'database', wide: true, text: databaseText, machine: ({ parts }) => parts.db?.name ?? '' },
   { name: 'files', wide: true, text: filesText, machine: ({ parts }) => String(parts.files?.files ?? '') },
+  {
+    name: 'pin',
+    wide: true,
+    flexible: true,
+    text: ({ pinned }, _now, format) => pinText(pinned, format),
+    machine: ({ pinned }) => pinned?.reason ?? '',
+  },
   { name: 'note', wide: true, flexible: true, text: ({ note, problem }) => problem ?? note ?? '' },
   { name: 'tool', wide: true, text: ({ tool }) => tool ?? NONE, machine: ({ tool }) => tool ?? '' },
 ];
@@ -82,7 +94,10 @@ export const backupList = listCommand({
     const { listBackups } = await import('../../src/backup/listing.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    const listing = await listBackups(await context.repository(), { at, allSets, status: status ?? null });
+    const listing = await listBackups(await context.repository(), {
+      ...{ at, allSets, status: status ?? null },
+      now: context.clock.now(),
+    });
     return { items: listing.items, footer: footerOf(listing), warnings: warningsOf(listing) };
   },
 });
@@ -111,6 +126,11 @@ function verifiedWord({ ok, level }: NonNullable<ListedBackup['verified']>): str
 
 function databaseText({ parts: { db } }: ListedBackup): string {
   return db === null ? NONE : `${db.name}@${db.host}`;
+}
+
+function pinText(pinned: ListedBackup['pinned'], format: Formats): string {
+  if (pinned === null) return NONE;
+  return pinned.until === null ? pinned.reason : `${pinned.reason} (until ${format.instant(pinned.until)})`;
 }
 
 function filesText({ parts: { files } }: ListedBackup): string {

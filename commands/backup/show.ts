@@ -23,7 +23,7 @@ export const backupShow = itemCommand({
     const { showBackup } = await import('../../src/backup/show.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    const request = { reference: id, fromSet: fromSet ?? null, at, withManifest: manifest };
+    const request = { reference: id, fromSet: fromSet ?? null, at, withManifest: manifest, now: context.clock.now() };
     return showBackup(await context.repository(), request);
   },
 
@@ -43,7 +43,7 @@ function renderManifest(manifest: object, view: View): void {
 }
 
 function renderSummary(backup: ShownBackup, view: View): void {
-  const { id, created_at, duration_s, status, degraded_reasons, set, kind, verified, note, labels } = backup;
+  const { id, created_at, duration_s, status, degraded_reasons, set, kind, verified, note, labels, pinned } = backup;
   const style = status === 'complete' ? 'good' : 'warn';
   view.heading(id);
   view.fields([
@@ -53,6 +53,7 @@ function renderSummary(backup: ShownBackup, view: View): void {
     ...optional('kind', kind === 'logical' ? null : kind),
     ['verified', verified === null ? 'never' : `${verified.ok ? verified.level : 'FAILED'} ${view.time(verified.at)}`],
     ['stored', `${view.bytes(backup.bytes_total ?? 0)} in ${backup.destinations.map(({ url }) => url).join(', ')}`],
+    ...optional('pinned', pinned && pinnedText(pinned, view)),
     ...optional('note', note),
     ...optional(
       'labels',
@@ -63,6 +64,10 @@ function renderSummary(backup: ShownBackup, view: View): void {
     ['made by', `potctl ${backup.tool} on ${backup.hostname}, run ${backup.run_id}, trace ${backup.trace_id}`],
     ...optional('previous', backup.previous),
   ]);
+}
+
+function pinnedText({ reason, by, until }: NonNullable<ShownBackup['pinned']>, view: View): string {
+  return `${reason} (${by}${until === null ? '' : `, until ${view.instant(until)}`})`;
 }
 
 function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: View): void {

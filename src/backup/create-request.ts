@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
 import type { CreateRequest } from './create.js';
+import { type KeepWishes, type PrunePolicy, prunePolicy, saysWhatToKeep } from './keep-rules.js';
 
 /** What a person may say about one backup, beyond the profile. */
 export interface CreateWishes {
@@ -12,6 +13,9 @@ export interface CreateWishes {
   readonly verify: CreateRequest['verify'];
   readonly note: string | undefined;
   readonly label: readonly string[];
+  /** Remove older ones afterwards; `--retention-days` means it, too. */
+  readonly prune?: boolean;
+  readonly keep?: KeepWishes;
 }
 
 /** Who runs it and when: the parts of the request that neither settings nor wishes know. */
@@ -53,7 +57,22 @@ export function createRequest(settings: Settings, wishes: CreateWishes, occasion
     kind: 'logical',
     note: wishes.note ?? null,
     labels: labelsOf(wishes.label),
+    prune: wishedPrune(settings, wishes),
   };
+}
+
+function wishedPrune(settings: Settings, { prune = false, keep, verify }: CreateWishes): PrunePolicy | null {
+  if (keep === undefined) return null;
+  if (!prune && keep.retentionDays === undefined) {
+    if (!saysWhatToKeep(keep)) return null;
+    throw new PotctlError('E_USAGE', "the '--keep' flags belong to '--prune': without it nothing is removed");
+  }
+  if (verify === 'none') {
+    throw new PotctlError('E_USAGE', "'--verify none' and '--prune' contradict each other", {
+      why: 'older backups go only once the new one was read back and found good',
+    });
+  }
+  return prunePolicy(settings, keep);
 }
 
 function wishedPart({ only, databaseOnly }: CreateWishes): 'db' | 'files' | undefined {

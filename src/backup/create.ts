@@ -1,6 +1,4 @@
-import path from 'node:path';
 import type { Clock } from '../clock.js';
-import { PotctlError } from '../errors.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server } from '../postgres/server.js';
 import type { Progress } from '../progress.js';
@@ -12,8 +10,12 @@ import { type ObservedDatabase, observeDatabase } from './database/observe.js';
 import { estimateTree } from './files/archive.js';
 import type { TreeEstimate } from './files/engine.js';
 import { makeBackupId } from './id.js';
+import type { PrunePolicy } from './keep-rules.js';
 import type { Manifest } from './manifest.js';
 import { canonicalJson } from './parse-manifest.js';
+import { type PrunedAfter, pruneIfAsked } from './prune-after.js';
+import type { PruneDeps } from './prune-plan.js';
+import { refuseRepositoryInside } from './repository-inside.js';
 import { setOf } from './sets.js';
 import { requireSpace } from './space.js';
 import type { ManifestSummary } from './summary.js';
@@ -35,6 +37,8 @@ export interface CreateDeps {
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** For the check afterwards. */
   readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
+  /** Backups that running restores want; asked only by a request that prunes. */
+  readonly restoring?: PruneDeps['restoring'];
 }
 
 /** What to back up, and what the manifest says about who asked. */
@@ -58,6 +62,8 @@ export interface CreateRequest {
   readonly hostname: string;
   readonly tool: Manifest['tool'];
   readonly dryRun: boolean;
+  /** Remove older backups of the set afterwards; absent or null = no. */
+  readonly prune?: PrunePolicy | null;
 }
 
 /** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */
@@ -76,6 +82,8 @@ export interface CreateResult {
   readonly duration_s: number;
   readonly needed_bytes: number;
   readonly free_bytes: number | null;
+  /** null: that was not asked for, or this was a dry run. */
+  readonly pruned: PrunedAfter | null;
 }
 
 /**
@@ -101,7 +109,8 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
       underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name, asked);
     try {
       await deps.recover({ set: underway.set, tree: request.files?.path ?? null });
-      return await createLocked(deps, request, underway, lease);
+      const made = await createLocked(deps, request, underway, lease);
+      return { ...made, pruned: await pruneIfAsked(deps, request, made, lease) };
     } finally {
       await locked?.release();
     }
@@ -119,6 +128,7 @@ const planned = {
   rows: null,
   files: null,
   duration_s: 0,
+  pruned: null,
 } as const;
 
 interface Underway {
@@ -161,7 +171,7 @@ async function createLocked(
   request: CreateRequest,
   underway: Underway,
   lease: Lease,
-): Promise<CreateResult> {
+): Promise<Omit<CreateResult, 'pruned'>> {
   // Only now: it may have waited long for the lock.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
   const { previous, figures } = await prepare(deps, request, underway);
@@ -219,17 +229,6 @@ function sameParts(previous: ManifestSummary, request: CreateRequest, database: 
   return (
     (previous.database === null) === (database === null) && (previous.storage === null) === (request.files === null)
   );
-}
-
-/** A repository inside the tree would back itself up, and a restore would move it away. */
-function refuseRepositoryInside(repository: string, tree: string | undefined): void {
-  if (tree === undefined || !path.isAbsolute(repository)) return;
-  const relative = path.relative(tree, repository);
-  if (relative.startsWith('..') || path.isAbsolute(relative)) return;
-  throw new PotctlError('E_REFUSED', `the repository "${repository}" lies inside the files "${tree}"`, {
-    why: 'every backup would contain all backups, and a restore would move the repository away',
-    fix: ['Name a repository outside of the files with --repository.'],
-  });
 }
 
 async function newestOfSet(repository: Repository, set: string): Promise<ManifestSummary | null> {

@@ -1,5 +1,6 @@
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type GoodEntry, readCatalog, takenAt, type Verified } from './catalog.js';
+import { type Pin, pinOf } from './pins.js';
 import { obstacleOf } from './selection.js';
 import { allSets, type SetFacts, setsAtHand } from './sets.js';
 import type { DatabaseSummary, StorageSummary } from './summary.js';
@@ -24,6 +25,8 @@ export interface ListedBackup {
   readonly parts: { readonly db: DatabaseSummary | null; readonly files: StorageSummary | null };
   readonly destinations: readonly { readonly name: string; readonly url: string }[];
   readonly verified: Verified | null;
+  /** Why no policy removes it; null = it is not pinned, or not any more. */
+  readonly pinned: Pin | null;
   readonly profile: string | null;
   readonly hostname: string | null;
   readonly labels: Readonly<Record<string, string>>;
@@ -40,6 +43,8 @@ export interface ListRequest {
   readonly allSets: boolean;
   /** null = any. */
   readonly status: BackupStatus | null;
+  /** For pins that end. */
+  readonly now: Date;
 }
 
 export interface Listing {
@@ -68,20 +73,26 @@ export async function listBackups(repository: Repository, request: ListRequest):
   const sets = request.allSets || fitting.length === 0 ? null : fitting;
   const shown = entries.filter((entry) => sets === null || !entry.ok || sets.includes(entry.manifest.set));
   const newestGood = shown.find((entry) => obstacleOf(entry) === null && entry.ok && entry.manifest.kind !== 'safety');
-  const items = shown.map((entry) => describe(entry, repository));
+  const items = shown.map((entry) => describe(entry, repository, request.now));
   return {
     items: items.filter(({ status }) => request.status === null || status === request.status),
     sets,
     fellBack,
     hidden: entries.length - shown.length,
-    newestGood: newestGood === undefined ? null : describe(newestGood, repository),
+    newestGood: newestGood === undefined ? null : describe(newestGood, repository, request.now),
   };
 }
 
-/** A catalogue entry as scripts see it. */
-export function describe(entry: CatalogEntry, { name, url }: Pick<Repository, 'name' | 'url'>): ListedBackup {
+/** A catalogue entry as scripts see it. @param now for pins that end */
+export function describe(
+  entry: CatalogEntry,
+  { name, url }: Pick<Repository, 'name' | 'url'>,
+  now: Date,
+): ListedBackup {
   const place = { id: entry.id, created_at: takenAt(entry), destinations: [{ name, url }] };
-  return entry.ok ? { ...place, ...describeGood(entry) } : { ...place, ...NOTHING_KNOWN, problem: entry.problem };
+  return entry.ok
+    ? { ...place, ...describeGood(entry), pinned: pinOf(entry.events, now) }
+    : { ...place, ...NOTHING_KNOWN, problem: entry.problem };
 }
 
 const NOTHING_KNOWN = {
@@ -95,6 +106,7 @@ const NOTHING_KNOWN = {
   rows: null,
   parts: { db: null, files: null },
   verified: null,
+  pinned: null,
   profile: null,
   hostname: null,
   labels: {},
@@ -104,7 +116,10 @@ const NOTHING_KNOWN = {
   trace_id: null,
 };
 
-function describeGood({ manifest, verified }: GoodEntry): Omit<ListedBackup, 'id' | 'created_at' | 'destinations'> {
+function describeGood({
+  manifest,
+  verified,
+}: GoodEntry): Omit<ListedBackup, 'id' | 'created_at' | 'destinations' | 'pinned'> {
   const { finished_at, status, degraded_reasons, kind, set, totals, database, storage } = manifest;
   const { profile, hostname, labels, note, tool, run_id, trace_id } = manifest;
   return {

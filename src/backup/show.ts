@@ -30,6 +30,7 @@ export interface ShowRequest {
   readonly fromSet: string | null;
   readonly at: Omit<SetFacts, 'systemIdentifier'>;
   readonly withManifest: boolean;
+  readonly now: Date;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function showBackup(repository: Repository, request: ShowRequest): 
   const { entry, warnings } = selectBackup(entries, reference, { set, fromSet });
   const manifest = await readManifest(repository, entry.id);
   return {
-    ...describe(entry, repository),
+    ...describe(entry, repository, request.now),
     ...detailsOf(manifest),
     events: entry.events,
     manifest: withManifest ? manifest : null,

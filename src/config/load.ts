@@ -6,6 +6,7 @@ import { absolutePath, withHome } from './paths.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
 import { findRepositories } from './repositories.js';
 import type { SettingsRequest } from './request.js';
+import { findRetention } from './retention.js';
 import type { Settings } from './settings.js';
 import { refuseMissingFeatures } from './unsupported.js';
 
@@ -49,6 +50,7 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     references: origins.pick('references', { value: values.references, from: profile.where('references') }) ?? null,
     repositories: findRepositories(request, profile, origins),
     restore: findRestore(profile, origins),
+    retention: findRetention(profile, origins),
     origins: origins.list,
     warnings: [...connection.warnings, ...missing],
   };

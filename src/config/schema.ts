@@ -108,6 +108,11 @@ const profile = z.strictObject({
       weekly: count('weeks with a backup').optional(),
       monthly: count('months with a backup').optional(),
       yearly: count('years with a backup').optional(),
+      timezone: z
+        .string()
+        .refine(isZone, 'must be UTC or a zone such as Europe/Lisbon')
+        .describe('in which days, weeks, months and years are counted; default UTC')
+        .optional(),
     })
     .optional(),
   restore: z
@@ -183,6 +188,14 @@ export type Profile = z.output<typeof profile>;
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors. */
 export function configJsonSchema(): Record<string, unknown> {
   return { title: 'potctl configuration', ...z.toJSONSchema(configSchema, { io: 'input' }) };
+}
+
+function isZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
 }
 
 function isPattern(text: string): boolean {

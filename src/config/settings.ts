@@ -27,11 +27,32 @@ export interface Settings {
     readonly stopWriters: string | null;
     readonly startWriters: string | null;
   };
+  readonly retention: {
+    /** null where the profile has none, or none that keeps anything. */
+    readonly rules: KeepRules | null;
+    /** In which days, weeks, months and years are counted; a name that Intl knows. */
+    readonly zone: string;
+    /** Does the profile want an approval, a reason or a ticket for it, which this version cannot ask for? */
+    readonly guarded: boolean;
+  };
   readonly origins: readonly Origin[];
   /** The file in force and its permission bits; null where there is none. */
   readonly configFile?: { readonly path: string; readonly mode: number } | null;
   /** What a person should read although the command goes on; one line each, for stderr. */
   readonly warnings?: readonly string[];
+}
+
+/** How many backups are kept, of which kind; 0 = the rule is not in force. */
+export interface KeepRules {
+  /** The newest. */
+  readonly last: number;
+  /** Everything younger, in ms. */
+  readonly withinMs: number;
+  /** The newest of each of so many days, weeks, months, years that have one. */
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
 }
 
 /** A directory, or a bucket that this version can only be told about. */

@@ -98,6 +98,12 @@ export async function readRecords(repository: Repository): Promise<{ runs: RunRe
   return { runs, damaged };
 }
 
+/** The backups of runs that are not at their end, each with what is to be said of it. Such a run may want its backup again. */
+export async function backupsOfRunning(repository: Repository): Promise<ReadonlyMap<string, string>> {
+  const running = (await readRuns(repository)).filter(({ state }) => state === 'running');
+  return new Map(running.map(({ backup, kind, run_id }) => [backup, `${kind} ${run_id}`]));
+}
+
 /** Stores a run, durably, in the place of what was known of it. */
 export async function writeRun(repository: Repository, record: RunRecord): Promise<void> {
   await repository.putDocument(documentOf(record.run_id), `${JSON.stringify(record, null, 2)}\n`);

@@ -13,6 +13,9 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   explain: ['E_LOCKED'],
   completion: ['bash'],
   'backup create': ['--only', 'db', '--jobs', '1'],
+  'backup prune': ['--keep-last', '1', '--max-remove', '0'],
+  'backup pin': ['latest', '--reason', 'test'],
+  'backup unpin': ['latest'],
 };
 const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
 const gated = commands.filter((command) => command.kind === 'action' && command.gate).map(({ name }) => name);

@@ -34,6 +34,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     references: null,
     repositories: [{ name: 'local', path: path.join(folder, 'repository') }],
     restore: { keepOldMs: 0, stopWriters: null, startWriters: null },
+    retention: { rules: null, zone: 'UTC', guarded: false },
     origins: [],
     ...scene.settings,
   };

@@ -17,6 +17,8 @@ const DEGRADED = '20261125T000000Z-00aa03';
 const SAFETY = '20261126T000000Z-00aa04';
 const DAMAGED = '20261127T000000Z-00aa05';
 
+const NOW = new Date('2026-11-28T00:00:00Z');
+
 let top: string;
 let repository: Repository;
 beforeAll(async () => {
@@ -49,7 +51,7 @@ const list = async (
   facts: Parameters<typeof at>[0],
   more: { allSets?: boolean; status?: 'degraded' | 'damaged' } = {},
 ) => {
-  const request = { at: at(facts), allSets: more.allSets ?? false, status: more.status ?? null };
+  const request = { at: at(facts), allSets: more.allSets ?? false, status: more.status ?? null, now: NOW };
   const listing = await listBackups(repository, request);
   return { ...listing, ids: listing.items.map(({ id }) => id) };
 };
@@ -111,7 +113,7 @@ test('a backup of any set is shown by a part of its id, with tables, artefacts a
     problems: [],
   } as const;
   await repository.appendEvent(APP, event);
-  const request = { reference: '00aa01', fromSet: null, at: at({ profile: 'prod' }), withManifest: false };
+  const request = { reference: '00aa01', fromSet: null, at: at({ profile: 'prod' }), withManifest: false, now: NOW };
   const shown = await showBackup(repository, request);
   expect(shown).toMatchObject({ id: APP, events: [event], verified: { level: 'full' }, manifest: null });
   expect(shown.tables.map(({ table }) => table)).toEqual(['users', 'we"ird.Tab le', 'partitioned']);
@@ -119,13 +121,13 @@ test('a backup of any set is shown by a part of its id, with tables, artefacts a
 });
 
 test('latest is the latest of the current set, and the manifest comes whole when asked for', async () => {
-  const request = { reference: 'latest', fromSet: null, at: at({ profile: 'prod' }), withManifest: true };
+  const request = { reference: 'latest', fromSet: null, at: at({ profile: 'prod' }), withManifest: true, now: NOW };
   const shown = await showBackup(repository, request);
   expect(shown).toMatchObject({ id: PROD, warnings: [expect.stringContaining(DAMAGED)] });
   expect(shown.manifest).toEqual(sampleManifest({ timestamp: '2026-11-22T09:51:06.000Z' }));
 });
 
 test('a damaged one is not shown as if it were whole', async () => {
-  const request = { reference: DAMAGED, fromSet: null, at: at({}), withManifest: false };
+  const request = { reference: DAMAGED, fromSet: null, at: at({}), withManifest: false, now: NOW };
   await expect(showBackup(repository, request)).rejects.toMatchObject({ code: 'E_MANIFEST' });
 });

@@ -6,7 +6,6 @@ import {
   encodeName,
   findUnfinished,
   type PlannedEntry,
-  readJournal,
   removeTornJournals,
   type SwapPlan,
   writeJournal,
@@ -99,7 +98,7 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
     await finishSwap(site, 'out');
     return { kept };
   } catch (error) {
-    if (await standsAfter(error, site)) return { kept };
+    await takeBackAfter(error, site);
     throw fromErrno(error, `swap the files in '${tree}'`);
   }
 }
@@ -139,19 +138,13 @@ function plannedEntry(disk: TreeDisk, folder: string, name: Name, directory: boo
   return { name: encodeName(name), ...((mode & 0o300) === 0o300 ? {} : { mode }) };
 }
 
-/**
- * Takes the swap back after an error. One that is noted as done stands, also where only the note could not be made durable: nothing
- * would lead back from it, and its database must not go back alone.
- */
-async function standsAfter(error: unknown, site: Site): Promise<boolean> {
-  const { disk, root, plan } = site;
+async function takeBackAfter(error: unknown, site: Site): Promise<void> {
+  const journal = findUnfinished(site.disk, site.root);
+  if (journal === null) return;
   try {
-    const journal = readJournal(disk, root, plan.run);
-    if (journal?.phase === 'done') return true;
-    if (journal !== null) await takeBackSwap(site, journal);
-    return false;
+    await takeBackSwap(site, journal);
   } catch {
-    throw waiting(fromErrno(error, `swap the files in '${root}'`), site);
+    throw waiting(fromErrno(error, `swap the files in '${site.root}'`), site);
   }
 }
 

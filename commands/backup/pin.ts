@@ -1,0 +1,32 @@
+import { actionCommand } from '../command.js';
+import { argument, momentAhead, text } from '../options.js';
+import { pinWish } from '../pin-wish.js';
+
+/** `potctl backup pin`: needs no server and no lock. */
+export const backupPin = actionCommand({
+  name: 'backup pin',
+  summary: 'keep a backup whatever the policy says, with a reason',
+  examples: [
+    'potctl backup pin 7f3a --reason "before the move to PostgreSQL 17" -p prod',
+    'potctl backup pin latest --reason audit --until 2027-06-30 -p prod',
+  ],
+  atomic: true,
+  input: {
+    id: argument('<id>', 'id, unique part of it, latest or latest~1'),
+    reason: text('--reason <text>', 'why it must stay; required'),
+    until: momentAhead('--until <time>', 'how long: 2027-06-30, or 90d from now; default: for ever'),
+    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  },
+
+  async run(wishes, context, { dryRun }) {
+    const { pinBackup } = await import('../../src/backup/pins.js');
+    const deps = { ...context, repository: await context.repository() };
+    return pinBackup(deps, await pinWish(wishes, context, dryRun), wishes.until);
+  },
+
+  render({ id, pin }, view) {
+    const until = pin?.until == null ? 'until it is unpinned' : `until ${view.time(pin.until)}`;
+    view.note(`Backup ${id} stays ${until}: ${pin?.reason ?? ''}`);
+    view.line(id);
+  },
+});

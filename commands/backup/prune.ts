@@ -1,0 +1,85 @@
+import type { Decided, PrunePlan } from '../../src/backup/prune-plan.js';
+import { ExitCode } from '../../src/error-catalog.js';
+import { actionCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { pruneDeps } from '../dependencies.js';
+import { KEEP_FLAGS } from '../keep-flags.js';
+import { flag, type Input, text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+const input = {
+  ...KEEP_FLAGS,
+  fromSet: text('--from-set <name>', 'backups of another set than the one of this profile and database'),
+  allSets: flag('--all-sets', 'backups of every set, each by itself'),
+};
+
+/** `potctl backup prune`: the decision and its reason for each backup first; needs no server. */
+export const backupPrune = actionCommand({
+  name: 'backup prune',
+  summary: 'remove old backups by a policy; the newest good, verified and pinned ones stay',
+  examples: [
+    'potctl backup prune -p prod --dry-run',
+    'potctl backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --repository ./backups',
+    'potctl backup prune --retention-days 30 --all-sets --confirm backups --repository ./backups',
+  ],
+  input,
+
+  gate: {
+    async prepare(wishes, context) {
+      const { planPrune, refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
+      const { policy, scope } = await askedOf(wishes, context);
+      const plan = await planPrune(await pruneDeps(context), policy, scope);
+      refuseDefaultProfile((await context.settings()).profile, plan);
+      return plan;
+    },
+    renderPlan,
+    phrase: ({ confirm }) => confirm,
+    isAddition: ({ severe }) => severe === null,
+  },
+
+  async run(wishes, context, { dryRun, plan }) {
+    const { runPrune } = await import('../../src/backup/prune.js');
+    const { runId, waitMs } = context;
+    const request = { ...(await askedOf(wishes, context)), runId, waitMs, dryRun };
+    return runPrune(await pruneDeps(context), request, plan);
+  },
+
+  render({ state, remove, refused, failed, keep, freed_bytes }, view) {
+    const size = view.bytes(freed_bytes);
+    if (state === 'planned') view.note(`Nothing was changed: this was a dry run. ${remove.length} would go: ${size}.`);
+    else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} are free again.`);
+    const stuck = refused.slice(0, failed).map(({ id, reasons }) => `${id}: ${reasons.at(-1)}`);
+    for (const line of stuck) view.note(`${view.paint('warn', 'Warning')}: could not remove ${line}`);
+    for (const { id } of remove) view.line(id);
+  },
+  changed: ({ remove }) => remove.length > 0,
+  exitCode: ({ failed }) => (failed > 0 ? ExitCode.partial : ExitCode.ok),
+});
+
+async function askedOf(wishes: Input<typeof input>, context: Context) {
+  const { prunePolicy } = await import('../../src/backup/keep-rules.js');
+  const settings = await context.settings();
+  const { profile, connection, files } = settings;
+  const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
+  const scope = { at, fromSet: wishes.fromSet ?? null, allSets: wishes.allSets };
+  return { policy: prunePolicy(settings, wishes), scope };
+}
+
+function renderPlan({ sets, keep, remove, refused, freed_bytes, severe }: PrunePlan, view: View): void {
+  const rows = [
+    ...keep.map((backup) => ({ backup, decision: 'keep' })),
+    ...remove.map((backup) => ({ backup, decision: 'REMOVE' })),
+    ...refused.map((backup) => ({ backup, decision: 'keep' })),
+  ].sort((a, b) => (a.backup.created_at < b.backup.created_at ? 1 : -1));
+  view.heading(`PRUNE   ${sets.join(', ')}`);
+  view.table(
+    ['ID', 'TAKEN', 'SIZE', 'DECISION', 'REASON'],
+    rows.map(({ backup, decision }) => rowOf(backup, decision, view)),
+  );
+  view.line(`${remove.length} of ${rows.length} would go: ${view.bytes(freed_bytes)}.`);
+  if (severe !== null) view.line(severe);
+}
+
+function rowOf({ id, created_at, bytes, reasons }: Decided, decision: string, view: View): string[] {
+  return [id, view.instant(created_at), bytes === null ? '–' : view.bytes(bytes), decision, reasons.join('; ')];
+}

@@ -1,0 +1,30 @@
+import { actionCommand } from '../command.js';
+import { argument, text } from '../options.js';
+import { pinWish } from '../pin-wish.js';
+
+/** `potctl backup unpin`: the policy decides again. */
+export const backupUnpin = actionCommand({
+  name: 'backup unpin',
+  summary: 'let the policy decide about a pinned backup again',
+  examples: ['potctl backup unpin 7f3a -p prod', 'potctl backup unpin 7f3a --reason "audit is over" -p prod'],
+  atomic: true,
+  input: {
+    id: argument('<id>', 'id, unique part of it, latest or latest~1'),
+    reason: text('--reason <text>', 'why, for the record'),
+    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  },
+
+  async run(wishes, context, { dryRun }) {
+    const { unpinBackup } = await import('../../src/backup/pins.js');
+    const deps = { ...context, repository: await context.repository() };
+    return unpinBackup(deps, await pinWish(wishes, context, dryRun));
+  },
+
+  render({ id, before }, view) {
+    view.note(
+      before === null ? `Backup ${id} was not pinned.` : `Backup ${id} is not pinned any more: ${before.reason}`,
+    );
+    view.line(id);
+  },
+  changed: ({ before }) => before !== null,
+});

@@ -1,0 +1,87 @@
+import type { KeepRules, Settings } from '../config/settings.js';
+import { PotctlError } from '../errors.js';
+import { zoneNamed } from './buckets.js';
+
+const DAY_MS = 86_400_000;
+
+/** What a person says about keeping backups, beyond the profile. Durations in ms. */
+export interface KeepWishes {
+  readonly keepLast: number | undefined;
+  readonly keepWithin: number | undefined;
+  readonly keepDaily: number | undefined;
+  readonly keepWeekly: number | undefined;
+  readonly keepMonthly: number | undefined;
+  readonly keepYearly: number | undefined;
+  readonly retentionDays: number | undefined;
+  readonly keepTz: string | undefined;
+  readonly maxRemove: number;
+}
+
+/** A policy that keeps something. */
+export interface PrunePolicy {
+  readonly rules: KeepRules;
+  readonly zone: string;
+  /** More than so many at once want a confirmation. */
+  readonly maxRemove: number;
+}
+
+/**
+ * The policy of the flags, or without any the profile's. Flags replace it as a whole: a mixture of both would be what nobody wrote down.
+ * Pure.
+ *
+ * @throws PotctlError E_USAGE without a policy and for contradictions; E_CONFIG where the profile guards it
+ */
+export function prunePolicy(
+  { retention, profile }: Pick<Settings, 'retention' | 'profile'>,
+  wishes: KeepWishes,
+): PrunePolicy {
+  if (retention.guarded) {
+    throw new PotctlError('E_CONFIG', `old backups of the profile '${profile.name}' cannot be removed`, {
+      why: 'guards (protected, reason, ticket) are not built yet, and the profile guards prune',
+      fix: ['Take the guard out of the profile for this.'],
+    });
+  }
+  const rules = wishedRules(wishes) ?? retention.rules;
+  if (rules === null) throw noPolicy();
+  return { rules, zone: wishedZone(wishes.keepTz) ?? retention.zone, maxRemove: wishes.maxRemove };
+}
+
+/** Is anything said about what to keep? */
+export function saysWhatToKeep(wishes: KeepWishes): boolean {
+  const { keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays } = wishes;
+  const given = [keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays];
+  return given.some((value) => value !== undefined);
+}
+
+function wishedRules(wishes: KeepWishes): KeepRules | null {
+  if (!saysWhatToKeep(wishes)) return null;
+  const { keepLast = 0, keepDaily = 0, keepWeekly = 0, keepMonthly = 0, keepYearly = 0 } = wishes;
+  const withinMs = wishedWindow(wishes);
+  return { last: keepLast, withinMs, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly };
+}
+
+function wishedWindow({ keepWithin, retentionDays }: KeepWishes): number {
+  if (keepWithin !== undefined && retentionDays !== undefined) {
+    throw new PotctlError('E_USAGE', "'--retention-days' and '--keep-within' both say how long: give one of them");
+  }
+  if (keepWithin === 0)
+    throw new PotctlError('E_USAGE', "'--keep-within' takes a duration above 0: 0 would keep nothing");
+  return keepWithin ?? (retentionDays ?? 0) * DAY_MS;
+}
+
+function wishedZone(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const zone = zoneNamed(name);
+  if (zone !== undefined) return zone;
+  throw new PotctlError('E_USAGE', `'--keep-tz' takes UTC or a zone such as Europe/Lisbon, not '${name}'`);
+}
+
+function noPolicy(): PotctlError {
+  return new PotctlError('E_USAGE', 'nobody said which backups to keep', {
+    why: 'without a policy every backup but the newest would go',
+    fix: [
+      'Say it here: `potctl backup prune --keep-last 7 --keep-weekly 4 --dry-run`',
+      'Or in the profile: `retention: { last: 3, daily: 7, weekly: 4, monthly: 6 }`',
+    ],
+  });
+}

@@ -1,0 +1,103 @@
+import type { Clock } from '../clock.js';
+import { PotctlError } from '../errors.js';
+import type { BackupEvent, Repository } from '../repository/repository.js';
+import { readCatalog } from './catalog.js';
+import { selectBackup } from './selection.js';
+import { type SetFacts, setsAtHand } from './sets.js';
+
+/** Why retention leaves a backup alone. Times RFC 3339 UTC. */
+export interface Pin {
+  readonly reason: string;
+  readonly by: string;
+  readonly at: string;
+  /** null = until it is unpinned. */
+  readonly until: string | null;
+}
+
+/** The pin in force at `now`; null if there is none, or its time is over. */
+export function pinOf(events: readonly BackupEvent[], now: Date): Pin | null {
+  const last = events.findLast(({ type }) => type === 'pin' || type === 'unpin');
+  if (last?.type !== 'pin') return null;
+  const { reason, by, at, until } = last;
+  return until !== null && Date.parse(until) <= now.getTime() ? null : { reason, by, at, until };
+}
+
+/** What pinning works with. */
+export interface PinDeps {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly operator: string;
+}
+
+/** Which backup, as a person names it. */
+export interface PinWish {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
+  readonly reference: string;
+  readonly fromSet: string | null;
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  readonly reason: string | null;
+  readonly dryRun: boolean;
+}
+
+/** When a pin ends, in ms since 1970, once it is known when now is. */
+export type Until = (nowMs: number) => number;
+
+/** What came of it. */
+export interface Pinned {
+  readonly id: string;
+  readonly set: string;
+  /** In force now (with a dry run: would be). */
+  readonly pin: Pin | null;
+  /** The pin before. */
+  readonly before: Pin | null;
+}
+
+/**
+ * Pins a backup: no policy removes it until `until`, or until it is unpinned. A later pin replaces an earlier one. Needs no lock: a prune that
+ * is at work at this moment keeps the backup, or this fails.
+ *
+ * @throws PotctlError E_BACKUP_NOT_FOUND (also if it was removed in this very moment), E_REFUSED (another set), E_USAGE (no reason, a time
+ * that is over)
+ */
+export async function pinBackup(deps: PinDeps, wish: PinWish, until?: Until): Promise<Pinned> {
+  const now = deps.clock.now();
+  const reason = wish.reason?.trim();
+  if (!reason)
+    throw new PotctlError('E_USAGE', "a pin needs its reason: '--reason TEXT'", { why: 'somebody will ask' });
+  const pin = { reason, by: deps.operator, at: now.toISOString(), until: endOf(until, now) };
+  return note(deps, wish, { ...pin, type: 'pin' }, pin);
+}
+
+/** Takes the pin away. One that is not pinned stays so, and nothing is noted. @throws as {@link pinBackup} */
+export async function unpinBackup(deps: PinDeps, wish: PinWish): Promise<Pinned> {
+  const at = deps.clock.now().toISOString();
+  return note(deps, wish, { at, by: deps.operator, type: 'unpin', reason: wish.reason }, null);
+}
+
+async function note(deps: PinDeps, wish: PinWish, event: BackupEvent, pin: Pin | null): Promise<Pinned> {
+  const { repository, clock } = deps;
+  const entries = await readCatalog(repository);
+  const sets = wish.reference.startsWith('latest') ? setsAtHand(entries, wish.at) : [];
+  const set = sets.length === 1 ? sets[0]! : null;
+  const { entry } = selectBackup(entries, wish.reference, { set, fromSet: wish.fromSet });
+  const before = pinOf(entry.events, clock.now());
+  const found = { id: entry.id, set: entry.manifest.set, pin, before };
+  if (wish.dryRun || (pin === null && before === null)) return found;
+  await repository.appendEvent(entry.id, event);
+  // Whoever removed it in this moment has taken the pin with it.
+  const inForce = pinOf(await repository.events(entry.id), clock.now());
+  if ((inForce === null) === (pin === null)) return found;
+  throw new PotctlError('E_IO', `the ${event.type} of '${entry.id}' is not what was noted`, {
+    changed: 'unknown',
+    why: 'its events read otherwise now: somebody else pinned or unpinned it in this moment, or the disk is damaged',
+    fix: [`See: \`potctl backup show ${entry.id}\``],
+  });
+}
+
+function endOf(until: Until | undefined, now: Date): string | null {
+  if (until === undefined) return null;
+  const end = new Date(until(now.getTime()));
+  if (Number.isNaN(end.getTime())) throw new PotctlError('E_USAGE', "'--until' lies too far ahead");
+  if (end > now) return end.toISOString();
+  throw new PotctlError('E_USAGE', `'--until' is over already: ${end.toISOString()}`);
+}

@@ -1,0 +1,61 @@
+import type { ErrorCode } from '../error-catalog.js';
+import { PotctlError } from '../errors.js';
+import type { Lease } from '../repository/repository.js';
+import type { CreateDeps, CreateRequest, CreateResult } from './create.js';
+import type { PrunePolicy } from './keep-rules.js';
+import { pruneSet } from './prune.js';
+import type { PruneDeps } from './prune-plan.js';
+
+/** What came of the prune behind a backup. */
+export interface PrunedAfter {
+  /** `skipped`: the new backup is not certain enough to remove older ones for it. */
+  readonly state: 'done' | 'skipped' | 'failed';
+  /** Ids, newest first. */
+  readonly removed: readonly string[];
+  readonly freed_bytes: number;
+  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly fix: readonly string[] } | null;
+}
+
+/** As {@link pruneAfter}; null where the request does not want it. */
+export async function pruneIfAsked(
+  { restoring, ...deps }: CreateDeps,
+  request: CreateRequest,
+  made: Made,
+  lease: Lease,
+): Promise<PrunedAfter | null> {
+  if (!request.prune) return null;
+  if (restoring === undefined) throw new Error('nobody told which backups are being restored');
+  return pruneAfter({ ...deps, restoring }, request.prune, made, lease);
+}
+
+type Made = Pick<CreateResult, 'set' | 'status' | 'verified'>;
+
+/**
+ * Removes old backups of the set after a new one was stored and found good. Whatever fails here, the new backup is as good as it was: a
+ * failure is a result, not an error. The caller holds the lock.
+ */
+async function pruneAfter(deps: PruneDeps, policy: PrunePolicy, made: Made, lease: Lease): Promise<PrunedAfter> {
+  if (made.status !== 'complete' || made.verified !== true) return { ...nothing('skipped'), problem: doubtOf(made) };
+  try {
+    const { remove, freed_bytes, refused, failed } = await pruneSet(deps, policy, made.set, lease);
+    const stuck = refused.slice(0, failed).map(({ id, reasons }) => `'${id}': ${reasons.at(-1)}`);
+    const message = `${failed} could not be removed: ${stuck.join('; ')}`;
+    const problem = failed === 0 ? null : { code: 'E_PARTIAL' as const, message, fix: [] };
+    return { state: failed === 0 ? 'done' : 'failed', removed: remove.map(({ id }) => id), freed_bytes, problem };
+  } catch (error) {
+    if (!(error instanceof PotctlError)) throw error;
+    const { code, fix, changedDetail, why } = error;
+    const message = [error.message, typeof why === 'string' ? why : null, changedDetail ?? null];
+    return {
+      ...nothing('failed'),
+      problem: { code, message: message.filter((part) => part !== null).join('; '), fix },
+    };
+  }
+}
+
+const nothing = <S extends PrunedAfter['state']>(state: S) => ({ state, removed: [], freed_bytes: 0 });
+
+function doubtOf({ status }: Pick<CreateResult, 'status'>): PrunedAfter['problem'] {
+  const doubt = status === 'degraded' ? 'is degraded' : 'could not be checked wholly';
+  return { code: 'E_PARTIAL', message: `the new backup ${doubt}, so older ones are kept`, fix: [] };
+}

@@ -1,0 +1,187 @@
+import type { Clock } from '../clock.js';
+import type { Settings } from '../config/settings.js';
+import { PotctlError } from '../errors.js';
+import type { Repository } from '../repository/repository.js';
+import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
+import type { PrunePolicy } from './keep-rules.js';
+import { pinOf } from './pins.js';
+import { type Candidate, decideRetention, type Standing } from './retention.js';
+import { allSets, quoted, type SetFacts, setsAtHand } from './sets.js';
+
+/** What a prune works with. */
+export interface PruneDeps {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Backups from which a restore runs, and what to say of it. */
+  readonly restoring: () => Promise<ReadonlyMap<string, string>>;
+}
+
+/** Whose old backups go. */
+export interface PruneScope {
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  readonly fromSet: string | null;
+  readonly allSets: boolean;
+}
+
+/** One backup, what becomes of it, and why. Sizes in bytes. */
+export interface Decided {
+  readonly id: string;
+  readonly set: string | null;
+  readonly created_at: string;
+  readonly bytes: number | null;
+  readonly reasons: readonly string[];
+}
+
+/** What a prune would do. Each list is newest first. */
+export interface PrunePlan {
+  readonly sets: readonly string[];
+  readonly keep: readonly Decided[];
+  readonly remove: readonly Decided[];
+  /** Left alone although no rule keeps them: nobody can judge them. */
+  readonly refused: readonly Decided[];
+  readonly freed_bytes: number;
+  /** Why it must be confirmed; null = it need not. */
+  readonly severe: string | null;
+  /** What is to be typed then. */
+  readonly confirm: string;
+  /** How many events each decision rests on. */
+  readonly seenEvents: ReadonlyMap<string, number>;
+}
+
+/**
+ * Decides for every backup of the sets whether it stays. Changes nothing.
+ *
+ * @throws PotctlError E_UNFIT when the clock went backwards; E_BACKUP_NOT_FOUND if no backup is of the set; E_REFUSED if several sets fit;
+ * E_USAGE; E_REPOSITORY_FORMAT
+ */
+export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: PruneScope): Promise<PrunePlan> {
+  const entries = await readCatalog(deps.repository);
+  const sets = setsToPrune(entries, scope);
+  const mine = entries.filter((entry): entry is GoodEntry => entry.ok && sets.includes(entry.manifest.set));
+  const now = deps.clock.now();
+  refuseBackwards(mine, now);
+  const inUse = new Map([...(await deps.repository.held()), ...(await deps.restoring())]);
+  const nowMs = now.getTime();
+  const decisions = sets.flatMap((set) => {
+    const candidates = mine
+      .filter(({ manifest }) => manifest.set === set)
+      .map((entry) => candidateOf(entry, now, inUse));
+    return decideRetention(candidates, policy.rules, { nowMs, zone: policy.zone });
+  });
+  const decided = new Map(decisions.map((decision) => [decision.id, decision]));
+  const listed = mine.map((entry) => ({ entry, ...decided.get(entry.id)! }));
+  const remove = listed.filter(({ keep }) => !keep).map(({ entry, reasons }) => describe(entry, reasons));
+  return {
+    sets,
+    keep: listed.filter(({ keep }) => keep).map(({ entry, reasons }) => describe(entry, reasons)),
+    remove,
+    refused: entries
+      .filter((entry): entry is DamagedEntry => !entry.ok)
+      .map((entry) => describe(entry, [unjudged(entry)])),
+    freed_bytes: remove.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+    severe: whySevere(mine, remove, policy.maxRemove),
+    confirm: sets.length === 1 ? shortName(sets[0]!) : deps.repository.name,
+    seenEvents: new Map(mine.map(({ id, events }) => [id, events.length])),
+  };
+}
+
+/** A severe command on production wants the profile on the command line, not from a default. @throws PotctlError E_PROFILE_REQUIRED */
+export function refuseDefaultProfile(
+  { name, environment, onCommandLine }: Settings['profile'],
+  { severe }: PrunePlan,
+): void {
+  if (severe === null || environment !== 'production' || onCommandLine) return;
+  throw new PotctlError('E_PROFILE_REQUIRED', `'${name}' is production: name it on the command line`, {
+    why: severe,
+    fix: [`Repeat it with \`-p ${name}\`.`],
+  });
+}
+
+function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: all }: PruneScope): readonly string[] {
+  const known = allSets(entries);
+  if (all && fromSet !== null) throw new PotctlError('E_USAGE', "'--all-sets' and '--from-set' contradict each other");
+  if (all) return known;
+  const fitting = fromSet === null ? setsAtHand(entries, at) : [fromSet];
+  const ofDatabase = fitting.filter((set) => !set.startsWith('files:'));
+  const wanted = ofDatabase.length > 0 ? ofDatabase : fitting;
+  const [first, ...others] = wanted.filter((set) => known.includes(set));
+  if (first === undefined) throw noneOfSet(wanted, known);
+  if (others.length === 0) return [first];
+  throw new PotctlError('E_REFUSED', 'backups of several databases of that name are here', {
+    why: { sets: [first, ...others] },
+    fix: [first, ...others].map((set) => `If you mean this one: \`--from-set ${quoted(set)}\``),
+  });
+}
+
+function noneOfSet(wanted: readonly string[], known: readonly string[]): PotctlError {
+  const of = wanted.length === 0 ? 'this database or these files' : `the set '${wanted.join("', '")}'`;
+  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of ${of}`, {
+    why: { sets: known },
+    fix: [
+      ...known.slice(0, 5).map((set) => `Of another set on purpose: \`--from-set ${quoted(set)}\``),
+      'Of every set: `--all-sets`',
+    ],
+  });
+}
+
+/** Ages that are measured by a wrong clock must not decide what goes. */
+function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
+  const [newest] = entries;
+  if (newest === undefined || Date.parse(newest.manifest.timestamp) <= now.getTime()) return;
+  throw new PotctlError('E_UNFIT', `the clock went backwards: the backup '${newest.id}' was taken in the future`, {
+    why: { now: now.toISOString(), newest_backup: newest.manifest.timestamp },
+    fix: [
+      'Set the clock of this machine, or of the one that made that backup: `timedatectl`',
+      'Then repeat the command.',
+    ],
+  });
+}
+
+function candidateOf(entry: GoodEntry, now: Date, inUse: ReadonlyMap<string, string>): Candidate {
+  const { id, manifest, events, verified } = entry;
+  return {
+    id,
+    takenAtMs: Date.parse(manifest.timestamp),
+    standing: standingOf(entry),
+    verified: verified?.ok ? verified.level : null,
+    proven: events.some((event) => event.type === 'restore' && event.ok),
+    pin: pinText(entry, now),
+    inUse: inUse.get(id) ?? null,
+  };
+}
+
+function standingOf({ manifest, verified }: GoodEntry): Standing {
+  if (manifest.kind === 'safety') return 'safety';
+  if (verified?.ok === false) return 'damaged';
+  return manifest.status === 'complete' ? 'good' : 'degraded';
+}
+
+function pinText({ events }: GoodEntry, now: Date): string | null {
+  const pin = pinOf(events, now);
+  if (pin === null) return null;
+  return pin.until === null ? pin.reason : `${pin.reason} (until ${pin.until})`;
+}
+
+function whySevere(mine: readonly GoodEntry[], remove: readonly Decided[], maxRemove: number): string | null {
+  if (remove.length > maxRemove) return `${remove.length} backups would go, more than --max-remove ${maxRemove}`;
+  for (const set of new Set(remove.map((decided) => decided.set))) {
+    const there = mine.filter(({ manifest }) => manifest.set === set).length;
+    const going = remove.filter((decided) => decided.set === set).length;
+    if (going * 2 > there) return `${going} of the ${there} backups of '${set}' would go, more than half`;
+  }
+  return null;
+}
+
+function describe(entry: CatalogEntry, reasons: readonly string[]): Decided {
+  const { set, totals } = entry.ok ? entry.manifest : { set: null, totals: null };
+  return { id: entry.id, set, created_at: takenAt(entry), bytes: totals?.stored_bytes ?? null, reasons };
+}
+
+const unjudged = ({ problem }: DamagedEntry): string => `nobody can tell what it is: ${problem}`;
+
+/** What people call a set: the profile, the database, the directory. */
+function shortName(set: string): string {
+  const name = set.startsWith('files:') ? set.slice(set.lastIndexOf('/') + 1) : set.replace(/^profile:|^[^/]*\//, '');
+  return name === '' ? set : name;
+}

@@ -1,0 +1,133 @@
+import { PotctlError } from '../errors.js';
+import type { Lease } from '../repository/repository.js';
+import type { PrunePolicy } from './keep-rules.js';
+import { type Decided, type PruneDeps, type PrunePlan, type PruneScope, planPrune } from './prune-plan.js';
+import { quoted } from './sets.js';
+
+/** What a prune did, or with a dry run would do. Each list is newest first; sizes in bytes. */
+export interface PruneResult {
+  readonly state: 'done' | 'planned';
+  readonly sets: readonly string[];
+  readonly keep: readonly Decided[];
+  readonly remove: readonly Decided[];
+  /** Left alone although no rule keeps them: nobody can judge them, or they could not be removed. */
+  readonly refused: readonly Decided[];
+  readonly freed_bytes: number;
+  /** How many could not be removed. */
+  readonly failed: number;
+}
+
+/** Which backups go, by which policy. */
+export interface PruneRequest {
+  readonly policy: PrunePolicy;
+  readonly scope: PruneScope;
+  readonly runId: string;
+  readonly waitMs: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Removes what the plan showed, oldest first, as far as it may still go once the repository is locked. A kill leaves each backup either as
+ * it was or out of the list; the next command that locks the repository removes the rest of its bytes.
+ *
+ * @throws PotctlError E_LOCKED; E_FILES_DENIED, E_NO_SPACE, E_IO if nothing at all could be removed; the signal's reason, saying how many
+ * are gone
+ */
+export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: PrunePlan): Promise<PruneResult> {
+  const { policy, scope, runId, waitMs, dryRun } = request;
+  if (dryRun) return resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
+  const { repository, signal } = deps;
+  const lease = await repository.lock({ command: 'backup prune', runId, waitMs, signal });
+  try {
+    // Somebody may have pinned, read, made or removed backups meanwhile; what was not shown stays.
+    const fresh = await planPrune(deps, policy, scope);
+    const agreed = new Set(shown.remove.map(({ id }) => id));
+    return await removePlanned(deps, lease, { ...fresh, remove: fresh.remove.filter(({ id }) => agreed.has(id)) });
+  } finally {
+    await lease.release();
+  }
+}
+
+/**
+ * Removes the old backups of one set after a new one was made. The caller holds the lock. Nobody can be asked here: what wants a
+ * confirmation is refused.
+ *
+ * @throws PotctlError E_CONFIRM_REQUIRED with the line that does it; else as {@link runPrune}
+ */
+export async function pruneSet(deps: PruneDeps, policy: PrunePolicy, set: string, lease: Lease): Promise<PruneResult> {
+  const at = { profile: null, database: null, filesPath: null };
+  const plan = await planPrune(deps, policy, { at, fromSet: set, allSets: false });
+  if (plan.severe === null) return removePlanned(deps, lease, plan);
+  throw new PotctlError('E_CONFIRM_REQUIRED', 'removing old backups needs a confirmation', {
+    why: plan.severe,
+    fix: [`Once by hand, with the same --keep flags: \`potctl backup prune --confirm ${quoted(plan.confirm)}\``],
+  });
+}
+
+async function removePlanned(deps: PruneDeps, lease: Lease, plan: PrunePlan): Promise<PruneResult> {
+  const removed: Decided[] = [];
+  const failures: Failure[] = [];
+  for (const backup of [...plan.remove].reverse()) {
+    try {
+      deps.signal.throwIfAborted();
+      await lease.assertHeld();
+    } catch (error) {
+      throw error instanceof PotctlError ? error.with(progressOf(removed, plan)) : error;
+    }
+    const failure = await removeOne(deps, backup, plan);
+    if (failure === null) removed.unshift(backup);
+    else failures.unshift(failure);
+  }
+  const [first] = failures;
+  if (first !== undefined && removed.length === 0) throw first.error;
+  return resultOf(plan, { state: 'done', removed, failures });
+}
+
+interface Failure {
+  readonly backup: Decided;
+  readonly error: PotctlError;
+}
+
+async function removeOne({ repository }: PruneDeps, backup: Decided, plan: PrunePlan): Promise<Failure | null> {
+  try {
+    await repository.remove(
+      backup.id,
+      `retention: ${backup.reasons.join('; ')}`,
+      plan.seenEvents.get(backup.id) ?? null,
+    );
+    return null;
+  } catch (error) {
+    if (error instanceof PotctlError) return { backup, error };
+    throw error;
+  }
+}
+
+function progressOf(removed: readonly Decided[], { remove }: PrunePlan) {
+  if (removed.length === 0) return { changed: 'nothing' } as const;
+  const changedDetail = `${removed.length} of ${remove.length} backups were removed, the oldest first; the others are as they were`;
+  return { changed: 'partial', changedDetail } as const;
+}
+
+function resultOf(
+  { sets, keep, refused }: PrunePlan,
+  {
+    state,
+    removed,
+    failures,
+  }: Pick<PruneResult, 'state'> & { removed: readonly Decided[]; failures: readonly Failure[] },
+): PruneResult {
+  const stuck = failures.map(({ backup, error }) => ({ ...backup, reasons: [...backup.reasons, whyStuck(error)] }));
+  return {
+    ...{ state, sets, keep },
+    remove: removed,
+    refused: [...stuck, ...refused],
+    freed_bytes: removed.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+    failed: failures.length,
+  };
+}
+
+function whyStuck({ message, why, changedDetail }: PotctlError): string {
+  return [message, typeof why === 'string' ? why : null, changedDetail ?? null]
+    .filter((part) => part !== null)
+    .join('; ');
+}
