@@ -125,7 +125,7 @@ function verifiedWord({ ok, level }: NonNullable<ListedBackup['verified']>): str
 }
 
 function databaseText({ parts: { db } }: ListedBackup): string {
-  return db === null ? NONE : `${db.name}@${db.host}`;
+  return db === null ? NONE : [db.name, db.host].filter((name) => name !== null).join('@');
 }
 
 function pinText(pinned: ListedBackup['pinned'], format: Formats): string {
@@ -134,5 +134,5 @@ function pinText(pinned: ListedBackup['pinned'], format: Formats): string {
 }
 
 function filesText({ parts: { files } }: ListedBackup): string {
-  return files === null ? NONE : `${files.files} in ${files.root}`;
+  return files === null ? NONE : `${files.files ?? '?'} in ${files.root}`;
 }

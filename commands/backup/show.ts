@@ -75,23 +75,38 @@ function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: Vie
   const { consistency, extensions, roles, snapshot } = backup;
   const rows = db?.rows_total == null ? 'rows not counted' : `${view.count(db.rows_total)} rows (${db.rows_mode})`;
   view.fields([
-    ...optional('database', db && `${db.name} on ${db.host}:${db.port}, PostgreSQL ${db.server_version}`),
-    ...optional(
-      '',
-      db && `${view.bytes(db.size_bytes)} of ${view.bytes(db.database_bytes)}, ${db.tables} tables, ${rows}`,
-    ),
+    ...optional('database', db && databaseText(db)),
+    ...optional('', db && sizeText(db, rows, view)),
     ...optional(
       'snapshot',
       snapshot && `${view.time(snapshot.taken_at)}${snapshot.lsn === null ? '' : `, LSN ${snapshot.lsn}`}`,
     ),
     ...optional('extensions', extensions.join(', ') || null),
     ...optional('roles', roles.join(', ') || null),
-    ...optional('files', files && `${files.root}, ${view.count(files.files)} files, ${view.bytes(files.bytes)}`),
+    ...optional('files', files && filesText(files, view)),
     ...optional('', files && `${view.bytes(files.size_bytes)} stored (${files.compression})`),
     ...optional('skipped', named(backup.skipped, backup.skipped.length)),
     ...optional('incomplete', named(backup.incomplete, files?.incomplete_total ?? 0)),
     ...optional('references', consistency && referencesText(consistency, view)),
   ]);
+}
+
+type Parts = ShownBackup['parts'];
+
+function databaseText({ name, host, port, server_version: version }: NonNullable<Parts['db']>): string {
+  const place = host === null ? '' : ` on ${host}:${port ?? '?'}`;
+  return `${name}${place}${version === null ? '' : `, PostgreSQL ${version}`}`;
+}
+
+function sizeText({ size_bytes, database_bytes, tables }: NonNullable<Parts['db']>, rows: string, view: View): string {
+  const whole = database_bytes === null ? '' : ` of ${view.bytes(database_bytes)}`;
+  return `${view.bytes(size_bytes)}${whole}, ${tables} tables, ${rows}`;
+}
+
+function filesText({ root, files, bytes }: NonNullable<Parts['files']>, view: View): string {
+  return files === null || bytes === null
+    ? `${root}, not read yet`
+    : `${root}, ${view.count(files)} files, ${view.bytes(bytes)}`;
 }
 
 function renderTables({ tables }: ShownBackup, view: View): void {
@@ -107,7 +122,11 @@ function renderTables({ tables }: ShownBackup, view: View): void {
 
 function renderArtefacts({ artefacts }: ShownBackup, view: View): void {
   view.heading('Artefacts');
-  const rows = artefacts.map(({ path, size, sha256 }) => [path, view.bytes(size), `${sha256.slice(0, 12)}…`]);
+  const rows = artefacts.map(({ path, size, sha256 }) => [
+    path,
+    view.bytes(size),
+    sha256 === null ? 'not read yet' : `${sha256.slice(0, 12)}…`,
+  ]);
   view.table(['PATH', 'SIZE', 'SHA-256'], rows);
 }
 

@@ -6,6 +6,8 @@ import { z } from 'zod';
  *
  * Rules: relative artefact paths only; sizes are integers in bytes; times RFC 3339 UTC with ms; hashes are lower-case SHA-256 hex of the
  * stored bytes; written once, canonical JSON (sorted keys), immutable: what happens later goes to events.ndjson. Unknown fields are kept.
+ *
+ * Since 2.1 a manifest may describe what another program made (`imported`): what that did not tell is null, never invented.
  */
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
@@ -17,7 +19,8 @@ export const artefactPath = z
   .max(512)
   .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u, 'is no path inside of the backup');
 
-const artefact = z.looseObject({ path: artefactPath, size, sha256 });
+/** `sha256` is null only as long as an imported backup was listed, and not read yet. */
+const artefact = z.looseObject({ path: artefactPath, size, sha256: sha256.nullable() });
 
 /** The rows of one dumped table. `count` null = not counted; `exact` false = the planner's estimate. */
 const tableRows = z.looseObject({
@@ -30,57 +33,61 @@ const tableRows = z.looseObject({
   member: artefactPath.nullable(),
 });
 
+/** What pg_restore into a new name loses (DESIGN §7.1); statements carry `%I` in the place of the database's name. */
+const properties = z.looseObject({
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** `c` libc, `i` icu, `b` builtin. */
+  locale_provider: z.string(),
+  icu_locale: z.string().nullable(),
+  icu_rules: z.string().nullable(),
+  tablespace: z.string(),
+  connection_limit: z.number().int(),
+  is_template: z.boolean(),
+  allow_connections: z.boolean(),
+  comment: z.string().nullable(),
+  /** aclitem texts, null = the default grants. */
+  acl: z.array(z.string()).nullable(),
+  /** ALTER DATABASE … SET: role null = for everyone; `setting` is `name=value` as in pg_db_role_setting. */
+  settings: z.array(z.looseObject({ role: z.string().nullable(), setting: z.string() })),
+  security_labels: z.array(z.looseObject({ provider: z.string(), label: z.string() })),
+  /** false when the schema `public` had been dropped: the restored database must lose it, too. */
+  has_public_schema: z.boolean(),
+});
+
 const databasePart = z.looseObject({
-  host: z.string(),
-  port: z.number().int(),
+  /** null where an imported backup does not tell it; so are the others of this part. */
+  host: z.string().nullable(),
+  port: z.number().int().nullable(),
   name: z.string(),
   backup_file: artefactPath,
   size_bytes: size,
   server: z.looseObject({
-    version: z.string(),
-    version_num: z.number().int(),
+    version: z.string().nullable(),
+    version_num: z.number().int().nullable(),
     /** null where the role may not read it. */
     system_identifier: z.string().nullable(),
-    database_oid: z.number().int(),
-    size_bytes: size,
-    in_recovery: z.boolean(),
+    database_oid: z.number().int().nullable(),
+    size_bytes: size.nullable(),
+    in_recovery: z.boolean().nullable(),
   }),
-  /** What pg_restore into a new name loses (DESIGN §7.1); statements carry `%I` in the place of the database's name. */
-  properties: z.looseObject({
-    owner: z.string(),
-    encoding: z.string(),
-    collate: z.string(),
-    ctype: z.string(),
-    /** `c` libc, `i` icu, `b` builtin. */
-    locale_provider: z.string(),
-    icu_locale: z.string().nullable(),
-    icu_rules: z.string().nullable(),
-    tablespace: z.string(),
-    connection_limit: z.number().int(),
-    is_template: z.boolean(),
-    allow_connections: z.boolean(),
-    comment: z.string().nullable(),
-    /** aclitem texts, null = the default grants. */
-    acl: z.array(z.string()).nullable(),
-    /** ALTER DATABASE … SET: role null = for everyone; `setting` is `name=value` as in pg_db_role_setting. */
-    settings: z.array(z.looseObject({ role: z.string().nullable(), setting: z.string() })),
-    security_labels: z.array(z.looseObject({ provider: z.string(), label: z.string() })),
-    /** false when the schema `public` had been dropped: the restored database must lose it, too. */
-    has_public_schema: z.boolean(),
-  }),
+  properties: properties.nullable(),
   dump: z.looseObject({
     tool: z.string(),
-    format: z.literal('directory'),
-    jobs: z.number().int().positive(),
+    /** `custom` and `plain` are other programs' files; `plain` may be compressed. */
+    format: z.enum(['directory', 'custom', 'plain']),
+    jobs: z.number().int().positive().nullable(),
     compression: z.string(),
     options: z.array(z.string()),
-    duration_ms: size,
+    duration_ms: size.nullable(),
   }),
   files: z.array(artefact),
   globals: z.looseObject({ file: artefactPath, role_passwords: z.boolean() }).nullable(),
   /** Every role that the dump or the properties refer to. */
   roles: z.array(z.string()),
-  extensions: z.array(z.looseObject({ name: z.string(), version: z.string(), schema: z.string() })),
+  extensions: z.array(z.looseObject({ name: z.string(), version: z.string().nullable(), schema: z.string() })),
   /** Tablespaces that objects of the database use, besides pg_default. */
   tablespaces: z.array(z.string()),
   inventory: z.looseObject({
@@ -92,23 +99,28 @@ const databasePart = z.looseObject({
       z.looseObject({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() }),
     ),
     large_objects: size,
+    /** Of an imported dump: constraints that it creates NOT VALID, and bytes of its text as SQL. */
+    not_valid: size.optional(),
+    text_bytes: size.optional(),
   }),
 });
 
 const filesPart = z.looseObject({
   backup_file: artefactPath,
   size_bytes: size,
-  engine: z.literal('archive'),
+  /** `archive`: potctl's own; `tar`: another program's tar archive. */
+  engine: z.enum(['archive', 'tar']),
   engine_version: z.literal(1),
   root: z.string(),
   /** `zstd`, `gzip` or `none`. */
   compression: z.string(),
   /** One JSON line per archive member, in archive order: see files/list.ts. */
-  list_file: artefactPath,
-  files: size,
-  directories: size,
-  symlinks: size,
-  bytes: size,
+  list_file: artefactPath.nullable(),
+  /** These are null, as the list is, only for another program's archive that was not read yet. */
+  files: size.nullable(),
+  directories: size.nullable(),
+  symlinks: size.nullable(),
+  bytes: size.nullable(),
   /** Sockets and devices; not an error. */
   skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
   /** Changed or vanished or unreadable in spite of retries: the backup is degraded. At most 1,000 are named. */
@@ -116,6 +128,21 @@ const filesPart = z.looseObject({
   incomplete_total: size,
   excludes: z.array(z.string()),
   artefacts: z.array(artefact),
+  /** Engine `tar`: the folder at the top of the archive that stands for the tree itself; null = it has none. */
+  top_folder: z.string().nullable().optional(),
+});
+
+/** Where an imported backup came from. */
+const imported = z.looseObject({
+  /** `v1`: a set of 3dPot's scripts; `bare`: files without a manifest. */
+  source: z.enum(['v1', 'bare']),
+  /** Its name in its own world: the v1 timestamp, else the dump's file name. */
+  name: z.string(),
+  /** Absolute path of the folder that it was found in. */
+  folder: z.string(),
+  files: z.array(z.string()),
+  /** The v1 manifest as it was found. */
+  manifest: artefact.nullable(),
 });
 
 export const manifestSchema = z.looseObject({
@@ -154,13 +181,26 @@ export const manifestSchema = z.looseObject({
     .nullable(),
   database: databasePart.nullable(),
   storage: filesPart.nullable(),
+  /** null or missing: potctl made it. */
+  imported: imported.nullable().optional(),
   totals: z.looseObject({ artefacts: size, stored_bytes: size, source_bytes: size, duration_ms: size }),
   previous: z.string().nullable(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type DatabasePart = z.infer<typeof databasePart>;
-export type DatabaseProperties = DatabasePart['properties'];
-export type FilesPart = z.infer<typeof filesPart>;
+export type DatabaseProperties = z.infer<typeof properties>;
+/** A database whose properties are known: from its backup, or settled by the plan of its restore. */
+export type SettledPart = DatabasePart & { readonly properties: DatabaseProperties };
+export type ImportedFrom = z.infer<typeof imported>;
+export type DescribedFiles = z.infer<typeof filesPart>;
+/** A file tree whose archive is listed: every one but another program's that was not read yet. */
+export type FilesPart = DescribedFiles & {
+  readonly list_file: string;
+  readonly files: number;
+  readonly directories: number;
+  readonly symlinks: number;
+  readonly bytes: number;
+};
 export type Artefact = z.infer<typeof artefact>;
 export type TableRows = z.infer<typeof tableRows>;

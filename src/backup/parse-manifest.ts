@@ -68,10 +68,10 @@ function refuseOtherVersions(value: unknown): void {
   });
 }
 
-function artefactProblems({ database, storage }: Manifest): string[] {
+function artefactProblems({ database, storage, imported }: Manifest): string[] {
   const paths = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].map((artefact) => artefact.path);
   const listed = new Set<string>();
-  const problems: string[] = [];
+  const problems = imported == null ? unhashed({ database, storage }) : [];
   for (const path of paths) {
     if (listed.has(path)) problems.push(`artefact '${path}' is listed twice`);
     if (RESERVED.has(path)) problems.push(`artefact '${path}' has a reserved name`);
@@ -79,9 +79,19 @@ function artefactProblems({ database, storage }: Manifest): string[] {
   }
   const needed = [database?.globals?.file, storage?.backup_file, storage?.list_file];
   for (const path of needed) {
-    if (path !== undefined && !listed.has(path)) problems.push(`'${path}' is not among the artefacts`);
+    if (typeof path === 'string' && !listed.has(path)) problems.push(`'${path}' is not among the artefacts`);
   }
   return [...problems, ...memberProblems(database, listed)];
+}
+
+function unhashed({ database, storage }: Pick<Manifest, 'database' | 'storage'>): string[] {
+  const lacking = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].filter(({ sha256 }) => sha256 === null);
+  const unlisted = storage !== null && (storage.list_file === null || storage.files === null);
+  return [
+    ...lacking.map(({ path }) => `'${path}' has no hash`),
+    ...(unlisted ? ['the list of the files is missing'] : []),
+    ...(database !== null && database.properties === null ? ['the properties of the database are missing'] : []),
+  ];
 }
 
 /** A member that is not an artefact has no hash: nobody could tell whether it was emptied. */

@@ -19,6 +19,8 @@ export interface ManifestSummary
     | 'totals'
     | 'previous'
   > {
+  /** null = potctl made it. */
+  readonly imported: { readonly source: 'v1' | 'bare'; readonly name: string; readonly folder: string } | null;
   readonly tool: { readonly version: string };
   readonly hostname: string;
   readonly database: DatabaseSummary | null;
@@ -27,16 +29,17 @@ export interface ManifestSummary
 
 export interface DatabaseSummary {
   readonly name: string;
-  readonly host: string;
-  readonly port: number;
+  /** null, like others here, where an imported backup does not tell it. */
+  readonly host: string | null;
+  readonly port: number | null;
   /** Stored bytes. */
   readonly size_bytes: number;
-  readonly server_version: string;
+  readonly server_version: string | null;
   readonly system_identifier: string | null;
   /** Bytes that the database took on its server. */
-  readonly database_bytes: number;
+  readonly database_bytes: number | null;
   readonly format: string;
-  readonly dump_ms: number;
+  readonly dump_ms: number | null;
   readonly tables: number;
   readonly rows_total: number | null;
   readonly rows_mode: 'exact' | 'estimate' | 'off';
@@ -48,9 +51,10 @@ export interface StorageSummary {
   /** Stored bytes. */
   readonly size_bytes: number;
   readonly compression: string;
-  readonly files: number;
+  /** null for another program's archive that was not read yet. */
+  readonly files: number | null;
   /** Bytes that the files took in the tree. */
-  readonly bytes: number;
+  readonly bytes: number | null;
   readonly skipped: number;
   readonly incomplete_total: number;
 }
@@ -64,6 +68,7 @@ export function summarise(manifest: Manifest): ManifestSummary {
     ...{ note, labels, totals, previous },
     tool: { version: tool.version },
     hostname: host.hostname,
+    imported: manifest.imported ?? null,
     database: manifest.database && summariseDatabase(manifest.database),
     storage: manifest.storage && summariseStorage(manifest.storage),
   };

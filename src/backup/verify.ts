@@ -8,7 +8,7 @@ import { readManifest } from './catalog.js';
 import type { TocEntry } from './database/toc.js';
 import { checkArchive } from './files/check.js';
 import { hashFile } from './hash.js';
-import type { Artefact, DatabasePart, Manifest } from './manifest.js';
+import type { Artefact, DatabasePart, FilesPart, Manifest } from './manifest.js';
 
 /** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
 export type VerifyLevel = 'quick' | 'full';
@@ -51,6 +51,10 @@ export interface DumpReader {
   toc(dumpFolder: string): Promise<readonly TocEntry[]>;
   /** Unpacks every member to nowhere. It does not notice an emptied member: only hashes do. */
   unpack(dumpFolder: string): Promise<void>;
+  /** Prints the whole dump as SQL, with CREATE DATABASE where it has that. The bytes are valid until `take` returns; what it throws ends it. */
+  script(dump: string, take: (bytes: Buffer) => void): Promise<void>;
+  /** The header of the table of contents, e.g. `dbname` → `app`, `Archive created at` → `2026-11-22 09:50:46 UTC`. */
+  header(dump: string): Promise<ReadonlyMap<string, string>>;
 }
 
 /**
@@ -159,6 +163,7 @@ async function artefactProblem(
   if (found.size !== size) return `has ${found.size} bytes, the manifest says ${size}`;
   if (readBack) return null;
   const actual = await hashFile(file, signal, onBytes);
+  if (sha256 === null) return null;
   return actual.sha256 === sha256
     ? null
     : `content differs: sha256 ${actual.sha256.slice(0, 12)}…, the manifest says ${sha256.slice(0, 12)}…`;
@@ -216,7 +221,7 @@ function memberName(member: string): string {
 async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifest): Promise<VerifyCheck> {
   const { childEnvironment: environment, signal, progress } = deps;
   progress({ kind: 'phase', name: 'archive' });
-  const problems = await checkArchive({ folder, part: storage!, environment, signal, progress });
+  const problems = await checkArchive({ folder, part: storage as FilesPart, environment, signal, progress });
   const check = { part: 'files', check: 'archive walked to its end' } as const;
   if (problems.length === 0) return { ...check, state: 'ok', detail: `${storage!.files} files` };
   return { ...check, state: 'fail', detail: problems.slice(0, 5).join('; ') };

@@ -19,14 +19,30 @@ export async function openDumpReader(
   if (newest === undefined) return null;
   const { signal } = search;
   const environment = { ...search.environment, LC_ALL: 'C' };
+  const list = async (dump: string): Promise<string> => {
+    const child = startChild(newest.path, ['--list', dump], { environment, signal });
+    const [listed, end] = await Promise.all([text(child.stdout), child.ended]);
+    signal.throwIfAborted();
+    if (!end.ok) throw unreadable(end);
+    if (!LISTED.test(listed)) throw notRun('it printed no table of contents');
+    return listed;
+  };
   return {
-    async toc(dumpFolder) {
-      const child = startChild(newest.path, ['--list', dumpFolder], { environment, signal });
-      const [listed, end] = await Promise.all([text(child.stdout), child.ended]);
+    toc: async (dumpFolder) => parseToc(await list(dumpFolder)),
+    header: async (dump) => parseHeader(await list(dump)),
+    async script(dump, take) {
+      const child = startChild(newest.path, ['--create', '--file=-', dump], { environment, signal });
+      try {
+        for await (const bytes of child.stdout) take(bytes as Buffer);
+      } catch (error) {
+        child.kill();
+        await child.ended;
+        signal.throwIfAborted();
+        throw error;
+      }
+      const end = await child.ended;
       signal.throwIfAborted();
       if (!end.ok) throw unreadable(end);
-      if (!LISTED.test(listed)) throw notRun('it printed no table of contents');
-      return parseToc(listed);
     },
     async unpack(dumpFolder) {
       const child = startChild(newest.path, ['--file=/dev/null', dumpFolder], {
@@ -39,6 +55,13 @@ export async function openDumpReader(
       if (!end.ok) throw unreadable(end);
     },
   };
+}
+
+/** `;     dbname: app` → `dbname`, `app`. */
+function parseHeader(listed: string): Map<string, string> {
+  const lines = [...listed.matchAll(/^; +([^:\n]+): (.*)$/gm)].map(([, key, value]) => [key!, value!] as const);
+  const created = /^; Archive created at (.+)$/m.exec(listed)?.[1];
+  return new Map(created === undefined ? lines : [...lines, ['Archive created at', created]]);
 }
 
 /** Only what pg_restore itself says about the dump is damage: one that was killed or cannot start proves nothing. */

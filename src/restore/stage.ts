@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { DatabasePart } from '../backup/manifest.js';
+import type { SettledPart } from '../backup/manifest.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
@@ -30,18 +30,18 @@ export async function stageRestore(underway: Underway): Promise<Staged> {
   return { restored: { tables, rows: checks?.rows ?? 0, files: files ?? 0 }, checks };
 }
 
-async function stageDatabase(
-  underway: Underway,
-  planned: PlannedDatabase,
-  part: DatabasePart,
-): Promise<DatabaseChecks> {
+async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {
   const { deps, request, phases, prepared } = underway;
   const server = deps.server!;
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
   const restoring = { name, folder: prepared.folder, part, jobs: request.jobs, signal: deps.signal };
   await phases.run('pg_restore', async () => {
-    const stop = watchGrowth({ server, progress: deps.progress }, name, part.server.size_bytes);
+    const stop = watchGrowth(
+      { server, progress: deps.progress },
+      name,
+      part.server.size_bytes ?? part.inventory.text_bytes ?? 0,
+    );
     await restoreDump(server, restoring).finally(stop);
   });
   const checks = await phases.run(
@@ -56,7 +56,7 @@ async function stageDatabase(
   return checks;
 }
 
-async function check({ deps, request, prepared }: Underway, name: string, part: DatabasePart): Promise<DatabaseChecks> {
+async function check({ deps, request, prepared }: Underway, name: string, part: SettledPart): Promise<DatabaseChecks> {
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
@@ -65,7 +65,7 @@ async function check({ deps, request, prepared }: Underway, name: string, part: 
   return checkDatabase(server, { name, part, jobs: request.jobs, signal, progress, dump, toc });
 }
 
-async function createDatabase(underway: Underway, planned: PlannedDatabase, part: DatabasePart): Promise<void> {
+async function createDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<void> {
   const { deps, journal, phases, prepared } = underway;
   const server = deps.server!;
   await phases.run('create database', async () => {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { DatabasePart } from '../../src/backup/manifest.js';
+import type { SettledPart } from '../../src/backup/manifest.js';
 import { type AssessRequest, assessDatabase } from '../../src/restore/plan/assess.js';
 import type { ObservedServer } from '../../src/restore/plan/observe-server.js';
 
 const part = {
   server: { version: '15.4', version_num: 150_004 },
   properties: { settings: [], security_labels: [] },
-} as unknown as DatabasePart;
+} as unknown as SettledPart;
 
 const good: ObservedServer = {
   ...{ versionNum: 150_018, version: '15.18', systemIdentifier: '7', inRecovery: false, freeBytes: 1_000 },

@@ -28,7 +28,8 @@ const TAR_ARGS = [
   '--quoting-style=c',
   '--blocking-factor=128',
 ];
-const END_OF_ARCHIVE = Buffer.alloc(1024);
+/** Two empty blocks. */
+export const END_OF_ARCHIVE = Buffer.alloc(1024);
 
 /**
  * Extracts the tree by GNU tar, which gets each header only after it was found to be the next of the list, and the list only after it was
@@ -59,7 +60,8 @@ export async function extractArchive(request: ExtractRequest): Promise<ListTotal
   }
 }
 
-function assertEmpty(into: string): void {
+/** @throws E_REFUSED if there is anything in the directory; E_IO, E_FILES_DENIED */
+export function assertEmpty(into: string): void {
   let names: string[];
   try {
     names = readdirSync(into);
@@ -69,14 +71,20 @@ function assertEmpty(into: string): void {
   if (names.length > 0) throw new PotctlError('E_REFUSED', `"${into}" is not empty`);
 }
 
-async function feedTar(request: ExtractRequest, pipes: Pipes): Promise<void> {
-  const { into, environment, signal } = request;
+/** Starts the tar that extracts into the directory; `forward` gives it bytes. Owners are restored when run as root. */
+export function openTar({ into, environment, signal }: Omit<ExtractRequest, 'folder' | 'part'>, pipes: Pipes) {
   const owner = runsAsRoot() ? '--same-owner' : '--no-same-owner';
   const { child, input } = pipes.sink('tar', [...TAR_ARGS, owner], { environment, signal, cwd: into });
   const forward: Take = (bytes) =>
     writeTo(input, bytes)?.then(async () => {
       if (input.destroyed) throw toolError('tar', await child.ended);
     });
+  return { child, input, forward };
+}
+
+async function feedTar(request: ExtractRequest, pipes: Pipes): Promise<void> {
+  const { signal } = request;
+  const { child, input, forward } = openTar(request, pipes);
   const wrongContent = (text: string): never => {
     throw new ArchiveDamage(text);
   };

@@ -165,7 +165,8 @@ function wholeNumber(records: PaxRecords, keyword: string): number | undefined {
   return Number(value);
 }
 
-function nanoseconds(value: string | undefined): string | undefined {
+/** `1700000000.5` → nanoseconds as digits. */
+export function nanoseconds(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const parts = /^(-?)0*(\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);
   if (!parts) throw badRecord('mtime');

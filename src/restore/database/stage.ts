@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { DatabasePart } from '../../backup/manifest.js';
+import type { DatabasePart, SettledPart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
@@ -17,7 +17,7 @@ import { runPurpose } from './sessions-of-run.js';
 export async function createStagedDatabase(
   server: Server,
   name: string,
-  part: DatabasePart,
+  part: SettledPart,
   runId: string,
 ): Promise<number> {
   const oid = await inSession(server.maintenanceSession(runPurpose('create', runId)), async (session) => {
@@ -36,7 +36,7 @@ export async function createStagedDatabase(
  * Gives the empty database those of the original's settings that its own objects may ask for while they are restored: a materialized
  * view may read `app.tenant`, or depend on the time zone. What would hinder the restore comes afterwards, with {@link applyProperties}.
  */
-export async function applyEarlySettings(server: Server, name: string, { properties }: DatabasePart): Promise<void> {
+export async function applyEarlySettings(server: Server, name: string, { properties }: SettledPart): Promise<void> {
   const settings = properties.settings.filter(({ role, setting }) => role === null && !HINDERING.test(setting));
   const nothingElse = { comment: null, acl: null, security_labels: [], connection_limit: -1, is_template: false };
   await inSession(server.maintenanceSession('restore.properties'), async (session) => {
@@ -49,7 +49,7 @@ export async function applyEarlySettings(server: Server, name: string, { propert
 const HINDERING = /^(default_transaction_|\w+_timeout=|\w*preload_libraries=|role=|session_)/i;
 
 /** Makes the restored database what the original was besides its content: settings, per-role settings, grants, comment, labels. */
-export async function applyProperties(server: Server, name: string, part: DatabasePart): Promise<void> {
+export async function applyProperties(server: Server, name: string, part: SettledPart): Promise<void> {
   await inSession(server.maintenanceSession('restore.properties'), async (session) => {
     for (const statement of propertyStatements(name, part.properties)) await session.query(statement);
   });

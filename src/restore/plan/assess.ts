@@ -1,4 +1,4 @@
-import type { DatabasePart } from '../../backup/manifest.js';
+import type { SettledPart } from '../../backup/manifest.js';
 import type { ErrorCode } from '../../error-catalog.js';
 import type { ObservedDatabase, ObservedServer } from './observe-server.js';
 
@@ -35,7 +35,7 @@ export interface AssessRequest {
 const MAINTENANCE = ['postgres', 'template0', 'template1'];
 
 /** Decides what stands in the way of restoring `part`, and what should be known before. Pure. */
-export function assessDatabase(part: DatabasePart, server: ObservedServer, request: AssessRequest): Assessment {
+export function assessDatabase(part: SettledPart, server: ObservedServer, request: AssessRequest): Assessment {
   const warnings: string[] = [];
   const blocking = [
     ...serverBlockers(part, server, request),
@@ -73,11 +73,11 @@ export function targetBlockers(
   return found;
 }
 
-function serverBlockers(part: DatabasePart, server: ObservedServer, request: AssessRequest): Blocker[] {
+function serverBlockers(part: SettledPart, server: ObservedServer, request: AssessRequest): Blocker[] {
   const found = targetBlockers(server, request);
-  if (major(server.versionNum) < major(part.server.version_num)) {
+  if (major(server.versionNum) < major(part.server.version_num ?? 0)) {
     const text = `the server is version ${server.version}, older than the backup's ${part.server.version}`;
-    found.push(block(text, `Restore into a server of version ${major(part.server.version_num)} or newer.`));
+    found.push(block(text, `Restore into a server of version ${major(part.server.version_num ?? 0)} or newer.`));
   }
   for (const name of server.missingTablespaces) {
     found.push(block(`the tablespace "${name}" does not exist`, `CREATE TABLESPACE ${name} LOCATION '…';`));
@@ -99,7 +99,7 @@ function roleBlockers(server: ObservedServer, request: AssessRequest, warnings: 
   return [];
 }
 
-function rightBlockers(part: DatabasePart, server: ObservedServer, request: AssessRequest): Blocker[] {
+function rightBlockers(part: SettledPart, server: ObservedServer, request: AssessRequest): Blocker[] {
   const { role } = server;
   if (role.superuser) return [];
   const found: Blocker[] = [];
@@ -136,7 +136,7 @@ function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[
       found.push(block(`the extension "${name}" is not installed on the server`, `Install its package on the server.`));
     } else if (!mayCreate) {
       found.push(block(`only a superuser may create the extension "${name}"`, 'Restore as a superuser.'));
-    } else if (!versionAvailable) {
+    } else if (!versionAvailable && version !== null) {
       warnings.push(`the extension "${name}" had version ${version}; the server has another one and will use its own`);
     }
   }

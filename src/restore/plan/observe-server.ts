@@ -12,7 +12,8 @@ export interface ServerNeeds {
   readonly roles: readonly string[];
   /** Roles that own something in the dump: whoever restores must be a member of each, unless superuser. */
   readonly owners: readonly string[];
-  readonly extensions: readonly { readonly name: string; readonly version: string }[];
+  /** `version` null: the backup does not tell it. */
+  readonly extensions: readonly { readonly name: string; readonly version: string | null }[];
   readonly tablespaces: readonly string[];
 }
 
@@ -51,7 +52,7 @@ export interface ObservedDatabase {
 
 export interface ObservedExtension {
   readonly name: string;
-  readonly version: string;
+  readonly version: string | null;
   readonly available: boolean;
   readonly versionAvailable: boolean;
   /** May this role create it? */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { TocEntry } from '../../backup/database/toc.js';
-import type { DatabasePart, Manifest } from '../../backup/manifest.js';
+import type { Manifest, SettledPart } from '../../backup/manifest.js';
 import type { Server } from '../../postgres/server.js';
 import { superuserPublications } from '../database/definitions.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
@@ -10,11 +10,14 @@ import { type Assessment, assessDatabase } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
 import type { PlannedDatabase } from './plan.js';
+import { settlePart } from './settle-part.js';
 import { superuserEntries } from './superuser-entries.js';
 
 /** The database's part of the plan. */
 export interface DatabasePlan extends Assessment {
   readonly planned: PlannedDatabase;
+  /** What will be restored, with every property that it needs. */
+  readonly part: SettledPart;
 }
 
 /** Looks at the server and plans the database's restore. Changes nothing. @throws E_DB_* */
@@ -24,9 +27,9 @@ export async function planDatabase(
   manifest: Manifest,
   folder: string,
 ): Promise<DatabasePlan> {
-  const part = manifest.database!;
   const server = deps.server!;
   const name = targetName(request, server);
+  const { part, warnings } = await settlePart(server, manifest.database!, server.settings.database);
   const names = { staged: stagedDatabaseName(name, request.runId), kept: keptDatabaseName(name, request.runId) };
   const dumpFolder = path.join(folder, part.backup_file);
   const toc = await deps.readToc(dumpFolder);
@@ -44,23 +47,33 @@ export async function planDatabase(
     expectedSystemIdentifier: request.expectedSystemIdentifier,
     createRoles: request.createRoles,
     accept: request.accept,
-    neededBytes: part.server.size_bytes,
+    neededBytes: neededBytes(part),
     superuserEntries: await onlyForSuperusers(deps, observed, toc, dumpFolder),
   });
   const loss = await lossOf(deps, request, observed, name, manifest);
-  return { ...assessment, planned: plannedOf(server, observed, part, { name, ...names, loss }) };
+  return {
+    blocking: assessment.blocking,
+    warnings: [...warnings, ...assessment.warnings],
+    planned: plannedOf(server, observed, part, { name, ...names, loss }),
+    part,
+  };
+}
+
+/** An imported dump does not tell how large its database was; it takes at least as much as its text. */
+function neededBytes({ server, inventory }: SettledPart): number {
+  return server.size_bytes ?? inventory.text_bytes ?? 0;
 }
 
 function targetName({ mode, into }: RestoreRequest, server: Server): string {
   return mode === 'new' && into !== null ? into : server.settings.database;
 }
 
-function rolesOf({ roles, properties }: DatabasePart): string[] {
+function rolesOf({ roles, properties }: SettledPart): string[] {
   const settingRoles = properties.settings.flatMap(({ role }) => (role === null ? [] : [role]));
   return [...new Set([...roles, properties.owner, ...settingRoles])];
 }
 
-function ownersOf({ properties }: DatabasePart, toc: readonly TocEntry[]): string[] {
+function ownersOf({ properties }: SettledPart, toc: readonly TocEntry[]): string[] {
   return [...new Set([properties.owner, ...toc.map(({ owner }) => owner)])].filter((owner) => owner !== '');
 }
 
@@ -93,7 +106,7 @@ async function lossOf(
 function plannedOf(
   server: Server,
   observed: ObservedServer,
-  part: DatabasePart,
+  part: SettledPart,
   target: { name: string; staged: string; kept: string; loss: ObservedLoss | null },
 ): PlannedDatabase {
   const { host, port } = server.settings;
@@ -109,7 +122,7 @@ function plannedOf(
     present: database && { oid: database.oid, bytes: database.bytes, keptAs: target.kept },
     tables: part.inventory.tables.length,
     rows: part.inventory.rows_total,
-    neededBytes: part.server.size_bytes,
+    neededBytes: neededBytes(part),
     freeBytes: observed.freeBytes,
     createdRoles: observed.missingRoles,
     loss: target.loss,

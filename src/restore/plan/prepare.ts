@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
-import type { Manifest } from '../../backup/manifest.js';
+import type { FilesPart, Manifest } from '../../backup/manifest.js';
 import { selectBackup } from '../../backup/selection.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
@@ -12,12 +12,13 @@ import { planDatabase } from './plan-database.js';
 import { planFiles } from './plan-files.js';
 import { profileBlockers } from './profile-blockers.js';
 import { refuseBlocked } from './refuse.js';
+import type { SettledManifest } from './settle-part.js';
 import { targetSet } from './target-set.js';
 
 /** A plan, and what the run needs of the backup. */
 export interface PreparedRestore {
   readonly plan: RestorePlan;
-  readonly manifest: Manifest;
+  readonly manifest: SettledManifest;
   /** Local folder with the backup's artefacts. */
   readonly folder: string;
 }
@@ -40,7 +41,8 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   refuseBlocked(stored.blocking);
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
-  const files = parts.files === null ? null : await planFiles(request, manifest.storage!, parts.files, repository.url);
+  const storage = manifest.storage as FilesPart | null;
+  const files = parts.files === null ? null : await planFiles(request, storage!, parts.files, repository.url);
   const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
   const plan: RestorePlan = {
     ...askedFor(request),
@@ -52,7 +54,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
     ...together([stored, own, database, files]),
     confirm: database?.planned.name ?? path.basename(files!.planned.root),
   };
-  return { plan, manifest, folder };
+  return { plan, manifest: { ...manifest, database: database?.part ?? null, storage }, folder };
 }
 
 function askedFor(

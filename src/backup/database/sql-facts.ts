@@ -1,0 +1,174 @@
+import type { SqlListener } from './sql-listener.js';
+
+/** What a script of pg_dump says about the database that it was taken of. */
+export interface SqlFacts {
+  readonly tables: readonly SqlTable[];
+  readonly sequences: readonly { schema: string; name: string; last_value: string; is_called: boolean }[];
+  readonly extensions: readonly { name: string; version: null; schema: string }[];
+  /** Every role that owns, or is granted something. */
+  readonly roles: readonly string[];
+  readonly tablespaces: readonly string[];
+  readonly largeObjects: number;
+  /** Constraints that are created NOT VALID. */
+  readonly notValid: number;
+  /** `15.20`, of the server and of pg_dump; null where it does not say so. */
+  readonly serverVersion: string | null;
+  readonly toolVersion: string | null;
+  /** The database that CREATE DATABASE makes, and how; null without such a statement. */
+  readonly database: { readonly name: string; readonly text: string } | null;
+  /** Has the line that pg_dump writes last. */
+  readonly complete: boolean;
+}
+
+/** Rows of one table, and their bytes in the script. */
+export interface SqlTable {
+  readonly schema: string;
+  readonly table: string;
+  rows: number;
+  bytes: number;
+  partitioned: boolean;
+}
+
+interface Found {
+  readonly tables: Map<string, SqlTable>;
+  readonly partitioned: Set<string>;
+  readonly sequences: Map<string, SqlFacts['sequences'][number]>;
+  readonly extensions: Map<string, SqlFacts['extensions'][number]>;
+  readonly roles: Set<string>;
+  readonly tablespaces: Set<string>;
+  largeObjects: number;
+  notValid: number;
+  serverVersion: string | null;
+  toolVersion: string | null;
+  database: SqlFacts['database'];
+  complete: boolean;
+  searchPath: string;
+}
+
+const NAME = String.raw`(?:"(?:[^"]|"")+"|[^\s".,;()']+)`;
+const QUALIFIED = `${NAME}(?:\\.${NAME})?`;
+const COPY = new RegExp(`^COPY (${QUALIFIED})(?: \\(.*\\))? FROM stdin(?:\\s+WITH\\s.*)?$`, 'is');
+const INSERT = new RegExp(`^INSERT INTO (?:ONLY )?(${QUALIFIED})[\\s(]`, 'i');
+const SETVAL = /^SELECT (?:pg_catalog\.)?setval\('((?:[^']|'')+)', (-?\d+), (true|false)\)$/i;
+const EXTENSION = new RegExp(`^CREATE EXTENSION (?:IF NOT EXISTS )?(${NAME})(?: WITH SCHEMA (${NAME}))?`, 'i');
+const PARTITIONED = new RegExp(`^CREATE (?:UNLOGGED )?TABLE (${QUALIFIED}) \\(.*\\)\\s*PARTITION BY `, 'is');
+const DATABASE = new RegExp(`^CREATE DATABASE (${NAME}) `, 'i');
+
+/** Listens to a script and gathers its facts. `onRow` hears of every row, with bytes. */
+export function gatherSqlFacts(): { readonly listener: Omit<SqlListener, 'command'>; facts(): SqlFacts } {
+  const found: Found = {
+    ...{ tables: new Map(), partitioned: new Set(), sequences: new Map(), extensions: new Map() },
+    ...{ roles: new Set(), tablespaces: new Set(), largeObjects: 0, notValid: 0 },
+    ...{ serverVersion: null, toolVersion: null, database: null, complete: false, searchPath: 'public' },
+  };
+  let current: SqlTable | null = null;
+  return {
+    listener: {
+      statement(text, tuples) {
+        current = copiedTable(found, text);
+        if (current === null) takeStatement(found, text, tuples);
+        return current !== null;
+      },
+      row(bytes) {
+        current!.rows += 1;
+        current!.bytes += bytes;
+      },
+      comment: (text) => takeComment(found, text),
+    },
+    facts: () => {
+      const { tables, sequences, extensions, roles, tablespaces, partitioned, searchPath: _, ...rest } = found;
+      for (const name of partitioned) if (tables.has(name)) tables.get(name)!.partitioned = true;
+      const lists = { sequences: [...sequences.values()], extensions: [...extensions.values()] };
+      const names = { roles: [...roles].sort(), tablespaces: [...tablespaces].sort() };
+      return { ...rest, ...lists, ...names, tables: [...tables.values()] };
+    },
+  };
+}
+
+/** `"we""ird"` → `we"ird`; a name without quotes in lower case. */
+export function unquote(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
+}
+
+function copiedTable(found: Found, text: string): SqlTable | null {
+  const name = COPY.exec(text)?.[1];
+  return name === undefined ? null : tableOf(found, name);
+}
+
+function tableOf(found: Found, qualified: string): SqlTable {
+  const { schema, name } = splitName(qualified, found.searchPath);
+  const key = `${schema}\0${name}`;
+  const known = found.tables.get(key) ?? { schema, table: name, rows: 0, bytes: 0, partitioned: false };
+  found.tables.set(key, known);
+  return known;
+}
+
+function splitName(qualified: string, searchPath: string): { schema: string; name: string } {
+  const [first = '', second] = qualified.match(new RegExp(NAME, 'g')) ?? [];
+  return second === undefined
+    ? { schema: searchPath, name: unquote(first) }
+    : { schema: unquote(first), name: unquote(second) };
+}
+
+function takeStatement(found: Found, text: string, tuples: number): void {
+  const [, inserted] = INSERT.exec(text) ?? [];
+  if (inserted !== undefined) {
+    const table = tableOf(found, inserted);
+    // DEFAULT VALUES is one row without parentheses.
+    table.rows += Math.max(tuples, 1);
+    table.bytes += text.length;
+    return;
+  }
+  takeObject(found, text);
+  takeRoles(found.roles, text);
+}
+
+function takeObject(found: Found, text: string): void {
+  const [, sequence, value, called] = SETVAL.exec(text) ?? [];
+  if (sequence !== undefined) {
+    const { schema, name } = splitName(sequence.replaceAll("''", "'"), found.searchPath);
+    found.sequences.set(`${schema}\0${name}`, { schema, name, last_value: value!, is_called: called === 'true' });
+  }
+  if (/^SELECT (?:pg_catalog\.)?lo_create\('\d+'\)$/i.test(text)) found.largeObjects += 1;
+  if (/\bNOT VALID$/.test(text)) found.notValid += 1;
+  const [, extension, schema] = EXTENSION.exec(text) ?? [];
+  if (extension !== undefined) {
+    const name = unquote(extension);
+    found.extensions.set(name, { name, version: null, schema: unquote(schema ?? 'public') });
+  }
+  const [, partitioned] = PARTITIONED.exec(text) ?? [];
+  if (partitioned !== undefined) {
+    const { schema, name } = splitName(partitioned, found.searchPath);
+    found.partitioned.add(`${schema}\0${name}`);
+  }
+  const [, database] = DATABASE.exec(text) ?? [];
+  if (database !== undefined) found.database = { name: unquote(database), text };
+  takeSetting(found, text);
+}
+
+function takeSetting(found: Found, text: string): void {
+  const path = /^SET search_path = ([^,]+)/i.exec(text)?.[1];
+  if (path !== undefined) found.searchPath = unquote(path.trim());
+  const space = /^SET default_tablespace = (.+)$/i.exec(text)?.[1]?.replace(/^'(.*)'$/, '$1');
+  if (space !== undefined && space !== '') found.tablespaces.add(unquote(space));
+}
+
+/** `… OWNER TO x`, `GRANT … TO x`, `REVOKE … FROM x`, `ALTER DEFAULT PRIVILEGES FOR ROLE x`, `SET SESSION AUTHORIZATION x`. */
+function takeRoles(roles: Set<string>, text: string): void {
+  const owner = new RegExp(`^ALTER .* OWNER TO (${NAME})$`, 'is').exec(text)?.[1];
+  const session = new RegExp(`^SET SESSION AUTHORIZATION '?(${NAME}?)'?$`, 'i').exec(text)?.[1];
+  const grant = /^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b/i.test(text);
+  const grantee = grant && new RegExp(`\\b(?:TO|FROM) (${NAME})(?: WITH GRANT OPTION)?$`, 'i').exec(text)?.[1];
+  const definer = grant && new RegExp(`^ALTER DEFAULT PRIVILEGES FOR ROLE (${NAME})`, 'i').exec(text)?.[1];
+  for (const name of [owner, session, grantee, definer]) {
+    if (name && name.toUpperCase() !== 'PUBLIC' && name.toUpperCase() !== 'DEFAULT') roles.add(unquote(name));
+  }
+}
+
+function takeComment(found: Found, text: string): void {
+  const server = /^ Dumped from database version (\d+(?:\.\d+)*)/.exec(text)?.[1];
+  const tool = /^ Dumped by pg_dump version (\d+(?:\.\d+)*)/.exec(text)?.[1];
+  found.serverVersion ??= server ?? null;
+  found.toolVersion ??= tool ?? null;
+  if (text === ' PostgreSQL database dump complete') found.complete = true;
+}

@@ -1,0 +1,219 @@
+import type { SqlLexer, SqlListener } from './sql-listener.js';
+import { freshState, isWordByte, type Place, type State } from './sql-state.js';
+
+const TEXT_LIMIT = 64 << 10;
+const SHORT_LIMIT = 400;
+const [LF, QUOTE, DOUBLE, BACKSLASH, DOLLAR, SEMICOLON] = [10, 39, 34, 92, 36, 59];
+const [OPEN, CLOSE, DASH, SLASH, STAR, UNDERSCORE] = [40, 41, 45, 47, 42, 95];
+
+/**
+ * Follows strings, quoted names, dollar quotes, nested comments, bodies of functions, and the rows of COPY, with
+ * standard_conforming_strings on.
+ */
+export function createSqlLexer(listener: SqlListener): SqlLexer {
+  const state = freshState();
+  return {
+    push(chunk) {
+      const runs: Buffer[] = [];
+      let from = state.place === 'command' ? -1 : 0;
+      for (let at = 0; at < chunk.length; ) {
+        if (state.place === 'rows') {
+          at = takeRows(state, listener, chunk, at);
+          continue;
+        }
+        const was = state.place;
+        if (was === 'single' && state.text.length >= TEXT_LIMIT) at = skipString(chunk, at);
+        if (at >= chunk.length) break;
+        STEPS[was](state, chunk[at]!, listener);
+        if (was !== 'command' && state.place === 'command') {
+          if (at > from) runs.push(chunk.subarray(from, at));
+          from = -1;
+        } else if (was === 'command' && state.place !== 'command') from = at;
+        at += 1;
+      }
+      if (from >= 0 && from < chunk.length) runs.push(chunk.subarray(from));
+      return runs;
+    },
+    isWhole: () => state.place === 'sql' && state.text.trim() === '' && state.parentheses === 0,
+  };
+}
+
+type Step = (state: State, byte: number, listener: SqlListener) => void;
+
+const STEPS: Readonly<Record<Exclude<Place, 'rows'>, Step>> = {
+  sql: takeSql,
+  single: (state, byte) => {
+    keep(state, byte);
+    if (byte === QUOTE) closeString(state, 'single');
+  },
+  escaped: (state, byte) => {
+    keep(state, byte);
+    if (state.skip) state.skip = false;
+    else if (byte === BACKSLASH) state.skip = true;
+    else if (byte === QUOTE) closeString(state, 'escaped');
+  },
+  double: (state, byte) => {
+    keep(state, byte);
+    if (byte === DOUBLE) state.place = 'sql';
+  },
+  tag: takeTag,
+  dollar: takeDollar,
+  line: (state, byte, listener) => {
+    if (byte !== LF) return cut(state, byte);
+    listener.comment(state.short);
+    state.place = 'sql';
+    takeSql(state, byte, listener);
+  },
+  block: takeBlock,
+  command: (state, byte, listener) => {
+    if (byte !== LF) return cut(state, byte);
+    listener.command(Buffer.from(state.short, 'latin1').toString('utf8'));
+    state.place = 'sql';
+    takeSql(state, byte, listener);
+  },
+};
+
+function takeSql(state: State, byte: number, listener: SqlListener): void {
+  const [, previous] = state.before;
+  if (isWordByte(byte)) state.word += String.fromCharCode(byte).toLowerCase();
+  else if (state.word !== '') endWord(state);
+  const opened = openedBy(state, byte, previous);
+  if (opened !== null) {
+    open(state, opened, byte);
+    return;
+  }
+  if (byte === LF && state.rowsFollow) {
+    Object.assign(state, { place: 'rows', rowsFollow: false, rowHead: '', rowBytes: 0 });
+    return;
+  }
+  if (byte > 32 && state.continues !== null) state.continues = null;
+  // A dollar sign within a name belongs to it, and so does the next one.
+  state.before = [previous, byte === DOLLAR && isWordByte(previous) ? UNDERSCORE : byte];
+  if (byte === OPEN) openParenthesis(state);
+  if (byte === CLOSE && state.parentheses > 0) state.parentheses -= 1;
+  if (byte === SEMICOLON && state.parentheses === 0 && state.blocks === 0) endStatement(state, listener);
+  else keep(state, byte);
+}
+
+/** What begins with this byte, or null. */
+function openedBy(state: State, byte: number, previous: number): Place | null {
+  if (byte === QUOTE) {
+    const isEscaped = (previous === 69 || previous === 101) && !isWordByte(state.before[0]);
+    return state.continues ?? (isEscaped ? 'escaped' : 'single');
+  }
+  if (byte === DOUBLE) return 'double';
+  if (byte === BACKSLASH) return 'command';
+  if (byte === DASH && previous === DASH) return 'line';
+  if (byte === STAR && previous === SLASH) return 'block';
+  return byte === DOLLAR && !isWordByte(previous) ? 'tag' : null;
+}
+
+function open(state: State, place: Place, byte: number): void {
+  Object.assign(state, { place, short: '', skip: false, tag: '', candidate: null, continues: null });
+  if (place === 'command') state.short = '\\';
+  // The first half of what opens a comment stands at the end of the text.
+  if (place === 'line' || place === 'block')
+    Object.assign(state, { text: `${state.text.slice(0, -1)} `, depth: 1, last: 0 });
+  else if (place !== 'command') keep(state, byte);
+  state.before = [LF, LF];
+}
+
+function closeString(state: State, kind: 'single' | 'escaped'): void {
+  state.place = 'sql';
+  state.continues = kind;
+}
+
+function takeTag(state: State, byte: number, listener: SqlListener): void {
+  if (byte === DOLLAR) {
+    keep(state, byte);
+    Object.assign(state, { place: 'dollar', candidate: null });
+    return;
+  }
+  const isDigit = byte >= 48 && byte <= 57;
+  if (isWordByte(byte) && !(isDigit && state.tag === '')) {
+    state.tag += String.fromCharCode(byte);
+    keep(state, byte);
+    return;
+  }
+  state.place = 'sql';
+  takeSql(state, byte, listener);
+}
+
+function takeDollar(state: State, byte: number): void {
+  keep(state, byte);
+  if (byte === DOLLAR) {
+    if (state.candidate === state.tag) state.place = 'sql';
+    state.candidate = '';
+  } else if (state.candidate !== null) {
+    const longer = state.candidate + String.fromCharCode(byte);
+    state.candidate = longer.length > state.tag.length ? null : longer;
+  }
+}
+
+function takeBlock(state: State, byte: number): void {
+  if (state.last === SLASH && byte === STAR) state.depth += 1;
+  else if (state.last === STAR && byte === SLASH) state.depth -= 1;
+  else {
+    state.last = byte;
+    return;
+  }
+  state.last = 0;
+  if (state.depth === 0) state.place = 'sql';
+}
+
+function openParenthesis(state: State): void {
+  if (state.parentheses === 0 && state.hasValues) state.tuples += 1;
+  state.parentheses += 1;
+}
+
+/** psql ends a statement at a semicolon, but not within BEGIN ATOMIC … END of CREATE FUNCTION or PROCEDURE. */
+function endWord(state: State): void {
+  const { word, words, parentheses } = state;
+  state.word = '';
+  if (parentheses > 0) return;
+  if (words.length < 4) words.push(word);
+  if (word === 'values') state.hasValues = true;
+  const what = words.slice(1).find((name) => name !== 'or' && name !== 'replace');
+  if (words[0] !== 'create' || (what !== 'function' && what !== 'procedure')) return;
+  if (word === 'begin' || (word === 'case' && state.blocks > 0)) state.blocks += 1;
+  else if (word === 'end' && state.blocks > 0) state.blocks -= 1;
+}
+
+function endStatement(state: State, listener: SqlListener): void {
+  const text = Buffer.from(state.text, 'latin1').toString('utf8').trim();
+  const { tuples } = state;
+  Object.assign(state, { text: '', words: [], tuples: 0, hasValues: false, continues: null, before: [LF, LF] });
+  if (text !== '') state.rowsFollow = listener.statement(text, tuples);
+}
+
+/** Of a string whose text is not kept any more only the end counts. */
+function skipString(chunk: Buffer, from: number): number {
+  const end = chunk.indexOf(QUOTE, from);
+  return end < 0 ? chunk.length : end;
+}
+
+/** The beginning of a row that cannot be the end of the rows. */
+const ORDINARY = 'row.';
+
+function takeRows(state: State, listener: SqlListener, chunk: Buffer, start: number): number {
+  const end = chunk.indexOf(LF, start);
+  const stop = end < 0 ? chunk.length : end;
+  if (state.rowHead === '' && chunk[start] !== BACKSLASH) state.rowHead = ORDINARY;
+  if (state.rowHead.length < ORDINARY.length)
+    state.rowHead += chunk.toString('latin1', start, Math.min(stop, start + 4));
+  state.rowBytes += stop - start;
+  if (end < 0) return stop;
+  if (state.rowHead === '\\.' || state.rowHead === '\\.\r') state.place = 'sql';
+  else listener.row(state.rowBytes + 1);
+  state.rowHead = '';
+  state.rowBytes = 0;
+  return end + 1;
+}
+
+function keep(state: State, byte: number): void {
+  if (state.text.length < TEXT_LIMIT) state.text += String.fromCharCode(byte);
+}
+
+function cut(state: State, byte: number): void {
+  if (state.short.length < SHORT_LIMIT) state.short += String.fromCharCode(byte);
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { PotctlError } from '../../errors.js';
+
+/** A part of a v1 set: where its manifest says that it lies, and how large it is. */
+export interface V1Artefact {
+  /** As written: usually relative to the working directory of the run that made it. */
+  readonly path: string;
+  /** null = not told. */
+  readonly size: number | null;
+}
+
+/** A manifest of 3dPot's scripts, in either dialect. */
+export interface V1Manifest {
+  /** `20261122_095046`: how the set is called in its own world. */
+  readonly name: string;
+  /** Its id among ours, always the same for the same manifest. */
+  readonly id: string;
+  /** RFC 3339; the clock time as written, taken as UTC where no zone is told. */
+  readonly takenAt: string;
+  readonly database: V1Artefact & {
+    readonly name: string;
+    readonly host: string | null;
+    readonly port: number | null;
+  };
+  /** null = skipped, or failed: the scripts do not tell which. */
+  readonly storage: V1Artefact | null;
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Reads a v1 manifest: `{timestamp: "20261122_095046", database: {database, port: "5432", size_mb, …}}` as the scripts wrote it, and
+ * `{timestamp: "…Z", version: "1.0", database: {name, port: 5432, size_bytes, …}}` as their documents and tests have it.
+ *
+ * @throws E_MANIFEST naming the field that is missing or wrong
+ */
+export function parseV1Manifest(bytes: Buffer, file: string): V1Manifest {
+  const value = parseObject(bytes, file);
+  const wrong = (field: string): PotctlError =>
+    new PotctlError('E_MANIFEST', `'${file}' is no manifest of the old scripts`, {
+      why: `${field} is missing or wrong`,
+    });
+  const takenAt = timeOf(value['timestamp']);
+  if (takenAt === null) throw wrong('timestamp');
+  const database = asObject(value['database']);
+  if (database === null) throw wrong('database');
+  const dump = artefactOf(database);
+  if (dump === null) throw wrong('database.backup_file');
+  const name = database['name'] ?? database['database'];
+  if (typeof name !== 'string' || name === '' || name.includes('\0')) throw wrong('database.name');
+  const storage = asObject(value['storage']);
+  const archive = storage === null ? null : artefactOf(storage);
+  if (storage !== null && archive === null && storage['backup_file'] != null) throw wrong('storage.backup_file');
+  const port = Number(database['port']);
+  const digits = takenAt.slice(0, 19).replace(/[-:]/g, '');
+  return {
+    name: digits.replace('T', '_'),
+    id: `${digits}Z-${createHash('sha256').update(bytes).digest('hex').slice(0, 6)}`,
+    takenAt,
+    database: {
+      ...dump,
+      name,
+      host: typeof database['host'] === 'string' ? database['host'] : null,
+      port: Number.isInteger(port) && port > 0 && port < 65_536 ? port : null,
+    },
+    storage: archive,
+  };
+}
+
+/** Has a JSON text the looks of a v1 manifest, whole or not? Cheap: for finding them among other files. */
+export function looksLikeV1(text: string): boolean {
+  return text.includes('"timestamp"') && text.includes('"database"') && !text.includes('"potctl.manifest"');
+}
+
+function parseObject(bytes: Buffer, file: string): Readonly<Record<string, unknown>> {
+  try {
+    const value = asObject(JSON.parse(bytes.toString('utf8')));
+    if (value !== null) return value;
+  } catch (error) {
+    throw new PotctlError('E_MANIFEST', `the manifest '${file}' is damaged`, {
+      why: 'not JSON: cut off or overwritten',
+      cause: error,
+    });
+  }
+  throw new PotctlError('E_MANIFEST', `the manifest '${file}' is damaged`, { why: 'not a JSON object' });
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}
+
+/** `20261122_095046`, or ISO 8601 with or without a zone. */
+function timeOf(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)$/.exec(value) ?? [];
+  const iso = year === undefined ? value : `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?$/.test(iso)) return null;
+  const time = new Date(/(?:Z|[+-]\d\d:?\d\d)$/.test(iso) ? iso : `${iso}Z`);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+}
+
+function artefactOf(part: Readonly<Record<string, unknown>>): V1Artefact | null {
+  const { backup_file: file, size_bytes: bytes, size_mb: mebibytes } = part;
+  if (typeof file !== 'string' || file === '' || file.includes('\0') || path.posix.basename(file).startsWith('..')) {
+    return null;
+  }
+  if (isSize(bytes)) return { path: file, size: bytes };
+  return { path: file, size: isSize(mebibytes) ? Math.round(mebibytes * MIB) : null };
+}
+
+const isSize = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;

@@ -1,0 +1,79 @@
+import type { DatabasePart, DatabaseProperties, FilesPart, Manifest, SettledPart } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import { readDatabaseProperties } from '../../postgres/database-properties.js';
+import type { Server } from '../../postgres/server.js';
+import { databaseOid } from '../database/facts.js';
+import { inSession } from '../in-session.js';
+
+/** A manifest with everything that a restore must know, and what was added to it. */
+export interface SettledManifest extends Manifest {
+  readonly database: SettledPart | null;
+  readonly storage: FilesPart | null;
+}
+
+/**
+ * Gives a database whose backup does not tell its properties (owner, encoding, locale, settings, grants) those of the live one of that
+ * name, and where there is none those of a new database.
+ *
+ * @param name of the live database
+ * @returns the part, and a sentence for the plan where something was settled
+ * @throws E_DB_*
+ */
+export async function settlePart(
+  server: Server,
+  part: DatabasePart,
+  name: string,
+): Promise<{ readonly part: SettledPart; readonly warnings: readonly string[] }> {
+  if (part.properties !== null) return { part: part as SettledPart, warnings: [] };
+  const live = await liveProperties(server, name);
+  if (live !== null) {
+    const text = `the backup does not tell owner, encoding, settings and grants of the database: those of "${name}" are taken`;
+    return { part: { ...part, properties: live }, warnings: [text] };
+  }
+  const properties = await newProperties(server);
+  const { owner, encoding, collate } = properties;
+  const text = `the backup does not tell owner, encoding, settings and grants of the database: it gets the owner "${owner}", ${encoding}, ${collate}, and no settings or grants of its own`;
+  return { part: { ...part, properties }, warnings: [text] };
+}
+
+async function liveProperties(server: Server, name: string): Promise<DatabaseProperties | null> {
+  const exists = await inSession(
+    server.maintenanceSession('restore.plan'),
+    async (session) => (await databaseOid(session, name)) !== null,
+  );
+  if (!exists) return null;
+  return inSession(server.session({ database: name, purpose: 'restore.plan' }), readDatabaseProperties).catch(
+    (error: unknown) => {
+      // A live database that takes no connections is a reason to restore it, not one against.
+      if (error instanceof PotctlError && error.code.startsWith('E_DB_')) return null;
+      throw error;
+    },
+  );
+}
+
+/** As CREATE DATABASE would make it from template0, owned by whoever restores. */
+async function newProperties(server: Server): Promise<DatabaseProperties> {
+  return inSession(server.maintenanceSession('restore.plan'), async (session) => {
+    const [row] = await session.query<{ owner: string; encoding: string; collate: string; ctype: string }>(
+      `select current_user::text as owner, pg_encoding_to_char(encoding) as encoding,
+              datcollate::text as "collate", datctype::text as ctype
+         from pg_database where datname = 'template0'`,
+    );
+    return { ...row!, ...NEW };
+  });
+}
+
+const NEW = {
+  locale_provider: 'c',
+  icu_locale: null,
+  icu_rules: null,
+  tablespace: 'pg_default',
+  connection_limit: -1,
+  is_template: false,
+  allow_connections: true,
+  comment: null,
+  acl: null,
+  settings: [],
+  security_labels: [],
+  has_public_schema: true,
+};
