@@ -10,6 +10,7 @@ import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
+import { restoreFiles } from './restore/files.js';
 import { restoreList } from './restore/list.js';
 import { restorePlan } from './restore/plan.js';
 import { restoreRun } from './restore/run.js';
@@ -35,6 +36,7 @@ export const commands: readonly AnyCommand[] = [
   backupUnpin,
   restorePlan,
   restoreRun,
+  restoreFiles,
   restoreUndo,
   restoreList,
   configShow,

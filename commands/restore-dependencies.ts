@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { RestoreDeps } from '../src/restore/deps.js';
+import type { FilesDeps } from '../src/restore/files/request.js';
 import type { Occasion } from '../src/restore/requests.js';
 import type { Context } from './context.js';
 import { createDeps, verifyDeps } from './dependencies.js';
@@ -23,6 +24,12 @@ export async function restoreDeps(context: Context, withServer = true): Promise<
     safetyBackup: (parts) => backUpForSafety(context, parts),
     readToc: async (folder) => readToc(await context.server(), folder, signal),
   };
+}
+
+/** What the restore of single files works with: it needs no server, and changes nothing in the repository. */
+export async function filesDeps(context: Context): Promise<FilesDeps> {
+  const { readHostIdentity } = await import('../src/repository/host-identity.js');
+  return { ...context, repository: await context.repository(), owner: await readHostIdentity(process.pid) };
 }
 
 /** Who runs it, and how. */

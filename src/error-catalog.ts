@@ -65,6 +65,11 @@ export const ERROR_CATALOG = {
     'No backup has that id in this repository and set, or the prefix fits several.',
     'See what there is: `potctl backup list`.',
   ),
+  E_PIECE_NOT_FOUND: entry(
+    10,
+    'The backup holds no file, directory or table of that name.',
+    'See what it holds: `potctl backup show`.',
+  ),
   E_RUN_NOT_FOUND: entry(
     10,
     'No restore run has that id, or there is none that could be undone.',

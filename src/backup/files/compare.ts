@@ -5,7 +5,7 @@ import type { FilesPart } from '../manifest.js';
 import { createBreather } from './breather.js';
 import { display } from './byte-path.js';
 import type { ListedFile } from './engine.js';
-import { quote } from './follow.js';
+import { quote, type Wanted } from './follow.js';
 import { hashContent } from './hash-content.js';
 import { readList } from './list.js';
 import { modeOf, pathOf, targetOf } from './listed-file.js';
@@ -23,6 +23,8 @@ export interface CompareRequest {
   readonly root: string;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Only these members of the archive should be there. Default: all. */
+  readonly wanted?: Pick<Wanted, 'has'>;
 }
 
 const MAX_PROBLEMS = 20;
@@ -35,7 +37,7 @@ const MAX_PROBLEMS = 20;
  * @throws E_FILES_MISSING, E_FILES_DENIED, E_IO; ArchiveDamage when the list cannot be read; the signal's reason when aborted
  */
 export async function compareTree(request: CompareRequest): Promise<string[]> {
-  const { folder, part, signal, progress } = request;
+  const { folder, part, signal, progress, wanted } = request;
   const tree = openTree(request.root);
   const replaced = await readReplaced(folder, part, signal);
   const breathe = createBreather(signal);
@@ -43,7 +45,7 @@ export async function compareTree(request: CompareRequest): Promise<string[]> {
   let index = 0;
   let bytes = 0;
   for await (const file of readList(folder, part, signal)) {
-    const compared = !file.superseded && file.path !== '.';
+    const compared = !file.superseded && file.path !== '.' && wanted?.has(index) !== false;
     const problem = compared ? await difference({ tree, file, index, replaced, breathe }) : undefined;
     if (problem !== undefined) problems.push(`${quote(file)} ${problem}`);
     if (problems.length >= MAX_PROBLEMS) return problems;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { fromErrno, PotctlError } from '../../errors.js';
 import type { CheckRequest } from './check.js';
-import { followArchive } from './follow.js';
+import { followArchive, type Wanted } from './follow.js';
 import type { ListTotals } from './list.js';
 import { createPipes, type Pipes, type Take, writeTo } from './pipes.js';
 import { toolError } from './programs.js';
@@ -13,6 +13,8 @@ import { runsAsRoot } from './tree.js';
 export interface ExtractRequest extends CheckRequest {
   /** Absolute path of an existing, empty directory. It gets the mode, owner, times and ACL of the tree's root, too. */
   readonly into: string;
+  /** Only these members; without the tree itself, `into` keeps its own attributes. Default: all. */
+  readonly wanted?: Wanted;
 }
 
 const TAR_ARGS = [

@@ -11,6 +11,13 @@ import { both, type Pipes, type Take, takeAll } from './pipes.js';
 import { ArchiveDamage, BLOCK, type TarMember } from './tar-header.js';
 import { createTarReader, type TarListener, type TarReader } from './tar-reader.js';
 
+/** Some members of an archive, by their place in its list. */
+export interface Wanted {
+  has(index: number): boolean;
+  /** The place of the last of them; -1 = there is none. */
+  readonly last: number;
+}
+
 /** A stored archive, and where its bytes go while it is walked. */
 export interface FollowRequest {
   readonly folder: string;
@@ -23,6 +30,8 @@ export interface FollowRequest {
   readonly forward?: Take;
   /** Told when a member's content is not what was archived. */
   readonly wrongContent: (text: string) => void;
+  /** Only these are forwarded and hashed, and what stands behind the last of them is not read. Default: all. */
+  readonly wanted?: Wanted;
 }
 
 /**
@@ -34,10 +43,14 @@ export async function followArchive(request: FollowRequest): Promise<void> {
   const { folder, part, signal } = request;
   const expected = createQueue(readList(folder, part, signal));
   const hash = createContentHash();
-  const reader = createTarReader(compareWith(expected, hash, request.wrongContent));
+  const passed = { last: false };
+  const reader = createTarReader(compareWith(expected, hash, request, passed));
   const source = { ...request, file: path.join(folder, part.backup_file), compression: part.compression };
   try {
-    await decompress(source, takeWith({ reader, expected, hash }, request));
+    await decompress(source, takeWith({ reader, expected, hash, passed }, request)).catch((error: unknown) => {
+      if (error !== ENOUGH) throw error;
+    });
+    if (passed.last) return;
     await expected.fill(1);
     if (!reader.ended()) throw new ArchiveDamage(`it is cut${beforeNext(expected.next())}`);
     const missing = expected.next();
@@ -47,19 +60,26 @@ export async function followArchive(request: FollowRequest): Promise<void> {
   }
 }
 
+/** Ends the reading once everything that is wanted has passed. */
+const ENOUGH = new Error('enough was read');
+
 interface Following {
   readonly reader: TarReader;
   readonly expected: Queue;
   readonly hash: ContentHash;
+  /** Has the last member that is wanted passed? */
+  readonly passed: { last: boolean };
 }
 
-function takeWith({ reader, expected, hash }: Following, { forward, progress, signal }: FollowRequest): Take {
+function takeWith({ reader, expected, hash, passed }: Following, { forward, progress, signal }: FollowRequest): Take {
   let done = 0;
   const pass: Take = (chunk) => {
     const good = reader.push(chunk);
     done += chunk.length;
     progress({ kind: 'bytes', done });
-    return both(forward && takeAll(good, forward), hash.settle(signal));
+    const waiting = both(forward && takeAll(good, forward), hash.settle(signal));
+    if (!passed.last) return waiting;
+    return (waiting ?? Promise.resolve()).then(() => Promise.reject(ENOUGH));
   };
   return (chunk) => {
     // Not more members can begin in a chunk than it has blocks.
@@ -73,15 +93,24 @@ const beforeNext = (next: ListedFile | undefined): string => (next ? ` before ${
 /** The name of a listed file, for a message. */
 export const quote = (file: ListedFile): string => JSON.stringify(display(pathOf(file)));
 
-function compareWith(expected: Queue, hash: ContentHash, wrongContent: (text: string) => void): TarListener {
+function compareWith(
+  expected: Queue,
+  hash: ContentHash,
+  { wrongContent, wanted }: FollowRequest,
+  passed: { last: boolean },
+): TarListener {
   let current: ListedFile | undefined;
+  let index = -1;
   return {
     data: hash.data,
     hole: hash.hole,
     member(member) {
       current = expected.next();
       assertSame(member, current);
-      return 'keep';
+      index += 1;
+      if (wanted === undefined) return 'keep';
+      passed.last = index > wanted.last;
+      return wanted.has(index) ? 'keep' : 'drop';
     },
     memberEnd() {
       const file = current!;

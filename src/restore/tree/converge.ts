@@ -133,9 +133,13 @@ async function close({ disk, root, plan }: Site): Promise<void> {
   await disk.applyAttributes(root, attributes);
   notePhase(disk, root, plan.run, 'done');
   if (plan.of === null) return;
-  // What was undone has no before folder any more, so its record goes; that touched the root once more.
-  removeFile(disk, path.join(root, foldersOf(plan.of).journal));
-  await disk.applyAttributes(root, attributes);
+  try {
+    // What was undone has no before folder any more, so its record goes; that touched the root once more.
+    removeFile(disk, path.join(root, foldersOf(plan.of).journal));
+    await disk.applyAttributes(root, attributes);
+  } catch {
+    // The swap stands: a record without its folder names nothing that could be undone, and harms nobody.
+  }
 }
 
 /** Removes the empty staging folder; what is left in it (late entries of an earlier swap, entries that stay) is kept. */

@@ -6,6 +6,7 @@ import {
   encodeName,
   findUnfinished,
   type PlannedEntry,
+  readJournal,
   removeTornJournals,
   type SwapPlan,
   writeJournal,
@@ -98,7 +99,7 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
     await finishSwap(site, 'out');
     return { kept };
   } catch (error) {
-    await takeBackAfter(error, site);
+    if (await standsAfter(error, site)) return { kept };
     throw fromErrno(error, `swap the files in '${tree}'`);
   }
 }
@@ -138,13 +139,19 @@ function plannedEntry(disk: TreeDisk, folder: string, name: Name, directory: boo
   return { name: encodeName(name), ...((mode & 0o300) === 0o300 ? {} : { mode }) };
 }
 
-async function takeBackAfter(error: unknown, site: Site): Promise<void> {
-  const journal = findUnfinished(site.disk, site.root);
-  if (journal === null) return;
+/**
+ * Takes the swap back after an error. One that is noted as done stands, also where only the note could not be made durable: nothing
+ * would lead back from it, and its database must not go back alone.
+ */
+async function standsAfter(error: unknown, site: Site): Promise<boolean> {
+  const { disk, root, plan } = site;
   try {
-    await takeBackSwap(site, journal);
+    const journal = readJournal(disk, root, plan.run);
+    if (journal?.phase === 'done') return true;
+    if (journal !== null) await takeBackSwap(site, journal);
+    return false;
   } catch {
-    throw waiting(fromErrno(error, `swap the files in '${site.root}'`), site);
+    throw waiting(fromErrno(error, `swap the files in '${root}'`), site);
   }
 }
 

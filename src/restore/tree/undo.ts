@@ -48,8 +48,7 @@ function takeAway(disk: TreeDisk, tree: string, undoRun: string): SwapResult {
   const kept = besideOf(tree, undoRun);
   if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' is there already`);
   try {
-    disk.rename(tree, kept);
-    disk.syncFolder(path.dirname(tree));
+    renameDurably(disk, tree, kept);
     return { kept };
   } catch (error) {
     throw fromErrno(error, `move '${tree}' away`);
@@ -66,11 +65,21 @@ async function bringBack(disk: TreeDisk, tree: string, run: string, undoRun: str
     if (disk.look(path.join(beside, before)) === null) disk.makeFolder(path.join(beside, before), 0o700);
     writeJournal(disk, beside, plan, 'done');
     await disk.applyAttributes(beside, plan.rootBefore);
-    disk.rename(beside, tree);
-    disk.syncFolder(path.dirname(tree));
+    renameDurably(disk, beside, tree);
     return { kept: path.join(tree, before) };
   } catch (error) {
     throw fromErrno(error, `bring '${beside}' back`);
+  }
+}
+
+/** What is not certain to survive a power failure is not done: its database would not follow. */
+function renameDurably(disk: TreeDisk, from: string, to: string): void {
+  disk.rename(from, to);
+  try {
+    disk.syncFolder(path.dirname(to));
+  } catch (error) {
+    disk.rename(to, from);
+    throw error;
   }
 }
 

@@ -23,8 +23,13 @@ export interface Site {
 }
 
 export const DATABASE = 'app';
-const TABLES = 12;
-const ROWS = 400;
+/** How much there is of everything: long enough to be hit at work. */
+export interface SiteSize {
+  readonly tables: number;
+  readonly rows: number;
+  readonly files: number;
+}
+const SIZE: SiteSize = { tables: 12, rows: 400, files: 60 };
 const PRISTINE = 'pristine';
 const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
@@ -32,14 +37,14 @@ const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'o
  * Makes the site, in memory where that is possible: a kill is no power cut, and the disk would only take time. `backUp` is called while
  * the state `new` is live, and must leave a backup in the repository.
  */
-export async function createSite(backUp: (site: Site) => Promise<void>): Promise<Site> {
+export async function createSite(backUp: (site: Site) => Promise<void>, size = SIZE): Promise<Site> {
   const folder = memoryFolder();
   fs.chmodSync(folder, 0o711);
   const server = await createServer(SETTINGS, folder);
   const known = new Map<string, Letter>();
-  const site = makeSite(server, folder, known);
+  const site = makeSite(server, folder, known, size);
   try {
-    await plantSeeds(site, known);
+    await plantSeeds(site, known, size);
     await backUp(site);
     fs.renameSync(site.repository, path.join(folder, PRISTINE));
     return site;
@@ -49,7 +54,7 @@ export async function createSite(backUp: (site: Site) => Promise<void>): Promise
   }
 }
 
-function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string, Letter>): Site {
+function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string, Letter>, size: SiteSize): Site {
   const [tree, repository] = [path.join(folder, 'storage'), path.join(folder, 'backups')];
   const own = { HOME: folder, TZ: 'UTC', PGDATABASE: DATABASE, XDG_STATE_HOME: path.join(folder, 'state') };
   return {
@@ -62,7 +67,7 @@ function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string
       await dropDatabases(server);
       await server.query(`create database ${DATABASE} template seed_old`);
       for (const gone of [tree, repository]) removeFolder(gone);
-      plant(tree, 'old');
+      plant(tree, 'old', size);
       fs.cpSync(path.join(folder, PRISTINE), repository, { recursive: true, preserveTimestamps: true });
     },
     databases: () => databasesOf(server, known),
@@ -75,34 +80,34 @@ function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string
 }
 
 /** Learns what both states look like, and leaves `new` live. */
-async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>): Promise<void> {
+async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>, size: SiteSize): Promise<void> {
   for (const letter of ['old', 'new'] as const) {
     await server.query(`create database seed_${letter}`);
-    await server.query(schema(letter), `seed_${letter}`);
+    await server.query(schema(letter, size), `seed_${letter}`);
     known.set(await fingerprint(server, `seed_${letter}`), letter);
     removeFolder(tree);
-    plant(tree, letter);
+    plant(tree, letter, size);
     known.set(treeFingerprint(tree), letter);
   }
   await server.query(`create database ${DATABASE} template seed_new`);
 }
 
-function plant(tree: string, mark: string): void {
+function plant(tree: string, mark: string, { files }: SiteSize): void {
   fs.mkdirSync(tree);
   plantTree(
     tree,
     mark,
-    Array.from({ length: 60 }, (_, n) => `model-${n}.stl`),
+    Array.from({ length: files }, (_, n) => `model-${n}.stl`),
   );
   fs.writeFileSync(path.join(tree, 'large.bin'), Buffer.alloc(2_000_000, mark));
 }
 
-function schema(mark: string): string {
+function schema(mark: string, { tables: count, rows }: SiteSize): string {
   const tables = Array.from(
-    { length: TABLES },
+    { length: count },
     (_, n) => `
     create table t${n} (id int primary key, body text not null);
-    insert into t${n} select g, repeat(md5(g::text || '${mark}'), 8) from generate_series(1, ${ROWS}) g;
+    insert into t${n} select g, repeat(md5(g::text || '${mark}'), 8) from generate_series(1, ${rows}) g;
     create index on t${n} (body);`,
   );
   return `${tables.join('')} create table only_${mark} (id int primary key);

@@ -1,0 +1,82 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import type { FilesRestored, Left, LeftReason } from '../../src/restore/files/request.js';
+import { actionCommand } from '../command.js';
+import { choice, list, optionalArgument, text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+const NAMED = 10;
+
+const REASONS: Readonly<Record<LeftReason, string>> = {
+  exists: 'is there already',
+  'not-newer': 'is there, and not older',
+  'other-kind': 'something of another kind stands there',
+  'mount-point': 'another file system is mounted there',
+  repository: 'the repository lies there',
+};
+
+/** `potctl restore files`: single files of a backup, without touching the rest. */
+export const restoreFiles = actionCommand({
+  name: 'restore files',
+  summary: 'bring single files or directories of a backup back into a directory',
+  examples: [
+    'potctl restore files latest --path uploads/42 --to /tmp/found -p prod',
+    "potctl restore files 7f3a --path '**/*.stl' --path plans --to ./found",
+    'potctl restore files latest --path a.txt --to /srv/app --overwrite if-newer',
+  ],
+  input: {
+    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    path: list('--path <glob>', 'what to bring back, relative to the tree; may be repeated'),
+    to: text('--to <dir>', 'directory that it comes into; made where it is missing'),
+    overwrite: choice(
+      '--overwrite <when>',
+      'what is there: stays, or is kept beside',
+      ['never', 'if-newer', 'always'],
+      {
+        default: 'never',
+      },
+    ),
+    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  },
+
+  async run(wishes, context, { dryRun }) {
+    const { restoreFiles: run } = await import('../../src/restore/files/restore-files.js');
+    const { filesRequest } = await import('../../src/restore/files/request.js');
+    const { filesDeps } = await import('../restore-dependencies.js');
+    const { runId, settingsRequest } = context;
+    const request = filesRequest(await context.settings(), wishes, { runId, cwd: settingsRequest.cwd, dryRun });
+    return run(await filesDeps(context), request);
+  },
+
+  render(result, view) {
+    for (const warning of result.warnings) view.note(`! ${warning}`);
+    renderOutcome(result, view);
+    renderLeft(result, view);
+    if (result.state === 'planned') view.note('Nothing was changed: this was a dry run.');
+    else view.line(result.directory);
+  },
+  changed: ({ restored, overwritten, directories }) => restored + overwritten + directories > 0,
+  exitCode: ({ obstructed }) => (obstructed ? ExitCode.partial : ExitCode.ok),
+});
+
+function renderOutcome(result: FilesRestored, view: View): void {
+  const { backup, directory, matched, restored, overwritten, skipped, directories, keptIn, state } = result;
+  const done = state === 'planned' ? 'Would restore' : view.paint('good', 'Restored');
+  const counts = [
+    `${view.count(restored)} files`,
+    ...(directories > 0 ? [`${view.count(directories)} directories`] : []),
+    ...(overwritten > 0 ? [`${view.count(overwritten)} in the place of others`] : []),
+    ...(skipped > 0 ? [`${view.count(skipped)} left as they are`] : []),
+  ];
+  view.note(`${done} from ${backup} into ${directory}: ${counts.join(', ')}.`);
+  view.note(`  Named were ${view.count(matched.files)} files, ${view.bytes(matched.bytes)}.`);
+  if (keptIn !== null) view.note(`  What was replaced ${state === 'planned' ? 'will be' : 'is'} kept in ${keptIn}.`);
+}
+
+function renderLeft({ left, leftTotal }: FilesRestored, view: View): void {
+  for (const one of left.slice(0, NAMED)) view.note(`  left: ${nameOf(one)}   ${REASONS[one.reason]}`);
+  if (leftTotal > NAMED) view.note(`  and ${view.count(leftTotal - NAMED)} more; --json names them`);
+}
+
+function nameOf({ path, path_b64: base64 = '' }: Left): string {
+  return path ?? Buffer.from(base64, 'base64').toString('latin1');
+}

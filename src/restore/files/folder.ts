@@ -1,0 +1,45 @@
+import { type BigIntStats, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { isErrno } from '../../errors.js';
+import { at, ownName } from '../tree/names.js';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+const DESCRIPTORS = '/proc/self/fd';
+
+/** A directory that is held open: what is done in it is done there, whatever others put in the place of its name meanwhile. */
+export interface Folder {
+  /** A path to it that no link can divert, where the system has such paths. */
+  readonly path: string;
+  close(): void;
+}
+
+/**
+ * Opens a directory by its path, or by the name (one byte per character) of an entry of an open one. A symbolic link is not followed.
+ *
+ * @throws errno ELOOP or ENOTDIR where it is none
+ */
+export function openFolder(place: string | { readonly in: Folder; readonly name: string }): Folder {
+  const path = typeof place === 'string' ? place : at(place.in.path, ownName(place.name));
+  const handle = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const isHeld = existsSync(`${DESCRIPTORS}/${handle}`);
+  return { path: isHeld ? `${DESCRIPTORS}/${handle}` : String(path), close: () => closeSync(handle) };
+}
+
+/** Like {@link openFolder}, and makes the directory, for its owner only, where it is missing. */
+export function makeFolder(folder: Folder, name: string): Folder {
+  try {
+    mkdirSync(at(folder.path, ownName(name)), { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+  return openFolder({ in: folder, name });
+}
+
+/** What an entry is; null where there is none. */
+export function lookIn(folder: Folder, name: string): BigIntStats | null {
+  try {
+    return lstatSync(at(folder.path, ownName(name)), { bigint: true });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}

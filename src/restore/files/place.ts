@@ -1,0 +1,156 @@
+import { type BigIntStats, linkSync, lstatSync, readdirSync, renameSync } from 'node:fs';
+import { createBreather } from '../../backup/files/breather.js';
+import type { BytePath } from '../../backup/files/byte-path.js';
+import { isErrno } from '../../errors.js';
+import { makeWritable } from '../tree/converge.js';
+import { realDisk } from '../tree/disk.js';
+import { moveEntry } from '../tree/move.js';
+import { at, ownName } from '../tree/names.js';
+import { decide, type Tally } from './decide.js';
+import { type Folder, lookIn, makeFolder, openFolder } from './folder.js';
+import type { Overwrite } from './request.js';
+
+/** Where staged files go, and by which rule. */
+export interface Placing {
+  readonly staged: Folder;
+  readonly target: Folder;
+  readonly overwrite: Overwrite;
+  /** Name, in the target, of the folder for what is replaced; made when it is needed. */
+  readonly keptName: string;
+  /** The repository's folder, which nothing is written into; null = it is elsewhere. */
+  readonly repository: BigIntStats | null;
+  readonly signal: AbortSignal;
+  readonly tally: Tally;
+}
+
+/**
+ * Moves what is staged into its place, entry by entry, each by one rename or link: a directory that is missing comes with all that is in it,
+ * one that is there keeps its own attributes. What is replaced is kept in a folder of its own. No symbolic link below the target is followed.
+ *
+ * @throws E_FILES_DENIED, E_IO, errno; the signal's reason when aborted: what is placed by then stays
+ */
+export async function placeStaged(placing: Placing): Promise<void> {
+  const device = lstatSync(`${placing.target.path}/.`, { bigint: true }).dev;
+  await placeFolder(
+    { ...placing, device, breathe: createBreather(placing.signal) },
+    '',
+    placing.staged,
+    placing.target,
+  );
+}
+
+interface Place extends Placing {
+  readonly device: bigint;
+  readonly breathe: () => Promise<void> | undefined;
+}
+
+async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folder): Promise<void> {
+  // Staged directories that have to give up their entries need the right for it; they do not come into the tree themselves.
+  makeWritable(realDisk(), `${from.path}/.`);
+  for (const name of readdirSync(from.path, { encoding: 'latin1' }).sort()) {
+    await placeEntry(place, path === '' ? name : `${path}/${name}`, from, to, name);
+    await place.breathe();
+  }
+}
+
+async function placeEntry(place: Place, path: BytePath, from: Folder, to: Folder, name: string): Promise<void> {
+  const staged = lookIn(from, name)!;
+  const directory = staged.isDirectory();
+  const { tally, overwrite, device } = place;
+  for (;;) {
+    const present = lookIn(to, name);
+    const decision = decide(present, { directory, mtimeNs: staged.mtimeNs }, overwrite, device);
+    if (decision === 'enter') return enter(place, path, from, to, name);
+    if (decision === 'replace') return replace(place, path, from, to, name);
+    if (decision !== 'place')
+      return tally.left(path, decision, (await countBelow(place, from, name, directory)).others);
+    const counted = await countBelow(place, from, name, directory);
+    const moved = move(from, to, name, directory);
+    // Somebody else may have taken the name in this moment: then it is decided anew.
+    if (moved === false) continue;
+    if (moved === 'elsewhere') return tally.left(path, 'mount-point', counted.others);
+    tally.restored(counted.others);
+    tally.directories(counted.directories);
+    return;
+  }
+}
+
+/** A bind mount of the same file system looks like an ordinary directory until something is moved into it. */
+function move(from: Folder, to: Folder, name: string, directory: boolean): boolean | 'elsewhere' {
+  try {
+    return moveEntry(realDisk(), { name: ownName(name), directory }, from.path, to.path);
+  } catch (error) {
+    if (isErrno(error, 'EXDEV')) return 'elsewhere';
+    throw error;
+  }
+}
+
+async function enter(place: Place, path: BytePath, from: Folder, to: Folder, name: string): Promise<void> {
+  const source = openFolder({ in: from, name });
+  try {
+    const target = openFolder({ in: to, name });
+    try {
+      const { repository, tally } = place;
+      if (!isSame(lstatSync(`${target.path}/.`, { bigint: true }), repository)) {
+        return await placeFolder(place, path, source, target);
+      }
+      tally.left(path, 'repository', (await countBelow(place, from, name, true)).others);
+    } finally {
+      target.close();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+/** The old file gets a second name where it is kept, then the new one takes its place in one step. */
+function replace({ target, keptName, tally }: Place, path: BytePath, from: Folder, to: Folder, name: string): void {
+  const here = at(to.path, ownName(name));
+  const kept = openKept(target, [keptName, ...path.split('/').slice(0, -1)]);
+  try {
+    const there = at(kept.path, ownName(name));
+    try {
+      linkSync(here, there);
+    } catch (error) {
+      if (!isErrno(error, 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+      renameSync(here, there);
+    }
+  } finally {
+    kept.close();
+  }
+  renameSync(at(from.path, ownName(name)), here);
+  tally.overwritten();
+}
+
+function openKept(target: Folder, names: readonly string[]): Folder {
+  let folder = target;
+  for (const name of names) {
+    const next = makeFolder(folder, name);
+    if (folder !== target) folder.close();
+    folder = next;
+  }
+  return folder;
+}
+
+async function countBelow({ breathe }: Place, folder: Folder, name: string, directory: boolean) {
+  const counted = { directories: 0, others: 0 };
+  const waiting: { readonly path: string | Buffer; readonly directory: boolean }[] = [];
+  waiting.push({ path: at(folder.path, ownName(name)), directory });
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (!next.directory) {
+      counted.others += 1;
+      continue;
+    }
+    counted.directories += 1;
+    const above = Buffer.from(next.path);
+    for (const entry of readdirSync(above, { withFileTypes: true, encoding: 'buffer' })) {
+      const child = entry.name as unknown as Buffer;
+      waiting.push({ path: Buffer.concat([above, Buffer.from('/'), child]), directory: entry.isDirectory() });
+    }
+    await breathe();
+  }
+  return counted;
+}
+
+const isSame = (one: BigIntStats, other: BigIntStats | null): boolean =>
+  other !== null && one.dev === other.dev && one.ino === other.ino;

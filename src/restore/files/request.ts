@@ -1,0 +1,106 @@
+import path from 'node:path';
+import type { ListTotals } from '../../backup/files/list.js';
+import type { SetFacts } from '../../backup/sets.js';
+import type { Clock } from '../../clock.js';
+import type { Settings } from '../../config/settings.js';
+import { PotctlError } from '../../errors.js';
+import type { Progress } from '../../progress.js';
+import type { HostIdentity } from '../../repository/host-identity.js';
+import type { Repository } from '../../repository/repository.js';
+
+/** What becomes of files that are there already. `if-newer`: replaced where the backup's has the later time. */
+export type Overwrite = 'never' | 'if-newer' | 'always';
+
+/** Which files come back, and where. */
+export interface FilesRequest {
+  readonly runId: string;
+  /** An id, a unique beginning of one, `latest` or `latest~N`. */
+  readonly reference: string;
+  readonly fromSet: string | null;
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  /** What to restore; a directory means all that is in it. */
+  readonly globs: readonly string[];
+  /** Absolute path of the directory that they come into. */
+  readonly to: string;
+  readonly overwrite: Overwrite;
+  readonly dryRun: boolean;
+}
+
+/** What the restore of single files works with. */
+export interface FilesDeps {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** This process: what it has staged may be removed by others once it is gone. */
+  readonly owner: HostIdentity;
+}
+
+/** Why something was not restored. `other-kind`: a directory stands where the backup has a file, or the other way round. */
+export type LeftReason = 'exists' | 'not-newer' | 'other-kind' | 'mount-point' | 'repository';
+
+/** Something that was left as it is. */
+export interface Left {
+  readonly path?: string;
+  /** base64 of the bytes, where they are not UTF-8. */
+  readonly path_b64?: string;
+  readonly reason: LeftReason;
+}
+
+/** What came of it, or would. Directories are counted apart: all other numbers are about files, links and pipes. */
+export interface Outcome {
+  readonly restored: number;
+  readonly overwritten: number;
+  readonly skipped: number;
+  /** Directories that were made. */
+  readonly directories: number;
+  /** The first 1,000 of what was left. */
+  readonly left: readonly Left[];
+  readonly leftTotal: number;
+  /** Did something stand in the way that is no file to be left or replaced? */
+  readonly obstructed: boolean;
+}
+
+/** What a restore of single files came to. */
+export interface FilesRestored extends Outcome {
+  readonly runId: string;
+  /** `planned`: a dry run, nothing was changed. */
+  readonly state: 'done' | 'planned';
+  readonly backup: string;
+  readonly directory: string;
+  readonly matched: ListTotals;
+  /** Where the files that were replaced are kept; null = none was. */
+  readonly keptIn: string | null;
+  readonly warnings: readonly string[];
+}
+
+/** What a person may say about it. */
+export interface FilesWishes {
+  readonly id: string;
+  readonly fromSet: string | undefined;
+  readonly path: readonly string[];
+  readonly to: string | undefined;
+  readonly overwrite: Overwrite;
+}
+
+/**
+ * Makes the request from settings and wishes. Pure.
+ *
+ * @throws E_USAGE where path or directory are missing
+ */
+export function filesRequest(
+  { profile, connection, files }: Settings,
+  { id, fromSet, path: globs, to, overwrite }: FilesWishes,
+  { runId, cwd, dryRun }: { readonly runId: string; readonly cwd: string; readonly dryRun: boolean },
+): FilesRequest {
+  if (globs.length === 0) {
+    throw new PotctlError('E_USAGE', "'--path' is missing: which files shall come back?", {
+      fix: ["One directory: `--path uploads`; by pattern: `--path 'uploads/**/*.stl'`; all: `--path '**'`."],
+    });
+  }
+  if (to === undefined) throw new PotctlError('E_USAGE', "'--to' is missing: into which directory?");
+  const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
+  const directory = path.resolve(cwd, to);
+  return { runId, reference: id, fromSet: fromSet ?? null, at, globs, to: directory, overwrite, dryRun };
+}

@@ -1,0 +1,121 @@
+import { compareTree } from '../../backup/files/compare.js';
+import { extractArchive } from '../../backup/files/extract.js';
+import { fromErrno, PotctlError } from '../../errors.js';
+import { openPhases, type Phases } from '../phases.js';
+import { withScriptKeys } from '../script-keys.js';
+import { flushFileSystem } from '../tree/attributes.js';
+import { foldersOf } from '../tree/names.js';
+import { type Chosen, chooseFiles } from './choose.js';
+import { createTally, type Tally } from './decide.js';
+import { openFolder } from './folder.js';
+import { placeStaged } from './place.js';
+import { previewFiles } from './preview.js';
+import type { FilesDeps, FilesRequest, FilesRestored, Outcome } from './request.js';
+import { openStaging, type Staging, sweepStagings } from './staged.js';
+import { removeStrays } from './strays.js';
+import { judgeTarget, makeTarget, type Target } from './target.js';
+
+const SHOWN_PROBLEMS = 8;
+
+/**
+ * Brings single files of a backup back into a directory. They are unpacked inside it first, out of sight, checked against the list of what was
+ * backed up and read again from disk; then each takes its place by one rename. Nothing outside the directory is written, whatever links lie in
+ * it. What is there already stays, or is kept beside, as `overwrite` says.
+ *
+ * Until the first file takes its place an error has changed nothing; a kill leaves a folder that the next start removes.
+ *
+ * @throws E_PIECE_NOT_FOUND, E_BACKUP_*, E_UNFIT, E_REFUSED, E_FILES_*, E_NO_SPACE, E_TOOL_*, E_IO
+ */
+export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Promise<FilesRestored> {
+  const phases = openPhases(deps);
+  const chosen = await phases.run('select', () => chooseFiles(deps, request));
+  const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
+  if (request.dryRun) {
+    return resultOf(request, chosen, target, 'planned', await previewFiles(chosen, request, target, deps.signal));
+  }
+  const takeAway = await makeTarget(target);
+  const tally = createTally();
+  try {
+    await sweepStagings(target.directory, deps.owner);
+    const staging = openStaging(target.directory, request.runId, deps.owner);
+    await stageAndPlace({ deps, request, chosen, target, phases, tally }, staging).finally(staging.remove);
+    return resultOf(request, chosen, target, 'done', tally.all());
+  } catch (error) {
+    await takeAway();
+    throw saying(error, tally.all());
+  }
+}
+
+interface Underway {
+  readonly deps: FilesDeps;
+  readonly request: FilesRequest;
+  readonly chosen: Chosen;
+  readonly target: Target;
+  readonly phases: Phases;
+  readonly tally: Tally;
+}
+
+async function stageAndPlace(underway: Underway, staging: Staging): Promise<void> {
+  const { deps, phases, target } = underway;
+  await stage(underway, staging.tree);
+  await phases.run('place', () => place(underway, staging.tree));
+  await flushFileSystem(target.directory, deps.childEnvironment);
+}
+
+/** Unpacks, and compares what lies on disk then: what took its place could not be told from good files any more. */
+async function stage({ deps, chosen, phases }: Underway, tree: string): Promise<void> {
+  const { signal, progress, childEnvironment: environment } = deps;
+  const { folder, part, picked } = chosen;
+  const request = { folder, part, environment, signal, progress, wanted: picked.wanted };
+  const held = openFolder(tree);
+  try {
+    await phases.run('files', () => extractArchive({ ...request, into: held.path }));
+    const problems = await phases.run('files check', () => compareTree({ ...request, root: tree }));
+    if (problems.length > 0) throw checkFailed(problems);
+    await removeStrays(tree, picked.strays, environment);
+  } finally {
+    held.close();
+  }
+}
+
+async function place({ deps, request, target, tally }: Underway, tree: string): Promise<void> {
+  const staged = openFolder(tree);
+  const folder = openFolder(target.directory);
+  const keptName = foldersOf(request.runId).before;
+  const { overwrite } = request;
+  const { signal } = deps;
+  try {
+    const { repository } = target;
+    await placeStaged({ staged, target: folder, overwrite, keptName, repository, signal, tally });
+  } finally {
+    staged.close();
+    folder.close();
+  }
+}
+
+function resultOf(
+  { runId }: FilesRequest,
+  { backup, picked, warnings }: Chosen,
+  { directory }: Target,
+  state: FilesRestored['state'],
+  outcome: Outcome,
+): FilesRestored {
+  const keptIn = outcome.overwritten === 0 ? null : `${directory}/${foldersOf(runId).before}`;
+  return withScriptKeys({ runId, state, backup, directory, matched: picked.matched, ...outcome, keptIn, warnings });
+}
+
+function checkFailed(problems: readonly string[]): PotctlError {
+  const more = problems.length > SHOWN_PROBLEMS ? [`and ${problems.length - SHOWN_PROBLEMS} more`] : [];
+  return new PotctlError('E_FILES_CHECK', 'the unpacked files are not what was backed up', {
+    why: [...problems.slice(0, SHOWN_PROBLEMS), ...more].join('; '),
+  });
+}
+
+function saying(error: unknown, { restored, overwritten, directories }: Outcome): unknown {
+  const known = fromErrno(error, 'put the files into their place');
+  const placed = restored + overwritten;
+  if (!(known instanceof PotctlError)) return known;
+  if (placed + directories === 0) return known.with({ changed: 'nothing' });
+  const changedDetail = `${placed} files are in their place; the same command does the rest`;
+  return known.with({ changed: 'partial', changedDetail });
+}

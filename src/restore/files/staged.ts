@@ -1,0 +1,61 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fromErrno, isErrno } from '../../errors.js';
+import { type HostIdentity, isGone } from '../../repository/host-identity.js';
+import { foldersOf, runOfStaging } from '../tree/names.js';
+import { removeStaged } from '../tree/remove.js';
+
+const OWNER = 'owner.json';
+const TREE = 'files';
+
+/** A folder inside the target, on its file system and left out of backups, in which files wait until all of them are checked. */
+export interface Staging {
+  /** The empty folder for the files. */
+  readonly tree: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes the folder, saying whose it is.
+ *
+ * @throws E_FILES_DENIED, E_NO_SPACE, E_IO
+ */
+export function openStaging(directory: string, runId: string, owner: HostIdentity): Staging {
+  const folder = path.join(directory, foldersOf(runId).staging);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(path.join(folder, OWNER), JSON.stringify(owner));
+    mkdirSync(path.join(folder, TREE), { mode: 0o700 });
+  } catch (error) {
+    throw fromErrno(error, `write into "${directory}"`);
+  }
+  return { tree: path.join(folder, TREE), remove: () => removeStaged(folder) };
+}
+
+/** Removes what killed restores of single files have staged in a directory. What may have a living owner stays. */
+export async function sweepStagings(directory: string, ours: HostIdentity): Promise<void> {
+  for (const name of namesIn(directory)) {
+    const folder = path.join(directory, name);
+    const owner = runOfStaging(name) === undefined ? undefined : ownerOf(path.join(folder, OWNER));
+    if (owner !== undefined && (await isGone(owner, ours))) await removeStaged(folder);
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw fromErrno(error, `read the directory "${directory}"`);
+  }
+}
+
+/** The staging of a whole restore has no such file: that one has a record in the repository. */
+function ownerOf(file: string): HostIdentity | undefined {
+  try {
+    const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<HostIdentity>;
+    return typeof value.pid === 'number' && typeof value.hostname === 'string' ? (value as HostIdentity) : undefined;
+  } catch {
+    return undefined;
+  }
+}

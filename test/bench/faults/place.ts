@@ -1,0 +1,142 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { memoryFolder, removeFolder } from '../../support/file-tree.js';
+import { createSite, DATABASE, type Site } from '../kill/site.js';
+import { succeeded, type Timed, timed } from '../measure.js';
+import { errnoOf, type Inventory, type Operation, type Point } from './points.js';
+import { buildShim, type Shim } from './shim.js';
+import { type Tools, wrapTools } from './tools.js';
+
+/** No command of a tiny database may take longer, whatever went wrong. */
+const LIMIT_MS = 60_000;
+const SIZE = { tables: 3, rows: 50, files: 4 };
+
+/** A site whose tools and file-system calls can be made to fail. */
+export interface Place {
+  readonly site: Site;
+  /** Why file-system calls cannot be made to fail here; null = they can. */
+  readonly noCalls: string | null;
+  prepare(operation: Operation): Promise<void>;
+  /** Runs it without a fault, and counts. */
+  observe(operation: Operation): Promise<Inventory>;
+  /** Runs it with the fault; `struck`: did that moment come? */
+  strike(point: Point): Promise<Timed & { readonly struck: boolean }>;
+  perform(operation: Operation): Promise<Timed>;
+  run(args: readonly string[]): Promise<Timed>;
+  destroy(): Promise<void>;
+}
+
+interface Means {
+  readonly site: Site;
+  readonly tools: Tools;
+  readonly shim: Shim | string;
+  readonly folder: string;
+  run(args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Timed>;
+}
+
+export async function createPlace(binary: string): Promise<Place> {
+  const folder = memoryFolder();
+  let means: Means | undefined;
+  const site = await createSite(async (fresh) => {
+    const tools = wrapTools(path.join(folder, 'tools'), fresh.environment['PATH'] ?? '');
+    tools.set(null, {});
+    const shim = buildShim(path.resolve('test/bench/faults/shim.c'), folder);
+    means = { site: fresh, tools, shim, folder, run: runnerOf(fresh, tools, binary) };
+    succeeded(await means.run(argsOf(fresh, 'create')), 'backup create');
+  }, SIZE);
+  return placeOf({ ...means!, site });
+}
+
+function runnerOf(site: Site, tools: Tools, binary: string): Means['run'] {
+  const own = {
+    PATH: `${tools.folder}:${site.environment['PATH']}`,
+    POTCTL_PG_BINDIR: tools.folder,
+    TMPDIR: path.join(site.folder, 'tmp'),
+    XDG_RUNTIME_DIR: path.join(site.folder, 'run'),
+  };
+  for (const made of [own.TMPDIR, own.XDG_RUNTIME_DIR]) mkdirSync(made, { recursive: true, mode: 0o700 });
+  return (args, environment = {}) =>
+    timed(process.execPath, [binary, ...args], {
+      env: { ...site.environment, ...own, ...environment },
+      cwd: site.folder,
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+    });
+}
+
+function placeOf(means: Means): Place {
+  const { site, tools, shim, folder, run } = means;
+  const perform = (operation: Operation): Promise<Timed> => {
+    tools.set(null, {});
+    return run(argsOf(site, operation));
+  };
+  return {
+    site,
+    noCalls: typeof shim === 'string' ? shim : null,
+    perform,
+    run,
+    async prepare(operation) {
+      await site.reset();
+      if (operation === 'undo') succeeded(await perform('restore'), 'restore run before the undo');
+    },
+    observe: (operation) => observe(means, operation),
+    strike: (point) => strike(means, point),
+    async destroy() {
+      await site.destroy();
+      removeFolder(folder);
+    },
+  };
+}
+
+async function observe(means: Means, operation: Operation): Promise<Inventory> {
+  const { site, tools, folder, run } = means;
+  const log = path.join(folder, 'calls');
+  rmSync(log, { force: true });
+  const environment = preload(means, { FAULTS_LOG: log });
+  tools.set(null, environment);
+  succeeded(await run([...argsOf(site, operation)], environment), `${operation}, counted`);
+  const calls = new Map<string, number>();
+  const lines = environment['LD_PRELOAD'] === undefined ? [] : readFileSync(log, 'latin1').trimEnd().split('\n');
+  for (const line of lines) calls.set(line, (calls.get(line) ?? 0) + 1);
+  return { starts: tools.starts(), calls };
+}
+
+async function strike(means: Means, point: Point): Promise<Timed & { readonly struck: boolean }> {
+  const { site, tools, folder, run } = means;
+  const args = [...argsOf(site, point.operation), '--json'];
+  if (point.kind === 'tool') {
+    tools.set(point, {});
+    const ran = await run(args);
+    return { ...ran, struck: tools.struck() };
+  }
+  const count = path.join(folder, 'count');
+  rmSync(count, { force: true });
+  const environment = preload(means, {
+    FAULTS_POINT: point.line,
+    FAULTS_NTH: String(point.nth),
+    FAULTS_ERRNO: String(errnoOf(point.how)),
+    FAULTS_COUNT: count,
+  });
+  tools.set(null, environment);
+  const ran = await run(args, environment);
+  return { ...ran, struck: countOf(count) >= point.nth };
+}
+
+function preload({ shim, site }: Means, more: Readonly<Record<string, string>>): Record<string, string> {
+  return typeof shim === 'string' ? {} : { LD_PRELOAD: shim.library, FAULTS_FOLDER: site.folder, ...more };
+}
+
+function countOf(file: string): number {
+  try {
+    return readFileSync(file).length;
+  } catch {
+    return 0;
+  }
+}
+
+function argsOf({ tree, repository }: Site, operation: Operation): string[] {
+  const where = ['--files', tree, '--repository', repository];
+  if (operation === 'create') return ['backup', 'create', ...where];
+  if (operation === 'restore') return ['restore', 'run', 'latest', ...where, '--confirm', DATABASE];
+  return ['restore', 'undo', ...where, '--confirm', DATABASE];
+}

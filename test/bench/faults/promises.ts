@@ -1,0 +1,135 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { processesLeft } from '../../support/leftovers.js';
+import { DATABASE, type Letter } from '../kill/site.js';
+import type { Timed } from '../measure.js';
+import type { Place } from './place.js';
+import type { Operation, Point } from './points.js';
+
+/** The classes of DESIGN §3 that a failing part of the machine may end with; 1 is a bug of ours. */
+const CLASSES = [3, 11, 12, 15, 16, 17, 20, 30];
+
+const NAMED = /E(NOSPC|IO|ACCES)\b|no space|denied|input\/output|wrote only|short|cut|truncated|corrupt|differ/i;
+
+/** What must hold right after the fault. @returns what does not, in words */
+export async function checkAfterFault(place: Place, point: Point, ran: Timed): Promise<string[]> {
+  const { operation } = point;
+  const { databases, trees, broken } = await lookAtLive(place);
+  const pair: [Letter, Letter] = [databases.get(DATABASE) ?? '-', trees.get('live') ?? '-'];
+  if (pair[0] !== pair[1]) broken.push(`the database is ${pair[0]}, the tree is ${pair[1]}`);
+  broken.push(...(ran.exitCode === 0 ? checkSuccess(operation, pair[0]) : checkError(point, ran, pair[0])));
+  broken.push(...(await checkListed(place)));
+  broken.push(...leftBehind(place).map((name) => `left behind: ${name}`));
+  broken.push(...(await processesLeft(place.site.repository, 3_000)).map((line) => `still runs: ${line}`));
+  return broken;
+}
+
+/** What must hold after a run without a fault. */
+export async function checkConverged(place: Place, operation: Operation): Promise<string[]> {
+  const again = await place.perform(operation);
+  const { databases, trees, broken } = await lookAtLive(place);
+  if (again.exitCode !== 0) broken.push(`the same command ended with ${again.exitCode}: ${lastLines(again.stderr)}`);
+  const [database, tree] = [databases.get(DATABASE), trees.get('live')];
+  if (database !== tree) broken.push(`in the end the database is ${database}, the tree is ${tree}`);
+  // An undo that had succeeded all the same is taken back by the next one.
+  const wanted = operation === 'create' ? ['old'] : operation === 'restore' ? ['new'] : ['old', 'new'];
+  if (!wanted.includes(database ?? '-')) broken.push(`in the end ${operation} left ${database}`);
+  broken.push(...(await listed(place)).broken, ...leftBehind(place).map((name) => `never swept: ${name}`));
+  return broken;
+}
+
+async function lookAtLive({ site }: Place) {
+  const [databases, trees] = [await site.databases(), site.trees()];
+  const broken = [...databases, ...trees]
+    // What was live for a moment is kept by itself: writers may have changed it.
+    .filter(([name, letter]) => (letter === 'mixed' || letter === '-') && !name.endsWith('-late'))
+    .map(([name, letter]) => `'${name}' is ${letter}`);
+  return { databases, trees, broken };
+}
+
+function checkSuccess(operation: Operation, live: Letter): string[] {
+  const wanted = operation === 'restore' ? 'new' : 'old';
+  return live === wanted ? [] : [`it succeeded and left ${live}`];
+}
+
+/** The exit code's class, and an error that says what failed and what was changed. */
+function checkError(point: Point, { exitCode, stderr }: Timed, live: Letter): string[] {
+  const broken = CLASSES.includes(exitCode ?? -1) ? [] : [`it ended with ${exitCode}`];
+  const error = errorOf(stderr);
+  // What could not be checked, or not be counted, is said, and the backup is there.
+  if (error === null && exitCode === 3) return broken;
+  if (error === null) return [...broken, `no error was told: ${lastLines(stderr)}`];
+  const { changed, fix } = error;
+  const told = JSON.stringify(error);
+  // A tool that says it did what it did not shows by what is missing then.
+  if (point.kind === 'tool' && point.how !== 'half' && !told.includes(point.tool)) broken.push('the tool is not named');
+  if (point.kind === 'call' && !NAMED.test(told)) broken.push('the error does not say what went wrong');
+  if (fix.length === 0) broken.push('the error says nothing to do');
+  const before: Letter = point.operation === 'undo' ? 'new' : 'old';
+  if (changed === 'nothing' && live !== before) broken.push(`"changed: nothing" is not true: ${live} is live`);
+  return broken.map((text) => `${text} [${told.slice(0, 700)}]`);
+}
+
+interface ToldError {
+  readonly code: string;
+  readonly changed: string;
+  readonly fix: readonly string[];
+}
+
+function errorOf(stderr: string): ToldError | null {
+  const objects = stderr.split('\n').filter((line) => line.startsWith('{'));
+  for (const line of objects.reverse()) {
+    const { error } = JSON.parse(line) as { error?: ToldError };
+    if (error !== undefined) return error;
+  }
+  return null;
+}
+
+/** The old backup is always there, and nothing else is listed but whole ones. @returns their ids, and what does not hold */
+async function listed({ run, site }: Place): Promise<{ readonly ids: string[]; readonly broken: string[] }> {
+  const list = await run(['backup', 'list', '--json', '--repository', site.repository]);
+  if (list.exitCode !== 0)
+    return { ids: [], broken: [`backup list ended with ${list.exitCode}: ${lastLines(list.stderr)}`] };
+  const { items } = JSON.parse(list.stdout) as { items: { id: string; status: string }[] };
+  const broken = items
+    .filter(({ status }) => status !== 'complete' && status !== 'degraded')
+    .map(({ id, status }) => `${id} is ${status}`);
+  return { ids: items.map(({ id }) => id), broken: items.length === 0 ? ['no backup is listed'] : broken };
+}
+
+/** What came to the list is good to the last byte. */
+async function checkListed(place: Place): Promise<string[]> {
+  const { ids, broken } = await listed(place);
+  if (ids.length === 1) return broken;
+  for (const id of ids) {
+    const verified = await place.run([
+      'backup',
+      'verify',
+      id,
+      '--level',
+      'full',
+      '--repository',
+      place.site.repository,
+    ]);
+    if (verified.exitCode !== 0) broken.push(`the listed ${id} is not good: ${lastLines(verified.stderr)}`);
+  }
+  return broken;
+}
+
+/** Unfinished work, temporary files, locks: by their names, wherever potctl puts such. */
+function leftBehind({ site }: Place): string[] {
+  const { repository, tree, folder } = site;
+  const inRepository = namesBelow(repository).filter((name) =>
+    /\.partial|\.tmp$|potctl\.lock|scratch|tombstone/.test(name),
+  );
+  const inTree = fs.readdirSync(tree).filter((name) => /^\.potctl-(restore-|created-|swap-.*\.tmp$)/.test(name));
+  const temporary = ['tmp', 'run'].flatMap((name) =>
+    namesBelow(path.join(folder, name)).map((file) => `${name}/${file}`),
+  );
+  return [...inRepository, ...inTree, ...temporary.filter((name) => name !== 'run/potctl')];
+}
+
+const namesBelow = (folder: string): string[] =>
+  fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }).map(String) : [];
+
+const lastLines = (text: string): string => text.trim().split('\n').slice(-4).join(' | ');

@@ -1,0 +1,55 @@
+import { createPlace, type Place } from './place.js';
+import { choose, type Inventory, type Operation, type Point, pointsOf } from './points.js';
+import { checkAfterFault, checkConverged } from './promises.js';
+
+/** What came of one point. */
+export interface PointResult {
+  readonly point: Point;
+  /** `survived`: it ended with 0 and did what it says; `missed`: the moment never came. */
+  readonly outcome: 'failed' | 'survived' | 'missed';
+  readonly exitCode: number | null;
+  /** Broken promises, in words; empty when all hold. */
+  readonly broken: readonly string[];
+}
+
+export interface SweepRequest {
+  readonly binary: string;
+  readonly operations: readonly Operation[];
+  /** How many of all points; null = all. */
+  readonly count: number | null;
+  readonly seed: number;
+  readonly onPoint: (result: PointResult, of: number) => void;
+}
+
+/**
+ * Makes one thing fail in each run, a tool or a file-system call, and looks what is left: see {@link checkAfterFault}, {@link checkConverged}.
+ *
+ * @returns why file-system calls were left out; null = they were not
+ */
+export async function sweep({ binary, operations, count, seed, onPoint }: SweepRequest): Promise<string | null> {
+  const place = await createPlace(binary);
+  try {
+    const all: Point[] = [];
+    for (const operation of operations) all.push(...pointsOf(operation, await observed(place, operation), seed));
+    const points = choose(all, count ?? all.length, seed);
+    for (const point of points) onPoint(await runPoint(place, point), points.length);
+    return place.noCalls;
+  } finally {
+    await place.destroy();
+  }
+}
+
+async function observed(place: Place, operation: Operation): Promise<Inventory> {
+  await place.prepare(operation);
+  return place.observe(operation);
+}
+
+async function runPoint(place: Place, point: Point): Promise<PointResult> {
+  await place.prepare(point.operation);
+  const ran = await place.strike(point);
+  const { exitCode, struck } = ran;
+  const outcome = !struck ? 'missed' : exitCode === 0 ? 'survived' : 'failed';
+  const broken = await checkAfterFault(place, point, ran);
+  broken.push(...(await checkConverged(place, point.operation)));
+  return { point, outcome, exitCode, broken };
+}
