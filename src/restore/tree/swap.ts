@@ -84,6 +84,7 @@ export async function recoverTree(request: RecoverRequest): Promise<'nothing' | 
 /** Checks what every swap needs, writes its journal and brings it to its end; after a failure it takes it back. */
 export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Promise<SwapPlan>): Promise<SwapResult> {
   refuseUnfinished(tree);
+  removeTornJournals(disk, tree);
   const mounts = findNestedMounts(tree);
   if (mounts.length > 0) {
     throw new PotctlError('E_BLOCKED', `there are mount points below '${tree}'`, { why: mounts.join(', ') });
@@ -149,10 +150,17 @@ async function standsAfter(error: unknown, site: Site): Promise<boolean> {
     const journal = readJournal(disk, root, plan.run);
     if (journal?.phase === 'done') return true;
     if (journal !== null) await takeBackSwap(site, journal);
+    else await tidyUnbegun(site);
     return false;
   } catch {
     throw waiting(fromErrno(error, `swap the files in '${root}'`), site);
   }
+}
+
+/** Nothing has moved, but the attempt may have left a torn journal and touched the root. */
+async function tidyUnbegun({ disk, root, plan }: Site): Promise<void> {
+  removeTornJournals(disk, root);
+  await disk.applyAttributes(root, plan.rootBefore);
 }
 
 function waiting(error: unknown, { root, plan }: Site): unknown {
