@@ -114,7 +114,7 @@ function compareVersions(one: string, other: string): number {
 }
 
 function missing(name: ToolName, search: ToolSearch): PotctlError {
-  return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed`, {
+  return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed, or does not run`, {
     why: `looked in ${(search.directories ?? named(search.environment) ?? [...KNOWN_DIRECTORIES, 'PATH']).join(', ')}`,
     fix: [
       ...(named(search.environment) ? ['Mend or unset POTCTL_PG_BINDIR: it replaces all other places.'] : []),
