@@ -31,7 +31,15 @@ export async function chooseFiles(
   const entries = await readCatalog(repository);
   const set = fromSet === null ? setFor(entries, at) : null;
   const { entry, warnings } = selectBackup(entries, reference, { set, fromSet });
-  const { storage: part } = await readManifest(repository, entry.id);
+  const { storage } = await readManifest(repository, entry.id);
+  if (storage?.engine === 'tar') {
+    throw new PotctlError('E_UNFIT', `single files cannot be taken out of the imported archive of '${entry.id}'`, {
+      fix: [
+        `Take all of them, beside the live ones: \`potctl restore run ${entry.id} --mode new --only files --into-files DIR\``,
+      ],
+    });
+  }
+  const part = storage as FilesPart | null;
   if (part === null) {
     throw new PotctlError('E_UNFIT', `the backup '${entry.id}' has no files`, {
       fix: ['Choose another one: `potctl backup list`.'],
