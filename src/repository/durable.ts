@@ -40,11 +40,18 @@ export async function syncPath(target: string): Promise<void> {
 export async function writeNew(file: string, text: string, mode: number): Promise<void> {
   const handle = await open(file, 'wx', mode);
   try {
-    await handle.writeFile(text);
-    await handle.sync();
+    await fill(handle, text);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
+  }
+}
+
+/** Closing may fail, too: some network file systems tell only then that the disk is full. */
+async function fill(handle: FileHandle, text: string): Promise<void> {
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
   } finally {
     await handle.close();
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { memoryFolder, removeFolder } from '../../support/file-tree.js';
 import { createSite, DATABASE, type Site } from '../kill/site.js';
@@ -9,6 +9,9 @@ import { type Tools, wrapTools } from './tools.js';
 
 /** No command of a tiny database may take longer, whatever went wrong. */
 const LIMIT_MS = 60_000;
+/** How many backups there are before a prune, and how many it keeps. */
+const SEVERAL = 4;
+export const KEPT = 2;
 const SIZE = { tables: 3, rows: 50, files: 4 };
 
 /** A site whose tools and file-system calls can be made to fail. */
@@ -42,9 +45,20 @@ export async function createPlace(binary: string): Promise<Place> {
     tools.set(null, {});
     const shim = buildShim(path.resolve('test/bench/faults/shim.c'), folder);
     means = { site: fresh, tools, shim, folder, run: runnerOf(fresh, tools, binary) };
-    succeeded(await means.run(argsOf(fresh, 'create')), 'backup create');
+    await backUp(means);
   }, SIZE);
   return placeOf({ ...means!, site });
+}
+
+/** One backup for most operations, several beside for the prune. */
+async function backUp({ site, folder, run }: Means): Promise<void> {
+  const one = path.join(folder, 'one');
+  for (let made = 0; made < SEVERAL; made += 1) {
+    succeeded(await run(argsOf(site, 'create')), 'backup create');
+    if (made === 0) cpSync(site.repository, one, { recursive: true, preserveTimestamps: true });
+  }
+  renameSync(site.repository, path.join(folder, 'several'));
+  renameSync(one, site.repository);
 }
 
 function runnerOf(site: Site, tools: Tools, binary: string): Means['run'] {
@@ -77,6 +91,7 @@ function placeOf(means: Means): Place {
     run,
     async prepare(operation) {
       await site.reset();
+      if (operation === 'prune') putSeveral(means);
       if (operation === 'undo') succeeded(await perform('restore'), 'restore run before the undo');
     },
     observe: (operation) => observe(means, operation),
@@ -86,6 +101,11 @@ function placeOf(means: Means): Place {
       removeFolder(folder);
     },
   };
+}
+
+function putSeveral({ site, folder }: Means): void {
+  removeFolder(site.repository);
+  cpSync(path.join(folder, 'several'), site.repository, { recursive: true, preserveTimestamps: true });
 }
 
 async function observe(means: Means, operation: Operation): Promise<Inventory> {
@@ -137,6 +157,7 @@ function countOf(file: string): number {
 function argsOf({ tree, repository }: Site, operation: Operation): string[] {
   const where = ['--files', tree, '--repository', repository];
   if (operation === 'create') return ['backup', 'create', ...where];
+  if (operation === 'prune') return ['backup', 'prune', '--keep-last', String(KEPT), '--yes', ...where];
   if (operation === 'restore') return ['restore', 'run', 'latest', ...where, '--confirm', DATABASE];
   return ['restore', 'undo', ...where, '--confirm', DATABASE];
 }
