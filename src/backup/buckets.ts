@@ -19,15 +19,26 @@ export interface Buckets {
  * @throws RangeError for another zone
  */
 export function calendarOf(zone: string): (atMs: number) => Buckets {
-  const format = new Intl.DateTimeFormat('en-US', {
-    ...{ timeZone: zone, calendar: 'iso8601', numberingSystem: 'latn' },
-    ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
-  });
+  const format = formatIn(zone);
   return (atMs) => {
     const parts = zone === 'UTC' ? dayInUtc(atMs) : format.formatToParts(atMs);
     const get = (type: string): string => parts.find((part) => part.type === type)?.value ?? '';
     return bucketsOf(Number(get('year')), Number(get('month')), Number(get('day')));
   };
+}
+
+/** To make one takes longer than a thousand uses of it. */
+const FORMATS = new Map<string, Intl.DateTimeFormat>();
+
+function formatIn(zone: string): Intl.DateTimeFormat {
+  const known = FORMATS.get(zone);
+  if (known !== undefined) return known;
+  const format = new Intl.DateTimeFormat('en-US', {
+    ...{ timeZone: zone, calendar: 'iso8601', numberingSystem: 'latn' },
+    ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
+  });
+  FORMATS.set(zone, format);
+  return format;
 }
 
 /** The zone by its canonical name; undefined if nobody knows it. */

@@ -49,25 +49,44 @@ export interface PrunePlan {
   readonly seenEvents: ReadonlyMap<string, number>;
 }
 
-/**
- * Decides for every backup of the sets whether it stays. Changes nothing.
- *
- * @throws PotctlError E_UNFIT when the clock went backwards; E_BACKUP_NOT_FOUND if no backup is of the set; E_REFUSED if several sets fit;
- * E_USAGE; E_REPOSITORY_FORMAT
- */
+/** What is known at the moment of the decision. */
+export interface PruneMoment {
+  readonly now: Date;
+  /** Backups that are being read or restored from, by whom. */
+  readonly inUse: ReadonlyMap<string, string>;
+  /** The repository's name, for the confirmation of several sets. */
+  readonly repository: string;
+}
+
+/** Reads the repository and decides; see {@link decidePrune}. @throws PotctlError also E_REPOSITORY_FORMAT, E_FILES_DENIED */
 export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: PruneScope): Promise<PrunePlan> {
-  const entries = await readCatalog(deps.repository);
+  const { repository, clock } = deps;
+  const entries = await readCatalog(repository);
+  const inUse = new Map([...(await repository.held()), ...(await deps.restoring())]);
+  return decidePrune(entries, policy, scope, { now: clock.now(), inUse, repository: repository.name });
+}
+
+/**
+ * Decides for every backup of the sets whether it stays. Pure.
+ *
+ * @param entries newest first, as readCatalog returns them
+ * @throws PotctlError E_UNFIT when the clock went backwards; E_BACKUP_NOT_FOUND if no backup is of the set; E_REFUSED if several sets fit;
+ * E_USAGE
+ */
+export function decidePrune(
+  entries: readonly CatalogEntry[],
+  policy: PrunePolicy,
+  scope: PruneScope,
+  { now, inUse, repository }: PruneMoment,
+): PrunePlan {
   const sets = setsToPrune(entries, scope);
   const mine = entries.filter((entry): entry is GoodEntry => entry.ok && sets.includes(entry.manifest.set));
-  const now = deps.clock.now();
   refuseBackwards(mine, now);
-  const inUse = new Map([...(await deps.repository.held()), ...(await deps.restoring())]);
-  const nowMs = now.getTime();
+  const at = { nowMs: now.getTime(), zone: policy.zone };
   const decisions = sets.flatMap((set) => {
-    const candidates = mine
-      .filter(({ manifest }) => manifest.set === set)
-      .map((entry) => candidateOf(entry, now, inUse));
-    return decideRetention(candidates, policy.rules, { nowMs, zone: policy.zone });
+    const ofSet = mine.filter(({ manifest }) => manifest.set === set);
+    const candidates = ofSet.map((entry) => candidateOf(entry, now, inUse));
+    return decideRetention(candidates, policy.rules, at);
   });
   const decided = new Map(decisions.map((decision) => [decision.id, decision]));
   const listed = mine.map((entry) => ({ entry, ...decided.get(entry.id)! }));
@@ -81,7 +100,7 @@ export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: Pru
       .map((entry) => describe(entry, [unjudged(entry)])),
     freed_bytes: remove.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     severe: whySevere(mine, remove, policy.maxRemove),
-    confirm: sets.length === 1 ? shortName(sets[0]!) : deps.repository.name,
+    confirm: sets.length === 1 ? shortName(sets[0]!) : repository,
     seenEvents: new Map(mine.map(({ id, events }) => [id, events.length])),
   };
 }
