@@ -42,7 +42,8 @@ export function potctl(args: readonly string[], options: RunOptions = {}): Promi
 
 /** The same, for tests that meet it while it works: signals, kills, two at once. */
 export function startPotctl(args: readonly string[], options: RunOptions = {}): Running {
-  const child = spawn(process.execPath, [POTCTL, ...args], {
+  const program = options.user === undefined ? POTCTL : inject('installed');
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: options.cwd ?? '/',
     env: cleanEnvironment(options.env),
     stdio: ['pipe', 'pipe', 'pipe'],
