@@ -32,6 +32,17 @@ async function untilNone(folder: string): Promise<string[]> {
   return processesIn(folder);
 }
 
+/** Root reads everything, and Debian 13's Node refuses to become somebody else: it might use io_uring. */
+const canBeNobody = ((): boolean => {
+  if (!isRoot) return true;
+  try {
+    process.setegid?.(0);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
 /** Everything that root can read, somebody else cannot. */
 function asNobody(at: Place): void {
   if (!isRoot) return;
@@ -45,7 +56,7 @@ function asNobody(at: Place): void {
   });
 }
 
-test('what cannot be read is named, and the rest is backed up', async () => {
+test.skipIf(!canBeNobody)('what cannot be read is named, and the rest is backed up', async () => {
   const at = place();
   for (const folder of ['open', 'closed']) mkdirSync(`${at.tree}/${folder}`);
   for (const name of ['a', 'open/b', 'open/secret', 'closed/c', 'z']) writeFileSync(`${at.tree}/${name}`, name);
@@ -64,7 +75,7 @@ test('what cannot be read is named, and the rest is backed up', async () => {
   expect(await checkArchive(request(at, part))).toEqual([]);
 });
 
-test('a root that cannot be read is an error', async () => {
+test.skipIf(!canBeNobody)('a root that cannot be read is an error', async () => {
   const at = place();
   asNobody(at);
   chmodSync(at.tree, 0);
