@@ -1,6 +1,7 @@
 import { itemCommand } from '../command.js';
 import { RESTORE_FLAGS } from '../restore-flags.js';
 import { renderRestorePlan } from '../ui/restore-plan.js';
+import { renderTablesPlan } from '../ui/tables-plan.js';
 
 /** `potctl restore plan`: the screen that `restore run` shows before it asks. */
 export const restorePlan = itemCommand({
@@ -14,15 +15,13 @@ export const restorePlan = itemCommand({
   input: RESTORE_FLAGS,
 
   async run(wishes, context) {
-    const { planRestore } = await import('../../src/restore/plan/plan-restore.js');
-    const { restoreRequest } = await import('../../src/restore/requests.js');
-    const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-    const request = restoreRequest(await context.settings(), wishes, occasionOf(context, true));
-    return planRestore(await restoreDeps(context, request.only !== 'files'), request);
+    const { judgedPlan } = await import('../restore-run.js');
+    return judgedPlan(wishes, context);
   },
 
   render(plan, view) {
-    renderRestorePlan(plan, view);
+    if (plan.mode === 'tables') renderTablesPlan(plan, view);
+    else renderRestorePlan(plan, view);
     view.note('Nothing was changed.');
     if (plan.blocking.length === 0) view.note(`To do it:  potctl restore run ${plan.backup.id}`);
   },

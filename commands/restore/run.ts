@@ -1,8 +1,10 @@
 import { ExitCode } from '../../src/error-catalog.js';
 import type { RestoreResult } from '../../src/restore/run.js';
+import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';
 import { RESTORE_FLAGS } from '../restore-flags.js';
 import { renderRestorePlan } from '../ui/restore-plan.js';
+import { renderLeftOut, renderTablesPlan } from '../ui/tables-plan.js';
 import type { View } from '../ui/view.js';
 
 /** `potctl restore run`: builds and checks beside, then swaps. */
@@ -13,28 +15,24 @@ export const restoreRun = actionCommand({
     'potctl restore run latest -p prod',
     'potctl restore run latest --files ./storage --repository ./backups --confirm app',
     'potctl restore run 7f3a --mode new --into app_yesterday -p prod',
+    'potctl restore run 7f3a --tables users --into-schema found -p prod',
   ],
   input: RESTORE_FLAGS,
 
   gate: {
     async prepare(wishes, context) {
-      const { readyRestore } = await import('../../src/restore/plan/plan-restore.js');
-      const { restoreRequest } = await import('../../src/restore/requests.js');
-      const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-      const request = restoreRequest(await context.settings(), wishes, occasionOf(context, true));
-      return readyRestore(await restoreDeps(context, request.only !== 'files'), request);
+      const { readyRun } = await import('../restore-run.js');
+      return readyRun(wishes, context);
     },
-    renderPlan: ({ plan }, view) => renderRestorePlan(plan, view),
+    renderPlan: (prepared, view) =>
+      prepared.plan.mode === 'tables' ? renderTablesPlan(prepared.plan, view) : renderRestorePlan(prepared.plan, view),
     phrase: ({ plan }) => plan.confirm,
-    isAddition: ({ plan }) => plan.mode === 'new',
+    isAddition: ({ plan }) => plan.mode !== 'swap',
   },
 
   async run(wishes, context, { dryRun, plan }) {
-    const { runRestore } = await import('../../src/restore/run.js');
-    const { restoreRequest } = await import('../../src/restore/requests.js');
-    const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-    const request = restoreRequest(await context.settings(), wishes, occasionOf(context, dryRun));
-    return runRestore(await restoreDeps(context, request.only !== 'files'), request, plan);
+    const { runPrepared } = await import('../restore-run.js');
+    return runPrepared(wishes, context, dryRun, plan);
   },
 
   render(result, view) {
@@ -42,7 +40,8 @@ export const restoreRun = actionCommand({
       view.note('Nothing was changed: this was a dry run.');
       return;
     }
-    renderOutcome(result, view);
+    if (result.mode === 'tables') renderTables(result, view);
+    else renderOutcome(result, view);
     view.line(result.runId);
   },
   exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
@@ -62,4 +61,14 @@ function renderOutcome(result: RestoreResult, view: View): void {
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
   if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
+}
+
+function renderTables(result: TablesResult, view: View): void {
+  const { backup, database, schema, restored, tables, leftOut, warnings } = result;
+  const names = tables.map(({ table }) => table).join(', ');
+  view.note(`${view.paint('good', 'Restored')} ${names} of ${backup} into the schema ${schema} of ${database}.`);
+  const uncounted = restored.notCompared > 0 ? `; ${restored.notCompared} tables have no count in the backup` : '';
+  view.note(`  ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+  renderLeftOut(leftOut, { ...view, line: (text = '') => view.note(text) });
+  for (const warning of warnings) view.note(`! ${warning}`);
 }

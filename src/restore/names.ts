@@ -14,3 +14,8 @@ export function stagedTreePath(root: string, runId: string): string {
 export function keptDatabaseName(name: string, runId: string): string {
   return nameWithSuffix(name, `_before_${runId}`);
 }
+
+/** The schema of the live database in which single tables wait until they are checked. */
+export function stagedSchemaName(runId: string): string {
+  return `potctl_restore_${runId}`;
+}

@@ -1,5 +1,5 @@
 import type { Repository } from '../repository/repository.js';
-import { stagedDatabaseName, stagedTreePath } from './names.js';
+import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js';
 
 const FOLDER = 'restores';
 
@@ -28,6 +28,14 @@ export interface TreeMove {
   readonly existed: boolean;
   /** Mode `new`: where the tree is until it gets its name in one rename. null = inside the root. */
   readonly staged_at: string | null;
+}
+
+/** Single tables come into a schema of the live database; until they are checked they wait in another one, which bears the run's id. */
+export interface TablesMove {
+  readonly schema: string;
+  readonly staged_schema: string;
+  /** Their names in both. */
+  readonly names: readonly string[];
 }
 
 /** How much was written to a database until a moment, as its statistics say. */
@@ -63,6 +71,8 @@ export interface RunRecord {
   readonly undo_until: string | null;
   readonly database: DatabaseMove | null;
   readonly files: TreeMove | null;
+  /** Only of a run that brings single tables: then `database.incoming` is a scratch database, which never becomes live. */
+  readonly tables?: TablesMove;
   /** Was what was restored live for a moment, and taken back? Then it may hold what was written meanwhile, and is never dropped. */
   readonly was_live?: boolean;
   /** Roles that this run made; taken away again if it fails. */
@@ -130,7 +140,8 @@ function asRecord(value: unknown): RunRecord | undefined {
 }
 
 /** Taking a run back drops a database and removes a directory: only such as bear the run's own id are believed to be its work. */
-function namesItsOwn({ run_id: run, kind, database, files }: RunRecord): boolean {
+function namesItsOwn({ run_id: run, kind, database, files, tables }: RunRecord): boolean {
+  if (tables !== undefined && tables.staged_schema !== stagedSchemaName(run)) return false;
   const { staged_at: stagedAt = null, root = '' } = files ?? {};
   if (stagedAt !== null && stagedAt !== stagedTreePath(root, run)) return false;
   const incoming = kind === 'restore' ? (database?.incoming ?? null) : null;

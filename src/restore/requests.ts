@@ -22,7 +22,7 @@ export interface RestoreWishes {
   readonly id: string;
   readonly fromSet: string | undefined;
   readonly only: 'db' | 'files' | undefined;
-  readonly mode: 'swap' | 'new';
+  readonly mode: 'swap' | 'new' | undefined;
   readonly into: string | undefined;
   readonly intoFiles: string | undefined;
   readonly jobs: number | undefined;
@@ -51,7 +51,7 @@ export function restoreRequest(
   occasion: Occasion & { readonly processors: number },
 ): RestoreRequest {
   refuseContradictions(wishes);
-  const { only = null, mode, into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
+  const { only = null, mode = 'swap', into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
   return {
     ...asked(settings, wishes, occasion),
     // Beside the live data nobody is in the way.
@@ -92,7 +92,14 @@ function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Oc
   };
 }
 
-function refuseContradictions({ mode, into, intoFiles, only, stopWriters, safetyBackup }: RestoreWishes): void {
+function refuseContradictions({
+  mode = 'swap',
+  into,
+  intoFiles,
+  only,
+  stopWriters,
+  safetyBackup,
+}: RestoreWishes): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
     throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
   }

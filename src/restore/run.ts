@@ -134,20 +134,30 @@ function resultOf(
 }
 
 function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifest }: PreparedRestore): RunRecord {
-  const { runId: run_id, traceId: trace_id, operator, hostname, mode, keepOldMs: keep_old_ms } = request;
-  const started_at = deps.clock.now().toISOString();
+  const of = { set: plan.set, backup: manifest.id, sourceBytes: manifest.totals.source_bytes };
   return {
-    ...BLANK,
-    ...{ run_id, trace_id, operator, hostname, mode, started_at, keep_old_ms },
-    set: plan.set,
-    backup: manifest.id,
+    ...firstRecordOf(deps, request, of),
     database: plan.database && moveOf(plan.database),
     files: plan.files && {
       root: plan.files.root,
       existed: plan.files.present !== null,
       staged_at: plan.files.stagedAt,
     },
-    source_bytes: manifest.totals.source_bytes,
+  };
+}
+
+/** The record with which any run begins; what it moves is up to the caller. */
+export function firstRecordOf(
+  { clock }: Pick<RestoreDeps, 'clock'>,
+  request: RestoreRequest,
+  of: { readonly set: string; readonly backup: string; readonly sourceBytes: number },
+): RunRecord {
+  const { runId: run_id, traceId: trace_id, operator, hostname, mode, keepOldMs: keep_old_ms } = request;
+  const started_at = clock.now().toISOString();
+  return {
+    ...BLANK,
+    ...{ run_id, trace_id, operator, hostname, mode, started_at, keep_old_ms },
+    ...{ set: of.set, backup: of.backup, source_bytes: of.sourceBytes, database: null, files: null },
   };
 }
 

@@ -10,6 +10,7 @@ import type { RestoreDeps } from './deps.js';
 import { inSession } from './in-session.js';
 import type { DatabaseMove, RunRecord } from './record.js';
 import { finishTree, isTreeSwapping, takeBackTree } from './settle-tree.js';
+import { settleTables } from './tables/place.js';
 
 /** What settling a run needs. */
 export type SettleDeps = Pick<RestoreDeps, 'server' | 'repository' | 'clock' | 'progress' | 'childEnvironment'>;
@@ -39,6 +40,11 @@ async function isForward({ server, progress }: SettleDeps, record: RunRecord): P
   if (server === null)
     throw new PotctlError('E_REFUSED', `only the server can tell how the run ${record.run_id} ended`);
   const facts = await readSettledFacts(server, record, database);
+  if (record.tables !== undefined) {
+    const placed = await settleTables(server, record, record.tables);
+    await takeBackDatabase({ server, progress }, record, database, facts);
+    return placed;
+  }
   if (isSwapped(database, facts)) return true;
   await takeBackDatabase({ server, progress }, record, database, facts);
   return false;

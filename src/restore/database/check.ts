@@ -66,7 +66,16 @@ export async function checkDatabase(server: Server, request: CheckRequest): Prom
   };
 }
 
-async function countTables(server: Server, request: CheckRequest, tables: readonly TableRows[]): Promise<string[]> {
+/**
+ * Counts tables by several sessions at once.
+ *
+ * @returns what differs, in plain words
+ */
+export async function countTables(
+  server: Server,
+  request: Pick<CheckRequest, 'name' | 'jobs' | 'signal' | 'progress'>,
+  tables: readonly TableRows[],
+): Promise<string[]> {
   const { name, jobs, signal, progress } = request;
   // The largest first: what is left for the end is small, and no session waits for another.
   const waiting = [...tables].sort((a, b) => b.bytes - a.bytes).values();

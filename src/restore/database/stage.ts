@@ -97,6 +97,6 @@ async function dropPublicSchema(server: Server, name: string): Promise<void> {
 }
 
 /** A value inside libpq's connection string: a name with `=` in it would be read as one. */
-function quoteConninfo(value: string): string {
+export function quoteConninfo(value: string): string {
   return `'${value.replace(/[\\']/g, '\\$&')}'`;
 }

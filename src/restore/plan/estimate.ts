@@ -7,8 +7,12 @@ import type { RunRecord } from '../record.js';
  */
 export function estimateMs(runs: readonly RunRecord[], set: string, sourceBytes: number): number | null {
   const earlier = runs.filter(
-    ({ kind, set: other, state, source_bytes }) =>
-      kind === 'restore' && other === set && (state === 'done' || state === 'undone') && source_bytes > 0,
+    ({ kind, set: other, state, source_bytes, tables }) =>
+      kind === 'restore' &&
+      tables === undefined &&
+      other === set &&
+      (state === 'done' || state === 'undone') &&
+      source_bytes > 0,
   );
   const last = earlier.at(-1);
   if (last === undefined) return null;

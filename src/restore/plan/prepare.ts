@@ -72,7 +72,8 @@ function askedFor(
   };
 }
 
-function plannedBackup(manifest: Manifest, { verified }: GoodEntry): PlannedBackup {
+/** What a plan says of its backup. */
+export function plannedBackup(manifest: Manifest, { verified }: GoodEntry): PlannedBackup {
   return {
     id: manifest.id,
     takenAt: manifest.timestamp,
@@ -90,8 +91,8 @@ function together(assessments: readonly (Assessment | null)[]): Assessment {
   };
 }
 
-/** A damaged backup is never swapped in; what could not be checked is said. */
-function assessStored(id: string, checks: readonly StoredCheck[]): Assessment {
+/** A damaged backup is never restored; what could not be checked is said. */
+export function assessStored(id: string, checks: readonly StoredCheck[]): Assessment {
   const say = ({ check, detail }: StoredCheck): string => `${check}: ${detail}`;
   const failed = checks.filter(({ state }) => state === 'fail');
   const warnings = checks.filter(({ state }) => state === 'unknown').map((check) => `not checked: ${say(check)}`);

@@ -1,0 +1,78 @@
+import { PotctlError } from '../../errors.js';
+import { cutToBytes, NAME_MAX_BYTES } from '../../postgres/identifiers.js';
+
+/** A table as somebody named it. */
+export interface TableName {
+  /** null = whichever schema has it. */
+  readonly schema: string | null;
+  readonly name: string;
+  /** As it was typed, for messages. */
+  readonly text: string;
+}
+
+const PART = /(?:"((?:[^"]|"")+)"|([^",.\s](?:[^",.]*[^",.\s])?))/y;
+
+/**
+ * Reads `a,schema.b,"we""ird.Tab le"`: names separated by commas, a schema before a point, in double quotes what holds either. Pure.
+ *
+ * @throws E_USAGE for an empty list and for what cannot be a name
+ */
+export function parseTableNames(lists: readonly string[]): TableName[] {
+  const names = lists.flatMap(parseList);
+  const [first, ...others] = names;
+  if (first === undefined) throw wrong('it is empty');
+  const twice = [first, ...others].find(
+    ({ schema, name }, at) => names.findIndex((other) => other.schema === schema && other.name === name) < at,
+  );
+  if (twice !== undefined) throw wrong(`'${twice.text}' is named twice`);
+  return names;
+}
+
+function parseList(list: string): TableName[] {
+  const names: TableName[] = [];
+  for (let at = 0; ; at += 1) {
+    const start = skipBlanks(list, at);
+    const [one, afterOne] = readPart(list, start);
+    const isQualified = list[afterOne] === '.';
+    const [two, end] = isQualified ? readPart(list, afterOne + 1) : [null, afterOne];
+    at = skipBlanks(list, end);
+    if (at < list.length && list[at] !== ',') throw wrong(`'${list.slice(start)}' cannot be read`);
+    names.push({ schema: two === null ? null : one, name: two ?? one, text: list.slice(start, end) });
+    if (at >= list.length) return names;
+  }
+}
+
+function readPart(list: string, at: number): [string, number] {
+  PART.lastIndex = at;
+  const match = PART.exec(list);
+  const name = match?.[1]?.replaceAll('""', '"') ?? match?.[2];
+  if (match === null || name === undefined)
+    throw wrong(at >= list.length ? 'a name is missing' : `'${list.slice(at)}' cannot be read`);
+  if (name.includes('\0') || cutToBytes(name, NAME_MAX_BYTES) !== name) throw wrong(`'${name}' is too long for a name`);
+  return [name, at + match[0].length];
+}
+
+function skipBlanks(list: string, at: number): number {
+  let next = at;
+  while (list[next] === ' ') next += 1;
+  return next;
+}
+
+const wrong = (why: string): PotctlError =>
+  new PotctlError('E_USAGE', "'--tables' takes names of tables, separated by commas", {
+    why,
+    fix: [
+      'For example `--tables users,billing.invoices`; in double quotes what holds a comma or a point: `--tables \'"odd,name"\'`.',
+    ],
+  });
+
+/** Checks the name of the schema that tables come into. @throws E_USAGE */
+export function checkSchemaName(name: string): string {
+  const refuse = (why: string): PotctlError =>
+    new PotctlError('E_USAGE', `'--into-schema ${name}' cannot be used`, { why });
+  if (/^pg_/.test(name) || name === 'information_schema') throw refuse('schemas of that name belong to PostgreSQL');
+  if (name.includes('\0') || cutToBytes(name, NAME_MAX_BYTES) !== name) {
+    throw refuse(`a name has at most ${NAME_MAX_BYTES} bytes`);
+  }
+  return name;
+}

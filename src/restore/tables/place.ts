@@ -1,0 +1,80 @@
+import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
+import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import type { Server, Session } from '../../postgres/server.js';
+import { runPurpose } from '../database/sessions-of-run.js';
+import { inSession } from '../in-session.js';
+import type { RunRecord, TablesMove } from '../record.js';
+
+/**
+ * Gives the checked tables their schema, in one transaction: the staged schema gets the name, or, where there is one of that name, its tables
+ * move there.
+ *
+ * @throws E_REFUSED if one of the names was taken meanwhile; E_DB_*
+ */
+export async function placeTables(
+  server: Server,
+  { run_id: run, database }: RunRecord,
+  move: TablesMove,
+): Promise<void> {
+  const opening = server.session({ database: database!.name, purpose: runPurpose('swap', run) });
+  await inSession(opening, async (session) => {
+    await session.query('begin');
+    try {
+      await giveNames(session, move);
+      await session.query('commit');
+    } catch (error) {
+      await session.query('rollback').catch(() => {});
+      if (!['42P06', '42P07', '42710'].includes(sqlstateOf(error) ?? '')) throw error;
+      throw new PotctlError('E_REFUSED', `a name in the schema "${move.schema}" was taken meanwhile`, { cause: error });
+    }
+  });
+}
+
+async function giveNames(session: Session, { schema, staged_schema: staged }: TablesMove): Promise<void> {
+  const present = await session.query('select from pg_namespace where nspname = $1', [schema]);
+  if (present.length === 0) {
+    await session.query(`alter schema ${quoteIdentifier(staged)} rename to ${quoteIdentifier(schema)}`);
+    return;
+  }
+  const tables = await session.query<{ name: string }>(
+    `select relname::text as name from pg_class where relnamespace = $1::regnamespace and relkind in ('r', 'p')`,
+    [quoteIdentifier(staged)],
+  );
+  for (const { name } of tables) {
+    await session.query(`alter table ${quoteQualified(staged, name)} set schema ${quoteIdentifier(schema)}`);
+  }
+  await session.query(`drop schema ${quoteIdentifier(staged)} restrict`);
+}
+
+/**
+ * Brings the tables of a run that stopped half-way to an end, by what the catalogue says: those that wait in the staged schema are taken
+ * away, those that have their place stay.
+ *
+ * @returns whether they have their place
+ */
+export async function settleTables(server: Server, { step, database }: RunRecord, move: TablesMove): Promise<boolean> {
+  const { name } = database!;
+  try {
+    const opening = server.session({ database: name, purpose: 'restore.recover', statementTimeoutMs: 0 });
+    return await inSession(opening, (session) => settleIn(session, step, move));
+  } catch (error) {
+    // Without the database there is nothing of them, either.
+    if (error instanceof PotctlError && error.code === 'E_DATABASE_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+async function settleIn(session: Session, step: RunRecord['step'], move: TablesMove): Promise<boolean> {
+  const waiting = await session.query('select from pg_namespace where nspname = $1', [move.staged_schema]);
+  if (waiting.length > 0) {
+    await session.query(`drop schema ${quoteIdentifier(move.staged_schema)} cascade`);
+    return false;
+  }
+  const [first] = move.names;
+  if (step === 'staging' || first === undefined) return false;
+  const [row] = await session.query<{ placed: boolean }>('select to_regclass($1) is not null as placed', [
+    quoteQualified(move.schema, first),
+  ]);
+  return row!.placed;
+}

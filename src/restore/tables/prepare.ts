@@ -1,0 +1,210 @@
+import path from 'node:path';
+import { readCatalog, readManifest } from '../../backup/catalog.js';
+import type { DatabasePart, Manifest, SettledPart, TableRows } from '../../backup/manifest.js';
+import { selectBackup } from '../../backup/selection.js';
+import { ERROR_CATALOG, ExitCode } from '../../error-catalog.js';
+import { PotctlError } from '../../errors.js';
+import type { RestoreDeps } from '../deps.js';
+import { stagedDatabaseName } from '../names.js';
+import { assessDatabase, type Blocker, block } from '../plan/assess.js';
+import { type ObservedServer, observeServer } from '../plan/observe-server.js';
+import { assessStored, plannedBackup } from '../plan/prepare.js';
+import { profileBlockers } from '../plan/profile-blockers.js';
+import { decisiveBlocker, refuseBlocked } from '../plan/refuse.js';
+import { settlePart } from '../plan/settle-part.js';
+import { superuserEntries } from '../plan/superuser-entries.js';
+import { targetSet } from '../plan/target-set.js';
+import { withScriptKeys } from '../script-keys.js';
+import { type GraphEntry, readGraph } from './graph.js';
+import { type ObservedLive, observeLive } from './observe.js';
+import type { PlannedTable, TablesPlan } from './plan.js';
+import type { TablesRequest } from './request.js';
+import { type ChosenTable, selectTables, type TableSelection } from './select.js';
+
+/** A plan for single tables, and what the run needs of the backup. */
+export interface PreparedTables {
+  readonly plan: TablesPlan;
+  readonly manifest: Manifest;
+  readonly part: SettledPart;
+  /** The dump. */
+  readonly dump: string;
+  readonly selection: TableSelection;
+}
+
+/** A plan, and how the run would end at this moment. */
+export type JudgedTablesPlan = TablesPlan & { readonly exit: ExitCode };
+
+/** Says what a restore of single tables would do and what stands in its way. Changes nothing. @throws as prepareRestore */
+export async function planTables(deps: RestoreDeps, request: TablesRequest): Promise<JudgedTablesPlan> {
+  const { plan } = await prepareTables(deps, request);
+  const decisive = decisiveBlocker(plan.blocking);
+  return withScriptKeys({ ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit });
+}
+
+/** Like {@link planTables}, for a run that follows. @throws what stands in the way */
+export async function readyTables(deps: RestoreDeps, request: TablesRequest): Promise<PreparedTables> {
+  const prepared = await prepareTables(deps, request);
+  refuseBlocked(prepared.plan.blocking);
+  return prepared;
+}
+
+/**
+ * Finds backup and tables, reads every stored byte once, looks at the server.
+ *
+ * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND, E_REFUSED (a view, a partition), E_UNFIT, E_BACKUP_CORRUPT, E_DB_*
+ */
+export async function prepareTables(deps: RestoreDeps, request: TablesRequest): Promise<PreparedTables> {
+  const { repository } = deps;
+  const entries = await readCatalog(repository);
+  const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
+  const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
+  const manifest = await readManifest(repository, entry.id);
+  const { part } = await settlePart(deps.server!, readablePart(manifest), deps.server!.settings.database);
+  const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
+  refuseBlocked(stored.blocking);
+  const dump = path.join(await repository.artefacts(entry.id), part.backup_file);
+  const graph = await readGraph(deps.server!, dump, deps.signal);
+  const selection = selectTables(graph, request.tables);
+  const found = await observe(deps, request, part, graph, selection);
+  const { runId, profile, intoSchema: schema } = request;
+  const plan: TablesPlan = {
+    ...{ runId, mode: 'tables', profile: profile.name, environment: profile.environment, set },
+    ...{ backup: plannedBackup(manifest, entry), schema, leftOut: selection.leftOut, ...found },
+    blocking: [...profileBlockers(request), ...found.blocking],
+    warnings: [...stored.warnings, ...warnings, ...found.warnings],
+    confirm: schema,
+  };
+  return { plan, manifest, part, dump, selection };
+}
+
+function readablePart({ id, database }: Manifest): DatabasePart {
+  if (database !== null && database.dump.format !== 'plain') return database;
+  const why = database === null ? 'has no database' : 'is one SQL script, out of which no table can be taken';
+  throw new PotctlError('E_UNFIT', `the backup '${id}' ${why}`, {
+    fix: ['Choose another one: `potctl backup list`.', 'Or restore all of it beside: `--mode new --into NAME`'],
+  });
+}
+
+async function observe(
+  deps: RestoreDeps,
+  request: TablesRequest,
+  part: SettledPart,
+  graph: readonly GraphEntry[],
+  selection: TableSelection,
+) {
+  const { database: name } = deps.server!.settings;
+  const restored = restoredEntries(graph, selection);
+  const observed = await observeNeeds(deps, request, part, restored);
+  const names = selection.tables.flatMap((table) => [table.name, ...table.partitions.map((one) => one.name)]);
+  const database = plannedDatabase(deps, request, observed);
+  const live = await observeLive(deps, name, { schema: request.intoSchema, names, needs: selection.needs });
+  const tables = selection.tables.map((table) => plannedTable(table, part, graph));
+  const neededBytes = 2 * (tables.reduce((sum, { bytes }) => sum + bytes, 0) || (part.inventory.text_bytes ?? 0));
+  const superuserOnly = observed.role.superuser ? [] : superuserEntries(restored, []);
+  const { blocking, warnings } = assess(part, observed, request, { neededBytes, superuserOnly });
+  return {
+    ...{ database, tables, neededBytes, needs: live.needs, schemaExists: live.schemaExists },
+    blocking: [...blocking, ...liveBlockers(live, request)],
+    warnings: [...warnings, ...liveWarnings(live, request)],
+  };
+}
+
+function restoredEntries(graph: readonly GraphEntry[], { entries }: TableSelection): GraphEntry[] {
+  const ids = new Set(entries);
+  return graph.filter(({ dumpId }) => ids.has(dumpId));
+}
+
+function observeNeeds(
+  { server }: RestoreDeps,
+  { runId }: TablesRequest,
+  part: SettledPart,
+  restored: readonly GraphEntry[],
+): Promise<ObservedServer> {
+  const { database } = server!.settings;
+  const names = restored.filter(({ desc }) => desc === 'EXTENSION').map(({ name }) => name);
+  return observeServer(server!, {
+    ...{ database, names: [stagedDatabaseName(database, runId)], roles: [], owners: [] },
+    tablespaces: [...new Set(part.tablespaces)],
+    extensions: part.extensions.filter(({ name }) => names.includes(name)),
+  });
+}
+
+function plannedDatabase(
+  { server }: RestoreDeps,
+  { runId }: TablesRequest,
+  observed: ObservedServer,
+): TablesPlan['database'] {
+  const { host, port, database: name } = server!.settings;
+  const { systemIdentifier, version: serverVersion, freeBytes, role } = observed;
+  const { oid } = presentOf(observed, name);
+  const stagedAs = stagedDatabaseName(name, runId);
+  return { ...{ host, port, user: role.name, systemIdentifier, serverVersion, name }, freeBytes, oid, stagedAs };
+}
+
+function presentOf({ database }: ObservedServer, name: string): { readonly oid: number } {
+  if (database !== null) return database;
+  throw new PotctlError('E_DATABASE_NOT_FOUND', `there is no database "${name}" that tables could come into`, {
+    fix: ['Restore all of it: `potctl restore run`'],
+  });
+}
+
+/** Owners, grants and settings do not come along: nothing of them can stand in the way. */
+function assess(
+  part: SettledPart,
+  observed: ObservedServer,
+  request: TablesRequest,
+  { neededBytes, superuserOnly }: { readonly neededBytes: number; readonly superuserOnly: readonly string[] },
+) {
+  const bare = { ...part, properties: { ...part.properties, settings: [], security_labels: [] } };
+  const { expectedSystemIdentifier, accept } = request;
+  const target = observed.database === null ? '' : request.database!;
+  const asked = { mode: 'new' as const, target, expectedSystemIdentifier, accept, createRoles: false, neededBytes };
+  return assessDatabase(bare, observed, { ...asked, superuserEntries: superuserOnly });
+}
+
+function plannedTable(
+  { schema, name, dumpId, partitions }: ChosenTable,
+  part: SettledPart,
+  graph: readonly GraphEntry[],
+): PlannedTable {
+  const parts = [dumpId, ...partitions.map((one) => one.dumpId)];
+  const data = graph.filter(({ desc, needs }) => desc === 'TABLE DATA' && needs.some((id) => parts.includes(id)));
+  const rows = data.map((entry) => rowsOf(entry, part));
+  const isExact = rows.every((one) => one?.exact === true && one.count !== null);
+  return {
+    ...{ schema, table: name, partitions: partitions.length },
+    rows: isExact ? rows.reduce((sum, one) => sum + one!.count!, 0) : null,
+    bytes: rows.reduce((sum, one) => sum + (one?.bytes ?? 0), 0),
+  };
+}
+
+/** The data file bears the entry's dump id; where there is none, the names decide. */
+function rowsOf({ dumpId, schema, name }: GraphEntry, { inventory }: DatabasePart): TableRows | undefined {
+  const file = new RegExp(`(^|/)${dumpId}\\.dat(\\.\\w+)?$`);
+  const byFile = inventory.tables.find(({ member }) => member !== null && file.test(member));
+  return byFile ?? inventory.tables.find((one) => one.schema === schema && one.table === name);
+}
+
+function liveBlockers(live: ObservedLive, { intoSchema, accept }: TablesRequest): Blocker[] {
+  const found: Blocker[] = [];
+  if (live.taken.length > 0) {
+    const text = `the schema "${intoSchema}" has ${live.taken.map((name) => `"${name}"`).join(', ')} already`;
+    found.push(block(text, 'Name another schema with --into-schema.'));
+  }
+  if (!live.mayCreate) found.push(block(`this role may not create anything in the database or in "${intoSchema}"`));
+  for (const { kind, name } of live.needs.filter(({ present }) => present === false)) {
+    const fix = 'Create it first, or restore all of it beside: `--mode new --into NAME`.';
+    found.push(block(`the tables need the ${kind} ${name}, which the live database does not have`, fix));
+  }
+  for (const name of live.publications.filter((one) => !accept.includes(`publication ${one}`))) {
+    const text = `the publication "${name}" would send the rows of the new tables to its subscribers`;
+    found.push(block(text, `--accept "publication ${name}"`));
+  }
+  return found;
+}
+
+function liveWarnings({ needs }: ObservedLive, { intoSchema }: TablesRequest): string[] {
+  const sequences = needs.filter(({ kind }) => kind === 'sequence').map(({ name }) => name);
+  if (sequences.length === 0) return [];
+  return [`tables in "${intoSchema}" will take their default values from the live sequence ${sequences.join(', ')}`];
+}

@@ -1,0 +1,60 @@
+import type { Settings } from '../../config/settings.js';
+import { PotctlError } from '../../errors.js';
+import type { RestoreRequest } from '../deps.js';
+import { type Occasion, type RestoreWishes, restoreRequest } from '../requests.js';
+import { checkSchemaName, parseTableNames, type TableName } from './names.js';
+
+/** Which tables come back, and into which schema. */
+export interface TablesRequest extends RestoreRequest {
+  readonly tables: readonly TableName[];
+  readonly intoSchema: string;
+}
+
+/** What a person may say about it; it excludes everything that says where a whole backup goes. */
+export type TablesWishes = RestoreWishes & {
+  readonly tables: readonly string[];
+  readonly intoSchema: string | undefined;
+};
+
+/** Were single tables asked for? @throws E_USAGE where one of the two flags is missing */
+export function asksForTables({ tables, intoSchema }: Pick<TablesWishes, 'tables' | 'intoSchema'>): boolean {
+  if (tables.length === 0 && intoSchema !== undefined) {
+    throw new PotctlError('E_USAGE', "'--into-schema' belongs to '--tables': which tables shall come back?");
+  }
+  if (tables.length > 0 && intoSchema === undefined) {
+    throw new PotctlError('E_USAGE', "'--tables' wants the schema that they come into: '--into-schema NAME'", {
+      why: 'the live tables are never replaced one by one',
+    });
+  }
+  return tables.length > 0;
+}
+
+/** Makes the request from settings and wishes. Pure. @throws E_USAGE */
+export function tablesRequest(
+  settings: Settings,
+  wishes: TablesWishes,
+  occasion: Occasion & { readonly processors: number },
+): TablesRequest {
+  refuseContradictions(wishes);
+  const whole = restoreRequest(settings, { ...wishes, only: 'db', mode: 'swap' }, occasion);
+  const tables = parseTableNames(wishes.tables);
+  return { ...whole, stopWriters: null, tables, intoSchema: checkSchemaName(wishes.intoSchema!) };
+}
+
+function refuseContradictions(wishes: TablesWishes): void {
+  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles } = wishes;
+  const given: [string, boolean][] = [
+    ['--mode', mode !== undefined],
+    ['--into', into !== undefined],
+    ['--into-files', intoFiles !== undefined],
+    ['--only', only !== undefined],
+    ['--safety-backup', safetyBackup],
+    ['--stop-writers', stopWriters !== undefined],
+    ['--create-roles', createRoles],
+  ];
+  const clash = given.find(([, isGiven]) => isGiven)?.[0];
+  if (clash === undefined) return;
+  throw new PotctlError('E_USAGE', `'--tables' and '${clash}' exclude each other`, {
+    why: 'single tables come beside the live ones, into a schema of their own: nothing is swapped or stopped for them',
+  });
+}

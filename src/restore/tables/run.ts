@@ -1,0 +1,161 @@
+import { abandon } from '../abandon.js';
+import { dropStagedDatabase } from '../database/stage.js';
+import type { RestoreDeps } from '../deps.js';
+import { closeForward } from '../finish.js';
+import { type Journal, openJournal } from '../journal.js';
+import { withLocks } from '../locked.js';
+import { stagedSchemaName } from '../names.js';
+import { openPhases, type Phases } from '../phases.js';
+import { refuseBlocked, refuseStale } from '../plan/refuse.js';
+import type { RunRecord } from '../record.js';
+import { recoverRuns } from '../recover.js';
+import { firstRecordOf } from '../run.js';
+import { withScriptKeys } from '../script-keys.js';
+import { carryOver } from './carry.js';
+import { checkLive } from './check-live.js';
+import { placeTables } from './place.js';
+import type { PreparedTables } from './prepare.js';
+import type { TablesRequest } from './request.js';
+import { checkRequirements } from './requirements.js';
+import { fillScratch, type MovedTable } from './scratch.js';
+import type { LeftOut } from './select.js';
+
+/** What a restore of single tables came to. */
+export interface TablesResult {
+  readonly runId: string;
+  readonly backup: string;
+  /** `planned`: a dry run, nothing was changed. */
+  readonly state: 'done' | 'planned';
+  readonly mode: 'tables';
+  readonly database: string;
+  readonly schema: string;
+  readonly tables: readonly { readonly table: string; readonly rows: number | null }[];
+  /** `rows`: as many as the manifest says; tables without an exact count there are not in it. */
+  readonly restored: { readonly tables: number; readonly rows: number; readonly notCompared: number };
+  /** What the tables rest on in the live database, e.g. `type public.mood`. */
+  readonly needs: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  readonly phases: readonly { readonly name: string; readonly ms: number }[];
+  readonly warnings: readonly string[];
+}
+
+/** A restore of single tables under way. */
+export interface TablesUnderway {
+  readonly deps: RestoreDeps;
+  readonly request: TablesRequest;
+  readonly prepared: PreparedTables;
+  readonly journal: Journal;
+  readonly phases: Phases;
+}
+
+/**
+ * Brings single tables of a backup into a schema of the live database. They are restored into a scratch database, counted there, carried over
+ * in one transaction into a schema that nobody knows, counted again, and only then get their name. No live table is touched or locked.
+ *
+ * An error, Ctrl-C or a kill before that last step leaves the live database as it was; scratch database and unknown schema are removed at once, or
+ * by the next start.
+ *
+ * @throws E_BLOCKED and other refusals of the plan; E_LOCKED; E_RESTORE_CHECK; E_DB_*, E_TOOL_*, E_NO_SPACE
+ */
+export async function runTables(
+  deps: RestoreDeps,
+  request: TablesRequest,
+  prepared: PreparedTables,
+): Promise<TablesResult> {
+  refuseBlocked(prepared.plan.blocking);
+  if (request.dryRun) return plannedResult(prepared);
+  const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
+  try {
+    return await runHeld(deps, request, prepared);
+  } finally {
+    await hold.release();
+  }
+}
+
+async function runHeld(deps: RestoreDeps, request: TablesRequest, prepared: PreparedTables): Promise<TablesResult> {
+  const { runId, waitMs, startWriters, hostname } = request;
+  const { database, set } = prepared.plan;
+  return withLocks(deps, { command: 'restore run', runId, waitMs, database: database.name }, async (lease) => {
+    await recoverRuns({ ...deps, startWriters, hostname, set, tree: null });
+    await refuseStale(deps, database);
+    const journal = await openJournal(deps.repository, lease, firstRecord(deps, request, prepared));
+    const underway = { deps, request, prepared, journal, phases: openPhases(deps) };
+    try {
+      return await runLocked(underway);
+    } catch (error) {
+      throw await abandon(deps, journal, error);
+    }
+  });
+}
+
+async function runLocked(underway: TablesUnderway): Promise<TablesResult> {
+  const { deps, journal, phases, prepared } = underway;
+  const { name, stagedAs } = prepared.plan.database;
+  const move = journal.record.tables!;
+  const scratch = await fillScratch(underway);
+  const needs = await checkRequirements(underway);
+  await phases.run('carry over', () => carryOver(underway));
+  await phases.run('live checks', () => checkLive(underway, scratch.tables));
+  deps.signal.throwIfAborted();
+  const restored = { tables: scratch.tables.length, rows: rowsOf(scratch.tables), files: 0 };
+  await journal.update({ step: 'swapping', restored, phases: phases.taken });
+  await deps.uninterrupted(() => placeTables(deps.server!, journal.record, move));
+  await dropStagedDatabase(deps.server!, stagedAs);
+  const closed = await closeForward(deps, { ...journal.record, phases: phases.taken }, null);
+  const { backup, leftOut, warnings, schema } = { ...closed, ...prepared.plan, backup: closed.backup };
+  const { tables } = scratch;
+  return withScriptKeys({
+    ...{ runId: closed.run_id, backup, state: 'done', mode: 'tables', database: name, schema, needs },
+    tables: tables.map((table) => ({ table: table.name, rows: table.rows?.count ?? null })),
+    restored: {
+      tables: tables.length,
+      rows: restored.rows,
+      notCompared: tables.filter(({ rows }) => rows === null).length,
+    },
+    leftOut: [...leftOut, ...scratch.leftOut],
+    phases: closed.phases,
+    warnings,
+  });
+}
+
+const rowsOf = (tables: readonly MovedTable[]): number => tables.reduce((sum, { rows }) => sum + (rows?.count ?? 0), 0);
+
+function firstRecord(
+  deps: RestoreDeps,
+  request: TablesRequest,
+  { plan, manifest, selection }: PreparedTables,
+): RunRecord {
+  const { database, set, schema, neededBytes } = plan;
+  return {
+    ...firstRecordOf(deps, request, { set, backup: manifest.id, sourceBytes: neededBytes / 2 }),
+    mode: 'new',
+    database: {
+      system_identifier: database.systemIdentifier,
+      name: database.name,
+      outgoing: null,
+      incoming: { oid: null, staged_as: database.stagedAs },
+    },
+    files: null,
+    tables: { schema, staged_schema: stagedSchemaName(request.runId), names: selection.tables.map(({ name }) => name) },
+  };
+}
+
+function plannedResult({ plan, manifest, selection }: PreparedTables): TablesResult {
+  const { runId, database, schema, needs, leftOut, warnings, tables } = plan;
+  return withScriptKeys({
+    ...{
+      runId,
+      backup: manifest.id,
+      state: 'planned',
+      mode: 'tables',
+      database: database.name,
+      schema,
+      leftOut,
+      warnings,
+    },
+    tables: tables.map(({ table, rows }) => ({ table, rows })),
+    restored: { tables: selection.tables.length, rows: 0, notCompared: 0 },
+    needs: needs.map(({ kind, name }) => `${kind} ${name}`),
+    phases: [],
+  });
+}

@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { TableRows } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import type { Session } from '../../postgres/server.js';
+import { countTables } from '../database/check.js';
+import { watchGrowth } from '../database/growth.js';
+import { createStagedDatabase, quoteConninfo } from '../database/stage.js';
+import { inSession } from '../in-session.js';
+import { stagedSchemaName } from '../names.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import type { TablesUnderway } from './run.js';
+import type { LeftOut } from './select.js';
+
+/** A table with rows of its own in the scratch database, moved to the staged schema by now. */
+export interface MovedTable {
+  readonly name: string;
+  /** What the backup says of it; null = nothing exact. */
+  readonly rows: TableRows | null;
+}
+
+/** What lies in the scratch database, ready to be carried over. */
+export interface Scratch {
+  readonly tables: readonly MovedTable[];
+  /** What turned out not to come along, besides what the plan named. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/**
+ * Restores the chosen tables with what they rest on into a scratch database, counts their rows against the manifest, and moves them, with
+ * indexes, constraints and sequences, into a schema of their own there.
+ *
+ * @throws E_RESTORE_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
+ */
+export async function fillScratch(underway: TablesUnderway): Promise<Scratch> {
+  const { phases } = underway;
+  await phases.run('create database', () => createScratch(underway));
+  await phases.run('pg_restore', () => restoreEntries(underway));
+  const relations = await inScratch(underway, (session) => readRelations(session, underway));
+  const tables = relations.filter(({ kind }) => kind === 'r').map((relation) => movedOf(relation, underway));
+  await phases.run('checks', () => checkRows(underway, underway.prepared.plan.database.stagedAs, tables));
+  const leftOut = await phases.run('move', () => inScratch(underway, (session) => move(session, relations, underway)));
+  return { tables, leftOut };
+}
+
+async function createScratch({ deps, journal, prepared }: TablesUnderway): Promise<void> {
+  const { part, plan } = prepared;
+  const { stagedAs, user } = plan.database;
+  const usual = {
+    owner: user,
+    tablespace: 'pg_default',
+    connection_limit: -1,
+    is_template: false,
+    allow_connections: true,
+  };
+  const bare = { ...part, properties: { ...part.properties, ...usual } };
+  const oid = await createStagedDatabase(deps.server!, stagedAs, bare, journal.record.run_id);
+  await journal.update({ database: { ...journal.record.database!, incoming: { oid, staged_as: stagedAs } } });
+}
+
+async function restoreEntries({ deps, request, prepared }: TablesUnderway): Promise<void> {
+  const { dump, selection, plan } = prepared;
+  const { server, signal, progress, childEnvironment } = deps;
+  const database = plan.database.stagedAs;
+  const folder = await mkdtemp(path.join(temporaryFolder(childEnvironment), 'potctl-list-'));
+  const stop = watchGrowth({ server: server!, progress }, database, plan.neededBytes / 2);
+  try {
+    const list = path.join(folder, 'list');
+    await writeFile(list, selection.entries.map((id) => `${id};\n`).join(''));
+    const args = ['--exit-on-error', '--no-owner', '--no-acl', `--jobs=${request.jobs}`, `--use-list=${list}`];
+    const target = `--dbname=dbname=${quoteConninfo(database)}`;
+    await server!.runTool('pg_restore', [...args, target, dump], { database, signal });
+  } finally {
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function inScratch<T>({ deps, prepared }: TablesUnderway, work: (session: Session) => Promise<T>): Promise<T> {
+  const { stagedAs: database } = prepared.plan.database;
+  return inSession(deps.server!.session({ database, purpose: 'restore.tables', statementTimeoutMs: 0 }), work);
+}
+
+interface Relation {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'r' | 'p';
+}
+
+/** The chosen tables and all their partitions, the parents first. */
+async function readRelations(session: Session, { prepared }: TablesUnderway): Promise<Relation[]> {
+  const found: Relation[] = [];
+  for (const { schema, name } of prepared.selection.tables) {
+    const rows = await session.query<Relation>(
+      `with recursive tree as (
+         select $1::regclass::oid as oid
+         union all
+         select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.oid join pg_class c on c.oid = i.inhrelid
+          where c.relispartition)
+       select n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind
+         from tree join pg_class c on c.oid = tree.oid join pg_namespace n on n.oid = c.relnamespace`,
+      [quoteQualified(schema, name)],
+    );
+    found.push(...rows);
+  }
+  const foreign = found.find(({ kind }) => kind !== 'r' && kind !== 'p');
+  if (foreign === undefined) return found;
+  throw new PotctlError('E_REFUSED', `the partition "${foreign.schema}"."${foreign.name}" is a foreign table`, {
+    why: 'its rows are not in the backup',
+  });
+}
+
+function movedOf({ schema, name }: Relation, { prepared }: TablesUnderway): MovedTable & { readonly schema: string } {
+  const { tables } = prepared.part.inventory;
+  const rows = tables.find((one) => one.schema === schema && one.table === name);
+  return { schema, name, rows: rows?.exact === true && rows.count !== null ? rows : null };
+}
+
+/**
+ * Counts what the backup has counted.
+ *
+ * @param schema where the tables lie now; default: where they lay
+ * @throws E_RESTORE_CHECK
+ */
+export async function checkRows(
+  { deps, request }: TablesUnderway,
+  database: string,
+  tables: readonly MovedTable[],
+  schema?: string,
+): Promise<void> {
+  const { signal, progress } = deps;
+  const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [{ ...rows, schema: schema ?? rows.schema }]));
+  const problems = await countTables(deps.server!, { name: database, jobs: request.jobs, signal, progress }, counted);
+  if (problems.length === 0) return;
+  throw new PotctlError('E_RESTORE_CHECK', 'the restored tables are not what was backed up', {
+    why: problems.slice(0, 8).join('; '),
+    changedDetail: 'what was restored was removed; the live tables are as they were',
+  });
+}
+
+/** Ties to tables outside are cut: a table in the live database must not become a part of a live one. */
+async function move(session: Session, relations: readonly Relation[], { journal }: TablesUnderway): Promise<LeftOut[]> {
+  const staged = stagedSchemaName(journal.record.run_id);
+  const leftOut: LeftOut[] = [];
+  await session.query(`create schema ${quoteIdentifier(staged)}`);
+  for (const { schema, name } of relations) {
+    await session.query(`alter table ${quoteQualified(schema, name)} set schema ${quoteIdentifier(staged)}`);
+  }
+  const outside = await session.query<{ child: string; name: string; parent: string }>(
+    `select i.inhrelid::regclass::text as child, c.relname::text as name, i.inhparent::regclass::text as parent
+       from pg_inherits i
+       join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p')
+       join pg_class p on p.oid = i.inhparent
+      where c.relnamespace = $1::regnamespace and p.relnamespace <> $1::regnamespace`,
+    [quoteIdentifier(staged)],
+  );
+  for (const { child, name, parent } of outside) {
+    await session.query(`alter table ${child} no inherit ${parent}`);
+    leftOut.push({ kind: 'inheritance', name: `${name} from ${parent}` });
+  }
+  return leftOut;
+}
