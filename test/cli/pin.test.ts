@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Repository } from '../../src/repository/repository.js';
+import { request } from '../contract/repository.js';
+import { openedAt, publishOld } from '../support/old-backups.js';
+import { potctl, type Ran } from '../support/run-cli.js';
+
+let top: string;
+let folder: string;
+let repository: Repository;
+let ids: string[];
+beforeAll(async () => {
+  top = await mkdtemp(path.join(tmpdir(), 'potctl-pin-'));
+  folder = path.join(top, 'r');
+  repository = await openedAt(folder);
+  ids = await publishOld(repository, [1, 2, 3]);
+  await (await repository.draft('20200101T000000Z-00bad0')).publish('{');
+});
+afterAll(() => rm(top, { recursive: true, force: true }));
+
+/** No server answers there: nothing here may need one. */
+const run = (...args: string[]): Promise<Ran> =>
+  potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
+const errorOf = ({ stderr }: Ran) => JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error;
+const events = async (id: string): Promise<string[]> => (await repository.events(id)).map(({ type }) => type);
+
+test('a pin stands in list and show with its reason, its end and who made it, until it is unpinned', async () => {
+  const id = ids[1]!;
+  const pinned = await run('pin', id, '--reason', 'before 2.1', '--until', '90d', '--operator', 'ana@ops1', '--json');
+  expect(pinned.exitCode).toBe(0);
+  const { changed, result } = JSON.parse(pinned.stdout);
+  expect({ changed, id: result.id, before: result.before }).toEqual({ changed: true, id, before: null });
+  expect(result.pin).toMatchObject({ reason: 'before 2.1', by: 'ana@ops1' });
+  const days = (Date.parse(result.pin.until) - Date.now()) / 86_400_000;
+  expect(days).toBeGreaterThan(89.9);
+  expect(days).toBeLessThan(90.1);
+
+  const listed = JSON.parse((await run('list', '--all-sets', '--json')).stdout).items;
+  expect(listed.find((item: { id: string }) => item.id === id).pinned).toEqual(result.pin);
+  expect(listed.find((item: { id: string }) => item.id === ids[0]).pinned).toBeNull();
+  expect((await run('list', '--all-sets', '-o', 'table')).stdout).toMatch(new RegExp(`${id}.*complete, pinned`));
+  expect((await run('list', '--all-sets', '-o', 'table', '--wide')).stdout).toMatch(
+    new RegExp(`${id}.*before 2\\.1 \\(until`),
+  );
+  const shown = (await run('show', id)).stdout;
+  expect(shown).toMatch(/pinned +before 2\.1 \(ana@ops1, until /);
+  expect(shown).toMatch(/ana@ops1 +pin until .*: before 2\.1/);
+
+  const unpinned = await run('unpin', id, '--reason', 'audit is over', '--json');
+  expect(JSON.parse(unpinned.stdout)).toMatchObject({
+    changed: true,
+    result: { pin: null, before: { reason: 'before 2.1' } },
+  });
+  expect((await run('show', id)).stdout).not.toMatch(/^ *pinned/m);
+  expect(JSON.parse((await run('unpin', id, '--json')).stdout)).toMatchObject({ changed: false, exit: 0 });
+  expect(await events(id)).toEqual(['pin', 'unpin']);
+});
+
+test('a later pin replaces an earlier one, and a dry run notes nothing', async () => {
+  const id = ids[2]!;
+  expect((await run('pin', id, '--reason', 'one')).exitCode).toBe(0);
+  expect((await run('pin', id, '--reason', 'two', '--until', '2999-12-31')).exitCode).toBe(0);
+  expect((await run('pin', id, '--reason', 'three', '--dry-run')).exitCode).toBe(0);
+  expect((await run('unpin', id, '--dry-run')).exitCode).toBe(0);
+  const { items } = JSON.parse((await run('list', '--all-sets', '--json')).stdout);
+  expect(items.find((item: { id: string }) => item.id === id).pinned).toMatchObject({
+    reason: 'two',
+    until: '2999-12-31T00:00:00.000Z',
+  });
+  expect(await events(id)).toEqual(['pin', 'pin']);
+});
+
+test('needs no lock: it works while a backup is being made', async () => {
+  const lease = await repository.lock(request());
+  expect((await run('pin', 'latest', '--reason', 'now')).exitCode).toBe(0);
+  await lease.release();
+  expect(await events(ids[0]!)).toEqual(['pin']);
+});
+
+test.each<[string, string[], number, string]>([
+  ['an id that nobody knows', ['pin', '20200101T000000Z-0dead0', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['an ambiguous beginning', ['pin', '20', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['a path for an id', ['pin', '../../etc', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['an id that nobody knows, to unpin', ['unpin', '0dead0'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['a damaged one', ['pin', '20200101T000000Z-00bad0', '--reason', 'x'], 20, 'E_MANIFEST'],
+  ['no reason', ['pin', 'latest'], 2, 'E_USAGE'],
+  ['a blank reason', ['pin', 'latest', '--reason', '  '], 2, 'E_USAGE'],
+  ['no id', ['pin', '--reason', 'x'], 2, 'E_USAGE'],
+  ['an end that is over', ['pin', 'latest', '--reason', 'x', '--until', '2020-01-01'], 2, 'E_USAGE'],
+  ['an end that is now', ['pin', 'latest', '--reason', 'x', '--until', '0s'], 2, 'E_USAGE'],
+  ['an end that is no time', ['pin', 'latest', '--reason', 'x', '--until', 'tomorrow'], 2, 'E_USAGE'],
+  ['a day that there is not', ['pin', 'latest', '--reason', 'x', '--until', '2999-13-01'], 2, 'E_USAGE'],
+])('%s is refused, and nothing is noted', async (_, args, exit, code) => {
+  const before = await Promise.all(ids.map(events));
+  const refused = await run(...args, '--json');
+  expect({ exit: refused.exitCode, code: errorOf(refused).code }).toEqual({ exit, code });
+  expect(await Promise.all(ids.map(events))).toEqual(before);
+});
