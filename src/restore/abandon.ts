@@ -3,7 +3,7 @@ import type { RestoreDeps } from './deps.js';
 import { closeBack, closeForward } from './finish.js';
 import { type Journal, recordedError } from './journal.js';
 import { type RunRecord, readRuns, writeRun } from './record.js';
-import { settleRun } from './settle.js';
+import { type Settled, settleRun } from './settle.js';
 
 /**
  * Puts things right after an error, by what the server and the disk say: normally all that was built is removed and the live data is as it
@@ -15,18 +15,33 @@ export async function abandon(deps: RestoreDeps, journal: Journal, error: unknow
   const record = { ...journal.record, error: recordedError(error) };
   const { run_id: run } = record;
   try {
-    if ((await settleRun(deps, record)) === 'back') {
-      await closeBack(deps, record, deps.signal.aborted ? 'interrupted' : 'failed');
-      return takenBack(error, record);
-    }
-    const runs = await readRuns(deps.repository);
-    await closeForward(deps, record, runs.find(({ run_id }) => run_id === record.undoes) ?? null);
-    return saying(error, 'complete', `the swap of run ${run} is complete, only what came after it failed`);
+    const settled = await settleRun(deps, record);
+    return await closed(deps, record, settled, error).catch((unclosed: unknown) =>
+      recordLeft(error, run, settled, unclosed),
+    );
   } catch (left) {
     await writeRun(deps.repository, record).catch(() => {});
     if (error instanceof PotctlError && error.changed === 'unknown') return error;
     return saying(error, record.step === 'staging' ? 'scratch' : 'unknown', leftOver(run, left));
   }
+}
+
+async function closed(deps: RestoreDeps, record: RunRecord, settled: Settled, error: unknown): Promise<unknown> {
+  if (settled === 'back') {
+    await closeBack(deps, record, deps.signal.aborted ? 'interrupted' : 'failed');
+    return takenBack(error, record);
+  }
+  const runs = await readRuns(deps.repository);
+  await closeForward(deps, record, runs.find(({ run_id }) => run_id === record.undoes) ?? null);
+  return saying(error, 'complete', `the swap of run ${record.run_id} is complete, only what came after it failed`);
+}
+
+/** The repository that failed the run may refuse its record as well. */
+function recordLeft(error: unknown, run: string, settled: Settled, reason: unknown): unknown {
+  const later = `its record could not be closed (${messageOf(reason)}): the next restore or backup does it by itself`;
+  if (settled === 'back')
+    return saying(error, 'scratch', `live database and files are as they were; of run ${run} ${later}`);
+  return saying(error, 'complete', `the swap of run ${run} is complete; ${later}`);
 }
 
 function takenBack(error: unknown, { was_live: wasLive, kind, database }: RunRecord): unknown {
@@ -43,6 +58,7 @@ function saying(error: unknown, changed: 'nothing' | 'scratch' | 'complete' | 'u
 }
 
 function leftOver(run: string, reason: unknown): string {
-  const why = reason instanceof Error ? reason.message : String(reason);
-  return `what run ${run} left could not be set right now (${why}); the next restore or backup does it by itself`;
+  return `what run ${run} left could not be set right now (${messageOf(reason)}); the next restore or backup does it by itself`;
 }
+
+const messageOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));

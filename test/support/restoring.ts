@@ -77,8 +77,13 @@ export function restoreRequest(database: string | null, change: Partial<RestoreR
 }
 
 /** Backs up the database of the server's settings, and the tree; the backup's id. */
-export async function backUp(server: Server, repository: Repository, tree: string | null = null): Promise<string> {
-  const { signal, clock, progress, childEnvironment } = restoreDeps(server, repository);
+export async function backUp(
+  server: Server,
+  repository: Repository,
+  tree: string | null = null,
+  change: Partial<RestoreDeps> = {},
+): Promise<string> {
+  const { signal, clock, progress, childEnvironment } = restoreDeps(server, repository, change);
   const { id } = await createBackup(
     {
       ...{ signal, clock, progress, childEnvironment, repository },

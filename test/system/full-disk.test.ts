@@ -1,0 +1,155 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { isErrno, type PotctlError } from '../../src/errors.js';
+import type { ProgressEvent } from '../../src/progress.js';
+import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { openRepository } from '../../src/repository/open.js';
+import { connect, freshDatabase, inMaintenance } from '../support/database.js';
+import { backUp, restore, restoreDeps, restoreRequest } from '../support/restoring.js';
+import { openTestServer } from '../support/server.js';
+import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
+
+const SCHEMA = `create table t as select i, md5(i::text) || md5((-i)::text) as body from generate_series(1, 3000) i`;
+const canMount =
+  process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+
+/** A disk of 64 MB that can be filled to the last byte and emptied again. */
+async function smallDisk() {
+  const disk = await temporaryFolder();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', disk]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', disk]));
+  const ballast = path.join(disk, 'ballast');
+  return { disk, fill: () => fill(ballast), empty: () => fs.rmSync(ballast, { force: true }) };
+}
+
+function fill(file: string): void {
+  const handle = fs.openSync(file, 'a');
+  try {
+    for (;;) fs.writeSync(handle, Buffer.alloc(4096));
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC')) throw error;
+  } finally {
+    fs.closeSync(handle);
+  }
+}
+
+/** Calls `work` when the `nth` phase of that name begins. */
+function atPhase(name: string, nth: number, work: () => void) {
+  let seen = 0;
+  return (event: ProgressEvent): void => {
+    if (event.kind !== 'phase' || event.name !== name) return;
+    seen += 1;
+    if (seen === nth) work();
+  };
+}
+
+/** Backup, then a change of both; the repository or the tree lies on the small disk. */
+async function site(small: 'repository' | 'tree') {
+  const { name, query } = await freshDatabase({ schema: SCHEMA });
+  const { disk, fill, empty } = await smallDisk();
+  const at = (what: string) => (what === small ? Promise.resolve(disk) : temporaryFolder());
+  const tree = await makeTree(
+    { 'a.txt': 'alpha', 'noise.bin': randomBytes(300_000) },
+    path.join(await at('tree'), 'storage'),
+  );
+  const place = path.join(await at('repository'), 'backups');
+  const host = await readHostIdentity(process.pid);
+  const repository = await openRepository(
+    { name: 'test', path: place },
+    { clock: systemClock, host, operator: 'tester@here' },
+  );
+  const server = openTestServer(name);
+  await backUp(server, repository, tree);
+  const ids = await repository.list();
+  return { name, query, server, repository, place, tree, ids, fill, empty };
+}
+
+async function rows(database: string): Promise<number> {
+  const client = await connect(database);
+  try {
+    return (await client.query<{ n: number }>('select count(*)::int as n from t')).rows[0]!.n;
+  } finally {
+    await client.end();
+  }
+}
+
+async function databases(prefix: string): Promise<string[]> {
+  const sql = 'select datname from pg_database where starts_with(datname, $1) order by 1';
+  const found = await inMaintenance((client) => client.query<{ datname: string }>(sql, [prefix]));
+  return found.rows.map(({ datname }) => datname);
+}
+
+const unfinished = (folder: string): string[] =>
+  fs
+    .readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((name) => /\.partial|\.tmp$|potctl\.lock|scratch|\.potctl-restore-/.test(name));
+
+describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
+  test.each([
+    ['files', 1],
+    ['database', 1],
+    ['files', 2],
+  ] as const)(
+    'while a backup is at %s (%i) ends in no space, and nothing of it is listed or left',
+    async (phase, nth) => {
+      const { server, repository, place, tree, ids, fill, empty } = await site('repository');
+
+      const failed = backUp(server, repository, tree, { progress: atPhase(phase, nth, fill) });
+
+      await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing' });
+      expect([await repository.list(), unfinished(place)]).toEqual([ids, []]);
+      empty();
+      await backUp(server, repository, tree);
+      expect(await repository.list()).toHaveLength(2);
+    },
+  );
+
+  // The phases between the first two write to the server's disk only.
+  test.each(['create database', 'files', 'files check', 'swap', 'files swap'])(
+    'that holds the tree, while a restore is at %s: both are wholly old or wholly new, and a repetition succeeds',
+    (phase) => fillDuringRestore('tree', phase),
+  );
+
+  test.each(['create database', 'files', 'swap', 'files swap'])(
+    'that holds the repository, while a restore is at %s: the same',
+    (phase) => fillDuringRestore('repository', phase),
+  );
+});
+
+async function fillDuringRestore(small: 'repository' | 'tree', phase: string): Promise<void> {
+  const { name, query, server, repository, place, tree, fill, empty } = await site(small);
+  const backedUp = await describeTree(tree);
+  await query('delete from t where i > 1');
+  fs.writeFileSync(path.join(tree, 'a.txt'), 'changed');
+  const changed = await describeTree(tree);
+  const deps = restoreDeps(server, repository);
+  const request = restoreRequest(name, { files: { path: tree, excludes: [] } });
+
+  const error = await restore({ ...deps, progress: atPhase(phase, 1, fill) }, request).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+
+  const told = error as PotctlError | null;
+  if (told !== null) expect(told).toMatchObject({ code: expect.stringMatching(/^E_(NO_SPACE|IO)$/) });
+  const isNew = told === null || told.changed === 'complete';
+  expect([await rows(name), withoutOwn(await describeTree(tree))]).toEqual(
+    isNew ? [3000, withoutOwn(backedUp)] : [1, withoutOwn(changed)],
+  );
+  // One that was live for a moment is kept, and said: clients may have written to it.
+  const isKept = told?.changedDetail?.includes('is kept in') === true;
+  const kept = isKept ? [`${name}_restore_${request.runId}`] : [];
+  expect(await databases(`${name}_restore_`)).toEqual(kept);
+  empty();
+  expect(await restore(deps, { ...request, runId: 'ragain' })).toMatchObject({ state: 'done' });
+  expect([await rows(name), withoutOwn(await describeTree(tree))]).toEqual([3000, withoutOwn(backedUp)]);
+  expect([unfinished(place), unfinished(tree), await databases(`${name}_restore_`)]).toEqual([[], [], kept]);
+}
+
+/** The live entries: what a swap keeps lies beside them, and the root's own time is touched by what failed. */
+const withoutOwn = (lines: readonly string[]): string[] => lines.filter((text) => !/^\.( |$)|\.potctl-/.test(text));
