@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno } from '../../errors.js';
+import { fromErrno, isErrno } from '../../errors.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
 import type { Server } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
@@ -58,7 +58,9 @@ export interface DumpResult {
  */
 export async function dumpDatabase(server: Server, request: DumpRequest): Promise<DumpResult> {
   request.signal.throwIfAborted();
-  await mkdir(path.join(request.folder, 'db'), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  // Not recursive: on a full disk Node would say that there is no such folder.
+  await mkdir(path.join(request.folder, 'db'), { mode: 0o700 }).catch((error: unknown) => {
+    if (isErrno(error, 'EEXIST')) return;
     throw fromErrno(error, `create "${path.join(request.folder, 'db')}"`);
   });
   await server.tool('pg_dump');
