@@ -13,6 +13,7 @@ import { type LockHolder, sweepLockDebris } from './lock-file.js';
 import { markReader, readMarks, refuseRead, sweepMarks } from './readers.js';
 import { type RemovalDeps, removeBackup, sweepTombstones } from './removal.js';
 import type { Hold, Lease, LockRequest, Repository } from './repository.js';
+import { layReserve, withReserve } from './reserve.js';
 
 const ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 /** Segments without a leading dot: no `..`, nothing absolute. */
@@ -148,7 +149,7 @@ function writers(deps: LeaseDeps, gate: Gate): Pick<Repository, 'draft' | 'lock'
 }
 
 async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockRequest): Promise<Lease> {
-  const lease = await acquireLease(deps, request);
+  const lease = await withReserve(deps.root, () => acquireLease(deps, request));
   try {
     await ensureFolder(backups);
     await sweepDrafts(backups);
@@ -156,7 +157,7 @@ async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockReque
     await sweepMarks(deps);
     await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
     await sweepDocuments(deps.root, lease.stampedMs);
-    return lease;
+    return { ...lease, release: () => layReserve(deps.root).then(lease.release) };
   } catch (error) {
     await lease.release();
     throw error;

@@ -1,6 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Repository } from '../../src/repository/repository.js';
 import { request } from '../contract/repository.js';
 import { openedAt, publishOld } from '../support/old-backups.js';
@@ -70,7 +71,7 @@ describe('a prune that is killed', () => {
     expect((await prune(...flags)).exitCode).toBe(0);
     expect(await left()).toEqual([...ids.slice(0, 2), 'README'].sort());
     expect(await describeTree(path.join(backups, ids[0]!))).toEqual(whole);
-    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json']);
+    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json', 'potctl.reserve']);
   });
 
   test('by Ctrl-C says how many are gone, and leaves no lock', async () => {
@@ -134,9 +135,29 @@ describe('a prune beside others', () => {
       expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect((await repository.list()).length).toBe(2);
     expect((await verify()).exitCode).toBe(0);
-    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json']);
+    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json', 'potctl.reserve']);
   });
 });
+
+test.skipIf(!isRoot)(
+  'works on a disk without one free byte: that is why somebody removes something (needs root, to mount one)',
+  async () => {
+    const disk = path.dirname(folder);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk]);
+    onTestFinished(() => void execFileSync('umount', ['--lazy', disk]));
+    const ids = await publishOld(repository, [1, 2, 3]);
+    await writeFile(path.join(backups, ids[2]!, 'files.tar'), Buffer.alloc(1024 * 1024));
+    await (await repository.lock(request())).release();
+    expect(spawnSync('dd', ['if=/dev/zero', `of=${disk}/other`, 'bs=4096'], { stdio: 'ignore' }).status).toBe(1);
+    await expect(writeFile(path.join(folder, 'byte'), 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
+
+    expect(await prune('--keep-last', '2')).toMatchObject({ exitCode: 0, stdout: `${ids[2]}\n` });
+
+    expect(await left()).toEqual(ids.slice(0, 2).sort());
+    expect(await repository.freeBytes()).toBeGreaterThan(1024 * 1024);
+    expect((await prune('--keep-last', '2')).exitCode).toBe(0);
+  },
+);
 
 test.skipIf(!isRoot)(
   'in a repository that may only be read it shows its table, and removes nothing (needs root)',

@@ -73,7 +73,14 @@ describe('the place of a repository', () => {
     await mkdir(path.join(folder, 'backups', '20261122-old'));
     await (await (await opened()).lock(request())).release();
     expect(await names()).toEqual(
-      ['.cache.0123456789ab.tmp', 'backups', 'lost+found', 'notes.txt', 'potctl-repository.json'].sort(),
+      [
+        '.cache.0123456789ab.tmp',
+        'backups',
+        'lost+found',
+        'notes.txt',
+        'potctl-repository.json',
+        'potctl.reserve',
+      ].sort(),
     );
     expect(await repository.list()).toEqual([ID]);
     expect(await readdir(path.join(folder, 'backups'))).toContain('of-somebody.partial');
