@@ -45,9 +45,22 @@ export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   exitCode?(items: readonly R[]): ExitCode;
 }
 
+/** Rows that are read while they are written out: there may be millions of them. */
+export interface Rows<R> {
+  readonly columns: readonly Column<R>[];
+  readonly items: AsyncIterable<R>;
+  readonly total: number;
+  /** 0 = all. */
+  readonly limit: number;
+  readonly warnings: readonly string[];
+}
+
 /** One thing: `item` in JSON, `render` for people. */
 export interface ItemCommand<S extends InputSpec, R> extends Common<S> {
   readonly kind: 'item';
+  /** undefined = this time it is about the one thing; else many things within it, in all formats of a list. */
+  // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
+  rows?(input: Input<S>, context: Context): Promise<Rows<any> | undefined>;
   run(input: Input<S>, context: Context): Promise<R>;
   render(result: R, view: View): void;
   exitCode?(result: R): ExitCode;

@@ -5,6 +5,7 @@ import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
 import type { Format } from './globals.js';
 import { chooseColumns, type Page, pageFooter, takePage } from './page.js';
+import { performRows } from './rows.js';
 import { isJson, type Stage } from './stage.js';
 import { type Column, csvLines, fitTable, gridLines, plainLines } from './ui/columns.js';
 import type { Diagnostics } from './ui/diagnostics.js';
@@ -22,6 +23,8 @@ type Any = any;
 export async function perform(stage: Stage, onChangesBegin: () => void): Promise<ExitCode> {
   const { command } = stage.invocation;
   if (command.kind === 'list') return performList(command, stage);
+  const rows = command.kind === 'item' ? await command.rows?.(stage.invocation.input, stage.context) : undefined;
+  if (rows !== undefined) return performRows(rows, stage, facts(stage, 0));
   if (stage.format === 'csv') {
     throw new PotctlError('E_USAGE', `'potctl ${command.name}' is no list: it has no csv`, { fix: ['Use `-o json`.'] });
   }

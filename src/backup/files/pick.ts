@@ -12,6 +12,8 @@ export interface Picked {
   readonly wanted: Wanted;
   /** What was asked for; members that a later one replaces are not counted. */
   readonly matched: ListTotals;
+  /** Named pipes among it, which no total counts. */
+  readonly pipes: number;
   /** Extracted only because of hard links to it; nobody asked for it. */
   readonly strays: readonly BytePath[];
   /** Globs that name nothing. */
@@ -34,14 +36,16 @@ export async function pickMembers(
   const bits = createBits();
   const totals = createTotals();
   const targets = new Set<BytePath>();
+  let pipes = 0;
   await eachMember(folder, part, signal, ({ file, path, index, above }) => {
     if (!named.matches(path)) return;
     for (const place of [...above, index]) bits.set(place);
     totals.count(file);
+    if (file.type === 'fifo' && !file.superseded) pipes += 1;
     if (file.type === 'hardlink') targets.add(targetOf(file)!);
   });
   const strays = targets.size === 0 ? [] : await addTargets({ folder, part, globs, signal, targets, bits });
-  return { wanted: bits, matched: totals.all(), strays, unmatched: named.unmatched() };
+  return { wanted: bits, matched: totals.all(), pipes, strays, unmatched: named.unmatched() };
 }
 
 /** The members that the globs name as they are in the end, in archive order. @throws as {@link pickMembers} */

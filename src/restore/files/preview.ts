@@ -1,11 +1,11 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { createBreather } from '../../backup/files/breather.js';
 import type { BytePath } from '../../backup/files/byte-path.js';
+import type { Chosen } from '../../backup/files/choose.js';
 import { pathOf } from '../../backup/files/listed-file.js';
 import { listMembers } from '../../backup/files/pick.js';
 import { isErrno } from '../../errors.js';
 import { at, ownName } from '../tree/names.js';
-import type { Chosen } from './choose.js';
 import { createTally, decide } from './decide.js';
 import type { FilesRequest, LeftReason, Outcome } from './request.js';
 import type { Target } from './target.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
+import type { Choice } from '../../backup/files/choose.js';
 import type { ListTotals } from '../../backup/files/list.js';
-import type { SetFacts } from '../../backup/sets.js';
 import type { Clock } from '../../clock.js';
 import type { Settings } from '../../config/settings.js';
 import { PotctlError } from '../../errors.js';
@@ -12,14 +12,8 @@ import type { Repository } from '../../repository/repository.js';
 export type Overwrite = 'never' | 'if-newer' | 'always';
 
 /** Which files come back, and where. */
-export interface FilesRequest {
+export interface FilesRequest extends Choice {
   readonly runId: string;
-  /** An id, a unique beginning of one, `latest` or `latest~N`. */
-  readonly reference: string;
-  readonly fromSet: string | null;
-  readonly at: Omit<SetFacts, 'systemIdentifier'>;
-  /** What to restore; a directory means all that is in it. */
-  readonly globs: readonly string[];
   /** Absolute path of the directory that they come into. */
   readonly to: string;
   readonly overwrite: Overwrite;

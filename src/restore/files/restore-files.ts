@@ -1,3 +1,4 @@
+import { type Chosen, chooseFiles } from '../../backup/files/choose.js';
 import { compareTree } from '../../backup/files/compare.js';
 import { extractArchive } from '../../backup/files/extract.js';
 import { fromErrno, PotctlError } from '../../errors.js';
@@ -5,7 +6,6 @@ import { openPhases, type Phases } from '../phases.js';
 import { withScriptKeys } from '../script-keys.js';
 import { flushFileSystem } from '../tree/attributes.js';
 import { foldersOf } from '../tree/names.js';
-import { type Chosen, chooseFiles } from './choose.js';
 import { createTally, type Tally } from './decide.js';
 import { openFolder } from './folder.js';
 import { placeStaged } from './place.js';
@@ -29,6 +29,20 @@ const SHOWN_PROBLEMS = 8;
 export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Promise<FilesRestored> {
   const phases = openPhases(deps);
   const chosen = await phases.run('select', () => chooseFiles(deps, request));
+  const hold = await deps.repository.hold(chosen.backup, 'restore files');
+  try {
+    return await restoreChosen(deps, request, chosen, phases);
+  } finally {
+    await hold.release();
+  }
+}
+
+async function restoreChosen(
+  deps: FilesDeps,
+  request: FilesRequest,
+  chosen: Chosen,
+  phases: Phases,
+): Promise<FilesRestored> {
   const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
   if (request.dryRun) {
     return resultOf(request, chosen, target, 'planned', await previewFiles(chosen, request, target, deps.signal));

@@ -1,13 +1,23 @@
 import path from 'node:path';
-import { type CatalogEntry, readCatalog, readManifest } from '../../backup/catalog.js';
-import { nearPaths } from '../../backup/files/near-paths.js';
-import { type Picked, pickMembers } from '../../backup/files/pick.js';
-import { hashFile } from '../../backup/hash.js';
-import type { FilesPart } from '../../backup/manifest.js';
-import { selectBackup } from '../../backup/selection.js';
-import { allSets, quoted, setsAtHand } from '../../backup/sets.js';
 import { PotctlError } from '../../errors.js';
-import type { FilesDeps, FilesRequest } from './request.js';
+import type { Repository } from '../../repository/repository.js';
+import { type CatalogEntry, readCatalog, readManifest } from '../catalog.js';
+import { hashFile } from '../hash.js';
+import type { FilesPart } from '../manifest.js';
+import { selectBackup } from '../selection.js';
+import { allSets, quoted, type SetFacts, setsAtHand } from '../sets.js';
+import { nearPaths } from './near-paths.js';
+import { type Picked, pickMembers } from './pick.js';
+
+/** Which members of which backup. */
+export interface Choice {
+  /** An id, a unique beginning of one, `latest` or `latest~N`. */
+  readonly reference: string;
+  readonly fromSet: string | null;
+  readonly at: Omit<SetFacts, 'systemIdentifier'>;
+  /** Relative to the tree; a directory means all that is in it. */
+  readonly globs: readonly string[];
+}
 
 /** The members that are to come back, and where they lie. */
 export interface Chosen {
@@ -25,8 +35,8 @@ export interface Chosen {
  * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND (naming near paths), E_UNFIT (a backup without files), E_BACKUP_CORRUPT, E_REFUSED
  */
 export async function chooseFiles(
-  { repository, signal }: Pick<FilesDeps, 'repository' | 'signal'>,
-  { reference, fromSet, at, globs }: Pick<FilesRequest, 'reference' | 'fromSet' | 'at' | 'globs'>,
+  { repository, signal }: { readonly repository: Repository; readonly signal: AbortSignal },
+  { reference, fromSet, at, globs }: Choice,
 ): Promise<Chosen> {
   const entries = await readCatalog(repository);
   const set = fromSet === null ? setFor(entries, at) : null;
@@ -54,7 +64,7 @@ export async function chooseFiles(
 }
 
 /** The set that fits what is known without a server; null = nothing is known, and there is only one. */
-function setFor(entries: readonly CatalogEntry[], at: FilesRequest['at']): string | null {
+function setFor(entries: readonly CatalogEntry[], at: Choice['at']): string | null {
   const fitting = setsAtHand(entries, at);
   const sets = fitting.length > 0 ? fitting : allSets(entries);
   if (sets.length <= 1) return fitting[0] ?? null;
@@ -77,7 +87,7 @@ function nothingNamed(backup: string, glob: string, near: readonly string[]): Po
     fix: [
       ...(near.length === 0 ? [] : [`Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`]),
       "At any depth: `--path '**/name'`",
-      `See what is there: \`potctl backup show ${backup}\``,
+      `See what is there: \`potctl backup show ${backup} --files '**'\``,
     ],
   });
 }
