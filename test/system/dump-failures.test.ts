@@ -1,12 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { dumpDatabase } from '../../src/backup/database/dump.js';
 import { PotctlError } from '../../src/errors.js';
 import { freshDatabase, type TestDatabase } from '../support/database.js';
 import { dumpRequest } from '../support/dump-request.js';
 import { openTestServer } from '../support/server.js';
+import { temporaryFolder } from '../support/tree.js';
 
 const LARGE = `create table large as
   select id, md5(id::text) || md5((id + 1)::text) || md5((id + 2)::text) as filler from generate_series(1, 200000) as id`;
@@ -146,3 +148,30 @@ function processesWith(argument: string): number[] {
   };
   return pids.filter(has).map(Number);
 }
+
+/** The real tools, but for a pg_dumpall that ends with `line` after its work. */
+async function toolsWith(line: string): Promise<string> {
+  const { binaries } = inject('postgres');
+  const folder = await temporaryFolder();
+  for (const name of ['pg_dump', 'pg_restore']) symlinkSync(path.join(binaries, name), path.join(folder, name));
+  const out = `out=$(printf '%s\\n' "$@" | sed -n 's/^--file=//p')`;
+  const script = `#!/bin/sh\n'${binaries}/pg_dumpall' "$@" || exit\n[ "$1" = --version ] && exit\n${out}\n${line}\n`;
+  writeFileSync(path.join(folder, 'pg_dumpall'), script);
+  chmodSync(path.join(folder, 'pg_dumpall'), 0o755);
+  return folder;
+}
+
+test.each([
+  ['is killed', 'kill -9 $$'],
+  ['writes half of it and ends well', 'truncate -s 200 "$out"'],
+])('a pg_dumpall that %s makes the backup degraded, without half a file of roles', async (_, line) => {
+  const database = await freshDatabase({ schema: 'create table t as select 1 as id' });
+  const request = await dumpRequest();
+  const server = openTestServer(database.name, { toolDirectories: [await toolsWith(line)] });
+
+  const { part, degraded } = await dumpDatabase(server, request);
+
+  expect(part.globals).toBeNull();
+  expect(degraded).toEqual([expect.stringContaining("the roles could not be dumped: 'pg_dumpall' ended")]);
+  expect(existsSync(path.join(request.folder, 'db/globals.sql'))).toBe(false);
+});

@@ -1,9 +1,12 @@
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { ErrorCode } from '../../error-catalog.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
 import type { DatabasePart } from '../manifest.js';
 
 const GLOBALS_FILE = 'db/globals.sql';
+const LAST_WORDS = '-- PostgreSQL database cluster dump complete';
 
 export interface GlobalsResult {
   readonly globals: DatabasePart['globals'];
@@ -14,7 +17,7 @@ export interface GlobalsResult {
  * Writes roles, memberships and tablespaces of the whole server to `<folder>/db/globals.sql`.
  *
  * Who may not read password hashes gets them without, which is recorded and no reason for `degraded`: such a role cannot do better. Everybody may
- * read the rest, so when that fails, too, the backup is degraded: it holds the data, but not the roles they belong to.
+ * read the rest, so any other failure makes the backup degraded: it holds the data, but not the roles they belong to.
  *
  * @throws E_NO_SPACE, E_DB_UNREACHABLE, E_TOOL_MISSING, what aborted it
  */
@@ -23,15 +26,21 @@ export async function dumpGlobals(server: Server, folder: string, signal: AbortS
     await runDumpAll(server, folder, signal, []);
     return { globals: { file: GLOBALS_FILE, role_passwords: true }, degraded: [] };
   } catch (error) {
-    if (!isAboutRights(error)) throw error;
+    if (!isOf(error, 'E_DB_DENIED')) return without(folder, error);
   }
   try {
     await runDumpAll(server, folder, signal, ['--no-role-passwords']);
     return { globals: { file: GLOBALS_FILE, role_passwords: false }, degraded: [] };
   } catch (error) {
-    if (!isAboutRights(error)) throw error;
-    return { globals: null, degraded: [`the roles could not be dumped: ${error.message}`] };
+    return without(folder, error);
   }
+}
+
+/** What it has written by then is no artefact. */
+async function without(folder: string, error: unknown): Promise<GlobalsResult> {
+  if (!isOf(error, 'E_DB_DENIED', 'E_TOOL_FAILED')) throw error;
+  await rm(path.join(folder, GLOBALS_FILE), { force: true });
+  return { globals: null, degraded: [`the roles could not be dumped: ${error.message}`] };
 }
 
 async function runDumpAll(server: Server, folder: string, signal: AbortSignal, more: readonly string[]): Promise<void> {
@@ -46,8 +55,11 @@ async function runDumpAll(server: Server, folder: string, signal: AbortSignal, m
     ...more,
   ];
   await server.runTool('pg_dumpall', args, { database, signal });
+  const text = await readFile(path.join(folder, GLOBALS_FILE), 'utf8');
+  if (text.includes(LAST_WORDS)) return;
+  throw new PotctlError('E_TOOL_FAILED', "'pg_dumpall' ended well, but its last line is missing");
 }
 
-function isAboutRights(error: unknown): error is PotctlError {
-  return error instanceof PotctlError && (error.code === 'E_DB_DENIED' || error.code === 'E_TOOL_FAILED');
+function isOf(error: unknown, ...codes: ErrorCode[]): error is PotctlError {
+  return error instanceof PotctlError && codes.includes(error.code);
 }

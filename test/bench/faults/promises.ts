@@ -20,6 +20,7 @@ export async function checkAfterFault(place: Place, point: Point, ran: Timed): P
   if (pair[0] !== pair[1]) broken.push(`the database is ${pair[0]}, the tree is ${pair[1]}`);
   broken.push(...(ran.exitCode === 0 ? checkSuccess(operation, pair[0]) : checkError(point, ran, pair[0])));
   broken.push(...(await checkListed(place, operation)));
+  if (operation === 'create' && ran.exitCode === 0) broken.push(...(await checkRestorable(place)));
   // What could not be removed is still there: the next run sweeps it.
   if (!cannotRemove(point)) broken.push(...leftBehind(place).map((name) => `left behind: ${name}`));
   broken.push(...(await processesLeft(place.site.repository, 3_000)).map((line) => `still runs: ${line}`));
@@ -132,6 +133,15 @@ async function checkListed(place: Place, operation: Operation): Promise<string[]
     if (verified.exitCode !== 0) broken.push(`the listed ${id} is not good: ${lastLines(verified.stderr)}`);
   }
   return broken;
+}
+
+/** A backup that says it is whole brings everything back: what is live is what it was made of. */
+async function checkRestorable(place: Place): Promise<string[]> {
+  const restored = await place.perform('restore');
+  if (restored.exitCode !== 0) return [`the new backup cannot be restored: ${lastLines(restored.stderr)}`];
+  const { databases, trees, broken } = await lookAtLive(place);
+  const found = [databases.get(DATABASE), trees.get('live')];
+  return found.every((letter) => letter === 'old') ? broken : [...broken, `the new backup holds ${found.join(', ')}`];
 }
 
 /** Unfinished work, temporary files, locks: by their names, wherever potctl puts such. */
