@@ -33,6 +33,8 @@ export interface Context {
   server(): Promise<Server>;
   /** The repository of --repository, else the profile's first. @throws E_CONFIG when none is configured */
   repository(): Promise<Repository>;
+  /** Another repository in a directory; an absolute path. */
+  repositoryAt(name: string, path: string): Promise<Repository>;
   /** --wait in ms, 0 without it. */
   readonly waitMs: number;
   /**

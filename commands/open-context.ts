@@ -87,6 +87,7 @@ export function openContext(request: ContextRequest): OpenContext {
     settingsRequest: settingsRequest(request),
     server,
     repository: once(async () => firstRepository(await settings(), request)),
+    repositoryAt: (name, place) => openPlace({ name, path: place }, request),
     known: () => known,
     close: () => closeAll(closers, request.diagnostics),
   };
@@ -152,20 +153,21 @@ async function firstRepository(settings: Settings, request: ContextRequest): Pro
       fix: ['Give a directory with `--repository DIR`.'],
     });
   }
+  return openPlace({ name: place.name, path: place.path }, request);
+}
+
+async function openPlace(place: { readonly name: string; readonly path: string }, request: ContextRequest) {
   const { openRepository } = await import('../src/repository/open.js');
   const { readHostIdentity } = await import('../src/repository/host-identity.js');
   const { diagnostics, invocation, host } = request;
-  return openRepository(
-    { name: place.name, path: place.path },
-    {
-      clock: systemClock,
-      host: await readHostIdentity(host.pid),
-      operator: operatorName(invocation.change.operator),
-      onTakeover: (holder) =>
-        diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
-      onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
-    },
-  );
+  return openRepository(place, {
+    clock: systemClock,
+    host: await readHostIdentity(host.pid),
+    operator: operatorName(invocation.change.operator),
+    onTakeover: (holder) =>
+      diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
+    onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
+  });
 }
 
 function sayOrigins(settings: Settings, diagnostics: Diagnostics): void {

@@ -1,4 +1,5 @@
 import { backupCreate } from './backup/create.js';
+import { backupImport } from './backup/import.js';
 import { backupList } from './backup/list.js';
 import { backupPin } from './backup/pin.js';
 import { backupPrune } from './backup/prune.js';
@@ -31,6 +32,7 @@ export const commands: readonly AnyCommand[] = [
   backupList,
   backupShow,
   backupVerify,
+  backupImport,
   backupPrune,
   backupPin,
   backupUnpin,

@@ -4,9 +4,14 @@ import type { FilesDeps } from '../src/restore/files/request.js';
 import type { Occasion } from '../src/restore/requests.js';
 import type { Context } from './context.js';
 import { createDeps, verifyDeps } from './dependencies.js';
+import { withBackupDir } from './old-backups.js';
 
-/** What a restore or an undo works with. `withServer` false: only files take part, and no server is asked. */
-export async function restoreDeps(context: Context, withServer = true): Promise<RestoreDeps> {
+/**
+ * What a restore or an undo works with. `withServer` false: only files take part, and no server is asked. With `backupDir` the backup is
+ * read from a folder of the old scripts; a safety backup still goes to the repository.
+ */
+export async function restoreDeps(base: Context, withServer = true, backupDir?: string): Promise<RestoreDeps> {
+  const context = withBackupDir(base, backupDir);
   const { lockDatabase } = await import('../src/postgres/advisory-lock.js');
   const { readToc } = await import('../src/backup/database/toc.js');
   const { verifyBackup } = await import('../src/backup/verify.js');
@@ -21,7 +26,7 @@ export async function restoreDeps(context: Context, withServer = true): Promise<
       lockDatabase(await context.server(), database, { command: 'restore', waitMs, signal }),
     // A plan changes nothing, not even what is known of the backup.
     verify: async (id) => verifyBackup({ ...(await verifyDeps(context)), repository: unrecorded }, id, 'quick'),
-    safetyBackup: (parts) => backUpForSafety(context, parts),
+    safetyBackup: (parts) => backUpForSafety(base, parts),
     readToc: async (folder) => readToc(await context.server(), folder, signal),
   };
 }

@@ -1,3 +1,4 @@
+import { OLD_BACKUPS } from './old-backups.js';
 import { choice, count, duration, flag, list, optionalArgument, text } from './options.js';
 
 /** What restore and undo have in common. */
@@ -11,6 +12,7 @@ export const SWAP_FLAGS = {
 /** What plan and run take alike. */
 export const RESTORE_FLAGS = {
   id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+  ...OLD_BACKUPS,
   fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
   mode: choice('--mode <mode>', 'swap (default): in the place of what is live; new: beside it', ['swap', 'new']),

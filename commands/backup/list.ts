@@ -1,5 +1,6 @@
 import type { ListedBackup, Listing } from '../../src/backup/listing.js';
 import { listCommand } from '../command.js';
+import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import { choice, flag } from '../options.js';
 import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
@@ -82,19 +83,21 @@ export const backupList = listCommand({
     'potctl backup list --repository /var/backups/potctl --all-sets --wide',
     'potctl backup list --status damaged --json',
     'potctl backup list --since 7d --fail-on-empty',
+    'potctl backup list --backup-dir /var/backups/3dpot',
   ],
   columns,
   at: ({ created_at }) => created_at,
   input: {
+    ...OLD_BACKUPS,
     allSets: flag('--all-sets', 'backups of other profiles and databases, too'),
     status: choice('--status <status>', 'complete, degraded or damaged ones only', ['complete', 'degraded', 'damaged']),
   },
 
-  async run({ allSets, status }, context) {
+  async run({ allSets, status, backupDir }, context) {
     const { listBackups } = await import('../../src/backup/listing.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    const listing = await listBackups(await context.repository(), {
+    const listing = await listBackups(await withBackupDir(context, backupDir).repository(), {
       ...{ at, allSets, status: status ?? null },
       now: context.clock.now(),
     });

@@ -1,6 +1,7 @@
 import type { ShownBackup } from '../../src/backup/show.js';
 import { itemCommand } from '../command.js';
 import { FILE_COLUMNS } from '../file-columns.js';
+import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import { count, flag, optionalArgument, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
@@ -19,26 +20,28 @@ export const backupShow = itemCommand({
     files: text('--files <glob>', 'its files by that glob: all with **; a path from / or ./ names the set instead'),
     limit: count('--limit <n>', 'with --files: rows at most; 0 = all', { default: 50 }),
     id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    ...OLD_BACKUPS,
     manifest: flag('--manifest', 'the manifest itself, as JSON'),
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run({ id, manifest, fromSet }, context) {
+  async run({ id, manifest, fromSet, backupDir }, context) {
     const { showBackup } = await import('../../src/backup/show.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
     const request = { reference: id, fromSet: fromSet ?? null, at, withManifest: manifest, now: context.clock.now() };
-    return showBackup(await context.repository(), request);
+    return showBackup(await withBackupDir(context, backupDir).repository(), request);
   },
 
-  async rows({ id, fromSet, files, limit }, context) {
+  async rows({ id, fromSet, files, limit, backupDir }, context) {
     if (files === undefined || /^(\.{0,2}\/|\.{1,2}$)/.test(files)) return undefined;
     const { showFiles } = await import('../../src/backup/show-files.js');
     const { profile, connection } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: null };
     const choice = { reference: id, fromSet: fromSet ?? null, at, globs: [files] };
     const { signal } = context;
-    const found = await showFiles({ repository: await context.repository(), signal }, choice);
+    const repository = await withBackupDir(context, backupDir).repository();
+    const found = await showFiles({ repository, signal }, choice);
     return { ...found, columns: FILE_COLUMNS, limit };
   },
 

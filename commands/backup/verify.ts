@@ -1,6 +1,7 @@
 import { ExitCode } from '../../src/error-catalog.js';
 import { itemCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
+import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import { choice, optionalArgument, text } from '../options.js';
 
 export const backupVerify = itemCommand({
@@ -9,20 +10,26 @@ export const backupVerify = itemCommand({
   examples: [
     'potctl backup verify latest --level full -p prod',
     'potctl backup verify 7f3a --repository /var/backups/potctl',
+    'potctl backup verify 20261122_095046 --backup-dir /var/backups/3dpot',
   ],
   input: {
     id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    ...OLD_BACKUPS,
     level: choice('--level <level>', 'quick: every stored byte; full: everything unpacked as well', ['quick', 'full'], {
       default: 'quick',
     }),
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run({ id, level, fromSet }, context) {
+  async run({ id, level, fromSet, backupDir }, context) {
     const { verifySelected } = await import('../../src/backup/verify-selected.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    return verifySelected(await verifyDeps(context), { reference: id, fromSet: fromSet ?? null, at }, level);
+    return verifySelected(
+      await verifyDeps(withBackupDir(context, backupDir)),
+      { reference: id, fromSet: fromSet ?? null, at },
+      level,
+    );
   },
 
   render({ id, ok, level, checks, read_bytes, duration_s }, view) {

@@ -1,5 +1,6 @@
 import type { ListedRun } from '../../src/restore/list.js';
 import { listCommand } from '../command.js';
+import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
 
@@ -54,11 +55,11 @@ export const restoreList = listCommand({
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
   at: ({ started_at }) => started_at,
-  input: {},
+  input: OLD_BACKUPS,
 
-  async run(_input, context) {
+  async run({ backupDir }, context) {
     const { listRuns } = await import('../../src/restore/list.js');
-    const items = await listRuns(await context.repository(), () => context.server());
+    const items = await listRuns(await withBackupDir(context, backupDir).repository(), () => context.server());
     const undoable = items.find(({ undo }) => undo === 'possible');
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [

@@ -16,6 +16,7 @@ export const restoreRun = actionCommand({
     'potctl restore run latest --files ./storage --repository ./backups --confirm app',
     'potctl restore run 7f3a --mode new --into app_yesterday -p prod',
     'potctl restore run 7f3a --tables users --into-schema found -p prod',
+    'potctl restore run 20261122_095046 --backup-dir /var/backups/3dpot -p prod',
   ],
   input: RESTORE_FLAGS,
 

@@ -1,6 +1,7 @@
 import { ExitCode } from '../../src/error-catalog.js';
 import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
 import { actionCommand } from '../command.js';
+import { OLD_BACKUPS } from '../old-backups.js';
 import { optionalArgument } from '../options.js';
 import { SWAP_FLAGS } from '../restore-flags.js';
 import { environmentBadge, hookPairs, renderFindings, renderLoss } from '../ui/restore-plan.js';
@@ -17,6 +18,7 @@ export const restoreUndo = actionCommand({
   ],
   input: {
     run: optionalArgument('[run]', 'id of the run, or a unique beginning; default: the newest that can be undone'),
+    ...OLD_BACKUPS,
     ...SWAP_FLAGS,
   },
 
@@ -26,7 +28,7 @@ export const restoreUndo = actionCommand({
       const { undoRequest } = await import('../../src/restore/requests.js');
       const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
       const request = undoRequest(await context.settings(), wishes, occasionOf(context, true));
-      return readyUndo(await restoreDeps(context), request);
+      return readyUndo(await restoreDeps(context, true, wishes.backupDir), request);
     },
     renderPlan: ({ plan }, view) => renderUndoPlan(plan, view),
     phrase: ({ plan }) => plan.confirm,
@@ -37,7 +39,7 @@ export const restoreUndo = actionCommand({
     const { undoRequest } = await import('../../src/restore/requests.js');
     const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
     const request = undoRequest(await context.settings(), wishes, occasionOf(context, dryRun));
-    return runUndo(await restoreDeps(context), request, plan);
+    return runUndo(await restoreDeps(context, true, wishes.backupDir), request, plan);
   },
 
   render(result, view) {

@@ -72,8 +72,12 @@ function byId(entries: readonly CatalogEntry[], reference: string, wanted: strin
 /** What could not be read for want of rights is not damaged. */
 const unreadable = ({ code }: DamagedEntry) => (code === 'E_FILES_DENIED' ? code : 'E_MANIFEST');
 
+/** How the old scripts name their backups: `20261122_095046`. */
+const OLD_TIMESTAMP = /^(\d{8})_(\d{6})$/;
+
 function matchesReference({ id }: CatalogEntry, reference: string): boolean {
-  return reference !== '' && (id.startsWith(reference) || shortBackupId(id).startsWith(reference));
+  const stamp = reference.replace(OLD_TIMESTAMP, '$1T$2Z-');
+  return reference !== '' && (id.startsWith(stamp) || shortBackupId(id).startsWith(reference));
 }
 
 /** A damaged manifest does not tell its set: it could be of any. */

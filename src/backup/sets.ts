@@ -32,7 +32,8 @@ export function setOf({ profile, systemIdentifier, database, filesPath }: SetFac
  * @throws PotctlError E_REFUSED if backups of several servers' databases have that name: guessing could restore another server's data
  */
 export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): string {
-  if (facts.profile !== null || facts.systemIdentifier !== null || facts.database === null) return setOf(facts);
+  if (facts.profile !== null || facts.database === null) return setOf(facts);
+  if (facts.systemIdentifier !== null) return ownOrImported(entries, facts, facts.database);
   const [first, ...others] = setsOfDatabase(entries, facts.database);
   if (first === undefined) return setOf(facts);
   if (others.length === 0) return first;
@@ -40,6 +41,16 @@ export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): stri
     why: 'the server could not be asked which of them it is',
     fix: [first, ...others].map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
   });
+}
+
+/** The set of imported backups of a database, where no profile names theirs. */
+export const importedSet = (database: string): string => `${UNKNOWN_SERVER}/${database}`;
+
+/** Imported backups do not tell their server: they are this database's where it has none of its own. */
+function ownOrImported(entries: readonly CatalogEntry[], facts: SetFacts, database: string): string {
+  const [own, imported] = [setOf(facts), importedSet(database)];
+  const sets = allSets(entries);
+  return !sets.includes(own) && sets.includes(imported) ? imported : own;
 }
 
 /**

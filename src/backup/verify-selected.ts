@@ -25,5 +25,6 @@ export async function verifySelected(deps: VerifyDeps, wish: VerifyWish, level: 
     fromSet: wish.fromSet,
   });
   for (const text of warnings) deps.progress({ kind: 'warning', text });
+  await deps.repository.complete?.(entry.id);
   return verifyBackup(deps, entry.id, level);
 }

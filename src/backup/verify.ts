@@ -1,14 +1,15 @@
-import { lstat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
-import { PotctlError } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
 import { readManifest } from './catalog.js';
 import type { TocEntry } from './database/toc.js';
 import { checkArchive } from './files/check.js';
+import { checkForeign } from './files/foreign-archive.js';
 import { hashFile } from './hash.js';
-import type { Artefact, DatabasePart, FilesPart, Manifest } from './manifest.js';
+import type { Artefact, FilesPart, Manifest } from './manifest.js';
+import { checkDump } from './verify-dump.js';
 
 /** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
 export type VerifyLevel = 'quick' | 'full';
@@ -157,7 +158,8 @@ async function artefactProblem(
   onBytes: (bytes: number) => void,
 ): Promise<string | null> {
   const file = path.join(folder, name);
-  const found = await lstat(file).catch(() => null);
+  // Links were refused when the folder was opened.
+  const found = await stat(file).catch(() => null);
   if (found === null) return 'missing';
   if (!found.isFile()) return 'not a regular file';
   if (found.size !== size) return `has ${found.size} bytes, the manifest says ${size}`;
@@ -169,59 +171,11 @@ async function artefactProblem(
     : `content differs: sha256 ${actual.sha256.slice(0, 12)}…, the manifest says ${sha256.slice(0, 12)}…`;
 }
 
-async function checkDump(
-  deps: VerifyDeps,
-  folder: string,
-  database: DatabasePart,
-  level: VerifyLevel,
-): Promise<VerifyCheck[]> {
-  const { dumpReader, progress } = deps;
-  progress({ kind: 'phase', name: 'dump' });
-  if (dumpReader === null) {
-    return [{ part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
-  }
-  const dumpFolder = path.join(folder, database.backup_file);
-  const checks = [
-    await judged('pg_restore --list', async () => compareToc(await dumpReader.toc(dumpFolder), database)),
-  ];
-  if (level === 'quick') return checks;
-  const unpacked = await judged('every member unpacked', async () => {
-    await dumpReader.unpack(dumpFolder);
-    return { state: 'ok', detail: 'to its end' };
-  });
-  return [...checks, unpacked];
-}
-
-/** A tool that could not do its work proves nothing about the dump. */
-async function judged(check: string, look: () => Promise<Pick<VerifyCheck, 'state' | 'detail'>>): Promise<VerifyCheck> {
-  try {
-    return { part: 'database', check, ...(await look()) };
-  } catch (error) {
-    if (!(error instanceof PotctlError) || !['E_BACKUP_CORRUPT', 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)) {
-      throw error;
-    }
-    const state = error.code === 'E_BACKUP_CORRUPT' ? 'fail' : 'unknown';
-    return { part: 'database', check, state, detail: `${error.message}: ${String(error.why)}` };
-  }
-}
-
-function compareToc(toc: readonly TocEntry[], { inventory }: DatabasePart): Pick<VerifyCheck, 'state' | 'detail'> {
-  const members = new Set(toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ dumpId }) => `${dumpId}.dat`));
-  const missing = inventory.tables.filter(({ member }) => member !== null && !members.has(memberName(member)));
-  if (missing.length === 0) return { state: 'ok', detail: `${members.size} tables with data` };
-  const names = missing.slice(0, 5).map(({ schema, table }) => `${schema}.${table}`);
-  return { state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
-}
-
-/** `db/dump/3342.dat.gz` → `3342.dat`. */
-function memberName(member: string): string {
-  return path.posix.basename(member).replace(/\.(gz|zst|lz4)$/, '');
-}
-
 async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifest): Promise<VerifyCheck> {
   const { childEnvironment: environment, signal, progress } = deps;
   progress({ kind: 'phase', name: 'archive' });
-  const problems = await checkArchive({ folder, part: storage as FilesPart, environment, signal, progress });
+  const asked = { folder, part: storage as FilesPart, environment, signal, progress };
+  const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
   const check = { part: 'files', check: 'archive walked to its end' } as const;
   if (problems.length === 0) return { ...check, state: 'ok', detail: `${storage!.files} files` };
   return { ...check, state: 'fail', detail: problems.slice(0, 5).join('; ') };

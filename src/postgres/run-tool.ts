@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { startChild } from '../child.js';
+import { type Child, startChild } from '../child.js';
 import { redact } from '../secret.js';
 import type { Login } from './login.js';
 import type { OpenOptions } from './open.js';
@@ -70,7 +71,7 @@ async function runChild(
   file: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-  { signal, onStderrLine, onStdoutLine }: RunToolOptions,
+  { signal, onStderrLine, onStdoutLine, feed }: RunToolOptions,
 ): Promise<void> {
   // Verbose tools write a line per object: the errors among them must not be pushed out of the tail.
   const errors: string[] = [];
@@ -78,17 +79,40 @@ async function runChild(
     environment,
     signal,
     stdout: onStdoutLine ? 'pipe' : 'ignore',
+    stdin: feed ? 'pipe' : 'ignore',
     onStderrLine: (line) => {
       if (/(error|fatal|detail|hint|query|warning):|No space left/i.test(line) && errors.length < 200)
         errors.push(line);
       onStderrLine?.(line);
     },
   });
+  if (feed) await feedChild(child, feed);
   if (onStdoutLine) for await (const line of createInterface({ input: child.stdout })) onStdoutLine(line);
   const end = await child.ended;
   if (end.cancelled || (signal.aborted && !end.ok)) throw toAbortError(signal.reason);
   if (!end.ok) throw toToolError(name, end, errors.length > 0 ? errors : end.stderrTail);
 }
+
+/** A tool that ends early takes its pipe along: its exit status tells why. */
+async function feedChild(child: Child, feed: NonNullable<RunToolOptions['feed']>): Promise<void> {
+  const { stdin } = child;
+  stdin.on('error', () => {});
+  const write = async (bytes: Buffer): Promise<void> => {
+    if (stdin.destroyed) throw new BrokenPipe();
+    if (!stdin.write(bytes)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => {});
+  };
+  try {
+    await feed(write);
+    stdin.end();
+  } catch (error) {
+    if (error instanceof BrokenPipe) return;
+    child.kill();
+    await child.ended;
+    throw error;
+  }
+}
+
+class BrokenPipe extends Error {}
 
 /** The connection as libpq's variables. Never PGPASSWORD: anybody of the same user reads another process's environment. */
 function libpqEnvironment(settings: ConnectionSettings, tool: ToolName, database: string): Record<string, string> {

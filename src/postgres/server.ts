@@ -46,4 +46,6 @@ export interface RunToolOptions {
   /** Without it stdout is thrown away. */
   readonly onStdoutLine?: (line: string) => void;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Writes what the tool reads from its stdin; without it that is empty. What it throws ends the tool, and is thrown. */
+  readonly feed?: (write: (bytes: Buffer) => Promise<void>) => Promise<void>;
 }

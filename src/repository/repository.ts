@@ -19,6 +19,11 @@ export interface Repository {
    * @throws PotctlError E_BACKUP_NOT_FOUND; E_BACKUP_CORRUPT if there is a symbolic link or a special file among them
    */
   artefacts(id: string): Promise<string>;
+  /**
+   * Only where backups are described by somebody else's words until they were read: reads one to its end, so that its manifest says all.
+   * @throws PotctlError E_BACKUP_NOT_FOUND, E_BACKUP_CORRUPT
+   */
+  complete?(id: string): Promise<void>;
   /** Appends one JSON line to the backup's events.ndjson; atomic per line. */
   appendEvent(id: string, event: BackupEvent): Promise<void>;
   /** Damaged lines are left out. */

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { compareTree } from '../backup/files/compare.js';
 import { extractArchive } from '../backup/files/extract.js';
+import { extractForeign } from '../backup/files/foreign-extract.js';
 import type { FilesPart } from '../backup/manifest.js';
 import { fromErrno, PotctlError } from '../errors.js';
 import type { PlannedFiles } from './plan/plan.js';
@@ -23,7 +24,7 @@ export async function stageFiles(underway: Underway, planned: PlannedFiles, part
   const request = { folder: prepared.folder, part, environment, signal, progress, into };
   await phases.run(
     'files',
-    () => extractArchive(request),
+    () => (part.engine === 'tar' ? extractForeign(request) : extractArchive(request)),
     () => ({ files: part.files, bytes: part.bytes }),
   );
   const problems = await phases.run('files check', () => compareTree({ ...request, root: into }));

@@ -61,7 +61,7 @@ async function check({ deps, request, prepared }: Underway, name: string, part: 
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
-  const toc = await deps.readToc(folder);
+  const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
   return checkDatabase(server, { name, part, jobs: request.jobs, signal, progress, dump, toc });
 }
 

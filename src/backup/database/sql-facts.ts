@@ -90,6 +90,9 @@ export function unquote(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
 }
 
+/** Does a statement read rows that follow it in the script? */
+export const isCopy = (text: string): boolean => COPY.test(text);
+
 function copiedTable(found: Found, text: string): SqlTable | null {
   const name = COPY.exec(text)?.[1];
   return name === undefined ? null : tableOf(found, name);

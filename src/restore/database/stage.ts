@@ -5,7 +5,9 @@ import { createDatabaseStatements, propertyStatements } from '../../postgres/dat
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
+import { quoteConninfo } from './conninfo.js';
 import { databaseOid } from './facts.js';
+import { runPlainDump } from './plain-dump.js';
 import { runPurpose } from './sessions-of-run.js';
 
 /**
@@ -67,6 +69,7 @@ export async function restoreDump(
   },
 ): Promise<void> {
   const { name, folder, part, jobs, signal } = request;
+  if (part.dump.format === 'plain') return runPlainDump(server, request);
   const args = ['--exit-on-error', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
   await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
 }
@@ -94,9 +97,4 @@ export async function dropStagedDatabase(server: Server, name: string): Promise<
 async function dropPublicSchema(server: Server, name: string): Promise<void> {
   const opening = server.session({ database: name, purpose: 'restore.create' });
   await inSession(opening, (session) => session.query('drop schema if exists public'));
-}
-
-/** A value inside libpq's connection string: a name with `=` in it would be read as one. */
-export function quoteConninfo(value: string): string {
-  return `'${value.replace(/[\\']/g, '\\$&')}'`;
 }

@@ -32,7 +32,7 @@ export async function planDatabase(
   const { part, warnings } = await settlePart(server, manifest.database!, server.settings.database);
   const names = { staged: stagedDatabaseName(name, request.runId), kept: keptDatabaseName(name, request.runId) };
   const dumpFolder = path.join(folder, part.backup_file);
-  const toc = await deps.readToc(dumpFolder);
+  const toc = part.dump.format === 'plain' ? [] : await deps.readToc(dumpFolder);
   const observed = await observeServer(server, {
     database: name,
     names: request.mode === 'new' ? [name, names.staged] : [names.staged, names.kept],

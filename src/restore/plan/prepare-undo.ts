@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { readCatalog } from '../../backup/catalog.js';
+import { importedSet } from '../../backup/sets.js';
 import type { Environment } from '../../config/settings.js';
 import { findSwappedRuns } from '../database/swapped-runs.js';
 import type { Asked, RestoreDeps } from '../deps.js';
@@ -81,10 +82,11 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   return { plan, move: recordOf(request, undone, database?.move ?? null) };
 }
 
-/** Backups of the files alone are a set of their own. */
+/** Backups of the files alone are a set of their own; so are imported ones, whose server nobody knows. */
 async function targetSets(deps: RestoreDeps, request: UndoRequest): Promise<string[]> {
   const set = await targetSet(deps, request, await readCatalog(deps.repository));
-  return request.filesPath === null ? [set] : [set, `files:${request.filesPath}`];
+  const imported = request.database === null ? [] : [importedSet(request.database)];
+  return [set, ...imported, ...(request.filesPath === null ? [] : [`files:${request.filesPath}`])];
 }
 
 /** Like {@link prepareUndo}, for an undo that follows. @throws what stands in the way */

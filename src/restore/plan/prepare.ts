@@ -34,6 +34,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const entries = await readCatalog(repository);
   const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
   const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
+  await repository.complete?.(entry.id);
   const manifest = await readManifest(repository, entry.id);
   const parts = partsOf(request, manifest);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);

@@ -58,6 +58,7 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
   const entries = await readCatalog(repository);
   const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
   const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
+  await repository.complete?.(entry.id);
   const manifest = await readManifest(repository, entry.id);
   const { part } = await settlePart(deps.server!, readablePart(manifest), deps.server!.settings.database);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);

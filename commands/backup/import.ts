@@ -1,0 +1,78 @@
+import path from 'node:path';
+import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
+import { ExitCode } from '../../src/error-catalog.js';
+import { actionCommand } from '../command.js';
+import { verifyDeps } from '../dependencies.js';
+import { argument, flag, text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+/** `potctl backup import`: takes over what the old scripts, or other people's pg_dump, left. */
+export const backupImport = actionCommand({
+  name: 'backup import',
+  summary: 'take over backups of the old scripts, dumps and archives; the originals are only read',
+  examples: [
+    'potctl backup import /var/backups/3dpot -p prod',
+    'potctl backup import ./backups/backup_manifest_20261122_095046.json --repository /var/backups/potctl',
+    'potctl backup import app.sql.gz --database-name app --tree storage.tar.gz -p prod',
+  ],
+  input: {
+    path: argument('<path>', 'folder of the old scripts, one of their manifests, a dump, or a tar archive'),
+    databaseName: text('--database-name <name>', 'database that the dump is of, where the dump does not tell it'),
+    tree: text('--tree <archive>', 'tar archive of the files that belong to a dump without a manifest'),
+    keepTop: flag(
+      '--keep-top-folder',
+      'the folder at the top of the archive lies inside of the tree, and is not the tree itself',
+    ),
+  },
+
+  async run({ path: place, databaseName, tree, keepTop }, context, { dryRun }) {
+    const { importBackups } = await import('../../src/backup/imported/import.js');
+    const { profile, connection, files, origins } = await context.settings();
+    const { cwd } = context.settingsRequest;
+    const named = origins.find(({ key }) => key === 'database.name');
+    const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
+    return importBackups(await verifyDeps(context), {
+      ...context,
+      tool: { name: 'potctl', ...context.tool },
+      path: path.resolve(cwd, place),
+      tree: tree === undefined ? null : path.resolve(cwd, tree),
+      databaseName: databaseName ?? null,
+      expectedDatabase: isNamed ? connection.database : null,
+      profile: profile.name,
+      filesPath: files?.path ?? null,
+      stripTop: !keepTop,
+      dryRun,
+    });
+  },
+
+  render(result, view) {
+    for (const item of result.items) renderItem(item, view);
+    view.note(`${sumOf(result)}: ${result.repository}.`);
+    for (const { id, state } of result.items) if (state === 'imported') view.line(id!);
+  },
+  changed: ({ imported }) => imported > 0,
+  exitCode: ({ failed }) => (failed > 0 ? ExitCode.partial : ExitCode.ok),
+});
+
+function renderItem(item: ImportedItem, view: View): void {
+  const { name, id, state, taken_at: takenAt, problem, degraded_reasons: reasons } = item;
+  if (state === 'failed') return view.note(`${view.paint('bad', 'Not imported')}: ${name}: ${problem}`);
+  if (state === 'known') return view.note(`${name} was imported before as ${id}: nothing was done.`);
+  if (state === 'planned')
+    return view.note(`Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`);
+  view.note(`Imported ${name} of ${view.time(takenAt!)} as ${id}: ${contentOf(item, view)}.`);
+  for (const reason of reasons) view.note(`  ${view.paint('warn', 'degraded')}: ${reason}`);
+}
+
+function contentOf({ database, rows, files }: ImportedItem, view: View): string {
+  const parts = [
+    ...(database === null ? [] : [`database ${database} with ${view.count(rows ?? 0)} rows`]),
+    ...(files === null ? [] : [`${view.count(files)} files`]),
+  ];
+  return parts.join(', ');
+}
+
+function sumOf({ imported, known, failed, items }: ImportResult): string {
+  if (items.some(({ state }) => state === 'planned')) return 'Nothing was changed: this was a dry run';
+  return `${imported} imported, ${known} known before, ${failed} not imported`;
+}

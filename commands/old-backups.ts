@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { mkdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno } from '../src/errors.js';
+import type { Repository } from '../src/repository/repository.js';
+import type { Context } from './context.js';
+import { verifyDeps } from './dependencies.js';
+import { text } from './options.js';
+
+/** Reads a folder of the old scripts where it lies, instead of a repository. */
+export const OLD_BACKUPS = {
+  backupDir: text('--backup-dir <dir>', "a folder of the old scripts' backups, read where it lies"),
+};
+
+/**
+ * The same context, its repository a folder of the old scripts: only read. What must be remembered goes to the repository that is
+ * configured or named, else to a directory of this user.
+ */
+export function withBackupDir(context: Context, backupDir: string | undefined): Context {
+  if (backupDir === undefined) return context;
+  let opened: Promise<Repository> | undefined;
+  const repository = (): Promise<Repository> => {
+    opened ??= open(context, path.resolve(context.settingsRequest.cwd, backupDir));
+    return opened;
+  };
+  return { ...context, repository };
+}
+
+async function open(context: Context, named: string): Promise<Repository> {
+  const { openOldFolder } = await import('../src/backup/imported/old-folder.js');
+  const folder = await realpath(named).catch(() => named);
+  const notes = notesOf(context, folder);
+  const { profile, files, repositories } = await context.settings();
+  const records = async (): Promise<Repository> => {
+    if (repositories.length > 0) return context.repository();
+    await mkdir(notes, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw fromErrno(error, `create '${notes}'`);
+    });
+    return context.repositoryAt('adopted', path.join(notes, 'records'));
+  };
+  const { dumpReader } = await verifyDeps({ ...context, repository: records });
+  return openOldFolder(folder, {
+    ...{ dumpReader, signal: context.signal, progress: context.progress, records, notes },
+    reader: {
+      ...{ profile: profile.name, filesPath: files?.path ?? null },
+      ...{ runId: context.runId, traceId: context.traceId, hostname: context.hostname },
+      tool: { name: 'potctl', ...context.tool },
+    },
+  });
+}
+
+/** One directory per folder, whatever it is called at the moment. */
+function notesOf({ settingsRequest: { environment, homeDirectory } }: Context, folder: string): string {
+  const state = environment['XDG_STATE_HOME'];
+  const base = state !== undefined && path.isAbsolute(state) ? state : path.join(homeDirectory, '.local', 'state');
+  const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
+  return path.join(base, 'potctl', 'adopted', name);
+}

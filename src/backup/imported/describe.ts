@@ -1,0 +1,200 @@
+import path from 'node:path';
+import { PotctlError } from '../../errors.js';
+import type { Progress } from '../../progress.js';
+import { type ScannedDump, scanDump } from '../database/scan-dump.js';
+import { listForeign } from '../files/foreign-archive.js';
+import { LIST_FILE } from '../files/list.js';
+import { hashFile } from '../hash.js';
+import type { Artefact, DatabasePart, FilesPart } from '../manifest.js';
+import type { DumpReader } from '../verify.js';
+import { filesOf, layoutOf } from './layout.js';
+import type { Source } from './source.js';
+
+/** What describing reads with. */
+export interface DescribeDeps {
+  /** null where pg_restore is not installed: then only plain dumps can be read. */
+  readonly dumpReader: DumpReader | null;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** What a person adds, where the files do not tell it. */
+export interface DescribeWishes {
+  /** The database that the dump is of. */
+  readonly databaseName: string | null;
+  /** Where the files belong; null = named as the archive does. */
+  readonly filesRoot: string | null;
+  /** Does a single folder at the top of the archive stand for the tree itself? */
+  readonly stripTop: boolean;
+}
+
+/** The parts of a source, read to their ends. */
+export interface Described {
+  readonly database: DatabasePart | null;
+  readonly storage: FilesPart | null;
+}
+
+/**
+ * Reads everything that a source holds to its end and says it in the words of a manifest: hashes, the rows of every table, every file.
+ * The artefacts lie in `folder` as {@link layoutOf} has them; the list of the files is written there.
+ *
+ * @throws E_BACKUP_CORRUPT (cut, damaged), E_REFUSED (a dump of another database than its manifest says; one that reaches out of its
+ * database), E_USAGE (a name is missing), E_MANIFEST, E_TOOL_*, E_NO_SPACE, E_IO
+ */
+export async function describeSource(
+  deps: DescribeDeps,
+  source: Source,
+  folder: string,
+  wishes: DescribeWishes,
+): Promise<Described> {
+  const header = await headerOf(deps, source, folder);
+  const database = source.dump === null ? null : await describeDump(deps, source, folder, { header, wishes });
+  const storage = source.archive === null ? null : await describeArchive(deps, source, folder, wishes);
+  return { database, storage };
+}
+
+type Header = ReadonlyMap<string, string>;
+
+async function headerOf({ dumpReader }: DescribeDeps, source: Source, folder: string): Promise<Header> {
+  if (source.dump === null || source.dump.format === 'plain') return new Map();
+  if (dumpReader !== null) return dumpReader.header(path.join(folder, layoutOf(source).dump!));
+  throw new PotctlError('E_TOOL_MISSING', "the dump cannot be read: 'pg_restore' is not installed");
+}
+
+async function describeDump(
+  { dumpReader, signal, progress }: DescribeDeps,
+  source: Source,
+  folder: string,
+  { header, wishes }: { readonly header: Header; readonly wishes: DescribeWishes },
+): Promise<DatabasePart> {
+  const found = source.dump!;
+  const place = layoutOf(source).dump!;
+  const name = databaseName(source, header.get('dbname'), wishes.databaseName);
+  progress({ kind: 'phase', name: 'hashes' });
+  const files = await hashAll(folder, place, signal);
+  progress({ kind: 'phase', name: 'dump' });
+  let done = 0;
+  const onBytes = (bytes: number): void => {
+    done += bytes;
+    progress({ kind: 'bytes', done });
+  };
+  const dump = { ...found, path: path.join(folder, place), name: path.basename(found.file) };
+  const scanned = await scanDump(dump, dumpReader, signal, onBytes);
+  progress({ kind: 'done', name: 'dump', facts: { tables: scanned.facts.tables.length, rows: rowsOf(scanned) } });
+  const { host, port } = source.set?.manifest.database ?? { host: null, port: null };
+  return {
+    ...{ host, port, name, backup_file: place, files },
+    size_bytes: files.reduce((sum, { size }) => sum + size, 0),
+    properties: null,
+    globals: null,
+    ...partsOf(scanned, header, found, place),
+  };
+}
+
+function partsOf(
+  scanned: ScannedDump,
+  header: Header,
+  { format, compression }: NonNullable<Source['dump']>,
+  place: string,
+): Pick<DatabasePart, 'server' | 'dump' | 'roles' | 'extensions' | 'tablespaces' | 'inventory'> {
+  const { facts, textBytes } = scanned;
+  const member = format === 'directory' ? `${place}/toc.dat` : place;
+  return {
+    server: { ...UNKNOWN_SERVER, version: facts.serverVersion, version_num: versionNumber(facts.serverVersion) },
+    dump: {
+      tool: `pg_dump ${facts.toolVersion ?? 'of an unknown version'}`,
+      format,
+      jobs: null,
+      compression: header.get('Compression') ?? compression,
+      options: [],
+      duration_ms: null,
+    },
+    roles: [...facts.roles],
+    extensions: facts.extensions.filter(({ name }) => name !== 'plpgsql'),
+    tablespaces: [...facts.tablespaces],
+    inventory: {
+      toc_entries: Number(header.get('TOC Entries') ?? 0),
+      tables: facts.tables.map(({ schema, table, rows, bytes, partitioned }) => ({
+        ...{ schema, table, count: rows, exact: true, bytes, member },
+        ...(partitioned ? { partitioned } : {}),
+      })),
+      rows_mode: 'exact',
+      rows_total: rowsOf(scanned),
+      sequences: [...facts.sequences],
+      large_objects: facts.largeObjects,
+      not_valid: facts.notValid,
+      text_bytes: textBytes,
+    },
+  };
+}
+
+const UNKNOWN_SERVER = { system_identifier: null, database_oid: null, size_bytes: null, in_recovery: null } as const;
+
+const rowsOf = ({ facts }: ScannedDump): number => facts.tables.reduce((sum, { rows }) => sum + rows, 0);
+
+/** The dump's own word counts; the manifest's must not contradict it, and a person may overrule both. */
+function databaseName({ set, dump }: Source, told: string | undefined, wished: string | null): string {
+  const claimed = set?.manifest.database.name;
+  if (wished !== null) return wished;
+  if (told !== undefined && claimed !== undefined && told !== claimed) {
+    throw new PotctlError('E_REFUSED', `the dump is of the database "${told}", its manifest says "${claimed}"`, {
+      why: 'one of them does not belong to the other',
+      fix: [`If it is what you want: \`--database-name ${told}\``],
+    });
+  }
+  const name = told ?? claimed;
+  if (name !== undefined) return name;
+  throw new PotctlError('E_USAGE', `the dump '${path.basename(dump!.file)}' does not tell which database it is of`, {
+    fix: ['Say it: `--database-name NAME`'],
+  });
+}
+
+async function describeArchive(
+  { signal, progress }: DescribeDeps,
+  source: Source,
+  folder: string,
+  { stripTop, filesRoot }: DescribeWishes,
+): Promise<FilesPart> {
+  const { compression, file } = source.archive!;
+  const place = layoutOf(source).archive!;
+  progress({ kind: 'phase', name: 'files' });
+  const stored = path.join(folder, place);
+  const [archive] = await hashAll(folder, place, signal);
+  const listed = await listForeign({ file: stored, compression, stripTop }, folder, { signal, progress }).catch(
+    named(file),
+  );
+  const { totals, list, topFolder, skipped } = listed;
+  progress({ kind: 'done', name: 'files', facts: { files: totals.files, bytes: totals.bytes } });
+  return {
+    ...{ backup_file: place, size_bytes: archive!.size + list.size, engine: 'tar', engine_version: 1 },
+    root: filesRoot ?? topFolder ?? path.basename(file),
+    ...{ compression, list_file: LIST_FILE, ...totals, skipped, incomplete: [], incomplete_total: 0, excludes: [] },
+    artefacts: [archive!, { path: LIST_FILE, ...list }],
+    top_folder: topFolder,
+  };
+}
+
+/** Damage is told with the name that the operator knows. */
+const named =
+  (file: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof PotctlError) || error.code !== 'E_BACKUP_CORRUPT') throw error;
+    throw new PotctlError('E_BACKUP_CORRUPT', `the archive '${path.basename(file)}' cannot be relied upon`, {
+      why: error.message,
+      cause: error,
+    });
+  };
+
+async function hashAll(folder: string, place: string, signal: AbortSignal): Promise<Artefact[]> {
+  const files = await filesOf(path.join(folder, place));
+  const hashed: Artefact[] = [];
+  for (const file of files) hashed.push({ path: path.relative(folder, file), ...(await hashFile(file, signal)) });
+  return hashed;
+}
+
+/** `15.18` → 150018, `9.6.3` → 90603. */
+function versionNumber(version: string | null): number | null {
+  if (version === null) return null;
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  return major >= 10 ? major * 10_000 + minor : major * 10_000 + minor * 100 + patch;
+}

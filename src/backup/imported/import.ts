@@ -1,0 +1,220 @@
+import type { Clock } from '../../clock.js';
+import { PotctlError } from '../../errors.js';
+import type { Draft, Repository } from '../../repository/repository.js';
+import type { Manifest } from '../manifest.js';
+import { canonicalJson } from '../parse-manifest.js';
+import { type Candidate, findCandidates, identify } from './candidates.js';
+import { composeImported, placeOf, type Reader } from './compose.js';
+import { type DescribeDeps, describeSource } from './describe.js';
+import { putArtefacts, storedBytes } from './layout.js';
+import type { Source } from './source.js';
+
+/** What an import works with. */
+export interface ImportDeps extends DescribeDeps {
+  readonly repository: Repository;
+  readonly clock: Clock;
+}
+
+/** What to import, and for whom. */
+export interface ImportRequest extends Reader {
+  /** Absolute: a folder of the old scripts, one of their manifests, a dump, a dump directory, or a tar archive. */
+  readonly path: string;
+  /** A tar archive that belongs to a dump without a manifest. */
+  readonly tree: string | null;
+  readonly databaseName: string | null;
+  /** The database of the profile; null where none was named. */
+  readonly expectedDatabase: string | null;
+  readonly stripTop: boolean;
+  readonly waitMs: number;
+  readonly dryRun: boolean;
+}
+
+/** One backup that was imported, was here before, or could not be. */
+export interface ImportedItem {
+  readonly name: string;
+  /** null where it has none yet, or will have none. */
+  readonly id: string | null;
+  readonly state: 'imported' | 'known' | 'planned' | 'failed';
+  readonly taken_at: string | null;
+  readonly database: string | null;
+  readonly rows: number | null;
+  readonly files: number | null;
+  readonly degraded_reasons: readonly string[];
+  /** Of a failed one. */
+  readonly problem: string | null;
+  readonly code: string | null;
+}
+
+/** What an import came to. */
+export interface ImportResult {
+  readonly repository: string;
+  readonly items: readonly ImportedItem[];
+  readonly imported: number;
+  readonly known: number;
+  readonly failed: number;
+}
+
+/**
+ * Takes backups of the old scripts, or dumps and archives without a manifest, over into the repository: each as a backup of its own with
+ * hashes, row counts and the time at which it was made. Everything is read to its end first; what is damaged is not imported. The
+ * originals are only read, and the same set is never imported twice.
+ *
+ * @throws what is wrong with it, where there is one only; of several the failed ones are results, unless all failed
+ */
+export async function importBackups(deps: ImportDeps, request: ImportRequest): Promise<ImportResult> {
+  const { repository, signal } = deps;
+  refuseInside(repository.url, request.path);
+  const candidates = await findCandidates(request, signal);
+  if (request.dryRun) return resultOf(repository, await plan(repository, candidates));
+  const { runId, waitMs } = request;
+  const lease = await repository.lock({ command: 'backup import', runId, waitMs, signal });
+  try {
+    const items: ImportedItem[] = [];
+    for (const candidate of candidates) {
+      signal.throwIfAborted();
+      await lease.assertHeld();
+      items.push(await importCandidate(deps, request, candidate, candidates.length === 1));
+    }
+    const result = resultOf(repository, items);
+    if (result.failed === items.length) throw allFailed(items);
+    return result;
+  } finally {
+    await lease.release();
+  }
+}
+
+async function plan(repository: Repository, candidates: readonly Candidate[]): Promise<ImportedItem[]> {
+  const known = new Set((await repository.exists()) ? await repository.list() : []);
+  const items: ImportedItem[] = [];
+  for (const { name, id, takenAt, open } of candidates) {
+    if (id !== null && known.has(id)) items.push({ ...BLANK, name, id, taken_at: takenAt, state: 'known' });
+    else if (candidates.length === 1) {
+      await open();
+      items.push({ ...BLANK, name, id, taken_at: takenAt, state: 'planned' });
+    } else {
+      const problem = await open().then(() => null, failureOf);
+      items.push({ ...BLANK, name, id, taken_at: takenAt, state: problem === null ? 'planned' : 'failed', ...problem });
+    }
+  }
+  return items;
+}
+
+async function importCandidate(
+  deps: ImportDeps,
+  request: ImportRequest,
+  candidate: Candidate,
+  isOnly: boolean,
+): Promise<ImportedItem> {
+  const { name, id, takenAt } = candidate;
+  try {
+    const known = new Set(await deps.repository.list());
+    if (id !== null && known.has(id)) return { ...BLANK, name, id, taken_at: takenAt, state: 'known' };
+    return await importSource(deps, request, await candidate.open(), known);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    if (isOnly || !(error instanceof PotctlError) || !OF_ONE_BACKUP.includes(error.code)) throw error;
+    return { ...BLANK, name, id, taken_at: takenAt, state: 'failed', ...failureOf(error) };
+  }
+}
+
+/** What is wrong with one set need not be with the next. */
+const OF_ONE_BACKUP: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST', 'E_REFUSED', 'E_UNFIT', 'E_WRONG_TARGET'];
+
+async function importSource(
+  deps: ImportDeps,
+  request: ImportRequest,
+  source: Source,
+  known: ReadonlySet<string>,
+): Promise<ImportedItem> {
+  const { repository } = deps;
+  await requireSpace(repository, source);
+  const as = { ...(await identify(source, deps)), ...placeOf(source) };
+  if (known.has(as.id)) return { ...BLANK, name: as.name, id: as.id, taken_at: as.takenAt, state: 'known' };
+  const draft = await repository.draft(as.id);
+  try {
+    const manifest = await fill(deps, request, source, { draft, as });
+    deps.signal.throwIfAborted();
+    await draft.publish(canonicalJson(manifest));
+    return itemOf(manifest);
+  } catch (error) {
+    // The first failure is the one to tell; what cannot be removed now is swept by the next run.
+    await draft.discard().catch(() => {});
+    throw error;
+  }
+}
+
+async function fill(
+  deps: ImportDeps,
+  request: ImportRequest,
+  source: Source,
+  { draft, as }: { readonly draft: Draft; readonly as: Parameters<typeof composeImported>[2] },
+): Promise<Manifest> {
+  await putArtefacts(source, draft.folder, 'copy', deps.signal);
+  const { databaseName, stripTop } = request;
+  const wishes = { databaseName, filesRoot: request.filesPath, stripTop };
+  const described = await describeSource(deps, source, draft.folder, wishes);
+  refuseOtherDatabase(described.database?.name, request);
+  return composeImported(described, source.set, as, request);
+}
+
+const BLANK = {
+  ...{ id: null, taken_at: null, database: null, rows: null, files: null },
+  ...{ degraded_reasons: [], problem: null, code: null },
+};
+
+function itemOf({ id, timestamp, database, storage, degraded_reasons, imported }: Manifest): ImportedItem {
+  return {
+    ...BLANK,
+    ...{ id, degraded_reasons, name: imported!.name, state: 'imported', taken_at: timestamp },
+    database: database?.name ?? null,
+    rows: database?.inventory.rows_total ?? null,
+    files: storage?.files ?? null,
+  };
+}
+
+function resultOf({ url }: Repository, items: readonly ImportedItem[]): ImportResult {
+  const count = (state: ImportedItem['state']): number => items.filter((item) => item.state === state).length;
+  return { repository: url, items, imported: count('imported'), known: count('known'), failed: count('failed') };
+}
+
+function failureOf(error: unknown): Pick<ImportedItem, 'problem' | 'code'> {
+  if (!(error instanceof PotctlError)) throw error;
+  const { message, why, code } = error;
+  return { problem: typeof why === 'string' ? `${message}: ${why}` : message, code };
+}
+
+function allFailed(items: readonly ImportedItem[]): PotctlError {
+  const code = items.every((item) => item.code === 'E_REFUSED') ? 'E_REFUSED' : 'E_BACKUP_CORRUPT';
+  return new PotctlError(code, `none of the ${items.length} backups could be imported`, {
+    why: items
+      .slice(0, 5)
+      .map(({ name, problem }) => `${name}: ${problem}`)
+      .join('; '),
+    fix: ['Import one by itself to see all of it: `potctl backup import MANIFEST.json`'],
+  });
+}
+
+async function requireSpace(repository: Repository, source: Source): Promise<void> {
+  const [needed, free] = [await storedBytes(source), await repository.freeBytes()];
+  if (free === null || free >= needed) return;
+  throw new PotctlError('E_NO_SPACE', `not enough free space in "${repository.url}"`, {
+    why: { needed_bytes: needed, free_bytes: free },
+    fix: ['Free some space there, or name another place with --repository.'],
+  });
+}
+
+/** A dump of another database must not become `latest` of this one. */
+function refuseOtherDatabase(found: string | undefined, { expectedDatabase, databaseName }: ImportRequest): void {
+  if (found === undefined || expectedDatabase === null || databaseName !== null || found === expectedDatabase) return;
+  throw new PotctlError('E_WRONG_TARGET', `the dump is of the database "${found}", not of "${expectedDatabase}"`, {
+    why: 'a later restore of the newest backup would bring back another database',
+    fix: [`If that database is meant, under another name: \`--database-name ${found}\``],
+  });
+}
+
+function refuseInside(repository: string, place: string): void {
+  if (!`${place}/`.startsWith(`${repository}/`)) return;
+  throw new PotctlError('E_REFUSED', `'${place}' lies inside the repository '${repository}'`, {
+    why: 'what is in a repository is not imported into it',
+  });
+}

@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { copyFile, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno, PotctlError } from '../../errors.js';
+import type { Source } from './source.js';
+
+/** Names within a backup. */
+export const OLD_MANIFEST = 'imported-manifest.json';
+const SUFFIX = { gzip: '.gz', zstd: '.zst', none: '' } as const;
+
+/** Where the parts of a source lie in its backup; null = it has no such part. */
+export function layoutOf({ dump, archive }: Source): { readonly dump: string | null; readonly archive: string | null } {
+  const extension =
+    dump?.format === 'plain' ? `.sql${SUFFIX[dump.compression]}` : dump?.format === 'custom' ? '.custom' : '';
+  return {
+    dump: dump === null ? null : `db/dump${extension}`,
+    archive: archive === null ? null : `files.tar${SUFFIX[archive.compression]}`,
+  };
+}
+
+/**
+ * Puts the artefacts of a source into a folder: copies (sharing blocks where the file system can), or links to where they lie. The originals
+ * are only read.
+ *
+ * @throws E_BACKUP_CORRUPT when one changes meanwhile; E_NO_SPACE, E_FILES_DENIED, E_IO
+ */
+export async function putArtefacts(
+  source: Source,
+  folder: string,
+  how: 'copy' | 'link',
+  signal: AbortSignal,
+): Promise<void> {
+  const { dump, archive } = layoutOf(source);
+  const put = how === 'link' ? link : copy;
+  try {
+    if (source.dump !== null) {
+      await mkdir(path.join(folder, 'db'), { mode: 0o700 });
+      await put(source.dump.file, path.join(folder, dump!), signal);
+    }
+    if (source.archive !== null) await put(source.archive.file, path.join(folder, archive!), signal);
+    if (source.set !== null)
+      await writeFile(path.join(folder, OLD_MANIFEST), source.set.manifestBytes, { mode: 0o600 });
+  } catch (error) {
+    throw fromErrno(error, `take over the artefacts into '${folder}'`);
+  }
+}
+
+/** Bytes of the artefacts. */
+export async function storedBytes(source: Source): Promise<number> {
+  let bytes = 0;
+  for (const file of [source.dump?.file, source.archive?.file]) {
+    if (file === undefined) continue;
+    for (const inner of await filesOf(file)) bytes += (await stat(inner)).size;
+  }
+  return bytes;
+}
+
+/** The file itself, or the files of a dump directory; absolute, ascending. @throws E_MANIFEST if there is anything else in it */
+export async function filesOf(file: string): Promise<string[]> {
+  if (!(await stat(file)).isDirectory()) return [file];
+  const entries = await readdir(file, { withFileTypes: true });
+  const odd = entries.find((entry) => !entry.isFile());
+  if (odd !== undefined) {
+    throw new PotctlError('E_MANIFEST', `'${odd.name}' in '${path.basename(file)}' is not a plain file`, {
+      why: 'a dump directory holds plain files only',
+    });
+  }
+  return entries.map(({ name }) => path.join(file, name)).sort();
+}
+
+async function link(from: string, to: string): Promise<void> {
+  await symlink(from, to);
+}
+
+async function copy(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const files = await filesOf(from);
+  const isFolder = files.length !== 1 || files[0] !== from;
+  if (isFolder) await mkdir(to, { mode: 0o700 });
+  for (const file of files) {
+    signal.throwIfAborted();
+    const before = await stat(file);
+    await copyFile(
+      file,
+      isFolder ? path.join(to, path.basename(file)) : to,
+      constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL,
+    );
+    const after = await stat(file);
+    if (before.size === after.size && before.mtimeMs === after.mtimeMs) continue;
+    throw new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' changed while it was read`, {
+      why: 'somebody writes to it',
+      fix: ['Wait until its backup has ended, then repeat.'],
+    });
+  }
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno, PotctlError } from '../../errors.js';
+import { appendLine } from '../../repository/durable.js';
+import { formatEvent, parseEvents } from '../../repository/events.js';
+import type { Repository } from '../../repository/repository.js';
+import { canonicalJson } from '../parse-manifest.js';
+import { composeImported, type Reader, unreadParts } from './compose.js';
+import type { DescribeDeps } from './describe.js';
+import { type FoundSet, findSets, type OldSet } from './find-sets.js';
+import { openSideCar, type SideCar } from './side-car.js';
+
+/** What reading a folder of old backups in its place needs. */
+export interface OldFolderDeps extends DescribeDeps {
+  /** Where locks, restore records and alike are kept; opened when the first is. */
+  readonly records: () => Promise<Repository>;
+  /** Where what is found out about the sets is kept: absolute, this user's own. */
+  readonly notes: string;
+  readonly reader: Reader;
+}
+
+/**
+ * A folder of the old scripts as a repository that can only be read: its sets are listed by their manifests, and read to their ends before
+ * they are verified or restored. Nothing is ever written into it.
+ *
+ * @param folder absolute, free of symbolic links
+ * @throws E_FILES_MISSING, E_FILES_DENIED; E_BACKUP_NOT_FOUND when it holds no set
+ */
+export async function openOldFolder(folder: string, deps: OldFolderDeps): Promise<Repository> {
+  const found = await findSets(folder);
+  if (found.length === 0) throw noSets(folder);
+  const sideCar = openSideCar(deps.notes, deps, deps.reader);
+  const setOf = (id: string): OldSet => openedSet(found, id);
+  return {
+    name: path.basename(folder),
+    url: folder,
+    exists: async () => true,
+    list: async () => [...new Set(found.flatMap((one) => idOf(one) ?? []))].sort(),
+    readText: async (id, file) => {
+      const text = await manifestText(setOf(id), sideCar, deps.reader);
+      if (file === 'manifest.json') return text;
+      if (file === 'manifest.json.sha256') return `${sha256(text)}  manifest.json\n`;
+      throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
+    },
+    complete: async (id) => void (await sideCar.complete(setOf(id))),
+    artefacts: (id) => sideCar.complete(setOf(id)),
+    ...eventsIn(deps.notes),
+    hold: async () => ({ release: async () => {} }),
+    held: async () => new Map(),
+    draft: () => Promise.reject(readOnly(folder)),
+    remove: () => Promise.reject(readOnly(folder)),
+    ...recordsOf(deps.records),
+  };
+}
+
+const idOf = (one: FoundSet): string | null => (one.ok ? one.set.manifest.id : one.id);
+
+function openedSet(found: readonly FoundSet[], id: string): OldSet {
+  const one = found.find((candidate) => idOf(candidate) === id);
+  if (one === undefined) throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
+  if (one.ok) return one.set;
+  throw one.error;
+}
+
+async function manifestText(set: OldSet, sideCar: SideCar, reader: Reader): Promise<string> {
+  const kept = await sideCar.manifestOf(set);
+  if (kept !== null) return kept;
+  const { id, takenAt, name } = set.manifest;
+  const files = [set.dump, set.archive].flatMap((file) => (file === null ? [] : [path.basename(file)]));
+  return canonicalJson(
+    composeImported(
+      unreadParts(set),
+      set,
+      { id, takenAt, name, files, folder: path.dirname(set.manifestFile) },
+      reader,
+    ),
+  );
+}
+
+function eventsIn(notes: string): Pick<Repository, 'events' | 'appendEvent'> {
+  const fileOf = (id: string): string => path.join(notes, `${id}.events.ndjson`);
+  return {
+    async events(id) {
+      try {
+        return parseEvents(await readFile(fileOf(id), 'utf8'));
+      } catch (error) {
+        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+        throw error;
+      }
+    },
+    async appendEvent(id, event) {
+      await mkdir(notes, { recursive: true, mode: 0o700 });
+      await appendLine(fileOf(id), formatEvent(event));
+    },
+  };
+}
+
+type Records = Pick<Repository, 'lock' | 'isAtWork' | 'freeBytes' | 'putDocument' | 'getDocument' | 'listDocuments'>;
+
+function recordsOf(records: OldFolderDeps['records']): Records {
+  const ifThere = async <T>(read: (repository: Repository) => Promise<T>, otherwise: T): Promise<T> => {
+    const repository = await records();
+    return (await repository.exists()) ? read(repository) : otherwise;
+  };
+  return {
+    lock: async (request) => (await records()).lock(request),
+    isAtWork: (runId) => ifThere((repository) => repository.isAtWork(runId), false),
+    freeBytes: async () => (await records()).freeBytes(),
+    putDocument: async (name, text) => (await records()).putDocument(name, text),
+    getDocument: (name) => ifThere((repository) => repository.getDocument(name), undefined),
+    listDocuments: (folder) => ifThere((repository) => repository.listDocuments(folder), []),
+  };
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function readOnly(folder: string): PotctlError {
+  return new PotctlError('E_REFUSED', `'${folder}' is a folder of the old scripts: potctl only reads it`, {
+    fix: [`Take its backups over: \`potctl backup import ${folder}\``],
+  });
+}
+
+function noSets(folder: string): PotctlError {
+  return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup of the old scripts in '${folder}'`, {
+    why: 'it holds no backup_manifest_….json',
+    fix: ['Check the path.', 'A dump without a manifest is imported first: `potctl backup import FILE`'],
+  });
+}

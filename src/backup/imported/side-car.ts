@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno, isErrno } from '../../errors.js';
+import type { Manifest } from '../manifest.js';
+import { canonicalJson } from '../parse-manifest.js';
+import { composeImported, placeOf, type Reader } from './compose.js';
+import { type DescribeDeps, describeSource } from './describe.js';
+import type { OldSet } from './find-sets.js';
+import { filesOf, putArtefacts } from './layout.js';
+import { sourceOfSet } from './source.js';
+
+/** What was found out about the sets of one folder, kept elsewhere: the folder itself is never written to. */
+export interface SideCar {
+  /** Absolute; made when something is first kept. */
+  readonly folder: string;
+  /** The manifest of a set that was read, as long as its files are those that were read. */
+  manifestOf(set: OldSet): Promise<string | null>;
+  /** Reads a set to its end, unless that was done, and keeps its manifest, the list of its files, and links to its artefacts. */
+  complete(set: OldSet): Promise<string>;
+}
+
+/**
+ * Opens the notes about a folder of old backups.
+ *
+ * @param folder absolute path of a directory of this user's own
+ */
+export function openSideCar(folder: string, deps: DescribeDeps, reader: Reader): SideCar {
+  const manifestOf = async (set: OldSet): Promise<string | null> => {
+    const kept = path.join(folder, set.manifest.id);
+    const [text, seen] = [
+      await readIfThere(path.join(kept, 'manifest.json')),
+      await readIfThere(path.join(kept, 'seen.json')),
+    ];
+    return text !== null && seen === (await lookOf(set)) && (JSON.parse(text) as Manifest).profile === reader.profile
+      ? text
+      : null;
+  };
+  return {
+    folder,
+    manifestOf,
+    async complete(set) {
+      const kept = path.join(folder, set.manifest.id);
+      if ((await manifestOf(set)) === null) await keep(set, kept, deps, reader);
+      return kept;
+    },
+  };
+}
+
+async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reader): Promise<void> {
+  const scratch = await makeScratch(kept);
+  try {
+    const seen = await lookOf(set);
+    const source = await sourceOfSet(set, deps.signal);
+    await putArtefacts(source, scratch, 'link', deps.signal);
+    const wishes = { databaseName: null, filesRoot: reader.filesPath, stripTop: true };
+    const described = await describeSource(deps, source, scratch, wishes);
+    const { id, takenAt } = set.manifest;
+    const manifest = composeImported(described, set, { id, takenAt, ...placeOf(source) }, reader);
+    await writeFile(path.join(scratch, 'manifest.json'), canonicalJson(manifest), { mode: 0o600 });
+    await writeFile(path.join(scratch, 'seen.json'), seen, { mode: 0o600 });
+    await rm(kept, { recursive: true, force: true });
+    await rename(scratch, kept);
+  } catch (error) {
+    await rm(scratch, { recursive: true, force: true }).catch(() => {});
+    throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
+  }
+}
+
+async function makeScratch(kept: string): Promise<string> {
+  try {
+    await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
+    return await mkdtemp(`${kept}.`);
+  } catch (error) {
+    throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
+  }
+}
+
+/** Size and time of every file of a set: another look means that it has to be read again. */
+async function lookOf({ dump, archive, manifestFile }: OldSet): Promise<string> {
+  const files = [...(await filesOf(dump)), ...(archive === null ? [] : [archive]), manifestFile];
+  const facts = await Promise.all(files.map(async (file) => ({ file, ...pick(await stat(file, { bigint: true })) })));
+  return JSON.stringify(facts);
+}
+
+const pick = ({ size, mtimeNs, ino }: { size: bigint; mtimeNs: bigint; ino: bigint }) => ({
+  size: String(size),
+  mtime_ns: String(mtimeNs),
+  ino: String(ino),
+});
+
+async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return null;
+    throw fromErrno(error, `read '${file}'`);
+  }
+}

@@ -1,0 +1,96 @@
+import path from 'node:path';
+import { PotctlError } from '../errors.js';
+import { type ScannedDump, scanDump } from './database/scan-dump.js';
+import type { TocEntry } from './database/toc.js';
+import type { DatabasePart } from './manifest.js';
+import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify.js';
+
+type Finding = Pick<VerifyCheck, 'state' | 'detail'>;
+
+/** Checks the dump in the folder of its backup: its table of contents, at level `full` everything in it. */
+export async function checkDump(
+  deps: Pick<VerifyDeps, 'dumpReader' | 'progress' | 'signal'>,
+  folder: string,
+  database: DatabasePart,
+  level: VerifyLevel,
+): Promise<VerifyCheck[]> {
+  const { dumpReader, progress } = deps;
+  progress({ kind: 'phase', name: 'dump' });
+  const isImported = database.properties === null;
+  const read = judged('every row read', () => compareRows(deps, folder, database));
+  if (database.dump.format === 'plain') return level === 'full' ? [await read()] : [];
+  if (dumpReader === null) {
+    return [{ part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
+  }
+  const dumpFolder = path.join(folder, database.backup_file);
+  const listed = judged('pg_restore --list', async () => {
+    const toc = await dumpReader.toc(dumpFolder);
+    return isImported ? compareCount(toc, database) : compareToc(toc, database);
+  });
+  const checks = [await listed()];
+  if (level === 'quick') return checks;
+  if (isImported) return [...checks, await read()];
+  const unpacked = judged('every member unpacked', async () => {
+    await dumpReader.unpack(dumpFolder);
+    return { state: 'ok', detail: 'to its end' };
+  });
+  return [...checks, await unpacked()];
+}
+
+/** A tool that could not do its work proves nothing about the dump. */
+function judged(check: string, look: () => Promise<Finding>): () => Promise<VerifyCheck> {
+  return async () => {
+    try {
+      return { part: 'database', check, ...(await look()) };
+    } catch (error) {
+      if (
+        !(error instanceof PotctlError) ||
+        !['E_BACKUP_CORRUPT', 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)
+      ) {
+        throw error;
+      }
+      const state = error.code === 'E_BACKUP_CORRUPT' ? 'fail' : 'unknown';
+      return { part: 'database', check, state, detail: `${error.message}: ${String(error.why)}` };
+    }
+  };
+}
+
+function compareToc(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {
+  const members = new Set(toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ dumpId }) => `${dumpId}.dat`));
+  const missing = inventory.tables.filter(({ member }) => member !== null && !members.has(memberName(member)));
+  if (missing.length === 0) return { state: 'ok', detail: `${members.size} tables with data` };
+  const names = missing.slice(0, 5).map(({ schema, table }) => `${schema}.${table}`);
+  return { state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
+}
+
+/** `db/dump/3342.dat.gz` → `3342.dat`. */
+function memberName(member: string): string {
+  return path.posix.basename(member).replace(/\.(gz|zst|lz4)$/, '');
+}
+
+/** An imported dump was counted by its text: whose data an entry holds is not known by its id. */
+function compareCount(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {
+  if (inventory.toc_entries === 0 || toc.length >= inventory.tables.length) {
+    return { state: 'ok', detail: `${toc.length} entries` };
+  }
+  return { state: 'fail', detail: `the dump has ${toc.length} entries for ${inventory.tables.length} tables` };
+}
+
+async function compareRows(
+  { dumpReader, signal }: Pick<VerifyDeps, 'dumpReader' | 'signal'>,
+  folder: string,
+  { backup_file, dump, inventory }: DatabasePart,
+): Promise<Finding> {
+  const compression = /\.gz$/.test(backup_file) ? 'gzip' : /\.zst$/.test(backup_file) ? 'zstd' : 'none';
+  const stored = { path: path.join(folder, backup_file), format: dump.format, compression, name: backup_file };
+  const { facts }: ScannedDump = await scanDump(stored, dumpReader, signal);
+  const counted = new Map(facts.tables.map(({ schema, table, rows }) => [`${schema}.${table}`, rows]));
+  const wrong = inventory.tables.find(({ schema, table, count }) => counted.get(`${schema}.${table}`) !== count);
+  if (wrong === undefined && counted.size === inventory.tables.length) {
+    return { state: 'ok', detail: `${inventory.rows_total ?? 0} rows in ${counted.size} tables` };
+  }
+  return {
+    state: 'fail',
+    detail: `other rows than the manifest says${wrong ? ` in ${wrong.schema}.${wrong.table}` : ''}`,
+  };
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { plainGuard } from '../../backup/database/plain-guard.js';
+import { isCopy } from '../../backup/database/sql-facts.js';
+import { createSqlLexer } from '../../backup/database/sql-lexer.js';
+import { readInside } from '../../backup/files/decompress.js';
+import type { DatabasePart } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import type { Server } from '../../postgres/server.js';
+import { quoteConninfo } from './conninfo.js';
+
+/** Since these minor versions psql has `\restrict`, behind which a script cannot make it do anything but SQL. */
+const RESTRICTS: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
+
+/**
+ * Restores a plain dump into the empty database with psql; the first error ends it. Every byte is judged once more on its way:
+ * backslash commands and statements that reach out of the database are not run.
+ *
+ * @throws E_REFUSED, E_TOOL_OLD (a psql that cannot be restricted), E_BACKUP_CORRUPT, E_TOOL_*, E_DB_*, E_NO_SPACE
+ */
+export async function runPlainDump(
+  server: Server,
+  request: {
+    readonly name: string;
+    readonly folder: string;
+    readonly part: DatabasePart;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { name, folder, part, signal } = request;
+  refuseUnrestricted(await server.tool('psql'));
+  const file = path.join(folder, part.backup_file);
+  const compression = /\.gz$/.test(file) ? 'gzip' : /\.zst$/.test(file) ? 'zstd' : 'none';
+  const key = randomBytes(16).toString('hex');
+  const args = [
+    '--no-psqlrc',
+    '--quiet',
+    '--set=ON_ERROR_STOP=1',
+    '--file=-',
+    `--dbname=dbname=${quoteConninfo(name)}`,
+  ];
+  await server.runTool('psql', args, {
+    database: name,
+    signal,
+    async feed(write) {
+      const guard = plainGuard(part.backup_file);
+      const lexer = createSqlLexer({
+        statement(text) {
+          guard.statement(text);
+          return isCopy(text);
+        },
+        command: guard.command,
+        row() {},
+        comment() {},
+      });
+      await write(Buffer.from(`\\restrict ${key}\n`));
+      for await (const bytes of readInside(file, compression, signal)) {
+        for (const run of lexer.push(bytes)) await write(run);
+      }
+      await write(Buffer.from(`\n\\unrestrict ${key}\n`));
+    },
+  });
+}
+
+function refuseUnrestricted({ version, major }: Awaited<ReturnType<Server['tool']>>): void {
+  const minor = Number(version.split('.')[1] ?? 0);
+  const needed = RESTRICTS[major];
+  if (major > 17 || (needed !== undefined && minor >= needed)) return;
+  throw new PotctlError('E_TOOL_OLD', `psql ${version} is too old to run a plain dump safely`, {
+    why: 'it lacks \\restrict (CVE-2025-8714), which keeps a hostile dump from running programs on this machine',
+    fix: ['Install the newest minor version of the PostgreSQL client.'],
+  });
+}
