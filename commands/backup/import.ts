@@ -55,14 +55,21 @@ export const backupImport = actionCommand({
 });
 
 function renderItem(item: ImportedItem, view: View): void {
-  const { name, id, state, taken_at: takenAt, problem, degraded_reasons: reasons } = item;
-  if (state === 'failed') return view.note(`${view.paint('bad', 'Not imported')}: ${name}: ${problem}`);
-  if (state === 'known') return view.note(`${name} was imported before as ${id}: nothing was done.`);
-  if (state === 'planned')
-    return view.note(`Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`);
-  view.note(`Imported ${name} of ${view.time(takenAt!)} as ${id}: ${contentOf(item, view)}.`);
+  const { state, degraded_reasons: reasons } = item;
+  view.note({ failed: failedText, known: knownText, planned: plannedText, imported: importedText }[state](item, view));
   for (const reason of reasons) view.note(`  ${view.paint('warn', 'degraded')}: ${reason}`);
 }
+
+const failedText = ({ name, problem }: ImportedItem, view: View): string =>
+  `${view.paint('bad', 'Not imported')}: ${name}: ${problem}`;
+
+const knownText = ({ name, id }: ImportedItem): string => `${name} was imported before as ${id}: nothing was done.`;
+
+const plannedText = ({ name, taken_at: takenAt }: ImportedItem, view: View): string =>
+  `Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`;
+
+const importedText = (item: ImportedItem, view: View): string =>
+  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item, view)}.`;
 
 function contentOf({ database, rows, files }: ImportedItem, view: View): string {
   const parts = [

@@ -192,7 +192,6 @@ export type DatabasePart = z.infer<typeof databasePart>;
 export type DatabaseProperties = z.infer<typeof properties>;
 /** A database whose properties are known: from its backup, or settled by the plan of its restore. */
 export type SettledPart = DatabasePart & { readonly properties: DatabaseProperties };
-export type ImportedFrom = z.infer<typeof imported>;
 export type DescribedFiles = z.infer<typeof filesPart>;
 /** A file tree whose archive is listed: every one but another program's that was not read yet. */
 export type FilesPart = DescribedFiles & {

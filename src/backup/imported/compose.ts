@@ -40,8 +40,8 @@ export function composeImported(
   as: ImportedAs,
   { profile, filesPath, ...reader }: Reader,
 ): Manifest {
-  const artefacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
   const reasons = degradedReasons(set, storage);
+  const facts = { systemIdentifier: null, filesPath: filesPath ?? storage?.root ?? null };
   return {
     schema: 'potctl.manifest',
     schema_version: '2.1',
@@ -50,32 +50,28 @@ export function composeImported(
     status: reasons.length === 0 ? 'complete' : 'degraded',
     degraded_reasons: reasons,
     kind: 'logical',
-    set: setOf({
-      profile,
-      systemIdentifier: null,
-      database: database?.name ?? null,
-      filesPath: filesPath ?? storage?.root ?? null,
-    }),
+    set: setOf({ ...facts, profile, database: database?.name ?? null }),
     profile,
     ...{ trace_id: reader.traceId, run_id: reader.runId, tool: reader.tool, host: { hostname: reader.hostname } },
-    note:
-      set === null ? `imported from ${as.name}` : `made by the old scripts as ${as.name}, by a clock without a zone`,
-    labels: {},
-    snapshot: null,
-    consistency: null,
-    ...{ database, storage },
+    note: set === null ? `imported from ${as.name}` : `made by the old scripts as ${as.name}; its clock had no zone`,
+    ...{ labels: {}, snapshot: null, consistency: null, database, storage },
     imported: {
       source: set === null ? 'bare' : 'v1',
       ...{ name: as.name, folder: as.folder, files: [...as.files] },
       manifest: set && manifestArtefact(set),
     },
-    totals: {
-      artefacts: artefacts.length,
-      stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
-      source_bytes: (database?.inventory.text_bytes ?? 0) + (storage?.bytes ?? 0),
-      duration_ms: 0,
-    },
+    totals: totalsOf(database, storage),
     previous: null,
+  };
+}
+
+function totalsOf(database: DatabasePart | null, storage: DescribedFiles | null): Manifest['totals'] {
+  const artefacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
+  return {
+    artefacts: artefacts.length,
+    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    source_bytes: (database?.inventory.text_bytes ?? 0) + (storage?.bytes ?? 0),
+    duration_ms: 0,
   };
 }
 
