@@ -110,7 +110,7 @@ function prune(history: History, roll: Roll): void {
   };
   const mine = backups.filter(({ set, readable }) => set === SET && readable);
   if (mine.some(({ takenAtMs }) => takenAtMs > nowMs)) {
-    expect(() => decide(backups)).toThrow(/went backwards/);
+    if (codeOf(() => decide(backups)) !== 'E_UNFIT') throw new Error('a clock that went backwards was not noticed');
     return;
   }
   const plan = decide(backups);
@@ -120,6 +120,15 @@ function prune(history: History, roll: Roll): void {
   history.prunes += 1;
   // What stays, stays: a second prune of the same moment finds nothing to do.
   if (going.size > 0 && decide(history.backups).remove.length > 0) throw new Error('a second prune removes more');
+}
+
+function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
 }
 
 interface Pruned {
@@ -181,7 +190,7 @@ test(`of ${HISTORIES} random histories none loses its newest good, a pinned or a
     prunes += history.prunes;
     removed += history.made - history.backups.length;
   };
-  fc.assert(fc.property(fc.uint8Array({ minLength: 10, maxLength: 40 }), play), {
+  fc.assert(fc.property(fc.uint8Array({ minLength: 8, maxLength: 30 }), play), {
     numRuns: HISTORIES,
     seed: 20_261_123,
   });

@@ -1,0 +1,87 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { type HostIdentity, readHostIdentity } from '../../src/repository/host-identity.js';
+import { openRepository } from '../../src/repository/open.js';
+import type { Repository } from '../../src/repository/repository.js';
+import { published, request } from '../contract/repository.js';
+
+const ID = '20261122T095106Z-7f3a9c';
+const ELSEWHERE = { hostname: 'ops2', bootId: '11111111-2222-3333-4444-555555555555' };
+/** No process has that number for long; the start time is that of none. */
+const DEAD = { pid: 2 ** 22 - 7, startTime: '1' };
+
+let top: string;
+let folder: string;
+let host: HostIdentity;
+let count = 0;
+beforeAll(async () => {
+  top = await mkdtemp(path.join(tmpdir(), 'potctl-readers-'));
+  host = await readHostIdentity(process.pid);
+});
+beforeEach(async () => {
+  count += 1;
+  folder = path.join(top, `r${count}`);
+  await published(await opened(), ID);
+});
+afterAll(() => rm(top, { recursive: true, force: true }));
+
+const opened = (as: Partial<HostIdentity> = {}, heartbeatMs = 50): Promise<Repository> =>
+  openRepository(
+    { name: 'local', path: folder },
+    {
+      ...{ clock: systemClock, host: { ...host, ...as }, operator: 'ana@ops1' },
+      times: { heartbeatMs, silenceMs: 150, pollMs: 20 },
+    },
+  );
+const marks = async (): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => name.startsWith('potctl.reader.'));
+const held = async (): Promise<boolean> => (await (await opened()).held()).has(ID);
+
+test('a reader that is dead holds nothing any more, and its mark is swept', async () => {
+  await (await opened(DEAD)).hold(ID, 'backup verify');
+  expect((await marks()).length).toBe(1);
+  expect(await held()).toBe(false);
+  await (await (await opened()).lock(request())).release();
+  expect(await marks()).toEqual([]);
+});
+
+test('a reader on another host, or in another pid namespace, holds its backup as long as its heart beats', async () => {
+  for (const other of [ELSEWHERE, { pidNamespace: 'pid:[1]', ...DEAD }]) {
+    const hold = await (await opened(other)).hold(ID, 'backup verify');
+    await sleep(2_000);
+    expect(await held()).toBe(true);
+    await (await (await opened()).lock(request())).release();
+    expect((await marks()).length).toBe(1);
+    await expect((await opened()).remove(ID, 'retention')).rejects.toMatchObject({ code: 'E_LOCKED' });
+    await hold.release();
+    expect(await marks()).toEqual([]);
+  }
+});
+
+test('a reader on another host that fell silent for long holds nothing any more', async () => {
+  await (await opened(ELSEWHERE, 60_000)).hold(ID, 'backup verify');
+  expect(await held()).toBe(true);
+  await sleep(2_000);
+  expect(await held()).toBe(false);
+});
+
+test('of several readers the last one that is done lets go', async () => {
+  const [one, two] = [await (await opened()).hold(ID, 'backup verify'), await (await opened()).hold(ID, 'restore run')];
+  await one.release();
+  expect(await held()).toBe(true);
+  await two.release();
+  expect(await held()).toBe(false);
+});
+
+test("a mark that cannot be read counts until it is old, and a name that only looks like one is nobody's business", async () => {
+  await writeFile(path.join(folder, `potctl.reader.${ID}.0123456789ab`), 'garbage');
+  await writeFile(path.join(folder, 'potctl.reader.notes'), 'mine');
+  expect(await held()).toBe(true);
+  await sleep(2_000);
+  await (await (await opened()).lock(request())).release();
+  expect(await marks()).toEqual(['potctl.reader.notes']);
+});
