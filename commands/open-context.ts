@@ -166,6 +166,8 @@ async function openPlace(place: { readonly name: string; readonly path: string }
     operator: operatorName(invocation.change.operator),
     onTakeover: (holder) =>
       diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
+    onStuck: (stuck) =>
+      diagnostics.warn(`What is left of a removed backup does not go away: '${stuck}'. Look who may write there.`),
     onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
 }

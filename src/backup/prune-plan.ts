@@ -125,7 +125,7 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   const ofDatabase = fitting.filter((set) => !set.startsWith('files:'));
   const wanted = ofDatabase.length > 0 ? ofDatabase : fitting;
   const [first, ...others] = wanted.filter((set) => known.includes(set));
-  if (first === undefined) throw noneOfSet(wanted, known);
+  if (first === undefined) throw noneOfSet(wanted, known, entries);
   if (others.length === 0) return [first];
   throw new PotctlError('E_REFUSED', 'backups of several databases of that name are here', {
     why: { sets: [first, ...others] },
@@ -133,15 +133,20 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   });
 }
 
-function noneOfSet(wanted: readonly string[], known: readonly string[]): PotctlError {
+function noneOfSet(wanted: readonly string[], known: readonly string[], entries: readonly CatalogEntry[]): PotctlError {
+  const isDenied = entries.some((entry) => !entry.ok && entry.code === 'E_FILES_DENIED');
   const of = wanted.length === 0 ? 'this database or these files' : `the set '${wanted.join("', '")}'`;
-  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of ${of}`, {
-    why: { sets: known },
-    fix: [
-      ...known.slice(0, 5).map((set) => `Of another set on purpose: \`--from-set ${quoted(set)}\``),
-      'Of every set: `--all-sets`',
-    ],
-  });
+  return new PotctlError(
+    isDenied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND',
+    `the repository has no backups of ${of}${isDenied ? ' that this user may read' : ''}`,
+    {
+      why: { sets: known },
+      fix: [
+        ...known.slice(0, 5).map((set) => `Of another set on purpose: \`--from-set ${quoted(set)}\``),
+        'Of every set: `--all-sets`',
+      ],
+    },
+  );
 }
 
 /** Ages that are measured by a wrong clock must not decide what goes. */

@@ -28,6 +28,8 @@ export interface DirectoryOptions {
   readonly times: LeaseTimes;
   readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
+  /** What is left of a removed backup cannot be removed. */
+  readonly onStuck?: ((place: string) => void) | undefined;
 }
 
 /**
@@ -119,7 +121,10 @@ async function holdBackup(deps: LeaseDeps, backups: string, id: string, command:
   }
 }
 
-function writers(deps: LeaseDeps, gate: Gate): Pick<Repository, 'draft' | 'lock' | 'remove' | 'putDocument'> {
+function writers(
+  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck'>,
+  gate: Gate,
+): Pick<Repository, 'draft' | 'lock' | 'remove' | 'putDocument'> {
   const { writing } = gate;
   const backups = path.join(deps.root, BACKUPS);
   let held: Lease | null = null;
@@ -148,12 +153,16 @@ function writers(deps: LeaseDeps, gate: Gate): Pick<Repository, 'draft' | 'lock'
   };
 }
 
-async function lockAndSweep(deps: LeaseDeps, backups: string, request: LockRequest): Promise<Lease> {
+async function lockAndSweep(
+  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck'>,
+  backups: string,
+  request: LockRequest,
+): Promise<Lease> {
   const lease = await withReserve(deps.root, () => acquireLease(deps, request));
   try {
     await ensureFolder(backups);
     await sweepDrafts(backups);
-    await sweepTombstones(backups);
+    for (const place of await sweepTombstones(backups)) deps.onStuck?.(place);
     await sweepMarks(deps);
     await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
     await sweepDocuments(deps.root, lease.stampedMs);

@@ -16,6 +16,8 @@ export interface OpenOptions {
   readonly onTakeover?: (holder: LockHolder | null) => void;
   /** Another run holds the lock, and we begin to wait for it. */
   readonly onWait?: (holder: LockHolder | null) => void;
+  /** What is left of a removed backup cannot be removed now either; its absolute path. */
+  readonly onStuck?: (place: string) => void;
   /** Replaced in tests. */
   readonly times?: LeaseTimes;
 }
@@ -31,7 +33,7 @@ export async function openRepository(
   location: { readonly name: string; readonly path: string },
   options: OpenOptions,
 ): Promise<Repository> {
-  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait } = options;
+  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait, onStuck } = options;
   if (!path.isAbsolute(location.path)) throw new Error(`the repository path '${location.path}' is not absolute`);
   return openDirectory(location.name, path.resolve(location.path), {
     clock,
@@ -40,5 +42,6 @@ export async function openRepository(
     times,
     onTakeover,
     onWait,
+    onStuck,
   });
 }

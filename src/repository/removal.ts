@@ -58,14 +58,22 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
   await removeBytes(aside, id);
 }
 
-/** Finishes removals that were interrupted. What cannot be removed now stays, unlisted, for the next time. The caller holds the lock. */
-export async function sweepTombstones(backups: string): Promise<void> {
+/**
+ * Finishes removals that were interrupted. The caller holds the lock.
+ *
+ * @returns what cannot be removed now and stays, unlisted, for the next time: no backup may fail because an old one does not go
+ */
+export async function sweepTombstones(backups: string): Promise<string[]> {
+  const stuck: string[] = [];
   for (const name of (await readdir(backups)).filter((name) => TOMBSTONE_NAME.test(name))) {
-    await eraseManifestFirst(path.join(backups, name)).catch((error: unknown) => {
-      // No backup may fail because an old one cannot be removed.
+    try {
+      await eraseManifestFirst(path.join(backups, name));
+    } catch (error) {
       if (!(error instanceof Error && 'errno' in error)) throw error;
-    });
+      stuck.push(path.join(backups, name));
+    }
   }
+  return stuck;
 }
 
 /** On a full disk no line can be added, and that disk is why somebody removes something. @returns lines added */

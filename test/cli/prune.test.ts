@@ -156,4 +156,16 @@ describe('backup prune', () => {
     expect((await left()).length).toBe(1 + foreign.length);
     expect(await readdir(folder)).toContain('notes.txt');
   });
+
+  test('of much on production wants the profile on the command line, not from a default', async () => {
+    const ids = await publishOld(repository, [1, 2, 3]);
+    const config = path.join(top, 'config.yaml');
+    const profile = 'prod:\n    environment: production\n    retention: { last: 1, timezone: Europe/Lisbon }\n';
+    await writeFile(config, `default_profile: prod\nprofiles:\n  ${profile}`);
+    const flags = ['prune', '--config', config, '--confirm', 'prod', '--json'];
+    expect(errorOf(await run(...flags))).toMatchObject({ code: 'E_PROFILE_REQUIRED', exit: 30 });
+    expect(await left()).toEqual([...ids].sort());
+    expect((await run(...flags, '-p', 'prod')).exitCode).toBe(0);
+    expect(await left()).toEqual([ids[0]]);
+  });
 });

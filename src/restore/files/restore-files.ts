@@ -47,12 +47,21 @@ async function restoreChosen(
   if (request.dryRun) {
     return resultOf(request, chosen, target, 'planned', await previewFiles(chosen, request, target, deps.signal));
   }
+  const hold = await deps.repository.hold(chosen.backup, 'restore files');
+  try {
+    return await restoreHeld({ deps, request, chosen, target, phases, tally: createTally() });
+  } finally {
+    await hold.release();
+  }
+}
+
+async function restoreHeld(underway: Underway): Promise<FilesRestored> {
+  const { deps, request, chosen, target, tally } = underway;
   const takeAway = await makeTarget(target);
-  const tally = createTally();
   try {
     await sweepStagings(target.directory, deps.owner);
     const staging = openStaging(target.directory, request.runId, deps.owner);
-    await stageAndPlace({ deps, request, chosen, target, phases, tally }, staging).finally(staging.remove);
+    await stageAndPlace(underway, staging).finally(staging.remove);
     return resultOf(request, chosen, target, 'done', tally.all());
   } catch (error) {
     await takeAway();
