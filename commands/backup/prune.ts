@@ -4,13 +4,20 @@ import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { pruneDeps } from '../dependencies.js';
 import { KEEP_FLAGS } from '../keep-flags.js';
-import { flag, type Input, text } from '../options.js';
+import { asksForOld, planOldOnes, removeOldOnes } from '../old-ones.js';
+import { flag, type Input, list, text } from '../options.js';
+import { renderOldPlan, renderOldRemoved } from '../ui/old-ones.js';
 import type { View } from '../ui/view.js';
 
 const input = {
   ...KEEP_FLAGS,
   fromSet: text('--from-set <name>', 'backups of another set than the one of this profile and database'),
   allSets: flag('--all-sets', 'backups of every set, each by itself'),
+  oldDatabases: flag(
+    '--old-databases',
+    'instead: databases and trees that restores have kept, once their time is over',
+  ),
+  run: list('--run <run>', 'with --old-databases: what that run has kept, also before its time is over'),
 };
 
 /** `potctl backup prune`: the decision and its reason for each backup first; needs no server. */
@@ -20,6 +27,7 @@ export const backupPrune = actionCommand({
   examples: [
     'potctl backup prune -p prod --dry-run',
     'potctl backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --repository ./backups',
+    'potctl backup prune --old-databases -p prod',
     'potctl backup prune --retention-days 30 --all-sets --confirm backups --repository ./backups',
   ],
   input,
@@ -27,24 +35,28 @@ export const backupPrune = actionCommand({
   gate: {
     async prepare(wishes, context) {
       const { planPrune, refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
+      if (asksForOld(wishes)) return planOldOnes(wishes, context);
       const { policy, scope } = await askedOf(wishes, context);
       const plan = await planPrune(await pruneDeps(context), policy, scope);
       refuseDefaultProfile((await context.settings()).profile, plan);
       return plan;
     },
-    renderPlan,
+    renderPlan: (plan, view) => ('freedBytes' in plan ? renderOldPlan(plan, view) : renderPlan(plan, view)),
     phrase: ({ confirm }) => confirm,
-    isAddition: ({ severe }) => severe === null,
+    isAddition: (plan) => ('freedBytes' in plan ? plan.remove.length === 0 : plan.severe === null),
   },
 
   async run(wishes, context, { dryRun, plan }) {
+    if ('freedBytes' in plan) return removeOldOnes(wishes, context, dryRun, plan);
     const { runPrune } = await import('../../src/backup/prune.js');
     const { runId, waitMs } = context;
     const request = { ...(await askedOf(wishes, context)), runId, waitMs, dryRun };
     return runPrune(await pruneDeps(context), request, plan);
   },
 
-  render({ state, remove, refused, failed, keep, freed_bytes }, view) {
+  render(result, view) {
+    if ('removed' in result) return renderOldRemoved(result, view);
+    const { state, remove, refused, failed, keep, freed_bytes } = result;
     const size = view.bytes(freed_bytes);
     if (state === 'planned') view.note(`Nothing was changed: this was a dry run. ${remove.length} would go: ${size}.`);
     else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} are free again.`);
@@ -52,7 +64,7 @@ export const backupPrune = actionCommand({
     for (const line of stuck) view.note(`${view.paint('warn', 'Warning')}: could not remove ${line}`);
     for (const { id } of remove) view.line(id);
   },
-  changed: ({ remove }) => remove.length > 0,
+  changed: (result) => ('removed' in result ? result.removed : result.remove).length > 0,
   exitCode: ({ failed }) => (failed > 0 ? ExitCode.partial : ExitCode.ok),
 });
 

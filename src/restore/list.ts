@@ -84,6 +84,7 @@ async function readDatabases(openServer: () => Promise<Server>): Promise<Databas
 
 async function undoable(run: RunRecord, databases: Databases | null): Promise<ListedRun['undo']> {
   const { database, files } = run;
+  if (run.old_removed_at !== undefined) return 'gone';
   if (database !== null) {
     if (databases === null || databases.systemIdentifier !== database.system_identifier) return 'unknown';
     // A restore of a dropped database has kept none: its undo takes the restored one away.

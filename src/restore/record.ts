@@ -69,6 +69,8 @@ export interface RunRecord {
   readonly finished_at: string | null;
   readonly keep_old_ms: number;
   readonly undo_until: string | null;
+  /** Since then what it had kept is being removed, or is gone: it cannot be undone any more. */
+  readonly old_removed_at?: string;
   readonly database: DatabaseMove | null;
   readonly files: TreeMove | null;
   /** Only of a run that brings single tables: then `database.incoming` is a scratch database, which never becomes live. */

@@ -14,8 +14,10 @@ export function chooseRun(
   wanted: string | null,
   sets: readonly string[],
 ): RunRecord {
-  const isUndoable = ({ run_id, state, mode }: RunRecord): boolean =>
-    mode === 'swap' && (state === 'done' || (state === 'running' && swapped.includes(run_id)));
+  const isUndoable = ({ run_id, state, mode, old_removed_at }: RunRecord): boolean =>
+    mode === 'swap' &&
+    old_removed_at === undefined &&
+    (state === 'done' || (state === 'running' && swapped.includes(run_id)));
   if (wanted === null) {
     const newest = runs.filter((run) => sets.includes(run.set) && isUndoable(run)).at(-1);
     if (newest !== undefined) return newest;
@@ -35,7 +37,9 @@ export function chooseRun(
   throw new PotctlError('E_REFUSED', `the run '${only.run_id}' cannot be undone`, { why: whyNot(only) });
 }
 
-function whyNot({ state, mode, undone_by: by, database }: RunRecord): string {
+function whyNot({ state, mode, undone_by: by, database, old_removed_at: removed, tables }: RunRecord): string {
+  if (removed !== undefined) return `what it had replaced was removed at ${removed}`;
+  if (tables !== undefined) return `it replaced nothing; its tables lie in the schema "${tables.schema}"`;
   if (mode === 'new')
     return `it replaced nothing; remove what it made${database ? ` ("${database.name}")` : ''} by hand`;
   if (state === 'undone') return `it was undone by ${by}`;

@@ -1,0 +1,101 @@
+import { lstatSync } from 'node:fs';
+import { rename, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { openTree } from '../../backup/files/tree.js';
+import { walk } from '../../backup/files/walk.js';
+import { fromErrno, isErrno } from '../../errors.js';
+import type { RunRecord } from '../record.js';
+import { realDisk } from '../tree/disk.js';
+import { foldersOf } from '../tree/names.js';
+import { besideOf } from '../tree/observe.js';
+import { observeTree, removeStaged } from '../tree/tree.js';
+
+/** A folder with a tree that was kept, or that looks so. */
+export interface SeenTree {
+  readonly path: string;
+  /** null = none is known. */
+  readonly record: RunRecord | null;
+  readonly bytes: number | null;
+  readonly lastWrite: string | null;
+}
+
+/** Looks for the trees that runs have kept in (or beside) their roots, and for other folders that are called so. */
+export async function observeTrees(
+  records: readonly RunRecord[],
+  { filesPath, hostname }: { readonly filesPath: string | null; readonly hostname: string },
+  signal: AbortSignal,
+): Promise<SeenTree[]> {
+  const roots = new Set(
+    records.flatMap(({ files, hostname: host }) => (files === null || host !== hostname ? [] : [files.root])),
+  );
+  if (filesPath !== null) roots.add(path.resolve(filesPath));
+  const found: SeenTree[] = [];
+  for (const root of roots) {
+    const kept = await observeTree({ root }).catch(() => null);
+    for (const { run, path: folder } of kept?.beforeFolders ?? []) {
+      const record = records.find(({ run_id, files }) => run_id === run && files?.root === root) ?? null;
+      found.push({ path: folder, record, ...(await measure(folder, signal)) });
+    }
+  }
+  for (const record of records.filter(({ hostname: host }) => host === hostname)) {
+    for (const folder of halfRemoved(record)) found.push({ path: folder, record, ...(await measure(folder, signal)) });
+  }
+  return found;
+}
+
+async function measure(folder: string, signal: AbortSignal): Promise<Pick<SeenTree, 'bytes' | 'lastWrite'>> {
+  let [bytes, newest] = [0, 0n];
+  try {
+    await walk({
+      ...{ tree: openTree(folder), excludes: [], signal, skipped() {}, unreadable() {} },
+      entry(entry) {
+        bytes += entry.type === 'file' ? entry.stored : 0;
+        if (entry.mtimeNs > newest) newest = entry.mtimeNs;
+      },
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Error)) throw error;
+    return { bytes: null, lastWrite: null };
+  }
+  return { bytes, lastWrite: new Date(Number(newest / 1_000_000n)).toISOString() };
+}
+
+/** What an interrupted removal has left: no undo takes it for a kept tree any more. */
+function halfRemoved({ run_id: run, files }: RunRecord): string[] {
+  if (files === null) return [];
+  const name = `.potctl-pruned-${run}`;
+  return [path.join(files.root, name), `${files.root}${name}`].filter(exists);
+}
+
+function exists(file: string): boolean {
+  try {
+    lstatSync(file);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes a kept tree: in one step it gets a name under which nothing looks for it, then its content goes.
+ *
+ * @throws E_FILES_DENIED, E_IO
+ */
+export async function removeKept({ path: folder, record }: Pick<SeenTree, 'path' | 'record'>): Promise<void> {
+  const { run_id: run, files } = record!;
+  const at = folder.lastIndexOf('.potctl-before-');
+  const gone = at < 0 ? folder : `${folder.slice(0, at)}.potctl-pruned-${run}`;
+  try {
+    if (folder !== gone) await rename(folder, gone);
+    realDisk().syncFolder(path.dirname(gone));
+    await removeStaged(gone);
+    if (folder === besideOf(files!.root, run)) return;
+    await unlink(path.join(files!.root, foldersOf(run).journal)).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    });
+  } catch (error) {
+    throw fromErrno(error, `remove "${folder}"`);
+  }
+}

@@ -1,0 +1,156 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import type { RestoreDeps } from '../../src/restore/deps.js';
+import type { OldRequest } from '../../src/restore/old/plan.js';
+import { readyOld, removeOld } from '../../src/restore/old/remove.js';
+import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
+import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
+import { potctl } from '../support/run-cli.js';
+import { openTestServer } from '../support/server.js';
+import { makeTree } from '../support/tree.js';
+
+/** A restored database and tree: what was there before is kept, for an hour. */
+async function site() {
+  const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
+  const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
+  const repository = await testRepository();
+  const server = openTestServer(database.name);
+  await backUp(server, repository, tree);
+  const deps = restoreDeps(server, repository);
+  const files = { path: tree, excludes: [] };
+  const { runId } = await restore(deps, restoreRequest(database.name, { files }));
+  const where = ['--files', tree, '--repository', repository.url];
+  const { name } = database;
+  const request: OldRequest = {
+    ...{ runId: 'rprune', database: name, filesPath: tree, everywhere: false, runs: [], dryRun: false, waitMs: 0 },
+    ...{ hostname: 'here', profile: { name: null, environment: null, onCommandLine: false } },
+  };
+  return {
+    ...database,
+    tree,
+    deps,
+    where,
+    run: runId,
+    files,
+    request,
+    kept: `${name}_before_${runId}`,
+    env: { PGDATABASE: name },
+  };
+}
+
+async function databases(name: string): Promise<string[]> {
+  const sql = 'select datname as name from pg_database where starts_with(datname, $1) order by 1';
+  return inMaintenance(async (client) =>
+    (await client.query<{ name: string }>(sql, [name])).rows.map((row) => row.name),
+  );
+}
+
+const keptIn = (tree: string): string[] => readdirSync(tree).filter((name) => /before|pruned/.test(name));
+const later = (deps: RestoreDeps, ms: number): RestoreDeps => ({
+  ...deps,
+  clock: { ...deps.clock, now: () => new Date(Date.now() + ms) },
+});
+const both = async (deps: RestoreDeps, request: OldRequest) => removeOld(deps, request, await readyOld(deps, request));
+
+test('as long as undo is possible everything stays, with size, last write and the end of that time', async () => {
+  const { name, tree, kept, run, deps, request } = await site();
+  const plan = await readyOld(deps, request);
+  const stays = expect.stringContaining('undo is possible until');
+  const known = {
+    run,
+    bytes: expect.any(Number),
+    lastWrite: expect.stringMatching(/Z$/),
+    undoUntil: expect.stringMatching(/Z$/),
+    stays,
+  };
+  expect(plan.remove).toEqual([]);
+  expect(plan.keep).toEqual([
+    { ...known, kind: 'database', name: kept },
+    { ...known, kind: 'tree', name: path.join(tree, `.potctl-before-${run}`) },
+  ]);
+  expect(await both(deps, request)).toMatchObject({ removed: [], freedBytes: 0 });
+  expect(await databases(name)).toEqual([name, kept]);
+});
+
+test('afterwards both go, the live ones stay, and restore list says that undo is not possible any more', async () => {
+  const { name, tree, where, env, deps, request, run } = await site();
+
+  const result = await both(later(deps, 3_700_000), request);
+
+  expect(result.removed.map(({ kind }) => kind)).toEqual(['database', 'tree']);
+  expect(result.freedBytes).toBeGreaterThan(1_000_000);
+  expect([await databases(name), keptIn(tree), readdirSync(tree).sort()]).toEqual([[name], [], ['a.txt', 'sub']]);
+  const listed = await potctl(['restore', 'list', ...where, '--json'], { env });
+  expect(JSON.parse(listed.stdout).items).toMatchObject([{ run_id: run, undo: 'gone' }]);
+  await expect(undo(deps, name, run)).rejects.toMatchObject({
+    code: 'E_REFUSED',
+    why: expect.stringContaining('was removed'),
+  });
+});
+
+test('a named run goes at once, but only with its name typed; nothing goes by itself', async () => {
+  const { name, where, env, run, kept } = await site();
+  // Records of this machine's own name: the command line is not the test's host.
+  const prune = (...flags: string[]) => potctl(['backup', 'prune', '--old-databases', ...where, ...flags], { env });
+
+  const shown = await prune();
+  expect(shown).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('keep: undo is possible until') });
+  const unconfirmed = await prune('--run', run);
+  expect(unconfirmed).toMatchObject({ exitCode: 30, stderr: expect.stringContaining(`--confirm ${name}`) });
+  expect((await prune('--run', run, '--dry-run')).stdout).toContain(kept);
+  expect(await databases(name)).toEqual([name, kept]);
+
+  const done = await prune('--run', run, '--confirm', name, '--json');
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    changed: true,
+    result: { state: 'done', removed: [{ kind: 'database', name: kept }] },
+  });
+  expect(await databases(name)).toEqual([name]);
+});
+
+test('one that somebody is connected to stays with its tree, and so does its undo', async () => {
+  const { name, deps, request, kept, tree, run } = await site();
+  const client = await connect(kept);
+  const result = await both(later(deps, 3_700_000), request);
+  await client.end();
+  const because = '1 sessions are connected to it';
+  expect(result.removed).toEqual([]);
+  expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run stays: ${because}`]);
+  expect([await databases(name), keptIn(tree)]).toEqual([[name, kept], [`.potctl-before-${run}`]]);
+  expect(await undo(deps, name, run)).toMatchObject({ state: 'done' });
+});
+
+test('what no record proves is named and left: alike names, renamed ones, folders of others', async () => {
+  const { name, deps, request, kept, tree } = await site();
+  await inMaintenance((client) => client.query(`create database ${quote(`${name}_before_lunch`)}`));
+  await inMaintenance((client) => client.query(`alter database ${quote(kept)} rename to ${quote(`${name}_mine`)}`));
+  mkdirSync(path.join(tree, '.potctl-before-mine'));
+  writeFileSync(path.join(tree, '.potctl-before-mine', 'x'), 'x');
+
+  const { kept: stays, removed } = await both(later(deps, 3_700_000), request);
+
+  expect(removed.map(({ kind }) => kind)).toEqual(['tree']);
+  expect(stays.map(({ name: one, stays: why }) => [path.basename(one), why])).toEqual(
+    expect.arrayContaining([
+      [`${name}_before_lunch`, 'no record of a restore proves that it is ours'],
+      [`${name}_mine`, `it was kept as "${kept}", and somebody has renamed it`],
+      ['.potctl-before-mine', 'no record of a restore proves that it is ours'],
+    ]),
+  );
+  expect(keptIn(tree)).toEqual(['.potctl-before-mine']);
+  await inMaintenance((client) => client.query(`drop database ${quote(`${name}_mine`)}`));
+});
+
+test('after an undo the live database is never taken for a kept one', async () => {
+  const { name, deps, request, run } = await site();
+  await undo(deps, name, run);
+  const runs = await readyOld(later(deps, 3_700_000), request);
+  expect(runs.remove.map(({ kind }) => kind).sort()).toEqual(['database', 'tree']);
+  expect(runs.remove.every((one) => one.run !== run)).toBe(true);
+  await both(later(deps, 3_700_000), request);
+  const client = await connect(name);
+  expect((await client.query('select count(*)::int as n from t')).rows).toEqual([{ n: 10 }]);
+  await client.end();
+  expect(await databases(name)).toEqual([name]);
+});
