@@ -59,6 +59,7 @@ export const backupPrune = actionCommand({
     const { state, remove, refused, failed, keep, freed_bytes } = result;
     const size = view.bytes(freed_bytes);
     if (state === 'planned') view.note(`Nothing was changed: this was a dry run. ${remove.length} would go: ${size}.`);
+    else if (remove.length === 0) view.note(`No backup had to go; ${keep.length} are kept.`);
     else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} are free again.`);
     const stuck = refused.slice(0, failed).map(({ id, reasons }) => `${id}: ${reasons.at(-1)}`);
     for (const line of stuck) view.note(`${view.paint('warn', 'Warning')}: could not remove ${line}`);

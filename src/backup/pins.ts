@@ -97,7 +97,8 @@ async function note(deps: PinDeps, wish: PinWish, event: BackupEvent, pin: Pin |
 function endOf(until: Until | undefined, now: Date): string | null {
   if (until === undefined) return null;
   const end = new Date(until(now.getTime()));
-  if (Number.isNaN(end.getTime())) throw new PotctlError('E_USAGE', "'--until' lies too far ahead");
+  if (Number.isNaN(end.getTime()) || end.getUTCFullYear() > 9999)
+    throw new PotctlError('E_USAGE', "'--until' lies too far ahead");
   if (end > now) return end.toISOString();
   throw new PotctlError('E_USAGE', `'--until' is over already: ${end.toISOString()}`);
 }

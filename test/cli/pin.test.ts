@@ -90,6 +90,7 @@ test.each<[string, string[], number, string]>([
   ['no id', ['pin', '--reason', 'x'], 2, 'E_USAGE'],
   ['an end that is over', ['pin', 'latest', '--reason', 'x', '--until', '2020-01-01'], 2, 'E_USAGE'],
   ['an end that is now', ['pin', 'latest', '--reason', 'x', '--until', '0s'], 2, 'E_USAGE'],
+  ['an end beyond all calendars', ['pin', 'latest', '--reason', 'x', '--until', '999999w'], 2, 'E_USAGE'],
   ['an end that is no time', ['pin', 'latest', '--reason', 'x', '--until', 'tomorrow'], 2, 'E_USAGE'],
   ['a day that there is not', ['pin', 'latest', '--reason', 'x', '--until', '2999-13-01'], 2, 'E_USAGE'],
 ])('%s is refused, and nothing is noted', async (_, args, exit, code) => {

@@ -121,6 +121,27 @@ describe('a prune beside others', () => {
     expect(await left()).toEqual([...ids].sort());
   });
 
+  test('leaves the backup that a waiting restore wants', async () => {
+    const tree = await makeTree({ 'a.txt': 'alpha' });
+    const where = ['--repository', folder, '--files', tree];
+    const create = (): Promise<Ran> => potctl(['backup', 'create', '--only', 'files', ...where], ENV);
+    const wanted = (await create()).stdout.trim();
+    const others = [(await create()).stdout.trim(), (await create()).stdout.trim()];
+    const lease = await repository.lock(request());
+    const restoring = startPotctl(
+      ['restore', 'run', wanted, '--only', 'files', ...where, '--wait', '60s', '--confirm', path.basename(tree)],
+      ENV,
+    );
+    await restoring.printed('Waiting for the lock');
+    expect([...(await repository.held())]).toEqual([[wanted, expect.stringMatching(/^restore run by /)]]);
+    await expect(repository.remove(wanted, 'retention')).rejects.toMatchObject({ code: 'E_LOCKED' });
+    const table = await potctl(['backup', 'prune', ...where, '--keep-last', '1', '--dry-run'], ENV);
+    expect(table.stdout).toBe(`${others[0]}\n`);
+    await lease.release();
+    expect((await restoring.ended).exitCode).toBe(0);
+    expect((await repository.held()).size).toBe(0);
+  });
+
   test('and with backups that are made and verified all the time nobody loses anything', async () => {
     const tree = await makeTree({ 'a.txt': 'alpha' });
     const where = ['--repository', folder, '--files', tree];
