@@ -12,6 +12,8 @@ export interface Gate<I, P> {
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
   phrase(plan: P): string;
+  /** `--yes` is enough: what is done can be taken back by one statement. */
+  readonly mild?: true;
   /** True where the plan replaces and removes nothing: then nobody is asked, but a wrong `--confirm` still refuses. */
   isAddition?(plan: P): boolean;
 }

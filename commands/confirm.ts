@@ -10,8 +10,9 @@ export interface GateRequest {
   readonly phrase: string;
   /** `--confirm`. */
   readonly given: string | undefined;
-  /** `--yes`: not enough here. */
+  /** `--yes`: enough only for what is mild. */
   readonly yes: boolean;
+  readonly mild?: boolean | undefined;
   /** The command line as it was typed, without the program's name: for the line that works. */
   readonly argv: readonly string[];
   /** null where nobody can be asked. */
@@ -27,8 +28,8 @@ export interface GateRequest {
  * @throws PotctlError E_CONFIRM_WRONG, E_CONFIRM_REQUIRED with the line that works, E_CANCELLED after three wrong answers or an empty one
  */
 export async function confirm(request: GateRequest): Promise<void> {
-  const { phrase, given, prompter } = request;
-  if (given === phrase) return;
+  const { phrase, given, prompter, yes, mild } = request;
+  if (given === phrase || (given === undefined && yes && mild)) return;
   if (given !== undefined) {
     throw new PotctlError('E_CONFIRM_WRONG', `'${given}' is not what would be changed: that is '${phrase}'`, {
       fix: ['Compare the name with the plan above; if the plan is what you want:', workingLine(request)],

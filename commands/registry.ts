@@ -1,3 +1,4 @@
+import { auditVerify } from './audit/verify.js';
 import { backupCreate } from './backup/create.js';
 import { backupImport } from './backup/import.js';
 import { backupList } from './backup/list.js';
@@ -20,6 +21,8 @@ import { completion } from './top/completion.js';
 import { demo } from './top/demo.js';
 import { doctor } from './top/doctor.js';
 import { explain } from './top/explain.js';
+import { history } from './top/history.js';
+import { setup } from './top/setup.js';
 import { version } from './top/version.js';
 
 /**
@@ -41,10 +44,13 @@ export const commands: readonly AnyCommand[] = [
   restoreFiles,
   restoreUndo,
   restoreList,
+  auditVerify,
   configShow,
   configPath,
   configValidate,
   configSchema,
+  setup,
+  history,
   doctor,
   explain,
   version,

@@ -198,6 +198,17 @@ export const ERROR_CATALOG = {
 
   E_UNHEALTHY: entry(21, 'A check found something critical.', 'Follow the line that each finding prints.'),
 
+  E_SETUP_MISSING: entry(
+    17,
+    'The database lacks the schema `potctl`, in which the journal and the state of potctl rest.',
+    'See what it is, and install it: `potctl setup --dry-run`, `potctl setup`.',
+  ),
+  E_SETUP_NEWER: entry(
+    17,
+    'The schema `potctl` of the database was installed by a later potctl than this one.',
+    'Use the potctl that installed it, or a later one.',
+  ),
+
   E_CONFIRM_REQUIRED: entry(
     30,
     'The command destroys or replaces something, and nobody confirmed it.',

@@ -1,0 +1,44 @@
+import type { HistoryEntry } from '../../src/journal/history.js';
+import { listCommand } from '../command.js';
+import { text } from '../options.js';
+import type { Column } from '../ui/columns.js';
+
+const NONE = '–';
+
+const columns: readonly Column<HistoryEntry>[] = [
+  { name: 'seq', align: 'right', text: ({ seq }) => seq, sortKey: ({ seq }) => Number(seq) },
+  {
+    name: 'at',
+    text: ({ at }, _now, format) => format.instant(at),
+    machine: ({ at }) => at,
+    sortKey: ({ at }) => at,
+  },
+  { name: 'operator', text: ({ operator }) => operator, priority: 2 },
+  { name: 'role', text: ({ db_role }) => db_role, priority: 4 },
+  { name: 'action', text: ({ action }) => action },
+  { name: 'target', text: ({ target }) => target ?? NONE, machine: ({ target }) => target ?? '' },
+  { name: 'status', text: ({ status }) => status, priority: 3 },
+  { name: 'ticket', text: ({ ticket }) => ticket ?? NONE, machine: ({ ticket }) => ticket ?? '', priority: 5 },
+  { name: 'reason', flexible: true, text: ({ reason }) => reason },
+  { name: 'run', wide: true, text: ({ run_id }) => run_id ?? NONE, machine: ({ run_id }) => run_id ?? '' },
+];
+
+/** `potctl history`: the journal, the newest first. */
+export const history = listCommand({
+  name: 'history',
+  summary: 'what was done with potctl in this database, by whom and why: the journal',
+  examples: ['potctl history -p prod --since 7d', 'potctl history -p prod --by maria --json'],
+  columns,
+  at: ({ at }) => at,
+  input: {
+    by: text('--by <name>', 'entries of this operator or database role'),
+    action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),
+    target: text('--target <name>', 'entries about this target'),
+  },
+
+  async run({ by, action, target }, context) {
+    const { readHistory } = await import('../../src/journal/history.js');
+    const filter = { operator: by ?? null, action: action ?? null, target: target ?? null };
+    return { items: await readHistory(await context.server(), filter) };
+  },
+});

@@ -1,0 +1,58 @@
+import type { SetupPlan, SetupRequest } from '../../src/journal/setup.js';
+import { actionCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+/** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */
+export const setup = actionCommand({
+  name: 'setup',
+  summary: 'install the schema potctl, with the journal of what is done with potctl; shows its SQL first',
+  examples: ['potctl setup --dry-run -p prod', 'potctl setup -p prod --yes --reason "journal for support, CHG-118"'],
+  atomic: true,
+  input: {
+    reason: text('--reason <text>', 'why, for the journal'),
+    ticket: text('--ticket <id>', 'ticket, for the journal'),
+  },
+
+  gate: {
+    mild: true,
+    async prepare(_wishes, context) {
+      const { planSetup } = await import('../../src/journal/setup.js');
+      return planSetup(await context.server());
+    },
+    renderPlan,
+    phrase: ({ database }) => database,
+    isAddition: ({ scripts }) => scripts.length === 0,
+  },
+
+  async run(wishes, context, { dryRun, plan }) {
+    const { runSetup } = await import('../../src/journal/setup.js');
+    return runSetup(await context.server(), requestOf(wishes, context, dryRun), plan);
+  },
+
+  changed: ({ state }) => state === 'done',
+  render({ state, database, version }, view) {
+    if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
+    if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);
+    view.note(
+      `${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  potctl history`,
+    );
+  },
+});
+
+function requestOf(
+  { reason, ticket }: { readonly reason: string | undefined; readonly ticket: string | undefined },
+  { operator, runId, traceId }: Context,
+  dryRun: boolean,
+): SetupRequest {
+  return { operator, runId, traceId, dryRun, reason: reason ?? null, ticket: ticket ?? null };
+}
+
+function renderPlan({ database, role, installed, wanted, scripts }: SetupPlan, view: View): void {
+  if (scripts.length === 0) return;
+  const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
+  view.heading(`SETUP   schema potctl ${wanted} in ${database}, as ${role}; ${from}`);
+  for (const { sql } of scripts) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  view.line('All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE;');
+}

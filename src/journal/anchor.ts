@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { fromErrno, PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+
+/** The last entry of the journal as it was once. Kept where the database's owner cannot write, it shows that a tail was cut. */
+export interface Anchor {
+  readonly seq: string;
+  /** SHA-256, lower-case hex. */
+  readonly hash: string;
+  /** When that entry was written. */
+  readonly at: string;
+}
+
+/**
+ * The anchor of this moment, within the session's transaction, which it never breaks: null where there is no journal, no right to read it, or
+ * no entry.
+ */
+export async function readAnchor(session: Session): Promise<Anchor | null> {
+  const [found] = await session.query<{ readable: boolean | null }>(
+    `select (select has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+               from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'potctl' and c.relname = 'journal' and c.relkind = 'r') as readable`,
+  );
+  if (!found?.readable) return null;
+  const [row] = await session.query<Anchor>(
+    `select seq::text, encode(hash, 'hex') as hash, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at
+       from potctl.journal order by potctl.journal.seq desc limit 1`,
+  );
+  return row ?? null;
+}
+
+/**
+ * Reads an anchor from a file: what `potctl audit verify --json` printed, or a backup's manifest.
+ *
+ * @throws E_USAGE when there is none in it; E_IO, E_FILES_DENIED
+ */
+export async function readAnchorFile(file: string): Promise<Anchor> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw fromErrno(error, `read "${file}"`);
+  });
+  const anchor = candidates(text).find(isAnchor);
+  if (anchor !== undefined) return { seq: anchor.seq, hash: anchor.hash, at: anchor.at };
+  throw new PotctlError('E_USAGE', `there is no anchor in "${file}"`, {
+    why: 'an anchor is what `potctl audit verify --json` prints, or stands in the manifest of a backup',
+  });
+}
+
+function candidates(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    const item = member(value, 'item');
+    return [value, member(value, 'anchor'), member(item, 'anchor'), member(value, 'journal_anchor')];
+  } catch {
+    return [];
+  }
+}
+
+const member = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+
+function isAnchor(value: unknown): value is Anchor {
+  const [seq, hash, at] = ['seq', 'hash', 'at'].map((name) => member(value, name));
+  return (
+    typeof seq === 'string' &&
+    /^[1-9]\d{0,18}$/.test(seq) &&
+    typeof hash === 'string' &&
+    /^[0-9a-f]{64}$/.test(hash) &&
+    typeof at === 'string'
+  );
+}

@@ -1,0 +1,54 @@
+import type { Session } from '../postgres/server.js';
+
+/** One row of the journal, as it is hashed: texts exactly as the server prints them. */
+export interface JournalRow {
+  /** int8 as text, from 1 without gaps. */
+  readonly seq: string;
+  /** RFC 3339 UTC with microseconds. */
+  readonly at: string;
+  /** The database role of the session: proved by the server. */
+  readonly db_role: string;
+  /** Who says to have done it. */
+  readonly operator: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly reason: string;
+  readonly ticket: string | null;
+  readonly status: string;
+  readonly run_id: string | null;
+  readonly trace_id: string | null;
+  /** The text of the jsonb. */
+  readonly details: string;
+}
+
+/** What a change writes into the journal, in its own transaction. */
+export interface JournalEntry {
+  readonly operator: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly reason: string;
+  readonly ticket: string | null;
+  readonly status: 'done' | 'refused' | 'failed';
+  readonly runId: string;
+  readonly traceId: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** The columns of {@link JournalRow}, for a select. */
+export const ROW_COLUMNS = `seq::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, db_role, operator,
+  action, target, reason, ticket, status, run_id, trace_id, details::text as details`;
+
+/**
+ * Appends to the journal within the session's transaction: without a commit there is no entry, and without the entry there is no commit.
+ *
+ * @returns the entry's number
+ * @throws E_DB_DENIED (no right to append), E_DB_QUERY (no journal, or an empty reason)
+ */
+export async function appendEntry(session: Session, entry: JournalEntry): Promise<string> {
+  const { operator, action, target, reason, ticket, status, runId, traceId, details } = entry;
+  const [row] = await session.query<{ seq: string }>(
+    'select potctl.audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)::text as seq',
+    [operator, action, target, reason, ticket, status, runId, traceId, JSON.stringify(details)],
+  );
+  return row!.seq;
+}

@@ -1,0 +1,87 @@
+import { readAsset } from '../assets.js';
+import type { Server, Session } from '../postgres/server.js';
+import { appendEntry } from './entry.js';
+import { newer, readSchemaVersion, SCHEMA_VERSION } from './installed.js';
+
+/** What an installation would run. */
+export interface SetupPlan {
+  readonly database: string;
+  readonly role: string;
+  /** null = nothing is installed. */
+  readonly installed: number | null;
+  readonly wanted: number;
+  /** Run in this order, all in one transaction; empty = nothing to do. */
+  readonly scripts: readonly { readonly version: number; readonly sql: string }[];
+}
+
+/** Who installs it, and why. */
+export interface SetupRequest {
+  readonly operator: string;
+  readonly reason: string | null;
+  readonly ticket: string | null;
+  readonly runId: string;
+  readonly traceId: string;
+  readonly dryRun: boolean;
+}
+
+export interface SetupResult {
+  readonly state: 'done' | 'planned' | 'unchanged';
+  readonly database: string;
+  readonly installed: number | null;
+  readonly version: number;
+}
+
+/** Looks what is installed. Changes nothing. @throws E_SETUP_NEWER, E_REFUSED, E_DB_* */
+export async function planSetup(server: Server): Promise<SetupPlan> {
+  const session = await server.session({ purpose: 'setup.plan' });
+  try {
+    const installed = await readSchemaVersion(session);
+    if (installed !== null && installed > SCHEMA_VERSION) throw newer(installed);
+    const [row] = await session.query<{ role: string }>('select session_user::text as role');
+    return { ...planOf(installed), database: server.settings.database, role: row!.role };
+  } finally {
+    await session.close();
+  }
+}
+
+function planOf(installed: number | null): Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'> {
+  const missing = Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1).filter((n) => n > (installed ?? 0));
+  const scripts = missing.map((version) => ({ version, sql: readAsset('templates', `sql/potctl-${version}.sql`) }));
+  return { installed, wanted: SCHEMA_VERSION, scripts };
+}
+
+/**
+ * Installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.
+ *
+ * @throws E_DB_DENIED (CREATE on the database is needed), E_SETUP_NEWER, E_DB_*: nothing is installed then
+ */
+export async function runSetup(server: Server, request: SetupRequest, shown: SetupPlan): Promise<SetupResult> {
+  const { database, wanted: version } = shown;
+  if (request.dryRun) return { state: 'planned', database, installed: shown.installed, version };
+  const session = await server.session({ purpose: 'setup' });
+  try {
+    await session.query('begin');
+    // Whoever comes second waits here, and then sees what the first one has committed.
+    await session.query(`select pg_advisory_xact_lock(hashtextextended('potctl.setup', 0))`);
+    const installed = await readSchemaVersion(session);
+    const { scripts } = planOf(installed);
+    for (const { sql } of scripts) await session.query(sql);
+    if (scripts.length > 0) await note(session, request, installed);
+    await session.query('commit');
+    return { state: scripts.length > 0 ? 'done' : 'unchanged', database, installed, version };
+  } finally {
+    await session.close();
+  }
+}
+
+async function note(session: Session, request: SetupRequest, installed: number | null): Promise<void> {
+  const { operator, reason, ticket, runId, traceId } = request;
+  await appendEntry(session, {
+    ...{ operator, ticket, runId, traceId },
+    action: 'potctl.setup',
+    target: 'schema potctl',
+    reason: reason ?? 'installation of the journal',
+    status: 'done',
+    details: { from: installed, to: SCHEMA_VERSION },
+  });
+}
