@@ -22,10 +22,12 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
   const { verifyBackup } = await import('../src/backup/verify.js');
   const { recoverRuns } = await import('../src/restore/recover.js');
   const { restoreDeps } = await import('./restore-dependencies.js');
+  const { readAnchor } = await import('../src/journal/anchor.js');
   const { startWriters } = (await context.settings()).restore;
   return {
     ...context,
     ...(await pruneDeps(context)),
+    readAnchor,
     verify: async (id, level) =>
       verifyBackup({ ...(await verifyDeps(context)), readBack: level === 'quick' }, id, level),
     recover: async (what) =>

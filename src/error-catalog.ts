@@ -1,29 +1,12 @@
+import { ExitCode } from './exit-code.js';
+
+export { ExitCode };
+
 /**
  * Every cause that potctl can report: its exit code and what `potctl explain` says about it.
  *
  * The exit code is a class for scripts, the code is the cause for people. `3 10 11 12 130` mean what they mean in restic.
  */
-
-/** Exit codes of the whole tool (README, "Exit codes"). */
-export const ExitCode = {
-  ok: 0,
-  bug: 1,
-  usage: 2,
-  partial: 3,
-  notFound: 10,
-  locked: 11,
-  denied: 12,
-  config: 15,
-  unreachable: 16,
-  unfit: 17,
-  integrity: 20,
-  unhealthy: 21,
-  refused: 30,
-  cancelled: 31,
-  interrupted: 130,
-  terminated: 143,
-} as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 interface CatalogEntry {
   readonly exit: ExitCode;

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
-import type { Server } from '../postgres/server.js';
+import type { Server, Session } from '../postgres/server.js';
 import type { Progress } from '../progress.js';
 import type { Lease, Repository } from '../repository/repository.js';
 import { readCatalog } from './catalog.js';
@@ -35,6 +35,8 @@ export interface CreateDeps {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly childEnvironment: Readonly<Record<string, string>>;
+  /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
+  readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
   /** For the check afterwards. */
   readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
   /** Backups that running restores want; asked only by a request that prunes. */

@@ -88,6 +88,8 @@ const databasePart = z.looseObject({
   /** Every role that the dump or the properties refer to. */
   roles: z.array(z.string()),
   extensions: z.array(z.looseObject({ name: z.string(), version: z.string().nullable(), schema: z.string() })),
+  /** The newest entry of potctl's journal in the dump's snapshot: with it `potctl audit verify` sees a tail that was cut off. */
+  journal_anchor: z.looseObject({ seq: z.string(), hash: sha256, at: z.string() }).nullish(),
   /** Tablespaces that objects of the database use, besides pg_default. */
   tablespaces: z.array(z.string()),
   inventory: z.looseObject({

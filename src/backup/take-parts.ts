@@ -54,7 +54,7 @@ async function startFiles(
 }
 
 async function takeDump(
-  { signal, progress }: CreateDeps,
+  { signal, progress, readAnchor }: CreateDeps,
   request: CreateRequest,
   draft: Draft,
   server: Server,
@@ -66,6 +66,7 @@ async function takeDump(
     rows: request.rows,
     lockWaitMs: request.lockWaitMs,
     references: request.files === null ? null : request.references,
+    ...(readAnchor && { readAnchor }),
     signal,
     progress,
   });

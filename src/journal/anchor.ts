@@ -49,7 +49,12 @@ function candidates(text: string): unknown[] {
   try {
     const value: unknown = JSON.parse(text);
     const item = member(value, 'item');
-    return [value, member(value, 'anchor'), member(item, 'anchor'), member(value, 'journal_anchor')];
+    return [
+      value,
+      member(value, 'anchor'),
+      member(item, 'anchor'),
+      member(member(value, 'database'), 'journal_anchor'),
+    ];
   } catch {
     return [];
   }

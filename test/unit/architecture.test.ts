@@ -19,7 +19,7 @@ const edges = files.flatMap((file) => edgesOf(file, texts.get(file) ?? ''));
 const values = edges.filter(({ typeOnly }) => !typeOnly);
 const inside = values.filter(({ isPackage }) => !isPackage);
 
-const DOMAINS = ['backup', 'restore', 'demo', 'doctor'];
+const DOMAINS = ['backup', 'restore', 'demo', 'doctor', 'journal'];
 const ADAPTERS = ['postgres', 'repository', 'config'];
 const WITHIN_BACKUP =
   /^src\/backup\/(manifest|parse-manifest|catalog|selection|id|hash|summary|set|files\/|database\/)/;

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
-import type { Server } from '../../postgres/server.js';
+import type { Server, Session } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
 import { type FollowingHash, followWrites } from '../following-hash.js';
 import type { Artefact, DatabasePart, Manifest } from '../manifest.js';
@@ -34,6 +34,8 @@ export interface DumpRequest {
   readonly lockWaitMs: number;
   /** Read in the dump's own snapshot: first column of each row. null = no query. */
   readonly references: string | null;
+  /** Reads the anchor of potctl's journal in the dump's own snapshot. */
+  readonly readAnchor?: (session: Session) => Promise<DatabasePart['journal_anchor']>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
@@ -102,7 +104,10 @@ interface Taken {
 type Observed = RowCounts & {
   readonly sizes: ReadonlyMap<number, number>;
   readonly referencedList: string | null;
-  readonly facts: Pick<DatabasePart, 'server' | 'properties' | 'roles' | 'extensions' | 'tablespaces'>;
+  readonly facts: Pick<
+    DatabasePart,
+    'server' | 'properties' | 'roles' | 'extensions' | 'tablespaces' | 'journal_anchor'
+  >;
   readonly sequences: DatabasePart['inventory']['sequences'];
   readonly largeObjects: number;
 };
@@ -136,7 +141,7 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
 /** Everything that is asked inside the snapshot; the short questions first. */
 async function observe(
   snapshot: Snapshot,
-  { references, folder, rows }: DumpRequest,
+  { references, folder, rows, readAnchor }: DumpRequest,
   onSizes: (sizes: ReadonlyMap<number, number>) => void,
 ): Promise<Observed> {
   const { session, tables } = snapshot;
@@ -147,6 +152,7 @@ async function observe(
     extensions: await readExtensions(session),
     roles: await readRoles(session, properties),
     tablespaces: await readTablespaces(session),
+    journal_anchor: (await readAnchor?.(session)) ?? null,
   };
   const sequences = await readSequences(session, snapshot.sequences);
   const largeObjects = await countLargeObjects(session);
