@@ -104,7 +104,7 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
 }
 
 async function finish(
-  { repository, clock, operator }: VerifyDeps,
+  deps: VerifyDeps,
   facts: Omit<VerifyReport, 'ok' | 'duration_s'> & { readonly started: number },
 ): Promise<VerifyReport> {
   const { started, ...rest } = facts;
@@ -114,16 +114,23 @@ async function finish(
     const problems = rest.checks
       .filter(({ state }) => state === 'fail')
       .map(({ check, detail }) => `${check}: ${detail}`);
-    await repository.appendEvent(rest.id, {
-      at: clock.now().toISOString(),
-      by: operator,
-      type: 'verify',
-      level: rest.level,
-      ok,
-      problems: problems.slice(0, 50),
-    });
+    await note(deps, rest.id, { level: rest.level, ok, problems: problems.slice(0, 50) });
   }
-  return { ...rest, ok, duration_s: Math.round(clock.monotonicMs() - started) / 1000 };
+  return { ...rest, ok, duration_s: Math.round(deps.clock.monotonicMs() - started) / 1000 };
+}
+
+/** What was found must be told also where it cannot be noted: on a read-only copy, on a full disk. */
+async function note(
+  { repository, clock, operator, progress }: VerifyDeps,
+  id: string,
+  found: { readonly level: VerifyLevel; readonly ok: boolean; readonly problems: readonly string[] },
+): Promise<void> {
+  const event = { at: clock.now().toISOString(), by: operator, type: 'verify', ...found } as const;
+  await repository.appendEvent(id, event).catch((error: unknown) => {
+    if (!(error instanceof PotctlError) || !['E_FILES_DENIED', 'E_NO_SPACE', 'E_IO'].includes(error.code)) throw error;
+    const why = typeof error.why === 'string' ? `: ${error.why}` : '';
+    progress({ kind: 'warning', text: `the result is not in the history of '${id}': ${error.message}${why}` });
+  });
 }
 
 function artefactsOf({ database, storage }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
