@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
+import { PotctlError } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
 import { readManifest } from './catalog.js';
