@@ -153,12 +153,19 @@ function noneOfSet(wanted: readonly string[], known: readonly string[], entries:
 function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
   const [newest] = entries;
   if (newest === undefined || Date.parse(newest.manifest.timestamp) <= now.getTime()) return;
+  const isImported = newest.manifest.imported != null;
   throw new PotctlError('E_UNFIT', `the clock went backwards: the backup '${newest.id}' was taken in the future`, {
-    why: { now: now.toISOString(), newest_backup: newest.manifest.timestamp },
-    fix: [
-      'Set the clock of this machine, or of the one that made that backup: `timedatectl`',
-      'Then repeat the command.',
-    ],
+    why: {
+      now: now.toISOString(),
+      newest_backup: newest.manifest.timestamp,
+      ...(isImported ? { imported: 'its time was written without a zone, and is read as UTC' } : {}),
+    },
+    fix: isImported
+      ? ['Repeat the command when that time has come.']
+      : [
+          'Set the clock of this machine, or of the one that made that backup: `timedatectl`',
+          'Then repeat the command.',
+        ],
   });
 }
 
