@@ -45,7 +45,8 @@ export function watchInterrupts(
   const onSignal = (signal: Signal): void => {
     if (pressed !== undefined) {
       say('Ended at once. What was unfinished is not listed; the next create, restore or undo clears it up.');
-      return host.exit(exitOf(pressed));
+      host.exit(exitOf(pressed));
+      return;
     }
     pressed = signal;
     say(

@@ -16,6 +16,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup prune': ['--keep-last', '1', '--max-remove', '0'],
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
+  'backup import': ['/nonexistent/set'],
 };
 const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
 const gated = commands.filter((command) => command.kind === 'action' && command.gate).map(({ name }) => name);
