@@ -20,7 +20,10 @@ const columns: readonly Column<ListedRun>[] = [
   {
     name: 'target',
     flexible: true,
-    text: ({ database, directory }) => [database, directory].filter((place) => place !== null).join(', '),
+    text: ({ database, directory, into_schema: schema }) =>
+      [schema === null ? database : `${database} schema ${schema}`, directory]
+        .filter((place) => place !== null)
+        .join(', '),
   },
   { name: 'state', text: stateText, machine: ({ state }) => state },
   {

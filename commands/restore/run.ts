@@ -45,7 +45,8 @@ export const restoreRun = actionCommand({
     else renderOutcome(result, view);
     view.line(result.runId);
   },
-  exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
+  // Of single tables they are what the plan has said already.
+  exitCode: ({ mode, warnings }) => (mode !== 'tables' && warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
 });
 
 function renderOutcome(result: RestoreResult, view: View): void {

@@ -16,6 +16,8 @@ export interface ListedRun {
   readonly set: string;
   readonly database: string | null;
   readonly directory: string | null;
+  /** The schema that single tables came into; null = it was a whole restore. */
+  readonly into_schema: string | null;
   readonly state: RunRecord['state'];
   /** false: it was killed, and the next restore, undo or create finishes it or takes it back. */
   readonly settled: boolean;
@@ -104,6 +106,7 @@ function describe(run: SeenRun, undo: ListedRun['undo']): ListedRun {
     ...{ run_id, started_at, finished_at, kind, mode, backup, set, state, settled, downtime_ms },
     database: run.database?.name ?? null,
     directory: run.files?.root ?? null,
+    into_schema: run.tables?.schema ?? null,
     duration_ms: finished_at === null ? null : Date.parse(finished_at) - Date.parse(started_at),
     old_database: run.database?.outgoing?.kept_as ?? null,
     ...{ undoes, undone_by, undo_until, undo, operator, error },

@@ -29,20 +29,6 @@ const SHOWN_PROBLEMS = 8;
 export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Promise<FilesRestored> {
   const phases = openPhases(deps);
   const chosen = await phases.run('select', () => chooseFiles(deps, request));
-  const hold = await deps.repository.hold(chosen.backup, 'restore files');
-  try {
-    return await restoreChosen(deps, request, chosen, phases);
-  } finally {
-    await hold.release();
-  }
-}
-
-async function restoreChosen(
-  deps: FilesDeps,
-  request: FilesRequest,
-  chosen: Chosen,
-  phases: Phases,
-): Promise<FilesRestored> {
   const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
   if (request.dryRun) {
     return resultOf(request, chosen, target, 'planned', await previewFiles(chosen, request, target, deps.signal));

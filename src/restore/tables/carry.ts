@@ -42,20 +42,28 @@ async function pump({ deps, journal, prepared }: TablesUnderway, pipe: string): 
   ]);
 }
 
-/** One that fails leaves the other waiting at the pipe for ever: it is stopped. @throws the error of the first that failed */
+/**
+ * One that fails leaves the other waiting at the pipe for ever: it is stopped. That a pipe has no reader any more is only the echo of the
+ * other's failure.
+ *
+ * @throws the error of the first that failed
+ */
 async function together(asked: AbortSignal, works: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([asked, stop.signal]);
   const ends = works.map((work) =>
     work(signal).catch((error: unknown) => {
-      stop.abort(error);
+      if (!isEcho(error)) stop.abort(error);
       throw error;
     }),
   );
   const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
   asked.throwIfAborted();
-  if (failed !== undefined) throw stop.signal.reason;
+  if (failed !== undefined) throw stop.signal.reason ?? failed.reason;
 }
+
+const isEcho = (error: unknown): boolean =>
+  error instanceof PotctlError && /SIGPIPE|Broken pipe/.test(`${error.message} ${error.why}`);
 
 async function makePipe(pipe: string, environment: Readonly<Record<string, string>>): Promise<void> {
   const { ok, startError, stderrTail } = await startChild('mkfifo', ['-m', '600', pipe], {

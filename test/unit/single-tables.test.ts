@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { parseGraph } from '../../src/restore/tables/graph.js';
+import { checkSchemaName, parseTableNames } from '../../src/restore/tables/names.js';
+import { asksForTables, type TablesWishes, tablesRequest } from '../../src/restore/tables/request.js';
+import { selectTables } from '../../src/restore/tables/select.js';
+
+const named = (...lists: string[]) => parseTableNames(lists).map(({ schema, name }) => [schema, name]);
+
+describe('the names of --tables', () => {
+  test.each([
+    [
+      'a,schema.b',
+      [
+        [null, 'a'],
+        ['schema', 'b'],
+      ],
+    ],
+    ['"we""ird.Tab le"', [[null, 'we"ird.Tab le']]],
+    [
+      '"Odd, one"."x,y" , z',
+      [
+        ['Odd, one', 'x,y'],
+        [null, 'z'],
+      ],
+    ],
+    ['ümläut', [[null, 'ümläut']]],
+  ])('%s is read as PostgreSQL would', (text, names) => {
+    expect(named(text)).toEqual(names);
+  });
+
+  test('several flags are one list', () => {
+    expect(named('a', 's.b')).toEqual([
+      [null, 'a'],
+      ['s', 'b'],
+    ]);
+  });
+
+  test.each([
+    ['', 'a name is missing'],
+    ['a,', 'a name is missing'],
+    ['a..b', 'cannot be read'],
+    ['a.b.c', 'cannot be read'],
+    ['"a', 'cannot be read'],
+    ['a,a', 'named twice'],
+    ['x'.repeat(64), 'too long'],
+  ])('%j is refused', (text, why) => {
+    expect(() => named(text)).toThrow(expect.objectContaining({ code: 'E_USAGE', why: expect.stringContaining(why) }));
+  });
+
+  test('an empty list is refused', () => {
+    expect(() => named()).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  });
+});
+
+test.each(['pg_mine', 'information_schema', 'x'.repeat(64), 'ä'.repeat(32)])('the schema %s is refused', (name) => {
+  expect(() => checkSchemaName(name)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+});
+
+describe('wishes that contradict each other', () => {
+  const none: TablesWishes = {
+    ...{ id: 'latest', fromSet: undefined, only: undefined, mode: undefined, into: undefined, intoFiles: undefined },
+    ...{ jobs: undefined, createRoles: false, safetyBackup: false, accept: [], stopWriters: undefined },
+    ...{ startWriters: undefined, keepOld: undefined, tables: ['a'], intoSchema: 's' },
+  };
+  test.each([
+    [{ intoSchema: undefined }, '--into-schema'],
+    [{ tables: [] }, '--tables'],
+  ])('%j: one without the other', (change, text) => {
+    expect(() => asksForTables({ ...none, ...change })).toThrow(text);
+  });
+  test.each([
+    [{ mode: 'new' as const }, '--mode'],
+    [{ mode: 'swap' as const }, '--mode'],
+    [{ into: 'x' }, '--into'],
+    [{ intoFiles: 'x' }, '--into-files'],
+    [{ only: 'db' as const }, '--only'],
+    [{ safetyBackup: true }, '--safety-backup'],
+    [{ stopWriters: 'x' }, '--stop-writers'],
+    [{ createRoles: true }, '--create-roles'],
+  ])('%j beside --tables', (change, text) => {
+    const asked = (): unknown => tablesRequest({} as never, { ...none, ...change }, {} as never);
+    expect(asked).toThrow(`'${text}' exclude each other`);
+  });
+});
+
+/** As pg_restore 15 prints it. */
+const DUMP = `
+893; 1247 16386 TYPE public mood owner
+217; 1259 16499 TABLE public users owner
+;\tdepends on: 893
+219; 1259 16508 TABLE public orders owner
+220; 1259 16520 TABLE public par owner
+221; 1259 16524 TABLE public par 1 owner
+;\tdepends on: 220
+216; 1259 16498 SEQUENCE public users_id_seq owner
+;\tdepends on: 217
+3493; 0 0 SEQUENCE OWNED BY public users_id_seq owner
+;\tdepends on: 216
+223; 1259 16536 VIEW public vw owner
+;\tdepends on: 217 217
+3315; 0 0 TABLE ATTACH public par 1 owner
+;\tdepends on: 221 220
+3316; 2604 16502 DEFAULT public users id owner
+;\tdepends on: 216 217 217
+3481; 0 16508 TABLE DATA public orders owner
+;\tdepends on: 219
+3479; 0 16499 TABLE DATA public users owner
+;\tdepends on: 217
+3323; 2606 16506 CONSTRAINT public users users_pkey owner
+;\tdepends on: 217
+3330; 2606 16515 FK CONSTRAINT public orders orders_u_fkey owner
+;\tdepends on: 219 3323 217
+3331; 2620 16541 TRIGGER public orders tr owner
+;\tdepends on: 219 270
+`.split('\n');
+
+describe('what of a dump a table needs', () => {
+  const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]));
+
+  test('a table brings its data, keys, defaults and own sequences, and what these rest on, in the order of the archive', () => {
+    const { entries, needs, leftOut } = select('users');
+    expect(entries).toEqual([893, 217, 216, 3493, 3316, 3479, 3323]);
+    expect(needs.map(({ desc, name }) => `${desc} ${name}`)).toEqual(['TYPE mood']);
+    expect(leftOut).toEqual([]);
+  });
+  test('a foreign key comes only with both its tables; a trigger never', () => {
+    expect(select('orders').leftOut).toEqual([
+      { kind: 'foreign key', name: 'public.orders orders_u_fkey' },
+      { kind: 'trigger', name: 'public.orders tr' },
+    ]);
+    expect(select('orders,users').entries).toContain(3330);
+    expect(select('orders,users').leftOut.map(({ kind }) => kind)).toEqual(['trigger']);
+  });
+  test('a partitioned table brings its partitions; one of these alone is refused with the name of the whole', () => {
+    expect(select('par').tables[0]!.partitions.map(({ dumpId }) => dumpId)).toEqual([221]);
+    expect(() => select('"par 1"')).toThrow("a partition of 'public.par'");
+  });
+  test('a name is found without regard to case as long as it has no quotes', () => {
+    expect(select('Users').tables[0]!.name).toBe('users');
+    expect(() => select('"Users"')).toThrow(expect.objectContaining({ code: 'E_PIECE_NOT_FOUND' }));
+  });
+  test('a view is refused as what it is', () => {
+    expect(() => select('vw')).toThrow('is a view, not a table');
+  });
+});
