@@ -126,7 +126,8 @@ test('damage in the archive puts nothing in its place', async () => {
   );
   const bytes = readFileSync(archive);
   chmodSync(archive, 0o600);
-  bytes.fill(0x55, bytes.length / 2, bytes.length / 2 + 64);
+  const middle = Math.floor(bytes.length / 2);
+  bytes.fill(0x55, middle, middle + 64);
   writeFileSync(archive, bytes);
 
   await expect(restore(['**'])).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT', changed: 'nothing' });
