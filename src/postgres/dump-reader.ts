@@ -5,6 +5,9 @@ import { type ChildEnd, startChild } from '../child.js';
 import { PotctlError } from '../errors.js';
 import { newestTool, type ToolSearch } from './tools.js';
 
+/** What ends a program that stumbles over the bytes it reads, and not whoever kills it. */
+const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGFPE', 'SIGILL'];
+
 /** Every list of pg_restore begins with a header that has this line. */
 const LISTED = /^; +TOC Entries: \d+$/m;
 
@@ -70,6 +73,11 @@ function unreadable(end: ChildEnd): PotctlError {
     end.startError ?? (end.stderrTail.join('; ') || `it ended by ${end.signal ?? `exit code ${end.exitCode}`}`);
   if (why.includes('unsupported version')) {
     return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that made this backup', { why });
+  }
+  if (end.signal !== null && CRASHES.includes(end.signal)) {
+    return new PotctlError('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', {
+      why: `it crashed (${end.signal})`,
+    });
   }
   const complains = end.signal === null && end.stderrTail.some((line) => line.startsWith('pg_restore: error: '));
   if (!complains || OUR_LACK.test(why)) return notRun(why);
