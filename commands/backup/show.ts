@@ -79,7 +79,11 @@ function renderSummary(backup: ShownBackup, view: View): void {
         .map(([name, value]) => `${name}=${value}`)
         .join(', ') || null,
     ),
-    ['made by', `potctl ${backup.tool} on ${backup.hostname}, run ${backup.run_id}, trace ${backup.trace_id}`],
+    ...optional('imported', backup.imported && `${backup.imported.name} of ${backup.imported.folder}`),
+    [
+      backup.imported === null ? 'made by' : 'read by',
+      `potctl ${backup.tool} on ${backup.hostname}, run ${backup.run_id}, trace ${backup.trace_id}`,
+    ],
     ...optional('previous', backup.previous),
   ]);
 }

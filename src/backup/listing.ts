@@ -34,6 +34,8 @@ export interface ListedBackup {
   readonly tool: string | null;
   readonly run_id: string | null;
   readonly trace_id: string | null;
+  /** Where it came from, if another program made it. */
+  readonly imported: { readonly source: 'v1' | 'bare'; readonly name: string; readonly folder: string } | null;
 }
 
 export interface ListRequest {
@@ -114,6 +116,7 @@ const NOTHING_KNOWN = {
   tool: null,
   run_id: null,
   trace_id: null,
+  imported: null,
 };
 
 function describeGood({
@@ -121,7 +124,7 @@ function describeGood({
   verified,
 }: GoodEntry): Omit<ListedBackup, 'id' | 'created_at' | 'destinations' | 'pinned'> {
   const { finished_at, status, degraded_reasons, kind, set, totals, database, storage } = manifest;
-  const { profile, hostname, labels, note, tool, run_id, trace_id } = manifest;
+  const { profile, hostname, labels, note, tool, run_id, trace_id, imported } = manifest;
   return {
     ...{
       finished_at,
@@ -136,6 +139,7 @@ function describeGood({
       note,
       run_id,
       trace_id,
+      imported,
     },
     problem: null,
     duration_s: totals.duration_ms / 1000,

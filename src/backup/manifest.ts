@@ -74,6 +74,16 @@ const databasePart = z.looseObject({
     in_recovery: z.boolean().nullable(),
   }),
   properties: properties.nullable(),
+  /** What an imported dump says of its database: the most that is known where `properties` is null. */
+  told: z
+    .looseObject({
+      owner: z.string().nullable(),
+      encoding: z.string(),
+      collate: z.string().nullable(),
+      ctype: z.string().nullable(),
+    })
+    .nullable()
+    .optional(),
   dump: z.looseObject({
     tool: z.string(),
     /** `custom` and `plain` are other programs' files; `plain` may be compressed. */

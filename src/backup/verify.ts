@@ -134,10 +134,11 @@ async function note(
   });
 }
 
-function artefactsOf({ database, storage }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
+function artefactsOf({ database, storage, imported }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
   const parts: [VerifyCheck['part'], readonly Artefact[]][] = [];
   if (database !== null) parts.push(['database', database.files]);
   if (storage !== null) parts.push(['files', storage.artefacts]);
+  if (imported?.manifest) parts.push(['manifest', [imported.manifest]]);
   return parts;
 }
 

@@ -24,8 +24,8 @@ export interface OldSite extends TestDatabase {
 }
 
 /** Makes one, with 500 users and three files. */
-export async function oldSite(name?: string): Promise<OldSite> {
-  const database = await freshDatabase({ schema: SCHEMA, ...(name === undefined ? {} : { name }) });
+export async function oldSite(name?: string, options = ''): Promise<OldSite> {
+  const database = await freshDatabase({ schema: SCHEMA, options, ...(name === undefined ? {} : { name }) });
   const cwd = await temporaryFolder();
   const tree = { models: { 'a.stl': 'solid', 'b.stl': 'x'.repeat(5_000) }, 'c.txt': 'c' };
   const storage = await makeTree(tree, path.join(await temporaryFolder(), 'storage'));

@@ -14,8 +14,13 @@ export interface SqlFacts {
   /** `15.20`, of the server and of pg_dump; null where it does not say so. */
   readonly serverVersion: string | null;
   readonly toolVersion: string | null;
-  /** The database that CREATE DATABASE makes, and how; null without such a statement. */
-  readonly database: { readonly name: string; readonly text: string } | null;
+  /** How CREATE DATABASE makes the database, with a locale of libc; null without such a statement. */
+  readonly database: {
+    readonly owner: string | null;
+    readonly encoding: string;
+    readonly collate: string | null;
+    readonly ctype: string | null;
+  } | null;
   /** Has the line that pg_dump writes last. */
   readonly complete: boolean;
 }
@@ -52,7 +57,7 @@ const INSERT = new RegExp(`^INSERT INTO (?:ONLY )?(${QUALIFIED})[\\s(]`, 'i');
 const SETVAL = /^SELECT (?:pg_catalog\.)?setval\('((?:[^']|'')+)', (-?\d+), (true|false)\)$/i;
 const EXTENSION = new RegExp(`^CREATE EXTENSION (?:IF NOT EXISTS )?(${NAME})(?: WITH SCHEMA (${NAME}))?`, 'i');
 const PARTITIONED = new RegExp(`^CREATE (?:UNLOGGED )?TABLE (${QUALIFIED}) \\(.*\\)\\s*PARTITION BY `, 'is');
-const DATABASE = new RegExp(`^CREATE DATABASE (${NAME}) `, 'i');
+const OWNER = new RegExp(`^ALTER DATABASE ${NAME} OWNER TO (${NAME})$`, 'i');
 
 /** Listens to a script and gathers its facts. `onRow` hears of every row, with bytes. */
 export function gatherSqlFacts(): { readonly listener: Omit<SqlListener, 'command'>; facts(): SqlFacts } {
@@ -144,9 +149,19 @@ function takeObject(found: Found, text: string): void {
     const { schema, name } = splitName(partitioned, found.searchPath);
     found.partitioned.add(`${schema}\0${name}`);
   }
-  const [, database] = DATABASE.exec(text) ?? [];
-  if (database !== undefined) found.database = { name: unquote(database), text };
+  if (/^CREATE DATABASE /i.test(text)) found.database = createdBy(text);
+  const [, owner] = OWNER.exec(text) ?? [];
+  if (owner !== undefined && found.database !== null) found.database = { ...found.database, owner: unquote(owner) };
   takeSetting(found, text);
+}
+
+function createdBy(text: string): SqlFacts['database'] {
+  const valueOf = (key: string): string | null => new RegExp(`\\b${key} = '([^']+)'`).exec(text)?.[1] ?? null;
+  const encoding = valueOf('ENCODING');
+  const isLibc = !/LOCALE_PROVIDER = (?!libc)/i.test(text);
+  const locale = isLibc ? valueOf('LOCALE') : null;
+  const [collate, ctype] = [valueOf('LC_COLLATE') ?? locale, valueOf('LC_CTYPE') ?? locale];
+  return encoding === null ? null : { owner: null, encoding, collate, ctype };
 }
 
 function takeSetting(found: Found, text: string): void {

@@ -86,6 +86,7 @@ async function describeDump(
     ...{ host, port, name, backup_file: place, files },
     size_bytes: files.reduce((sum, { size }) => sum + size, 0),
     properties: null,
+    told: scanned.facts.database,
     globals: null,
     ...partsOf(scanned, header, found, place),
   };

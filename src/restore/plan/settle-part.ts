@@ -30,10 +30,16 @@ export async function settlePart(
     const text = `the backup does not tell owner, encoding, settings and grants of the database: those of "${name}" are taken`;
     return { part: { ...part, properties: live }, warnings: [text] };
   }
-  const properties = await newProperties(server);
+  const properties = { ...(await newProperties(server)), ...toldBy(part) };
   const { owner, encoding, collate } = properties;
-  const text = `the backup does not tell owner, encoding, settings and grants of the database: it gets the owner "${owner}", ${encoding}, ${collate}, and no settings or grants of its own`;
+  const text = `the backup does not tell settings and grants of the database: it gets the owner "${owner}", ${encoding}, ${collate}, and no settings or grants of its own`;
   return { part: { ...part, properties }, warnings: [text] };
+}
+
+/** What the dump itself says goes before what a new database would get. */
+function toldBy({ told }: DatabasePart): Partial<DatabaseProperties> {
+  const facts = Object.entries(told ?? {}).filter(([, value]) => value !== null);
+  return Object.fromEntries(facts);
 }
 
 async function liveProperties(server: Server, name: string): Promise<DatabaseProperties | null> {
