@@ -65,14 +65,11 @@ test('3: a corrupt dump is exit 20, and the live database stays', async () => {
 });
 
 test('4: an unreachable server is exit 16, and never a success', async () => {
-  const { name, run, where, backUp } = await oldSite();
+  const { name, run, where, backUp, cwd } = await oldSite();
   await backUp();
   const args = ['restore', 'run', '--backup-dir', 'backups', ...where, '--confirm', name];
 
-  const ran = await potctl(args, {
-    env: { PGDATABASE: name, PGPORT: '1', PGHOST: '127.0.0.1' },
-    cwd: path.dirname(where[1]!),
-  });
+  const ran = await potctl(args, { env: { PGDATABASE: name, PGPORT: '1', PGHOST: '127.0.0.1' }, cwd });
 
   expect(ran.exitCode).toBe(16);
   expect((await run(...args)).exitCode).toBe(0);

@@ -156,11 +156,11 @@ function takeObject(found: Found, text: string): void {
 }
 
 function createdBy(text: string): SqlFacts['database'] {
-  const valueOf = (key: string): string | null => new RegExp(`\\b${key} = '([^']+)'`).exec(text)?.[1] ?? null;
-  const encoding = valueOf('ENCODING');
+  const optionOf = (key: string): string | null => new RegExp(`\\b${key} = '([^']+)'`).exec(text)?.[1] ?? null;
+  const encoding = optionOf('ENCODING');
   const isLibc = !/LOCALE_PROVIDER = (?!libc)/i.test(text);
-  const locale = isLibc ? valueOf('LOCALE') : null;
-  const [collate, ctype] = [valueOf('LC_COLLATE') ?? locale, valueOf('LC_CTYPE') ?? locale];
+  const locale = isLibc ? optionOf('LOCALE') : null;
+  const [collate, ctype] = [optionOf('LC_COLLATE') ?? locale, optionOf('LC_CTYPE') ?? locale];
   return encoding === null ? null : { owner: null, encoding, collate, ctype };
 }
 
