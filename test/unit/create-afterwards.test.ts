@@ -3,7 +3,7 @@ import { type CreateDeps, type CreateRequest, createBackup } from '../../src/bac
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
 
-test('a check afterwards that could not be made is not called good', async () => {
+test('a check afterwards that could not be made is not called good, and nothing is pruned on its word', async () => {
   const files = { path: await makeTree({ a: 'x' }), excludes: [] };
   const check = { part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
   const verify: CreateDeps['verify'] = async (id, level) => {
@@ -32,4 +32,9 @@ test('a check afterwards that could not be made is not called good', async () =>
   };
 
   expect(await createBackup(deps, request)).toMatchObject({ status: 'complete', verified: false });
+  const rules = { last: 1, withinMs: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+  const pruning = { ...request, prune: { rules, zone: 'UTC', maxRemove: 5 } };
+  const restoring = async () => new Map<string, string>();
+  expect((await createBackup({ ...deps, restoring }, pruning)).pruned).toMatchObject({ state: 'skipped', removed: [] });
+  expect((await repository.list()).length).toBe(2);
 });
