@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,6 +11,9 @@ import { whileReading } from '../support/tree-writer.js';
 const isRoot = process.getuid?.() === 0;
 const MEGABYTE = 1 << 20;
 const PATH = process.env['PATH'] ?? '';
+
+const commandOf = (program: string): string =>
+  execFileSync('sh', ['-c', 'command -v "$1" || echo false', 'sh', program], { encoding: 'utf8' }).trim();
 
 /** Programs that are still there with their working directory or an open file below `folder`. */
 function processesIn(folder: string): string[] {
@@ -182,6 +186,27 @@ test('without tar there is a clear error', async () => {
   const backup = await start(at, { environment: { PATH: pathWith(at, 'mkfifo') } });
   await expect(backup.firstPass()).rejects.toMatchObject({ code: 'E_TOOL_MISSING' });
 });
+
+test.skipIf(commandOf('zstd') === 'false')(
+  'a compressor that writes half and ends well does not make a backup',
+  async () => {
+    const at = place();
+    writeFileSync(`${at.tree}/a`, randomBytes(MEGABYTE));
+    const bin = pathWith(at, 'tar', 'mkfifo', 'perl', 'head');
+    for (const program of ['zstd', 'pigz', 'gzip']) {
+      const script = `#!/bin/sh\ncase $1 in --list) exec '${commandOf(program)}' "$@" ;; esac\n'${commandOf(program)}' "$@" | head -c 50000\n`;
+      writeFileSync(`${bin}/${program}`, script, { mode: 0o755 });
+    }
+    const backup = await start(at, { environment: { PATH: bin } });
+
+    const made = (async () => {
+      await backup.firstPass();
+      return backup.secondPass();
+    })();
+
+    await expect(made).rejects.toMatchObject({ code: 'E_TOOL_FAILED', message: expect.stringContaining('not whole') });
+  },
+);
 
 test('without mkfifo it works all the same', async () => {
   const at = place();

@@ -4,6 +4,7 @@ import { followWrites } from '../following-hash.js';
 import type { CompressedFile } from './compress.js';
 import { type Pipes, writeTo } from './pipes.js';
 import { toolError } from './programs.js';
+import { requireWhole } from './whole.js';
 
 const ARGS = { zstd: ['-q', '-T0', '-1', '-c'], pigz: ['-1', '-c'] } as const;
 
@@ -22,6 +23,7 @@ export function compressThrough(
   const { child, input } = pipes.sink(program, ARGS[program], { environment, signal, stdout });
   closeSync(stdout);
   const stored = followWrites(file);
+  let given = 0;
   const failed = async (): Promise<never> => {
     const end = await child.ended;
     signal.throwIfAborted();
@@ -29,6 +31,7 @@ export function compressThrough(
   };
   return {
     write(bytes) {
+      given += bytes.length;
       const full = writeTo(input, bytes);
       return full?.then(() => (input.destroyed ? failed() : undefined));
     },
@@ -36,6 +39,7 @@ export function compressThrough(
       input.end();
       const end = await child.ended;
       if (!end.ok) return failed();
+      await requireWhole({ file, program, bytes: given }, environment);
       const [hashed] = await stored.finish([file]);
       return hashed!;
     },

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { memoryFolder, removeFolder } from '../../support/file-tree.js';
 import { createSite, DATABASE, type Site } from '../kill/site.js';
-import { succeeded, type Timed, timed } from '../measure.js';
+import { succeeded, type Timed, timed, timedShell } from '../measure.js';
 import { errnoOf, type Inventory, type Operation, type Point } from './points.js';
 import { buildShim, type Shim } from './shim.js';
 import { type Tools, wrapTools } from './tools.js';
@@ -50,6 +50,14 @@ export async function createPlace(binary: string): Promise<Place> {
   return placeOf({ ...means!, site });
 }
 
+/** What another program has left: a dump and an archive. */
+async function plantSource({ folder, tree, environment }: Site): Promise<void> {
+  const source = path.join(folder, 'source');
+  mkdirSync(source);
+  const commands = `pg_dump -Fc -f '${source}/app.dump' ${DATABASE} && tar -C '${tree}' -czf '${source}/storage.tar.gz' .`;
+  await timedShell(commands, environment);
+}
+
 /** One backup for most operations, several beside for the prune. */
 async function backUp({ site, folder, run }: Means): Promise<void> {
   const one = path.join(folder, 'one');
@@ -57,6 +65,7 @@ async function backUp({ site, folder, run }: Means): Promise<void> {
     succeeded(await run(argsOf(site, 'create')), 'backup create');
     if (made === 0) cpSync(site.repository, one, { recursive: true, preserveTimestamps: true });
   }
+  await plantSource(site);
   renameSync(site.repository, path.join(folder, 'several'));
   renameSync(one, site.repository);
 }
@@ -154,9 +163,14 @@ function countOf(file: string): number {
   }
 }
 
-function argsOf({ tree, repository }: Site, operation: Operation): string[] {
+function argsOf({ tree, repository, folder }: Site, operation: Operation): string[] {
   const where = ['--files', tree, '--repository', repository];
   if (operation === 'create') return ['backup', 'create', ...where];
+  if (operation === 'import') {
+    const source = path.join(folder, 'source');
+    const archive = ['--tree', path.join(source, 'storage.tar.gz'), '--repository', repository];
+    return ['backup', 'import', path.join(source, 'app.dump'), '--database-name', DATABASE, ...archive, '--yes'];
+  }
   if (operation === 'prune') return ['backup', 'prune', '--keep-last', String(KEPT), '--yes', ...where];
   if (operation === 'restore') return ['restore', 'run', 'latest', ...where, '--confirm', DATABASE];
   return ['restore', 'undo', ...where, '--confirm', DATABASE];

@@ -2,8 +2,8 @@ import { constants } from 'node:os';
 import { sequence } from '../measure.js';
 import type { ToolFault, ToolStart } from './tools.js';
 
-export type Operation = 'create' | 'restore' | 'undo' | 'prune';
-export const OPERATIONS: readonly Operation[] = ['create', 'restore', 'undo', 'prune'];
+export type Operation = 'create' | 'restore' | 'undo' | 'prune' | 'import';
+export const OPERATIONS: readonly Operation[] = ['create', 'restore', 'undo', 'prune', 'import'];
 
 /** How a call fails; `short`: it writes half, and says so. */
 export type CallFault = 'ENOSPC' | 'EIO' | 'EACCES' | 'short';
