@@ -1,14 +1,14 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { freshDatabase } from '../support/database.js';
 import { potctl, type Ran } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
+import { temporaryFolder } from '../support/tree.js';
 
 async function site() {
   const database = await freshDatabase();
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'potctl-journal-'));
+  const folder = await temporaryFolder();
   const run = (...args: string[]): Promise<Ran> => potctl(args, { env: { PGDATABASE: database.name } });
   const sql = async (text: string) => {
     const session = await openTestServer(database.name).session({ purpose: 'test' });
