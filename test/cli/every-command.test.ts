@@ -19,7 +19,12 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup import': ['/nonexistent/set'],
 };
 const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
-const gated = commands.filter((command) => command.kind === 'action' && command.gate).map(({ name }) => name);
+const gated = commands.flatMap((command) => (command.kind === 'action' && command.gate ? [command] : []));
+const UNCONFIRMED = [[], ['-y'], ['--json'], ['--confirm', 'something else'], ['--no-confirm']];
+/** Where what is done can be taken back by one statement, --yes is a confirmation. */
+const refusals = gated.flatMap(({ name, gate }) =>
+  UNCONFIRMED.filter(([flag]) => !(gate!.mild && flag === '-y')).map((flags) => [name, flags] as const),
+);
 
 let folder: string;
 let database: TestDatabase;
@@ -85,20 +90,19 @@ test('no file that a command wrote holds the secret', () => {
     expect(readFileSync(path.join(entry.parentPath, entry.name), 'latin1')).not.toContain(CANARY);
 });
 
-describe.each(gated)('potctl %s without a terminal', (name) => {
-  test.each([[[]], [['-y']], [['--json']], [['--confirm', 'something else']], [['--no-confirm']]])(
-    'and with %j is refused, and nothing is changed',
-    async (flags) => {
-      const before = repositoryFiles();
-      const { exitCode, stdout } = await run(name, ...flags);
-      expect(stdout).toBe('');
-      // An undo has nothing to take back here, and says so before it asks.
-      expect(exitCode).toBe(name === 'restore undo' ? 10 : 30);
-      expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
-      expect(repositoryFiles()).toEqual(before);
-    },
-  );
-});
+test.each(refusals)(
+  'potctl %s with %j, without a terminal, is refused, and nothing is changed',
+  async (name, flags) => {
+    const before = repositoryFiles();
+    const { exitCode, stdout } = await run(name, ...flags);
+    expect(stdout).toBe('');
+    // An undo has nothing to take back here, and says so before it asks.
+    expect(exitCode).toBe(name === 'restore undo' ? 10 : 30);
+    expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
+    expect(await database.query(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
+    expect(repositoryFiles()).toEqual(before);
+  },
+);
 
 test('the line on stderr says which server, database and role; -q hides it', async () => {
   const loud = await run('restore plan');
