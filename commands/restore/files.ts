@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<LeftReason, string>> = {
   'other-kind': 'something of another kind stands there',
   'mount-point': 'another file system is mounted there',
   repository: 'the repository lies there',
+  denied: 'this user may not write there',
 };
 
 /** `potctl restore files`: single files of a backup, without touching the rest. */

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { plantTree } from '../support/file-tree.js';
 import { filesSite } from '../support/pieces.js';
 import { potctl } from '../support/run-cli.js';
-import { temporaryFolder } from '../support/tree.js';
+import { folderForAll, makeTree, temporaryFolder } from '../support/tree.js';
 
 async function site() {
   const tree = await temporaryFolder();
@@ -150,3 +150,40 @@ test('what a killed restore had staged is removed by the next one; what a living
   expect(readdirSync(to).sort()).toEqual(['.potctl-restore-alive', '.potctl-restore-whole', 'plain.txt']);
   rmSync(to, { recursive: true });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'an ordinary user: what may not be written to is named and left as it was, the rest comes',
+  async () => {
+    const nobody = 65_534;
+    const tree = await makeTree({ a: { shut: { f: 'new' } }, top: 'new' });
+    const { id, repository } = await filesSite(tree);
+    const to = await makeTree({ a: { shut: { f: 'old' } } }, path.join(await folderForAll(), 'to'));
+    execFileSync('chown', ['-R', `${nobody}:${nobody}`, to]);
+    chmodSync(path.join(to, 'a', 'shut'), 0o555);
+    for (let above = path.dirname(repository.url); above !== '/tmp'; above = path.dirname(above))
+      chmodSync(above, 0o755);
+    execFileSync('chmod', ['-R', 'a+rX', repository.url]);
+    const place = ['--to', to, '--repository', repository.url];
+    const run = (...flags: string[]) =>
+      potctl(['restore', 'files', id, ...place, ...flags], { user: nobody, env: { HOME: to } });
+
+    const result = await run('--path', '**', '--overwrite', 'always', '--json');
+
+    expect(result.exitCode).toBe(3);
+    expect(JSON.parse(result.stdout).result).toMatchObject({
+      restored: 1,
+      overwritten: 0,
+      left: [{ path: 'a/shut/f', reason: 'denied' }],
+    });
+    expect([readdirSync(to).sort(), readFileSync(path.join(to, 'a', 'shut', 'f'), 'utf8')]).toEqual([
+      ['a', 'top'],
+      'old',
+    ]);
+
+    const nowhere = await potctl(
+      ['restore', 'files', id, '--path', '**', '--to', '/usr/lib', '--repository', repository.url],
+      { user: nobody, env: { HOME: to } },
+    );
+    expect(nowhere).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('E_FILES_DENIED') });
+  },
+);

@@ -1,4 +1,4 @@
-import { type BigIntStats, linkSync, lstatSync, readdirSync, renameSync } from 'node:fs';
+import { type BigIntStats, linkSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { createBreather } from '../../backup/files/breather.js';
 import type { BytePath } from '../../backup/files/byte-path.js';
 import { isErrno } from '../../errors.js';
@@ -53,7 +53,18 @@ async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folde
   }
 }
 
+/** What may not be written to is left and named, like everything else that stands in the way: the rest goes on. */
 async function placeEntry(place: Place, path: BytePath, from: Folder, to: Folder, name: string): Promise<void> {
+  try {
+    await decideEntry(place, path, from, to, name);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw error;
+    const directory = lookIn(from, name)?.isDirectory() ?? false;
+    place.tally.left(path, 'denied', (await countBelow(place, from, name, directory)).others);
+  }
+}
+
+async function decideEntry(place: Place, path: BytePath, from: Folder, to: Folder, name: string): Promise<void> {
   const staged = lookIn(from, name)!;
   const directory = staged.isDirectory();
   const { tally, overwrite, device } = place;
@@ -106,20 +117,46 @@ async function enter(place: Place, path: BytePath, from: Folder, to: Folder, nam
 /** The old file gets a second name where it is kept, then the new one takes its place in one step. */
 function replace({ target, keptName, tally }: Place, path: BytePath, from: Folder, to: Folder, name: string): void {
   const here = at(to.path, ownName(name));
-  const kept = openKept(target, [keptName, ...path.split('/').slice(0, -1)]);
+  const above = [keptName, ...path.split('/').slice(0, -1)];
+  const kept = openKept(target, above);
   try {
     const there = at(kept.path, ownName(name));
+    const putBack = keep(here, there);
     try {
-      linkSync(here, there);
+      renameSync(at(from.path, ownName(name)), here);
     } catch (error) {
-      if (!isErrno(error, 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
-      renameSync(here, there);
+      putBack();
+      throw error;
     }
+    tally.overwritten();
   } finally {
     kept.close();
+    removeEmpty(target, above);
   }
-  renameSync(at(from.path, ownName(name)), here);
-  tally.overwritten();
+}
+
+/** @returns takes it back */
+function keep(here: string | Buffer, there: string | Buffer): () => void {
+  try {
+    linkSync(here, there);
+    return () => unlinkSync(there);
+  } catch (error) {
+    if (!isErrno(error, 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+    renameSync(here, there);
+    return () => renameSync(there, here);
+  }
+}
+
+/** Nothing is kept in vain. */
+function removeEmpty(target: Folder, names: readonly string[]): void {
+  for (let depth = names.length; depth > 0; depth -= 1) {
+    try {
+      rmdirSync(at(target.path, ownName(names.slice(0, depth).join('/'))));
+    } catch {
+      // It holds something, so do those above it.
+      return;
+    }
+  }
 }
 
 function openKept(target: Folder, names: readonly string[]): Folder {

@@ -32,7 +32,7 @@ export interface FilesDeps {
 }
 
 /** Why something was not restored. `other-kind`: a directory stands where the backup has a file, or the other way round. */
-export type LeftReason = 'exists' | 'not-newer' | 'other-kind' | 'mount-point' | 'repository';
+export type LeftReason = 'exists' | 'not-newer' | 'other-kind' | 'mount-point' | 'repository' | 'denied';
 
 /** Something that was left as it is. */
 export interface Left {
