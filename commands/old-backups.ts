@@ -36,7 +36,13 @@ async function open(context: Context, named: string): Promise<Repository> {
     await mkdir(notes, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw fromErrno(error, `create '${notes}'`);
     });
-    return context.repositoryAt('adopted', path.join(notes, 'records'));
+    const kept = await context.repositoryAt('adopted', path.join(notes, 'records'));
+    const lock: Repository['lock'] = (request) => {
+      const text = `no repository is named: an undo wants the same --backup-dir, for what it needs is kept in ${kept.url}`;
+      context.progress({ kind: 'warning', text });
+      return kept.lock(request);
+    };
+    return { ...kept, lock };
   };
   const { dumpReader } = await verifyDeps({ ...context, repository: records });
   return openOldFolder(folder, {

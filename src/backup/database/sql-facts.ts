@@ -52,6 +52,7 @@ interface Found {
 
 const NAME = String.raw`(?:"(?:[^"]|"")+"|[^\s".,;()']+)`;
 const QUALIFIED = `${NAME}(?:\\.${NAME})?`;
+const NAMES = new RegExp(NAME, 'g');
 const COPY = new RegExp(`^COPY (${QUALIFIED})(?: \\(.*\\))? FROM stdin(?:\\s+WITH\\s.*)?$`, 'is');
 const INSERT = new RegExp(`^INSERT INTO (?:ONLY )?(${QUALIFIED})[\\s(]`, 'i');
 const SETVAL = /^SELECT (?:pg_catalog\.)?setval\('((?:[^']|'')+)', (-?\d+), (true|false)\)$/i;
@@ -112,7 +113,7 @@ function tableOf(found: Found, qualified: string): SqlTable {
 }
 
 function splitName(qualified: string, searchPath: string): { schema: string; name: string } {
-  const [first = '', second] = qualified.match(new RegExp(NAME, 'g')) ?? [];
+  const [first = '', second] = qualified.match(NAMES) ?? [];
   return second === undefined
     ? { schema: searchPath, name: unquote(first) }
     : { schema: unquote(first), name: unquote(second) };

@@ -5,7 +5,8 @@ export type Place = 'sql' | 'single' | 'escaped' | 'double' | 'tag' | 'dollar' |
 export interface State {
   place: Place;
   /** The last two bytes of SQL outside of strings and comments. */
-  before: [number, number];
+  previous: number;
+  beforePrevious: number;
   text: string;
   short: string;
   word: string;
@@ -29,6 +30,8 @@ export interface State {
 
 const FRESH = {
   place: 'sql' as Place,
+  previous: 10,
+  beforePrevious: 10,
   text: '',
   short: '',
   word: '',
@@ -48,7 +51,7 @@ const FRESH = {
 };
 
 /** The beginning of a script. */
-export const freshState = (): State => ({ ...FRESH, before: [10, 10], words: [] });
+export const freshState = (): State => ({ ...FRESH, words: [] });
 
 /** Letters, digits, the underscore, the dollar sign within a name, and everything beyond ASCII. */
 export function isWordByte(byte: number): boolean {
