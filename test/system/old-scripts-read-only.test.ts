@@ -28,4 +28,4 @@ test('nothing is ever written into the folder of the old scripts, nor into its f
 
   expect(codes.filter(([, code]) => code !== 0)).toEqual([]);
   expect(await photograph(folder)).toEqual(before);
-});
+}, 120_000);
