@@ -23,7 +23,10 @@ export const restorePlan = itemCommand({
     if (plan.mode === 'tables') renderTablesPlan(plan, view);
     else renderRestorePlan(plan, view);
     view.note('Nothing was changed.');
-    if (plan.blocking.length === 0) view.note(`To do it:  potctl restore run ${plan.backup.id}`);
+    if (plan.blocking.length > 0) return;
+    // Without its flags the line would restore everything.
+    if (plan.mode === 'tables') view.note('To do it: the same line with `run` in the place of `plan`.');
+    else view.note(`To do it:  potctl restore run ${plan.backup.id}`);
   },
   exitCode: ({ exit }) => exit,
 });
