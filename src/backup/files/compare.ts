@@ -70,6 +70,7 @@ async function difference(compared: Compared): Promise<string | undefined> {
   const { tree, file } = compared;
   const stats = lookAt(tree, pathOf(file));
   if (stats === undefined) return 'is not there';
+  if (stats === 'unreadable') return 'cannot be looked at';
   return kindDifference(file, stats) ?? factDifference(file, stats) ?? (await contentDifference(compared, stats));
 }
 
@@ -101,7 +102,7 @@ async function contentDifference(compared: Compared, stats: BigIntStats): Promis
   const sha256 = file.type === 'hardlink' ? replaced.contentOf(targetOf(file) ?? '', index) : file.sha256;
   if (file.type === 'hardlink' && sha256 === undefined) {
     const target = lookAt(tree, targetOf(file) ?? '');
-    return target && target.ino === stats.ino && target.dev === stats.dev
+    return typeof target === 'object' && target.ino === stats.ino && target.dev === stats.dev
       ? undefined
       : 'is not the same file as its link';
   }

@@ -88,7 +88,8 @@ export function createRecorder({ tree, spool, last }: Round, line: (json: string
 /** Gone is not changed: it was complete when tar closed it, or tar complained. */
 function hasChanged(tree: Tree, entry: WalkEntry): boolean {
   const now = lookAt(tree, entry.path);
-  return now !== undefined && !isSame(entry, entryOf(entry.path, now));
+  // What cannot be looked at may have changed.
+  return now !== undefined && (now === 'unreadable' || !isSame(entry, entryOf(entry.path, now)));
 }
 
 function* outcomesOf(spool: Spool, codes: Uint8Array, complaints: Complaints): ReturnType<Outcomes['entries']> {

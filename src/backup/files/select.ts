@@ -56,9 +56,9 @@ export async function selectFailed(tree: Tree, round: Outcomes, last: boolean, s
   const write = withAncestors(into);
   const retry = (entry: WalkEntry, outcome: Outcome): void => {
     const stats = lookAt(tree, entry.path);
-    const now = stats && entryOf(entry.path, stats);
+    const now = typeof stats === 'object' ? entryOf(entry.path, stats) : undefined;
     const sameKind = now !== undefined && (now.type === 'directory') === (entry.type === 'directory');
-    if (now === undefined) incomplete.add(entry.path, 'vanished');
+    if (now === undefined) incomplete.add(entry.path, stats === undefined ? 'vanished' : 'unreadable');
     else if (!sameKind) incomplete.add(entry.path, 'changed');
     else if (last) incomplete.add(entry.path, outcome === 'missing' ? 'unreadable' : outcome);
     else write(now, true);

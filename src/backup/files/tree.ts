@@ -39,12 +39,12 @@ function notThere(root: string, why: string, cause?: unknown): PotctlError {
 export const absolute = (tree: Tree, path: BytePath): Buffer =>
   toBytes(path === '' ? tree.root : `${tree.root}/${path}`);
 
-/** What an entry is now; undefined when it is not there any more or cannot be looked at. Symlinks are not followed. */
-export function lookAt(tree: Tree, path: BytePath): BigIntStats | undefined {
+/** What an entry is now; undefined when it is not there any more, `unreadable` when that cannot be told. Symlinks are not followed. */
+export function lookAt(tree: Tree, path: BytePath): BigIntStats | 'unreadable' | undefined {
   try {
     return lstatSync(absolute(tree, path), { bigint: true });
-  } catch {
-    return undefined;
+  } catch (error) {
+    return isErrno(error, 'ENOENT', 'ENOTDIR') ? undefined : 'unreadable';
   }
 }
 

@@ -10,7 +10,7 @@ import type { Operation, Point } from './points.js';
 const CLASSES = [3, 11, 12, 15, 16, 17, 20, 30];
 
 const NAMED =
-  /E_TOOL_FAILED|E(NOSPC|IO|ACCES)\b|no space|denied|input\/output|wrote only|short|cut|truncated|corrupt|differ/i;
+  /E_TOOL_FAILED|E(NOSPC|IO|ACCES)\b|no space|denied|input\/output|wrote only|short|cut|truncated|corrupt|differ|cannot be/i;
 
 /** What must hold right after the fault. @returns what does not, in words */
 export async function checkAfterFault(place: Place, point: Point, ran: Timed): Promise<string[]> {
