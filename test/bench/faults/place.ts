@@ -100,6 +100,8 @@ function placeOf(means: Means): Place {
     run,
     async prepare(operation) {
       await site.reset();
+      removeFolder(path.join(site.folder, 'tmp'));
+      mkdirSync(path.join(site.folder, 'tmp'), { mode: 0o700 });
       if (operation === 'prune') putSeveral(means);
       if (operation === 'undo') succeeded(await perform('restore'), 'restore run before the undo');
     },
