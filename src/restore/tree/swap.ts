@@ -149,18 +149,14 @@ async function standsAfter(error: unknown, site: Site): Promise<boolean> {
   try {
     const journal = readJournal(disk, root, plan.run);
     if (journal?.phase === 'done') return true;
+    removeTornJournals(disk, root);
     if (journal !== null) await takeBackSwap(site, journal);
-    else await tidyUnbegun(site);
+    // Nothing has moved, but the attempt touched the root.
+    else await disk.applyAttributes(root, plan.rootBefore);
     return false;
   } catch {
     throw waiting(fromErrno(error, `swap the files in '${root}'`), site);
   }
-}
-
-/** Nothing has moved, but the attempt may have left a torn journal and touched the root. */
-async function tidyUnbegun({ disk, root, plan }: Site): Promise<void> {
-  removeTornJournals(disk, root);
-  await disk.applyAttributes(root, plan.rootBefore);
 }
 
 function waiting(error: unknown, { root, plan }: Site): unknown {
