@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** bin/potctl.js of a copy that every user can run: a checkout in the home of root nobody else can enter. */
     installed: string;
+    /** What potctl remembers outside of repositories; every user may write there. */
+    state: string;
   }
 }
 
@@ -23,6 +25,10 @@ export default function setup(project: TestProject): () => void {
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   }
   chmodSync(copy, 0o755);
+  const state = path.join(copy, 'state');
+  mkdirSync(state);
+  chmodSync(state, 0o1777);
   project.provide('installed', path.join(copy, 'bin/potctl.js'));
+  project.provide('state', state);
   return () => rmSync(copy, { recursive: true, force: true });
 }

@@ -79,6 +79,7 @@ export function cleanEnvironment(extra: RunOptions['env'] = {}): Record<string, 
   const environment = {
     PATH: `${binaries}:${process.env['PATH'] ?? ''}`,
     HOME: '/nonexistent',
+    XDG_STATE_HOME: inject('state'),
     TZ: 'UTC',
     PGHOST: host,
     PGPORT: String(port),
