@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
@@ -153,11 +153,12 @@ function processesWith(argument: string): number[] {
 async function toolsWith(line: string): Promise<string> {
   const { binaries } = inject('postgres');
   const folder = await temporaryFolder();
-  for (const name of ['pg_dump', 'pg_restore']) symlinkSync(path.join(binaries, name), path.join(folder, name));
+  const write = (name: string, script: string): void =>
+    writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  // No links: where the binaries were unpacked, they are scripts that look beside themselves.
+  for (const name of ['pg_dump', 'pg_restore']) write(name, `exec '${binaries}/${name}' "$@"`);
   const out = `out=$(printf '%s\\n' "$@" | sed -n 's/^--file=//p')`;
-  const script = `#!/bin/sh\n'${binaries}/pg_dumpall' "$@" || exit\n[ "$1" = --version ] && exit\n${out}\n${line}\n`;
-  writeFileSync(path.join(folder, 'pg_dumpall'), script);
-  chmodSync(path.join(folder, 'pg_dumpall'), 0o755);
+  write('pg_dumpall', `'${binaries}/pg_dumpall' "$@" || exit\n[ "$1" = --version ] && exit\n${out}\n${line}`);
   return folder;
 }
 
