@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { obtainBinaries } from '../../src/demo/cluster/obtain.js';
+import { reachableBinaries } from '../../src/demo/cluster/reachable.js';
 import { serverUser } from '../../src/demo/cluster/system-user.js';
 
 /** A PostgreSQL that may be killed and started again on the same data. */
@@ -74,13 +75,15 @@ export async function createServer(
 }
 
 async function initialise(parent: string): Promise<Place> {
-  const binaries = await obtainBinaries({
+  const obtained = await obtainBinaries({
     environment: process.env,
     onNote: (text) => process.stderr.write(`${text}\n`),
   });
   const user = await serverUser();
   const directory = await mkdtemp(path.join(parent, 'potctl-pg-'));
   await chmod(directory, 0o711);
+  // What was unpacked into the home of root, the server's user could not run.
+  const binaries = await reachableBinaries(obtained, user, directory);
   const [host, data] = [path.join(directory, 's'), path.join(directory, 'd')];
   for (const folder of [host, data]) {
     await mkdir(folder, { mode: 0o700 });
