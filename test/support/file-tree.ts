@@ -34,7 +34,9 @@ export function plantTree(root: string, mark: string, more: readonly string[] = 
   fs.mkdirSync(path.join(root, 'uploads', 'deep'), { recursive: true });
   fs.writeFileSync(path.join(root, 'uploads', 'deep', 'model.stl'), `solid ${mark}`);
   fs.writeFileSync(path.join(root, 'plain.txt'), mark);
-  fs.writeFileSync(path.join(root, 'locked.bin'), `locked ${mark}`, { mode: 0o000 });
+  // What may not be read could not be backed up by an ordinary user.
+  const mode = process.getuid?.() === 0 ? 0o000 : 0o400;
+  fs.writeFileSync(path.join(root, 'locked.bin'), `locked ${mark}`, { mode });
   fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x6e, 0xff, 0xfe, 0x0a])]), `bytes ${mark}`);
   fs.symlinkSync(`nowhere-${mark}`, path.join(root, 'dangling'));
   fs.symlinkSync('uploads', path.join(root, 'current'));

@@ -10,8 +10,6 @@ import { folderForAll, makeTree, temporaryFolder } from '../support/tree.js';
 async function site() {
   const tree = await temporaryFolder();
   plantTree(tree, 'old', ['=sum.csv']);
-  // An ordinary user could not back it up.
-  chmodSync(path.join(tree, 'locked.bin'), 0o600);
   const made = await filesSite(tree);
   return { ...made, where: ['--repository', made.repository.url] };
 }
