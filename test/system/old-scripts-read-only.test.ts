@@ -1,6 +1,6 @@
-import { copyFile } from 'node:fs/promises';
+import { chmod, copyFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { freeze, oldSite, photograph } from '../support/old-site.js';
 
 test('nothing is ever written into the folder of the old scripts, nor into its files', async () => {
@@ -8,6 +8,7 @@ test('nothing is ever written into the folder of the old scripts, nor into its f
   const { folder, manifest } = await backUp();
   await copyFile(manifest, path.join(cwd, 'copy.json'));
   await freeze(folder);
+  onTestFinished(() => chmod(folder, 0o755));
   const before = await photograph(folder);
   const where = ['--backup-dir', folder];
 
