@@ -15,6 +15,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { removeFolder } from './file-tree.js';
 
 /** A file's content, `{ link }` for a symlink, `{ mode, content? }`, or another folder; `{}` is an empty one. */
 export type Tree = { readonly [name: string]: string | Buffer | { readonly link: string } | Sized | Tree };
@@ -29,7 +30,10 @@ interface Sized {
 /** A temporary folder with a short path that goes when the test ends. */
 export async function temporaryFolder(prefix = 'potctl-test-'): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), prefix));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  // Only root removes what lies in a read-only folder.
+  onTestFinished(() =>
+    process.getuid?.() === 0 ? rm(folder, { recursive: true, force: true }) : removeFolder(folder),
+  );
   return folder;
 }
 
