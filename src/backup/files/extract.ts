@@ -44,12 +44,32 @@ export const END_OF_ARCHIVE = Buffer.alloc(1024);
  *   E_FILES_DENIED; the signal's reason when aborted
  */
 export async function extractArchive(request: ExtractRequest): Promise<ListTotals> {
-  const { folder, part, into, environment, signal } = request;
+  return extractInto(request, 2, async (pipes) => {
+    await checkStructure(request.folder, request.part, request.signal);
+    await throughTar(request, pipes, async (forward) => {
+      const wrongContent = (text: string): never => {
+        throw new ArchiveDamage(text);
+      };
+      await followArchive({ ...request, pipes, forward, wrongContent });
+      await forward(END_OF_ARCHIVE);
+    });
+  });
+}
+
+/**
+ * What every extraction has around it: an empty directory before, and damage told as such.
+ *
+ * @throws E_REFUSED if `into` is not empty, E_BACKUP_CORRUPT for an ArchiveDamage; else what `work` throws
+ */
+export async function extractInto(
+  { part, into, environment, signal }: ExtractRequest,
+  pipeCount: number,
+  work: (pipes: Pipes) => Promise<void>,
+): Promise<ListTotals> {
   assertEmpty(into);
-  const pipes = await createPipes(2, environment, signal);
+  const pipes = await createPipes(pipeCount, environment, signal);
   try {
-    await checkStructure(folder, part, signal);
-    await feedTar(request, pipes);
+    await work(pipes);
     return { files: part.files, directories: part.directories, symlinks: part.symlinks, bytes: part.bytes };
   } catch (error) {
     if (!(error instanceof ArchiveDamage)) throw error;
@@ -63,7 +83,7 @@ export async function extractArchive(request: ExtractRequest): Promise<ListTotal
 }
 
 /** @throws E_REFUSED if there is anything in the directory; E_IO, E_FILES_DENIED */
-export function assertEmpty(into: string): void {
+function assertEmpty(into: string): void {
   let names: string[];
   try {
     names = readdirSync(into);
@@ -73,26 +93,24 @@ export function assertEmpty(into: string): void {
   if (names.length > 0) throw new PotctlError('E_REFUSED', `"${into}" is not empty`);
 }
 
-/** Starts the tar that extracts into the directory; `forward` gives it bytes. Owners are restored when run as root. */
-export function openTar({ into, environment, signal }: Omit<ExtractRequest, 'folder' | 'part'>, pipes: Pipes) {
+/**
+ * Starts the tar that extracts into the directory, and waits for its end; `feed` gives it the archive. Owners are restored when run as root.
+ *
+ * @throws E_TOOL_FAILED, E_NO_SPACE and what `feed` throws: then tar is ended
+ */
+export async function throughTar(
+  { into, environment, signal }: Omit<ExtractRequest, 'folder' | 'part'>,
+  pipes: Pipes,
+  feed: (forward: Take) => Promise<void>,
+): Promise<void> {
   const owner = runsAsRoot() ? '--same-owner' : '--no-same-owner';
   const { child, input } = pipes.sink('tar', [...TAR_ARGS, owner], { environment, signal, cwd: into });
   const forward: Take = (bytes) =>
     writeTo(input, bytes)?.then(async () => {
       if (input.destroyed) throw toolError('tar', await child.ended);
     });
-  return { child, input, forward };
-}
-
-async function feedTar(request: ExtractRequest, pipes: Pipes): Promise<void> {
-  const { signal } = request;
-  const { child, input, forward } = openTar(request, pipes);
-  const wrongContent = (text: string): never => {
-    throw new ArchiveDamage(text);
-  };
   try {
-    await followArchive({ ...request, pipes, forward, wrongContent });
-    await forward(END_OF_ARCHIVE);
+    await feed(forward);
   } catch (error) {
     child.kill();
     await child.ended;

@@ -1,4 +1,4 @@
-import { ArchiveDamage, BLOCK, nanoseconds, type TarMember } from './tar-header.js';
+import { ArchiveDamage, BLOCK, nanoseconds, type TarMember, text } from './tar-header.js';
 
 /** pax records by keyword, of whatever program; values one byte per character. */
 export type ForeignRecords = ReadonlyMap<string, string>;
@@ -116,11 +116,6 @@ function nameIn(block: Buffer): string {
   const prefix = isPosix ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
   return prefix === '' ? name : `${prefix}/${name}`;
-}
-
-function text(block: Buffer, at: number, length: number): string {
-  const end = block.indexOf(0, at);
-  return block.toString('latin1', at, end < 0 || end > at + length ? at + length : end);
 }
 
 /** Octal, or GNU's base 256 for what is too large or negative. */

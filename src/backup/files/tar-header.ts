@@ -135,7 +135,8 @@ function nameIn(block: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-function text(block: Buffer, at: number, length: number): string {
+/** A field of a header: up to its NUL, or its whole length. */
+export function text(block: Buffer, at: number, length: number): string {
   const end = block.indexOf(0, at);
   return block.toString('latin1', at, end < 0 || end > at + length ? at + length : end);
 }

@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
+import type { GoodEntry } from '../../backup/catalog.js';
 import type { FilesPart, Manifest } from '../../backup/manifest.js';
-import { selectBackup } from '../../backup/selection.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
 import { readRuns } from '../record.js';
 import type { Assessment } from './assess.js';
+import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';
 import type { PlannedBackup, RestorePlan } from './plan.js';
 import { planDatabase } from './plan-database.js';
@@ -13,7 +13,6 @@ import { planFiles } from './plan-files.js';
 import { profileBlockers } from './profile-blockers.js';
 import { refuseBlocked } from './refuse.js';
 import type { SettledManifest } from './settle-part.js';
-import { targetSet } from './target-set.js';
 
 /** A plan, and what the run needs of the backup. */
 export interface PreparedRestore {
@@ -31,11 +30,7 @@ export interface PreparedRestore {
  */
 export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore> {
   const { repository } = deps;
-  const entries = await readCatalog(repository);
-  const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
-  const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
-  await repository.complete?.(entry.id);
-  const manifest = await readManifest(repository, entry.id);
+  const { set, entry, warnings, manifest } = await chooseBackup(deps, request);
   const parts = partsOf(request, manifest);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
   // The tools stumble over a damaged dump with words of their own: the cause is told before.

@@ -1,19 +1,17 @@
 import path from 'node:path';
-import { readCatalog, readManifest } from '../../backup/catalog.js';
 import type { DatabasePart, Manifest, SettledPart, TableRows } from '../../backup/manifest.js';
-import { selectBackup } from '../../backup/selection.js';
 import { ERROR_CATALOG, ExitCode } from '../../error-catalog.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps } from '../deps.js';
 import { stagedDatabaseName } from '../names.js';
 import { assessDatabase, type Blocker, block } from '../plan/assess.js';
+import { chooseBackup } from '../plan/choose-backup.js';
 import { type ObservedServer, observeServer } from '../plan/observe-server.js';
 import { assessStored, plannedBackup } from '../plan/prepare.js';
 import { profileBlockers } from '../plan/profile-blockers.js';
 import { decisiveBlocker, refuseBlocked } from '../plan/refuse.js';
 import { settlePart } from '../plan/settle-part.js';
 import { superuserEntries } from '../plan/superuser-entries.js';
-import { targetSet } from '../plan/target-set.js';
 import { withScriptKeys } from '../script-keys.js';
 import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
@@ -55,11 +53,7 @@ export async function readyTables(deps: RestoreDeps, request: TablesRequest): Pr
  */
 export async function prepareTables(deps: RestoreDeps, request: TablesRequest): Promise<PreparedTables> {
   const { repository } = deps;
-  const entries = await readCatalog(repository);
-  const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
-  const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
-  await repository.complete?.(entry.id);
-  const manifest = await readManifest(repository, entry.id);
+  const { set, entry, warnings, manifest } = await chooseBackup(deps, request);
   const { part } = await settlePart(deps.server!, readablePart(manifest), deps.server!.settings.database);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
   refuseBlocked(stored.blocking);
