@@ -86,7 +86,7 @@ function nothingNamed(backup: string, glob: string, near: readonly string[]): Po
   return new PotctlError('E_PIECE_NOT_FOUND', `'${glob}' names nothing in the backup '${backup}'`, {
     fix: [
       ...(near.length === 0 ? [] : [`Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`]),
-      "At any depth: `--path '**/name'`",
+      "At any depth: '**/name'",
       `See what is there: \`potctl backup show ${backup} --files '**'\``,
     ],
   });

@@ -58,7 +58,7 @@ async function refuseEmpty(file: string): Promise<void> {
     }
     if (facts.isDirectory() || facts.size > 0) return;
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new PotctlError('E_FILES_MISSING', `there is no '${file}'`);
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw nothingThere(file, error);
     throw fromErrno(error, `read '${file}'`);
   }
   throw new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is empty`, {
@@ -119,3 +119,10 @@ const isTar = (head: Buffer): boolean => head.toString('latin1', TAR_MAGIC_AT, T
 
 const notADump = (file: string): PotctlError =>
   new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is an archive of files, and no dump of a database`);
+
+function nothingThere(file: string, cause: unknown): PotctlError {
+  return new PotctlError('E_FILES_MISSING', `there is no '${file}'`, {
+    fix: ['Check the path: a dump, an archive, or the folder in which the old scripts left theirs.'],
+    cause,
+  });
+}
