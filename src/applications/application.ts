@@ -1,0 +1,183 @@
+import type { Session } from '../postgres/server.js';
+
+export type ApplicationName = '3dpot' | 'viu' | 'evo' | 'native';
+
+/** A user of an application. Times are RFC 3339 UTC; null = the application does not keep it. */
+export interface Person {
+  readonly id: string;
+  readonly email: string | null;
+  readonly username: string | null;
+  readonly name: string | null;
+  readonly role: string | null;
+  readonly isAdmin: boolean;
+  /** null = the application does not say. */
+  readonly active: boolean | null;
+  /** Ids of the organisations, sorted; empty where the application has none. */
+  readonly organizations: readonly string[];
+  readonly createdAt: string | null;
+  readonly lastLoginAt: string | null;
+  /** Until when the application itself refuses to let the person in. */
+  readonly lockedUntil: string | null;
+  readonly updatedAt: string | null;
+}
+
+/** One second factor of a person, as the application sees it. */
+export interface Factor {
+  /** The person's id where the application keeps one factor in the user's own row. */
+  readonly id: string;
+  /** `totp`, `webauthn`, or what the application calls it. */
+  readonly kind: string;
+  readonly label: string | null;
+  readonly state: 'enabled' | 'pending' | 'inactive';
+  /** As stored; null = none; undefined = this role may not read it. */
+  readonly secret: string | null | undefined;
+  readonly createdAt: string | null;
+  readonly verifiedAt: string | null;
+  readonly lastUsedAt: string | null;
+}
+
+/** How an application reads what it stores as a TOTP secret. */
+export interface SecretRules {
+  /** `refuse`: a character that is not base32 is an error. `skip`: it is passed over. */
+  readonly strangers: 'refuse' | 'skip';
+  /** Fewer bytes than this the application refuses. */
+  readonly minBytes: number;
+}
+
+/** Which codes an application accepts. */
+export interface TotpRules extends SecretRules {
+  /** Steps of 30 s before and after the present one. */
+  readonly window: 0 | 1;
+  /** How milliseconds become the second from which the step is counted. */
+  readonly second: 'floor' | 'round';
+  /** `plain` base32, or potctl's envelope. */
+  readonly storedAs: 'plain' | 'envelope';
+  /** For authenticator apps, where the profile names none. */
+  readonly issuer: string;
+}
+
+export type CodeKind = 'digits' | 'digits-login' | 'hex-bcrypt' | 'crockford-scrypt';
+
+/** A change of a person's second factor, for the application's own audit table. */
+export interface AuditFact {
+  readonly event: 'enroll' | 'confirm' | 'disable' | 'codes' | 'passed' | 'failed' | 'unlock';
+  readonly factorId: string | null;
+  /** Who, why and under which run: goes into the row's details. */
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly runId: string;
+  readonly traceId: string;
+}
+
+/** Something that a person should look at, for the application's own table of security events. */
+export interface SecurityFact {
+  readonly type: string;
+  readonly severity: 'LOW' | 'MEDIUM' | 'HIGH' | 'CRITICAL';
+  readonly description: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** A column with the types that are understood, as `format_type` names them without a length. */
+export type Columns = Readonly<Record<string, readonly string[]>>;
+
+/** A table of an application: what must be there, and what each kind of work needs of it. */
+export interface Table {
+  readonly name: string;
+  readonly columns: Columns;
+  /** Columns that support staff must never read. */
+  readonly hidden?: readonly string[];
+  /** Columns that a change of a second factor writes. */
+  readonly updates?: readonly string[];
+  readonly inserts?: true;
+  readonly deletes?: true;
+}
+
+/** What reading may see. */
+export interface Sight {
+  /** May the role read secrets and codes? */
+  readonly secrets: boolean;
+  /** Lock the rows until the transaction ends. */
+  readonly lock: boolean;
+}
+
+/**
+ * Values that stand in `pg_temp.potctl_private (n, value)`: the adapter's SQL takes them from there, so that neither a statement nor a
+ * parameter, and so no log of the server, ever carries them.
+ */
+export const PRIVATE = 'pg_temp.potctl_private';
+
+/** Backup codes, where the application has them. */
+export interface BackupCodes {
+  readonly kind: CodeKind;
+  /** Another form that `mfa.code_form: login` or `--code-form login` asks for. */
+  readonly loginKind?: CodeKind;
+  /** As stored, in their order. Locks what `sight` says. */
+  read(session: Session, person: Person): Promise<string[]>;
+  /** All old ones go, those in {@link PRIVATE} come, in one statement. */
+  replace(session: Session, person: Person): Promise<void>;
+  /** Takes away the one at `index` of what `read` gave, under its lock. False = it is not there any more. */
+  remove(session: Session, person: Person, index: number): Promise<boolean>;
+  clear(session: Session, person: Person): Promise<void>;
+}
+
+/** What an application has, and how it spells it. SQL and spelling, no policy; what it lacks is absent. */
+export interface Application {
+  readonly name: ApplicationName;
+  /** Table and columns by which it is recognised; the rest is proved afterwards. */
+  readonly signature: { readonly table: string; readonly columns: readonly string[] };
+  readonly tables: readonly Table[];
+  /** Where the secret stands: for the envelope, for rights, for messages. */
+  readonly secretColumn: { readonly table: string; readonly column: string };
+  readonly totp: TotpRules;
+  /** May a person have several factors? */
+  readonly several: boolean;
+  /** What the operator must know of this application, each in a sentence. */
+  readonly facts: { readonly noReplayGuard: string; readonly requiredForAdmin?: string; readonly login?: string };
+  /** Everybody who fits: id exactly, e-mail and user name without regard to case. Sorted by id. */
+  findPeople(session: Session, wanted: string): Promise<Person[]>;
+  readFactors(session: Session, person: Person, sight: Sight): Promise<Factor[]>;
+  /** Stores the secret of {@link PRIVATE} as pending, in place of an earlier pending one. @returns the factor's id */
+  enroll(
+    session: Session,
+    person: Person,
+    request: { readonly factorId: string; readonly label: string },
+  ): Promise<string>;
+  enable(session: Session, person: Person, factorId: string): Promise<void>;
+  /** @returns what was taken away and how it could be put back, without secrets */
+  disable(session: Session, person: Person, factors: readonly Factor[]): Promise<Readonly<Record<string, unknown>>[]>;
+  /** Notes that the code of `step` was accepted, where the application keeps that. */
+  markUsed?(session: Session, factorId: string, step: bigint): Promise<void>;
+  readonly codes?: BackupCodes;
+  readonly sessions?: {
+    count(session: Session, person: Person): Promise<number>;
+    /** @returns how many were ended */
+    end(session: Session, person: Person): Promise<number>;
+  };
+  /** Absent: the application locks nobody. */
+  unlock?(session: Session, person: Person): Promise<void>;
+  /** Marks that the person must enrol at the next login. Absent: the application knows no such mark. */
+  requireEnrollment?(session: Session, person: Person): Promise<void>;
+  /** Nothing where the application has no word for it. */
+  appendAudit(session: Session, person: Person, fact: AuditFact): Promise<void>;
+  appendEvent?(session: Session, person: Person, fact: SecurityFact): Promise<void>;
+  /** The application's own type of security event for one refused code. */
+  readonly failedCode?: string;
+  /** All sealed secrets as {@link SealedRow}, where the application seals them. */
+  readonly sealed?: string;
+  /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
+  overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
+}
+
+/** A sealed secret with what binds it to its row. */
+export interface SealedRow {
+  readonly factor_id: string;
+  readonly user_id: string;
+  readonly secret: string;
+}
+
+/**
+ * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
+ * hidden. `codes`: how many are left, null = not kept or hidden. `plain`: stored as they are.
+ */
+export const OVERVIEW_COLUMNS =
+  `key, id, email, username, role, admin, active, organizations, enabled, secret, codes, plain, since,
+  pending_since, last_used, locked_until` as const;

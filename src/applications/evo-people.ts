@@ -1,0 +1,51 @@
+import { instant, secretClass } from './sql.js';
+
+const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
+const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null::text');
+
+/** Everybody with that id or e-mail; `$1` is what was typed. Who has factors and no profile is found, too. */
+export const evoPeople = (withEmail: boolean): string => `
+  select p.id, p.email, null::text as username, p.name, coalesce(r.role, p.role) as role,
+         coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as "isAdmin", null::boolean as active,
+         coalesce(p.organizations, '{}') as organizations, p.created as "createdAt", null::text as "lastLoginAt",
+         null::text as "lockedUntil", null::text as "updatedAt"
+    from (select user_id::text as id, ${email(withEmail)} as email, min(full_name) as name, max(role) as role,
+                 array_agg(distinct organization_id::text order by organization_id::text) as organizations,
+                 ${instant('min(created_at)')} as created
+            from profiles
+           where user_id::text = lower($1)${withEmail ? ' or lower(email) = lower($1)' : ''}
+           group by user_id
+           union all
+          select distinct user_id::text, null, null, null, null::text[], null from mfa_factors f
+           where user_id::text = lower($1)
+             and not exists (select from profiles q where q.user_id::text = f.user_id::text)) p
+         left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
+                      from user_roles group by user_id) r on r.id = p.id
+   order by p.id`;
+
+/** One row per person. @see OVERVIEW_COLUMNS */
+export const evoOverview = (withEmail: boolean, secrets: boolean): string => `
+  select id as key, id, p.email, null::text as username, coalesce(r.role, p.role) as role,
+         coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as admin, null::boolean as active,
+         coalesce(p.organizations, '') as organizations, coalesce(f.enabled, false) or w.id is not null as enabled,
+         ${secrets ? `coalesce(f.secret, 'none')` : `case when f.live then 'hidden' else 'none' end`} as secret,
+         null::int as codes, false as plain, f.since, f.pending_since, f.last_used, null::text as locked_until
+    from (select user_id::text as id, ${email(withEmail)} as email, max(role) as role,
+                 string_agg(organization_id::text, ' ' order by organization_id) as organizations
+            from profiles group by user_id) p
+         full join (${factorsOfAll(secrets)}) f using (id)
+         left join (select distinct user_id::text as id from webauthn_credentials) w using (id)
+         left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
+                      from user_roles group by user_id) r using (id)`;
+
+/** A problem of one active factor is the person's problem: base32 only where all of them are. */
+const factorsOfAll = (secrets: boolean): string => `
+  select user_id::text as id, bool_or(is_active) as live, bool_or(is_active and status is not distinct from 'verified') as enabled,
+         ${secrets ? `coalesce(max(class) filter (where is_active and class <> 'base32'), case when bool_or(is_active) then 'base32' end)` : 'null'} as secret,
+         ${instant(`min(verified_at) filter (where is_active and status = 'verified')`)} as since,
+         ${instant(`min(created_at) filter (where is_active and coalesce(status, 'pending') = 'pending')`)} as pending_since,
+         ${instant('max(last_used_at)')} as last_used
+    from (select user_id, is_active, status, verified_at, created_at, last_used_at,
+                 ${secrets ? secretClass('secret') : 'null'} as class
+            from mfa_factors) each_one
+   group by user_id`;

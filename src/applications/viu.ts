@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import type { Session } from '../postgres/server.js';
+import { type Application, type AuditFact, type Person, PRIVATE } from './application.js';
+import { secretClass, utc } from './sql.js';
+import { VIU_TABLES } from './viu-tables.js';
+
+/**
+ * VIU (Fastify, Prisma): camelCase columns in snake_case tables, `timestamp(3)` that holds UTC, one bcrypt hash per backup code.
+ *
+ * @see FATEC-BOYS/viu-backend@bfc47ca prisma/schema.prisma, src/services/twoFactorService.ts, src/controllers/twoFactorController.ts
+ */
+export const viu: Application = {
+  name: 'viu',
+  signature: { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'] },
+  secretColumn: { table: 'usuarios', column: 'twoFactorSecret' },
+  several: false,
+  totp: {
+    ...{ window: 0, second: 'floor', storedAs: 'plain', issuer: 'VIU Platform' },
+    ...{ strangers: 'refuse', minBytes: 16 },
+  },
+  facts: {
+    noReplayGuard: 'the application keeps no step of its own, and some of its versions accept any code of six digits',
+    login:
+      'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
+  },
+  tables: VIU_TABLES,
+
+  async findPeople(session, wanted) {
+    return session.query<Person>(
+      `select id, email, null::text as username, nome as name, tipo as role, tipo = 'ADMIN' as "isAdmin", ativo as active,
+              array[]::text[] as organizations, ${utc('"criadoEm"')} as "createdAt", null::text as "lastLoginAt",
+              null::text as "lockedUntil", ${utc('"atualizadoEm"')} as "updatedAt"
+         from usuarios where id = $1 or lower(email) = lower($1)
+        order by id`,
+      [wanted],
+    );
+  },
+
+  async readFactors(session, person, { secrets, lock }) {
+    const rows = await session.query<{ enabled: boolean; secret: string | null }>(
+      `select "twoFactorEnabled" as enabled, ${secrets ? '"twoFactorSecret"' : 'null'} as secret
+         from usuarios where id = $1${lock ? ' for update' : ''}`,
+      [person.id],
+    );
+    const none = { kind: 'totp', label: null, createdAt: null, verifiedAt: null, lastUsedAt: null };
+    return rows.flatMap(({ enabled, secret }) => {
+      const isEmpty = secret === null || secret === '';
+      if (!enabled && isEmpty && secrets) return [];
+      const state = enabled ? ('enabled' as const) : isEmpty ? ('inactive' as const) : ('pending' as const);
+      return [{ ...none, id: person.id, state, secret: secrets ? secret : undefined }];
+    });
+  },
+
+  async enroll(session, person) {
+    await update(
+      session,
+      person,
+      `"twoFactorSecret" = (select value from ${PRIVATE} where n = 0), "twoFactorEnabled" = false`,
+    );
+    return person.id;
+  },
+  enable: (session, person) => update(session, person, '"twoFactorEnabled" = true'),
+  async disable(session, person) {
+    const off = `"twoFactorEnabled" = false, "twoFactorSecret" = null, "twoFactorBackupCodes" = '{}'`;
+    await update(session, person, off);
+    return [{ kind: 'totp' }];
+  },
+
+  codes: {
+    kind: 'hex-bcrypt',
+    async read(session, person) {
+      const [row] = await session.query<{ codes: string[] }>(
+        `select coalesce("twoFactorBackupCodes", '{}') as codes from usuarios where id = $1`,
+        [person.id],
+      );
+      return row?.codes ?? [];
+    },
+    replace: (session, person) =>
+      update(session, person, `"twoFactorBackupCodes" = array(select value from ${PRIVATE} order by n)`),
+    async remove(session, person, index) {
+      const rows = await session.query(
+        `update usuarios set "atualizadoEm" = ${NOW},
+                "twoFactorBackupCodes" = "twoFactorBackupCodes"[:$2::int] || "twoFactorBackupCodes"[$2::int + 2:]
+          where id = $1 and cardinality("twoFactorBackupCodes") > $2::int returning id`,
+        [person.id, index],
+      );
+      return rows.length === 1;
+    },
+    clear: (session, person) => update(session, person, `"twoFactorBackupCodes" = '{}'`),
+  },
+
+  sessions: {
+    async count(session, person) {
+      const [row] = await session.query<{ live: number }>(
+        `select count(*)::int as live from sessoes where "usuarioId" = $1 and ${LIVE}`,
+        [person.id],
+      );
+      return row!.live;
+    },
+    async end(session, person) {
+      const ended = await session.query(
+        'update sessoes set ativo = false where "usuarioId" = $1 and ativo returning "usuarioId"',
+        [person.id],
+      );
+      return ended.length;
+    },
+  },
+
+  async appendAudit(session, person, fact) {
+    const action = ACTIONS[fact.event];
+    if (action === undefined) return;
+    await session.query(
+      `insert into audit_logs (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
+       values ($1, $2, 'Usuario', $3, $3, $4::jsonb, 'SUCCESS', ${NOW})`,
+      [newId(), action, person.id, JSON.stringify(detailsOf(fact))],
+    );
+  },
+
+  async appendEvent(session, person, { type, severity, description, details }) {
+    await session.query(
+      `insert into security_events (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
+       values ($1, $2, $3, $4, $5::jsonb, $6, ${NOW})`,
+      [newId(), type, severity, description, JSON.stringify(details), person.id],
+    );
+  },
+
+  failedCode: 'MULTIPLE_FAILED_2FA',
+
+  overview: (secrets) => ({
+    keyType: 'text',
+    sql: `select id as key, id, email, null::text as username, tipo as role, tipo = 'ADMIN' as admin, ativo as active,
+                 ''::text as organizations, "twoFactorEnabled" as enabled,
+                 ${secrets ? secretClass('"twoFactorSecret"') : `'hidden'`} as secret,
+                 ${secrets ? 'coalesce(cardinality("twoFactorBackupCodes"), 0)' : 'null::int'} as codes,
+                 ${secrets ? `coalesce(array_to_string("twoFactorBackupCodes", ' ') !~ '^(\\$2[aby]\\$\\S+ ?)*$', false)` : 'null::boolean'} as plain,
+                 null::text as since, null::text as pending_since, null::text as last_used, null::text as locked_until
+            from usuarios`,
+  }),
+};
+
+const NOW = `clock_timestamp() at time zone 'UTC'`;
+/** A refresh token lives 30 days, and the first era had no column for it: older ones are dead whatever they say. */
+const LIVE = `ativo and "expiresAt" > ${NOW} - interval '30 days'`;
+
+/** As its ids are made in SQL: c and 24 hex digits. The first era had no default for them. */
+const newId = (): string => `c${randomBytes(12).toString('hex')}`;
+
+/** Its controller knows two words; what they were about stands in the details. A refused code is a security event there. */
+const ACTIONS: Readonly<Partial<Record<AuditFact['event'], string>>> = {
+  enroll: 'ENABLE_2FA',
+  confirm: 'ENABLE_2FA',
+  disable: 'DISABLE_2FA',
+  codes: 'ENABLE_2FA',
+};
+
+const DETAILS: Readonly<Partial<Record<AuditFact['event'], Readonly<Record<string, string>>>>> = {
+  enroll: { step: 'setup_initiated' },
+  codes: { action: 'regenerate_backup_codes' },
+};
+
+const detailsOf = ({ event, details, runId, traceId }: AuditFact): Record<string, unknown> => ({
+  ...DETAILS[event],
+  ...{ requestId: runId, traceId },
+  ...details,
+});
+
+async function update(session: Session, person: Person, assignments: string): Promise<void> {
+  await session.query(`update usuarios set ${assignments}, "atualizadoEm" = ${NOW} where id = $1`, [person.id]);
+}
