@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import type { QueryResult } from 'pg';
 import { PotctlError } from '../errors.js';
 import { requestCancel } from './cancel.js';
@@ -32,7 +33,12 @@ export function wrapSession(connected: Connected, context: SessionContext): Owne
   const session: OwnedSession = {
     pid: context.pid,
     versionNum: context.versionNum,
-    query: (sql, values) => run(connected, context, state, toQuery(sql, values)),
+    query: (sql, values) => {
+      const { client } = connected;
+      return run(context, state, sql, async () => lastRows(await client.query(toQuery(sql, values))));
+    },
+    stream: (sql, values) => streamRows(session, sql, values),
+    copyIn: (sql, text) => run(context, state, sql, () => copyIn(connected, sql, text)),
     close() {
       state.closing ??= end(connected, context, state).then(() => context.onClose(session));
       return state.closing;
@@ -52,24 +58,53 @@ interface State {
   closing: Promise<void> | undefined;
 }
 
-async function run<Row extends object>(
-  { client }: Connected,
+async function run<T>(
   { target, onDebug }: SessionContext,
   state: State,
-  statement: ReturnType<typeof toQuery>,
-): Promise<Row[]> {
+  sql: string,
+  work: () => Promise<T>,
+): Promise<T> {
   if (state.refusals.length > 0) throw toAbortError(state.refusals[0]);
   if (state.closing) throw new PotctlError('E_DB_UNREACHABLE', `the session on '${target}' is closed`);
-  onDebug?.(statement.text);
+  onDebug?.(sql);
   state.running += 1;
   try {
-    return lastRows<Row>(await client.query(statement));
+    return await work();
   } catch (error) {
     if (state.refusals.length > 0) throw toAbortError(state.refusals[0]);
     throw toDatabaseError(error, { target, connecting: false });
   } finally {
     state.running -= 1;
   }
+}
+
+const BATCH = 2_000;
+
+async function* streamRows<Row extends object>(
+  session: Session,
+  sql: string,
+  values: readonly unknown[],
+): AsyncGenerator<Row[]> {
+  await session.query('begin read only');
+  try {
+    await session.query(`declare potctl_rows no scroll cursor for ${sql}`, values);
+    const fetch = (): Promise<Row[]> => session.query<Row>(`fetch ${BATCH} from potctl_rows`);
+    for (let next = fetch(); ; ) {
+      const rows = await next;
+      if (rows.length === 0) return;
+      next = fetch();
+      // Whoever stops reading leaves a fetch behind, whose failure nobody waits for.
+      next.catch(() => {});
+      yield rows;
+    }
+  } finally {
+    await session.query('rollback').catch(() => {});
+  }
+}
+
+async function copyIn({ client }: Connected, sql: string, text: string): Promise<void> {
+  const { from } = (await import('pg-copy-streams')).default;
+  await pipeline([text], client.query(from(sql)));
 }
 
 function interrupt({ processId, secretKey, destroy }: Connected, { settings }: SessionContext, state: State): void {
