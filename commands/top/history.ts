@@ -33,12 +33,13 @@ export const history = listCommand({
   input: {
     by: text('--by <name>', 'entries of this operator or database role'),
     action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),
-    target: text('--target <name>', 'entries about this target'),
+    target: text('--target <name>', 'entries about this target, e.g. 3dpot:ID'),
+    run: text('--run <id>', 'entries of this run, when its answer was lost'),
   },
 
-  async run({ by, action, target }, context) {
+  async run({ by, action, target, run }, context) {
     const { readHistory } = await import('../../src/journal/history.js');
-    const filter = { operator: by ?? null, action: action ?? null, target: target ?? null };
+    const filter = { operator: by ?? null, action: action ?? null, target: target ?? null, runId: run ?? null };
     return { items: await readHistory(await context.server(), filter) };
   },
 });

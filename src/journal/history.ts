@@ -10,6 +10,7 @@ export interface HistoryFilter {
   readonly operator: string | null;
   readonly action: string | null;
   readonly target: string | null;
+  readonly runId: string | null;
 }
 
 /**
@@ -24,9 +25,9 @@ export async function readHistory(server: Server, filter: HistoryFilter): Promis
     const rows = await session.query<JournalRow>(
       `select ${ROW_COLUMNS} from potctl.journal
         where ($1::text is null or operator = $1 or db_role = $1) and ($2::text is null or action = $2)
-          and ($3::text is null or target = $3)
+          and ($3::text is null or target = $3) and ($4::text is null or run_id = $4)
         order by potctl.journal.seq desc`,
-      [filter.operator, filter.action, filter.target],
+      [filter.operator, filter.action, filter.target, filter.runId],
     );
     return rows.map(({ details, ...row }) => ({ ...row, details: JSON.parse(details) }));
   } finally {

@@ -2,7 +2,7 @@ import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
 
 /** The newest version of potctl's own schema that this program knows; templates/sql/potctl-<n>.sql leads from n - 1 to n. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * The version of the schema `potctl` in the session's database; null = there is none.
