@@ -1,6 +1,7 @@
 import { parseDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import { findConnection } from './connection.js';
+import { findMfa } from './mfa.js';
 import { collectOrigins, type Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
@@ -51,6 +52,7 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     repositories: findRepositories(request, profile, origins),
     restore: findRestore(profile, origins),
     retention: findRetention(profile, origins),
+    ...findMfa(request, profile, origins),
     origins: origins.list,
     warnings: [...connection.warnings, ...missing],
   };

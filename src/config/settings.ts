@@ -35,6 +35,22 @@ export interface Settings {
     /** Does the profile want an approval, a reason or a ticket for it, which this version cannot ask for? */
     readonly guarded: boolean;
   };
+  readonly mfa: {
+    /** Name in authenticator apps; null = the application's own. */
+    readonly issuer: string | null;
+    readonly requiredForAdmin: boolean;
+    readonly codeForm: 'application' | 'login';
+    /** Key files by key id. */
+    readonly keys: Readonly<Record<string, string>>;
+    /** systemd's directory of credentials, where keys may lie, too. */
+    readonly credentialsDirectory: string | null;
+  };
+  readonly guards: {
+    /** Commands such as `mfa.disable` that want --break-glass. */
+    readonly protected: readonly string[];
+    /** A regular expression that a ticket must fit; null = none is wanted. */
+    readonly ticket: string | null;
+  };
   readonly origins: readonly Origin[];
   /** The file in force and its permission bits; null where there is none. */
   readonly configFile?: { readonly path: string; readonly mode: number } | null;

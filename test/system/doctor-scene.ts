@@ -35,6 +35,8 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     repositories: [{ name: 'local', path: path.join(folder, 'repository') }],
     restore: { keepOldMs: 0, stopWriters: null, startWriters: null },
     retention: { rules: null, zone: 'UTC', guarded: false },
+    mfa: { issuer: null, requiredForAdmin: false, codeForm: 'application', keys: {}, credentialsDirectory: null },
+    guards: { protected: [], ticket: null },
     origins: [],
     ...scene.settings,
   };
