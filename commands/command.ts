@@ -47,6 +47,20 @@ export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   exitCode?(items: readonly R[]): ExitCode;
 }
 
+/** The same, of which there may be millions: rows are written out while they are read, in the one order that the source has. */
+export interface StreamCommand<S extends InputSpec, R> extends Common<S> {
+  readonly kind: 'stream';
+  readonly columns: readonly Column<R>[];
+  /** What the next page begins behind. */
+  key(row: R): string;
+  /** @param page `after`: the key of the last row of the page before; `limit` rows are enough, 0 = all */
+  run(
+    input: Input<S>,
+    context: Context,
+    page: { readonly after: string | null; readonly limit: number },
+  ): AsyncIterable<readonly R[]>;
+}
+
 /** Rows that are read while they are written out: there may be millions of them. */
 export interface Rows<R> {
   readonly columns: readonly Column<R>[];
@@ -82,13 +96,17 @@ export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   exitCode?(result: R): ExitCode;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the registry holds commands of every input and result
-export type AnyCommand = ListCommand<any, any> | ItemCommand<any, any> | ActionCommand<any, any, any>;
+export type AnyCommand =
+  // biome-ignore lint/suspicious/noExplicitAny: the registry holds commands of every input and result
+  ListCommand<any, any> | StreamCommand<any, any> | ItemCommand<any, any> | ActionCommand<any, any, any>;
 
 export const listCommand = <S extends InputSpec, R>(command: Omit<ListCommand<S, R>, 'kind'>): ListCommand<S, R> => ({
   kind: 'list',
   ...command,
 });
+export const streamCommand = <S extends InputSpec, R>(
+  command: Omit<StreamCommand<S, R>, 'kind'>,
+): StreamCommand<S, R> => ({ kind: 'stream', ...command });
 export const itemCommand = <S extends InputSpec, R>(command: Omit<ItemCommand<S, R>, 'kind'>): ItemCommand<S, R> => ({
   kind: 'item',
   ...command,

@@ -4,6 +4,7 @@ import type { Settings } from '../src/config/settings.js';
 import type { Server } from '../src/postgres/server.js';
 import type { Progress } from '../src/progress.js';
 import type { Repository } from '../src/repository/repository.js';
+import type { Terminal } from './ui/terminal.js';
 import type { View } from './ui/view.js';
 
 /** Everything a command may reach. What costs is a function, memoised, closed by main in reverse order. */
@@ -22,6 +23,15 @@ export interface Context {
   /** Who is at the keyboard, `user@host`. */
   readonly operator: string;
   readonly hostname: string;
+  /** The user of the operating system. */
+  readonly osUser: string;
+  /** --reason and --ticket. */
+  readonly change: { readonly reason: string | undefined; readonly ticket: string | undefined };
+  /** The person at the keyboard; null where nobody can be asked, and `whyNoTerminal` says why. */
+  readonly terminal: Terminal | null;
+  readonly whyNoTerminal: string;
+  /** The first line of stdin, for `--code-stdin`. @throws E_USAGE when it is empty or longer than a line */
+  readLine(): Promise<string>;
   /** How many workers make sense by default. */
   readonly processors: number;
   readonly tool: { readonly version: string; readonly node: string; readonly platform: string };

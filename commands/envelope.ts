@@ -22,9 +22,19 @@ export interface ActionFacts {
   readonly ticket: string | null;
 }
 
-/** Many things: `items`, and `page` which never hides that there are more. */
-export function listEnvelope(facts: EnvelopeFacts, page: Page, items: readonly unknown[]): Record<string, unknown> {
-  return { ...head(facts), window: { since: null, until: null }, page: pageFacts(page), ...tail(facts), items };
+/** Many things: `items`, and `page` which never hides that there are more. Without a page it is known at the end, and follows the items. */
+export function listEnvelope(
+  facts: EnvelopeFacts,
+  page: Page | null,
+  items: readonly unknown[],
+): Record<string, unknown> {
+  return {
+    ...head(facts),
+    window: { since: null, until: null },
+    ...(page && { page: pageFacts(page) }),
+    ...tail(facts),
+    items,
+  };
 }
 
 /** One thing: `item`. */
@@ -74,6 +84,7 @@ function tail(facts: EnvelopeFacts): Record<string, unknown> {
   return { warnings: facts.warnings };
 }
 
-function pageFacts({ returned, total, truncated, nextCursor }: Page): Record<string, unknown> {
-  return { returned, total, total_exact: true, truncated, next_cursor: nextCursor };
+/** What stands under `page`. */
+export function pageFacts({ returned, total, truncated, nextCursor }: Page): Record<string, unknown> {
+  return { returned, total, total_exact: total !== null, truncated, next_cursor: nextCursor };
 }

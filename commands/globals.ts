@@ -51,6 +51,9 @@ export const LIST_FLAGS = {
   failOnEmpty: flag('--fail-on-empty', 'exit 10 when there are no rows'),
 } as const satisfies InputSpec;
 
+/** Of lists that are written while they are read: they have one order. */
+export const STREAM_FLAGS: Omit<typeof LIST_FLAGS, 'sort'> = (({ sort: _sort, ...others }) => others)(LIST_FLAGS);
+
 /** Of lists whose rows have a time. */
 export const PERIOD_FLAGS = {
   since: moment('--since <time>', 'not older: 2026-11-22, 2026-11-22T09:30Z, or 36h for so long ago'),

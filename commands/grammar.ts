@@ -6,6 +6,7 @@ import {
   HABIT_FLAGS,
   LIST_FLAGS,
   PERIOD_FLAGS,
+  STREAM_FLAGS,
   TARGET_FLAGS,
 } from './globals.js';
 import { type InputSpec, nameOf, type Spec } from './options.js';
@@ -45,6 +46,7 @@ export function nounsOf(commands: readonly AnyCommand[]): Noun[] {
 /** The flags that the kind of a command adds to its own. */
 export function kindFlags(command: AnyCommand): InputSpec {
   if (command.kind === 'list') return command.at ? { ...LIST_FLAGS, ...PERIOD_FLAGS } : LIST_FLAGS;
+  if (command.kind === 'stream') return STREAM_FLAGS;
   if (command.kind === 'item') return {};
   return command.gate ? { ...CHANGE_FLAGS, ...CONFIRM_FLAGS } : CHANGE_FLAGS;
 }

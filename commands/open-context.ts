@@ -14,13 +14,14 @@ import type { Interrupts } from './signals.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import type { ProgressDisplay } from './ui/progress.js';
 import type { Prompter } from './ui/prompts.js';
+import type { Terminal } from './ui/terminal.js';
 import type { View } from './ui/view.js';
 import { toolVersion } from './version.js';
 
 /** What a context is made of. */
 export interface ContextRequest {
   readonly invocation: Invocation;
-  readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid'>;
+  readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid' | 'stdin'>;
   readonly runId: string;
   readonly traceId: string;
   readonly interrupts: Interrupts;
@@ -28,6 +29,8 @@ export interface ContextRequest {
   readonly progress: ProgressDisplay;
   readonly live: View;
   readonly prompter: Prompter | null;
+  readonly terminal: Terminal | null;
+  readonly whyNot: string;
 }
 
 /** A context, and what main does with it. */
@@ -80,6 +83,11 @@ export function openContext(request: ContextRequest): OpenContext {
     childEnvironment: childEnvironment(request.host.env),
     operator: operatorName(change.operator),
     hostname: hostname(),
+    osUser: userName(),
+    change: { reason: change.reason, ticket: change.ticket },
+    terminal: request.terminal,
+    whyNoTerminal: request.whyNot,
+    readLine: async () => (await import('./read-line.js')).readLine(request.host.stdin, interrupts.signal),
     processors: availableParallelism(),
     tool: { version: toolVersion(), node: process.versions.node, platform: `${process.platform}-${process.arch}` },
     waitMs: change.wait ?? 0,

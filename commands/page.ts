@@ -6,7 +6,8 @@ import type { Formats } from './ui/view.js';
 /** Which part of a list is shown. */
 export interface Page {
   readonly returned: number;
-  readonly total: number;
+  /** null = nobody has counted. */
+  readonly total: number | null;
   readonly truncated: boolean;
   readonly nextCursor: string | null;
 }
@@ -72,7 +73,7 @@ export function chooseColumns<R>(
 /** `50 of 812 shown — …`, or undefined when everything is shown. */
 export function pageFooter({ returned, total, truncated, nextCursor }: Page): string | undefined {
   if (!truncated) return undefined;
-  return `${returned} of ${total} shown — --limit 0 for all, --cursor ${nextCursor} for the next`;
+  return `${returned} of ${total ?? 'more'} shown — --limit 0 for all, --cursor ${nextCursor} for the next`;
 }
 
 function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sort: string, formats: Formats): R[] {

@@ -7,6 +7,7 @@ import type { Format } from './globals.js';
 import { chooseColumns, type Page, pageFooter, takePage } from './page.js';
 import { performRows } from './rows.js';
 import { isJson, type Stage } from './stage.js';
+import { performStream } from './stream.js';
 import { type Column, csvLines, fitTable, gridLines, plainLines } from './ui/columns.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import { createView } from './ui/screen.js';
@@ -23,6 +24,7 @@ type Any = any;
 export async function perform(stage: Stage, onChangesBegin: () => void): Promise<ExitCode> {
   const { command } = stage.invocation;
   if (command.kind === 'list') return performList(command, stage);
+  if (command.kind === 'stream') return performStream(command, stage, facts(stage, 0));
   const rows = command.kind === 'item' ? await command.rows?.(stage.invocation.input, stage.context) : undefined;
   if (rows !== undefined) return performRows(rows, stage, facts(stage, 0));
   if (stage.format === 'csv') {

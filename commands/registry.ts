@@ -12,6 +12,18 @@ import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
+import { mfaCheck } from './mfa/check.js';
+import { mfaCodes } from './mfa/codes.js';
+import { mfaConfirm } from './mfa/confirm.js';
+import { mfaDisable } from './mfa/disable.js';
+import { mfaEnroll } from './mfa/enroll.js';
+import { mfaExplain } from './mfa/explain.js';
+import { mfaList } from './mfa/list.js';
+import { mfaReset } from './mfa/reset.js';
+import { mfaStats } from './mfa/stats.js';
+import { mfaStatus } from './mfa/status.js';
+import { mfaUnlock } from './mfa/unlock.js';
+import { mfaVerify } from './mfa/verify.js';
 import { restoreFiles } from './restore/files.js';
 import { restoreList } from './restore/list.js';
 import { restorePlan } from './restore/plan.js';
@@ -44,6 +56,18 @@ export const commands: readonly AnyCommand[] = [
   restoreFiles,
   restoreUndo,
   restoreList,
+  mfaStatus,
+  mfaList,
+  mfaStats,
+  mfaEnroll,
+  mfaConfirm,
+  mfaVerify,
+  mfaCodes,
+  mfaReset,
+  mfaDisable,
+  mfaUnlock,
+  mfaExplain,
+  mfaCheck,
   auditVerify,
   configShow,
   configPath,

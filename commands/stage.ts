@@ -11,6 +11,7 @@ import { createDraw } from './ui/paint.js';
 import { createProgress, type ProgressDisplay } from './ui/progress.js';
 import { createPrompter, type Prompter } from './ui/prompts.js';
 import { createView, type ViewTarget } from './ui/screen.js';
+import { createTerminal } from './ui/terminal.js';
 import type { Formats } from './ui/view.js';
 
 /** What main takes of the process. */
@@ -61,7 +62,8 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
   const tools = { interrupts, diagnostics, progress, prompter };
-  const context = openContext({ ...ids, ...tools, live, invocation, host });
+  const terminal = prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr });
+  const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
   return { ...tools, invocation, argv: frame.argv, output: frame.output, context, formats, format, now, whyNot };
 }
@@ -74,7 +76,7 @@ function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: 
 /** Lists are tables on a terminal and plain lines elsewhere; what is drawn for people looks the same everywhere. */
 export function formatOf({ globals, command }: Invocation, output: Output): Format {
   if (globals.json) return 'json';
-  return globals.output ?? (command.kind === 'list' && !output.isTerminal ? 'plain' : 'table');
+  return globals.output ?? (['list', 'stream'].includes(command.kind) && !output.isTerminal ? 'plain' : 'table');
 }
 
 /** Lines for people: on stdout, or beside it when that carries JSON. */

@@ -1,0 +1,51 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import { itemCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { choice, flag } from '../options.js';
+
+const STYLES = { ok: 'good', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
+const WORDS = { ok: 'OK', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
+const CODES = {
+  potctl: { ok: ExitCode.ok, warn: ExitCode.partial, crit: ExitCode.unhealthy, unknown: ExitCode.partial },
+  nagios: { ok: 0, warn: 1, crit: 2, unknown: 3 },
+} as const;
+
+/** `potctl mfa check`: posture, for monitors. */
+export const mfaCheck = itemCommand({
+  name: 'mfa check',
+  summary: 'look at all second factors for what should not be: administrators without one, secrets that never work',
+  examples: [
+    'potctl mfa check -p prod',
+    'potctl mfa check -p prod --exit nagios',
+    'potctl mfa check -p prod --keys --json',
+  ],
+  input: {
+    keys: flag('--keys', 'open every sealed secret, and count per key'),
+    exit: choice('--exit <codes>', 'potctl (0, 3, 21) or nagios (0, 1, 2, 3)', ['potctl', 'nagios'], {
+      default: 'potctl',
+    }),
+  },
+
+  async run({ keys, exit }, context) {
+    const { checkPosture } = await import('../../src/mfa/posture.js');
+    const deps = await mfaDeps(context, { purpose: 'mfa.check' });
+    return { ...(await checkPosture(deps, { keys })), exit_codes: exit };
+  },
+
+  render({ state, rules, keys, application }, view) {
+    view.table(
+      ['RULE', 'STATE', 'DETAIL'],
+      rules.map(({ id, state: is, detail }) => [id, view.paint(STYLES[is], WORDS[is]), detail]),
+    );
+    for (const { key, count, problem, newest } of keys ?? []) {
+      view.line(
+        `  key ${key ?? '–'}: ${view.count(count)} secrets${problem === null ? '' : `, ${problem}`}${newest ? ', seals new ones' : ''}`,
+      );
+    }
+    view.line(
+      `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules over the second factors of '${application}'`,
+    );
+    for (const { next } of rules) if (next !== null) view.note(`Next:  ${next}`);
+  },
+  exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
+});

@@ -1,0 +1,41 @@
+import { actionCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from '../mfa-flags.js';
+import { codesDelivery } from '../mfa-input.js';
+import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+
+/** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
+export const mfaCodes = actionCommand({
+  name: 'mfa codes',
+  summary: 'replace all backup codes of a person; the new ones are shown once',
+  examples: [
+    'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --ticket SUP-4813',
+    'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --codes-to ./codes.txt --confirm ana.souza',
+  ],
+  atomic: true,
+  input: { user: USER, codesTo: CODES_TO, codeForm: CODE_FORM, breakGlass: BREAK_GLASS },
+
+  gate: {
+    async prepare({ user, codesTo, codeForm, breakGlass }, context: Context) {
+      const { planCodes } = await import('../../src/mfa/codes.js');
+      const deps = await mfaDeps(context, { purpose: 'mfa.codes', change: true, breakGlass });
+      const form = codeForm ?? deps.policy.codeForm;
+      const plan = await planCodes(deps, user, { form, dryRun: false });
+      return { deps, form, plan, delivery: await codesDelivery(context, codesTo) };
+    },
+    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
+    phrase: ({ plan }) => plan.phrase,
+  },
+
+  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, delivery } }) {
+    const { replaceCodes } = await import('../../src/mfa/codes.js');
+    return { ...(await replaceCodes(deps, plan, { form, dryRun }, delivery)), codes_to: delivery.to };
+  },
+
+  changed: ({ changed }) => changed,
+  render(result, view) {
+    renderChange('Replaced', result, view);
+    if (result.changed) view.note(`The codes are on ${result.codes_to}; they are not shown again.`);
+  },
+});

@@ -1,0 +1,41 @@
+import { actionCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { BREAK_GLASS, USER } from '../mfa-flags.js';
+import { text } from '../options.js';
+import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+
+/** `potctl mfa disable`: off, with everything that belongs to it. */
+export const mfaDisable = actionCommand({
+  name: 'mfa disable',
+  summary: "switch a person's second factor off, backup codes included; sessions go on",
+  examples: [
+    'potctl mfa disable ana.souza -p prod --reason "phone stolen, account to be closed" --ticket SUP-4812',
+    'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
+  ],
+  atomic: true,
+  input: {
+    user: USER,
+    factor: text('--factor <id>', 'only this one of several factors'),
+    breakGlass: BREAK_GLASS,
+  },
+
+  gate: {
+    async prepare({ user, factor, breakGlass }, context) {
+      const { planDisable } = await import('../../src/mfa/disable.js');
+      const deps = await mfaDeps(context, { purpose: 'mfa.disable', change: true, breakGlass });
+      const wishes = { action: 'disable' as const, factorId: factor ?? null };
+      return { deps, wishes, plan: await planDisable(deps, user, { ...wishes, dryRun: false }) };
+    },
+    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
+    phrase: ({ plan }) => plan.phrase,
+    isAddition: ({ plan }) => !plan.changes,
+  },
+
+  async run(_wishes, _context, { dryRun, plan: { deps, wishes, plan } }) {
+    const { disable } = await import('../../src/mfa/disable.js');
+    return disable(deps, plan, { ...wishes, dryRun });
+  },
+
+  changed: ({ changed }) => changed,
+  render: (result, view) => renderChange('Switched off', result, view),
+});

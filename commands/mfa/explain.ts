@@ -1,0 +1,40 @@
+import { itemCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { CODE_STDIN, USER } from '../mfa-flags.js';
+import { readCode } from '../mfa-input.js';
+import { flag } from '../options.js';
+
+const STYLES = { ok: 'good', problem: 'bad', unknown: 'warn', info: 'dim' } as const;
+
+/** `potctl mfa explain`: why can she not sign in? */
+export const mfaExplain = itemCommand({
+  name: 'mfa explain',
+  summary: 'why can this person not sign in? verdict, evidence and the next command; with a code also its drift',
+  examples: ['potctl mfa explain ana.souza -p prod', 'potctl mfa explain ana.souza -p prod --ask-code'],
+  input: {
+    user: USER,
+    askCode: flag('--ask-code', 'ask for the code that the app shows: it is used up, and counted when it is wrong'),
+    codeStdin: CODE_STDIN,
+  },
+
+  async run({ user, askCode, codeStdin }, context) {
+    const { explainPerson } = await import('../../src/mfa/explain.js');
+    const deps = await mfaDeps(context, { purpose: 'mfa.explain' });
+    return explainPerson(deps, user, await codeOf(context, askCode, codeStdin));
+  },
+
+  render({ user, verdict, evidence, next }, view) {
+    view.heading(user.username ?? user.email ?? user.id);
+    view.line(`  ${view.paint('strong', verdict.text)}${verdict.confidence === 'likely' ? ' (likely)' : ''}`);
+    view.table(
+      ['LOOKED AT', 'RESULT', 'DETAIL'],
+      evidence.map(({ check, result, detail }) => [check, view.paint(STYLES[result], result), detail]),
+    );
+    for (const line of next) view.note(`Next:  ${line}`);
+  },
+});
+
+async function codeOf(context: Context, asked: boolean, fromStdin: boolean): Promise<string | null> {
+  return asked || fromStdin ? readCode(context, fromStdin, 'Code that the app shows now') : null;
+}

@@ -1,0 +1,37 @@
+import { actionCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { BREAK_GLASS, USER } from '../mfa-flags.js';
+import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+
+const WISHES = { action: 'reset', factorId: null } as const;
+
+/** `potctl mfa reset`: the phone is lost. */
+export const mfaReset = actionCommand({
+  name: 'mfa reset',
+  summary: 'take a lost second factor away, end the sessions, and let the person enrol anew',
+  examples: [
+    'potctl mfa reset ana.souza -p prod --reason "lost phone, called back at the number on file" --ticket SUP-4812',
+    'potctl mfa reset ana@example.com -p prod --reason "lost phone, in person with ID" --confirm ana.souza --json',
+  ],
+  atomic: true,
+  input: { user: USER, breakGlass: BREAK_GLASS },
+
+  gate: {
+    async prepare({ user, breakGlass }, context) {
+      const { planDisable } = await import('../../src/mfa/disable.js');
+      const deps = await mfaDeps(context, { purpose: 'mfa.reset', change: true, breakGlass });
+      return { deps, plan: await planDisable(deps, user, { ...WISHES, dryRun: false }) };
+    },
+    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
+    phrase: ({ plan }) => plan.phrase,
+    isAddition: ({ plan }) => !plan.changes,
+  },
+
+  async run(_wishes, _context, { dryRun, plan: { deps, plan } }) {
+    const { disable } = await import('../../src/mfa/disable.js');
+    return disable(deps, plan, { ...WISHES, dryRun });
+  },
+
+  changed: ({ changed }) => changed,
+  render: (result, view) => renderChange('Reset', result, view, 'the person enrols anew, or: potctl mfa enroll USER'),
+});

@@ -1,0 +1,29 @@
+import { itemCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+
+/** `potctl mfa stats`: who has one. */
+export const mfaStats = itemCommand({
+  name: 'mfa stats',
+  summary: 'how many have a second factor, by role',
+  examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
+  input: {},
+
+  async run(_wishes, context) {
+    const { readStats } = await import('../../src/mfa/stats.js');
+    return readStats(await mfaDeps(context, { purpose: 'mfa.stats' }));
+  },
+
+  render({ total, enabled, enabledPercentage, pending, admins, groups, resets_30d: resets }, view) {
+    const rows = groups.map((group) => [
+      ...[group.role, ...[group.users, group.enabled, group.pending, group.disabled].map((count) => view.count(count))],
+      ...[`${group.enabled_percentage}%`, group.no_codes === null ? '–' : view.count(group.no_codes)],
+    ]);
+    view.table(['ROLE', 'USERS', 'ON', 'PENDING', 'OFF', 'SHARE', 'NO CODES'], rows);
+    view.line(
+      `${view.count(enabled)} of ${view.count(total)} users have one (${enabledPercentage} %), ${view.count(pending)} are pending;`,
+    );
+    view.line(
+      `${view.count(admins.enabled)} of ${view.count(admins.total)} administrators.${resets === null ? '' : ` ${resets} resets in 30 days.`}`,
+    );
+  },
+});

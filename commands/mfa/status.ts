@@ -1,0 +1,85 @@
+import type { MfaStatus } from '../../src/mfa/status.js';
+import { itemCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { USER } from '../mfa-flags.js';
+import type { View } from '../ui/view.js';
+
+const NONE = '–';
+
+/** `potctl mfa status`: how things stand, and what should make one careful. */
+export const mfaStatus = itemCommand({
+  name: 'mfa status',
+  summary: 'the second factor of one person: state, codes left, lock, sessions, resets, red flags; never a secret',
+  examples: ['potctl mfa status ana.souza -p prod', 'potctl mfa status ana@example.com -p prod --json'],
+  input: { user: USER },
+
+  async run({ user }, context) {
+    const { readStatus } = await import('../../src/mfa/status.js');
+    return readStatus(await mfaDeps(context, { purpose: 'mfa.status' }), user);
+  },
+
+  render(status, view) {
+    const { user, application } = status;
+    view.heading(user.username ?? user.email ?? user.id);
+    const parts = [user.name, user.email, user.role, user.admin ? 'administrator' : null];
+    view.fields([
+      ['user', parts.filter((part) => part !== null).join(' · ') || NONE],
+      ['id', `${user.id} (${application})`],
+      ...(user.organizations.length > 0 ? [['organisations', user.organizations.join(' ')] as const] : []),
+      [
+        'account',
+        user.active === null
+          ? 'the application does not say'
+          : user.active
+            ? 'active'
+            : view.paint('bad', 'switched off'),
+      ],
+      ...stateFields(status, view),
+    ]);
+    for (const { text } of status.red_flags) view.line(`  ${view.paint('bad', '!')} ${text}`);
+    for (const text of status.notes) view.note(`  ${text}`);
+  },
+});
+
+function stateFields(status: MfaStatus, view: View): (readonly [string, string])[] {
+  const at = (instant: string | null): string => (instant === null ? NONE : view.time(instant));
+  const { state, codes, lock, sessions, resets_90d: resets } = status;
+  const pending = status.pending_since === null ? 'since nobody knows when' : `since ${at(status.pending_since)}`;
+  return [
+    ['second factor', state === 'enabled' ? view.paint('good', state) : state],
+    ...(state === 'enabled' ? [['since', at(status.since)] as const] : []),
+    ...(state === 'pending'
+      ? [['pending', `${pending}${status.pending_expired ? ', too old now' : ''}`] as const]
+      : []),
+    ...status.factors.map(({ kind, label, state: is, secret }) => {
+      return [
+        'factor',
+        [kind, label, is, secret === null ? null : `secret ${secret}`].filter((part) => part !== null).join(' · '),
+      ] as const;
+    }),
+    [
+      'backup codes',
+      codes === null
+        ? 'none in this application'
+        : codes.left === null
+          ? 'hidden from this role'
+          : `${codes.left} left`,
+    ],
+    [
+      'lock',
+      lock === null
+        ? 'none'
+        : view.paint(
+            'bad',
+            `by ${lock.by}, ${lock.until === 'infinity' ? 'until it is reset' : `until ${at(lock.until)}`}`,
+          ),
+    ],
+    ['refused codes', status.failed_24h === null ? NONE : `${status.failed_24h} in 24 hours`],
+    ['last accepted', at(status.last_accepted_at)],
+    ['sessions', sessions === null ? 'none in this application' : `${sessions} live`],
+    ['resets in 90 d', resets === null ? NONE : String(resets.length)],
+    ...(resets ?? [])
+      .slice(0, 5)
+      .map((one) => ['', `${at(one.at)} ${one.action} by ${one.operator}: ${one.reason}`] as const),
+  ];
+}

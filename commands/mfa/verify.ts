@@ -1,0 +1,26 @@
+import { actionCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { CODE_STDIN, TRUST_CLOCK, USER } from '../mfa-flags.js';
+import { readCode } from '../mfa-input.js';
+
+/** `potctl mfa verify`: is the caller the person? */
+export const mfaVerify = actionCommand({
+  name: 'mfa verify',
+  summary: 'check a caller by a code or a backup code, which is used up; refused ones are counted',
+  examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
+  atomic: true,
+  input: { user: USER, codeStdin: CODE_STDIN, trustClock: TRUST_CLOCK },
+
+  async run({ user, codeStdin, trustClock }, context) {
+    const { verifyCode } = await import('../../src/mfa/verify.js');
+    const deps = await mfaDeps(context, { purpose: 'mfa.verify' });
+    return verifyCode(deps, user, await readCode(context, codeStdin, 'Code, or a backup code'), { trustClock });
+  },
+
+  render({ person, by, offset_s: offset, codes_left: left, journal_seq: seq, warnings }, view) {
+    const how = by === 'backup' ? `a backup code, used up now (${left} left)` : 'the code of the app';
+    const drift = offset === 0 ? '' : `, ${Math.abs(offset)} s ${offset < 0 ? 'slow' : 'fast'}`;
+    view.note(`${view.paint('good', 'Accepted')}: ${person.name} gave ${how}${drift}. Journal ${seq}.`);
+    for (const text of warnings) view.note(`${view.paint('warn', '!')} ${text}`);
+  },
+});

@@ -1,0 +1,150 @@
+import type { Factor } from '../applications/application.js';
+import { PotctlError } from '../errors.js';
+import { findBackupCode } from './backup-codes.js';
+import type { MfaDeps } from './deps.js';
+import { secretOf } from './factor-secret.js';
+import { argumentOf, keyOf, nameOf } from './people.js';
+import type { MfaRecord } from './record.js';
+import { type CodeMatch, DIAGNOSIS_STEPS, findCode, stepAt } from './totp.js';
+import type { Transaction } from './transaction.js';
+import type { TypedCode } from './typed-code.js';
+
+/** What became of a code. Every verdict but `accepted` is the same to the outside. */
+export type Verdict =
+  | { readonly verdict: 'accepted'; readonly by: 'totp'; readonly factor: Factor; readonly match: CodeMatch }
+  | { readonly verdict: 'accepted'; readonly by: 'backup'; readonly index: number; readonly left: number }
+  | { readonly verdict: 'replayed'; readonly match: CodeMatch }
+  /** `match`: it would have been right so many steps ago or ahead. */
+  | { readonly verdict: 'wrong'; readonly match: CodeMatch | null }
+  | { readonly verdict: 'blocked'; readonly until: string };
+
+/**
+ * May a code of this person be looked at now? Takes the person's lock; to be called before anything is read.
+ *
+ * @returns until when not, RFC 3339, or `infinity`; null = go on
+ */
+export async function gate(
+  deps: MfaDeps,
+  transaction: Transaction,
+  person: MfaRecord['person'],
+): Promise<string | null> {
+  const [row] = await transaction.query<{ until: string | null }>(
+    `select case when until = 'infinity' then 'infinity' else to_char(until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end as until
+       from potctl.mfa_gate($1) as until`,
+    [keyOf(deps.database.application, person)],
+  );
+  return row!.until;
+}
+
+/**
+ * Judges a code and counts it: a refused one as an attempt, an accepted one as used. Writes nothing else. The caller commits in any case.
+ *
+ * @param factors those whose codes are accepted, e.g. only the pending one
+ * @param code.stored what {@link matchBackupCode} found
+ * @throws E_MFA_SECRET, E_MFA_KEY, E_DB_DENIED: then nothing was counted
+ */
+export async function judge(
+  deps: MfaDeps,
+  transaction: Transaction,
+  record: MfaRecord,
+  factors: readonly Factor[],
+  { typed, stored }: { readonly typed: TypedCode; readonly stored: string | null },
+): Promise<Verdict> {
+  const found =
+    typed.kind === 'totp'
+      ? await judgeTotp(deps, transaction, record, factors, typed.code)
+      : await judgeBackup(deps, transaction, record, stored);
+  const counted = found.verdict === 'accepted' ? 'ok' : typed.kind;
+  await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(deps.database.application, record.person), counted]);
+  return found;
+}
+
+async function judgeTotp(
+  deps: MfaDeps,
+  transaction: Transaction,
+  { person, nowMs }: MfaRecord,
+  factors: readonly Factor[],
+  code: string,
+): Promise<Verdict> {
+  const { application } = deps.database;
+  const { second, window } = application.totp;
+  let near: CodeMatch | null = null;
+  for (const { factor, secret } of await secretsOf(deps, person, factors)) {
+    const match = findCode(secret, code, nowMs, { second, reach: DIAGNOSIS_STEPS });
+    near ??= match;
+    if (match === null || Math.abs(match.offset) > window) continue;
+    const used = factor.lastUsedAt === null ? -1 : stepAt(Date.parse(factor.lastUsedAt), second);
+    const [row] = await transaction.query<{ taken: boolean }>(
+      'select potctl.mfa_take_step($1, $2::bigint, $3::bigint) as taken',
+      [`${application.name}:${factor.id}`, match.step, used],
+    );
+    if (!row!.taken) return { verdict: 'replayed', match };
+    await application.markUsed?.(transaction, factor.id, BigInt(match.step));
+    return { verdict: 'accepted', by: 'totp', factor, match };
+  }
+  return { verdict: 'wrong', match: near };
+}
+
+/** One unusable secret is passed over while another one works. */
+async function secretsOf(deps: MfaDeps, person: MfaRecord['person'], factors: readonly Factor[]) {
+  const found: { readonly factor: Factor; readonly secret: Uint8Array }[] = [];
+  let problem: unknown;
+  for (const factor of factors) {
+    try {
+      found.push({ factor, secret: await secretOf(deps, person, factor) });
+    } catch (error) {
+      problem ??= error;
+    }
+  }
+  if (found.length === 0 && problem !== undefined) throw problem;
+  return found;
+}
+
+/**
+ * Which of the stored codes it is. Hashes take up to a second, so they are compared before the transaction, which takes the code by what
+ * was stored; nobody hears the answer before the gate was passed.
+ *
+ * @throws E_DB_DENIED: this role may not read backup codes
+ */
+export async function matchBackupCode(
+  { database }: MfaDeps,
+  { codes }: MfaRecord,
+  typed: TypedCode,
+): Promise<string | null> {
+  if (typed.kind !== 'backup') return null;
+  if (codes === null)
+    throw new PotctlError('E_DB_DENIED', 'this role may not read backup codes, so it cannot check one');
+  return codes[await findBackupCode(database.application.codes!.kind, typed.code, codes)] ?? null;
+}
+
+async function judgeBackup(
+  { database }: MfaDeps,
+  transaction: Transaction,
+  { person, codes }: MfaRecord,
+  stored: string | null,
+): Promise<Verdict> {
+  const store = database.application.codes!;
+  const index = stored === null || codes === null ? -1 : codes.indexOf(stored);
+  if (index < 0 || codes === null || !(await store.remove(transaction, person, index)))
+    return { verdict: 'wrong', match: null };
+  return { verdict: 'accepted', by: 'backup', index, left: codes.length - 1 };
+}
+
+/**
+ * The error for a code that was not accepted. Wrong, too old and used before look the same.
+ *
+ * @param changed what the refusal itself wrote: the count of attempts
+ */
+export function refusedCode(verdict: Verdict, person: MfaRecord['person']): PotctlError {
+  const counted = { changed: 'nothing' as const, changedDetail: 'only the count of refused codes' };
+  if (verdict.verdict !== 'blocked') {
+    return new PotctlError('E_CODE_REFUSED', `the code of '${nameOf(person)}' was not accepted`, counted);
+  }
+  const hard = verdict.until === 'infinity';
+  return new PotctlError('E_MFA_BLOCKED', `no code of '${nameOf(person)}' is looked at now`, {
+    why: hard
+      ? '100 codes in a row were refused: locked until an operator resets it'
+      : `blocked until ${verdict.until}`,
+    fix: [`potctl mfa unlock ${argumentOf(person)}${hard ? ' --reset-consecutive' : ''} --reason "…"`],
+  });
+}

@@ -1,0 +1,36 @@
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** Bytes as base32 in upper case without padding: 20 bytes are 32 characters. @see RFC 4648 §6 */
+export function encodeBase32(bytes: Uint8Array): string {
+  let [buffer, bits, text] = [0, 0, ''];
+  for (const byte of bytes) {
+    buffer = (buffer << 8) | byte;
+    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(buffer >> (bits - 5)) & 31];
+    buffer &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + ALPHABET[(buffer << (5 - bits)) & 31] : text;
+}
+
+/**
+ * Reads base32 as the application does, in upper or lower case, with or without padding at the end.
+ *
+ * @param strangers other characters: `skip` passes over them (EVO), `refuse` gives null (3dPot, VIU)
+ * @returns null when the application could not read it
+ */
+export function decodeBase32(text: string, strangers: 'refuse' | 'skip'): Uint8Array | null {
+  const body = text.toUpperCase().replace(/=+$/, '');
+  if (strangers === 'refuse' && !/^[A-Z2-7]*$/.test(body)) return null;
+  const symbols = [...body].map((symbol) => ALPHABET.indexOf(symbol)).filter((value) => value >= 0);
+  // 1, 3 and 6 symbols beyond whole groups cannot come from whole bytes: Python and @scure/base refuse them.
+  if (strangers === 'refuse' && [1, 3, 6].includes(symbols.length % 8)) return null;
+  const bytes: number[] = [];
+  let [buffer, bits] = [0, 0];
+  for (const value of symbols) {
+    buffer = ((buffer << 5) | value) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push((buffer >> bits) & 0xff);
+  }
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../clock.js';
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+
+const WARN_MS = 2_000;
+const REFUSE_MS = 5_000;
+
+/** How far this machine is from the database's clock, in ms: positive = ahead. */
+export async function clockDifference(session: Session, clock: Clock): Promise<number> {
+  const before = clock.now().getTime();
+  const [row] = await session.query<{ now: string }>('select extract(epoch from clock_timestamp())::text as now');
+  const after = clock.now().getTime();
+  return Math.round((before + after) / 2 - Number(row!.now) * 1_000);
+}
+
+/**
+ * Codes are counted by the database's clock. When the two differ, one of them is wrong, and nobody here knows which.
+ *
+ * @param trust the operator knows that the database is right
+ * @returns a warning from two seconds on
+ * @throws E_CLOCK from five seconds on
+ */
+export async function checkClock(session: Session, clock: Clock, trust: boolean): Promise<string | null> {
+  const difference = await clockDifference(session, clock);
+  const distance = Math.abs(difference);
+  if (distance <= WARN_MS) return null;
+  const text = `this machine is ${(distance / 1_000).toFixed(1)} s ${difference > 0 ? 'ahead of' : 'behind'} the database`;
+  if (distance > REFUSE_MS && !trust) throw new PotctlError('E_CLOCK', `the clocks do not agree`, { why: text });
+  return text;
+}

@@ -1,0 +1,176 @@
+import { PotctlError } from '../errors.js';
+import { gate, judge, refusedCode, type Verdict } from './attempt.js';
+import { CODES } from './backup-codes.js';
+import { requireState } from './change.js';
+import { checkClock } from './clock-check.js';
+import { codeKindOf, makeCodes, type NewCodes, storeCodes } from './codes.js';
+import type { Delivery } from './delivery.js';
+import type { MfaDeps } from './deps.js';
+import { refuseUnexplained } from './guard.js';
+import { argumentOf, findPerson, keyOf, nameOf } from './people.js';
+import { type MfaRecord, type Pending, readRecord } from './record.js';
+import { recordAttempt } from './record-attempt.js';
+import { inTransaction, type Transaction } from './transaction.js';
+import { readTypedCode } from './typed-code.js';
+
+export interface ConfirmWishes {
+  readonly form: 'application' | 'login';
+  readonly trustClock: boolean;
+}
+
+/** Whom it is about, before the code is asked for. */
+export interface ConfirmPlan {
+  readonly record: MfaRecord;
+  readonly changes: boolean;
+}
+
+export interface ConfirmResult {
+  readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
+  readonly state: 'enabled';
+  readonly changed: boolean;
+  readonly codes_left: number | null;
+  readonly journal_seq: string | null;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Is there an enrolment that waits for its first code? Changes nothing.
+ *
+ * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_MFA_STATE (nothing waits, or it is too old), E_USER_*, E_SETUP_MISSING, E_DB_*
+ */
+export async function planConfirm(deps: MfaDeps, wanted: string): Promise<ConfirmPlan> {
+  refuseUnexplained(deps);
+  const session = await deps.database.session('mfa.confirm.plan');
+  try {
+    const record = await readRecord(deps, session, await findPerson(session, deps.database.application, wanted));
+    requireState(record);
+    if (record.state === 'enabled' && record.pending === null) return { record, changes: false };
+    pendingOf(record);
+    return { record, changes: true };
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * The first code proves that the secret arrived: the factor is switched on, the code used up, and a set of backup codes handed out, in one
+ * transaction. A refused code is counted.
+ *
+ * @param delivery gets the backup codes, one a line; null where the application has none
+ * @throws E_USAGE, E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_UNSUPPORTED, E_DB_*, and what
+ * `delivery` throws before the commit
+ */
+export async function confirmCode(
+  deps: MfaDeps,
+  { record: { person } }: ConfirmPlan,
+  typed: string,
+  wishes: ConfirmWishes,
+  delivery: Delivery | null,
+): Promise<ConfirmResult> {
+  const { application } = deps.database;
+  const code = readTypedCode(typed, application, 'refused');
+  const codes = application.codes && (await makeCodes(codeKindOf(application, wishes.form)));
+  const session = await deps.database.session('mfa.confirm');
+  try {
+    const late = await checkClock(session, deps.clock, wishes.trustClock);
+    let takeBack: () => Promise<void> = async () => {};
+    const done = await inTransaction(session, deps.actor.runId, async (transaction) => {
+      const until = await gate(deps, transaction, person);
+      const record = await readRecord(deps, transaction, person, true);
+      const { factor } = pendingOf(record);
+      const verdict: Verdict =
+        until === null
+          ? await judge(deps, transaction, record, [factor], { typed: code, stored: null })
+          : { verdict: 'blocked', until };
+      if (verdict.verdict === 'accepted') {
+        await switchOn(deps, transaction, record, factor.id, codes);
+        if (codes !== undefined) takeBack = (await delivery?.prepare(codes.shown)) ?? takeBack;
+        return { verdict, seq: await noteConfirmed(deps, transaction, record, factor.id, wishes) };
+      }
+      const purpose = { action: 'mfa.confirm' as const, factorId: factor.id };
+      return { verdict, seq: await recordAttempt(deps, transaction, record, verdict, purpose) };
+    }).catch(async (error: unknown) => {
+      await takeBack();
+      throw error;
+    });
+    if (done.verdict.verdict !== 'accepted') throw refusedCode(done.verdict, person);
+    if (codes !== undefined) await delivery?.hand(codes.shown);
+    const who = { id: person.id, name: nameOf(person), email: person.email };
+    const left = codes === undefined ? null : CODES;
+    return {
+      ...{ person: who, state: 'enabled', changed: true, codes_left: left, journal_seq: done.seq },
+      warnings: late === null ? [] : [late],
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/** What there was to confirm is confirmed already. */
+export function confirmedAlready({ record: { person, codes } }: ConfirmPlan): ConfirmResult {
+  return {
+    person: { id: person.id, name: nameOf(person), email: person.email },
+    ...{ state: 'enabled', changed: false, codes_left: codes?.length ?? null, journal_seq: null, warnings: [] },
+  };
+}
+
+/** @throws E_MFA_STATE when nothing waits for a first code, or it has waited too long */
+function pendingOf({ person, pending, state }: MfaRecord): Pending {
+  const fix = [`potctl mfa enroll ${argumentOf(person)}`];
+  if (pending === null) {
+    const why = state === 'enabled' ? 'its second factor is enabled already' : 'no enrolment has begun';
+    throw new PotctlError('E_MFA_STATE', `there is nothing to confirm for '${nameOf(person)}'`, {
+      why,
+      ...(state !== 'enabled' && { fix }),
+    });
+  }
+  if (!pending.expired) return pending;
+  throw new PotctlError('E_MFA_STATE', `the enrolment of '${nameOf(person)}' is too old to be confirmed`, {
+    why: `it began ${pending.since}; after 24 hours its secret is worth nothing`,
+    fix,
+  });
+}
+
+async function switchOn(
+  deps: MfaDeps,
+  transaction: Transaction,
+  record: MfaRecord,
+  factorId: string,
+  codes: NewCodes | undefined,
+): Promise<void> {
+  const { application } = deps.database;
+  const { person } = record;
+  await application.enable(transaction, person, factorId);
+  if (codes !== undefined) await storeCodes(deps, transaction, record, codes);
+  await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
+  const kept = await readRecord(deps, transaction, person);
+  const isOn = kept.enabled.some(({ id }) => id === factorId);
+  if (isOn && (codes === undefined || kept.codes?.length === CODES)) return;
+  throw new PotctlError('E_APPLICATION', `the database did not keep what was written for '${nameOf(person)}'`, {
+    why: { wanted: 'enabled', found: kept.state, codes: kept.codes?.length ?? 'none' },
+    fix: ['Look for triggers, rules and row security on the tables of the application.'],
+  });
+}
+
+async function noteConfirmed(
+  { database, actor, journal }: MfaDeps,
+  transaction: Transaction,
+  { person, state }: MfaRecord,
+  factorId: string,
+  { form }: ConfirmWishes,
+): Promise<string> {
+  const { application } = database;
+  const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
+  const told = { potctl: true, operator, reason, ticket };
+  await application.appendAudit(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
+  return journal.append(transaction, {
+    ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },
+    action: 'mfa.confirm',
+    target: keyOf(application, person),
+    details: {
+      ...{ changed: true, application: application.name, person: nameOf(person), email: person.email },
+      ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.codes ? CODES : null, form },
+      by: { os_user: osUser, host: hostname, potctl: toolVersion },
+    },
+  });
+}

@@ -1,0 +1,97 @@
+import { open, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
+
+/** Where a secret goes that is seen once. */
+export interface Delivery {
+  /** For people, e.g. `/root/codes.txt`. */
+  readonly to: string;
+  /** Before the commit: what can fail fails here. @returns how to take it back when the transaction fails */
+  prepare(lines: readonly string[]): Promise<() => Promise<void>>;
+  /** After the commit. */
+  hand(lines: readonly string[]): Promise<void>;
+}
+
+/**
+ * A new file that only its owner may read. An existing one is never overwritten.
+ *
+ * @throws (prepare) E_SECRET_OUTPUT: it exists; E_FILES_DENIED, E_NO_SPACE, E_IO
+ */
+export function toNewFile(
+  file: string,
+  content: (lines: readonly string[]) => Promise<Uint8Array> | Uint8Array,
+): Delivery {
+  return {
+    to: file,
+    async prepare(lines) {
+      await writeNew(file, await content(lines));
+      return () => unlink(file);
+    },
+    hand: async () => {},
+  };
+}
+
+/** Lines of text, each with its end. */
+export const asText = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));
+
+/** Several places at once; what was prepared is taken back in reverse order. */
+export function toAll(deliveries: readonly Delivery[]): Delivery {
+  return {
+    to: deliveries.map(({ to }) => to).join(' and '),
+    async prepare(lines) {
+      const undo: (() => Promise<void>)[] = [];
+      const back = async (): Promise<void> => {
+        for (const step of undo.reverse()) await step().catch(() => {});
+      };
+      for (const delivery of deliveries) {
+        undo.push(
+          await delivery.prepare(lines).catch(async (error: unknown) => {
+            await back();
+            throw error;
+          }),
+        );
+      }
+      return back;
+    },
+    async hand(lines) {
+      for (const delivery of deliveries) await delivery.hand(lines);
+    },
+  };
+}
+
+/**
+ * Refuses early what could not be written later: the file exists, or its folder does not.
+ *
+ * @throws E_SECRET_OUTPUT
+ */
+export async function checkNewFile(file: string): Promise<void> {
+  const { access, constants } = await import('node:fs/promises');
+  const exists = await access(file)
+    .then(() => true)
+    .catch((error: unknown) => !isErrno(error, 'ENOENT', 'ENOTDIR'));
+  if (exists) throw taken(file);
+  await access(path.dirname(path.resolve(file)), constants.W_OK).catch((error: unknown) => {
+    throw new PotctlError('E_SECRET_OUTPUT', `"${file}" cannot be made`, { why: String((error as Error).message) });
+  });
+}
+
+const taken = (file: string): PotctlError =>
+  new PotctlError('E_SECRET_OUTPUT', `"${file}" exists: a secret is written into a new file only`, {
+    fix: ['Name another file, or remove this one if nobody needs it.'],
+  });
+
+async function writeNew(file: string, content: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
+    throw isErrno(error, 'EEXIST') ? taken(file) : fromErrno(error, `write "${file}"`);
+  });
+  try {
+    await handle.chmod(0o600);
+    await handle.writeFile(content);
+    await handle.sync();
+  } catch (error) {
+    await unlink(file).catch(() => {});
+    throw fromErrno(error, `write "${file}"`);
+  } finally {
+    await handle.close();
+  }
+}

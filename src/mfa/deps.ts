@@ -1,0 +1,56 @@
+import type { ApplicationDatabase } from '../applications/open.js';
+import type { Clock } from '../clock.js';
+import type { JournalEntry } from '../journal/entry.js';
+import type { Session } from '../postgres/server.js';
+import type { Keyring } from './envelope.js';
+
+/** Who does it, and why. */
+export interface Actor {
+  /** As it will stand in the record: `--operator`, else `user@host`. */
+  readonly operator: string;
+  readonly osUser: string;
+  readonly hostname: string;
+  readonly toolVersion: string;
+  readonly runId: string;
+  readonly traceId: string;
+  readonly reason: string | null;
+  readonly ticket: string | null;
+  readonly breakGlass: boolean;
+}
+
+/** What the profile asks for. */
+export interface MfaPolicy {
+  readonly profile: string | null;
+  readonly isProduction: boolean;
+  /** Was `-p` typed? */
+  readonly profileOnCommandLine: boolean;
+  /** A regular expression; null = no ticket is wanted. */
+  readonly ticket: string | null;
+  /** Commands such as `mfa.disable`, or `mfa` for all. */
+  readonly protected: readonly string[];
+  readonly requiredForAdmin: boolean;
+  /** null = the application's own. */
+  readonly issuer: string | null;
+  readonly codeForm: 'application' | 'login';
+}
+
+/** The journal, as far as a change of a second factor needs it. */
+export interface JournalPort {
+  /** null = not installed. @throws E_DB_DENIED, E_REFUSED */
+  version(session: Session): Promise<number | null>;
+  append(session: Session, entry: JournalEntry): Promise<string>;
+}
+
+/** What everything about second factors works with. */
+export interface MfaDeps {
+  readonly database: ApplicationDatabase;
+  readonly clock: Clock;
+  readonly journal: JournalPort;
+  readonly actor: Actor;
+  readonly policy: MfaPolicy;
+  /** Read when a secret has to be opened or sealed. @throws E_MFA_KEY */
+  keys(): Promise<Keyring>;
+}
+
+/** The version of potctl's own schema that knows second factors. */
+export const MFA_SCHEMA_VERSION = 2;

@@ -1,0 +1,106 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { PotctlError } from '../errors.js';
+import { Secret } from '../secret.js';
+import { encodeBase32 } from './base32.js';
+import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
+import type { Delivery } from './delivery.js';
+import type { MfaDeps } from './deps.js';
+import { storedForm } from './factor-secret.js';
+import { argumentOf, nameOf } from './people.js';
+import { provisioningUri, SECRET_BYTES } from './provisioning-uri.js';
+import type { MfaRecord } from './record.js';
+
+/** What an enrolment may say besides the person. */
+export interface EnrollWishes {
+  /** Where the application keeps several: one more beside the others. */
+  readonly another: boolean;
+  /** What the factor is called, where the application keeps that. */
+  readonly label: string;
+  /** null = the profile's, else the application's. */
+  readonly issuer: string | null;
+  readonly dryRun: boolean;
+}
+
+export interface EnrollResult extends ChangeResult {
+  /** When the secret is worth nothing any more, unless it is confirmed. */
+  readonly expires_at: string | null;
+}
+
+const EXPIRES_MS = 24 * 3_600_000;
+
+/**
+ * Says what an enrolment would do. Changes nothing.
+ *
+ * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), and as {@link planChange}
+ */
+export async function planEnroll(deps: MfaDeps, wanted: string, wishes: EnrollWishes): Promise<ChangePlan> {
+  return planChange(deps, wanted, 'enroll', (record) => {
+    const { person, pending } = record;
+    uriOf(deps, record, wishes, 'A');
+    refuseSecond(deps, record, wishes);
+    return {
+      changes: true,
+      steps: [
+        ...(pending === null ? [] : ['the secret that waits for its first code is thrown away']),
+        `a new secret for ${nameOf(person)}, shown once; it does nothing before its first code is confirmed, within 24 hours`,
+      ],
+    };
+  });
+}
+
+/**
+ * Writes a new secret as pending, and hands it out once.
+ *
+ * @param delivery gets the secret in base32 and the `otpauth://` address, in this order
+ * @throws as applyChange, and what `delivery` throws before the commit: nothing is changed then
+ */
+export async function enroll(
+  deps: MfaDeps,
+  plan: ChangePlan,
+  wishes: EnrollWishes,
+  delivery: Delivery,
+): Promise<EnrollResult> {
+  if (wishes.dryRun) return { ...plannedResult(plan), expires_at: null };
+  const { application } = deps.database;
+  const { person } = plan.record;
+  const secret = randomBytes(SECRET_BYTES);
+  const factorId = application.several || application.name === 'native' ? randomUUID() : person.id;
+  const text = new Secret(encodeBase32(secret)).reveal();
+  const lines = [text, new Secret(uriOf(deps, plan.record, wishes, text)).reveal()];
+  const stored = await storedForm(deps, person, factorId, secret);
+  const takeBack = await delivery.prepare(lines);
+  const state = plan.record.state === 'enabled' ? ('enabled' as const) : ('pending' as const);
+  const result = await applyChange(deps, plan, {
+    ...{ event: 'enroll', expect: { state }, factorId },
+    async run(transaction) {
+      await transaction.conceal([stored]);
+      await application.enroll(transaction, person, { factorId, label: wishes.label });
+      const names = [`${application.name}:${factorId}`, `${application.name}:${person.id}`];
+      await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
+      return { factor: factorId };
+    },
+  }).catch(async (error: unknown) => {
+    await takeBack();
+    throw error;
+  });
+  await delivery.hand(lines);
+  return { ...result, expires_at: new Date(plan.record.nowMs + EXPIRES_MS).toISOString() };
+}
+
+function uriOf({ database, policy }: MfaDeps, { person }: MfaRecord, wishes: EnrollWishes, secret: string): string {
+  const issuer = wishes.issuer ?? policy.issuer ?? database.application.totp.issuer;
+  return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
+}
+
+function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollWishes): void {
+  if (state !== 'enabled') return;
+  const { several, name } = database.application;
+  if (several && another) return;
+  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has a second factor already`, {
+    why: enabled.map(({ kind, label, verifiedAt }) => [kind, label, verifiedAt].filter(Boolean).join(', ')).join('; '),
+    fix: [
+      `To replace it: \`potctl mfa reset ${argumentOf(person)}\`, then enrol.`,
+      ...(several ? ['One more beside it: repeat with `--another`.'] : [`'${name}' keeps one for each person.`]),
+    ],
+  });
+}

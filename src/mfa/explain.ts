@@ -1,0 +1,53 @@
+import { gate, judge, matchBackupCode, type Verdict } from './attempt.js';
+import { requireState } from './change.js';
+import { clockDifference } from './clock-check.js';
+import type { MfaDeps } from './deps.js';
+import { type Diagnosis, diagnose, type Finding } from './diagnosis.js';
+import { noteLookup } from './lookups.js';
+import { findPerson } from './people.js';
+import { type MfaRecord, readRecord } from './record.js';
+import { recordAttempt } from './record-attempt.js';
+import { statusOf } from './status.js';
+import { inTransaction } from './transaction.js';
+import { readTypedCode } from './typed-code.js';
+
+/**
+ * Why can she not sign in? Reads lock, state, secret, clock and history; with a code also says whether it is right and how many seconds off.
+ * A code is an oracle, so it is used up and counted as in `verify`, and a wrong one is refused by the throttle in the same way.
+ *
+ * @param typed null = no code
+ * @throws E_USAGE (no code: nothing is counted), E_SETUP_MISSING (a code, but no place to count it), E_USER_*, E_APPLICATION, E_DB_*
+ */
+export async function explainPerson(deps: MfaDeps, wanted: string, typed: string | null): Promise<Diagnosis> {
+  const { database, clock } = deps;
+  const code = typed === null ? null : readTypedCode(typed, database.application, 'allowed');
+  const session = await database.session('mfa.explain');
+  try {
+    const person = await findPerson(session, database.application, wanted);
+    const record = await readRecord(deps, session, person);
+    await noteLookup(deps, session, record, 'mfa.explain');
+    const difference = await clockDifference(session, clock);
+    const status = await statusOf(deps, record);
+    if (code !== null) requireState(record);
+    const canCheck = code !== null && record.enabled.some(({ kind }) => kind === 'totp');
+    const stored = canCheck ? await matchBackupCode(deps, record, code) : null;
+    const verdict = canCheck
+      ? await inTransaction(session, deps.actor.runId, async (transaction) => {
+          const until = await gate(deps, transaction, person);
+          const found: Verdict =
+            until === null
+              ? await judge(deps, transaction, record, totpOf(record), { typed: code, stored })
+              : { verdict: 'blocked', until };
+          await recordAttempt(deps, transaction, record, found, { action: 'mfa.explain', factorId: null });
+          return found;
+        })
+      : null;
+    return diagnose(deps, { status, record, verdict, clockMs: difference, codeGiven: code !== null });
+  } finally {
+    await session.close();
+  }
+}
+
+const totpOf = ({ enabled }: MfaRecord): MfaRecord['enabled'] => enabled.filter(({ kind }) => kind === 'totp');
+
+export type { Diagnosis, Finding };

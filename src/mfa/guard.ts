@@ -1,0 +1,108 @@
+import type { Person } from '../applications/application.js';
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+import type { MfaDeps } from './deps.js';
+import { nameOf } from './people.js';
+import { requireReason } from './reason.js';
+
+/** What is done to a second factor. The word of the command, and of the journal: `mfa.<action>`. */
+export type Action = 'enroll' | 'confirm' | 'codes' | 'reset' | 'disable' | 'unlock';
+
+const PER_HOUR = 10;
+const PEOPLE_PER_10_MIN = 3;
+
+/** Why `--break-glass` is wanted, in sentences; a warning where it is not wanted but should be known. */
+export interface Caution {
+  readonly guarded: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Refuses what nobody should do in passing: no reason or ticket, production without `-p`, an administrator, one's own account, a protected
+ * command, in production also a role that may do everything, or too many changes in a short time.
+ *
+ * @returns what was let through by `--break-glass`, and what is only worth a warning
+ * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_BREAK_GLASS
+ */
+export async function guardChange(deps: MfaDeps, session: Session, person: Person, action: Action): Promise<Caution> {
+  const { actor, policy } = deps;
+  refuseUnexplained(deps);
+  const [role] = await session.query<Role>(ROLE, [deps.database.application.secretColumn.table]);
+  const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
+  const own = isOwn(actor.operator, actor.osUser, role!.name, person);
+  const guarded = [
+    ...(person.isAdmin ? [`${nameOf(person)} is an administrator`] : []),
+    ...(own ? [`${nameOf(person)} is your own account`] : []),
+    ...(isProtected(policy.protected, action) ? [`the profile protects mfa.${action}`] : []),
+    ...(policy.isProduction ? risks : []),
+  ];
+  if (guarded.length > 0 && !actor.breakGlass) {
+    throw new PotctlError('E_BREAK_GLASS', `\`mfa ${action}\` of '${nameOf(person)}' is guarded`, {
+      why: guarded.join('\n'),
+    });
+  }
+  return { guarded, warnings: policy.isProduction ? [] : risks };
+}
+
+/** What can be said without the database: first of all, before anybody waits. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
+export function refuseUnexplained({ actor, policy }: MfaDeps): void {
+  requireReason(actor, policy);
+  if (!policy.isProduction || policy.profileOnCommandLine) return;
+  throw new PotctlError('E_PROFILE_REQUIRED', 'the profile is production, and was not named on the command line', {
+    fix: [`Repeat it with \`-p ${policy.profile}\`.`],
+  });
+}
+
+interface Role {
+  readonly name: string;
+  readonly super: boolean;
+  readonly bypass: boolean;
+  readonly owner: boolean;
+}
+
+const ROLE = `select session_user::text as name, rolsuper as super, rolbypassrls as bypass,
+                     coalesce(pg_has_role(session_user, (select relowner from pg_class where oid = to_regclass($1)), 'member'), false) as owner
+                from pg_roles where rolname = session_user`;
+
+function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
+  const what = all
+    ? 'is a superuser'
+    : bypass
+      ? 'passes by row security'
+      : owner
+        ? "owns the application's tables"
+        : null;
+  if (what === null) return [];
+  return [
+    `the role '${name}' ${what}: it proves nobody's name (\`potctl grants sql --role support\` makes a smaller one)`,
+  ];
+}
+
+async function overBudget({ journal }: MfaDeps, session: Session, role: string): Promise<string[]> {
+  if ((await journal.version(session)) === null) return [];
+  const [row] = await session.query<{ changes: number; people: number }>(
+    `select count(*)::int as changes,
+            count(distinct target) filter (where at > clock_timestamp() - interval '10 minutes')::int as people
+       from potctl.journal
+      where db_role = $1 and at > clock_timestamp() - interval '1 hour' and status = 'done' and details->>'changed' = 'true'
+        and action in ('mfa.enroll', 'mfa.codes', 'mfa.reset', 'mfa.disable', 'mfa.unlock')`,
+    [role],
+  );
+  return [
+    ...(row!.changes >= PER_HOUR ? [`${row!.changes} changes by '${role}' in the last hour`] : []),
+    ...(row!.people >= PEOPLE_PER_10_MIN ? [`${row!.people} people changed by '${role}' in the last 10 minutes`] : []),
+  ];
+}
+
+function isProtected(commands: readonly string[], action: Action): boolean {
+  return commands.includes('mfa') || commands.includes(`mfa.${action}`);
+}
+
+/** The operator, the user of the system or the role of the database has the name, the e-mail or its local part. */
+function isOwn(operator: string, osUser: string, role: string, { username, email, id }: Person): boolean {
+  const names = [username, email, email?.split('@')[0], id]
+    .filter((name) => name != null)
+    .map((name) => name.toLowerCase());
+  const claims = [operator, operator.split('@')[0]!, osUser, role].map((name) => name.toLowerCase());
+  return claims.some((claim) => names.includes(claim));
+}

@@ -1,0 +1,39 @@
+import type { SealedRow } from '../applications/application.js';
+import type { Session } from '../postgres/server.js';
+import type { MfaDeps } from './deps.js';
+import { openSecret } from './envelope.js';
+
+/** How many secrets are sealed with a key, and whether they open. */
+export interface KeyCount {
+  /** null = it is no envelope at all. */
+  readonly key: string | null;
+  readonly count: number;
+  readonly problem: string | null;
+  /** New secrets are sealed with this one. */
+  readonly newest: boolean;
+}
+
+/**
+ * Opens every sealed secret, each in its row, and counts per key. Keys that seal nothing are counted, too.
+ *
+ * @throws E_MFA_KEY, E_DB_*
+ */
+export async function countKeys({ database, keys }: MfaDeps, session: Session, sealed: string): Promise<KeyCount[]> {
+  const ring = await keys();
+  const newest = [...ring.keys()].at(-1) ?? null;
+  const { table, column } = database.application.secretColumn;
+  const counts = new Map<string, { key: string | null; problem: string | null; count: number }>();
+  for (const key of ring.keys()) counts.set(`${key} `, { key, problem: null, count: 0 });
+  for await (const rows of session.stream<SealedRow>(sealed, [])) {
+    for (const { factor_id: factorId, user_id: userId, secret } of rows) {
+      const opened = openSecret(secret, { table, column, factorId, userId }, ring);
+      const [key, problem] = [opened.keyId, opened.ok ? null : opened.problem];
+      const name = `${key} ${problem ?? ''}`;
+      counts.set(name, { key, problem, count: (counts.get(name)?.count ?? 0) + 1 });
+    }
+  }
+  return [...counts.values()].map((one) => ({
+    ...one,
+    newest: one.key !== null && one.key === newest && one.problem === null,
+  }));
+}

@@ -1,0 +1,159 @@
+import type { Application } from '../applications/application.js';
+import type { KeyCount } from './key-check.js';
+
+/** One rule. `unknown` is never `ok`: it could not be looked at. */
+export interface PostureRule {
+  readonly id: string;
+  readonly state: 'ok' | 'warn' | 'crit' | 'unknown';
+  readonly detail: string;
+  readonly next: string | null;
+}
+
+/** How many people each thing is true of. null = could not be counted. */
+export interface Counts {
+  readonly users: number;
+  readonly enabled: number;
+  readonly adminsWithout: number;
+  readonly plainSecrets: number;
+  readonly unusable: number;
+  readonly unusablePending: number;
+  readonly short: number;
+  readonly plainCodes: number;
+  readonly enabledWithout: number;
+  readonly pending: number;
+  readonly pendingOld: number;
+  readonly fewCodes: number;
+  readonly adminsNoCodes: number;
+  readonly locked: number;
+  readonly blocked: number | null;
+  readonly triggers: number | null;
+  readonly oldEnrollments: number | null;
+  readonly risky: boolean;
+  readonly installed: number | null;
+}
+
+/** What the counts are judged by. */
+export interface PostureFacts {
+  readonly readsSecrets: boolean;
+  readonly requiredForAdmin: boolean;
+  /** Does the application seal its secrets? */
+  readonly sealed: boolean;
+  /** Of one backup code; undefined = there are none. */
+  readonly bits: number | undefined;
+  readonly keys: readonly KeyCount[] | null;
+  readonly facts: Application['facts'];
+}
+
+type State = PostureRule['state'];
+const when = (count: number, state: State): State => (count > 0 ? state : 'ok');
+const rule = (id: string, state: State, detail: string, next: string | null = null): PostureRule => ({
+  ...{ id: `sec.${id}`, state, detail },
+  next: state === 'ok' ? null : next,
+});
+const ALL_MISSING = 'potctl mfa list --required --missing';
+
+/** Judges the counts: one line for each rule, in a fixed order. Pure. */
+export function rulesOf(counts: Counts, facts: PostureFacts): PostureRule[] {
+  return [
+    ...peopleRules(counts, facts),
+    ...secretRules(counts, facts),
+    ...codeRules(counts, facts),
+    ...ownRules(counts, facts),
+  ];
+}
+
+/** The worst of them: crit, then unknown, warn, ok. */
+export function worst(rules: readonly PostureRule[]): State {
+  return (['crit', 'unknown', 'warn'] as const).find((state) => rules.some((one) => one.state === state)) ?? 'ok';
+}
+
+function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): PostureRule[] {
+  const { adminsWithout, locked, blocked, users } = counts;
+  const shut = locked + (blocked ?? 0);
+  const manyLocked: State = users > 0 && shut >= 5 && shut * 10 >= users ? 'crit' : shut >= 5 ? 'warn' : 'ok';
+  return [
+    rule(
+      'admin_no_mfa',
+      when(adminsWithout, requiredForAdmin ? 'crit' : 'warn'),
+      `administrators without a second factor: ${adminsWithout}`,
+      ALL_MISSING,
+    ),
+    rule('locked_now', manyLocked, `people locked or blocked: ${shut}`, 'potctl mfa list --state locked'),
+  ];
+}
+
+function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureRule[] {
+  const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld, oldEnrollments } =
+    counts;
+  const old = Math.max(pendingOld, oldEnrollments ?? 0);
+  const replay = rule('replay_guard', 'ok', facts.noReplayGuard || 'the application keeps the step of the last code');
+  if (!readsSecrets) {
+    const hidden = 'this role may not read secrets';
+    return [
+      ...['plaintext_secret', 'unusable_secret', 'short_secret'].map((id) => rule(id, 'unknown', hidden)),
+      replay,
+    ];
+  }
+  const broken = unusable > 0 ? 'crit' : when(unusablePending, 'warn');
+  return [
+    rule('plaintext_secret', when(plainSecrets, sealed ? 'crit' : 'warn'), `secrets in the clear: ${plainSecrets}`),
+    rule(
+      'unusable_secret',
+      broken,
+      `secrets that can never work: ${unusable + unusablePending}`,
+      'potctl mfa explain USER',
+    ),
+    rule('short_secret', when(short, 'warn'), `secrets below 128 bits: ${short}`),
+    rule('enabled_without_secret', when(enabledWithout, 'warn'), `enabled without a secret: ${enabledWithout}`),
+    rule(
+      'pending',
+      when(pending, 'warn'),
+      `enrolments without a first code: ${pending}`,
+      'potctl mfa list --state pending',
+    ),
+    rule('pending_old', when(old, 'warn'), `enrolments older than 24 hours: ${old}`, 'potctl mfa list --state pending'),
+    replay,
+  ];
+}
+
+function codeRules(
+  { plainCodes, fewCodes, adminsNoCodes }: Counts,
+  { readsSecrets, bits }: PostureFacts,
+): PostureRule[] {
+  if (bits === undefined) return [];
+  if (!readsSecrets)
+    return ['plaintext_codes', 'codes_low'].map((id) => rule(id, 'unknown', 'this role may not read codes'));
+  return [
+    rule('plaintext_codes', when(plainCodes, 'crit'), `people whose backup codes stand in the clear: ${plainCodes}`),
+    rule('weak_codes', bits < 64 ? 'warn' : 'ok', `one backup code has ${Math.floor(bits)} bits; 64 are asked for`),
+    rule(
+      'codes_low',
+      adminsNoCodes > 0 ? 'crit' : when(fewCodes, 'warn'),
+      `people with three codes or fewer: ${fewCodes}`,
+      'potctl mfa list --state no-codes',
+    ),
+  ];
+}
+
+function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts): PostureRule[] {
+  const none = installed === null ? 'potctl is not set up here' : null;
+  const guarded = triggers === 2 ? 'ok' : 'crit';
+  const failed = keys?.filter(({ problem }) => problem !== null).reduce((sum, { count }) => sum + count, 0);
+  return [
+    rule(
+      'journal',
+      none === null ? (triggers === null ? 'unknown' : guarded) : 'unknown',
+      none ?? 'the journal refuses changes',
+      'potctl setup',
+    ),
+    rule(
+      'roles',
+      risky ? 'warn' : 'ok',
+      risky ? 'this role may do everything, also change the journal' : 'this role is bounded',
+      'potctl grants sql --role support',
+    ),
+    ...(failed === undefined
+      ? []
+      : [rule('keys', when(failed, 'crit'), `secrets that no configured key opens: ${failed}`)]),
+  ];
+}

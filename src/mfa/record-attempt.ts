@@ -1,0 +1,86 @@
+import type { Application } from '../applications/application.js';
+import type { Verdict } from './attempt.js';
+import type { MfaDeps } from './deps.js';
+import { keyOf, nameOf } from './people.js';
+import type { MfaRecord } from './record.js';
+import type { Transaction } from './transaction.js';
+
+/** From so few codes on the person should get new ones. */
+export const FEW_CODES = 3;
+
+/** What a code was asked for. */
+export interface AttemptPurpose {
+  /** The word in the journal, e.g. `mfa.verify`. */
+  readonly action: 'mfa.verify' | 'mfa.confirm' | 'mfa.explain';
+  readonly factorId: string | null;
+}
+
+/**
+ * Notes what became of a code: in the journal, in the application's audit table, and, where somebody should look, as a security event.
+ * Within the transaction that counted it.
+ *
+ * @returns the number of the journal's entry
+ */
+export async function recordAttempt(
+  deps: MfaDeps,
+  transaction: Transaction,
+  { person }: MfaRecord,
+  verdict: Verdict,
+  { action, factorId }: AttemptPurpose,
+): Promise<string> {
+  const { actor, journal, database } = deps;
+  const { application } = database;
+  const { operator, ticket, runId, traceId, reason } = actor;
+  const facts = factsOf(verdict);
+  const accepted = verdict.verdict === 'accepted';
+  if (verdict.verdict !== 'blocked') {
+    const told = { potctl: true, operator, reason: reason ?? 'caller check' };
+    const event = accepted ? ('passed' as const) : ('failed' as const);
+    await application.appendAudit(transaction, person, { event, factorId, details: told, runId, traceId });
+  }
+  const alarm = alarmOf(verdict, application);
+  if (alarm !== null) {
+    await application.appendEvent?.(transaction, person, {
+      ...alarm,
+      details: { potctl: true, run_id: runId, ...facts },
+    });
+  }
+  return journal.append(transaction, {
+    ...{ operator, ticket, runId, traceId, action, reason: reason ?? 'caller check' },
+    target: keyOf(application, person),
+    status: accepted ? 'done' : 'refused',
+    details: { application: application.name, person: nameOf(person), ...facts },
+  });
+}
+
+function factsOf(verdict: Verdict): Record<string, unknown> {
+  switch (verdict.verdict) {
+    case 'blocked':
+      return { event: 'MFA_BLOCKED', until: verdict.until };
+    case 'replayed':
+      return { event: 'MFA_CODE_REPLAYED', offset_steps: verdict.match.offset };
+    case 'wrong':
+      return { event: 'MFA_CODE_WRONG' };
+    default:
+      return verdict.by === 'totp'
+        ? { event: 'MFA_CODE_ACCEPTED', by: 'totp', offset_steps: verdict.match.offset }
+        : { event: 'MFA_BACKUP_CODE_USED', by: 'backup', codes_left: verdict.left };
+  }
+}
+
+/** A valid code that comes twice was most likely read by somebody else. */
+function alarmOf(
+  verdict: Verdict,
+  { failedCode }: Application,
+): { type: string; severity: 'MEDIUM' | 'HIGH'; description: string } | null {
+  if (verdict.verdict === 'replayed') {
+    const description = 'A code that was right, but used before, was given to potctl';
+    return { type: 'MFA_CODE_REPLAYED', severity: 'HIGH', description };
+  }
+  if (verdict.verdict === 'accepted' && verdict.by === 'backup') {
+    const severity = verdict.left <= 1 ? 'HIGH' : 'MEDIUM';
+    return { type: 'MFA_BACKUP_CODE_USED', severity, description: `A backup code was used; ${verdict.left} are left` };
+  }
+  if (verdict.verdict !== 'wrong' || failedCode === undefined) return null;
+  return { type: failedCode, severity: 'MEDIUM', description: 'A code given to potctl was refused' };
+}

@@ -1,0 +1,87 @@
+import type { Factor, Person } from '../applications/application.js';
+import type { Session } from '../postgres/server.js';
+import type { MfaDeps } from './deps.js';
+import { keyOf } from './people.js';
+import { readVerifierState, type VerifierState } from './verifier-state.js';
+
+/** `unknown`: this role may not see whether an enrolment has begun. */
+export type MfaState = 'enabled' | 'pending' | 'off' | 'unknown';
+
+/** An enrolment that waits for its first code. */
+export interface Pending {
+  readonly factor: Factor;
+  /** When it began at the latest; null = nobody knows. */
+  readonly since: string | null;
+  /** More than 24 hours ago. */
+  readonly expired: boolean;
+}
+
+/** Everything about the second factor of one person at one moment. */
+export interface MfaRecord {
+  readonly person: Person;
+  /** The database's clock, ms since 1970. */
+  readonly nowMs: number;
+  readonly state: MfaState;
+  readonly factors: readonly Factor[];
+  readonly enabled: readonly Factor[];
+  readonly pending: Pending | null;
+  /** Backup codes as stored; null = the application has none, or this role may not read them. */
+  readonly codes: readonly string[] | null;
+  readonly sessions: number | null;
+  /** The version of potctl's own schema; null = not installed. */
+  readonly installed: number | null;
+  readonly verifier: VerifierState | null;
+  /** What an operator agrees to: when it differs under the lock, somebody was faster. */
+  readonly fingerprint: string;
+}
+
+const PENDING_MS = 24 * 3_600_000;
+
+/**
+ * Reads it. With `lock` the rows stay locked until the transaction ends.
+ *
+ * @throws E_DB_*
+ */
+export async function readRecord(
+  { database, journal }: MfaDeps,
+  session: Session,
+  person: Person,
+  lock = false,
+): Promise<MfaRecord> {
+  const { application, readsSecrets } = database;
+  const factors = await application.readFactors(session, person, { secrets: readsSecrets, lock });
+  const codes = application.codes && readsSecrets ? await application.codes.read(session, person) : null;
+  const sessions = (await application.sessions?.count(session, person)) ?? null;
+  const installed = await journal.version(session);
+  const verifier = await readVerifierState(session, installed, keyOf(application, person));
+  const [clock] = await session.query<{ now: string }>('select extract(epoch from clock_timestamp())::text as now');
+  const nowMs = Number(clock!.now) * 1_000;
+  const enabled = factors.filter(({ state }) => state === 'enabled');
+  const pending = pendingOf(factors, person, verifier, nowMs);
+  const state = stateOf(factors, readsSecrets);
+  const seen = factors.map((factor) => [factor.id, factor.state, factor.secret === undefined]);
+  const fingerprint = JSON.stringify([state, seen, codes?.length ?? null]);
+  return { person, nowMs, state, factors, enabled, pending, codes, sessions, installed, verifier, fingerprint };
+}
+
+function stateOf(factors: readonly Factor[], readsSecrets: boolean): MfaState {
+  if (factors.some(({ state }) => state === 'enabled')) return 'enabled';
+  if (factors.some(({ state }) => state === 'pending')) return 'pending';
+  return !readsSecrets && factors.some(({ secret, createdAt }) => secret === undefined && createdAt === null)
+    ? 'unknown'
+    : 'off';
+}
+
+function pendingOf(
+  factors: readonly Factor[],
+  person: Person,
+  verifier: VerifierState | null,
+  nowMs: number,
+): Pending | null {
+  const waiting = factors.filter(({ state, kind }) => state === 'pending' && kind === 'totp');
+  const factor = waiting.sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? '')).at(-1);
+  if (factor === undefined) return null;
+  // The row was last written with or after the secret, so the enrolment is at least that old.
+  const since = verifier?.enrollmentAt ?? factor.createdAt ?? person.updatedAt;
+  return { factor, since, expired: since !== null && nowMs - Date.parse(since) > PENDING_MS };
+}

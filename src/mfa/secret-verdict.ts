@@ -1,0 +1,24 @@
+import type { Factor, Person } from '../applications/application.js';
+import { PotctlError } from '../errors.js';
+import type { MfaDeps } from './deps.js';
+import { secretOf } from './factor-secret.js';
+import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
+
+/**
+ * Can codes of this factor ever be right?
+ *
+ * @returns `good`, `good, but …`, or why never; `hidden` where this role may not see it; null for a factor without a secret
+ */
+export async function judgeSecret(deps: MfaDeps, person: Person, factor: Factor): Promise<string | null> {
+  if (factor.kind !== 'totp') return null;
+  if (factor.secret === undefined) return factor.state === 'inactive' ? null : 'hidden';
+  if (factor.state === 'inactive' || factor.secret === null) return factor.state === 'enabled' ? 'missing' : null;
+  try {
+    const bits = (await secretOf(deps, person, factor)).length * 8;
+    if (bits < WEAK_BITS) return `good, but of ${bits} bits only`;
+    return bits < SHORT_BITS ? `good, but shorter than ${SHORT_BITS} bits` : 'good';
+  } catch (error) {
+    if (!(error instanceof PotctlError) || !['E_MFA_SECRET', 'E_MFA_KEY'].includes(error.code)) throw error;
+    return `never works: ${typeof error.why === 'string' ? error.why : error.message}`;
+  }
+}

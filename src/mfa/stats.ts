@@ -1,0 +1,85 @@
+import { OVERVIEW_COLUMNS } from '../applications/application.js';
+import type { MfaDeps } from './deps.js';
+import { STATE_SQL } from './list.js';
+
+/** How many of a role have a second factor. */
+export interface MfaGroup {
+  readonly role: string;
+  readonly users: number;
+  readonly enabled: number;
+  readonly pending: number;
+  readonly disabled: number;
+  /** Of the enabled ones; null = the application has no codes, or this role may not see them. */
+  readonly no_codes: number | null;
+  /** Two decimals, as the applications' own documents print it: `66.67`; `0` when nobody is there. */
+  readonly enabled_percentage: string;
+}
+
+/** Coverage. `total`, `enabled`, `disabled` and `enabledPercentage` have the names of the applications' own statistics. */
+export interface MfaStats {
+  readonly application: string;
+  readonly total: number;
+  readonly enabled: number;
+  readonly disabled: number;
+  readonly enabledPercentage: string;
+  readonly pending: number;
+  readonly admins: { readonly total: number; readonly enabled: number };
+  readonly groups: readonly MfaGroup[];
+  /** Changes by potctl in 30 days; null = there is no journal. */
+  readonly resets_30d: number | null;
+}
+
+interface Counted {
+  readonly role: string | null;
+  readonly whole: boolean;
+  readonly users: number;
+  readonly enabled: number;
+  readonly pending: number;
+  readonly no_codes: number | null;
+  readonly admins: number;
+  readonly admins_enabled: number;
+}
+
+/** Counts everybody in one scan. @throws E_APPLICATION, E_DB_* */
+export async function readStats({ database, journal }: MfaDeps): Promise<MfaStats> {
+  const session = await database.session('mfa.stats');
+  try {
+    const { application, readsSecrets } = database;
+    await session.query('set statement_timeout = 0');
+    const rows = await session.query<Counted>(
+      `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
+              count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
+              ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
+              count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
+         from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
+        group by grouping sets ((role), ()) order by role nulls last`,
+    );
+    const all = rows.find(({ whole }) => whole)!;
+    const { users: total, enabled, pending } = all;
+    return {
+      application: application.name,
+      ...{ total, enabled, disabled: total - enabled, enabledPercentage: percentage(enabled, total), pending },
+      admins: { total: all.admins, enabled: all.admins_enabled },
+      groups: rows.filter(({ whole }) => !whole).map(groupOf),
+      resets_30d: (await journal.version(session)) === null ? null : await resets(session),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+const groupOf = ({ role, users, enabled, pending, no_codes }: Counted): MfaGroup => ({
+  ...{ role: role ?? '–', users, enabled, pending, disabled: users - enabled, no_codes },
+  enabled_percentage: percentage(enabled, users),
+});
+
+const percentage = (part: number, whole: number): string => (whole === 0 ? '0' : ((part / whole) * 100).toFixed(2));
+
+async function resets(session: { query<R extends object>(sql: string): Promise<R[]> }): Promise<number> {
+  const [row] = await session.query<{ count: number }>(
+    `select count(*)::int as count from potctl.journal
+      where action in ('mfa.reset', 'mfa.disable') and status = 'done' and details->>'changed' = 'true'
+        and at > clock_timestamp() - interval '30 days'`,
+  );
+  return row!.count;
+}

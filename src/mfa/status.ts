@@ -1,0 +1,150 @@
+import { CODES } from './backup-codes.js';
+import type { MfaDeps } from './deps.js';
+import { noteLookup } from './lookups.js';
+import { findPerson } from './people.js';
+import { type MfaRecord, type MfaState, readRecord } from './record.js';
+import { FEW_CODES } from './record-attempt.js';
+import { judgeSecret } from './secret-verdict.js';
+import type { PastReset } from './verifier-state.js';
+
+/** Something that should make an operator careful. */
+export interface RedFlag {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** One factor without its secret. */
+export interface FactorView {
+  readonly id: string;
+  readonly kind: string;
+  readonly label: string | null;
+  readonly state: string;
+  readonly created_at: string | null;
+  readonly enabled_at: string | null;
+  readonly last_used_at: string | null;
+  /** `good`, or why its codes can never work; `hidden`: this role may not see it; null = it has no secret. */
+  readonly secret: string | null;
+}
+
+/** The second factor of one person, for people and scripts. Never a secret, a code or a hash. */
+export interface MfaStatus {
+  readonly application: string;
+  readonly user: {
+    readonly id: string;
+    readonly email: string | null;
+    readonly username: string | null;
+    readonly name: string | null;
+    readonly role: string | null;
+    readonly admin: boolean;
+    readonly active: boolean | null;
+    readonly organizations: readonly string[];
+  };
+  readonly state: MfaState;
+  readonly since: string | null;
+  readonly pending_since: string | null;
+  readonly pending_expired: boolean;
+  readonly factors: readonly FactorView[];
+  /** null = the application has none; `left` null = this role may not see. */
+  readonly codes: { readonly left: number | null; readonly set_of: number; readonly storage: string } | null;
+  /** `until` is `infinity` after a hundred refused codes in a row. */
+  readonly lock: { readonly by: 'potctl' | 'application'; readonly until: string } | null;
+  readonly failed_24h: number | null;
+  readonly last_accepted_at: string | null;
+  /** null = the application keeps none. */
+  readonly sessions: number | null;
+  /** null = there is no journal, or this role may not read it. */
+  readonly resets_90d: readonly PastReset[] | null;
+  readonly red_flags: readonly RedFlag[];
+  readonly notes: readonly string[];
+}
+
+/** Everything that potctl knows of a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
+export async function readStatus(deps: MfaDeps, wanted: string): Promise<MfaStatus> {
+  const session = await deps.database.session('mfa.status');
+  try {
+    const person = await findPerson(session, deps.database.application, wanted);
+    const record = await readRecord(deps, session, person);
+    await noteLookup(deps, session, record, 'mfa.status');
+    return await statusOf(deps, record);
+  } finally {
+    await session.close();
+  }
+}
+
+/** The same of a record that was read already. */
+export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaStatus> {
+  const { application } = deps.database;
+  const { person, state, enabled, pending, codes, verifier } = record;
+  const { id, email, username, name, role, active, organizations } = person;
+  const left = codes?.length ?? null;
+  return {
+    application: application.name,
+    user: { id, email, username, name, role, admin: person.isAdmin, active, organizations },
+    state,
+    since:
+      enabled.map(({ verifiedAt }) => verifiedAt ?? verifier?.confirmedAt ?? null).find((at) => at !== null) ?? null,
+    pending_since: pending?.since ?? null,
+    pending_expired: pending?.expired ?? false,
+    factors: await factorViews(deps, record),
+    codes: application.codes ? { left, set_of: CODES, storage: application.codes.kind } : null,
+    lock: lockOf(record),
+    failed_24h: verifier?.failures24h ?? null,
+    last_accepted_at: verifier?.lastSuccessAt ?? null,
+    sessions: record.sessions,
+    resets_90d: verifier?.resets ?? null,
+    red_flags: redFlags(deps, record),
+    notes: notesOf(deps, record),
+  };
+}
+
+async function factorViews(deps: MfaDeps, { person, factors }: MfaRecord): Promise<FactorView[]> {
+  return Promise.all(
+    factors.map(async (factor) => ({
+      ...{ id: factor.id, kind: factor.kind, label: factor.label, state: factor.state },
+      ...{ created_at: factor.createdAt, enabled_at: factor.verifiedAt, last_used_at: factor.lastUsedAt },
+      secret: await judgeSecret(deps, person, factor),
+    })),
+  );
+}
+
+/** Until when nobody gets in, and who says so; potctl's own word first. */
+export function lockOf({ verifier, person }: MfaRecord): MfaStatus['lock'] {
+  if (verifier?.blockedUntil != null) return { by: 'potctl', until: verifier.blockedUntil };
+  return person.lockedUntil === null ? null : { by: 'application', until: person.lockedUntil };
+}
+
+/** What should make an operator ask once more. The newest facts only; none is proof of anything. */
+export function redFlags({ policy }: MfaDeps, { person, verifier, state, codes, nowMs }: MfaRecord): RedFlag[] {
+  const daysOld = person.createdAt === null ? null : (nowMs - Date.parse(person.createdAt)) / 86_400_000;
+  const flags: [boolean, string, string][] = [
+    [person.isAdmin, 'admin', 'an administrator'],
+    [person.active === false, 'inactive', 'the account is switched off'],
+    [daysOld !== null && daysOld < 7, 'new_account', 'the account is younger than a week'],
+    [(verifier?.resets.length ?? 0) > 0, 'recent_reset', `${verifier?.resets.length} resets in 90 days`],
+    [(verifier?.failures24h ?? 0) >= 3, 'refused_codes', `${verifier?.failures24h} refused codes in 24 hours`],
+    [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a right code was given twice: somebody may have read it'],
+    [verifier?.blockedUntil != null, 'blocked', 'too many refused codes: blocked'],
+    [
+      state === 'enabled' && codes !== null && codes.length <= FEW_CODES,
+      'few_codes',
+      `${codes?.length} backup codes are left`,
+    ],
+    [
+      person.isAdmin && policy.requiredForAdmin && state !== 'enabled',
+      'required',
+      'must have a second factor, and has none',
+    ],
+  ];
+  return flags.filter(([is]) => is).map(([, code, text]) => ({ code, text }));
+}
+
+function notesOf({ database }: MfaDeps, { state, installed }: MfaRecord): string[] {
+  const { application, readsSecrets } = database;
+  const { noReplayGuard, login } = application.facts;
+  return [
+    ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
+    ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
+    ...(state === 'enabled' && login !== undefined ? [login] : []),
+    ...(installed === null ? ['potctl is not set up in this database: no history, no changes (`potctl setup`)'] : []),
+  ];
+}

@@ -1,0 +1,29 @@
+import type { SecretRules } from '../applications/application.js';
+import { decodeBase32 } from './base32.js';
+
+/** Why a stored secret can never verify a code. */
+export type SecretProblem = 'bcrypt' | 'empty' | 'envelope' | 'not base32' | 'too short';
+
+/** What a stored text is worth to the application that reads it. */
+export type StoredSecret =
+  | { readonly usable: true; readonly bytes: Uint8Array; readonly bits: number }
+  | { readonly usable: false; readonly problem: SecretProblem };
+
+/** A secret of fewer bits than this cannot be called one; 128 is what RFC 4226 §4 asks for. */
+export const WEAK_BITS = 80;
+export const SHORT_BITS = 128;
+
+/**
+ * Reads what an application stored as its TOTP secret, by that application's rules.
+ *
+ * A bcrypt hash (VIU before 2026-06-26) can never verify anything; an envelope in a table whose application keeps base32 neither.
+ */
+export function readStoredSecret(text: string, rules: SecretRules): StoredSecret {
+  if (text.trim() === '') return { usable: false, problem: 'empty' };
+  if (/^\$2[abxy]\$/.test(text)) return { usable: false, problem: 'bcrypt' };
+  if (/^potctl:v\d+:/.test(text)) return { usable: false, problem: 'envelope' };
+  const bytes = decodeBase32(text, rules.strangers);
+  if (bytes === null || bytes.length === 0) return { usable: false, problem: 'not base32' };
+  if (bytes.length < rules.minBytes) return { usable: false, problem: 'too short' };
+  return { usable: true, bytes, bits: bytes.length * 8 };
+}

@@ -1,0 +1,62 @@
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+
+/** A session within a transaction. */
+export interface Transaction extends Session {
+  /**
+   * Puts values where the adapters take them from: `pg_temp.potctl_private`. They travel by COPY, so that no statement, no parameter and
+   * so no log of the server ever holds them.
+   */
+  conceal(values: readonly string[]): Promise<void>;
+}
+
+/** What waits too long must fail: somebody is on the phone. */
+const LIMITS = `set local lock_timeout = '3s'; set local statement_timeout = '10s';
+  set local idle_in_transaction_session_timeout = '15s'; set local log_parameter_max_length_on_error = 0`;
+
+/** Only a superuser may; another role's rows are shown in the log of a failed constraint only as far as it may read them. */
+const QUIET_LOG = `set local log_parameter_max_length = 0; set local log_error_verbosity = 'terse'`;
+
+/**
+ * Runs `work` in one transaction and commits what it did; whatever it throws, nothing has happened. No prompt may wait in it.
+ *
+ * @throws what `work` throws; E_DB_* with `changed: unknown` when the answer to COMMIT was lost
+ */
+export async function inTransaction<T>(
+  session: Session,
+  runId: string,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  await session.query('begin');
+  await session.query(LIMITS);
+  const [role] = await session.query<{ super: string }>(`select current_setting('is_superuser') as super`);
+  if (role!.super === 'on') await session.query(QUIET_LOG);
+  const result = await work({ ...session, conceal: (values) => conceal(session, values) }).catch(async (error) => {
+    await session.query('rollback').catch(() => {});
+    throw error;
+  });
+  await session.query('commit').catch((error: unknown) => {
+    throw error instanceof PotctlError && error.code === 'E_DB_UNREACHABLE' ? uncertain(error, runId) : error;
+  });
+  return result;
+}
+
+async function conceal(session: Session, values: readonly string[]): Promise<void> {
+  await session.query(
+    `create temporary table if not exists potctl_private (n integer primary key, value text not null) on commit drop;
+     truncate pg_temp.potctl_private`,
+  );
+  const lines = values.map((value, n) => `${n}\t${escaped(value)}\n`);
+  await session.copyIn('copy pg_temp.potctl_private (n, value) from stdin', lines.join(''));
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+const escaped = (value: string): string => value.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character]!);
+
+function uncertain(error: PotctlError, runId: string): PotctlError {
+  return error.with({
+    changed: 'unknown',
+    changedDetail: 'the server did not answer the COMMIT; the journal knows whether it happened',
+    fix: [`potctl history --run ${runId}`],
+  });
+}

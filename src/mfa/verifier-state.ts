@@ -1,0 +1,80 @@
+import { instant } from '../applications/sql.js';
+import type { Session } from '../postgres/server.js';
+import { MFA_SCHEMA_VERSION } from './deps.js';
+
+/** What potctl itself remembers of a person. */
+export interface VerifierState {
+  /** Until when no code is looked at; `infinity`: until an operator resets it; null = not blocked. */
+  readonly blockedUntil: string | null;
+  readonly failures24h: number;
+  readonly lastFailureAt: string | null;
+  readonly lastSuccessAt: string | null;
+  /** Since the last success: at 100 the factor is locked. */
+  readonly failuresSinceSuccess: number;
+  /** When the pending enrolment was begun by potctl. */
+  readonly enrollmentAt: string | null;
+  /** When potctl switched the factor on for the last time. */
+  readonly confirmedAt: string | null;
+  /** Valid codes that were used twice, in 30 days. */
+  readonly replays: number;
+  readonly resets: readonly PastReset[];
+}
+
+/** A reset or disable of the last 90 days. */
+export interface PastReset {
+  readonly at: string;
+  readonly action: string;
+  readonly operator: string;
+  readonly ticket: string | null;
+  readonly reason: string;
+}
+
+/**
+ * Reads it, without locks.
+ *
+ * @param installed the version of potctl's schema; null = none
+ * @returns null where it is not installed, or this role may not read it
+ */
+export async function readVerifierState(
+  session: Session,
+  installed: number | null,
+  person: string,
+): Promise<VerifierState | null> {
+  if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return null;
+  const [row] = await session.query<Omit<VerifierState, 'resets'>>(STATE, [person]);
+  const resets = await session.query<PastReset>(
+    `select ${instant('at')} as at, action, operator, ticket, reason from potctl.journal
+      where target = $1 and action in ('mfa.reset', 'mfa.disable') and status = 'done'
+        and (details->>'changed') is distinct from 'false' and at > clock_timestamp() - interval '90 days'
+      order by seq desc limit 20`,
+    [person],
+  );
+  return { ...row!, resets };
+}
+
+async function mayRead(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ may: boolean }>(
+    `select bool_and(has_table_privilege(name, 'select')) as may
+       from unnest(array['potctl.mfa_attempt', 'potctl.mfa_enrollment', 'potctl.journal']) as t (name)`,
+  );
+  return row!.may;
+}
+
+const STATE = `
+  with attempts as (select kind, at from potctl.mfa_attempt where person = $1),
+       marks as (select coalesce(max(at) filter (where kind in ('ok', 'reset')), '-infinity') as success,
+                        coalesce(max(at) filter (where kind in ('ok', 'reset', 'unlock')), '-infinity') as fresh from attempts),
+       counts as (select count(*) filter (where kind in ('totp', 'backup') and at > success)::int as since_success,
+                         count(*) filter (where kind in ('totp', 'backup') and at > clock_timestamp() - interval '24 hours')::int as day,
+                         max(at) filter (where kind in ('totp', 'backup')) as failed, max(at) filter (where kind = 'ok') as passed,
+                         max(at) filter (where kind = 'block' and at > fresh) + interval '15 minutes' as blocked
+                    from attempts, marks)
+  select case when since_success >= 100 then 'infinity'
+              when blocked > clock_timestamp() then ${instant('blocked')} end as "blockedUntil",
+         day as "failures24h", ${instant('failed')} as "lastFailureAt", ${instant('passed')} as "lastSuccessAt",
+         since_success as "failuresSinceSuccess",
+         (select ${instant('max(started_at)')} from potctl.mfa_enrollment where person = $1) as "enrollmentAt",
+         (select ${instant('max(at)')} from potctl.journal where target = $1 and action = 'mfa.confirm' and status = 'done') as "confirmedAt",
+         (select count(*)::int from potctl.journal where target = $1 and details->>'event' = 'MFA_CODE_REPLAYED'
+             and at > clock_timestamp() - interval '30 days') as replays
+    from counts`;

@@ -1,0 +1,99 @@
+import { PotctlError } from '../errors.js';
+import { gate, judge, matchBackupCode, refusedCode, type Verdict } from './attempt.js';
+import { requireState } from './change.js';
+import { checkClock } from './clock-check.js';
+import type { MfaDeps } from './deps.js';
+import { argumentOf, findPerson, nameOf } from './people.js';
+import { type MfaRecord, readRecord } from './record.js';
+import { FEW_CODES, recordAttempt } from './record-attempt.js';
+import { PERIOD_S } from './totp.js';
+import { inTransaction } from './transaction.js';
+import { readTypedCode, type TypedCode } from './typed-code.js';
+
+export interface VerifyResult {
+  readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
+  readonly accepted: true;
+  readonly by: 'totp' | 'backup';
+  /** Which factor; null for a backup code. */
+  readonly factor: string | null;
+  /** Steps and about seconds by which the person's clock is off: negative = slow. */
+  readonly offset_steps: number;
+  readonly offset_s: number;
+  readonly codes_left: number | null;
+  readonly journal_seq: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Is this caller the person? Takes a code or a backup code and uses it up: the same one never works twice, here.
+ *
+ * A refused code is counted and noted before the error appears; that stays, whatever happens to this process.
+ *
+ * @param typed as it was typed
+ * @throws E_USAGE (no code: nothing is counted), E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_USER_*,
+ * E_SETUP_MISSING, E_DB_*
+ */
+export async function verifyCode(
+  deps: MfaDeps,
+  wanted: string,
+  typed: string,
+  { trustClock }: { readonly trustClock: boolean },
+): Promise<VerifyResult> {
+  const { application } = deps.database;
+  const code = readTypedCode(typed, application, 'allowed');
+  const session = await deps.database.session('mfa.verify');
+  try {
+    const person = await findPerson(session, application, wanted);
+    const before = await readRecord(deps, session, person);
+    requireState(before);
+    refuseWithoutFactor(before, code);
+    const late = await checkClock(session, deps.clock, trustClock);
+    const stored = await matchBackupCode(deps, before, code);
+    const done = await inTransaction(session, deps.actor.runId, async (transaction) => {
+      const until = await gate(deps, transaction, person);
+      const record = until === null ? await readRecord(deps, transaction, person, true) : before;
+      refuseWithoutFactor(record, code);
+      const factors = record.enabled.filter(({ kind }) => kind === 'totp');
+      const verdict: Verdict =
+        until === null
+          ? await judge(deps, transaction, record, factors, { typed: code, stored })
+          : { verdict: 'blocked', until };
+      const factorId = verdict.verdict === 'accepted' && verdict.by === 'totp' ? verdict.factor.id : null;
+      const seq = await recordAttempt(deps, transaction, record, verdict, { action: 'mfa.verify', factorId });
+      return { verdict, seq, record };
+    });
+    return resultOf(done.verdict, done.record, done.seq, late);
+  } finally {
+    await session.close();
+  }
+}
+
+function refuseWithoutFactor({ person, state, enabled, codes }: MfaRecord, code: TypedCode): void {
+  const can = code.kind === 'totp' ? enabled.some(({ kind }) => kind === 'totp') : state === 'enabled';
+  if (can) return;
+  const none = state === 'pending' ? 'its enrolment is not confirmed yet' : 'there is none';
+  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor whose codes could be checked`, {
+    why: enabled.length > 0 ? 'only others than codes' : none,
+    ...(state === 'pending' && { fix: [`potctl mfa confirm ${argumentOf(person)}`] }),
+    ...(codes === null && {}),
+  });
+}
+
+function resultOf(verdict: Verdict, { person, codes }: MfaRecord, seq: string, late: string | null): VerifyResult {
+  if (verdict.verdict !== 'accepted') throw refusedCode(verdict, person);
+  const left = verdict.by === 'backup' ? verdict.left : (codes?.length ?? null);
+  const offset = verdict.by === 'totp' ? verdict.match.offset : 0;
+  return {
+    person: { id: person.id, name: nameOf(person), email: person.email },
+    ...{ accepted: true, by: verdict.by, journal_seq: seq, codes_left: left },
+    factor: verdict.by === 'totp' ? verdict.factor.id : null,
+    offset_steps: offset,
+    offset_s: offset * PERIOD_S,
+    warnings: [
+      ...(late === null ? [] : [late]),
+      ...(left !== null && left <= FEW_CODES
+        ? [`${left} backup codes are left: \`potctl mfa codes ${argumentOf(person)}\``]
+        : []),
+    ],
+  };
+}
