@@ -56,7 +56,7 @@ export function commandHelp(command: AnyCommand): string {
     block('Usage', [`  potctl ${command.name}${flags.argument ? ` ${flags.argument.declaration}` : ''} [flags]`]),
     block('Argument', flags.argument ? [pair(flags.argument.declaration, describe(flags.argument))] : []),
     block('Flags', flagLines(flags.own)),
-    block(command.kind === 'list' ? 'Flags of lists' : 'Flags of changes', flagLines(ofKind)),
+    block(['list', 'stream'].includes(command.kind) ? 'Flags of lists' : 'Flags of changes', flagLines(ofKind)),
     block('Where', flagLines(target)),
     block('Flags for every command', flagLines(within(flags, GLOBAL_FLAGS))),
   ]);
@@ -121,7 +121,13 @@ function mostUsed(noun: Noun): string[] {
   return [...noun.commands]
     .sort((a, b) => rank(a) - rank(b))
     .slice(0, 3)
-    .map((command) => `potctl ${command.name}`);
+    .map((command) => ['potctl', command.name, neededArgument(command)].join(' ').trim());
+}
+
+/** `<user>` → `USER`: what must be there for the line to be understood. */
+function neededArgument(command: AnyCommand): string {
+  const declaration = flagsOf(command).argument?.declaration ?? '';
+  return declaration.startsWith('<') ? declaration.slice(1, -1).toUpperCase() : '';
 }
 
 function block(title: string, lines: readonly string[]): string {

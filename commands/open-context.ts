@@ -81,13 +81,7 @@ export function openContext(request: ContextRequest): OpenContext {
     runId,
     traceId,
     childEnvironment: childEnvironment(request.host.env),
-    operator: operatorName(change.operator),
-    hostname: hostname(),
-    osUser: userName(),
-    change: { reason: change.reason, ticket: change.ticket },
-    terminal: request.terminal,
-    whyNoTerminal: request.whyNot,
-    readLine: async () => (await import('./read-line.js')).readLine(request.host.stdin, interrupts.signal),
+    ...personOf(request),
     processors: availableParallelism(),
     tool: { version: toolVersion(), node: process.versions.node, platform: `${process.platform}-${process.arch}` },
     waitMs: change.wait ?? 0,
@@ -98,6 +92,19 @@ export function openContext(request: ContextRequest): OpenContext {
     repositoryAt: (name, place) => openPlace({ name, path: place }, request),
     known: () => known,
     close: () => closeAll(closers, request.diagnostics),
+  };
+}
+
+/** Who types, and how they can be asked. */
+function personOf({ invocation: { change }, host, interrupts, terminal, whyNot }: ContextRequest) {
+  return {
+    operator: operatorName(change.operator),
+    hostname: hostname(),
+    osUser: userName(),
+    change: { reason: change.reason, ticket: change.ticket },
+    terminal,
+    whyNoTerminal: whyNot,
+    readLine: async () => (await import('./read-line.js')).readLine(host.stdin, interrupts.signal),
   };
 }
 

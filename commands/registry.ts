@@ -12,6 +12,7 @@ import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
 import { configValidate } from './config/validate.js';
+import { grantsSqlCommand } from './grants/sql.js';
 import { mfaCheck } from './mfa/check.js';
 import { mfaCodes } from './mfa/codes.js';
 import { mfaConfirm } from './mfa/confirm.js';
@@ -68,6 +69,7 @@ export const commands: readonly AnyCommand[] = [
   mfaUnlock,
   mfaExplain,
   mfaCheck,
+  grantsSqlCommand,
   auditVerify,
   configShow,
   configPath,

@@ -1,3 +1,5 @@
+import { MFA_ERRORS } from './error-catalog-mfa.js';
+import { type CatalogEntry, entry, passing } from './error-entry.js';
 import { ExitCode } from './exit-code.js';
 
 export { ExitCode };
@@ -8,25 +10,8 @@ export { ExitCode };
  * The exit code is a class for scripts, the code is the cause for people. `3 10 11 12 130` mean what they mean in restic.
  */
 
-interface CatalogEntry {
-  readonly exit: ExitCode;
-  /** What it means, one or two sentences. */
-  readonly means: string;
-  /** What to do, in order; a line in back-quotes is a command. */
-  readonly remedy: readonly string[];
-  /** May the same command succeed later without a change? */
-  readonly retryable?: true;
-}
-
-const entry = (exit: ExitCode, means: string, ...remedy: string[]): CatalogEntry => ({ exit, means, remedy });
-const passing = (exit: ExitCode, means: string, ...remedy: string[]): CatalogEntry => ({
-  exit,
-  means,
-  remedy,
-  retryable: true,
-});
-
 export const ERROR_CATALOG = {
+  ...MFA_ERRORS,
   E_BUG: entry(
     1,
     'potctl met a situation that its authors did not foresee.',
@@ -70,17 +55,6 @@ export const ERROR_CATALOG = {
     'Check PGDATABASE or the profile: `potctl config show --origin`.',
   ),
 
-  E_USER_NOT_FOUND: entry(
-    10,
-    'The application has no user of that id, e-mail or user name.',
-    'Ask for the e-mail once more, or see whom there is: `potctl mfa list`.',
-  ),
-  E_USER_AMBIGUOUS: entry(
-    10,
-    'Several users fit. potctl never guesses whom you mean.',
-    'Repeat the command with the id of the right one.',
-  ),
-
   E_LOCKED: passing(
     11,
     'Another potctl changes this repository or this database at the moment.',
@@ -91,12 +65,6 @@ export const ERROR_CATALOG = {
     11,
     'A lock in the database was not granted in time: somebody holds a table that is needed.',
     'Look for long transactions and migrations, then repeat.',
-  ),
-
-  E_MFA_CHANGED: passing(
-    11,
-    'Somebody changed the second factor of this person between what was shown and what should have been done.',
-    'Look again: `potctl mfa status USER`, then repeat.',
   ),
 
   E_DB_DENIED: entry(
@@ -119,17 +87,6 @@ export const ERROR_CATALOG = {
     15,
     'The repository is not a potctl repository, or was written by a newer potctl.',
     'Check the path, or use the potctl that wrote it.',
-  ),
-
-  E_APPLICATION: entry(
-    15,
-    'The tables are not those of an application that potctl knows, or of more than one.',
-    'Check PGDATABASE or the profile; `application:` in the profile names it.',
-  ),
-  E_MFA_KEY: entry(
-    15,
-    'A key for the secrets at rest is missing, not configured, or readable by others.',
-    'Name its file in the profile: `mfa: { keys: { k2026a: { file: /etc/potctl/mfa-k2026a.key } } }`.',
   ),
 
   E_DB_UNREACHABLE: passing(
@@ -186,12 +143,6 @@ export const ERROR_CATALOG = {
     'See what, and the command that mends it: `potctl doctor`.',
   ),
 
-  E_CLOCK: entry(
-    17,
-    'The clocks of this machine and of the database differ by more than five seconds, so nobody knows which code is right.',
-    'Mend the clock (`timedatectl status`), or, if you know that the database is right, repeat with --trust-clock.',
-  ),
-
   E_BACKUP_CORRUPT: entry(
     20,
     'A stored backup is not what its manifest promises. It must not be restored.',
@@ -211,12 +162,6 @@ export const ERROR_CATALOG = {
     20,
     'The restored files are not what was backed up, so nothing was swapped.',
     'The live files are as they were. Verify the backup with `--level full`, or take another one.',
-  ),
-
-  E_MFA_SECRET: entry(
-    20,
-    'The stored secret can never verify a code: it is hashed, damaged, or not what the application reads.',
-    'Enrol the person again: `potctl mfa reset USER`, then `potctl mfa enroll USER`.',
   ),
 
   E_UNHEALTHY: entry(21, 'A check found something critical.', 'Follow the line that each finding prints.'),
@@ -262,42 +207,6 @@ export const ERROR_CATALOG = {
     30,
     'Sessions that may not be ended keep the database busy.',
     'Stop the writers (`--stop-writers`), or end the named sessions, then repeat.',
-  ),
-
-  E_CODE_REFUSED: entry(
-    30,
-    'The code was not accepted. It is wrong, too old, or was used already: potctl does not say which, because the caller may be a stranger.',
-    'Ask for the code that is shown now. See why codes fail: `potctl mfa explain USER`.',
-  ),
-  E_MFA_BLOCKED: passing(
-    30,
-    'Too many codes of this person were refused: for some time none is looked at, not even a right one.',
-    'Wait, or, when you know who it was: `potctl mfa unlock USER`.',
-  ),
-  E_MFA_STATE: entry(
-    30,
-    'The second factor of this person is not in the state that the command needs.',
-    'See it: `potctl mfa status USER`.',
-  ),
-  E_UNSUPPORTED: entry(
-    30,
-    'The application has no such thing, so there is nothing that could be changed.',
-    'See what it has: `potctl mfa status USER`.',
-  ),
-  E_REASON_REQUIRED: entry(
-    30,
-    'The record needs a reason, and the profile may want a ticket. Whoever reads it in a year should understand it.',
-    'Give it: `--reason "lost phone, called back" --ticket SUP-4812`.',
-  ),
-  E_BREAK_GLASS: entry(
-    30,
-    'What was asked is guarded: an administrator, your own account, a protected command, a role that may do everything, or too many changes in a short time.',
-    'Let somebody else do it, or repeat it with `--break-glass`, which stands in the journal.',
-  ),
-  E_SECRET_OUTPUT: entry(
-    30,
-    'A secret or backup codes would have to be shown, and there is no terminal and no file for them.',
-    'Run it at a terminal, or name a new file: `--secret-to FILE`, `--qr FILE.png`, `--codes-to FILE`.',
   ),
 
   E_CANCELLED: entry(31, 'A person said no. Nothing was changed.'),

@@ -20,7 +20,7 @@ export const mfaEnroll = actionCommand({
     user: USER,
     qr: text('--qr <file>', 'the square as a new image file (0600): FILE.png or FILE.svg'),
     secretTo: text('--secret-to <file>', 'the key in base32 into a new file (0600)'),
-    label: text('--label <text>', 'name of the factor, where the application keeps one', {
+    label: text('--name <text>', 'name of the factor, where the application keeps one', {
       default: 'Authenticator App',
     }),
     issuer: text('--issuer <text>', 'name shown in the authenticator app'),

@@ -41,45 +41,51 @@ export const mfaStatus = itemCommand({
   },
 });
 
-function stateFields(status: MfaStatus, view: View): (readonly [string, string])[] {
+type Pair = readonly [label: string, value: string];
+
+function stateFields(status: MfaStatus, view: View): Pair[] {
   const at = (instant: string | null): string => (instant === null ? NONE : view.time(instant));
-  const { state, codes, lock, sessions, resets_90d: resets } = status;
-  const pending = status.pending_since === null ? 'since nobody knows when' : `since ${at(status.pending_since)}`;
+  const { state, sessions } = status;
+  const began = status.pending_since === null ? 'since nobody knows when' : `since ${at(status.pending_since)}`;
+  const pending = `${began}${status.pending_expired ? ', too old now' : ''}`;
   return [
     ['second factor', state === 'enabled' ? view.paint('good', state) : state],
     ...(state === 'enabled' ? [['since', at(status.since)] as const] : []),
-    ...(state === 'pending'
-      ? [['pending', `${pending}${status.pending_expired ? ', too old now' : ''}`] as const]
-      : []),
-    ...status.factors.map(({ kind, label, state: is, secret }) => {
-      return [
-        'factor',
-        [kind, label, is, secret === null ? null : `secret ${secret}`].filter((part) => part !== null).join(' · '),
-      ] as const;
-    }),
-    [
-      'backup codes',
-      codes === null
-        ? 'none in this application'
-        : codes.left === null
-          ? 'hidden from this role'
-          : `${codes.left} left`,
-    ],
-    [
-      'lock',
-      lock === null
-        ? 'none'
-        : view.paint(
-            'bad',
-            `by ${lock.by}, ${lock.until === 'infinity' ? 'until it is reset' : `until ${at(lock.until)}`}`,
-          ),
-    ],
+    ...(state === 'pending' ? [['pending', pending] as const] : []),
+    ...factorFields(status),
+    ['backup codes', codesText(status)],
+    ['lock', lockText(status, view)],
     ['refused codes', status.failed_24h === null ? NONE : `${status.failed_24h} in 24 hours`],
     ['last accepted', at(status.last_accepted_at)],
     ['sessions', sessions === null ? 'none in this application' : `${sessions} live`],
+    ...resetFields(status, view),
+  ];
+}
+
+function factorFields({ factors }: MfaStatus): Pair[] {
+  return factors.map(({ kind, label, state, secret }) => {
+    const parts = [kind, label, state, secret === null ? null : `secret ${secret}`];
+    return ['factor', parts.filter((part) => part !== null).join(' · ')];
+  });
+}
+
+function codesText({ codes }: MfaStatus): string {
+  if (codes === null) return 'none in this application';
+  return codes.left === null ? 'hidden from this role' : `${codes.left} left`;
+}
+
+function lockText({ lock }: MfaStatus, view: View): string {
+  if (lock === null) return 'none';
+  const until = lock.until === 'infinity' ? 'until it is reset' : `until ${view.time(lock.until)}`;
+  return view.paint('bad', `by ${lock.by}, ${until}`);
+}
+
+function resetFields({ resets_90d: resets }: MfaStatus, view: View): Pair[] {
+  const newest = (resets ?? []).slice(0, 5);
+  const line = ({ at, action, operator, reason }: (typeof newest)[number]): string =>
+    `${view.time(at)} ${action} by ${operator}: ${reason}`;
+  return [
     ['resets in 90 d', resets === null ? NONE : String(resets.length)],
-    ...(resets ?? [])
-      .slice(0, 5)
-      .map((one) => ['', `${at(one.at)} ${one.action} by ${one.operator}: ${one.reason}`] as const),
+    ...newest.map((one) => ['', line(one)] as const),
   ];
 }

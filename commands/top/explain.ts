@@ -27,7 +27,10 @@ export const explain = itemCommand({
 
   async run({ code, list }): Promise<Explanation | readonly Explanation[]> {
     if (code !== undefined) return explanation(code);
-    if (list) return Object.keys(ERROR_CATALOG).map(explanation);
+    if (list)
+      return Object.keys(ERROR_CATALOG)
+        .map(explanation)
+        .sort((a, b) => a.exit - b.exit);
     throw new PotctlError('E_USAGE', "'potctl explain' needs a code, or --list", { fix: ['potctl explain --list'] });
   },
 

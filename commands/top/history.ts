@@ -34,12 +34,12 @@ export const history = listCommand({
     by: text('--by <name>', 'entries of this operator or database role'),
     action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),
     target: text('--target <name>', 'entries about this target, e.g. 3dpot:ID'),
-    run: text('--run <id>', 'entries of this run, when its answer was lost'),
+    runId: text('--run-id <id>', 'entries of this run, when its answer was lost'),
   },
 
-  async run({ by, action, target, run }, context) {
+  async run({ by, action, target, runId }, context) {
     const { readHistory } = await import('../../src/journal/history.js');
-    const filter = { operator: by ?? null, action: action ?? null, target: target ?? null, runId: run ?? null };
+    const filter = { operator: by ?? null, action: action ?? null, target: target ?? null, runId: runId ?? null };
     return { items: await readHistory(await context.server(), filter) };
   },
 });

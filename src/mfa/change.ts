@@ -160,7 +160,7 @@ const changedMeanwhile = (person: Person): PotctlError =>
   new PotctlError('E_MFA_CHANGED', `somebody changed the second factor of '${nameOf(person)}' meanwhile`);
 
 function resultOf(
-  { record, caution, changes, action }: ChangePlan,
+  { record, caution, changes }: ChangePlan,
   details: Readonly<Record<string, unknown>>,
   state: MfaState,
 ): ChangeResult {
@@ -172,7 +172,7 @@ function resultOf(
     state,
     changed: seq !== null && changes,
     codes_left: typeof left === 'number' ? left : (codes?.length ?? null),
-    sessions_ended: typeof ended === 'number' ? ended : action === 'reset' && changes ? 0 : null,
+    sessions_ended: typeof ended === 'number' ? ended : null,
     journal_seq: seq,
     warnings: caution.warnings,
   };

@@ -1,5 +1,6 @@
 import type { Verdict } from './attempt.js';
 import type { MfaDeps } from './deps.js';
+import { CLOCK_MS, evidence } from './evidence.js';
 import { argumentOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { MfaStatus } from './status.js';
@@ -31,7 +32,8 @@ export interface Diagnosis {
   readonly next: readonly string[];
 }
 
-interface Seen {
+/** What a diagnosis rests on. */
+export interface Seen {
   readonly status: MfaStatus;
   readonly record: MfaRecord;
   readonly verdict: Verdict | null;
@@ -40,9 +42,6 @@ interface Seen {
 }
 
 type Cause = Diagnosis['verdict'] & { readonly next: readonly string[] };
-
-/** From here on two clocks that should agree explain refused codes. */
-const CLOCK_MS = 5_000;
 
 /** Puts what was seen together: the first cause that explains it, and everything that was looked at. */
 export function diagnose(deps: MfaDeps, seen: Seen): Diagnosis {
@@ -54,46 +53,62 @@ export function diagnose(deps: MfaDeps, seen: Seen): Diagnosis {
 const certain = (code: string, text: string, ...next: string[]): Cause => ({ code, text, confidence: 'certain', next });
 const likely = (code: string, text: string, ...next: string[]): Cause => ({ code, text, confidence: 'likely', next });
 
-function causes({ policy, database }: MfaDeps, seen: Seen): (Cause | null)[] {
-  const { status, record, clockMs, codeGiven } = seen;
-  const { person, state } = record;
-  const who = argumentOf(person);
-  const { requiredForAdmin = '' } = database.application.facts;
-  const broken = status.factors.find(({ state: is, secret }) => is === 'enabled' && secret?.startsWith('never works'));
-  const missing = status.factors.some(({ state: is, secret }) => is === 'enabled' && secret === 'missing');
-  const again = [`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`];
+/** In the order in which they explain: what keeps everybody out first. */
+function causes(deps: MfaDeps, seen: Seen): (Cause | null)[] {
+  const who = argumentOf(seen.record.person);
+  const nothing = 'nothing in the database keeps this person out: ask for the code that the app shows now';
+  const next = seen.codeGiven ? [] : [`potctl mfa explain ${who} --ask-code`];
   return [
-    person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
-    status.lock?.by === 'application'
-      ? certain('locked', `the application refuses this person until ${status.lock.until}`, `potctl mfa unlock ${who}`)
+    ...accountCauses(seen, who),
+    ...secretCauses(seen, who),
+    ...stateCauses(deps, seen, who),
+    codeCause(seen, who),
+    ...clockCauses(seen),
+    seen.status.lock?.by === 'potctl' ? blockedByPotctl(seen.status.lock.until, who) : null,
+    { code: 'nothing_found', text: nothing, confidence: 'none', next },
+  ];
+}
+
+function accountCauses({ status, record }: Seen, who: string): (Cause | null)[] {
+  const locked = `the application refuses this person until ${status.lock?.until}`;
+  return [
+    record.person.active === false
+      ? certain('account_inactive', 'the account is switched off in the application')
       : null,
-    broken ? certain('secret_unusable', `no code can ever be right: ${broken.secret}`, ...again) : null,
-    missing
+    status.lock?.by === 'application' ? certain('locked', locked, `potctl mfa unlock ${who}`) : null,
+  ];
+}
+
+function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
+  const again = [`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`];
+  const words = status.factors.filter(({ state }) => state === 'enabled').map(({ secret }) => secret ?? '');
+  const broken = words.find((word) => word.startsWith('never works'));
+  const sealed = words.find((word) => word.startsWith('cannot be opened'));
+  return [
+    broken === undefined ? null : certain('secret_unusable', `no code can ever be right: ${broken}`, ...again),
+    sealed === undefined ? null : certain('key_missing', `the secret ${sealed}`, 'potctl mfa check --keys'),
+    words.includes('missing')
       ? certain('secret_missing', 'the factor is on, but has no secret: no code can ever be right', ...again)
       : null,
+  ];
+}
+
+function stateCauses({ policy, database }: MfaDeps, { record }: Seen, who: string): (Cause | null)[] {
+  const { person, state } = record;
+  const required = database.application.facts.requiredForAdmin ?? 'an administrator must have a second factor';
+  return [
     state !== 'enabled' && person.isAdmin && policy.requiredForAdmin
-      ? certain(
-          'required_not_enrolled',
-          requiredForAdmin || 'an administrator must have a second factor',
-          `potctl mfa enroll ${who}`,
-        )
+      ? certain('required_not_enrolled', required, `potctl mfa enroll ${who} --break-glass`)
       : null,
     state === 'pending' ? halfEnrolled(record, who) : null,
     state === 'off' || state === 'unknown' ? noFactor(who) : null,
-    codeCause(seen, who),
-    Math.abs(clockMs) > CLOCK_MS
-      ? likely(
-          'server_clock',
-          'this machine and the database differ: one of them refuses right codes',
-          'timedatectl status',
-        )
-      : null,
-    status.lock?.by === 'potctl' ? blockedByPotctl(status.lock.until, who) : null,
-    {
-      ...{ code: 'nothing_found', confidence: 'none', next: codeGiven ? [] : [`potctl mfa explain ${who} --ask-code`] },
-      text: 'nothing in the database keeps this person out: ask for the code that the app shows now',
-    },
   ];
+}
+
+function clockCauses({ clockMs }: Seen): (Cause | null)[] {
+  if (Math.abs(clockMs) <= CLOCK_MS) return [];
+  const text = 'this machine and the database differ: one of them refuses right codes';
+  return [likely('server_clock', text, 'timedatectl status')];
 }
 
 function halfEnrolled({ pending }: MfaRecord, who: string): Cause {
@@ -165,51 +180,4 @@ function codeOf(verdict: Verdict | null): Diagnosis['code'] {
     offset_steps: match?.offset ?? null,
     offset_s: match === null ? null : match.offset * PERIOD_S,
   };
-}
-
-function evidence({ database }: MfaDeps, { status, record, clockMs }: Seen): Finding[] {
-  const { verifier, codes, state } = record;
-  const { noReplayGuard, login } = database.application.facts;
-  const finding = (check: string, result: Finding['result'], detail: string): Finding => ({ check, result, detail });
-  const left = status.codes?.left ?? null;
-  return [
-    finding(
-      'account',
-      status.user.active === false ? 'problem' : 'ok',
-      status.user.active === null ? 'the application does not say' : status.user.active ? 'active' : 'switched off',
-    ),
-    finding(
-      'lock',
-      status.lock === null ? 'ok' : 'problem',
-      status.lock === null ? 'none' : `by ${status.lock.by} until ${status.lock.until}`,
-    ),
-    finding('state', state === 'enabled' ? 'ok' : state === 'unknown' ? 'unknown' : 'problem', state),
-    ...status.factors
-      .filter(({ secret }) => secret !== null)
-      .map(({ secret }) =>
-        finding('secret', secret === 'hidden' ? 'unknown' : secret!.startsWith('good') ? 'ok' : 'problem', secret!),
-      ),
-    ...(status.codes === null
-      ? [finding('backup codes', 'info', 'this application has none')]
-      : [
-          finding(
-            'backup codes',
-            codes === null ? 'unknown' : left === 0 ? 'problem' : 'ok',
-            left === null ? 'hidden from this role' : `${left} left`,
-          ),
-        ]),
-    finding(
-      'clock',
-      Math.abs(clockMs) > CLOCK_MS ? 'problem' : 'ok',
-      `this machine and the database differ by ${(Math.abs(clockMs) / 1_000).toFixed(1)} s`,
-    ),
-    verifier === null
-      ? finding('refused codes', 'unknown', 'potctl is not set up here, or this role may not read it')
-      : finding(
-          'refused codes',
-          verifier.failures24h > 0 ? 'problem' : 'ok',
-          `${verifier.failures24h} in 24 hours through potctl, ${verifier.replays} used twice`,
-        ),
-    ...[noReplayGuard, login].filter((text) => text).map((text) => finding('application', 'info', text!)),
-  ];
 }

@@ -29,7 +29,7 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
     const steps = [
       ...going.map(({ kind, label }) => `the factor ${label === null ? kind : `${kind} "${label}"`} is switched off`),
       ...(codes !== null && codes.length > 0 ? [`${codes.length} backup codes stop working`] : []),
-      ...(isReset ? [sessionLine(record, application.sessions !== undefined)] : []),
+      ...(isReset ? sessionLines(record, application.sessions !== undefined) : []),
       ...(isReset ? [next(deps, record)] : []),
     ];
     const hasCodes = codes !== null && codes.length > 0;
@@ -73,10 +73,11 @@ function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor
   });
 }
 
-function sessionLine({ sessions }: MfaRecord, supported: boolean): string {
+function sessionLines({ sessions }: MfaRecord, supported: boolean): string[] {
   if (!supported)
-    return 'sessions: this application keeps none in its database; who is signed in stays so until that ends by itself';
-  return sessions === 1 ? '1 session ends' : `${sessions} sessions end`;
+    return ['this application keeps no sessions in its database: who is signed in stays so until that ends'];
+  if (sessions === null || sessions === 0) return [];
+  return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`];
 }
 
 function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {

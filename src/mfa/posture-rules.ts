@@ -95,6 +95,7 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
     ];
   }
   const broken = unusable > 0 ? 'crit' : when(unusablePending, 'warn');
+  const see = 'potctl mfa list --state pending';
   return [
     rule('plaintext_secret', when(plainSecrets, sealed ? 'crit' : 'warn'), `secrets in the clear: ${plainSecrets}`),
     rule(
@@ -105,13 +106,8 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
     ),
     rule('short_secret', when(short, 'warn'), `secrets below 128 bits: ${short}`),
     rule('enabled_without_secret', when(enabledWithout, 'warn'), `enabled without a secret: ${enabledWithout}`),
-    rule(
-      'pending',
-      when(pending, 'warn'),
-      `enrolments without a first code: ${pending}`,
-      'potctl mfa list --state pending',
-    ),
-    rule('pending_old', when(old, 'warn'), `enrolments older than 24 hours: ${old}`, 'potctl mfa list --state pending'),
+    rule('pending', when(pending, 'warn'), `enrolments without a first code: ${pending}`, see),
+    rule('pending_old', when(old, 'warn'), `enrolments older than 24 hours: ${old}`, see),
     replay,
   ];
 }

@@ -7,7 +7,7 @@ import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 /**
  * Can codes of this factor ever be right?
  *
- * @returns `good`, `good, but …`, or why never; `hidden` where this role may not see it; null for a factor without a secret
+ * @returns `good`, `good, but …`, `cannot be opened: …` (the key is missing, the secret may be well), or why it `never works`; `hidden` where this role may not see it; null for a factor without a secret
  */
 export async function judgeSecret(deps: MfaDeps, person: Person, factor: Factor): Promise<string | null> {
   if (factor.kind !== 'totp') return null;
@@ -18,7 +18,9 @@ export async function judgeSecret(deps: MfaDeps, person: Person, factor: Factor)
     if (bits < WEAK_BITS) return `good, but of ${bits} bits only`;
     return bits < SHORT_BITS ? `good, but shorter than ${SHORT_BITS} bits` : 'good';
   } catch (error) {
-    if (!(error instanceof PotctlError) || !['E_MFA_SECRET', 'E_MFA_KEY'].includes(error.code)) throw error;
+    if (!(error instanceof PotctlError)) throw error;
+    if (error.code === 'E_MFA_KEY') return `cannot be opened: ${error.message}`;
+    if (error.code !== 'E_MFA_SECRET') throw error;
     return `never works: ${typeof error.why === 'string' ? error.why : error.message}`;
   }
 }

@@ -57,6 +57,6 @@ function uncertain(error: PotctlError, runId: string): PotctlError {
   return error.with({
     changed: 'unknown',
     changedDetail: 'the server did not answer the COMMIT; the journal knows whether it happened',
-    fix: [`potctl history --run ${runId}`],
+    fix: [`potctl history --run-id ${runId}`],
   });
 }

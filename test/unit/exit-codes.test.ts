@@ -21,7 +21,8 @@ describe('every error code', () => {
   });
   test('is explained offline, and listed', async () => {
     const { stdout } = await runMain(['explain', '--list', '--json'], commands);
-    expect(JSON.parse(stdout).item.map(({ code }: { code: string }) => code)).toEqual(codes.map(([code]) => code));
+    const listed = JSON.parse(stdout).item.map(({ code }: { code: string }) => code);
+    expect(listed.sort()).toEqual(codes.map(([code]) => code).sort());
     for (const [code, { means }] of codes.slice(0, 5)) {
       const explained = await runMain(['explain', code.toLowerCase().replace('e_', '')], commands);
       expect(explained.stdout).toContain(means);

@@ -1,0 +1,113 @@
+import type { Application, Table } from '../applications/application.js';
+import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
+
+/** Whose work a role is for. */
+export const GRANT_ROLES = ['support', 'auditor', 'backup', 'triage'] as const;
+export type GrantRole = (typeof GRANT_ROLES)[number];
+
+/** Where the rights are needed. */
+export interface GrantPlace {
+  readonly database: string;
+  /** null: the database is of no application that potctl knows; rights on its tables are left out. */
+  readonly application: Application | null;
+  /** Of the application's tables. */
+  readonly schema: string;
+  /** Is potctl's own schema there? */
+  readonly installed: boolean;
+}
+
+const FUNCTIONS = [
+  'audit_append(text, text, text, text, text, text, text, text, jsonb)',
+  'mfa_gate(text)',
+  'mfa_note(text, text)',
+  'mfa_take_step(text, bigint, bigint)',
+  'mfa_enrollment_began(text, text)',
+  'mfa_enrollment_ended(text)',
+  'run_note(text, text, text, text, text)',
+];
+const OWN_TABLES = ['schema_version', 'journal', 'journal_head', 'mfa_attempt', 'mfa_enrollment'];
+
+/**
+ * The least that a role needs for its work, as SQL to be read and run by the owner; it can be run again. Nothing is run here.
+ *
+ * Support reads no secret, no code and no hash: a stolen support login cannot sign in as anybody. One login for each person stands at the end,
+ * because the journal names the login.
+ */
+export function grantsSql(role: GrantRole, place: GrantPlace): string[] {
+  const name = `potctl_${role}`;
+  return [
+    `-- What ${role} needs in the database ${quoteIdentifier(place.database)}. Read it, then run it as the owner of the tables.`,
+    `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} NOLOGIN; END IF; END $$;`,
+    `GRANT CONNECT ON DATABASE ${quoteIdentifier(place.database)} TO ${name};`,
+    ...STATEMENTS[role](name, place),
+    '',
+    '-- One login for each person: the journal notes the login, and the server vouches for it.',
+    `-- CREATE ROLE maria LOGIN PASSWORD NULL IN ROLE ${name};  \\password maria`,
+    ...LOGIN_SETTINGS[role].map((setting) => `-- ALTER ROLE maria SET ${setting};`),
+  ];
+}
+
+const LOGIN_SETTINGS: Readonly<Record<GrantRole, readonly string[]>> = {
+  support: [`statement_timeout = '10s'`, `lock_timeout = '3s'`, `idle_in_transaction_session_timeout = '15s'`],
+  auditor: ['default_transaction_read_only = on'],
+  backup: ['default_transaction_read_only = on'],
+  triage: ['default_transaction_read_only = on', `statement_timeout = '30s'`],
+};
+
+const STATEMENTS: Readonly<Record<GrantRole, (name: string, place: GrantPlace) => string[]>> = {
+  support: (name, place) => [...support(name, place), ...own(name, place, true)],
+  auditor: (name, place) => [...reading(name, place), ...own(name, place, false)],
+  backup: (name) => [
+    '-- All tables, sequences and large objects, to read; PostgreSQL 14 and later.',
+    `GRANT pg_read_all_data TO ${name};`,
+    '-- Row security hides rows from it: where tables have policies, the login needs BYPASSRLS, or the dump refuses.',
+    '-- A restore wants more: the owner of the database, with CREATEDB.',
+  ],
+  triage: (name) => [`GRANT pg_monitor TO ${name};`],
+};
+
+function support(name: string, place: GrantPlace): string[] {
+  const { application, schema, database } = place;
+  if (application === null) return unknownApplication();
+  return [
+    ...reading(name, place),
+    `GRANT TEMPORARY ON DATABASE ${quoteIdentifier(database)} TO ${name};`,
+    ...application.tables.flatMap((table) => changing(name, schema, table)),
+  ];
+}
+
+function reading(name: string, { application, schema }: GrantPlace): string[] {
+  if (application === null) return unknownApplication();
+  return [
+    `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${name};`,
+    ...application.tables.map((table) => {
+      const columns = Object.keys(table.columns).filter((column) => !table.hidden?.includes(column));
+      return `GRANT SELECT (${listed(columns)}) ON ${quoteQualified(schema, table.name)} TO ${name};`;
+    }),
+  ];
+}
+
+/** Rows of secrets are emptied and removed, never made, by support. */
+function changing(name: string, schema: string, table: Table): string[] {
+  const where = `ON ${quoteQualified(schema, table.name)} TO ${name};`;
+  const makesRows = table.inserts === true && table.hidden === undefined;
+  return [
+    ...(table.updates ? [`GRANT UPDATE (${listed(table.updates)}) ${where}`] : []),
+    ...(makesRows ? [`GRANT INSERT (${listed(Object.keys(table.columns))}) ${where}`] : []),
+    ...(table.deletes ? [`GRANT DELETE ${where}`] : []),
+  ];
+}
+
+function own(name: string, { installed }: GrantPlace, changes: boolean): string[] {
+  if (!installed) return ['-- potctl is not set up in this database: run `potctl setup`, then this again.'];
+  return [
+    `GRANT USAGE ON SCHEMA potctl TO ${name};`,
+    `GRANT SELECT ON ${OWN_TABLES.map((table) => `potctl.${table}`).join(', ')} TO ${name};`,
+    ...(changes ? FUNCTIONS.map((one) => `GRANT EXECUTE ON FUNCTION potctl.${one} TO ${name};`) : []),
+  ];
+}
+
+const listed = (columns: readonly string[]): string => columns.map(quoteIdentifier).join(', ');
+const unknownApplication = (): string[] => [
+  '-- The database is of no application that potctl knows: rights on its tables are yours to choose.',
+];
