@@ -1,25 +1,28 @@
 import type { SetupPlan, SetupRequest } from '../../src/journal/setup.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { text } from '../options.js';
+import { choice, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
 /** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */
 export const setup = actionCommand({
   name: 'setup',
-  summary: 'install the schema potctl, with the journal of what is done with potctl; shows its SQL first',
+  summary: 'install the schema potctl, with the journal and what it remembers; shows its SQL first',
   examples: ['potctl setup --dry-run -p prod', 'potctl setup -p prod --yes --reason "journal for support, CHG-118"'],
   atomic: true,
   input: {
+    application: choice('--application <name>', 'native: also the tables of the reference application (potctl_app)', [
+      'native',
+    ]),
     reason: text('--reason <text>', 'why, for the journal'),
     ticket: text('--ticket <id>', 'ticket, for the journal'),
   },
 
   gate: {
     mild: true,
-    async prepare(_wishes, context) {
+    async prepare({ application }, context) {
       const { planSetup } = await import('../../src/journal/setup.js');
-      return planSetup(await context.server());
+      return planSetup(await context.server(), application ?? null);
     },
     renderPlan,
     phrase: ({ database }) => database,
@@ -28,7 +31,8 @@ export const setup = actionCommand({
 
   async run(wishes, context, { dryRun, plan }) {
     const { runSetup } = await import('../../src/journal/setup.js');
-    return runSetup(await context.server(), requestOf(wishes, context, dryRun), plan);
+    const request = requestOf(wishes, context, dryRun);
+    return runSetup(await context.server(), request, plan, wishes.application ?? null);
   },
 
   changed: ({ state }) => state === 'done',
@@ -53,6 +57,6 @@ function renderPlan({ database, role, installed, wanted, scripts }: SetupPlan, v
   if (scripts.length === 0) return;
   const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
   view.heading(`SETUP   schema potctl ${wanted} in ${database}, as ${role}; ${from}`);
-  for (const { sql } of scripts) for (const line of sql.trimEnd().split('\n')) view.line(line);
-  view.line('All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE;');
+  for (const sql of scripts) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  view.line('All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE; (and potctl_app)');
 }

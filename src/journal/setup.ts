@@ -11,8 +11,11 @@ export interface SetupPlan {
   readonly installed: number | null;
   readonly wanted: number;
   /** Run in this order, all in one transaction; empty = nothing to do. */
-  readonly scripts: readonly { readonly version: number; readonly sql: string }[];
+  readonly scripts: readonly string[];
 }
+
+/** What is installed besides potctl's own schema; null = nothing. */
+export type SetupExtra = 'native' | null;
 
 /** Who installs it, and why. */
 export interface SetupRequest {
@@ -32,22 +35,30 @@ export interface SetupResult {
 }
 
 /** Looks what is installed. Changes nothing. @throws E_SETUP_NEWER, E_REFUSED, E_DB_* */
-export async function planSetup(server: Server): Promise<SetupPlan> {
+export async function planSetup(server: Server, extra: SetupExtra): Promise<SetupPlan> {
   const session = await server.session({ purpose: 'setup.plan' });
   try {
     const installed = await readSchemaVersion(session);
     if (installed !== null && installed > SCHEMA_VERSION) throw newer(installed);
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
-    return { ...planOf(installed), database: server.settings.database, role: row!.role };
+    return { ...(await planOf(session, installed, extra)), database: server.settings.database, role: row!.role };
   } finally {
     await session.close();
   }
 }
 
-function planOf(installed: number | null): Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'> {
+async function planOf(
+  session: Session,
+  installed: number | null,
+  extra: SetupExtra,
+): Promise<Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'>> {
   const missing = Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1).filter((n) => n > (installed ?? 0));
-  const scripts = missing.map((version) => ({ version, sql: readAsset('templates', `sql/potctl-${version}.sql`) }));
-  return { installed, wanted: SCHEMA_VERSION, scripts };
+  const own = missing.map((version) => readAsset('templates', `sql/potctl-${version}.sql`));
+  const [app] = await session.query<{ there: boolean }>(
+    `select exists (select from pg_namespace where nspname = 'potctl_app') as there`,
+  );
+  const native = extra === 'native' && !app!.there ? [readAsset('templates', 'sql/native-1.sql')] : [];
+  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...native] };
 }
 
 /**
@@ -55,7 +66,12 @@ function planOf(installed: number | null): Pick<SetupPlan, 'installed' | 'wanted
  *
  * @throws E_DB_DENIED (CREATE on the database is needed), E_SETUP_NEWER, E_DB_*: nothing is installed then
  */
-export async function runSetup(server: Server, request: SetupRequest, shown: SetupPlan): Promise<SetupResult> {
+export async function runSetup(
+  server: Server,
+  request: SetupRequest,
+  shown: SetupPlan,
+  extra: SetupExtra,
+): Promise<SetupResult> {
   const { database, wanted: version } = shown;
   if (request.dryRun) return { state: 'planned', database, installed: shown.installed, version };
   const session = await server.session({ purpose: 'setup' });
@@ -64,9 +80,9 @@ export async function runSetup(server: Server, request: SetupRequest, shown: Set
     // Whoever comes second waits here, and then sees what the first one has committed.
     await session.query(`select pg_advisory_xact_lock(hashtextextended('potctl.setup', 0))`);
     const installed = await readSchemaVersion(session);
-    const { scripts } = planOf(installed);
-    for (const { sql } of scripts) await session.query(sql);
-    if (scripts.length > 0) await note(session, request, installed);
+    const { scripts } = await planOf(session, installed, extra);
+    for (const sql of scripts) await session.query(sql);
+    if (scripts.length > 0) await note(session, request, installed, extra);
     await session.query('commit');
     return { state: scripts.length > 0 ? 'done' : 'unchanged', database, installed, version };
   } finally {
@@ -74,7 +90,12 @@ export async function runSetup(server: Server, request: SetupRequest, shown: Set
   }
 }
 
-async function note(session: Session, request: SetupRequest, installed: number | null): Promise<void> {
+async function note(
+  session: Session,
+  request: SetupRequest,
+  installed: number | null,
+  extra: SetupExtra,
+): Promise<void> {
   const { operator, reason, ticket, runId, traceId } = request;
   await appendEntry(session, {
     ...{ operator, ticket, runId, traceId },
@@ -82,6 +103,6 @@ async function note(session: Session, request: SetupRequest, installed: number |
     target: 'schema potctl',
     reason: reason ?? 'installation of the journal',
     status: 'done',
-    details: { from: installed, to: SCHEMA_VERSION },
+    details: { from: installed, to: SCHEMA_VERSION, ...(extra !== null && { application: extra }) },
   });
 }
