@@ -168,11 +168,7 @@ export interface Application {
 }
 
 /** A sealed secret with what binds it to its row. */
-export interface SealedRow {
-  readonly factor_id: string;
-  readonly user_id: string;
-  readonly secret: string;
-}
+export type SealedRow = [factorId: string, userId: string, secret: string];
 
 /**
  * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,

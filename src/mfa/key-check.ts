@@ -24,8 +24,8 @@ export async function countKeys({ database, keys }: MfaDeps, session: Session, s
   const { table, column } = database.application.secretColumn;
   const counts = new Map<string, { key: string | null; problem: string | null; count: number }>();
   for (const key of ring.keys()) counts.set(`${key} `, { key, problem: null, count: 0 });
-  for await (const rows of session.stream<SealedRow>(sealed, [])) {
-    for (const { factor_id: factorId, user_id: userId, secret } of rows) {
+  for await (const rows of session.stream(sealed)) {
+    for (const [factorId, userId, secret] of rows as SealedRow[]) {
       const opened = openSecret(secret, { table, column, factorId, userId }, ring);
       const [key, problem] = [opened.keyId, opened.ok ? null : opened.problem];
       const name = `${key} ${problem ?? ''}`;

@@ -1,5 +1,6 @@
-import { OVERVIEW_COLUMNS } from '../applications/application.js';
+import { type Application, OVERVIEW_COLUMNS } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
+import { quoteLiteral } from '../postgres/identifiers.js';
 import type { MfaDeps } from './deps.js';
 
 /** A user in the list. */
@@ -45,41 +46,64 @@ export const STATE_SQL = `case when enabled then 'enabled' when secret not in ('
 export async function* listPeople(deps: MfaDeps, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
   const session = await deps.database.session('mfa.list');
   try {
-    const { sql, values } = listSql(deps, filter);
-    for await (const rows of session.stream<MfaRow & { organizations: string }>(sql, values)) {
-      yield rows.map((row) => ({
-        ...row,
-        organizations: row.organizations === '' ? [] : row.organizations.split(' '),
-      }));
-    }
+    await session.query('set statement_timeout = 0');
+    for await (const rows of session.stream(listSql(deps.database, filter))) yield rows.map(rowOf);
   } finally {
     await session.close();
   }
 }
 
-function listSql({ database }: MfaDeps, filter: MfaFilter): { sql: string; values: unknown[] } {
-  const { application, readsSecrets } = database;
+function rowOf(cells: readonly (string | null)[]): MfaRow {
+  const [id, email, username, role, admin, active, organizations, state, since, pending, codes, used, locked] = cells;
+  return {
+    ...{ id: id!, email: email!, username: username!, role: role!, admin: admin === 't' },
+    active: active === null ? null : active === 't',
+    organizations: organizations ? organizations.split(' ') : [],
+    ...{ state: state as MfaRow['state'], since: since!, pending_since: pending! },
+    ...{ codes: codes == null ? null : Number(codes), last_used: used!, locked_until: locked! },
+  };
+}
+
+/** The one statement of a list, without values. @throws E_UNSUPPORTED */
+export function listSql(
+  { application, readsSecrets }: Pick<MfaDeps['database'], 'application' | 'readsSecrets'>,
+  filter: MfaFilter,
+): string {
+  refuseUnsupported(application, readsSecrets, filter);
+  const { sql, keyType } = application.overview(readsSecrets);
+  return `select id, email, username, role, admin, active, organizations, ${STATE_SQL} as state, since, pending_since, codes,
+                 last_used, locked_until
+            from (select ${OVERVIEW_COLUMNS} from (${sql}) as raw) as people
+           where ${conditions(filter, keyType).join(' and ')}
+           order by key${filter.limit === 0 ? '' : ` limit ${filter.limit}`}`;
+}
+
+function refuseUnsupported(application: Application, readsSecrets: boolean, filter: MfaFilter): void {
   if (filter.organization !== null && application.name !== 'evo') {
     throw new PotctlError('E_UNSUPPORTED', `organisations are not supported by '${application.name}'`);
   }
-  if (filter.state === 'no-codes' && (application.codes === undefined || !readsSecrets)) {
-    const why = application.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
-    throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
-  }
-  const { sql, keyType } = application.overview(readsSecrets);
-  const limit = filter.limit === 0 ? '' : ` limit ${filter.limit}`;
-  const text = `select id, email, username, role, admin, active, organizations, ${STATE_SQL} as state, since, pending_since, codes,
-                       last_used, locked_until
-                  from (select ${OVERVIEW_COLUMNS} from (${sql}) as raw) as people
-                 where ($1::text is null or ${STATES}) and ($2::text is null or lower(role) = lower($2))
-                   and (not $3::boolean or admin) and (not $4::boolean or not enabled)
-                   and ($5::text is null or $5 = any (string_to_array(organizations, ' ')))
-                   and ($6::${keyType} is null or key > $6::${keyType})
-                 order by key${limit}`;
-  const { state, role, required, missing, organization, after } = filter;
-  return { sql: text, values: [state, role, required, missing, organization, after] };
+  if (filter.state !== 'no-codes' || (application.codes !== undefined && readsSecrets)) return;
+  const why = application.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
+  throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
 }
 
-const STATES = `case $1 when 'locked' then locked_until is not null
-                        when 'no-codes' then enabled and codes = 0
-                        else ${STATE_SQL} = $1 end`;
+function conditions(filter: MfaFilter, keyType: 'uuid' | 'text'): string[] {
+  const { state, role, required, missing, organization, after } = filter;
+  return [
+    'true',
+    ...(state === null ? [] : [STATES[state]]),
+    ...(role === null ? [] : [`lower(role) = lower(${quoteLiteral(role)})`]),
+    ...(required ? ['admin'] : []),
+    ...(missing ? ['not enabled'] : []),
+    ...(organization === null ? [] : [`${quoteLiteral(organization)} = any (string_to_array(organizations, ' '))`]),
+    ...(after === null ? [] : [`key > ${quoteLiteral(after)}::${keyType}`]),
+  ];
+}
+
+const STATES = {
+  enabled: `${STATE_SQL} = 'enabled'`,
+  pending: `${STATE_SQL} = 'pending'`,
+  off: `${STATE_SQL} = 'off'`,
+  locked: 'locked_until is not null',
+  'no-codes': 'enabled and codes = 0',
+} as const;

@@ -44,16 +44,9 @@ interface Counted {
 export async function readStats({ database, journal }: MfaDeps): Promise<MfaStats> {
   const session = await database.session('mfa.stats');
   try {
-    const { application, readsSecrets } = database;
+    const { application } = database;
     await session.query('set statement_timeout = 0');
-    const rows = await session.query<Counted>(
-      `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
-              count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
-              ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
-              count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
-         from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
-        group by grouping sets ((role), ()) order by role nulls last`,
-    );
+    const rows = await session.query<Counted>(statsSql(database));
     const all = rows.find(({ whole }) => whole)!;
     const { users: total, enabled, pending } = all;
     return {
@@ -67,6 +60,18 @@ export async function readStats({ database, journal }: MfaDeps): Promise<MfaStat
     await session.close();
   }
 }
+
+/** The one statement of the statistics. */
+export const statsSql = ({
+  application,
+  readsSecrets,
+}: Pick<MfaDeps['database'], 'application' | 'readsSecrets'>): string =>
+  `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
+              count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
+              ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
+              count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
+         from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
+        group by grouping sets ((role), ()) order by role nulls last`;
 
 const groupOf = ({ role, users, enabled, pending, no_codes }: Counted): MfaGroup => ({
   ...{ role: role ?? '–', users, enabled, pending, disabled: users - enabled, no_codes },

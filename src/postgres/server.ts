@@ -8,10 +8,10 @@ export interface Session {
   /** Several statements at once are allowed only without values. @throws PotctlError E_DB_* with the SQLSTATE in `why` */
   query<Row extends object = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /**
-   * The rows of one statement in batches, in a transaction of its own that only reads: the next batch is on its way while one is worked on,
-   * and memory is flat at any number. The session does nothing else meanwhile.
+   * The rows of one statement in batches, by `copy … to stdout`: a third of the work of single values, and memory is flat at any number.
+   * The statement takes no values; cells are text as the server prints it. The session does nothing else meanwhile.
    */
-  stream<Row extends object>(sql: string, values: readonly unknown[]): AsyncGenerator<Row[]>;
+  stream(sql: string): AsyncGenerator<(string | null)[][]>;
   /** `copy … from stdin` of text: what is sent stands in no log of the server. @throws as query */
   copyIn(sql: string, text: string): Promise<void>;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import type { QueryResult } from 'pg';
 import { PotctlError } from '../errors.js';
 import { requestCancel } from './cancel.js';
 import type { Connected } from './client.js';
+import { copiedRows } from './copied-rows.js';
 import { toDatabaseError } from './errors.js';
 import type { Session } from './server.js';
 import type { ConnectionSettings } from './settings.js';
@@ -37,7 +38,7 @@ export function wrapSession(connected: Connected, context: SessionContext): Owne
       const { client } = connected;
       return run(context, state, sql, async () => lastRows(await client.query(toQuery(sql, values))));
     },
-    stream: (sql, values) => streamRows(session, sql, values),
+    stream: (sql) => copyOut(connected, context, state, sql),
     copyIn: (sql, text) => run(context, state, sql, () => copyIn(connected, sql, text)),
     close() {
       state.closing ??= end(connected, context, state).then(() => context.onClose(session));
@@ -78,33 +79,23 @@ async function run<T>(
   }
 }
 
-const BATCH = 2_000;
-
-async function* streamRows<Row extends object>(
-  session: Session,
-  sql: string,
-  values: readonly unknown[],
-): AsyncGenerator<Row[]> {
-  await session.query('begin read only');
-  try {
-    await session.query(`declare potctl_rows no scroll cursor for ${sql}`, values);
-    const fetch = (): Promise<Row[]> => session.query<Row>(`fetch ${BATCH} from potctl_rows`);
-    for (let next = fetch(); ; ) {
-      const rows = await next;
-      if (rows.length === 0) return;
-      next = fetch();
-      // Whoever stops reading leaves a fetch behind, whose failure nobody waits for.
-      next.catch(() => {});
-      yield rows;
-    }
-  } finally {
-    await session.query('rollback').catch(() => {});
-  }
-}
-
 async function copyIn({ client }: Connected, sql: string, text: string): Promise<void> {
   const { from } = (await import('pg-copy-streams')).default;
   await pipeline([text], client.query(from(sql)));
+}
+
+async function* copyOut(
+  connected: Connected,
+  context: SessionContext,
+  state: State,
+  sql: string,
+): AsyncGenerator<(string | null)[][]> {
+  const batches = copiedRows(connected, sql);
+  for (let ended = false; !ended; ) {
+    const next = await run(context, state, sql, () => batches.next());
+    ended = next.done === true;
+    if (!next.done) yield next.value;
+  }
 }
 
 function interrupt({ processId, secretKey, destroy }: Connected, { settings }: SessionContext, state: State): void {
