@@ -2,7 +2,8 @@ import { PotctlError } from '../../src/errors.js';
 import type { GrantRole } from '../../src/grants/grants-sql.js';
 import { itemCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { choice } from '../options.js';
+import { text } from '../options.js';
+import { suggestion } from '../suggest.js';
 
 /** `potctl grants sql`: printed, never run. */
 export const grantsSqlCommand = itemCommand({
@@ -10,12 +11,12 @@ export const grantsSqlCommand = itemCommand({
   summary: 'print the least rights for support, auditors, backups or triage, as SQL; nothing is run',
   examples: ['potctl grants sql --role support -p prod', 'potctl grants sql --role backup -p prod > backup-role.sql'],
   input: {
-    role: choice('--role <role>', 'support, auditor, backup or triage', ['support', 'auditor', 'backup', 'triage']),
+    role: text('--role <role>', 'support, auditor, backup or triage'),
   },
 
   async run({ role }, context) {
     const { grantsSql } = await import('../../src/grants/grants-sql.js');
-    const wanted = roleOf(role);
+    const wanted = await roleOf(role);
     return { role: wanted, sql: grantsSql(wanted, await placeOf(context)) };
   },
   render: ({ sql }, view) => {
@@ -23,11 +24,12 @@ export const grantsSqlCommand = itemCommand({
   },
 });
 
-function roleOf(role: GrantRole | undefined): GrantRole {
+async function roleOf(given: string | undefined): Promise<GrantRole> {
+  const { GRANT_ROLES } = await import('../../src/grants/grants-sql.js');
+  const role = GRANT_ROLES.find((name) => name === given);
   if (role !== undefined) return role;
-  throw new PotctlError('E_USAGE', "'potctl grants sql' needs '--role'", {
-    fix: ['Give one of support, auditor, backup, triage.'],
-  });
+  const wanted = `'--role' takes one of ${GRANT_ROLES.join(', ')}${given === undefined ? '' : `, not '${given}'`}`;
+  throw new PotctlError('E_USAGE', wanted, suggestion(given ?? '', GRANT_ROLES));
 }
 
 async function placeOf(context: Context) {
