@@ -5,7 +5,7 @@ import type { FilesPart } from '../manifest.js';
 import { type CompressedFile, chooseCompression, createCompressedFile } from './compress.js';
 import type { FilesBackup, FilesRequest } from './engine.js';
 import { createPathLog, type PathLog } from './incomplete.js';
-import { LIST_FILE, writeList } from './list.js';
+import { LIST_FILE, type ListedRound, writeList } from './list.js';
 import { createMembership } from './membership.js';
 import { createPipes, type Pipes } from './pipes.js';
 import type { Outcomes } from './recorder.js';
@@ -34,7 +34,7 @@ interface Work {
   readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** The list of each finished round, in archive order. */
-  readonly rounds: string[];
+  readonly rounds: ListedRound[];
   bytes: number;
 }
 
@@ -50,10 +50,12 @@ export async function startFilesBackup(request: FilesRequest): Promise<FilesBack
   refuseInside(tree, request);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
-  const compression = chooseCompression(request.environment);
-  const file = `files.tar${compression.extension}`;
   const scratch = createScratch(request.folder);
-  const pipes = await createPipes(1 + ROUNDS, request.environment, signal);
+  const [compression, pipes] = await Promise.all([
+    chooseCompression(request.environment, signal),
+    createPipes(1 + ROUNDS, request.environment, signal),
+  ]);
+  const file = `files.tar${compression.extension}`;
   const outside = { pipes, environment: request.environment, signal };
   const out = createCompressedFile(path.join(request.folder, file), compression, outside);
   const work: Work = { request, tree, out, pipes, signal, scratch, rounds: [], bytes: 0 };
@@ -122,8 +124,11 @@ async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Pro
   await selectChanged(first, later, { into: chosen, incomplete, signal });
   await readRounds(work, chosen.finish(), incomplete);
   await out.write(END_OF_ARCHIVE);
-  const archived = await out.close();
+  // The compressor needs a moment for what it holds still. If it fails meanwhile, that is told below.
+  const closing = out.close();
+  closing.catch(() => {});
   const { totals, ...list } = await writeList(request.folder, work.rounds, signal);
+  const archived = await closing;
   cleanUp(work);
   return {
     backup_file: artefact.file,
@@ -177,7 +182,7 @@ async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcome
   const { request, tree, out, pipes, scratch, signal, rounds } = work;
   const listFile = scratch.file('list');
   await setTimeout(SETTLE_MS, undefined, { signal });
-  const outcomes = await archiveRound({
+  const { outcomes, totals } = await archiveRound({
     tree,
     spool,
     last,
@@ -191,7 +196,7 @@ async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcome
       request.progress({ kind: 'bytes', done: work.bytes });
     },
   });
-  rounds.push(listFile);
+  rounds.push({ file: listFile, totals });
   return outcomes;
 }
 
