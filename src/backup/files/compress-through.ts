@@ -37,8 +37,10 @@ export function compressThrough(
       input.end();
       const end = await child.ended;
       if (!end.ok) return failed();
-      await requireWhole({ file, program, bytes: given }, environment);
-      const [hashed] = await stored.finish([file]);
+      const [[hashed]] = await Promise.all([
+        stored.finish([file]),
+        requireWhole({ file, program, bytes: given }, environment),
+      ]);
       return hashed!;
     },
     async abort() {
