@@ -35,7 +35,7 @@ type Answer =
  * @param matching for a folder: names that are only ever appended to
  */
 export function followWrites(target: string, matching?: RegExp): FollowingHash {
-  const worker = new Worker(`(${follow})(require, ${createSender})`, {
+  const worker = new Worker(`(${follow})(require, ${createSender}, ${setPriority})`, {
     eval: true,
     workerData: { target, matching },
     execArgv: [],
@@ -65,7 +65,25 @@ interface Sender {
   settle(): Promise<void>;
 }
 
-/** Part of the thread, given to it as text: see there. */
+type CreateSender = (fs: typeof import('node:fs')) => Sender;
+type SetPriority = (require: NodeJS.Require, niceness: number) => void;
+
+/**
+ * Part of the thread, given to it as text. A dump is as fast as its largest table, whose two processes wait for each other again and again:
+ * this thread had better run in those gaps than take turns with them. Only root gets the old priority back.
+ */
+function setPriority(require: NodeJS.Require, niceness: number): void {
+  const { readlinkSync } = require('node:fs') as typeof import('node:fs');
+  const { setPriority: set } = require('node:os') as typeof import('node:os');
+  try {
+    // `<pid>/task/<tid>`: for Linux a thread has a priority of its own.
+    set(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), niceness);
+  } catch {
+    // No Linux, or not allowed: then as it is.
+  }
+}
+
+/** Part of the thread, given to it as text. */
 function createSender({ promises }: typeof import('node:fs')): Sender {
   let underway: Promise<void> = Promise.resolve();
   let failure: unknown;
@@ -90,12 +108,13 @@ function createSender({ promises }: typeof import('node:fs')): Sender {
 }
 
 /** The thread. It is started from its own text, so it can use nothing from outside of itself but what it is given as text, too. */
-function follow(require: NodeJS.Require, createSender: (fs: typeof import('node:fs')) => Sender): void {
+function follow(require: NodeJS.Require, createSender: CreateSender, setPriority: SetPriority): void {
   const { createHash } = require('node:crypto') as typeof import('node:crypto');
   const fs = require('node:fs') as typeof import('node:fs');
   const { join } = require('node:path') as typeof import('node:path');
   const { parentPort, workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
   const { target, matching } = workerData as { target: string; matching: RegExp | undefined };
+  if (matching !== undefined) setPriority(require, 5);
   const block = Buffer.allocUnsafeSlow(1 << 20);
   const known = new Map<string, { hash: import('node:crypto').Hash; size: number; quiet: number; sent: number }>();
   const knownAs = (file: string) => {
@@ -143,6 +162,7 @@ function follow(require: NodeJS.Require, createSender: (fs: typeof import('node:
   }, 50);
   parentPort?.once('message', async (files: readonly string[]) => {
     clearInterval(timer);
+    if (matching !== undefined) setPriority(require, 0);
     let file = target;
     try {
       const hashed = files.map((name) => {
