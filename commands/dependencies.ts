@@ -3,14 +3,18 @@ import type { PruneDeps } from '../src/backup/prune-plan.js';
 import type { VerifyDeps } from '../src/backup/verify.js';
 import type { Context } from './context.js';
 
-/** What a verification works with. */
-export async function verifyDeps(context: Context): Promise<VerifyDeps> {
+/**
+ * What a verification works with.
+ *
+ * @param withDump false: no backup that is verified has one, so that no tool is started to find out its version
+ */
+export async function verifyDeps(context: Context, withDump = true): Promise<VerifyDeps> {
   const { openDumpReader } = await import('../src/postgres/dump-reader.js');
   const { childEnvironment: environment, signal } = context;
   return {
     ...context,
     repository: await context.repository(),
-    dumpReader: await openDumpReader({ environment, signal }),
+    dumpReader: withDump ? await openDumpReader({ environment, signal }) : null,
   };
 }
 
@@ -29,7 +33,7 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
     ...(await pruneDeps(context)),
     readAnchor,
     verify: async (id, level) =>
-      verifyBackup({ ...(await verifyDeps(context)), readBack: level === 'quick' }, id, level),
+      verifyBackup({ ...(await verifyDeps(context, withDatabase)), readBack: level === 'quick' }, id, level),
     recover: async (what) =>
       recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
   };

@@ -9,6 +9,7 @@ import { composeManifest } from './compose-manifest.js';
 import { type ObservedDatabase, observeDatabase } from './database/observe.js';
 import { estimateTree } from './files/archive.js';
 import type { TreeEstimate } from './files/engine.js';
+import { openTree } from './files/tree.js';
 import { makeBackupId } from './id.js';
 import type { PrunePolicy } from './keep-rules.js';
 import type { Manifest } from './manifest.js';
@@ -137,30 +138,41 @@ interface Underway {
   readonly set: string;
   readonly server: Server | null;
   readonly database: ObservedDatabase | null;
+  /** Size of the tree as it was when first asked: it is only an estimate. */
+  readonly treeBytes: () => Promise<number>;
 }
 
-async function begin({ server: open }: CreateDeps, request: CreateRequest): Promise<Underway> {
+async function begin({ server: open, signal }: CreateDeps, request: CreateRequest): Promise<Underway> {
+  const { files } = request;
   const server = request.database ? await open() : null;
   const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier);
   const set = setOf({
     profile: request.profile,
     systemIdentifier: database?.systemIdentifier ?? null,
     database: database?.name ?? null,
-    filesPath: request.files?.path ?? null,
+    filesPath: files?.path ?? null,
   });
-  return { set, server, database };
+  let estimate: Promise<TreeEstimate> | undefined;
+  const treeBytes = async (): Promise<number> => {
+    if (files === null) return 0;
+    estimate ??= estimateTree({ root: files.path, excludes: files.excludes, signal });
+    return (await estimate).bytes;
+  };
+  return { set, server, database, treeBytes };
 }
 
 /** Looks whether the backup would fit. */
-async function prepare(deps: CreateDeps, request: CreateRequest, { set, database }: Underway) {
+async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes }: Underway) {
   const { repository, progress } = deps;
   progress({ kind: 'phase', name: 'checks' });
+  if (request.files !== null) openTree(request.files.path);
   const previous = await newestOfSet(repository, set);
-  const tree = await estimate(deps, request);
+  const isAlike = previous !== null && sameParts(previous, request, database);
   const space = await requireSpace(repository, {
-    previousStored: previous !== null && sameParts(previous, request, database) ? previous.totals.stored_bytes : null,
+    previousStored: isAlike ? previous.totals.stored_bytes : null,
     databaseBytes: database?.bytes ?? 0,
-    treeBytes: tree?.bytes ?? 0,
+    // Walking the tree is worth it only where the last backup does not tell.
+    treeBytes: isAlike ? 0 : await treeBytes(),
   });
   const free = space.free === null ? {} : { free_bytes: space.free };
   progress({ kind: 'done', name: 'checks', facts: { needed_bytes: space.needed, ...free } });
@@ -221,10 +233,6 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Un
     await draft.discard().catch(() => {});
     throw error;
   }
-}
-
-async function estimate({ signal }: CreateDeps, { files }: CreateRequest): Promise<TreeEstimate | null> {
-  return files === null ? null : estimateTree({ root: files.path, excludes: files.excludes, signal });
 }
 
 function sameParts(previous: ManifestSummary, request: CreateRequest, database: ObservedDatabase | null): boolean {

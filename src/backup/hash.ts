@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { fromErrno } from '../errors.js';
-import type { Hashed } from './following-hash.js';
+import type { FollowingHash, Hashed } from './following-hash.js';
 
 const CHUNK_BYTES = 1 << 20;
+
+/** Hashes small files once they are written, where a thread that follows the writing is not worth its start. */
+export function hashAfterwards(): FollowingHash {
+  const { signal } = new AbortController();
+  return {
+    finish: (files) => Promise.all(files.map((file) => hashFile(file, signal))),
+    abandon: async () => {},
+  };
+}
 
 /**
  * SHA-256 and length of a file's bytes, in one pass with one reused buffer: memory stays flat at any size.

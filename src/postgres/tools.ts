@@ -31,10 +31,10 @@ const KNOWN_DIRECTORIES = [
 ];
 
 /**
- * All installed versions of the tools that potctl runs, newest first. A directory counts when it holds pg_dump, so that all tools of a
- * run come from one directory. Debian's pg_wrapper is left out: which version it starts depends on the server's clusters.
+ * All installed versions of a tool, newest first; of pg_dump, where all tools of a run should come from one directory.
+ * Debian's pg_wrapper is left out: which version it starts depends on the server's clusters.
  */
-export async function findTools(search: ToolSearch): Promise<Tool[]> {
+export async function findTools(search: ToolSearch, name: ToolName = 'pg_dump'): Promise<Tool[]> {
   const directories = search.directories ??
     named(search.environment) ?? [
       ...(await knownDirectories()),
@@ -42,7 +42,7 @@ export async function findTools(search: ToolSearch): Promise<Tool[]> {
     ];
   const found: Tool[] = [];
   for (const directory of new Set(directories)) {
-    const tool = await toolAt(path.join(directory, 'pg_dump'), search.environment);
+    const tool = await toolAt(path.join(directory, name), search.environment);
     if (tool) found.push(tool);
   }
   return found.sort((one, other) => other.major - one.major || compareVersions(other.version, one.version));
@@ -50,11 +50,7 @@ export async function findTools(search: ToolSearch): Promise<Tool[]> {
 
 /** The newest tool of that name, for work without a server; undefined where none is installed. */
 export async function newestTool(name: ToolName, search: ToolSearch): Promise<Tool | undefined> {
-  for (const dump of await findTools(search)) {
-    const tool = await toolAt(path.join(path.dirname(dump.path), name), search.environment);
-    if (tool) return tool;
-  }
-  return undefined;
+  return (await findTools(search, name))[0];
 }
 
 /**
@@ -72,6 +68,7 @@ export async function chooseTool(
   const fit = found.filter(({ major }) => major >= minimumMajor);
   if (fit.length === 0) throw tooOld(name, minimumMajor, found);
   for (const dump of fit) {
+    if (name === 'pg_dump') return dump;
     const tool = await toolAt(path.join(path.dirname(dump.path), name), search.environment);
     if (tool) return tool;
   }

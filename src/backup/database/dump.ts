@@ -16,7 +16,7 @@ import {
   readTablespaces,
 } from './facts.js';
 import { dumpGlobals, type GlobalsResult } from './globals.js';
-import { compareInventory } from './inventory.js';
+import { compareInventory, type Observation } from './inventory.js';
 import { DUMP_FOLDER, runPgDump } from './pg-dump.js';
 import { trackDump } from './progress.js';
 import { listReferenced } from './referenced-list.js';
@@ -70,8 +70,11 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   const stored = followWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
   try {
     const taken = await sideBySide(server, snapshot, request);
-    const files = await hashAll(stored, request.folder);
-    return await describe(server, snapshot, request, { ...taken, files });
+    const [files, toc] = await Promise.all([
+      hashAll(stored, request.folder),
+      readToc(server, path.join(request.folder, DUMP_FOLDER), request.signal),
+    ]);
+    return describe(server, snapshot, request, { ...taken, files, toc });
   } finally {
     await stored.abandon();
     await snapshot.session.close();
@@ -162,15 +165,12 @@ async function observe(
   return { facts, sequences, largeObjects, sizes, referencedList, ...(await countRows(session, tables, rows)) };
 }
 
-async function describe(
-  server: Server,
+function describe(
+  { settings }: Server,
   snapshot: Snapshot,
-  request: DumpRequest,
-  { dump, globals, observed, files }: Taken & { readonly files: readonly Artefact[] },
-): Promise<DumpResult> {
-  const { folder, signal, rows } = request;
-  const { settings } = server;
-  const toc = await readToc(server, path.join(folder, DUMP_FOLDER), signal);
+  { rows }: DumpRequest,
+  { dump, globals, observed, files, toc }: Taken & Pick<Observation, 'files' | 'toc'>,
+): DumpResult {
   const { counts, sizes, facts, sequences, largeObjects, referencedList } = observed;
   const compared = compareInventory({ tables: snapshot.tables, counts, sizes, toc, files });
   return {

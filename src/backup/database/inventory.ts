@@ -6,7 +6,8 @@ import { DUMP_FOLDER } from './pg-dump.js';
 import type { DumpedTable } from './tables.js';
 import type { TocEntry } from './toc.js';
 
-interface Observed {
+/** What is joined. */
+export interface Observation {
   /** The tables that the snapshot has. */
   readonly tables: readonly DumpedTable[];
   readonly counts: RowCounts['counts'];
@@ -17,7 +18,7 @@ interface Observed {
 }
 
 /** Joins what the dump contains with what its snapshot said, by the tables' oids; each difference is a reason for `degraded`. */
-export function compareInventory(observed: Observed): { tables: TableRows[]; degraded: string[] } {
+export function compareInventory(observed: Observation): { tables: TableRows[]; degraded: string[] } {
   const { tables, counts, sizes, toc, files } = observed;
   const entries = new Map(toc.filter(({ desc }) => desc === 'TABLE DATA').map((entry) => [entry.oid, entry]));
   const members = membersById(files);

@@ -20,7 +20,7 @@ export interface ObservedDatabase {
 export async function observeDatabase(server: Server, expected: string | null): Promise<ObservedDatabase> {
   const session = await server.session({ purpose: 'backup.observe' });
   try {
-    for (const tool of ['pg_dump', 'pg_dumpall', 'pg_restore'] as const) await server.tool(tool);
+    await Promise.all((['pg_dump', 'pg_dumpall', 'pg_restore'] as const).map((tool) => server.tool(tool)));
     const [row] = await session.query<{ name: string; bytes: string; readable: boolean }>(
       `select current_database() as name, pg_database_size(current_database())::text as bytes,
               has_function_privilege('pg_control_system()', 'execute') as readable`,

@@ -5,7 +5,7 @@ import type { FilesPart } from '../manifest.js';
 import { type CompressedFile, chooseCompression, createCompressedFile } from './compress.js';
 import type { FilesBackup, FilesRequest } from './engine.js';
 import { createPathLog, type PathLog } from './incomplete.js';
-import { LIST_FILE, writeList } from './list.js';
+import { LIST_FILE, type ListedRound, writeList } from './list.js';
 import { createMembership } from './membership.js';
 import { createPipes, type Pipes } from './pipes.js';
 import type { Outcomes } from './recorder.js';
@@ -29,13 +29,22 @@ const END_OF_ARCHIVE = Buffer.alloc(1024);
 interface Work {
   readonly request: FilesRequest;
   readonly tree: Tree;
-  readonly out: CompressedFile;
-  readonly pipes: Pipes;
+  /** Becomes ready beside the first walk. */
+  readonly outlet: Promise<Outlet>;
   readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** The list of each finished round, in archive order. */
-  readonly rounds: string[];
+  readonly rounds: ListedRound[];
   bytes: number;
+}
+
+/** Where the archive goes. */
+interface Outlet {
+  /** Its name in the backup's folder. */
+  readonly file: string;
+  readonly compression: string;
+  readonly out: CompressedFile;
+  readonly pipes: Pipes;
 }
 
 /**
@@ -50,22 +59,29 @@ export async function startFilesBackup(request: FilesRequest): Promise<FilesBack
   refuseInside(tree, request);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
-  const compression = chooseCompression(request.environment);
-  const file = `files.tar${compression.extension}`;
   const scratch = createScratch(request.folder);
-  const pipes = await createPipes(1 + ROUNDS, request.environment, signal);
-  const outside = { pipes, environment: request.environment, signal };
-  const out = createCompressedFile(path.join(request.folder, file), compression, outside);
-  const work: Work = { request, tree, out, pipes, signal, scratch, rounds: [], bytes: 0 };
-  return backupOf(work, { file, compression: compression.name }, stop);
+  const outlet = openOutlet(request, signal);
+  // It is asked for after the walk.
+  outlet.catch(() => {});
+  return backupOf({ request, tree, outlet, signal, scratch, rounds: [], bytes: 0 }, stop);
 }
 
-interface Artefact {
-  readonly file: string;
-  readonly compression: string;
+async function openOutlet({ folder, environment }: FilesRequest, signal: AbortSignal): Promise<Outlet> {
+  const [compression, pipes] = await Promise.all([
+    chooseCompression(environment, signal),
+    createPipes(1 + ROUNDS, environment, signal),
+  ]);
+  const file = `files.tar${compression.extension}`;
+  try {
+    const out = createCompressedFile(path.join(folder, file), compression, { pipes, environment, signal });
+    return { file, compression: compression.name, out, pipes };
+  } catch (error) {
+    pipes.remove();
+    throw error;
+  }
 }
 
-function backupOf(work: Work, artefact: Artefact, stop: AbortController): FilesBackup {
+function backupOf(work: Work, stop: AbortController): FilesBackup {
   let running: Promise<unknown> = Promise.resolve();
   let first: Outcomes | undefined;
   let part: FilesPart | undefined;
@@ -78,7 +94,7 @@ function backupOf(work: Work, artefact: Artefact, stop: AbortController): FilesB
     },
     async secondPass() {
       if (first === undefined) throw new Error('the first pass comes first');
-      const pass = readChanged(work, first, artefact);
+      const pass = readChanged(work, first);
       running = pass;
       part = await pass;
       return part;
@@ -90,8 +106,8 @@ function backupOf(work: Work, artefact: Artefact, stop: AbortController): FilesB
     },
     async abort() {
       stop.abort(work.request.signal.reason);
-      await Promise.allSettled([running, work.out.abort()]);
-      cleanUp(work);
+      await Promise.allSettled([running, work.outlet.then(({ out }) => out.abort())]);
+      await cleanUp(work);
     },
   };
 }
@@ -113,8 +129,9 @@ async function readAll(work: Work): Promise<Outcomes> {
   return archive(work, await walkTree(work, skipped, unreadable), false);
 }
 
-async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Promise<FilesPart> {
-  const { request, scratch, signal, out } = work;
+async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
+  const { request, scratch, signal } = work;
+  const { file, compression, out } = await work.outlet;
   openTree(request.root);
   const [skipped, incomplete] = [createPathLog(), createPathLog()];
   const later = await walkTree(work, skipped, incomplete);
@@ -122,16 +139,19 @@ async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Pro
   await selectChanged(first, later, { into: chosen, incomplete, signal });
   await readRounds(work, chosen.finish(), incomplete);
   await out.write(END_OF_ARCHIVE);
-  const archived = await out.close();
+  // The compressor needs a moment for what it holds still. If it fails meanwhile, that is told below.
+  const closing = out.close();
+  closing.catch(() => {});
   const { totals, ...list } = await writeList(request.folder, work.rounds, signal);
-  cleanUp(work);
+  const archived = await closing;
+  await cleanUp(work);
   return {
-    backup_file: artefact.file,
+    backup_file: file,
     size_bytes: archived.size,
     engine: 'archive',
     engine_version: 1,
     root: request.root,
-    compression: artefact.compression,
+    compression,
     list_file: LIST_FILE,
     ...totals,
     skipped: skipped.named(),
@@ -140,7 +160,7 @@ async function readChanged(work: Work, first: Outcomes, artefact: Artefact): Pro
     incomplete_total: incomplete.total(),
     excludes: [...request.excludes],
     artefacts: [
-      { path: artefact.file, ...archived },
+      { path: file, ...archived },
       { path: LIST_FILE, ...list },
     ],
   };
@@ -174,10 +194,11 @@ async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Prom
 }
 
 async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcomes> {
-  const { request, tree, out, pipes, scratch, signal, rounds } = work;
+  const { request, tree, scratch, signal, rounds } = work;
+  const { out, pipes } = await work.outlet;
   const listFile = scratch.file('list');
   await setTimeout(SETTLE_MS, undefined, { signal });
-  const outcomes = await archiveRound({
+  const { outcomes, totals } = await archiveRound({
     tree,
     spool,
     last,
@@ -191,11 +212,14 @@ async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcome
       request.progress({ kind: 'bytes', done: work.bytes });
     },
   });
-  rounds.push(listFile);
+  rounds.push({ file: listFile, totals });
   return outcomes;
 }
 
-function cleanUp({ scratch, pipes }: Work): void {
+async function cleanUp({ scratch, outlet }: Work): Promise<void> {
   scratch.remove();
-  pipes.remove();
+  await outlet.then(
+    ({ pipes }) => pipes.remove(),
+    () => {},
+  );
 }

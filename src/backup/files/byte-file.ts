@@ -5,6 +5,7 @@ const BLOCK_BYTES = 256 * 1024;
 
 /** A file that grows by small pieces and is written in large ones. */
 export interface ByteFileWriter {
+  /** The bytes are the caller's again at once. */
   add(bytes: Buffer): void;
   /** What was added can be read once it is closed. Safe to call twice. */
   close(): void;
@@ -13,20 +14,22 @@ export interface ByteFileWriter {
 /** @throws E_NO_SPACE, E_IO, E_FILES_DENIED (also by `add` and `close`) */
 export function createByteFile(file: string): ByteFileWriter {
   let descriptor: number | undefined = attempt(file, () => openSync(file, 'wx', 0o600));
-  let pending: Buffer[] = [];
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let bytes = 0;
   const flush = (): void => {
     if (descriptor === undefined || bytes === 0) return;
-    const block = Buffer.concat(pending);
-    pending = [];
+    const full = block.subarray(0, bytes);
     bytes = 0;
-    attempt(file, () => writeWhole(descriptor!, block));
+    attempt(file, () => writeWhole(descriptor!, full));
   };
   return {
     add(piece) {
-      pending.push(piece);
-      bytes += piece.length;
-      if (bytes >= BLOCK_BYTES) flush();
+      for (let at = 0; at < piece.length; ) {
+        const copied = piece.copy(block, bytes, at);
+        at += copied;
+        bytes += copied;
+        if (bytes === BLOCK_BYTES) flush();
+      }
     },
     close() {
       const open = descriptor;

@@ -1,17 +1,15 @@
 import { closeSync, openSync } from 'node:fs';
 import { fromErrno } from '../../errors.js';
 import { followWrites } from '../following-hash.js';
-import type { CompressedFile } from './compress.js';
+import type { CompressedFile, CompressingProgram } from './compress.js';
 import { type Pipes, writeTo } from './pipes.js';
 import { toolError } from './programs.js';
 import { requireWhole } from './whole.js';
 
-const ARGS = { zstd: ['-q', '-T0', '-1', '-c'], pigz: ['-1', '-c'] } as const;
-
 /** Compresses by a program that writes the file itself: what it stores does not pass through this process. */
 export function compressThrough(
   file: string,
-  program: keyof typeof ARGS,
+  { name: program, args }: CompressingProgram,
   outside: {
     readonly pipes: Pipes;
     readonly environment: Readonly<Record<string, string>>;
@@ -20,7 +18,7 @@ export function compressThrough(
 ): CompressedFile {
   const { pipes, environment, signal } = outside;
   const stdout = create(file);
-  const { child, input } = pipes.sink(program, ARGS[program], { environment, signal, stdout });
+  const { child, input } = pipes.sink(program, args, { environment, signal, stdout });
   closeSync(stdout);
   const stored = followWrites(file);
   let given = 0;
@@ -39,8 +37,10 @@ export function compressThrough(
       input.end();
       const end = await child.ended;
       if (!end.ok) return failed();
-      await requireWhole({ file, program, bytes: given }, environment);
-      const [hashed] = await stored.finish([file]);
+      const [[hashed]] = await Promise.all([
+        stored.finish([file]),
+        requireWhole({ file, program, bytes: given }, environment),
+      ]);
       return hashed!;
     },
     async abort() {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { FilesPart } from '../manifest.js';
-import { readPieces } from './byte-file.js';
+import { readBlocks, readPieces } from './byte-file.js';
 import { type BytePath, compareWalk } from './byte-path.js';
 import { compressInside } from './compress-inside.js';
 import { readInside } from './decompress.js';
@@ -20,26 +20,31 @@ export interface ListTotals {
   readonly bytes: number;
 }
 
+/** What one round archived: a file with a line for each member, and what these add up to. */
+export interface ListedRound {
+  readonly file: string;
+  readonly totals: ListTotals;
+}
+
 /**
  * Joins the lines of all rounds into the list file, marking what a later round replaced. Every round is in walk order, so that a
  * million lines need no memory.
  *
  * @throws E_NO_SPACE, E_IO
  */
-export async function writeList(folder: string, rounds: readonly string[], signal: AbortSignal) {
-  const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
+export async function writeList(folder: string, rounds: readonly ListedRound[], signal: AbortSignal) {
+  const out = compressInside(path.join(folder, LIST_FILE), 'gzip', 'small');
   const totals = createTotals();
-  let block = '';
   try {
-    for (const { file, line } of joinRounds(rounds)) {
-      totals.count(file);
-      block += `${line}\n`;
-      if (block.length < BLOCK_LENGTH) continue;
-      signal.throwIfAborted();
-      await out.write(Buffer.from(block));
-      block = '';
+    for (const [index, round] of rounds.entries()) {
+      totals.add(round.totals, 1);
+      const later = rounds.slice(index + 1);
+      // The last round, usually the only one, is not replaced by anything: its lines are taken as they are.
+      for (const block of later.length === 0 ? readBlocks(round.file) : markReplaced(round, later, totals)) {
+        signal.throwIfAborted();
+        await out.write(block);
+      }
     }
-    if (block !== '') await out.write(Buffer.from(block));
     return { totals: totals.all(), ...(await out.close()) };
   } catch (error) {
     await out.abort();
@@ -48,7 +53,15 @@ export async function writeList(folder: string, rounds: readonly string[], signa
 }
 
 /** Adds up listed files. */
-export function createTotals(): { count(file: ListedFile): void; all(): ListTotals } {
+export interface Totals {
+  count(file: ListedFile): void;
+  /** @param sign -1: takes them away */
+  add(more: ListTotals, sign: 1 | -1): void;
+  all(): ListTotals;
+}
+
+/** Starts at nothing. */
+export function createTotals(): Totals {
   let [files, directories, symlinks, bytes] = [0, 0, 0, 0];
   return {
     count(file) {
@@ -58,32 +71,35 @@ export function createTotals(): { count(file: ListedFile): void; all(): ListTota
       else if (file.type === 'symlink') symlinks += 1;
       bytes += file.size;
     },
+    add(more, sign) {
+      files += sign * more.files;
+      directories += sign * more.directories;
+      symlinks += sign * more.symlinks;
+      bytes += sign * more.bytes;
+    },
     all: () => ({ files, directories, symlinks, bytes }),
   };
 }
 
-interface Line {
-  readonly file: ListedFile;
-  readonly line: string;
-}
-
-function* joinRounds(rounds: readonly string[]): Generator<Line> {
-  for (const [index, round] of rounds.entries()) {
-    const later = rounds.slice(index + 1).map(createLookup);
-    for (const { file, line } of readLines(round)) {
-      const path = pathOf(file);
-      if (later.some((holds) => holds(path))) yield superseded(file);
-      else yield { file, line };
-    }
+/** The lines of a round in blocks; those that a later round replaced are marked, and taken away from the totals. */
+function* markReplaced(round: ListedRound, later: readonly ListedRound[], totals: Totals): Generator<Buffer> {
+  const lookups = later.map(({ file }) => createLookup(file));
+  const replaced = createTotals();
+  let block = '';
+  for (const { file, line } of readLines(round.file)) {
+    const path = pathOf(file);
+    const isReplaced = lookups.some((holds) => holds(path));
+    if (isReplaced) replaced.count(file);
+    block += `${isReplaced ? JSON.stringify({ ...file, superseded: true }) : line}\n`;
+    if (block.length < BLOCK_LENGTH) continue;
+    yield Buffer.from(block);
+    block = '';
   }
+  totals.add(replaced.all(), -1);
+  if (block !== '') yield Buffer.from(block);
 }
 
-function superseded(file: ListedFile): Line {
-  const marked = { ...file, superseded: true } as const;
-  return { file: marked, line: JSON.stringify(marked) };
-}
-
-function* readLines(file: string): Generator<Line> {
+function* readLines(file: string): Generator<{ readonly file: ListedFile; readonly line: string }> {
   for (const piece of readPieces(file, '\n')) {
     const line = Buffer.from(piece, 'latin1').toString('utf8');
     yield { file: JSON.parse(line), line };

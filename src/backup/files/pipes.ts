@@ -6,8 +6,8 @@ import type { Child, ChildOptions } from '../../child.js';
 import { isInstalled, startTool } from './programs.js';
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-/** Small enough to stay in the processor's cache until it is hashed and written. */
-const READ_BYTES = 256 << 10;
+/** As much as a widened pipe holds: each read less is a wait less. */
+const READ_BYTES = 1 << 20;
 
 type StartOptions = Omit<ChildOptions, 'stdin' | 'stdout'> & { readonly stdin?: number; readonly stdout?: number };
 

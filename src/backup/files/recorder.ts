@@ -1,6 +1,7 @@
 import { type BytePath, compareWalk, isBelow } from './byte-path.js';
 import type { Complaints } from './complaints.js';
 import { createContentHash } from './content-hash.js';
+import type { ListedFile } from './engine.js';
 import { listedFile } from './listed-file.js';
 import type { Spool } from './spool.js';
 import { ArchiveDamage, type TarMember } from './tar-header.js';
@@ -37,12 +38,12 @@ export interface Round {
 const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
 
 /**
- * Follows tar's stream beside the list of what it was asked for: writes a line for each member, and notes what became of each entry.
+ * Follows tar's stream beside the list of what it was asked for: lists each member, and notes what became of each entry.
  *
  * A member is left out when the entry has turned from a directory into something else or the other way round, and whatever lies below a
  * directory that is not there: such members could not be extracted in order.
  */
-export function createRecorder({ tree, spool, last }: Round, line: (json: string) => void): Recorder {
+export function createRecorder({ tree, spool, last }: Round, listed: (file: ListedFile) => void): Recorder {
   const expected = createCursor(spool);
   const hash = createContentHash();
   const dropped = new Set<BytePath>();
@@ -70,7 +71,7 @@ export function createRecorder({ tree, spool, last }: Round, line: (json: string
     memberEnd() {
       const { member, entry } = passing!;
       const type = member.type as Exclude<TarMember['type'], 'device'>;
-      const list = (sha256?: string): void => line(JSON.stringify(listedFile(member, type, sha256)));
+      const list = (sha256?: string): void => listed(listedFile(member, type, sha256));
       expected.note(last && entry.type === 'file' && hasChanged(tree, entry) ? 'changed' : 'good');
       hash.end(type === 'file' ? list : () => list());
     },

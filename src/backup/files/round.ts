@@ -2,6 +2,7 @@ import { PotctlError } from '../../errors.js';
 import { createByteFile } from './byte-file.js';
 import { createComplaints } from './complaints.js';
 import type { CompressedFile } from './compress.js';
+import { createTotals, type ListTotals } from './list.js';
 import { both, type Pipes, takeAll } from './pipes.js';
 import { toolError } from './programs.js';
 import { createRecorder, type Outcomes, type Recorder, type Round } from './recorder.js';
@@ -35,24 +36,29 @@ const TAR_ARGS = [
   '--sparse',
   // Names in its messages are read back; see complaints.ts.
   '--quoting-style=c',
-  '--blocking-factor=128',
+  // Half a megabyte at once: fewer turns between the programs.
+  '--blocking-factor=1024',
 ];
 
 /**
  * Archives the entries of a spool: tar's stream passes through here into the compressor, hashed on its way. Its end-of-archive mark is
  * left out, so that another round can follow.
  *
- * @returns what became of each entry
+ * @returns what became of each entry, and what the archived ones add up to
  * @throws E_TOOL_MISSING, E_TOOL_FAILED, E_NO_SPACE, E_IO; the signal's reason when aborted
  */
-export async function archiveRound(request: RoundRequest): Promise<Outcomes> {
+export async function archiveRound(request: RoundRequest): Promise<{ outcomes: Outcomes; totals: ListTotals }> {
   const complaints = createComplaints();
   const list = createByteFile(request.listFile);
   try {
-    const recorder = createRecorder(request, (line) => list.add(Buffer.from(`${line}\n`)));
+    const totals = createTotals();
+    const recorder = createRecorder(request, (file) => {
+      totals.count(file);
+      list.add(Buffer.from(`${JSON.stringify(file)}\n`));
+    });
     // Without any entry tar would refuse to create an archive.
     if (request.spool.count > 0) await runTar(request, recorder, complaints.hear);
-    return recorder.finish(complaints);
+    return { outcomes: recorder.finish(complaints), totals: totals.all() };
   } finally {
     list.close();
   }

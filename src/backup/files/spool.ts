@@ -33,13 +33,16 @@ export function createSpool(prefix: string): SpoolWriter {
   const facts = `${prefix}.facts`;
   const nameFile = createByteFile(names);
   const factFile = createByteFile(facts);
+  const record = new DataView(new ArrayBuffer(RECORD_BYTES));
+  const recordBytes = Buffer.from(record.buffer);
   let count = 0;
   const close = (): void => [nameFile, factFile].forEach((file) => void file.close());
   const remove = (): void => [names, facts].forEach((file) => void rmSync(file, { force: true }));
   return {
     add(entry) {
       nameFile.add(toBytes(`${entry.path === '' ? '.' : entry.path}\0`));
-      factFile.add(encode(entry));
+      encode(entry, record);
+      factFile.add(recordBytes);
       count += 1;
     },
     finish() {
@@ -74,15 +77,13 @@ function* readRecords(file: string): Generator<DataView> {
   }
 }
 
-function encode(entry: WalkEntry): Buffer {
-  const record = new DataView(new ArrayBuffer(RECORD_BYTES));
+function encode(entry: WalkEntry, record: DataView): void {
   record.setUint8(0, TYPES.indexOf(entry.type));
   record.setFloat64(8, entry.size);
   record.setBigInt64(16, entry.mtimeNs);
   record.setBigInt64(24, entry.ctimeNs);
   record.setBigUint64(32, entry.ino);
   record.setFloat64(40, entry.stored);
-  return Buffer.from(record.buffer);
 }
 
 const decode = (path: string, record: DataView): WalkEntry => ({
