@@ -3,6 +3,7 @@ import path from 'node:path';
 import { memoryFolder, removeFolder } from '../../support/file-tree.js';
 import { createSite, DATABASE, type Site } from '../kill/site.js';
 import { succeeded, type Timed, timed, timedShell } from '../measure.js';
+import { backupsIn } from './backups.js';
 import { errnoOf, type Inventory, type Operation, type Point } from './points.js';
 import { buildShim, type Shim } from './shim.js';
 import { type Tools, wrapTools } from './tools.js';
@@ -20,6 +21,8 @@ export interface Place {
   /** Why file-system calls cannot be made to fail here; null = they can. */
   readonly noCalls: string | null;
   prepare(operation: Operation): Promise<void>;
+  /** The backups that there were then: see {@link backupsIn}. */
+  before(): ReadonlyMap<string, string>;
   /** Runs it without a fault, and counts. */
   observe(operation: Operation): Promise<Inventory>;
   /** Runs it with the fault; `struck`: did that moment come? */
@@ -93,8 +96,10 @@ function placeOf(means: Means): Place {
     tools.set(null, {});
     return run(argsOf(site, operation));
   };
+  let before: ReadonlyMap<string, string> = new Map();
   return {
     site,
+    before: () => before,
     noCalls: typeof shim === 'string' ? shim : null,
     perform,
     run,
@@ -104,6 +109,7 @@ function placeOf(means: Means): Place {
       mkdirSync(path.join(site.folder, 'tmp'), { mode: 0o700 });
       if (operation === 'prune') putSeveral(means);
       if (operation === 'undo') succeeded(await perform('restore'), 'restore run before the undo');
+      before = backupsIn(site.repository);
     },
     observe: (operation) => observe(means, operation),
     strike: (point) => strike(means, point),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { processesLeft } from '../../support/leftovers.js';
 import { DATABASE, type Letter } from '../kill/site.js';
 import type { Timed } from '../measure.js';
+import { backupsIn } from './backups.js';
 import { KEPT, type Place } from './place.js';
 import type { Operation, Point } from './points.js';
 
@@ -115,21 +116,17 @@ async function listed({ run, site }: Place): Promise<{ readonly ids: string[]; r
   return { ids: items.map(({ id }) => id), broken: items.length === 0 ? ['no backup is listed'] : broken };
 }
 
-/** What came to the list is good to the last byte. */
+/** What was there is as it was, and what came to the list is good to the last byte. */
 async function checkListed(place: Place, operation: Operation): Promise<string[]> {
   const { ids, broken } = await listed(place);
   if (operation === 'prune' && ids.length < KEPT) broken.push(`only ${ids.length} backups are left`);
-  if (ids.length === 1) return broken;
-  for (const id of ids) {
-    const verified = await place.run([
-      'backup',
-      'verify',
-      id,
-      '--level',
-      'full',
-      '--repository',
-      place.site.repository,
-    ]);
+  const [before, now] = [place.before(), backupsIn(place.site.repository)];
+  for (const id of ids.filter((id) => before.has(id))) {
+    if (before.get(id) !== now.get(id)) broken.push(`the bytes of ${id} are not what they were`);
+  }
+  for (const id of ids.filter((id) => !before.has(id))) {
+    const where = ['--repository', place.site.repository];
+    const verified = await place.run(['backup', 'verify', id, '--level', 'full', ...where]);
     if (verified.exitCode !== 0) broken.push(`the listed ${id} is not good: ${lastLines(verified.stderr)}`);
   }
   return broken;
