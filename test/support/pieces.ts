@@ -20,11 +20,17 @@ export interface FilesSite {
   restore(globs: readonly string[], change?: Partial<FilesRequest>, deps?: Partial<FilesDeps>): Promise<FilesRestored>;
 }
 
+/** Where the parts of a site lie, when not in temporary folders. */
+interface FilesPlaces {
+  readonly repository: Repository;
+  readonly to: string;
+}
+
 /** Backs up a tree alone: no server takes part. */
-export async function filesSite(tree: string): Promise<FilesSite> {
-  const repository = await testRepository();
+export async function filesSite(tree: string, places: Partial<FilesPlaces> = {}): Promise<FilesSite> {
+  const repository = places.repository ?? (await testRepository());
   const id = await backUpFiles(repository, tree);
-  const to = path.join(await temporaryFolder(), 'found');
+  const to = places.to ?? path.join(await temporaryFolder(), 'found');
   const deps = await filesDeps(repository);
   const restore: FilesSite['restore'] = (globs, change = {}, more = {}) =>
     restoreFiles({ ...deps, ...more }, { ...filesRequest(to, globs), ...change });
