@@ -18,6 +18,8 @@ export interface SweepRequest {
   /** How many of all points; null = all. */
   readonly count: number | null;
   readonly seed: number;
+  /** How many of those were done by a run that was cut short. */
+  readonly done?: number;
   readonly onPoint: (result: PointResult, of: number) => void;
 }
 
@@ -26,12 +28,19 @@ export interface SweepRequest {
  *
  * @returns why file-system calls were left out; null = they were not
  */
-export async function sweep({ binary, operations, count, seed, onPoint }: SweepRequest): Promise<string | null> {
+export async function sweep({
+  binary,
+  operations,
+  count,
+  seed,
+  done = 0,
+  onPoint,
+}: SweepRequest): Promise<string | null> {
   const place = await createPlace(binary);
   try {
     const all: Point[] = [];
     for (const operation of operations) all.push(...pointsOf(operation, await observed(place, operation), seed));
-    const points = choose(all, count ?? all.length, seed);
+    const points = choose(all, count ?? all.length, seed).slice(done);
     for (const point of points) onPoint(await runPoint(place, point), points.length);
     return place.noCalls;
   } finally {
