@@ -27,10 +27,16 @@ export async function checkAfterFault(place: Place, point: Point, ran: Timed): P
   const restorable = operation === 'create' && ran.exitCode === 0;
   broken.push(...(await checkListed(place, operation, restorable)));
   if (restorable) broken.push(...(await checkRestorable(place)));
-  // What could not be removed is still there: the next run sweeps it.
-  if (!cannotRemove(point)) broken.push(...leftBehind(place).map((name) => `left behind: ${name}`));
+  // What could not be removed is still there: the next run sweeps it. So it does with what the error names.
+  const left = cannotRemove(point) ? [] : leftBehind(place).filter((name) => !isTold(name, ran));
+  broken.push(...left.map((name) => `left behind: ${name}`));
   broken.push(...(await processesLeft(place.site.repository, 3_000)).map((line) => `still runs: ${line}`));
   return broken;
+}
+
+function isTold(name: string, { stdout, stderr }: Timed): boolean {
+  const tombstone = /[^/]+\.tombstone/.exec(name)?.[0];
+  return tombstone !== undefined && `${stdout}${stderr}`.includes(tombstone);
 }
 
 function cannotRemove(point: Point): boolean {

@@ -1,5 +1,5 @@
 import { createPlace, type Place } from './place.js';
-import { choose, type Inventory, type Operation, type Point, pointsOf } from './points.js';
+import { choose, describe, type Inventory, type Operation, type Point, pointsOf } from './points.js';
 import { checkAfterFault, checkConverged } from './promises.js';
 
 /** What came of one point. */
@@ -20,6 +20,8 @@ export interface SweepRequest {
   readonly seed: number;
   /** How many of those were done by a run that was cut short. */
   readonly done?: number;
+  /** Only points whose description has this text. */
+  readonly only?: string;
   readonly onPoint: (result: PointResult, of: number) => void;
 }
 
@@ -34,13 +36,15 @@ export async function sweep({
   count,
   seed,
   done = 0,
+  only = '',
   onPoint,
 }: SweepRequest): Promise<string | null> {
   const place = await createPlace(binary);
   try {
     const all: Point[] = [];
     for (const operation of operations) all.push(...pointsOf(operation, await observed(place, operation), seed));
-    const points = choose(all, count ?? all.length, seed).slice(done);
+    const asked = all.filter((point) => describe(point).includes(only));
+    const points = choose(asked, count ?? asked.length, seed).slice(done);
     for (const point of points) onPoint(await runPoint(place, point), points.length);
     return place.noCalls;
   } finally {
