@@ -10,10 +10,11 @@ export function backupsIn(repository: string): Map<string, string> {
   return new Map(ids.map((id) => [id, fingerprint(path.join(backups, id))]));
 }
 
-function fingerprint(folder: string): string {
+/** Names and bytes of everything below a folder. */
+export function fingerprint(folder: string, leftOut = 'events.ndjson'): string {
   const hash = createHash('sha256');
-  const names = fs.readdirSync(folder, { recursive: true }).map(String).sort();
-  for (const name of names.filter((name) => name !== 'events.ndjson')) {
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }).map(String).sort() : [];
+  for (const name of names.filter((name) => name !== leftOut)) {
     const file = path.join(folder, name);
     hash.update(`${name}\n`);
     if (fs.statSync(file).isFile()) hash.update(fs.readFileSync(file));
