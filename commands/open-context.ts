@@ -173,7 +173,7 @@ async function firstRepository(settings: Settings, request: ContextRequest): Pro
 
 async function openPlace(place: { readonly name: string; readonly path: string }, request: ContextRequest) {
   const { openRepository } = await import('../src/repository/open.js');
-  const { readHostIdentity } = await import('../src/repository/host-identity.js');
+  const { readHostIdentity } = await import('../src/host-identity.js');
   const { diagnostics, invocation, host } = request;
   return openRepository(place, {
     clock: systemClock,

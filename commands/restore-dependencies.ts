@@ -33,7 +33,7 @@ export async function restoreDeps(base: Context, withServer = true, backupDir?: 
 
 /** What the restore of single files works with: it needs no server, and changes nothing in the repository. */
 export async function filesDeps(context: Context): Promise<FilesDeps> {
-  const { readHostIdentity } = await import('../src/repository/host-identity.js');
+  const { readHostIdentity } = await import('../src/host-identity.js');
   return { ...context, repository: await context.repository(), owner: await readHostIdentity(process.pid) };
 }
 

@@ -10,6 +10,9 @@ export interface ErrorPlace {
   readonly passwordNotes?: readonly string[];
 }
 
+/** What to do then: another repository, as for other full disks, would not help. */
+export const SERVER_IS_FULL = ['Free some space on the server (`df` there, tablespaces included), then repeat.'];
+
 interface ServerWord {
   readonly message: string;
   readonly sqlstate: string;
@@ -70,7 +73,8 @@ function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): Potctl
     server: word.message,
     ...(notes.length > 0 ? { passwords: notes.join('; ') } : {}),
   };
-  return new PotctlError(code, messageFor(code, word, place), { why, cause });
+  const fix = code === 'E_NO_SPACE' ? { fix: SERVER_IS_FULL } : {};
+  return new PotctlError(code, messageFor(code, word, place), { why, cause, ...fix });
 }
 
 function codeFor({ sqlstate, message }: ServerWord): ErrorCode {

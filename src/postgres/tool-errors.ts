@@ -2,6 +2,7 @@ import type { ChildEnd } from '../child.js';
 import type { ErrorCode } from '../error-catalog.js';
 import { type ErrorFacts, PotctlError } from '../errors.js';
 import { redact } from '../secret.js';
+import { SERVER_IS_FULL } from './errors.js';
 
 const WHY_LINES = 12;
 
@@ -12,11 +13,19 @@ interface Rule {
   readonly fix?: readonly string[];
 }
 
-/** In this order: a full disk explains every error that follows from it. */
+/** In this order: a full disk explains every error that follows from it, and where the server complains of one, it is the server's. */
 const RULES: readonly Rule[] = [
   {
     code: 'E_NO_SPACE',
-    pattern: /No space left on device|Disk quota exceeded|could not extend file/,
+    // The last is all that a new session gets to hear.
+    pattern:
+      /(?:ERROR|FATAL|PANIC): .*(?:No space left on device|Disk quota exceeded)|could not extend file|could not write init file/,
+    message: (_, tool) => `the disk of the server is full: '${tool}' could not go on`,
+    fix: SERVER_IS_FULL,
+  },
+  {
+    code: 'E_NO_SPACE',
+    pattern: /No space left on device|Disk quota exceeded/,
     message: (_, tool) => `the disk is full: '${tool}' could not go on`,
   },
   {

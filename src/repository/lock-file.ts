@@ -1,9 +1,9 @@
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../errors.js';
+import { type HostIdentity, isGone } from '../host-identity.js';
 import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
 import { LOCK } from './format.js';
-import { type HostIdentity, isGone } from './host-identity.js';
 
 const LOCK_LIMIT = 64 * 1024;
 const COUNTER_DIGITS = 12;

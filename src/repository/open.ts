@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Clock } from '../clock.js';
+import type { HostIdentity } from '../host-identity.js';
 import { openDirectory } from './directory.js';
-import type { HostIdentity } from './host-identity.js';
 import { LEASE_TIMES, type LeaseTimes } from './lease.js';
 import type { LockHolder } from './lock-file.js';
 import type { Repository } from './repository.js';

@@ -1,8 +1,8 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PotctlError } from '../errors.js';
+import { isGone } from '../host-identity.js';
 import { readContained, uniqueSuffix, writeNew } from './durable.js';
-import { isGone } from './host-identity.js';
 import { type LeaseDeps, startHeart } from './lease.js';
 import { holderText, type LockHolder, parseHolder } from './lock-file.js';
 import type { Hold } from './repository.js';

@@ -54,8 +54,7 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
     await rename(aside, folder);
     throw error;
   }
-  await syncPath(deps.backups);
-  await removeBytes(aside, id);
+  await removeBytes(deps.backups, aside, id);
 }
 
 /**
@@ -93,8 +92,10 @@ async function countEvents(folder: string): Promise<number> {
   return parseEvents((await readContained(folder, EVENTS, EVENTS_LIMIT)) ?? '').length;
 }
 
-async function removeBytes(aside: string, id: string): Promise<void> {
+/** Not before the rename is durable: after a power failure nobody may find a listed backup without its bytes. */
+async function removeBytes(backups: string, aside: string, id: string): Promise<void> {
   try {
+    await syncPath(backups);
     await eraseManifestFirst(aside);
   } catch (error) {
     throw new PotctlError(

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startChild } from '../child.js';
 import { PotctlError } from '../errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../short-lived.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const SHOWN_LINES = 10;
@@ -21,7 +22,7 @@ interface HookOptions {
  */
 export async function runHook(name: string, line: string, { environment, signal }: HookOptions): Promise<void> {
   // A full disk must not keep the writers stopped: without a place for its output the hook runs all the same.
-  const folder = await mkdtemp(path.join(temporaryFolder(environment), 'potctl-hook-')).catch(() => null);
+  const folder = await makeShortLivedFolder(temporaryFolder(environment), 'hook').catch(() => null);
   const output = folder === null ? '/dev/null' : path.join(folder, 'output');
   try {
     const child = startChild('/bin/sh', ['-c', 'exec >"$0" 2>&1; eval "$1"', output, line], {
@@ -33,7 +34,7 @@ export async function runHook(name: string, line: string, { environment, signal 
     signal?.throwIfAborted();
     if (!ok) throw await hookFailed(name, line, startError ?? `exit code ${exitCode}`, output);
   } finally {
-    if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => {});
+    if (folder !== null) await removeShortLivedFolder(folder);
   }
 }
 

@@ -5,10 +5,12 @@ import { flag, say } from './measure.js';
 
 const SEED = 20_261_123;
 
-/** `--points N` (all), `--seed N`, `--operation NAME`, `--verbose`. One failing tool or file-system call per run; ends with 1 if any promise was broken. */
+/** `--points N` (all), `--seed N`, `--operation NAME`, `--done N` (go on after so many), `--only TEXT`, `--verbose`. One failing tool or file-system call per run; ends with 1 if any promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
   const [points, operation] = [flag(args, 'points'), flag(args, 'operation')];
   const seed = Number(flag(args, 'seed') ?? SEED);
+  const done = Number(flag(args, 'done') ?? 0);
+  const only = flag(args, 'only') ?? '';
   const verbose = flag(args, 'verbose') !== undefined;
   const results: PointResult[] = [];
   const begun = performance.now();
@@ -17,6 +19,8 @@ export async function main(args: readonly string[]): Promise<number> {
     operations: OPERATIONS.filter((name) => operation === undefined || name === operation),
     count: points === undefined ? null : Number(points),
     seed,
+    done,
+    only,
     onPoint(result, of) {
       results.push(result);
       for (const text of result.broken) say(`BROKEN  ${describe(result.point)}: ${text}`);

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createBackup } from '../../src/backup/create.js';
 import { systemClock } from '../../src/clock.js';
+import { readHostIdentity } from '../../src/host-identity.js';
 import { silent } from '../../src/progress.js';
-import { readHostIdentity } from '../../src/repository/host-identity.js';
 import type { Repository } from '../../src/repository/repository.js';
 import type { FilesDeps, FilesRequest, FilesRestored } from '../../src/restore/files/request.js';
 import { restoreFiles } from '../../src/restore/files/restore-files.js';
@@ -20,11 +20,17 @@ export interface FilesSite {
   restore(globs: readonly string[], change?: Partial<FilesRequest>, deps?: Partial<FilesDeps>): Promise<FilesRestored>;
 }
 
+/** Where the parts of a site lie, when not in temporary folders. */
+interface FilesPlaces {
+  readonly repository: Repository;
+  readonly to: string;
+}
+
 /** Backs up a tree alone: no server takes part. */
-export async function filesSite(tree: string): Promise<FilesSite> {
-  const repository = await testRepository();
+export async function filesSite(tree: string, places: Partial<FilesPlaces> = {}): Promise<FilesSite> {
+  const repository = places.repository ?? (await testRepository());
   const id = await backUpFiles(repository, tree);
-  const to = path.join(await temporaryFolder(), 'found');
+  const to = places.to ?? path.join(await temporaryFolder(), 'found');
   const deps = await filesDeps(repository);
   const restore: FilesSite['restore'] = (globs, change = {}, more = {}) =>
     restoreFiles({ ...deps, ...more }, { ...filesRequest(to, globs), ...change });

@@ -1,51 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { isErrno, type PotctlError } from '../../src/errors.js';
-import type { ProgressEvent } from '../../src/progress.js';
-import { readHostIdentity } from '../../src/repository/host-identity.js';
+import type { PotctlError } from '../../src/errors.js';
+import { readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
+import { atPhase, canMount, smallDisk, unfinished } from '../support/small-disk.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
 
 const SCHEMA = `create table t as select i, md5(i::text) || md5((-i)::text) as body from generate_series(1, 3000) i`;
-const canMount =
-  process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
-
-/** A disk of 64 MB that can be filled to the last byte and emptied again. */
-async function smallDisk() {
-  const disk = await temporaryFolder();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', disk]);
-  onTestFinished(() => void execFileSync('umount', ['--lazy', disk]));
-  const ballast = path.join(disk, 'ballast');
-  return { disk, fill: () => fill(ballast), empty: () => fs.rmSync(ballast, { force: true }) };
-}
-
-function fill(file: string): void {
-  const handle = fs.openSync(file, 'a');
-  try {
-    for (;;) fs.writeSync(handle, Buffer.alloc(4096));
-  } catch (error) {
-    if (!isErrno(error, 'ENOSPC')) throw error;
-  } finally {
-    fs.closeSync(handle);
-  }
-}
-
-/** Calls `work` when the `nth` phase of that name begins. */
-function atPhase(name: string, nth: number, work: () => void) {
-  let seen = 0;
-  return (event: ProgressEvent): void => {
-    if (event.kind !== 'phase' || event.name !== name) return;
-    seen += 1;
-    if (seen === nth) work();
-  };
-}
 
 /** Backup, then a change of both; the repository or the tree lies on the small disk. */
 async function site(small: 'repository' | 'tree') {
@@ -82,12 +49,6 @@ async function databases(prefix: string): Promise<string[]> {
   const found = await inMaintenance((client) => client.query<{ datname: string }>(sql, [prefix]));
   return found.rows.map(({ datname }) => datname);
 }
-
-const unfinished = (folder: string): string[] =>
-  fs
-    .readdirSync(folder, { recursive: true })
-    .map(String)
-    .filter((name) => /\.partial|\.tmp$|potctl\.lock|scratch|\.potctl-restore-/.test(name));
 
 describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
   test.each([

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listBackups } from '../../src/backup/listing.js';
 import { showBackup } from '../../src/backup/show.js';
 import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { manifestText, sampleManifest } from './catalog-samples.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCatalog, readManifest, takenAt, verifiedBy } from '../../src/backup/catalog.js';
 import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { BackupEvent, Repository } from '../../src/repository/repository.js';
 import { golden, manifestText, sampleManifest } from './catalog-samples.js';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { type HostIdentity, readHostIdentity } from '../../src/repository/host-identity.js';
+import { type HostIdentity, readHostIdentity } from '../../src/host-identity.js';
 import type { LeaseTimes } from '../../src/repository/lease.js';
 import type { LockHolder } from '../../src/repository/lock-file.js';
 import { openRepository } from '../../src/repository/open.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { type HostIdentity, readHostIdentity } from '../../src/repository/host-identity.js';
+import { type HostIdentity, readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { published, request } from '../contract/repository.js';

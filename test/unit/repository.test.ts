@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/repository/host-identity.js';
+import { readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import { repositoryContract } from '../contract/repository.js';
 

@@ -1,8 +1,9 @@
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Child, ChildOptions } from '../../child.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import { isInstalled, startTool } from './programs.js';
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -60,7 +61,7 @@ async function openFifos(count: number, environment: Readonly<Record<string, str
   if (!existsSync(OWN_DESCRIPTORS)) return [];
   let folder: string | undefined;
   try {
-    folder = mkdtempSync(path.join(environment['TMPDIR'] ?? '/tmp', 'potctl-pipe-'));
+    folder = await makeShortLivedFolder(environment['TMPDIR'] || '/tmp', 'pipe');
     const names = Array.from({ length: count }, (_, index) => path.join(folder!, `${index}`));
     const options = { environment, signal, stdout: 'ignore' } as const;
     const { ok } = await startTool('mkfifo', ['-m', '600', ...names], options).ended;
@@ -70,7 +71,7 @@ async function openFifos(count: number, environment: Readonly<Record<string, str
   } catch {
     return [];
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) await removeShortLivedFolder(folder);
   }
 }
 

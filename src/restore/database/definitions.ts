@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TocEntry } from '../../backup/database/toc.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 
 /** A stored dump, and who reads it. */
 export interface DumpToRead {
@@ -52,7 +53,7 @@ export async function superuserPublications(dump: DumpToRead): Promise<string[]>
 export async function readDumpedSequences(dump: DumpToRead, toc: readonly TocEntry[]): Promise<DumpedSequence[]> {
   const entries = toc.filter(({ desc }) => desc === 'SEQUENCE SET');
   if (entries.length === 0) return [];
-  const folder = await mkdtemp(path.join(dump.scratch, 'potctl-list-'));
+  const folder = await makeShortLivedFolder(dump.scratch, 'list');
   try {
     const list = path.join(folder, 'list');
     await writeFile(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
@@ -66,7 +67,7 @@ export async function readDumpedSequences(dump: DumpToRead, toc: readonly TocEnt
     if (found.length === entries.length) return found;
     throw new PotctlError('E_TOOL_FAILED', `pg_restore tells of ${found.length} of ${entries.length} sequences`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeShortLivedFolder(folder);
   }
 }
 

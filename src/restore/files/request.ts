@@ -4,8 +4,8 @@ import type { ListTotals } from '../../backup/files/list.js';
 import type { Clock } from '../../clock.js';
 import type { Settings } from '../../config/settings.js';
 import { PotctlError } from '../../errors.js';
+import type { HostIdentity } from '../../host-identity.js';
 import type { Progress } from '../../progress.js';
-import type { HostIdentity } from '../../repository/host-identity.js';
 import type { Repository } from '../../repository/repository.js';
 
 /** What becomes of files that are there already. `if-newer`: replaced where the backup's has the later time. */

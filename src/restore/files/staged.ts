@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
-import { type HostIdentity, isGone } from '../../repository/host-identity.js';
+import { type HostIdentity, isGone } from '../../host-identity.js';
 import { foldersOf, runOfStaging } from '../tree/names.js';
 import { removeStaged } from '../tree/remove.js';
 

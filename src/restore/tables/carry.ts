@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { startChild } from '../../child.js';
 import { PotctlError } from '../../errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { runPurpose } from '../database/sessions-of-run.js';
 import { stagedSchemaName } from '../names.js';
@@ -16,13 +16,13 @@ import type { TablesUnderway } from './run.js';
  */
 export async function carryOver(underway: TablesUnderway): Promise<void> {
   const { childEnvironment } = underway.deps;
-  const folder = await mkdtemp(path.join(temporaryFolder(childEnvironment), 'potctl-carry-'));
+  const folder = await makeShortLivedFolder(temporaryFolder(childEnvironment), 'carry');
   try {
     const pipe = path.join(folder, 'pipe');
     await makePipe(pipe, childEnvironment);
     await pump(underway, pipe);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeShortLivedFolder(folder);
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableRows } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Session } from '../../postgres/server.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import { countTables } from '../database/check.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { watchGrowth } from '../database/growth.js';
@@ -64,7 +65,7 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
   const { dump, selection, plan } = prepared;
   const { server, signal, progress, childEnvironment } = deps;
   const database = plan.database.stagedAs;
-  const folder = await mkdtemp(path.join(temporaryFolder(childEnvironment), 'potctl-list-'));
+  const folder = await makeShortLivedFolder(temporaryFolder(childEnvironment), 'list');
   const stop = watchGrowth({ server: server!, progress }, database, plan.neededBytes / 2);
   try {
     const list = path.join(folder, 'list');
@@ -74,7 +75,7 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
     await server!.runTool('pg_restore', [...args, target, dump], { database, signal });
   } finally {
     await stop();
-    await rm(folder, { recursive: true, force: true });
+    await removeShortLivedFolder(folder);
   }
 }
 

@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { memoryFolder, removeFolder } from '../../support/file-tree.js';
 import { createSite, DATABASE, type Site } from '../kill/site.js';
 import { succeeded, type Timed, timed, timedShell } from '../measure.js';
+import { backupsIn, fingerprint } from './backups.js';
 import { errnoOf, type Inventory, type Operation, type Point } from './points.js';
 import { buildShim, type Shim } from './shim.js';
 import { type Tools, wrapTools } from './tools.js';
@@ -20,6 +21,10 @@ export interface Place {
   /** Why file-system calls cannot be made to fail here; null = they can. */
   readonly noCalls: string | null;
   prepare(operation: Operation): Promise<void>;
+  /** The backups that there were then: see {@link backupsIn}. */
+  before(): ReadonlyMap<string, string>;
+  /** Is everything a run could find exactly as it was then? */
+  isUntouched(): Promise<boolean>;
   /** Runs it without a fault, and counts. */
   observe(operation: Operation): Promise<Inventory>;
   /** Runs it with the fault; `struck`: did that moment come? */
@@ -93,8 +98,12 @@ function placeOf(means: Means): Place {
     tools.set(null, {});
     return run(argsOf(site, operation));
   };
+  let before: ReadonlyMap<string, string> = new Map();
+  let untouched = '';
   return {
     site,
+    before: () => before,
+    isUntouched: async () => (await stateOf(site)) === untouched,
     noCalls: typeof shim === 'string' ? shim : null,
     perform,
     run,
@@ -104,6 +113,8 @@ function placeOf(means: Means): Place {
       mkdirSync(path.join(site.folder, 'tmp'), { mode: 0o700 });
       if (operation === 'prune') putSeveral(means);
       if (operation === 'undo') succeeded(await perform('restore'), 'restore run before the undo');
+      before = backupsIn(site.repository);
+      untouched = await stateOf(site);
     },
     observe: (operation) => observe(means, operation),
     strike: (point) => strike(means, point),
@@ -112,6 +123,14 @@ function placeOf(means: Means): Place {
       removeFolder(folder);
     },
   };
+}
+
+/** Repository, what lies beside it, the tree, and the databases. */
+async function stateOf({ server, repository, folder, tree, trees }: Site): Promise<string> {
+  const folders = [repository, ...['tmp', 'run', 'state'].map((name) => path.join(folder, name))];
+  const databases = await server.query<{ name: string }>('select datname::text as name from pg_database order by 1');
+  const live = [...trees()].map(String);
+  return JSON.stringify([folders.map((one) => fingerprint(one, '')), databases, live, readdirSync(tree).sort()]);
 }
 
 function putSeveral({ site, folder }: Means): void {

@@ -1,8 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { readCatalog } from '../../../src/backup/catalog.js';
+import { systemClock } from '../../../src/clock.js';
+import { readHostIdentity } from '../../../src/host-identity.js';
+import { openRepository } from '../../../src/repository/open.js';
 import { processesLeft } from '../../support/leftovers.js';
 import { DATABASE, type Letter } from '../kill/site.js';
 import type { Timed } from '../measure.js';
+import { backupsIn } from './backups.js';
 import { KEPT, type Place } from './place.js';
 import type { Operation, Point } from './points.js';
 
@@ -19,12 +24,19 @@ export async function checkAfterFault(place: Place, point: Point, ran: Timed): P
   const pair: [Letter, Letter] = [databases.get(DATABASE) ?? '-', trees.get('live') ?? '-'];
   if (pair[0] !== pair[1]) broken.push(`the database is ${pair[0]}, the tree is ${pair[1]}`);
   broken.push(...(ran.exitCode === 0 ? checkSuccess(operation, pair[0]) : checkError(point, ran, pair[0])));
-  broken.push(...(await checkListed(place, operation)));
-  if (operation === 'create' && ran.exitCode === 0) broken.push(...(await checkRestorable(place)));
-  // What could not be removed is still there: the next run sweeps it.
-  if (!cannotRemove(point)) broken.push(...leftBehind(place).map((name) => `left behind: ${name}`));
+  const restorable = operation === 'create' && ran.exitCode === 0;
+  broken.push(...(await checkListed(place, operation, restorable)));
+  if (restorable) broken.push(...(await checkRestorable(place)));
+  // What could not be removed is still there: the next run sweeps it. So it does with what the error names.
+  const left = cannotRemove(point) ? [] : leftBehind(place).filter((name) => !isTold(name, ran));
+  broken.push(...left.map((name) => `left behind: ${name}`));
   broken.push(...(await processesLeft(place.site.repository, 3_000)).map((line) => `still runs: ${line}`));
   return broken;
+}
+
+function isTold(name: string, { stdout, stderr }: Timed): boolean {
+  const tombstone = /[^/]+\.tombstone/.exec(name)?.[0];
+  return tombstone !== undefined && `${stdout}${stderr}`.includes(tombstone);
 }
 
 function cannotRemove(point: Point): boolean {
@@ -104,32 +116,26 @@ function errorOf(stderr: string): ToldError | null {
 }
 
 /** The old backup is always there, and nothing else is listed but whole ones. @returns their ids, and what does not hold */
-async function listed({ run, site }: Place): Promise<{ readonly ids: string[]; readonly broken: string[] }> {
-  const list = await run(['backup', 'list', '--json', '--repository', site.repository]);
-  if (list.exitCode !== 0)
-    return { ids: [], broken: [`backup list ended with ${list.exitCode}: ${lastLines(list.stderr)}`] };
-  const { items } = JSON.parse(list.stdout) as { items: { id: string; status: string }[] };
-  const broken = items
-    .filter(({ status }) => status !== 'complete' && status !== 'degraded')
-    .map(({ id, status }) => `${id} is ${status}`);
-  return { ids: items.map(({ id }) => id), broken: items.length === 0 ? ['no backup is listed'] : broken };
+async function listed({ site }: Place): Promise<{ readonly ids: string[]; readonly broken: string[] }> {
+  const host = await readHostIdentity(process.pid);
+  const reader = { clock: systemClock, host, operator: 'sweep@here' };
+  const entries = await readCatalog(await openRepository({ name: 'faults', path: site.repository }, reader));
+  const broken = entries.flatMap((entry) => (entry.ok ? [] : [`${entry.id} is damaged: ${entry.problem}`]));
+  return { ids: entries.map(({ id }) => id), broken: entries.length === 0 ? ['no backup is listed'] : broken };
 }
 
-/** What came to the list is good to the last byte. */
-async function checkListed(place: Place, operation: Operation): Promise<string[]> {
+/** What was there is as it was, and what came to the list is good to the last byte. */
+async function checkListed(place: Place, operation: Operation, restorable: boolean): Promise<string[]> {
   const { ids, broken } = await listed(place);
   if (operation === 'prune' && ids.length < KEPT) broken.push(`only ${ids.length} backups are left`);
-  if (ids.length === 1) return broken;
-  for (const id of ids) {
-    const verified = await place.run([
-      'backup',
-      'verify',
-      id,
-      '--level',
-      'full',
-      '--repository',
-      place.site.repository,
-    ]);
+  const [before, now] = [place.before(), backupsIn(place.site.repository)];
+  for (const id of ids.filter((id) => before.has(id))) {
+    if (before.get(id) !== now.get(id)) broken.push(`the bytes of ${id} are not what they were`);
+  }
+  // A restore reads it to its last byte by itself.
+  for (const id of restorable ? [] : ids.filter((id) => !before.has(id))) {
+    const where = ['--repository', place.site.repository];
+    const verified = await place.run(['backup', 'verify', id, '--level', 'full', ...where]);
     if (verified.exitCode !== 0) broken.push(`the listed ${id} is not good: ${lastLines(verified.stderr)}`);
   }
   return broken;

@@ -1,5 +1,5 @@
 import { createPlace, type Place } from './place.js';
-import { choose, type Inventory, type Operation, type Point, pointsOf } from './points.js';
+import { choose, describe, type Inventory, type Operation, type Point, pointsOf } from './points.js';
 import { checkAfterFault, checkConverged } from './promises.js';
 
 /** What came of one point. */
@@ -18,6 +18,10 @@ export interface SweepRequest {
   /** How many of all points; null = all. */
   readonly count: number | null;
   readonly seed: number;
+  /** How many of those were done by a run that was cut short. */
+  readonly done?: number;
+  /** Only points whose description has this text. */
+  readonly only?: string;
   readonly onPoint: (result: PointResult, of: number) => void;
 }
 
@@ -26,12 +30,21 @@ export interface SweepRequest {
  *
  * @returns why file-system calls were left out; null = they were not
  */
-export async function sweep({ binary, operations, count, seed, onPoint }: SweepRequest): Promise<string | null> {
+export async function sweep({
+  binary,
+  operations,
+  count,
+  seed,
+  done = 0,
+  only = '',
+  onPoint,
+}: SweepRequest): Promise<string | null> {
   const place = await createPlace(binary);
   try {
     const all: Point[] = [];
     for (const operation of operations) all.push(...pointsOf(operation, await observed(place, operation), seed));
-    const points = choose(all, count ?? all.length, seed);
+    const asked = all.filter((point) => describe(point).includes(only));
+    const points = choose(asked, count ?? asked.length, seed).slice(done);
     for (const point of points) onPoint(await runPoint(place, point), points.length);
     return place.noCalls;
   } finally {
@@ -50,6 +63,7 @@ async function runPoint(place: Place, point: Point): Promise<PointResult> {
   const { exitCode, struck } = ran;
   const outcome = !struck ? 'missed' : exitCode === 0 ? 'survived' : 'failed';
   const broken = await checkAfterFault(place, point, ran);
-  broken.push(...(await checkConverged(place, point.operation)));
+  // What nothing has touched was seen to converge when it was counted.
+  if (broken.length > 0 || !(await place.isUntouched())) broken.push(...(await checkConverged(place, point.operation)));
   return { point, outcome, exitCode, broken };
 }

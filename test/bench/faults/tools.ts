@@ -26,7 +26,9 @@ const NAMES = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql', 'tar', 'zstd', 'gz
 const WRAPPER = `
 here=\${0%/*} tool=\${0##*/} n=1
 . "$here/plan"
-until mkdir "$here/starts/$tool.$n" 2>/dev/null; do n=$((n + 1)); done
+set -C
+until { true >"$here/starts/$tool.$n"; } 2>/dev/null; do n=$((n + 1)); done
+set +C
 if [ "$tool.$n" = "$strike" ]; then
   : >"$here/struck"
   exec 3<&0

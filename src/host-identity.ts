@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill } from 'node:process';
-import { isErrno } from '../errors.js';
+import { isErrno } from './errors.js';
 
 /**
  * Which process this is, so that others can tell later whether it still runs. null where the system does not say: then nobody can

@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../src/short-lived.js';
+import { removeFolder, scratchFolder } from '../support/file-tree.js';
+
+let parent: string;
+beforeEach(() => {
+  parent = scratchFolder();
+});
+afterEach(() => removeFolder(parent));
+
+const names = (): string[] => fs.readdirSync(parent).sort();
+
+/** A folder with something in it, named as another process of this machine would name its own. */
+async function leave({ pid, startTime }: { pid: number; startTime: string }, machine?: string): Promise<string> {
+  const folder = await makeShortLivedFolder(parent, 'pipe');
+  const [, kind, made = '', , , letters] = path.basename(folder).split('-');
+  const name = ['potctl', kind, machine ?? made, pid, startTime, letters].join('-');
+  fs.renameSync(folder, path.join(parent, name));
+  fs.writeFileSync(path.join(parent, name, '0'), 'left');
+  return name;
+}
+
+const deadProcess = () => ({ pid: spawnSync('true').pid, startTime: '1' });
+
+test('what a killed run left in the temporary folder is swept by the next one that makes something there', async () => {
+  await leave(deadProcess());
+  const folder = await makeShortLivedFolder(parent, 'hook');
+  expect(names()).toEqual([path.basename(folder)]);
+  expect(fs.statSync(folder).mode & 0o777).toBe(0o700);
+  await removeShortLivedFolder(folder);
+  expect(names()).toEqual([]);
+});
+
+test('a folder of a process that runs is left alone, and that of one whose number was given again is not', async () => {
+  const own = await makeShortLivedFolder(parent, 'pipe');
+  await leave({ pid: process.pid, startTime: '1' });
+  const second = await makeShortLivedFolder(parent, 'list');
+  expect(names()).toEqual([own, second].map((folder) => path.basename(folder)).sort());
+});
+
+test('nothing is swept that another machine, boot or container made, nor what only has such a name', async () => {
+  const { pid } = deadProcess();
+  const foreign = await leave({ pid, startTime: '1' }, '0123456789ab');
+  const target = scratchFolder();
+  const link = await leave({ pid, startTime: '2' });
+  // Away and back as a link, before anything sweeps it.
+  fs.rmSync(path.join(parent, link), { recursive: true });
+  fs.symlinkSync(target, path.join(parent, link));
+  fs.writeFileSync(path.join(target, 'kept'), '');
+  fs.mkdirSync(path.join(parent, 'potctl-pipe-sBu83m'));
+  await removeShortLivedFolder(await makeShortLivedFolder(parent, 'pipe'));
+  expect(names()).toEqual([foreign, link, 'potctl-pipe-sBu83m'].sort());
+  expect(fs.readdirSync(target)).toEqual(['kept']);
+  removeFolder(target);
+});
+
+test.skipIf(process.getuid?.() !== 0)("another user's folder of such a name is left alone (needs root)", async () => {
+  const name = await leave(deadProcess());
+  fs.chownSync(path.join(parent, name), 65_534, 65_534);
+  await removeShortLivedFolder(await makeShortLivedFolder(parent, 'pipe'));
+  expect(names()).toEqual([name]);
+});
+
+test('work does not fail because its folder cannot be removed', async () => {
+  await expect(removeShortLivedFolder('/proc/self/fd')).resolves.toBeUndefined();
+});
