@@ -42,6 +42,8 @@ export interface SecretRules {
   readonly strangers: 'refuse' | 'skip';
   /** Fewer bytes than this the application refuses. */
   readonly minBytes: number;
+  /** As otplib reads: bits left over at the end must be zero, and 64 bytes are the most. */
+  readonly strict?: true;
 }
 
 /** Which codes an application accepts. */

@@ -16,7 +16,7 @@ export const viu: Application = {
   several: false,
   totp: {
     ...{ window: 0, second: 'floor', storedAs: 'plain', issuer: 'VIU Platform' },
-    ...{ strangers: 'refuse', minBytes: 16 },
+    ...{ strangers: 'refuse', minBytes: 16, strict: true },
   },
   facts: {
     noReplayGuard: 'the application keeps no step of its own, and some of its versions accept any code of six digits',

@@ -18,11 +18,9 @@ export function encodeBase32(bytes: Uint8Array): string {
  * @returns null when the application could not read it
  */
 export function decodeBase32(text: string, strangers: 'refuse' | 'skip'): Uint8Array | null {
-  const body = text.toUpperCase().replace(/=+$/, '');
-  if (strangers === 'refuse' && !/^[A-Z2-7]*$/.test(body)) return null;
-  const symbols = [...body].map((symbol) => ALPHABET.indexOf(symbol)).filter((value) => value >= 0);
-  // 1, 3 and 6 symbols beyond whole groups cannot come from whole bytes: Python and @scure/base refuse them.
-  if (strangers === 'refuse' && [1, 3, 6].includes(symbols.length % 8)) return null;
+  const body = text.replace(/=+$/, '');
+  if (strangers === 'refuse' && !isWellFormed(body, text.length)) return null;
+  const symbols = [...body].map((symbol) => ALPHABET.indexOf(symbol.toUpperCase())).filter((value) => value >= 0);
   const bytes: number[] = [];
   let [buffer, bits] = [0, 0];
   for (const value of symbols) {
@@ -33,4 +31,11 @@ export function decodeBase32(text: string, strangers: 'refuse' | 'skip'): Uint8A
     bytes.push((buffer >> bits) & 0xff);
   }
   return Uint8Array.from(bytes);
+}
+
+/** As Python and @scure/base see it, whom both applications ask after filling up to a whole group with `=`. */
+function isWellFormed(body: string, length: number): boolean {
+  if (!/^[A-Za-z2-7]*$/.test(body)) return false;
+  // 1, 3 and 6 symbols beyond whole groups cannot come from whole bytes, and a whole group is never padding.
+  return ![1, 3, 6].includes(body.length % 8) && Math.ceil(length / 8) * 8 - body.length < 8;
 }

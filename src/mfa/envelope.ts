@@ -15,6 +15,9 @@ export type Keyring = ReadonlyMap<string, Uint8Array>;
 const SHAPE = /^potctl:v1:([A-Za-z0-9._-]{1,64}):([A-Za-z0-9_-]{16}):([A-Za-z0-9_-]{22,})$/;
 const TAG_BYTES = 16;
 
+/** May a key be called so? What is sealed under another name could never be read back. */
+export const isKeyId = (id: string): boolean => /^[A-Za-z0-9._-]{1,64}$/.test(id);
+
 /**
  * Seals a secret as `potctl:v1:<key id>:<nonce>:<ciphertext and tag>` (AES-256-GCM, base64url), under the newest key.
  *

@@ -11,6 +11,7 @@ const WORDS: Readonly<Record<SecretProblem, string>> = {
   empty: 'it is an empty text, which is not the same as none: the person must enrol again',
   envelope: 'it is sealed, but the application reads base32: the person must enrol again',
   'not base32': 'it is not base32: the application fails on it, the person must enrol again',
+  'too long': 'it is longer than the application accepts: the person must enrol again',
   'too short': 'it is shorter than the application accepts: the person must enrol again',
 };
 

@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../errors.js';
-import type { Keyring } from './envelope.js';
+import { isKeyId, type Keyring } from './envelope.js';
 
 /** Where keys are looked for. */
 export interface KeySources {
@@ -14,19 +14,32 @@ export interface KeySources {
 const CREDENTIAL = 'potctl.mfa-key.';
 const KEY_BYTES = 32;
 
+/** Others may do nothing with a key's file; see {@link readKeys} for those of systemd. */
+const OTHERS = 0o077;
+const OTHERS_OF_SYSTEMD = 0o037;
+
 /**
  * Reads all keys, sorted by id with numbers as numbers; the last one is the newest, under which new secrets are sealed.
  *
- * A key is 32 bytes: raw, as 64 hex digits, or as base64.
+ * A key is 32 bytes: raw, as 64 hex digits, or as base64. Those of systemd have mode 0440 since its version 254 where a service has a user of
+ * its own: the bits of the group stand for its access list, in a folder that nobody else can enter.
  *
- * @throws E_MFA_KEY: others may read the file, or it holds no key; E_FILES_DENIED, E_IO
+ * @throws E_MFA_KEY: others may read the file, it holds no key, or its id cannot stand in an envelope; E_FILES_DENIED, E_IO
  */
 export async function readKeys({ files, credentialsDirectory }: KeySources): Promise<Keyring> {
-  const found = new Map(Object.entries(files));
-  for (const [id, file] of await credentials(credentialsDirectory)) if (!found.has(id)) found.set(id, file);
+  const systemd = new Map(await credentials(credentialsDirectory));
+  const found = new Map([...systemd, ...Object.entries(files)]);
   const ids = [...found.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   const keys = new Map<string, Uint8Array>();
-  for (const id of ids) keys.set(id, await readKey(id, found.get(id)!));
+  for (const id of ids) {
+    const file = found.get(id)!;
+    if (!isKeyId(id)) {
+      throw new PotctlError('E_MFA_KEY', `'${id}' is no id for the key in "${file}"`, {
+        why: 'an id is up to 64 letters, digits, . _ or -',
+      });
+    }
+    keys.set(id, await readKey(id, file, file === systemd.get(id) ? OTHERS_OF_SYSTEMD : OTHERS));
+  }
   return keys;
 }
 
@@ -38,27 +51,29 @@ async function credentials(directory: string | null): Promise<[string, string][]
     .map((name) => [name.slice(CREDENTIAL.length), path.join(directory, name)]);
 }
 
-async function readKey(id: string, file: string): Promise<Uint8Array> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
+async function readKey(id: string, file: string, forbidden: number): Promise<Uint8Array> {
+  const failed = (error: unknown): never => {
     throw fromErrno(error, `read the key '${id}' from "${file}"`);
-  });
+  };
+  const handle = await open(file, 'r').catch(failed);
   try {
     const { mode } = await handle.stat();
-    if ((mode & 0o077) !== 0) {
+    if ((mode & forbidden) !== 0) {
       throw new PotctlError('E_MFA_KEY', `others may read the key '${id}' in "${file}"`, {
         why: `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}`,
         fix: [`chmod 0400 ${file}`],
       });
     }
-    return keyOf(await handle.readFile(), id, file);
+    return keyOf(await handle.readFile().catch(failed), id, file);
   } finally {
     await handle.close();
   }
 }
 
 function keyOf(content: Buffer, id: string, file: string): Uint8Array {
-  if (content.length === KEY_BYTES) return content;
   const text = content.toString('latin1').trim();
+  // 32 hex digits are 16 bytes, and no key by chance.
+  if (content.length === KEY_BYTES && !/^[0-9a-f]{32}$/i.test(text)) return content;
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
   const decoded = Buffer.from(text, 'base64');
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text) && decoded.length === KEY_BYTES) return decoded;

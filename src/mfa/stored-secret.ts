@@ -1,8 +1,8 @@
 import type { SecretRules } from '../applications/application.js';
-import { decodeBase32 } from './base32.js';
+import { decodeBase32, encodeBase32 } from './base32.js';
 
 /** Why a stored secret can never verify a code. */
-export type SecretProblem = 'bcrypt' | 'empty' | 'envelope' | 'not base32' | 'too short';
+export type SecretProblem = 'bcrypt' | 'empty' | 'envelope' | 'not base32' | 'too long' | 'too short';
 
 /** What a stored text is worth to the application that reads it. */
 export type StoredSecret =
@@ -12,6 +12,9 @@ export type StoredSecret =
 /** A secret of fewer bits than this cannot be called one; 128 is what RFC 4226 §4 asks for. */
 export const WEAK_BITS = 80;
 export const SHORT_BITS = 128;
+
+/** The most that otplib takes. */
+const STRICT_BYTES = 64;
 
 /**
  * Reads what an application stored as its TOTP secret, by that application's rules.
@@ -24,6 +27,10 @@ export function readStoredSecret(text: string, rules: SecretRules): StoredSecret
   if (/^potctl:v\d+:/.test(text)) return { usable: false, problem: 'envelope' };
   const bytes = decodeBase32(text, rules.strangers);
   if (bytes === null || bytes.length === 0) return { usable: false, problem: 'not base32' };
+  if (rules.strict && encodeBase32(bytes) !== text.toUpperCase().replace(/=+$/, '')) {
+    return { usable: false, problem: 'not base32' };
+  }
   if (bytes.length < rules.minBytes) return { usable: false, problem: 'too short' };
+  if (rules.strict && bytes.length > STRICT_BYTES) return { usable: false, problem: 'too long' };
   return { usable: true, bytes, bits: bytes.length * 8 };
 }

@@ -7,8 +7,8 @@ export const PERIOD_S = 30;
 /** How far a diagnosis looks to either side, in steps: ten minutes. Nothing outside the window is ever accepted. */
 export const DIAGNOSIS_STEPS = 20;
 
-/** A short secret is read, and reported; it is never made. */
-const GUARDRAILS = createGuardrails({ MIN_SECRET_BYTES: 1 });
+/** Short and long secrets are read, and short ones reported; neither is ever made. What an application refuses, its own rules say. */
+const GUARDRAILS = createGuardrails({ MIN_SECRET_BYTES: 1, MAX_SECRET_BYTES: Number.MAX_SAFE_INTEGER });
 
 /** The step of 30 s that an application counts at this moment. */
 export function stepAt(ms: number, second: TotpRules['second']): number {
