@@ -34,11 +34,13 @@ export async function explainPerson(deps: MfaDeps, wanted: string, typed: string
     const verdict = canCheck
       ? await inTransaction(session, deps.actor.runId, async (transaction) => {
           const until = await gate(deps, transaction, person);
+          // Under the lock once more: a code that somebody used meanwhile is gone, and the places of the others have moved.
+          const fresh = until === null ? await readRecord(deps, transaction, person, true) : record;
           const found: Verdict =
             until === null
-              ? await judge(deps, transaction, record, totpOf(record), { typed: code, stored })
+              ? await judge(deps, transaction, fresh, totpOf(fresh), { typed: code, stored })
               : { verdict: 'blocked', until };
-          await recordAttempt(deps, transaction, record, found, { action: 'mfa.explain', factorId: null });
+          await recordAttempt(deps, transaction, fresh, found, { action: 'mfa.explain', factorId: null });
           return found;
         })
       : null;

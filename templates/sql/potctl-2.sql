@@ -88,8 +88,10 @@ BEGIN
   RETURN coalesce(taken, false);
 END $$;
 
+-- A new secret has no step yet, also where a factor keeps its id: the codes of the old secret say nothing about it.
 CREATE FUNCTION potctl.mfa_enrollment_began(p_factor text, p_person text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  DELETE FROM potctl.mfa_step WHERE factor = p_factor;
   DELETE FROM potctl.mfa_enrollment WHERE person = p_person;
   INSERT INTO potctl.mfa_enrollment (factor, person) VALUES (p_factor, p_person);
 $$;

@@ -11,9 +11,14 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+const FIXTURES = ['3dpot', 'viu', 'evo', 'evo-production', 'zoo'] as const;
+
+/** Schemas that are kept as SQL: `native` is potctl's own template, the others are fixtures. */
+export type SchemaName = (typeof FIXTURES)[number] | 'native';
+
 export interface FreshDatabase {
-  /** `3dpot`, `zoo` (one row in every kind of object), or SQL. Default: empty. */
-  readonly schema?: '3dpot' | 'zoo' | (string & {});
+  /** An application's tables, `zoo` (one row in every kind of object), or SQL. Default: empty. */
+  readonly schema?: SchemaName | (string & {});
   /** Default: a name of its own. Any bytes that PostgreSQL allows. */
   readonly name?: string;
   /** After CREATE DATABASE name, e.g. `template template0 encoding 'LATIN1'`. */
@@ -63,7 +68,8 @@ export function quote(identifier: string): string {
 }
 
 async function sqlOf(schema: string): Promise<string> {
-  if (schema !== '3dpot' && schema !== 'zoo') return schema;
+  if (schema === 'native') return readFile(new URL('../../templates/sql/native-1.sql', import.meta.url), 'utf8');
+  if (!FIXTURES.some((name) => name === schema)) return schema;
   return readFile(new URL(`../fixtures/schemas/${schema}.sql`, import.meta.url), 'utf8');
 }
 
