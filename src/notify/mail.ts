@@ -19,8 +19,13 @@ export interface Letter {
   readonly text: string;
 }
 
-/** Hands a letter to the mail server. @throws E_MAIL: it did not take it, or nobody knows */
-export type SendLetter = (letter: Letter) => Promise<void>;
+/** Whoever sends mail. */
+export interface Mailer {
+  /** Is that one address to which mail can go? */
+  canReach(address: string | null): address is string;
+  /** Hands a letter to the mail server. @throws E_MAIL: it did not take it, or nobody knows */
+  send(letter: Letter): Promise<void>;
+}
 
 const TIMEOUT_MS = 10_000;
 const TIMEOUTS = {
@@ -31,30 +36,29 @@ const TIMEOUTS = {
 /** One address and nothing else: no list, no name, no line. */
 const ONE_ADDRESS = /^[^\s@,;:<>()"\\]+@[^\s@,;:<>()"\\]+$/;
 
-/** Could a mail be sent to what the application keeps as the e-mail of a person? */
-export function isAddress(text: string | null): text is string {
-  return text !== null && ONE_ADDRESS.test(text);
-}
+const canReach = (address: string | null): address is string => address !== null && ONE_ADDRESS.test(address);
 
 /** A sender of mail; it connects with each letter, and keeps nothing open. */
-export function createMailer({ smtp, server, from, replyTo }: MailSettings): SendLetter {
-  return async ({ to, subject, text }) => {
-    if (!isAddress(to)) throw notSent(server, 'what stands there as the address is none');
-    const { createTransport } = await import('nodemailer');
-    const url = smtp.reveal();
-    const transport = createTransport({ url, requireTLS: wantsTls(url), ...TIMEOUTS });
-    try {
-      // As an object an address is never read as a list of them.
-      await transport.sendMail({
-        ...{ from, replyTo: [...replyTo], to: { name: '', address: to }, subject, text },
-        ...{ disableFileAccess: true, disableUrlAccess: true },
-      });
-    } catch (error) {
-      throw notSent(server, whatFailed(error, to), error);
-    } finally {
-      transport.close();
-    }
-  };
+export function createMailer(settings: MailSettings): Mailer {
+  return { canReach, send: (letter) => send(settings, letter) };
+}
+
+async function send({ smtp, server, from, replyTo }: MailSettings, { to, subject, text }: Letter): Promise<void> {
+  if (!canReach(to)) throw notSent(server, 'what stands there as the address is none');
+  const { createTransport } = await import('nodemailer');
+  const url = smtp.reveal();
+  const transport = createTransport({ url, requireTLS: wantsTls(url), ...TIMEOUTS });
+  try {
+    // As an object an address is never read as a list of them.
+    await transport.sendMail({
+      ...{ from, replyTo: [...replyTo], to: { name: '', address: to }, subject, text },
+      ...{ disableFileAccess: true, disableUrlAccess: true },
+    });
+  } catch (error) {
+    throw notSent(server, whatFailed(error, to), error);
+  } finally {
+    transport.close();
+  }
 }
 
 /** A password travels only where it is sealed, or stays on this machine; `?requireTLS=false` in the URL says otherwise. */
