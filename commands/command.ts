@@ -88,6 +88,8 @@ export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   readonly gate?: Gate<Input<S>, P>;
   /** All or nothing: its work appears in one step at the end, so that an interruption has changed nothing. */
   readonly atomic?: true;
+  /** A conversation: it asks at the terminal for everything that the flags of changes would say, and takes of them --operator alone. */
+  readonly asks?: true;
   /** `plan` is what the gate prepared (undefined without a gate). With `dryRun` it stops before the first write and says what would be. */
   run(input: Input<S>, context: Context, mode: { readonly dryRun: boolean; readonly plan: P }): Promise<R>;
   render(result: R, view: View): void;

@@ -48,6 +48,7 @@ export function kindFlags(command: AnyCommand): InputSpec {
   if (command.kind === 'list') return command.at ? { ...LIST_FLAGS, ...PERIOD_FLAGS } : LIST_FLAGS;
   if (command.kind === 'stream') return STREAM_FLAGS;
   if (command.kind === 'item') return {};
+  if (command.asks) return { operator: CHANGE_FLAGS.operator };
   return command.gate ? { ...CHANGE_FLAGS, ...CONFIRM_FLAGS } : CHANGE_FLAGS;
 }
 

@@ -36,6 +36,7 @@ import { doctor } from './top/doctor.js';
 import { explain } from './top/explain.js';
 import { history } from './top/history.js';
 import { setup } from './top/setup.js';
+import { support } from './top/support.js';
 import { version } from './top/version.js';
 
 /**
@@ -75,6 +76,7 @@ export const commands: readonly AnyCommand[] = [
   configPath,
   configValidate,
   configSchema,
+  support,
   setup,
   history,
   doctor,

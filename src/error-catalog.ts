@@ -104,6 +104,11 @@ export const ERROR_CATALOG = {
     'The address is a transaction pooler (PgBouncer or alike). It breaks snapshots, SET and advisory locks, so backup and restore would be wrong.',
     'Give the address of the PostgreSQL server itself.',
   ),
+  E_MAIL: passing(
+    16,
+    'A mail could not be sent: the server does not answer, or did not take it.',
+    'Check `notify.email` of the profile and the mail server, then repeat; tell the person in another way meanwhile.',
+  ),
   E_TIMEOUT: passing(16, 'The time given with --timeout is over.', 'Give more time with --timeout, or none.'),
   E_DB_QUERY: entry(
     16,

@@ -2,6 +2,7 @@ import { parseDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import { findConnection } from './connection.js';
 import { findMfa } from './mfa.js';
+import { findNotify } from './notify.js';
 import { collectOrigins, type Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
@@ -53,6 +54,7 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     restore: findRestore(profile, origins),
     retention: findRetention(profile, origins),
     ...findMfa(request, profile, origins),
+    notify: findNotify(profile, origins),
     origins: origins.list,
     warnings: [...connection.warnings, ...missing],
   };

@@ -1,3 +1,4 @@
+import type { MailSettings } from '../notify/mail.js';
 import type { ConnectionSettings } from '../postgres/settings.js';
 
 export type Environment = 'production' | 'staging' | 'development';
@@ -50,6 +51,10 @@ export interface Settings {
     readonly protected: readonly string[];
     /** A regular expression that a ticket must fit; null = none is wanted. */
     readonly ticket: string | null;
+  };
+  readonly notify: {
+    /** null where the profile names no server for mail. */
+    readonly email: MailSettings | null;
   };
   readonly origins: readonly Origin[];
   /** The file in force and its permission bits; null where there is none. */

@@ -151,6 +151,7 @@ async function note(
       ...{ changed: changes, application: application.name, person: nameOf(person), email: person.email },
       ...{ from: state, to: changes ? work.expect.state : state, ...details },
       ...(caution.guarded.length > 0 && { break_glass: caution.guarded }),
+      ...actor.evidence,
       by: { os_user: osUser, host: hostname, potctl: toolVersion },
     },
   });

@@ -16,6 +16,8 @@ export interface Actor {
   readonly reason: string | null;
   readonly ticket: string | null;
   readonly breakGlass: boolean;
+  /** At the support desk: what proved who was calling, and what warned of it. Stands in the journal with the change. */
+  readonly evidence?: { readonly proofs: readonly string[]; readonly red_flags: readonly string[] };
 }
 
 /** What the profile asks for. */

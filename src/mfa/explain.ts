@@ -2,7 +2,7 @@ import { gate, judge, matchBackupCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
 import { clockDifference } from './clock-check.js';
 import type { MfaDeps } from './deps.js';
-import { type Diagnosis, diagnose, type Finding } from './diagnosis.js';
+import { type Diagnosis, diagnose } from './diagnosis.js';
 import { noteLookup } from './lookups.js';
 import { findPerson } from './people.js';
 import { type MfaRecord, readRecord } from './record.js';
@@ -51,5 +51,3 @@ export async function explainPerson(deps: MfaDeps, wanted: string, typed: string
 }
 
 const totpOf = ({ enabled }: MfaRecord): MfaRecord['enabled'] => enabled.filter(({ kind }) => kind === 'totp');
-
-export type { Diagnosis, Finding };

@@ -1,7 +1,7 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, MfaPolicy } from './deps.js';
 import { nameOf } from './people.js';
 import { requireReason } from './reason.js';
 
@@ -47,6 +47,11 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
 /** What can be said without the database: first of all, before anybody waits. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
 export function refuseUnexplained({ actor, policy }: MfaDeps): void {
   requireReason(actor, policy);
+  refuseUnnamedProduction(policy);
+}
+
+/** Production is changed only by whoever names it. @throws E_PROFILE_REQUIRED */
+export function refuseUnnamedProduction(policy: MfaPolicy): void {
   if (!policy.isProduction || policy.profileOnCommandLine) return;
   throw new PotctlError('E_PROFILE_REQUIRED', 'the profile is production, and was not named on the command line', {
     fix: [`Repeat it with \`-p ${policy.profile}\`.`],

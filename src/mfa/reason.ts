@@ -39,9 +39,16 @@ export function requireReason({ reason, ticket }: Actor, policy: MfaPolicy): voi
       fix: ['Say why, for the record: `--reason "lost phone, called back at the number on file"`'],
     });
   }
-  if (policy.ticket === null || (ticket !== null && new RegExp(policy.ticket).test(ticket))) return;
+  const missing = ticketProblem(ticket, policy);
+  if (missing === null) return;
   throw new PotctlError('E_REASON_REQUIRED', 'the profile wants a ticket for this', {
-    why: ticket === null ? 'there is none' : `'${ticket}' does not fit ${policy.ticket}`,
+    why: missing,
     fix: [`Give it with \`--ticket\`; it must fit ${policy.ticket}`],
   });
+}
+
+/** What is wrong with a ticket; null = nothing, or the profile wants none. */
+export function ticketProblem(ticket: string | null, { ticket: pattern }: MfaPolicy): string | null {
+  if (pattern === null || (ticket !== null && new RegExp(pattern).test(ticket))) return null;
+  return ticket === null ? 'there is none' : `'${ticket}' does not fit ${pattern}`;
 }

@@ -50,7 +50,9 @@ async function pair(
     const ours = succeeded(await timed('bash', ['-c', potctl], { env }), name);
     const theirs = succeeded(await timed('bash', ['-c', psql], { env: { ...env, SQL: sql } }), 'psql');
     peak = Math.max(peak, ours.peakBytes);
-    if (round > 0) times[0].push(ours.wallMs), times[1].push(theirs.wallMs);
+    if (round === 0) continue;
+    times[0].push(ours.wallMs);
+    times[1].push(theirs.wallMs);
   }
   const [ours, theirs] = times.map(median) as [number, number];
   say(

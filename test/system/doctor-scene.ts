@@ -37,6 +37,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     retention: { rules: null, zone: 'UTC', guarded: false },
     mfa: { issuer: null, requiredForAdmin: false, codeForm: 'application', keys: {}, credentialsDirectory: null },
     guards: { protected: [], ticket: null },
+    notify: { email: null },
     origins: [],
     ...scene.settings,
   };

@@ -20,7 +20,7 @@ const values = edges.filter(({ typeOnly }) => !typeOnly);
 const inside = values.filter(({ isPackage }) => !isPackage);
 
 const DOMAINS = ['backup', 'restore', 'demo', 'doctor', 'journal', 'mfa', 'grants'];
-const ADAPTERS = ['postgres', 'repository', 'config', 'applications'];
+const ADAPTERS = ['postgres', 'repository', 'config', 'applications', 'notify'];
 const WITHIN_BACKUP =
   /^src\/backup\/(manifest|parse-manifest|catalog|selection|id|hash|summary|set|files\/|database\/)/;
 
@@ -48,6 +48,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   zod: /^src\/(config\/|backup\/manifest\.ts)/,
   yaml: /^src\/config\//,
   picomatch: /^src\/backup\/files\//,
+  nodemailer: /^src\/notify\//,
   commander: /^commands\/[^/]+\.ts$/,
   chalk: /^commands\/ui\//,
   ora: /^commands\/ui\//,

@@ -1,0 +1,132 @@
+import { PotctlError } from '../../../src/errors.js';
+import type { ChangePlan, ChangeResult } from '../../../src/mfa/change.js';
+import type { DeskCase } from '../../../src/mfa/desk/case.js';
+import type { DeskDeps } from '../../../src/mfa/desk/deps.js';
+import type { Proving } from '../../../src/mfa/desk/proving.js';
+import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
+import { codesScreen } from '../codes-screen.js';
+import type { Desk } from './desk.js';
+import { proveCaller } from './proofs.js';
+import { CallEnded } from './talk.js';
+import { SAY_DONE, TASK_WORDS } from './words.js';
+
+const TRIES = 3;
+
+/** From "can it be done at all?" to "tell the caller". @throws CallEnded */
+export async function change(desk: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+  await refuseImpossible(desk, call, task);
+  const proving = await proveCaller(desk, call, task);
+  const deps = await askWhy(desk);
+  const { planTask } = await import('../../../src/mfa/desk/tasks.js');
+  const plan = await planTask(deps, call.person, task);
+  await confirm(desk, task, plan, deps);
+  await desk.uninterrupted(() => doAndTell(desk, deps, { task, plan, call, proving }));
+}
+
+/** Nobody should prove anything for what will be refused anyway. */
+async function refuseImpossible({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+  const { expertLine, previewTask } = await import('../../../src/mfa/desk/tasks.js');
+  const refuse = (why: string, ...flags: string[]): never => {
+    talk.line();
+    talk.bad(`This cannot be done at the desk: ${why.replaceAll('\n', '; ')}.`);
+    talk.line('Ask an SRE, who types:');
+    talk.line(`  ${expertLine(deps, call.person, task, ...flags)}`);
+    talk.say('I have to pass this on to my colleagues. They call you back.');
+    throw new CallEnded();
+  };
+  try {
+    const { changes } = await previewTask(deps, call.person, task);
+    if (task === 'unlock' && call.status.lock?.until === 'infinity') {
+      refuse('100 codes in a row were refused', '--reset-consecutive');
+    }
+    if (!changes) throw new CallEnded(nothingToDo(task));
+  } catch (error) {
+    if (!(error instanceof PotctlError)) throw error;
+    if (error.code === 'E_BREAK_GLASS') refuse(String(error.why), '--break-glass');
+    if (error.code !== 'E_MFA_STATE' && error.code !== 'E_UNSUPPORTED') throw error;
+    throw new CallEnded(`This is not possible: ${error.message}.`);
+  }
+}
+
+const nothingToDo = (task: DeskTask): string =>
+  task === 'unlock'
+    ? 'This account is not locked. If codes are refused, choose 2 in the menu.'
+    : 'This account has no second step that could be taken away. Nothing was changed.';
+
+/** Ticket and reason, until both are good enough for the record. */
+async function askWhy({ deps, talk }: Desk): Promise<DeskDeps> {
+  const { reasonProblem, ticketProblem } = await import('../../../src/mfa/reason.js');
+  const { policy } = deps;
+  talk.line();
+  let ticket: string | null;
+  for (;;) {
+    const hint = policy.ticket === null ? 'nothing if there is none' : `it must fit ${policy.ticket}`;
+    ticket = (await talk.ask(`Ticket number (${hint})`)) || null;
+    const problem = ticketProblem(ticket, policy);
+    if (problem === null) break;
+    talk.warn(`A ticket is wanted: ${problem}.`);
+  }
+  for (;;) {
+    const reason = await talk.ask('Why? A sentence for the record');
+    const problem = reasonProblem(reason);
+    if (problem === null) return { ...deps, actor: { ...deps.actor, reason, ticket } };
+    talk.warn(`Whoever reads it in a year should understand it: ${problem}.`);
+  }
+}
+
+async function confirm({ talk }: Desk, task: DeskTask, plan: ChangePlan, deps: DeskDeps): Promise<void> {
+  const { phraseOf } = await import('../../../src/mfa/desk/tasks.js');
+  const phrase = phraseOf(task, plan);
+  talk.line();
+  talk.line(`This will happen: ${TASK_WORDS[task]}`);
+  for (const step of plan.steps) talk.line(`  - ${step}`);
+  if (deps.mail !== null) talk.line('  - a mail tells the person, and who vouched, what was done');
+  for (const text of plan.caution.warnings) talk.warn(text);
+  for (let left = TRIES - 1; left >= 0; left -= 1) {
+    const typed = await talk.ask(`Type  ${phrase}  to do it, nothing to stop`);
+    if (typed === phrase) return;
+    if (typed === '') break;
+    if (left > 0) talk.line(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
+  }
+  throw new CallEnded('Not confirmed: nothing was changed.');
+}
+
+interface Work {
+  readonly task: DeskTask;
+  readonly plan: ChangePlan;
+  readonly call: DeskCase;
+  readonly proving: Proving;
+}
+
+async function doAndTell(desk: Desk, deps: DeskDeps, work: Work): Promise<void> {
+  const { carryOut } = await import('../../../src/mfa/desk/tasks.js');
+  const { tellPeople } = await import('../../../src/mfa/desk/tell.js');
+  const { task, call, proving } = work;
+  const result = await carryOut(deps, { ...work, delivery: onScreen(desk) });
+  sayDone(desk, task, result);
+  const proofs = proving.given();
+  const owed = await tellPeople(deps, { person: call.person, action: task, proofs });
+  for (const { name, email, why } of owed) {
+    const who = email === null ? name : `${name} (${email})`;
+    desk.sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No mail went there: ${why}.`);
+  }
+  if (deps.mail === null) desk.talk.line('No mail server is configured: nobody was told by mail.');
+  else if (owed.length === 0) desk.talk.good('told by mail');
+  for (const text of desk.sitting.owed) desk.talk.bad(`TO DO  ${text}`);
+  desk.talk.line();
+  for (const words of SAY_DONE[task]) desk.talk.say(words);
+}
+
+function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq, sessions_ended }: ChangeResult): void {
+  const ended = sessions_ended === null || task !== 'reset' ? '' : `, ${sessions_ended} sessions ended`;
+  talk.good(`done${ended}. Record: journal ${journal_seq}`);
+  sitting.helped.push({ task, person: person.name, journal_seq });
+  sitting.done.push(`${task} of ${person.name} (journal ${journal_seq})`);
+}
+
+/** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
+const onScreen = ({ showOnce }: Desk) => ({
+  to: 'the screen',
+  prepare: async () => async () => {},
+  hand: (lines: readonly string[]) => showOnce(() => codesScreen(lines)),
+});

@@ -1,0 +1,119 @@
+import type { Person } from '../../applications/application.js';
+import { requireState } from '../change.js';
+import { refuseUnnamedProduction } from '../guard.js';
+import { noteLookup } from '../lookups.js';
+import { type MfaRecord, readRecord } from '../record.js';
+import { type MfaStatus, type RedFlag, statusOf } from '../status.js';
+import type { DeskDeps } from './deps.js';
+import { earlierCalls } from './flag.js';
+import { type MaskedPerson, maskPerson } from './mask.js';
+import type { ProofMethod } from './proofs.js';
+
+/** One call about one person: what is known before anybody is believed. */
+export interface DeskCase {
+  readonly person: Person;
+  readonly masked: MaskedPerson;
+  readonly record: MfaRecord;
+  readonly status: MfaStatus;
+  readonly flags: readonly RedFlag[];
+  /** The proofs that potctl could check for this person. */
+  readonly checkable: readonly ProofMethod[];
+  /** Why some cannot be checked, each in a sentence. */
+  readonly missing: readonly string[];
+  /** Three proofs failed: nobody at a desk helps before; RFC 3339. */
+  readonly closedUntil: string | null;
+}
+
+/**
+ * What a desk needs before the first call: production named on the command line, and a place for the record.
+ *
+ * @returns the role of the database
+ * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
+ */
+export async function openDesk(deps: DeskDeps): Promise<{ readonly role: string }> {
+  refuseUnnamedProduction(deps.policy);
+  const session = await deps.database.session('support');
+  try {
+    requireState({ installed: await deps.journal.version(session) });
+    const [row] = await session.query<{ role: string }>('select session_user::text as role');
+    return row!;
+  } finally {
+    await session.close();
+  }
+}
+
+/** Everybody whom a caller may mean: id, e-mail or user name. Changes nothing. */
+export async function findCallers(deps: DeskDeps, wanted: string): Promise<readonly Person[]> {
+  const session = await deps.database.session('support.find');
+  try {
+    return await deps.database.application.findPeople(session, wanted.trim());
+  } finally {
+    await session.close();
+  }
+}
+
+/** Looks at one person; that somebody looked is noted. @throws E_DB_* */
+export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase> {
+  const session = await deps.database.session('support.look');
+  try {
+    const record = await readRecord(deps, session, person);
+    await noteLookup(deps, session, record, 'support');
+    const status = await statusOf(deps, record);
+    const { flagged, closedUntil } = await earlierCalls(deps, session, record);
+    const again = flagged === 1 ? 'once' : `${flagged} times`;
+    const flags = [
+      ...status.red_flags,
+      ...(flagged > 0 ? [{ code: 'flagged', text: `flagged at a desk ${again} in 24 hours` }] : []),
+    ];
+    return {
+      person,
+      masked: maskPerson(person),
+      record,
+      status,
+      flags,
+      closedUntil,
+      ...checkableOf(deps, record, status),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+function checkableOf(
+  { mail, database }: DeskDeps,
+  { person, codes, state }: MfaRecord,
+  { factors, lock }: MfaStatus,
+): Pick<DeskCase, 'checkable' | 'missing'> {
+  const blocked = lock?.by === 'potctl';
+  const good = factors.some((one) => one.kind === 'totp' && one.state === 'enabled' && one.secret?.startsWith('good'));
+  const reasons: readonly (readonly [ProofMethod, string | null])[] = [
+    [
+      'email_code',
+      mail === null
+        ? 'no mail server is configured (`notify.email.smtp` of the profile)'
+        : mail.canReach(person.email)
+          ? null
+          : 'there is no e-mail address on file',
+    ],
+    ['backup_code', backupProblem({ blocked, codes, state, has: database.application.codes !== undefined })],
+    ['app_code', blocked ? BLOCKED : good ? null : 'there is no app whose code could be checked here'],
+  ];
+  return {
+    checkable: reasons.filter(([, why]) => why === null).map(([method]) => method),
+    missing: [...new Set(reasons.map(([, why]) => why).filter((why) => why !== null))],
+  };
+}
+
+const BLOCKED = 'too many codes were refused: none is looked at now';
+
+function backupProblem({
+  blocked,
+  codes,
+  state,
+  has,
+}: Pick<MfaRecord, 'codes' | 'state'> & { readonly blocked: boolean; readonly has: boolean }): string | null {
+  if (!has) return 'the application has no backup codes';
+  if (blocked) return BLOCKED;
+  if (codes === null) return 'this role may not read backup codes';
+  return state === 'enabled' && codes.length > 0 ? null : 'no backup code is left';
+}

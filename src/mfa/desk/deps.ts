@@ -1,0 +1,8 @@
+import type { Mailer } from '../../notify/mail.js';
+import type { MfaDeps } from '../deps.js';
+
+/** What the support desk works with. */
+export interface DeskDeps extends MfaDeps {
+  /** null = the profile names no mail server. */
+  readonly mail: Mailer | null;
+}

@@ -1,0 +1,64 @@
+import type { Person } from '../../applications/application.js';
+import type { Letter } from '../../notify/mail.js';
+import type { Action } from '../guard.js';
+import type { DeskDeps } from './deps.js';
+import { VALID_MINUTES } from './email-code.js';
+
+type Words = Omit<Letter, 'to'>;
+
+const DONE: Readonly<Partial<Record<Action, string>>> = {
+  reset: 'Your second step was reset by support: the old app and all backup codes do not work any more.',
+  disable: 'Your second step was switched off by support: your password alone opens your account now.',
+  codes: 'Your backup codes were replaced by support: the old ones do not work any more.',
+  unlock: 'Your account was unlocked by support.',
+};
+
+/** The letter with the six digits: it says what they are for, and what to do when nobody called. */
+export function codeLetter(deps: DeskDeps, digits: string): Words {
+  const name = serviceName(deps);
+  return {
+    subject: `${name}: your code for support`,
+    text: [
+      `Somebody is talking to the support of ${name} about your account.`,
+      'If it is you, read these digits to the person who helps you:',
+      '',
+      `    ${digits.slice(0, 3)} ${digits.slice(3)}`,
+      '',
+      `They are valid for ${VALID_MINUTES} minutes, and they do not open your account.`,
+      'You did not call? Then tell them to nobody, and answer this mail.',
+    ].join('\n'),
+  };
+}
+
+/** What was done to somebody's account, and how to object. */
+export function doneLetter(deps: DeskDeps, action: Action, ticket: string | null): Words {
+  const name = serviceName(deps);
+  const about = ticket === null ? '' : ` (${ticket})`;
+  return {
+    subject: `${name}: your account was changed by support${about}`,
+    text: [
+      DONE[action] ?? 'Your second step was changed by support.',
+      '',
+      ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
+      `Time:   ${deps.clock.now().toISOString()}`,
+      '',
+      'It was not you who asked for it? Answer this mail at once.',
+    ].join('\n'),
+  };
+}
+
+/** For the colleague in whose name somebody was helped. */
+export function voucherLetter(deps: DeskDeps, person: Person, ticket: string | null): Words {
+  const name = serviceName(deps);
+  return {
+    subject: `${name}: support was told that you vouch for somebody`,
+    text: [
+      `Support changed the second step of ${person.name ?? person.email ?? 'a colleague'}, because you confirmed who was calling.`,
+      ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
+      '',
+      'You did not confirm that? Answer this mail at once.',
+    ].join('\n'),
+  };
+}
+
+const serviceName = ({ policy, database }: DeskDeps): string => policy.issuer ?? database.application.totp.issuer;

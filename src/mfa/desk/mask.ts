@@ -1,0 +1,42 @@
+import type { Person } from '../../applications/application.js';
+
+/** Who somebody is, for a screen over which others look: enough to recognise, too little to repeat to a caller. */
+export interface MaskedPerson {
+  /** `Ana S••••` */
+  readonly name: string;
+  /** `a•••@e••••••.com`; null = the application has none. */
+  readonly email: string | null;
+  /** `user, active, since 2024-02` */
+  readonly facts: string;
+}
+
+/** The name, the e-mail and the rest as a stranger may see them. */
+export function maskPerson({ name, username, email, role, isAdmin, active, createdAt }: Person): MaskedPerson {
+  const facts = [
+    role ?? (isAdmin ? 'administrator' : 'user'),
+    active === null ? null : active ? 'active' : 'switched off',
+    createdAt === null ? null : `since ${createdAt.slice(0, 7)}`,
+  ];
+  return {
+    name: name !== null && name.trim() !== '' ? maskName(name) : username === null ? '(no name)' : maskWord(username),
+    email: email === null ? null : maskEmail(email),
+    facts: facts.filter((fact) => fact !== null).join(', '),
+  };
+}
+
+/** `Ana Souza` → `Ana S••••`: how long a word is, is not told either. */
+export function maskName(name: string): string {
+  const [first = '', ...others] = name.trim().split(/\s+/);
+  return [first, ...others.map(maskWord)].join(' ');
+}
+
+/** `ana@example.com` → `a•••@e••••••.com`; what is no address shows nothing. */
+export function maskEmail(email: string): string {
+  const [, local, domain] = /^(.+)@([^@]+)$/s.exec(email.trim()) ?? [];
+  if (local === undefined || domain === undefined) return '•••';
+  const end = /\.[^.]+$/.exec(domain)?.[0] ?? '';
+  return `${initial(local)}•••@${initial(domain)}••••••${end}`;
+}
+
+const maskWord = (word: string): string => `${initial(word)}••••`;
+const initial = (word: string): string => [...word][0] ?? '';

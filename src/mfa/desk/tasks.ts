@@ -1,0 +1,73 @@
+import type { Person } from '../../applications/application.js';
+import { PotctlError } from '../../errors.js';
+import type { ChangePlan, ChangeResult } from '../change.js';
+import { planCodes, replaceCodes } from '../codes.js';
+import type { Delivery } from '../delivery.js';
+import { disable, planDisable } from '../disable.js';
+import { argumentOf } from '../people.js';
+import { planUnlock, unlock } from '../unlock.js';
+import type { DeskCase } from './case.js';
+import type { DeskDeps } from './deps.js';
+import { proofWords } from './proofs.js';
+import type { Proving } from './proving.js';
+
+/** What a desk does; the word of the command that does the same. */
+export type DeskTask = 'reset' | 'unlock' | 'codes' | 'disable';
+
+const VERBS: Readonly<Record<DeskTask, string>> = { reset: 'RESET', unlock: 'UNLOCK', codes: 'CODES', disable: 'OFF' };
+
+/**
+ * Would it be possible, and what would happen? Asked before the caller proves anything, so that nobody proves it for nothing.
+ *
+ * @throws E_BREAK_GLASS (an administrator, the operator's own account, a protected command), E_MFA_STATE, E_UNSUPPORTED, E_DB_*
+ */
+export async function previewTask(deps: DeskDeps, person: Person, task: DeskTask): Promise<ChangePlan> {
+  const actor = { ...deps.actor, reason: 'asked for at the support desk' };
+  return planTask({ ...deps, actor, policy: { ...deps.policy, ticket: null } }, person, task);
+}
+
+/** What will happen, with the reason and the ticket in `deps.actor`. @throws as planChange */
+export async function planTask(deps: DeskDeps, { id }: Person, task: DeskTask): Promise<ChangePlan> {
+  if (task === 'unlock') return planUnlock(deps, id, { resetConsecutive: false, dryRun: false });
+  if (task === 'codes') return planCodes(deps, id, { form: deps.policy.codeForm, dryRun: false });
+  return planDisable(deps, id, { action: task, factorId: null, dryRun: false });
+}
+
+/** What must be typed: `RESET ANA.SOUZA`. */
+export const phraseOf = (task: DeskTask, { phrase }: ChangePlan): string => `${VERBS[task]} ${phrase.toUpperCase()}`;
+
+/** What is done in a call. */
+export interface TaskOrder {
+  readonly task: DeskTask;
+  readonly plan: ChangePlan;
+  readonly call: DeskCase;
+  readonly proving: Proving;
+  /** For new codes. */
+  readonly delivery: Delivery;
+}
+
+/**
+ * Does it, with the proofs and the red flags in the same entry of the journal.
+ *
+ * @throws E_REFUSED without enough proofs, or with those of somebody else; as applyChange
+ */
+export async function carryOut(
+  deps: DeskDeps,
+  { task, plan, call, proving, delivery }: TaskOrder,
+): Promise<ChangeResult> {
+  if (!proving.isEnough() || plan.record.person.id !== call.person.id || plan.action !== task) {
+    throw new PotctlError('E_REFUSED', 'nobody proved to be the person about whom this is');
+  }
+  const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
+  const proved = { ...deps, actor: { ...deps.actor, evidence } };
+  if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false, dryRun: false });
+  if (task === 'codes') return replaceCodes(proved, plan, { form: deps.policy.codeForm, dryRun: false }, delivery);
+  return disable(proved, plan, { action: task, factorId: null, dryRun: false });
+}
+
+/** The line with which an SRE does the same. */
+export function expertLine({ policy, actor }: DeskDeps, person: Person, task: DeskTask, ...flags: string[]): string {
+  const profile = policy.profile === null ? [] : ['-p', policy.profile];
+  const ticket = policy.ticket === null ? [] : ['--ticket', actor.ticket ?? 'TICKET'];
+  return ['potctl mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason "…"'].join(' ');
+}
