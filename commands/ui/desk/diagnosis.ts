@@ -1,7 +1,7 @@
 import { PotctlError } from '../../../src/errors.js';
 import type { DeskCase } from '../../../src/mfa/desk/case.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
-import type { Diagnosis } from '../../../src/mfa/explain.js';
+import type { Diagnosis } from '../../../src/mfa/diagnosis.js';
 import type { Desk } from './desk.js';
 import { TASK_WORDS, VERDICT_WORDS } from './words.js';
 

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { connect, freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
+import { potctl, type Ran } from '../support/run-cli.js';
+
+const ANA = '11111111-1111-1111-1111-111111111111';
+const SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
+const SEED = `insert into users (id, email, username, hashed_password, is_active, mfa_enabled, mfa_secret, mfa_backup_codes, updated_at)
+  values ('${ANA}', 'ana@example.com', 'ana', 'x', true, true, '${SECRET}', '["1234-5678"]', now())`;
+
+/** A database with one person, set up, and a login that has what `grants sql` prints for `role`. */
+async function site(role: string) {
+  const database = await freshDatabase({ schema: '3dpot', dropAfterTest: false });
+  await database.query(SEED);
+  const env = { PGDATABASE: database.name };
+  expect((await potctl(['setup', '--yes', '-q'], { env })).exitCode).toBe(0);
+  const printed = await potctl(['grants', 'sql', '--role', role, '-q'], { env });
+  expect(printed).toMatchObject({ exitCode: 0, stderr: '' });
+  await database.client.query(printed.stdout);
+  const login = `t_${randomBytes(6).toString('hex')}`;
+  await inMaintenance((client) => client.query(`create role ${login} login in role potctl_${role}`));
+  const run = (...args: string[]): Promise<Ran> => potctl(args, { env: { ...env, PGUSER: login } });
+  const as = await connect(database.name, { user: login });
+  const end = async (): Promise<void> => {
+    await as.end();
+    await dropLogin(database, login, role);
+  };
+  return { database, run, as, end };
+}
+
+let support: Awaited<ReturnType<typeof site>>;
+beforeAll(async () => {
+  support = await site('support');
+});
+afterAll(() => support.end());
+
+async function siteOf(role: string) {
+  const made = await site(role);
+  onTestFinished(made.end);
+  return made;
+}
+
+async function dropLogin(database: TestDatabase, login: string, role: string): Promise<void> {
+  await database.drop();
+  await inMaintenance((client) => client.query(`drop role ${login}`));
+  // Another database of the run may still name the role; then it stays, and the cluster goes with the run.
+  await inMaintenance((client) => client.query(`drop role potctl_${role}`)).catch(() => {});
+}
+
+test('support can reset and unlock, and stands in the journal by name', async () => {
+  const { database, run } = await siteOf('support');
+  const reset = await run('mfa', 'reset', 'ana', '--reason', 'lost phone, called back', '--confirm', 'ana', '--json');
+  expect(reset).toMatchObject({ exitCode: 0 });
+  expect(JSON.parse(reset.stdout)).toMatchObject({ changed: true, result: { state: 'off', warnings: [] } });
+  expect(await database.query('select mfa_enabled, mfa_secret, mfa_backup_codes from users')).toEqual([
+    { mfa_enabled: false, mfa_secret: null, mfa_backup_codes: [] },
+  ]);
+  const [entry] = await database.query(`select db_role from potctl.journal where action = 'mfa.reset'`);
+  expect(entry).toMatchObject({ db_role: expect.stringMatching(/^t_/) });
+});
+
+test.each([
+  ['a secret', 'select mfa_secret from users'],
+  ['backup codes', 'select mfa_backup_codes from users'],
+  ['a password hash', 'select hashed_password from users'],
+  ['a session token', 'select token from refresh_tokens'],
+  ['everything of a user', 'select * from users'],
+])('a login of support cannot read %s', async (_what, sql) => {
+  await expect(support.as.query(sql)).rejects.toMatchObject({ code: '42501' });
+});
+
+test.each([
+  ["make another's account", `insert into users (id) values (gen_random_uuid())`],
+  ['remove a person', 'delete from users'],
+  ['make anybody an administrator', 'update users set is_superuser = true'],
+  ['write into the journal by itself', `insert into potctl.journal select * from potctl.journal`],
+  ['change the journal', `update potctl.journal set reason = 'x'`],
+  ['forget refused codes', 'delete from potctl.mfa_attempt'],
+])('a login of support cannot %s', async (_what, sql) => {
+  await expect(support.as.query(sql)).rejects.toMatchObject({ code: '42501' });
+});
+
+test('support sees the state, and is told what it may not see; checking a code is refused with the reason', async () => {
+  const { run } = support;
+  const { item } = JSON.parse((await run('mfa', 'status', 'ana', '--json', '-q')).stdout);
+  expect(item).toMatchObject({ state: 'enabled', codes: { left: null }, factors: [{ secret: 'hidden' }] });
+  const refused = await run('mfa', 'codes', 'ana', '--reason', 'sheet was lost', '--codes-to', '/nonexistent/x');
+  expect(refused.exitCode).not.toBe(0);
+});
+
+test('an auditor reads who did what, and changes nothing', async () => {
+  const { run, as } = await siteOf('auditor');
+  expect((await run('history', '-q')).exitCode).toBe(0);
+  expect((await run('audit', 'verify', '-q')).exitCode).toBe(0);
+  expect((await run('mfa', 'list', '-q')).exitCode).toBe(0);
+  const reset = await run('mfa', 'reset', 'ana', '--reason', 'lost phone, called back', '--confirm', 'ana');
+  expect(reset).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('Changed:  nothing.') });
+  await expect(as.query('select mfa_secret from users')).rejects.toMatchObject({ code: '42501' });
+});
+
+test('backup reads every table and writes none; triage sees the statistics; an unknown role is refused', async () => {
+  const backup = await siteOf('backup');
+  expect((await backup.as.query('select mfa_secret from users')).rows).toHaveLength(1);
+  await expect(backup.as.query('delete from users')).rejects.toMatchObject({ code: '42501' });
+  const triage = await siteOf('triage');
+  await expect(triage.as.query('select id from users')).rejects.toMatchObject({ code: '42501' });
+  expect(await triage.run('grants', 'sql', '--role', 'suport')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("Did you mean 'support'?"),
+  });
+});
