@@ -1,3 +1,4 @@
+import { PotctlError } from '../../src/errors.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -55,6 +56,9 @@ export const mfaEnroll = actionCommand({
 async function deliveryOf(context: Context, qr: string | undefined, secretTo: string | undefined): Promise<Delivery> {
   const { asText, checkNewFile, toNewFile } = await import('../../src/mfa/delivery.js');
   const { qrImage, secretScreen } = await import('../ui/qr.js');
+  if (qr !== undefined && !/\.(png|svg)$/i.test(qr)) {
+    throw new PotctlError('E_USAGE', `'--qr' takes FILE.png or FILE.svg, not '${qr}'`);
+  }
   const files: Delivery[] = [];
   for (const file of [qr, secretTo]) if (file !== undefined) await checkNewFile(file);
   if (qr !== undefined) files.push(toNewFile(qr, ([, uri = '']) => qrImage(uri, qr)));

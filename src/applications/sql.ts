@@ -2,7 +2,7 @@
 export const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** A timestamp with time zone, as RFC 3339 UTC with microseconds. */
-export const instant = (column: string): string => utc(`${column} at time zone 'UTC'`);
+export const instant = (column: string): string => utc(`(${column}) at time zone 'UTC'`);
 
 /** The words of `secret` in an overview. The role must be able to read the column. @see OVERVIEW_COLUMNS */
 export const secretClass = (column: string): string => `case
