@@ -59,15 +59,17 @@ function causes({ policy, database }: MfaDeps, seen: Seen): (Cause | null)[] {
   const { person, state } = record;
   const who = argumentOf(person);
   const { requiredForAdmin = '' } = database.application.facts;
-  const broken = status.factors.find(({ state: is, secret }) => is === 'enabled' && secret?.startsWith('never works'));
-  const missing = status.factors.some(({ state: is, secret }) => is === 'enabled' && secret === 'missing');
+  const secrets = status.factors.filter(({ state: is }) => is === 'enabled').map(({ secret }) => secret);
+  const works = secrets.some((secret) => secret?.startsWith('good'));
+  const broken = works ? undefined : secrets.find((secret) => secret?.startsWith('never works'));
+  const missing = !works && secrets.includes('missing');
   const again = [`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`];
   return [
     person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
-    status.lock?.by === 'application'
-      ? certain('locked', `the application refuses this person until ${status.lock.until}`, `potctl mfa unlock ${who}`)
+    person.lockedUntil !== null
+      ? certain('locked', `the application refuses this person until ${person.lockedUntil}`, `potctl mfa unlock ${who}`)
       : null,
-    broken ? certain('secret_unusable', `no code can ever be right: ${broken.secret}`, ...again) : null,
+    broken ? certain('secret_unusable', `no code can ever be right: ${broken}`, ...again) : null,
     missing
       ? certain('secret_missing', 'the factor is on, but has no secret: no code can ever be right', ...again)
       : null,
@@ -79,7 +81,8 @@ function causes({ policy, database }: MfaDeps, seen: Seen): (Cause | null)[] {
         )
       : null,
     state === 'pending' ? halfEnrolled(record, who) : null,
-    state === 'off' || state === 'unknown' ? noFactor(who) : null,
+    state === 'off' ? noFactor(who) : null,
+    state === 'unknown' ? likelyNoFactor(who) : null,
     codeCause(seen, who),
     Math.abs(clockMs) > CLOCK_MS
       ? likely(
@@ -109,6 +112,13 @@ const noFactor = (who: string): Cause =>
   certain(
     'no_factor',
     'there is no second factor: if a code is asked for, it is for another account',
+    `potctl mfa enroll ${who}`,
+  );
+
+const likelyNoFactor = (who: string): Cause =>
+  likely(
+    'no_factor',
+    'no second factor is switched on; whether an enrolment has begun, this role may not see',
     `potctl mfa enroll ${who}`,
   );
 
