@@ -9,7 +9,7 @@ export interface Theme {
 }
 
 /** Pixels of half a cell: a cell is as wide as its half is high. */
-const HALF = 6;
+const HALF = 4;
 /** Cells around the text that show the theme. */
 const MARGIN = 2;
 
@@ -25,7 +25,10 @@ export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
     for (let x = 0; x < image.width; x += 1) {
       const cell = rows[row]?.[Math.floor(x / HALF) - MARGIN];
       const color = cell?.[isLower ? 1 : 0] ?? theme.background;
-      image.data.set([...color, 255], (y * image.width + x) * 4);
+      image.data.writeUInt32BE(
+        ((color[0] << 24) | (color[1] << 16) | (color[2] << 8) | 255) >>> 0,
+        (y * image.width + x) * 4,
+      );
     }
   }
   return PNG.sync.write(image);

@@ -83,7 +83,7 @@ describe('3dPot', () => {
 
 describe('VIU', () => {
   test('stores bcrypt of cost 10 over exactly what is shown', async () => {
-    const shown = makeBackupCodes('hex-bcrypt').slice(0, 2);
+    const shown = makeBackupCodes('hex-bcrypt').slice(0, 1);
     const stored = await storedCodes('hex-bcrypt', shown);
     for (const [at, hash] of stored.entries()) {
       expect(hash).toMatch(/^\$2a\$10\$[./A-Za-z0-9]{53}$/);
@@ -168,11 +168,12 @@ test('the code that was made is found, and only that one', async () => {
         expect(await findBackupCode(kind, readBackupCode(kind, other)!, stored)).toBe(-1);
       }
     }),
+    { numRuns: 30 },
   );
   for (const kind of ['hex-bcrypt', 'crockford-scrypt'] as const) {
     const codes = makeBackupCodes(kind);
-    const stored = await storedCodes(kind, codes.slice(0, 3));
-    expect(await findBackupCode(kind, codes[2]!, stored)).toBe(2);
-    expect(await findBackupCode(kind, codes[3]!, stored)).toBe(-1);
+    const stored = await storedCodes(kind, codes.slice(0, 2));
+    expect(await findBackupCode(kind, codes[1]!, stored)).toBe(1);
+    expect(await findBackupCode(kind, codes[2]!, stored)).toBe(-1);
   }
 });
