@@ -145,7 +145,7 @@ export const threeDPot: Application = {
     keyType: 'uuid',
     sql: `select id as key, id::text as id, email::text as email, username::text as username, role::text as role, ${ADMIN} as admin,
                  coalesce(is_active, false) as active, ''::text as organizations, coalesce(mfa_enabled, false) as enabled,
-                 ${secrets ? secretClass('mfa_secret') : `'hidden'`} as secret,
+                 ${secrets ? secretClass('mfa_secret', 'refuse') : `'hidden'`} as secret,
                  ${secrets ? CODES_LEFT : 'null::int'} as codes, ${secrets ? PLAIN : 'null::boolean'} as plain,
                  null::text as since, null::text as pending_since, null::text as last_used, ${LOCKED_UNTIL} as locked_until
             from users`,

@@ -46,6 +46,6 @@ const factorsOfAll = (secrets: boolean): string => `
          ${instant(`min(created_at) filter (where is_active and coalesce(status, 'pending') = 'pending')`)} as pending_since,
          ${instant('max(last_used_at)')} as last_used
     from (select user_id, is_active, status, verified_at, created_at, last_used_at,
-                 ${secrets ? secretClass('secret') : 'null'} as class
+                 ${secrets ? secretClass('secret', 'skip') : 'null'} as class
             from mfa_factors) each_one
    group by user_id`;

@@ -168,7 +168,7 @@ const overviewOf = (secrets: boolean): string => `
          coalesce(c.left_over, 0) as codes, false as plain, f.since, f.pending_since, f.last_used, ${LOCKED_UNTIL} as locked_until
     from users u
          left join (select user_id, bool_or(status <> 'disabled') as live, bool_or(status = 'enabled') as enabled,
-                           ${secrets ? `max(${secretClass('secret')}) filter (where status <> 'disabled' and kind = 'totp')` : 'null'} as secret,
+                           ${secrets ? `max(${secretClass('secret', 'refuse')}) filter (where status <> 'disabled' and kind = 'totp')` : 'null'} as secret,
                            ${instant(`min(enabled_at) filter (where status = 'enabled')`)} as since,
                            ${instant(`min(created_at) filter (where status = 'pending')`)} as pending_since,
                            ${instant('max(last_used_at)')} as last_used

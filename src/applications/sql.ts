@@ -4,13 +4,18 @@ export const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T
 /** A timestamp with time zone, as RFC 3339 UTC with microseconds. */
 export const instant = (column: string): string => utc(`(${column}) at time zone 'UTC'`);
 
-/** The words of `secret` in an overview. The role must be able to read the column. @see OVERVIEW_COLUMNS */
-export const secretClass = (column: string): string => `case
+/**
+ * The words of `secret` in an overview. The role must be able to read the column.
+ *
+ * @param strangers may spaces and dashes stand between the symbols, as EVO reads it?
+ * @see OVERVIEW_COLUMNS
+ */
+export const secretClass = (column: string, strangers: 'refuse' | 'skip'): string => `case
     when ${column} is null then 'none'
     when ${column} = '' then 'empty'
     when ${column} ~ '^\\$2[abxy]\\$' then 'bcrypt'
     when ${column} ~ '^potctl:v[0-9]+:' then 'envelope'
-    when ${column} !~ '^[A-Za-z2-7 -]+=*$' then 'odd'
+    when ${column} !~ '^[A-Za-z2-7${strangers === 'skip' ? ' -' : ''}]+=*$' then 'odd'
     when length(${column}) < 16 then 'weak'
     when length(${column}) < 26 then 'short'
     else 'base32' end`;

@@ -130,7 +130,7 @@ export const viu: Application = {
     keyType: 'text',
     sql: `select id as key, id, email, null::text as username, tipo as role, tipo = 'ADMIN' as admin, ativo as active,
                  ''::text as organizations, "twoFactorEnabled" as enabled,
-                 ${secrets ? secretClass('"twoFactorSecret"') : `'hidden'`} as secret,
+                 ${secrets ? secretClass('"twoFactorSecret"', 'refuse') : `'hidden'`} as secret,
                  ${secrets ? 'coalesce(cardinality("twoFactorBackupCodes"), 0)' : 'null::int'} as codes,
                  ${secrets ? `coalesce(array_to_string("twoFactorBackupCodes", ' ') !~ '^(\\$2[aby]\\$\\S+ ?)*$', false)` : 'null::boolean'} as plain,
                  null::text as since, null::text as pending_since, null::text as last_used, null::text as locked_until

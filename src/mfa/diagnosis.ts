@@ -69,19 +69,19 @@ function causes(deps: MfaDeps, seen: Seen): (Cause | null)[] {
   ];
 }
 
-function accountCauses({ status, record }: Seen, who: string): (Cause | null)[] {
-  const locked = `the application refuses this person until ${status.lock?.until}`;
+function accountCauses({ record: { person } }: Seen, who: string): (Cause | null)[] {
+  const locked = `the application refuses this person until ${person.lockedUntil}`;
   return [
-    record.person.active === false
-      ? certain('account_inactive', 'the account is switched off in the application')
-      : null,
-    status.lock?.by === 'application' ? certain('locked', locked, `potctl mfa unlock ${who}`) : null,
+    person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
+    person.lockedUntil === null ? null : certain('locked', locked, `potctl mfa unlock ${who}`),
   ];
 }
 
 function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
   const again = [`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`];
   const words = status.factors.filter(({ state }) => state === 'enabled').map(({ secret }) => secret ?? '');
+  // One that works lets the person in, whatever the others are.
+  if (words.some((word) => word.startsWith('good'))) return [];
   const broken = words.find((word) => word.startsWith('never works'));
   const sealed = words.find((word) => word.startsWith('cannot be opened'));
   return [
@@ -101,7 +101,8 @@ function stateCauses({ policy, database }: MfaDeps, { record }: Seen, who: strin
       ? certain('required_not_enrolled', required, `potctl mfa enroll ${who} --break-glass`)
       : null,
     state === 'pending' ? halfEnrolled(record, who) : null,
-    state === 'off' || state === 'unknown' ? noFactor(who) : null,
+    state === 'off' ? noFactor(who) : null,
+    state === 'unknown' ? likelyNoFactor(who) : null,
   ];
 }
 
@@ -124,6 +125,13 @@ const noFactor = (who: string): Cause =>
   certain(
     'no_factor',
     'there is no second factor: if a code is asked for, it is for another account',
+    `potctl mfa enroll ${who}`,
+  );
+
+const likelyNoFactor = (who: string): Cause =>
+  likely(
+    'no_factor',
+    'no second factor is switched on; whether an enrolment has begun, this role may not see',
     `potctl mfa enroll ${who}`,
   );
 

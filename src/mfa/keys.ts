@@ -29,7 +29,7 @@ const OTHERS_OF_SYSTEMD = 0o037;
 export async function readKeys({ files, credentialsDirectory }: KeySources): Promise<Keyring> {
   const systemd = new Map(await credentials(credentialsDirectory));
   const found = new Map([...systemd, ...Object.entries(files)]);
-  const ids = [...found.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const ids = [...found.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }) || (a < b ? -1 : 1));
   const keys = new Map<string, Uint8Array>();
   for (const id of ids) {
     const file = found.get(id)!;

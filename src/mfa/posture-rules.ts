@@ -82,17 +82,18 @@ function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): Postur
   ];
 }
 
+const SECRET_RULES = [
+  ...['plaintext_secret', 'unusable_secret', 'short_secret'],
+  ...['enabled_without_secret', 'pending', 'pending_old'],
+];
+
 function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureRule[] {
   const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld, oldEnrollments } =
     counts;
   const old = Math.max(pendingOld, oldEnrollments ?? 0);
   const replay = rule('replay_guard', 'ok', facts.noReplayGuard || 'the application keeps the step of the last code');
   if (!readsSecrets) {
-    const hidden = 'this role may not read secrets';
-    return [
-      ...['plaintext_secret', 'unusable_secret', 'short_secret'].map((id) => rule(id, 'unknown', hidden)),
-      replay,
-    ];
+    return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this role may not read secrets')), replay];
   }
   const broken = unusable > 0 ? 'crit' : when(unusablePending, 'warn');
   const see = 'potctl mfa list --state pending';
@@ -117,11 +118,18 @@ function codeRules(
   { readsSecrets, bits }: PostureFacts,
 ): PostureRule[] {
   if (bits === undefined) return [];
-  if (!readsSecrets)
-    return ['plaintext_codes', 'codes_low'].map((id) => rule(id, 'unknown', 'this role may not read codes'));
+  const weak = rule(
+    'weak_codes',
+    bits < 64 ? 'warn' : 'ok',
+    `one backup code has ${Math.floor(bits)} bits; 64 are asked for`,
+  );
+  if (!readsSecrets) {
+    const hidden = (id: string) => rule(id, 'unknown', 'this role may not read codes');
+    return [hidden('plaintext_codes'), weak, hidden('codes_low')];
+  }
   return [
     rule('plaintext_codes', when(plainCodes, 'crit'), `people whose backup codes stand in the clear: ${plainCodes}`),
-    rule('weak_codes', bits < 64 ? 'warn' : 'ok', `one backup code has ${Math.floor(bits)} bits; 64 are asked for`),
+    weak,
     rule(
       'codes_low',
       adminsNoCodes > 0 ? 'crit' : when(fewCodes, 'warn'),
@@ -134,7 +142,6 @@ function codeRules(
 function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts): PostureRule[] {
   const none = installed === null ? 'potctl is not set up here' : null;
   const guarded = triggers === 2 ? 'ok' : 'crit';
-  const failed = keys?.filter(({ problem }) => problem !== null).reduce((sum, { count }) => sum + count, 0);
   return [
     rule(
       'journal',
@@ -148,8 +155,15 @@ function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts
       risky ? 'this role may do everything, also change the journal' : 'this role is bounded',
       'potctl grants sql --role support',
     ),
-    ...(failed === undefined
-      ? []
-      : [rule('keys', when(failed, 'crit'), `secrets that no configured key opens: ${failed}`)]),
+    ...(keys === null ? [] : [keysRule(keys)]),
   ];
+}
+
+function keysRule(keys: readonly KeyCount[]): PostureRule {
+  const failed = keys.filter(({ problem }) => problem !== null).reduce((sum, { count }) => sum + count, 0);
+  const unused = keys.filter(({ count, newest, problem }) => count === 0 && !newest && problem === null);
+  if (failed > 0 || unused.length === 0) {
+    return rule('keys', when(failed, 'crit'), `secrets that no configured key opens: ${failed}`);
+  }
+  return rule('keys', 'warn', `keys that seal nothing any more: ${unused.map(({ key }) => key).join(', ')}`);
 }

@@ -11,18 +11,17 @@ export const SECRET_BYTES = 20;
  * @throws E_USAGE for an issuer or label with a colon, which separates the two, or without a visible character
  */
 export function provisioningUri(issuer: string, label: string, secret: string): string {
-  for (const [what, text] of [['issuer', issuer] as const, ['name in the app', label] as const]) {
+  const other = ['Give another one: `mfa.issuer` in the profile, or --issuer.'];
+  for (const [what, text, fix] of [
+    ['issuer', issuer, other],
+    ['name in the app', label, ['Give the account another name in the application.']],
+  ] as const) {
     if (text.includes(':')) {
-      throw new PotctlError(
-        'E_USAGE',
-        `the ${what} '${text}' has a colon, which authenticator apps read as a separator`,
-        {
-          fix: ['Give another one: `mfa.issuer` in the profile, or --issuer.'],
-        },
-      );
+      const colon = `the ${what} '${text}' has a colon, which authenticator apps read as a separator`;
+      throw new PotctlError('E_USAGE', colon, { fix });
     }
     if (!/[\p{L}\p{N}]/u.test(text) || /\p{Cc}/u.test(text)) {
-      throw new PotctlError('E_USAGE', `the ${what} needs a letter or digit, and no control characters`);
+      throw new PotctlError('E_USAGE', `the ${what} needs a letter or digit, and no control characters`, { fix });
     }
   }
   return `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(label)}?secret=${secret}&issuer=${encodeURIComponent(issuer)}`;

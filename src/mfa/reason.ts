@@ -21,9 +21,10 @@ export function reasonProblem(reason: string | null): string | null {
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
     .filter((word) => word !== '');
-  const says = words.filter((word) => !EMPTY_WORDS.has(word.replace(/\d+$/, '')));
-  if (says.length === 0 || new Set(letters.toLowerCase()).size < 4) return `'${reason}' says nothing`;
-  return null;
+  const says = words.filter((word) => /\p{L}/u.test(word) && !EMPTY_WORDS.has(word.replace(/\d+$/, '')));
+  const keys = letters.toLowerCase();
+  const isTyped = new Set(keys).size < 4 || /^(.{1,5}?)\1+$/u.test(keys);
+  return says.length === 0 || isTyped ? `'${reason}' says nothing` : null;
 }
 
 /**

@@ -101,7 +101,7 @@ describe('the window', () => {
   test.each(phases)(
     '%d s into a step 3dPot and the reference take one step to each side, VIU only the present',
     (at) => {
-      for (const ms of [0, 1, 499, 500, 999].map((part) => (STEP * PERIOD_S + at) * 1_000 + part)) {
+      for (const ms of [0, 500, 999].map((part) => (STEP * PERIOD_S + at) * 1_000 + part)) {
         expect(accepted(threeDPot.totp, ms)).toEqual([-1, 0, 1]);
         expect(accepted(native.totp, ms)).toEqual([-1, 0, 1]);
         expect(accepted(viu.totp, ms)).toEqual([0]);

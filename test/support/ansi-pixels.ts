@@ -1,0 +1,64 @@
+import { PNG } from 'pngjs';
+
+type Color = readonly [number, number, number];
+
+/** What a terminal shows where nobody chose a colour. */
+export interface Theme {
+  readonly text: Color;
+  readonly background: Color;
+}
+
+/** Pixels of half a cell: a cell is as wide as its half is high. */
+const HALF = 4;
+/** Cells around the text that show the theme. */
+const MARGIN = 2;
+
+const PALETTE: Readonly<Record<string, Color>> = { '16': [0, 0, 0], '231': [255, 255, 255] };
+
+/** Draws lines as a terminal does: half blocks, SGR 38;5, 48;5 and 0. Anything else is an error, so that nothing is left to a theme unseen. */
+export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
+  const rows = lines.map((line) => cellsOf(line, theme));
+  const columns = Math.max(...rows.map((cells) => cells.length)) + 2 * MARGIN;
+  const image = new PNG({ width: columns * HALF, height: (rows.length + 2 * MARGIN) * 2 * HALF });
+  for (let y = 0; y < image.height; y += 1) {
+    const [row, isLower] = [Math.floor(y / (2 * HALF)) - MARGIN, y % (2 * HALF) >= HALF];
+    for (let x = 0; x < image.width; x += 1) {
+      const cell = rows[row]?.[Math.floor(x / HALF) - MARGIN];
+      const color = cell?.[isLower ? 1 : 0] ?? theme.background;
+      image.data.writeUInt32BE(
+        ((color[0] << 24) | (color[1] << 16) | (color[2] << 8) | 255) >>> 0,
+        (y * image.width + x) * 4,
+      );
+    }
+  }
+  return PNG.sync.write(image);
+}
+
+/** Upper and lower half of each cell. */
+function cellsOf(line: string, theme: Theme): [Color, Color][] {
+  let { text, background } = theme;
+  const cells: [Color, Color][] = [];
+  for (const [whole, codes] of line.matchAll(/\u001b\[([0-9;]*)m|[\s\S]/gu)) {
+    if (codes === undefined) cells.push(halvesOf(whole, text, background));
+    else if (codes === '0') ({ text, background } = theme);
+    else {
+      const [, ink, paper] = /^38;5;(\d+);48;5;(\d+)$/.exec(codes) ?? [];
+      const [chosen, behind] = [PALETTE[ink ?? ''], PALETTE[paper ?? '']];
+      if (chosen === undefined || behind === undefined) throw new RangeError(`SGR ${codes} depends on the theme`);
+      [text, background] = [chosen, behind];
+    }
+  }
+  return cells;
+}
+
+function halvesOf(character: string, text: Color, background: Color): [Color, Color] {
+  const halves: Readonly<Record<string, [Color, Color]>> = {
+    ' ': [background, background],
+    '▀': [text, background],
+    '▄': [background, text],
+    '█': [text, text],
+  };
+  const found = halves[character];
+  if (found === undefined) throw new RangeError(`'${character}' is no half block`);
+  return found;
+}

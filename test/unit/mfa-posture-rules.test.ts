@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { threeDPot } from '../../src/applications/3dpot.js';
+import { native } from '../../src/applications/native.js';
+import type { KeyCount } from '../../src/mfa/key-check.js';
+import { type Counts, type PostureFacts, type PostureRule, rulesOf, worst } from '../../src/mfa/posture-rules.js';
+
+const NOBODY: Counts = {
+  ...{ users: 100, enabled: 90, adminsWithout: 0, plainSecrets: 0, unusable: 0, unusablePending: 0, short: 0 },
+  ...{ plainCodes: 0, enabledWithout: 0, pending: 0, pendingOld: 0, fewCodes: 0, adminsNoCodes: 0, locked: 0 },
+  ...{ blocked: 0, triggers: 2, oldEnrollments: 0, risky: false, installed: 2 },
+};
+const FACTS: PostureFacts = {
+  ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.facts },
+};
+const key = (id: string, count: number, problem: string | null = null, newest = false): KeyCount => ({
+  ...{ key: id, count, problem, newest },
+});
+const find = (id: string, counts: Partial<Counts>, facts: Partial<PostureFacts> = {}): PostureRule =>
+  rulesOf({ ...NOBODY, ...counts }, { ...FACTS, ...facts }).find((one) => one.id === `sec.${id}`)!;
+
+test('where nothing is wrong every rule is ok and asks for nothing', () => {
+  const rules = rulesOf(NOBODY, FACTS);
+  expect(rules.filter(({ state, next }) => state !== 'ok' || next !== null)).toEqual([]);
+  expect(worst(rules)).toBe('ok');
+});
+
+describe('a rule changes its state exactly at its limit', () => {
+  test.each<[string, Partial<Counts>, Partial<PostureFacts>, PostureRule['state']]>([
+    ['admin_no_mfa', { adminsWithout: 1 }, {}, 'warn'],
+    ['admin_no_mfa', { adminsWithout: 1 }, { requiredForAdmin: true }, 'crit'],
+    ['admin_no_mfa', { adminsWithout: 0 }, { requiredForAdmin: true }, 'ok'],
+    ['locked_now', { locked: 4 }, {}, 'ok'],
+    ['locked_now', { locked: 5 }, {}, 'warn'],
+    ['locked_now', { locked: 3, blocked: 2 }, {}, 'warn'],
+    ['locked_now', { locked: 9 }, {}, 'warn'],
+    ['locked_now', { locked: 10 }, {}, 'crit'],
+    ['locked_now', { locked: 5, users: 50 }, {}, 'crit'],
+    ['locked_now', { locked: 5, users: 51 }, {}, 'warn'],
+    ['locked_now', { locked: 4, users: 4 }, {}, 'ok'],
+    ['locked_now', { locked: 5, blocked: null }, {}, 'warn'],
+    ['plaintext_secret', { plainSecrets: 1 }, {}, 'crit'],
+    ['plaintext_secret', { plainSecrets: 1 }, { sealed: false }, 'warn'],
+    ['unusable_secret', { unusablePending: 1 }, {}, 'warn'],
+    ['unusable_secret', { unusable: 1, unusablePending: 1 }, {}, 'crit'],
+    ['short_secret', { short: 1 }, {}, 'warn'],
+    ['enabled_without_secret', { enabledWithout: 1 }, {}, 'warn'],
+    ['pending', { pending: 1 }, {}, 'warn'],
+    ['pending_old', { pendingOld: 1 }, {}, 'warn'],
+    ['pending_old', { oldEnrollments: 1 }, {}, 'warn'],
+    ['pending_old', { oldEnrollments: null }, {}, 'ok'],
+    ['plaintext_codes', { plainCodes: 1 }, {}, 'crit'],
+    ['weak_codes', {}, { bits: 63.9 }, 'warn'],
+    ['weak_codes', {}, { bits: 64 }, 'ok'],
+    ['codes_low', { fewCodes: 1 }, {}, 'warn'],
+    ['codes_low', { fewCodes: 1, adminsNoCodes: 1 }, {}, 'crit'],
+    ['journal', { installed: null, triggers: null }, {}, 'unknown'],
+    ['journal', { installed: 1, triggers: null }, {}, 'unknown'],
+    ['journal', { triggers: 1 }, {}, 'crit'],
+    ['journal', { triggers: 0 }, {}, 'crit'],
+    ['roles', { risky: true }, {}, 'warn'],
+    ['keys', {}, { keys: [] }, 'ok'],
+    ['keys', {}, { keys: [key('k1', 3, null, true)] }, 'ok'],
+    ['keys', {}, { keys: [key('k1', 3), key('k2', 0, null, true)] }, 'ok'],
+    ['keys', {}, { keys: [key('k1', 0), key('k2', 3, null, true)] }, 'warn'],
+    ['keys', {}, { keys: [key('k1', 0), key('k2', 3, null, true), key('k9', 1, 'unknown key')] }, 'crit'],
+    ['keys', {}, { keys: [key('k2', 3, null, true), key('k2', 1, 'does not open')] }, 'crit'],
+  ])('%s with %j and %j is %4$s', (id, counts, facts, state) => {
+    expect(find(id, counts, facts).state).toBe(state);
+  });
+});
+
+test('the details count people, and name keys that seal nothing', () => {
+  expect(find('admin_no_mfa', { adminsWithout: 3 })).toEqual({
+    id: 'sec.admin_no_mfa',
+    state: 'warn',
+    detail: 'administrators without a second factor: 3',
+    next: 'potctl mfa list --required --missing',
+  });
+  expect(find('unusable_secret', { unusable: 2, unusablePending: 3 }).detail).toContain('5');
+  expect(find('pending_old', { pendingOld: 2, oldEnrollments: 7 }).detail).toContain('7');
+  expect(find('weak_codes', {}, { bits: 26.6 }).detail).toBe('one backup code has 26 bits; 64 are asked for');
+  const keys = [key('k1', 0), key('k2', 0), key('k3', 3, null, true)];
+  expect(find('keys', {}, { keys }).detail).toBe('keys that seal nothing any more: k1, k2');
+});
+
+describe('what this role may not see is unknown, never ok and never left out', () => {
+  const seen = rulesOf(NOBODY, FACTS);
+  const blind = rulesOf(NOBODY, { ...FACTS, readsSecrets: false });
+
+  test('the same rules are there in the same order', () => {
+    expect(blind.map(({ id }) => id)).toEqual(seen.map(({ id }) => id));
+    expect(worst(blind)).toBe('unknown');
+  });
+
+  test('those about secrets and codes are unknown', () => {
+    const unknown = blind.filter(({ state }) => state === 'unknown').map(({ id }) => id.replace('sec.', ''));
+    expect(unknown).toEqual([
+      ...['plaintext_secret', 'unusable_secret', 'short_secret', 'enabled_without_secret', 'pending', 'pending_old'],
+      ...['plaintext_codes', 'codes_low'],
+    ]);
+  });
+});
+
+test('an application without backup codes has no rules about them; without --keys there is none about keys', () => {
+  const ids = rulesOf(NOBODY, { ...FACTS, bits: undefined }).map(({ id }) => id);
+  expect(ids.filter((id) => /codes|keys/.test(id))).toEqual([]);
+});
+
+test('that an application has no replay guard is said, but is no fault of today', () => {
+  const rule = find('replay_guard', {}, { facts: threeDPot.facts });
+  expect(rule).toMatchObject({ state: 'ok', detail: threeDPot.facts.noReplayGuard });
+  expect(find('replay_guard', {}).detail).toBe('the application keeps the step of the last code');
+});
+
+test('the worst state is crit, then unknown, then warn', () => {
+  const rule = (state: PostureRule['state']): PostureRule => ({ id: 'sec.x', state, detail: '', next: null });
+  expect(worst([rule('warn'), rule('crit'), rule('unknown')])).toBe('crit');
+  expect(worst([rule('warn'), rule('unknown'), rule('ok')])).toBe('unknown');
+  expect(worst([rule('ok'), rule('warn')])).toBe('warn');
+  expect(worst([])).toBe('ok');
+});

@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest';
+import { threeDPot } from '../../src/applications/3dpot.js';
+import { evo } from '../../src/applications/evo.js';
+import { native } from '../../src/applications/native.js';
+import { viu } from '../../src/applications/viu.js';
+import type { Actor, MfaPolicy } from '../../src/mfa/deps.js';
+import { reasonProblem, requireReason } from '../../src/mfa/reason.js';
+import { readTypedCode } from '../../src/mfa/typed-code.js';
+
+const refusal = expect.objectContaining({ code: 'E_USAGE', why: 'no attempt was counted', changed: 'nothing' });
+
+describe('a code as people type it', () => {
+  test.each(['864010', '864 010', '864-010', ' 86 40 10 ', '8-6-4-0-1-0', '864010\n', '864010\r\n', '000000'])(
+    '%j is six digits',
+    (typed) => {
+      const digits = typed.replace(/\D/g, '');
+      for (const application of [threeDPot, viu, evo(true), native]) {
+        expect(readTypedCode(typed, application, 'allowed')).toEqual({ kind: 'totp', code: digits });
+        expect(readTypedCode(typed, application, 'refused')).toEqual({ kind: 'totp', code: digits });
+      }
+    },
+  );
+
+  test.each([
+    ['nothing', ''],
+    ['spaces', '   '],
+    ['five digits', '86401'],
+    ['seven digits', '8640101'],
+    ['full-width digits', '８６４０１０'],
+    ['Arabic digits', '٨٦٤٠١٠'],
+    ['a letter', '86401O'],
+    ['a dot', '864.010'],
+    ['a line between', '864\n010'],
+    ['a sign', '+864010'],
+    ['a number with an exponent', '8640e2'],
+    ['a very long text', '1'.repeat(100_000)],
+    ['a zero byte', '864010\0'],
+  ])('%s is no code: nothing is counted, and it is not repeated', (_, typed) => {
+    for (const application of [threeDPot, viu, evo(true), native]) {
+      expect(() => readTypedCode(typed, application, 'allowed')).toThrow(refusal);
+    }
+    expect(() => readTypedCode('8640101-hunter2', threeDPot, 'allowed')).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+
+  test.each([
+    [threeDPot, '1234-5678', '1234-5678'],
+    [threeDPot, '12345678', '12345678'],
+    [viu, 'a1b2-c3d4', 'A1B2-C3D4'],
+    [native, '7k3m 9qwx 2t5v hj8r', '7K3M-9QWX-2T5V-HJ8R'],
+  ])(
+    'a backup code of %o is one where they are allowed, and no code where they are not',
+    (application, typed, code) => {
+      expect(readTypedCode(typed, application, 'allowed')).toEqual({ kind: 'backup', code });
+      expect(() => readTypedCode(typed, application, 'refused')).toThrow(refusal);
+      expect(() => readTypedCode(typed, evo(true), 'allowed')).toThrow(refusal);
+    },
+  );
+
+  test('the message asks for what the application has', () => {
+    expect(() => readTypedCode('x', threeDPot, 'allowed')).toThrow('six digits or a backup code are wanted');
+    expect(() => readTypedCode('x', threeDPot, 'refused')).toThrow('six digits are wanted');
+    expect(() => readTypedCode('x', evo(true), 'allowed')).toThrow('six digits are wanted');
+  });
+});
+
+describe('a reason', () => {
+  test.each([
+    null,
+    '',
+    '   ',
+    '.',
+    'test',
+    'asdf',
+    '..........',
+    'a b c d e f',
+    'aaaaaaaaaaaa',
+    'abababababab',
+    'asdfasdfasdf',
+    'test test test',
+    'TEST-TEST-TEST',
+    'test1 test2 test3',
+    'reason: none, none',
+    'please fix please',
+    'foo bar baz foo bar',
+    '1234567890',
+    '12 34 56 78 90 12',
+    'lost 12345',
+    '\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b',
+  ])('%j says nothing', (reason) => {
+    expect(reasonProblem(reason)).not.toBeNull();
+    expect(() => requireReason(actor(reason, null), policy(null))).toThrow(
+      expect.objectContaining({ code: 'E_REASON_REQUIRED' }),
+    );
+  });
+
+  test.each([
+    'lost phone, called back at the number on file',
+    'phone stolen',
+    'test account of the pentest team',
+    'perdeu o celular, confirmado por vídeo',
+    'Gerät verloren, Rückruf',
+    '携帯電話を紛失しました、本人確認済み',
+    'new phone 2026',
+    'INC-4711: phone broken',
+  ])('%j is one', (reason) => {
+    expect(reasonProblem(reason)).toBeNull();
+    expect(() => requireReason(actor(reason, null), policy(null))).not.toThrow();
+  });
+
+  test('ten letters are enough, nine are not', () => {
+    expect(reasonProblem('lost phone')).toContain('fewer than 10');
+    expect(reasonProblem('lost phones')).toBeNull();
+  });
+
+  test.each([
+    ['^OPS-[0-9]+$', 'OPS-1', true],
+    ['^OPS-[0-9]+$', 'OPS-', false],
+    ['^OPS-[0-9]+$', 'xOPS-1', false],
+    ['^OPS-[0-9]+$', null, false],
+    ['^OPS-[0-9]+$', '', false],
+    ['OPS', 'an OPS ticket', true],
+    [null, null, true],
+    [null, 'anything', true],
+  ])('where the profile wants %s, the ticket %s passes: %s', (pattern, ticket, passes) => {
+    const check = () => requireReason(actor('lost phone, called back', ticket), policy(pattern));
+    if (passes) expect(check).not.toThrow();
+    else expect(check).toThrow(expect.objectContaining({ code: 'E_REASON_REQUIRED' }));
+  });
+});
+
+function actor(reason: string | null, ticket: string | null): Actor {
+  const who = { operator: 'ana', osUser: 'ana', hostname: 'desk', toolVersion: '0', runId: 'r', traceId: 't' };
+  return { ...who, reason, ticket, breakGlass: false };
+}
+
+function policy(ticket: string | null): MfaPolicy {
+  const none = { profile: null, isProduction: false, profileOnCommandLine: false, protected: [], issuer: null };
+  return { ...none, ticket, requiredForAdmin: false, codeForm: 'application' };
+}
