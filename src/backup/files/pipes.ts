@@ -7,8 +7,8 @@ import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.
 import { isInstalled, startTool } from './programs.js';
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-/** As much as a widened pipe holds: each read less is a wait less. */
-const READ_BYTES = 1 << 20;
+/** Half of what a widened pipe holds: few reads, and the program on the other side goes on meanwhile. */
+const READ_BYTES = 512 << 10;
 
 type StartOptions = Omit<ChildOptions, 'stdin' | 'stdout'> & { readonly stdin?: number; readonly stdout?: number };
 
