@@ -138,12 +138,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
   const chosen = scratch.spool();
   await selectChanged(first, later, { into: chosen, incomplete, signal });
   await readRounds(work, chosen.finish(), incomplete);
-  await out.write(END_OF_ARCHIVE);
-  // The compressor needs a moment for what it holds still. If it fails meanwhile, that is told below.
-  const closing = out.close();
-  closing.catch(() => {});
-  const { totals, ...list } = await writeList(request.folder, work.rounds, signal);
-  const archived = await closing;
+  const { totals, list, archived } = await finishArchive(work, out);
   await cleanUp(work);
   return {
     backup_file: file,
@@ -164,6 +159,15 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
       { path: LIST_FILE, ...list },
     ],
   };
+}
+
+async function finishArchive({ request, rounds, signal }: Work, out: CompressedFile) {
+  await out.write(END_OF_ARCHIVE);
+  // The compressor needs a moment for what it holds still. If it fails meanwhile, that is told below.
+  const closing = out.close();
+  closing.catch(() => {});
+  const { totals, ...list } = await writeList(request.folder, rounds, signal);
+  return { totals, list, archived: await closing };
 }
 
 async function readRounds(work: Work, chosen: Spool, incomplete: PathLog): Promise<void> {
