@@ -45,6 +45,8 @@ export interface EarlierCalls {
   readonly closedUntil: string | null;
 }
 
+const FAILED_JUST_NOW = `details->>'event' = 'DESK_PROOFS_FAILED' and at > clock_timestamp() - interval '1 hour'`;
+
 /** Reads it; where this role may not, nothing is known. */
 export async function earlierCalls(
   { database }: DeskDeps,
@@ -54,8 +56,7 @@ export async function earlierCalls(
   if (verifier === null) return { flagged: 0, closedUntil: null };
   const [row] = await session.query<EarlierCalls>(
     `select count(*)::int as flagged,
-            ${instant(`max(at) filter (where details->>'event' = 'DESK_PROOFS_FAILED' and at > clock_timestamp() - interval '1 hour')
-              + interval '1 hour'`)} as "closedUntil"
+            ${instant(`(max(at) filter (where ${FAILED_JUST_NOW}) + interval '1 hour')`)} as "closedUntil"
        from potctl.journal
       where target = $1 and action = 'mfa.flagged' and at > clock_timestamp() - interval '24 hours'`,
     [keyOf(database.application, person)],

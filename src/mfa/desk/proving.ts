@@ -79,9 +79,10 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
     refuse: failed,
     attest: (method) => accept(given, offered(), { method, by: null }),
     async sendDigits() {
-      sent += 1;
       // A mailbox is not to be filled by somebody who only knows the address.
       if (sent >= MOST_MAILS) closed.add('email_code');
+      if (sent >= MOST_MAILS) throw new PotctlError('E_MAIL', `${MOST_MAILS} mails were sent in this call already`);
+      sent += 1;
       digits = await mailDigits(deps, call);
     },
     async check(method, typed) {
@@ -130,7 +131,7 @@ function judgeDigits(digits: EmailCode | null, typed: string): Judged {
   const answer = digits?.answer(typed) ?? 'spent';
   if (answer === 'right') return { result: 'given' };
   if (answer === 'wrong') return { result: 'refused' };
-  return { result: 'unclear', why: 'these digits are not valid any more: choose 1 again to send new ones' };
+  return { result: 'unclear', why: 'these digits are not valid any more: they can be sent anew' };
 }
 
 async function judgeCode(
