@@ -13,7 +13,7 @@ export interface ReceivedMail {
 }
 
 export interface MailServer {
-  /** `smtp://desk:…@127.0.0.1:port`, with {@link MAIL_PASSWORD} in it. */
+  /** `smtp://desk:…@host:port`, with {@link MAIL_PASSWORD} in it. */
   readonly url: string;
   readonly received: readonly ReceivedMail[];
   /** From now on every recipient is refused. */
@@ -23,8 +23,8 @@ export interface MailServer {
 
 export const MAIL_PASSWORD = 'Canary-mail-7c1';
 
-/** A real SMTP server on this machine that wants the password; it ends with the test. */
-export async function startMailServer(): Promise<MailServer> {
+/** A real SMTP server on this machine that takes the password, and no TLS; it ends with the test. */
+export async function startMailServer(host = '127.0.0.1'): Promise<MailServer> {
   const received: ReceivedMail[] = [];
   let refusing = false;
   const server = new SMTPServer({
@@ -42,7 +42,7 @@ export async function startMailServer(): Promise<MailServer> {
     },
   });
   server.on('error', () => {});
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server.server, 'listening');
   const { port } = server.server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
@@ -52,7 +52,7 @@ export async function startMailServer(): Promise<MailServer> {
   };
   onTestFinished(close);
   return {
-    url: `smtp://desk:${MAIL_PASSWORD}@127.0.0.1:${port}`,
+    url: `smtp://desk:${MAIL_PASSWORD}@${host}:${port}`,
     received,
     refuse: () => {
       refusing = true;

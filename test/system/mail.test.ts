@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMailer, type Mailer } from '../../src/notify/mail.js';
 import { Secret } from '../../src/secret.js';
@@ -55,6 +56,21 @@ test('a refused login is an error without the password', async () => {
   expect(error).toMatchObject({ code: 'E_MAIL', why: { problem: expect.stringContaining('EAUTH') } });
   expect(JSON.stringify(error)).not.toContain('Canary');
 });
+
+const outside = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+test.skipIf(outside === undefined)(
+  'a password is not sent over a network to a server without TLS, unless the URL says so',
+  async () => {
+    const server = await startMailServer(outside);
+    await expect(through(server.url).send(letter)).rejects.toMatchObject({ code: 'E_MAIL' });
+    expect(server.received).toEqual([]);
+    await through(`${server.url}/?requireTLS=false`).send(letter);
+    expect(server.received).toHaveLength(1);
+  },
+);
 
 test('a server that is not there is an error', async () => {
   const server = await startMailServer();
