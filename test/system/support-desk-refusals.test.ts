@@ -35,7 +35,7 @@ test('whoever was flagged must give one proof more in the next call, and the war
   expect(screen.indexOf('flagged at a desk once in 24 hours')).toBeLessThan(screen.indexOf('Three proofs'));
 });
 
-test('three failed checks end the desk for this person, for the next start, too, and nothing was changed', async () => {
+test('three failed checks, in one call or several, end the desk for this person, for the next start, too, and nothing was changed', async () => {
   const site = await deskSite();
   const before = await site.user('ana.souza');
   const { exitCode, screen } = await site.sit([
@@ -43,9 +43,11 @@ test('three failed checks end the desk for this person, for the next start, too,
     ['Who is calling?', '2'],
     ['Read me one of the backup codes', '0000-0000'],
     ['2 tries left', ''],
+    ['Who is calling?', '0'],
+    ...call('1', 'ana.souza'),
     ['Who is calling?', '4'],
     ['Did that very person answer', '2'],
-    ['Who is calling?', '5'],
+    ['1 try left', '5'],
     ['It must be somebody who knows', 'nobody.there'],
     ['Three checks failed', '0'],
   ]);

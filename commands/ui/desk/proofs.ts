@@ -62,7 +62,7 @@ async function judge({ talk, sitting }: Desk, proving: Proving, method: ProofMet
 
 function sayRefused({ talk }: Pick<Desk, 'talk'>, proving: Proving, what: string): void {
   const left = proving.failuresLeft();
-  talk.bad(`${what} ${left === 0 ? '' : `${left} ${left === 1 ? 'try' : 'tries'} left in this call.`}`.trim());
+  talk.bad(`${what} ${left === 0 ? '' : `${left} ${left === 1 ? 'try' : 'tries'} left for this person.`}`.trim());
 }
 
 async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving): Promise<boolean> {
@@ -70,7 +70,8 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
     await proving.sendDigits();
   } catch (error) {
     if (!(error instanceof PotctlError) || error.code !== 'E_MAIL') throw error;
-    talk.bad(`The mail could not be sent: ${error.message}. Choose another way, or try once more.`);
+    const problem = typeof error.why === 'object' ? String(error.why['problem']) : error.message;
+    talk.bad(`The mail could not be sent (${problem}). Choose another way, or try once more.`);
     return false;
   }
   talk.good(`sent to ${masked.email}, valid 10 minutes`);
@@ -114,7 +115,7 @@ async function attest(desk: Desk, proving: Proving, method: 'call_back' | 'in_pe
     proving.attest(method);
     return talk.good('noted, in your name');
   }
-  await proving.refuse();
+  await proving.refuse(method);
   desk.sitting.done.push('a failed proof was counted');
   sayRefused(desk, proving, 'Then it is no proof.');
 }
