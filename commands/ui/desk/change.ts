@@ -60,8 +60,7 @@ async function askWhy({ deps, talk }: Desk): Promise<DeskDeps> {
   talk.line();
   let ticket: string | null;
   for (;;) {
-    const hint = policy.ticket === null ? 'nothing if there is none' : `it must fit ${policy.ticket}`;
-    ticket = (await talk.ask(`Ticket number (${hint})`)) || null;
+    ticket = (await talk.ask(`Ticket number (${ticketHint(policy.ticket)})`)) || null;
     const problem = ticketProblem(ticket, policy);
     if (problem === null) break;
     talk.warn(`A ticket is wanted: ${problem}.`);
@@ -72,6 +71,13 @@ async function askWhy({ deps, talk }: Desk): Promise<DeskDeps> {
     if (problem === null) return { ...deps, actor: { ...deps.actor, reason, ticket } };
     talk.warn(`Whoever reads it in a year should understand it: ${problem}.`);
   }
+}
+
+/** `^SUP-[0-9]+$` says less to most people than `SUP-…`. */
+function ticketHint(pattern: string | null): string {
+  if (pattern === null) return 'nothing if there is none';
+  const begin = /^\^([A-Za-z]+[-#/])/.exec(pattern)?.[1];
+  return begin === undefined ? `it must fit ${pattern}` : `${begin}…`;
 }
 
 async function confirm({ talk }: Desk, task: DeskTask, plan: ChangePlan, deps: DeskDeps): Promise<void> {
@@ -114,11 +120,12 @@ async function doAndTell(desk: Desk, deps: DeskDeps, work: Work): Promise<void> 
   else if (owed.length === 0) desk.talk.good('told by mail');
   for (const text of desk.sitting.owed) desk.talk.bad(`TO DO  ${text}`);
   desk.talk.line();
-  for (const words of SAY_DONE[task]) desk.talk.say(words);
+  desk.talk.say(SAY_DONE[task]);
 }
 
 function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq, sessions_ended }: ChangeResult): void {
-  const ended = sessions_ended === null || task !== 'reset' ? '' : `, ${sessions_ended} sessions ended`;
+  const count = sessions_ended === 1 ? '1 session' : `${sessions_ended} sessions`;
+  const ended = sessions_ended === null || task !== 'reset' ? '' : `, ${count} ended`;
   talk.good(`done${ended}. Record: journal ${journal_seq}`);
   sitting.helped.push({ task, person: person.name, journal_seq });
   sitting.done.push(`${task} of ${person.name} (journal ${journal_seq})`);

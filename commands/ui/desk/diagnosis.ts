@@ -8,6 +8,9 @@ import { TASK_WORDS, VERDICT_WORDS } from './words.js';
 /** These say all without a code. */
 const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
 
+/** Whose own text has a time or a number that helps; the others would only say the same in harder words. */
+const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'backup_code'];
+
 /** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
 export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | null> {
   const { explainPerson } = await import('../../../src/mfa/explain.js');
@@ -16,11 +19,11 @@ export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | nu
   const canCheck = call.status.state === 'enabled' && deps.database.readsSecrets;
   if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(desk, call);
   const { code, text } = diagnosis.verdict;
-  const words = VERDICT_WORDS[code] ?? { means: text, say: [], next: 'expert' as const };
+  const words = VERDICT_WORDS[code] ?? { means: text, say: '', next: 'expert' as const };
   talk.line();
   talk.line(words.means);
-  talk.line(`(${text})`);
-  for (const said of words.say) talk.say(said);
+  if (WITH_FIGURES.includes(code)) talk.line(`(${text})`);
+  if (words.say !== '') talk.say(words.say);
   if (words.next === null) return null;
   if (words.next === 'expert') {
     talk.line('Pass it on to an SRE:');

@@ -50,7 +50,8 @@ async function pick({ talk }: Desk, people: readonly Person[]): Promise<Person |
     const chosen = await talk.choose(`${people.length} accounts fit. Ask which one it is.`, choices);
     return people[Number(chosen)]!;
   }
-  talk.line(`Found one account:   ${lines[0]}`);
+  talk.line('Found one account:');
+  talk.line(`  ${lines[0]}`);
   for (;;) {
     const answer = await talk.choose('Is that the one?', [
       { key: '1', text: 'yes', value: 'yes' },

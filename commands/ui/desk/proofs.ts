@@ -7,7 +7,7 @@ import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 import { PROOF_WORDS } from './words.js';
 
-const NUMBERS = ['none', 'one', 'two', 'three'];
+const NUMBERS = ['None', 'One', 'Two', 'Three'];
 
 /**
  * Asks for proofs until they are enough.
@@ -39,24 +39,30 @@ function question({ needed, given }: Proving, { flags }: DeskCase): string {
 }
 
 async function tryProof(desk: Desk, call: DeskCase, proving: Proving, method: ProofMethod): Promise<void> {
-  const { talk, sitting } = desk;
   if (method === 'call_back' || method === 'in_person') return attest(desk, proving, method);
   if (method === 'email_code' && !(await sendDigits(desk, call, proving))) return;
-  const typed = await askFor(desk, method);
-  if (typed === '') return talk.line('Nothing was typed: choose again.');
-  const answer = await proving.check(method, typed);
-  if (answer.result === 'given' && method === 'backup_code') sitting.done.push('a backup code was used up as a proof');
-  if (answer.result === 'given') return talk.good(method === 'colleague' ? 'a user of the application' : 'right');
-  if (answer.result === 'refused') {
-    sitting.done.push('a failed proof was counted');
-    return sayRefused(desk, proving, method === 'colleague' ? 'No user has that name.' : 'That is not right.');
+  explain(desk, method);
+  while (proving.failuresLeft() > 0 && proving.offered().includes(method)) {
+    const typed = await askFor(desk, method);
+    if (typed === '') return desk.talk.line('Nothing was typed: choose another way.');
+    await judge(desk, proving, method, typed);
   }
-  if ('why' in answer) talk.warn(`${answer.why}. Nothing was counted.`);
 }
 
-function sayRefused({ talk }: Desk, proving: Proving, what: string): void {
+async function judge({ talk, sitting }: Desk, proving: Proving, method: ProofMethod, typed: string): Promise<void> {
+  const answer = await proving.check(method, typed);
+  if ('why' in answer) return talk.warn(`${answer.why}. Nothing was counted.`);
+  if (answer.result === 'refused') {
+    sitting.done.push('a failed proof was counted');
+    return sayRefused({ talk }, proving, method === 'colleague' ? 'No user has that name.' : 'That is not right.');
+  }
+  if (method === 'backup_code') sitting.done.push('a backup code was used up as a proof');
+  talk.good(method === 'colleague' ? 'a user of the application' : 'right');
+}
+
+function sayRefused({ talk }: Pick<Desk, 'talk'>, proving: Proving, what: string): void {
   const left = proving.failuresLeft();
-  talk.bad(`${what} ${left === 0 ? '' : `${left} ${left === 1 ? 'try' : 'tries'} left in this call.`}`.trim());
+  talk.bad(`${what} ${left === 0 ? '' : `${left} ${left === 1 ? 'try' : 'tries'} left for this person.`}`.trim());
 }
 
 async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving): Promise<boolean> {
@@ -64,7 +70,8 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
     await proving.sendDigits();
   } catch (error) {
     if (!(error instanceof PotctlError) || error.code !== 'E_MAIL') throw error;
-    talk.bad(`The mail could not be sent: ${error.message}. Choose another way, or try once more.`);
+    const problem = typeof error.why === 'object' ? String(error.why['problem']) : error.message;
+    talk.bad(`The mail could not be sent (${problem}). Choose another way, or try once more.`);
     return false;
   }
   talk.good(`sent to ${masked.email}, valid 10 minutes`);
@@ -72,19 +79,18 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
   return true;
 }
 
+function explain({ talk }: Desk, method: ProofMethod): void {
+  if (method === 'backup_code')
+    talk.say('Read me one of the backup codes that you have not used yet. It is used up then.');
+  if (method === 'app_code') talk.say('Open the app on the old phone, and read me the six digits that it shows now.');
+  if (method !== 'colleague') return;
+  talk.line('Call the colleague yourself, at the number in your own directory.');
+  talk.line('It must be somebody who knows the caller, and who says so.');
+}
+
 async function askFor({ talk }: Desk, method: ProofMethod): Promise<string> {
   if (method === 'email_code') return talk.ask('Digits');
-  if (method === 'colleague') {
-    talk.line(
-      "Call the colleague yourself, at the number of your own directory. It must be somebody who knows the caller's voice.",
-    );
-    return talk.ask('Who vouches? E-mail or user name');
-  }
-  talk.say(
-    method === 'backup_code'
-      ? 'Read me one of the backup codes that you have not used yet. It is used up then.'
-      : 'Open the app on the old phone, and read me the six digits that it shows now.',
-  );
+  if (method === 'colleague') return talk.ask('Who vouches? E-mail or user name');
   return talk.askHidden(method === 'backup_code' ? 'Backup code (not shown)' : 'Digits (not shown)');
 }
 
@@ -109,7 +115,7 @@ async function attest(desk: Desk, proving: Proving, method: 'call_back' | 'in_pe
     proving.attest(method);
     return talk.good('noted, in your name');
   }
-  await proving.refuse();
+  await proving.refuse(method);
   desk.sitting.done.push('a failed proof was counted');
   sayRefused(desk, proving, 'Then it is no proof.');
 }

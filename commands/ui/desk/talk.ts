@@ -1,5 +1,6 @@
-import { paint } from '../paint.js';
+import { paint, type Style } from '../paint.js';
 import type { Terminal } from '../terminal.js';
+import { displayWidth } from '../visible.js';
 
 /** The call is over; its words were said already, or are the message. */
 export class CallEnded extends Error {}
@@ -30,18 +31,28 @@ export interface Talk {
 
 const LEAVE = 'leave this call: nothing more is done';
 
+/** Fits every terminal; a line that begins with a blank is a command to paste, and stays whole. */
+const WIDTH = 76;
+
 /** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
 export function createTalk(terminal: Terminal): Talk {
-  const line = (text = ''): void => terminal.say(text === '' ? '' : `  ${text}`);
+  const line = (text = ''): void => {
+    for (const part of wrapped(text)) terminal.say(part === '' ? '' : `  ${part}`);
+  };
+  const marked = (mark: string, style: Style, text: string): void => {
+    const [first = '', ...more] = wrapped(`${mark} ${text}`);
+    terminal.say(`  ${paint(style, mark)}${first.slice(mark.length)}`);
+    for (const part of more) terminal.say(`${' '.repeat(mark.length + 3)}${part}`);
+  };
   return {
     line,
-    say: (words) => line(`${paint('strong', 'Say:')} "${words}"`),
-    good: (text) => line(`${paint('good', '✓')} ${text}`),
-    warn: (text) => line(`${paint('warn', '!')} ${text}`),
-    bad: (text) => line(`${paint('bad', '✗')} ${text}`),
+    say: (words) => marked('Say:', 'strong', `"${words}"`),
+    good: (text) => marked('✓', 'good', text),
+    warn: (text) => marked('!', 'warn', text),
+    bad: (text) => marked('✗', 'bad', text),
     async choose(question, choices, leave = LEAVE) {
       line();
-      line(paint('strong', question));
+      for (const part of wrapped(question)) terminal.say(`  ${paint('strong', part)}`);
       for (const { key, text } of choices) line(`  ${key}  ${text}`);
       line(`  0  ${leave}`);
       for (;;) {
@@ -61,4 +72,17 @@ function unlessLeft(typed: string): string {
   const text = typed.trim();
   if (text === '0') throw new CallEnded();
   return text;
+}
+
+/** Breaks between words. */
+function wrapped(text: string): string[] {
+  if (text.startsWith(' ') || displayWidth(text) <= WIDTH) return [text];
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!;
+    if (last === '') lines[lines.length - 1] = word;
+    else if (displayWidth(`${last} ${word}`) <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }

@@ -20,6 +20,8 @@ export interface DeskCase {
   readonly checkable: readonly ProofMethod[];
   /** Why some cannot be checked, each in a sentence. */
   readonly missing: readonly string[];
+  /** Checks that failed within the hour, in this call or another one. */
+  readonly failed: number;
   /** Three proofs failed: nobody at a desk helps before; RFC 3339. */
   readonly closedUntil: string | null;
 }
@@ -59,21 +61,14 @@ export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase
     const record = await readRecord(deps, session, person);
     await noteLookup(deps, session, record, 'support');
     const status = await statusOf(deps, record);
-    const { flagged, closedUntil } = await earlierCalls(deps, session, record);
+    const { flagged, failed, closedUntil } = await earlierCalls(deps, session, record);
     const again = flagged === 1 ? 'once' : `${flagged} times`;
     const flags = [
       ...status.red_flags,
       ...(flagged > 0 ? [{ code: 'flagged', text: `flagged at a desk ${again} in 24 hours` }] : []),
     ];
-    return {
-      person,
-      masked: maskPerson(person),
-      record,
-      status,
-      flags,
-      closedUntil,
-      ...checkableOf(deps, record, status),
-    };
+    const seen = { person, masked: maskPerson(person), record, status, flags, failed, closedUntil };
+    return { ...seen, ...checkableOf(deps, record, status) };
   } finally {
     await session.close();
   }

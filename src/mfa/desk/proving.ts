@@ -5,7 +5,7 @@ import { verifyCode } from '../verify.js';
 import type { DeskCase } from './case.js';
 import type { DeskDeps } from './deps.js';
 import { type EmailCode, newEmailCode, readDigits } from './email-code.js';
-import { flagPerson } from './flag.js';
+import { flagPerson, noteFailedProof } from './flag.js';
 import { codeLetter } from './letters.js';
 import {
   areEnough,
@@ -39,8 +39,8 @@ export interface Proving {
   check(method: ProofMethod, typed: string): Promise<ProofAnswer>;
   /** The operator saw or heard it. */
   attest(method: 'call_back' | 'in_person'): void;
-  /** The operator heard somebody else. */
-  refuse(): Promise<void>;
+  /** The operator saw or heard somebody else. */
+  refuse(method: 'call_back' | 'in_person'): Promise<void>;
 }
 
 const MOST_MAILS = 3;
@@ -53,11 +53,12 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
   const given: Proof[] = [];
   const closed = new Set<ProofMethod>();
   const needed = proofsNeeded(call.flags);
-  let failures = 0;
+  let failures = call.failed;
   let sent = 0;
   let digits: EmailCode | null = null;
-  const failed = async (): Promise<void> => {
+  const failed = async (method: ProofMethod): Promise<void> => {
     failures += 1;
+    await noteFailedProof(deps, call.person, method);
     if (failures < MAX_FAILURES) return;
     const reason = `${MAX_FAILURES} checks of who was calling failed`;
     await flagPerson(deps, call.person, {
@@ -79,16 +80,18 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
     refuse: failed,
     attest: (method) => accept(given, offered(), { method, by: null }),
     async sendDigits() {
-      sent += 1;
       // A mailbox is not to be filled by somebody who only knows the address.
       if (sent >= MOST_MAILS) closed.add('email_code');
+      if (sent >= MOST_MAILS) throw new PotctlError('E_MAIL', `${MOST_MAILS} mails were sent in this call already`);
+      sent += 1;
       digits = await mailDigits(deps, call);
     },
     async check(method, typed) {
-      if (failures >= MAX_FAILURES) return { result: 'gone', why: 'too many checks failed' };
+      // Before anything is looked at: what would not count must not use a code up.
+      if (failures >= MAX_FAILURES || !offered().includes(method)) return { result: 'gone', why: 'this way is closed' };
       const { by, ...answer } = await judge(deps, call, method, typed, digits);
       if (answer.result === 'given') accept(given, offered(), { method, by: by ?? null });
-      if (answer.result === 'refused') await failed();
+      if (answer.result === 'refused') await failed(method);
       if (answer.result === 'gone') closed.add(method);
       return answer;
     },
@@ -130,7 +133,7 @@ function judgeDigits(digits: EmailCode | null, typed: string): Judged {
   const answer = digits?.answer(typed) ?? 'spent';
   if (answer === 'right') return { result: 'given' };
   if (answer === 'wrong') return { result: 'refused' };
-  return { result: 'unclear', why: 'these digits are not valid any more: choose 1 again to send new ones' };
+  return { result: 'unclear', why: 'these digits are not valid any more: they can be sent anew' };
 }
 
 async function judgeCode(

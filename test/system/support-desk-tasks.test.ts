@@ -1,0 +1,131 @@
+import { generateSync } from 'otplib';
+import { expect, test } from 'vitest';
+import { because, CODES, call, type DeskSite, deskSite, leave, SECRET } from '../support/desk.js';
+
+/** What an authenticator app shows whose clock is off by so many seconds. */
+const shown = (offsetS = 0): string =>
+  generateSync({ secret: SECRET, epoch: Math.floor(Date.now() / 1_000) + offsetS });
+
+const inPerson = (site: DeskSite) =>
+  [
+    ['Who is calling?', '1'],
+    ['Read me the six digits', () => site.digits()],
+    ['1 of 2 so far', '6'],
+    ['picture of the ID', '1'],
+  ] as const;
+
+test('a refused code is explained in plain words: the clock of the phone is slow', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('2', 'ana.souza'),
+    ['read them to me', () => shown(-150)],
+    ['the clock of the phone is slow', '0'],
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toMatch(/let\s+it\s+set\s+the\s+time/);
+});
+
+test('a code that fits nothing leads to a reset, which wants proofs; the refused code is no proof', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('2', 'ana.souza'),
+    ['read them to me', () => (shown() === '000000' ? '111111' : '000000')],
+    ['What now?', '1'],
+    ['0 of 2 so far', '0'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toContain('The digits fit nothing');
+});
+
+test('somebody who is locked out is unlocked after the code of the app and a colleague, who is told', async () => {
+  const site = await deskSite();
+  await site.database.query(
+    `update users set login_attempts = 5, locked_until = now() at time zone 'UTC' + interval '1 hour' where username = 'ana.souza'`,
+  );
+  const { exitCode, screen } = await site.sit([
+    ...call('3', 'ana.souza'),
+    ['Who is calling?', '3'],
+    ['Open the app on the old phone', () => shown()],
+    ['1 of 2 so far', '5'],
+    ['It must be somebody who knows', 'ana.souza'],
+    ['nobody vouches for their own account', 'carla'],
+    ['that is you', 'joao.reis'],
+    ...because('UNLOCK ANA.SOUZA'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(await site.user('ana.souza')).toMatchObject({ locked_until: null, login_attempts: 0, mfa_enabled: true });
+  const unlocked = (await site.journal()).find(({ action }) => action === 'mfa.unlock');
+  expect(unlocked?.details['proofs']).toEqual(['app_code (checked)', 'colleague joao.reis (attested)']);
+  expect(site.mail.received.map(({ to }) => to[0])).toEqual(['ana.private@example.com', 'joao@example.com']);
+});
+
+test('new backup codes are for somebody beside the screen, which is wiped; on the phone a reset is offered instead', async () => {
+  const site = await deskSite();
+  let seen = '';
+  const { exitCode, screen } = await site.sit([
+    ...call('4', 'ana.souza'),
+    ['Is the person beside you', '1'],
+    ...inPerson(site),
+    ...because('CODES ANA.SOUZA'),
+    [
+      'Any key wipes this screen',
+      async () => {
+        seen = JSON.stringify((await site.user('ana.souza'))['mfa_backup_codes']);
+        return ' ';
+      },
+    ],
+    ...call('4', 'ana.souza').slice(0, 3),
+    ['Is the person beside you', '2'],
+    ['Who is calling?', '0'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  const stored = (await site.user('ana.souza'))['mfa_backup_codes'] as string[];
+  expect(seen).toBe(JSON.stringify(stored));
+  expect(stored).toHaveLength(10);
+  expect(stored.some((code) => CODES.includes(code))).toBe(false);
+  for (const code of stored) expect(screen.split(code)).toHaveLength(2);
+  expect(screen).toContain('Never read ten codes over');
+});
+
+test('switching off asks whether a reset is meant, wants OFF typed, and the person is told', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('5', 'ana.souza'),
+    ['What is wanted?', '2'],
+    ...inPerson(site),
+    ...because('OFF ANA.SOUZA'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+  expect(site.mail.received.at(-1)?.content).toContain('switched off by support');
+});
+
+test('whoever is still signed in somewhere is sent there first, and nothing is changed', async () => {
+  const site = await deskSite();
+  await site.database.query(
+    `insert into refresh_tokens (id, user_id, token, hashed_token, is_active, is_revoked, expires_at)
+     select gen_random_uuid(), id, 't', 'h', true, false, now() at time zone 'UTC' + interval '1 day' from users where username = 'ana.souza'`,
+  );
+  const { exitCode, screen } = await site.sit([...call('1', 'ana.souza'), ['Does that help?', '1'], leave]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toContain('Are you still signed in on a computer?');
+  expect(screen).not.toContain('Who is calling?');
+});
+
+test('two people who fit are listed with masks and numbers, and nobody is chosen by the machine', async () => {
+  const site = await deskSite();
+  await site.database.query(`update users set username = 'ana.private@example.com' where username = 'joao.reis'`);
+  const { exitCode, screen } = await site.sit([
+    ['What does the caller need?', '1'],
+    ['e-mail or user name', 'ana.private@example.com'],
+    ['2 accounts fit', '0'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toMatch(/[12] {2}Ana S•••• {3}a•••@e••••••\.com {3}user/);
+  expect(screen).toMatch(/[12] {2}João R•••• {3}j•••@e••••••\.com {3}user/);
+});

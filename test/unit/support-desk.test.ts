@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import type { Person } from '../../src/applications/application.js';
+import type { ChangePlan } from '../../src/mfa/change.js';
+import type { DeskCase } from '../../src/mfa/desk/case.js';
+import type { DeskDeps } from '../../src/mfa/desk/deps.js';
+import { newEmailCode } from '../../src/mfa/desk/email-code.js';
+import { maskEmail, maskName, maskPerson } from '../../src/mfa/desk/mask.js';
+import {
+  areEnough,
+  canBeEnough,
+  type Proof,
+  proofsNeeded,
+  proofWords,
+  stillOffered,
+} from '../../src/mfa/desk/proofs.js';
+import type { Proving } from '../../src/mfa/desk/proving.js';
+import { carryOut } from '../../src/mfa/desk/tasks.js';
+import { redact } from '../../src/secret.js';
+
+const flags = (count: number) => Array.from({ length: count }, (_, at) => ({ code: `f${at}`, text: '' }));
+const given = (...methods: Proof['method'][]): Proof[] => methods.map((method) => ({ method, by: null }));
+
+describe('a mask shows enough to recognise somebody, and not how long anything is', () => {
+  test.each([
+    ['Ana Souza', 'Ana S••••'],
+    ['Ana Maria de Souza', 'Ana M•••• d•••• S••••'],
+    ['  Zoë   𝒮mith ', 'Zoë 𝒮••••'],
+    ['Ana', 'Ana'],
+  ])('the name %j becomes %j', (name, masked) => expect(maskName(name)).toBe(masked));
+
+  test.each([
+    ['ana@example.com', 'a•••@e••••••.com'],
+    ['a@b.co', 'a•••@b••••••.co'],
+    ['ana.souza+x@mail.example.co.uk', 'a•••@m••••••.uk'],
+    ['root@localhost', 'r•••@l••••••'],
+    ['odd"@"@example.com', 'o•••@e••••••.com'],
+    ['no address', '•••'],
+    ['', '•••'],
+  ])('the e-mail %j becomes %j', (email, masked) => expect(maskEmail(email)).toBe(masked));
+
+  test('without a name the user name stands masked, and the id never', () => {
+    const person = { id: 'the-id', name: ' ', username: 'ana.souza', email: null, role: null, isAdmin: false };
+    const rest = { active: null, createdAt: '2024-02-03T00:00:00Z', organizations: [] };
+    const masked = maskPerson({ ...person, ...rest } as unknown as Person);
+    expect(masked).toEqual({ name: 'a••••', email: null, facts: 'user, since 2024-02' });
+  });
+});
+
+describe('how many proofs', () => {
+  test('two, one more for a red flag, never more than three', () => {
+    expect([0, 1, 2, 7].map((count) => proofsNeeded(flags(count)))).toEqual([2, 3, 3, 3]);
+  });
+
+  test('one of them must have been checked by potctl', () => {
+    expect(areEnough(given('call_back', 'in_person', 'colleague'), 2)).toBe(false);
+    expect(areEnough(given('call_back', 'email_code'), 2)).toBe(true);
+    expect(areEnough(given('call_back', 'email_code'), 3)).toBe(false);
+  });
+
+  test('the same one is never offered twice, and where a checked one is missing, nothing else', () => {
+    const possible = ['email_code', 'app_code'] as const;
+    expect(stillOffered(given('email_code'), 3, possible)).toEqual(['app_code', 'call_back', 'colleague', 'in_person']);
+    expect(stillOffered(given('call_back'), 2, possible)).toEqual(['email_code', 'app_code']);
+    expect(stillOffered(given('call_back'), 3, possible)).toEqual(['email_code', 'app_code', 'colleague', 'in_person']);
+    expect(canBeEnough(given('call_back'), ['in_person'])).toBe(false);
+    expect(canBeEnough(given('email_code'), ['in_person'])).toBe(true);
+  });
+
+  test('the record names each, who vouched, and whether potctl checked it', () => {
+    const proofs: Proof[] = [...given('email_code'), { method: 'colleague', by: 'joao.reis' }];
+    expect(proofWords(proofs)).toEqual(['email_code (checked)', 'colleague joao.reis (attested)']);
+  });
+});
+
+describe('mailed digits', () => {
+  function at(start = 0) {
+    let ms = start;
+    const clock = { now: () => new Date(0), monotonicMs: () => ms };
+    const code = newEmailCode(clock, () => 4_217);
+    return { code, pass: (minutes: number) => (ms += minutes * 60_000) };
+  }
+
+  test('are six, with zeros in front, may be typed with blanks, work once, and never print', () => {
+    const { code } = at();
+    expect(code.secret.reveal()).toBe('004217');
+    expect(redact('digits 004217')).toBe('digits [secret]');
+    expect(code.answer('004 217')).toBe('right');
+    expect(code.answer('004217')).toBe('spent');
+  });
+
+  test('are worth nothing after three wrong tries, not even the right ones', () => {
+    const { code } = at();
+    expect(['1', '000000', '004218'].map((typed) => code.answer(typed))).toEqual(['wrong', 'wrong', 'wrong']);
+    expect(code.answer('004217')).toBe('spent');
+  });
+
+  test('expire after ten minutes', () => {
+    const [early, late] = [at(5), at(5)];
+    early.pass(10);
+    late.pass(10.01);
+    expect([early.code.answer('004217'), late.code.answer('004217')]).toEqual(['right', 'expired']);
+  });
+});
+
+test.each([
+  ['without enough proofs', false, 'one'],
+  ['with the proofs of somebody else', true, 'other'],
+])('the engine itself refuses a change %s, whatever the screen says', async (_title, enough, id) => {
+  const proving = { isEnough: () => enough, given: () => [] } as unknown as Proving;
+  const plan = { action: 'reset', record: { person: { id } } } as unknown as ChangePlan;
+  const call = { person: { id: 'one' }, flags: [] } as unknown as DeskCase;
+  const delivery = { to: '', prepare: async () => async () => {}, hand: async () => {} };
+  const order = { task: 'reset', plan, call, proving, delivery } as const;
+  await expect(carryOut({} as DeskDeps, order)).rejects.toMatchObject({ code: 'E_REFUSED' });
+});
