@@ -2,8 +2,9 @@ import { PotctlError } from '../errors.js';
 import type { Actor, MfaPolicy } from './deps.js';
 
 const SHORTEST = 10;
+// A number by itself is a word without letters: it says no more than the others.
 const EMPTY_WORDS = new Set(
-  'test testing teste asdf asd qwerty qwertz foo bar baz blah bla none nothing na reason because todo xxx ok okay fix please temp tmp'.split(
+  ' test testing teste asdf asd qwerty qwertz foo bar baz blah bla none nothing na reason because todo xxx ok okay fix please temp tmp'.split(
     ' ',
   ),
 );

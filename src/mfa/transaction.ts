@@ -1,5 +1,6 @@
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
+import { isWrite, writeQuietly } from './quiet-write.js';
 
 /** A session within a transaction. */
 export interface Transaction extends Session {
@@ -14,7 +15,7 @@ export interface Transaction extends Session {
 const LIMITS = `set local lock_timeout = '3s'; set local statement_timeout = '10s';
   set local idle_in_transaction_session_timeout = '15s'; set local log_parameter_max_length_on_error = 0`;
 
-/** Only a superuser may; another role's rows are shown in the log of a failed constraint only as far as it may read them. */
+/** Only a superuser may. What it does not cover, {@link writeQuietly} does, for every role. */
 const QUIET_LOG = `set local log_parameter_max_length = 0; set local log_error_verbosity = 'terse'`;
 
 /**
@@ -31,7 +32,12 @@ export async function inTransaction<T>(
   await session.query(LIMITS);
   const [role] = await session.query<{ super: string }>(`select current_setting('is_superuser') as super`);
   if (role!.super === 'on') await session.query(QUIET_LOG);
-  const result = await work({ ...session, conceal: (values) => conceal(session, values) }).catch(async (error) => {
+  const transaction: Transaction = {
+    ...session,
+    conceal: (values) => conceal(session, values),
+    query: (sql, values) => (isWrite(sql) ? writeQuietly(session, sql, values ?? []) : session.query(sql, values)),
+  };
+  const result = await work(transaction).catch(async (error) => {
     await session.query('rollback').catch(() => {});
     throw error;
   });

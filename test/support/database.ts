@@ -37,7 +37,7 @@ export async function freshDatabase(request: FreshDatabase = {}): Promise<TestDa
     await dropFamily(name);
   };
   if (dropAfterTest) onTestFinished(drop);
-  if (schema !== undefined) await client.query(await sqlOf(schema));
+  if (schema !== undefined) await client.query(await schemaSql(schema));
   const query: TestDatabase['query'] = async (sql, values) => (await client.query(sql, values)).rows as never;
   return { name, client, query, drop };
 }
@@ -67,7 +67,8 @@ export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
-async function sqlOf(schema: string): Promise<string> {
+/** The SQL of a schema that is kept by name; everything else is SQL itself. */
+export async function schemaSql(schema: string): Promise<string> {
   if (schema === 'native') return readFile(new URL('../../templates/sql/native-1.sql', import.meta.url), 'utf8');
   if (!FIXTURES.some((name) => name === schema)) return schema;
   return readFile(new URL(`../fixtures/schemas/${schema}.sql`, import.meta.url), 'utf8');

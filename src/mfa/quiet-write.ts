@@ -1,0 +1,45 @@
+import { quoteLiteral } from '../postgres/identifiers.js';
+import type { Session } from '../postgres/server.js';
+
+const WRITES = /^\s*(with\b.*\(\s*)?(insert into|update|delete from)\b/is;
+const RESULT = 'potctl.written';
+
+/** Does the statement write rows? */
+export const isWrite = (sql: string): boolean => WRITES.test(sql);
+
+/**
+ * Runs a statement that writes so that the server logs no row when a constraint refuses it: the log's `Failing row contains (…)` shows every
+ * column that was written or that the role may read, and only a superuser can turn it off. Caught and raised again, the error has its code
+ * and its message, but no detail.
+ *
+ * @returns what stands behind `returning`, as JSON knows it
+ */
+export async function writeQuietly<Row extends object>(
+  session: Session,
+  sql: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const statement = sql.replace(/\$(\d+)/g, (_, place: string) => literal(values[Number(place) - 1]));
+  const returns = /\breturning\b/i.test(sql);
+  const read = `with written as (${statement}) select coalesce(json_agg(written), '[]')::text from written`;
+  const body = `
+declare
+  written text := '[]';
+begin
+  execute ${quoteLiteral(returns ? read : statement)}${returns ? ' into written' : ''};
+  perform set_config('${RESULT}', written, true);
+exception when others then
+  raise exception using errcode = sqlstate, message = sqlerrm;
+end`;
+  await session.query(`do ${quoteLiteral(body)}`);
+  if (!returns) return [];
+  const [row] = await session.query<{ rows: string }>(`select current_setting('${RESULT}') as rows`);
+  return JSON.parse(row!.rows) as Row[];
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (!Array.isArray(value)) return quoteLiteral(String(value));
+  const items = value.map((item) => `"${String(item).replace(/["\\]/g, '\\$&')}"`);
+  return quoteLiteral(`{${items.join(',')}}`);
+}
