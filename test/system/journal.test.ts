@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { SCHEMA_VERSION } from '../../src/journal/installed.js';
 import { freshDatabase } from '../support/database.js';
 import { potctl, type Ran } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
@@ -41,7 +42,13 @@ test('setup prints its SQL, wants a yes, installs once, and notes that it did', 
   expect(again).toMatchObject({ changed: false, result: { state: 'unchanged', database: database.name } });
   const { items } = JSON.parse((await run('history', '--json')).stdout);
   expect(items).toMatchObject([
-    { seq: '1', action: 'potctl.setup', reason: 'journal for support', db_role: 'postgres', details: { to: 1 } },
+    {
+      seq: '1',
+      action: 'potctl.setup',
+      reason: 'journal for support',
+      db_role: 'postgres',
+      details: { to: SCHEMA_VERSION },
+    },
   ]);
 });
 
