@@ -2,6 +2,7 @@ import { type Application, OVERVIEW_COLUMNS } from '../applications/application.
 import { PotctlError } from '../errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { MfaDeps } from './deps.js';
+import { readBlocked } from './verifier-state.js';
 
 /** A user in the list. */
 export interface MfaRow {
@@ -47,7 +48,12 @@ export async function* listPeople(deps: MfaDeps, filter: MfaFilter): AsyncGenera
   const session = await deps.database.session('mfa.list');
   try {
     await session.query('set statement_timeout = 0');
-    for await (const rows of session.stream(listSql(deps.database, filter))) yield rows.map(rowOf);
+    const { database, journal } = deps;
+    const blocked =
+      filter.state === 'locked'
+        ? await readBlocked(session, await journal.version(session), database.application.name)
+        : [];
+    for await (const rows of session.stream(listSql(database, { ...filter, blocked }))) yield rows.map(rowOf);
   } finally {
     await session.close();
   }
@@ -64,10 +70,15 @@ function rowOf(cells: readonly (string | null)[]): MfaRow {
   };
 }
 
-/** The one statement of a list, without values. @throws E_UNSUPPORTED */
+/**
+ * The one statement of a list, without values.
+ *
+ * @param filter.blocked ids of the people at whose codes potctl does not look now
+ * @throws E_UNSUPPORTED
+ */
 export function listSql(
   { application, readsSecrets }: Pick<MfaDeps['database'], 'application' | 'readsSecrets'>,
-  filter: MfaFilter,
+  filter: MfaFilter & { readonly blocked: readonly string[] },
 ): string {
   refuseUnsupported(application, readsSecrets, filter);
   const { sql, keyType } = application.overview(readsSecrets);
@@ -87,11 +98,12 @@ function refuseUnsupported(application: Application, readsSecrets: boolean, filt
   throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
 }
 
-function conditions(filter: MfaFilter, keyType: 'uuid' | 'text'): string[] {
-  const { state, role, required, missing, organization, after } = filter;
+function conditions(filter: MfaFilter & { readonly blocked: readonly string[] }, keyType: 'uuid' | 'text'): string[] {
+  const { state, role, required, missing, organization, after, blocked } = filter;
+  const locked = [STATES.locked, ...blocked.map((id) => `id = ${quoteLiteral(id)}`)].join(' or ');
   return [
     'true',
-    ...(state === null ? [] : [STATES[state]]),
+    ...(state === null ? [] : [state === 'locked' ? `(${locked})` : STATES[state]]),
     ...(role === null ? [] : [`lower(role) = lower(${quoteLiteral(role)})`]),
     ...(required ? ['admin'] : []),
     ...(missing ? ['not enabled'] : []),

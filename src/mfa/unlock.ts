@@ -1,3 +1,4 @@
+import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { keyOf } from './people.js';
@@ -16,7 +17,12 @@ export async function planUnlock(
 ): Promise<ChangePlan> {
   const { application } = deps.database;
   return planChange(deps, wanted, 'unlock', ({ person, verifier }) => {
-    const { blockedUntil = null, failuresSinceSuccess = 0 } = verifier ?? {};
+    if (verifier === null) {
+      throw new PotctlError('E_DB_DENIED', 'this role may not see whether potctl blocks somebody', {
+        fix: ['It needs SELECT on potctl.mfa_attempt: `potctl grants sql --role support`'],
+      });
+    }
+    const { blockedUntil, failuresSinceSuccess } = verifier;
     const ownBlock = blockedUntil !== null && (blockedUntil !== 'infinity' || resetConsecutive);
     const own = person.lockedUntil !== null && application.unlock !== undefined;
     const steps = [

@@ -52,6 +52,23 @@ export async function readVerifierState(
   return { ...row!, resets };
 }
 
+/** Ids of the people of an application at whose codes potctl does not look now; none where it is not set up, or may not be read. */
+export async function readBlocked(session: Session, installed: number | null, application: string): Promise<string[]> {
+  if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return [];
+  const rows = await session.query<{ id: string }>(
+    `select substr(person, length($1) + 2) as id from potctl.mfa_attempt
+      where starts_with(person, $1 || ':')
+      group by person
+     having count(*) filter (where kind in ('totp', 'backup')
+                              and at > coalesce((select max(b.at) from potctl.mfa_attempt b
+                                                  where b.person = mfa_attempt.person and b.kind in ('ok', 'reset')), '-infinity')) >= 100
+         or max(at) filter (where kind = 'block') > greatest(clock_timestamp() - interval '15 minutes',
+                                                             max(at) filter (where kind in ('ok', 'reset', 'unlock')))`,
+    [application],
+  );
+  return rows.map(({ id }) => id);
+}
+
 async function mayRead(session: Session): Promise<boolean> {
   const [row] = await session.query<{ may: boolean }>(
     `select bool_and(has_table_privilege(name, 'select')) as may

@@ -7,7 +7,16 @@ import { type BenchServer, createServer } from './server.js';
 
 const DATABASE = 'people';
 const EVERYBODY = {
-  ...{ state: null, role: null, required: false, missing: false, organization: null, after: null, limit: 0 },
+  ...{
+    state: null,
+    role: null,
+    required: false,
+    missing: false,
+    organization: null,
+    after: null,
+    limit: 0,
+    blocked: [],
+  },
 } as const;
 
 /** `--users N` (1,000,000), `--rounds N` (5): status, list and stats against the same SQL in psql, in turns. */
