@@ -214,7 +214,11 @@ async function artefacts(backups: string, id: string): Promise<string> {
 
 async function folderOf(backups: string, id: string): Promise<string> {
   const folder = path.join(backups, checkedId(id));
-  const facts = await lstat(folder).catch(() => null);
+  // Any other failure is no proof that there is none.
+  const facts = await lstat(folder).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  });
   if (facts === null) throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
   if (facts.isDirectory()) return folder;
   throw new PotctlError('E_BACKUP_CORRUPT', `the backup '${id}' is not a folder`, {
