@@ -225,8 +225,7 @@ async function folderOf(backups: string, id: string): Promise<string> {
 
 /** The space of the folder above counts as long as there is no repository. */
 async function freeBytes(root: string): Promise<number | null> {
-  const present = await realpath(root).catch(() => path.dirname(root));
-  const { bavail, bsize } = await statfs(present);
+  const { bavail, bsize } = await statfs(await realpath(root).catch(() => path.dirname(root)));
   return bavail * bsize;
 }
 
