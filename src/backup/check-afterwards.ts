@@ -5,12 +5,14 @@ import type { CreateDeps, CreateRequest } from './create.js';
  * Checks the backup that was just written, as deep as was asked for: success is what the repository holds afterwards.
  *
  * @returns false if it could not be checked wholly, null if that was not asked for
- * @throws E_BACKUP_CORRUPT naming what is wrong
+ * @throws E_BACKUP_CORRUPT naming what is wrong; the signal's reason. Both say that the backup is listed
  */
 export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, id: string): Promise<boolean | null> {
   const { verify, repository, progress } = deps;
   if (request.verify === 'none') return null;
-  const { ok, checks } = await verify(id, request.verify);
+  const report = await verify(id, request.verify).catch((error: unknown) => notMade(deps, id, error));
+  if (report === null) return false;
+  const { ok, checks } = report;
   for (const { check, detail } of checks.filter(({ state }) => state === 'unknown')) {
     progress({ kind: 'warning', text: `the backup was not checked for "${check}": ${detail}` });
   }
@@ -23,3 +25,15 @@ export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, 
     fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
   });
 }
+
+/** The disk or the network that failed the check may be at fault, or the backup: nobody knows, so it is neither good nor bad. */
+function notMade({ signal, progress }: CreateDeps, id: string, error: unknown): null {
+  if (!(error instanceof PotctlError)) throw error;
+  const changedDetail = `the backup '${id}' is listed, and was not checked to its end; older ones are as they were`;
+  if (signal.aborted || SAYS_IT_IS_BAD.includes(error.code)) throw error.with({ changed: 'partial', changedDetail });
+  const why = typeof error.why === 'string' ? `: ${error.why}` : '';
+  progress({ kind: 'warning', text: `the backup was not checked: ${error.message}${why}` });
+  return null;
+}
+
+const SAYS_IT_IS_BAD: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST'];

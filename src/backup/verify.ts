@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
-import { PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
 import { readManifest } from './catalog.js';
@@ -168,7 +168,11 @@ async function artefactProblem(
 ): Promise<string | null> {
   const file = path.join(folder, name);
   // Links were refused when the folder was opened.
-  const found = await stat(file).catch(() => null);
+  const found = await stat(file).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    // A disk that cannot tell does not prove the backup bad.
+    throw fromErrno(error, `look at '${name}' of the backup`);
+  });
   if (found === null) return 'missing';
   if (!found.isFile()) return 'not a regular file';
   if (found.size !== size) return `has ${found.size} bytes, the manifest says ${size}`;

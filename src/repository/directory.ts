@@ -212,20 +212,20 @@ async function artefacts(backups: string, id: string): Promise<string> {
   });
 }
 
+/** A failure to look is no proof that there is none. */
 async function folderOf(backups: string, id: string): Promise<string> {
   const folder = path.join(backups, checkedId(id));
-  const facts = await lstat(folder).catch(() => null);
-  if (facts === null) throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
-  if (facts.isDirectory()) return folder;
-  throw new PotctlError('E_BACKUP_CORRUPT', `the backup '${id}' is not a folder`, {
-    why: 'something else stands in its place',
+  const facts = await lstat(folder).catch((error: unknown) => {
+    throw isErrno(error, 'ENOENT') ? new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`) : error;
   });
+  if (facts.isDirectory()) return folder;
+  const why = 'something else stands in its place';
+  throw new PotctlError('E_BACKUP_CORRUPT', `the backup '${id}' is not a folder`, { why });
 }
 
 /** The space of the folder above counts as long as there is no repository. */
 async function freeBytes(root: string): Promise<number | null> {
-  const present = await realpath(root).catch(() => path.dirname(root));
-  const { bavail, bsize } = await statfs(present);
+  const { bavail, bsize } = await statfs(await realpath(root).catch(() => path.dirname(root)));
   return bavail * bsize;
 }
 

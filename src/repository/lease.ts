@@ -109,7 +109,8 @@ async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Prom
   let released: Promise<void> | undefined;
   const letGo = async (): Promise<void> => {
     await stopHeart();
-    await lock.close();
+    // What was written there was only a sign of life: a close that fails must not keep the lock, nor fail work that is done.
+    await lock.close().catch(() => {});
     const isOurs = (seen: SeenLock | null): boolean => seen?.holder?.token === holder.token;
     // Looked at first, so that a new holder's lock is not even moved aside.
     if (isOurs(await readLock(deps.root))) await removeLock(deps.root, isOurs);

@@ -1,35 +1,34 @@
 import { expect, test } from 'vitest';
 import { type CreateDeps, type CreateRequest, createBackup } from '../../src/backup/create.js';
+import { PotctlError } from '../../src/errors.js';
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
 
-test('a check afterwards that could not be made is not called good, and nothing is pruned on its word', async () => {
+/** A backup of one file, whose check afterwards is `verify`. */
+async function createWith(verify: CreateDeps['verify']) {
   const files = { path: await makeTree({ a: 'x' }), excludes: [] };
-  const check = { part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
-  const verify: CreateDeps['verify'] = async (id, level) => {
-    return { id, level, ok: false, checks: [check], read_bytes: 0, duration_s: 0 };
-  };
-  const { signal, clock, progress, childEnvironment, repository } = restoreDeps(null, await testRepository());
-  const server = async () => Promise.reject(new Error('not asked for'));
+  const { signal, clock, childEnvironment, repository } = restoreDeps(null, await testRepository());
+  const warnings: string[] = [];
   const deps: CreateDeps = {
-    ...{ signal, clock, progress, childEnvironment, repository, verify, server },
+    ...{ signal, clock, childEnvironment, repository, verify },
+    progress: (event) => event.kind === 'warning' && warnings.push(event.text),
+    server: async () => Promise.reject(new Error('not asked for')),
     recover: async () => {},
   };
   const request: CreateRequest = {
     ...{ runId: 'backup', traceId: '1', profile: null, expectedSystemIdentifier: null, database: false, files },
-    ...{
-      references: null,
-      jobs: 1,
-      rows: 'exact',
-      lockWaitMs: 10_000,
-      waitMs: 0,
-      verify: 'quick',
-      kind: 'logical',
-      note: null,
-    },
-    ...{ labels: {}, hostname: 'here', dryRun: false },
+    ...{ references: null, jobs: 1, rows: 'exact', lockWaitMs: 10_000, waitMs: 0, verify: 'quick' },
+    ...{ kind: 'logical', note: null, labels: {}, hostname: 'here', dryRun: false },
     tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
   };
+  return { deps, request, repository, warnings };
+}
+
+test('a check afterwards that could not be made is not called good, and nothing is pruned on its word', async () => {
+  const check = { part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
+  const { deps, request, repository } = await createWith(async (id, level) => {
+    return { id, level, ok: false, checks: [check], read_bytes: 0, duration_s: 0 };
+  });
 
   expect(await createBackup(deps, request)).toMatchObject({ status: 'complete', verified: false });
   const rules = { last: 1, withinMs: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
@@ -37,4 +36,27 @@ test('a check afterwards that could not be made is not called good, and nothing 
   const restoring = async () => new Map<string, string>();
   expect((await createBackup({ ...deps, restoring }, pruning)).pruned).toMatchObject({ state: 'skipped', removed: [] });
   expect((await repository.list()).length).toBe(2);
+});
+
+test('a check afterwards that the disk fails leaves a backup that is told as unchecked, not an error that says nothing was changed', async () => {
+  const { deps, request, repository, warnings } = await createWith(async () => {
+    throw new PotctlError('E_IO', 'cannot read it', { why: 'EIO: i/o error' });
+  });
+
+  expect(await createBackup(deps, request)).toMatchObject({ status: 'complete', verified: false });
+
+  expect(warnings).toEqual(['the backup was not checked: cannot read it: EIO: i/o error']);
+  expect(await repository.list()).toHaveLength(1);
+});
+
+test('an error that the check afterwards ends with says that the backup is listed', async () => {
+  const { deps, request, repository } = await createWith(async () => {
+    throw new PotctlError('E_MANIFEST', 'the manifest is damaged');
+  });
+
+  const failed = createBackup(deps, request);
+
+  const changedDetail = expect.stringContaining('is listed');
+  await expect(failed).rejects.toMatchObject({ code: 'E_MANIFEST', changed: 'partial', changedDetail });
+  expect(await repository.list()).toHaveLength(1);
 });

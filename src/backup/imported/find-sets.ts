@@ -120,7 +120,10 @@ async function locate(
   const beside = path.join(folder, path.basename(written));
   const candidates = named.startsWith(`${folder}${path.sep}`) ? [named, beside] : [beside];
   for (const file of candidates) {
-    const facts = await lstat(file).catch(() => null);
+    const facts = await lstat(file).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+      throw fromErrno(error, `look at the ${what} '${file}'`);
+    });
     if (facts === null) continue;
     await refuseLeaving(folder, file, what);
     if (facts.isDirectory()) return { file, size: 0 };

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import type { Manifest } from '../manifest.js';
 import { canonicalJson } from '../parse-manifest.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
@@ -61,7 +62,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
     await rm(kept, { recursive: true, force: true });
     await rename(scratch, kept);
   } catch (error) {
-    await rm(scratch, { recursive: true, force: true }).catch(() => {});
+    await removeShortLivedFolder(scratch);
     throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
   }
 }
@@ -69,7 +70,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
 async function makeScratch(kept: string): Promise<string> {
   try {
     await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
-    return await mkdtemp(`${kept}.`);
+    return await makeShortLivedFolder(path.dirname(kept), 'notes');
   } catch (error) {
     throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
   }

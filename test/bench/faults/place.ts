@@ -8,8 +8,8 @@ import { errnoOf, type Inventory, type Operation, type Point } from './points.js
 import { buildShim, type Shim } from './shim.js';
 import { type Tools, wrapTools } from './tools.js';
 
-/** No command of a tiny database may take longer, whatever went wrong. */
-const LIMIT_MS = 60_000;
+/** No command of a tiny database may take longer, whatever went wrong, and however busy the machine is. */
+const LIMIT_MS = 300_000;
 /** How many backups there are before a prune, and how many it keeps. */
 const SEVERAL = 4;
 export const KEPT = 2;
