@@ -111,9 +111,7 @@ async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Prom
     await stopHeart();
     // What was written there was only a sign of life: a close that fails must not keep the lock, nor fail work that is done.
     await lock.close().catch(() => {});
-    const isOurs = (seen: SeenLock | null): boolean => seen?.holder?.token === holder.token;
-    // Looked at first, so that a new holder's lock is not even moved aside.
-    if (isOurs(await readLock(deps.root))) await removeLock(deps.root, isOurs);
+    await removeLock(deps.root, (seen) => seen.holder?.token === holder.token);
   };
   return {
     stampedMs,

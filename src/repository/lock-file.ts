@@ -64,9 +64,12 @@ export async function beat(lock: FileHandle, holder: LockHolder, count: number):
 
 /**
  * Removes the lock if `isJudged` recognises it. It is renamed first: of several that judged it, only one gets it, and what turns out to
- * be another lock is put back.
+ * be another lock is put back. While it is away, somebody may claim the name, and a living holder has lost its lock: so it is looked at
+ * once more right before, since judging takes its time.
  */
 export async function removeLock(root: string, isJudged: (lock: SeenLock) => boolean): Promise<boolean> {
+  const standing = await readLock(root);
+  if (standing === null || !isJudged(standing)) return false;
   const aside = `${LOCK}.${uniqueSuffix()}`;
   try {
     await rename(path.join(root, LOCK), path.join(root, aside));
