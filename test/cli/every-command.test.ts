@@ -17,6 +17,18 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
   'backup import': ['/nonexistent/set'],
+  'grants sql': ['--role', 'support'],
+  ...Object.fromEntries(
+    ['status', 'enroll', 'confirm', 'verify', 'codes', 'reset', 'disable', 'unlock', 'explain'].map((verb) => [
+      `mfa ${verb}`,
+      ['ana', ...(['status', 'verify', 'explain'].includes(verb) ? [] : ['--reason', 'lost phone, called back'])],
+    ]),
+  ),
+};
+/** What says no before anybody would be asked: an undo has nothing to take back here, and no change is made without a record. */
+const EARLIER: Readonly<Record<string, number>> = {
+  'restore undo': 10,
+  ...Object.fromEntries(['enroll', 'codes', 'reset', 'disable', 'unlock'].map((verb) => [`mfa ${verb}`, 17])),
 };
 const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
 const gated = commands.flatMap((command) => (command.kind === 'action' && command.gate ? [command] : []));
@@ -34,7 +46,9 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, 'storage', 'model.stl'), 'solid');
   writeFileSync(path.join(folder, 'password'), CANARY, { mode: 0o600 });
   database = await freshDatabase({
-    schema: 'create table t (id int primary key); insert into t values (1)',
+    schema: `${readFileSync('test/fixtures/schemas/3dpot.sql', 'utf8')};
+      create table t (id int primary key); insert into t values (1);
+      insert into users (id, email, username, hashed_password) values (gen_random_uuid(), 'ana@example.com', 'ana', 'x')`,
     dropAfterTest: false,
   });
   expect(await run('backup create', '-q')).toMatchObject({ exitCode: 0, stderr: '' });
@@ -96,8 +110,7 @@ test.each(refusals)(
     const before = repositoryFiles();
     const { exitCode, stdout } = await run(name, ...flags);
     expect(stdout).toBe('');
-    // An undo has nothing to take back here, and says so before it asks.
-    expect(exitCode).toBe(name === 'restore undo' ? 10 : 30);
+    expect(exitCode).toBe(EARLIER[name] ?? 30);
     expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
     expect(await database.query(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
     expect(repositoryFiles()).toEqual(before);
