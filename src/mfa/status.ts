@@ -92,7 +92,7 @@ export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaSta
     last_accepted_at: verifier?.lastSuccessAt ?? null,
     sessions: record.sessions,
     resets_90d: verifier?.resets ?? null,
-    red_flags: redFlags(deps, record),
+    red_flags: redFlags(record),
     notes: notesOf(deps, record),
   };
 }
@@ -113,8 +113,8 @@ export function lockOf({ verifier, person }: MfaRecord): MfaStatus['lock'] {
   return person.lockedUntil === null ? null : { by: 'application', until: person.lockedUntil };
 }
 
-/** What should make an operator ask once more. The newest facts only; none is proof of anything. */
-export function redFlags({ policy }: MfaDeps, { person, verifier, state, codes, nowMs }: MfaRecord): RedFlag[] {
+/** What should make an operator doubt who is calling; none is proof of anything. What is merely to be mended is a note. */
+export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
   const daysOld = person.createdAt === null ? null : (nowMs - Date.parse(person.createdAt)) / 86_400_000;
   const flags: [boolean, string, string][] = [
     [person.isAdmin, 'admin', 'an administrator'],
@@ -124,24 +124,18 @@ export function redFlags({ policy }: MfaDeps, { person, verifier, state, codes, 
     [(verifier?.failures24h ?? 0) >= 3, 'refused_codes', `${verifier?.failures24h} refused codes in 24 hours`],
     [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a right code was given twice: somebody may have read it'],
     [verifier?.blockedUntil != null, 'blocked', 'too many refused codes: blocked'],
-    [
-      state === 'enabled' && codes !== null && codes.length <= FEW_CODES,
-      'few_codes',
-      `${codes?.length} backup codes are left`,
-    ],
-    [
-      person.isAdmin && policy.requiredForAdmin && state !== 'enabled',
-      'required',
-      'must have a second factor, and has none',
-    ],
   ];
   return flags.filter(([is]) => is).map(([, code, text]) => ({ code, text }));
 }
 
-function notesOf({ database }: MfaDeps, { state, installed }: MfaRecord): string[] {
+function notesOf({ database, policy }: MfaDeps, { state, installed, codes, person }: MfaRecord): string[] {
   const { application, readsSecrets } = database;
   const { noReplayGuard, login } = application.facts;
+  const few = state === 'enabled' && codes !== null && codes.length <= FEW_CODES;
+  const missing = person.isAdmin && policy.requiredForAdmin && state !== 'enabled';
   return [
+    ...(missing ? ['must have a second factor, and has none'] : []),
+    ...(few ? [`${codes.length} backup codes are left`] : []),
     ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
     ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
     ...(state === 'enabled' && login !== undefined ? [login] : []),
