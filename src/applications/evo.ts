@@ -3,7 +3,7 @@ import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
 import { evoOverview, evoPeople } from './evo-people.js';
 import { evoTables } from './evo-tables.js';
-import { instant } from './sql.js';
+import { instant, isUuid } from './sql.js';
 
 /**
  * EVO UDS v3 (Lambdas, Prisma, Cognito): factors are rows, several for a person; `user_id` is uuid or text; many organisations; no backup
@@ -103,7 +103,6 @@ export const evo = (withEmail: boolean): Application => ({
 
 /** What the application writes where it knows no organisation. */
 const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000';
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const STATE = `case when not is_active then 'inactive' when status = 'verified' then 'enabled'
                     when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
@@ -129,7 +128,7 @@ async function appendRow(session: Session, person: Person, organization: string,
     `insert into audit_logs (id, organization_id, user_id, action, resource_type, resource_id, details, created_at)
      values ($1, $2, $3, $4, 'mfa', $5, $6::jsonb, clock_timestamp())`,
     [
-      ...[randomUUID(), organization, UUID.test(person.id) ? person.id : null, word[0], fact.factorId],
+      ...[randomUUID(), organization, isUuid(person.id) ? person.id : null, word[0], fact.factorId],
       JSON.stringify(details),
     ],
   );

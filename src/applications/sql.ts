@@ -19,3 +19,6 @@ export const secretClass = (column: string, strangers: 'refuse' | 'skip'): strin
     when length(${column}) < 16 then 'weak'
     when length(${column}) < 26 then 'short'
     else 'base32' end`;
+
+/** Would the database take it as a uuid? Asked before it is, because its refusal ends the transaction. */
+export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

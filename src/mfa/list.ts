@@ -1,4 +1,5 @@
 import { type Application, OVERVIEW_COLUMNS } from '../applications/application.js';
+import { isUuid } from '../applications/sql.js';
 import { PotctlError } from '../errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { MfaDeps } from './deps.js';
@@ -42,7 +43,7 @@ export const STATE_SQL = `case when enabled then 'enabled' when secret not in ('
 /**
  * The users by id, in batches, read while they are taken: memory is flat at any number.
  *
- * @throws E_UNSUPPORTED (organisations, codes), E_APPLICATION, E_DB_*
+ * @throws E_UNSUPPORTED (organisations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
  */
 export async function* listPeople(deps: MfaDeps, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
   const session = await deps.database.session('mfa.list');
@@ -74,7 +75,7 @@ function rowOf(cells: readonly (string | null)[]): MfaRow {
  * The one statement of a list, without values.
  *
  * @param filter.blocked ids of the people at whose codes potctl does not look now
- * @throws E_UNSUPPORTED
+ * @throws E_UNSUPPORTED; E_USAGE for a cursor of another list
  */
 export function listSql(
   { application, readsSecrets }: Pick<MfaDeps['database'], 'application' | 'readsSecrets'>,
@@ -82,6 +83,7 @@ export function listSql(
 ): string {
   refuseUnsupported(application, readsSecrets, filter);
   const { sql, keyType } = application.overview(readsSecrets);
+  refuseOtherCursor(filter.after, keyType);
   return `select id, email, username, role, admin, active, organizations, ${STATE_SQL} as state, since, pending_since, codes,
                  last_used, locked_until
             from (select ${OVERVIEW_COLUMNS} from (${sql}) as raw) as people
@@ -96,6 +98,15 @@ function refuseUnsupported(application: Application, readsSecrets: boolean, filt
   if (filter.state !== 'no-codes' || (application.codes !== undefined && readsSecrets)) return;
   const why = application.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
   throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
+}
+
+/** The database would refuse it as a broken value, long after the user could see what it was about. */
+function refuseOtherCursor(after: string | null, keyType: 'uuid' | 'text'): void {
+  if (after === null || keyType !== 'uuid' || isUuid(after)) return;
+  throw new PotctlError(
+    'E_USAGE',
+    `'--cursor' takes the cursor of the last page of the same list; this one goes on after '${after}'`,
+  );
 }
 
 function conditions(filter: MfaFilter & { readonly blocked: readonly string[] }, keyType: 'uuid' | 'text'): string[] {

@@ -84,6 +84,11 @@ async function readPages(format: string, limit: number): Promise<{ rows: string[
   }
 }
 
+test('the cursor of another list is refused as what it is', async () => {
+  const cursor = Buffer.from(JSON.stringify(['key', 'not-one-of-these-ids'])).toString('base64url');
+  expect(await site.json(['list', '--cursor', cursor])).toMatchObject({ exitCode: 2, error: { code: 'E_USAGE' } });
+});
+
 test('organisations: members only, in EVO only', async () => {
   const [in1, in2] = [await evo.seed(), await evo.seed()];
   const other = '00000000-0000-4000-8000-000000000001';
