@@ -24,9 +24,8 @@ export const restorePlan = itemCommand({
     else renderRestorePlan(plan, view);
     view.note('Nothing was changed.');
     if (plan.blocking.length > 0) return;
-    // Without its flags the line would restore everything.
-    if (plan.mode === 'tables') view.note('To do it: the same line with `run` in the place of `plan`.');
-    else view.note(`To do it:  potctl restore run ${plan.backup.id}`);
+    // Not a line to paste: without the flags of this one it would do something else.
+    view.note(`To do it: the same line with \`run\` in the place of \`plan\`; the backup is ${plan.backup.id}.`);
   },
   exitCode: ({ exit }) => exit,
 });
