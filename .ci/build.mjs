@@ -17,7 +17,11 @@ await build({
   minifySyntax: true,
   legalComments: 'none',
   external: ['pg-native', 'pg-cloudflare'],
-  define: { POTCTL_VERSION: JSON.stringify(version) },
+  define: {
+    POTCTL_VERSION: JSON.stringify(version),
+    // pg asks for it to find out whether it runs at Cloudflare; only naming it makes Node load its whole fetch, which nobody here uses.
+    Response: 'undefined',
+  },
   // CommonJS packages (pg, commander, cli-table3) ask for Node's modules with require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

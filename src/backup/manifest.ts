@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What a backup says about itself. Version 2 is a superset of the v1 manifest

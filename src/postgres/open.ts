@@ -1,5 +1,5 @@
 import { openLogin } from './login.js';
-import { openToolRunner } from './run-tool.js';
+import type { ToolRunner } from './run-tool.js';
 import type { Server } from './server.js';
 import { openSessions } from './sessions.js';
 import type { ConnectionSettings } from './settings.js';
@@ -22,16 +22,23 @@ export interface OpenOptions {
 export function openServer(settings: ConnectionSettings, options: OpenOptions): Server {
   const login = openLogin(settings);
   const sessions = openSessions(settings, login, options);
-  const runner = openToolRunner({ settings, login, options, serverVersion: memoised(() => sessions.serverVersion()) });
+  let opened: ToolRunner | undefined;
+  const serverVersion = memoised(() => sessions.serverVersion());
+  // Whoever only asks the database does without what starting programs needs: a tenth of the start of a command.
+  const runner = memoised(async () => {
+    const { openToolRunner } = await import('./run-tool.js');
+    opened ??= openToolRunner({ settings, login, options, serverVersion });
+    return opened;
+  });
   return {
     settings,
     session: sessions.open,
     maintenanceSession: sessions.openMaintenance,
-    tool: runner.tool,
-    runTool: runner.runTool,
+    tool: async (name) => (await runner()).tool(name),
+    runTool: async (...run) => (await runner()).runTool(...run),
     async close() {
       await sessions.closeAll();
-      await runner.close();
+      await opened?.close();
     },
   };
 }
