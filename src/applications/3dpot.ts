@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { secretClass, utc } from './sql.js';
+import { isTyped, isUuid, secretClass, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -63,9 +63,9 @@ export const threeDPot: Application = {
       `select id::text, email, username, full_name as name, role::text as role, ${ADMIN} as "isAdmin",
               coalesce(is_active, false) as active, array[]::text[] as organizations, ${utc('created_at')} as "createdAt",
               ${utc('last_login')} as "lastLoginAt", ${LOCKED_UNTIL} as "lockedUntil", ${utc('updated_at')} as "updatedAt"
-         from users where id::text = lower($1) or lower(email) = lower($1) or lower(username) = lower($1)
+         from users where id = $2 or ${isTyped('email')} or ${isTyped('username')}
         order by id`,
-      [wanted],
+      [wanted, isUuid(wanted) ? wanted : null],
     );
   },
 

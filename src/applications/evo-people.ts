@@ -1,4 +1,4 @@
-import { instant, secretClass } from './sql.js';
+import { instant, isTyped, secretClass } from './sql.js';
 
 const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
 const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null::text');
@@ -13,7 +13,7 @@ export const evoPeople = (withEmail: boolean): string => `
                  array_agg(distinct organization_id::text order by organization_id::text) as organizations,
                  ${instant('min(created_at)')} as created
             from profiles
-           where user_id::text = lower($1)${withEmail ? ' or lower(email) = lower($1)' : ''}
+           where user_id::text = lower($1)${withEmail ? ` or ${isTyped('email')}` : ''}
            group by user_id
            union all
           select distinct user_id::text, null, null, null, null::text[], null from mfa_factors f

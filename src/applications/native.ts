@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
 import { NATIVE_TABLES } from './native-tables.js';
-import { instant, secretClass } from './sql.js';
+import { instant, isTyped, isUuid, secretClass } from './sql.js';
 
 /**
  * The reference application: what a new application should adopt. Secrets rest in an envelope bound to their row, codes as scrypt hashes,
@@ -27,9 +27,9 @@ export const native: Application = {
       `select id::text, email, username, full_name as name, role, role = 'admin' as "isAdmin", active,
               array[]::text[] as organizations, ${instant('created_at')} as "createdAt", ${instant('last_login_at')} as "lastLoginAt",
               ${LOCKED_UNTIL} as "lockedUntil", ${instant('updated_at')} as "updatedAt"
-         from users where id::text = lower($1) or lower(email) = lower($1) or lower(username) = lower($1)
+         from users where id = $2 or ${isTyped('email')} or ${isTyped('username')}
         order by id`,
-      [wanted],
+      [wanted, isUuid(wanted) ? wanted : null],
     ),
 
   async readFactors(session, person, { secrets, lock }) {

@@ -22,3 +22,6 @@ export const secretClass = (column: string, strangers: 'refuse' | 'skip'): strin
 
 /** Would the database take it as a uuid? Asked before it is, because its refusal ends the transaction. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/** Is it what was typed (`$1`), but for its case? A look at the length spares most rows of a large table the dear `lower`. */
+export const isTyped = (column: string): string => `(length(${column}) = length($1) and lower(${column}) = lower($1))`;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Person, PRIVATE } from './application.js';
-import { secretClass, utc } from './sql.js';
+import { isTyped, secretClass, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 /**
@@ -30,7 +30,7 @@ export const viu: Application = {
       `select id, email, null::text as username, nome as name, tipo as role, tipo = 'ADMIN' as "isAdmin", ativo as active,
               array[]::text[] as organizations, ${utc('"criadoEm"')} as "createdAt", null::text as "lastLoginAt",
               null::text as "lockedUntil", ${utc('"atualizadoEm"')} as "updatedAt"
-         from usuarios where id = $1 or lower(email) = lower($1)
+         from usuarios where id = $1 or ${isTyped('email')}
         order by id`,
       [wanted],
     );
