@@ -39,7 +39,8 @@ const columns: readonly Column<MfaRow>[] = [
   {
     name: 'locked',
     priority: 6,
-    text: ({ locked_until: until }, _now, format) => (until === null ? NONE : format.instant(until)),
+    text: ({ locked_until: until }, _now, format) =>
+      until === null ? NONE : until === 'infinity' ? 'for ever' : format.instant(until),
     machine: ({ locked_until: until }) => until ?? '',
   },
   { name: 'active', wide: true, text: ({ active }) => (active === null ? NONE : String(active)) },

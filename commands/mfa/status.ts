@@ -76,7 +76,7 @@ function codesText({ codes }: MfaStatus): string {
 
 function lockText({ lock }: MfaStatus, view: View): string {
   if (lock === null) return 'none';
-  const until = lock.until === 'infinity' ? 'until it is reset' : `until ${view.time(lock.until)}`;
+  const until = lock.until === 'infinity' ? 'until somebody ends it' : `until ${view.time(lock.until)}`;
   return view.paint('bad', `by ${lock.by}, ${until}`);
 }
 

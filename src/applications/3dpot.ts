@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { isTyped, isUuid, secretClass, utc } from './sql.js';
+import { isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -19,9 +19,10 @@ export const threeDPot: Application = {
   },
   facts: {
     noReplayGuard:
-      'the application keeps no step of its own: a code that was seen works there until its window is over',
+      'the application keeps no step of its own: a code that was seen works there until its window is over, a backup code for ever: only potctl uses it up',
     requiredForAdmin:
       'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `potctl mfa enroll` helps',
+    sessions: 'who has an access token already stays signed in with it, for up to 30 minutes',
     login:
       'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
   },
@@ -94,8 +95,8 @@ export const threeDPot: Application = {
     loginKind: 'digits-login',
     async read(session, person) {
       const [row] = await session.query<{ codes: string[] }>(
-        `select array(select json_array_elements_text(
-                  case when json_typeof(mfa_backup_codes) = 'array' then mfa_backup_codes else '[]' end)) as codes
+        `select array(select coalesce(code, '') from json_array_elements_text(
+                  case when json_typeof(mfa_backup_codes) = 'array' then mfa_backup_codes else '[]' end) as code) as codes
            from users where id = $1`,
         [person.id],
       );
@@ -154,8 +155,8 @@ export const threeDPot: Application = {
 
 const NOW = `clock_timestamp() at time zone 'UTC'`;
 const ADMIN = `(coalesce(is_superuser, false) or coalesce(role::text = 'admin', false))`;
-const LOCKED_UNTIL = `case when locked_until > ${NOW} then ${utc('locked_until')} end`;
-const LIVE = `is_active and is_revoked is not true and expires_at > ${NOW}`;
+const LOCKED_UNTIL = lockedUntil('locked_until', NOW, utc('locked_until'));
+const LIVE = `is_active and not is_revoked and expires_at > ${NOW}`;
 const CODES_LEFT = `case when json_typeof(mfa_backup_codes) = 'array' then json_array_length(mfa_backup_codes) else 0 end`;
 const PLAIN = `coalesce(mfa_backup_codes::text ~ '"[0-9]{4}-?[0-9]{4}"', false)`;
 
@@ -173,7 +174,9 @@ const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
 const STEPS: Readonly<Partial<Record<AuditFact['event'], string>>> = {
   enroll: 'mfa_setup_initiated',
   confirm: 'mfa_enrollment_confirmed',
+  passed: 'mfa_verification_success',
   failed: 'mfa_verification_failed',
+  codes: 'backup_codes_regenerated',
 };
 
 const detailsOf = ({ event, details, runId, traceId }: AuditFact): Record<string, unknown> => ({

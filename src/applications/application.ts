@@ -133,7 +133,13 @@ export interface Application {
   /** May a person have several factors? */
   readonly several: boolean;
   /** What the operator must know of this application, each in a sentence. */
-  readonly facts: { readonly noReplayGuard: string; readonly requiredForAdmin?: string; readonly login?: string };
+  readonly facts: {
+    readonly noReplayGuard: string;
+    readonly requiredForAdmin?: string;
+    readonly login?: string;
+    /** What goes on when all sessions have ended. */
+    readonly sessions?: string;
+  };
   /** Everybody who fits: id exactly, e-mail and user name without regard to case. Sorted by id. */
   findPeople(session: Session, wanted: string): Promise<Person[]>;
   readFactors(session: Session, person: Person, sight: Sight): Promise<Factor[]>;

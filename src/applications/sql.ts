@@ -16,9 +16,20 @@ export const secretClass = (column: string, strangers: 'refuse' | 'skip'): strin
     when ${column} ~ '^\\$2[abxy]\\$' then 'bcrypt'
     when ${column} ~ '^potctl:v[0-9]+:' then 'envelope'
     when ${column} !~ '^[A-Za-z2-7${strangers === 'skip' ? ' -' : ''}]+=*$' then 'odd'
+    ${strangers === 'refuse' ? `when ${isUnpaddable(column)} then 'odd'` : ''}
     when length(${column}) < 16 then 'weak'
     when length(${column}) < 26 then 'short'
     else 'base32' end`;
+
+/** 1, 3 and 6 symbols beyond whole groups cannot come from whole bytes, and a whole group is never padding. */
+function isUnpaddable(column: string): string {
+  const body = `length(rtrim(${column}, '='))`;
+  return `${body} % 8 in (1, 3, 6) or (length(${column}) + 7) / 8 > (${body} + 7) / 8`;
+}
+
+/** Until when an application locks somebody out: `infinity` is no instant. */
+export const lockedUntil = (column: string, now: string, text: string): string =>
+  `case when ${column} = 'infinity' then 'infinity' when ${column} > ${now} then ${text} end`;
 
 /** Would the database take it as a uuid? Asked before it is, because its refusal ends the transaction. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

@@ -70,7 +70,7 @@ export const viu: Application = {
     kind: 'hex-bcrypt',
     async read(session, person) {
       const [row] = await session.query<{ codes: string[] }>(
-        `select coalesce("twoFactorBackupCodes", '{}') as codes from usuarios where id = $1`,
+        `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from usuarios where id = $1`,
         [person.id],
       );
       return row?.codes ?? [];

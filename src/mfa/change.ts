@@ -120,7 +120,8 @@ export function requireState({ installed }: Pick<MfaRecord, 'installed'>): void 
 
 async function checkKept(deps: MfaDeps, session: Session, person: Person, { expect }: ChangeWork): Promise<void> {
   const { state, codes } = await readRecord(deps, session, person);
-  const kept = state === expect.state || (state === 'unknown' && expect.state === 'off');
+  // A role that reads no secrets tells nothing from a pending one.
+  const kept = state === expect.state || (state === 'unknown' && expect.state !== 'enabled');
   if (kept && (expect.codes === undefined || codes === null || codes.length === expect.codes)) return;
   throw new PotctlError('E_APPLICATION', `the database did not keep what was written for '${nameOf(person)}'`, {
     why: { wanted: expect.state, found: state, codes: codes?.length ?? 'hidden' },

@@ -114,9 +114,14 @@ export function confirmedAlready({ record: { person, codes } }: ConfirmPlan): Co
   };
 }
 
-/** @throws E_MFA_STATE when nothing waits for a first code, or it has waited too long */
+/** @throws E_MFA_STATE when nothing waits for a first code, or it has waited too long; E_DB_DENIED where nobody can see that */
 function pendingOf({ person, pending, state }: MfaRecord): Pending {
   const fix = [`potctl mfa enroll ${argumentOf(person)}`];
+  if (state === 'unknown') {
+    throw new PotctlError('E_DB_DENIED', 'this role may not read secrets, so it cannot check a first code', {
+      fix: ['Let the person confirm it in the application, or confirm it with a role that may read secrets.'],
+    });
+  }
   if (pending === null) {
     const why = state === 'enabled' ? 'its second factor is enabled already' : 'no enrolment has begun';
     throw new PotctlError('E_MFA_STATE', `there is nothing to confirm for '${nameOf(person)}'`, {
@@ -126,7 +131,7 @@ function pendingOf({ person, pending, state }: MfaRecord): Pending {
   }
   if (!pending.expired) return pending;
   throw new PotctlError('E_MFA_STATE', `the enrolment of '${nameOf(person)}' is too old to be confirmed`, {
-    why: `it began ${pending.since}; after 24 hours its secret is worth nothing`,
+    why: `it began ${pending.since}; potctl confirms a secret for 24 hours`,
     fix,
   });
 }

@@ -5,6 +5,7 @@ import { argumentOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { MfaStatus } from './status.js';
 import { PERIOD_S } from './totp.js';
+import { untilText } from './verifier-state.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -70,10 +71,11 @@ function causes(deps: MfaDeps, seen: Seen): (Cause | null)[] {
 }
 
 function accountCauses({ record: { person } }: Seen, who: string): (Cause | null)[] {
-  const locked = `the application refuses this person until ${person.lockedUntil}`;
+  const { lockedUntil: until } = person;
+  const locked = until === null ? '' : `the application refuses this person ${untilText(until)}`;
   return [
     person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
-    person.lockedUntil === null ? null : certain('locked', locked, `potctl mfa unlock ${who}`),
+    until === null ? null : certain('locked', locked, `potctl mfa unlock ${who}`),
   ];
 }
 
@@ -141,7 +143,7 @@ const blockedByPotctl = (until: string, who: string): Cause => {
     'blocked',
     hard
       ? '100 codes in a row were refused: potctl looks at none'
-      : `too many codes were refused: potctl looks at none until ${until}`,
+      : `too many codes were refused: potctl looks at none ${untilText(until)}`,
     `potctl mfa unlock ${who}${hard ? ' --reset-consecutive' : ''}`,
   );
 };

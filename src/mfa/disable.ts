@@ -1,4 +1,4 @@
-import type { Factor } from '../applications/application.js';
+import type { Application, Factor } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
@@ -29,7 +29,7 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
     const steps = [
       ...going.map(({ kind, label }) => `the factor ${label === null ? kind : `${kind} "${label}"`} is switched off`),
       ...(codes !== null && codes.length > 0 ? [`${codes.length} backup codes stop working`] : []),
-      ...(isReset ? sessionLines(record, application.sessions !== undefined) : []),
+      ...(isReset ? sessionLines(record, application) : []),
       ...(isReset ? [next(deps, record)] : []),
     ];
     const hasCodes = codes !== null && codes.length > 0;
@@ -73,11 +73,12 @@ function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor
   });
 }
 
-function sessionLines({ sessions }: MfaRecord, supported: boolean): string[] {
-  if (!supported)
+function sessionLines({ sessions }: MfaRecord, { sessions: kept, facts }: Application): string[] {
+  if (kept === undefined)
     return ['this application keeps no sessions in its database: who is signed in stays so until that ends'];
-  if (sessions === null || sessions === 0) return [];
-  return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`];
+  const after = facts.sessions === undefined ? [] : [facts.sessions];
+  if (sessions === null || sessions === 0) return after;
+  return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`, ...after];
 }
 
 function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {

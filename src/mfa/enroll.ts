@@ -22,7 +22,7 @@ export interface EnrollWishes {
 }
 
 export interface EnrollResult extends ChangeResult {
-  /** When the secret is worth nothing any more, unless it is confirmed. */
+  /** Until when potctl confirms it; the application itself may do so later as well. */
   readonly expires_at: string | null;
 }
 
@@ -35,14 +35,17 @@ const EXPIRES_MS = 24 * 3_600_000;
  */
 export async function planEnroll(deps: MfaDeps, wanted: string, wishes: EnrollWishes): Promise<ChangePlan> {
   return planChange(deps, wanted, 'enroll', (record) => {
-    const { person, pending } = record;
+    const { person, pending, codes } = record;
     uriOf(deps, record, wishes, 'A');
     refuseSecond(deps, record, wishes);
     return {
       changes: true,
       steps: [
         ...(pending === null ? [] : ['the secret that waits for its first code is thrown away']),
-        `a new secret for ${nameOf(person)}, shown once; it does nothing before its first code is confirmed, within 24 hours`,
+        ...(clearsCodes(deps, record) && codes !== null && codes.length > 0
+          ? [`${codes.length} backup codes of an earlier factor stop working`]
+          : []),
+        `a new secret for ${nameOf(person)}, shown once; it does nothing before its first code is confirmed (by potctl within 24 hours)`,
       ],
     };
   });
@@ -70,14 +73,16 @@ export async function enroll(
   const stored = await storedForm(deps, person, factorId, secret);
   const takeBack = await delivery.prepare(lines);
   const state = plan.record.state === 'enabled' ? ('enabled' as const) : ('pending' as const);
+  const clears = clearsCodes(deps, plan.record);
   const result = await applyChange(deps, plan, {
-    ...{ event: 'enroll', expect: { state }, factorId },
+    ...{ event: 'enroll', expect: { state, ...(clears && { codes: 0 }) }, factorId },
     async run(transaction) {
       await transaction.conceal([stored]);
       await application.enroll(transaction, person, { factorId, label: wishes.label });
+      if (clears) await application.codes!.clear(transaction, person);
       const names = [`${application.name}:${factorId}`, `${application.name}:${person.id}`];
       await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
-      return { factor: factorId };
+      return { factor: factorId, ...(clears && { codes_left: 0 }) };
     },
   }).catch(async (error: unknown) => {
     await takeBack();
@@ -86,6 +91,10 @@ export async function enroll(
   await delivery.hand(lines);
   return { ...result, expires_at: new Date(plan.record.nowMs + EXPIRES_MS).toISOString() };
 }
+
+/** Codes that an earlier factor left would work again as soon as the application itself confirms the new one. */
+const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
+  database.application.codes !== undefined && state !== 'enabled';
 
 function uriOf({ database, policy }: MfaDeps, { person }: MfaRecord, wishes: EnrollWishes, secret: string): string {
   const issuer = wishes.issuer ?? policy.issuer ?? database.application.totp.issuer;

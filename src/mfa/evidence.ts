@@ -1,5 +1,6 @@
 import type { MfaDeps } from './deps.js';
 import type { Finding, Seen } from './diagnosis.js';
+import { untilText } from './verifier-state.js';
 
 /** From here on two clocks that should agree explain refused codes. */
 export const CLOCK_MS = 5_000;
@@ -12,7 +13,7 @@ export function evidence({ database }: MfaDeps, seen: Seen): Finding[] {
   const { noReplayGuard, login } = database.application.facts;
   const { active } = status.user;
   const account = active === null ? 'the application does not say' : active ? 'active' : 'switched off';
-  const lock = status.lock === null ? 'none' : `by ${status.lock.by} until ${status.lock.until}`;
+  const lock = status.lock === null ? 'none' : `by ${status.lock.by} ${untilText(status.lock.until)}`;
   const clock = `this machine and the database differ by ${(Math.abs(clockMs) / 1_000).toFixed(1)} s`;
   const { state } = status;
   return [

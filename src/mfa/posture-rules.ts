@@ -27,7 +27,6 @@ export interface Counts {
   readonly locked: number;
   readonly blocked: number | null;
   readonly triggers: number | null;
-  readonly oldEnrollments: number | null;
   readonly risky: boolean;
   readonly installed: number | null;
 }
@@ -88,9 +87,7 @@ const SECRET_RULES = [
 ];
 
 function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureRule[] {
-  const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld, oldEnrollments } =
-    counts;
-  const old = Math.max(pendingOld, oldEnrollments ?? 0);
+  const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld } = counts;
   const replay = rule('replay_guard', 'ok', facts.noReplayGuard || 'the application keeps the step of the last code');
   if (!readsSecrets) {
     return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this role may not read secrets')), replay];
@@ -108,7 +105,7 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
     rule('short_secret', when(short, 'warn'), `secrets below 128 bits: ${short}`),
     rule('enabled_without_secret', when(enabledWithout, 'warn'), `enabled without a secret: ${enabledWithout}`),
     rule('pending', when(pending, 'warn'), `enrolments without a first code: ${pending}`, see),
-    rule('pending_old', when(old, 'warn'), `enrolments older than 24 hours: ${old}`, see),
+    rule('pending_old', when(pendingOld, 'warn'), `enrolments older than 24 hours: ${pendingOld}`, see),
     replay,
   ];
 }

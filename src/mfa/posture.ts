@@ -1,10 +1,12 @@
-import { OVERVIEW_COLUMNS } from '../applications/application.js';
+import { OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
-import type { MfaDeps } from './deps.js';
+import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { countKeys, type KeyCount } from './key-check.js';
 import { STATE_SQL } from './list.js';
 import { type Counts, type PostureRule, rulesOf, worst } from './posture-rules.js';
+import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 
 /** What a monitor asks for. */
 export interface Posture {
@@ -43,39 +45,52 @@ export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boole
 
 async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
   const { application, readsSecrets } = database;
-  const [people] = await session.query<Omit<Counts, 'blocked' | 'triggers' | 'oldEnrollments' | 'risky' | 'installed'>>(
+  const installed = await journal.version(session);
+  const own = installed !== null && installed >= MFA_SCHEMA_VERSION;
+  // Where the application does not say since when a secret waits, potctl knows it of its own enrolments.
+  const begun = own
+    ? `left join potctl.mfa_enrollment e on e.person = ${quoteLiteral(`${application.name}:`)} || id`
+    : '';
+  const since = own ? 'coalesce(pending_since::timestamptz, e.started_at)' : 'pending_since::timestamptz';
+  const [people] = await session.query<Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed'>>(
     `select count(*)::int as users, count(*) filter (where enabled)::int as enabled,
             count(*) filter (where admin and active is not false and not enabled)::int as "adminsWithout",
             count(*) filter (where secret in ('base32', 'short', 'weak'))::int as "plainSecrets",
-            count(*) filter (where enabled and secret in ('bcrypt', 'odd', 'weak', 'empty'))::int as unusable,
-            count(*) filter (where not enabled and secret in ('bcrypt', 'odd', 'empty'))::int as "unusablePending",
+            count(*) filter (where enabled and secret in (${unusableClasses(application.totp)}))::int as unusable,
+            count(*) filter (where not enabled and secret in (${unusableClasses(application.totp)}))::int as "unusablePending",
             count(*) filter (where secret = 'short')::int as short, count(*) filter (where plain and codes > 0)::int as "plainCodes",
             count(*) filter (where enabled and secret = 'none' and last_used is null)::int as "enabledWithout",
             count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
-            count(*) filter (where pending_since::timestamptz < clock_timestamp() - interval '24 hours')::int as "pendingOld",
+            count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < clock_timestamp() - interval '24 hours')::int as "pendingOld",
             count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
             count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
             count(*) filter (where locked_until is not null)::int as locked
-       from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people`,
+       from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people ${begun}`,
   );
-  const installed = await journal.version(session);
-  const own =
-    installed !== null && installed >= 2
-      ? await ownCounts(session)
-      : { blocked: null, triggers: null, oldEnrollments: null };
   const [role] = await session.query<{ risky: boolean }>(
     'select rolsuper or rolbypassrls as risky from pg_roles where rolname = session_user',
   );
-  return { ...people!, ...own, risky: role!.risky, installed };
+  return {
+    ...people!,
+    ...(own ? await ownCounts(session) : { blocked: null, triggers: null }),
+    risky: role!.risky,
+    installed,
+  };
 }
 
-async function ownCounts(session: Session): Promise<Pick<Counts, 'blocked' | 'triggers' | 'oldEnrollments'>> {
-  const [row] = await session.query<{ blocked: number; triggers: number; oldEnrollments: number }>(
+/** @see secretClass, readStoredSecret */
+function unusableClasses({ minBytes }: TotpRules): string {
+  const weak = minBytes * 8 >= WEAK_BITS ? ['weak'] : [];
+  const short = minBytes * 8 >= SHORT_BITS ? ['short'] : [];
+  return ['bcrypt', 'odd', 'empty', ...weak, ...short].map(quoteLiteral).join(', ');
+}
+
+async function ownCounts(session: Session): Promise<Pick<Counts, 'blocked' | 'triggers'>> {
+  const [row] = await session.query<{ blocked: number; triggers: number }>(
     `select (select count(distinct a.person)::int from potctl.mfa_attempt a
               where kind = 'block' and at > clock_timestamp() - interval '15 minutes'
                 and not exists (select from potctl.mfa_attempt b where b.person = a.person and b.at > a.at and b.kind in ('ok', 'unlock', 'reset'))) as blocked,
-            (select count(*)::int from pg_trigger where tgrelid = 'potctl.journal'::regclass and not tgisinternal and tgenabled = 'A') as triggers,
-            (select count(*)::int from potctl.mfa_enrollment where started_at < clock_timestamp() - interval '24 hours') as "oldEnrollments"`,
+            (select count(*)::int from pg_trigger where tgrelid = 'potctl.journal'::regclass and not tgisinternal and tgenabled = 'A') as triggers`,
   );
   return row!;
 }

@@ -2,6 +2,7 @@ import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { keyOf } from './people.js';
+import { untilText } from './verifier-state.js';
 
 export interface UnlockWishes {
   /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
@@ -27,7 +28,7 @@ export async function planUnlock(
     const own = person.lockedUntil !== null && application.unlock !== undefined;
     const steps = [
       ...(ownBlock ? [`the block of potctl${blockedUntil === 'infinity' ? '' : ` until ${blockedUntil}`} ends`] : []),
-      ...(own ? [`the lock of the application until ${person.lockedUntil} ends`] : []),
+      ...(own ? [`the lock of the application ${untilText(person.lockedUntil!)} ends`] : []),
       ...(resetConsecutive && failuresSinceSuccess > 0 ? [`${failuresSinceSuccess} refused codes are forgotten`] : []),
       ...(blockedUntil === 'infinity' && !resetConsecutive
         ? ['100 codes in a row were refused: only `--reset-consecutive` unlocks that']

@@ -20,6 +20,9 @@ export interface VerifierState {
   readonly resets: readonly PastReset[];
 }
 
+/** `until 2026-…`, for a sentence. */
+export const untilText = (until: string): string => (until === 'infinity' ? 'for ever' : `until ${until}`);
+
 /** A reset or disable of the last 90 days. */
 export interface PastReset {
   readonly at: string;

@@ -16,7 +16,7 @@ CREATE TABLE potctl.mfa_attempt (
 );
 CREATE INDEX mfa_attempt_person ON potctl.mfa_attempt (person, at DESC);
 
--- When a secret that is not confirmed yet was made: it is worth nothing after 24 hours.
+-- When a secret that is not confirmed yet was made: potctl confirms it for 24 hours.
 CREATE TABLE potctl.mfa_enrollment (
   factor text PRIMARY KEY,
   person text NOT NULL,

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
 import { potctl, type Ran } from '../support/run-cli.js';
@@ -58,6 +61,26 @@ test('support can reset and unlock, and stands in the journal by name', async ()
   ]);
   const [entry] = await database.query(`select db_role from potctl.journal where action = 'mfa.reset'`);
   expect(entry).toMatchObject({ db_role: expect.stringMatching(/^t_/) });
+});
+
+test('support can enrol, though it cannot see that it did; the first code is for others to check', async () => {
+  const { database, run } = await siteOf('support');
+  const because = ['--reason', 'lost phone, called back', '--confirm', 'ana'];
+  expect((await run(['mfa', 'reset', 'ana', ...because])).exitCode).toBe(0);
+  const folder = await mkdtemp(path.join(tmpdir(), 'potctl-grants-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, 'secret');
+  const enrolled = await run(['mfa', 'enroll', 'ana', ...because, '--secret-to', file, '--json']);
+  expect(enrolled).toMatchObject({ exitCode: 0 });
+  const [secret] = (await readFile(file, 'utf8')).split('\n');
+  expect(await database.query('select mfa_enabled, mfa_secret from users')).toEqual([
+    { mfa_enabled: false, mfa_secret: secret },
+  ]);
+  const confirmed = await run(
+    ['mfa', 'confirm', 'ana', '--reason', 'lost phone, called back', '--code-stdin'],
+    '123456',
+  );
+  expect(confirmed).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('may not read secrets') });
 });
 
 test.each([

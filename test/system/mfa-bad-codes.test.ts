@@ -219,7 +219,7 @@ test('codes of nobody: before an enrolment is confirmed, after 24 hours, and whe
   );
   expect(late).toMatchObject({
     exitCode: 30,
-    error: { code: 'E_MFA_STATE', why: expect.stringContaining('after 24 hours') },
+    error: { code: 'E_MFA_STATE', why: expect.stringContaining('for 24 hours') },
   });
   expect(await site.stored(pending)).toMatchObject({ enabled: false, secret });
   expect([...(await attempts(site, none)), ...(await attempts(site, pending))]).toEqual([]);

@@ -7,7 +7,7 @@ import { type Counts, type PostureFacts, type PostureRule, rulesOf, worst } from
 const NOBODY: Counts = {
   ...{ users: 100, enabled: 90, adminsWithout: 0, plainSecrets: 0, unusable: 0, unusablePending: 0, short: 0 },
   ...{ plainCodes: 0, enabledWithout: 0, pending: 0, pendingOld: 0, fewCodes: 0, adminsNoCodes: 0, locked: 0 },
-  ...{ blocked: 0, triggers: 2, oldEnrollments: 0, risky: false, installed: 2 },
+  ...{ blocked: 0, triggers: 2, risky: false, installed: 2 },
 };
 const FACTS: PostureFacts = {
   ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.facts },
@@ -46,8 +46,6 @@ describe('a rule changes its state exactly at its limit', () => {
     ['enabled_without_secret', { enabledWithout: 1 }, {}, 'warn'],
     ['pending', { pending: 1 }, {}, 'warn'],
     ['pending_old', { pendingOld: 1 }, {}, 'warn'],
-    ['pending_old', { oldEnrollments: 1 }, {}, 'warn'],
-    ['pending_old', { oldEnrollments: null }, {}, 'ok'],
     ['plaintext_codes', { plainCodes: 1 }, {}, 'crit'],
     ['weak_codes', {}, { bits: 63.9 }, 'warn'],
     ['weak_codes', {}, { bits: 64 }, 'ok'],
@@ -77,7 +75,7 @@ test('the details count people, and name keys that seal nothing', () => {
     next: 'potctl mfa list --required --missing',
   });
   expect(find('unusable_secret', { unusable: 2, unusablePending: 3 }).detail).toContain('5');
-  expect(find('pending_old', { pendingOld: 2, oldEnrollments: 7 }).detail).toContain('7');
+  expect(find('pending_old', { pendingOld: 7 }).detail).toContain('7');
   expect(find('weak_codes', {}, { bits: 26.6 }).detail).toBe('one backup code has 26 bits; 64 are asked for');
   const keys = [key('k1', 0), key('k2', 0), key('k3', 3, null, true)];
   expect(find('keys', {}, { keys }).detail).toBe('keys that seal nothing any more: k1, k2');
