@@ -64,6 +64,8 @@ export type CodeKind = 'digits' | 'digits-login' | 'hex-bcrypt' | 'crockford-scr
 export interface AuditFact {
   readonly event: 'enroll' | 'confirm' | 'disable' | 'codes' | 'passed' | 'failed' | 'unlock';
   readonly factorId: string | null;
+  /** What was taken away, where that may be several, of any kind. */
+  readonly removed?: readonly Readonly<Record<string, unknown>>[];
   /** Who, why and under which run: goes into the row's details. */
   readonly details: Readonly<Record<string, unknown>>;
   readonly runId: string;

@@ -13,11 +13,11 @@ export const evoPeople = (withEmail: boolean): string => `
                  array_agg(distinct organization_id::text order by organization_id::text) as organizations,
                  ${instant('min(created_at)')} as created
             from profiles
-           where user_id::text = lower($1)${withEmail ? ` or ${isTyped('email')}` : ''}
+           where user_id::text in ($1, lower($1))${withEmail ? ` or ${isTyped('email')}` : ''}
            group by user_id
            union all
           select distinct user_id::text, null, null, null, null::text[], null from mfa_factors f
-           where user_id::text = lower($1)
+           where user_id::text in ($1, lower($1))
              and not exists (select from profiles q where q.user_id::text = f.user_id::text)) p
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
                       from user_roles group by user_id) r on r.id = p.id
@@ -38,14 +38,15 @@ export const evoOverview = (withEmail: boolean, secrets: boolean): string => `
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
                       from user_roles group by user_id) r using (id)`;
 
-/** A problem of one active factor is the person's problem: base32 only where all of them are. */
+/** A problem of one live factor is the person's problem: base32 only where all of them are. An empty secret is a factor all the same. */
 const factorsOfAll = (secrets: boolean): string => `
-  select user_id::text as id, bool_or(is_active) as live, bool_or(is_active and status is not distinct from 'verified') as enabled,
-         ${secrets ? `coalesce(max(class) filter (where is_active and class <> 'base32'), case when bool_or(is_active) then 'base32' end)` : 'null'} as secret,
-         ${instant(`min(verified_at) filter (where is_active and status = 'verified')`)} as since,
-         ${instant(`min(created_at) filter (where is_active and coalesce(status, 'pending') = 'pending')`)} as pending_since,
+  select user_id::text as id, bool_or(live) as live, bool_or(live and status is not distinct from 'verified') as enabled,
+         ${secrets ? `coalesce(max(class) filter (where live and class <> 'base32'), case when bool_or(live) then 'base32' end)` : 'null'} as secret,
+         ${instant(`min(verified_at) filter (where live and status = 'verified')`)} as since,
+         ${instant(`min(created_at) filter (where live and coalesce(status, 'pending') = 'pending')`)} as pending_since,
          ${instant('max(last_used_at)')} as last_used
-    from (select user_id, is_active, status, verified_at, created_at, last_used_at,
-                 ${secrets ? secretClass('secret', 'skip') : 'null'} as class
+    from (select user_id, status, verified_at, created_at, last_used_at,
+                 is_active and coalesce(status, 'pending') in ('pending', 'verified') as live,
+                 ${secrets ? `case when secret = '' then 'odd' else ${secretClass('secret', 'skip')} end` : 'null'} as class
             from mfa_factors) each_one
    group by user_id`;

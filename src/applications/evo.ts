@@ -21,7 +21,10 @@ export const evo = (withEmail: boolean): Application => ({
     ...{ window: 1, second: 'round', storedAs: 'plain', issuer: 'EVO' },
     ...{ strangers: 'skip', minBytes: 1 },
   },
-  facts: { noReplayGuard: 'the application notes when a code was used, but accepts the same code again' },
+  facts: {
+    noReplayGuard:
+      'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
+  },
   tables: evoTables(withEmail),
   findPeople: (session, wanted) => session.query<Person>(evoPeople(withEmail), [wanted]),
 
@@ -84,7 +87,9 @@ export const evo = (withEmail: boolean): Application => ({
 
   async appendAudit(session, person, fact) {
     const organizations = person.organizations.length > 0 ? person.organizations : [NO_ORGANIZATION];
-    for (const organization of organizations) await appendRow(session, person, organization, fact);
+    const factors = fact.removed ?? [{ id: fact.factorId, kind: 'totp' }];
+    for (const organization of organizations)
+      for (const factor of factors) await appendRow(session, person, organization, fact, factor);
   },
 
   async appendEvent(session, person, { type, severity, description, details }) {
@@ -116,19 +121,33 @@ const ACTIONS: Readonly<Partial<Record<AuditFact['event'], readonly [action: str
   failed: ['LOGIN_FAILED', 'mfa_code_refused'],
 };
 
-async function appendRow(session: Session, person: Person, organization: string, fact: AuditFact): Promise<void> {
+const STATUS: Readonly<Partial<Record<AuditFact['event'], string>>> = {
+  enroll: 'pending_verification',
+  confirm: 'verified',
+};
+
+async function appendRow(
+  session: Session,
+  person: Person,
+  organization: string,
+  fact: AuditFact,
+  { id, kind }: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const word = ACTIONS[fact.event];
   if (word === undefined) return;
+  const isKey = kind === 'webauthn';
+  const status = STATUS[fact.event];
   const details = {
-    ...{ factor_type: 'totp', event: word[1], request_id: fact.runId, trace_id: fact.traceId },
-    ...(fact.event === 'enroll' && { status: 'pending_verification' }),
+    ...{ factor_type: kind, event: word[1], request_id: fact.runId, trace_id: fact.traceId },
+    ...(status !== undefined && { status }),
     ...fact.details,
   };
   await session.query(
     `insert into audit_logs (id, organization_id, user_id, action, resource_type, resource_id, details, created_at)
-     values ($1, $2, $3, $4, 'mfa', $5, $6::jsonb, clock_timestamp())`,
+     values ($1, $2, $3, $4, $5, $6, $7::jsonb, clock_timestamp())`,
     [
-      ...[randomUUID(), organization, isUuid(person.id) ? person.id : null, word[0], fact.factorId],
+      ...[randomUUID(), organization, isUuid(person.id) ? person.id : null],
+      ...[isKey ? 'WEBAUTHN_CREDENTIAL_DELETED' : word[0], isKey ? 'webauthn_credential' : 'mfa', id],
       JSON.stringify(details),
     ],
   );

@@ -14,6 +14,8 @@ export type Verdict =
   | { readonly verdict: 'accepted'; readonly by: 'totp'; readonly factor: Factor; readonly match: CodeMatch }
   | { readonly verdict: 'accepted'; readonly by: 'backup'; readonly index: number; readonly left: number }
   | { readonly verdict: 'replayed'; readonly match: CodeMatch }
+  /** The application itself took a code in the same step, and does not say which one. */
+  | { readonly verdict: 'spent'; readonly match: CodeMatch }
   /** `match`: it would have been right so many steps ago or ahead. */
   | { readonly verdict: 'wrong'; readonly match: CodeMatch | null }
   | { readonly verdict: 'blocked'; readonly until: string };
@@ -74,15 +76,30 @@ async function judgeTotp(
     near ??= match;
     if (match === null || Math.abs(match.offset) > window) continue;
     const used = factor.lastUsedAt === null ? -1 : stepAt(Date.parse(factor.lastUsedAt), second);
-    const [row] = await transaction.query<{ taken: boolean }>(
-      'select potctl.mfa_take_step($1, $2::bigint, $3::bigint) as taken',
-      [`${application.name}:${factor.id}`, match.step, used],
-    );
-    if (!row!.taken) return { verdict: 'replayed', match };
+    const key = `${application.name}:${factor.id}`;
+    if (match.step <= used) return { verdict: (await isUnused(transaction, key, match)) ? 'spent' : 'replayed', match };
+    if (!(await takeStep(transaction, key, match))) return { verdict: 'replayed', match };
     await application.markUsed?.(transaction, factor.id, BigInt(match.step));
     return { verdict: 'accepted', by: 'totp', factor, match };
   }
   return { verdict: 'wrong', match: near };
+}
+
+/** @returns false where potctl itself accepted the code of this step, or of a later one */
+async function takeStep(transaction: Transaction, key: string, { step }: CodeMatch): Promise<boolean> {
+  const [row] = await transaction.query<{ taken: boolean }>(
+    'select potctl.mfa_take_step($1, $2::bigint, -1::bigint) as taken',
+    [key, step],
+  );
+  return row!.taken;
+}
+
+/** Whether it could be taken; it is not. */
+async function isUnused(transaction: Transaction, key: string, match: CodeMatch): Promise<boolean> {
+  await transaction.query('savepoint looking');
+  const unused = await takeStep(transaction, key, match);
+  await transaction.query('rollback to savepoint looking');
+  return unused;
 }
 
 /** One unusable secret is passed over while another one works. */

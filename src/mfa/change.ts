@@ -140,9 +140,11 @@ async function note(
   const { person, state } = record;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
   if (changes) {
-    const told = { potctl: true, operator, reason, ticket };
-    const factorId = work.factorId ?? null;
-    await application.appendAudit(session, person, { event: work.event, factorId, details: told, runId, traceId });
+    await application.appendAudit(session, person, {
+      ...{ event: work.event, factorId: work.factorId ?? null, runId, traceId },
+      ...(Array.isArray(details['removed']) && { removed: details['removed'] }),
+      details: { potctl: true, operator, reason, ticket },
+    });
   }
   return journal.append(session, {
     ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },

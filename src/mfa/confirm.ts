@@ -77,17 +77,18 @@ export async function confirmCode(
     const done = await inTransaction(session, deps.actor.runId, async (transaction) => {
       const until = await gate(deps, transaction, person);
       const record = await readRecord(deps, transaction, person, true);
-      const { factor } = pendingOf(record);
+      const { factors } = pendingOf(record);
       const verdict: Verdict =
         until === null
-          ? await judge(deps, transaction, record, [factor], { typed: code, stored: null })
+          ? await judge(deps, transaction, record, factors, { typed: code, stored: null })
           : { verdict: 'blocked', until };
-      if (verdict.verdict === 'accepted') {
-        await switchOn(deps, transaction, record, factor.id, codes);
+      if (verdict.verdict === 'accepted' && verdict.by === 'totp') {
+        const { id } = verdict.factor;
+        await switchOn(deps, transaction, record, id, codes);
         if (codes !== undefined) takeBack = (await delivery?.prepare(codes.shown)) ?? takeBack;
-        return { verdict, seq: await noteConfirmed(deps, transaction, record, factor.id, wishes) };
+        return { verdict, seq: await noteConfirmed(deps, transaction, record, id, wishes) };
       }
-      const purpose = { action: 'mfa.confirm' as const, factorId: factor.id };
+      const purpose = { action: 'mfa.confirm' as const, factorId: factors[0]!.id };
       return { verdict, seq: await recordAttempt(deps, transaction, record, verdict, purpose) };
     }).catch(async (error: unknown) => {
       await takeBack();

@@ -89,10 +89,19 @@ function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
   return [
     broken === undefined ? null : certain('secret_unusable', `no code can ever be right: ${broken}`, ...again),
     sealed === undefined ? null : certain('key_missing', `the secret ${sealed}`, 'potctl mfa check --keys'),
+    unanswerable(status) ? certain('factor_unsupported', FOREIGN, ...again) : null,
     words.includes('missing')
       ? certain('secret_missing', 'the factor is on, but has no secret: no code can ever be right', ...again)
       : null,
   ];
+}
+
+const FOREIGN = 'a factor is on that the application cannot ask for: every sign-in ends there';
+
+/** Factors of a kind that neither an app nor a key answers. */
+function unanswerable({ factors }: MfaStatus): boolean {
+  const on = factors.filter(({ state }) => state === 'enabled');
+  return on.length > 0 && on.every(({ kind }) => kind !== 'totp' && kind !== 'webauthn');
 }
 
 function stateCauses({ policy, database }: MfaDeps, { record }: Seen, who: string): (Cause | null)[] {
@@ -152,6 +161,12 @@ function codeCause({ verdict }: Seen, who: string): Cause | null {
   if (verdict === null || verdict.verdict === 'blocked') return null;
   if (verdict.verdict === 'replayed')
     return certain('replayed', 'the code is right, but was used before', `potctl mfa status ${who}`);
+  if (verdict.verdict === 'spent')
+    return likely(
+      'spent',
+      'the code is right, but the application took a code in the same half minute, perhaps this one: the next one tells',
+      `potctl mfa explain ${who} --ask-code`,
+    );
   if (verdict.verdict === 'accepted') {
     return verdict.by === 'backup'
       ? certain(

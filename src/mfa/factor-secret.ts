@@ -10,7 +10,7 @@ const WORDS: Readonly<Record<SecretProblem, string>> = {
   bcrypt: 'it is a bcrypt hash, from which no code can ever be made: the person must enrol again',
   empty: 'it is an empty text, which is not the same as none: the person must enrol again',
   envelope: 'it is sealed, but the application reads base32: the person must enrol again',
-  'not base32': 'it is not base32: the application fails on it, the person must enrol again',
+  'not base32': 'it is no base32 that could be a secret: the person must enrol again',
   'too long': 'it is longer than the application accepts: the person must enrol again',
   'too short': 'it is shorter than the application accepts: the person must enrol again',
 };

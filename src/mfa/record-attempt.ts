@@ -59,6 +59,8 @@ function factsOf(verdict: Verdict): Record<string, unknown> {
       return { event: 'MFA_BLOCKED', until: verdict.until };
     case 'replayed':
       return { event: 'MFA_CODE_REPLAYED', offset_steps: verdict.match.offset };
+    case 'spent':
+      return { event: 'MFA_CODE_SPENT', offset_steps: verdict.match.offset };
     case 'wrong':
       return { event: 'MFA_CODE_WRONG' };
     default:

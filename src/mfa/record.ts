@@ -9,8 +9,9 @@ export type MfaState = 'enabled' | 'pending' | 'off' | 'unknown';
 
 /** An enrolment that waits for its first code. */
 export interface Pending {
-  readonly factor: Factor;
-  /** When it began at the latest; null = nobody knows. */
+  /** Those whose first code would be accepted, the newest first: an application may begin again without an end to what it began. */
+  readonly factors: readonly Factor[];
+  /** When the newest began at the latest; null = nobody knows. */
   readonly since: string | null;
   /** More than 24 hours ago. */
   readonly expired: boolean;
@@ -73,15 +74,16 @@ function stateOf(factors: readonly Factor[], readsSecrets: boolean): MfaState {
 }
 
 function pendingOf(
-  factors: readonly Factor[],
+  all: readonly Factor[],
   person: Person,
   verifier: VerifierState | null,
   nowMs: number,
 ): Pending | null {
-  const waiting = factors.filter(({ state, kind }) => state === 'pending' && kind === 'totp');
-  const factor = waiting.sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? '')).at(-1);
+  const waiting = all.filter(({ state, kind }) => state === 'pending' && kind === 'totp');
+  const [factor, ...older] = waiting.sort((a, b) => (b.createdAt ?? '').localeCompare(a.createdAt ?? ''));
   if (factor === undefined) return null;
-  // The row was last written with or after the secret, so the enrolment is at least that old.
-  const since = verifier?.enrollmentAt ?? factor.createdAt ?? person.updatedAt;
-  return { factor, since, expired: since !== null && nowMs - Date.parse(since) > PENDING_MS };
+  const isOld = (began: string | null): boolean => began !== null && nowMs - Date.parse(began) > PENDING_MS;
+  // A row was last written with or after its secret, so the enrolment is at least that old.
+  const since = factor.createdAt ?? verifier?.enrollmentAt ?? person.updatedAt;
+  return { factors: [factor, ...older.filter(({ createdAt }) => !isOld(createdAt))], since, expired: isOld(since) };
 }

@@ -44,7 +44,11 @@ const right = (offset: number): Verdict => ({
 });
 const pending = (expired: boolean): Partial<MfaRecord> => {
   const factor = { ...FACTOR, state: 'pending' as const };
-  return { state: 'pending', factors: [factor], pending: { factor, since: '2026-11-21T09:00:00Z', expired } };
+  return {
+    state: 'pending',
+    factors: [factor],
+    pending: { factors: [factor], since: '2026-11-21T09:00:00Z', expired },
+  };
 };
 const OFF: Partial<MfaRecord> = { state: 'off', factors: [] };
 const BCRYPT = '$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy';
