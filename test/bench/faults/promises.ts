@@ -45,7 +45,7 @@ function cannotRemove(point: Point): boolean {
   // Node looks before it removes; a lock is renamed first.
   const looked =
     ['stat', 'rename', 'readdir', 'open', 'fstat', 'read', 'close'].includes(call) &&
-    /potctl\.lock|\.partial|tombstone|scratch|\.tmp$/.test(name);
+    /potctl\.lock|\.partial|tombstone|scratch|\.tmp$|potctl-[a-z]+-/.test(name);
   return looked || call === 'unlink' || call === 'rmdir';
 }
 
