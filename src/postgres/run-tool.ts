@@ -34,9 +34,9 @@ export function openToolRunner({ settings, login, options, serverVersion }: Runn
   let found: Promise<Tool[]> | undefined;
   const chosen = new Map<ToolName, Promise<Tool>>();
   const choose = async (name: ToolName) => {
-    const major = Math.floor((await serverVersion()) / 10_000);
     found ??= findTools(search);
-    return chooseTool(name, major, await found, search);
+    const [tools, version] = await Promise.all([found, serverVersion()]);
+    return chooseTool(name, Math.floor(version / 10_000), tools, search);
   };
   const tool = (name: ToolName) => {
     const choice = chosen.get(name) ?? choose(name);

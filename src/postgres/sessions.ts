@@ -24,12 +24,12 @@ const LOCK_TIMEOUT_MS = 10_000;
 /** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
   const { signal } = options;
-  const opened: Opened = { settings, login, options, all: new Set(), poolerCheck: undefined };
+  const opened: Opened = { settings, login, options, all: new Set(), poolerCheck: undefined, versionNum: undefined };
   signal.addEventListener('abort', () => {
     for (const session of opened.all) session.abort(signal.reason);
   });
   const closeAll = () => Promise.all([...opened.all].map((session) => session.close()));
-  return sessionsOf((request) => openOne(opened, request), settings, closeAll);
+  return sessionsOf(opened, (request) => openOne(opened, request), closeAll);
 }
 
 interface Opened {
@@ -38,6 +38,8 @@ interface Opened {
   readonly options: OpenOptions;
   readonly all: Set<OwnedSession>;
   poolerCheck: Promise<void> | undefined;
+  /** Of the server, once anybody has connected. */
+  versionNum: number | undefined;
 }
 
 /** What is underway when the signal aborts is given up; what begins afterwards is for cleaning up and goes on. */
@@ -74,6 +76,7 @@ async function start(
 ): Promise<OwnedSession> {
   const { settings, options, all } = opened;
   const { pid, versionNum } = await firstFacts(connected);
+  opened.versionNum = versionNum;
   if (pid !== connected.processId) {
     const probe = { settings, connect: () => connect(opened, request.database, 'probe') };
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
@@ -88,8 +91,8 @@ async function start(
 }
 
 function sessionsOf(
+  opened: Opened,
   openOne: (request: SessionOptions) => Promise<Session>,
-  settings: ConnectionSettings,
   closeAll: () => Promise<unknown>,
 ): Sessions {
   const openMaintenance = async (purpose: string): Promise<Session> => {
@@ -107,10 +110,11 @@ function sessionsOf(
       try {
         return await openOne(request);
       } catch (error) {
-        throw await namedAlike(error, request.database ?? settings.database, openMaintenance);
+        throw await namedAlike(error, request.database ?? opened.settings.database, openMaintenance);
       }
     },
     async serverVersion() {
+      if (opened.versionNum !== undefined) return opened.versionNum;
       const session = await openOne({ purpose: 'version' }).catch((error: unknown) => {
         if (!isAboutTheDatabase(error)) throw error;
         return openMaintenance('version');

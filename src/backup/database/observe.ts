@@ -20,14 +20,18 @@ export interface ObservedDatabase {
 export async function observeDatabase(server: Server, expected: string | null): Promise<ObservedDatabase> {
   const session = await server.session({ purpose: 'backup.observe' });
   try {
-    await Promise.all((['pg_dump', 'pg_dumpall', 'pg_restore'] as const).map((tool) => server.tool(tool)));
+    const tools = Promise.all((['pg_dump', 'pg_dumpall', 'pg_restore'] as const).map((tool) => server.tool(tool)));
+    // They are waited for below; until then the server is asked.
+    tools.catch(() => {});
     const [row] = await session.query<{ name: string; bytes: string; readable: boolean }>(
       `select current_database() as name, pg_database_size(current_database())::text as bytes,
               has_function_privilege('pg_control_system()', 'execute') as readable`,
     );
     const systemIdentifier = row?.readable ? await readSystemIdentifier(session.query) : null;
     refuseOtherServer(systemIdentifier, expected);
-    refuseUnreadable(await readTables(session));
+    const tables = await readTables(session);
+    await tools;
+    refuseUnreadable(tables);
     return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes) };
   } finally {
     await session.close();
