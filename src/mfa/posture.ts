@@ -43,30 +43,12 @@ export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boole
   }
 }
 
+type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed'>;
+
 async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
-  const { application, readsSecrets } = database;
   const installed = await journal.version(session);
   const own = installed !== null && installed >= MFA_SCHEMA_VERSION;
-  // Where the application does not say since when a secret waits, potctl knows it of its own enrolments.
-  const begun = own
-    ? `left join potctl.mfa_enrollment e on e.person = ${quoteLiteral(`${application.name}:`)} || id`
-    : '';
-  const since = own ? 'coalesce(pending_since::timestamptz, e.started_at)' : 'pending_since::timestamptz';
-  const [people] = await session.query<Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed'>>(
-    `select count(*)::int as users, count(*) filter (where enabled)::int as enabled,
-            count(*) filter (where admin and active is not false and not enabled)::int as "adminsWithout",
-            count(*) filter (where secret in ('base32', 'short', 'weak'))::int as "plainSecrets",
-            count(*) filter (where enabled and secret in (${unusableClasses(application.totp)}))::int as unusable,
-            count(*) filter (where not enabled and secret in (${unusableClasses(application.totp)}))::int as "unusablePending",
-            count(*) filter (where secret = 'short')::int as short, count(*) filter (where plain and codes > 0)::int as "plainCodes",
-            count(*) filter (where enabled and secret = 'none' and last_used is null)::int as "enabledWithout",
-            count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
-            count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < clock_timestamp() - interval '24 hours')::int as "pendingOld",
-            count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
-            count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
-            count(*) filter (where locked_until is not null)::int as locked
-       from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people ${begun}`,
-  );
+  const [people] = await session.query<PeopleCounts>(peopleSql(database, own));
   const [role] = await session.query<{ risky: boolean }>(
     'select rolsuper or rolbypassrls as risky from pg_roles where rolname = session_user',
   );
@@ -76,6 +58,28 @@ async function readCounts({ database, journal }: MfaDeps, session: Session): Pro
     risky: role!.risky,
     installed,
   };
+}
+
+/** @param own is potctl's schema there? */
+function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: boolean): string {
+  const unusable = unusableClasses(application.totp);
+  // Where the application does not say since when a secret waits, potctl knows it of its own enrolments.
+  const since = own ? 'coalesce(pending_since::timestamptz, e.started_at)' : 'pending_since::timestamptz';
+  const begun = `left join potctl.mfa_enrollment e on e.person = ${quoteLiteral(`${application.name}:`)} || id`;
+  return `select count(*)::int as users, count(*) filter (where enabled)::int as enabled,
+                 count(*) filter (where admin and active is not false and not enabled)::int as "adminsWithout",
+                 count(*) filter (where secret in ('base32', 'short', 'weak'))::int as "plainSecrets",
+                 count(*) filter (where enabled and secret in (${unusable}))::int as unusable,
+                 count(*) filter (where not enabled and secret in (${unusable}))::int as "unusablePending",
+                 count(*) filter (where secret = 'short')::int as short,
+                 count(*) filter (where plain and codes > 0)::int as "plainCodes",
+                 count(*) filter (where enabled and secret = 'none' and last_used is null)::int as "enabledWithout",
+                 count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
+                 count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < clock_timestamp() - interval '24 hours')::int as "pendingOld",
+                 count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
+                 count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
+                 count(*) filter (where locked_until is not null)::int as locked
+            from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people ${own ? begun : ''}`;
 }
 
 /** @see secretClass, readStoredSecret */
