@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import bcrypt from 'bcryptjs';
 import { expect, test } from 'vitest';
 import { encodeBase32 } from '../../src/mfa/base32.js';
@@ -19,6 +17,7 @@ import {
   WHY,
 } from '../support/mfa.js';
 import { FORMS } from '../support/mfa-forms.js';
+import { python, testWith } from '../support/programs.js';
 import { potctl } from '../support/run-cli.js';
 
 /** The application's own words for enroll, confirm, codes, disable, enroll, reset. */
@@ -93,10 +92,17 @@ async function expectCodes(site: MfaSite, who: TestPerson, codes: readonly strin
     'select mfa_backup_codes::text as text from users where id = $1',
     [who.id],
   );
-  const python = 'import json, sys; codes = json.loads(sys.argv[1]); print(type(codes).__name__, *codes)';
-  const { stdout } = await promisify(execFile)('python3', ['-c', python, row!.text]);
-  expect(stdout.trim()).toBe(['list', ...codes].join(' '));
+  // As Python's json.dumps writes it, to the letter.
+  expect(row!.text).toBe(`[${codes.map((code) => `"${code}"`).join(', ')}]`);
 }
+
+testWith('python3-pyotp')("3dPot's backup codes are a list that Python's json reads", async () => {
+  const site = await mfaSite('3dpot');
+  const who = await site.seed();
+  const { codes } = await enrol(site, who, 'first');
+  const [row] = await site.database.query<{ text: string }>('select mfa_backup_codes::text as text from users');
+  expect(python('answer = json.loads(given)', row!.text)).toEqual(codes);
+});
 
 test.each(ALL_FORMS)(
   '%s: from setup to reset, every row is one that the application accepts',
