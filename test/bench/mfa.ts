@@ -19,7 +19,7 @@ const EVERYBODY = {
   },
 } as const;
 
-/** `--users N` (1,000,000), `--rounds N` (5): status, list and stats against the same SQL in psql, in turns. */
+/** `--users N` (1,000,000), `--rounds N` (5): list and stats against the same SQL in psql, status against a plain look-up, in turns. */
 export async function main(args: readonly string[]): Promise<number> {
   const users = Number(flag(args, 'users') ?? 1_000_000);
   const rounds = Number(flag(args, 'rounds') ?? 5);

@@ -5,13 +5,13 @@ import { POTCTL } from '../support/run-cli.js';
 
 const SEED = 20_261_123;
 
-test('a tool or a file-system call that fails, at 12 places, ends in an error and leaves nothing half done', async (context) => {
+test('a tool or a file-system call that fails, at 20 places, ends in an error and leaves nothing half done', async (context) => {
   const results: PointResult[] = [];
 
   const left = await sweep({
     binary: POTCTL,
     operations: OPERATIONS,
-    count: 12,
+    count: 20,
     seed: SEED,
     onPoint: (result) => results.push(result),
   });
