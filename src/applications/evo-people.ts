@@ -3,6 +3,10 @@ import { instant, isTyped, secretClass } from './sql.js';
 const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
 const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null::text');
 
+/** What a factor's words mean to the application's login: others than these are none. */
+export const FACTOR_STATE = `case when not is_active then 'inactive' when status = 'verified' then 'enabled'
+                    when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
+
 /** Everybody with that id or e-mail; `$1` is what was typed. Who has factors and no profile is found, too. */
 export const evoPeople = (withEmail: boolean): string => `
   select p.id, p.email, null::text as username, p.name, coalesce(r.role, p.role) as role,
@@ -40,13 +44,12 @@ export const evoOverview = (withEmail: boolean, secrets: boolean): string => `
 
 /** A problem of one live factor is the person's problem: base32 only where all of them are. An empty secret is a factor all the same. */
 const factorsOfAll = (secrets: boolean): string => `
-  select user_id::text as id, bool_or(live) as live, bool_or(live and status is not distinct from 'verified') as enabled,
-         ${secrets ? `coalesce(max(class) filter (where live and class <> 'base32'), case when bool_or(live) then 'base32' end)` : 'null'} as secret,
-         ${instant(`min(verified_at) filter (where live and status = 'verified')`)} as since,
-         ${instant(`min(created_at) filter (where live and coalesce(status, 'pending') = 'pending')`)} as pending_since,
+  select user_id::text as id, bool_or(state <> 'inactive') as live, bool_or(state = 'enabled') as enabled,
+         ${secrets ? `coalesce(max(class) filter (where state <> 'inactive' and class <> 'base32'), case when bool_or(state <> 'inactive') then 'base32' end)` : 'null'} as secret,
+         ${instant(`min(verified_at) filter (where state = 'enabled')`)} as since,
+         ${instant(`min(created_at) filter (where state = 'pending')`)} as pending_since,
          ${instant('max(last_used_at)')} as last_used
-    from (select user_id, status, verified_at, created_at, last_used_at,
-                 is_active and coalesce(status, 'pending') in ('pending', 'verified') as live,
+    from (select user_id, verified_at, created_at, last_used_at, ${FACTOR_STATE} as state,
                  ${secrets ? `case when secret = '' then 'odd' else ${secretClass('secret', 'skip')} end` : 'null'} as class
             from mfa_factors) each_one
    group by user_id`;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { evoOverview, evoPeople } from './evo-people.js';
+import { evoOverview, evoPeople, FACTOR_STATE } from './evo-people.js';
 import { evoTables } from './evo-tables.js';
 import { instant, isUuid } from './sql.js';
 
@@ -31,7 +31,7 @@ export const evo = (withEmail: boolean): Application => ({
   async readFactors(session, person, { secrets, lock }) {
     const locking = lock ? ' for update' : '';
     const totp = await session.query<Factor>(
-      `select id::text, factor_type as kind, friendly_name as label, ${STATE} as state, ${secrets ? 'secret' : 'null'} as secret,
+      `select id::text, factor_type as kind, friendly_name as label, ${FACTOR_STATE} as state, ${secrets ? 'secret' : 'null'} as secret,
               ${instant('created_at')} as "createdAt", ${instant('verified_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
          from mfa_factors where user_id::text = $1 order by id${locking}`,
       [person.id],
@@ -108,9 +108,6 @@ export const evo = (withEmail: boolean): Application => ({
 
 /** What the application writes where it knows no organisation. */
 const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000';
-
-const STATE = `case when not is_active then 'inactive' when status = 'verified' then 'enabled'
-                    when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
 
 /** `MFA_ENABLED` is what the application writes when an enrolment begins. It has no word for a refused code but that of a refused login. */
 const ACTIONS: Readonly<Partial<Record<AuditFact['event'], readonly [action: string, event: string]>>> = {

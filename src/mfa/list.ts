@@ -105,7 +105,10 @@ function refuseOtherCursor(after: string | null, keyType: 'uuid' | 'text'): void
   if (after === null || keyType !== 'uuid' || isUuid(after)) return;
   throw new PotctlError(
     'E_USAGE',
-    `'--cursor' takes the cursor of the last page of the same list; this one goes on after '${after}'`,
+    `a list of this application cannot go on after '${after}': that is none of its ids`,
+    {
+      fix: ['Take the cursor of the last page of the same list.'],
+    },
   );
 }
 
