@@ -77,27 +77,29 @@ async function judgeTotp(
     if (match === null || Math.abs(match.offset) > window) continue;
     const used = factor.lastUsedAt === null ? -1 : stepAt(Date.parse(factor.lastUsedAt), second);
     const key = `${application.name}:${factor.id}`;
-    if (match.step <= used) return { verdict: (await isUnused(transaction, key, match)) ? 'spent' : 'replayed', match };
-    if (!(await takeStep(transaction, key, match))) return { verdict: 'replayed', match };
+    if (!(await takeStep(transaction, key, match, used))) {
+      const spent = match.step <= used && (await isUnused(transaction, key, match));
+      return { verdict: spent ? 'spent' : 'replayed', match };
+    }
     await application.markUsed?.(transaction, factor.id, BigInt(match.step));
     return { verdict: 'accepted', by: 'totp', factor, match };
   }
   return { verdict: 'wrong', match: near };
 }
 
-/** @returns false where potctl itself accepted the code of this step, or of a later one */
-async function takeStep(transaction: Transaction, key: string, { step }: CodeMatch): Promise<boolean> {
+/** @returns false where potctl itself accepted the code of this step, or of a later one, or the application one up to the step `used` */
+async function takeStep(transaction: Transaction, key: string, { step }: CodeMatch, used: number): Promise<boolean> {
   const [row] = await transaction.query<{ taken: boolean }>(
-    'select potctl.mfa_take_step($1, $2::bigint, -1::bigint) as taken',
-    [key, step],
+    'select potctl.mfa_take_step($1, $2::bigint, $3::bigint) as taken',
+    [key, step, used],
   );
   return row!.taken;
 }
 
-/** Whether it could be taken; it is not. */
+/** Has potctl itself not accepted it? It is not taken by that. */
 async function isUnused(transaction: Transaction, key: string, match: CodeMatch): Promise<boolean> {
   await transaction.query('savepoint looking');
-  const unused = await takeStep(transaction, key, match);
+  const unused = await takeStep(transaction, key, match, -1);
   await transaction.query('rollback to savepoint looking');
   return unused;
 }

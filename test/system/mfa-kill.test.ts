@@ -54,7 +54,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 test.each(Object.entries(CHANGES))(
-  'killed between any two statements of `mfa %s`, all of it is done or nothing, and it can be done again',
+  'killed between statements of `mfa %s`, all of it is done or nothing, and it can be done again',
   async (name, { each, seed, args, stdin }) => {
     const { who, secret } = await seed();
     const before = await everything(who);
