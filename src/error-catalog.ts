@@ -20,7 +20,7 @@ export const ERROR_CATALOG = {
   E_USAGE: entry(
     2,
     'The command line cannot be understood: an unknown command, flag or value, or a required value is missing.',
-    'Read the suggestion in the message, or `potctl help`.',
+    'See how it is meant: the same command with `--help`, or `potctl help`.',
   ),
   E_PARTIAL: entry(
     3,
