@@ -21,6 +21,7 @@ import { mfaEnroll } from './mfa/enroll.js';
 import { mfaExplain } from './mfa/explain.js';
 import { mfaList } from './mfa/list.js';
 import { mfaReset } from './mfa/reset.js';
+import { mfaRotate } from './mfa/rotate.js';
 import { mfaStats } from './mfa/stats.js';
 import { mfaStatus } from './mfa/status.js';
 import { mfaUnlock } from './mfa/unlock.js';
@@ -68,6 +69,7 @@ export const commands: readonly AnyCommand[] = [
   mfaReset,
   mfaDisable,
   mfaUnlock,
+  mfaRotate,
   mfaExplain,
   mfaCheck,
   grantsSqlCommand,

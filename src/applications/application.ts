@@ -171,14 +171,29 @@ export interface Application {
   appendEvent?(session: Session, person: Person, fact: SecurityFact): Promise<void>;
   /** The application's own type of security event for one refused code. */
   readonly failedCode?: string;
-  /** All sealed secrets as {@link SealedRow}, where the application seals them. */
-  readonly sealed?: string;
+  /** Where the application seals its secrets. */
+  readonly sealed?: Sealed;
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }
 
 /** A sealed secret with what binds it to its row. */
 export type SealedRow = [factorId: string, userId: string, secret: string];
+
+/** Secrets at rest in potctl's envelope. */
+export interface Sealed {
+  /** SQL of all of them, each as {@link SealedRow}. */
+  readonly all: string;
+  /** At most `limit` that do not begin with `prefix`, by the factor's id, from behind `after` (null = from the first); locks their rows. */
+  next(session: Session, from: { prefix: string; after: string | null; limit: number }): Promise<SealedRow[]>;
+  /**
+   * Writes what stands in {@link PRIVATE}, three values for each secret: the factor's id, the text that is there, the text that comes. A row
+   * that holds another text is left alone.
+   *
+   * @returns how many hold what was written
+   */
+  replace(session: Session): Promise<number>;
+}
 
 /**
  * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,

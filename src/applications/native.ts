@@ -143,7 +143,26 @@ export const native: Application = {
     );
   },
 
-  sealed: `select id::text as factor_id, user_id::text, secret from mfa_factors where secret is not null`,
+  sealed: {
+    all: `select id::text as factor_id, user_id::text, secret from mfa_factors where secret is not null`,
+    async next(session, { prefix, after, limit }) {
+      const rows = await session.query<{ factor_id: string; user_id: string; secret: string }>(
+        `select id::text as factor_id, user_id::text, secret from mfa_factors
+          where secret is not null and not starts_with(secret, $1) and ($2::uuid is null or id > $2) order by id limit $3 for update`,
+        [prefix, after, limit],
+      );
+      return rows.map(({ factor_id, user_id, secret }) => [factor_id, user_id, secret]);
+    },
+    async replace(session) {
+      const written = await session.query<{ kept: boolean }>(
+        `update mfa_factors set secret = fresh.value
+           from ${PRIVATE} factor join ${PRIVATE} old on old.n = factor.n + 1 join ${PRIVATE} fresh on fresh.n = factor.n + 2
+          where factor.n % 3 = 0 and id = factor.value::uuid and secret = old.value
+          returning secret = fresh.value as kept`,
+      );
+      return written.filter(({ kept }) => kept).length;
+    },
+  },
   overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(secrets) }),
 };
 

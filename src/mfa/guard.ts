@@ -44,6 +44,14 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
   return { guarded, warnings: policy.isProduction ? [] : risks };
 }
 
+/** What concerns nobody alone is guarded where the profile says so. @throws E_BREAK_GLASS */
+export function refuseProtected({ actor, policy }: MfaDeps, command: string): void {
+  if (actor.breakGlass || !isProtected(policy.protected, command)) return;
+  throw new PotctlError('E_BREAK_GLASS', `\`mfa ${command}\` is guarded`, {
+    why: `the profile protects mfa.${command}`,
+  });
+}
+
 /** What can be said without the database: first of all, before anybody waits. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
 export function refuseUnexplained({ actor, policy }: MfaDeps): void {
   requireReason(actor, policy);
@@ -99,7 +107,7 @@ async function overBudget({ journal }: MfaDeps, session: Session, role: string):
   ];
 }
 
-function isProtected(commands: readonly string[], action: Action): boolean {
+function isProtected(commands: readonly string[], action: string): boolean {
   return commands.includes('mfa') || commands.includes(`mfa.${action}`);
 }
 

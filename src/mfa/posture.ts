@@ -28,7 +28,7 @@ export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boole
   try {
     await session.query('set statement_timeout = 0');
     const keys =
-      wishes.keys && application.sealed !== undefined ? await countKeys(deps, session, application.sealed) : null;
+      wishes.keys && application.sealed !== undefined ? await countKeys(deps, session, application.sealed.all) : null;
     const counts = await readCounts(deps, session);
     const rules = rulesOf(counts, {
       ...{ readsSecrets, requiredForAdmin: deps.policy.requiredForAdmin, keys, facts: application.facts },

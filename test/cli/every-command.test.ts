@@ -18,6 +18,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup unpin': ['latest'],
   'backup import': ['/nonexistent/set'],
   'grants sql': ['--role', 'support'],
+  'mfa rotate': ['--reason', 'yearly change of keys'],
   ...Object.fromEntries(
     ['status', 'enroll', 'confirm', 'verify', 'codes', 'reset', 'disable', 'unlock', 'explain'].map((verb) => [
       `mfa ${verb}`,

@@ -1,0 +1,72 @@
+import { ExitCode } from '../../src/error-catalog.js';
+import type { RotatePlan, RotateResult } from '../../src/mfa/rotate.js';
+import { actionCommand } from '../command.js';
+import { mfaDeps } from '../mfa-dependencies.js';
+import { BREAK_GLASS } from '../mfa-flags.js';
+import { count, text } from '../options.js';
+import type { View } from '../ui/view.js';
+
+/** `potctl mfa rotate`: a new key for the secrets at rest. */
+export const mfaRotate = actionCommand({
+  name: 'mfa rotate',
+  summary: 'seal the secrets at rest again, under the newest key',
+  examples: [
+    'potctl mfa rotate -p prod --reason "yearly change of keys, SEC-90" --dry-run',
+    'potctl mfa rotate -p prod --reason "yearly change of keys, SEC-90" --confirm k2026b',
+    'potctl mfa rotate -p prod --reason "k2026b was lost, SEC-91" --to k2026a --confirm k2026a',
+  ],
+  input: {
+    to: text('--to <key>', 'seal under this key instead of the newest: takes a rotation back'),
+    batch: count('--batch <n>', 'secrets in one transaction', { default: 500, min: 1, max: 10_000 }),
+    breakGlass: BREAK_GLASS,
+  },
+
+  gate: {
+    async prepare({ to = null, batch, breakGlass }, context) {
+      const { planRotation } = await import('../../src/mfa/rotate.js');
+      const deps = await mfaDeps(context, { purpose: 'mfa.rotate', change: true, breakGlass });
+      return { deps, plan: await planRotation(deps, { to, batch }) };
+    },
+    renderPlan: ({ plan }, view) => renderPlan(plan, view),
+    phrase: ({ plan }) => plan.to,
+    isAddition: ({ plan }) => plan.pending === 0,
+  },
+
+  async run({ to = null, batch }, { progress }, { dryRun, plan: { deps, plan } }) {
+    const { rotate } = await import('../../src/mfa/rotate.js');
+    return rotate(deps, plan, { to, batch, dryRun, progress });
+  },
+
+  changed: ({ changed }) => changed,
+  render(result, view) {
+    view.note(sentence(result, view));
+    for (const { key, problem, count: left } of result.unreadable) {
+      view.note(
+        `${view.paint('warn', 'Warning')}: ${view.count(left)} secrets stay as they are: key ${key ?? '–'}, ${problem}`,
+      );
+    }
+    if (result.changed) view.note('Keep the older keys as long as a backup that was made before can be restored.');
+  },
+  exitCode: ({ unreadable }) => (unreadable.length === 0 ? ExitCode.ok : ExitCode.partial),
+});
+
+function renderPlan({ application, to, newest, pending, keys }: RotatePlan, view: View): void {
+  view.heading(`MFA ROTATE   ${to}`);
+  view.line(`  the secrets of '${application}':`);
+  for (const { key, count: held, problem } of keys) {
+    const what = problem ?? (key === to ? 'stay' : `sealed again under '${to}'`);
+    view.line(`  - key ${key ?? '–'}: ${view.count(held)} secrets, ${what}`);
+  }
+  if (pending === 0) return;
+  view.line(`  ${view.paint('warn', '!')} whatever else reads these secrets must hold the key '${to}' already`);
+  if (to !== newest)
+    view.line(`  ${view.paint('warn', '!')} new secrets are still sealed under '${newest}', the newest`);
+}
+
+function sentence({ to, changed, resealed, pending, settled, journal_seq: seq }: RotateResult, view: View): string {
+  if (changed) {
+    return `${view.paint('good', 'Sealed again')}: ${view.count(resealed)} secrets under '${to}'. Journal ${seq}.`;
+  }
+  if (pending > 0) return `Nothing was changed: this was a dry run of ${view.count(pending)} secrets.`;
+  return `Nothing had to be changed: ${view.count(settled)} secrets rest under '${to}'.`;
+}

@@ -1,0 +1,216 @@
+import type { Sealed, SealedRow } from '../applications/application.js';
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+import type { Progress } from '../progress.js';
+import { requireState } from './change.js';
+import type { MfaDeps } from './deps.js';
+import { type Keyring, openSecret, sealSecret } from './envelope.js';
+import { refuseProtected, refuseUnexplained } from './guard.js';
+import { countKeys, type KeyCount } from './key-check.js';
+import { inTransaction, type Transaction } from './transaction.js';
+
+/** What is wanted of a rotation. */
+export interface RotateWishes {
+  /** Id of the key to seal under; null = the newest. An older one takes a rotation back. */
+  readonly to: string | null;
+  /** Secrets in one transaction. */
+  readonly batch: number;
+}
+
+/** What a rotation would do. */
+export interface RotatePlan {
+  readonly application: string;
+  readonly to: string;
+  /** The key of new secrets: another one than `to` when a rotation is taken back. */
+  readonly newest: string;
+  /** Secrets under other keys, which will be sealed again. */
+  readonly pending: number;
+  /** Secrets that rest under `to` already. */
+  readonly settled: number;
+  readonly keys: readonly KeyCount[];
+}
+
+/** What a rotation did. */
+export interface RotateResult {
+  readonly to: string;
+  readonly changed: boolean;
+  readonly resealed: number;
+  /** In a dry run: what would be sealed again. */
+  readonly pending: number;
+  readonly settled: number;
+  /** Secrets that no key here opens: they are as they were. */
+  readonly unreadable: readonly { readonly key: string | null; readonly problem: string; readonly count: number }[];
+  /** One entry of the journal for each transaction; null when nothing was written. */
+  readonly journal_seq: string | null;
+}
+
+/**
+ * Opens every sealed secret and says what would be sealed again. Changes nothing.
+ *
+ * @throws E_UNSUPPORTED where the application seals nothing, E_MFA_KEY (no key of that id), E_REASON_REQUIRED, E_PROFILE_REQUIRED,
+ * E_BREAK_GLASS (protected by the profile), E_SETUP_MISSING, E_DB_*
+ */
+export async function planRotation(deps: MfaDeps, { to }: RotateWishes): Promise<RotatePlan> {
+  refuseUnexplained(deps);
+  refuseProtected(deps, 'rotate');
+  const sealed = sealedOf(deps);
+  const ring = await deps.keys();
+  const target = targetOf(ring, to);
+  const session = await deps.database.session('mfa.rotate.plan');
+  try {
+    requireState({ installed: await deps.journal.version(session) });
+    await session.query('set statement_timeout = 0');
+    const keys = await countKeys(deps, session, sealed.all);
+    const sum = (of: (one: KeyCount) => boolean) => keys.filter(of).reduce((total, { count }) => total + count, 0);
+    return {
+      ...{ application: deps.database.application.name, to: target, newest: [...ring.keys()].at(-1)!, keys },
+      pending: sum(({ key, problem }) => problem === null && key !== target),
+      settled: sum(({ key, problem }) => problem === null && key === target),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * Seals every secret that rests under another key again, under `plan.to`: batches of rows under their locks, each with its entry in the
+ * journal in one transaction. Stopped anywhere, what is done is done, and the next run goes on; a second run finds nothing to do.
+ *
+ * Secrets are opened in memory only; envelopes travel by COPY, so no log holds them. What does not open is left as it is.
+ *
+ * @throws E_DB_*, E_APPLICATION (the database kept something else); `changed` says how far it came
+ */
+export async function rotate(
+  deps: MfaDeps,
+  plan: RotatePlan,
+  wishes: RotateWishes & { readonly dryRun: boolean; readonly progress: Progress },
+): Promise<RotateResult> {
+  const unreadable = plan.keys.flatMap(({ key, problem, count }) =>
+    problem === null ? [] : [{ key, problem, count }],
+  );
+  const { to, settled } = plan;
+  const pending = wishes.dryRun ? plan.pending : 0;
+  const nothing = { to, changed: false, resealed: 0, pending, settled, unreadable, journal_seq: null };
+  if (wishes.dryRun || plan.pending === 0) return nothing;
+  const session = await deps.database.session('mfa.rotate');
+  const sum = { done: 0, seq: null as string | null };
+  wishes.progress({ kind: 'phase', name: 'secrets' });
+  try {
+    for await (const { count, seq } of batches(deps, session, to, wishes.batch)) {
+      sum.done += count;
+      sum.seq = seq ?? sum.seq;
+    }
+  } catch (error) {
+    throw error instanceof PotctlError && sum.done > 0 ? halfWay(error, sum.done, to) : error;
+  } finally {
+    await session.close();
+  }
+  wishes.progress({ kind: 'done', name: 'secrets', facts: { sealed: sum.done } });
+  return { ...nothing, changed: sum.done > 0, resealed: sum.done, journal_seq: sum.seq };
+}
+
+interface Batch {
+  readonly count: number;
+  readonly last: string;
+  readonly seq: string | null;
+}
+
+interface From {
+  readonly to: string;
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** Each one is committed when it is given. */
+async function* batches(deps: MfaDeps, session: Session, to: string, limit: number): AsyncGenerator<Batch> {
+  const ring = await deps.keys();
+  for (let after: string | null = null; ; ) {
+    const from: From = { to, after, limit };
+    const work = (transaction: Transaction): Promise<Batch | null> => sealAgain(deps, transaction, ring, from);
+    const batch = await inTransaction(session, deps.actor.runId, work);
+    if (batch === null) return;
+    yield batch;
+    after = batch.last;
+  }
+}
+
+/** One batch within its transaction; null at the end. */
+async function sealAgain(
+  deps: MfaDeps,
+  transaction: Transaction,
+  ring: Keyring,
+  { to, after, limit }: From,
+): Promise<Batch | null> {
+  const sealed = sealedOf(deps);
+  const rows = await sealed.next(transaction, { prefix: `potctl:v1:${to}:`, after, limit });
+  const last = rows.at(-1)?.[0];
+  if (last === undefined) return null;
+  const from = new Map<string, number>();
+  const fresh = rows.flatMap((row) => {
+    const again = sealedAgain(deps, row, ring, to);
+    if (again === null) return [];
+    from.set(again.from, (from.get(again.from) ?? 0) + 1);
+    return [[row[0], row[2], again.text]];
+  });
+  if (fresh.length === 0) return { count: 0, last, seq: null };
+  await transaction.conceal(fresh.flat());
+  const kept = await sealed.replace(transaction);
+  if (kept !== fresh.length) throw notKept(fresh.length, kept);
+  const seq = await note(deps, transaction, { to, from: Object.fromEntries(from), count: kept });
+  return { count: kept, last, seq };
+}
+
+/** null where it does not open: that is told beforehand. */
+function sealedAgain(
+  { database }: MfaDeps,
+  [factorId, userId, text]: SealedRow,
+  ring: Keyring,
+  to: string,
+): { readonly from: string; readonly text: string } | null {
+  const { table, column } = database.application.secretColumn;
+  const place = { table, column, factorId, userId };
+  const opened = openSecret(text, place, ring);
+  if (!opened.ok) return null;
+  return { from: opened.keyId, text: sealSecret(opened.secret, place, new Map([[to, ring.get(to)!]])) };
+}
+
+function note(
+  { database, actor, journal }: MfaDeps,
+  transaction: Transaction,
+  moved: { readonly to: string; readonly from: Readonly<Record<string, number>>; readonly count: number },
+): Promise<string> {
+  const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
+  return journal.append(transaction, {
+    ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },
+    ...{ action: 'mfa.rotate', target: `${database.application.name}:key:${moved.to}` },
+    details: { changed: true, ...moved, by: { os_user: osUser, host: hostname, potctl: toolVersion } },
+  });
+}
+
+function sealedOf({ database: { application } }: MfaDeps): Sealed {
+  if (application.sealed !== undefined) return application.sealed;
+  throw new PotctlError('E_UNSUPPORTED', `'${application.name}' keeps its secrets in the clear: no key seals them`);
+}
+
+/** @throws E_MFA_KEY */
+function targetOf(ring: Keyring, wanted: string | null): string {
+  const target = wanted ?? [...ring.keys()].at(-1);
+  if (target !== undefined && ring.has(target)) return target;
+  const why = ring.size === 0 ? 'no key is configured' : `configured: ${[...ring.keys()].join(', ')}`;
+  throw new PotctlError('E_MFA_KEY', `there is no key${target === undefined ? '' : ` '${target}'`} to seal under`, {
+    why,
+  });
+}
+
+const notKept = (wanted: number, kept: number): PotctlError =>
+  new PotctlError('E_APPLICATION', 'the database did not keep the secrets as they were written', {
+    why: { written: wanted, kept },
+    fix: ['Look for triggers, rules and row security on the table of the factors.'],
+  });
+
+/** Also a COMMIT without an answer is only one batch of many. */
+const halfWay = (error: PotctlError, done: number, to: string): PotctlError =>
+  error.with({
+    changed: 'partial',
+    changedDetail: `${done} secrets are sealed under '${to}', all others as they were; repeat it to go on`,
+  });
