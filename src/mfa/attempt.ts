@@ -5,6 +5,7 @@ import type { MfaDeps } from './deps.js';
 import { secretOf } from './factor-secret.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
+import { markOf } from './secret-mark.js';
 import { type CodeMatch, DIAGNOSIS_STEPS, findCode, stepAt } from './totp.js';
 import type { Transaction } from './transaction.js';
 import type { TypedCode } from './typed-code.js';
@@ -76,7 +77,7 @@ async function judgeTotp(
     near ??= match;
     if (match === null || Math.abs(match.offset) > window) continue;
     const used = factor.lastUsedAt === null ? -1 : stepAt(Date.parse(factor.lastUsedAt), second);
-    const key = `${application.name}:${factor.id}`;
+    const key = `${application.name}:${factor.id}#${markOf(secret)}`;
     if (!(await takeStep(transaction, key, match, used))) {
       const spent = match.step <= used && (await isUnused(transaction, key, match));
       return { verdict: spent ? 'spent' : 'replayed', match };

@@ -6,9 +6,10 @@ import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedRes
 import type { Delivery } from './delivery.js';
 import type { MfaDeps } from './deps.js';
 import { storedForm } from './factor-secret.js';
-import { argumentOf, nameOf } from './people.js';
+import { argumentOf, keyOf, nameOf } from './people.js';
 import { provisioningUri, SECRET_BYTES } from './provisioning-uri.js';
 import type { MfaRecord } from './record.js';
+import { markOf } from './secret-mark.js';
 
 /** What an enrolment may say besides the person. */
 export interface EnrollWishes {
@@ -80,7 +81,7 @@ export async function enroll(
       await transaction.conceal([stored]);
       await application.enroll(transaction, person, { factorId, label: wishes.label });
       if (clears) await application.codes!.clear(transaction, person);
-      const names = [`${application.name}:${factorId}`, `${application.name}:${person.id}`];
+      const names = [`${application.name}:${factorId}#${markOf(secret)}`, keyOf(application, person)];
       await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
       return { factor: factorId, ...(clears && { codes_left: 0 }) };
     },

@@ -1,7 +1,9 @@
-import type { Factor, Person } from '../applications/application.js';
+import type { Factor, Person, SecretRules } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps } from './deps.js';
 import { keyOf } from './people.js';
+import { markOf } from './secret-mark.js';
+import { readStoredSecret } from './stored-secret.js';
 import { readVerifierState, type VerifierState } from './verifier-state.js';
 
 /** `unknown`: this role may not see whether an enrolment has begun. */
@@ -58,7 +60,7 @@ export async function readRecord(
   const [clock] = await session.query<{ now: string }>('select extract(epoch from clock_timestamp())::text as now');
   const nowMs = Number(clock!.now) * 1_000;
   const enabled = factors.filter(({ state }) => state === 'enabled');
-  const pending = pendingOf(factors, person, verifier, nowMs);
+  const pending = pendingOf(factors, person, begunHere(factors, verifier, application.totp), nowMs);
   const state = stateOf(factors, readsSecrets);
   const seen = factors.map((factor) => [factor.id, factor.state, factor.secret === undefined]);
   const fingerprint = JSON.stringify([state, seen, codes?.length ?? null]);
@@ -73,17 +75,21 @@ function stateOf(factors: readonly Factor[], readsSecrets: boolean): MfaState {
     : 'off';
 }
 
-function pendingOf(
-  all: readonly Factor[],
-  person: Person,
-  verifier: VerifierState | null,
-  nowMs: number,
-): Pending | null {
+/** When potctl began what waits; null where the application has begun another one since. */
+function begunHere(factors: readonly Factor[], verifier: VerifierState | null, rules: SecretRules): string | null {
+  const { enrollmentAt = null, enrollmentMark = null } = verifier ?? {};
+  const secret = factors.find(({ state }) => state === 'pending')?.secret;
+  if (secret == null || !enrollmentMark) return enrollmentAt;
+  const read = readStoredSecret(secret, rules);
+  return read.usable && markOf(read.bytes) !== enrollmentMark ? null : enrollmentAt;
+}
+
+function pendingOf(all: readonly Factor[], person: Person, begun: string | null, nowMs: number): Pending | null {
   const waiting = all.filter(({ state, kind }) => state === 'pending' && kind === 'totp');
   const [factor, ...older] = waiting.sort((a, b) => (b.createdAt ?? '').localeCompare(a.createdAt ?? ''));
   if (factor === undefined) return null;
   const isOld = (began: string | null): boolean => began !== null && nowMs - Date.parse(began) > PENDING_MS;
   // A row was last written with or after its secret, so the enrolment is at least that old.
-  const since = factor.createdAt ?? verifier?.enrollmentAt ?? person.updatedAt;
+  const since = factor.createdAt ?? begun ?? person.updatedAt;
   return { factors: [factor, ...older.filter(({ createdAt }) => !isOld(createdAt))], since, expired: isOld(since) };
 }

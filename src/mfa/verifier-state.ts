@@ -13,6 +13,8 @@ export interface VerifierState {
   readonly failuresSinceSuccess: number;
   /** When the pending enrolment was begun by potctl. */
   readonly enrollmentAt: string | null;
+  /** Of which secret that was, by its mark. */
+  readonly enrollmentMark: string | null;
   /** When potctl switched the factor on for the last time. */
   readonly confirmedAt: string | null;
   /** Valid codes that were used twice, in 30 days. */
@@ -94,6 +96,7 @@ const STATE = `
          day as "failures24h", ${instant('failed')} as "lastFailureAt", ${instant('passed')} as "lastSuccessAt",
          since_success as "failuresSinceSuccess",
          (select ${instant('max(started_at)')} from potctl.mfa_enrollment where person = $1) as "enrollmentAt",
+         (select max(split_part(factor, '#', 2)) from potctl.mfa_enrollment where person = $1) as "enrollmentMark",
          (select ${instant('max(at)')} from potctl.journal where target = $1 and action = 'mfa.confirm' and status = 'done') as "confirmedAt",
          (select count(*)::int from potctl.journal where target = $1 and details->>'event' = 'MFA_CODE_REPLAYED'
              and at > clock_timestamp() - interval '30 days') as replays

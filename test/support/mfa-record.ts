@@ -16,7 +16,7 @@ export const FACTOR: Factor = {
 
 export const VERIFIER: VerifierState = {
   ...{ blockedUntil: null, failures24h: 0, lastFailureAt: null, lastSuccessAt: null, failuresSinceSuccess: 0 },
-  ...{ enrollmentAt: null, confirmedAt: null, replays: 0, resets: [] },
+  ...{ enrollmentAt: null, enrollmentMark: null, confirmedAt: null, replays: 0, resets: [] },
 };
 
 /** Ana, who has one factor that works, and what the changes say. */

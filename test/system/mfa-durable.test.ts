@@ -30,7 +30,7 @@ const everything = async ({ id, key }: TestPerson) => ({
   sessions: await site.database.query('select * from refresh_tokens where user_id = $1 order by id', [id]),
   audit: await site.database.query('select count(*) from audit_log where user_id = $1', [id]),
   attempts: await site.database.query('select kind from potctl.mfa_attempt where person = $1', [key]),
-  steps: await site.database.query('select * from potctl.mfa_step where factor = $1', [key]),
+  steps: await site.database.query('select * from potctl.mfa_step where starts_with(factor, $1)', [key]),
   begun: await site.database.query('select * from potctl.mfa_enrollment where person = $1', [key]),
 });
 

@@ -88,7 +88,7 @@ async function everything({ id, key }: TestPerson) {
   return {
     row: await query('select * from users where id = $1', [id]),
     sessions: await query('select * from refresh_tokens where user_id = $1 order by id', [id]),
-    steps: await query('select * from potctl.mfa_step where factor = $1', [key]),
+    steps: await query('select * from potctl.mfa_step where starts_with(factor, $1)', [key]),
     audit: await count('select count(*) from audit_log where user_id = $1', id),
     journal: await count(`select count(*) from potctl.journal where target = $1 and action <> 'mfa.status'`, key),
   };

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { threeDPot } from '../../src/applications/3dpot.js';
 import { viu } from '../../src/applications/viu.js';
 import { readStoredSecret } from '../../src/mfa/stored-secret.js';
-import { type Form, mfaSite, WHY } from '../support/mfa.js';
+import { codeAt, type Form, mfaSite, newSecret, WHY } from '../support/mfa.js';
 import { FORMS } from '../support/mfa-forms.js';
 
 /** As the applications do: the codes stay. */
@@ -66,6 +66,33 @@ test('an enrolment that the application itself confirmed is not an old one', asy
     doc.item.rules.map(({ id, detail }: { id: string; detail: string }) => [id, detail]),
   );
   expect(rules['sec.pending_old']).toBe('enrolments older than 24 hours: 1');
+});
+
+test.each(['3dpot', 'viu'] as const)('%s: a secret that the application replaced has no used codes', async (form) => {
+  const site = await mfaSite(form);
+  const who = await site.seed();
+  for (let n = 0; n < 2; n += 1) {
+    const secret = await site.enable(who);
+    const accepted = await site.json(['verify', who.id, '--code-stdin'], { stdin: codeAt(secret) });
+    expect(accepted).toMatchObject({ exitCode: 0 });
+  }
+});
+
+test('an enrolment that the application began after an old one of potctl is as young as it is', async () => {
+  const site = await mfaSite('3dpot');
+  const who = await site.seed();
+  const file = path.join(site.folder, 'secret');
+  expect((await site.mfa(['enroll', who.id, ...WHY, '--confirm', who.name, '--secret-to', file])).exitCode).toBe(0);
+  await site.database.query(`update potctl.mfa_enrollment set started_at = now() - interval '25 hours'`);
+  expect((await site.json(['status', who.id])).doc.item.pending_expired).toBe(true);
+  const secret = newSecret();
+  await site.database.query(`update users set mfa_secret = $2, updated_at = now() at time zone 'UTC' where id = $1`, [
+    who.id,
+    secret,
+  ]);
+  expect((await site.json(['status', who.id])).doc.item.pending_expired).toBe(false);
+  const confirm = ['confirm', who.id, ...WHY, '--code-stdin', '--codes-to', path.join(site.folder, 'codes')];
+  expect(await site.json(confirm, { stdin: codeAt(secret) })).toMatchObject({ exitCode: 0 });
 });
 
 test('a code that is no text is none, and keeps none of the others from working', async () => {
