@@ -32,8 +32,10 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
     ...context,
     ...(await pruneDeps(context)),
     readAnchor,
-    verify: async (id, level) =>
-      verifyBackup({ ...(await verifyDeps(context, withDatabase)), readBack: level === 'quick' }, id, level),
+    async verify(id, level) {
+      const readBack = level === 'quick';
+      return verifyBackup({ ...(await verifyDeps(context, withDatabase && !readBack)), readBack }, id, level);
+    },
     recover: async (what) =>
       recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
   };

@@ -42,7 +42,7 @@ export interface VerifyDeps {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** The artefacts' hashes were just taken from what is stored: only their sizes are compared again. */
+  /** Hashes and the dump's table of contents were just taken from what is stored: only sizes are compared again. */
   readonly readBack?: boolean;
   /** For the event beside the manifest. */
   readonly operator: string;
