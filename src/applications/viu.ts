@@ -4,6 +4,8 @@ import { type Application, type AuditFact, type Person, PRIVATE } from './applic
 import { isTyped, secretClass, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
+const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
+
 /**
  * VIU (Fastify, Prisma): camelCase columns in snake_case tables, `timestamp(3)` that holds UTC, one bcrypt hash per backup code.
  *
@@ -122,9 +124,10 @@ export const viu: Application = {
        values ($1, $2, $3, $4, $5::jsonb, $6, ${NOW})`,
       [newId(), type, severity, description, JSON.stringify(details), person.id],
     );
+    if (type === FAILED_CODE) await session.query(SUSPICION, [newId(), person.id, JSON.stringify(details)]);
   },
 
-  failedCode: 'MULTIPLE_FAILED_2FA',
+  failedCode: FAILED_CODE,
 
   overview: (secrets) => ({
     keyType: 'text',
@@ -139,6 +142,14 @@ export const viu: Application = {
 };
 
 const NOW = `clock_timestamp() at time zone 'UTC'`;
+/** The rule of its own service (`trackFailed2FA`): three refused codes within five minutes, and each one after that. */
+const SUSPICION = `
+  insert into security_events (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
+  select $1, 'SUSPICIOUS_ACTIVITY', 'HIGH', 'Several codes were refused (' || refused || ')',
+         $3::jsonb || jsonb_build_object('failedAttempts', refused), $2, ${NOW}
+    from (select count(*)::int as refused from security_events
+           where "usuarioId" = $2 and "eventType" = '${FAILED_CODE}' and "criadoEm" >= ${NOW} - interval '5 minutes') recent
+   where refused >= 3`;
 /** A refresh token lives 30 days, and the first era had no column for it: older ones are dead whatever they say. */
 const LIVE = `ativo and "expiresAt" > ${NOW} - interval '30 days'`;
 

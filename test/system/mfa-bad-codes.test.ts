@@ -49,6 +49,25 @@ test('what is no code is a usage error: nothing is looked up, no attempt is coun
   expect(await attempts(site, who)).toEqual([]);
 });
 
+test('viu: from the third refused code within five minutes on there is its own event of suspicion', async () => {
+  const site = sites.viu;
+  const who = await site.seed();
+  const wrong = wrongCodes(await site.enable(who), 5);
+  const deps = await engineOn(site);
+  const give = (code: string) => verifyOne(deps, who.id, code);
+  await give(wrong[0]!);
+  await site.database.query(`update security_events set "criadoEm" = "criadoEm" - interval '5 minutes 1 second'`);
+  for (const code of wrong.slice(1)) await give(code);
+  const events = await site.database.query(
+    `select "eventType" as type, severity, details->'failedAttempts' as refused from security_events
+      where "usuarioId" = $1 order by "criadoEm", type`,
+    [who.id],
+  );
+  const refused = { type: 'MULTIPLE_FAILED_2FA', severity: 'MEDIUM', refused: null };
+  const suspicion = (count: number) => ({ type: 'SUSPICIOUS_ACTIVITY', severity: 'HIGH', refused: count });
+  expect(events).toEqual([refused, refused, refused, refused, suspicion(3), refused, suspicion(4)]);
+});
+
 test.each(['3dpot', 'viu', 'native'] as const)(
   '%s: wrong and used codes get the same answer; the journal knows which, and a used one raises an alarm',
   async (form) => {
