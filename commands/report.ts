@@ -12,6 +12,8 @@ export interface ReportFacts {
   readonly runId: string;
   readonly traceId: string;
   readonly now: Date;
+  /** Puts into a proposed command what this one was told of its target; absent where the line could not be read. */
+  readonly aim?: (line: string) => string;
 }
 
 const CHANGED: Readonly<Record<Changed, string>> = {
@@ -38,7 +40,7 @@ export function asPotctlError(error: unknown, changed: Changed): PotctlError {
 /** Says what failed, why, what was changed and what to do: as text, or as one object with --json. */
 export function report(error: PotctlError, diagnostics: Diagnostics, facts: ReportFacts): void {
   if (facts.json || diagnostics.format === 'json') diagnostics.object(errorObject(error, facts));
-  else for (const line of errorLines(error, facts.width)) diagnostics.say(line);
+  else for (const line of errorLines(error, facts)) diagnostics.say(line);
   for (const line of stackOf(error).split('\n')) diagnostics.debug(paint('dim', line));
 }
 
@@ -50,7 +52,7 @@ export function classOf(exit: number): string {
 
 /** The error as an object; no key is ever missing. */
 export function errorObject(error: PotctlError, facts: ReportFacts): Record<string, unknown> {
-  const { code, message, why, changed, changedDetail, fix, exitCode } = error;
+  const { code, message, why, changed, changedDetail, exitCode } = error;
   return {
     schema: 'potctl/error@1',
     ok: false,
@@ -67,7 +69,7 @@ export function errorObject(error: PotctlError, facts: ReportFacts): Record<stri
       changed_detail: changedDetail ?? null,
       message,
       why: why ?? null,
-      fix,
+      fix: fixOf(error, facts),
       docs: `potctl explain ${code}`,
     },
   };
@@ -78,8 +80,9 @@ export function isRetryable(code: ErrorCode): boolean {
   return 'retryable' in ERROR_CATALOG[code];
 }
 
-function errorLines(error: PotctlError, width: number): string[] {
-  const { code, message, changed, changedDetail, fix } = error;
+function errorLines(error: PotctlError, facts: ReportFacts): string[] {
+  const { width } = facts;
+  const { code, message, changed, changedDetail } = error;
   const [first = '', ...more] = shortened(message).split('\n');
   const text = `Error: ${first}${/[.?!:]$/.test(first) ? '' : '.'}`;
   const gap = Math.max(2, Math.min(width, 100) - displayWidth(text) - code.length);
@@ -90,11 +93,13 @@ function errorLines(error: PotctlError, width: number): string[] {
     ...labelled('Changed:', [changedDetail === undefined ? CHANGED[changed] : `${word(changed)}${changedDetail}`]),
     ...labelled(
       'Do:',
-      fix.flatMap((line) => line.split('\n')),
+      fixOf(error, facts).flatMap((line) => line.split('\n')),
     ),
     ...labelled('More:', [`potctl explain ${code}`]),
   ];
 }
+
+const fixOf = ({ fix }: PotctlError, { aim = (line) => line }: ReportFacts): string[] => fix.map(aim);
 
 /** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */
 const shortened = (text: string): string => (text.length > 1000 ? `${text.slice(0, 500)}…${text.slice(-100)}` : text);

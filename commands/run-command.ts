@@ -1,5 +1,6 @@
 import type { ExitCode } from '../src/error-catalog.js';
 import { PotctlError } from '../src/errors.js';
+import { aimed, aimOf } from './aim.js';
 import type { Invocation } from './invocation.js';
 import { perform } from './perform.js';
 import { asPotctlError, report } from './report.js';
@@ -39,14 +40,21 @@ function greet({ diagnostics, invocation, context }: Stage): void {
   for (const notice of invocation.notices) diagnostics.note(notice);
 }
 
+const NAGIOS_UNKNOWN = 3;
+
 function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unknown', width: number): ExitCode {
   const { context, diagnostics, format, interrupts } = stage;
   const { runId, traceId, clock } = context;
   const { command } = stage.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const found = asPotctlError(interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed), changed);
-  report(found, diagnostics, { json: isJson(format), width, runId, traceId, now: clock.now() });
-  return found.exitCode;
+  const aim = aimOf(stage.invocation);
+  const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim) });
+  if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
+  // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
+  if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);
+  return NAGIOS_UNKNOWN;
 }
 
 /** What is thrown where nobody waits for it is a bug like any other: it is reported, and the command ends. */

@@ -1,4 +1,5 @@
 import { systemClock } from '../src/clock.js';
+import { aimed, aimOf } from './aim.js';
 import type { Format } from './globals.js';
 import { newRunId, newTraceId } from './identity.js';
 import { type Invocation, isOn } from './invocation.js';
@@ -87,7 +88,9 @@ async function liveTarget(
   progress: ProgressDisplay,
 ): Promise<ViewTarget> {
   const width = output.columns ?? 80;
-  const { say, note } = diagnostics;
+  const { say } = diagnostics;
+  const aim = aimOf(invocation);
+  const note = (line: string): void => diagnostics.note(aimed(line, aim));
   if (isJson(formatOf(invocation, output))) return { data: say, note, draw: (text) => text, width };
   const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
   const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));

@@ -1,4 +1,5 @@
 import { ExitCode } from '../../src/error-catalog.js';
+import type { Posture } from '../../src/mfa/posture.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { choice, flag } from '../options.js';
@@ -32,7 +33,9 @@ export const mfaCheck = itemCommand({
     return { ...(await checkPosture(deps, { keys })), exit_codes: exit };
   },
 
-  render({ state, rules, keys, application }, view) {
+  render({ state, rules, keys, application, exit_codes: codes }, view) {
+    // Monitors of that family show the first line.
+    if (codes === 'nagios') view.line(nagiosLine(state, rules));
     view.table(
       ['RULE', 'STATE', 'DETAIL'],
       rules.map(({ id, state: is, detail }) => [id, view.paint(STYLES[is], WORDS[is]), detail]),
@@ -49,3 +52,8 @@ export const mfaCheck = itemCommand({
   },
   exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
 });
+
+function nagiosLine(state: keyof typeof WORDS, rules: Posture['rules']): string {
+  const found = rules.filter(({ state: is }) => is !== 'ok').map(({ id, state: is }) => `${id} ${WORDS[is]}`);
+  return `MFA ${WORDS[state]} - ${found.join(', ') || `${rules.length} rules hold`}`;
+}

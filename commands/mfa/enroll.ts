@@ -1,5 +1,6 @@
 import { PotctlError } from '../../src/errors.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
+import { asArgument } from '../../src/mfa/people.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
@@ -48,7 +49,7 @@ export const mfaEnroll = actionCommand({
 
   changed: ({ changed }) => changed,
   render(result, view) {
-    renderChange('Secret made', result, view, `potctl mfa confirm ${result.person.name} --reason "…"`);
+    renderChange('Secret made', result, view, `potctl mfa confirm ${asArgument(result.person)} --reason "…"`);
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
 });

@@ -1,3 +1,4 @@
+import { asArgument } from '../../src/mfa/people.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
@@ -33,5 +34,11 @@ export const mfaReset = actionCommand({
   },
 
   changed: ({ changed }) => changed,
-  render: (result, view) => renderChange('Reset', result, view, 'the person enrols anew, or: potctl mfa enroll USER'),
+  render: (result, view) =>
+    renderChange(
+      'Reset',
+      result,
+      view,
+      `the person enrols anew, or \`potctl mfa enroll ${asArgument(result.person)}\``,
+    ),
 });

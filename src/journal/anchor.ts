@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { fromErrno, PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
 
 /** The last entry of the journal as it was once. Kept where the database's owner cannot write, it shows that a tail was cut. */
@@ -36,14 +36,18 @@ export async function readAnchor(session: Session): Promise<Anchor | null> {
  */
 export async function readAnchorFile(file: string): Promise<Anchor> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'EISDIR')) throw noAnchor(`there is no file "${file}"`);
     throw fromErrno(error, `read "${file}"`);
   });
   const anchor = candidates(text).find(isAnchor);
   if (anchor !== undefined) return { seq: anchor.seq, hash: anchor.hash, at: anchor.at };
-  throw new PotctlError('E_USAGE', `there is no anchor in "${file}"`, {
+  throw noAnchor(`there is no anchor in "${file}"`);
+}
+
+const noAnchor = (message: string): PotctlError =>
+  new PotctlError('E_USAGE', message, {
     why: 'an anchor is what `potctl audit verify --json` prints, or stands in the manifest of a backup',
   });
-}
 
 function candidates(text: string): unknown[] {
   try {
