@@ -11,6 +11,10 @@ export function shellQuoted(word: string): string {
   return `$'${escaped}'`;
 }
 
+/** A person as a word of a command that can be pasted: the name where no shell would take it for something else. */
+export const personWord = ({ name, id }: { readonly name: string; readonly id: string }): string =>
+  shellQuoted(name) === name && !name.startsWith('-') ? name : id;
+
 /** `potctl` and its arguments as a line to paste. */
 export function commandLine(argv: readonly string[]): string {
   return ['potctl', ...argv.map(shellQuoted)].join(' ');

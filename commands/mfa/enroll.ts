@@ -1,12 +1,12 @@
 import { PotctlError } from '../../src/errors.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
-import { asArgument } from '../../src/mfa/people.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
 import { handOut } from '../mfa-input.js';
 import { flag, text } from '../options.js';
+import { personWord } from '../shell.js';
 import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa enroll`: a new secret that waits for its first code. */
@@ -49,7 +49,7 @@ export const mfaEnroll = actionCommand({
 
   changed: ({ changed }) => changed,
   render(result, view) {
-    renderChange('Secret made', result, view, `potctl mfa confirm ${asArgument(result.person)} --reason "…"`);
+    renderChange('Secret made', result, view, `potctl mfa confirm ${personWord(result.person)} --reason "…"`);
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
 });

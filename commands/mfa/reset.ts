@@ -1,7 +1,7 @@
-import { asArgument } from '../../src/mfa/people.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
+import { personWord } from '../shell.js';
 import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 const WISHES = { action: 'reset', factorId: null } as const;
@@ -39,6 +39,6 @@ export const mfaReset = actionCommand({
       'Reset',
       result,
       view,
-      `the person enrols anew, or \`potctl mfa enroll ${asArgument(result.person)}\``,
+      `the person enrols anew, or \`potctl mfa enroll ${personWord(result.person)}\``,
     ),
 });

@@ -5,12 +5,11 @@ import type { Session } from '../postgres/server.js';
 /** The name by which a person is shown, and which must be typed to change something. */
 export const nameOf = ({ username, email, id }: Person): string => username ?? email ?? id;
 
-/** A person as the argument of a command that can be pasted: the name where no shell would take it for something else. */
-export const asArgument = ({ name, id }: { readonly name: string; readonly id: string }): string =>
-  /^[\p{L}\p{N}_.@+-]+$/u.test(name) && !name.startsWith('-') ? name : id;
-
-/** The same for whoever was found. */
-export const argumentOf = (person: Person): string => asArgument({ name: nameOf(person), id: person.id });
+/** The person as the argument of a command that can be pasted: the name where no shell would take it for something else. */
+export const argumentOf = (person: Person): string => {
+  const name = nameOf(person);
+  return /^[\p{L}\p{N}_.@+-]+$/u.test(name) && !name.startsWith('-') ? name : person.id;
+};
 
 /** The person in potctl's own tables and in the journal: stable, also when the e-mail changes. */
 export const keyOf = (application: Application, person: Person): string => `${application.name}:${person.id}`;
