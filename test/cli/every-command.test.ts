@@ -33,10 +33,14 @@ const EARLIER: Readonly<Record<string, number>> = {
 };
 const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
 const gated = commands.flatMap((command) => (command.kind === 'action' && command.gate ? [command] : []));
-const UNCONFIRMED = [[], ['-y'], ['--json'], ['--confirm', 'something else'], ['--no-confirm']];
+const UNCONFIRMED = [[], ['--confirm', 'something else'], ['-y'], ['--json'], ['--no-confirm']];
+/** All of them go through one gate: these show that every flag comes to it, the others that they stand behind it. */
+const THOROUGHLY: readonly string[] = ['backup prune', 'restore run', 'restore undo', 'mfa reset', 'setup'];
 /** Where what is done can be taken back by one statement, --yes is a confirmation. */
 const refusals = gated.flatMap(({ name, gate }) =>
-  UNCONFIRMED.filter(([flag]) => !(gate!.mild && flag === '-y')).map((flags) => [name, flags] as const),
+  UNCONFIRMED.slice(0, THOROUGHLY.includes(name) ? UNCONFIRMED.length : 2)
+    .filter(([flag]) => !(gate!.mild && flag === '-y'))
+    .map((flags) => [name, flags] as const),
 );
 
 let folder: string;

@@ -26,6 +26,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     fsync: 'off',
     full_page_writes: 'off',
     synchronous_commit: 'off',
+    // It would visit hundreds of databases that live for a second.
+    autovacuum: 'off',
     max_prepared_transactions: '10',
   };
   const cluster = await startCluster({ directory, binaries, environment, settings });
