@@ -1,30 +1,48 @@
 import { PotctlError } from '../../src/errors.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
+import type { CallerScript, PracticeScore } from '../../src/mfa/desk/practice.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import type { Sitting } from '../ui/desk/desk.js';
+import { flag } from '../options.js';
+import type { HelpedPerson, Sitting } from '../ui/desk/desk.js';
+import type { Callers } from '../ui/desk/practice-talk.js';
 import type { Terminal } from '../ui/terminal.js';
+import type { View } from '../ui/view.js';
+
+interface Result {
+  readonly helped: readonly HelpedPerson[];
+  readonly owed: readonly string[];
+  /** How each call of a practice went; null = it was not one. */
+  readonly practice: readonly PracticeScore[] | null;
+}
 
 /** `potctl support`: a desk for those who are on the phone. */
 export const support = actionCommand({
   name: 'support',
   summary: 'the guided desk for support staff: numbered choices, proofs of who is calling, nothing to remember',
-  examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza'],
-  input: {},
+  examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
+  input: {
+    practice: flag(
+      '--practice',
+      'three scripted callers on a throw-away PostgreSQL, one of them a stranger; nothing is real',
+    ),
+  },
   asks: true,
 
-  async run(_input, context) {
+  async run({ practice }, context): Promise<Result> {
     const terminal = requireTerminal(context);
-    const deps = await deskDeps(context);
     const sitting: Sitting = { done: [], owed: [], helped: [] };
-    await sit(context, terminal, deps, sitting).catch((error: unknown) => leaveEarly(error, sitting));
-    return { helped: sitting.helped, owed: sitting.owed };
+    if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
+    const deps = await deskDeps(context);
+    await sit(context, deps, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
+    return { helped: sitting.helped, owed: sitting.owed, practice: null };
   },
 
   changed: ({ helped }) => helped.length > 0,
-  exitCode: ({ owed }) => (owed.length > 0 ? 3 : 0),
-  render({ helped, owed }, view) {
+  exitCode: ({ owed, practice }) => (owed.length > 0 || practice?.some(({ right }) => !right) ? 3 : 0),
+  render({ helped, owed, practice }, view) {
+    if (practice !== null) return renderScore(practice, view);
     view.note(
       helped.length === 0 ? 'The desk is closed. Nobody was helped.' : `The desk is closed. Helped: ${helped.length}.`,
     );
@@ -51,17 +69,59 @@ async function deskDeps(context: Context): Promise<DeskDeps> {
   return { ...(await mfaDeps(context, { purpose: 'support' })), mail: email === null ? null : createMailer(email) };
 }
 
-async function sit(context: Context, terminal: Terminal, deps: DeskDeps, sitting: Sitting): Promise<void> {
+interface Seat {
+  readonly terminal: Terminal;
+  /** Only in a practice. */
+  readonly callers?: Callers;
+}
+
+async function sit(context: Context, deps: DeskDeps, sitting: Sitting, { terminal, callers }: Seat): Promise<void> {
   const { openDesk } = await import('../../src/mfa/desk/case.js');
   const { createTalk } = await import('../ui/desk/talk.js');
+  const { createPracticeTalk } = await import('../ui/desk/practice-talk.js');
   const { takeCalls } = await import('../ui/desk/calls.js');
-  const talk = createTalk(terminal);
+  const talk = callers ? createPracticeTalk(createTalk(terminal), callers) : createTalk(terminal);
   const { role } = await openDesk(deps);
   talk.line();
-  talk.line(`Support desk · you are ${context.operator} (database role ${role}) · everything here is recorded`);
+  if (callers) talk.line('Practice: nothing here is real. Lines with ☎ are what you hear.');
+  else talk.line(`Support desk · you are ${context.operator} (database role ${role}) · everything here is recorded`);
   talk.line('Answer with a number. 0 always leaves, and nothing is half done.');
   const { uninterrupted, live: formats } = context;
   await takeCalls({ deps, talk, sitting, formats, uninterrupted, showOnce: terminal.showOnce });
+}
+
+async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<PracticeScore[]> {
+  const { openPractice } = await import('../practice.js');
+  const { CALLERS } = await import('../../src/mfa/desk/practice.js');
+  const { codeShownAt } = await import('../../src/mfa/totp.js');
+  const practice = await openPractice(context);
+  try {
+    const heard: CallerScript[] = [];
+    const callers: Callers = {
+      next() {
+        const caller = CALLERS[heard.length];
+        if (caller !== undefined) heard.push(caller);
+        return caller ?? null;
+      },
+      digits: () => /\b\d{3} \d{3}\b/.exec(practice.letter()?.text ?? '')?.[0] ?? '',
+      appCode({ username, phoneOffS }) {
+        const now = context.clock.now().getTime();
+        return phoneOffS === null ? null : codeShownAt(practice.held.get(username)!.secret, now + phoneOffS * 1_000);
+      },
+      backupCode: ({ username, hasCode }) => (hasCode ? practice.held.get(username)!.code : ''),
+    };
+    await sit(context, practice.deps, sitting, { terminal, callers });
+    return await practice.score(heard);
+  } finally {
+    await practice.close();
+  }
+}
+
+function renderScore(practice: readonly PracticeScore[], view: View): void {
+  for (const { caller, right, text } of practice) {
+    view.line(`${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${text}`);
+  }
+  view.note('Nothing is left of it. The same callers wait for you again: potctl support --practice');
 }
 
 /** Whatever ends the desk must not say that nothing was changed, when an earlier call did change something. */

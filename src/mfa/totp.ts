@@ -1,4 +1,4 @@
-import { createGuardrails, verifySync } from 'otplib';
+import { createGuardrails, generateSync, verifySync } from 'otplib';
 import type { TotpRules } from '../applications/application.js';
 
 /** Seconds of one code. All four applications use it, with SHA-1 and six digits. */
@@ -21,6 +21,12 @@ export function isCodeOfStep(secret: Uint8Array, code: string, step: number): bo
   if (step < 0) return false;
   const options = { secret, token: code, epoch: step * PERIOD_S, period: PERIOD_S, epochTolerance: 0 };
   return verifySync({ ...options, algorithm: 'sha1', digits: 6, guardrails: GUARDRAILS }).valid === true;
+}
+
+/** What an app shows at that moment; for rehearsals. */
+export function codeShownAt(secret: Uint8Array, ms: number): string {
+  const counter = stepAt(ms, 'floor');
+  return generateSync({ strategy: 'hotp', secret, counter, digits: 6, algorithm: 'sha1', guardrails: GUARDRAILS });
 }
 
 /** Where a code fits. */

@@ -8,7 +8,7 @@ import { cleanEnvironment, POTCTL, potctl } from './run-cli.js';
 import { temporaryFolder } from './tree.js';
 
 /** What is typed when a text stands on the screen; a function is asked at that moment. */
-export type Answer = readonly [on: string, typed: string | (() => string | Promise<string>)];
+export type Answer = readonly [on: string, typed: string | ((screen: string) => string | Promise<string>)];
 
 /** What a sitting left. */
 export interface DeskRun {
@@ -101,7 +101,8 @@ const PEOPLE = `
                  ('chief@example.com', 'chief', 'Rita Chefe', true, true),
                  ('carla@example.com', 'carla', 'Carla Desk', false, true)) as p (email, username, name, admin, enrolled)`;
 
-function sit(
+/** The program at a terminal of its own, and what is typed there. */
+export function sit(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   answers: readonly Answer[],
@@ -120,7 +121,7 @@ function sit(
       if (end < 0) break;
       left.shift();
       read = end;
-      const typed = typeof next[1] === 'string' ? next[1] : await next[1]();
+      const typed = typeof next[1] === 'string' ? next[1] : await next[1](screen);
       pty.write(/^[\u0000-\u001f]/.test(typed) ? typed : `${typed}\r`);
     }
     busy = false;

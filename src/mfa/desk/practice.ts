@@ -1,0 +1,169 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Session } from '../../postgres/server.js';
+import { makeBackupCodes, storedCodes } from '../backup-codes.js';
+import { type Keyring, sealSecret } from '../envelope.js';
+
+/** How a caller of the rehearsal answers; null = that way leads nowhere. */
+export interface CallerScript {
+  /** User name in the practice database. */
+  readonly username: string;
+  readonly fullName: string;
+  readonly opening: string;
+  /** Does the mail on file reach the caller? */
+  readonly readsMail: boolean;
+  /** Seconds by which the clock of the phone is wrong; null = the phone is gone. */
+  readonly phoneOffS: number | null;
+  /** Does the caller hold a backup code? One who does need not be the owner. */
+  readonly hasCode: boolean;
+  readonly words: Readonly<Record<'pressed' | 'mail' | 'backup' | 'callBack' | 'colleague' | 'app', string>>;
+  /** What a good desk does. */
+  readonly right: 'reset' | 'refuse' | 'nothing';
+}
+
+/** One who lost her phone, one who is somebody else, one whose clock is wrong. */
+export const CALLERS: readonly CallerScript[] = [
+  {
+    ...{
+      username: 'ana.souza',
+      fullName: 'Ana Souza',
+      readsMail: true,
+      phoneOffS: null,
+      hasCode: false,
+      right: 'reset',
+    },
+    opening: 'Good morning, Ana Souza here. My phone fell into the sea, and I cannot sign in.',
+    words: {
+      pressed: 'Of course, ask me what you need.',
+      mail: 'I have it. The digits are',
+      backup: 'They were in my bag, with the phone.',
+      callBack: 'You dial the number in your directory. Ana answers, and laughs about the sea.',
+      colleague: 'Joao Reis sits beside me. You call him in your directory: he says that it is her.',
+      app: 'The phone is gone.',
+    },
+  },
+  {
+    ...{
+      username: 'bruno.prado',
+      fullName: 'Bruno Prado',
+      readsMail: false,
+      phoneOffS: null,
+      hasCode: true,
+      right: 'refuse',
+    },
+    opening: 'Bruno Prado. New phone, and the board meets in five minutes: just reset it, I tell you my birthday.',
+    words: {
+      pressed: 'Is that really necessary? I am a director. Your colleague did it at once the last time.',
+      mail: 'My mail does not open either, that is why I call. Can you read me the digits?',
+      backup: 'Here is the sheet. The first one is',
+      callBack: 'You dial the number in your directory. Another man answers: "Bruno Prado. No, I did not call you."',
+      colleague: 'Ask Ana, she knows me. You call her in your directory: she did not talk to him today.',
+      app: 'I have only the new phone.',
+    },
+  },
+  {
+    ...{
+      username: 'carla.lima',
+      fullName: 'Carla Lima',
+      readsMail: true,
+      phoneOffS: -150,
+      hasCode: false,
+      right: 'nothing',
+    },
+    opening: 'Carla Lima. My code has been refused all morning, but the app is on my phone.',
+    words: {
+      pressed: 'Of course.',
+      mail: 'I have it. The digits are',
+      backup: 'They are at home.',
+      callBack: 'You dial the number in your directory. Carla answers.',
+      colleague: 'Joao Reis can tell you. You call him in your directory: he says that it is her.',
+      app: 'It shows',
+    },
+  },
+];
+
+/** Who sits at the desk: like everybody in support no superuser, but one who may read secrets, so that every proof can be practised. */
+export const PRACTICE_ROLE = 'desk';
+const RIGHTS = `
+  create role ${PRACTICE_ROLE} login;
+  grant usage on schema potctl, potctl_app to ${PRACTICE_ROLE};
+  grant select, insert, update, delete on all tables in schema potctl_app to ${PRACTICE_ROLE};
+  grant select on all tables in schema potctl to ${PRACTICE_ROLE};
+  grant execute on all functions in schema potctl to ${PRACTICE_ROLE}`;
+
+const OTHERS = [['joao.reis', 'Joao Reis']] as const;
+
+/** What a person of the practice holds. */
+export interface Holding {
+  readonly secret: Uint8Array;
+  /** A backup code that works once. */
+  readonly code: string;
+}
+
+/** Fills the tables of `native`: the callers with a second factor of a year, and a colleague. @returns what they hold, by user name */
+export async function seedPractice(session: Session, keys: Keyring): Promise<ReadonlyMap<string, Holding>> {
+  await session.query(RIGHTS);
+  const held = new Map<string, Holding>();
+  const people = [...CALLERS.map(({ username, fullName }) => [username, fullName] as const), ...OTHERS];
+  for (const [username, fullName] of people) {
+    const [userId, factorId, secret] = [randomUUID(), randomUUID(), randomBytes(20)];
+    const [code = ''] = makeBackupCodes('crockford-scrypt');
+    const [hash] = await storedCodes('crockford-scrypt', [code]);
+    held.set(username, { secret, code });
+    await session.query(
+      `insert into potctl_app.users (id, email, username, full_name, created_at, updated_at)
+       values ($1, $2, $3, $4, now() - interval '400 days', now() - interval '300 days')`,
+      [userId, `${username}@example.com`, username, fullName],
+    );
+    const sealed = sealSecret(secret, { table: 'mfa_factors', column: 'secret', factorId, userId }, keys);
+    await session.query(
+      `insert into potctl_app.mfa_factors (id, user_id, label, secret, status, created_at, enabled_at)
+       values ($1, $2, 'phone', $3, 'enabled', now() - interval '300 days', now() - interval '300 days')`,
+      [factorId, userId, sealed],
+    );
+    await session.query('insert into potctl_app.backup_codes (user_id, place, hash) values ($1, 1, $2)', [
+      userId,
+      hash,
+    ]);
+  }
+  return held;
+}
+
+/** How one call went. */
+export interface PracticeScore {
+  readonly caller: string;
+  readonly right: boolean;
+  readonly text: string;
+}
+
+/** Judges by the journal what the desk did for those who were heard. */
+export async function scorePractice(session: Session, heard: readonly CallerScript[]): Promise<PracticeScore[]> {
+  const rows = await session.query<{ username: string; changed: boolean; flagged: boolean }>(
+    `select username, coalesce(bool_or(action in ('mfa.reset', 'mfa.disable', 'mfa.codes') and status = 'done'), false) as changed,
+            coalesce(bool_or(action = 'mfa.flagged'), false) as flagged
+       from potctl_app.users left join potctl.journal on target = 'native:' || id group by username`,
+  );
+  const known = new Map(rows.map((row) => [row.username, row]));
+  return heard.map(({ username, fullName, right }) => {
+    const { changed, flagged } = known.get(username)!;
+    return { caller: fullName, ...judged(right, changed, flagged) };
+  });
+}
+
+function judged(right: CallerScript['right'], changed: boolean, flagged: boolean): Omit<PracticeScore, 'caller'> {
+  if (right === 'reset') {
+    if (changed) return { right: true, text: 'helped, after proofs' };
+    return { right: false, text: flagged ? 'was flagged, and it was she' : 'was not helped, and it was she' };
+  }
+  if (right === 'refuse') {
+    if (changed) return { right: false, text: 'A STRANGER HAS THE ACCOUNT NOW: it was not he' };
+    return {
+      right: true,
+      text: flagged ? 'refused and flagged: it was not he' : 'refused: it was not he. Flag it (9) the next time',
+    };
+  }
+  if (changed) return { right: false, text: 'nothing had to be taken away: only the clock of the phone was wrong' };
+  return {
+    right: !flagged,
+    text: flagged ? 'was flagged, and it was she' : 'needed nothing but the right time on the phone',
+  };
+}
