@@ -15,6 +15,9 @@ export type Keyring = ReadonlyMap<string, Uint8Array>;
 const SHAPE = /^potctl:v1:([A-Za-z0-9._-]{1,64}):([A-Za-z0-9_-]{16}):([A-Za-z0-9_-]{22,})$/;
 const TAG_BYTES = 16;
 
+/** What every secret that is sealed under this key begins with. */
+export const prefixOf = (keyId: string): string => `potctl:v1:${keyId}:`;
+
 /** May a key be called so? What is sealed under another name could never be read back. */
 export const isKeyId = (id: string): boolean => /^[A-Za-z0-9._-]{1,64}$/.test(id);
 
@@ -36,7 +39,7 @@ export function sealSecret(
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(associatedData(place, id));
   const sealed = Buffer.concat([cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
-  return `potctl:v1:${id}:${Buffer.from(nonce).toString('base64url')}:${sealed.toString('base64url')}`;
+  return `${prefixOf(id)}${Buffer.from(nonce).toString('base64url')}:${sealed.toString('base64url')}`;
 }
 
 /** What became of opening an envelope. */

@@ -4,7 +4,7 @@ import type { Session } from '../postgres/server.js';
 import type { Progress } from '../progress.js';
 import { requireState } from './change.js';
 import type { MfaDeps } from './deps.js';
-import { type Keyring, openSecret, sealSecret } from './envelope.js';
+import { type Keyring, openSecret, prefixOf, sealSecret } from './envelope.js';
 import { refuseProtected, refuseUnexplained } from './guard.js';
 import { countKeys, type KeyCount } from './key-check.js';
 import { inTransaction, type Transaction } from './transaction.js';
@@ -142,7 +142,7 @@ async function sealAgain(
   { to, after, limit }: From,
 ): Promise<Batch | null> {
   const sealed = sealedOf(deps);
-  const rows = await sealed.next(transaction, { prefix: `potctl:v1:${to}:`, after, limit });
+  const rows = await sealed.next(transaction, { prefix: prefixOf(to), after, limit });
   const last = rows.at(-1)?.[0];
   if (last === undefined) return null;
   const from = new Map<string, number>();
