@@ -23,7 +23,7 @@ export interface Practice {
 
 /** A throw-away PostgreSQL with the reference application, potctl's schema and people in it. @throws E_TOOL_MISSING, E_UNFIT */
 export async function openPractice(context: Context): Promise<Practice> {
-  const { PRACTICE_ROLE } = await import('../src/mfa/desk/practice.js');
+  const { PRACTICE_ROLE } = await import('../src/applications/native-practice.js');
   const { obtainBinaries } = await import('../src/demo/cluster/obtain.js');
   const { startCluster } = await import('../src/demo/cluster/cluster.js');
   const { signal, childEnvironment, settingsRequest, live } = context;

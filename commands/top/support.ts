@@ -6,7 +6,7 @@ import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { flag } from '../options.js';
 import type { HelpedPerson, Sitting } from '../ui/desk/desk.js';
-import type { Callers } from '../ui/desk/practice-talk.js';
+import { type Callers, OUTCOME_WORDS } from '../ui/desk/practice-talk.js';
 import type { Terminal } from '../ui/terminal.js';
 import type { View } from '../ui/view.js';
 
@@ -118,8 +118,10 @@ async function rehearse(context: Context, terminal: Terminal, sitting: Sitting):
 }
 
 function renderScore(practice: readonly PracticeScore[], view: View): void {
-  for (const { caller, right, text } of practice) {
-    view.line(`${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${text}`);
+  for (const { caller, right, outcome } of practice) {
+    view.line(
+      `${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${OUTCOME_WORDS[outcome]}`,
+    );
   }
   view.note('Nothing is left of it. The same callers wait for you again: potctl support --practice');
 }

@@ -45,7 +45,7 @@ test('a good desk helps who proves it, flags the stranger, leaves the rest alone
     leave,
   ]);
   expect(screen).toContain('right  Ana Souza: helped, after proofs');
-  expect(screen).toContain('right  Bruno Prado: refused and flagged: it was not he');
+  expect(screen).toContain('right  Bruno Prado: refused and flagged: it was a stranger');
   expect(screen).toContain('right  Carla Lima: needed nothing but the right time on the phone');
   expect(exitCode).toBe(0);
   expect(practiceFolders()).toEqual(before);
@@ -65,7 +65,7 @@ test('who believes the stranger, and flags the one who is right, hears it: exit 
     ...because('RESET BRUNO.PRADO'),
     leave,
   ]);
-  expect(screen).toContain('WRONG  Ana Souza: was flagged, and it was she');
-  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER HAS THE ACCOUNT NOW: it was not he');
+  expect(screen).toContain('WRONG  Ana Souza: was flagged, and was the real one');
+  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER HAS THE ACCOUNT NOW');
   expect(exitCode).toBe(3);
 }, 90_000);

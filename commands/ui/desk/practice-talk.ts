@@ -1,5 +1,17 @@
-import type { CallerScript } from '../../../src/mfa/desk/practice.js';
+import type { CallerScript, PracticeOutcome } from '../../../src/mfa/desk/practice.js';
 import type { Talk } from './talk.js';
+
+/** What came of a call, for whoever practised. */
+export const OUTCOME_WORDS: Readonly<Record<PracticeOutcome, string>> = {
+  helped: 'helped, after proofs',
+  not_helped: 'was not helped, and was the real one',
+  flagged_wrongly: 'was flagged, and was the real one',
+  taken_over: 'A STRANGER HAS THE ACCOUNT NOW',
+  refused: 'refused: it was a stranger. Flag it (9) the next time',
+  refused_and_flagged: 'refused and flagged: it was a stranger',
+  changed_needlessly: 'nothing had to be taken away: only the clock of the phone was wrong',
+  left_alone: 'needed nothing but the right time on the phone',
+};
 
 /** What the people on the phone know. */
 export interface Callers {

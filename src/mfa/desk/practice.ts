@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { makePracticeRole, plantPerson } from '../../applications/native-practice.js';
 import type { Session } from '../../postgres/server.js';
 import { makeBackupCodes, storedCodes } from '../backup-codes.js';
 import { type Keyring, sealSecret } from '../envelope.js';
@@ -81,15 +82,6 @@ export const CALLERS: readonly CallerScript[] = [
   },
 ];
 
-/** Who sits at the desk: like everybody in support no superuser, but one who may read secrets, so that every proof can be practised. */
-export const PRACTICE_ROLE = 'desk';
-const RIGHTS = `
-  create role ${PRACTICE_ROLE} login;
-  grant usage on schema potctl, potctl_app to ${PRACTICE_ROLE};
-  grant select, insert, update, delete on all tables in schema potctl_app to ${PRACTICE_ROLE};
-  grant select on all tables in schema potctl to ${PRACTICE_ROLE};
-  grant execute on all functions in schema potctl to ${PRACTICE_ROLE}`;
-
 const OTHERS = [['joao.reis', 'Joao Reis']] as const;
 
 /** What a person of the practice holds. */
@@ -101,69 +93,59 @@ export interface Holding {
 
 /** Fills the tables of `native`: the callers with a second factor of a year, and a colleague. @returns what they hold, by user name */
 export async function seedPractice(session: Session, keys: Keyring): Promise<ReadonlyMap<string, Holding>> {
-  await session.query(RIGHTS);
+  await makePracticeRole(session);
   const held = new Map<string, Holding>();
   const people = [...CALLERS.map(({ username, fullName }) => [username, fullName] as const), ...OTHERS];
   for (const [username, fullName] of people) {
     const [userId, factorId, secret] = [randomUUID(), randomUUID(), randomBytes(20)];
     const [code = ''] = makeBackupCodes('crockford-scrypt');
-    const [hash] = await storedCodes('crockford-scrypt', [code]);
+    const [codeHash] = await storedCodes('crockford-scrypt', [code]);
     held.set(username, { secret, code });
-    await session.query(
-      `insert into potctl_app.users (id, email, username, full_name, created_at, updated_at)
-       values ($1, $2, $3, $4, now() - interval '400 days', now() - interval '300 days')`,
-      [userId, `${username}@example.com`, username, fullName],
-    );
     const sealed = sealSecret(secret, { table: 'mfa_factors', column: 'secret', factorId, userId }, keys);
-    await session.query(
-      `insert into potctl_app.mfa_factors (id, user_id, label, secret, status, created_at, enabled_at)
-       values ($1, $2, 'phone', $3, 'enabled', now() - interval '300 days', now() - interval '300 days')`,
-      [factorId, userId, sealed],
-    );
-    await session.query('insert into potctl_app.backup_codes (user_id, place, hash) values ($1, 1, $2)', [
-      userId,
-      hash,
-    ]);
+    await plantPerson(session, { userId, factorId, username, fullName, sealed, codeHash: codeHash! });
   }
   return held;
 }
+
+/** What came of a call. */
+export type PracticeOutcome =
+  | 'helped'
+  | 'not_helped'
+  | 'flagged_wrongly'
+  | 'taken_over'
+  | 'refused'
+  | 'refused_and_flagged'
+  | 'changed_needlessly'
+  | 'left_alone';
+
+const GOOD: readonly PracticeOutcome[] = ['helped', 'refused', 'refused_and_flagged', 'left_alone'];
 
 /** How one call went. */
 export interface PracticeScore {
   readonly caller: string;
   readonly right: boolean;
-  readonly text: string;
+  readonly outcome: PracticeOutcome;
 }
 
 /** Judges by the journal what the desk did for those who were heard. */
 export async function scorePractice(session: Session, heard: readonly CallerScript[]): Promise<PracticeScore[]> {
   const rows = await session.query<{ username: string; changed: boolean; flagged: boolean }>(
-    `select username, coalesce(bool_or(action in ('mfa.reset', 'mfa.disable', 'mfa.codes') and status = 'done'), false) as changed,
-            coalesce(bool_or(action = 'mfa.flagged'), false) as flagged
-       from potctl_app.users left join potctl.journal on target = 'native:' || id group by username`,
+    `select details->>'person' as username,
+            bool_or(action in ('mfa.reset', 'mfa.disable', 'mfa.codes') and status = 'done') as changed,
+            bool_or(action = 'mfa.flagged') as flagged
+       from potctl.journal group by 1`,
   );
-  const known = new Map(rows.map((row) => [row.username, row]));
+  const done = new Map(rows.map((row) => [row.username, row]));
   return heard.map(({ username, fullName, right }) => {
-    const { changed, flagged } = known.get(username)!;
-    return { caller: fullName, ...judged(right, changed, flagged) };
+    const { changed, flagged } = done.get(username) ?? { changed: false, flagged: false };
+    const outcome = outcomeOf(right, changed, flagged);
+    return { caller: fullName, right: GOOD.includes(outcome), outcome };
   });
 }
 
-function judged(right: CallerScript['right'], changed: boolean, flagged: boolean): Omit<PracticeScore, 'caller'> {
-  if (right === 'reset') {
-    if (changed) return { right: true, text: 'helped, after proofs' };
-    return { right: false, text: flagged ? 'was flagged, and it was she' : 'was not helped, and it was she' };
-  }
-  if (right === 'refuse') {
-    if (changed) return { right: false, text: 'A STRANGER HAS THE ACCOUNT NOW: it was not he' };
-    return {
-      right: true,
-      text: flagged ? 'refused and flagged: it was not he' : 'refused: it was not he. Flag it (9) the next time',
-    };
-  }
-  if (changed) return { right: false, text: 'nothing had to be taken away: only the clock of the phone was wrong' };
-  return {
-    right: !flagged,
-    text: flagged ? 'was flagged, and it was she' : 'needed nothing but the right time on the phone',
-  };
+function outcomeOf(right: CallerScript['right'], changed: boolean, flagged: boolean): PracticeOutcome {
+  if (right === 'refuse') return changed ? 'taken_over' : flagged ? 'refused_and_flagged' : 'refused';
+  if (changed) return right === 'reset' ? 'helped' : 'changed_needlessly';
+  if (flagged) return 'flagged_wrongly';
+  return right === 'reset' ? 'not_helped' : 'left_alone';
 }

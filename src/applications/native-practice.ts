@@ -1,0 +1,42 @@
+import type { Session } from '../postgres/server.js';
+
+/** Somebody with a second factor, for the rehearsal of the support desk. */
+export interface PracticePerson {
+  readonly userId: string;
+  readonly factorId: string;
+  readonly username: string;
+  readonly fullName: string;
+  /** In potctl's envelope. */
+  readonly sealed: string;
+  readonly codeHash: string;
+}
+
+/** Writes one into the tables of `native`, as of a year ago. */
+export async function plantPerson(session: Session, person: PracticePerson): Promise<void> {
+  const { userId, factorId, username, fullName, sealed, codeHash } = person;
+  await session.query(
+    `insert into potctl_app.users (id, email, username, full_name, created_at, updated_at)
+     values ($1, $2, $3, $4, now() - interval '400 days', now() - interval '300 days')`,
+    [userId, `${username}@example.com`, username, fullName],
+  );
+  await session.query(
+    `insert into potctl_app.mfa_factors (id, user_id, label, secret, status, created_at, enabled_at)
+     values ($1, $2, 'phone', $3, 'enabled', now() - interval '300 days', now() - interval '300 days')`,
+    [factorId, userId, sealed],
+  );
+  const code = 'insert into potctl_app.backup_codes (user_id, place, hash) values ($1, 1, $2)';
+  await session.query(code, [userId, codeHash]);
+}
+
+/** Who sits at the desk: like everybody in support no superuser, but one who may read secrets, so that every proof can be practised. */
+export const PRACTICE_ROLE = 'desk';
+
+/** Makes that role. To be run by the owner of both schemas. */
+export async function makePracticeRole(session: Session): Promise<void> {
+  await session.query(`
+    create role ${PRACTICE_ROLE} login;
+    grant usage on schema potctl, potctl_app to ${PRACTICE_ROLE};
+    grant select, insert, update, delete on all tables in schema potctl_app to ${PRACTICE_ROLE};
+    grant select on all tables in schema potctl to ${PRACTICE_ROLE};
+    grant execute on all functions in schema potctl to ${PRACTICE_ROLE}`);
+}
