@@ -1,18 +1,45 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { fromErrno } from '../errors.js';
-import type { FollowingHash, Hashed } from './following-hash.js';
+import { type FollowingHash, followWrites, type Hashed } from './following-hash.js';
 
 const CHUNK_BYTES = 1 << 20;
+/** A thread costs a tenth of a second of processor time, as much as hashing what is written in this time. */
+const PATIENCE_MS = 500;
 
-/** Hashes small files once they are written, where a thread that follows the writing is not worth its start. */
-export function hashAfterwards(): FollowingHash {
+/** As {@link followWrites}; its thread is only started for what takes longer to be written than a moment. */
+export function hashWrites(target: string, matching?: RegExp): FollowingHash {
+  let following: FollowingHash | undefined;
+  const start = setTimeout(() => {
+    following = followWrites(target, matching);
+  }, PATIENCE_MS).unref();
+  return {
+    finish(files) {
+      clearTimeout(start);
+      return (following ?? hashAfterwards()).finish(files);
+    },
+    async abandon() {
+      clearTimeout(start);
+      await following?.abandon();
+    },
+  };
+}
+
+/** Hashes small files once they are written. */
+function hashAfterwards(): FollowingHash {
   const { signal } = new AbortController();
   return {
-    finish: (files) => Promise.all(files.map((file) => hashFile(file, signal))),
+    async finish(files) {
+      const hashed: Hashed[] = [];
+      for (const file of files) hashed.push(await hashFile(file, signal));
+      return hashed;
+    },
     abandon: async () => {},
   };
 }
+
+/** Used again by the next file: a fresh one costs more than a small file. */
+let spare: Buffer | undefined;
 
 /**
  * SHA-256 and length of a file's bytes, in one pass with one reused buffer: memory stays flat at any size.
@@ -22,7 +49,8 @@ export function hashAfterwards(): FollowingHash {
  */
 export async function hashFile(file: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Hashed> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  const buffer = spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  spare = undefined;
   let size = 0;
   try {
     const handle = await open(file, 'r');
@@ -40,5 +68,7 @@ export async function hashFile(file: string, signal: AbortSignal, onBytes?: (byt
     }
   } catch (error) {
     throw fromErrno(error, `read "${file}"`);
+  } finally {
+    spare = buffer;
   }
 }

@@ -4,7 +4,8 @@ import { fromErrno, isErrno } from '../../errors.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
-import { type FollowingHash, followWrites } from '../following-hash.js';
+import type { FollowingHash } from '../following-hash.js';
+import { hashWrites } from '../hash.js';
 import type { Artefact, DatabasePart, Manifest } from '../manifest.js';
 import { countRows, type RowCounts } from './count-rows.js';
 import {
@@ -67,7 +68,7 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   });
   await server.tool('pg_dump');
   const snapshot = await openSnapshot(server, request.lockWaitMs);
-  const stored = followWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
+  const stored = hashWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
   try {
     const taken = await sideBySide(server, snapshot, request);
     const [files, toc] = await Promise.all([

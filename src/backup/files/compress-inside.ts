@@ -3,8 +3,8 @@ import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { fromErrno } from '../../errors.js';
-import { type FollowingHash, followWrites, type Hashed } from '../following-hash.js';
-import { hashAfterwards } from '../hash.js';
+import type { FollowingHash, Hashed } from '../following-hash.js';
+import { hashWrites } from '../hash.js';
 import type { CompressedFile } from './compress.js';
 import { nodeZstd } from './programs.js';
 
@@ -12,14 +12,10 @@ const BUFFERED_BYTES = 256 << 10;
 /** Each chunk of output is a trip to another thread; Node's default are 16 KiB. */
 const CHUNK_BYTES = 128 << 10;
 
-/**
- * Compresses in this process (on another thread), at the fastest level.
- *
- * @param size `small`: it is not worth a further thread that hashes beside the writing; starting one costs 50 ms
- */
-export function compressInside(file: string, name: 'zstd' | 'gzip', size: 'small' | 'large'): CompressedFile {
+/** Compresses in this process (on another thread), at the fastest level. */
+export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedFile {
   const encoder = name === 'gzip' ? zlib.createGzip({ level: 1, chunkSize: CHUNK_BYTES }) : createNodeZstd();
-  const stored = store(encoder, file, size === 'small' ? hashAfterwards() : followWrites(file));
+  const stored = store(encoder, file, hashWrites(file));
   const copies = createCopies();
   stored.catch(() => encoder.destroy());
   // An error of the encoder is a consequence: the store tells the cause.

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { fromErrno } from '../../errors.js';
-import { followWrites } from '../following-hash.js';
+import { hashWrites } from '../hash.js';
 import type { CompressedFile, CompressingProgram } from './compress.js';
 import { type Pipes, writeTo } from './pipes.js';
 import { toolError } from './programs.js';
@@ -20,7 +20,7 @@ export function compressThrough(
   const stdout = create(file);
   const { child, input } = pipes.sink(program, args, { environment, signal, stdout });
   closeSync(stdout);
-  const stored = followWrites(file);
+  const stored = hashWrites(file);
   let given = 0;
   const failed = async (): Promise<never> => {
     const end = await child.ended;

@@ -68,5 +68,5 @@ export function createCompressedFile(
   { name, program }: Compression,
   outside: { readonly pipes: Pipes; readonly environment: Environment; readonly signal: AbortSignal },
 ): CompressedFile {
-  return program === null ? compressInside(file, name, 'large') : compressThrough(file, program, outside);
+  return program === null ? compressInside(file, name) : compressThrough(file, program, outside);
 }

@@ -36,7 +36,7 @@ const MAX_SKIPPED = 1_000;
  */
 export async function listForeign(archive: ForeignArchive, folder: string, watch: Watch): Promise<ListedArchive> {
   const survey = await surveyForeign(archive, watch.signal);
-  const out = compressInside(path.join(folder, LIST_FILE), 'gzip', 'small');
+  const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
   const totals = createTotals();
   const skipped: { path: string; reason: string }[] = [];
   let block = '';

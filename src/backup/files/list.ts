@@ -33,7 +33,7 @@ export interface ListedRound {
  * @throws E_NO_SPACE, E_IO
  */
 export async function writeList(folder: string, rounds: readonly ListedRound[], signal: AbortSignal) {
-  const out = compressInside(path.join(folder, LIST_FILE), 'gzip', 'small');
+  const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
   const totals = createTotals();
   try {
     for (const [index, round] of rounds.entries()) {
