@@ -34,6 +34,18 @@ test('the newest tools win, and all come from one directory', async () => {
   expect((await server.tool('psql')).path).toBe(path.join(newest, 'psql'));
 });
 
+test('a companion that comes from elsewhere is asked for its own version', async () => {
+  const { name } = await freshDatabase();
+  const folder = await temporaryFolder();
+  await symlink(path.join(inject('postgres').binaries, 'pg_dump'), path.join(folder, 'pg_dump'));
+  await symlink(path.join(await toolsOf('98.7'), 'psql'), path.join(folder, 'psql'));
+  const server = openTestServer(name, { toolDirectories: [folder] });
+
+  const { version } = await server.tool('pg_dump');
+  expect(await server.tool('psql')).toMatchObject({ version: '98.7' });
+  expect(version).not.toBe('98.7');
+});
+
 test('older tools than the server are refused, with what was found', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name, { toolDirectories: [await toolsOf('9.6.24')] });
