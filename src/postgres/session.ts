@@ -23,6 +23,8 @@ export interface SessionContext {
   readonly pid: number;
   readonly onDebug: ((statement: string) => void) | undefined;
   readonly onClose: (session: OwnedSession) => void;
+  /** Takes over the connection of a session that ended well; false: it is to be closed. */
+  readonly park?: () => Promise<boolean>;
 }
 
 /** A cancelled statement that does not answer (the network is gone) loses its connection after this time. */
@@ -41,7 +43,7 @@ export function wrapSession(connected: Connected, context: SessionContext): Owne
     stream: (sql) => copyOut(connected, context, state, sql),
     copyIn: (sql, text) => run(context, state, sql, () => copyIn(connected, sql, text)),
     close() {
-      state.closing ??= end(connected, context, state).then(() => context.onClose(session));
+      state.closing ??= parkOrEnd(connected, context, state).then(() => context.onClose(session));
       return state.closing;
     },
     abort(reason) {
@@ -102,6 +104,12 @@ function interrupt({ processId, secretKey, destroy }: Connected, { settings }: S
   if (state.running === 0) return;
   void requestCancel(settings, processId, secretKey);
   setTimeout(() => state.running > 0 && destroy(), CANCEL_GRACE_MS).unref();
+}
+
+async function parkOrEnd(connected: Connected, context: SessionContext, state: State): Promise<void> {
+  const isFree = state.running === 0 && state.refusals.length === 0;
+  if (isFree && context.park && (await context.park())) return;
+  await end(connected, context, state);
 }
 
 async function end(connected: Connected, context: SessionContext, state: State): Promise<void> {

@@ -1,6 +1,8 @@
 import { PotctlError } from '../errors.js';
 import { type Connected, connectClient, targetName } from './client.js';
 import { toDatabaseError } from './errors.js';
+import { quoteLiteral } from './identifiers.js';
+import { type Idle, type IdleConnection, keepIdleConnection } from './idle-connection.js';
 import type { Login } from './login.js';
 import { namedAlike } from './named-alike.js';
 import type { OpenOptions } from './open.js';
@@ -24,12 +26,21 @@ const LOCK_TIMEOUT_MS = 10_000;
 /** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
   const { signal } = options;
-  const opened: Opened = { settings, login, options, all: new Set(), poolerCheck: undefined, versionNum: undefined };
+  const known = { poolerCheck: undefined, versionNum: undefined };
+  const opened: Opened = { settings, login, options, all: new Set(), idle: keepIdleConnection(), ...known };
   signal.addEventListener('abort', () => {
     for (const session of opened.all) session.abort(signal.reason);
   });
-  const closeAll = () => Promise.all([...opened.all].map((session) => session.close()));
+  const closeAll = async () => {
+    await Promise.all([...opened.all].map((session) => session.close()));
+    opened.idle.close();
+  };
   return sessionsOf(opened, (request) => openOne(opened, request), closeAll);
+}
+
+interface Request extends SessionOptions {
+  /** The session is about the server as a whole: it may work on a connection that another one left, and leave it to the next. */
+  readonly shared?: boolean;
 }
 
 interface Opened {
@@ -37,13 +48,14 @@ interface Opened {
   readonly login: Login;
   readonly options: OpenOptions;
   readonly all: Set<OwnedSession>;
+  readonly idle: IdleConnection;
   poolerCheck: Promise<void> | undefined;
   /** Of the server, once anybody has connected. */
   versionNum: number | undefined;
 }
 
 /** What is underway when the signal aborts is given up; what begins afterwards is for cleaning up and goes on. */
-async function openOne(opened: Opened, request: SessionOptions): Promise<Session> {
+async function openOne(opened: Opened, request: Request): Promise<Session> {
   const { settings, options } = opened;
   const database = request.database ?? settings.database;
   const signal = options.signal.aborted ? undefined : options.signal;
@@ -51,8 +63,10 @@ async function openOne(opened: Opened, request: SessionOptions): Promise<Session
   const giveUp = () => connected?.destroy();
   signal?.addEventListener('abort', giveUp);
   try {
-    connected = await connect(opened, database, request.purpose);
-    const session = await start(opened, connected, { ...request, database });
+    const idle = request.shared ? await opened.idle.take() : undefined;
+    connected = idle?.connected ?? (await connect(opened, database, request.purpose));
+    const ready = idle ?? (await meet(opened, connected, database));
+    const session = await start(opened, ready, { ...request, database });
     if (signal?.aborted) session.abort(signal.reason);
     return session;
   } catch (error) {
@@ -69,34 +83,43 @@ function connect({ settings, login, options }: Opened, database: string, purpose
   return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
 }
 
-async function start(
-  opened: Opened,
-  connected: Connected,
-  request: SessionOptions & { readonly database: string },
-): Promise<OwnedSession> {
-  const { settings, options, all } = opened;
+async function meet(opened: Opened, connected: Connected, database: string): Promise<Idle> {
+  const { settings } = opened;
   const { pid, versionNum } = await firstFacts(connected);
   opened.versionNum = versionNum;
   if (pid !== connected.processId) {
-    const probe = { settings, connect: () => connect(opened, request.database, 'probe') };
+    const probe = { settings, connect: () => connect(opened, database, 'probe') };
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
     await opened.poolerCheck;
   }
+  return { connected, pid, versionNum };
+}
+
+async function start(
+  { settings, options, all, idle }: Opened,
+  ready: Idle,
+  request: Request & { readonly database: string },
+): Promise<OwnedSession> {
+  const { connected, pid, versionNum } = ready;
   await connected.client.query(setUp(request, versionNum));
-  const target = targetName(settings, request.database);
-  const onClose = (closed: OwnedSession) => all.delete(closed);
-  const session = wrapSession(connected, { settings, target, versionNum, pid, onDebug: options.onDebug, onClose });
+  const session = wrapSession(connected, {
+    ...{ settings, pid, versionNum },
+    target: targetName(settings, request.database),
+    onDebug: options.onDebug,
+    onClose: (closed) => all.delete(closed),
+    ...(request.shared ? { park: () => idle.park(ready) } : {}),
+  });
   all.add(session);
   return session;
 }
 
 function sessionsOf(
   opened: Opened,
-  openOne: (request: SessionOptions) => Promise<Session>,
+  openOne: (request: Request) => Promise<Session>,
   closeAll: () => Promise<unknown>,
 ): Sessions {
   const openMaintenance = async (purpose: string): Promise<Session> => {
-    const session = await openOne({ purpose, database: 'postgres' }).catch((error: unknown) => {
+    const session = await openOne({ purpose, database: 'postgres', shared: true }).catch((error: unknown) => {
       if (!isAboutTheDatabase(error)) throw error;
       return openOne({ purpose, database: 'template1' });
     });
@@ -136,6 +159,8 @@ async function firstFacts({ client }: Connected): Promise<{ pid: number; version
 /** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */
 function setUp(request: SessionOptions, versionNum: number): string {
   return [
+    // A connection that is used again still has the name of its first use.
+    `set application_name = ${quoteLiteral(`potctl:${request.purpose}`)}`,
     `set timezone = 'UTC'`,
     `set datestyle = 'ISO, YMD'`,
     'set standard_conforming_strings = on',

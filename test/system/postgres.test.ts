@@ -59,6 +59,55 @@ test('an abort cancels what runs on the server, and a session opened afterwards 
   expect(await after.query('select 1 as one')).toEqual([{ one: 1 }]);
 });
 
+test('what asks about the server again soon uses the same connection, with nothing left of its last use', async () => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name);
+  const first = await server.maintenanceSession('first');
+  await first.query('create temporary table left_over (id int)');
+  await first.query(`begin; set local lock_timeout = 1; set statement_timeout = 7; select pg_advisory_lock(4711)`);
+  await first.close();
+
+  const second = await server.maintenanceSession('second');
+
+  expect(second.pid).toBe(first.pid);
+  expect(
+    await second.query(
+      `select current_setting('application_name') as application, current_setting('statement_timeout') as timeout,
+              current_setting('lock_timeout') as lock, current_setting('search_path') as path,
+              to_regclass('pg_temp.left_over')::text as table, now() = statement_timestamp() as outside,
+              (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid())::int as locks`,
+    ),
+  ).toEqual([
+    { application: 'potctl:second', timeout: '30s', lock: '10s', path: '""', table: null, outside: true, locks: 0 },
+  ]);
+  await expect(first.query('select 1')).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE' });
+  const beside = await server.maintenanceSession('beside');
+  expect(beside.pid).not.toBe(second.pid);
+});
+
+test('a connection that was kept and died meanwhile is replaced, and none outlives its server or a few seconds', async () => {
+  const { name, query } = await freshDatabase();
+  const server = openTestServer(name);
+  const pids: number[] = [];
+  const useOnce = async (): Promise<void> => {
+    const session = await server.maintenanceSession('use');
+    pids.push(session.pid);
+    await session.close();
+  };
+  const alive = async (): Promise<unknown[]> =>
+    query('select pid from pg_stat_activity where pid = any ($1::int[])', [pids]);
+
+  await useOnce();
+  await query('select pg_terminate_backend($1)', [pids[0]]);
+  await expect.poll(alive).toEqual([]);
+  await useOnce();
+  expect(await alive()).toEqual([{ pid: pids[1] }]);
+  await expect.poll(alive, { timeout: 10_000 }).toEqual([]);
+  await useOnce();
+  await server.close();
+  await expect.poll(alive).toEqual([]);
+});
+
 test.each([
   ['a missing database, with those of a similar name', { database: 'no_such_db' }, 'E_DATABASE_NOT_FOUND'],
   ['a role that does not exist', { user: 'nobody_here' }, 'E_DB_DENIED'],

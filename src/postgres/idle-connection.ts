@@ -1,0 +1,70 @@
+import type { Connected } from './client.js';
+
+/** A connection that nobody works on at the moment. */
+export interface Idle {
+  readonly connected: Connected;
+  readonly versionNum: number;
+  /** The backend's pid, as it says itself. */
+  readonly pid: number;
+}
+
+/** Keeps one connection between two uses. */
+export interface IdleConnection {
+  /** Keeps it, unless another one is kept already; false: the caller is to close it. Never rejects. */
+  park(idle: Idle): Promise<boolean>;
+  /** Hands it out, as good as new; undefined where none is kept, or where it died meanwhile. */
+  take(): Promise<Idle | undefined>;
+  close(): void;
+}
+
+/** No longer than a moment: a session of ours is in the way of whoever wants to rename or copy its database. */
+const KEPT_MS = 3_000;
+
+/**
+ * A command asks the server several times, each time in a session of its own. A new connection costs a process on the server, 50 ms; the
+ * last one, set back to how it began, nothing.
+ */
+export function keepIdleConnection(): IdleConnection {
+  let kept: { readonly idle: Idle; readonly timer: NodeJS.Timeout } | undefined;
+  const release = (): Idle | undefined => {
+    clearTimeout(kept?.timer);
+    const idle = kept?.idle;
+    kept = undefined;
+    return idle;
+  };
+  const close = (): void => release()?.connected.destroy();
+  return {
+    close,
+    async park(idle) {
+      if (kept !== undefined || !(await setBack(idle))) return false;
+      // Another one may have come meanwhile.
+      if (kept !== undefined) return false;
+      kept = { idle, timer: setTimeout(close, KEPT_MS).unref() };
+      return true;
+    },
+    async take() {
+      const idle = release();
+      if (idle === undefined || (await answers(idle))) return idle;
+      idle.connected.destroy();
+      return undefined;
+    },
+  };
+}
+
+/** Whatever was left open, set or locked is not there for the next one. */
+async function setBack({ connected: { client } }: Idle): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    await client.query('discard all');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function answers({ connected: { client } }: Idle): Promise<boolean> {
+  return client.query('select').then(
+    () => true,
+    () => false,
+  );
+}
