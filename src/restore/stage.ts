@@ -1,11 +1,13 @@
 import path from 'node:path';
 import type { SettledPart } from '../backup/manifest.js';
 import { sqlstateOf } from '../postgres/errors.js';
+import type { Session } from '../postgres/server.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
 import { createMissingRoles } from './database/roles.js';
-import { analyze, applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
 import { readWrites } from './database/writes.js';
+import { inSession } from './in-session.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { Underway } from './run.js';
 import { stageFiles } from './stage-files.js';
@@ -44,25 +46,40 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
     );
     await restoreDump(server, restoring).finally(stop);
   });
-  const checks = await phases.run(
-    'checks',
-    () => check(underway, name, part),
-    ({ tables, rows }) => ({ tables, rows }),
-  );
-  await phases.run('analyze', () => analyze(server, name));
+  const checks = await checkAndAnalyze(underway, name, part);
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
 }
 
-async function check({ deps, request, prepared }: Underway, name: string, part: SettledPart): Promise<DatabaseChecks> {
+async function checkAndAnalyze(underway: Underway, name: string, part: SettledPart): Promise<DatabaseChecks> {
+  const { deps, phases } = underway;
+  const opening = deps.server!.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
+  return inSession(opening, async (session) => {
+    const checks = await phases.run(
+      'checks',
+      () => check(underway, session, name, part),
+      ({ tables, rows }) => ({ tables, rows }),
+    );
+    // Gives the planner its statistics: pg_restore leaves none.
+    await phases.run('analyze', () => session.query('analyze'));
+    return checks;
+  });
+}
+
+async function check(
+  { deps, request, prepared }: Underway,
+  session: Session,
+  name: string,
+  part: SettledPart,
+): Promise<DatabaseChecks> {
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
-  return checkDatabase(server, { name, part, jobs: request.jobs, signal, progress, dump, toc });
+  return checkDatabase(server, session, { name, part, jobs: request.jobs, signal, progress, dump, toc });
 }
 
 async function createDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<void> {

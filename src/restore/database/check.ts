@@ -41,22 +41,22 @@ export interface CheckRequest {
  *
  * Not comparable: materialized views, foreign tables, members of extensions without configuration; the dump has no data of them.
  *
+ * @param session on the restored database, without a limit of time
  * @throws E_RESTORE_CHECK naming the differences; E_DB_*
  */
-export async function checkDatabase(server: Server, request: CheckRequest): Promise<DatabaseChecks> {
-  const { name, part } = request;
+export async function checkDatabase(server: Server, session: Session, request: CheckRequest): Promise<DatabaseChecks> {
+  const { part } = request;
   const comparable = part.inventory.tables.filter(({ member }) => member !== null);
   const exact = comparable.filter(({ count, exact }) => exact && count !== null);
   const sequences =
     part.dump.format === 'plain' ? toldSequences(part) : await readDumpedSequences(request.dump, request.toc);
-  const problems = await countTables(server, request, exact);
-  const opening = server.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
-  await inSession(opening, async (session) => {
-    problems.push(...(await checkSequences(session, sequences)));
-    problems.push(...(await checkLargeObjects(session, part)));
-    problems.push(...(await checkIndexes(session)));
-    problems.push(...(await checkConstraints(session, part, request.dump)));
-  });
+  const problems = [
+    ...(await countTables(server, session, request, exact)),
+    ...(await checkSequences(session, sequences)),
+    ...(await checkLargeObjects(session, part)),
+    ...(await checkIndexes(session)),
+    ...(await checkConstraints(session, part, request.dump)),
+  ];
   if (problems.length > 0) throw checkFailed(problems);
   return {
     tables: exact.length,
@@ -68,12 +68,13 @@ export async function checkDatabase(server: Server, request: CheckRequest): Prom
 }
 
 /**
- * Counts tables by several sessions at once.
+ * Counts tables by several sessions at once: the given one, and further ones on its database.
  *
  * @returns what differs, in plain words
  */
 export async function countTables(
   server: Server,
+  session: Session,
   request: Pick<CheckRequest, 'name' | 'jobs' | 'signal' | 'progress'>,
   tables: readonly TableRows[],
 ): Promise<string[]> {
@@ -83,21 +84,21 @@ export async function countTables(
   const total = tables.reduce((sum, { bytes }) => sum + bytes, 0);
   const problems: string[] = [];
   let done = 0;
-  const count = async (): Promise<void> => {
-    const opening = server.session({ database: name, purpose: 'restore.count', statementTimeoutMs: 0 });
-    await inSession(opening, async (session) => {
-      // An error is better than a short count.
-      await session.query('set row_security = off');
-      for (const table of waiting) {
-        signal.throwIfAborted();
-        problems.push(...(await countTable(session, table)));
-        done += table.bytes;
-        progress({ kind: 'bytes', done, total });
-      }
-    });
+  const count = async (counting: Session): Promise<void> => {
+    // An error is better than a short count.
+    await counting.query('set row_security = off');
+    for (const table of waiting) {
+      signal.throwIfAborted();
+      problems.push(...(await countTable(counting, table)));
+      done += table.bytes;
+      progress({ kind: 'bytes', done, total });
+    }
   };
-  const counters = Array.from({ length: Math.max(1, Math.min(jobs, tables.length)) }, count);
-  const failed = (await Promise.allSettled(counters)).find((outcome) => outcome.status === 'rejected');
+  const further = Array.from({ length: Math.max(1, Math.min(jobs, tables.length)) - 1 }, () =>
+    inSession(server.session({ database: name, purpose: 'restore.count', statementTimeoutMs: 0 }), count),
+  );
+  const counters = await Promise.allSettled([count(session), ...further]);
+  const failed = counters.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return problems;
 }

@@ -26,9 +26,10 @@ export function watchGrowth(
         resolve();
       };
     });
-  const look = (): Promise<void> =>
-    inSession(server.maintenanceSession('restore.progress'), async (session) => {
-      await rest();
+  const look = async (): Promise<void> => {
+    await rest();
+    if (!going) return;
+    await inSession(server.maintenanceSession('restore.progress'), async (session) => {
       while (going) {
         const sql = 'select pg_database_size($1::name)::text as bytes';
         const [row] = await session.query<{ bytes: string }>(sql, [name]);
@@ -36,6 +37,7 @@ export function watchGrowth(
         await rest();
       }
     });
+  };
   const looking = look().catch(() => {});
   return async () => {
     going = false;

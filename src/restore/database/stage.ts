@@ -74,12 +74,6 @@ export async function restoreDump(
   await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
 }
 
-/** Gives the planner its statistics: pg_restore leaves none. */
-export async function analyze(server: Server, name: string): Promise<void> {
-  const opening = server.session({ database: name, purpose: 'restore.analyze', statementTimeoutMs: 0 });
-  await inSession(opening, (session) => session.query('analyze'));
-}
-
 /** Removes a database that a run of ours made. Its sessions are ended; one that is not there is no error. */
 export async function dropStagedDatabase(server: Server, name: string): Promise<void> {
   await inSession(server.maintenanceSession('restore.drop'), async (session) => {

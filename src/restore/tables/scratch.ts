@@ -133,7 +133,11 @@ export async function checkRows(
 ): Promise<void> {
   const { signal, progress } = deps;
   const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [{ ...rows, schema: schema ?? rows.schema }]));
-  const problems = await countTables(deps.server!, { name: database, jobs: request.jobs, signal, progress }, counted);
+  const server = deps.server!;
+  const opening = server.session({ database, purpose: 'restore.count', statementTimeoutMs: 0 });
+  const problems = await inSession(opening, (session) =>
+    countTables(server, session, { name: database, jobs: request.jobs, signal, progress }, counted),
+  );
   if (problems.length === 0) return;
   throw new PotctlError('E_RESTORE_CHECK', 'the restored tables are not what was backed up', {
     why: problems.slice(0, 8).join('; '),
