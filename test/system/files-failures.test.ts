@@ -208,14 +208,19 @@ test.skipIf(commandOf('zstd') === 'false')(
   },
 );
 
-test('without mkfifo it works all the same', async () => {
+test.each([
+  ['17 MB go through pipes of the kernel', 17, () => PATH],
+  ['without mkfifo they go all the same', 17, (at: Place) => pathWith(at, 'tar', 'zstd')],
+  ['a little takes the short way', 1, () => PATH],
+])('%s', async (_, megabytes, pathOf) => {
   const at = place();
-  writeFileSync(`${at.tree}/a`, Buffer.alloc(MEGABYTE, 'x'));
-  const environment = { PATH: pathWith(at, 'tar', 'zstd') };
+  const content = randomBytes(megabytes * MEGABYTE);
+  writeFileSync(`${at.tree}/a`, content);
+  const environment = { PATH: pathOf(at) };
   const part = await (await begin(at, { environment })).secondPass();
   expect(await checkArchive({ ...request(at, part), environment })).toEqual([]);
   await extractArchive({ ...request(at, part), environment, into: at.into });
-  expect(readFileSync(`${at.into}/a`).length).toBe(MEGABYTE);
+  expect(readFileSync(`${at.into}/a`).equals(content)).toBe(true);
 });
 
 test('a repository inside the tree is refused, unless it is excluded', async () => {

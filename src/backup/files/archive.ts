@@ -7,14 +7,14 @@ import type { FilesBackup, FilesRequest } from './engine.js';
 import { createPathLog, type PathLog } from './incomplete.js';
 import { LIST_FILE, type ListedRound, writeList } from './list.js';
 import { createMembership } from './membership.js';
-import { createPipes, type Pipes } from './pipes.js';
+import { createPipes, type Pipes, WORTH_PIPES_BYTES } from './pipes.js';
 import type { Outcomes } from './recorder.js';
 import { archiveRound } from './round.js';
 import { createScratch, type Scratch } from './scratch.js';
 import { selectChanged, selectFailed } from './select.js';
 import type { Spool } from './spool.js';
 import { openTree, type Tree } from './tree.js';
-import { createExclusion, walk } from './walk.js';
+import { createExclusion, type WalkEntry, walk } from './walk.js';
 
 export { estimateTree } from './estimate.js';
 
@@ -29,8 +29,8 @@ const END_OF_ARCHIVE = Buffer.alloc(1024);
 interface Work {
   readonly request: FilesRequest;
   readonly tree: Tree;
-  /** Becomes ready beside the first walk. */
-  readonly outlet: Promise<Outlet>;
+  /** Becomes ready beside the first walk, as soon as it is known whether there is much to carry. */
+  outlet: Promise<Outlet> | undefined;
   readonly scratch: Scratch;
   readonly signal: AbortSignal;
   /** The list of each finished round, in archive order. */
@@ -60,16 +60,21 @@ export async function startFilesBackup(request: FilesRequest): Promise<FilesBack
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   const scratch = createScratch(request.folder);
-  const outlet = openOutlet(request, signal);
-  // It is asked for after the walk.
-  outlet.catch(() => {});
-  return backupOf({ request, tree, outlet, signal, scratch, rounds: [], bytes: 0 }, stop);
+  return backupOf({ request, tree, outlet: undefined, signal, scratch, rounds: [], bytes: 0 }, stop);
 }
 
-async function openOutlet({ folder, environment }: FilesRequest, signal: AbortSignal): Promise<Outlet> {
+/** Opens it at the first call. */
+function openOutlet(work: Work, bytes: number): Promise<Outlet> {
+  work.outlet ??= makeOutlet(work.request, bytes, work.signal);
+  // It is asked for after the walk.
+  work.outlet.catch(() => {});
+  return work.outlet;
+}
+
+async function makeOutlet({ folder, environment }: FilesRequest, bytes: number, signal: AbortSignal): Promise<Outlet> {
   const [compression, pipes] = await Promise.all([
-    chooseCompression(environment, signal),
-    createPipes(1 + ROUNDS, environment, signal),
+    chooseCompression(bytes, environment, signal),
+    createPipes({ programs: 1 + ROUNDS, bytes }, environment, signal),
   ]);
   const file = `files.tar${compression.extension}`;
   try {
@@ -106,7 +111,7 @@ function backupOf(work: Work, stop: AbortController): FilesBackup {
     },
     async abort() {
       stop.abort(work.request.signal.reason);
-      await Promise.allSettled([running, work.outlet.then(({ out }) => out.abort())]);
+      await Promise.allSettled([running, work.outlet?.then(({ out }) => out.abort())]);
       await cleanUp(work);
     },
   };
@@ -126,12 +131,18 @@ function refuseInside(tree: Tree, { folder, root, excludes }: FilesRequest): voi
 
 async function readAll(work: Work): Promise<Outcomes> {
   const [skipped, unreadable] = [createPathLog(), createPathLog()];
-  return archive(work, await walkTree(work, skipped, unreadable), false);
+  let bytes = 0;
+  const spool = await walkTree(work, skipped, unreadable, (entry) => {
+    bytes += entry.stored;
+    if (bytes >= WORTH_PIPES_BYTES) openOutlet(work, bytes);
+  });
+  openOutlet(work, bytes);
+  return archive(work, spool, false);
 }
 
 async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
   const { request, scratch, signal } = work;
-  const { file, compression, out } = await work.outlet;
+  const { file, compression, out } = await work.outlet!;
   openTree(request.root);
   const [skipped, incomplete] = [createPathLog(), createPathLog()];
   const later = await walkTree(work, skipped, incomplete);
@@ -184,13 +195,21 @@ async function readRounds(work: Work, chosen: Spool, incomplete: PathLog): Promi
   }
 }
 
-async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Promise<Spool> {
+async function walkTree(
+  work: Work,
+  skipped: PathLog,
+  unreadable: PathLog,
+  passed: (entry: WalkEntry) => void = () => {},
+): Promise<Spool> {
   const spool = work.scratch.spool();
   await walk({
     tree: work.tree,
     excludes: work.request.excludes,
     signal: work.signal,
-    entry: spool.add,
+    entry(entry) {
+      spool.add(entry);
+      passed(entry);
+    },
     skipped: skipped.add,
     unreadable: (entry) => unreadable.add(entry, 'unreadable'),
   });
@@ -199,7 +218,7 @@ async function walkTree(work: Work, skipped: PathLog, unreadable: PathLog): Prom
 
 async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcomes> {
   const { request, tree, scratch, signal, rounds } = work;
-  const { out, pipes } = await work.outlet;
+  const { out, pipes } = await work.outlet!;
   const listFile = scratch.file('list');
   await setTimeout(SETTLE_MS, undefined, { signal });
   const { outcomes, totals } = await archiveRound({
@@ -222,7 +241,7 @@ async function archive(work: Work, spool: Spool, last: boolean): Promise<Outcome
 
 async function cleanUp({ scratch, outlet }: Work): Promise<void> {
   scratch.remove();
-  await outlet.then(
+  await outlet?.then(
     ({ pipes }) => pipes.remove(),
     () => {},
   );

@@ -33,7 +33,7 @@ export async function checkArchive(request: CheckRequest): Promise<string[]> {
     if (!(error instanceof ArchiveDamage)) throw error;
     return [`${part.list_file}: ${error.message}`];
   }
-  const pipes = await createPipes(1, environment, signal);
+  const pipes = await createPipes({ programs: 1, bytes: part.bytes }, environment, signal);
   try {
     await followArchive({
       ...request,

@@ -1,6 +1,6 @@
 import { compressInside } from './compress-inside.js';
 import { compressThrough } from './compress-through.js';
-import type { Pipes } from './pipes.js';
+import { type Pipes, WORTH_PIPES_BYTES } from './pipes.js';
 import { isInstalled, nodeZstd, startTool } from './programs.js';
 
 type Environment = Readonly<Record<string, string>>;
@@ -22,10 +22,17 @@ export interface CompressingProgram {
 /**
  * The best one that is here: the `zstd` program (it uses every core, outside our memory), Node's own zstd, pigz, Node's gzip at level 1
  * (measured faster than the `gzip` program).
+ *
+ * @param bytes about how many will be compressed
  */
-export async function chooseCompression(environment: Environment, signal: AbortSignal): Promise<Compression> {
+export async function chooseCompression(
+  bytes: number,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<Compression> {
   if (isInstalled('zstd', environment)) {
-    return { name: 'zstd', extension: '.zst', program: await zstdProgram(environment, signal) };
+    const more = bytes < WORTH_PIPES_BYTES ? [] : await oneReader(environment, signal);
+    return { name: 'zstd', extension: '.zst', program: { name: 'zstd', args: ['-q', '-T0', '-1', '-c', ...more] } };
   }
   if (nodeZstd.createZstdCompress) return { name: 'zstd', extension: '.zst', program: null };
   const pigz = { name: 'pigz', args: ['-1', '-c'] } as const;
@@ -36,10 +43,10 @@ export async function chooseCompression(environment: Environment, signal: AbortS
  * From 1.5.3 on zstd reads and writes on further threads, which copies everything once more: measured, it costs a fifth of its processor
  * time and gains nothing between a pipe and the page cache. Older ones do not know the option.
  */
-async function zstdProgram(environment: Environment, signal: AbortSignal): Promise<CompressingProgram> {
+async function oneReader(environment: Environment, signal: AbortSignal): Promise<string[]> {
   const options = { environment, signal, stdout: 'ignore' } as const;
   const { ok } = await startTool('zstd', [ONE_READER, '--version'], options).ended;
-  return { name: 'zstd', args: ['-q', '-T0', '-1', '-c', ...(ok ? [ONE_READER] : [])] };
+  return ok ? [ONE_READER] : [];
 }
 
 const ONE_READER = '--no-asyncio';

@@ -44,7 +44,7 @@ export const END_OF_ARCHIVE = Buffer.alloc(1024);
  *   E_FILES_DENIED; the signal's reason when aborted
  */
 export async function extractArchive(request: ExtractRequest): Promise<ListTotals> {
-  return extractInto(request, 2, async (pipes) => {
+  return extractInto(request, async (pipes) => {
     await checkStructure(request.folder, request.part, request.signal);
     await throughTar(request, pipes, async (forward) => {
       const wrongContent = (text: string): never => {
@@ -63,11 +63,10 @@ export async function extractArchive(request: ExtractRequest): Promise<ListTotal
  */
 export async function extractInto(
   { part, into, environment, signal }: ExtractRequest,
-  pipeCount: number,
   work: (pipes: Pipes) => Promise<void>,
 ): Promise<ListTotals> {
   assertEmpty(into);
-  const pipes = await createPipes(pipeCount, environment, signal);
+  const pipes = await createPipes({ programs: 2, bytes: part.bytes }, environment, signal);
   try {
     await work(pipes);
     return { files: part.files, directories: part.directories, symlinks: part.symlinks, bytes: part.bytes };

@@ -15,7 +15,7 @@ import type { TarMember } from './tar-header.js';
  */
 export async function extractForeign(request: ExtractRequest): Promise<ListTotals> {
   const { folder, part, signal } = request;
-  return extractInto(request, 1, async (pipes) => {
+  return extractInto(request, async (pipes) => {
     const archive = foreignArchive(folder, part);
     const survey = await surveyForeign(archive, signal);
     await throughTar(request, pipes, async (forward) => {

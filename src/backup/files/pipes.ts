@@ -32,15 +32,19 @@ export interface Pipes {
   remove(): void;
 }
 
+/** With less to carry the programs that make the pipes cost more than the pipes save. */
+export const WORTH_PIPES_BYTES = 16 << 20;
+
 /**
- * Makes room for so many programs. Where kernel pipes are impossible, or used up, sockets do the same, only slower.
+ * Makes room for so many programs that will carry about so many bytes. Where kernel pipes are impossible, used up or not worth it, sockets
+ * do the same, only slower.
  */
 export async function createPipes(
-  count: number,
+  { programs, bytes }: { readonly programs: number; readonly bytes: number },
   environment: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Pipes> {
-  const unused = await openFifos(count, environment, signal);
+  const unused = bytes < WORTH_PIPES_BYTES ? [] : await openFifos(programs, environment, signal);
   return {
     source(file, args, options) {
       const fifo = unused.shift();

@@ -13,7 +13,7 @@ const LIMIT_MS = 300_000;
 /** How many backups there are before a prune, and how many it keeps. */
 const SEVERAL = 4;
 export const KEPT = 2;
-const SIZE = { tables: 3, rows: 50, files: 4 };
+const SIZE = { tables: 3, rows: 50, files: 4, bytes: 2_000_000 };
 
 /** A site whose tools and file-system calls can be made to fail. */
 export interface Place {

@@ -28,8 +28,10 @@ export interface SiteSize {
   readonly tables: number;
   readonly rows: number;
   readonly files: number;
+  /** Of one large file. */
+  readonly bytes: number;
 }
-const SIZE: SiteSize = { tables: 12, rows: 400, files: 60 };
+const SIZE: SiteSize = { tables: 12, rows: 400, files: 60, bytes: 20_000_000 };
 const PRISTINE = 'pristine';
 const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
@@ -99,14 +101,14 @@ async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>, si
   await server.query(`create database ${DATABASE} template seed_new`);
 }
 
-function plant(tree: string, mark: string, { files }: SiteSize): void {
+function plant(tree: string, mark: string, { files, bytes }: SiteSize): void {
   fs.mkdirSync(tree);
   plantTree(
     tree,
     mark,
     Array.from({ length: files }, (_, n) => `model-${n}.stl`),
   );
-  fs.writeFileSync(path.join(tree, 'large.bin'), Buffer.alloc(2_000_000, mark));
+  fs.writeFileSync(path.join(tree, 'large.bin'), Buffer.alloc(bytes, mark));
 }
 
 function schema(mark: string, { tables: count, rows }: SiteSize): string {
