@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // A process and all modules anew for each file were a twentieth of the work; no test replaces a module.
+    isolate: false,
     // On a loaded build server a process may be late once; what fails twice is broken.
     retry: process.env['CI'] ? 1 : 0,
     projects: [
