@@ -1,3 +1,4 @@
+import type { DumpReader } from '../src/backup/verify.js';
 import type { Clock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
@@ -45,6 +46,8 @@ export interface Context {
   repository(): Promise<Repository>;
   /** Another repository in a directory; an absolute path. */
   repositoryAt(name: string, path: string): Promise<Repository>;
+  /** The newest pg_restore here, for dumps that lie in a repository; null where none is installed. */
+  dumpReader(): Promise<DumpReader | null>;
   /** --wait in ms, 0 without it. */
   readonly waitMs: number;
   /**

@@ -9,12 +9,10 @@ import type { Context } from './context.js';
  * @param withDump false: no backup that is verified has one, so that no tool is started to find out its version
  */
 export async function verifyDeps(context: Context, withDump = true): Promise<VerifyDeps> {
-  const { openDumpReader } = await import('../src/postgres/dump-reader.js');
-  const { childEnvironment: environment, signal } = context;
   return {
     ...context,
     repository: await context.repository(),
-    dumpReader: withDump ? await openDumpReader({ environment, signal }) : null,
+    dumpReader: withDump ? await context.dumpReader() : null,
   };
 }
 

@@ -90,6 +90,10 @@ export function openContext(request: ContextRequest): OpenContext {
     server,
     repository: once(async () => firstRepository(await settings(), request)),
     repositoryAt: (name, place) => openPlace({ name, path: place }, request),
+    dumpReader: once(async () => {
+      const { openDumpReader } = await import('../src/postgres/dump-reader.js');
+      return openDumpReader({ environment: childEnvironment(request.host.env), signal: interrupts.signal });
+    }),
     known: () => known,
     close: () => closeAll(closers, request.diagnostics),
   };

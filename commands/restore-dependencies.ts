@@ -27,7 +27,9 @@ export async function restoreDeps(base: Context, withServer = true, backupDir?: 
     // A plan changes nothing, not even what is known of the backup.
     verify: async (id) => verifyBackup({ ...(await verifyDeps(context)), repository: unrecorded }, id, 'quick'),
     safetyBackup: (parts) => backUpForSafety(base, parts),
-    readToc: async (folder) => readToc(await context.server(), folder, signal),
+    // It has listed the dump already, for the verification; where there is none, the server's tools say what is missing.
+    readToc: async (folder) =>
+      (await context.dumpReader())?.toc(folder) ?? readToc(await context.server(), folder, signal),
   };
 }
 

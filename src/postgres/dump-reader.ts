@@ -14,7 +14,10 @@ const LISTED = /^; +TOC Entries: \d+$/m;
 /** What pg_restore says when this process lacks something; the dump may be whole. */
 const OUR_LACK = /Permission denied|out of memory|Cannot allocate memory|Too many open files|No space left/;
 
-/** The newest pg_restore of this machine, for reading dumps without a server: null where none is installed. */
+/**
+ * The newest pg_restore of this machine, for reading dumps without a server: null where none is installed. The list of the dump that was read
+ * last is remembered: a stored dump stays as it is.
+ */
 export async function openDumpReader(
   search: ToolSearch & { readonly signal: AbortSignal },
 ): Promise<DumpReader | null> {
@@ -22,6 +25,16 @@ export async function openDumpReader(
   if (newest === undefined) return null;
   const { signal } = search;
   const environment = { ...search.environment, LC_ALL: 'C' };
+  let last: { readonly dump: string; readonly listed: Promise<string> } | undefined;
+  const remembered = (dump: string): Promise<string> => {
+    if (last?.dump === dump) return last.listed;
+    const listed = list(dump);
+    last = { dump, listed };
+    listed.catch(() => {
+      last = undefined;
+    });
+    return listed;
+  };
   const list = async (dump: string): Promise<string> => {
     const child = startChild(newest.path, ['--list', dump], { environment, signal });
     const [listed, end] = await Promise.all([text(child.stdout), child.ended]);
@@ -31,8 +44,8 @@ export async function openDumpReader(
     return listed;
   };
   return {
-    toc: async (dumpFolder) => parseToc(await list(dumpFolder)),
-    header: async (dump) => parseHeader(await list(dump)),
+    toc: async (dumpFolder) => parseToc(await remembered(dumpFolder)),
+    header: async (dump) => parseHeader(await remembered(dump)),
     async script(dump, take) {
       const child = startChild(newest.path, ['--create', '--file=-', dump], { environment, signal });
       try {
