@@ -6,6 +6,8 @@ export default defineConfig({
     maxWorkers: 2,
     // A process and all modules anew for each file were a twentieth of the work; no test replaces a module.
     isolate: false,
+    // The built program is loaded as it is.
+    server: { deps: { external: [/\/dist\//] } },
     // On a loaded build server a process may be late once; what fails twice is broken.
     retry: process.env['CI'] ? 1 : 0,
     projects: [

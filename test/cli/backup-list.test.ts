@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { readHostIdentity } from '../../src/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { manifestText, sampleManifest } from '../unit/catalog-samples.js';
 
 const PROD = '20261122T095106Z-7f3a9c';

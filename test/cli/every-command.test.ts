@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../commands/registry.js';
 import { freshDatabase, type TestDatabase } from '../support/database.js';
 import { potctl, type Ran } from '../support/run-cli.js';
+import { potctlHere } from '../support/run-main.js';
 
 const CANARY = 'Canary-9f3c!7';
 /** The tour has tests of its own and takes its time. */
@@ -64,7 +65,11 @@ afterAll(async () => {
 });
 
 /** The secret comes by every way at once: a file, a variable, an address. */
-function run(name: string, ...flags: string[]): Promise<Ran> {
+const run = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctl, name, flags);
+/** Where the secret is not looked for. */
+const runHere = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctlHere, name, flags);
+
+function runBy(potctl: typeof potctlHere, name: string, flags: readonly string[]): Promise<Ran> {
   const places = ['--files', path.join(folder, 'storage'), '--repository', path.join(folder, 'backups')];
   const where = offline.has(name) ? [] : [...places, '--password-file', path.join(folder, 'password')];
   const env = { PGPASSWORD: CANARY, PGDATABASE: database.name, HOME: folder };
@@ -76,7 +81,7 @@ const repositoryFiles = (): string[] =>
 
 describe.each(names)('potctl %s', (name) => {
   test('with --json puts one JSON document on stdout, or none and the error as one on stderr', async () => {
-    const { exitCode, stdout, stderr } = await run(name, '--json', '-q', '--color', 'always');
+    const { exitCode, stdout, stderr } = await runHere(name, '--json', '-q', '--color', 'always');
     if (stdout === '') {
       expect(exitCode).not.toBe(0);
       expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!)).toMatchObject({
@@ -113,7 +118,7 @@ test.each(refusals)(
   'potctl %s with %j, without a terminal, is refused, and nothing is changed',
   async (name, flags) => {
     const before = repositoryFiles();
-    const { exitCode, stdout } = await run(name, ...flags);
+    const { exitCode, stdout } = await runHere(name, ...flags);
     expect(stdout).toBe('');
     expect(exitCode).toBe(EARLIER[name] ?? 30);
     expect(await database.query('select id from t')).toEqual([{ id: 1 }]);

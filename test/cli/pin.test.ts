@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Repository } from '../../src/repository/repository.js';
 import { request } from '../contract/repository.js';
 import { openedAt, publishOld } from '../support/old-backups.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 
 let top: string;
 let folder: string;

@@ -9,6 +9,7 @@ import { sealSecret } from '../../src/mfa/envelope.js';
 import { freshDatabase, type SchemaName, type TestDatabase } from './database.js';
 import { FORMS } from './mfa-forms.js';
 import { potctl, type Ran, type RunOptions } from './run-cli.js';
+import { potctlHere } from './run-main.js';
 
 export type Form = Exclude<SchemaName, 'zoo'>;
 export const ALL_FORMS: readonly Form[] = ['3dpot', 'viu', 'evo', 'evo-production', 'native'];
@@ -38,7 +39,7 @@ export interface MfaSite {
   readonly folder: string;
   /** The configuration file with the profile `test`. */
   readonly config: string;
-  /** `potctl mfa …` as a process. */
+  /** `potctl mfa …` as a process; with `here` in this one, unless the options need one of its own. */
   mfa(args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** The same with --json: the exit code, and what stood on stdout, or the error of stderr. */
   json(args: readonly string[], options?: RunOptions): Promise<Answer>;
@@ -70,6 +71,8 @@ export const MFA_KEY = Buffer.alloc(32, 7);
 export interface SiteWishes {
   /** The caller removes it. */
   readonly keep?: boolean;
+  /** Commands run in the process of the tests, one after the other: see potctlHere. */
+  readonly here?: boolean;
   /** Of potctl's own schema. Default 2. */
   readonly version?: 0 | 1 | 2;
   /** More lines for the configuration file. */
@@ -82,7 +85,7 @@ export interface SiteWishes {
 /** An application's database; it goes when the test ends unless `keep` is set: then call `remove` in afterAll. */
 export async function mfaSite(
   form: Form,
-  { keep = false, version = 2, profile = '', on, env: where = {} }: SiteWishes = {},
+  { keep = false, here = false, version = 2, profile = '', on, env: where = {} }: SiteWishes = {},
 ): Promise<MfaSite> {
   const database = on ?? (await freshDatabase({ schema: form, dropAfterTest: false }));
   for (let n = 1; n <= version; n += 1) {
@@ -97,11 +100,13 @@ export async function mfaSite(
     await rm(folder, { recursive: true, force: true });
   };
   if (!keep) onTestFinished(remove);
-  const mfa: MfaSite['mfa'] = (args, options = {}) =>
-    potctl(['mfa', ...args, '--config', config, '-p', 'test'], {
+  const mfa: MfaSite['mfa'] = (args, options = {}) => {
+    const run = here && options.env === undefined ? potctlHere : potctl;
+    return run(['mfa', ...args, '--config', config, '-p', 'test'], {
       ...options,
       env: { ...where, PGDATABASE: database.name, ...options.env },
     });
+  };
   const json: MfaSite['json'] = async (args, options) => answerOf(await mfa([...args, '--json'], options));
   const seed: MfaSite['seed'] = async (wishes = {}) => seedPerson(database, form, wishes);
   const enable: MfaSite['enable'] = async (person, codes = [], secret = newSecret()) => {

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import type { AnyCommand } from '../../commands/command.js';
 import { main } from '../../commands/main.js';
 import type { Host } from '../../commands/stage.js';
+import { cleanEnvironment, potctl, type Ran, type RunOptions } from './run-cli.js';
 
 /** What a command line did. */
 export interface MainRun {
@@ -30,6 +31,25 @@ export async function runMain(
   });
   const exitCode = await main(args, process as unknown as Host, commands);
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+const BUILT = new URL('../../dist/main.js', import.meta.url).href;
+
+/**
+ * Runs the built program in this process, which saves the start of Node and the loading: for tests of many steps that are about what the
+ * database and the disk say afterwards. Another user has a process of its own. Everything else as {@link potctl}.
+ */
+export async function potctlHere(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  if (options.user !== undefined) return potctl(args, options);
+  const built = (await import(BUILT)) as { main(argv: readonly string[], host: Host): Promise<number> };
+  const [stdout, stderr] = [collector(undefined), collector(undefined)];
+  const host = Object.assign(new EventEmitter(), {
+    ...{ env: cleanEnvironment(options.env), stdin: Readable.from([options.stdin ?? '']), pid: process.pid },
+    ...{ stdout: stdout.stream, stderr: stderr.stream, exitCode: undefined, exit: () => {} },
+    cwd: () => options.cwd ?? '/',
+  });
+  const exitCode = await built.main(args, host as unknown as Host);
+  return { exitCode, signal: null, stdout: stdout.text(), stderr: stderr.text() };
 }
 
 function collector(columns: number | undefined): { readonly stream: Writable; text(): string } {

@@ -7,7 +7,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { refusalOf } from '../support/bad-input.js';
 import { freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { tarOf, type WrittenMember } from '../support/tar-writer.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
 

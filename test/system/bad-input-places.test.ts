@@ -4,7 +4,8 @@ import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { refusalOf } from '../support/bad-input.js';
 import { freshDatabase, type TestDatabase } from '../support/database.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
 
 const isRoot = process.geteuid?.() === 0;

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import type { Repository } from '../../src/repository/repository.js';
 import { openedAt, publishOld } from '../support/old-backups.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 
 let top: string;

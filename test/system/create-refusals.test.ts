@@ -2,7 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { freshDatabase, inMaintenance, quote, type TestDatabase } from '../support/database.js';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { temporaryFolder } from '../support/tree.js';
 
 let database: TestDatabase;

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { SCHEMA_VERSION } from '../../src/journal/installed.js';
 import { freshDatabase } from '../support/database.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
 

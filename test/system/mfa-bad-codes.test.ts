@@ -20,7 +20,8 @@ import { openTestServer } from '../support/server.js';
 
 const sites = {} as Record<'3dpot' | 'viu' | 'native' | 'evo', MfaSite>;
 beforeAll(async () => {
-  for (const form of ['3dpot', 'viu', 'native', 'evo'] as const) sites[form] = await mfaSite(form, { keep: true });
+  for (const form of ['3dpot', 'viu', 'native', 'evo'] as const)
+    sites[form] = await mfaSite(form, { keep: true, here: true });
 });
 afterAll(async () => {
   for (const site of Object.values(sites)) await site.remove();

@@ -4,7 +4,7 @@ import { codeAt, type MfaSite, mfaSite, newSecret, type TestPerson, WHY } from '
 
 let site: MfaSite;
 beforeAll(async () => {
-  site = await mfaSite('evo-production', { keep: true });
+  site = await mfaSite('evo-production', { keep: true, here: true });
 });
 afterAll(() => site.remove());
 
@@ -63,7 +63,7 @@ test.each([
 });
 
 test('an id with capitals is found as it is listed', async () => {
-  const text = await mfaSite('evo');
+  const text = await mfaSite('evo', { here: true });
   const id = 'Auth0|5f7C8eC7c33c6c004BBafe82';
   await text.database.query('alter table profiles alter column user_id type text');
   await text.database.query('alter table mfa_factors alter column user_id type text');

@@ -16,7 +16,7 @@ const SWITCH_OFF: Partial<Record<Form, string>> = {
 test.each<Form>(['3dpot', 'viu', 'native'])(
   'codes of an earlier factor do not come back to life with a new one: %s',
   async (form) => {
-    const site = await mfaSite(form);
+    const site = await mfaSite(form, { here: true });
     const who = await site.seed();
     await site.enable(who, ['1234-5678', '2345-6789']);
     await site.database.query(SWITCH_OFF[form]!, [who.id]);
@@ -35,7 +35,7 @@ test.each<Form>(['3dpot', 'viu', 'native'])(
 );
 
 test('a lock without an end is a lock: it is shown, listed, explained and can be ended', async () => {
-  const site = await mfaSite('3dpot');
+  const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who);
   await site.database.query(`update users set locked_until = 'infinity' where id = $1`, [who.id]);
@@ -52,7 +52,7 @@ test('a lock without an end is a lock: it is shown, listed, explained and can be
 });
 
 test('an enrolment that the application itself confirmed is not an old one', async () => {
-  const site = await mfaSite('3dpot');
+  const site = await mfaSite('3dpot', { here: true });
   const [done, waiting] = [await site.seed(), await site.seed()];
   for (const who of [done, waiting]) {
     const file = path.join(site.folder, who.id);
@@ -69,7 +69,7 @@ test('an enrolment that the application itself confirmed is not an old one', asy
 });
 
 test.each(['3dpot', 'viu'] as const)('%s: a secret that the application replaced has no used codes', async (form) => {
-  const site = await mfaSite(form);
+  const site = await mfaSite(form, { here: true });
   const who = await site.seed();
   for (let n = 0; n < 2; n += 1) {
     const secret = await site.enable(who);
@@ -79,7 +79,7 @@ test.each(['3dpot', 'viu'] as const)('%s: a secret that the application replaced
 });
 
 test('an enrolment that the application began after an old one of potctl is as young as it is', async () => {
-  const site = await mfaSite('3dpot');
+  const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   const file = path.join(site.folder, 'secret');
   expect((await site.mfa(['enroll', who.id, ...WHY, '--confirm', who.name, '--secret-to', file])).exitCode).toBe(0);
@@ -96,7 +96,7 @@ test('an enrolment that the application began after an old one of potctl is as y
 });
 
 test('a code that is no text is none, and keeps none of the others from working', async () => {
-  const site = await mfaSite('3dpot');
+  const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who);
   await site.database.query(`update users set mfa_backup_codes = '[null, "1234-5678"]' where id = $1`, [who.id]);
@@ -119,7 +119,7 @@ test.each([
   ['3dpot' as const, threeDPot],
   ['viu' as const, viu],
 ])('the check counts exactly the secrets that status calls useless: %s', async (form, application) => {
-  const site = await mfaSite(form);
+  const site = await mfaSite(form, { here: true });
   const useless: boolean[] = [];
   for (const secret of SECRETS) {
     await site.enable(await site.seed(), [], secret);

@@ -107,7 +107,7 @@ testWith('python3-pyotp')("3dPot's backup codes are a list that Python's json re
 test.each(ALL_FORMS)(
   '%s: from setup to reset, every row is one that the application accepts',
   async (form) => {
-    const site = await mfaSite(form, { version: 0 });
+    const site = await mfaSite(form, { version: 0, here: true });
     const who = await site.seed({ sessions: FORMS[form].session === null ? 0 : 2 });
     const before = await moved(site, who);
     const setup = ['setup', '--yes', '--reason', 'second factors for support'];

@@ -9,7 +9,7 @@ import { cleanEnvironment, POTCTL } from '../support/run-cli.js';
 let [site, evo] = [] as unknown as [MfaSite, MfaSite];
 const people = {} as Record<'on' | 'bare' | 'pending' | 'off' | 'admin' | 'adminOn' | 'locked', TestPerson>;
 beforeAll(async () => {
-  [site, evo] = [await mfaSite('3dpot', { keep: true }), await mfaSite('evo', { keep: true })];
+  [site, evo] = [await mfaSite('3dpot', { keep: true, here: true }), await mfaSite('evo', { keep: true, here: true })];
   for (const name of ['on', 'bare', 'pending', 'off', 'locked'] as const) people[name] = await site.seed({ name });
   for (const name of ['admin', 'adminOn'] as const) people[name] = await site.seed({ name, admin: true });
   await site.enable(people.on, ['1234-5678', '2345-6789']);

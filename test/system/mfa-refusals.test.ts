@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { refusalOf } from '../support/bad-input.js';
 import { freshDatabase } from '../support/database.js';
 import { type MfaSite, mfaSite, WHY } from '../support/mfa.js';
-import { potctl, type Ran } from '../support/run-cli.js';
+import type { Ran } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 
 const PROFILES = `  ticketed:
     guards: { ticket: '^SUP-[0-9]+$', protected: [mfa.disable] }
@@ -15,7 +16,7 @@ default_profile: live
 
 let site: MfaSite;
 beforeAll(async () => {
-  site = await mfaSite('3dpot', { keep: true, profile: PROFILES });
+  site = await mfaSite('3dpot', { keep: true, here: true, profile: PROFILES });
 });
 afterAll(() => site.remove());
 

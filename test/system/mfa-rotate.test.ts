@@ -18,7 +18,7 @@ const KEYS = new Map([
 let site: MfaSite;
 let secrets: Map<string, string>;
 beforeEach(async () => {
-  site = await mfaSite('native');
+  site = await mfaSite('native', { here: true });
   secrets = new Map();
   for (let n = 0; n < 5; n += 1) {
     const who = await site.seed();

@@ -6,7 +6,7 @@ import type { OldRequest } from '../../src/restore/old/plan.js';
 import { readyOld, removeOld } from '../../src/restore/old/remove.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { openTestServer } from '../support/server.js';
 import { makeTree } from '../support/tree.js';
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { inMaintenance, quote } from '../support/database.js';
 import { oldSite, rowsOf, treeInSeconds } from '../support/old-site.js';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 
 /** Each is a fault of the old scripts, met with what those scripts left. */
 

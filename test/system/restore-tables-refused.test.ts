@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { SHOP, tablesSite } from '../support/single-tables.js';
 
 async function cli() {

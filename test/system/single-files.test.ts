@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { plantTree } from '../support/file-tree.js';
 import { filesSite } from '../support/pieces.js';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { folderForAll, makeTree, temporaryFolder } from '../support/tree.js';
 
 async function site() {
