@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connected } from './client.js';
 
 /** A connection that nobody works on at the moment. */
@@ -19,6 +20,7 @@ export interface IdleConnection {
 
 /** No longer than a moment: a session of ours is in the way of whoever wants to rename or copy its database. */
 const KEPT_MS = 3_000;
+const ANSWER_MS = 1_000;
 
 /**
  * A command asks the server several times, each time in a session of its own. A new connection costs a process on the server, 50 ms; the
@@ -52,19 +54,24 @@ export function keepIdleConnection(): IdleConnection {
 }
 
 /** Whatever was left open, set or locked is not there for the next one. */
-async function setBack({ connected: { client } }: Idle): Promise<boolean> {
-  try {
-    await client.query('rollback');
-    await client.query('discard all');
-    return true;
-  } catch {
-    return false;
-  }
-}
+const setBack = ({ connected: { client } }: Idle): Promise<boolean> =>
+  soon(client.query('rollback').then(() => client.query('discard all')));
 
-async function answers({ connected: { client } }: Idle): Promise<boolean> {
-  return client.query('select').then(
-    () => true,
-    () => false,
-  );
+const answers = ({ connected: { client } }: Idle): Promise<boolean> => soon(client.query('select'));
+
+/** Does it succeed before anybody would notice the wait? A network that is gone gives no answer at all. */
+async function soon(work: Promise<unknown>): Promise<boolean> {
+  const stop = new AbortController();
+  const late = delay(ANSWER_MS, false, { signal: stop.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([
+      work.then(
+        () => true,
+        () => false,
+      ),
+      late,
+    ]);
+  } finally {
+    stop.abort();
+  }
 }

@@ -108,6 +108,22 @@ test('a connection that was kept and died meanwhile is replaced, and none outliv
   await expect.poll(alive).toEqual([]);
 });
 
+test('a connection that was kept and gives no answer is given up within seconds', async () => {
+  const { name } = await freshDatabase();
+  const server = openTestServer(name);
+  const first = await server.maintenanceSession('first');
+  await first.close();
+
+  process.kill(first.pid, 'SIGSTOP');
+  try {
+    const second = await server.maintenanceSession('second');
+    expect(second.pid).not.toBe(first.pid);
+    expect(await second.query('select 1 as one')).toEqual([{ one: 1 }]);
+  } finally {
+    process.kill(first.pid, 'SIGCONT');
+  }
+});
+
 test.each([
   ['a missing database, with those of a similar name', { database: 'no_such_db' }, 'E_DATABASE_NOT_FOUND'],
   ['a role that does not exist', { user: 'nobody_here' }, 'E_DB_DENIED'],
