@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { OPERATIONS, planPoints } from './kill/points.js';
+import { LARGE } from './kill/site.js';
 import { type PointResult, sweep } from './kill/sweep.js';
 import { flag, say } from './measure.js';
 
@@ -13,11 +14,12 @@ export async function main(args: readonly string[]): Promise<number> {
   const operations = OPERATIONS.filter((name) => operation === undefined || name === operation);
   const results: PointResult[] = [];
   const begun = performance.now();
-  await sweep(path.resolve('bin/potctl.js'), planPoints(count, seed, operations), (result) => {
+  const tell = (result: PointResult): void => {
     results.push(result);
     for (const text of result.broken) say(`BROKEN  ${describe(result)}: ${text}`);
     if (results.length % 10 === 0) say(`${results.length}/${count}`);
-  });
+  };
+  await sweep(path.resolve('bin/potctl.js'), planPoints(count, seed, operations), tell, LARGE);
   const broken = results.filter((result) => result.broken.length > 0).length;
   say();
   for (const line of table(results)) say(line);

@@ -31,7 +31,9 @@ export interface SiteSize {
   /** Of one large file. */
   readonly bytes: number;
 }
-const SIZE: SiteSize = { tables: 12, rows: 400, files: 60, bytes: 20_000_000 };
+const SIZE: SiteSize = { tables: 12, rows: 400, files: 60, bytes: 2_000_000 };
+/** Large enough for everything that is only done for large trees. */
+export const LARGE: SiteSize = { ...SIZE, bytes: 20_000_000 };
 const PRISTINE = 'pristine';
 const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 

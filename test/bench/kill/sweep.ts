@@ -6,7 +6,7 @@ import { descendants, succeeded } from '../measure.js';
 import type { Operation, Point, Victim } from './points.js';
 import { checkPromises, checkSuccess } from './promises.js';
 import { LIMIT_MS, type Potctl, potctlAt } from './run.js';
-import { createSite, type Site } from './site.js';
+import { createSite, type Site, type SiteSize } from './site.js';
 
 export interface PointResult extends Point {
   /** `missed`: the operation, or the tool, had ended before the kill. */
@@ -23,10 +23,11 @@ export async function sweep(
   binary: string,
   points: readonly Point[],
   onPoint: (result: PointResult) => void,
+  size?: SiteSize,
 ): Promise<void> {
   const site = await createSite(async (fresh) => {
     succeeded(await potctlAt(fresh, binary).perform('create'), 'backup create');
-  });
+  }, size);
   try {
     const potctl = potctlAt(site, binary);
     const usualMs = new Map<Operation, number>();
