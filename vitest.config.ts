@@ -3,8 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `unit` needs nothing; `system` gets one throw-away PostgreSQL for all and the built binary. */
 export default defineConfig({
   test: {
-    // One more than the processors of a small machine: tests wait for locks, kills and the next code.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // A process and all modules anew for each file were a twentieth of the work; no test replaces a module.
     isolate: false,
     // The built program is loaded as it is.
