@@ -44,7 +44,7 @@ export const backupVerify = itemCommand({
     }
     view.note(`Error: backup ${id} is damaged: do not restore it.   E_BACKUP_CORRUPT`);
     view.note('  Changed:  nothing in the backup; the result stands in its events.');
-    view.note('  Do:       potctl backup list');
+    view.note('  Do:       Find an intact one: `potctl backup list`');
     view.note('  More:     potctl explain E_BACKUP_CORRUPT');
   },
   exitCode({ ok, checks }) {

@@ -138,6 +138,7 @@ describe.each(['quick', 'full'])('backup verify --level %s', (level) => {
     expect(verified.exitCode).toBe(20);
     expect(verified.stdout).toContain(name);
     expect(verified.stderr).toContain('E_BACKUP_CORRUPT');
+    expect(verified.stderr).toContain(`potctl backup list --repository ${repository}`);
   });
 });
 
