@@ -12,8 +12,8 @@ const filesOf = (...tops: string[]): string[] =>
   );
 const linesOf = (file: string): string[] => readFileSync(path.join(ROOT, file), 'utf8').trimEnd().split('\n');
 
-const LONGEST_FILE = 250;
-const LONGEST_FUNCTION = 30;
+const LONGEST_TEST = 400;
+const LONGEST_FUNCTION = 50;
 
 interface Span {
   readonly name: string;
@@ -54,12 +54,12 @@ function ownLength(span: Span, all: readonly Span[]): number {
 }
 
 describe('the code stays in pieces that fit on a screen', () => {
-  test('no test is longer than 250 lines', () => {
+  test('no test is longer than 400 lines', () => {
     const lengths = filesOf('test').map((file) => [file, linesOf(file).length] as const);
-    expect(lengths.filter(([, length]) => length > LONGEST_FILE)).toEqual([]);
+    expect(lengths.filter(([, length]) => length > LONGEST_TEST)).toEqual([]);
   });
 
-  test('no function is longer than 30 lines', () => {
+  test('no function is longer than 50 lines', () => {
     const long = filesOf('src', 'commands').flatMap((file) => {
       const spans = functionsOf(linesOf(file));
       const over = spans.filter((span) => ownLength(span, spans) > LONGEST_FUNCTION);
