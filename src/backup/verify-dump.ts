@@ -38,6 +38,9 @@ export async function checkDump(
   return [...checks, await unpacked()];
 }
 
+/** Damaged, or an imported dump that psql cannot run, or must not. */
+const CANNOT_BE_RESTORED: readonly string[] = ['E_BACKUP_CORRUPT', 'E_UNFIT', 'E_REFUSED'];
+
 /** A tool that could not do its work proves nothing about the dump. */
 function judged(check: string, look: () => Promise<Finding>): () => Promise<VerifyCheck> {
   return async () => {
@@ -46,11 +49,11 @@ function judged(check: string, look: () => Promise<Finding>): () => Promise<Veri
     } catch (error) {
       if (
         !(error instanceof PotctlError) ||
-        !['E_BACKUP_CORRUPT', 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)
+        ![...CANNOT_BE_RESTORED, 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)
       ) {
         throw error;
       }
-      const state = error.code === 'E_BACKUP_CORRUPT' ? 'fail' : 'unknown';
+      const state = CANNOT_BE_RESTORED.includes(error.code) ? 'fail' : 'unknown';
       return { part: 'database', check, state, detail: `${error.message}: ${String(error.why)}` };
     }
   };

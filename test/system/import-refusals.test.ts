@@ -1,9 +1,13 @@
-import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type OldFiles, pgTool } from '../support/old-scripts.js';
 import { oldSite } from '../support/old-site.js';
+import { potctl } from '../support/run-cli.js';
+import { temporaryFolder } from '../support/tree.js';
 
 type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>];
 
@@ -89,6 +93,101 @@ test('what is no backup is refused, each with its own exit code', async () => {
     const imported = await run('backup', 'import', file, ...flags, '--repository', repository);
     expect(imported, file).toMatchObject({ exitCode, stdout: '' });
   }
+});
+
+const WARNING = 'pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: parts\n';
+
+test('a dump that psql could not run is refused with the true reason, and with the line that makes it one', async () => {
+  const { name, run, cwd, repository, query } = await oldSite();
+  await query(`insert into "Users" (name) values ('café')`);
+  const at = (file: string): string => path.join(cwd, file);
+  await pgTool('pg_dump', ['-d', name, '-f', at('app.sql')]);
+  await pgTool('pg_dump', ['-d', name, '--data-only', '-f', at('rows.sql')]);
+  await pgTool('pg_dump', ['-d', name, '--data-only', '-Fc', '-f', at('rows.dump')]);
+  const text = await readFile(at('app.sql'), 'utf8');
+  const latin = Buffer.from(text, 'latin1');
+  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(text, 'utf16le')]);
+  const files: readonly [string, Buffer | string | null, RegExp][] = [
+    ['warned.sql', `${WARNING}${text}`, /message from pg_dump/],
+    ['warned.sql.gz', gzipSync(`${WARNING}${text}`), /message from pg_dump/],
+    ['warned-late.sql', `${text}${WARNING}`, /message from pg_dump/],
+    ['utf16.sql', utf16, /is UTF-16/],
+    ['utf16-bare.sql', utf16.subarray(2), /is UTF-16/],
+    ['utf16-gz.sql.gz', gzipSync(utf16), /is UTF-16/],
+    ['latin.sql', latin, /not in the encoding that it states/],
+    ['twice.sql.gz', gzipSync(gzipSync(text)), /compressed twice/],
+    ['rows.sql', null, /made with --data-only/],
+    ['rows.dump', null, /made with --data-only/],
+  ];
+  for (const [file, content, why] of files) {
+    if (content !== null) await writeFile(at(file), content);
+    const imported = await run('backup', 'import', at(file), '--database-name', name, '--repository', repository);
+    expect(imported, file).toMatchObject({ exitCode: 17, stdout: '', stderr: expect.stringMatching(why) });
+    expect(await readdir(path.join(repository, 'backups')).catch(() => []), file).toEqual([]);
+    const command = /result: `(.+)`$/m.exec(imported.stderr)?.[1];
+    if (command === undefined) continue;
+    expect(spawnSync('bash', ['-c', command], { cwd }), command).toMatchObject({ status: 0 });
+    const result = await newestFile(cwd);
+    const again = await run('backup', 'import', result, '--database-name', name, '--repository', repository);
+    expect(again, command).toMatchObject({ exitCode: 0 });
+    await rm(path.join(repository, 'backups'), { recursive: true });
+    await rm(result);
+  }
+});
+
+async function newestFile(folder: string): Promise<string> {
+  const files = (await readdir(folder)).map((file) => path.join(folder, file));
+  const times = await Promise.all(
+    files.map(async (file) => [(await stat(file, { bigint: true })).mtimeNs, file] as const),
+  );
+  return times.sort(([a], [b]) => (a < b ? 1 : -1))[0]![1];
+}
+
+test.each([
+  ['a zip archive', 'PK\x03\x04....', 17, /zip archive(.|\n)*funzip/],
+  ['a file of openssl', 'Salted__12345678abc', 17, /encrypted with openssl(.|\n)*openssl enc -d/],
+  ['a file of age', 'age-encryption.org/v1\n-> X25519', 17, /encrypted with age(.|\n)*age --decrypt/],
+  ['a dump of MySQL', '-- MySQL dump 10.13\n', 20, /dump of MySQL/],
+  ['a page of a web server', '<html><body>502 Bad Gateway</body></html>', 20, /not SQL: "<html>/],
+  ['a message of ssh', 'ssh: connect to host db port 22: Connection refused\n', 20, /not SQL: "ssh: connect/],
+  ['a binary', '\x7fELF\x02\x01\x01\x00\x00', 20, /binary file/],
+])('%s is called what it is', async (_, start, exitCode, why) => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'app.sql');
+  await writeFile(file, start, 'latin1');
+  const imported = await potctl([
+    'backup',
+    'import',
+    file,
+    '--database-name',
+    'x',
+    '--repository',
+    path.join(folder, 'r'),
+  ]);
+  expect(imported).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(why) });
+});
+
+test('what an earlier potctl imported and psql cannot run is found by a full check', async () => {
+  const { name, run, cwd, repository, where } = await oldSite();
+  const dump = path.join(cwd, 'app.sql');
+  await pgTool('pg_dump', ['-d', name, '-f', dump]);
+  const text = await readFile(dump, 'utf8');
+  const imported = await run('backup', 'import', dump, '--database-name', name, ...where);
+  const backup = path.join(repository, 'backups', imported.stdout.trim());
+  const bad = `${WARNING}${text}`;
+  await writeFile(path.join(backup, 'db/dump.sql'), bad);
+  const manifest = JSON.parse(await readFile(path.join(backup, 'manifest.json'), 'utf8'));
+  manifest.database.files[0].size = bad.length;
+  manifest.database.files[0].sha256 = createHash('sha256').update(bad).digest('hex');
+  const changed = JSON.stringify(manifest);
+  await writeFile(path.join(backup, 'manifest.json'), changed);
+  const hash = createHash('sha256').update(changed).digest('hex');
+  await writeFile(path.join(backup, 'manifest.json.sha256'), `${hash}  manifest.json\n`);
+
+  const verified = await run('backup', 'verify', '--level', 'full', ...where);
+
+  expect(verified).toMatchObject({ exitCode: 20 });
+  expect(verified.stdout + verified.stderr).toContain('message from pg_dump');
 });
 
 test('a plain dump that reaches out of its database is refused, and nothing of it happens', async () => {

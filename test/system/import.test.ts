@@ -1,7 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { connect, freshDatabase } from '../support/database.js';
 import { pgTool } from '../support/old-scripts.js';
 import { oldSite, photograph, rowsOf, treeInSeconds } from '../support/old-site.js';
 
@@ -38,6 +39,73 @@ test.each<[string, string[], string, ((file: string) => Promise<void>)?]>([
     '(select lo_get(oid) from pg_largeobject_metadata) l, (select last_value v from "Users_id_seq") s where v = 500';
   expect([await rowsOf(name), await rowsOf(name, next)]).toEqual([500, 1]);
   expect(await treeInSeconds(storage)).toEqual(before);
+});
+
+const DOS = async (file: string): Promise<void> => {
+  await writeFile(file, (await readFile(file, 'latin1')).replaceAll('\n', '\r\n'), 'latin1');
+};
+const MARKED = async (file: string): Promise<void> => {
+  await writeFile(file, Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), await readFile(file)]));
+};
+
+test.each<[string, (file: string) => Promise<void>]>([
+  ['a byte order mark at its start', MARKED],
+  ['CRLF at the ends of its lines', DOS],
+  ['both', async (file) => DOS(file).then(() => MARKED(file))],
+])('a dump with %s is restored as psql restores it', async (_, change) => {
+  const { name, run, cwd, where, query, client } = await oldSite();
+  await query(`insert into "Users" (name) values ('ünïcode'), (e'tab\\tand\\nline')`);
+  await query(`create function f() returns text language sql as $$ select 'x'::text $$`);
+  const dump = path.join(cwd, 'app.sql');
+  await pgTool('pg_dump', ['-d', name, '-f', dump]);
+  await change(dump);
+  const byPsql = await freshDatabase();
+  await pgTool('psql', ['-d', byPsql.name, '-q', '-v', 'ON_ERROR_STOP=1', '-f', dump]);
+  await client.end();
+
+  const imported = await run('backup', 'import', dump, '--database-name', name, ...where);
+  expect(imported).toMatchObject({ exitCode: 0 });
+  expect((await run('backup', 'verify', '--level', 'full', ...where)).exitCode).toBe(0);
+  expect((await run('restore', 'run', ...where, '--confirm', name)).exitCode).toBe(0);
+
+  const content = `(select md5(string_agg(t::text, '|' order by id)) m from "Users" t) a, pg_proc p where p.proname = 'f'`;
+  const read = async (database: string): Promise<unknown> => {
+    const connection = await connect(database);
+    const { rows } = await connection.query(`select m, prosrc from ${content}`);
+    await connection.end();
+    return rows;
+  };
+  expect(await read(name)).toEqual(await read(byPsql.name));
+  expect(await read(name)).toHaveLength(1);
+});
+
+test('a dump of the schema alone says that it has no rows, when it is imported and in the plan', async () => {
+  const { name, run, cwd, where } = await oldSite();
+  const dump = path.join(cwd, 'app.dump');
+  await pgTool('pg_dump', ['-d', name, '--schema-only', '-Fc', '-f', dump]);
+
+  const imported = await run('backup', 'import', dump, ...where);
+  const plan = await run('restore', 'plan', ...where);
+
+  expect(imported).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('has no rows') });
+  expect(plan.stdout + plan.stderr).toContain('has no rows');
+});
+
+test('a set whose manifest has rounded its sizes, as the old documentation shows, is no damaged one', async () => {
+  const { run, backUp, where } = await oldSite();
+  const { manifest, dump } = await backUp();
+  const written = JSON.parse(await readFile(manifest, 'utf8'));
+  const rounded = {
+    ...written,
+    database: { ...written.database, size_mb: Math.round(written.database.size_mb * 100) / 100 },
+  };
+  await writeFile(manifest, JSON.stringify(rounded));
+
+  expect((await run('backup', 'import', manifest, ...where)).exitCode).toBe(0);
+  await truncate(dump, 1_000);
+  await writeFile(manifest, JSON.stringify({ ...rounded, database: { ...rounded.database, size_mb: 3.14 } }));
+  const cut = await run('backup', 'import', manifest, ...where);
+  expect(cut).toMatchObject({ exitCode: 20, stderr: expect.stringContaining('its manifest says about') });
 });
 
 test('an archive of the files belongs to the dump that it is named with', async () => {

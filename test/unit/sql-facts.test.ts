@@ -5,7 +5,7 @@ import { createSqlLexer } from '../../src/backup/database/sql-lexer.js';
 
 function read(script: string, step = script.length): { facts: SqlFacts; whole: boolean; passed: string } {
   const { listener, facts } = gatherSqlFacts();
-  const guard = plainGuard('x.sql');
+  const guard = plainGuard('x.sql', 'none');
   const lexer = createSqlLexer({
     ...listener,
     statement(text, tuples) {
@@ -80,6 +80,9 @@ const EXPECTED = {
   sequences: [{ schema: 'public', name: "S'q", last_value: '7', is_called: true }],
   largeObjects: 1,
   notValid: 1,
+  created: 2,
+  notCreated: ['public.ins'],
+  misfit: null,
 };
 
 test.each([1, 2, 3, 7, 64, 10_000])('counts what a dump holds, cut into pieces of %i bytes', (step) => {
@@ -102,6 +105,30 @@ test('unqualified names of old dumps lie in the search path', () => {
   expect(facts.tables).toMatchObject([{ schema: 'shop', table: 't', rows: 1 }]);
   expect(facts.sequences).toMatchObject([{ schema: 'shop', name: 's' }]);
 });
+
+test('a script with CRLF at the ends of its lines says the same', () => {
+  const { tables, ...plain } = read(DUMP).facts;
+  const { tables: same, ...dos } = read(DUMP.replaceAll('\n', '\r\n')).facts;
+  expect(dos).toEqual(plain);
+  expect(same.map(({ table, rows }) => [table, rows])).toEqual(tables.map(({ table, rows }) => [table, rows]));
+});
+
+test('a row that does not fit its columns is found, one with an escaped tab is not judged', () => {
+  const rows = (...lines: string[]) => read(`COPY public.t (a, "b,(c") FROM stdin;\n${lines.join('\n')}\n\\.\n`).facts;
+  expect(rows('1\t2', 'pg_dump: warning: x', '3\t4').misfit).toEqual({
+    ...{ schema: 'public', table: 't', row: 2, columns: 1, expected: 2 },
+  });
+  expect(rows('1\t2', 'a\\\tb\t4').misfit).toBeNull();
+});
+
+test.each(['pg_dump: warning: circular\nSET x = 1;', 'Password: \nSET x = 1;', 'hello;'])(
+  '%j is not taken for SQL',
+  (script) => {
+    expect(() => read(script)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/E_UNFIT|E_BACKUP_CORRUPT/) }),
+    );
+  },
+);
 
 test.each([
   ['rows that do not end', 'COPY public.t (a) FROM stdin;\n1\n2\n'],

@@ -11,12 +11,12 @@ test('the manifest that the scripts write: a port in quotes, sizes in MiB, paths
     takenAt: '2026-11-22T09:50:46.000Z',
     database: {
       path: 'backups/db_backup_20261122_095046.sql',
-      size: 1265,
+      ...{ size: 1265, sizeWithin: 0 },
       name: '3dpot_dev',
       host: '127.0.0.1',
       port: 5432,
     },
-    storage: { path: 'backups/storage_backup_20261122_095046.tar.gz', size: 172 },
+    storage: { path: 'backups/storage_backup_20261122_095046.tar.gz', size: 172, sizeWithin: 0 },
   });
 });
 
@@ -29,7 +29,11 @@ test('files that were skipped, or failed, are none', () => {
 
 test.each([
   ['v1-documents.json', '2025-11-20T02:00:00.000Z', null],
-  ['v1.json', '2025-11-18T03:00:00.000Z', { path: 'storage/storage_backup_20251118_030000.tar.gz', size: 450_331 }],
+  [
+    'v1.json',
+    '2025-11-18T03:00:00.000Z',
+    { path: 'storage/storage_backup_20251118_030000.tar.gz', size: 450_331, sizeWithin: 0 },
+  ],
 ])('the form of the documents is read: %s', (file, takenAt, storage) => {
   const manifest = parseV1Manifest(bytes(file), file);
   expect(manifest).toMatchObject({ takenAt, database: { name: '3dpot_dev', port: 5432 }, storage });

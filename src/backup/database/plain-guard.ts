@@ -1,4 +1,5 @@
 import { PotctlError } from '../../errors.js';
+import { isStatement, notSql } from './plain-text.js';
 import type { SqlListener } from './sql-listener.js';
 
 /** Statements that reach beyond the database they are run in, or into the files of the server. */
@@ -12,14 +13,18 @@ const BEYOND: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Refuses what a script may not hold that is run into a database of its own: psql's backslash commands (`\!` runs programs, `\connect` goes
+ * Refuses what is not SQL, and what a script may not hold that is run into a database of its own: psql's backslash commands (`\!` runs programs, `\connect` goes
  * elsewhere), and statements that reach beyond the database. pg_dump writes none of them unless it was told to.
  *
  * The dump's own `\restrict` and `\unrestrict` are harmless; they are left out when it is run.
  *
  * @param name of the file, for messages
+ * @param compression of the file
  */
-export function plainGuard(name: string): Pick<SqlListener, 'command'> & { statement(text: string): void } {
+export function plainGuard(
+  name: string,
+  compression: string,
+): Pick<SqlListener, 'command'> & { statement(text: string): void } {
   return {
     command(text) {
       if (/^\\(?:un)?restrict [A-Za-z0-9]+\r?$/.test(text)) return;
@@ -32,6 +37,7 @@ export function plainGuard(name: string): Pick<SqlListener, 'command'> & { state
       );
     },
     statement(text) {
+      if (!isStatement(text)) throw notSql(name, compression, text);
       const words = text.replace(/\s+/g, ' ');
       const why = BEYOND.find(([pattern]) => pattern.test(words))?.[1];
       if (why !== undefined) throw refused(name, why);

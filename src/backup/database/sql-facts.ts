@@ -23,6 +23,18 @@ export interface SqlFacts {
   } | null;
   /** Has the line that pg_dump writes last. */
   readonly complete: boolean;
+  /** How many tables it creates. */
+  readonly created: number;
+  /** `schema.table` of those that it fills and does not create; an extension may create them. */
+  readonly notCreated: readonly string[];
+  /** The first row with another number of columns than its COPY names. */
+  readonly misfit: {
+    readonly schema: string;
+    readonly table: string;
+    readonly row: number;
+    readonly columns: number;
+    readonly expected: number;
+  } | null;
 }
 
 /** Rows of one table, and their bytes in the script. */
@@ -36,6 +48,7 @@ export interface SqlTable {
 
 interface Found {
   readonly tables: Map<string, SqlTable>;
+  readonly created: Set<string>;
   readonly partitioned: Set<string>;
   readonly sequences: Map<string, SqlFacts['sequences'][number]>;
   readonly extensions: Map<string, SqlFacts['extensions'][number]>;
@@ -47,13 +60,19 @@ interface Found {
   toolVersion: string | null;
   database: SqlFacts['database'];
   complete: boolean;
+  misfit: SqlFacts['misfit'];
   searchPath: string;
+  encoding: string;
 }
 
 const NAME = String.raw`(?:"(?:[^"]|"")+"|[^\s".,;()']+)`;
 const QUALIFIED = `${NAME}(?:\\.${NAME})?`;
 const NAMES = new RegExp(NAME, 'g');
-const COPY = new RegExp(`^COPY (${QUALIFIED})(?: \\(.*\\))? FROM stdin(?:\\s+WITH\\s.*)?$`, 'is');
+const COPY = new RegExp(`^COPY (${QUALIFIED})(?: \\((.*)\\))? FROM stdin(\\s+WITH\\s.*)?$`, 'is');
+const TABLE = new RegExp(
+  `^CREATE (?:(?:GLOBAL |LOCAL )?TEMP(?:ORARY)? |UNLOGGED |FOREIGN )?TABLE (?:IF NOT EXISTS )?(${QUALIFIED})`,
+  'i',
+);
 const INSERT = new RegExp(`^INSERT INTO (?:ONLY )?(${QUALIFIED})[\\s(]`, 'i');
 const SETVAL = /^SELECT (?:pg_catalog\.)?setval\('((?:[^']|'')+)', (-?\d+), (true|false)\)$/i;
 const EXTENSION = new RegExp(`^CREATE EXTENSION (?:IF NOT EXISTS )?(${NAME})(?: WITH SCHEMA (${NAME}))?`, 'i');
@@ -61,13 +80,19 @@ const PARTITIONED = new RegExp(`^CREATE (?:UNLOGGED )?TABLE (${QUALIFIED}) \\(.*
 const OWNER = new RegExp(`^ALTER DATABASE ${NAME} OWNER TO (${NAME})$`, 'i');
 
 /** Listens to a script and gathers its facts. `onRow` hears of every row, with bytes. */
-export function gatherSqlFacts(): { readonly listener: Omit<SqlListener, 'command'>; facts(): SqlFacts } {
+export function gatherSqlFacts(): {
+  readonly listener: Omit<SqlListener, 'command'>;
+  facts(): SqlFacts;
+  /** The client's encoding that the script stated last. */
+  encoding(): string;
+} {
   const found: Found = {
-    ...{ tables: new Map(), partitioned: new Set(), sequences: new Map(), extensions: new Map() },
+    ...{ tables: new Map(), created: new Set(), partitioned: new Set(), sequences: new Map(), extensions: new Map() },
     ...{ roles: new Set(), tablespaces: new Set(), largeObjects: 0, notValid: 0 },
-    ...{ serverVersion: null, toolVersion: null, database: null, complete: false, searchPath: 'public' },
+    ...{ serverVersion: null, toolVersion: null, database: null, complete: false, misfit: null },
+    ...{ searchPath: 'public', encoding: 'UTF8' },
   };
-  let current: SqlTable | null = null;
+  let current: Copied | null = null;
   return {
     listener: {
       statement(text, tuples) {
@@ -75,18 +100,27 @@ export function gatherSqlFacts(): { readonly listener: Omit<SqlListener, 'comman
         if (current === null) takeStatement(found, text, tuples);
         return current !== null;
       },
-      row(bytes) {
-        current!.rows += 1;
-        current!.bytes += bytes;
+      row(bytes, tabs) {
+        const { table, columns } = current!;
+        table.rows += 1;
+        table.bytes += bytes;
+        if (columns !== null && tabs !== null && tabs + 1 !== columns) {
+          const { schema, table: name, rows } = table;
+          found.misfit ??= { schema, table: name, row: rows, columns: tabs + 1, expected: columns };
+        }
       },
       comment: (text) => takeComment(found, text),
     },
+    encoding: () => found.encoding,
     facts: () => {
-      const { tables, sequences, extensions, roles, tablespaces, partitioned, searchPath: _, ...rest } = found;
+      const { tables, created, sequences, extensions, roles, tablespaces, partitioned, ...rest } = found;
+      const { searchPath: _, encoding: __, ...facts } = rest;
+      const filled = [...tables].filter(([key]) => !created.has(key));
+      const notCreated = filled.map(([, { schema, table }]) => `${schema}.${table}`);
       for (const name of partitioned) if (tables.has(name)) tables.get(name)!.partitioned = true;
       const lists = { sequences: [...sequences.values()], extensions: [...extensions.values()] };
       const names = { roles: [...roles].sort(), tablespaces: [...tablespaces].sort() };
-      return { ...rest, ...lists, ...names, tables: [...tables.values()] };
+      return { ...facts, ...lists, ...names, tables: [...tables.values()], created: created.size, notCreated };
     },
   };
 }
@@ -99,9 +133,17 @@ export function unquote(name: string): string {
 /** Does a statement read rows that follow it in the script? */
 export const isCopy = (text: string): boolean => COPY.test(text);
 
-function copiedTable(found: Found, text: string): SqlTable | null {
-  const name = COPY.exec(text)?.[1];
-  return name === undefined ? null : tableOf(found, name);
+interface Copied {
+  readonly table: SqlTable;
+  /** null: not in the text format, or not named. */
+  readonly columns: number | null;
+}
+
+function copiedTable(found: Found, text: string): Copied | null {
+  const [, name, columns, options] = COPY.exec(text) ?? [];
+  if (name === undefined) return null;
+  const named = columns === undefined || options !== undefined ? null : (columns.match(NAMES)?.length ?? null);
+  return { table: tableOf(found, name), columns: named };
 }
 
 function tableOf(found: Found, qualified: string): SqlTable {
@@ -145,6 +187,11 @@ function takeObject(found: Found, text: string): void {
     const name = unquote(extension);
     found.extensions.set(name, { name, version: null, schema: unquote(schema ?? 'public') });
   }
+  const [, created] = TABLE.exec(text) ?? [];
+  if (created !== undefined) {
+    const { schema, name } = splitName(created, found.searchPath);
+    found.created.add(`${schema}\0${name}`);
+  }
   const [, partitioned] = PARTITIONED.exec(text) ?? [];
   if (partitioned !== undefined) {
     const { schema, name } = splitName(partitioned, found.searchPath);
@@ -168,6 +215,8 @@ function createdBy(text: string): SqlFacts['database'] {
 function takeSetting(found: Found, text: string): void {
   const path = /^SET search_path = ([^,]+)/i.exec(text)?.[1];
   if (path !== undefined) found.searchPath = unquote(path.trim());
+  const encoding = /^SET client_encoding (?:=|TO) '?([\w-]+)'?$/i.exec(text)?.[1];
+  if (encoding !== undefined) found.encoding = encoding;
   const space = /^SET default_tablespace = (.+)$/i.exec(text)?.[1]?.replace(/^'(.*)'$/, '$1');
   if (space !== undefined && space !== '') found.tablespaces.add(unquote(space));
 }

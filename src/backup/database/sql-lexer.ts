@@ -3,6 +3,7 @@ import { freshState, isWordByte, type Place, type State } from './sql-state.js';
 
 const TEXT_LIMIT = 64 << 10;
 const SHORT_LIMIT = 400;
+const TAB = 9;
 const [LF, QUOTE, DOUBLE, BACKSLASH, DOLLAR, SEMICOLON] = [10, 39, 34, 92, 36, 59];
 const [OPEN, CLOSE, DASH, SLASH, STAR, UNDERSCORE] = [40, 41, 45, 47, 42, 95];
 
@@ -34,6 +35,7 @@ export function createSqlLexer(listener: SqlListener): SqlLexer {
       if (from >= 0 && from < chunk.length) runs.push(chunk.subarray(from));
       return runs;
     },
+    rest: () => Buffer.from(state.text, 'latin1').toString('utf8').trim(),
     isWhole: () => state.place === 'sql' && state.text.trim() === '' && state.parentheses === 0,
   };
 }
@@ -60,7 +62,8 @@ const STEPS: Readonly<Record<Exclude<Place, 'rows'>, Step>> = {
   dollar: takeDollar,
   line: (state, byte, listener) => {
     if (byte !== LF) return cut(state, byte);
-    listener.comment(state.short);
+    // A script with CRLF at the ends of its lines is the same script.
+    listener.comment(state.short.replace(/\r$/, ''));
     state.place = 'sql';
     takeSql(state, byte, listener);
   },
@@ -83,7 +86,7 @@ function takeSql(state: State, byte: number, listener: SqlListener): void {
     return;
   }
   if (byte === LF && state.rowsFollow) {
-    Object.assign(state, { place: 'rows', rowsFollow: false, rowHead: '', rowBytes: 0 });
+    Object.assign(state, { place: 'rows', rowsFollow: false, ...NO_ROW });
     return;
   }
   if (byte > 32 && state.continues !== null) state.continues = null;
@@ -231,12 +234,27 @@ function takeRows(state: State, listener: SqlListener, chunk: Buffer, start: num
   if (state.rowHead.length < ORDINARY.length)
     state.rowHead += chunk.toString('latin1', start, Math.min(stop, start + 4));
   state.rowBytes += stop - start;
+  countTabs(state, chunk, start, stop);
   if (end < 0) return stop;
   if (state.rowHead === '\\.' || state.rowHead === '\\.\r') state.place = 'sql';
-  else listener.row(state.rowBytes + 1);
-  state.rowHead = '';
-  state.rowBytes = 0;
+  else listener.row(state.rowBytes + 1, state.rowEscapes ? null : state.rowTabs);
+  Object.assign(state, NO_ROW);
   return end + 1;
+}
+
+const NO_ROW = { rowHead: '', rowBytes: 0, rowTabs: 0, rowEscapes: false, lastOfRow: 0 };
+
+function countTabs(state: State, chunk: Buffer, start: number, stop: number): void {
+  let last = state.lastOfRow;
+  for (let at = start; at < stop; at += 1) {
+    const byte = chunk[at]!;
+    if (byte === TAB) {
+      state.rowTabs += 1;
+      if (last === BACKSLASH) state.rowEscapes = true;
+    }
+    last = byte;
+  }
+  state.lastOfRow = last;
 }
 
 function keep(state: State, byte: number): void {

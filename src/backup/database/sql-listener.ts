@@ -5,8 +5,11 @@ export interface SqlListener {
    * Returns true when rows for COPY follow on the next lines.
    */
   statement(text: string, tuples: number): boolean;
-  /** A line of rows is complete, `bytes` long with its end; the last line `\.` is none. */
-  row(bytes: number): void;
+  /**
+   * A line of rows is complete, `bytes` long with its end; the last line `\.` is none. `tabs` are those that part two columns, null where an
+   * escaped one makes that uncertain.
+   */
+  row(bytes: number, tabs: number | null): void;
   /** A line comment, without its dashes, cut. */
   comment(text: string): void;
   /** A backslash command of psql, to the end of its line, cut. */
@@ -19,4 +22,6 @@ export interface SqlLexer {
   push(chunk: Buffer): Buffer[];
   /** Is everything that was begun finished? Otherwise the script was cut. */
   isWhole(): boolean;
+  /** What stands behind the last whole statement, without comments. */
+  rest(): string;
 }

@@ -26,6 +26,10 @@ export interface State {
   rowsFollow: boolean;
   rowHead: string;
   rowBytes: number;
+  rowTabs: number;
+  /** The row has a tab behind a backslash. */
+  rowEscapes: boolean;
+  lastOfRow: number;
 }
 
 const FRESH = {
@@ -48,6 +52,9 @@ const FRESH = {
   rowsFollow: false,
   rowHead: '',
   rowBytes: 0,
+  rowTabs: 0,
+  rowEscapes: false,
+  lastOfRow: 0,
 };
 
 /** The beginning of a script. */

@@ -35,12 +35,12 @@ export interface ImportedAs {
  * @param set null: files without a manifest
  */
 export function composeImported(
-  { database, storage }: Pick<Described, 'database'> & { readonly storage: DescribedFiles | null },
+  { database, storage, schemaOnly }: Omit<Described, 'storage'> & { readonly storage: DescribedFiles | null },
   set: OldSet | null,
   as: ImportedAs,
   { profile, filesPath, ...reader }: Reader,
 ): Manifest {
-  const reasons = degradedReasons(set, storage);
+  const reasons = [...(schemaOnly ? [SCHEMA_ONLY] : []), ...degradedReasons(set, storage)];
   const facts = { systemIdentifier: null, filesPath: filesPath ?? storage?.root ?? null };
   return {
     schema: 'potctl.manifest',
@@ -83,11 +83,12 @@ export function idOfFiles(takenAt: string, artefacts: readonly Pick<Artefact, 's
 }
 
 /** What is known of a set before any of it was read: listed and shown, not yet restored. */
-export function unreadParts(set: OldSet): { readonly database: DatabasePart; readonly storage: DescribedFiles | null } {
+export function unreadParts(set: OldSet): Parameters<typeof composeImported>[0] {
   const { name, host, port } = set.manifest.database;
   const dump = { path: 'db/dump', size: set.dumpSize, sha256: null };
   const archive = { path: 'files.tar', size: set.archiveSize, sha256: null };
   return {
+    schemaOnly: false,
     database: {
       ...{ host, port, name, backup_file: dump.path, size_bytes: dump.size, files: [dump] },
       server: {
@@ -130,6 +131,8 @@ function manifestArtefact({ manifestBytes }: OldSet): Artefact {
     sha256: createHash('sha256').update(manifestBytes).digest('hex'),
   };
 }
+
+const SCHEMA_ONLY = 'the dump has no rows: it creates tables and fills none (pg_dump --schema-only?)';
 
 function degradedReasons(set: OldSet | null, storage: DescribedFiles | null): string[] {
   if (set !== null && storage === null) {

@@ -32,6 +32,8 @@ export interface DescribeWishes {
 export interface Described {
   readonly database: DatabasePart | null;
   readonly storage: FilesPart | null;
+  /** The dump creates tables and fills none. */
+  readonly schemaOnly: boolean;
 }
 
 /**
@@ -48,9 +50,9 @@ export async function describeSource(
   wishes: DescribeWishes,
 ): Promise<Described> {
   const header = await headerOf(deps, source, folder);
-  const database = source.dump === null ? null : await describeDump(deps, source, folder, { header, wishes });
+  const dump = source.dump === null ? null : await describeDump(deps, source, folder, { header, wishes });
   const storage = source.archive === null ? null : await describeArchive(deps, source, folder, wishes);
-  return { database, storage };
+  return { database: dump?.database ?? null, storage, schemaOnly: dump?.schemaOnly ?? false };
 }
 
 type Header = ReadonlyMap<string, string>;
@@ -66,7 +68,7 @@ async function describeDump(
   source: Source,
   folder: string,
   { header, wishes }: { readonly header: Header; readonly wishes: DescribeWishes },
-): Promise<DatabasePart> {
+): Promise<{ readonly database: DatabasePart; readonly schemaOnly: boolean }> {
   const found = source.dump!;
   const place = layoutOf(source).dump!;
   const name = databaseName(source, header.get('dbname'), wishes.databaseName);
@@ -82,7 +84,7 @@ async function describeDump(
   const scanned = await scanDump(dump, dumpReader, signal, onBytes);
   progress({ kind: 'done', name: 'dump', facts: { tables: scanned.facts.tables.length, rows: rowsOf(scanned) } });
   const { host, port } = source.set?.manifest.database ?? { host: null, port: null };
-  return {
+  const database = {
     ...{ host, port, name, backup_file: place, files },
     size_bytes: files.reduce((sum, { size }) => sum + size, 0),
     properties: null,
@@ -90,6 +92,7 @@ async function describeDump(
     globals: null,
     ...partsOf(scanned, header, found, place),
   };
+  return { database, schemaOnly: scanned.facts.created > 0 && scanned.facts.tables.length === 0 };
 }
 
 function partsOf(

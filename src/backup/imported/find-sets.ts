@@ -113,7 +113,7 @@ async function setOf(file: string, bytes: Buffer, manifest: V1Manifest): Promise
  */
 async function locate(
   folder: string,
-  { path: written, size }: V1Artefact,
+  { path: written, size, sizeWithin }: V1Artefact,
   what: string,
 ): Promise<{ readonly file: string; readonly size: number }> {
   const named = path.resolve(folder, written);
@@ -128,9 +128,9 @@ async function locate(
     await refuseLeaving(folder, file, what);
     if (facts.isDirectory()) return { file, size: 0 };
     if (!facts.isFile()) throw outside(`the ${what} '${path.basename(file)}' is no plain file`);
-    if (size === null || size === facts.size) return { file, size: facts.size };
+    if (size === null || Math.abs(size - facts.size) <= sizeWithin) return { file, size: facts.size };
     throw new PotctlError('E_BACKUP_CORRUPT', `the ${what} '${path.basename(file)}' is damaged`, {
-      why: `it has ${facts.size} bytes, its manifest says ${size}`,
+      why: `it has ${facts.size} bytes, its manifest says ${sizeWithin === 0 ? '' : 'about '}${size}`,
     });
   }
   if (path.isAbsolute(written) || written.split('/').includes('..')) {

@@ -1,6 +1,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { refuseOtherThanSql } from '../database/plain-text.js';
 import { readInside } from '../files/decompress.js';
 import { compressionOf, readHead } from '../files/foreign-archive.js';
 import type { OldSet } from './find-sets.js';
@@ -78,7 +79,10 @@ async function dumpAt(file: string, signal: AbortSignal): Promise<FoundDump | nu
       fix: [`Unpack it first: \`${compression === 'gzip' ? 'gunzip' : 'unzstd'} -k ${path.basename(file)}\``],
     });
   }
-  if (!isTar(head)) return { file, format: 'plain', compression };
+  if (!isTar(head)) {
+    refuseOtherThanSql(file, compression, head);
+    return { file, format: 'plain', compression };
+  }
   if (!head.toString('latin1', 0, 8).startsWith('toc.dat\0')) return null;
   throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is a dump in pg_dump's tar format`, {
     fix: [`Turn it into SQL: \`pg_restore --file=dump.sql ${path.basename(file)}\`, and import that.`],

@@ -6,8 +6,10 @@ import { PotctlError } from '../../errors.js';
 export interface V1Artefact {
   /** As written: usually relative to the working directory of the run that made it. */
   readonly path: string;
-  /** null = not told. */
+  /** Bytes; null = not recorded. */
   readonly size: number | null;
+  /** How far the real size may differ: the scripts' documentation shows sizes in MiB rounded to two decimals. */
+  readonly sizeWithin: number;
 }
 
 /** A manifest of 3dPot's scripts, in either dialect. */
@@ -107,8 +109,15 @@ function artefactOf(part: Readonly<Record<string, unknown>>): V1Artefact | null 
   if (typeof file !== 'string' || file === '' || file.includes('\0') || path.posix.basename(file).startsWith('..')) {
     return null;
   }
-  if (isSize(bytes)) return { path: file, size: bytes };
-  return { path: file, size: isSize(mebibytes) ? Math.round(mebibytes * MIB) : null };
+  if (isSize(bytes)) return { path: file, size: bytes, sizeWithin: 0 };
+  if (!isSize(mebibytes)) return { path: file, size: null, sizeWithin: 0 };
+  // Whether it was rounded or cut, the real size is less than one unit of the last digit away.
+  return { path: file, size: Math.round(mebibytes * MIB), sizeWithin: Math.round(MIB * 10 ** -decimalsOf(mebibytes)) };
+}
+
+function decimalsOf(value: number): number {
+  const [digits = '', exponent = '0'] = String(value).split('e');
+  return (digits.split('.')[1]?.length ?? 0) - Number(exponent);
 }
 
 const isSize = (value: unknown): value is number =>

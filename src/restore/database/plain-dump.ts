@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { plainGuard } from '../../backup/database/plain-guard.js';
+import { readPlainText } from '../../backup/database/plain-text.js';
 import { isCopy } from '../../backup/database/sql-facts.js';
 import { createSqlLexer } from '../../backup/database/sql-lexer.js';
-import { readInside } from '../../backup/files/decompress.js';
 import type { DatabasePart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
@@ -43,7 +43,7 @@ export async function runPlainDump(
     database: name,
     signal,
     async feed(write) {
-      const guard = plainGuard(part.backup_file);
+      const guard = plainGuard(part.backup_file, compression);
       const lexer = createSqlLexer({
         statement(text) {
           guard.statement(text);
@@ -54,7 +54,7 @@ export async function runPlainDump(
         comment() {},
       });
       await write(Buffer.from(`\\restrict ${key}\n`));
-      for await (const bytes of readInside(file, compression, signal)) {
+      for await (const bytes of readPlainText(file, compression, signal)) {
         for (const run of lexer.push(bytes)) await write(run);
       }
       await write(Buffer.from(`\n\\unrestrict ${key}\n`));
