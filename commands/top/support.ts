@@ -20,13 +20,10 @@ interface Result {
 /** `potctl support`: a desk for those who are on the phone. */
 export const support = actionCommand({
   name: 'support',
-  summary: 'the guided desk for support staff: numbered choices, proofs of who is calling, nothing to remember',
+  summary: 'guide support staff through a call: verify who is calling, then help',
   examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
   input: {
-    practice: flag(
-      '--practice',
-      'three scripted callers on a throw-away PostgreSQL, one of them a stranger; nothing is real',
-    ),
+    practice: flag('--practice', 'rehearse with three scripted callers on a throw-away PostgreSQL; nothing is real'),
   },
   asks: true,
 
@@ -56,7 +53,7 @@ function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
   if (terminal !== null) return terminal;
   throw new PotctlError('E_CONFIRM_REQUIRED', `the support desk asks questions, and ${whyNoTerminal}`, {
     fix: [
-      'Sit down at a terminal, or use the commands for experts:',
+      'Run it at a terminal, or use the commands:',
       'potctl mfa explain USER',
       'potctl mfa reset USER --reason "…" --ticket …',
     ],
@@ -84,10 +81,10 @@ async function sit(context: Context, deps: DeskDeps, sitting: Sitting, { termina
   const { role } = await openDesk(deps);
   talk.line();
   if (callers) talk.line('Practice: nothing here is real. Lines with ☎ are what you hear.');
-  else talk.line(`Support desk · you are ${context.operator} (database role ${role}) · everything here is recorded`);
-  talk.line('Answer with a number. 0 always leaves, and nothing is half done.');
-  const { uninterrupted, live: formats } = context;
-  await takeCalls({ deps, talk, sitting, formats, uninterrupted, showOnce: terminal.showOnce });
+  else talk.line(`Support desk. You are ${context.operator} (database role ${role}). Everything here is recorded.`);
+  talk.line('Answer with a number. 0 ends a call at any time, and nothing is left half done.');
+  const { uninterrupted, live } = context;
+  await takeCalls({ deps, talk, sitting, clock: live.clock, uninterrupted, showOnce: terminal.showOnce });
 }
 
 async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<PracticeScore[]> {
@@ -123,7 +120,7 @@ function renderScore(practice: readonly PracticeScore[], view: View): void {
       `${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${OUTCOME_WORDS[outcome]}`,
     );
   }
-  view.note('Nothing is left of it. The same callers wait for you again: potctl support --practice');
+  view.note('Nothing is left of it. To rehearse again: potctl support --practice');
 }
 
 /** Whatever ends the desk must not say that nothing was changed, when an earlier call did change something. */

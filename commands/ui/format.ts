@@ -45,6 +45,17 @@ export function formatInstant(at: Date, zone: string): string {
   return `${get('year')}-${get('month')}-${get('day')} ${get('hour')}:${get('minute')}:${get('second')}${offset}`;
 }
 
+/**
+ * `15:42`; where that is not today, `2026-11-22 15:42`.
+ *
+ * @param zone `UTC` stands for local time here: who is on the phone looks at the clock on the wall
+ */
+export function formatClock(at: Date, now: Date, zone: string): string {
+  const local = zone === 'UTC' ? new Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
+  const [then, today] = [at, now].map((time) => formatInstant(time, local).slice(0, 16));
+  return then!.slice(0, 10) === today!.slice(0, 10) ? then!.slice(11) : then!;
+}
+
 /** The formats of one invocation: `zone` from --tz, `now` for ages. A text that is no time is shown as it is. */
 export function createFormats(zone: string, now: Date): Formats {
   const when = (instant: string | Date, draw: (at: Date) => string): string => {
@@ -57,6 +68,7 @@ export function createFormats(zone: string, now: Date): Formats {
     count: formatCount,
     age: (instant) => when(instant, (at) => formatAge(at, now)),
     instant: (instant) => when(instant, (at) => formatInstant(at, zone)),
+    clock: (instant) => when(instant, (at) => formatClock(at, now, zone)),
     time: (instant) => when(instant, (at) => `${formatInstant(at, zone)} (${ago(formatAge(at, now))})`),
   };
 }

@@ -18,6 +18,8 @@ export interface Terminal {
   hidden(question: string): Promise<Secret>;
   /** A line on stderr. */
   say(line: string): void;
+  /** Of stderr, now. */
+  columns(): number;
   /**
    * Shows lines on the alternate screen until a key is pressed, two minutes are over, or the command is interrupted; then they are wiped.
    * The lines go to the terminal as they are: they may bring colours, and nothing of a stranger's.
@@ -53,6 +55,7 @@ export function createTerminal(parts: TerminalParts): Terminal {
       return prompter.password(question);
     },
     say: diagnostics.say,
+    columns: () => parts.output.columns || 80,
     async showOnce(draw) {
       progress.end('paused');
       await showOnce(draw, parts);

@@ -8,6 +8,8 @@ export interface Formats {
   time(instant: string | Date): string;
   /** `2026-11-22 09:51:06Z` in the zone of --tz. */
   instant(instant: string | Date): string;
+  /** As a clock on the wall shows it: `15:42`, on another day `2026-11-22 15:42`. Local time, unless --tz names a zone. */
+  clock(instant: string | Date): string;
   /** `2h`, `1d11h`: how long ago. */
   age(instant: string | Date): string;
   /** `4 812 331` */

@@ -93,19 +93,32 @@ function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
 
 async function overBudget({ journal }: MfaDeps, session: Session, role: string): Promise<string[]> {
   if ((await journal.version(session)) === null) return [];
-  const [row] = await session.query<{ changes: number; people: number }>(
-    `select count(*)::int as changes,
-            count(distinct target) filter (where at > clock_timestamp() - interval '10 minutes')::int as people
-       from potctl.journal
-      where db_role = $1 and at > clock_timestamp() - interval '1 hour' and status = 'done' and details->>'changed' = 'true'
-        and action in ('mfa.enroll', 'mfa.codes', 'mfa.reset', 'mfa.disable', 'mfa.unlock')`,
+  const [row] = await session.query<{ changes: number; people: number; changesIn: number; peopleIn: number }>(
+    `with made as (
+       select at, target from potctl.journal
+        where db_role = $1 and at > clock_timestamp() - interval '1 hour' and status = 'done' and details->>'changed' = 'true'
+          and action in ('mfa.enroll', 'mfa.codes', 'mfa.reset', 'mfa.disable', 'mfa.unlock')
+     ), people as (
+       select max(at) as at from made where at > clock_timestamp() - interval '10 minutes' group by target
+     )
+     select (select count(*)::int from made) as changes, (select count(*)::int from people) as people,
+            (select ${minutesUntil(`interval '1 hour'`)} from made order by at desc offset ${PER_HOUR - 1} limit 1) as "changesIn",
+            (select ${minutesUntil(`interval '10 minutes'`)} from people order by at desc offset ${PEOPLE_PER_10_MIN - 1} limit 1) as "peopleIn"`,
     [role],
   );
+  const { changes, people, changesIn, peopleIn } = row!;
+  const again = (minutes: number): string =>
+    `below the limit again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`;
   return [
-    ...(row!.changes >= PER_HOUR ? [`${row!.changes} changes by '${role}' in the last hour`] : []),
-    ...(row!.people >= PEOPLE_PER_10_MIN ? [`${row!.people} people changed by '${role}' in the last 10 minutes`] : []),
+    ...(changes >= PER_HOUR ? [`${changes} changes by '${role}' in the last hour (${again(changesIn)})`] : []),
+    ...(people >= PEOPLE_PER_10_MIN
+      ? [`${people} people changed by '${role}' in the last 10 minutes (${again(peopleIn)})`]
+      : []),
   ];
 }
+
+/** Whole minutes until a row is older than `age`. */
+const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - clock_timestamp()) / 60)::int`;
 
 function isProtected(commands: readonly string[], action: string): boolean {
   return commands.includes('mfa') || commands.includes(`mfa.${action}`);

@@ -7,8 +7,8 @@ test('9 flags the account in the journal with the reason, and changes nothing el
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '4'],
-    ['Did that very person answer', '1'],
-    ['1 of 2 so far', '9'],
+    ['Did the owner of the account answer', '1'],
+    ['1 of 2 proofs', '9'],
     ['What made you doubt?', 'did not know the company'],
     leave,
   ]);
@@ -28,33 +28,98 @@ test('whoever was flagged must give one proof more in the next call, and the war
   const { exitCode, screen } = await site.sit([
     ...flag,
     ...call('1', 'ana.souza'),
-    ['Who is calling? Three proofs', '0'],
+    ['Who is calling? 0 of 3', '0'],
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  expect(screen.indexOf('flagged at a desk once in 24 hours')).toBeLessThan(screen.indexOf('Three proofs'));
+  expect(screen.indexOf('flagged by the desk once in the last 24 hours')).toBeLessThan(screen.indexOf('0 of 3 proofs'));
 });
 
-test('three failed checks, in one call or several, end the desk for this person, for the next start, too, and nothing was changed', async () => {
+test('a denial of the real owner ends the call: no proof of it counts, and the next call begins with it', async () => {
+  const site = await deskSite();
+  const before = await site.user('ana.souza');
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', CODES[0]!],
+    ['1 of 2 proofs', '4'],
+    ['Did the owner of the account answer', '2'],
+    ...call('1', 'ana.souza'),
+    ['Who is calling? 0 of 3', '1'],
+    ['Read me the six digits', () => site.digits()],
+    ['1 of 3 proofs', '2'],
+    ['Read me one of the backup codes', CODES[1]!],
+    ['2 of 3 proofs', '5'],
+    ['Type one of 4, 6, 9, 0', '0'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  const next = screen.split('The call is over')[1]!;
+  const first = next.indexOf('the owner of this account said that somebody else was calling');
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(next.indexOf('this is what the system knows'));
+  expect(await site.user('ana.souza')).toMatchObject({
+    ...before,
+    mfa_backup_codes: CODES.slice(2),
+    updated_at: expect.anything(),
+  });
+  expect((await site.journal()).find(({ action }) => action === 'mfa.flagged')).toMatchObject({
+    ...{
+      status: 'refused',
+      operator: 'carla',
+      reason: expect.stringContaining('the owner of the account had not called'),
+    },
+    details: { event: 'DESK_CALLER_DENIED', proofs: ['backup_code (checked)'] },
+  });
+});
+
+test('a colleague who says that it is somebody else ends the call, too, and so does an ID that does not match', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '5'],
+    ["Colleague's e-mail", 'joao.reis'],
+    ['Does this colleague know the caller', '2'],
+    ...call('1', 'ana.souza'),
+    ['Who is calling? 0 of 3', '6'],
+    ['picture of the ID', '2'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.journal()).map(({ reason }) => reason)).toEqual([
+    'joao.reis was asked to vouch, and said that the caller is somebody else',
+    'the ID did not belong to the person',
+  ]);
+});
+
+test('three failed checks, in one call or several, close the desk for this account on the phone, and nothing was changed', async () => {
   const site = await deskSite();
   const before = await site.user('ana.souza');
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
     ['Read me one of the backup codes', '0000-0000'],
+    ['did you type what they said?', '1'],
     ['2 tries left', ''],
     ['Who is calling?', '0'],
     ...call('1', 'ana.souza'),
-    ['Who is calling?', '4'],
-    ['Did that very person answer', '2'],
-    ['1 try left', '5'],
-    ['It must be somebody who knows', 'nobody.there'],
-    ['Three checks failed', '0'],
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', '0000-0001'],
+    ['did you type what they said?', '1'],
+    ['1 try left', '0000-0002'],
+    leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  const next = await site.sit([...call('3', 'ana.souza'), ['Three proofs failed for this person', '0']]);
+  expect(screen.replace(/\s+/g, ' ')).toMatch(
+    /call again after (\d{4}-\d\d-\d\d )?\d\d:\d\d, or come in person with an ID/,
+  );
+  const next = await site.sit([
+    ...call('3', 'ana.souza'),
+
+    ['picture of the ID', '2'],
+    leave,
+  ]);
   expect(next.exitCode, next.screen).toBe(0);
-  expect(next.screen).toMatch(/No desk helps before\s+\d{4}-\d\d-\d\d/);
   expect(await site.user('ana.souza')).toEqual(before);
   expect((await site.journal()).at(-1)).toMatchObject({
     action: 'mfa.flagged',
@@ -62,12 +127,59 @@ test('three failed checks, in one call or several, end the desk for this person,
   });
 });
 
+test('whoever comes in person with an ID, as the desk said, is helped while the phone is closed', async () => {
+  const site = await deskSite();
+  const wrong = ['0000-0000', '0000-0001', '0000-0002'];
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', wrong[0]!],
+    ['did you type what they said?', '1'],
+    ['2 tries left', wrong[1]!],
+    ['did you type what they said?', '1'],
+    ['1 try left', wrong[2]!],
+    ...call('1', 'ana.souza'),
+    ['picture of the ID', '1'],
+    ['1 of 3 proofs', '1'],
+    ['Read me the six digits', () => site.digits()],
+    ['2 of 3 proofs', '4'],
+    ['Did the owner of the account answer', '1'],
+    ...because('reset ana.souza'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+});
+
+test("the operator's own typing errors do not count against the caller: once for a code, always for a name", async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', '0000-0000'],
+    ['did you type what they said?', '2'],
+    ['It does not count', '0000-0001'],
+    ['2 tries left', CODES[0]!],
+    ['1 of 2 proofs', '5'],
+    ["Colleague's e-mail", 'joao.rais'],
+    ['No account has that name', 'joao.reis'],
+    ['Does this colleague know the caller', '1'],
+    ...because('reset ana.souza'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.journal()).map(({ action }) => action).slice(0, 4)).toEqual(
+    expect.arrayContaining(['mfa.proof', 'mfa.mistyped']),
+  );
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+});
+
 test.each([
   ['an administrator', 'chief', 'chief is an administrator'],
   ["the operator's own account", 'carla', 'carla is your own account'],
 ])('%s is refused before anything is proved, with the line that an SRE types', async (_who, name, why) => {
   const site = await deskSite();
-  const { exitCode, screen } = await site.sit([...call('1', name), ['This cannot be done at the desk', '0']]);
+  const { exitCode, screen } = await site.sit([...call('1', name), ['The desk cannot do this', '0']]);
   expect(exitCode, screen).toBe(0);
   expect(screen).toContain(why);
   expect(screen).toContain(`potctl mfa reset ${name} -p desk --break-glass --ticket TICKET --reason "…"`);
@@ -75,20 +187,30 @@ test.each([
   expect((await site.user(name))['mfa_enabled']).toBe(true);
 });
 
-test('where potctl can check no proof, it says what is missing and the line that an SRE types', async () => {
+test('where potctl can check no proof, somebody is helped in person with an ID, and nobody on the phone', async () => {
   const site = await deskSite({ smtp: false });
-  await site.database.query(
-    `update users set locked_until = now() at time zone 'UTC' + interval '1 hour' where username = 'joao.reis'`,
-  );
+  const locked = `update users set locked_until = now() at time zone 'UTC' + interval '1 hour' where username = 'joao.reis'`;
+  await site.database.query(locked);
   const { exitCode, screen } = await site.sit([
     ...call('3', 'joao.reis'),
-    ['nothing left that potctl itself could', '0'],
+    ['potctl can check nothing', ''],
+    ['Type one of 4, 5, 6, 9, 0', '4'],
+    ['Did the owner of the account answer', '1'],
+    ['1 of 2 proofs', '5'],
+    ['Type one of 6, 9, 0', '0'],
+    ...call('3', 'joao.reis'),
+    ['Who is calling?', '6'],
+    ['picture of the ID', '1'],
+    ['1 of 2 proofs', '4'],
+    ['Did the owner of the account answer', '1'],
+    ...because('unlock joao.reis'),
+    leave,
   ]);
   expect(exitCode, screen).toBe(0);
   expect(screen).toContain('no mail server is configured');
   expect(screen).toContain('no backup code is left');
   expect(screen).toContain('potctl mfa unlock joao.reis -p desk --ticket TICKET --reason "…"');
-  expect((await site.user('joao.reis'))['locked_until']).not.toBeNull();
+  expect((await site.user('joao.reis'))['locked_until']).toBeNull();
 });
 
 test('attested proofs alone are never enough: then only those are offered that potctl checks', async () => {
@@ -97,11 +219,11 @@ test('attested proofs alone are never enough: then only those are offered that p
     ...call('1', 'ana.souza'),
     ['Who is calling?', '6'],
     ['picture of the ID', '1'],
-    ['1 of 2 so far', '4'],
-    ['Please type one of 1, 2, 3, 9, 0', '0'],
+    ['1 of 2 proofs', '4'],
+    ['Type one of 1, 2, 3, 9, 0', '0'],
     leave,
   ]);
-  expect(screen.split('1 of 2 so far')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
+  expect(screen.split('1 of 2 proofs')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
 });
 
 test('Ctrl-C at a question is exit 31, and nothing was changed', async () => {
@@ -120,9 +242,9 @@ test('Ctrl-C after a finished call does not say that nothing was changed', async
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
     ['Read me one of the backup codes', CODES[0]!],
-    ['1 of 2 so far', '4'],
-    ['Did that very person answer', '1'],
-    ...because('RESET ANA.SOUZA'),
+    ['1 of 2 proofs', '4'],
+    ['Did the owner of the account answer', '1'],
+    ...because('reset ana.souza'),
     ['What does the caller need?', '\u0003'],
   ]);
   expect(exitCode, screen).toBe(0);

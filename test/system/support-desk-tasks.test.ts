@@ -10,7 +10,7 @@ const inPerson = (site: DeskSite) =>
   [
     ['Who is calling?', '1'],
     ['Read me the six digits', () => site.digits()],
-    ['1 of 2 so far', '6'],
+    ['1 of 2 proofs', '6'],
     ['picture of the ID', '1'],
   ] as const;
 
@@ -22,7 +22,7 @@ test('a refused code is explained in plain words: the clock of the phone is slow
     ['the clock of the phone is slow', '0'],
   ]);
   expect(exitCode, screen).toBe(0);
-  expect(screen).toMatch(/let\s+it\s+set\s+the\s+time/);
+  expect(screen).toMatch(/turn\s+on\s+automatic\s+time/);
 });
 
 test('a code that fits nothing leads to a reset, which wants proofs; the refused code is no proof', async () => {
@@ -30,12 +30,12 @@ test('a code that fits nothing leads to a reset, which wants proofs; the refused
   const { exitCode, screen } = await site.sit([
     ...call('2', 'ana.souza'),
     ['read them to me', () => (shown() === '000000' ? '111111' : '000000')],
-    ['What now?', '1'],
-    ['0 of 2 so far', '0'],
+    ['What next?', '1'],
+    ['0 of 2 proofs', '0'],
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  expect(screen).toContain('The digits fit nothing');
+  expect(screen).toContain('The digits match nothing');
 });
 
 test('somebody who is locked out is unlocked after the code of the app and a colleague, who is told', async () => {
@@ -47,11 +47,12 @@ test('somebody who is locked out is unlocked after the code of the app and a col
     ...call('3', 'ana.souza'),
     ['Who is calling?', '3'],
     ['Open the app on the old phone', () => shown()],
-    ['1 of 2 so far', '5'],
-    ['It must be somebody who knows', 'ana.souza'],
-    ['nobody vouches for their own account', 'carla'],
-    ['that is you', 'joao.reis'],
-    ...because('UNLOCK ANA.SOUZA'),
+    ['1 of 2 proofs', '5'],
+    ["Colleague's e-mail", 'ana.souza'],
+    ['Nobody can vouch for their own account', 'carla'],
+    ['That is you', 'joao.reis'],
+    ['Does this colleague know the caller', '1'],
+    ...because('unlock ana.souza'),
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
@@ -66,9 +67,9 @@ test('new backup codes are for somebody beside the screen, which is wiped; on th
   let seen = '';
   const { exitCode, screen } = await site.sit([
     ...call('4', 'ana.souza'),
-    ['Is the person beside you', '1'],
+    ['Is the person here with you', '1'],
     ...inPerson(site),
-    ...because('CODES ANA.SOUZA'),
+    ...because('codes ana.souza'),
     [
       'Any key wipes this screen',
       async () => {
@@ -77,7 +78,7 @@ test('new backup codes are for somebody beside the screen, which is wiped; on th
       },
     ],
     ...call('4', 'ana.souza').slice(0, 3),
-    ['Is the person beside you', '2'],
+    ['Is the person here with you', '2'],
     ['Who is calling?', '0'],
     leave,
   ]);
@@ -90,18 +91,18 @@ test('new backup codes are for somebody beside the screen, which is wiped; on th
   expect(screen).toContain('Never read ten codes over');
 });
 
-test('switching off asks whether a reset is meant, wants OFF typed, and the person is told', async () => {
+test('switching off asks whether a reset is meant, wants its name typed, and the person is told', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('5', 'ana.souza'),
-    ['What is wanted?', '2'],
+    ['Which one?', '2'],
     ...inPerson(site),
-    ...because('OFF ANA.SOUZA'),
+    ...because('off ana.souza'),
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
-  expect(site.mail.received.at(-1)?.content).toContain('switched off by support');
+  expect(site.mail.received.at(-1)?.content).toContain('turned off by support');
 });
 
 test('whoever is still signed in somewhere is sent there first, and nothing is changed', async () => {
@@ -121,8 +122,8 @@ test('two people who fit are listed with masks and numbers, and nobody is chosen
   await site.database.query(`update users set username = 'ana.private@example.com' where username = 'joao.reis'`);
   const { exitCode, screen } = await site.sit([
     ['What does the caller need?', '1'],
-    ['e-mail or user name', 'ana.private@example.com'],
-    ['2 accounts fit', '0'],
+    ['e-mail address or user name', 'ana.private@example.com'],
+    ['2 accounts match', '0'],
     leave,
   ]);
   expect(exitCode, screen).toBe(0);

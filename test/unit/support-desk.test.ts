@@ -5,14 +5,7 @@ import type { DeskCase } from '../../src/mfa/desk/case.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
 import { newEmailCode } from '../../src/mfa/desk/email-code.js';
 import { maskEmail, maskName, maskPerson } from '../../src/mfa/desk/mask.js';
-import {
-  areEnough,
-  canBeEnough,
-  type Proof,
-  proofsNeeded,
-  proofWords,
-  stillOffered,
-} from '../../src/mfa/desk/proofs.js';
+import { areEnough, canBeEnough, demandOf, type Proof, proofWords, stillOffered } from '../../src/mfa/desk/proofs.js';
 import type { Proving } from '../../src/mfa/desk/proving.js';
 import { carryOut } from '../../src/mfa/desk/tasks.js';
 import { redact } from '../../src/secret.js';
@@ -47,23 +40,49 @@ describe('a mask shows enough to recognise somebody, and not how long anything i
 });
 
 describe('how many proofs', () => {
+  const demand = (
+    count: number,
+    checkable: readonly Proof['method'][] = ['email_code', 'app_code'],
+    denied = false,
+  ) => ({
+    ...demandOf([], checkable, denied),
+    count,
+  });
+
   test('two, one more for a red flag, never more than three', () => {
-    expect([0, 1, 2, 7].map((count) => proofsNeeded(flags(count)))).toEqual([2, 3, 3, 3]);
+    expect([0, 1, 2, 7].map((count) => demandOf(flags(count), [], false).count)).toEqual([2, 3, 3, 3]);
   });
 
   test('one of them must have been checked by potctl', () => {
-    expect(areEnough(given('call_back', 'in_person', 'colleague'), 2)).toBe(false);
-    expect(areEnough(given('call_back', 'email_code'), 2)).toBe(true);
-    expect(areEnough(given('call_back', 'email_code'), 3)).toBe(false);
+    expect(areEnough(given('call_back', 'in_person', 'colleague'), demand(2))).toBe(false);
+    expect(areEnough(given('call_back', 'email_code'), demand(2))).toBe(true);
+    expect(areEnough(given('call_back', 'email_code'), demand(3))).toBe(false);
+  });
+
+  test('where potctl can check none, an ID in person takes its place', () => {
+    expect(areEnough(given('call_back', 'colleague'), demand(2, []))).toBe(false);
+    expect(areEnough(given('in_person', 'colleague'), demand(2, []))).toBe(true);
+    expect(stillOffered(given('call_back'), demand(2, []), [])).toEqual(['in_person']);
+  });
+
+  test('after the owner denied having called, one must reach the owner, whatever was checked', () => {
+    const after = demand(3, ['email_code', 'backup_code', 'app_code'], true);
+    expect(areEnough(given('email_code', 'backup_code', 'colleague'), after)).toBe(false);
+    expect(stillOffered(given('email_code', 'backup_code'), after, ['app_code'])).toEqual(['call_back', 'in_person']);
+    expect(areEnough(given('email_code', 'backup_code', 'call_back'), after)).toBe(true);
   });
 
   test('the same one is never offered twice, and where a checked one is missing, nothing else', () => {
     const possible = ['email_code', 'app_code'] as const;
-    expect(stillOffered(given('email_code'), 3, possible)).toEqual(['app_code', 'call_back', 'colleague', 'in_person']);
-    expect(stillOffered(given('call_back'), 2, possible)).toEqual(['email_code', 'app_code']);
-    expect(stillOffered(given('call_back'), 3, possible)).toEqual(['email_code', 'app_code', 'colleague', 'in_person']);
-    expect(canBeEnough(given('call_back'), ['in_person'])).toBe(false);
-    expect(canBeEnough(given('email_code'), ['in_person'])).toBe(true);
+    expect(stillOffered(given('email_code'), demand(3), possible)).toEqual([
+      ...['app_code', 'call_back', 'colleague', 'in_person'],
+    ]);
+    expect(stillOffered(given('call_back'), demand(2), possible)).toEqual(['email_code', 'app_code']);
+    expect(stillOffered(given('call_back'), demand(3), possible)).toEqual([
+      ...['email_code', 'app_code', 'colleague', 'in_person'],
+    ]);
+    expect(canBeEnough(given('call_back'), demand(2), ['in_person'])).toBe(false);
+    expect(canBeEnough(given('email_code'), demand(2), ['in_person'])).toBe(true);
   });
 
   test('the record names each, who vouched, and whether potctl checked it', () => {

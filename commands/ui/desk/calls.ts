@@ -14,7 +14,7 @@ const MENU: readonly Choice<Wish>[] = [
   { key: '2', text: 'My code is refused', value: 'diagnosis' },
   { key: '3', text: 'I am locked out', value: 'unlock' },
   { key: '4', text: 'I have no backup codes left', value: 'codes' },
-  { key: '5', text: 'Switch the second step off', value: 'disable' },
+  { key: '5', text: 'I want to turn off two-step sign-in', value: 'disable' },
 ];
 
 /** What passes by itself: the call is over, the desk goes on. */
@@ -44,7 +44,7 @@ function endCall({ talk }: Desk, error: unknown): void {
     return;
   }
   if (!(error instanceof PotctlError) || !PASSING.includes(error.code)) throw error;
-  talk.bad(`${error.message}: nothing was changed. Take the call once more from the beginning.`);
+  talk.bad(`${error.message}: nothing was changed. Start the call again from the beginning.`);
 }
 
 async function takeCall(desk: Desk, wish: Wish): Promise<void> {
@@ -67,8 +67,8 @@ async function selfServiceFirst({ talk }: Desk, { status }: DeskCase): Promise<v
   talk.line();
   talk.say('Are you still signed in on a computer? Then open Settings, Security, and change it there.');
   const answer = await talk.choose('Does that help?', [
-    { key: '1', text: 'yes: close the call', value: 'yes' },
-    { key: '2', text: 'no, go on', value: 'no' },
+    { key: '1', text: 'yes: end the call', value: 'yes' },
+    { key: '2', text: 'no, continue', value: 'no' },
   ]);
   if (answer === 'yes') throw new CallEnded('Good: nothing had to be changed here.');
 }
@@ -78,17 +78,19 @@ async function besideOrReset({ talk }: Desk): Promise<DeskTask> {
   talk.line(
     'New backup codes are shown once, on this screen. Never read ten codes over the phone, and never mail them.',
   );
-  return talk.choose('Is the person beside you, and can read this screen?', [
+  return talk.choose('Is the person here with you, and can they read this screen?', [
     { key: '1', text: 'yes: new codes', value: 'codes' },
-    { key: '2', text: 'no, on the phone: reset the second step instead', value: 'reset' },
+    { key: '2', text: 'no, on the phone: reset two-step sign-in instead', value: 'reset' },
   ]);
 }
 
 async function resetInstead({ talk }: Desk): Promise<DeskTask> {
   talk.line();
-  talk.line('Without a second step a stolen password is enough. Most callers only need a new start on a new phone.');
-  return talk.choose('What is wanted?', [
-    { key: '1', text: 'a new start: reset the second step', value: 'reset' },
-    { key: '2', text: 'really switch it off', value: 'disable' },
+  talk.line(
+    'Without two-step sign-in a stolen password is enough. Most callers only need a reset, to start again on a new phone.',
+  );
+  return talk.choose('Which one?', [
+    { key: '1', text: 'reset two-step sign-in, for a new phone', value: 'reset' },
+    { key: '2', text: 'turn it off for good', value: 'disable' },
   ]);
 }

@@ -8,7 +8,7 @@ import { codesScreen } from '../codes-screen.js';
 import type { Desk } from './desk.js';
 import { proveCaller } from './proofs.js';
 import { CallEnded } from './talk.js';
-import { SAY_DONE, TASK_WORDS } from './words.js';
+import { SAY_DONE, stepsInWords, TASK_WORDS } from './words.js';
 
 const TRIES = 3;
 
@@ -28,10 +28,10 @@ async function refuseImpossible({ deps, talk }: Desk, call: DeskCase, task: Desk
   const { expertLine, previewTask } = await import('../../../src/mfa/desk/tasks.js');
   const refuse = (why: string, ...flags: string[]): never => {
     talk.line();
-    talk.bad(`This cannot be done at the desk: ${why.replaceAll('\n', '; ')}.`);
-    talk.line('Ask an SRE, who types:');
+    talk.bad(`The desk cannot do this: ${why.replaceAll('\n', '; ')}.`);
+    talk.line('Pass it on to an SRE, who can run:');
     talk.line(`  ${expertLine(deps, call.person, task, ...flags)}`);
-    talk.say('I have to pass this on to my colleagues. They call you back.');
+    talk.say('I have to pass this on to my colleagues. They will call you back.');
     throw new CallEnded();
   };
   try {
@@ -51,50 +51,51 @@ async function refuseImpossible({ deps, talk }: Desk, call: DeskCase, task: Desk
 const nothingToDo = (task: DeskTask): string =>
   task === 'unlock'
     ? 'This account is not locked. If codes are refused, choose 2 in the menu.'
-    : 'This account has no second step that could be taken away. Nothing was changed.';
+    : 'This account has no two-step sign-in to remove. Nothing was changed.';
 
 /** Ticket and reason, until both are good enough for the record. */
 async function askWhy({ deps, talk }: Desk): Promise<DeskDeps> {
   const { reasonProblem, ticketProblem } = await import('../../../src/mfa/reason.js');
   const { policy } = deps;
+  const example = policy.ticket === null ? null : exampleOf(policy.ticket);
   talk.line();
   let ticket: string | null;
   for (;;) {
-    ticket = (await talk.ask(`Ticket number (${ticketHint(policy.ticket)})`)) || null;
-    const problem = ticketProblem(ticket, policy);
-    if (problem === null) break;
-    talk.warn(`A ticket is wanted: ${problem}.`);
+    const asked = example === null ? 'Ticket number' : `Ticket number, for example ${example}`;
+    ticket = (await talk.ask(asked, policy.ticket === null ? 'there is none' : undefined)) || null;
+    if (ticketProblem(ticket, policy) === null) break;
+    const like = example === null ? `match ${policy.ticket}` : `look like ${example}`;
+    talk.warn(ticket === null ? 'A ticket number is required.' : `'${ticket}' does not ${like}.`);
   }
   for (;;) {
-    const reason = await talk.ask('Why? A sentence for the record');
-    const problem = reasonProblem(reason);
-    if (problem === null) return { ...deps, actor: { ...deps.actor, reason, ticket } };
-    talk.warn(`Whoever reads it in a year should understand it: ${problem}.`);
+    const reason = await talk.ask('Why? One sentence for the record');
+    if (reasonProblem(reason) === null) return { ...deps, actor: { ...deps.actor, reason, ticket } };
+    talk.warn('That says too little. Write what happened, for example: lost phone, called back at the number on file');
   }
 }
 
-/** `^SUP-[0-9]+$` says less to most people than `SUP-…`. */
-function ticketHint(pattern: string | null): string {
-  if (pattern === null) return 'nothing if there is none';
-  const begin = /^\^([A-Za-z]+[-#/])/.exec(pattern)?.[1];
-  return begin === undefined ? `it must fit ${pattern}` : `${begin}…`;
+/** `^SUP-[0-9]+$` says less to most people than `SUP-1234`; null where a pattern is not that simple. */
+function exampleOf(pattern: string): string | null {
+  const begin = /^\^([A-Za-z]+[-#/]?)(?:\[0-9\]|\\d)(?:\+|\*|\{[\d,]+\})?\$$/.exec(pattern)?.[1];
+  return begin !== undefined && new RegExp(pattern).test(`${begin}1234`) ? `${begin}1234` : null;
 }
 
 async function confirm({ talk }: Desk, task: DeskTask, plan: ChangePlan, deps: DeskDeps): Promise<void> {
   const { phraseOf } = await import('../../../src/mfa/desk/tasks.js');
   const phrase = phraseOf(task, plan);
   talk.line();
-  talk.line(`This will happen: ${TASK_WORDS[task]}`);
-  for (const step of plan.steps) talk.line(`  - ${step}`);
-  if (deps.mail !== null) talk.line('  - a mail tells the person, and who vouched, what was done');
+  talk.line(`You are about to ${TASK_WORDS[task]}:`);
+  for (const step of stepsInWords(task, plan)) talk.line(`  - ${step}`);
+  if (deps.mail !== null) talk.line('  - a mail tells the person, and whoever vouched, what was done');
   for (const text of plan.caution.warnings) talk.warn(text);
   for (let left = TRIES - 1; left >= 0; left -= 1) {
-    const typed = await talk.ask(`Type  ${phrase}  to do it, nothing to stop`);
-    if (typed === phrase) return;
+    const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
+    // It is typed to make sure, not to test the keyboard.
+    if (typed.replace(/\s+/g, ' ').toLowerCase() === phrase.toLowerCase()) return;
     if (typed === '') break;
     if (left > 0) talk.line(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
   }
-  throw new CallEnded('Not confirmed: nothing was changed.');
+  throw new CallEnded('Canceled: nothing was changed.');
 }
 
 interface Work {
@@ -114,10 +115,10 @@ async function doAndTell(desk: Desk, deps: DeskDeps, work: Work): Promise<void> 
   const owed = await tellPeople(deps, { person: call.person, action: task, proofs });
   for (const { name, email, why } of owed) {
     const who = email === null ? name : `${name} (${email})`;
-    desk.sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No mail went there: ${why}.`);
+    desk.sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No mail was sent: ${why}.`);
   }
-  if (deps.mail === null) desk.talk.line('No mail server is configured: nobody was told by mail.');
-  else if (owed.length === 0) desk.talk.good('told by mail');
+  if (deps.mail === null) desk.talk.line('No mail server is configured: nobody was notified by mail.');
+  else if (owed.length === 0) desk.talk.good('notified by mail');
   for (const text of desk.sitting.owed) desk.talk.bad(`TO DO  ${text}`);
   desk.talk.line();
   desk.talk.say(SAY_DONE[task]);

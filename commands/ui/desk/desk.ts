@@ -1,7 +1,6 @@
 import type { DeskDeps } from '../../../src/mfa/desk/deps.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
 import type { ScreenSize } from '../terminal.js';
-import type { Formats } from '../view.js';
 import type { Talk } from './talk.js';
 
 /** What the calls of one sitting left behind. */
@@ -25,7 +24,8 @@ export interface Desk {
   readonly deps: DeskDeps;
   readonly talk: Talk;
   readonly sitting: Sitting;
-  readonly formats: Pick<Formats, 'instant'>;
+  /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */
+  clock(instant: string): string;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   showOnce(draw: (size: ScreenSize) => readonly string[]): Promise<void>;
 }

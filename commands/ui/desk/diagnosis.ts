@@ -26,30 +26,30 @@ export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | nu
   if (words.say !== '') talk.say(words.say);
   if (words.next === null) return null;
   if (words.next === 'expert') {
-    talk.line('Pass it on to an SRE:');
+    talk.line('Pass this on to an SRE, with:');
     for (const line of diagnosis.next) talk.line(`  ${line}`);
     return null;
   }
   return talk.choose(
-    'What now?',
-    [{ key: '1', text: `${TASK_WORDS[words.next]}: that needs proof of who is calling`, value: words.next }],
-    'leave it at that: the caller tries again',
+    'What next?',
+    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller has to prove who they are)`, value: words.next }],
+    'end this call: the caller tries again',
   );
 }
 
 async function withCode({ deps, talk, sitting }: Desk, { person }: DeskCase): Promise<Diagnosis> {
   const { explainPerson } = await import('../../../src/mfa/explain.js');
   talk.line();
-  talk.say('Open the app, wait for new digits, and read them to me. They are used up by that.');
+  talk.say('Open the app, wait for new digits, and read them to me. Each code works once, so this one is used up.');
   for (;;) {
     const typed = await talk.askHidden('Digits (not shown)');
     try {
       const diagnosis = await explainPerson(deps, person.id, typed);
-      sitting.done.push('a code was looked at, and is used up');
+      sitting.done.push('a code was checked, and is used up');
       return diagnosis;
     } catch (error) {
       if (!(error instanceof PotctlError) || error.code !== 'E_USAGE') throw error;
-      talk.line('That is no code: six digits are wanted. Nothing was counted.');
+      talk.line('That is not a code. Type six digits. Nothing was counted.');
     }
   }
 }

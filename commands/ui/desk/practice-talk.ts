@@ -29,7 +29,7 @@ type Answer = (caller: CallerScript, callers: Callers) => string;
 
 /** Whenever the desk asks one of these, the caller speaks first. */
 const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
-  [/e-mail or user name$/, ({ username }) => `"My e-mail is ${username}@example.com."`],
+  [/^Caller's e-mail/, ({ username }) => `"My e-mail is ${username}@example.com."`],
   [/^Who is calling\?/, ({ words }) => `"${words.pressed}"`],
   [/^Digits$/, ({ words, readsMail }, { digits }) => `"${words.mail}${readsMail ? ` ${digits()}` : ''}"`],
   [/^Backup code/, (caller, { backupCode }) => `"${`${caller.words.backup} ${backupCode(caller)}`.trimEnd()}"`],
@@ -37,9 +37,9 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
     /^Digits \(not shown\)/,
     (caller, { appCode }) => `"${caller.words.app}${appCode(caller) === null ? '' : ` ${appCode(caller)}`}"`,
   ],
-  [/^Did that very person answer/, ({ words }) => words.callBack],
-  [/^Who vouches/, ({ words }) => words.colleague],
-  [/^Is the person beside you/, () => '"No, I am far away."'],
+  [/^Did the owner of the account answer/, ({ words }) => words.callBack],
+  [/^Colleague's e-mail/, ({ words }) => words.colleague],
+  [/^Is the person here with you/, () => '"No, I am far away."'],
   [/^Ticket number/, () => '(The ticket of this call is SUP-1001.)'],
 ];
 
@@ -59,7 +59,7 @@ export function createPracticeTalk(talk: Talk, callers: Callers): Talk {
   const ring = (): void => {
     caller = callers.next();
     talk.line();
-    talk.line(caller === null ? 'Nobody calls any more: 0 ends the practice.' : `☎ "${caller.opening}"`);
+    talk.line(caller === null ? 'There are no more calls: 0 ends the practice.' : `☎ "${caller.opening}"`);
   };
   return {
     ...talk,
@@ -68,13 +68,13 @@ export function createPracticeTalk(talk: Talk, callers: Callers): Talk {
       else hear(question);
       return talk.choose(question, choices, leave);
     },
-    async ask(question) {
+    async ask(question, enter) {
       hear(question);
-      return talk.ask(question);
+      return talk.ask(question, enter);
     },
-    async askHidden(question) {
+    async askHidden(question, enter) {
       hear(question);
-      return talk.askHidden(question);
+      return talk.askHidden(question, enter);
     },
   };
 }

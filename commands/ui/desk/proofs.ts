@@ -7,62 +7,82 @@ import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 import { PROOF_WORDS } from './words.js';
 
-const NUMBERS = ['None', 'One', 'Two', 'Three'];
+const ANOTHER = 'choose another proof';
+
+type Attested = 'call_back' | 'colleague' | 'in_person';
+type Code = Exclude<ProofMethod, Attested>;
 
 /**
  * Asks for proofs until they are enough.
  *
- * @throws CallEnded: the operator is not convinced, three checks failed, or nothing is left that potctl could check
+ * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, three checks failed, or nothing is left
+ * that would be enough
  */
 export async function proveCaller(desk: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
   const { startProving } = await import('../../../src/mfa/desk/proving.js');
   const proving = startProving(desk.deps, call);
+  if (call.checkable.length === 0) await sayNothingIsChecked(desk, call, task);
   while (!proving.isEnough()) {
-    if (!proving.canBeEnough()) return nothingToCheck(desk, call, task);
+    if (!proving.canBeEnough()) return passOn(desk, call, task);
     const wish = await desk.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
-      { key: '9', text: 'I am not convinced: stop and flag the account', value: 'stop' as const },
+      { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
     ]);
     if (wish === 'stop') return stop(desk, call, proving);
-    await tryProof(desk, call, proving, wish);
-    if (proving.failuresLeft() === 0) return endAfterFailures(desk);
+    await (isAttested(wish) ? attest(desk, proving, wish) : tryCode(desk, call, proving, wish));
+    if (proving.failuresLeft() === 0) return endAfterFailures(desk, call);
   }
-  desk.talk.good(`Enough: ${proving.given().length} of ${proving.needed}.`);
+  desk.talk.good(`That is enough: ${proving.given().length} of ${proving.demand.count} proofs.`);
   return proving;
 }
 
-function question({ needed, given }: Proving, { flags }: DeskCase): string {
+const isAttested = (method: ProofMethod): method is Attested =>
+  ['call_back', 'colleague', 'in_person'].includes(method);
+
+function question({ demand, given }: Proving, { flags, checkable, deniedAt }: DeskCase): string {
+  const { count } = demand;
   const more =
-    needed > 2 ? ` (two, and one more because of the ${flags.length > 1 ? 'warnings' : 'warning'} above)` : '';
-  const count = `${given().length} of ${needed} so far`;
-  return `Who is calling? ${NUMBERS[needed]} proofs${more}, one of them checked here. ${count}.`;
+    count > 2 ? ` (one more than usual, because of the ${flags.length > 1 ? 'warnings' : 'warning'} above)` : '';
+  const kinds = [
+    checkable.length > 0 ? 'At least one must be checked here.' : 'One must be in person, with an ID.',
+    ...(deniedAt === null ? [] : ['One must be a call back, or in person.']),
+  ];
+  return `Who is calling? ${given().length} of ${count} proofs so far${more}. ${kinds.join(' ')}`;
 }
 
-async function tryProof(desk: Desk, call: DeskCase, proving: Proving, method: ProofMethod): Promise<void> {
-  if (method === 'call_back' || method === 'in_person') return attest(desk, proving, method);
+async function tryCode(desk: Desk, call: DeskCase, proving: Proving, method: Code): Promise<void> {
+  const { talk, sitting } = desk;
   if (method === 'email_code' && !(await sendDigits(desk, call, proving))) return;
-  explain(desk, method);
+  if (method === 'backup_code')
+    talk.say('Read me one of the backup codes that you have not used yet. It is used up then.');
+  if (method === 'app_code') talk.say('Open the app on the old phone, and read me the six digits that it shows now.');
   while (proving.failuresLeft() > 0 && proving.offered().includes(method)) {
     const typed = await askFor(desk, method);
-    if (typed === '') return desk.talk.line('Nothing was typed: choose another way.');
-    await judge(desk, proving, method, typed);
+    if (typed === '') return;
+    const answer = await proving.check(method, typed);
+    if ('why' in answer) talk.warn(`${answer.why}. Nothing was counted.`);
+    else if (answer.result === 'refused') await refused(desk, proving, method);
+    else {
+      if (method === 'backup_code') sitting.done.push('a backup code was used up as a proof');
+      talk.good('right');
+    }
   }
 }
 
-async function judge({ talk, sitting }: Desk, proving: Proving, method: ProofMethod, typed: string): Promise<void> {
-  const answer = await proving.check(method, typed);
-  if ('why' in answer) return talk.warn(`${answer.why}. Nothing was counted.`);
-  if (answer.result === 'refused') {
-    sitting.done.push('a failed proof was counted');
-    return sayRefused({ talk }, proving, method === 'colleague' ? 'No user has that name.' : 'That is not right.');
+async function refused({ talk, sitting }: Desk, proving: Proving, method: Code): Promise<void> {
+  sitting.done.push('a failed identity check was counted');
+  if (proving.mayBeMistyped()) {
+    const answer = await talk.choose('That is not right. Read it back to the caller: did you type what they said?', [
+      { key: '1', text: 'yes', value: 'yes' },
+      { key: '2', text: 'no, I made a typing mistake: it does not count, once', value: 'no' },
+    ]);
+    if (answer === 'no') {
+      await proving.mistyped(method);
+      return talk.line('It does not count. Type it again.');
+    }
   }
-  if (method === 'backup_code') sitting.done.push('a backup code was used up as a proof');
-  talk.good(method === 'colleague' ? 'a user of the application' : 'right');
-}
-
-function sayRefused({ talk }: Pick<Desk, 'talk'>, proving: Proving, what: string): void {
   const left = proving.failuresLeft();
-  talk.bad(`${what} ${left === 0 ? '' : `${left} ${left === 1 ? 'try' : 'tries'} left for this person.`}`.trim());
+  if (left > 0) talk.bad(`That is not right. ${left} ${left === 1 ? 'try' : 'tries'} left for this account.`);
 }
 
 async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving): Promise<boolean> {
@@ -71,84 +91,115 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
   } catch (error) {
     if (!(error instanceof PotctlError) || error.code !== 'E_MAIL') throw error;
     const problem = typeof error.why === 'object' ? String(error.why['problem']) : error.message;
-    talk.bad(`The mail could not be sent (${problem}). Choose another way, or try once more.`);
+    talk.bad(`The mail could not be sent (${problem}). Choose another proof, or try again.`);
     return false;
   }
-  talk.good(`sent to ${masked.email}, valid 10 minutes`);
-  talk.say('You get a mail from us now. Read me the six digits in it.');
+  talk.good(`sent to ${masked.email}, valid for 10 minutes`);
+  talk.say('You will get a mail from us now. Read me the six digits in it.');
   return true;
 }
 
-function explain({ talk }: Desk, method: ProofMethod): void {
-  if (method === 'backup_code')
-    talk.say('Read me one of the backup codes that you have not used yet. It is used up then.');
-  if (method === 'app_code') talk.say('Open the app on the old phone, and read me the six digits that it shows now.');
-  if (method !== 'colleague') return;
-  talk.line('Call the colleague yourself, at the number in your own directory.');
-  talk.line('It must be somebody who knows the caller, and who says so.');
+async function askFor({ talk }: Desk, method: Code): Promise<string> {
+  if (method === 'email_code') return talk.ask('Digits', ANOTHER);
+  return talk.askHidden(method === 'backup_code' ? 'Backup code (not shown)' : 'Digits (not shown)', ANOTHER);
 }
 
-async function askFor({ talk }: Desk, method: ProofMethod): Promise<string> {
-  if (method === 'email_code') return talk.ask('Digits');
-  if (method === 'colleague') return talk.ask('Who vouches? E-mail or user name');
-  return talk.askHidden(method === 'backup_code' ? 'Backup code (not shown)' : 'Digits (not shown)');
-}
-
-async function attest(desk: Desk, proving: Proving, method: 'call_back' | 'in_person'): Promise<void> {
+async function attest(desk: Desk, proving: Proving, method: Attested): Promise<void> {
   const { talk } = desk;
+  const by = method === 'colleague' ? await askForColleague(desk, proving) : undefined;
+  if (by === null) return;
   if (method === 'call_back') {
-    talk.say('I hang up now, and call you back at the number that we have on file.');
+    talk.say('I will hang up now and call you back at the number that we have on file.');
     talk.line('Take the number from your own directory, never from the caller.');
   }
-  const answer = await talk.choose(
-    method === 'call_back'
-      ? 'Did that very person answer there?'
-      : 'Is the person beside you, and do name and picture of the ID fit?',
-    [
-      { key: '1', text: 'yes', value: 'yes' },
-      { key: '2', text: 'no: it was somebody else', value: 'no' },
-      { key: '3', text: 'it was not possible: choose another way', value: 'skip' },
-    ],
-  );
+  if (method === 'colleague') talk.line(`Call ${by} yourself, at the number in your own directory.`);
+  const answer = await talk.choose(WHO_ANSWERED[method], [
+    { key: '1', text: 'yes', value: 'yes' },
+    { key: '2', text: 'no, the caller is somebody else: end the call, and flag the account', value: 'no' },
+    { key: '3', text: 'could not be done: choose another proof', value: 'skip' },
+  ]);
   if (answer === 'skip') return;
-  if (answer === 'yes') {
-    proving.attest(method);
-    return talk.good('noted, in your name');
+  if (answer === 'no') return endAfterDenial(desk, proving, method, by);
+  proving.attest(method, by);
+  talk.good('recorded in your name');
+}
+
+const WHO_ANSWERED: Readonly<Record<Attested, string>> = {
+  call_back: 'Did the owner of the account answer, and did they just call you?',
+  colleague: 'Does this colleague know the caller, and say that it is them?',
+  in_person: 'Is the person here with you, and do the name and picture of the ID match?',
+};
+
+/** @returns null: choose another proof */
+async function askForColleague({ talk }: Desk, proving: Proving): Promise<string | null> {
+  talk.line('It must be somebody who knows the caller.');
+  for (;;) {
+    const typed = await talk.ask("Colleague's e-mail address or user name", ANOTHER);
+    if (typed === '') return null;
+    const found = await proving.findColleague(typed);
+    if (found.result === 'found') return found.name;
+    talk.warn(`${found.why}. Nothing was counted.`);
   }
-  await proving.refuse(method);
-  desk.sitting.done.push('a failed proof was counted');
-  sayRefused(desk, proving, 'Then it is no proof.');
+}
+
+async function endAfterDenial(
+  { talk, sitting }: Desk,
+  proving: Proving,
+  method: Attested,
+  by: string | undefined,
+): Promise<never> {
+  const seq = await proving.deny(method, by);
+  sitting.done.push(`an account was flagged (journal ${seq})`);
+  talk.line();
+  talk.bad(
+    `The call is over. No proof of it counts, and the account is flagged (journal ${seq}). Nothing else was changed.`,
+  );
+  if (method === 'call_back') talk.say('Somebody else asked for access to your account. We did not give it.');
+  talk.line('Tell your security team now: somebody is trying to get into this account.');
+  throw new CallEnded();
 }
 
 async function stop({ deps, talk, sitting }: Desk, call: DeskCase, proving: Proving): Promise<never> {
   const { flagPerson } = await import('../../../src/mfa/desk/flag.js');
   const { proofWords } = await import('../../../src/mfa/desk/proofs.js');
-  const typed = await talk.ask('What made you doubt? (for the record)');
+  const typed = await talk.ask('What made you doubt? One sentence for the record', 'no comment');
   const seq = await flagPerson(deps, call.person, {
     ...{ event: 'DESK_NOT_CONVINCED', proofs: proofWords(proving.given()), flags: call.flags },
     reason: typed === '' ? 'the operator was not convinced' : typed,
   });
   sitting.done.push(`an account was flagged (journal ${seq})`);
   talk.good(`Flagged (journal ${seq}). Nothing else was changed.`);
-  talk.say('I cannot do this on the phone. Please come by in person with an ID. Thank you for calling.');
+  talk.say('I cannot do this now. Please come in person with an ID. Thank you for calling.');
   throw new CallEnded();
 }
 
-function endAfterFailures({ talk, sitting }: Desk): never {
-  sitting.done.push('an account was flagged after three failed proofs');
+async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never> {
+  const { openCase } = await import('../../../src/mfa/desk/case.js');
+  const { talk, sitting, clock } = desk;
+  sitting.done.push('an account was flagged after three failed identity checks');
+  const { closedUntil } = await openCase(desk.deps, person);
+  const until = closedUntil === null ? 'an hour from now' : clock(closedUntil);
   talk.line();
-  talk.bad('Three checks failed: the desk ends for this person, for one hour, and the account is flagged.');
-  talk.say('I cannot go on now. Please come by in person with an ID.');
+  talk.bad(`Three identity checks failed. The account is flagged, and cannot be helped on the phone until ${until}.`);
+  talk.say(`I cannot help you now. Please call again after ${until}, or come in person with an ID.`);
   throw new CallEnded();
 }
 
-async function nothingToCheck({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<never> {
+/** Said before anything is asked, so that nobody on the phone proves what cannot be enough. */
+async function sayNothingIsChecked({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const { expertLine } = await import('../../../src/mfa/desk/tasks.js');
   talk.line();
-  talk.bad('There is nothing left that potctl itself could check, so it cannot be done at the desk:');
+  talk.warn('potctl can check nothing for this person itself:');
   for (const text of call.missing) talk.line(`  · ${text}`);
-  talk.line('An SRE, who knows the person or sees an ID, types:');
+  talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
   talk.line(`  ${expertLine(deps, call.person, task)}`);
-  talk.say('I have to pass this on to my colleagues. They call you back.');
+}
+
+async function passOn({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<never> {
+  const { expertLine } = await import('../../../src/mfa/desk/tasks.js');
+  talk.line();
+  talk.bad('No proof is left that would be enough. Pass it on to an SRE, who can run:');
+  talk.line(`  ${expertLine(deps, call.person, task)}`);
+  talk.say('I have to pass this on to my colleagues. They will call you back.');
   throw new CallEnded();
 }

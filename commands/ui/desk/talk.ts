@@ -23,48 +23,66 @@ export interface Talk {
   bad(text: string): void;
   /** Asks until one of the numbers is typed. @throws CallEnded on 0 */
   choose<K extends string>(question: string, choices: readonly Choice<K>[], leave?: string): Promise<K>;
-  /** What was typed, without blanks around it. @throws CallEnded on 0 */
-  ask(question: string): Promise<string>;
+  /**
+   * What was typed, without spaces around it.
+   *
+   * @param enter what Enter alone does, where it does something
+   * @throws CallEnded on 0
+   */
+  ask(question: string, enter?: string): Promise<string>;
   /** The same without an echo. @throws CallEnded on 0 */
-  askHidden(question: string): Promise<string>;
+  askHidden(question: string, enter?: string): Promise<string>;
 }
 
-const LEAVE = 'leave this call: nothing more is done';
+const LEAVE = 'end this call; nothing more is changed';
 
-/** Fits every terminal; a line that begins with a blank is a command to paste, and stays whole. */
-const WIDTH = 76;
+/** Longer lines are hard to read. */
+const WIDEST = 76;
+const NARROWEST = 20;
+/** Room for `? `, ` ›` and a short answer. */
+const ANSWER = 28;
 
 /** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
 export function createTalk(terminal: Terminal): Talk {
-  const line = (text = ''): void => {
-    for (const part of wrapped(text)) terminal.say(part === '' ? '' : `  ${part}`);
+  const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.columns() - 4));
+  const line = (text = '', indent = ''): void => {
+    wrapped(text, width() - indent.length).forEach((part, at) => {
+      terminal.say(part === '' ? '' : `  ${at === 0 ? '' : indent}${part}`);
+    });
   };
   const marked = (mark: string, style: Style, text: string): void => {
-    const [first = '', ...more] = wrapped(`${mark} ${text}`);
+    const [first = '', ...more] = wrapped(`${mark} ${text}`, width() - mark.length - 1);
     terminal.say(`  ${paint(style, mark)}${first.slice(mark.length)}`);
     for (const part of more) terminal.say(`${' '.repeat(mark.length + 3)}${part}`);
   };
+  // A question that does not fit beside its answer stands above it: the terminal itself would break it inside a word.
+  const asked = (question: string, enter: string | undefined): string => {
+    const whole = enter === undefined ? question : `${question} (Enter: ${enter})`;
+    if (displayWidth(whole) + ANSWER <= terminal.columns()) return `${whole} ›`;
+    line(whole);
+    return '›';
+  };
   return {
-    line,
+    line: (text) => line(text),
     say: (words) => marked('Say:', 'strong', `"${words}"`),
     good: (text) => marked('✓', 'good', text),
     warn: (text) => marked('!', 'warn', text),
     bad: (text) => marked('✗', 'bad', text),
     async choose(question, choices, leave = LEAVE) {
       line();
-      for (const part of wrapped(question)) terminal.say(`  ${paint('strong', part)}`);
-      for (const { key, text } of choices) line(`  ${key}  ${text}`);
-      line(`  0  ${leave}`);
+      for (const part of wrapped(question, width())) terminal.say(`  ${paint('strong', part)}`);
+      for (const { key, text } of choices) line(`  ${key}  ${text}`, '     ');
+      line(`  0  ${leave}`, '     ');
       for (;;) {
         const typed = (await terminal.typed('Number ›')).trim();
         if (typed === '0') throw new CallEnded();
         const chosen = choices.find(({ key }) => key === typed);
         if (chosen !== undefined) return chosen.value;
-        line(`Please type one of ${[...choices.map(({ key }) => key), '0'].join(', ')}.`);
+        line(`Type one of ${[...choices.map(({ key }) => key), '0'].join(', ')}.`);
       }
     },
-    ask: async (question) => unlessLeft(await terminal.typed(`${question} ›`)),
-    askHidden: async (question) => unlessLeft((await terminal.hidden(`${question} ›`)).reveal()),
+    ask: async (question, enter) => unlessLeft(await terminal.typed(asked(question, enter))),
+    askHidden: async (question, enter) => unlessLeft((await terminal.hidden(asked(question, enter))).reveal()),
   };
 }
 
@@ -74,14 +92,14 @@ function unlessLeft(typed: string): string {
   return text;
 }
 
-/** Breaks between words. */
-function wrapped(text: string): string[] {
-  if (text.startsWith(' ') || displayWidth(text) <= WIDTH) return [text];
-  const lines = [''];
-  for (const word of text.split(' ')) {
+/** Breaks between words, and keeps the spaces at the beginning; a command to paste stays whole. */
+function wrapped(text: string, width: number): string[] {
+  if (/^ +potctl /.test(text) || displayWidth(text) <= width) return [text];
+  const lines = [/^ */.exec(text)![0]];
+  for (const word of text.trim().split(/(?<! ) /)) {
     const last = lines.at(-1)!;
-    if (last === '') lines[lines.length - 1] = word;
-    else if (displayWidth(`${last} ${word}`) <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    if (last.trim() === '') lines[lines.length - 1] = last + word;
+    else if (displayWidth(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines;

@@ -22,8 +22,14 @@ export interface DeskCase {
   readonly missing: readonly string[];
   /** Checks that failed within the hour, in this call or another one. */
   readonly failed: number;
-  /** Three proofs failed: nobody at a desk helps before; RFC 3339. */
+  /** One of them was said to be a typing error already. */
+  readonly mistyped: boolean;
+  /** When the owner said within 24 hours that somebody else had called; RFC 3339. */
+  readonly deniedAt: string | null;
+  /** Three checks failed: until then the desk helps nobody for this account on the phone; RFC 3339. */
   readonly closedUntil: string | null;
+  /** The person is beside the operator, and the ID fits: where the desk is closed on the phone, this opens it. */
+  readonly beside: boolean;
 }
 
 /**
@@ -61,13 +67,13 @@ export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase
     const record = await readRecord(deps, session, person);
     await noteLookup(deps, session, record, 'support');
     const status = await statusOf(deps, record);
-    const { flagged, failed, closedUntil } = await earlierCalls(deps, session, record);
+    const { flagged, ...earlier } = await earlierCalls(deps, session, record);
     const again = flagged === 1 ? 'once' : `${flagged} times`;
     const flags = [
       ...status.red_flags,
-      ...(flagged > 0 ? [{ code: 'flagged', text: `flagged at a desk ${again} in 24 hours` }] : []),
+      ...(flagged > 0 ? [{ code: 'flagged', text: `flagged by the desk ${again} in the last 24 hours` }] : []),
     ];
-    const seen = { person, masked: maskPerson(person), record, status, flags, failed, closedUntil };
+    const seen = { person, masked: maskPerson(person), record, status, flags, beside: false, ...earlier };
     return { ...seen, ...checkableOf(deps, record, status) };
   } finally {
     await session.close();

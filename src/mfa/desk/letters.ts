@@ -7,9 +7,9 @@ import { VALID_MINUTES } from './email-code.js';
 type Words = Omit<Letter, 'to'>;
 
 const DONE: Readonly<Partial<Record<Action, string>>> = {
-  reset: 'Your second step was reset by support: the old app and all backup codes do not work any more.',
-  disable: 'Your second step was switched off by support: your password alone opens your account now.',
-  codes: 'Your backup codes were replaced by support: the old ones do not work any more.',
+  reset: 'Two-step sign-in of your account was reset by support: the old app and all backup codes no longer work.',
+  disable: 'Two-step sign-in of your account was turned off by support: your password alone opens your account now.',
+  codes: 'Your backup codes were replaced by support: the old ones no longer work.',
   unlock: 'Your account was unlocked by support.',
 };
 
@@ -20,12 +20,12 @@ export function codeLetter(deps: DeskDeps, digits: string): Words {
     subject: `${name}: your code for support`,
     text: [
       `Somebody is talking to the support of ${name} about your account.`,
-      'If it is you, read these digits to the person who helps you:',
+      'If it is you, read these digits to the person who is helping you:',
       '',
       `    ${digits.slice(0, 3)} ${digits.slice(3)}`,
       '',
       `They are valid for ${VALID_MINUTES} minutes, and they do not open your account.`,
-      'You did not call? Then tell them to nobody, and answer this mail.',
+      'If you did not call, tell them to nobody, and answer this mail.',
     ].join('\n'),
   };
 }
@@ -37,12 +37,12 @@ export function doneLetter(deps: DeskDeps, action: Action, ticket: string | null
   return {
     subject: `${name}: your account was changed by support${about}`,
     text: [
-      DONE[action] ?? 'Your second step was changed by support.',
+      DONE[action] ?? 'Two-step sign-in of your account was changed by support.',
       '',
       ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
       `Time:   ${deps.clock.now().toISOString()}`,
       '',
-      'It was not you who asked for it? Answer this mail at once.',
+      'If you did not ask for this, answer this mail at once.',
     ].join('\n'),
   };
 }
@@ -53,10 +53,10 @@ export function voucherLetter(deps: DeskDeps, person: Person, ticket: string | n
   return {
     subject: `${name}: support was told that you vouch for somebody`,
     text: [
-      `Support changed the second step of ${person.name ?? person.email ?? 'a colleague'}, because you confirmed who was calling.`,
+      `Support changed the two-step sign-in of ${person.name ?? person.email ?? 'a colleague'}, because you confirmed who was calling.`,
       ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
       '',
-      'You did not confirm that? Answer this mail at once.',
+      'If you did not confirm that, answer this mail at once.',
     ].join('\n'),
   };
 }

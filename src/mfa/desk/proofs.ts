@@ -1,11 +1,13 @@
 import type { RedFlag } from '../status.js';
 
-/** A way to prove who is calling. What can be looked up or overheard (birthday, address, caller id) is none. */
+/** A way to prove who is calling. What can be looked up or overheard (birthday, address, caller ID) is not one. */
 export type ProofMethod = 'email_code' | 'backup_code' | 'app_code' | 'call_back' | 'colleague' | 'in_person';
 
-/** What potctl itself checks; the others the operator vouches for. */
-export const CHECKED: readonly ProofMethod[] = ['email_code', 'backup_code', 'app_code'];
-export const ATTESTED: readonly ProofMethod[] = ['call_back', 'colleague', 'in_person'];
+/** What potctl itself checks; the operator vouches for the others. */
+const CHECKED: readonly ProofMethod[] = ['email_code', 'backup_code', 'app_code'];
+const ATTESTED: readonly ProofMethod[] = ['call_back', 'colleague', 'in_person'];
+/** What reaches the owner of the account, whoever is calling. */
+const MEETS_OWNER: readonly ProofMethod[] = ['call_back', 'in_person'];
 
 /** A proof that was given. */
 export interface Proof {
@@ -14,49 +16,63 @@ export interface Proof {
   readonly by: string | null;
 }
 
-/** So many checks may fail, of all kinds together. */
+/** How many checks may fail, of all kinds together. */
 export const MAX_FAILURES = 3;
 
 const ORDINARY = 2;
 const MOST = 3;
 
-/** How many proofs are wanted: two, and one more for each red flag, but never more than three. */
-export function proofsNeeded(flags: readonly RedFlag[]): number {
-  return Math.min(MOST, ORDINARY + flags.length);
-}
-
-/** Are these enough? One of them must have been checked by potctl, so that nobody can just press `y`. */
-export function areEnough(given: readonly Proof[], needed: number): boolean {
-  return given.length >= needed && given.some(isChecked);
+/** What is enough: so many proofs, each of another method, and of every group at least one. */
+export interface Demand {
+  readonly count: number;
+  readonly groups: readonly (readonly ProofMethod[])[];
 }
 
 /**
- * What may still be tried. No method counts twice, and where only a checked one is missing, no other helps.
+ * What a caller has to give: two proofs, and one more for each red flag, at most three. One must be checked by potctl, so that nobody can
+ * just press `1`; where potctl can check none, an ID in person takes its place. After the owner denied having called, one must reach the
+ * owner: whoever holds a mailbox and a sheet of codes is not believed again.
  *
- * @param possible the checked methods that this person has
+ * @param checkable the checked methods that this person has
  */
-export function stillOffered(
-  given: readonly Proof[],
-  needed: number,
-  possible: readonly ProofMethod[],
-): readonly ProofMethod[] {
-  const used = new Set(given.map(({ method }) => method));
-  const onlyChecked = given.length >= needed - 1 && !given.some(isChecked);
-  const all = onlyChecked ? possible : [...possible, ...ATTESTED];
-  return all.filter((method) => !used.has(method));
+export function demandOf(flags: readonly RedFlag[], checkable: readonly ProofMethod[], wasDenied: boolean): Demand {
+  return {
+    count: Math.min(MOST, ORDINARY + flags.length),
+    groups: [checkable.length > 0 ? CHECKED : ['in_person'], ...(wasDenied ? [MEETS_OWNER] : [])],
+  };
 }
 
-/** Without a check by potctl there is never enough: was there one, or may there still be one? */
-export function canBeEnough(given: readonly Proof[], offered: readonly ProofMethod[]): boolean {
-  return given.some(isChecked) || offered.some((method) => CHECKED.includes(method));
+const missingGroups = (given: readonly Proof[], { groups }: Demand): readonly (readonly ProofMethod[])[] =>
+  groups.filter((group) => !given.some(({ method }) => group.includes(method)));
+
+/** Are these enough? */
+export function areEnough(given: readonly Proof[], demand: Demand): boolean {
+  return given.length >= demand.count && missingGroups(given, demand).length === 0;
+}
+
+/** What may still be tried. No method counts twice, and where only those of a group are missing, no other helps. */
+export function stillOffered(
+  given: readonly Proof[],
+  demand: Demand,
+  checkable: readonly ProofMethod[],
+): readonly ProofMethod[] {
+  const missing = missingGroups(given, demand);
+  const used = new Set(given.map(({ method }) => method));
+  const mustFit = demand.count - given.length <= missing.length;
+  return [...checkable, ...ATTESTED].filter(
+    (method) => !used.has(method) && (!mustFit || missing.some((group) => group.includes(method))),
+  );
+}
+
+/** Can every missing group still be had? */
+export function canBeEnough(given: readonly Proof[], demand: Demand, offered: readonly ProofMethod[]): boolean {
+  return missingGroups(given, demand).every((group) => group.some((method) => offered.includes(method)));
 }
 
 /** For the record: `email_code (checked)`, `colleague joao.reis (attested)`. */
 export function proofWords(given: readonly Proof[]): string[] {
-  return given.map((proof) => {
-    const by = proof.by === null ? '' : ` ${proof.by}`;
-    return `${proof.method}${by} (${isChecked(proof) ? 'checked' : 'attested'})`;
+  return given.map(({ method, by }) => {
+    const voucher = by === null ? '' : ` ${by}`;
+    return `${method}${voucher} (${CHECKED.includes(method) ? 'checked' : 'attested'})`;
   });
 }
-
-const isChecked = ({ method }: Proof): boolean => CHECKED.includes(method);

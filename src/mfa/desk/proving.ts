@@ -1,3 +1,4 @@
+import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../errors.js';
 import { findPerson, nameOf } from '../people.js';
 import { readTypedCode } from '../typed-code.js';
@@ -5,42 +6,62 @@ import { verifyCode } from '../verify.js';
 import type { DeskCase } from './case.js';
 import type { DeskDeps } from './deps.js';
 import { type EmailCode, newEmailCode, readDigits } from './email-code.js';
-import { flagPerson, noteFailedProof } from './flag.js';
+import { flagPerson, noteProof } from './flag.js';
 import { codeLetter } from './letters.js';
 import {
   areEnough,
   canBeEnough,
+  type Demand,
+  demandOf,
   MAX_FAILURES,
   type Proof,
   type ProofMethod,
-  proofsNeeded,
   proofWords,
   stillOffered,
 } from './proofs.js';
 
-/** What became of an answer. `unclear` counts as nothing; `gone`: this way is closed, choose another one. */
+/** What became of an answer. `unclear` is not counted; `gone`: this method is closed, choose another one. */
 export type ProofAnswer =
   | { readonly result: 'given' | 'refused' }
   | { readonly result: 'unclear' | 'gone'; readonly why: string };
 
+/** Whom the operator named as a voucher. */
+export type Colleague =
+  | { readonly result: 'found'; readonly name: string }
+  | { readonly result: 'unclear'; readonly why: string };
+
+type CodeMethod = 'email_code' | 'backup_code' | 'app_code';
+type AttestedMethod = 'call_back' | 'colleague' | 'in_person';
+
 /** The proofs of one call. It alone says whether they are enough. */
 export interface Proving {
-  readonly needed: number;
+  readonly demand: Demand;
   given(): readonly Proof[];
   isEnough(): boolean;
-  /** False: nothing is left that potctl could check. */
+  /** False: what is missing cannot be had any more. */
   canBeEnough(): boolean;
-  /** Checks that may still fail; at 0 the desk ends for this person, and the journal says so. */
+  /** Checks that may still fail; at 0 the desk is closed for this person, and the journal says so. */
   failuresLeft(): number;
   offered(): readonly ProofMethod[];
-  /** Mails new digits to the address on file; earlier ones are worth nothing then. @throws E_MAIL */
+  /** Mails new digits to the address on file; earlier ones are no longer valid. @throws E_MAIL */
   sendDigits(): Promise<void>;
-  /** Checks digits, a backup code, a code of the app, or the name of a colleague. @throws E_DB_* */
-  check(method: ProofMethod, typed: string): Promise<ProofAnswer>;
-  /** The operator saw or heard it. */
-  attest(method: 'call_back' | 'in_person'): void;
-  /** The operator saw or heard somebody else. */
-  refuse(method: 'call_back' | 'in_person'): Promise<void>;
+  /** Checks digits, a backup code, or a code of the app. A refused one is counted. @throws E_DB_* */
+  check(method: CodeMethod, typed: string): Promise<ProofAnswer>;
+  /** May the operator still say that a refused code was typed wrong here? Once in an hour for one person. */
+  mayBeMistyped(): boolean;
+  /** It was: the newest refusal does not count. */
+  mistyped(method: CodeMethod): Promise<void>;
+  /** Looks for the colleague who is to vouch. Counts nothing. @throws E_DB_* */
+  findColleague(typed: string): Promise<Colleague>;
+  /** The operator saw or heard it; `by`: the colleague. */
+  attest(method: AttestedMethod, by?: string): void;
+  /**
+   * The owner, a colleague or the ID says that the caller is somebody else. The call is over: the person is flagged, and no proof of this
+   * call counts any more.
+   *
+   * @returns the number in the journal
+   */
+  deny(method: AttestedMethod, by?: string): Promise<string>;
 }
 
 const MOST_MAILS = 3;
@@ -48,61 +69,78 @@ const MOST_MAILS = 3;
 /** Errors of a code that say nothing of the caller. */
 const CLOSED: readonly string[] = ['E_CLOCK', 'E_MFA_SECRET', 'E_MFA_STATE', 'E_MFA_KEY', 'E_DB_DENIED'];
 
-/** Begins with nothing proved. */
+const DENIED: Readonly<Record<AttestedMethod, (by: string | undefined) => string>> = {
+  call_back: () => 'called back at the number on file: the owner of the account had not called',
+  in_person: () => 'the ID did not belong to the person',
+  colleague: (by) => `${by} was asked to vouch, and said that the caller is somebody else`,
+};
+
+/** Begins with nothing proved, but for an ID that was seen before the call was let in. */
 export function startProving(deps: DeskDeps, call: DeskCase): Proving {
-  const given: Proof[] = [];
+  let given: Proof[] = call.beside ? [{ method: 'in_person', by: null }] : [];
   const closed = new Set<ProofMethod>();
-  const needed = proofsNeeded(call.flags);
-  let failures = call.failed;
+  const demand = demandOf(call.flags, call.checkable, call.deniedAt !== null);
+  let failures = call.beside ? 0 : call.failed;
+  let mayBeMistyped = !call.mistyped;
+  let denied = false;
   let sent = 0;
   let digits: EmailCode | null = null;
-  const failed = async (method: ProofMethod): Promise<void> => {
-    failures += 1;
-    await noteFailedProof(deps, call.person, method);
-    if (failures < MAX_FAILURES) return;
-    const reason = `${MAX_FAILURES} checks of who was calling failed`;
-    await flagPerson(deps, call.person, {
-      event: 'DESK_PROOFS_FAILED',
-      reason,
-      proofs: proofWords(given),
-      flags: call.flags,
-    });
-  };
+  const flag = (event: 'DESK_PROOFS_FAILED' | 'DESK_CALLER_DENIED', reason: string): Promise<string> =>
+    flagPerson(deps, call.person, { event, reason, proofs: proofWords(given), flags: call.flags });
   const offered = (): readonly ProofMethod[] =>
-    stillOffered(given, needed, call.checkable).filter((one) => !closed.has(one));
+    denied ? [] : stillOffered(given, demand, call.checkable).filter((one) => !closed.has(one));
   return {
-    needed,
+    demand,
     offered,
     given: () => given,
-    isEnough: () => areEnough(given, needed),
-    canBeEnough: () => canBeEnough(given, offered()),
+    isEnough: () => !denied && areEnough(given, demand),
+    canBeEnough: () => !denied && canBeEnough(given, demand, offered()),
     failuresLeft: () => MAX_FAILURES - failures,
-    refuse: failed,
-    attest: (method) => accept(given, offered(), { method, by: null }),
+    mayBeMistyped: () => mayBeMistyped && failures < MAX_FAILURES,
+    async mistyped(method) {
+      if (!mayBeMistyped || failures === 0 || failures >= MAX_FAILURES) {
+        throw new PotctlError('E_REFUSED', 'only one refused code in an hour can be a typing error');
+      }
+      await noteProof(deps, call.person, method, 'mistyped');
+      mayBeMistyped = false;
+      failures -= 1;
+    },
     async sendDigits() {
       // A mailbox is not to be filled by somebody who only knows the address.
       if (sent >= MOST_MAILS) closed.add('email_code');
-      if (sent >= MOST_MAILS) throw new PotctlError('E_MAIL', `${MOST_MAILS} mails were sent in this call already`);
+      if (sent >= MOST_MAILS) throw new PotctlError('E_MAIL', `${MOST_MAILS} mails were already sent in this call`);
       sent += 1;
       digits = await mailDigits(deps, call);
     },
     async check(method, typed) {
       // Before anything is looked at: what would not count must not use a code up.
-      if (failures >= MAX_FAILURES || !offered().includes(method)) return { result: 'gone', why: 'this way is closed' };
-      const { by, ...answer } = await judge(deps, call, method, typed, digits);
-      if (answer.result === 'given') accept(given, offered(), { method, by: by ?? null });
-      if (answer.result === 'refused') await failed(method);
+      if (failures >= MAX_FAILURES || !offered().includes(method)) return { result: 'gone', why: 'this is closed' };
+      const answer = await judge(deps, call, method, typed, digits);
+      if (answer.result === 'given') given.push({ method, by: null });
       if (answer.result === 'gone') closed.add(method);
+      if (answer.result === 'refused') {
+        failures += 1;
+        await noteProof(deps, call.person, method, 'proof');
+        if (failures >= MAX_FAILURES) {
+          await flag('DESK_PROOFS_FAILED', `${MAX_FAILURES} checks of the caller's identity failed`);
+        }
+      }
       return answer;
     },
+    findColleague: (typed) => findColleague(deps, call, typed),
+    attest(method, by) {
+      if (!offered().includes(method)) {
+        throw new PotctlError('E_REFUSED', `the proof '${method}' does not count, or not twice`);
+      }
+      given.push({ method, by: by ?? null });
+    },
+    async deny(method, by) {
+      denied = true;
+      const seq = await flag('DESK_CALLER_DENIED', DENIED[method](by));
+      given = [];
+      return seq;
+    },
   };
-}
-
-function accept(given: Proof[], offered: readonly ProofMethod[], proof: Proof): void {
-  if (!offered.includes(proof.method)) {
-    throw new PotctlError('E_REFUSED', `the proof '${proof.method}' does not count, or not twice`);
-  }
-  given.push(proof);
 }
 
 async function mailDigits(deps: DeskDeps, { person }: DeskCase): Promise<EmailCode> {
@@ -114,26 +152,23 @@ async function mailDigits(deps: DeskDeps, { person }: DeskCase): Promise<EmailCo
   return code;
 }
 
-type Judged = ProofAnswer & { readonly by?: string };
-
 async function judge(
   deps: DeskDeps,
   call: DeskCase,
-  method: ProofMethod,
+  method: CodeMethod,
   typed: string,
   digits: EmailCode | null,
-): Promise<Judged> {
+): Promise<ProofAnswer> {
   if (method === 'email_code') return judgeDigits(digits, typed);
-  if (method === 'colleague') return judgeColleague(deps, call, typed);
   return judgeCode(deps, call, method === 'app_code' ? 'totp' : 'backup', typed);
 }
 
-function judgeDigits(digits: EmailCode | null, typed: string): Judged {
-  if (readDigits(typed) === null) return { result: 'unclear', why: 'that is not six digits' };
+function judgeDigits(digits: EmailCode | null, typed: string): ProofAnswer {
+  if (readDigits(typed) === null) return { result: 'unclear', why: 'That is not six digits' };
   const answer = digits?.answer(typed) ?? 'spent';
   if (answer === 'right') return { result: 'given' };
   if (answer === 'wrong') return { result: 'refused' };
-  return { result: 'unclear', why: 'these digits are not valid any more: they can be sent anew' };
+  return { result: 'unclear', why: 'These digits are no longer valid: send new ones' };
 }
 
 async function judgeCode(
@@ -141,42 +176,46 @@ async function judgeCode(
   { person }: DeskCase,
   wanted: 'totp' | 'backup',
   typed: string,
-): Promise<Judged> {
+): Promise<ProofAnswer> {
   try {
     const { kind } = readTypedCode(typed, deps.database.application, 'allowed');
-    const other = kind === 'totp' ? 'a code of the app, not a backup code' : 'a backup code, not one of the app';
-    if (kind !== wanted) return { result: 'unclear', why: `that is ${other}` };
+    const other = kind === 'totp' ? 'a code of the app, not a backup code' : 'a backup code, not a code of the app';
+    if (kind !== wanted) return { result: 'unclear', why: `That is ${other}` };
     await verifyCode(deps, person.id, typed, { trustClock: false });
     return { result: 'given' };
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    if (error.code === 'E_USAGE') return { result: 'unclear', why: 'that is no such code' };
+    if (error.code === 'E_USAGE') return { result: 'unclear', why: 'That does not look like such a code' };
     if (error.code === 'E_CODE_REFUSED') return { result: 'refused' };
     if (error.code === 'E_MFA_BLOCKED')
-      return { result: 'gone', why: 'too many codes were refused: none is looked at now' };
+      return { result: 'gone', why: 'Too many codes were refused: no code is accepted for now' };
     if (!CLOSED.includes(error.code)) throw error;
     return { result: 'gone', why: error.message };
   }
 }
 
 /** A user of the application who is neither the person nor the operator. */
-async function judgeColleague(deps: DeskDeps, { person }: DeskCase, typed: string): Promise<Judged> {
+async function findColleague(deps: DeskDeps, { person }: DeskCase, typed: string): Promise<Colleague> {
   const session = await deps.database.session('support.colleague');
   try {
     const colleague = await findPerson(session, deps.database.application, typed);
-    const { osUser, operator } = deps.actor;
-    const names = [nameOf(colleague), colleague.email?.split('@')[0]].map((name) => name?.toLowerCase());
-    const isOperator = [osUser, operator, operator.split('@')[0]!].some((name) => names.includes(name.toLowerCase()));
-    if (colleague.id === person.id) return { result: 'unclear', why: 'nobody vouches for their own account' };
-    if (isOperator) return { result: 'unclear', why: 'that is you: it must be somebody else' };
-    if (colleague.active === false) return { result: 'unclear', why: 'that account is switched off' };
-    return { result: 'given', by: nameOf(colleague) };
+    if (colleague.id === person.id) return { result: 'unclear', why: 'Nobody can vouch for their own account' };
+    if (isOperator(deps, colleague)) return { result: 'unclear', why: 'That is you: it must be somebody else' };
+    if (colleague.active === false) return { result: 'unclear', why: 'That account is disabled' };
+    return { result: 'found', name: nameOf(colleague) };
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    if (error.code === 'E_USER_NOT_FOUND') return { result: 'refused' };
-    if (error.code === 'E_USER_AMBIGUOUS') return { result: 'unclear', why: 'several users fit: give the e-mail' };
+    if (error.code === 'E_USER_NOT_FOUND')
+      return { result: 'unclear', why: 'No account has that name. Check how it is spelled' };
+    if (error.code === 'E_USER_AMBIGUOUS')
+      return { result: 'unclear', why: 'Several accounts match: type the e-mail address' };
     throw error;
   } finally {
     await session.close();
   }
+}
+
+function isOperator({ actor: { osUser, operator } }: DeskDeps, colleague: Person): boolean {
+  const names = [nameOf(colleague), colleague.email?.split('@')[0]].map((name) => name?.toLowerCase());
+  return [osUser, operator, operator.split('@')[0]!].some((name) => names.includes(name.toLowerCase()));
 }

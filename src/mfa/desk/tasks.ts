@@ -14,7 +14,7 @@ import type { Proving } from './proving.js';
 /** What a desk does; the word of the command that does the same. */
 export type DeskTask = 'reset' | 'unlock' | 'codes' | 'disable';
 
-const VERBS: Readonly<Record<DeskTask, string>> = { reset: 'RESET', unlock: 'UNLOCK', codes: 'CODES', disable: 'OFF' };
+const VERBS: Readonly<Record<DeskTask, string>> = { reset: 'reset', unlock: 'unlock', codes: 'codes', disable: 'off' };
 
 /**
  * Would it be possible, and what would happen? Asked before the caller proves anything, so that nobody proves it for nothing.
@@ -33,8 +33,8 @@ export async function planTask(deps: DeskDeps, { id }: Person, task: DeskTask): 
   return planDisable(deps, id, { action: task, factorId: null, dryRun: false });
 }
 
-/** What must be typed: `RESET ANA.SOUZA`. */
-export const phraseOf = (task: DeskTask, { phrase }: ChangePlan): string => `${VERBS[task]} ${phrase.toUpperCase()}`;
+/** What must be typed, in any case: `reset ana.souza`. */
+export const phraseOf = (task: DeskTask, { phrase }: ChangePlan): string => `${VERBS[task]} ${phrase}`;
 
 /** What is done in a call. */
 export interface TaskOrder {
@@ -56,7 +56,7 @@ export async function carryOut(
   { task, plan, call, proving, delivery }: TaskOrder,
 ): Promise<ChangeResult> {
   if (!proving.isEnough() || plan.record.person.id !== call.person.id || plan.action !== task) {
-    throw new PotctlError('E_REFUSED', 'nobody proved to be the person about whom this is');
+    throw new PotctlError('E_REFUSED', 'the caller has not proved to be this person');
   }
   const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
   const proved = { ...deps, actor: { ...deps.actor, evidence } };
