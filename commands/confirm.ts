@@ -41,7 +41,7 @@ export async function confirm(request: GateRequest): Promise<void> {
 
 async function typePhrase(phrase: string, prompter: Prompter, say: (line: string) => void): Promise<void> {
   for (let left = TRIES - 1; left >= 0; left -= 1) {
-    const answer = await prompter.typed(`Type  ${phrase}  to go on, nothing to stop`);
+    const answer = await prompter.typed(`Type  ${phrase}  to continue (Enter cancels)`);
     if (answer === phrase) return;
     if (answer === '') break;
     if (left > 0) say(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);

@@ -1,5 +1,6 @@
 import type { ExitCode } from '../src/error-catalog.js';
 import { PotctlError } from '../src/errors.js';
+import { aimed } from './aim.js';
 import type { ActionCommand, AnyCommand, ListCommand } from './command.js';
 import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
@@ -110,7 +111,11 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
   for (const line of lines[stage.format]()) stage.output.write(`${line}\n`);
   if (isJson(stage.format)) return exitCode;
   for (const line of warnings) diagnostics.warn(line);
-  sayFooter(page, footer, diagnostics);
+  sayFooter(
+    page,
+    footer.map((line) => aimed(line, stage.aim)),
+    diagnostics,
+  );
   return exitCode;
 }
 
@@ -135,9 +140,10 @@ function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnosti
 }
 
 /** On stderr, drawn by the diagnostics: the view only lays out. */
-function planView({ diagnostics, formats, output }: Stage): ReturnType<typeof createView> {
+function planView({ diagnostics, formats, output, context }: Stage): ReturnType<typeof createView> {
   const { say } = diagnostics;
-  return createView({ data: say, note: say, draw: (text) => text, width: output.columns ?? 80 }, formats);
+  const { again, aimed } = context.live;
+  return createView({ data: say, note: say, again, aimed, draw: (text) => text, width: output.columns ?? 80 }, formats);
 }
 
 function writeJson(stage: Stage, envelope: Record<string, unknown>): void {

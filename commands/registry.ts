@@ -8,6 +8,7 @@ import { backupShow } from './backup/show.js';
 import { backupUnpin } from './backup/unpin.js';
 import { backupVerify } from './backup/verify.js';
 import type { AnyCommand } from './command.js';
+import { configInit } from './config/init.js';
 import { configPath } from './config/path.js';
 import { configSchema } from './config/schema.js';
 import { configShow } from './config/show.js';
@@ -74,6 +75,7 @@ export const commands: readonly AnyCommand[] = [
   mfaCheck,
   grantsSqlCommand,
   auditVerify,
+  configInit,
   configShow,
   configPath,
   configValidate,

@@ -1,6 +1,6 @@
 import type { ExitCode } from '../src/error-catalog.js';
 import { PotctlError } from '../src/errors.js';
-import { aimed, aimOf } from './aim.js';
+import { aimed } from './aim.js';
 import type { Invocation } from './invocation.js';
 import { perform } from './perform.js';
 import { asPotctlError, report } from './report.js';
@@ -48,9 +48,8 @@ function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unkn
   const { command } = stage.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const found = asPotctlError(interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed), changed);
-  const aim = aimOf(stage.invocation);
   const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
-  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim) });
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim) });
   if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
   // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
   if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);

@@ -1,9 +1,11 @@
 import { systemClock } from '../src/clock.js';
-import { aimed, aimOf } from './aim.js';
+import { type Aim, aimed, aimOf, asCommand } from './aim.js';
 import type { Format } from './globals.js';
+import { flagsOf } from './grammar.js';
 import { newRunId, newTraceId } from './identity.js';
 import { type Invocation, isOn } from './invocation.js';
 import { type OpenContext, openContext } from './open-context.js';
+import { type InputSpec, nameOf } from './options.js';
 import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
 import { type Output, wantsColor } from './streams.js';
 import { createDiagnostics, type Diagnostics } from './ui/diagnostics.js';
@@ -36,6 +38,8 @@ export interface Stage {
   readonly invocation: Invocation;
   /** As typed, for lines that can be repeated. */
   readonly argv: readonly string[];
+  /** What a proposed command needs to work in the same place. */
+  readonly aim: Aim;
   readonly context: OpenContext;
   readonly interrupts: Interrupts;
   readonly progress: ProgressDisplay;
@@ -59,14 +63,25 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say);
   const progress = openProgress(frame, diagnostics, globals.quiet);
   const formats = createFormats(globals.tz, now);
-  const live = createView(await liveTarget(frame, invocation, diagnostics, progress), formats);
+  const aim = aimHere(frame, invocation);
+  const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, aim }), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
   const tools = { interrupts, diagnostics, progress, prompter };
   const terminal = prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr });
   const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
-  return { ...tools, invocation, argv: frame.argv, output: frame.output, context, formats, format, now, whyNot };
+  return { ...tools, invocation, argv: frame.argv, aim, output: frame.output, context, formats, format, now, whyNot };
+}
+
+function aimHere({ argv, host }: Frame, invocation: Invocation): Aim {
+  const { own, shared } = flagsOf(invocation.command);
+  return aimOf(
+    invocation,
+    argv,
+    host.env,
+    [...own, ...shared].map(({ declaration }) => `--${nameOf(declaration)}`),
+  );
 }
 
 function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {
@@ -82,19 +97,28 @@ export function formatOf({ globals, command }: Invocation, output: Output): Form
 
 /** Lines for people: on stdout, or beside it when that carries JSON. */
 async function liveTarget(
-  { output, host }: Frame,
+  frame: Frame,
   invocation: Invocation,
-  diagnostics: Diagnostics,
-  progress: ProgressDisplay,
+  { diagnostics, progress, aim }: Pick<Stage, 'diagnostics' | 'progress' | 'aim'>,
 ): Promise<ViewTarget> {
+  const { output, host } = frame;
   const width = output.columns ?? 80;
   const { say } = diagnostics;
-  const aim = aimOf(invocation);
-  const note = (line: string): void => diagnostics.note(aimed(line, aim));
-  if (isJson(formatOf(invocation, output))) return { data: say, note, draw: (text) => text, width };
+  const here = (text: string): string => aimed(text, aim);
+  const note = (line: string): void => diagnostics.note(here(line));
+  const typed = positionalOf(invocation);
+  const again = (command: string, argument: string): string =>
+    asCommand([invocation.command.name, command], argument, typed, aim);
+  if (isJson(formatOf(invocation, output))) return { data: say, note, again, aimed: here, draw: (text) => text, width };
   const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
   const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));
-  return { data, note: (line) => progress.beside(() => note(line)), draw, width };
+  return { data, note: (line) => progress.beside(() => note(line)), again, aimed: here, draw, width };
+}
+
+function positionalOf({ command, input }: Invocation): string | undefined {
+  const key = Object.entries(command.input as InputSpec).find(([, { takes }]) => takes === 'argument')?.[0];
+  const value: unknown = key === undefined ? undefined : input[key];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** Does this format carry envelopes? */

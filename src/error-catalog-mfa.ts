@@ -65,7 +65,7 @@ export const MFA_ERRORS = {
   E_BREAK_GLASS: entry(
     30,
     'What was asked is guarded: an administrator, your own account, a protected command, a role that may do everything, or too many changes in a short time.',
-    'Let somebody else do it, or repeat it with `--break-glass`, which stands in the journal.',
+    'Let somebody else do it. Or repeat it, which is recorded in the journal as such: `--break-glass`',
   ),
   E_SECRET_OUTPUT: entry(
     30,

@@ -16,5 +16,6 @@ export const configPath = itemCommand({
   render({ file, chosen_by, looked_for }, view) {
     if (file !== null) view.line(file);
     view.note(file === null ? `there is none; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`);
+    if (file === null) view.note('Next:  potctl config init');
   },
 });

@@ -19,7 +19,7 @@ export const configShow = itemCommand({
       origin ? ['KEY', 'VALUE', 'ORIGIN'] : ['KEY', 'VALUE'],
       origin ? rows : rows.map((row) => row.slice(0, 2)),
     );
-    view.note(file === null ? 'no configuration file: `potctl config path` says where one belongs' : `file: ${file}`);
+    view.note(file === null ? 'no configuration file; make the first one: `potctl config init`' : `file: ${file}`);
     view.note(`profiles: ${profiles.length === 0 ? 'none' : profiles.join(', ')}`);
     for (const warning of warnings) view.note(`warning: ${warning}`);
   },

@@ -24,8 +24,7 @@ export const restorePlan = itemCommand({
     else renderRestorePlan(plan, view);
     view.note('Nothing was changed.');
     if (plan.blocking.length > 0) return;
-    // Not a line to paste: without the flags of this one it would do something else.
-    view.note(`To do it: the same line with \`run\` in the place of \`plan\`; the backup is ${plan.backup.id}.`);
+    view.note(`To restore it:  ${view.again('restore run', plan.backup.id)}`);
   },
   exitCode: ({ exit }) => exit,
 });

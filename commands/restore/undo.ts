@@ -69,7 +69,7 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
       ? []
       : ([['Directory', `${files.root}   ${files.entries} entries at its top are kept`]] as const)),
     ...hookPairs(plan.hooks),
-    ['Undo', `${plan.undo}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
+    ['Undo', `${view.aimed(plan.undo)}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
   ]);
   if (database?.loss) renderLoss('Since the restore', database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);

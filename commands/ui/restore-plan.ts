@@ -28,7 +28,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
       'Undo',
       plan.undo === null
         ? 'nothing is replaced'
-        : `${plan.undo}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
+        : `${view.aimed(plan.undo)}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
     ],
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);

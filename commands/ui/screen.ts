@@ -9,6 +9,8 @@ export interface ViewTarget {
   data(line: string): void;
   /** Hints beside it, on stderr. */
   note(line: string): void;
+  readonly again: View['again'];
+  readonly aimed: View['aimed'];
   readonly draw: Draw;
   readonly width: number;
 }
@@ -19,6 +21,8 @@ export function createView(target: ViewTarget, formats: Formats): View {
   return {
     ...formats,
     width: target.width,
+    again: target.again,
+    aimed: target.aimed,
     paint,
     line,
     note: (text) => target.note(text),

@@ -26,6 +26,10 @@ export interface View extends Formats {
   heading(text: string): void;
   /** Always to stderr: hints, next commands. */
   note(text: string): void;
+  /** This line as another command of the same noun, about one thing: for the next step with the same flags. */
+  again(command: string, argument: string): string;
+  /** A proposed command, beginning with `potctl`, with the flags and variables that it needs to work in the same place. Notes do it by themselves. */
+  aimed(command: string): string;
   /** Words carry the meaning, colour only repeats it. */
   paint(style: 'good' | 'warn' | 'bad' | 'dim' | 'strong', text: string): string;
   /** Columns of the screen; 80 where there is none. */

@@ -65,7 +65,8 @@ export function chooseProfile(request: SettingsRequest, configuration: Configura
   };
 }
 
-const noProfile: ChosenProfile = {
+/** What there is without a configuration file, or without a profile in it. */
+export const noProfile: ChosenProfile = {
   name: null,
   from: 'default',
   onCommandLine: false,
@@ -90,7 +91,7 @@ function unknownProfile(
         : { from, file: configuration.found.file, profiles: names.length === 0 ? 'none' : names.join(', ') },
     fix: [
       ...(guess === undefined ? [] : [`did you mean \`-p ${guess}\`?`]),
-      configuration === null ? 'see where a file belongs: `potctl config path`' : 'see all: `potctl config show`',
+      configuration === null ? 'Make the first file: `potctl config init`' : 'See all profiles: `potctl config show`',
     ],
   });
 }

@@ -56,18 +56,17 @@ export const unknown = (check: string, detail: string, fix: string | null = null
 /** A failure as a line: what the operator can meet is FAIL, anything else could not be checked. */
 export function failed(check: string, error: unknown): CheckResult {
   if (!(error instanceof PotctlError)) return unknown(check, `could not be checked: ${text(error)}`);
-  return fail(check, describe(error), error.fix[0] ?? null);
+  return fail(check, describe(error), fixOf(error));
 }
 
 /** The same where the check itself was refused: it says nothing about what was to be checked. */
 export function notChecked(check: string, error: unknown): CheckResult {
   const reason = error instanceof PotctlError ? describe(error) : text(error);
-  return unknown(
-    check,
-    `could not be checked: ${reason}`,
-    error instanceof PotctlError ? (error.fix[0] ?? null) : null,
-  );
+  return unknown(check, `could not be checked: ${reason}`, error instanceof PotctlError ? fixOf(error) : null);
 }
+
+/** The doctor is not sent to the doctor. */
+const fixOf = ({ fix }: PotctlError): string | null => fix.find((line) => !line.includes('`potctl doctor`')) ?? null;
 
 function describe({ message, why }: PotctlError): string {
   if (why === undefined) return message;

@@ -73,9 +73,30 @@ function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): Potctl
     server: word.message,
     ...(notes.length > 0 ? { passwords: notes.join('; ') } : {}),
   };
-  const fix = code === 'E_NO_SPACE' ? { fix: SERVER_IS_FULL } : {};
+  const advice = code === 'E_NO_SPACE' ? SERVER_IS_FULL : place.connecting ? roleAdvice(word) : null;
+  const fix = advice === null ? {} : { fix: advice };
   return new PotctlError(code, messageFor(code, word, place), { why, cause, ...fix });
 }
+
+/** A cluster as the distribution made it lets system users in only as the role of their own name, and has one role: postgres. */
+function roleAdvice({ sqlstate, message }: ServerWord): string[] | null {
+  if (!sqlstate.startsWith('28')) return null;
+  const missing = /^role "(.+)" does not exist$/.exec(message)?.[1];
+  const peer = /^Peer authentication failed for user "(.+)"$/.exec(message)?.[1];
+  if (missing === undefined && peer === undefined) return null;
+  const as = peer ?? 'postgres';
+  return [
+    `Run it as the system user of that role: \`sudo -u ${shellWord(as)}\``,
+    ...(missing === undefined
+      ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
+      : [
+          `Or create the role: \`sudo -u postgres createuser --superuser ${shellWord(missing)}\` (without --superuser it may only do what you grant)`,
+          'Or name another role: set PGUSER, or `user` in the profile.',
+        ]),
+  ];
+}
+
+const shellWord = (name: string): string => (/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
 
 function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
   if (sqlstate === '28000' && /no encryption|SSL (off|on)|SSL encryption/.test(message)) return 'E_DB_TLS';

@@ -1,5 +1,7 @@
 import { PotctlError } from '../errors.js';
 import type { Secret } from '../secret.js';
+import { defaultSocketDirectory } from './libpq.js';
+import { passfileLine } from './passfile-lookup.js';
 import type { ConnectionSettings } from './settings.js';
 
 /** Who logs in, and the password once somebody asked for it. Shared by the driver and the tools, so that a prompt appears once. */
@@ -31,7 +33,7 @@ function noPassword(settings: ConnectionSettings): PotctlError {
   return new PotctlError('E_DB_DENIED', `the server wants a password for '${settings.user}', and there is none`, {
     why: notes.length > 0 ? notes.join('; ') : 'no source of a password is set',
     fix: [
-      `Put a line \`${settings.host}:${settings.port}:*:${settings.user}:PASSWORD\` into ~/.pgpass (mode 0600).`,
+      `Put this line into ~/.pgpass (mode 0600): ${passfileLine(settings, defaultSocketDirectory())}`,
       'Or set `password_file` or `password_command` in the profile.',
     ],
   });

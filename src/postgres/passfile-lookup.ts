@@ -32,8 +32,7 @@ export async function lookUpPassword(
 ): Promise<PassfileAnswer> {
   const read = await readPassfile(file);
   if (typeof read !== 'string') return { password: null, ...read };
-  const host = login.host === '' || login.host === defaultSocketDirectory ? 'localhost' : login.host;
-  const wanted = [host, String(login.port), login.database, login.user];
+  const wanted = fieldsOf(login, defaultSocketDirectory);
 
   let closest: { line: number; differs: string[] } | null = null;
   for (const [index, raw] of read.split('\n').entries()) {
@@ -45,6 +44,15 @@ export async function lookUpPassword(
     if (closest === null || differs.length < closest.differs.length) closest = { line: index + 1, differs };
   }
   return { password: null, ...noMatch(file, wanted, closest) };
+}
+
+/** The line that would be found for a login, with `PASSWORD` in the place of it. */
+export function passfileLine(login: Login, defaultSocketDirectory: string): string {
+  return [...fieldsOf(login, defaultSocketDirectory).map(escaped), 'PASSWORD'].join(':');
+}
+
+function fieldsOf({ host, port, database, user }: Login, defaultSocketDirectory: string): string[] {
+  return [host === '' || host === defaultSocketDirectory ? 'localhost' : host, String(port), database, user];
 }
 
 function noMatch(

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { aimed } from '../../commands/aim.js';
+import { type Aim, aimed, asCommand } from '../../commands/aim.js';
 
-const AIM = { target: ' -p prod', places: " --repository '/mnt/back ups'" };
+const NONE: Aim = { environment: '', globals: [], target: [], places: [], backupDir: [], argv: [], known: [] };
+const AIM: Aim = { ...NONE, globals: [['-p', 'prod']], places: [['--repository', '/mnt/back ups']] };
 
 test.each([
   ['Next:  potctl mfa confirm ana --reason "…"', 'Next:  potctl mfa confirm ana --reason "…" -p prod'],
@@ -9,6 +10,12 @@ test.each([
   ['See it: `potctl mfa status ana`.', 'See it: `potctl mfa status ana -p prod`.'],
   ['`potctl setup`, then `potctl history`', '`potctl setup -p prod`, then `potctl history -p prod`'],
   ['potctl backup list', "potctl backup list -p prod --repository '/mnt/back ups'"],
+  [
+    'Until 10:00 (in 1h):  potctl restore undo 5t2',
+    "Until 10:00 (in 1h):  potctl restore undo 5t2 -p prod --repository '/mnt/back ups'",
+  ],
+  ['  Undo  `potctl setup`   kept 3d', '  Undo  `potctl setup -p prod`   kept 3d'],
+  ['check it: `potctl config validate`', 'check it: `potctl config validate -p prod`'],
 ])('a proposed command works in the same place: %s', (given, wanted) => {
   expect(aimed(given, AIM)).toBe(wanted);
 });
@@ -17,7 +24,6 @@ test.each([
   'potctl explain E_LOCKED',
   'See `potctl mfa list --help`.',
   'potctl mfa reset ana -p prod --confirm ana',
-  'potctl config show --origin',
   'a person called potctl mfa',
   'Debian, Ubuntu: `apt install postgresql-client`',
 ])('what names its place, or has none, stays as it is: %s', (text) => {
@@ -25,5 +31,59 @@ test.each([
 });
 
 test('without such flags nothing is added', () => {
-  expect(aimed('potctl backup list', { target: '', places: '' })).toBe('potctl backup list');
+  expect(aimed('potctl backup list', NONE)).toBe('potctl backup list');
+});
+
+test('what is given already is not given twice', () => {
+  const aim = { ...AIM, target: [['--database', 'app']] as const };
+  expect(aimed('potctl mfa list --database other', aim)).toBe('potctl mfa list --database other -p prod');
+});
+
+test('the variables that named the database of this line are repeated, but where a command looks at none', () => {
+  const aim = { ...NONE, environment: "PGHOST=/run/pg PGDATABASE='my app' " };
+  expect(aimed('See `potctl restore list`.', aim)).toBe(
+    "See `PGHOST=/run/pg PGDATABASE='my app' potctl restore list`.",
+  );
+  expect(aimed('See `potctl config path`.', aim)).toBe('See `potctl config path`.');
+});
+
+test('a folder of old backups stays named for the commands that read one', () => {
+  const aim = { ...NONE, backupDir: [['--backup-dir', 'old']] as const };
+  expect(aimed('`potctl restore undo 5t2` and `potctl backup import old`', aim)).toBe(
+    '`potctl restore undo 5t2 --backup-dir old` and `potctl backup import old`',
+  );
+});
+
+test.each([
+  [
+    'If it is this one: `--from-set db:app`',
+    'If it is this one: `potctl restore plan latest -p prod --from-set db:app`',
+  ],
+  [
+    'Wait for it: repeat the command with `--wait 30m`.',
+    'Wait for it: repeat the command with `potctl restore plan latest -p prod --wait 30m`.',
+  ],
+  ['Verify the backup with `--level full`.', 'Verify the backup with `--level full`.'],
+  [
+    'Run as its user: `sudo -u postgres`',
+    'Run as its user: `sudo -u postgres potctl restore plan latest -p prod --wait 5m`',
+  ],
+  ['Or as another role: `PGUSER=app`', 'Or as another role: `PGUSER=app potctl restore plan latest -p prod --wait 5m`'],
+])('a part of a command at the end becomes this line with it: %s', (given, wanted) => {
+  const argv = ['restore', 'plan', 'latest', '-p', 'prod', ...(given.includes('--') ? [] : ['--wait', '5m'])];
+  expect(aimed(given, { ...NONE, argv, known: ['--from-set', '--wait'] })).toBe(wanted);
+});
+
+test('a part of a command takes the place of the same one, and of the variable that it sets', () => {
+  const argv = ['restore', 'plan', '--wait', '1s', '--', '-odd'];
+  const aim = { ...NONE, argv, known: ['--wait'], environment: 'PGUSER=root PGDATABASE=app ' };
+  expect(aimed('`--wait 30m`', aim)).toBe('`PGUSER=root PGDATABASE=app potctl restore plan --wait 30m -- -odd`');
+  expect(aimed('`PGUSER=app`', aim)).toBe('`PGDATABASE=app PGUSER=app potctl restore plan --wait 1s -- -odd`');
+});
+
+test('the plan becomes the run with the same flags and the id of what was looked at', () => {
+  const as = (...argv: string[]) =>
+    asCommand(['restore plan', 'restore run'], 'ID', argv.includes('latest') ? 'latest' : undefined, { ...NONE, argv });
+  expect(as('restore', 'plan', 'latest', '--only', 'db', '--json')).toBe('potctl restore run ID --only db');
+  expect(as('-p', 'prod', 'restore', 'plan')).toBe('potctl -p prod restore run ID');
 });

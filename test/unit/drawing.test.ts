@@ -156,6 +156,8 @@ test('a view aligns pairs and tables, painted or not', async () => {
   const target = {
     data: (line: string) => void lines.push(line),
     note: () => {},
+    again: () => '',
+    aimed: (command: string) => command,
     draw: await createDraw(true),
     width: 80,
   };

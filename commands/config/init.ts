@@ -1,0 +1,43 @@
+import type { NewConfiguration } from '../../src/config/init.js';
+import { actionCommand } from '../command.js';
+import { choice } from '../options.js';
+
+/** `potctl config init`: the first file, from what was typed and what the environment says. */
+export const configInit = actionCommand({
+  name: 'config init',
+  summary: 'write the first configuration file from these flags and PG* variables',
+  examples: [
+    'potctl config init',
+    'potctl config init -p prod --environment production --database app --files /srv/app/storage --repository /var/backups/potctl',
+    'potctl config init --dry-run',
+  ],
+  input: {
+    environment: choice(
+      '--environment <name>',
+      'guards and colors of the profile',
+      ['development', 'staging', 'production'] as const,
+      { default: 'development' },
+    ),
+  },
+  atomic: true,
+
+  async run({ environment }, { settingsRequest }, { dryRun }): Promise<NewConfiguration & { written: boolean }> {
+    const { composeConfiguration, writeConfiguration } = await import('../../src/config/init.js');
+    const configuration = await composeConfiguration(settingsRequest, environment);
+    if (!dryRun) await writeConfiguration(configuration);
+    return { ...configuration, written: !dryRun };
+  },
+
+  changed: ({ written }) => written,
+  render({ file, profile, text, written }, view) {
+    if (!written) for (const line of text.trimEnd().split('\n')) view.line(line);
+    else view.line(file);
+    view.note(
+      written
+        ? `Written with the profile '${profile}'. Edit it, then check it:`
+        : `Nothing was written: dry run for ${file}.`,
+    );
+    if (written) view.note(`Next:  potctl config validate`);
+    if (written) view.note(`Next:  potctl doctor -p ${profile}`);
+  },
+});

@@ -1,0 +1,94 @@
+import { mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import { readAsset } from '../assets.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { resolveConnection } from '../postgres/libpq.js';
+import { explicitParameters } from './connection.js';
+import { configPlaces } from './discover.js';
+import { noProfile } from './profile.js';
+import type { SettingsRequest } from './request.js';
+import type { Environment } from './settings.js';
+
+/** The first configuration file. */
+export interface NewConfiguration {
+  /** Absolute. */
+  readonly file: string;
+  readonly profile: string;
+  readonly text: string;
+}
+
+/**
+ * The configuration that says what this command line and environment say: database, files and repository, as one profile. What nobody said
+ * stands there as a comment. Nothing is connected to and nothing is written.
+ *
+ * @param request `-p` names the profile, `--config` the file; default: `default`, in the user's own place
+ * @throws E_CONFIG, E_USAGE as for any connection
+ */
+export async function composeConfiguration(
+  request: SettingsRequest,
+  environment: Environment,
+): Promise<NewConfiguration> {
+  const { flags, cwd } = request;
+  const profile = flags.profile ?? 'default';
+  const { explicit } = explicitParameters(request, noProfile);
+  const { target, parameters } = await resolveConnection({ ...request, explicit });
+  const { host, port, database: name, user, service, sslmode } = target;
+  const place = service === null ? { host, port, name, user } : { service, name };
+  const database = { ...place, ...(parameters.has('sslmode') ? { sslmode } : {}) };
+  const local = flags.repository === undefined ? null : { local: { path: path.resolve(cwd, flags.repository) } };
+  const files = flags.files === undefined ? null : { path: path.resolve(cwd, flags.files) };
+  const values = new Map([
+    ['profile', JSON.stringify(profile)],
+    ['environment', environment],
+    ['database', flow(database)],
+    ['files', files && flow(files)],
+    ['repositories', local && flow(local)],
+  ]);
+  const lines = readAsset('templates', 'config/first.yaml').split('\n');
+  const text = lines.map((line) => filled(line, values)).join('\n');
+  return { file: configPlaces(request)[0]!.file, profile, text };
+}
+
+const EXAMPLES: Readonly<Record<string, string>> = {
+  files: '{ path: /srv/app/storage }',
+  repositories: '{ local: { path: /var/backups/potctl } }',
+};
+
+/** A line without its value becomes a comment with an example. */
+function filled(line: string, values: ReadonlyMap<string, string | null>): string {
+  const key = /@(\w+)@/.exec(line)?.[1];
+  if (key === undefined) return line;
+  const value = values.get(key);
+  if (typeof value === 'string') return line.replace(`@${key}@`, () => value);
+  return line.replace(/^ +/, (spaces) => `${spaces}# `).replace(`@${key}@`, EXAMPLES[key]!);
+}
+
+/** JSON is YAML; with a space inside the braces it reads as the rest of the file does. */
+const flow = (value: object): string =>
+  JSON.stringify(value, null, 1)
+    .replace(/\n */g, ' ')
+    .replace(/"(\w+)":/g, '$1:');
+
+/**
+ * Writes it as a new file, mode 0600, with its folder. A file that is there is never touched.
+ *
+ * @throws E_REFUSED when there is one, E_FILES_DENIED, E_NO_SPACE, E_IO
+ */
+export async function writeConfiguration({ file, text }: NewConfiguration): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    const handle = await open(file, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw fromErrno(error, `write the configuration '${file}'`);
+    throw new PotctlError('E_REFUSED', `there is a configuration in '${file}'`, {
+      why: 'potctl never changes a configuration file',
+      fix: ['See what it says: `potctl config show --origin`', 'Or write another one: `--config FILE`'],
+    });
+  }
+}
