@@ -186,7 +186,9 @@ async function openPlace(place: { readonly name: string; readonly path: string }
     onTakeover: (holder) =>
       diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
     onStuck: (stuck) =>
-      diagnostics.warn(`What is left of a removed backup does not go away: '${stuck}'. Look who may write there.`),
+      diagnostics.warn(
+        `Left over from an older run, and cannot be removed: '${stuck}'. Look who may write there, and for mount points in it.`,
+      ),
     onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
 }

@@ -1,9 +1,10 @@
 import { lstat, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { removeTree } from '../repository/remove-tree.js';
 import type { RunRecord, TreeMove } from './record.js';
 import { realDisk } from './tree/disk.js';
-import { discardStaging, observeTree, recoverTree, removeStaged, swapTree, undoTree } from './tree/tree.js';
+import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
 export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
@@ -37,13 +38,22 @@ export async function finishTree(record: RunRecord, { root, staged_at: stagedAt 
   else await undoTree({ root, run: undoes, undoRun: run });
 }
 
-/** Puts the tree of a run back to where it was, and removes what was staged. */
-export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
-  if (stagedAt !== null) return removeStaged(stagedAt);
+/**
+ * Puts the tree of a run back to where it was, and removes what was staged.
+ *
+ * @returns why what was staged stays (somebody put a mount point or a repository into it); null = it is gone. It stops nobody
+ */
+export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<string | null> {
   const { run_id: run } = record;
-  const { unfinished } = await observeTree({ root });
-  if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
-  await discardStaging({ root, run });
+  if (stagedAt === null && (await observeTree({ root })).unfinished?.run === run)
+    await recoverTree({ root, decision: 'undo' });
+  try {
+    await (stagedAt === null ? discardStaging({ root, run }) : removeTree(stagedAt));
+    return null;
+  } catch (error) {
+    if (error instanceof PotctlError && error.code === 'E_REFUSED') return error.message;
+    throw error;
+  }
 }
 
 /** A new directory appears by one rename. An empty one that is there already gives way. */

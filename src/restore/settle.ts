@@ -29,8 +29,14 @@ export type Settled = 'forward' | 'back';
 export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Settled> {
   const forward = await isForward(deps, record);
   const { files } = record;
-  if (files !== null) await (forward ? finishTree(record, files) : takeBackTree(record, files));
-  return forward ? 'forward' : 'back';
+  if (files === null) return forward ? 'forward' : 'back';
+  if (forward) {
+    await finishTree(record, files);
+    return 'forward';
+  }
+  const stays = await takeBackTree(record, files);
+  if (stays !== null) deps.progress({ kind: 'warning', text: stays });
+  return 'back';
 }
 
 /** Decides by the database, where one takes part, and takes it back if it has to. */

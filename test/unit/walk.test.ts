@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareWalk, display, fromText, isInside } from '../../src/backup/files/byte-path.js';
 import { estimateTree } from '../../src/backup/files/estimate.js';
 import { openTree } from '../../src/backup/files/tree.js';
 import { createExclusion, walk } from '../../src/backup/files/walk.js';
+import { identityOf } from '../../src/repository/place.js';
 import { place } from '../support/files.js';
 
 const signal = new AbortController().signal;
@@ -146,6 +147,23 @@ describe('what is left out', () => {
       false,
     ]);
   });
+});
+
+test('a folder that must not be met ends the walk wherever it is met, told by device and inode', async () => {
+  const { tree } = place();
+  mkdirSync(`${tree}/deep/backups`, { recursive: true });
+  const refused = new Set([identityOf(statSync(`${tree}/deep/backups`, { bigint: true }))]);
+  const walked = walk({
+    tree: openTree(tree),
+    excludes: [],
+    signal,
+    refused,
+    entry() {},
+    skipped() {},
+    unreadable() {},
+  });
+
+  await expect(walked).rejects.toMatchObject({ code: 'E_REFUSED', message: expect.stringContaining('deep/backups') });
 });
 
 test('only paths that stay inside are inside', () => {

@@ -45,7 +45,7 @@ async function restoreHeld(underway: Underway): Promise<FilesRestored> {
   const { deps, request, chosen, target, tally } = underway;
   const takeAway = await makeTarget(target);
   try {
-    await sweepStagings(target.directory, deps.owner);
+    for (const text of await sweepStagings(target.directory, deps.owner)) deps.progress({ kind: 'warning', text });
     const staging = openStaging(target.directory, request.runId, deps.owner);
     await stageAndPlace(underway, staging).finally(staging.remove);
     return resultOf(request, chosen, target, 'done', tally.all());

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fromErrno, isErrno } from '../../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { type HostIdentity, isGone } from '../../host-identity.js';
+import { removeTree } from '../../repository/remove-tree.js';
 import { foldersOf, runOfStaging } from '../tree/names.js';
-import { removeStaged } from '../tree/remove.js';
 
 const OWNER = 'owner.json';
 const TREE = 'files';
@@ -29,16 +29,26 @@ export function openStaging(directory: string, runId: string, owner: HostIdentit
   } catch (error) {
     throw fromErrno(error, `write into "${directory}"`);
   }
-  return { tree: path.join(folder, TREE), remove: () => removeStaged(folder) };
+  return { tree: path.join(folder, TREE), remove: () => removeTree(folder) };
 }
 
-/** Removes what killed restores of single files have staged in a directory. What may have a living owner stays. */
-export async function sweepStagings(directory: string, ours: HostIdentity): Promise<void> {
+/**
+ * Removes what killed restores of single files have staged in a directory. What may have a living owner stays.
+ *
+ * @returns why something stays that should have gone
+ */
+export async function sweepStagings(directory: string, ours: HostIdentity): Promise<string[]> {
+  const stuck: string[] = [];
   for (const name of namesIn(directory)) {
     const folder = path.join(directory, name);
     const owner = runOfStaging(name) === undefined ? undefined : ownerOf(path.join(folder, OWNER));
-    if (owner !== undefined && (await isGone(owner, ours))) await removeStaged(folder);
+    if (owner === undefined || !(await isGone(owner, ours))) continue;
+    await removeTree(folder).catch((error: unknown) => {
+      if (!(error instanceof PotctlError)) throw error;
+      stuck.push(error.message);
+    });
   }
+  return stuck;
 }
 
 function namesIn(directory: string): string[] {

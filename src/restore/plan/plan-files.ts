@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { FilesPart } from '../../backup/manifest.js';
+import { overlapOf } from '../../repository/place.js';
 import type { RestoreRequest } from '../deps.js';
 import { stagedTreePath } from '../names.js';
-import { observeTree } from '../tree/tree.js';
+import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import type { PlannedFiles } from './plan.js';
 
@@ -23,11 +24,7 @@ export async function planFiles(
   const root = path.resolve(directory);
   const observed = await observeTree({ root });
   const freeBytes = await freeBytesAt(root);
-  const blocking: Blocker[] = observed.nestedMounts.map((point) => ({
-    code: 'E_BLOCKED',
-    text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
-    fix: [`umount "${point}"`],
-  }));
+  const blocking: Blocker[] = await unmovableBlockers(root, observed);
   if (mode === 'new' && observed.exists && (await readdir(root)).length > 0) {
     blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Name a new directory.'] });
   }
@@ -51,11 +48,21 @@ export async function planFiles(
   };
 }
 
+/** What the tree holds that a swap cannot or must not move. @throws E_FILES_* */
+export async function unmovableBlockers(root: string, { nestedMounts }: TreeObservation): Promise<Blocker[]> {
+  const mounts = nestedMounts.map((point) => ({ path: point, what: 'a mount point' as const }));
+  const other = mounts.length > 0 ? null : await findUnmovable(root);
+  return [...mounts, ...(other === null ? [] : [other])].map((found) => ({
+    code: 'E_BLOCKED',
+    text: unmovableText(found),
+    fix: [unmovableFix(found)],
+  }));
+}
+
 /** What would be found out only when hours of pg_restore are over. */
 async function placeBlockers(root: string, repositoryUrl: string): Promise<Blocker[]> {
   const found: Blocker[] = [];
-  const isInside = (inner: string, outer: string): boolean => `${inner}/`.startsWith(`${outer}/`);
-  if (path.isAbsolute(repositoryUrl) && (isInside(repositoryUrl, root) || isInside(root, repositoryUrl))) {
+  if (path.isAbsolute(repositoryUrl) && overlapOf(repositoryUrl, root) !== null) {
     const text = `the repository "${repositoryUrl}" and the files "${root}" lie inside each other`;
     found.push({ code: 'E_REFUSED', text, fix: ['Name another directory, or another repository.'] });
   }

@@ -8,6 +8,7 @@ import { type DatabaseMove, type RunRecord, readRuns } from '../record.js';
 import { observeTree } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import { chooseRun } from './choose-run.js';
+import { unmovableBlockers } from './plan-files.js';
 import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
 import { profileBlockers } from './profile-blockers.js';
 import { refuseBlocked } from './refuse.js';
@@ -103,12 +104,9 @@ async function planTreeBack(
   undone: RunRecord,
   root: string,
 ): Promise<Assessment & { planned: PlannedTreeBack }> {
-  const { entries, nestedMounts, beforeFolders, unfinished } = await observeTree({ root });
-  const blocking: Blocker[] = nestedMounts.map((point) => ({
-    code: 'E_BLOCKED',
-    text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
-    fix: [`umount "${point}"`],
-  }));
+  const observed = await observeTree({ root });
+  const { entries, beforeFolders, unfinished } = observed;
+  const blocking = await unmovableBlockers(root, observed);
   if (undone.database === null && filesPath !== null && path.resolve(filesPath) !== root) {
     const text = `the run was on the directory "${root}", the target is "${filesPath}"`;
     blocking.push({ code: 'E_WRONG_TARGET', text, fix: ['Name the directory of the run: `potctl restore list`.'] });

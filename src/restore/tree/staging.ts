@@ -1,11 +1,13 @@
 import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { refuseOverlap } from '../../repository/place.js';
+import { removeTree } from '../../repository/remove-tree.js';
 import { createdMark, makeWritable } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
-import { removeStaged } from './remove.js';
+import { findUnmovable, unmovableFix, unmovableText } from './observe.js';
 
 /** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
 export const UNTOUCHED_MODE = 0o1700;
@@ -30,10 +32,10 @@ export interface StagingRequest {
 export async function prepareStaging(request: StagingRequest): Promise<string> {
   const { root, run, forbidden, disk = realDisk() } = request;
   try {
-    if (forbidden !== undefined)
-      refuseOverlap(real(root) ?? path.resolve(root), real(forbidden) ?? path.resolve(forbidden));
+    if (forbidden !== undefined) refuseOverlap(forbidden, root);
     const created = makeRoot(root);
     const tree = realpathSync(root);
+    await refuseUnmovable(tree);
     if (created) writeFileSync(createdMark(tree, run), '');
     refuseUnfinished(tree);
     const staging = path.join(tree, foldersOf(run).staging);
@@ -55,7 +57,7 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
   try {
     const staging = path.join(tree, foldersOf(run).staging);
     if (disk.look(staging) !== null) {
-      await keepingAttributes(disk, tree, () => removeStaged(staging));
+      await keepingAttributes(disk, tree, () => removeTree(staging));
     }
     const mark = createdMark(tree, run);
     if (disk.look(mark) === null) return;
@@ -119,12 +121,12 @@ function target(root: string): Stats | null {
   }
 }
 
-function refuseOverlap(root: string, forbidden: string): void {
-  const inside = (inner: string, outer: string): boolean => inner === outer || inner.startsWith(`${outer}/`);
-  if (inside(forbidden, root))
-    throw refused(`the repository '${forbidden}' lies inside '${root}'`, 'the swap would move it away');
-  if (inside(root, forbidden))
-    throw refused(`'${root}' lies inside the repository '${forbidden}'`, 'backups would be changed');
+/** @throws PotctlError E_BLOCKED for a repository, a mount point or another file system below the root: the swap would carry it away */
+async function refuseUnmovable(root: string): Promise<void> {
+  const found = await findUnmovable(root);
+  if (found !== null) {
+    throw new PotctlError('E_BLOCKED', unmovableText(found), { fix: [unmovableFix(found)] });
+  }
 }
 
 function refused(message: string, why: string): PotctlError {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../errors.js';
+import { findNestedMounts, isMountPoint } from '../../repository/mounts.js';
 import { createdMark, finishSwap, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import {
@@ -11,7 +12,6 @@ import {
   type SwapPlan,
   writeJournal,
 } from './journal.js';
-import { findNestedMounts, isMountPoint } from './mounts.js';
 import { at, foldersOf, type Name, ownName } from './names.js';
 import { real, refuseUnfinished, UNTOUCHED_MODE } from './staging.js';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../errors.js';
+import { isMountPoint } from '../../repository/mounts.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
-import { isMountPoint } from './mounts.js';
 import { foldersOf } from './names.js';
 import { besideOf } from './observe.js';
 import { real } from './staging.js';
