@@ -57,7 +57,10 @@ function renderOutcome(result: RestoreResult, view: View): void {
     const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
     view.note(`  ${restored.tables} tables, ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
   }
-  if (directory !== null) view.note(`  ${view.count(restored.files)} files as in the backup.`);
+  if (directory !== null)
+    view.note(
+      `  ${view.count(restored.files)} files ${result.lost.length > 0 ? 'with the content that they have in the backup' : 'as in the backup'}.`,
+    );
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);

@@ -26,6 +26,8 @@ export interface RestoreResult {
   readonly database: string | null;
   readonly directory: string | null;
   readonly checks: DatabaseChecks | null;
+  /** What the files lack besides their content: owners and attributes that this user cannot set. Among the warnings, too. */
+  readonly lost: readonly string[];
   /** The backup of what was live, where --safety-backup asked for one. */
   readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
@@ -66,7 +68,8 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
-  if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [], safetyBackup: null });
+  if (request.dryRun)
+    return resultOf(first, { checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null });
   const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
   try {
     return await runHeld(deps, request, prepared, first);
@@ -108,7 +111,8 @@ async function restoreLocked(underway: Underway): Promise<RestoreResult> {
     await journal.update({ restored: staged.restored, phases: phases.taken });
     const { downtimeMs, warnings } = await swapStaged(underway);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
-    return resultOf(closed, { checks: staged.checks, state: 'done', warnings, safetyBackup });
+    const { checks, lost } = staged;
+    return resultOf(closed, { checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });
   } catch (error) {
     throw await abandon(deps, journal, error);
   }
@@ -116,7 +120,7 @@ async function restoreLocked(underway: Underway): Promise<RestoreResult> {
 
 function resultOf(
   record: RunRecord,
-  rest: Pick<RestoreResult, 'checks' | 'state' | 'warnings' | 'safetyBackup'>,
+  rest: Pick<RestoreResult, 'checks' | 'lost' | 'state' | 'warnings' | 'safetyBackup'>,
 ): RestoreResult {
   return withScriptKeys({
     runId: record.run_id,

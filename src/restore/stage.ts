@@ -17,6 +17,8 @@ import { temporaryFolder } from './temporary-folder.js';
 export interface Staged {
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number };
   readonly checks: DatabaseChecks | null;
+  /** What the files lack besides their content. */
+  readonly lost: readonly string[];
 }
 
 /**
@@ -29,7 +31,8 @@ export async function stageRestore(underway: Underway): Promise<Staged> {
   const checks = plan.database && (await stageDatabase(underway, plan.database, manifest.database!));
   const files = plan.files && (await stageFiles(underway, plan.files, manifest.storage!));
   const tables = plan.database === null ? 0 : manifest.database!.inventory.tables.length;
-  return { restored: { tables, rows: checks?.rows ?? 0, files: files ?? 0 }, checks };
+  const restored = { tables, rows: checks?.rows ?? 0, files: files?.files ?? 0 };
+  return { restored, checks, lost: files?.lost ?? [] };
 }
 
 async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {

@@ -5,10 +5,8 @@ import { holdsRepository, MARKER } from '../../repository/marker.js';
 import { type Identity, identityOf, overlapError } from '../../repository/place.js';
 import { createBreather } from './breather.js';
 import { type BytePath, display, fromText } from './byte-path.js';
+import { ownNames } from './own.js';
 import { absolute, type Tree } from './tree.js';
-
-/** What potctl keeps in a tree for itself (DESIGN §7.6) is no part of it. */
-const OWN_ENTRY = /^\.potctl-[^/]*$/;
 
 /** One entry as it was when the walk passed; enough to see later whether it has changed. */
 export interface WalkEntry {
@@ -71,8 +69,11 @@ function enter(request: WalkRequest, path: BytePath): Level[] {
     request.entry(entry);
     return [];
   }
-  const names = namesIn(request, path);
-  if (names === undefined) return [];
+  const all = namesIn(request, path);
+  if (all === undefined) return [];
+  // What restores keep in a tree is no part of it.
+  const own = path === '' ? ownNames(absolute(request.tree, ''), all) : undefined;
+  const names = own === undefined || own.size === 0 ? all : all.filter((name) => !own.has(name));
   if (names.includes(MARKER) && holdsRepository(absolute(request.tree, path))) {
     if (path === '') throw met(request, path);
     request.skipped(path, 'repository');
@@ -148,5 +149,5 @@ export function createExclusion(globs: readonly string[]): (path: BytePath) => b
     const kept = pattern.endsWith('/**') ? picomatch(pattern.slice(0, -3), MATCHING) : undefined;
     return (path: BytePath): boolean => matches(path) && !kept?.(path);
   });
-  return (path) => OWN_ENTRY.test(path) || matchers.some((matches) => matches(path));
+  return (path) => matchers.some((matches) => matches(path));
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { markName, markText } from '../../backup/files/own.js';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { type HostIdentity, isGone } from '../../host-identity.js';
 import { removeTree } from '../../repository/remove-tree.js';
@@ -23,13 +24,22 @@ export interface Staging {
 export function openStaging(directory: string, runId: string, owner: HostIdentity): Staging {
   const folder = path.join(directory, foldersOf(runId).staging);
   try {
+    writeFileSync(path.join(directory, markName(runId)), markText(runId, false));
     mkdirSync(folder, { mode: 0o700 });
     writeFileSync(path.join(folder, OWNER), JSON.stringify(owner));
     mkdirSync(path.join(folder, TREE), { mode: 0o700 });
   } catch (error) {
+    rmSync(path.join(directory, markName(runId)), { force: true });
     throw fromErrno(error, `write into "${directory}"`);
   }
-  return { tree: path.join(folder, TREE), remove: () => removeTree(folder) };
+  return { tree: path.join(folder, TREE), remove: () => removeStaging(directory, runId) };
+}
+
+/** The mark of the run stays as long as it has kept something. */
+async function removeStaging(directory: string, run: string): Promise<void> {
+  const { staging, before } = foldersOf(run);
+  await removeTree(path.join(directory, staging));
+  if (!existsSync(path.join(directory, before))) rmSync(path.join(directory, markName(run)), { force: true });
 }
 
 /**
@@ -40,10 +50,10 @@ export function openStaging(directory: string, runId: string, owner: HostIdentit
 export async function sweepStagings(directory: string, ours: HostIdentity): Promise<string[]> {
   const stuck: string[] = [];
   for (const name of namesIn(directory)) {
-    const folder = path.join(directory, name);
-    const owner = runOfStaging(name) === undefined ? undefined : ownerOf(path.join(folder, OWNER));
-    if (owner === undefined || !(await isGone(owner, ours))) continue;
-    await removeTree(folder).catch((error: unknown) => {
+    const run = runOfStaging(name);
+    const owner = run === undefined ? undefined : ownerOf(path.join(directory, name, OWNER));
+    if (run === undefined || owner === undefined || !(await isGone(owner, ours))) continue;
+    await removeStaging(directory, run).catch((error: unknown) => {
       if (!(error instanceof PotctlError)) throw error;
       stuck.push(error.message);
     });

@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { readList } from '../../backup/files/list.js';
 import type { FilesPart } from '../../backup/manifest.js';
 import { overlapOf } from '../../repository/place.js';
 import type { RestoreRequest } from '../deps.js';
+import { expectedLosses } from '../losses.js';
 import { stagedTreePath } from '../names.js';
 import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
@@ -17,7 +19,7 @@ export interface FilesPlan extends Assessment {
 /** Looks at the tree and plans the files' restore. Changes nothing. @throws E_FILES_DENIED, E_REFUSED (a damaged swap journal) */
 export async function planFiles(
   { mode, runId }: RestoreRequest,
-  part: FilesPart,
+  { part, folder }: { readonly part: FilesPart; readonly folder: string },
   directory: string,
   repositoryUrl: string,
 ): Promise<FilesPlan> {
@@ -33,10 +35,10 @@ export async function planFiles(
     const text = `"${root}" has ${freeBytes} bytes free, the restored files need ${part.bytes}`;
     blocking.push({ code: 'E_NO_SPACE', text, fix: ['Free some space there.'] });
   }
-  const warnings = part.excludes.map((glob) => `"${glob}" was left out of the backup: what it names moves away`);
+  const excluded = part.excludes.map((glob) => `"${glob}" was left out of the backup: what it names moves away`);
   return {
     blocking,
-    warnings: mode === 'new' ? [] : warnings,
+    warnings: [...(mode === 'new' ? [] : excluded), ...(await expectedLosses(readList(folder, part)))],
     planned: {
       root,
       stagedAt: mode === 'new' ? stagedTreePath(root, runId) : null,

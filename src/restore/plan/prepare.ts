@@ -38,7 +38,8 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
   const storage = manifest.storage as FilesPart | null;
-  const files = parts.files === null ? null : await planFiles(request, storage!, parts.files, repository.url);
+  const files =
+    parts.files === null ? null : await planFiles(request, { part: storage!, folder }, parts.files, repository.url);
   const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
   const plan: RestorePlan = {
     ...askedFor(request),

@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import { markName, markText, readMark } from '../../backup/files/own.js';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { refuseOverlap } from '../../repository/place.js';
 import { removeTree } from '../../repository/remove-tree.js';
-import { createdMark, makeWritable } from './converge.js';
+import { lateAside, makeWritable } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
@@ -36,15 +37,16 @@ export async function prepareStaging(request: StagingRequest): Promise<string> {
     const created = makeRoot(root);
     const tree = realpathSync(root);
     await refuseUnmovable(tree);
-    if (created) writeFileSync(createdMark(tree, run), '');
     refuseUnfinished(tree);
     const staging = path.join(tree, foldersOf(run).staging);
-    await keepingAttributes(disk, tree, async () => disk.makeFolder(staging, 0o700));
+    if (disk.look(staging) !== null) throw stagedAlready(run);
+    await keepingAttributes(disk, tree, async () => {
+      disk.write(path.join(tree, markName(run)), markText(run, created));
+      disk.makeFolder(staging, 0o700);
+    });
     disk.chmod(staging, UNTOUCHED_MODE);
     return staging;
   } catch (error) {
-    if (isErrno(error, 'EEXIST'))
-      throw refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
     throw fromErrno(error, `prepare the restore inside '${root}'`);
   }
 }
@@ -59,10 +61,10 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
     if (disk.look(staging) !== null) {
       await keepingAttributes(disk, tree, () => removeTree(staging));
     }
-    const mark = createdMark(tree, run);
-    if (disk.look(mark) === null) return;
-    disk.unlink(mark);
-    disk.removeFolder(tree);
+    const mark = readMark(tree, run);
+    if (mark === undefined || disk.look(lateAside(path.join(tree, foldersOf(run).before))) !== null) return;
+    await keepingAttributes(disk, tree, async () => disk.unlink(path.join(tree, markName(run))));
+    if (mark.created) disk.removeFolder(tree);
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) throw fromErrno(error, `remove what was staged in '${root}'`);
   }
@@ -128,6 +130,9 @@ async function refuseUnmovable(root: string): Promise<void> {
     throw new PotctlError('E_BLOCKED', unmovableText(found), { fix: [unmovableFix(found)] });
   }
 }
+
+const stagedAlready = (run: string): PotctlError =>
+  refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
 
 function refused(message: string, why: string): PotctlError {
   return new PotctlError('E_REFUSED', message, { why });

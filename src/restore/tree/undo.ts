@@ -34,9 +34,8 @@ export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRe
     throw nothingKept(root, run);
   if (record.plan.rootCreated && !isMountPoint(tree)) return takeAway(disk, tree, undoRun);
   return startSwap(disk, tree, async () => ({
-    ...(await commonPlan(disk, tree, undoRun, staged)),
+    ...(await commonPlan(disk, tree, { run: undoRun, of: run, staged })),
     kind: 'undo',
-    of: run,
     rootCreated: false,
     before: foldersOf(undoRun).before,
     rootAfter: record.plan.rootBefore,
