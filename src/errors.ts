@@ -75,5 +75,11 @@ export function fromErrno(error: unknown, action: string): unknown {
     : isErrno(error, 'ENOSPC', 'EDQUOT')
       ? 'E_NO_SPACE'
       : 'E_IO';
-  return new PotctlError(code, `cannot ${action}`, { why: error.message, cause: error });
+  return new PotctlError(code, `cannot ${action}`, {
+    why: error.message,
+    cause: error,
+    ...(isErrno(error, 'EROFS')
+      ? { fix: ['It lies on a file system that is mounted read-only: remount it, or name another place.'] }
+      : {}),
+  });
 }

@@ -65,6 +65,7 @@ function renderOutcome(result: RestoreResult, view: View): void {
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+  if (result.recordsIn !== null) view.note(`  The record of the run is kept in ${result.recordsIn}.`);
   if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
 }
 

@@ -23,6 +23,8 @@ export interface RestoreDeps {
   /** null where only files are restored. */
   readonly server: Server | null;
   readonly repository: Repository;
+  /** Where the records of runs go when the repository cannot be written to; absent or null = into the repository. */
+  readonly recordsIn?: string | null;
   /** Excludes other potctls from the database, on whatever host. */
   readonly lockDatabase: (database: string) => Promise<HeldLock>;
   /** Checks every stored byte of a backup against its manifest. */

@@ -110,6 +110,12 @@ export async function readRecords(repository: Repository): Promise<{ runs: RunRe
   return { runs, damaged };
 }
 
+/** What a plan says where the record of its run cannot go into the repository. */
+export function recordsWarning({ recordsIn }: { readonly recordsIn?: string | null }): string[] {
+  if (recordsIn == null) return [];
+  return [`the repository cannot be written to: the record of this run, which undo needs, is kept in "${recordsIn}"`];
+}
+
 /** The backups of runs that are not at their end, each with what is to be said of it. Such a run may want its backup again. */
 export async function backupsOfRunning(repository: Repository): Promise<ReadonlyMap<string, string>> {
   const running = (await readRuns(repository)).filter(({ state }) => state === 'running');

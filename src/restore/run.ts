@@ -28,6 +28,8 @@ export interface RestoreResult {
   readonly checks: DatabaseChecks | null;
   /** What the files lack besides their content: owners and attributes that this user cannot set. Among the warnings, too. */
   readonly lost: readonly string[];
+  /** Where the record of the run is kept, when the repository could not be written to; undo finds it there. */
+  readonly recordsIn: string | null;
   /** The backup of what was live, where --safety-backup asked for one. */
   readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
@@ -68,8 +70,9 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
+  const at = { recordsIn: deps.recordsIn ?? null };
   if (request.dryRun)
-    return resultOf(first, { checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null });
+    return resultOf(first, { ...at, checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null });
   const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
   try {
     return await runHeld(deps, request, prepared, first);
@@ -106,13 +109,14 @@ async function secure(deps: RestoreDeps, request: RestoreRequest, { plan }: Prep
 
 async function restoreLocked(underway: Underway): Promise<RestoreResult> {
   const { deps, journal, phases, safetyBackup } = underway;
+  const { recordsIn = null } = deps;
   try {
     const staged = await stageRestore(underway);
     await journal.update({ restored: staged.restored, phases: phases.taken });
     const { downtimeMs, warnings } = await swapStaged(underway);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
     const { checks, lost } = staged;
-    return resultOf(closed, { checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });
+    return resultOf(closed, { recordsIn, checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });
   } catch (error) {
     throw await abandon(deps, journal, error);
   }
@@ -120,7 +124,7 @@ async function restoreLocked(underway: Underway): Promise<RestoreResult> {
 
 function resultOf(
   record: RunRecord,
-  rest: Pick<RestoreResult, 'checks' | 'lost' | 'state' | 'warnings' | 'safetyBackup'>,
+  rest: Pick<RestoreResult, 'checks' | 'lost' | 'recordsIn' | 'state' | 'warnings' | 'safetyBackup'>,
 ): RestoreResult {
   return withScriptKeys({
     runId: record.run_id,

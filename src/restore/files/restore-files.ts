@@ -5,6 +5,8 @@ import { listMembers } from '../../backup/files/pick.js';
 import { fromErrno, PotctlError } from '../../errors.js';
 import { createLosses, expectedLosses, type Losses } from '../losses.js';
 import { openPhases, type Phases } from '../phases.js';
+import { refuseBlocked } from '../plan/refuse.js';
+import { filesBlockers } from '../plan/tools.js';
 import { withScriptKeys } from '../script-keys.js';
 import { flushFileSystem } from '../tree/attributes.js';
 import { foldersOf } from '../tree/names.js';
@@ -32,6 +34,7 @@ export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Prom
   const phases = openPhases(deps);
   const chosen = await phases.run('select', () => chooseFiles(deps, request));
   const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
+  refuseBlocked(filesBlockers(chosen.part, deps.childEnvironment));
   if (request.dryRun) {
     const outcome = await previewFiles(chosen, request, target, deps.signal);
     const { folder, part } = chosen;

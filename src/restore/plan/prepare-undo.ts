@@ -4,7 +4,7 @@ import { importedSet } from '../../backup/sets.js';
 import type { Environment } from '../../config/settings.js';
 import { findSwappedRuns } from '../database/swapped-runs.js';
 import type { Asked, RestoreDeps } from '../deps.js';
-import { type DatabaseMove, type RunRecord, readRuns } from '../record.js';
+import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../record.js';
 import { observeTree } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import { chooseRun } from './choose-run.js';
@@ -77,7 +77,11 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
     undo: `potctl restore undo ${request.runId}`,
     undoPossibleMs: request.keepOldMs,
     blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
-    warnings: [...(database?.warnings ?? []), ...(undone.state === 'running' ? [WAS_KILLED] : [])],
+    warnings: [
+      ...recordsWarning(deps),
+      ...(database?.warnings ?? []),
+      ...(undone.state === 'running' ? [WAS_KILLED] : []),
+    ],
     confirm: undone.database?.name ?? path.basename(undone.files!.root),
   };
   return { plan, move: recordOf(request, undone, database?.move ?? null) };

@@ -3,7 +3,7 @@ import type { GoodEntry } from '../../backup/catalog.js';
 import type { FilesPart, Manifest } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
-import { readRuns } from '../record.js';
+import { readRuns, recordsWarning } from '../record.js';
 import type { Assessment } from './assess.js';
 import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';
@@ -13,6 +13,7 @@ import { planFiles } from './plan-files.js';
 import { profileBlockers } from './profile-blockers.js';
 import { refuseBlocked } from './refuse.js';
 import type { SettledManifest } from './settle-part.js';
+import { toolBlockers } from './tools.js';
 
 /** A plan, and what the run needs of the backup. */
 export interface PreparedRestore {
@@ -40,7 +41,12 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const storage = manifest.storage as FilesPart | null;
   const files =
     parts.files === null ? null : await planFiles(request, { part: storage!, folder }, parts.files, repository.url);
-  const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
+  const asked = { database: database === null ? null : manifest.database, storage: files === null ? null : storage };
+  const tools = await toolBlockers(deps, folder, asked);
+  const own = {
+    blocking: [...profileBlockers(request), ...tools],
+    warnings: [...recordsWarning(deps), ...warnings, ...parts.warnings],
+  };
   const plan: RestorePlan = {
     ...askedFor(request),
     set,

@@ -12,6 +12,7 @@ import { profileBlockers } from '../plan/profile-blockers.js';
 import { decisiveBlocker, refuseBlocked } from '../plan/refuse.js';
 import { settlePart } from '../plan/settle-part.js';
 import { superuserEntries } from '../plan/superuser-entries.js';
+import { recordsWarning } from '../record.js';
 import { withScriptKeys } from '../script-keys.js';
 import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
@@ -66,7 +67,7 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
     ...{ runId, mode: 'tables', profile: profile.name, environment: profile.environment, set },
     ...{ backup: plannedBackup(manifest, entry), schema, leftOut: selection.leftOut, ...found },
     blocking: [...profileBlockers(request), ...found.blocking],
-    warnings: [...stored.warnings, ...warnings, ...found.warnings],
+    warnings: [...recordsWarning(deps), ...stored.warnings, ...warnings, ...found.warnings],
     confirm: schema,
   };
   return { plan, manifest, part, dump, selection };
