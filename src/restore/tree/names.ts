@@ -42,6 +42,7 @@ export function foldersOf(run: string): {
 /** The run of a `.potctl-before-<run>` folder, undefined for every other name. */
 export const runOfBefore = (name: string): string | undefined => /^\.potctl-before-(.+)$/s.exec(name)?.[1];
 export const runOfStaging = (name: string): string | undefined => /^\.potctl-restore-(.+)$/s.exec(name)?.[1];
+/** The run of a journal's name, undefined for every other name. */
 export function runOfJournal(name: string): string | undefined {
   const run = /^\.potctl-swap-(.+)\.ndjson$/s.exec(name)?.[1];
   return run !== undefined && RUN.test(run) ? run : undefined;
