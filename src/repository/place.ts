@@ -18,8 +18,8 @@ export const identityOf = ({ dev, ino }: BigIntStats): Identity => `${dev}:${ino
 export function identitiesAbove(folder: string): Set<Identity> {
   const found = new Set<Identity>();
   for (let at = realPlace(folder); ; at = path.dirname(at)) {
-    const facts = statSync(at, { bigint: true, throwIfNoEntry: false });
-    if (facts !== undefined) found.add(identityOf(facts));
+    const facts = look(at);
+    if (facts !== null) found.add(identityOf(facts));
     if (at === path.dirname(at)) return found;
   }
 }
@@ -47,7 +47,7 @@ export function overlapOf(first: string, second: string): 'first' | 'second' | n
 }
 
 function mountsIn(place: string): string[] {
-  return statSync(place, { throwIfNoEntry: false })?.isDirectory() ? findNestedMounts(place) : [];
+  return look(place)?.isDirectory() ? findNestedMounts(place) : [];
 }
 
 /** Both free of symbolic links. */
@@ -55,8 +55,18 @@ function isWithin(inner: string, outer: string): boolean {
   if (`${inner}/`.startsWith(`${outer === '/' ? '' : outer}/`)) return true;
   const [at, above] = [positionOf(inner), positionOf(outer)];
   if (at !== null && above !== null && `${at}/`.startsWith(above.endsWith('/') ? above : `${above}/`)) return true;
-  const facts = statSync(outer, { bigint: true, throwIfNoEntry: false });
-  return facts !== undefined && identitiesAbove(inner).has(identityOf(facts));
+  const facts = look(outer);
+  return facts !== null && identitiesAbove(inner).has(identityOf(facts));
+}
+
+/** What is there; null also for links in a circle, which whoever opens the place tells of. */
+function look(place: string): BigIntStats | null {
+  try {
+    return statSync(place, { bigint: true });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return null;
+    throw error;
+  }
 }
 
 /** The path without symbolic links; what does not exist yet keeps its names. */
@@ -65,7 +75,7 @@ function realPlace(place: string): string {
   try {
     return realpathSync(absolute);
   } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR') || absolute === path.dirname(absolute)) throw error;
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') || absolute === path.dirname(absolute)) throw error;
     return path.join(realPlace(path.dirname(absolute)), path.basename(absolute));
   }
 }

@@ -26,11 +26,11 @@ export async function planFiles(
   const root = path.resolve(directory);
   const observed = await observeTree({ root });
   const freeBytes = await freeBytesAt(root);
-  const blocking: Blocker[] = await unmovableBlockers(root, observed);
+  const blocking: Blocker[] = await placeBlockers(root, repositoryUrl);
+  if (blocking.length === 0) blocking.push(...(await unmovableBlockers(root, observed)));
   if (mode === 'new' && observed.exists && (await readdir(root)).length > 0) {
     blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Name a new directory.'] });
   }
-  blocking.push(...(await placeBlockers(root, repositoryUrl)));
   if (freeBytes !== null && freeBytes < part.bytes) {
     const text = `"${root}" has ${freeBytes} bytes free, the restored files need ${part.bytes}`;
     blocking.push({ code: 'E_NO_SPACE', text, fix: ['Free some space there.'] });
