@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
+import { PotctlError } from './errors.js';
 
 /** A program that runs for us. */
 export interface Child {
@@ -45,6 +46,17 @@ export function whyNotDone({ startError, signal, cancelled, exitCode, stderrTail
   if (lack !== undefined) return lack;
   return exitCode !== null && NOT_STARTED.includes(exitCode) ? (stderrTail.at(-1) ?? 'it could not be started') : null;
 }
+
+/** What ends a program that stumbles over itself or over the bytes it reads, and not whoever kills it. */
+const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGFPE', 'SIGILL'];
+
+/** A program crashed while it read a file. Of a file that nobody has checked this is damage; of one whose hash is right nobody knows. */
+export class ToolCrash extends PotctlError {
+  override readonly name = 'ToolCrash';
+}
+
+/** Did the program crash? */
+export const hasCrashed = ({ signal }: ChildEnd): boolean => signal !== null && CRASHES.includes(signal);
 
 export interface ChildOptions {
   /** The whole environment; nothing is inherited. */

@@ -1,3 +1,4 @@
+import { ToolCrash } from '../child.js';
 import { fromErrno, PotctlError } from '../errors.js';
 import type { VerifyCheck } from './verify.js';
 
@@ -24,7 +25,8 @@ export async function judge(
     const error = fromErrno(thrown, 'read the backup');
     if (!(error instanceof PotctlError)) throw error;
     const detail = [error.message, ...(error.why === undefined ? [] : [textOf(error.why)])].join(': ');
-    if (CANNOT_BE_RESTORED.includes(error.code)) return { part, check, state: 'fail', detail };
+    if (CANNOT_BE_RESTORED.includes(error.code) && !(error instanceof ToolCrash))
+      return { part, check, state: 'fail', detail };
     return { part, check, state: 'unknown', detail: `could not check: ${detail}` };
   }
 }

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { parseToc } from '../backup/database/toc.js';
 import type { DumpReader } from '../backup/verify.js';
-import { type ChildEnd, startChild, whyNotDone } from '../child.js';
+import { type ChildEnd, hasCrashed, startChild, ToolCrash, whyNotDone } from '../child.js';
 import { PotctlError } from '../errors.js';
 import { newestTool, type ToolSearch } from './tools.js';
 
@@ -74,12 +74,15 @@ function parseHeader(listed: string): Map<string, string> {
   return new Map(created === undefined ? lines : [...lines, ['Archive created at', created]]);
 }
 
-/** Only what pg_restore itself says about the dump is damage: one that was killed, crashed or cannot start proves nothing. */
+/** Only what pg_restore itself says about the dump is damage: one that was killed or cannot start proves nothing. */
 function unreadable(end: ChildEnd): PotctlError {
   const why =
     end.startError ?? (end.stderrTail.join('; ') || `it ended by ${end.signal ?? `exit code ${end.exitCode}`}`);
   if (why.includes('unsupported version')) {
     return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that made this backup', { why });
+  }
+  if (hasCrashed(end)) {
+    return new ToolCrash('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why: `it crashed (${end.signal})` });
   }
   const lack = whyNotDone(end);
   if (lack !== null) return notRun(lack);
