@@ -96,7 +96,7 @@ async function depsOf(context: Context, desk: Server, keys: Keyring, sent: Lette
   const actor = { operator, osUser, hostname, runId, traceId, toolVersion: tool.version };
   return {
     clock,
-    database: await openApplication(desk, 'native', 'support'),
+    database: await openApplication(desk, { name: 'native', schema: null }, 'support'),
     journal: { version: readSchemaVersion, append: appendEntry },
     actor: { ...actor, reason: null, ticket: null, breakGlass: false },
     policy: {

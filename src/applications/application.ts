@@ -1,3 +1,4 @@
+import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 
 export type ApplicationName = '3dpot' | 'viu' | 'evo' | 'native';
@@ -194,6 +195,21 @@ export interface Sealed {
    */
   replace(session: Session): Promise<number>;
 }
+
+/** The quoted and qualified name of a table of the application, for SQL. */
+export type At = (table: string) => string;
+
+/** What an application is, wherever its tables lie. */
+export interface Adapter extends Application {
+  /** The application whose SQL works on the tables in this schema. Without it no table is found: no session's search_path leads there. */
+  in(schema: string): Application;
+}
+
+/** Makes an adapter of what writes the SQL for given names of the tables. */
+export const adapter = (make: (at: At) => Application): Adapter => ({
+  ...make(quoteIdentifier),
+  in: (schema) => make((table) => quoteQualified(schema, table)),
+});
 
 /**
  * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,

@@ -1,5 +1,6 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
+import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps, MfaPolicy } from './deps.js';
 import { nameOf } from './people.js';
@@ -26,8 +27,9 @@ export interface Caution {
  */
 export async function guardChange(deps: MfaDeps, session: Session, person: Person, action: Action): Promise<Caution> {
   const { actor, policy } = deps;
+  const { application, schema } = deps.database;
   refuseUnexplained(deps);
-  const [role] = await session.query<Role>(ROLE, [deps.database.application.secretColumn.table]);
+  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.secretColumn.table)]);
   const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
   const own = isOwn(actor.operator, actor.osUser, role!.name, person);
   const guarded = [

@@ -5,6 +5,11 @@ export interface Session {
   readonly pid: number;
   /** server_version_num, e.g. 150018. */
   readonly versionNum: number;
+  /**
+   * The schemas that exist in the search_path which role, database and settings give, in their order. Names of this session do not resolve
+   * there: every session of potctl sees `pg_catalog, pg_temp`, and names all other schemas.
+   */
+  readonly roleSearchPath: readonly string[];
   /** Several statements at once are allowed only without values. @throws PotctlError E_DB_* with the SQLSTATE in `why` */
   query<Row extends object = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /**

@@ -30,7 +30,7 @@ export async function engineOn({ database }: MfaSite, wishes: EngineWishes = {})
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   return {
-    database: await openApplication(openTestServer(database.name, { signal }), 'auto', 'test'),
+    database: await openApplication(openTestServer(database.name, { signal }), { name: 'auto', schema: null }, 'test'),
     clock: wishes.clock ?? systemClock,
     journal: { version: readSchemaVersion, append: appendEntry },
     actor: { ...ACTOR, ...wishes.actor },

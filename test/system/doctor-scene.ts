@@ -29,7 +29,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     profile: { name: null, environment: null, onCommandLine: false },
     connection,
     expect: { systemIdentifier: null },
-    application: 'auto',
+    application: { name: 'auto', schema: null },
     files: null,
     references: null,
     repositories: [{ name: 'local', path: path.join(folder, 'repository') }],
