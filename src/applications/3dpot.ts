@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
+import { CLOCK, isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -153,7 +153,7 @@ export const threeDPot = adapter((at) => ({
   }),
 }));
 
-const NOW = `clock_timestamp() at time zone 'UTC'`;
+const NOW = `${CLOCK} at time zone 'UTC'`;
 const ADMIN = `(coalesce(is_superuser, false) or coalesce(role::text = 'admin', false))`;
 const LOCKED_UNTIL = lockedUntil('locked_until', NOW, utc('locked_until'));
 const LIVE = `is_active and not is_revoked and expires_at > ${NOW}`;

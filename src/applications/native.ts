@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
 import { NATIVE_TABLES } from './native-tables.js';
-import { instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
+import { CLOCK, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
  * The reference application: what a new application should adopt. Secrets rest in an envelope bound to their row, codes as scrypt hashes,
@@ -169,9 +169,9 @@ export const native = adapter((at) => ({
   overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(at, secrets) }),
 }));
 
-const LOCKED_UNTIL = lockedUntil('locked_until', 'clock_timestamp()', instant('locked_until'));
+const LOCKED_UNTIL = lockedUntil('locked_until', CLOCK, instant('locked_until'));
 const UNUSED = 'user_id = $1 and used_at is null';
-const LIVE = 'user_id = $1 and revoked_at is null and expires_at > clock_timestamp()';
+const LIVE = `user_id = $1 and revoked_at is null and expires_at > ${CLOCK}`;
 
 const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   enroll: 'mfa.enrolled',

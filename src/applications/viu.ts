@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Person, PRIVATE } from './application.js';
-import { isTyped, secretClass, utc } from './sql.js';
+import { CLOCK, isTyped, secretClass, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
@@ -142,7 +142,7 @@ export const viu = adapter((at) => ({
   }),
 }));
 
-const NOW = `clock_timestamp() at time zone 'UTC'`;
+const NOW = `${CLOCK} at time zone 'UTC'`;
 /** The rule of its own service (`trackFailed2FA`): three refused codes within five minutes, and each one after that. */
 const suspicion = (at: At): string => `
   insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")

@@ -1,4 +1,5 @@
 import { OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { CLOCK } from '../applications/sql.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
@@ -75,7 +76,7 @@ function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: bool
                  count(*) filter (where plain and codes > 0)::int as "plainCodes",
                  count(*) filter (where enabled and secret = 'none' and last_used is null)::int as "enabledWithout",
                  count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
-                 count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < clock_timestamp() - interval '24 hours')::int as "pendingOld",
+                 count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < ${CLOCK} - interval '24 hours')::int as "pendingOld",
                  count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
                  count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
                  count(*) filter (where locked_until is not null)::int as locked
@@ -92,7 +93,7 @@ function unusableClasses({ minBytes }: TotpRules): string {
 async function ownCounts(session: Session): Promise<Pick<Counts, 'blocked' | 'triggers'>> {
   const [row] = await session.query<{ blocked: number; triggers: number }>(
     `select (select count(distinct a.person)::int from potctl.mfa_attempt a
-              where kind = 'block' and at > clock_timestamp() - interval '15 minutes'
+              where kind = 'block' and at > ${CLOCK} - interval '15 minutes'
                 and not exists (select from potctl.mfa_attempt b where b.person = a.person and b.at > a.at and b.kind in ('ok', 'unlock', 'reset'))) as blocked,
             (select count(*)::int from pg_trigger where tgrelid = 'potctl.journal'::regclass and not tgisinternal and tgenabled = 'A') as triggers`,
   );
