@@ -14,7 +14,7 @@ export interface Session {
   query<Row extends object = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /**
    * The rows of one statement in batches, by `copy … to stdout`: a third of the work of single values, and memory is flat at any number.
-   * The statement takes no values; cells are text as the server prints it. The session does nothing else meanwhile.
+   * Also a whole `copy table to stdout`, which runs without a plan. The statement takes no values; cells are text as the server prints it. The session does nothing else meanwhile.
    */
   stream(sql: string): AsyncGenerator<(string | null)[][]>;
   /** `copy … from stdin` of text: what is sent stands in no log of the server. @throws as query */

@@ -1,5 +1,6 @@
 import { PotctlError } from '../../errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Session } from '../../postgres/server.js';
 
 /** A table, partitioned table or sequence, as the catalogue knows it. */
@@ -17,6 +18,8 @@ export interface DumpedTable {
   readonly estimate: number;
   readonly readable: boolean;
   readonly hidesRows: boolean;
+  /** A query on it would run functions of its owner. @see PLANNING_RUNS_CODE */
+  readonly runsCode: boolean;
 }
 
 const NAMED = 5;
@@ -31,7 +34,8 @@ export function readTables(session: Session): Promise<DumpedTable[]> {
            c.reltuples::float8 as estimate,
            has_schema_privilege(n.oid, 'USAGE') and case c.relkind
              when 'S' then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end as readable,
-           c.relkind = 'r' and row_security_active(c.oid) as "hidesRows"
+           c.relkind = 'r' and row_security_active(c.oid) as "hidesRows",
+           c.relkind = 'r' and ${PLANNING_RUNS_CODE} as "runsCode"
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
      cross join lateral (

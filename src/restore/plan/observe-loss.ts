@@ -2,6 +2,7 @@ import type { DatabasePart } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
 
@@ -57,6 +58,8 @@ interface Candidate {
   readonly bytes: string;
   readonly column: string | null;
   readonly zoned: boolean;
+  /** @see PLANNING_RUNS_CODE */
+  readonly guarded: boolean;
 }
 
 /**
@@ -96,7 +99,7 @@ async function compareTables(
     for (const candidate of candidates) {
       const key = `${candidate.schema}.${candidate.table}`;
       const left = Math.min(PER_TABLE_MS, Math.floor(end - clock.monotonicMs()));
-      const counted = left > 10 ? await countTable(session, candidate, takenAt, left) : undefined;
+      const counted = left > 10 && !candidate.guarded ? await countTable(session, candidate, takenAt, left) : undefined;
       tables.push(lossOf(candidate, counted, inBackup.get(key)));
       inBackup.delete(key);
     }
@@ -131,7 +134,7 @@ function lossOf(
 async function readCandidates(session: Session): Promise<Candidate[]> {
   return session.query<Candidate & object>(
     `select n.nspname::text as schema, c.relname::text as table, c.reltuples::bigint::text as estimate,
-            pg_relation_size(c.oid)::text as bytes, t.column, coalesce(t.zoned, false) as zoned
+            pg_relation_size(c.oid)::text as bytes, t.column, coalesce(t.zoned, false) as zoned, ${PLANNING_RUNS_CODE} as guarded
        from pg_class c
        join pg_namespace n on n.oid = c.relnamespace
        left join lateral (
@@ -181,11 +184,16 @@ function estimateOf({ estimate, bytes }: Candidate): number | null {
 }
 
 function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[]): string[] {
-  const estimated = tables.filter(({ exact }) => !exact).length;
+  const guarded = candidates.filter((candidate) => candidate.guarded).length;
+  const estimated = tables.filter(({ exact }) => !exact).length - guarded;
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
   if (estimated > 0)
     unknown.push(`${estimated} tables are estimated: counting them would take longer than a few seconds`);
+  if (guarded > 0)
+    unknown.push(
+      `${guarded} tables are estimated: counting them would run functions of their owners, which their indexes use`,
+    );
   if (timeless > 0) unknown.push(`${timeless} tables have no column that tells when a row was written`);
   return unknown;
 }
