@@ -169,3 +169,25 @@ test('a restore of one table leaves every mfa command as it was', async () => {
   expect((await site.json(['stats'])).doc.item.total).toBe(1);
   expect((await site.mfa(['status', who.id])).exitCode).toBe(0);
 });
+
+test('a trigger that works only with the path of the application is named, with what mends it', async () => {
+  const site = await mfaSite('3dpot', { here: true });
+  const who = await site.seed();
+  await site.enable(who, ['1234-5678']);
+  await site.database.query(`create table public.changes (at timestamptz);
+    create function public.note_change() returns trigger language plpgsql as $$ begin insert into changes values (now()); return new; end $$;
+    create trigger noted before update on public.users for each row execute function public.note_change()`);
+  const reset = ['reset', who.id, ...WHY, '--confirm', who.name];
+
+  const { exitCode, error } = await site.json(reset);
+
+  expect(exitCode).toBe(16);
+  expect(error).toMatchObject({
+    changed: 'nothing',
+    fix: [expect.stringContaining('ALTER FUNCTION public.note_change() SET search_path')],
+  });
+  expect(await site.stored(who)).toMatchObject({ enabled: true, codes: ['1234-5678'] });
+  await site.database.query('alter function public.note_change() set search_path = public, pg_temp');
+  expect((await site.mfa(reset)).exitCode).toBe(0);
+  expect(await site.database.query('select count(*) > 0 as noted from public.changes')).toEqual([{ noted: true }]);
+});
