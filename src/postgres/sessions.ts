@@ -23,7 +23,7 @@ export interface Sessions {
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
 /** Of every session, whatever the role, the database or PGOPTIONS say. pg_temp, when it is not named, would come first. */
-export const SEARCH_PATH = 'pg_catalog, pg_temp';
+const SEARCH_PATH = 'pg_catalog, pg_temp';
 
 /** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
