@@ -53,10 +53,12 @@ function requestOf(
   return { operator, runId, traceId, dryRun, reason: reason ?? null, ticket: ticket ?? null };
 }
 
-function renderPlan({ database, role, installed, wanted, scripts }: SetupPlan, view: View): void {
+function renderPlan({ database, role, installed, wanted, critical, scripts }: SetupPlan, view: View): void {
   if (scripts.length === 0) return;
   const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
   view.heading(`SETUP   schema potctl ${wanted} in ${database}, as ${role}; ${from}`);
-  for (const sql of scripts) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
+  // Whoever pastes it must not leave what an older version made open, not even for a moment.
+  for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.line(line);
   view.line('All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE; (and potctl_app)');
 }

@@ -129,6 +129,11 @@ export interface Application {
   /** Table and columns by which it is recognised; the rest is proved afterwards. */
   readonly signature: { readonly table: string; readonly columns: readonly string[] };
   readonly tables: readonly Table[];
+  /**
+   * Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected.
+   * `readers`: what only a role needs that may read secrets and codes.
+   */
+  readonly functions?: { readonly support: readonly string[]; readonly readers: readonly string[] };
   /** Where the secret stands: for the envelope, for rights, for messages. */
   readonly secretColumn: { readonly table: string; readonly column: string };
   readonly totp: TotpRules;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Session } from '../postgres/server.js';
 import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { NATIVE_TABLES } from './native-tables.js';
+import { NATIVE_FUNCTIONS, NATIVE_TABLES } from './native-tables.js';
+import { endSessions, lockPerson, NATIVE_CODE_WRITES, NATIVE_WRITES } from './native-writes.js';
 import { instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
@@ -9,6 +9,7 @@ import { instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
  * and it has a replay guard of its own.
  *
  * @see templates/sql/native-1.sql
+ * @see templates/sql/native-2.sql
  */
 export const native: Application = {
   name: 'native',
@@ -21,6 +22,7 @@ export const native: Application = {
   },
   facts: { noReplayGuard: '' },
   tables: NATIVE_TABLES,
+  functions: NATIVE_FUNCTIONS,
 
   findPeople: (session, wanted) =>
     session.query<Person>(
@@ -33,50 +35,18 @@ export const native: Application = {
     ),
 
   async readFactors(session, person, { secrets, lock }) {
-    if (lock) await session.query('select id from users where id = $1 for update', [person.id]);
+    if (lock) await lockPerson(session, person);
     const rows = await session.query<Factor>(
       `select id::text, kind, label, case status when 'disabled' then 'inactive' else status end as state,
               ${secrets ? 'secret' : 'null'} as secret, ${instant('created_at')} as "createdAt",
               ${instant('enabled_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
-         from mfa_factors where user_id = $1 order by id${lock ? ' for update' : ''}`,
+         from mfa_factors where user_id = $1 order by id`,
       [person.id],
     );
     return secrets ? rows : rows.map((factor) => ({ ...factor, secret: undefined }));
   },
 
-  async enroll(session, person, { factorId, label }) {
-    await session.query(`delete from mfa_factors where user_id = $1 and kind = 'totp' and status = 'pending'`, [
-      person.id,
-    ]);
-    await session.query(
-      `insert into mfa_factors (id, user_id, label, secret) values ($1, $2, $3, (select value from ${PRIVATE} where n = 0))`,
-      [factorId, person.id, label],
-    );
-    return factorId;
-  },
-  async enable(session, person, factorId) {
-    await session.query(`update mfa_factors set status = 'enabled', enabled_at = clock_timestamp() where id = $1`, [
-      factorId,
-    ]);
-    await update(session, person, 'must_enroll = false');
-  },
-  async disable(session, person, factors) {
-    const off = await session.query<Record<string, unknown>>(
-      `update mfa_factors set status = 'disabled', disabled_at = clock_timestamp(), secret = null
-        where id = any($1::uuid[]) and status <> 'disabled' returning id::text, kind`,
-      [factors.map(({ id }) => id)],
-    );
-    await this.codes!.clear(session, person);
-    return off;
-  },
-  async markUsed(session, factorId, step) {
-    await session.query(
-      'update mfa_factors set last_used_at = clock_timestamp(), last_step = greatest(last_step, $2::bigint) where id = $1',
-      [factorId, String(step)],
-    );
-  },
-  unlock: (session, person) => update(session, person, 'failed_logins = 0, locked_until = null'),
-  requireEnrollment: (session, person) => update(session, person, 'must_enroll = true'),
+  ...NATIVE_WRITES,
 
   codes: {
     kind: 'crockford-scrypt',
@@ -87,25 +57,7 @@ export const native: Application = {
       );
       return rows.map(({ hash }) => hash);
     },
-    async replace(session, person) {
-      await session.query(
-        `with gone as (delete from backup_codes where user_id = $1)
-         insert into backup_codes (user_id, place, hash)
-         select $1, n + 1 + coalesce((select max(place) from backup_codes where user_id = $1), 0), value from ${PRIVATE}`,
-        [person.id],
-      );
-    },
-    async remove(session, person, index) {
-      const used = await session.query(
-        `update backup_codes set used_at = clock_timestamp() where used_at is null and id = (
-           select id from backup_codes where ${UNUSED} order by place offset $2::int limit 1) returning id`,
-        [person.id, index],
-      );
-      return used.length === 1;
-    },
-    async clear(session, person) {
-      await session.query('delete from backup_codes where user_id = $1', [person.id]);
-    },
+    ...NATIVE_CODE_WRITES,
   },
 
   sessions: {
@@ -115,13 +67,7 @@ export const native: Application = {
       ]);
       return row!.live;
     },
-    async end(session, person) {
-      const ended = await session.query(
-        `update sessions set revoked_at = clock_timestamp() where ${LIVE} returning id`,
-        [person.id],
-      );
-      return ended.length;
-    },
+    end: endSessions,
   },
 
   async appendAudit(session, person, { event, factorId, details, runId, traceId }) {
@@ -194,7 +140,3 @@ const overviewOf = (secrets: boolean): string => `
                       from mfa_factors group by user_id) f on f.user_id = u.id
          left join (select user_id, count(*)::int as left_over from backup_codes where used_at is null group by user_id) c
                 on c.user_id = u.id`;
-
-async function update(session: Session, person: Person, assignments: string): Promise<void> {
-  await session.query(`update users set ${assignments}, updated_at = clock_timestamp() where id = $1`, [person.id]);
-}

@@ -1,7 +1,14 @@
 import { readAsset } from '../assets.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
-import { newer, readSchemaVersion, SCHEMA_VERSION } from './installed.js';
+import {
+  NATIVE_VERSION,
+  newer,
+  readNative,
+  readSchemaVersion,
+  readSetupProblem,
+  SCHEMA_VERSION,
+} from './installed.js';
 
 /** What an installation would run. */
 export interface SetupPlan {
@@ -10,6 +17,8 @@ export interface SetupPlan {
   /** null = nothing is installed. */
   readonly installed: number | null;
   readonly wanted: number;
+  /** Why what is installed must not stay; null where it may. */
+  readonly critical: string | null;
   /** Run in this order, all in one transaction; empty = nothing to do. */
   readonly scripts: readonly string[];
 }
@@ -41,7 +50,9 @@ export async function planSetup(server: Server, extra: SetupExtra): Promise<Setu
     const installed = await readSchemaVersion(session);
     if (installed !== null && installed > SCHEMA_VERSION) throw newer(installed);
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
-    return { ...(await planOf(session, installed, extra)), database: server.settings.database, role: row!.role };
+    const critical = (await readSetupProblem(session))?.detail ?? null;
+    const { database } = server.settings;
+    return { ...(await planOf(session, installed, extra)), critical, database, role: row!.role };
   } finally {
     await session.close();
   }
@@ -52,14 +63,16 @@ async function planOf(
   installed: number | null,
   extra: SetupExtra,
 ): Promise<Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'>> {
-  const missing = Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1).filter((n) => n > (installed ?? 0));
-  const own = missing.map((version) => readAsset('templates', `sql/potctl-${version}.sql`));
-  const [app] = await session.query<{ there: boolean }>(
-    `select exists (select from pg_namespace where nspname = 'potctl_app') as there`,
-  );
-  const native = extra === 'native' && !app!.there ? [readAsset('templates', 'sql/native-1.sql')] : [];
-  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...native] };
+  const own = scripts('potctl', installed ?? 0, SCHEMA_VERSION);
+  const native = await readNative(session);
+  // What is there already is upgraded by whoever may, without being asked for it: an older version is less safe.
+  const isWanted = extra === 'native' || (native.version !== null && native.owned);
+  const app = isWanted ? scripts('native', native.version ?? 0, NATIVE_VERSION) : [];
+  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...app] };
 }
+
+const scripts = (name: string, from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, n) => readAsset('templates', `sql/${name}-${from + n + 1}.sql`));
 
 /**
  * Installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.

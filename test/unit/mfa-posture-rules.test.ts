@@ -7,7 +7,7 @@ import { type Counts, type PostureFacts, type PostureRule, rulesOf, worst } from
 const NOBODY: Counts = {
   ...{ users: 100, enabled: 90, adminsWithout: 0, plainSecrets: 0, unusable: 0, unusablePending: 0, short: 0 },
   ...{ plainCodes: 0, enabledWithout: 0, pending: 0, pendingOld: 0, fewCodes: 0, adminsNoCodes: 0, locked: 0 },
-  ...{ blocked: 0, triggers: 2, risky: false, installed: 2 },
+  ...{ blocked: 0, triggers: 2, risky: false, installed: 3 },
 };
 const FACTS: PostureFacts = {
   ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.facts },
