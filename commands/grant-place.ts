@@ -6,7 +6,7 @@ import type { Server } from '../src/postgres/server.js';
 /** What rights are about: the application of the database, if it is one, and potctl's own schema, if it is there. */
 export async function findGrantPlace(server: Server, wanted: 'auto' | ApplicationName): Promise<GrantPlace> {
   const { detectApplication } = await import('../src/applications/detect.js');
-  const { readSchemaVersion } = await import('../src/journal/installed.js');
+  const { readGuard, readSchemaVersion } = await import('../src/journal/installed.js');
   const session = await server.session({ purpose: 'grants' });
   try {
     const found = await detectApplication(session, wanted).catch((error: unknown) => {
@@ -15,7 +15,14 @@ export async function findGrantPlace(server: Server, wanted: 'auto' | Applicatio
     });
     const installed = (await readSchemaVersion(session)) !== null;
     const { database } = server.settings;
-    return { database, installed, application: found?.application ?? null, schema: found?.schema ?? 'public' };
+    const guardedBy = await readGuard(session, found?.schema ?? null);
+    return {
+      database,
+      installed,
+      guardedBy,
+      application: found?.application ?? null,
+      schema: found?.schema ?? 'public',
+    };
   } finally {
     await session.close();
   }

@@ -90,14 +90,14 @@ async function furnish(context: Context, owner: Server, desk: Server): Promise<O
 
 async function depsOf(context: Context, desk: Server, keys: Keyring, sent: Letter[]): Promise<DeskDeps> {
   const { openApplication } = await import('../src/applications/open.js');
-  const { readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
+  const { readGuard, readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
   const { appendEntry } = await import('../src/journal/entry.js');
   const { clock, operator, osUser, hostname, runId, traceId, tool } = context;
   const actor = { operator, osUser, hostname, runId, traceId, toolVersion: tool.version };
   return {
     clock,
     database: await openApplication(desk, 'native', 'support'),
-    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem },
+    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: { ...actor, reason: null, ticket: null, breakGlass: false },
     policy: {
       ...{ profile: 'practice', isProduction: false, profileOnCommandLine: true, ticket: '^SUP-[0-9]+$' },

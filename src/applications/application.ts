@@ -178,6 +178,11 @@ export interface Application {
   readonly failedCode?: string;
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
+  /**
+   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, and `told`, whether its own
+   * audit table has them. Absent: it keeps none.
+   */
+  readonly changes?: string;
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }

@@ -73,11 +73,9 @@ export async function lockPerson(session: Session, person: { readonly id: string
 
 /** @returns how many sessions were ended */
 export async function endSessions(session: Session, person: { readonly id: string }): Promise<number> {
-  const [row] = await run<{ ended: number }>(
-    session,
-    'select potctl_app.sessions_end($1::pg_catalog.uuid) as ended',
-    [person.id],
-  );
+  const [row] = await run<{ ended: number }>(session, 'select potctl_app.sessions_end($1::pg_catalog.uuid) as ended', [
+    person.id,
+  ]);
   return row!.ended;
 }
 

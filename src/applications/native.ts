@@ -109,6 +109,12 @@ export const native: Application = {
       return written.filter(({ kept }) => kept).length;
     },
   },
+  changes: `
+    select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told
+      from potctl_app.mfa_factors f where f.status = 'enabled'
+    union all
+    select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}
+      from (select b.user_id, pg_catalog.max(b.created_at) as at from potctl_app.backup_codes b group by b.user_id) c`,
   overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(secrets) }),
 };
 
@@ -125,6 +131,13 @@ const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   failed: 'mfa.code_refused',
   unlock: 'account.unlocked',
 };
+
+/** A row of the application's own audit table within a minute. */
+function audited(user: string, at: string, actions: string): string {
+  const minute = `pg_catalog.make_interval(mins => 1)`;
+  return `exists (select from potctl_app.audit_log a where a.user_id = ${user} and a.action in (${actions}) and a.status = 'success'
+                     and a.at between ${at} - ${minute} and ${at} + ${minute})`;
+}
 
 const overviewOf = (secrets: boolean): string => `
   select u.id as key, u.id::text as id, email, username, role, role = 'admin' as admin, active, ''::text as organizations,

@@ -88,6 +88,26 @@ export async function readNative(session: Session): Promise<InstalledNative> {
   return { version: row?.version ?? null, owned: row?.owned ?? false };
 }
 
+/**
+ * What keeps a support login from changing a second factor behind the journal's back. Reads only the catalog.
+ *
+ * @param schema of the application's tables; null = there is none
+ */
+export async function readGuard(session: Session, schema: string | null): Promise<'functions' | 'triggers' | null> {
+  const native = await readNative(session);
+  if (schema === 'potctl_app' && native.version === NATIVE_VERSION) return 'functions';
+  const [row] = await session.query<{ guarded: boolean }>(
+    `select exists (select from pg_catalog.pg_trigger t
+                      join pg_catalog.pg_class c on c.oid = t.tgrelid
+                      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                      join pg_catalog.pg_proc p on p.oid = t.tgfoid
+                      join pg_catalog.pg_namespace pn on pn.oid = p.pronamespace
+                     where n.nspname = $1 and pn.nspname = 'potctl' and p.proname = 'guard_write' and t.tgenabled <> 'D') as guarded`,
+    [schema],
+  );
+  return row!.guarded ? 'triggers' : null;
+}
+
 /** Functions that run as their owner, and find what a caller planted, or may be run by anybody. */
 const OPEN_FUNCTIONS = `
   select pg_catalog.array_agg(p.proname::pg_catalog.text order by p.proname) as open

@@ -1,14 +1,7 @@
 import { readAsset } from '../assets.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
-import {
-  NATIVE_VERSION,
-  newer,
-  readNative,
-  readSchemaVersion,
-  readSetupProblem,
-  SCHEMA_VERSION,
-} from './installed.js';
+import { NATIVE_VERSION, newer, readNative, readSchemaVersion, readSetupProblem, SCHEMA_VERSION } from './installed.js';
 
 /** What an installation would run. */
 export interface SetupPlan {

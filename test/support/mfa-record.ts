@@ -36,7 +36,7 @@ export function quietDeps(application: Application, policy: Partial<MfaPolicy> =
   return {
     database: { application, schema: 'public', readsSecrets: true, session: nobody },
     clock: systemClock,
-    journal: { version: nobody, append: nobody, problem: nobody },
+    journal: { version: nobody, append: nobody, problem: nobody, guard: nobody },
     actor: {
       ...{ operator: 'eva', osUser: 'eva', hostname: 'desk', toolVersion: '0', runId: 'r', traceId: 't' },
       ...{ reason: null, ticket: null, breakGlass: false },
