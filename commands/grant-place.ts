@@ -6,14 +6,14 @@ import type { Server } from '../src/postgres/server.js';
 /** What rights are about: the application of the database, if it is one, and potctl's own schema, if it is there. */
 export async function findGrantPlace(server: Server, wanted: 'auto' | ApplicationName): Promise<GrantPlace> {
   const { detectApplication } = await import('../src/applications/detect.js');
-  const { readGuard, readSchemaVersion } = await import('../src/journal/installed.js');
+  const { readGuard, readSchemaVersion, SCHEMA_VERSION } = await import('../src/journal/installed.js');
   const session = await server.session({ purpose: 'grants' });
   try {
     const found = await detectApplication(session, wanted).catch((error: unknown) => {
       if (error instanceof PotctlError && error.code === 'E_APPLICATION' && wanted === 'auto') return null;
       throw error;
     });
-    const installed = (await readSchemaVersion(session)) !== null;
+    const installed = (await readSchemaVersion(session)) === SCHEMA_VERSION;
     const { database } = server.settings;
     const guardedBy = await readGuard(session, found?.schema ?? null);
     return {

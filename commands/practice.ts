@@ -72,7 +72,8 @@ async function furnish(context: Context, owner: Server, desk: Server): Promise<O
   const { seedPractice, scorePractice } = await import('../src/mfa/desk/practice.js');
   const { operator, runId, traceId } = context;
   const request = { operator, runId, traceId, ticket: null, reason: 'practice at the support desk', dryRun: false };
-  await runSetup(owner, request, await planSetup(owner, 'native'), 'native');
+  const extras = { application: 'native', guardWrites: null } as const;
+  await runSetup(owner, request, await planSetup(owner, extras), extras);
   const keys = new Map([['practice', new Uint8Array(randomBytes(32))]]);
   const seeding = await owner.session({ purpose: 'practice' });
   const held = await seedPractice(seeding, keys).finally(() => seeding.close());

@@ -179,6 +179,17 @@ export interface Application {
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
   /**
+   * Where its secrets and codes stand, for a trigger; absent: functions write them. `person`: the column with the id. `admin`: columns with the
+   * value that makes a row an administrator's, where the row tells. `names`: columns that name the person.
+   */
+  readonly guard?: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly person: string;
+    readonly admin: readonly (readonly [column: string, value: string])[];
+    readonly names: readonly string[];
+  };
+  /**
    * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, and `told`, whether its own
    * audit table has them. Absent: it keeps none.
    */

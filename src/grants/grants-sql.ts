@@ -12,7 +12,7 @@ export interface GrantPlace {
   readonly application: Application | null;
   /** Of the application's tables. */
   readonly schema: string;
-  /** Is potctl's own schema there? */
+  /** Is potctl's own schema there, in the version of this potctl? Rights on an older one would let others become its owner. */
   readonly installed: boolean;
   /** What keeps a support login from changing a second factor behind the journal's back; null = nothing does. */
   readonly guardedBy: 'functions' | 'triggers' | null;
@@ -26,6 +26,8 @@ const FUNCTIONS = [
   'mfa_enrollment_began(text, text)',
   'mfa_enrollment_ended(text)',
   'run_note(text, text, text, text, text)',
+  // What triggers of `setup --guard-writes` call as the login; it only makes its own transaction owe an entry.
+  'journal_owe(text, text[], text, text)',
 ];
 const OWN_TABLES = ['schema_version', 'journal', 'journal_head', 'mfa_attempt', 'mfa_enrollment'];
 
@@ -144,7 +146,8 @@ function changing(name: string, schema: string, table: Table): string[] {
 }
 
 function own(name: string, { installed }: GrantPlace, changes: boolean): string[] {
-  if (!installed) return ['-- potctl is not set up in this database: run `potctl setup`, then this again.'];
+  if (!installed)
+    return ['-- potctl is not set up in this database, or in an older version: run `potctl setup`, then this again.'];
   return [
     `GRANT USAGE ON SCHEMA potctl TO ${name};`,
     `GRANT SELECT ON ${OWN_TABLES.map((table) => `potctl.${table}`).join(', ')} TO ${name};`,

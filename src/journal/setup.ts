@@ -1,7 +1,18 @@
+import type { ApplicationName } from '../applications/application.js';
+import { detectApplication } from '../applications/detect.js';
+import { guardSql } from '../applications/guard.js';
 import { readAsset } from '../assets.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
-import { NATIVE_VERSION, newer, readNative, readSchemaVersion, readSetupProblem, SCHEMA_VERSION } from './installed.js';
+import {
+  NATIVE_VERSION,
+  newer,
+  readGuard,
+  readNative,
+  readSchemaVersion,
+  readSetupProblem,
+  SCHEMA_VERSION,
+} from './installed.js';
 
 /** What an installation would run. */
 export interface SetupPlan {
@@ -16,8 +27,13 @@ export interface SetupPlan {
   readonly scripts: readonly string[];
 }
 
-/** What is installed besides potctl's own schema; null = nothing. */
-export type SetupExtra = 'native' | null;
+/** What is installed besides potctl's own schema. */
+export interface SetupExtras {
+  /** The tables of the reference application. */
+  readonly application: 'native' | null;
+  /** Triggers on the tables of this application, or of the one that is there; null = none. */
+  readonly guardWrites: 'auto' | ApplicationName | null;
+}
 
 /** Who installs it, and why. */
 export interface SetupRequest {
@@ -37,7 +53,7 @@ export interface SetupResult {
 }
 
 /** Looks what is installed. Changes nothing. @throws E_SETUP_NEWER, E_REFUSED, E_DB_* */
-export async function planSetup(server: Server, extra: SetupExtra): Promise<SetupPlan> {
+export async function planSetup(server: Server, extras: SetupExtras): Promise<SetupPlan> {
   const session = await server.session({ purpose: 'setup.plan' });
   try {
     const installed = await readSchemaVersion(session);
@@ -45,7 +61,7 @@ export async function planSetup(server: Server, extra: SetupExtra): Promise<Setu
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
     const critical = (await readSetupProblem(session))?.detail ?? null;
     const { database } = server.settings;
-    return { ...(await planOf(session, installed, extra)), critical, database, role: row!.role };
+    return { ...(await planOf(session, installed, extras)), critical, database, role: row!.role };
   } finally {
     await session.close();
   }
@@ -54,14 +70,23 @@ export async function planSetup(server: Server, extra: SetupExtra): Promise<Setu
 async function planOf(
   session: Session,
   installed: number | null,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'>> {
   const own = scripts('potctl', installed ?? 0, SCHEMA_VERSION);
   const native = await readNative(session);
   // What is there already is upgraded by whoever may, without being asked for it: an older version is less safe.
-  const isWanted = extra === 'native' || (native.version !== null && native.owned);
+  const isWanted = extras.application === 'native' || (native.version !== null && native.owned);
   const app = isWanted ? scripts('native', native.version ?? 0, NATIVE_VERSION) : [];
-  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...app] };
+  const guards = extras.guardWrites === null ? [] : await guardsOf(session, extras.guardWrites);
+  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...app, ...guards] };
+}
+
+/** @throws E_APPLICATION */
+async function guardsOf(session: Session, wanted: 'auto' | ApplicationName): Promise<string[]> {
+  const { application, schema } = await detectApplication(session, wanted);
+  if ((await readGuard(session, schema)) !== null) return [];
+  const sql = guardSql(application, schema);
+  return sql === null ? [] : [sql];
 }
 
 const scripts = (name: string, from: number, to: number): string[] =>
@@ -76,7 +101,7 @@ export async function runSetup(
   server: Server,
   request: SetupRequest,
   shown: SetupPlan,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<SetupResult> {
   const { database, wanted: version } = shown;
   if (request.dryRun) return { state: 'planned', database, installed: shown.installed, version };
@@ -86,9 +111,9 @@ export async function runSetup(
     // Whoever comes second waits here, and then sees what the first one has committed.
     await session.query(`select pg_advisory_xact_lock(hashtextextended('potctl.setup', 0))`);
     const installed = await readSchemaVersion(session);
-    const { scripts } = await planOf(session, installed, extra);
+    const { scripts } = await planOf(session, installed, extras);
     for (const sql of scripts) await session.query(sql);
-    if (scripts.length > 0) await note(session, request, installed, extra);
+    if (scripts.length > 0) await note(session, request, installed, extras);
     await session.query('commit');
     return { state: scripts.length > 0 ? 'done' : 'unchanged', database, installed, version };
   } finally {
@@ -100,7 +125,7 @@ async function note(
   session: Session,
   request: SetupRequest,
   installed: number | null,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<void> {
   const { operator, reason, ticket, runId, traceId } = request;
   await appendEntry(session, {
@@ -109,6 +134,10 @@ async function note(
     target: 'schema potctl',
     reason: reason ?? 'installation of the journal',
     status: 'done',
-    details: { from: installed, to: SCHEMA_VERSION, ...(extra !== null && { application: extra }) },
+    details: {
+      ...{ from: installed, to: SCHEMA_VERSION },
+      ...(extras.application !== null && { application: extras.application }),
+      ...(extras.guardWrites !== null && { guard_writes: true }),
+    },
   });
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connect, freshDatabase, type TestDatabase } from '../support/database.js';
+import { connect, freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
 import { type GrantedLogin, grantedLogin } from '../support/granted-login.js';
 import { loot, type Plant, plant, wordsOf } from '../support/planting.js';
 import { potctlHere as potctl } from '../support/run-main.js';
@@ -22,6 +22,7 @@ const CALLS: Readonly<Record<string, string>> = {
   mfa_take_step: `potctl.mfa_take_step('native:${FACTOR}#0a1b', floor(extract(epoch from now()) / 30)::bigint, -1)`,
   mfa_enrollment_began: `potctl.mfa_enrollment_began('native:${FACTOR}#0a1b', '${PERSON}')`,
   mfa_enrollment_ended: `potctl.mfa_enrollment_ended('${PERSON}')`,
+  journal_owe: `potctl.journal_owe('${PERSON}', '{mfa.reset}', 'done', null)`,
   run_note: `potctl.run_note('r', 't', 'eva', 'mfa.status', '${PERSON}')`,
   lock_person: `potctl_app.lock_person('${USER}')`,
   mfa_enroll: `potctl_app.mfa_enroll('${USER}', '${FACTOR}', 'phone', 'potctl:v1:k1:x')`,
@@ -122,11 +123,22 @@ describe('as a login of support', () => {
 test('the attack is real: on version 2 a planted domain runs as the owner', async () => {
   const database = await freshDatabase({ schema: 'native', dropAfterTest: false });
   for (const name of ['potctl-1', 'potctl-2']) await database.query(await template(name));
-  const support = await grantedLogin(database, 'support');
-  onTestFinished(support.end);
-  await plant(support.as, 'domains', await wordsOf(database.client, SCHEMAS));
-  await support.as.query(`select ${CALLS['mfa_gate']}`).catch(() => {});
-  expect(await loot(support.as)).toContain('postgres');
+  const login = `old_${database.name}`;
+  await database.query(`create role ${login} login; grant usage on schema potctl to ${login};
+    grant execute on all functions in schema potctl to ${login}; grant temporary on database ${database.name} to ${login}`);
+  const as = await connect(database.name, { user: login });
+  onTestFinished(async () => {
+    await as.end();
+    await database.drop();
+    await inMaintenance((client) => client.query(`drop role ${login}`));
+  });
+  await plant(as, 'domains', await wordsOf(database.client, SCHEMAS));
+  await as.query(`select ${CALLS['mfa_gate']}`).catch(() => {});
+  expect(await loot(as)).toContain('postgres');
+  // Nobody is told to grant it.
+  const printed = await potctl(['grants', 'sql', '--role', 'support'], { env: { PGDATABASE: database.name } });
+  expect(printed.stdout).toContain('in an older version: run `potctl setup`');
+  expect(printed.stdout).not.toContain('GRANT EXECUTE');
 });
 
 describe('no function of potctl is open', () => {
