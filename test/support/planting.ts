@@ -10,40 +10,47 @@ export async function wordsOf(client: pg.Client, schemas: readonly string[]): Pr
   return [...new Set(rows.flatMap(({ text }) => text.match(/[a-z_][a-z0-9_]*/gi) ?? []))].map((w) => w.toLowerCase());
 }
 
+/** Tells by a notice, which no rollback takes back. */
 const STEAL = `
   create function pg_temp.steal(v pg_catalog.text) returns boolean language plpgsql as $$
   begin
-    perform pg_catalog.set_config('loot.as', pg_catalog.concat(pg_catalog.current_setting('loot.as', true), ' ', current_user), false);
+    raise notice 'stolen by %', current_user;
     return true;
   end $$`;
 
 /** In which ways a caller can plant something in pg_temp. */
 export type Plant = 'domains' | 'relations' | 'functions' | 'operators';
 
-/**
- * Plants, in the caller's session, something of each name that tells who runs it.
- *
- * @returns how many could be planted
- */
-export async function plant(client: pg.Client, kind: Plant, words: readonly string[]): Promise<number> {
+/** What was planted in a session. */
+export interface Planted {
+  readonly count: number;
+  /** Who ran any of it, since this was asked the last time. */
+  loot(): string[];
+}
+
+/** Plants, in the caller's session, something of each name that tells who runs it. */
+export async function plant(client: pg.Client, kind: Plant, words: readonly string[]): Promise<Planted> {
   await client.query(STEAL);
-  let planted = 0;
+  let count = 0;
   for (const sql of await statementsOf(client, kind, words)) {
     await client.query(sql).then(
-      () => (planted += 1),
+      () => (count += 1),
       () => {},
     );
   }
-  return planted;
-}
-
-/** Who ran what was planted, since it was asked the last time. */
-export async function loot(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ who: string }>(
-    `select coalesce(pg_catalog.current_setting('loot.as', true), '') as who`,
-  );
-  await client.query(`select pg_catalog.set_config('loot.as', '', false)`);
-  return [...new Set(rows[0]!.who.split(' ').filter((name) => name !== ''))];
+  let thieves: string[] = [];
+  client.on('notice', ({ message = '' }) => {
+    const [, who] = /^stolen by (.*)$/.exec(message) ?? [];
+    if (who !== undefined) thieves.push(who);
+  });
+  return {
+    count,
+    loot() {
+      const all = [...new Set(thieves)];
+      thieves = [];
+      return all;
+    },
+  };
 }
 
 async function statementsOf(client: pg.Client, kind: Plant, words: readonly string[]): Promise<string[]> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
 import { type GrantedLogin, grantedLogin } from '../support/granted-login.js';
-import { loot, type Plant, plant, wordsOf } from '../support/planting.js';
+import { type Plant, plant, wordsOf } from '../support/planting.js';
 import { potctlHere as potctl } from '../support/run-main.js';
 
 const USER = '33333333-3333-3333-3333-333333333333';
@@ -81,7 +81,8 @@ describe('as a login of support', () => {
     const as = await connect(database.name, { user: support.name });
     onTestFinished(() => as.end());
     const words = await wordsOf(database.client, SCHEMAS);
-    expect(await plant(as, kind, words)).toBeGreaterThan(least);
+    const planted = await plant(as, kind, words);
+    expect(planted.count).toBeGreaterThan(least);
     for (const [name, call] of Object.entries(CALLS)) {
       await as.query('begin');
       const failed = await as.query(`select ${call}`).then(
@@ -91,7 +92,7 @@ describe('as a login of support', () => {
       // What is owed is checked at the end of a transaction, by a trigger.
       await as.query('set constraints all immediate').catch(() => {});
       await as.query('rollback');
-      expect({ name, failed, ran: (await loot(as)).filter((who) => who !== support.name) }).toEqual({
+      expect({ name, failed, ran: planted.loot().filter((who) => who !== support.name) }).toEqual({
         ...{ name, failed: null, ran: [] },
       });
     }
@@ -132,9 +133,9 @@ test('the attack is real: on version 2 a planted domain runs as the owner', asyn
     await database.drop();
     await inMaintenance((client) => client.query(`drop role ${login}`));
   });
-  await plant(as, 'domains', await wordsOf(database.client, SCHEMAS));
+  const planted = await plant(as, 'domains', await wordsOf(database.client, SCHEMAS));
   await as.query(`select ${CALLS['mfa_gate']}`).catch(() => {});
-  expect(await loot(as)).toContain('postgres');
+  expect(planted.loot()).toContain('postgres');
   // Nobody is told to grant it.
   const printed = await potctl(['grants', 'sql', '--role', 'support'], { env: { PGDATABASE: database.name } });
   expect(printed.stdout).toContain('in an older version: run `potctl setup`');
