@@ -44,12 +44,13 @@ export const setup = actionCommand({
   },
 
   changed: ({ state }) => state === 'done',
-  render({ state, database, version }, view) {
+  render({ state, database, version, installed }, view) {
     if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
     if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);
     view.note(
       `${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  potctl history`,
     );
+    if (installed !== null) view.note('Roles of an earlier version lack rights:  potctl grants sql --role support');
   },
 });
 

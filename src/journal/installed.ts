@@ -60,11 +60,31 @@ export async function readSetupProblem(session: Session): Promise<SetupProblem |
       fix: 'potctl setup',
     };
   }
-  if ((await readNative(session)).version !== 1) return null;
+  const native = await readNative(session);
+  if (native.version === 1) {
+    return {
+      detail: 'the schema "potctl_app" is of version 1: who may change a second factor can do so without the journal',
+      fix: 'potctl setup --application native',
+    };
+  }
+  if (native.version === null || !(await hasOldRights(session))) return null;
   return {
-    detail: 'the schema "potctl_app" is of version 1: who may change a second factor can do so without the journal',
-    fix: 'potctl setup --application native',
+    detail: 'the role potctl_support still may write into the tables of "potctl_app" by itself, past the journal',
+    fix: 'potctl grants sql --role support',
   };
+}
+
+/** Rights that `grants sql` printed before there were functions. */
+async function hasOldRights(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ has: boolean }>(
+    `select exists (select from pg_catalog.pg_roles r, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                     where r.rolname = 'potctl_support' and n.nspname = 'potctl_app'
+                       and c.relname in ('users', 'mfa_factors', 'backup_codes', 'sessions')
+                       and (pg_catalog.has_any_column_privilege(r.oid, c.oid, 'UPDATE')
+                            or pg_catalog.has_any_column_privilege(r.oid, c.oid, 'INSERT')
+                            or pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE'))) as has`,
+  );
+  return row!.has;
 }
 
 /** The reference application, as far as it is installed. */

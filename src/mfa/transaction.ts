@@ -28,7 +28,8 @@ export async function inTransaction<T>(
   runId: string,
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  await session.query('begin');
+  // Attempts are counted beside others: a role's default could be a level that does not see them.
+  await session.query('begin isolation level read committed');
   await session.query(LIMITS);
   const [role] = await session.query<{ super: string }>(`select current_setting('is_superuser') as super`);
   if (role!.super === 'on') await session.query(QUIET_LOG);

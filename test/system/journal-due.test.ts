@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type GrantedLogin, grantedLogin } from '../support/granted-login.js';
 import { codeAt, type MfaSite, mfaSite, type TestPerson, WHY } from '../support/mfa.js';
 
@@ -137,6 +137,23 @@ test('the functions of native are asked for where they are missing, and nothing 
   expect(reset).toMatchObject({ exitCode: 17, error: { code: 'E_SETUP_MISSING', changed: 'nothing' } });
   expect(reset.error.fix.join(' ')).toContain('potctl setup --application native');
   expect((await old.stored(who)).enabled).toBe(true);
+});
+
+test('rights that were granted before there were functions are critical, and go with what `grants sql` prints now', async () => {
+  const old = await mfaSite('native', { here: true });
+  const look = async () => {
+    const { item } = (await old.json(['check'])).doc;
+    return item.rules.find(({ id }: { id: string }) => id === 'sec.schema');
+  };
+  const login = await grantedLogin(old.database, 'support');
+  onTestFinished(login.end);
+  expect(await look()).toMatchObject({ state: 'ok' });
+  await old.database.query(`grant update (secret, status) on potctl_app.mfa_factors to potctl_support;
+    grant delete on potctl_app.backup_codes to potctl_support`);
+  expect(await look()).toMatchObject({ state: 'crit', next: 'potctl grants sql --role support' });
+  await old.database.query(login.sql);
+  expect(await look()).toMatchObject({ state: 'ok' });
+  await expect(login.as.query('delete from potctl_app.backup_codes')).rejects.toMatchObject({ code: '42501' });
 });
 
 describe('a login of support cannot bend what potctl remembers', () => {
