@@ -11,8 +11,8 @@ export interface Transaction extends Session {
   conceal(values: readonly string[]): Promise<void>;
 }
 
-/** What waits too long must fail: somebody is on the phone. */
-const LIMITS = `set local lock_timeout = '3s'; set local statement_timeout = '10s';
+/** What waits too long must fail: somebody is on the phone. And a role's default could be a level in which attempts at the same time are not seen. */
+const LIMITS = `set transaction isolation level read committed; set local lock_timeout = '3s'; set local statement_timeout = '10s';
   set local idle_in_transaction_session_timeout = '15s'; set local log_parameter_max_length_on_error = 0`;
 
 /** Only a superuser may. What it does not cover, {@link writeQuietly} does, for every role. */
@@ -28,8 +28,7 @@ export async function inTransaction<T>(
   runId: string,
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  // Attempts are counted beside others: a role's default could be a level that does not see them.
-  await session.query('begin isolation level read committed');
+  await session.query('begin');
   await session.query(LIMITS);
   const [role] = await session.query<{ super: string }>(`select current_setting('is_superuser') as super`);
   if (role!.super === 'on') await session.query(QUIET_LOG);

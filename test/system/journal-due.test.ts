@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type GrantedLogin, grantedLogin } from '../support/granted-login.js';
 import { codeAt, type MfaSite, mfaSite, type TestPerson, WHY } from '../support/mfa.js';
+import { plainRole } from '../support/mfa-role.js';
 
 let site: MfaSite;
 let support: GrantedLogin;
@@ -277,5 +278,16 @@ test('where nothing tells of a change, mfa check says unknown, and what would te
   expect(item.rules.find(({ id }: { id: string }) => id === 'sec.unrecorded')).toMatchObject({
     state: 'unknown',
     next: 'potctl setup --guard-writes',
+  });
+});
+
+test('a login whose default is another isolation level still checks codes', async () => {
+  const secret = await site.enable(ana!);
+  const role = await plainRole(site);
+  onTestFinished(role.drop);
+  await site.database.query(`alter role ${role.name} set default_transaction_isolation = 'repeatable read'`);
+  const env = { PGUSER: role.name };
+  expect(await site.mfa(['verify', ana!.id, '--code-stdin'], { stdin: codeAt(secret), env })).toMatchObject({
+    exitCode: 0,
   });
 });
