@@ -1,4 +1,3 @@
-import type { ApplicationName } from '../applications/application.js';
 import { detectApplication } from '../applications/detect.js';
 import { guardSql } from '../applications/guard.js';
 import { readAsset } from '../assets.js';
@@ -32,7 +31,7 @@ export interface SetupExtras {
   /** The tables of the reference application. */
   readonly application: 'native' | null;
   /** Triggers on the tables of this application, or of the one that is there; null = none. */
-  readonly guardWrites: 'auto' | ApplicationName | null;
+  readonly guardWrites: Parameters<typeof detectApplication>[1] | null;
 }
 
 /** Who installs it, and why. */
@@ -82,7 +81,7 @@ async function planOf(
 }
 
 /** @throws E_APPLICATION */
-async function guardsOf(session: Session, wanted: 'auto' | ApplicationName): Promise<string[]> {
+async function guardsOf(session: Session, wanted: NonNullable<SetupExtras['guardWrites']>): Promise<string[]> {
   const { application, schema } = await detectApplication(session, wanted);
   if ((await readGuard(session, schema)) !== null) return [];
   const sql = guardSql(application, schema);
