@@ -137,6 +137,7 @@ function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifes
   const of = { set: plan.set, backup: manifest.id, sourceBytes: manifest.totals.source_bytes };
   return {
     ...firstRecordOf(deps, request, of),
+    accepted: plan.accepted,
     database: plan.database && moveOf(plan.database),
     files: plan.files && {
       root: plan.files.root,

@@ -29,7 +29,7 @@ export async function countRows(
     await session.query('savepoint counting');
     try {
       const [row] = await session.query<{ count: string }>(
-        `select count(*) as count from only ${name} ${table.condition}`,
+        `select count(*) as count from only ${name} ${table.condition ?? ''}`,
       );
       counts.set(table.oid, { count: Number(row!.count), exact: true });
     } catch (error) {
