@@ -3,6 +3,7 @@ import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
 import { measureFiles } from './files.js';
+import { functionsCheck } from './functions.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
 import { backupRights, restoreRights } from './rights.js';
@@ -42,7 +43,15 @@ interface DatabaseResults {
   readonly bytes: number | null;
 }
 
-const NEEDS_CONNECTION = ['expected server', 'tools', 'backup rights', 'restore rights', 'schema potctl', 'clock'];
+const NEEDS_CONNECTION = [
+  'expected server',
+  'tools',
+  'backup rights',
+  'restore rights',
+  'functions',
+  'schema potctl',
+  'clock',
+];
 
 async function databaseChecks(
   tools: DoctorTools,
@@ -64,6 +73,7 @@ async function databaseChecks(
       ['tools', toolsCheck],
       ['backup rights', backupRights],
       ['restore rights', restoreRights],
+      ['functions', functionsCheck],
       ['schema potctl', (given: Connected) => schemaCheck(given, look)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;

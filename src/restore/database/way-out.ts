@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
-import { quoteIdentifier } from '../../postgres/identifiers.js';
+import { bareOrQuoted } from '../../postgres/identifiers.js';
 import type { ConnectionSettings } from '../../postgres/settings.js';
 import type { FailedObject } from './failed-objects.js';
 
@@ -76,8 +76,6 @@ function signatureOf(name: string, toc: readonly TocEntry[]): Signature[] {
       call: `${bareOrQuoted(bare)}${entry.name.slice(bare.length)}`,
     }));
 }
-
-const bareOrQuoted = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : quoteIdentifier(name));
 
 /** The same with PostgreSQL's own programs, into a database of its own. Pure. */
 export function byHand(failed: readonly FailedObject[], { settings, folder, part, toc, jobs }: StumbledDump): string[] {
