@@ -48,7 +48,9 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
   const folder = path.join(prepared.folder, part.backup_file);
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
   const { jobs, continuePastErrors } = request;
-  const restoring = { name, folder: prepared.folder, part, toc, jobs, continuePastErrors, signal: deps.signal };
+  const scratch = temporaryFolder(deps.childEnvironment);
+  const how = { jobs, continuePastErrors, damaged: prepared.damaged, scratch, signal: deps.signal };
+  const restoring = { name, folder: prepared.folder, part, toc, ...how };
   const failed = await phases.run('pg_restore', async () => {
     const stop = watchGrowth(
       { server, progress: deps.progress },

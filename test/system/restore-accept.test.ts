@@ -266,6 +266,12 @@ test('a damaged backup is restored as far as it can be read, once the damage is 
   const refused = await potctl(run, { env });
   expect(refused).toMatchObject({ exitCode: 20 });
   expect(refused.stderr).toContain(`--accept damage:${manifest.id}`);
+
+  const listed = await potctl([...pasted(refused.stderr), '--continue-past-errors'], { env });
+  expect(listed).toMatchObject({ exitCode: 20 });
+  expect(listed.stderr).toContain(`TABLE DATA public.a: left out, since "${member}" is damaged`);
+  expect(await potctl(pasted(listed.stderr), { env })).toMatchObject({ exitCode: 0 });
+  expect(await valuesOf(name, 'select (select count(*) from a)::int, (select count(*) from b)::int')).toEqual([0, 1]);
 });
 
 /** What a restore was refused for. */

@@ -5,10 +5,12 @@ import { PotctlError } from '../../errors.js';
 import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
+import type { StoredCheck } from '../deps.js';
 import { inSession } from '../in-session.js';
 import { quoteConninfo } from './conninfo.js';
 import { databaseOid } from './facts.js';
 import { type FailedObject, listenForFailures } from './failed-objects.js';
+import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
 import { runPurpose } from './sessions-of-run.js';
 import { stumbled } from './way-out.js';
@@ -70,6 +72,10 @@ export interface RestoreDump {
   readonly jobs: number;
   /** Restore what can be restored, whatever else fails. */
   readonly continuePastErrors: boolean;
+  /** Files of the backup that cannot be read, which was accepted: with `continuePastErrors` what lies in them is left out. */
+  readonly damaged: readonly StoredCheck[];
+  /** An existing folder for a small file that is removed again. */
+  readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
@@ -80,24 +86,31 @@ export interface RestoreDump {
  * @throws E_TOOL_*, E_DB_* naming the object that failed and the ways out; E_NO_SPACE
  */
 export async function restoreDump(server: Server, request: RestoreDump): Promise<readonly FailedObject[]> {
-  const { continuePastErrors } = request;
-  const failures = listenForFailures(request.toc);
+  const { continuePastErrors, toc, damaged, scratch } = request;
+  const failures = listenForFailures(toc);
+  const left = damagedEntries(toc, continuePastErrors ? damaged : []);
+  const failed = () => [...left.failed, ...failures.failed()];
   try {
-    await runRestore(server, request, failures.line);
-    return failures.failed();
+    await withoutEntries(toc, left, scratch, (options) => runRestore(server, request, options, failures.line));
+    return failed();
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
     // pg_restore that went on to its end says so; everything else has stopped it.
-    if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failures.failed();
+    if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failed();
     throw stumbled(error, failures.failed(), { ...request, settings: server.settings });
   }
 }
 
-async function runRestore(server: Server, request: RestoreDump, onStderrLine: (line: string) => void): Promise<void> {
+async function runRestore(
+  server: Server,
+  request: RestoreDump,
+  options: readonly string[],
+  onStderrLine: (line: string) => void,
+): Promise<void> {
   const { name, folder, part, jobs, continuePastErrors, signal } = request;
   if (part.dump.format === 'plain') return runPlainDump(server, { ...request, onStderrLine });
   // Only a verbose pg_restore says which entry of the dump an error belongs to.
-  const args = ['--verbose', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
+  const args = [...options, '--verbose', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
   if (!continuePastErrors) args.push('--exit-on-error');
   const dump = path.join(folder, part.backup_file);
   await server.runTool('pg_restore', [...args, dump], { database: name, signal, onStderrLine });

@@ -91,13 +91,15 @@ export function byHand(failed: readonly FailedObject[], { settings, folder, part
   }
   const restore = `pg_restore ${at} -j ${jobs} -d ${name}`;
   const alter = alterations(failed, toc);
+  const inOrder = failed.some(({ name: failedName }) => failedName.startsWith('object:TABLE DATA '));
   if (alter.length === 0) return [intro, create, `${restore} ${file}`];
   return [
     'Or by hand from this backup, into a database of its own, with the function mended on the way:',
     create,
     `${restore} --section=pre-data ${file}`,
     `psql ${at} -d ${name} -c ${word(alter.join(' '))}`,
-    `${restore} --section=data ${file}`,
+    // A check that looks at other tables wants them filled before its own: one after the other, as the dump has them.
+    `${inOrder ? restore.replace(/ -j \d+/, '') : restore} --section=data ${file}`,
     `${restore} --section=post-data ${file}`,
   ];
 }

@@ -20,6 +20,8 @@ export interface PreparedRestore {
   readonly manifest: SettledManifest;
   /** Local folder with the backup's artefacts. */
   readonly folder: string;
+  /** What of it cannot be read, which was accepted. */
+  readonly damaged: readonly StoredCheck[];
 }
 
 /**
@@ -32,7 +34,8 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const { repository } = deps;
   const { set, entry, warnings, manifest } = await chooseBackup(deps, request);
   const parts = partsOf(request, manifest);
-  const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
+  const { checks } = await deps.verify(entry.id);
+  const stored = assessStored(manifest.id, checks);
   // The tools stumble over a damaged dump with words of their own: the cause is told before.
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const folder = await repository.artefacts(entry.id);
@@ -50,7 +53,8 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
     ...settleAccepted(together([stored, own, database, files]), request.accept),
     confirm: database?.planned.name ?? path.basename(files!.planned.root),
   };
-  return { plan, manifest: { ...manifest, database: database?.part ?? null, storage }, folder };
+  const damaged = checks.filter(({ state }) => state === 'fail');
+  return { plan, manifest: { ...manifest, database: database?.part ?? null, storage }, folder, damaged };
 }
 
 function askedFor(
