@@ -274,6 +274,53 @@ test('a damaged backup is restored as far as it can be read, once the damage is 
   expect(await valuesOf(name, 'select (select count(*) from a)::int, (select count(*) from b)::int')).toEqual([0, 1]);
 });
 
+test('a plain dump that psql stumbles over names the line, and comes back without it', async () => {
+  const { name, env, place, dump } = await importable(`${FRAGILE}; drop index by_rank`, ['--format=plain']);
+  expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
+    exitCode: 0,
+  });
+
+  const first = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name], { env });
+  expect(first.exitCode, first.stderr).toBe(17);
+  expect(first.stderr).toMatch(/'psql' could not restore LINE \d+/);
+  expect(first.stderr).toContain('CONTEXT:  SQL function "is_country"');
+  const second = await potctl(pasted(first.stderr), { env });
+  expect(second.exitCode, second.stderr).toBe(20);
+  const third = await potctl(pasted(second.stderr), { env });
+
+  expect(third.exitCode, third.stderr).toBe(0);
+  expect(third.stderr).toContain('Accepted: rows:public.people');
+  expect(await valuesOf(name, 'select (select count(*) from fine)::int, (select count(*) from people)::int')).toEqual([
+    5, 0,
+  ]);
+});
+
+test('an imported dump that was loaded through the root of partitions is compared at the root', async () => {
+  const { name, env, place, dump } = await importable(ENUM_HASH, ['--format=custom', '--load-via-partition-root']);
+  expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
+    exitCode: 0,
+  });
+
+  const planned = await potctl(['restore', 'plan', 'latest', ...place, '--json'], { env });
+  expect(JSON.parse(planned.stdout).item.database.loss).toMatchObject({
+    missing: [],
+    tables: [{ table: 'ph', rows_now: 300, rows_in_backup: 300 }],
+  });
+  const restored = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name, '--json'], { env });
+  expect(JSON.parse(restored.stdout).result).toMatchObject({ state: 'done', checks: { tables: 1, rows: 300 } });
+});
+
+/** A database, and a dump of it that another program made. */
+async function importable(schema: string, options: string[]) {
+  const { name, client } = await freshDatabase({ schema });
+  const folder = await temporaryFolder();
+  const dump = path.join(folder, 'app.sql');
+  const signal = new AbortController().signal;
+  await openTestServer(name).runTool('pg_dump', [...options, '-f', dump], { database: name, signal });
+  await client.end();
+  return { name, dump, env: { PGDATABASE: name }, place: ['--repository', path.join(folder, 'repository')] };
+}
+
 /** What a restore was refused for. */
 async function failureOf(restoring: Promise<unknown>): Promise<PotctlError> {
   const failure = await restoring.catch((error: unknown) => error);

@@ -223,6 +223,6 @@ function partitionsOf(counts: readonly Count[]): string {
 /** insufficient_privilege: with row_security off, "query would be affected by row-level security policy". */
 const isRowSecurity = (error: unknown): boolean => sqlstateOf(error) === '42501';
 
-/** What the server says of one table is a finding of the check; what ends the session is not. */
+/** What the server says of one table is a finding of the check; that it is out of something, or going down, is not. */
 export const isFinding = (error: unknown): error is PotctlError =>
-  error instanceof PotctlError && ['E_DB_QUERY', 'E_DB_DENIED'].includes(error.code) && sqlstateOf(error) !== undefined;
+  error instanceof PotctlError && /^(?!53|57P|58)/.test(sqlstateOf(error) ?? '57P');

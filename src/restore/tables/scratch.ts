@@ -162,8 +162,12 @@ export async function checkRows(
 }
 
 function originalName(name: string, tables: readonly MovedTable[], schema: string | undefined): string {
-  const moved = tables.find(({ rows }) => rows !== null && name === `rows:${schema}.${rows.table}`);
-  return moved === undefined ? name : `rows:${moved.rows!.schema}.${moved.rows!.table}`;
+  const prefix = `rows:${schema}.`;
+  if (schema === undefined || !name.startsWith(prefix)) return name;
+  const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [rows]));
+  // The root of partitions has no rows of its own: it lay where they did.
+  const table = counted.find((rows) => name === `${prefix}${rows.table}`) ?? counted[0]!;
+  return `rows:${table.schema}.${name.slice(prefix.length)}`;
 }
 
 /** Ties to tables outside are cut: a table in the live database must not become a part of a live one. */
