@@ -106,7 +106,7 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
 function fixOf({ fix, repeatWith }: PotctlError, { aim = (line) => line, argv }: ReportFacts): string[] {
   const lines = fix.map(aim);
   if (repeatWith === undefined || argv === undefined) return lines;
-  return [repeatWith.text, commandLine(withMore(argv, repeatWith.argv)), ...lines];
+  return [repeatWith.text, aim(commandLine(withMore(argv, repeatWith.argv))), ...lines];
 }
 
 /** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */

@@ -330,9 +330,10 @@ async function failureOf(restoring: Promise<unknown>): Promise<PotctlError> {
 
 /** The complete line of a refusal, as somebody would paste it. */
 function pasted(stderr: string): string[] {
-  const line = stderr.split('\n').find((one) => /^\s*potctl restore run .*(--accept|--continue-past-errors)/.test(one));
-  expect(line, stderr).toBeDefined();
-  return shellWords(line!.trim()).slice(1);
+  const line = stderr.split('\n').find((one) => /\bpotctl restore run .*(--accept|--continue-past-errors)/.test(one));
+  expect(line, stderr).toMatch(/^ +(Do: +)?(PG[A-Z]+=\S+ )*PGDATABASE=\S+ (PG[A-Z]+=\S+ )*potctl /);
+  const words = shellWords(line!.trim());
+  return words.slice(words.indexOf('potctl') + 1);
 }
 
 async function newest(repository: Repository): Promise<string> {
