@@ -26,6 +26,14 @@ export const threeDPot = adapter((at) => ({
     login:
       'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
   },
+  guard: {
+    ...{ table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'], person: 'id' },
+    admin: [
+      ['is_superuser', 'true'],
+      ['role', 'admin'],
+    ],
+    names: ['username', 'email'],
+  },
   tables: [
     {
       name: 'users',

@@ -130,6 +130,11 @@ export interface Application {
   /** Table and columns by which it is recognised; the rest is proved afterwards. */
   readonly signature: { readonly table: string; readonly columns: readonly string[] };
   readonly tables: readonly Table[];
+  /**
+   * Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected.
+   * `readers`: what only a role needs that may read secrets and codes.
+   */
+  readonly functions?: { readonly support: readonly string[]; readonly readers: readonly string[] };
   /** Where the secret stands: for the envelope, for rights, for messages. */
   readonly secretColumn: { readonly table: string; readonly column: string };
   readonly totp: TotpRules;
@@ -174,6 +179,22 @@ export interface Application {
   readonly failedCode?: string;
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
+  /**
+   * Where its secrets and codes stand, for a trigger; absent: functions write them. `person`: the column with the id. `admin`: columns with the
+   * value that makes a row an administrator's, where the row tells. `names`: columns that name the person.
+   */
+  readonly guard?: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly person: string;
+    readonly admin: readonly (readonly [column: string, value: string])[];
+    readonly names: readonly string[];
+  };
+  /**
+   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, and `told`, whether its own
+   * audit table has them. Absent: it keeps none.
+   */
+  readonly changes?: string;
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }

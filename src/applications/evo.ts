@@ -26,6 +26,11 @@ export const evo = (withEmail: boolean): Adapter =>
       noReplayGuard:
         'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
     },
+    // Who is an administrator stands in other tables: the trigger cannot tell.
+    guard: {
+      ...{ table: 'mfa_factors', columns: ['secret', 'status', 'is_active', 'verified_at'], person: 'user_id' },
+      ...{ admin: [], names: [] },
+    },
     tables: evoTables(withEmail),
     findPeople: (session, wanted) => session.query<Person>(evoPeople(at, withEmail), [wanted]),
 

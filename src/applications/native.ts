@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { NATIVE_TABLES } from './native-tables.js';
+import { NATIVE_FUNCTIONS, NATIVE_TABLES } from './native-tables.js';
+import { endSessions, lockPerson, NATIVE_CODE_WRITES, NATIVE_WRITES } from './native-writes.js';
 import { CLOCK, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
@@ -9,6 +9,7 @@ import { CLOCK, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql
  * and it has a replay guard of its own.
  *
  * @see templates/sql/native-1.sql
+ * @see templates/sql/native-2.sql
  */
 export const native = adapter((at) => ({
   name: 'native',
@@ -21,6 +22,7 @@ export const native = adapter((at) => ({
   },
   facts: { noReplayGuard: '' },
   tables: NATIVE_TABLES,
+  functions: NATIVE_FUNCTIONS,
 
   findPeople: (session, wanted) =>
     session.query<Person>(
@@ -33,52 +35,18 @@ export const native = adapter((at) => ({
     ),
 
   async readFactors(session, person, { secrets, lock }) {
-    if (lock) await session.query(`select id from ${at('users')} where id = $1 for update`, [person.id]);
+    if (lock) await lockPerson(session, person);
     const rows = await session.query<Factor>(
       `select id::text, kind, label, case status when 'disabled' then 'inactive' else status end as state,
               ${secrets ? 'secret' : 'null'} as secret, ${instant('created_at')} as "createdAt",
               ${instant('enabled_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
-         from ${at('mfa_factors')} where user_id = $1 order by id${lock ? ' for update' : ''}`,
+         from ${at('mfa_factors')} where user_id = $1 order by id`,
       [person.id],
     );
     return secrets ? rows : rows.map((factor) => ({ ...factor, secret: undefined }));
   },
 
-  async enroll(session, person, { factorId, label }) {
-    await session.query(
-      `delete from ${at('mfa_factors')} where user_id = $1 and kind = 'totp' and status = 'pending'`,
-      [person.id],
-    );
-    await session.query(
-      `insert into ${at('mfa_factors')} (id, user_id, label, secret) values ($1, $2, $3, (select value from ${PRIVATE} where n = 0))`,
-      [factorId, person.id, label],
-    );
-    return factorId;
-  },
-  async enable(session, person, factorId) {
-    await session.query(
-      `update ${at('mfa_factors')} set status = 'enabled', enabled_at = clock_timestamp() where id = $1`,
-      [factorId],
-    );
-    await update(session, at, person, 'must_enroll = false');
-  },
-  async disable(session, person, factors) {
-    const off = await session.query<Record<string, unknown>>(
-      `update ${at('mfa_factors')} set status = 'disabled', disabled_at = clock_timestamp(), secret = null
-        where id = any($1::uuid[]) and status <> 'disabled' returning id::text, kind`,
-      [factors.map(({ id }) => id)],
-    );
-    await this.codes!.clear(session, person);
-    return off;
-  },
-  async markUsed(session, factorId, step) {
-    await session.query(
-      `update ${at('mfa_factors')} set last_used_at = clock_timestamp(), last_step = greatest(last_step, $2::bigint) where id = $1`,
-      [factorId, String(step)],
-    );
-  },
-  unlock: (session, person) => update(session, at, person, 'failed_logins = 0, locked_until = null'),
-  requireEnrollment: (session, person) => update(session, at, person, 'must_enroll = true'),
+  ...NATIVE_WRITES,
 
   codes: {
     kind: 'crockford-scrypt',
@@ -89,25 +57,7 @@ export const native = adapter((at) => ({
       );
       return rows.map(({ hash }) => hash);
     },
-    async replace(session, person) {
-      await session.query(
-        `with gone as (delete from ${at('backup_codes')} where user_id = $1)
-         insert into ${at('backup_codes')} (user_id, place, hash)
-         select $1, n + 1 + coalesce((select max(place) from ${at('backup_codes')} where user_id = $1), 0), value from ${PRIVATE}`,
-        [person.id],
-      );
-    },
-    async remove(session, person, index) {
-      const used = await session.query(
-        `update ${at('backup_codes')} set used_at = clock_timestamp() where used_at is null and id = (
-           select id from ${at('backup_codes')} where ${UNUSED} order by place offset $2::int limit 1) returning id`,
-        [person.id, index],
-      );
-      return used.length === 1;
-    },
-    async clear(session, person) {
-      await session.query(`delete from ${at('backup_codes')} where user_id = $1`, [person.id]);
-    },
+    ...NATIVE_CODE_WRITES,
   },
 
   sessions: {
@@ -118,13 +68,7 @@ export const native = adapter((at) => ({
       );
       return row!.live;
     },
-    async end(session, person) {
-      const ended = await session.query(
-        `update ${at('sessions')} set revoked_at = clock_timestamp() where ${LIVE} returning id`,
-        [person.id],
-      );
-      return ended.length;
-    },
+    end: endSessions,
   },
 
   async appendAudit(session, person, { event, factorId, details, runId, traceId }) {
@@ -166,6 +110,12 @@ export const native = adapter((at) => ({
       return written.filter(({ kept }) => kept).length;
     },
   },
+  changes: `
+    select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told
+      from potctl_app.mfa_factors f where f.status = 'enabled'
+    union all
+    select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}
+      from (select b.user_id, pg_catalog.max(b.created_at) as at from potctl_app.backup_codes b group by b.user_id) c`,
   overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(at, secrets) }),
 }));
 
@@ -183,6 +133,13 @@ const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   unlock: 'account.unlocked',
 };
 
+/** A row of the application's own audit table within a minute. */
+function audited(user: string, at: string, actions: string): string {
+  const minute = `pg_catalog.make_interval(mins => 1)`;
+  return `exists (select from potctl_app.audit_log a where a.user_id = ${user} and a.action in (${actions}) and a.status = 'success'
+                     and a.at between ${at} - ${minute} and ${at} + ${minute})`;
+}
+
 const overviewOf = (at: At, secrets: boolean): string => `
   select u.id as key, u.id::text as id, email, username, role, role = 'admin' as admin, active, ''::text as organizations,
          coalesce(f.enabled, false) as enabled,
@@ -197,9 +154,3 @@ const overviewOf = (at: At, secrets: boolean): string => `
                       from ${at('mfa_factors')} group by user_id) f on f.user_id = u.id
          left join (select user_id, count(*)::int as left_over from ${at('backup_codes')} where used_at is null group by user_id) c
                 on c.user_id = u.id`;
-
-async function update(session: Session, at: At, person: Person, assignments: string): Promise<void> {
-  await session.query(`update ${at('users')} set ${assignments}, updated_at = clock_timestamp() where id = $1`, [
-    person.id,
-  ]);
-}

@@ -25,6 +25,11 @@ export const viu = adapter((at) => ({
     login:
       'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
   },
+  guard: {
+    ...{ table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
+    admin: [['tipo', 'ADMIN']],
+    names: ['email'],
+  },
   tables: VIU_TABLES,
 
   async findPeople(session, wanted) {

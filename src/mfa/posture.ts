@@ -1,4 +1,4 @@
-import { OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { type Application, OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
@@ -44,7 +44,7 @@ export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boole
   }
 }
 
-type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed'>;
+type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed' | 'problem' | 'guard' | 'unrecorded'>;
 
 async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
   const installed = await journal.version(session);
@@ -58,7 +58,24 @@ async function readCounts({ database, journal }: MfaDeps, session: Session): Pro
     ...(own ? await ownCounts(session) : { blocked: null, triggers: null }),
     risky: role!.risky,
     installed,
+    problem: await journal.problem(session),
+    guard: await journal.guard(session, database.schema),
+    unrecorded: own && database.application.changes ? await unrecorded(database.application, session) : null,
   };
+}
+
+/** Whose factor or codes were changed last without a word, neither potctl's nor the application's. */
+async function unrecorded({ name, changes }: Application, session: Session): Promise<string[]> {
+  const rows = await session.query<{ person: string }>(
+    `select distinct $1 || ':' || c.id as person from (${changes}) as c
+      where not c.told
+        and not exists (select from potctl.journal j
+                         where j.target = $1 || ':' || c.id and j.status = 'done' and j.action in ('mfa.enroll', 'mfa.confirm', 'mfa.codes')
+                           and j.at between c.at - pg_catalog.make_interval(mins => 1) and c.at + pg_catalog.make_interval(mins => 1))
+      order by person`,
+    [name],
+  );
+  return rows.map(({ person }) => person);
 }
 
 /** @param own is potctl's schema there? */

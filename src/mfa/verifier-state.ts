@@ -29,6 +29,9 @@ export const untilText = (until: string): string => (until === 'infinity' ? 'for
 export interface PastReset {
   readonly at: string;
   readonly action: string;
+  /** The login, which the database proved. */
+  readonly db_role: string;
+  /** What it called itself. */
   readonly operator: string;
   readonly ticket: string | null;
   readonly reason: string;
@@ -48,7 +51,7 @@ export async function readVerifierState(
   if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return null;
   const [row] = await session.query<Omit<VerifierState, 'resets'>>(STATE, [person]);
   const resets = await session.query<PastReset>(
-    `select ${instant('at')} as at, action, operator, ticket, reason from potctl.journal
+    `select ${instant('at')} as at, action, db_role, operator, ticket, reason from potctl.journal
       where target = $1 and action in ('mfa.reset', 'mfa.disable') and status = 'done'
         and (details->>'changed') is distinct from 'false' and at > ${CLOCK} - interval '90 days'
       order by seq desc limit 20`,

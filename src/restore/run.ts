@@ -1,4 +1,5 @@
 import { abandon } from './abandon.js';
+import type { Accepted } from './accept.js';
 import type { DatabaseChecks } from './database/check.js';
 import type { RestoreDeps, RestoreRequest } from './deps.js';
 import { closeForward } from './finish.js';
@@ -26,6 +27,8 @@ export interface RestoreResult {
   readonly database: string | null;
   readonly directory: string | null;
   readonly checks: DatabaseChecks | null;
+  /** What spoke against it and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   /** The backup of what was live, where --safety-backup asked for one. */
   readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
@@ -129,6 +132,7 @@ function resultOf(
     undoUntil: record.undo_until,
     downtimeMs: record.downtime_ms,
     phases: record.phases,
+    accepted: record.accepted ?? [],
     ...rest,
   });
 }
@@ -137,6 +141,7 @@ function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifes
   const of = { set: plan.set, backup: manifest.id, sourceBytes: manifest.totals.source_bytes };
   return {
     ...firstRecordOf(deps, request, of),
+    accepted: plan.accepted,
     database: plan.database && moveOf(plan.database),
     files: plan.files && {
       root: plan.files.root,

@@ -42,8 +42,9 @@ export async function countRows(
 }
 
 async function countTable(session: Session, table: DumpedTable, name: string): Promise<number> {
-  if (table.runsCode && table.condition === '') return countWithoutPlan(session, table);
-  const [row] = await session.query<{ count: string }>(`select count(*) as count from only ${name} ${table.condition}`);
+  const condition = table.condition ?? '';
+  if (table.runsCode && condition === '') return countWithoutPlan(session, table);
+  const [row] = await session.query<{ count: string }>(`select count(*) as count from only ${name} ${condition}`);
   return Number(row!.count);
 }
 

@@ -12,8 +12,8 @@ export interface DumpedTable {
   readonly kind: 'r' | 'p' | 'S';
   /** False for what an extension brings itself, and for unlogged tables of a standby. */
   readonly dumped: boolean;
-  /** Of an extension's configuration table: which rows are dumped, `where …`; otherwise empty. */
-  readonly condition: string;
+  /** Of an extension's configuration table: which rows are dumped, `where …`, empty for all; null for every other table. */
+  readonly condition: string | null;
   /** The planner's idea of the rows; -1 = never analysed. */
   readonly estimate: number;
   readonly readable: boolean;
@@ -30,7 +30,7 @@ export function readTables(session: Session): Promise<DumpedTable[]> {
     select c.oid, n.nspname as schema, c.relname as name, c.relkind::text as kind,
            (not member.is_member or config.condition is not null)
              and not (c.relpersistence = 'u' and pg_is_in_recovery()) as dumped,
-           coalesce(config.condition, '') as condition,
+           config.condition,
            c.reltuples::float8 as estimate,
            has_schema_privilege(n.oid, 'USAGE') and case c.relkind
              when 'S' then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end as readable,
