@@ -55,8 +55,13 @@ function renderOutcome(result: RestoreResult, view: View): void {
   view.note(`${view.paint('good', 'Restored')} ${backup} into ${places}.`);
   if (checks !== null) {
     const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
-    view.note(`  ${restored.tables} tables, ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+    const counted = `${restored.tables} tables, ${view.count(restored.rows)} rows`;
+    const isEqual = result.accepted.length === 0;
+    view.note(
+      `  ${counted}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
+    );
   }
+  for (const { name } of result.accepted) view.note(`  Accepted: ${name}`);
   if (directory !== null)
     view.note(
       `  ${view.count(restored.files)} files ${result.lost.length > 0 ? 'with the content that they have in the backup' : 'as in the backup'}.`,

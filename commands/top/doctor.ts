@@ -17,7 +17,8 @@ export const doctor = listCommand({
 
   async run(_input, context) {
     const { examine } = await import('../../src/doctor/examine.js');
-    const items = await examine(context);
+    const { readSetupProblem } = await import('../../src/journal/installed.js');
+    const items = await examine(context, readSetupProblem);
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

@@ -189,6 +189,7 @@ async function createLocked(
   // Only now: it may have waited long for the lock.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
   const { previous, figures } = await prepare(deps, request, underway);
+  for (const text of underway.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
   const manifest = await makeBackup(deps, request, { ...underway, lease, previous, started });
   const verified = await checkAfterwards(deps, request, manifest.id);
   return {

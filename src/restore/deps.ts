@@ -60,7 +60,7 @@ export interface Asked {
   readonly waitMs: number;
   /** Stop before the first change. */
   readonly dryRun: boolean;
-  /** What hangs on the old database and may stay with it, as the plan names it. */
+  /** What may speak against it, each by the name that the refusal gives it. */
   readonly accept: readonly string[];
 }
 
@@ -80,6 +80,8 @@ export interface RestoreRequest extends Asked {
   readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
   readonly jobs: number;
   readonly createRoles: boolean;
+  /** Restore what can be restored; what fails must be accepted by name. */
+  readonly continuePastErrors: boolean;
   /** Back up what is live before it is replaced. */
   readonly safetyBackup: boolean;
 }

@@ -1,4 +1,5 @@
 import type { Repository } from '../repository/repository.js';
+import type { Accepted } from './accept.js';
 import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js';
 
 const FOLDER = 'restores';
@@ -88,6 +89,8 @@ export interface RunRecord {
   readonly source_bytes: number;
   readonly written: WriteBaseline | null;
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** What spoke against it and was accepted by name, with the evidence; absent in records of older versions. */
+  readonly accepted?: readonly Accepted[];
 }
 
 /** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */

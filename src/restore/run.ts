@@ -1,4 +1,5 @@
 import { abandon } from './abandon.js';
+import type { Accepted } from './accept.js';
 import type { DatabaseChecks } from './database/check.js';
 import type { RestoreDeps, RestoreRequest } from './deps.js';
 import { closeForward } from './finish.js';
@@ -30,6 +31,8 @@ export interface RestoreResult {
   readonly lost: readonly string[];
   /** Where the record of the run is kept, when the repository could not be written to; undo finds it there. */
   readonly recordsIn: string | null;
+  /** What spoke against it and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   /** The backup of what was live, where --safety-backup asked for one. */
   readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
@@ -137,6 +140,7 @@ function resultOf(
     undoUntil: record.undo_until,
     downtimeMs: record.downtime_ms,
     phases: record.phases,
+    accepted: record.accepted ?? [],
     ...rest,
   });
 }
@@ -145,6 +149,7 @@ function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifes
   const of = { set: plan.set, backup: manifest.id, sourceBytes: manifest.totals.source_bytes };
   return {
     ...firstRecordOf(deps, request, of),
+    accepted: plan.accepted,
     database: plan.database && moveOf(plan.database),
     files: plan.files && {
       root: plan.files.root,

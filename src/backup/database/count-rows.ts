@@ -1,5 +1,6 @@
 import { PotctlError } from '../../errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { countWithoutPlan } from '../../postgres/planning-code.js';
 import type { Session } from '../../postgres/server.js';
 import type { DumpedTable } from './tables.js';
 
@@ -28,10 +29,7 @@ export async function countRows(
     const name = quoteQualified(table.schema, table.name);
     await session.query('savepoint counting');
     try {
-      const [row] = await session.query<{ count: string }>(
-        `select count(*) as count from only ${name} ${table.condition}`,
-      );
-      counts.set(table.oid, { count: Number(row!.count), exact: true });
+      counts.set(table.oid, { count: await countTable(session, table, name), exact: true });
     } catch (error) {
       if (!(error instanceof PotctlError) || !error.code.startsWith('E_DB_') || error.code === 'E_DB_UNREACHABLE')
         throw error;
@@ -41,6 +39,13 @@ export async function countRows(
     await session.query('release savepoint counting');
   }
   return { counts, degraded: [] };
+}
+
+async function countTable(session: Session, table: DumpedTable, name: string): Promise<number> {
+  const condition = table.condition ?? '';
+  if (table.runsCode && condition === '') return countWithoutPlan(session, table);
+  const [row] = await session.query<{ count: string }>(`select count(*) as count from only ${name} ${condition}`);
+  return Number(row!.count);
 }
 
 function estimates(tables: readonly DumpedTable[]): RowCounts['counts'] {

@@ -145,7 +145,7 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
 /** Everything that is asked inside the snapshot; the short questions first. */
 async function observe(
   snapshot: Snapshot,
-  { references, folder, rows, readAnchor }: DumpRequest,
+  { references, folder, rows, readAnchor, progress }: DumpRequest,
   onSizes: (sizes: ReadonlyMap<number, number>) => void,
 ): Promise<Observed> {
   const { session, tables } = snapshot;
@@ -162,7 +162,8 @@ async function observe(
   const largeObjects = await countLargeObjects(session);
   const sizes = await readSizes(session, tables);
   onSizes(sizes);
-  const referencedList = references === null ? null : await listReferenced(session, references, folder);
+  const warn = (text: string): void => progress({ kind: 'warning', text });
+  const referencedList = references === null ? null : await listReferenced(session, references, folder, warn);
   return { facts, sequences, largeObjects, sizes, referencedList, ...(await countRows(session, tables, rows)) };
 }
 

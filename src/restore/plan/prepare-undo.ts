@@ -2,6 +2,7 @@ import path from 'node:path';
 import { readCatalog } from '../../backup/catalog.js';
 import { importedSet } from '../../backup/sets.js';
 import type { Environment } from '../../config/settings.js';
+import type { Accepted } from '../accept.js';
 import { findSwappedRuns } from '../database/swapped-runs.js';
 import type { Asked, RestoreDeps } from '../deps.js';
 import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../record.js';
@@ -11,7 +12,7 @@ import { chooseRun } from './choose-run.js';
 import { unmovableBlockers } from './plan-files.js';
 import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
 import { profileBlockers } from './profile-blockers.js';
-import { refuseBlocked } from './refuse.js';
+import { refuseBlocked, settleAccepted } from './refuse.js';
 import { targetSet } from './target-set.js';
 
 /** Which run to take back, and on which target. */
@@ -38,6 +39,8 @@ export interface UndoPlan {
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly string[];
+  /** What would block it, and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   readonly confirm: string;
 }
 
@@ -64,6 +67,14 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, sets);
   const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
   const files = undone.files && (await planTreeBack(request, undone, undone.files.root));
+  const found = {
+    blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
+    warnings: [
+      ...recordsWarning(deps),
+      ...(database?.warnings ?? []),
+      ...(undone.state === 'running' ? [WAS_KILLED] : []),
+    ],
+  };
   const plan: UndoPlan = {
     runId: request.runId,
     undoes: undone.run_id,
@@ -76,15 +87,10 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
     hooks: { stop: request.stopWriters, start: request.startWriters },
     undo: `potctl restore undo ${request.runId}`,
     undoPossibleMs: request.keepOldMs,
-    blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
-    warnings: [
-      ...recordsWarning(deps),
-      ...(database?.warnings ?? []),
-      ...(undone.state === 'running' ? [WAS_KILLED] : []),
-    ],
+    ...settleAccepted(found, request.accept),
     confirm: undone.database?.name ?? path.basename(undone.files!.root),
   };
-  return { plan, move: recordOf(request, undone, database?.move ?? null) };
+  return { plan, move: { ...recordOf(request, undone, database?.move ?? null), accepted: plan.accepted } };
 }
 
 /** Backups of the files alone are a set of their own; so are imported ones, whose server nobody knows. */
