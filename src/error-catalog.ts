@@ -169,6 +169,12 @@ export const ERROR_CATALOG = {
     'The live files are as they were. Verify the backup with `--level full`, or take another one.',
   ),
 
+  E_DB_CONSTRAINT: entry(
+    20,
+    'A constraint, trigger or rule of the database refused what was to be written. Nothing of it was kept.',
+    'Read what the server says: it names the constraint or trigger. Fix the data or the rule, then repeat.',
+  ),
+
   E_UNHEALTHY: entry(21, 'A check found something critical.', 'Follow the line that each finding prints.'),
 
   E_SETUP_MISSING: entry(

@@ -66,7 +66,7 @@ function serverWord(error: unknown): ServerWord | undefined {
 }
 
 function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): PotctlError {
-  const code = codeFor(word);
+  const code = place.connecting || !isRefusedByData(word.sqlstate) ? codeFor(word) : 'E_DB_CONSTRAINT';
   const notes = code === 'E_DB_DENIED' && place.connecting ? (place.passwordNotes ?? []) : [];
   const why = {
     sqlstate: word.sqlstate,
@@ -104,15 +104,21 @@ function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
   if (sqlstate === '08P01' && message.includes('unsupported startup parameter')) return 'E_DB_POOLER';
   if (sqlstate.startsWith('28') || sqlstate === '42501') return 'E_DB_DENIED';
   if (sqlstate === '3D000') return 'E_DATABASE_NOT_FOUND';
-  if (sqlstate === '55P03' || sqlstate === '40P01') return 'E_DB_LOCKED';
+  if (sqlstate === '55P03' || sqlstate.startsWith('40')) return 'E_DB_LOCKED';
   if (sqlstate === '53100') return 'E_NO_SPACE';
-  if (sqlstate === '53300' || sqlstate.startsWith('08') || /^57P0/.test(sqlstate)) return 'E_DB_UNREACHABLE';
+  if (sqlstate === '53300' || sqlstate.startsWith('08') || /^57P0|^25P03$/.test(sqlstate)) return 'E_DB_UNREACHABLE';
   return 'E_DB_QUERY';
+}
+
+/** A constraint, a trigger that raised or was in the way, a view's check option, a column that is too narrow. */
+function isRefusedByData(sqlstate: string): boolean {
+  return sqlstate.startsWith('23') || ['P0001', '44000', '22001', '27000', '09000'].includes(sqlstate);
 }
 
 function messageFor(code: ErrorCode, { message }: ServerWord, { target, connecting }: ErrorPlace): string {
   const prefix = connecting ? `cannot log in to '${target}'` : `on '${target}'`;
   if (code === 'E_NO_SPACE') return `the disk of the server '${target}' is full: ${message}`;
+  if (code === 'E_DB_CONSTRAINT') return `the database refused what was to be written: ${message}`;
   if (code === 'E_DB_QUERY' && !connecting) return `the server refused a statement: ${message}`;
   return `${prefix}: ${message}`;
 }

@@ -76,7 +76,7 @@ async function* readLines(session: Session): AsyncGenerator<string> {
 
 function toConfigError(error: unknown): unknown {
   if (!(error instanceof PotctlError)) return error;
-  if (error.code !== 'E_DB_QUERY' && error.code !== 'E_DB_DENIED') return error;
+  if (!['E_DB_QUERY', 'E_DB_DENIED', 'E_DB_CONSTRAINT'].includes(error.code)) return error;
   return new PotctlError('E_CONFIG', `the query 'references' fails: ${error.message}`, {
     ...(error.why === undefined ? {} : { why: error.why }),
     fix: ['Mend `references` in the profile: one SELECT whose first column is a path relative to the files directory.'],
