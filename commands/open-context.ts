@@ -122,6 +122,7 @@ function settingsRequest(request: ContextRequest): SettingsRequest {
   const { command, globals, target } = invocation;
   return {
     command: command.name,
+    changes: command.kind === 'action' && !invocation.change.dryRun,
     environment: host.env,
     cwd: host.cwd(),
     homeDirectory: host.env['HOME'] ?? homedir(),

@@ -10,7 +10,7 @@ import { findRepositories } from './repositories.js';
 import type { SettingsRequest } from './request.js';
 import { findRetention } from './retention.js';
 import type { Settings } from './settings.js';
-import { refuseMissingFeatures } from './unsupported.js';
+import { refuseMissingFeatures, refuseProtected } from './unsupported.js';
 
 /**
  * Decides everything that a command works with: flag > POTCTL_* > profile > default, each value with its origin. Connects to nothing and
@@ -37,6 +37,7 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     value: values.database?.expect?.system_identifier,
     from: profile.where('database', 'expect', 'system_identifier'),
   });
+  if (request.changes) refuseProtected(request.command, profile);
   const missing = refuseMissingFeatures(request.command, profile);
   return {
     profile: { name, environment: environment ?? null, onCommandLine },

@@ -9,6 +9,8 @@ export interface SettingsRequest {
   readonly cwd: string;
   /** The command as typed, e.g. `backup create`: it is refused when the profile asks for something that it cannot do yet. */
   readonly command?: string;
+  /** Does it change something? Then it is refused when the profile protects it. */
+  readonly changes?: boolean;
   /** Runs `password_command`, without a shell. Default: as a child of this process. @throws E_TOOL_MISSING, E_TOOL_FAILED */
   readonly run?: (argv: readonly string[]) => Promise<string>;
   /** Asks the person at the terminal; absent where there is none. */

@@ -1,4 +1,5 @@
 import { PotctlError } from '../errors.js';
+import { isProtected } from './guards.js';
 import type { ChosenProfile } from './profile.js';
 import type { Profile } from './schema.js';
 
@@ -34,11 +35,10 @@ const MISSING: readonly MissingFeature[] = [
   },
   {
     key: ['guards'],
-    refused: ['restore run', 'restore undo'],
+    refused: ['restore run', 'restore undo', 'restore files'],
     warned: [],
-    asked: ({ guards }) =>
-      guards?.protected?.includes('restore') === true || guards?.reason === 'required' || guards?.ticket !== undefined,
-    problem: 'guards (protected, reason, ticket) are not built yet, and the profile guards restores',
+    asked: ({ guards }) => guards?.reason === 'required' || guards?.ticket !== undefined,
+    problem: 'guards (reason, ticket) are not built yet for this command, and the profile guards it',
     instead:
       'take the guard out of the profile for this restore; `expect` and `--confirm NAME` still protect the target',
   },
@@ -52,6 +52,21 @@ const MISSING: readonly MissingFeature[] = [
     instead: 'let cron or systemd (OnFailure=) look at the exit code',
   },
 ];
+
+/**
+ * Refuses a command that changes something and that the profile protects, where it cannot ask for `--break-glass` itself.
+ *
+ * @throws PotctlError E_CONFIG
+ */
+export function refuseProtected(command: string | undefined, { values, name, where }: ChosenProfile): void {
+  const list = values.guards?.protected ?? [];
+  // These know whom they change: they judge it themselves, and note in the journal what was let through.
+  if (command === undefined || command.startsWith('mfa ') || !isProtected(list, command)) return;
+  throw new PotctlError('E_CONFIG', `\`${command}\` is protected by the profile '${name}'`, {
+    why: { problem: 'the profile protects this command', from: where('guards', 'protected') },
+    fix: ['Take it out of `guards.protected` for this one change, and put it back afterwards.'],
+  });
+}
 
 /**
  * Refuses a command for which the profile asks what this version cannot do.
