@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { CodeKind } from '../applications/application.js';
 import { hashScrypt, verifyScrypt } from './scrypt.js';
+import { symbolsOf } from './typed-symbols.js';
 
 /** How a set of codes looks, is stored and is compared. */
 interface CodeForm {
@@ -9,8 +10,8 @@ interface CodeForm {
   readonly groups: readonly number[];
   /** Bits of one code. */
   readonly bits: number;
-  /** What a person typed, as it is compared; null = it cannot be one of these. */
-  read(typed: string): string | null;
+  /** Letters that are no symbols, and what people mean by them. */
+  readonly alike?: Readonly<Record<string, string>>;
   store(code: string): Promise<string>;
   /** Is the stored text this code? */
   matches(code: string, stored: string): Promise<boolean>;
@@ -19,20 +20,19 @@ interface CodeForm {
 /** How many codes a set has. */
 export const CODES = 10;
 
-const equal = async (code: string, stored: string): Promise<boolean> => code === spaceless(stored);
-const spaceless = (text: string): string => text.replaceAll(' ', '').trim().toLowerCase();
-const plain = { store: async (code: string) => code, matches: equal };
+const bare = (code: string): string => code.replace(/[\s-]/g, '');
+const equal = async (code: string, stored: string): Promise<boolean> => bare(code) === bare(stored);
+const plain = { store: async (code: string) => code, matches: equal, alphabet: '0123456789', bits: 26.6 };
 
 const FORMS: Readonly<Record<CodeKind, CodeForm>> = {
-  // 3dPot removes spaces and ignores case; the dash stays significant.
-  digits: { ...plain, alphabet: '0123456789', groups: [4, 4], bits: 26.6, read: (typed) => plainCode(typed) },
-  'digits-login': { ...plain, alphabet: '0123456789', groups: [8], bits: 26.6, read: (typed) => plainCode(typed) },
-  // VIU: bcrypt over exactly what is shown. A person on the phone may say it in lower case.
+  // 3dPot keeps them as they are shown: old ones with a dash, those for its login without.
+  digits: { ...plain, groups: [4, 4] },
+  'digits-login': { ...plain, groups: [8] },
+  // VIU: bcrypt over exactly what is shown, dash and capitals included.
   'hex-bcrypt': {
     alphabet: '0123456789ABCDEF',
     groups: [4, 4],
     bits: 32,
-    read: (typed) => /^[0-9A-F]{4}-[0-9A-F]{4}$/.exec(typed.replace(/\s/g, '').toUpperCase())?.[0] ?? null,
     store: async (code) => (await bcrypt()).hash(code, 10).then((hash) => hash.replace(/^\$2b\$/, '$2a$')),
     matches: async (code, stored) => /^\$2[aby]\$/.test(stored) && (await bcrypt()).compare(code, stored),
   },
@@ -40,23 +40,14 @@ const FORMS: Readonly<Record<CodeKind, CodeForm>> = {
     alphabet: '0123456789ABCDEFGHJKMNPQRSTVWXYZ',
     groups: [4, 4, 4, 4],
     bits: 80,
-    read: (typed) => crockford(typed),
+    // Crockford leaves these letters out because people read them as digits.
+    alike: { O: '0', I: '1', L: '1' },
     store: hashScrypt,
     matches: verifyScrypt,
   },
 };
 
 const bcrypt = async () => (await import('bcryptjs')).default;
-
-function plainCode(typed: string): string | null {
-  const code = spaceless(typed);
-  return /^[0-9a-z]{4}-?[0-9a-z]{4}$/.test(code) ? code : null;
-}
-
-function crockford(typed: string): string | null {
-  const code = typed.replace(/[\s-]/g, '').toUpperCase().replaceAll('O', '0').replace(/[IL]/g, '1');
-  return /^[0-9A-HJKMNP-TV-Z]{16}$/.test(code) ? (code.match(/.{4}/g)?.join('-') ?? null) : null;
-}
 
 /**
  * Makes ten different codes as a person will read them.
@@ -76,9 +67,17 @@ export async function storedCodes(kind: CodeKind, codes: readonly string[]): Pro
   return Promise.all(codes.map((code) => FORMS[kind].store(code)));
 }
 
-/** What was typed, as it is compared with the stored ones; null when it cannot be a backup code of this form. */
+/**
+ * What was typed, as it is compared with the stored ones: in capitals and with the dashes of the form, wherever they were typed.
+ *
+ * @returns null when it cannot be a backup code of this form, e.g. for letters where there are only digits
+ */
 export function readBackupCode(kind: CodeKind, typed: string): string | null {
-  return FORMS[kind].read(typed);
+  const { alphabet, groups, alike = {} } = FORMS[kind];
+  const symbols = [...symbolsOf(typed).toUpperCase()].map((symbol) => alike[symbol] ?? symbol);
+  const length = groups.reduce((sum, group) => sum + group, 0);
+  if (symbols.length !== length || symbols.some((symbol) => !alphabet.includes(symbol))) return null;
+  return groups.map((group) => symbols.splice(0, group).join('')).join('-');
 }
 
 /**

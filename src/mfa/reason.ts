@@ -1,7 +1,10 @@
 import { PotctlError } from '../errors.js';
 import type { Actor, MfaPolicy } from './deps.js';
 
+/** In Latin letters, or half as many of a script that writes a word or a syllable with each. */
 const SHORTEST = 10;
+const DENSE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Yi}]/u;
 // A number by itself is a word without letters: it says no more than the others.
 const EMPTY_WORDS = new Set(
   ' test testing teste asdf asd qwerty qwertz foo bar baz blah bla none nothing na reason because todo xxx ok okay fix please temp tmp'.split(
@@ -15,18 +18,21 @@ const EMPTY_WORDS = new Set(
  * @returns what is wrong with it; null = nothing
  */
 export function reasonProblem(reason: string | null): string | null {
-  const letters = (reason ?? '').replace(/[^\p{L}\p{N}]/gu, '');
+  const letters = (reason ?? '').normalize('NFC').replace(/[^\p{L}\p{N}]/gu, '');
   if (letters === '') return 'there is none';
-  if ([...letters].length < SHORTEST) return `'${reason}' has fewer than ${SHORTEST} letters or digits`;
+  if (weightOf(letters) < SHORTEST) return `'${reason}' has fewer than ${SHORTEST} letters or digits`;
   const words = reason!
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
     .filter((word) => word !== '');
   const says = words.filter((word) => /\p{L}/u.test(word) && !EMPTY_WORDS.has(word.replace(/\d+$/, '')));
   const keys = letters.toLowerCase();
-  const isTyped = new Set(keys).size < 4 || /^(.{1,5}?)\1+$/u.test(keys);
+  const isTyped = new Set(keys).size < (DENSE.test(keys) ? 3 : 4) || /^(.{1,5}?)\1+$/u.test(keys);
   return says.length === 0 || isTyped ? `'${reason}' says nothing` : null;
 }
+
+const weightOf = (letters: string): number =>
+  [...letters].reduce((sum, letter) => sum + (DENSE.test(letter) ? 2 : 1), 0);
 
 /**
  * Refuses a change without a reason, or without the ticket that the profile wants.

@@ -1,6 +1,7 @@
 import type { Application } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { readBackupCode } from './backup-codes.js';
+import { symbolsOf } from './typed-symbols.js';
 
 /** What somebody typed, as it can be compared. */
 export type TypedCode =
@@ -8,18 +9,19 @@ export type TypedCode =
   | { readonly kind: 'backup'; readonly code: string };
 
 /**
- * Reads a code: six digits, with spaces or dashes between them as apps and people write them, or a backup code of the application.
+ * Reads a code: six digits, or a backup code of the application, however a phone, a letter or a chat writes them: with blanks and dashes of
+ * any kind between them, and with the decimal digits of any script.
  *
  * @throws E_USAGE for anything else: nothing was looked up, and no attempt is counted
  */
 export function readTypedCode(typed: string, application: Application, backup: 'allowed' | 'refused'): TypedCode {
-  const digits = typed.trim().replace(/[ -]/g, '');
-  if (/^[0-9]{6}$/.test(digits)) return { kind: 'totp', code: digits };
+  const symbols = symbolsOf(typed);
+  if (/^[0-9]{6}$/.test(symbols)) return { kind: 'totp', code: symbols };
   const form = application.codes?.kind;
   const code = backup === 'allowed' && form !== undefined ? readBackupCode(form, typed) : null;
   if (code !== null) return { kind: 'backup', code };
   const wanted = backup === 'allowed' && form !== undefined ? 'six digits or a backup code' : 'six digits';
-  throw new PotctlError('E_USAGE', `that is no code: ${wanted} are wanted`, {
+  throw new PotctlError('E_USAGE', `that is not a code: expected ${wanted}`, {
     why: 'no attempt was counted',
     fix: ['Ask for the digits that the app shows now.'],
   });
