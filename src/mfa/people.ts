@@ -1,9 +1,20 @@
 import type { Application, Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
+import { known, nearNames, spellings } from './near-names.js';
 
 /** The name by which a person is shown, and which must be typed to change something. */
 export const nameOf = ({ username, email, id }: Person): string => username ?? email ?? id;
+
+/** What must be typed to change something: the name, or the id where nobody could type the name as it is stored. */
+export function phraseOf(person: Person): string {
+  const name = nameOf(person);
+  const plain = name
+    .normalize('NFC')
+    .trim()
+    .replace(/[\p{Cf}\p{Cc}]/gu, '');
+  return plain === name ? name : person.id;
+}
 
 /** The person as the argument of a command that can be pasted: the name where no shell would take it for something else. */
 export const argumentOf = (person: Person): string => {
@@ -16,29 +27,76 @@ export const keyOf = (application: Application, person: Person): string => `${ap
 
 /** More than these are not listed in an error. */
 const LISTED = 10;
+/** One person, and what an operator should know of the choice. */
+export interface FoundPerson {
+  readonly person: Person;
+  /** A sentence for each other person whose name looks the same. */
+  readonly alike: readonly string[];
+}
 
 /**
- * The one person whom `wanted` names: an id, an e-mail or a user name.
+ * The one person whom `wanted` names: an id, an e-mail or a user name. What is stored exactly so comes first; then names that differ only in
+ * case, in blanks around them, or in how Unicode composes their letters.
  *
- * @throws E_USER_NOT_FOUND; E_USER_AMBIGUOUS with everybody who fits, because guessing is how the wrong one loses access
+ * @throws E_USER_NOT_FOUND with near names; E_USER_AMBIGUOUS with everybody who fits, because guessing is how the wrong one loses access
  */
-export async function findPerson(session: Session, application: Application, wanted: string): Promise<Person> {
-  const people = await application.findPeople(session, wanted.trim());
-  const [person, second] = people;
-  if (person === undefined) {
-    throw new PotctlError('E_USER_NOT_FOUND', `there is no user '${wanted}'`, {
-      why: `looked for an id, ${kinds(application)} in '${application.name}'`,
-    });
-  }
-  if (second === undefined) return person;
+export async function findOne(session: Session, application: Application, wanted: string): Promise<FoundPerson> {
+  const { people, proposed } = await lookUp(session, application, wanted);
+  const exact = people.filter((person) => wordsOf(person).includes(wanted));
+  const [person] = exact.length === 1 ? exact : people;
+  if (person === undefined) throw unknownUser(application, wanted, proposed);
+  const others = people.filter((one) => one !== person);
+  if (exact.length === 1 || others.length === 0)
+    return { person, alike: person.id === wanted ? [] : others.map(alikeText) };
   const more = people.length > LISTED ? [`and ${people.length - LISTED} more`] : [];
   throw new PotctlError('E_USER_AMBIGUOUS', `${people.length} users fit '${wanted}'`, {
     why: [...people.slice(0, LISTED).map(lineOf), ...more].join('\n'),
   });
 }
 
+/** The same without the sentences. @throws as findOne */
+export async function findPerson(session: Session, application: Application, wanted: string): Promise<Person> {
+  return (await findOne(session, application, wanted)).person;
+}
+
+/** Everybody who fits, exactly or but for case, blanks and composition. Sorted by id. */
+export async function findAll(session: Session, application: Application, wanted: string): Promise<readonly Person[]> {
+  return (await lookUp(session, application, wanted)).people;
+}
+
+async function lookUp(session: Session, application: Application, wanted: string) {
+  const found = new Map<string, Person>();
+  for (const spelling of spellings(wanted)) {
+    for (const person of await known(application.findPeople(session, spelling))) found.set(person.id, person);
+    const byId = found.get(wanted);
+    if (byId !== undefined) return { people: [byId], proposed: [] };
+  }
+  const near = found.size > 0 ? { same: [], proposed: [] } : await nearNames(session, application, wanted);
+  for (const id of near.same) {
+    const person = await readPerson(session, application, id);
+    if (person !== undefined) found.set(id, person);
+  }
+  return { people: [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), proposed: near.proposed };
+}
+
+/** The person of that id as the database has it now; undefined = it is gone. */
+export async function readPerson(session: Session, application: Application, id: string): Promise<Person | undefined> {
+  const people = await application.findPeople(session, id);
+  return people.find((one) => one.id === id);
+}
+
+const wordsOf = ({ id, email, username }: Person): string[] => [id, email, username].filter((word) => word !== null);
+
 const kinds = ({ name }: Application): string =>
   name === 'viu' || name === 'evo' ? 'an e-mail' : 'an e-mail or a user name';
+
+function unknownUser(application: Application, wanted: string, proposed: readonly string[]): PotctlError {
+  const why = `looked for an id, ${kinds(application)} in '${application.name}'`;
+  const fix = proposed.map((name) => `Did you mean ${name}?`);
+  return new PotctlError('E_USER_NOT_FOUND', `there is no user '${wanted}'`, { why, ...(fix.length > 0 && { fix }) });
+}
+
+const alikeText = (person: Person): string => `another user has almost the same name: ${lineOf(person)}`;
 
 function lineOf({ id, email, username, name, role, active }: Person): string {
   const parts = [email, username, name, role, active === false ? 'inactive' : null];

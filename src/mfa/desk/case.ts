@@ -2,6 +2,7 @@ import type { Person } from '../../applications/application.js';
 import { requireState } from '../change.js';
 import { refuseUnnamedProduction } from '../guard.js';
 import { noteLookup } from '../lookups.js';
+import { findAll } from '../people.js';
 import { type MfaRecord, readRecord } from '../record.js';
 import { type MfaStatus, type RedFlag, statusOf } from '../status.js';
 import type { DeskDeps } from './deps.js';
@@ -54,7 +55,7 @@ export async function openDesk(deps: DeskDeps): Promise<{ readonly role: string 
 export async function findCallers(deps: DeskDeps, wanted: string): Promise<readonly Person[]> {
   const session = await deps.database.session('support.find');
   try {
-    return await deps.database.application.findPeople(session, wanted.trim());
+    return await findAll(session, deps.database.application, wanted);
   } finally {
     await session.close();
   }
