@@ -1,4 +1,5 @@
 import type { Verdict } from './attempt.js';
+import { codeCause } from './code-cause.js';
 import type { MfaDeps } from './deps.js';
 import { CLOCK_MS, evidence } from './evidence.js';
 import { argumentOf } from './people.js';
@@ -40,9 +41,14 @@ export interface Seen {
   readonly verdict: Verdict | null;
   readonly clockMs: number;
   readonly codeGiven: boolean;
+  /** The database's clock when the code was looked at, ms since 1970. */
+  readonly nowMs: number;
+  /** By how many steps earlier refused codes of the day were off, the newest first. */
+  readonly earlierOffsets: readonly number[];
 }
 
-type Cause = Diagnosis['verdict'] & { readonly next: readonly string[] };
+/** A verdict with the commands that help. */
+export type Cause = Diagnosis['verdict'] & { readonly next: readonly string[] };
 
 /** Puts what was seen together: the first cause that explains it, and everything that was looked at. */
 export function diagnose(deps: MfaDeps, seen: Seen): Diagnosis {
@@ -156,46 +162,6 @@ const blockedByPotctl = (until: string, who: string): Cause => {
     `potctl mfa unlock ${who}${hard ? ' --reset-consecutive' : ''}`,
   );
 };
-
-function codeCause({ verdict }: Seen, who: string): Cause | null {
-  if (verdict === null || verdict.verdict === 'blocked') return null;
-  if (verdict.verdict === 'replayed')
-    return certain('replayed', 'the code is right, but was used before', `potctl mfa status ${who}`);
-  if (verdict.verdict === 'spent')
-    return likely(
-      'spent',
-      'the code is right, but the application took a code in the same half minute, perhaps this one: the next one tells',
-      `potctl mfa explain ${who} --ask-code`,
-    );
-  if (verdict.verdict === 'accepted') {
-    return verdict.by === 'backup'
-      ? certain(
-          'backup_code',
-          `it is one of the backup codes, used up now; ${verdict.left} are left`,
-          `potctl mfa codes ${who}`,
-        )
-      : certain('code_right', `the code is right${driftText(verdict.match.offset)}: the cause is not the code`);
-  }
-  if (verdict.match === null) {
-    return likely(
-      'code_wrong',
-      'the code fits nothing within ten minutes: another account in the app, or an old secret',
-      ...[`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`],
-    );
-  }
-  const { offset } = verdict.match;
-  return certain(
-    offset < 0 ? 'clock_slow' : 'clock_fast',
-    `the code would be right${driftText(offset)}: the clock of the phone is wrong; let it set its time by the network`,
-  );
-}
-
-/** The code that is shown tells the time of the phone to within a step. */
-function driftText(offset: number): string {
-  if (offset === 0) return ', right now';
-  const seconds = Math.abs(offset) * PERIOD_S;
-  return `, ${seconds} s ${offset < 0 ? 'slow' : 'fast'}`;
-}
 
 function codeOf(verdict: Verdict | null): Diagnosis['code'] {
   if (verdict === null || verdict.verdict === 'blocked') return null;

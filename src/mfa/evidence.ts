@@ -17,7 +17,7 @@ export function evidence({ database }: MfaDeps, seen: Seen): Finding[] {
   const clock = `this machine and the database differ by ${(Math.abs(clockMs) / 1_000).toFixed(1)} s`;
   const { state } = status;
   return [
-    finding('account', active === false ? 'problem' : 'ok', account),
+    finding('account', active === false ? 'problem' : active === null ? 'info' : 'ok', account),
     finding('lock', status.lock === null ? 'ok' : 'problem', lock),
     finding('state', state === 'enabled' ? 'ok' : state === 'unknown' ? 'unknown' : 'problem', state),
     ...secretFindings(seen),

@@ -1,10 +1,11 @@
 import { gate, judge, matchBackupCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
 import { clockDifference } from './clock-check.js';
+import { readOffsets } from './code-cause.js';
 import type { MfaDeps } from './deps.js';
 import { type Diagnosis, diagnose } from './diagnosis.js';
 import { noteLookup } from './lookups.js';
-import { findPerson } from './people.js';
+import { findPerson, keyOf } from './people.js';
 import { type MfaRecord, readRecord } from './record.js';
 import { recordAttempt } from './record-attempt.js';
 import { statusOf } from './status.js';
@@ -31,11 +32,15 @@ export async function explainPerson(deps: MfaDeps, wanted: string, typed: string
     if (code !== null) requireState(record);
     const canCheck = code !== null && record.enabled.some(({ kind }) => kind === 'totp');
     const stored = canCheck ? await matchBackupCode(deps, record, code) : null;
+    const earlierOffsets =
+      canCheck && record.verifier !== null ? await readOffsets(session, keyOf(database.application, person)) : [];
+    let { nowMs } = record;
     const verdict = canCheck
       ? await inTransaction(session, deps.actor.runId, async (transaction) => {
           const until = await gate(deps, transaction, person);
           // Under the lock once more: a code that somebody used meanwhile is gone, and the places of the others have moved.
           const fresh = until === null ? await readRecord(deps, transaction, person, true) : record;
+          nowMs = fresh.nowMs;
           const found: Verdict =
             until === null
               ? await judge(deps, transaction, fresh, totpOf(fresh), { typed: code, stored })
@@ -44,7 +49,8 @@ export async function explainPerson(deps: MfaDeps, wanted: string, typed: string
           return found;
         })
       : null;
-    return diagnose(deps, { status, record, verdict, clockMs: difference, codeGiven: code !== null });
+    const seen = { status, record, verdict, clockMs: difference, codeGiven: code !== null };
+    return diagnose(deps, { ...seen, nowMs, earlierOffsets });
   } finally {
     await session.close();
   }

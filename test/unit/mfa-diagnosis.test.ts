@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { threeDPot } from '../../src/applications/3dpot.js';
 import type { Person } from '../../src/applications/application.js';
 import { evo } from '../../src/applications/evo.js';
+import { viu } from '../../src/applications/viu.js';
 import type { Verdict } from '../../src/mfa/attempt.js';
 import type { MfaPolicy } from '../../src/mfa/deps.js';
 import { type Diagnosis, diagnose } from '../../src/mfa/diagnosis.js';
@@ -15,6 +16,9 @@ interface Scene {
   readonly clockMs?: number;
   readonly policy?: Partial<MfaPolicy>;
   readonly application?: Parameters<typeof quietDeps>[0];
+  /** Seconds after the step in which the code was looked at began. */
+  readonly intoStep?: number;
+  readonly earlierOffsets?: readonly number[];
 }
 
 async function look({
@@ -23,12 +27,15 @@ async function look({
   clockMs = 0,
   policy,
   application = threeDPot,
+  intoStep = 6,
+  earlierOffsets = [],
 }: Scene): Promise<Diagnosis> {
   const deps = quietDeps(application, policy);
   const record = recordOf({ codes: ['0042-9981'], ...changes });
   const status = await statusOf(deps, record);
   const codeGiven = verdict !== undefined;
-  return diagnose(deps, { status, record, verdict: verdict ?? null, clockMs, codeGiven });
+  const nowMs = (100 * 30 + intoStep) * 1_000;
+  return diagnose(deps, { status, record, verdict: verdict ?? null, clockMs, codeGiven, nowMs, earlierOffsets });
 }
 
 const ana = (changes: Partial<Person>): Person => ({ ...ANA, ...changes });
@@ -85,7 +92,10 @@ describe('each cause has its verdict, and the command that helps', () => {
       ['potctl mfa codes ana'],
     ],
     ['code_wrong', 'likely', { verdict: wrong(null) }, ['potctl mfa reset ana', 'potctl mfa enroll ana']],
-    ['clock_slow', 'certain', { verdict: wrong(-2) }, []],
+    ['code_late', 'likely', { verdict: wrong(-2) }, ['potctl mfa explain ana --ask-code']],
+    ['clock_slow', 'likely', { verdict: wrong(-4) }, ['potctl mfa explain ana --ask-code']],
+    ['clock_slow', 'certain', { verdict: wrong(-4), earlierOffsets: [-5] }, []],
+    ['clock_slow', 'likely', { verdict: wrong(-4), earlierOffsets: [4, -9] }, ['potctl mfa explain ana --ask-code']],
     ['clock_fast', 'certain', { verdict: wrong(2) }, []],
     ['server_clock', 'likely', { clockMs: 5_001 }, ['timedatectl status']],
     ['server_clock', 'likely', { clockMs: -5_001 }, ['timedatectl status']],
@@ -133,15 +143,25 @@ describe('of several causes the one that keeps her out comes first', () => {
 describe('the code tells how far the clock of the phone is off', () => {
   test.each([
     [right(0), ', right now', { match: true, offset_steps: 0, offset_s: 0 }],
-    [right(-1), ', 30 s slow', { match: true, offset_steps: -1, offset_s: -30 }],
-    [right(1), ', 30 s fast', { match: true, offset_steps: 1, offset_s: 30 }],
-    [wrong(-20), ', 600 s slow', { match: false, offset_steps: -20, offset_s: -600 }],
-    [wrong(3), ', 90 s fast', { match: false, offset_steps: 3, offset_s: 90 }],
+    [right(-1), ', shown 30 s ago', { match: true, offset_steps: -1, offset_s: -30 }],
+    [right(1), ', shown 30 s too early', { match: true, offset_steps: 1, offset_s: 30 }],
+    [wrong(-20), 'until 576 s ago', { match: false, offset_steps: -20, offset_s: -600 }],
+    [wrong(3), 'right in 84 s', { match: false, offset_steps: 3, offset_s: 90 }],
     [wrong(null), 'within ten minutes', { match: false, offset_steps: null, offset_s: null }],
   ] as const)('%j: %s', async (verdict, text, code) => {
     const found = await look({ verdict });
     expect(found.verdict.text).toContain(text);
     expect(found.code).toEqual(code);
+  });
+
+  test('where the login takes the present code only, one that is six seconds late is late, and its phone may be right', async () => {
+    const late = await look({ application: viu, verdict: wrong(-1), intoStep: 6, record: { codes: [] } });
+    expect(late.verdict).toMatchObject({ code: 'code_late', confidence: 'likely' });
+    expect(late.verdict.text).toContain('right until 6 s ago');
+    expect(late.verdict.text).not.toContain('clock');
+    expect(late.next).toEqual(['potctl mfa explain ana --ask-code']);
+    const again = await look({ application: viu, verdict: wrong(-1), earlierOffsets: [-1], record: { codes: [] } });
+    expect(again.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
   });
 
   test('no code, or one that was not looked at, says nothing about a clock', async () => {

@@ -9,7 +9,7 @@ import { TASK_WORDS, VERDICT_WORDS } from './words.js';
 const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
 
 /** Whose own text has a time or a number that helps; the others would only say the same in harder words. */
-const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'backup_code'];
+const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'code_late', 'backup_code'];
 
 /** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
 export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | null> {

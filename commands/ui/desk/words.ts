@@ -115,6 +115,11 @@ export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
     say: 'Is there another entry with our name in your app? Then try the digits of that one.',
     next: 'reset',
   },
+  code_late: {
+    means: 'The digits were right a moment ago: they came too late. That alone says nothing about the phone.',
+    say: 'Those digits are over. Wait until the app shows new ones, and type them at once.',
+    next: null,
+  },
   clock_slow: { means: 'The app is right, but the clock of the phone is slow.', say: SET_CLOCK, next: null },
   clock_fast: { means: 'The app is right, but the clock of the phone is fast.', say: SET_CLOCK, next: null },
   server_clock: {
