@@ -50,13 +50,22 @@ export async function handOut(context: Context, { title, draw, files, flags }: H
   };
 }
 
-/** Where backup codes go: the file that was named, else the screen. @throws E_SECRET_OUTPUT */
-export async function codesDelivery(context: Context, file: string | undefined): Promise<Delivery> {
+/** Where the codes are that were handed out. */
+export const handedOut = (to: string): string =>
+  to === 'the screen' ? 'The codes were shown once, and cannot be shown again' : `The codes are in ${to}`;
+
+/**
+ * Where backup codes go: the file that was named, else the screen.
+ *
+ * @param use what they are good for, to follow a colon
+ * @throws E_SECRET_OUTPUT
+ */
+export async function codesDelivery(context: Context, file: string | undefined, use: string): Promise<Delivery> {
   const { asText, checkNewFile, toNewFile } = await import('../src/mfa/delivery.js');
   if (file !== undefined) await checkNewFile(file);
   return handOut(context, {
     title: 'backup codes',
-    draw: codesScreen,
+    draw: (lines) => codesScreen(lines, use),
     files: file === undefined ? [] : [toNewFile(file, asText)],
     flags: '`--codes-to FILE`',
   });

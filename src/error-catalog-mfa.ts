@@ -37,6 +37,11 @@ export const MFA_ERRORS = {
     'The stored secret can never verify a code: it is hashed, damaged, or not what the application reads.',
     'Enrol the person again: `potctl mfa reset USER`, then `potctl mfa enroll USER`.',
   ),
+  E_NOT_KEPT: entry(
+    20,
+    'The database did not keep what was written: a trigger, a rule or a policy of the application dropped or changed it. Everything was taken back.',
+    'Look for triggers, rules and row security on the tables of the application (`\\d+ TABLE` in psql), then repeat.',
+  ),
   E_CODE_REFUSED: entry(
     30,
     'The code was not accepted. It is wrong, too old, or was used already: potctl does not say which, because the caller may be a stranger.',

@@ -2,7 +2,7 @@ import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from '../mfa-flags.js';
-import { codesDelivery } from '../mfa-input.js';
+import { codesDelivery, handedOut } from '../mfa-input.js';
 import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
@@ -18,24 +18,35 @@ export const mfaCodes = actionCommand({
 
   gate: {
     async prepare({ user, codesTo, codeForm, breakGlass }, context: Context) {
-      const { planCodes } = await import('../../src/mfa/codes.js');
+      const { codesUse, planCodes } = await import('../../src/mfa/codes.js');
       const deps = await mfaDeps(context, { purpose: 'mfa.codes', change: true, breakGlass });
       const form = codeForm ?? deps.policy.codeForm;
       const plan = await planCodes(deps, user, { form, dryRun: false });
-      return { deps, form, plan, delivery: await codesDelivery(context, codesTo) };
+      return {
+        deps,
+        form,
+        plan,
+        delivery: await codesDelivery(context, codesTo, codesUse(deps.database.application, form)),
+      };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
   },
 
   async run(_wishes, _context, { dryRun, plan: { deps, form, plan, delivery } }) {
-    const { replaceCodes } = await import('../../src/mfa/codes.js');
-    return { ...(await replaceCodes(deps, plan, { form, dryRun }, delivery)), codes_to: delivery.to };
+    const { codesUse, replaceCodes } = await import('../../src/mfa/codes.js');
+    const result = await replaceCodes(deps, plan, { form, dryRun }, delivery);
+    return { ...result, codes_to: delivery.to, codes_use: codesUse(deps.database.application, form) };
   },
 
   changed: ({ changed }) => changed,
   render(result, view) {
-    renderChange('Replaced', result, view);
-    if (result.changed) view.note(`The codes are on ${result.codes_to}; they are not shown again.`);
+    renderChange(result, view, {
+      done: ({ person, codes_left: count }) => [
+        'Replaced',
+        `${person.name} has ${count} new backup codes, and no others`,
+      ],
+    });
+    if (result.changed) view.note(`${handedOut(result.codes_to)}: ${result.codes_use}`);
   },
 });

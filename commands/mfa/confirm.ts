@@ -1,7 +1,7 @@
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from '../mfa-flags.js';
-import { codesDelivery, readCode } from '../mfa-input.js';
+import { codesDelivery, handedOut, readCode } from '../mfa-input.js';
 
 /** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
 export const mfaConfirm = actionCommand({
@@ -22,25 +22,27 @@ export const mfaConfirm = actionCommand({
   },
 
   async run({ user, codeStdin, codesTo, codeForm, trustClock, breakGlass }, context, { dryRun }) {
-    const { confirmCode, confirmedAlready, planConfirm } = await import('../../src/mfa/confirm.js');
+    const { confirmCode, planConfirm, unconfirmed } = await import('../../src/mfa/confirm.js');
+    const { codesUse } = await import('../../src/mfa/codes.js');
     const deps = await mfaDeps(context, { purpose: 'mfa.confirm', change: true, breakGlass });
     const plan = await planConfirm(deps, user);
-    if (!plan.changes || dryRun) return { ...confirmedAlready(plan), codes_to: null };
-    const hasCodes = deps.database.application.codes !== undefined;
-    const delivery = hasCodes ? await codesDelivery(context, codesTo) : null;
-    const code = await readCode(context, codeStdin, 'Code that the app shows now');
+    if (!plan.changes || dryRun) return { ...unconfirmed(plan), codes_to: null, codes_use: null };
+    const { application } = deps.database;
     const form = codeForm ?? deps.policy.codeForm;
+    const use = codesUse(application, form);
+    const delivery = application.codes === undefined ? null : await codesDelivery(context, codesTo, use);
+    const code = await readCode(context, codeStdin, 'Code that the app shows now');
     const result = await confirmCode(deps, plan, code, { form, trustClock }, delivery);
-    return { ...result, codes_to: delivery?.to ?? null };
+    return { ...result, codes_to: delivery?.to ?? null, codes_use: delivery && use };
   },
 
   changed: ({ changed }) => changed,
-  render({ person, changed, state, codes_to: to, journal_seq: seq, warnings }, view) {
-    if (!changed) return view.note(`Nothing was changed: ${person.name} is ${state}.`);
-    view.note(
-      `${view.paint('good', 'Switched on')}: ${person.name} signs in with the app from now on. Journal ${seq}.`,
-    );
-    if (to !== null) view.note(`Ten backup codes are on ${to}; they are not shown again.`);
+  render({ person, changed, state, codes_to: to, codes_use: use, journal_seq: seq, warnings }, view) {
+    if (changed)
+      view.note(`${view.paint('good', 'Enabled')}: ${person.name} signs in with the app from now on. Journal ${seq}.`);
+    else if (state === 'enabled') view.note(`Nothing to change: the second factor of ${person.name} is enabled.`);
+    else view.note(`Dry run: nothing was changed. The right code would enable the second factor of ${person.name}.`);
+    if (to !== null) view.note(`${handedOut(to)}: ${use}`);
     for (const text of warnings) view.note(`${view.paint('warn', '!')} ${text}`);
   },
 });

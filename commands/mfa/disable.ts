@@ -37,5 +37,12 @@ export const mfaDisable = actionCommand({
   },
 
   changed: ({ changed }) => changed,
-  render: (result, view) => renderChange('Switched off', result, view),
+  render: (result, view) =>
+    renderChange(result, view, {
+      done: ({ person, state }) =>
+        state === 'enabled'
+          ? ['Switched off', `this factor of ${person.name}; another one is still enabled`]
+          : ['Switched off', `${person.name} signs in without a second factor; open sessions go on`],
+      unchanged: ({ person }) => `${person.name} has no second factor`,
+    }),
 });

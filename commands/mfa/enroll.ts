@@ -49,7 +49,13 @@ export const mfaEnroll = actionCommand({
 
   changed: ({ changed }) => changed,
   render(result, view) {
-    renderChange('Secret made', result, view, `potctl mfa confirm ${personWord(result.person)} --reason "…"`);
+    renderChange(result, view, {
+      done({ person, state }) {
+        const beside = state === 'enabled' ? '; what was enabled before stays enabled' : '';
+        return ['New secret', `stored for ${person.name}; it does nothing before its first code is confirmed${beside}`];
+      },
+      next: ({ person }) => `potctl mfa confirm ${personWord(person)} --reason "…"`,
+    });
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
 });

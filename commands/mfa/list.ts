@@ -61,16 +61,12 @@ export const mfaList = streamCommand({
   columns,
   key: ({ id }) => id,
   input: {
-    state: choice('--state <state>', 'enabled, pending, off, locked or no-codes', [
-      'enabled',
-      'pending',
-      'off',
-      'locked',
-      'no-codes',
+    state: choice('--state <state>', 'enabled, pending, off, unknown, locked or no-codes', [
+      ...(['enabled', 'pending', 'off', 'unknown', 'locked', 'no-codes'] as const),
     ]),
     role: text('--role <role>', 'users of this role'),
     required: flag('--required', 'only those who must have a second factor: administrators'),
-    missing: flag('--missing', 'only those who have none'),
+    missing: flag('--missing', 'only those without an enabled one'),
     organisation: text('--organisation <id>', 'members of this organisation (evo)'),
   },
   run: ({ state, role, required, missing, organisation }, context, page) =>

@@ -35,10 +35,12 @@ export const mfaReset = actionCommand({
 
   changed: ({ changed }) => changed,
   render: (result, view) =>
-    renderChange(
-      'Reset',
-      result,
-      view,
-      `the person enrols anew, or \`potctl mfa enroll ${personWord(result.person)}\``,
-    ),
+    renderChange(result, view, {
+      done({ person, sessions_ended: ended }) {
+        const sessions = ended === null ? '' : `, ${ended} ${ended === 1 ? 'session' : 'sessions'} ended`;
+        return ['Reset', `${person.name} has no second factor now${sessions}`];
+      },
+      unchanged: ({ person }) => `${person.name} has no second factor, and no session that could be ended`,
+      next: ({ person }) => `the person enrolls again, or \`potctl mfa enroll ${personWord(person)} --reason "…"\``,
+    }),
 });

@@ -13,17 +13,21 @@ export const mfaStats = itemCommand({
     return readStats(await mfaDeps(context, { purpose: 'mfa.stats' }));
   },
 
-  render({ total, enabled, enabledPercentage, pending, admins, groups, resets_30d: resets }, view) {
+  render({ total, enabled, enabledPercentage, pending, unknown, admins, groups, resets_30d: resets }, view) {
+    const hidden = unknown > 0;
     const rows = groups.map((group) => [
-      ...[group.role, ...[group.users, group.enabled, group.pending, group.disabled].map((count) => view.count(count))],
+      ...[group.role, ...[group.users, group.enabled, group.pending].map((count) => view.count(count))],
+      ...[...(hidden ? [group.unknown] : []), group.off].map((count) => view.count(count)),
       ...[`${group.enabled_percentage}%`, group.no_codes === null ? '–' : view.count(group.no_codes)],
     ]);
-    view.table(['ROLE', 'USERS', 'ON', 'PENDING', 'OFF', 'SHARE', 'NO CODES'], rows);
+    view.table(['ROLE', 'USERS', 'ON', 'PENDING', ...(hidden ? ['UNKNOWN'] : []), 'OFF', 'SHARE', 'NO CODES'], rows);
+    const began = hidden
+      ? `for ${view.count(unknown)} this role may not see whether an enrollment has begun`
+      : `${view.count(pending)} pending`;
     view.line(
-      `${view.count(enabled)} of ${view.count(total)} users have one (${enabledPercentage} %), ${view.count(pending)} are pending;`,
+      `${view.count(enabled)} of ${view.count(total)} users have a second factor (${enabledPercentage} %); ${began}.`,
     );
-    view.line(
-      `${view.count(admins.enabled)} of ${view.count(admins.total)} administrators.${resets === null ? '' : ` ${resets} resets in 30 days.`}`,
-    );
+    const changed = resets === null ? '' : ` ${resets} resets in 30 days.`;
+    view.line(`${view.count(admins.enabled)} of ${view.count(admins.total)} administrators have one.${changed}`);
   },
 });

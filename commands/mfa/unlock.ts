@@ -36,5 +36,9 @@ export const mfaUnlock = actionCommand({
   },
 
   changed: ({ changed }) => changed,
-  render: (result, view) => renderChange('Unlocked', result, view),
+  render: (result, view) =>
+    renderChange(result, view, {
+      done: ({ person }) => ['Unlocked', `${person.name} can try codes again`],
+      unchanged: ({ person }) => `${person.name} is not locked`,
+    }),
 });

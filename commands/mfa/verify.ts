@@ -1,7 +1,14 @@
+import { PotctlError } from '../../src/errors.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { CODE_STDIN, TRUST_CLOCK, USER } from '../mfa-flags.js';
+import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from '../mfa-flags.js';
 import { readCode } from '../mfa-input.js';
+
+/** A code that was looked at is used up, or counted. */
+const noDryRun = (): PotctlError =>
+  new PotctlError('E_USAGE', '`mfa verify` has no dry run: a code cannot be checked without using it up', {
+    fix: ['Leave out --dry-run, or see how things stand: `potctl mfa status USER`.'],
+  });
 
 /** `potctl mfa verify`: is the caller the person? */
 export const mfaVerify = actionCommand({
@@ -9,11 +16,12 @@ export const mfaVerify = actionCommand({
   summary: 'check a caller by a code or a backup code, which is used up; refused ones are counted',
   examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
   atomic: true,
-  input: { user: USER, codeStdin: CODE_STDIN, trustClock: TRUST_CLOCK },
+  input: { user: USER, codeStdin: CODE_STDIN, trustClock: TRUST_CLOCK, breakGlass: BREAK_GLASS },
 
-  async run({ user, codeStdin, trustClock }, context) {
+  async run({ user, codeStdin, trustClock, breakGlass }, context, { dryRun }) {
+    if (dryRun) throw noDryRun();
     const { verifyCode } = await import('../../src/mfa/verify.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.verify' });
+    const deps = await mfaDeps(context, { purpose: 'mfa.verify', breakGlass });
     return verifyCode(deps, user, await readCode(context, codeStdin, 'Code, or a backup code'), { trustClock });
   },
 

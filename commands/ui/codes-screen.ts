@@ -1,7 +1,11 @@
-/** Backup codes for the alternate screen. */
-export function codesScreen(lines: readonly string[]): string[] {
+/**
+ * Backup codes for the alternate screen.
+ *
+ * @param use what they are good for, to follow a colon
+ */
+export function codesScreen(lines: readonly string[], use: string): string[] {
   return [
-    'Backup codes: each one works once, in the place of a code from the app.',
+    `Backup codes: ${use}`,
     'Write them down or print them now: they are not shown again.',
     '',
     ...lines.map((code, at) => `   ${String(at + 1).padStart(2)}   ${code}`),

@@ -10,28 +10,35 @@ export function renderChangePlan({ action, record, phrase, caution, steps, chang
   view.fields([
     ['user', parts.join(' · ') || person.id],
     ['id', person.id],
-    ...(organizations.length > 0 ? [['organisations', organizations.join(' ')] as const] : []),
-    ['now', state],
+    ...(organizations.length > 0 ? [['organizations', organizations.join(' ')] as const] : []),
+    ['second factor', state === 'unknown' ? UNKNOWN : state],
   ]);
-  if (!changes) view.line('  It is so already: nothing will be changed, and that is noted.');
+  if (!changes) view.line('  Nothing to change.');
   for (const step of changes ? steps : []) view.line(`  - ${step}`);
   for (const text of caution.guarded) view.line(`  ${view.paint('bad', '!')} ${text} (--break-glass)`);
   for (const text of caution.warnings) view.line(`  ${view.paint('warn', '!')} ${text}`);
 }
 
+/** Where a role may not see more. */
+const UNKNOWN = 'not enabled; this role may not see whether an enrollment has begun';
+
+/** How a change is told; each sentence is without its full stop. */
+export interface ChangeWords {
+  /** When it was made: the word in front, and what is true now. */
+  done(result: ChangeResult): readonly [word: string, sentence: string];
+  /** When there was nothing to do: why. */
+  unchanged?(result: ChangeResult): string;
+  next?(result: ChangeResult): string;
+}
+
 /** What was done, in one line, and what to type next. */
-export function renderChange(
-  done: string,
-  { person, state, changed, sessions_ended: ended, journal_seq: seq }: ChangeResult,
-  view: View,
-  next?: string,
-): void {
-  const sessions = ended === null ? '' : `, ${ended} ${ended === 1 ? 'session' : 'sessions'} ended`;
-  const word = changed ? view.paint('good', done) : 'It was so already';
-  view.note(
-    seq === null
-      ? 'Nothing was changed: this was a dry run.'
-      : `${word}: second factor of ${person.name} ${state}${sessions}. Journal ${seq}.`,
-  );
-  if (next !== undefined && changed) view.note(`Next:  ${next}`);
+export function renderChange(result: ChangeResult, view: View, { done, unchanged, next }: ChangeWords): void {
+  const { changed, journal_seq: seq } = result;
+  if (seq === null) {
+    view.note('Dry run: nothing was changed.');
+    return;
+  }
+  const [word, rest] = changed ? done(result) : ['Nothing to change', unchanged?.(result) ?? 'it is as it was'];
+  view.note(`${changed ? view.paint('good', word) : word}: ${rest}. Journal ${seq}.`);
+  if (changed && next !== undefined) view.note(`Next:  ${next(result)}`);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { CLOCK, isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
+import { CLOCK, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -12,6 +12,7 @@ export const threeDPot = adapter((at) => ({
   name: '3dpot',
   signature: { table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'] },
   secretColumn: { table: 'users', column: 'mfa_secret' },
+  names: { table: at('users'), id: 'id', email: 'email', username: 'username' },
   several: false,
   totp: {
     ...{ window: 1, second: 'floor', storedAs: 'plain', issuer: '3dPot' },
@@ -101,6 +102,7 @@ export const threeDPot = adapter((at) => ({
   codes: {
     kind: 'digits',
     loginKind: 'digits-login',
+    atLogin: ['digits-login'],
     async read(session, person) {
       const [row] = await session.query<{ codes: string[] }>(
         `select array(select coalesce(code, '') from json_array_elements_text(
@@ -214,5 +216,5 @@ const bare = (person: Person): Omit<Factor, 'state'> => ({
 });
 
 async function update(session: Session, at: At, person: Person, assignments: string): Promise<void> {
-  await session.query(`update ${at('users')} set ${assignments}, updated_at = ${NOW} where id = $1`, [person.id]);
+  await updateOne(session, `update ${at('users')} set ${assignments}, updated_at = ${NOW} where id = $1`, [person.id]);
 }

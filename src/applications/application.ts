@@ -115,6 +115,8 @@ export interface BackupCodes {
   readonly kind: CodeKind;
   /** Another form that `mfa.code_form: login` or `--code-form login` asks for. */
   readonly loginKind?: CodeKind;
+  /** Those that its login takes; others only potctl can check. */
+  readonly atLogin: readonly CodeKind[];
   /** As stored, in their order. Locks what `sight` says. */
   read(session: Session, person: Person): Promise<string[]>;
   /** All old ones go, those in {@link PRIVATE} come, in one statement. */
@@ -148,6 +150,13 @@ export interface Application {
     /** What goes on when all sessions have ended. */
     readonly sessions?: string;
   };
+  /** Where names stand, for those that are only near to what was typed. Absent: people are known by their id alone. */
+  readonly names?: {
+    readonly table: string;
+    readonly id: string;
+    readonly email: string;
+    readonly username?: string;
+  };
   /** Everybody who fits: id exactly, e-mail and user name without regard to case. Sorted by id. */
   findPeople(session: Session, wanted: string): Promise<Person[]>;
   readFactors(session: Session, person: Person, sight: Sight): Promise<Factor[]>;
@@ -172,6 +181,8 @@ export interface Application {
   unlock?(session: Session, person: Person): Promise<void>;
   /** Marks that the person must enrol at the next login. Absent: the application knows no such mark. */
   requireEnrollment?(session: Session, person: Person): Promise<void>;
+  /** Does the application ask for it at the next login? */
+  mustEnroll?(session: Session, person: Person): Promise<boolean>;
   /** Nothing where the application has no word for it. */
   appendAudit(session: Session, person: Person, fact: AuditFact): Promise<void>;
   appendEvent?(session: Session, person: Person, fact: SecurityFact): Promise<void>;
@@ -215,6 +226,8 @@ export interface Sealed {
    * @returns how many hold what was written
    */
   replace(session: Session): Promise<number>;
+  /** How many hold what {@link PRIVATE} says now, when every trigger has run. */
+  kept(session: Session): Promise<number>;
 }
 
 /** The quoted and qualified name of a table of the application, for SQL. */

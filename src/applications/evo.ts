@@ -17,6 +17,7 @@ export const evo = (withEmail: boolean): Adapter =>
     name: 'evo',
     signature: { table: 'mfa_factors', columns: ['factor_type', 'friendly_name', 'is_active', 'deactivated_at'] },
     secretColumn: { table: 'mfa_factors', column: 'secret' },
+    ...(withEmail && { names: { table: at('profiles'), id: 'user_id', email: 'email' } }),
     several: true,
     totp: {
       ...{ window: 1, second: 'round', storedAs: 'plain', issuer: 'EVO' },

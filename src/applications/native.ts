@@ -15,6 +15,7 @@ export const native = adapter((at) => ({
   name: 'native',
   signature: { table: 'users', columns: ['must_enroll', 'failed_logins', 'locked_until', 'full_name'] },
   secretColumn: { table: 'mfa_factors', column: 'secret' },
+  names: { table: at('users'), id: 'id', email: 'email', username: 'username' },
   several: false,
   totp: {
     ...{ window: 1, second: 'floor', storedAs: 'envelope', issuer: 'potctl' },
@@ -47,9 +48,17 @@ export const native = adapter((at) => ({
   },
 
   ...NATIVE_WRITES,
+  async mustEnroll(session, person) {
+    const [row] = await session.query<{ must: boolean }>(
+      `select must_enroll as must from ${at('users')} where id = $1`,
+      [person.id],
+    );
+    return row?.must ?? false;
+  },
 
   codes: {
     kind: 'crockford-scrypt',
+    atLogin: ['crockford-scrypt'],
     async read(session, person) {
       const rows = await session.query<{ hash: string }>(
         `select hash from ${at('backup_codes')} where ${UNUSED} order by place`,
@@ -108,6 +117,14 @@ export const native = adapter((at) => ({
           returning secret = fresh.value as kept`,
       );
       return written.filter(({ kept }) => kept).length;
+    },
+    async kept(session) {
+      const [row] = await session.query<{ kept: number }>(
+        `select pg_catalog.count(*)::int as kept
+           from ${PRIVATE} factor join ${PRIVATE} fresh on fresh.n = factor.n + 2 join ${at('mfa_factors')} on id = factor.value::uuid
+          where factor.n % 3 = 0 and secret = fresh.value`,
+      );
+      return row!.kept;
     },
   },
   changes: `

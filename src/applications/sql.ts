@@ -1,8 +1,24 @@
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+
 /**
  * The server's clock, for what is read. Not `clock_timestamp()`, which may differ from row to row: a subquery that asks it is computed whole,
  * so that the first page of a list costs as much as all of it, and no index is used for what is younger than it.
  */
 export const CLOCK = 'pg_catalog.statement_timestamp()';
+
+/**
+ * Updates the one row of a person, within the transaction of a change, which counts what is written. Who may write a column and not read it sees at least that the row was written.
+ *
+ * @throws E_NOT_KEPT where a rule or trigger dropped the update
+ */
+export async function updateOne(session: Session, update: string, values: readonly unknown[]): Promise<void> {
+  const [{ written } = { written: 1 }] = await session.query<{ written: number }>(update, values);
+  if (written === 1) return;
+  throw new PotctlError('E_NOT_KEPT', 'the database dropped an update', {
+    why: `a trigger or rule wrote ${written} rows where one was to be written`,
+  });
+}
 
 /** A naive timestamp that holds UTC, as RFC 3339 with microseconds. */
 export const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Person, PRIVATE } from './application.js';
-import { CLOCK, isTyped, secretClass, utc } from './sql.js';
+import { CLOCK, isTyped, secretClass, updateOne, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
@@ -15,6 +15,7 @@ export const viu = adapter((at) => ({
   name: 'viu',
   signature: { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'] },
   secretColumn: { table: 'usuarios', column: 'twoFactorSecret' },
+  names: { table: at('usuarios'), id: 'id', email: 'email' },
   several: false,
   totp: {
     ...{ window: 0, second: 'floor', storedAs: 'plain', issuer: 'VIU Platform' },
@@ -76,6 +77,7 @@ export const viu = adapter((at) => ({
 
   codes: {
     kind: 'hex-bcrypt',
+    atLogin: [],
     async read(session, person) {
       const [row] = await session.query<{ codes: string[] }>(
         `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from ${at('usuarios')} where id = $1`,
@@ -182,7 +184,7 @@ const detailsOf = ({ event, details, runId, traceId }: AuditFact): Record<string
 });
 
 async function update(session: Session, at: At, person: Person, assignments: string): Promise<void> {
-  await session.query(`update ${at('usuarios')} set ${assignments}, "atualizadoEm" = ${NOW} where id = $1`, [
+  await updateOne(session, `update ${at('usuarios')} set ${assignments}, "atualizadoEm" = ${NOW} where id = $1`, [
     person.id,
   ]);
 }

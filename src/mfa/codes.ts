@@ -1,10 +1,11 @@
 import type { Application, CodeKind } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { Secret } from '../secret.js';
-import { bitsOf, CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
+import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Delivery } from './delivery.js';
 import type { MfaDeps } from './deps.js';
+import { unchanged } from './kept.js';
 import { argumentOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
@@ -35,6 +36,15 @@ export function codeKindOf({ codes, name }: Application, form: CodesWishes['form
   });
 }
 
+/** What new backup codes are good for, to follow a colon: not every application's login can take them. */
+export function codesUse(application: Application, form: CodesWishes['form']): string {
+  const { codes, name } = application;
+  if (codes === undefined) return '';
+  return codes.atLogin.includes(codeKindOf(application, form))
+    ? 'each one works once at the login, instead of a code from the app.'
+    : `each one works once, to prove to support who is calling; the login of '${name}' cannot take it.`;
+}
+
 /** Makes and hashes a set; takes up to a second, so not inside a transaction. The codes never print: {@link Secret} knows them. */
 export async function makeCodes(kind: CodeKind): Promise<NewCodes> {
   const shown = makeBackupCodes(kind).map((code) => new Secret(code).reveal());
@@ -58,15 +68,16 @@ export async function storeCodes(
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
 export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesWishes): Promise<ChangePlan> {
-  const kind = codeKindOf(deps.database.application, form);
+  codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
-      throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor to which codes would belong`, {
+      throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor: backup codes belong to one`, {
         fix: [`potctl mfa ${state === 'pending' ? 'confirm' : 'enroll'} ${argumentOf(person)}`],
       });
     }
-    const old = codes === null ? 'all old codes stop working' : `${codes.length} old codes stop working`;
-    return { changes: true, steps: [old, `${CODES} new ones of ${Math.floor(bitsOf(kind))} bits, shown once`] };
+    const count = codes?.length ?? 'all';
+    const old = count === 0 ? [] : [`${count} old ${count === 1 ? 'code stops' : 'codes stop'} working`];
+    return { changes: true, steps: [...old, `${CODES} new codes, shown once`] };
   });
 }
 
@@ -86,7 +97,8 @@ export async function replaceCodes(
   const codes = await makeCodes(codeKindOf(deps.database.application, wishes.form));
   const takeBack = await delivery.prepare(codes.shown);
   const result = await applyChange(deps, plan, {
-    ...{ event: 'codes', expect: { state: 'enabled', codes: CODES } },
+    event: 'codes',
+    expect: (record) => ({ ...unchanged(record), codes: codes.stored }),
     async run(transaction, record) {
       await storeCodes(deps, transaction, record, codes);
       return { codes_before: record.codes?.length ?? null, codes_left: CODES, form: wishes.form };

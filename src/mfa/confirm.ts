@@ -1,14 +1,16 @@
+import type { Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { gate, judge, refusedCode, type Verdict } from './attempt.js';
 import { CODES } from './backup-codes.js';
-import { requireState } from './change.js';
+import { lockAgreed, requireState } from './change.js';
 import { checkClock } from './clock-check.js';
 import { codeKindOf, makeCodes, type NewCodes, storeCodes } from './codes.js';
 import type { Delivery } from './delivery.js';
 import type { MfaDeps } from './deps.js';
-import { refuseUnexplained } from './guard.js';
-import { argumentOf, findPerson, keyOf, nameOf } from './people.js';
-import { type MfaRecord, type Pending, readRecord } from './record.js';
+import { type Caution, guardChange, refuseUnexplained } from './guard.js';
+import { checkKept, type Expected, liveOf } from './kept.js';
+import { argumentOf, findOne, keyOf, nameOf } from './people.js';
+import { type MfaRecord, type MfaState, type Pending, readRecord } from './record.js';
 import { recordAttempt } from './record-attempt.js';
 import { inTransaction, type Transaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
@@ -21,32 +23,37 @@ export interface ConfirmWishes {
 /** Whom it is about, before the code is asked for. */
 export interface ConfirmPlan {
   readonly record: MfaRecord;
+  readonly caution: Caution;
+  /** False: it is enabled already. */
   readonly changes: boolean;
 }
 
 export interface ConfirmResult {
   readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
-  readonly state: 'enabled';
+  readonly state: MfaState;
   readonly changed: boolean;
   readonly codes_left: number | null;
+  /** null in a dry run, and where it was enabled already. */
   readonly journal_seq: string | null;
   readonly warnings: readonly string[];
 }
 
 /**
- * Is there an enrolment that waits for its first code? Changes nothing.
+ * Is there an enrollment that waits for its first code, and may this operator switch it on? Changes nothing.
  *
- * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_MFA_STATE (nothing waits, or it is too old), E_USER_*, E_SETUP_MISSING, E_DB_*
+ * @throws E_MFA_STATE (nothing waits, or it is too old), and as guardChange; E_USER_*, E_SETUP_MISSING, E_DB_*
  */
 export async function planConfirm(deps: MfaDeps, wanted: string): Promise<ConfirmPlan> {
   refuseUnexplained(deps);
   const session = await deps.database.session('mfa.confirm.plan');
   try {
-    const record = await readRecord(deps, session, await findPerson(session, deps.database.application, wanted));
+    const { person, alike } = await findOne(session, deps.database.application, wanted);
+    const record = await readRecord(deps, session, person);
     requireState(record);
-    if (record.state === 'enabled' && record.pending === null) return { record, changes: false };
-    pendingOf(record);
-    return { record, changes: true };
+    const changes = record.state !== 'enabled' || record.pending !== null;
+    if (changes) pendingOf(record);
+    const { guarded, warnings } = await guardChange(deps, session, person, 'confirm');
+    return { record, caution: { guarded, warnings: [...alike, ...warnings] }, changes };
   } finally {
     await session.close();
   }
@@ -57,17 +64,18 @@ export async function planConfirm(deps: MfaDeps, wanted: string): Promise<Confir
  * transaction. A refused code is counted.
  *
  * @param delivery gets the backup codes, one a line; null where the application has none
- * @throws E_USAGE, E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_UNSUPPORTED, E_DB_*, and what
- * `delivery` throws before the commit
+ * @throws E_USAGE, E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_CHANGED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_NOT_KEPT, E_UNSUPPORTED,
+ * E_DB_*, and what `delivery` throws before the commit
  */
 export async function confirmCode(
   deps: MfaDeps,
-  { record: { person } }: ConfirmPlan,
+  plan: ConfirmPlan,
   typed: string,
   wishes: ConfirmWishes,
   delivery: Delivery | null,
 ): Promise<ConfirmResult> {
   const { application } = deps.database;
+  const { person } = plan.record;
   const code = readTypedCode(typed, application, 'refused');
   const codes = application.codes && (await makeCodes(codeKindOf(application, wishes.form)));
   const session = await deps.database.session('mfa.confirm');
@@ -76,7 +84,7 @@ export async function confirmCode(
     let takeBack: () => Promise<void> = async () => {};
     const done = await inTransaction(session, deps.actor.runId, async (transaction) => {
       const until = await gate(deps, transaction, person);
-      const record = await readRecord(deps, transaction, person, true);
+      const record = await lockAgreed(deps, transaction, plan.record);
       const { factors } = pendingOf(record);
       const verdict: Verdict =
         until === null
@@ -85,8 +93,10 @@ export async function confirmCode(
       if (verdict.verdict === 'accepted' && verdict.by === 'totp') {
         const { id } = verdict.factor;
         await switchOn(deps, transaction, record, id, codes);
+        const seq = await noteConfirmed(deps, transaction, plan, id, wishes);
+        await checkKept(deps, transaction, record.person, switchedOn(record, id, codes));
         if (codes !== undefined) takeBack = (await delivery?.prepare(codes.shown)) ?? takeBack;
-        return { verdict, seq: await noteConfirmed(deps, transaction, record, id, wishes) };
+        return { verdict, seq };
       }
       const purpose = { action: 'mfa.confirm' as const, factorId: factors[0]!.id };
       return { verdict, seq: await recordAttempt(deps, transaction, record, verdict, purpose) };
@@ -96,22 +106,32 @@ export async function confirmCode(
     });
     if (done.verdict.verdict !== 'accepted') throw refusedCode(done.verdict, person);
     if (codes !== undefined) await delivery?.hand(codes.shown);
-    const who = { id: person.id, name: nameOf(person), email: person.email };
+    const warnings = [...(late === null ? [] : [late]), ...plan.caution.warnings];
     const left = codes === undefined ? null : CODES;
     return {
-      ...{ person: who, state: 'enabled', changed: true, codes_left: left, journal_seq: done.seq },
-      warnings: late === null ? [] : [late],
+      person: named(person),
+      state: 'enabled',
+      changed: true,
+      codes_left: left,
+      journal_seq: done.seq,
+      warnings,
     };
   } finally {
     await session.close();
   }
 }
 
-/** What there was to confirm is confirmed already. */
-export function confirmedAlready({ record: { person, codes } }: ConfirmPlan): ConfirmResult {
+const named = (person: Person): ConfirmResult['person'] => ({
+  id: person.id,
+  name: nameOf(person),
+  email: person.email,
+});
+
+/** The answer where nothing is done: it is enabled already, or it was only tried. */
+export function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan): ConfirmResult {
+  const { warnings } = caution;
   return {
-    person: { id: person.id, name: nameOf(person), email: person.email },
-    ...{ state: 'enabled', changed: false, codes_left: codes?.length ?? null, journal_seq: null, warnings: [] },
+    ...{ person: named(person), state, changed: false, codes_left: codes?.length ?? null, journal_seq: null, warnings },
   };
 }
 
@@ -124,14 +144,14 @@ function pendingOf({ person, pending, state }: MfaRecord): Pending {
     });
   }
   if (pending === null) {
-    const why = state === 'enabled' ? 'its second factor is enabled already' : 'no enrolment has begun';
+    const why = state === 'enabled' ? 'its second factor is enabled already' : 'no enrollment has begun';
     throw new PotctlError('E_MFA_STATE', `there is nothing to confirm for '${nameOf(person)}'`, {
       why,
       ...(state !== 'enabled' && { fix }),
     });
   }
   if (!pending.expired) return pending;
-  throw new PotctlError('E_MFA_STATE', `the enrolment of '${nameOf(person)}' is too old to be confirmed`, {
+  throw new PotctlError('E_MFA_STATE', `the enrollment of '${nameOf(person)}' is too old to be confirmed`, {
     why: `it began ${pending.since}; potctl confirms a secret for 24 hours`,
     fix,
   });
@@ -149,19 +169,18 @@ async function switchOn(
   await application.enable(transaction, person, factorId);
   if (codes !== undefined) await storeCodes(deps, transaction, record, codes);
   await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
-  const kept = await readRecord(deps, transaction, person);
-  const isOn = kept.enabled.some(({ id }) => id === factorId);
-  if (isOn && (codes === undefined || kept.codes?.length === CODES)) return;
-  throw new PotctlError('E_APPLICATION', `the database did not keep what was written for '${nameOf(person)}'`, {
-    why: { wanted: 'enabled', found: kept.state, codes: kept.codes?.length ?? 'none' },
-    fix: ['Look for triggers, rules and row security on the tables of the application.'],
-  });
 }
+
+/** What must stand in the database then. */
+const switchedOn = (record: MfaRecord, factorId: string, codes: NewCodes | undefined): Expected => ({
+  factors: liveOf(record).map((one) => (one.id === factorId ? { ...one, state: 'enabled' } : one)),
+  codes: codes?.stored ?? null,
+});
 
 async function noteConfirmed(
   { database, actor, journal }: MfaDeps,
   transaction: Transaction,
-  { person, state }: MfaRecord,
+  { record: { person, state }, caution }: ConfirmPlan,
   factorId: string,
   { form }: ConfirmWishes,
 ): Promise<string> {
@@ -176,6 +195,7 @@ async function noteConfirmed(
     details: {
       ...{ changed: true, application: application.name, person: nameOf(person), email: person.email },
       ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.codes ? CODES : null, form },
+      ...(caution.guarded.length > 0 && { break_glass: caution.guarded }),
       by: { os_user: osUser, host: hostname, potctl: toolVersion },
     },
   });

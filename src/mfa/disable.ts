@@ -1,9 +1,11 @@
-import type { Application, Factor } from '../applications/application.js';
+import type { Application, Factor, Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
+import { liveOf } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
+import type { Transaction } from './transaction.js';
 
 /** What is taken away. */
 export interface DisableWishes {
@@ -27,7 +29,7 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
     const isReset = wishes.action === 'reset';
     const ends = isReset && sessions !== null && sessions > 0;
     const steps = [
-      ...going.map(({ kind, label }) => `the factor ${label === null ? kind : `${kind} "${label}"`} is switched off`),
+      ...going.map(goneWords),
       ...(codes !== null && codes.length > 0 ? [`${codes.length} backup codes stop working`] : []),
       ...(isReset ? sessionLines(record, application) : []),
       ...(isReset ? [next(deps, record)] : []),
@@ -45,23 +47,43 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
 export async function disable(deps: MfaDeps, plan: ChangePlan, wishes: DisableWishes): Promise<ChangeResult> {
   if (wishes.dryRun) return plannedResult(plan);
   const { application } = deps.database;
-  const left = plan.record.enabled.filter(({ id }) => wishes.factorId !== null && id !== wishes.factorId);
-  const state = left.length > 0 ? ('enabled' as const) : ('off' as const);
+  const isReset = wishes.action === 'reset';
+  const isOff = wishes.factorId === null || !plan.record.enabled.some(({ id }) => id !== wishes.factorId);
   return applyChange(deps, plan, {
     ...{ event: 'disable', factorId: wishes.factorId },
-    expect: { state, ...(state === 'off' && application.codes && { codes: 0 }) },
+    expect: (record) => ({
+      factors: without(record, chosen(record, wishes.factorId)),
+      codes: isOff && application.codes ? [] : record.codes,
+      ...(isReset && { noSessions: true, mustEnroll: true }),
+    }),
     async run(transaction, record) {
       const { person, codes } = record;
       const removed = await application.disable(transaction, person, chosen(record, wishes.factorId));
-      if (state === 'off')
-        await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
-      if (wishes.action === 'disable') return { removed, codes_before: codes?.length ?? null, codes_left: 0 };
-      const ended = (await application.sessions?.end(transaction, person)) ?? null;
+      if (isOff) await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
+      const done = { removed, codes_before: codes?.length ?? null, codes_left: application.codes ? 0 : null };
+      if (!isReset) return done;
       await application.requireEnrollment?.(transaction, person);
-      return { removed, codes_before: codes?.length ?? null, codes_left: 0, sessions_ended: ended };
+      return { ...done, sessions_ended: await endSessions(deps, transaction, person) };
     },
   });
 }
+
+function goneWords({ kind, label, state }: Factor): string {
+  if (state === 'pending') return 'the secret that waits for its first code is thrown away';
+  const what = { totp: 'the authenticator app', webauthn: 'the security key' }[kind] ?? `the factor ${kind}`;
+  return `${label === null ? what : `${what} "${label}"`} is switched off`;
+}
+
+/** Who signs in again at this very moment is signed out as well. @returns null where the application keeps no sessions */
+async function endSessions({ database }: MfaDeps, transaction: Transaction, person: Person): Promise<number | null> {
+  const { sessions } = database.application;
+  if (sessions === undefined) return null;
+  const ended = await sessions.end(transaction, person);
+  return (await sessions.count(transaction, person)) === 0 ? ended : ended + (await sessions.end(transaction, person));
+}
+
+const without = (record: MfaRecord, gone: readonly Factor[]): readonly Factor[] =>
+  liveOf(record).filter(({ id }) => !gone.some((one) => one.id === id));
 
 function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor[] {
   const live = factors.filter(({ state, secret }) => state !== 'inactive' || secret === undefined);
@@ -83,7 +105,7 @@ function sessionLines({ sessions }: MfaRecord, { sessions: kept, facts }: Applic
 
 function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {
   const { application } = database;
-  if (application.requireEnrollment) return `${nameOf(person)} must enrol anew at the next login`;
+  if (application.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
   const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.facts.requiredForAdmin : undefined;
-  return lockedOut ?? `${nameOf(person)} can enrol anew; the application does not ask for it by itself`;
+  return lockedOut ?? `${nameOf(person)} can enroll again; the application does not ask for it by itself`;
 }

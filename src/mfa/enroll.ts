@@ -6,6 +6,7 @@ import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedRes
 import type { Delivery } from './delivery.js';
 import type { MfaDeps } from './deps.js';
 import { storedForm } from './factor-secret.js';
+import { liveOf } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import { provisioningUri, SECRET_BYTES } from './provisioning-uri.js';
 import type { MfaRecord } from './record.js';
@@ -73,10 +74,16 @@ export async function enroll(
   const lines = [text, new Secret(uriOf(deps, plan.record, wishes, text)).reveal()];
   const stored = await storedForm(deps, person, factorId, secret);
   const takeBack = await delivery.prepare(lines);
-  const state = plan.record.state === 'enabled' ? ('enabled' as const) : ('pending' as const);
   const clears = clearsCodes(deps, plan.record);
   const result = await applyChange(deps, plan, {
-    ...{ event: 'enroll', expect: { state, ...(clears && { codes: 0 }) }, factorId },
+    ...{ event: 'enroll', factorId },
+    expect: (record) => ({
+      factors: [
+        ...liveOf(record).filter((one) => one.kind !== 'totp' || one.state !== 'pending'),
+        { id: factorId, state: 'pending', secret: stored },
+      ],
+      codes: clears ? [] : record.codes,
+    }),
     async run(transaction) {
       await transaction.conceal([stored]);
       await application.enroll(transaction, person, { factorId, label: wishes.label });

@@ -1,9 +1,11 @@
 import type { Person } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
+import { isProtected } from '../config/guards.js';
 import { PotctlError } from '../errors.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps, MfaPolicy } from './deps.js';
+import { squashed } from './near-names.js';
 import { nameOf } from './people.js';
 import { requireReason } from './reason.js';
 
@@ -36,7 +38,7 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
   const guarded = [
     ...(person.isAdmin ? [`${nameOf(person)} is an administrator`] : []),
     ...(own ? [`${nameOf(person)} is your own account`] : []),
-    ...(isProtected(policy.protected, action) ? [`the profile protects mfa.${action}`] : []),
+    ...(isProtected(policy.protected, `mfa ${action}`) ? [`the profile protects mfa.${action}`] : []),
     ...(policy.isProduction ? risks : []),
   ];
   if (guarded.length > 0 && !actor.breakGlass) {
@@ -49,7 +51,7 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
 
 /** What concerns nobody alone is guarded where the profile says so. @throws E_BREAK_GLASS */
 export function refuseProtected({ actor, policy }: MfaDeps, command: string): void {
-  if (actor.breakGlass || !isProtected(policy.protected, command)) return;
+  if (actor.breakGlass || !isProtected(policy.protected, `mfa ${command}`)) return;
   throw new PotctlError('E_BREAK_GLASS', `\`mfa ${command}\` is guarded`, {
     why: `the profile protects mfa.${command}`,
   });
@@ -123,15 +125,9 @@ async function overBudget({ journal }: MfaDeps, session: Session, role: string):
 /** Whole minutes until a row is older than `age`. */
 const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - ${CLOCK}) / 60)::int`;
 
-function isProtected(commands: readonly string[], action: string): boolean {
-  return commands.includes('mfa') || commands.includes(`mfa.${action}`);
-}
-
 /** The operator, the user of the system or the role of the database has the name, the e-mail or its local part. */
 function isOwn(operator: string, osUser: string, role: string, { username, email, id }: Person): boolean {
-  const names = [username, email, email?.split('@')[0], id]
-    .filter((name) => name != null)
-    .map((name) => name.toLowerCase());
-  const claims = [operator, operator.split('@')[0]!, osUser, role].map((name) => name.toLowerCase());
+  const names = [username, email, email?.split('@')[0], id].filter((name) => name != null).map(squashed);
+  const claims = [operator, operator.split('@')[0]!, osUser, role].map(squashed);
   return claims.some((claim) => names.includes(claim));
 }

@@ -14,7 +14,8 @@ export interface MfaRow {
   readonly admin: boolean;
   readonly active: boolean | null;
   readonly organizations: readonly string[];
-  readonly state: 'enabled' | 'pending' | 'off';
+  /** `unknown`: this role may not see whether an enrollment has begun. */
+  readonly state: 'enabled' | 'pending' | 'off' | 'unknown';
   readonly since: string | null;
   readonly pending_since: string | null;
   readonly codes: number | null;
@@ -24,7 +25,7 @@ export interface MfaRow {
 
 /** Which users; null and false = all. */
 export interface MfaFilter {
-  readonly state: 'enabled' | 'pending' | 'off' | 'locked' | 'no-codes' | null;
+  readonly state: 'enabled' | 'pending' | 'off' | 'unknown' | 'locked' | 'no-codes' | null;
   readonly role: string | null;
   /** Only those who must have a second factor: the administrators. */
   readonly required: boolean;
@@ -38,7 +39,8 @@ export interface MfaFilter {
 }
 
 /** What an overview's row means, in SQL. */
-export const STATE_SQL = `case when enabled then 'enabled' when secret not in ('none', 'empty', 'hidden') then 'pending' else 'off' end`;
+export const STATE_SQL = `case when enabled then 'enabled' when pending_since is not null or secret not in ('none', 'empty', 'hidden') then 'pending'
+       when secret = 'hidden' then 'unknown' else 'off' end`;
 
 /**
  * The users by id, in batches, read while they are taken: memory is flat at any number.
@@ -130,6 +132,7 @@ const STATES = {
   enabled: `${STATE_SQL} = 'enabled'`,
   pending: `${STATE_SQL} = 'pending'`,
   off: `${STATE_SQL} = 'off'`,
+  unknown: `${STATE_SQL} = 'unknown'`,
   locked: 'locked_until is not null',
   'no-codes': 'enabled and codes = 0',
 } as const;

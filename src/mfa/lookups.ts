@@ -33,6 +33,7 @@ export async function noteLookup(
       details: { person: nameOf(person), command },
     });
   } catch (error) {
-    if (!(error instanceof PotctlError) || !['E_DB_DENIED', 'E_DB_QUERY'].includes(error.code)) throw error;
+    if (!(error instanceof PotctlError) || !['E_DB_DENIED', 'E_DB_QUERY', 'E_DB_CONSTRAINT'].includes(error.code))
+      throw error;
   }
 }

@@ -19,7 +19,7 @@ export const isWrite = (sql: string): boolean => WRITES.test(sql);
  * column that was written or that the role may read, and only a superuser can turn it off. Caught and raised again, the error has its code
  * and its message, but no detail.
  *
- * @returns what stands behind `returning`, as JSON knows it
+ * @returns what stands behind `returning`, as JSON knows it; without it one row `{ written }`: how many were
  */
 export async function writeQuietly<Row extends object>(
   session: Session,
@@ -31,11 +31,12 @@ export async function writeQuietly<Row extends object>(
   const read = `with written as (${statement}) select coalesce(json_agg(written), '[]')::text from written`;
   const body = `
 declare
-  written text := '[]';
+  written text;
   place text;
 begin
   execute ${quoteLiteral(returns ? read : statement)}${returns ? ' into written' : ''};
-  perform set_config('${RESULT}', written, true);
+  ${returns ? '' : 'get diagnostics written = row_count;'}
+  perform pg_catalog.set_config('${RESULT}', written, true);
 exception when others then
   get stacked diagnostics place = pg_exception_context;
   raise exception using errcode = sqlstate, message = sqlerrm, hint = coalesce(substring(place from '${FUNCTION}'), '');
@@ -43,9 +44,8 @@ end`;
   await session.query(`do ${quoteLiteral(body)}`).catch((error: unknown) => {
     throw nameTrigger(error);
   });
-  if (!returns) return [];
-  const [row] = await session.query<{ rows: string }>(`select current_setting('${RESULT}') as rows`);
-  return JSON.parse(row!.rows) as Row[];
+  const [row] = await session.query<{ rows: string }>(`select pg_catalog.current_setting('${RESULT}') as rows`);
+  return returns ? JSON.parse(row!.rows) : ([{ written: Number(row!.rows) }] as unknown as Row[]);
 }
 
 /** A trigger of the application that leaves schemas out works only with the search_path of the application; no session of potctl has one. */

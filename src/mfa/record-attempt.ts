@@ -49,7 +49,10 @@ export async function recordAttempt(
     ...{ operator, ticket, runId, traceId, action, reason: reason ?? 'caller check' },
     target: keyOf(application, person),
     status: accepted ? 'done' : 'refused',
-    details: { application: application.name, person: nameOf(person), ...facts },
+    details: {
+      ...{ application: application.name, person: nameOf(person), ...facts },
+      ...(actor.breakGlass && { break_glass: true }),
+    },
   });
 }
 
@@ -62,7 +65,7 @@ function factsOf(verdict: Verdict): Record<string, unknown> {
     case 'spent':
       return { event: 'MFA_CODE_SPENT', offset_steps: verdict.match.offset };
     case 'wrong':
-      return { event: 'MFA_CODE_WRONG' };
+      return { event: 'MFA_CODE_WRONG', ...(verdict.match !== null && { offset_steps: verdict.match.offset }) };
     default:
       return verdict.by === 'totp'
         ? { event: 'MFA_CODE_ACCEPTED', by: 'totp', offset_steps: verdict.match.offset }

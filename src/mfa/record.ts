@@ -1,6 +1,7 @@
 import type { Factor, Person, SecretRules } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps } from './deps.js';
+import { fingerprintOf, readLastChange } from './fingerprint.js';
 import { keyOf } from './people.js';
 import { markOf } from './secret-mark.js';
 import { readStoredSecret } from './stored-secret.js';
@@ -62,8 +63,8 @@ export async function readRecord(
   const enabled = factors.filter(({ state }) => state === 'enabled');
   const pending = pendingOf(factors, person, begunHere(factors, verifier, application.totp), nowMs);
   const state = stateOf(factors, readsSecrets);
-  const seen = factors.map((factor) => [factor.id, factor.state, factor.secret === undefined]);
-  const fingerprint = JSON.stringify([state, seen, codes?.length ?? null]);
+  const sign = readsSecrets ? null : verifier === null ? '' : await readLastChange(session, keyOf(application, person));
+  const fingerprint = fingerprintOf({ person, factors, codes, lastChange: sign });
   return { person, nowMs, state, factors, enabled, pending, codes, sessions, installed, verifier, fingerprint };
 }
 

@@ -78,7 +78,7 @@ export async function planRotation(deps: MfaDeps, { to }: RotateWishes): Promise
  *
  * Secrets are opened in memory only; envelopes travel by COPY, so no log holds them. What does not open is left as it is.
  *
- * @throws E_DB_*, E_APPLICATION (the database kept something else); `changed` says how far it came
+ * @throws E_DB_*, E_NOT_KEPT (the database kept something else); `changed` says how far it came
  */
 export async function rotate(
   deps: MfaDeps,
@@ -157,6 +157,9 @@ async function sealAgain(
   const kept = await sealed.replace(transaction);
   if (kept !== fresh.length) throw notKept(fresh.length, kept);
   const seq = await note(deps, transaction, { to, from: Object.fromEntries(from), count: kept });
+  await transaction.query('set constraints all immediate');
+  const left = await sealed.kept(transaction);
+  if (left !== kept) throw notKept(fresh.length, left);
   return { count: kept, last, seq };
 }
 
@@ -203,9 +206,8 @@ function targetOf(ring: Keyring, wanted: string | null): string {
 }
 
 const notKept = (wanted: number, kept: number): PotctlError =>
-  new PotctlError('E_APPLICATION', 'the database did not keep the secrets as they were written', {
+  new PotctlError('E_NOT_KEPT', 'the database did not keep the secrets as they were written', {
     why: { written: wanted, kept },
-    fix: ['Look for triggers, rules and row security on the table of the factors.'],
   });
 
 /** Also a COMMIT without an answer is only one batch of many. */

@@ -9,6 +9,10 @@ export interface MfaGroup {
   readonly users: number;
   readonly enabled: number;
   readonly pending: number;
+  /** This role may not see whether an enrollment has begun. */
+  readonly unknown: number;
+  readonly off: number;
+  /** Those without: pending, unknown and off together. */
   readonly disabled: number;
   /** Of the enabled ones; null = the application has no codes, or this role may not see them. */
   readonly no_codes: number | null;
@@ -24,6 +28,7 @@ export interface MfaStats {
   readonly disabled: number;
   readonly enabledPercentage: string;
   readonly pending: number;
+  readonly unknown: number;
   readonly admins: { readonly total: number; readonly enabled: number };
   readonly groups: readonly MfaGroup[];
   /** Changes by potctl in 30 days; null = there is no journal. */
@@ -36,6 +41,7 @@ interface Counted {
   readonly users: number;
   readonly enabled: number;
   readonly pending: number;
+  readonly unknown: number;
   readonly no_codes: number | null;
   readonly admins: number;
   readonly admins_enabled: number;
@@ -49,10 +55,11 @@ export async function readStats({ database, journal }: MfaDeps): Promise<MfaStat
     await session.query('set statement_timeout = 0');
     const rows = await session.query<Counted>(statsSql(database));
     const all = rows.find(({ whole }) => whole)!;
-    const { users: total, enabled, pending } = all;
+    const { users: total, enabled, pending, unknown } = all;
     return {
       application: application.name,
-      ...{ total, enabled, disabled: total - enabled, enabledPercentage: percentage(enabled, total), pending },
+      ...{ total, enabled, disabled: total - enabled, enabledPercentage: percentage(enabled, total) },
+      ...{ pending, unknown },
       admins: { total: all.admins, enabled: all.admins_enabled },
       groups: rows.filter(({ whole }) => !whole).map(groupOf),
       resets_30d: (await journal.version(session)) === null ? null : await resets(session),
@@ -69,13 +76,15 @@ export const statsSql = ({
 }: Pick<MfaDeps['database'], 'application' | 'readsSecrets'>): string =>
   `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
               count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
+              count(*) filter (where ${STATE_SQL} = 'unknown')::int as unknown,
               ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
               count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
          from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
         group by grouping sets ((role), ()) order by role nulls last`;
 
-const groupOf = ({ role, users, enabled, pending, no_codes }: Counted): MfaGroup => ({
-  ...{ role: role ?? '–', users, enabled, pending, disabled: users - enabled, no_codes },
+const groupOf = ({ role, users, enabled, pending, unknown, no_codes }: Counted): MfaGroup => ({
+  ...{ role: role ?? '–', users, enabled, pending, unknown, no_codes },
+  ...{ off: users - enabled - pending - unknown, disabled: users - enabled },
   enabled_percentage: percentage(enabled, users),
 });
 

@@ -1,4 +1,5 @@
 import { PotctlError } from '../errors.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 import { isWrite, writeQuietly } from './quiet-write.js';
 
@@ -35,7 +36,8 @@ export async function inTransaction<T>(
   const transaction: Transaction = {
     ...session,
     conceal: (values) => conceal(session, values),
-    query: (sql, values) => (isWrite(sql) ? writeQuietly(session, sql, values ?? []) : session.query(sql, values)),
+    query: <Row extends object>(sql: string, values: readonly unknown[] = []) =>
+      isWrite(sql) ? writeQuietly<Row>(session, sql, values).catch(ruleInstead) : session.query<Row>(sql, values),
   };
   const result = await work(transaction).catch(async (error) => {
     await session.query('rollback').catch(() => {});
@@ -45,6 +47,15 @@ export async function inTransaction<T>(
     throw error instanceof PotctlError && error.code === 'E_DB_UNREACHABLE' ? uncertain(error, runId) : error;
   });
   return result;
+}
+
+/** A rewrite rule and `returning` do not go together. */
+function ruleInstead(error: unknown): never {
+  if (sqlstateOf(error) !== '0A000' || !(error instanceof PotctlError)) throw error;
+  throw new PotctlError('E_NOT_KEPT', 'a rule of the database is in the way of what was to be written', {
+    ...(error.why !== undefined && { why: error.why }),
+    cause: error,
+  });
 }
 
 async function conceal(session: Session, values: readonly string[]): Promise<void> {

@@ -1,7 +1,9 @@
+import type { Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
-import { keyOf } from './people.js';
+import { unchanged } from './kept.js';
+import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
 
 export interface UnlockWishes {
@@ -24,17 +26,17 @@ export async function planUnlock(
       });
     }
     const { blockedUntil, failuresSinceSuccess } = verifier;
-    const ownBlock = blockedUntil !== null && (blockedUntil !== 'infinity' || resetConsecutive);
-    const own = person.lockedUntil !== null && application.unlock !== undefined;
+    if (blockedUntil === 'infinity' && !resetConsecutive) throw lockedForGood(person);
+    const lockedUntil = application.unlock === undefined ? null : person.lockedUntil;
+    const forgets = resetConsecutive && failuresSinceSuccess > 0;
     const steps = [
-      ...(ownBlock ? [`the block of potctl${blockedUntil === 'infinity' ? '' : ` until ${blockedUntil}`} ends`] : []),
-      ...(own ? [`the lock of the application ${untilText(person.lockedUntil!)} ends`] : []),
-      ...(resetConsecutive && failuresSinceSuccess > 0 ? [`${failuresSinceSuccess} refused codes are forgotten`] : []),
-      ...(blockedUntil === 'infinity' && !resetConsecutive
-        ? ['100 codes in a row were refused: only `--reset-consecutive` unlocks that']
+      ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} ends`]),
+      ...(lockedUntil === null ? [] : [`the application's own lock (${untilText(lockedUntil)}) ends`]),
+      ...(forgets
+        ? [`${failuresSinceSuccess} refused ${failuresSinceSuccess === 1 ? 'code is' : 'codes are'} forgotten`]
         : []),
     ];
-    return { changes: ownBlock || own || (resetConsecutive && failuresSinceSuccess > 0), steps };
+    return { changes: steps.length > 0, steps };
   });
 }
 
@@ -43,7 +45,8 @@ export async function unlock(deps: MfaDeps, plan: ChangePlan, wishes: UnlockWish
   if (wishes.dryRun) return plannedResult(plan);
   const { application } = deps.database;
   return applyChange(deps, plan, {
-    ...{ event: 'unlock', expect: { state: plan.record.state } },
+    event: 'unlock',
+    expect: (record) => ({ ...unchanged(record), unlocked: true }),
     async run(transaction, { person }) {
       const kind = wishes.resetConsecutive ? 'reset' : 'unlock';
       await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(application, person), kind]);
@@ -52,3 +55,13 @@ export async function unlock(deps: MfaDeps, plan: ChangePlan, wishes: UnlockWish
     },
   });
 }
+
+const blockWords = (until: string): string =>
+  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's pause until ${until}`;
+
+/** A hundred refused codes in a row are an attack, or a broken secret: whoever ends that says so. */
+const lockedForGood = (person: Person): PotctlError =>
+  new PotctlError('E_MFA_STATE', `'${nameOf(person)}' stays locked: 100 codes in a row were refused`, {
+    why: 'an ordinary unlock does not end this lock; somebody may be guessing codes',
+    fix: [`potctl mfa unlock ${argumentOf(person)} --reset-consecutive --reason "…"`],
+  });

@@ -3,6 +3,7 @@ import { gate, judge, matchBackupCode, refusedCode, type Verdict } from './attem
 import { requireState } from './change.js';
 import { checkClock } from './clock-check.js';
 import type { MfaDeps } from './deps.js';
+import { refuseProtected } from './guard.js';
 import { argumentOf, findPerson, nameOf } from './people.js';
 import { type MfaRecord, readRecord } from './record.js';
 import { FEW_CODES, recordAttempt } from './record-attempt.js';
@@ -30,7 +31,7 @@ export interface VerifyResult {
  * A refused code is counted and noted before the error appears; that stays, whatever happens to this process.
  *
  * @param typed as it was typed
- * @throws E_USAGE (no code: nothing is counted), E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_USER_*,
+ * @throws E_BREAK_GLASS (protected by the profile), E_USAGE (no code: nothing is counted), E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_USER_*,
  * E_SETUP_MISSING, E_DB_*
  */
 export async function verifyCode(
@@ -40,6 +41,7 @@ export async function verifyCode(
   { trustClock }: { readonly trustClock: boolean },
 ): Promise<VerifyResult> {
   const { application } = deps.database;
+  refuseProtected(deps, 'verify');
   const code = readTypedCode(typed, application, 'allowed');
   const session = await deps.database.session('mfa.verify');
   try {

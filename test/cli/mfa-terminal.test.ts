@@ -47,7 +47,7 @@ test.skipIf(!hasTmux)(
     expect(square.replaceAll(' ', '')).toContain(secret);
     expect(square).toMatch(/[▀▄█]{10}/);
     tmux.key('q');
-    await tmux.shows('Secret made');
+    await tmux.shows('New secret');
 
     tmux.type(`potctl mfa confirm ana ${why}`);
     tmux.key('Enter');
@@ -63,7 +63,7 @@ test.skipIf(!hasTmux)(
     await tmux.shows('Switched on');
 
     const everything = tmux.screen(true);
-    expect(everything).toContain('Secret made');
+    expect(everything).toContain('New secret');
     for (const residue of [secret, secret.match(/.{4}/g)!.join(' '), code, ...codes, 'otpauth', '█']) {
       expect(everything).not.toContain(residue);
     }
@@ -79,7 +79,7 @@ test.skipIf(!hasTmux)('a window that is too small for the square shows the key i
   expect(seen).toContain(secret.match(/.{4}/g)!.join(' '));
   expect(seen).toContain('too small for the square');
   tmux.key('C-c');
-  await tmux.shows(/Secret made|ready> $/m);
+  await tmux.shows(/New secret|ready> $/m);
   expect(tmux.screen(true).replaceAll(' ', '')).not.toContain(secret);
 });
 

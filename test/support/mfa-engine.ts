@@ -13,6 +13,8 @@ export interface EngineWishes {
   readonly clock?: Clock;
   readonly actor?: Partial<Actor>;
   readonly policy?: Partial<MfaPolicy>;
+  /** The role that logs in. Default: the cluster's own. */
+  readonly user?: string;
 }
 
 const ACTOR: Actor = {
@@ -30,7 +32,11 @@ export async function engineOn({ database }: MfaSite, wishes: EngineWishes = {})
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   return {
-    database: await openApplication(openTestServer(database.name, { signal }), { name: 'auto', schema: null }, 'test'),
+    database: await openApplication(
+      openTestServer(database.name, { signal }, wishes.user === undefined ? {} : { user: wishes.user }),
+      { name: 'auto', schema: null },
+      'test',
+    ),
     clock: wishes.clock ?? systemClock,
     journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: { ...ACTOR, ...wishes.actor },

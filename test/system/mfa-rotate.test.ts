@@ -161,7 +161,7 @@ test.each(['before', 'instead'])(
     create trigger meddle before update on potctl_app.mfa_factors for each row execute function potctl_app.meddle()`);
     const { exitCode, error } = await rotate('--confirm', 'k2');
     expect({ exitCode, code: error.code, changed: error.changed }).toEqual({
-      ...{ exitCode: 15, code: 'E_APPLICATION', changed: 'nothing' },
+      ...{ exitCode: 20, code: 'E_NOT_KEPT', changed: 'nothing' },
     });
     expect(await rows()).toEqual(before);
     expect(await entries()).toEqual([]);

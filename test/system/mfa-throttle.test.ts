@@ -154,7 +154,10 @@ test('a hundred refused codes in a row lock for good: only --reset-consecutive o
   const { item } = (await site.json(['status', who.id])).doc;
   expect(item.lock).toEqual({ by: 'potctl', until: 'infinity' });
   const unlock = ['unlock', who.id, ...WHY, '--confirm', who.name];
-  expect(await site.json(unlock)).toMatchObject({ exitCode: 0, doc: { changed: false } });
+  // An unlock that does not unlock is no success.
+  const kept = await site.json(unlock);
+  expect(kept).toMatchObject({ exitCode: 30, error: { code: 'E_MFA_STATE', changed: 'nothing' } });
+  expect(kept.error.fix.join()).toContain('--reset-consecutive');
   expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   expect(await site.json([...unlock, '--reset-consecutive'])).toMatchObject({ exitCode: 0, doc: { changed: true } });
   expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('totp');

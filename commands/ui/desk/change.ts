@@ -35,10 +35,10 @@ async function refuseImpossible({ deps, talk }: Desk, call: DeskCase, task: Desk
     throw new CallEnded();
   };
   try {
-    const { changes } = await previewTask(deps, call.person, task);
     if (task === 'unlock' && call.status.lock?.until === 'infinity') {
       refuse('100 codes in a row were refused', '--reset-consecutive');
     }
+    const { changes } = await previewTask(deps, call.person, task);
     if (!changes) throw new CallEnded(nothingToDo(task));
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
@@ -109,7 +109,9 @@ async function doAndTell(desk: Desk, deps: DeskDeps, work: Work): Promise<void> 
   const { carryOut } = await import('../../../src/mfa/desk/tasks.js');
   const { tellPeople } = await import('../../../src/mfa/desk/tell.js');
   const { task, call, proving } = work;
-  const result = await carryOut(deps, { ...work, delivery: onScreen(desk) });
+  const { codesUse } = await import('../../../src/mfa/codes.js');
+  const use = codesUse(deps.database.application, deps.policy.codeForm);
+  const result = await carryOut(deps, { ...work, delivery: onScreen(desk, use) });
   sayDone(desk, task, result);
   const proofs = proving.given();
   const owed = await tellPeople(deps, { person: call.person, action: task, proofs });
@@ -133,8 +135,8 @@ function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq,
 }
 
 /** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
-const onScreen = ({ showOnce }: Desk) => ({
+const onScreen = ({ showOnce }: Desk, use: string) => ({
   to: 'the screen',
   prepare: async () => async () => {},
-  hand: (lines: readonly string[]) => showOnce(() => codesScreen(lines)),
+  hand: (lines: readonly string[]) => showOnce(() => codesScreen(lines, use)),
 });
