@@ -30,7 +30,7 @@ async function stored(): Promise<{ secret: string; codes: string[] }> {
 async function enrollAna(tmux: Tmux): Promise<void> {
   tmux.type(`potctl mfa enroll ana ${why}`);
   tmux.key('Enter');
-  await tmux.shows('Type  ana  to go on');
+  await tmux.shows('Type  ana  to continue');
   await sleep(500);
   tmux.type('ana');
   tmux.key('Enter');

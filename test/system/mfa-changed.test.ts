@@ -48,6 +48,9 @@ const CHANGES: Readonly<Record<string, Change>> = {
   },
 };
 
+/** A full set, so that a new one differs in nothing but its codes. */
+const TEN = Array.from({ length: 10 }, (_, at) => `1234-567${at}`);
+
 const codeOf = (error: unknown): unknown => (error as { code?: string }).code;
 
 /** Both look, then both do it: the second one must be told, whichever that is. */
@@ -68,7 +71,7 @@ describe('of two operators the second is told that somebody was faster, and chan
   test.each(withCodes)('%s: codes and codes', async (form) => {
     const site = await mfaSite(form);
     const who = await site.seed();
-    await site.enable(who, ['1234-5678', '2345-6789']);
+    await site.enable(who, TEN);
     await bothAtOnce(site, who, 'codes', 'codes');
   });
 
@@ -152,7 +155,7 @@ test('a role that may not read secrets sees the change of another operator all t
 test('two processes that both planned: one hands out codes that work, the other exits 11 and hands out nothing', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
-  await site.enable(who, ['1234-5678', '2345-6789']);
+  await site.enable(who, TEN);
   const names = ['a', 'b'].map((name) => path.join(site.folder, name));
   const holder = await connect(site.database.name);
   await holder.query('begin');
