@@ -60,7 +60,7 @@ test.skipIf(!hasTmux)(
     const { codes } = await stored();
     for (const one of codes) expect(sheet).toContain(one);
     tmux.key('Enter');
-    await tmux.shows('Switched on');
+    await tmux.shows('Enabled');
 
     const everything = tmux.screen(true);
     expect(everything).toContain('New secret');

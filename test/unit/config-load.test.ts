@@ -167,7 +167,13 @@ describe('what this version cannot do yet is refused, never left out', () => {
     ['restore run', 'guards: { protected: [restore] }', 'guard'],
   ])('%s with %s', async (command, line, word) => {
     const made = (as: string) =>
-      loadSettings(withConfig(`profiles: { prod: { ${line} } }`, { command: as, flags: { profile: 'prod' } }));
+      loadSettings(
+        withConfig(`profiles: { prod: { ${line} } }`, {
+          command: as,
+          changes: as !== 'backup list',
+          flags: { profile: 'prod' },
+        }),
+      );
     const error = await made(command).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_CONFIG' });
     expect(JSON.stringify(error)).toContain(word);
