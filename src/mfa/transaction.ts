@@ -37,7 +37,7 @@ export async function inTransaction<T>(
     ...session,
     conceal: (values) => conceal(session, values),
     query: <Row extends object>(sql: string, values: readonly unknown[] = []) =>
-      isWrite(sql) ? writeQuietly<Row>(session, sql, values).catch(ruleInstead) : session.query<Row>(sql, values),
+      (isWrite(sql) ? writeQuietly<Row>(session, sql, values) : session.query<Row>(sql, values)).catch(ruleInstead),
   };
   const result = await work(transaction).catch(async (error) => {
     await session.query('rollback').catch(() => {});
