@@ -9,7 +9,7 @@ import { type MfaSite, mfaSite, WHY } from '../support/mfa.js';
 import { potctlHere } from '../support/run-main.js';
 
 /** Reads and writes nothing of a profile. */
-const OWN_PLACE = ['demo'];
+const OWN_PLACE = ['demo', 'config init'];
 /** A conversation at a terminal: each change in it is one of `mfa`, behind the same guard. */
 const TALKS = ['support'];
 /** Changes no factor: it uses up what the caller gives. So only a profile guards it. */
