@@ -1,4 +1,5 @@
 import { availableParallelism, homedir, hostname } from 'node:os';
+import type { Changes } from '../src/changes.js';
 import { systemClock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
@@ -25,6 +26,7 @@ export interface ContextRequest {
   readonly runId: string;
   readonly traceId: string;
   readonly interrupts: Interrupts;
+  readonly changes: Changes;
   readonly diagnostics: Diagnostics;
   readonly progress: ProgressDisplay;
   readonly live: View;
@@ -77,6 +79,7 @@ export function openContext(request: ContextRequest): OpenContext {
     signal: interrupts.signal,
     uninterrupted: interrupts.uninterrupted,
     progress: progress.report,
+    changes: request.changes,
     live: request.live,
     runId,
     traceId,

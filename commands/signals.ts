@@ -1,3 +1,4 @@
+import type { ChangeNote } from '../src/changes.js';
 import { PotctlError } from '../src/errors.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -27,11 +28,13 @@ const LONGEST_TIMER_MS = 2_147_483_647;
  * at once, whatever it does: nothing may hang for ever.
  *
  * @param say writes a line on stderr
+ * @param changed what was changed so far
  */
 export function watchInterrupts(
   host: SignalHost,
   timeoutMs: number | undefined,
   say: (line: string) => void,
+  changed: () => ChangeNote | null = () => null,
 ): Interrupts {
   const controller = new AbortController();
   let pressed: Signal | undefined;
@@ -44,7 +47,7 @@ export function watchInterrupts(
   };
   const onSignal = (signal: Signal): void => {
     if (pressed !== undefined) {
-      say('Ended at once. What was unfinished is not listed; the next create, restore or undo clears it up.');
+      say(`Ended at once. ${endedSentence(changed())}`);
       host.exit(exitOf(pressed));
       return;
     }
@@ -74,6 +77,13 @@ export function watchInterrupts(
     for (const signal of SIGNALS) host.off(signal, onSignal);
   };
   return { signal: controller.signal, uninterrupted, abort, close };
+}
+
+function endedSentence(note: ChangeNote | null): string {
+  const unfinished = 'What was unfinished is not listed; the next create, restore or undo clears it up.';
+  if (note === null) return unfinished;
+  const done = `Changed: ${note.detail ?? 'the work itself is complete'}.`;
+  return [done, ...(note.fix ?? []).map((line) => `Do: ${line}`), unfinished].join(' ');
 }
 
 function startTimer(timeoutMs: number | undefined, work: () => void): NodeJS.Timeout | undefined {
