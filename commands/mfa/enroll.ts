@@ -1,4 +1,5 @@
 import { PotctlError } from '../../src/errors.js';
+import { hiddenCharacterIn } from '../../src/hidden-character.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -33,6 +34,7 @@ export const mfaEnroll = actionCommand({
   gate: {
     async prepare({ user, qr, secretTo, label, issuer, another, breakGlass }, context: Context) {
       const { planEnroll } = await import('../../src/mfa/enroll.js');
+      refuseHidden(label);
       const deps = await mfaDeps(context, { purpose: 'mfa.enroll', change: true, breakGlass });
       const wishes = { another, label, issuer: issuer ?? null };
       const plan = await planEnroll(deps, user, { ...wishes, dryRun: false });
@@ -53,6 +55,15 @@ export const mfaEnroll = actionCommand({
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
 });
+
+/** The application shows it to the person. */
+function refuseHidden(label: string): void {
+  const hidden = hiddenCharacterIn(label);
+  if (hidden === null) return;
+  throw new PotctlError('E_USAGE', `'--name' has ${hidden}, a control or hidden character`, {
+    fix: ['Give a name that is what it looks like.'],
+  });
+}
 
 async function deliveryOf(context: Context, qr: string | undefined, secretTo: string | undefined): Promise<Delivery> {
   const { asText, checkNewFile, toNewFile } = await import('../../src/mfa/delivery.js');

@@ -138,6 +138,29 @@ describe('what cannot be undone wants its name typed', () => {
   });
 });
 
+describe('what is typed without an echo', () => {
+  const word = 'canary';
+  const control = Array.from({ length: 26 }, (_, at) => String.fromCharCode(at + 1)).filter(
+    // Enter, Ctrl-C, Ctrl-D and Ctrl-Z end or leave the question; Ctrl-S and Ctrl-Q are the terminal's.
+    (key) => !'\r\n\u0003\u0004\u001a\u0011\u0013'.includes(key),
+  );
+  const escaped = ['[A', '[B', '[C', '[D', '[H', '[F', '[3~', '[5~', 'OP', '[15~', '[24~', '[1;5D', 't', 'v', 'b'];
+  const keys = [...control, ...escaped.map((rest) => `\u001b${rest}`), '\u001c', '\u001d', '\u001e', '\u001f'];
+
+  test('stays unseen whatever key is pressed', async () => {
+    const typed = keys.map((key) => `${word}${key}`).join('');
+    const { exitCode, screen } = await terminal(['thing', 'unlock'], {
+      answers: [
+        ['Secret word', `${word}\u0014`],
+        ['', `${typed}\r`],
+      ],
+    });
+    expect(exitCode).toBe(0);
+    expect(screen).toMatch(/heard \d+ letters/);
+    for (const part of [word, word.slice(0, 4), word.slice(2)]) expect(screen).not.toContain(part);
+  });
+});
+
 describe('a terminal', () => {
   test('gets tables that fit: columns are dropped, then cut; ids never', async () => {
     const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 40 });
