@@ -39,6 +39,8 @@ function afterWriting(exitCode: number, reads: boolean, output: Output, errors: 
   const failure = output.failure();
   if (failure === undefined) return exitCode;
   if (failure.code === 'EPIPE') return reads && exitCode === 0 ? 141 : exitCode;
+  // Of a change it is reported with what was changed.
+  if (!reads) return exitCode;
   errors.write(`Error: the output could not be written: ${redact(failure.message)}\n`);
   return exitCode === 0 ? 17 : exitCode;
 }

@@ -14,6 +14,8 @@ export interface SignalHost {
 export interface Interrupts {
   /** Aborted with the PotctlError that says why: E_INTERRUPTED, E_TERMINATED or E_TIMEOUT. */
   readonly signal: AbortSignal;
+  /** Aborted at once by the first press, also while uninterrupted work runs: for what only waits for a person. */
+  readonly pressed: AbortSignal;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   /** Something else ends the work, e.g. a crash. */
   abort(reason: PotctlError): void;
@@ -37,11 +39,13 @@ export function watchInterrupts(
   changed: () => ChangeNote | null = () => null,
 ): Interrupts {
   const controller = new AbortController();
+  const told = new AbortController();
   let pressed: Signal | undefined;
   let held = 0;
   let waiting: PotctlError | undefined;
 
   const abort = (reason: PotctlError): void => {
+    told.abort(reason);
     if (held > 0) waiting ??= reason;
     else controller.abort(reason);
   };
@@ -76,7 +80,7 @@ export function watchInterrupts(
     clearTimeout(timer);
     for (const signal of SIGNALS) host.off(signal, onSignal);
   };
-  return { signal: controller.signal, uninterrupted, abort, close };
+  return { signal: controller.signal, pressed: told.signal, uninterrupted, abort, close };
 }
 
 function endedSentence(note: ChangeNote | null): string {

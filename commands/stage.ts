@@ -71,7 +71,8 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
   const tools = { interrupts, changes, diagnostics, progress, prompter };
-  const terminal = prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr });
+  const terminal =
+    prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr, kind: host.env['TERM'] });
   const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
   return { ...tools, invocation, argv: frame.argv, aim, output: frame.output, context, formats, format, now, whyNot };

@@ -2,8 +2,8 @@ import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from '../mfa-flags.js';
-import { codesDelivery } from '../mfa-input.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { codesPlace } from '../mfa-input.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
 export const mfaCodes = actionCommand({
@@ -22,20 +22,24 @@ export const mfaCodes = actionCommand({
       const deps = await mfaDeps(context, { purpose: 'mfa.codes', change: true, breakGlass });
       const form = codeForm ?? deps.policy.codeForm;
       const plan = await planCodes(deps, user, { form, dryRun: false });
-      return { deps, form, plan, delivery: await codesDelivery(context, codesTo) };
+      const person = { name: plan.phrase, id: plan.record.person.id };
+      return { deps, form, plan, place: await codesPlace(context, codesTo, person) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, delivery } }) {
+  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, place } }) {
     const { replaceCodes } = await import('../../src/mfa/codes.js');
+    const { nowhere } = await import('../../src/mfa/delivery.js');
+    const delivery = dryRun ? nowhere(place.to) : await place.open();
     return { ...(await replaceCodes(deps, plan, { form, dryRun }, delivery)), codes_to: delivery.to };
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render(result, view) {
     renderChange('Replaced', result, view);
-    if (result.changed) view.note(`The codes are on ${result.codes_to}; they are not shown again.`);
+    if (result.changed) view.note(`The codes were given to ${result.codes_to}; they are not shown again.`);
   },
 });

@@ -19,6 +19,11 @@ export function renderChangePlan({ action, record, phrase, caution, steps, chang
   for (const text of caution.warnings) view.line(`  ${view.paint('warn', '!')} ${text}`);
 }
 
+/** What was changed, for an error that comes after it. */
+export function changeDone({ person, state, journal_seq: seq }: ChangeResult): string {
+  return `the second factor of ${person.name} is ${state} now (journal ${seq})`;
+}
+
 /** What was done, in one line, and what to type next. */
 export function renderChange(
   done: string,

@@ -31,6 +31,13 @@ export function toNewFile(
   };
 }
 
+/** For a dry run: there is nothing to hand out. */
+export const nowhere = (to: string): Delivery => ({
+  to,
+  prepare: async () => async () => {},
+  hand: async () => {},
+});
+
 /** Lines of text, each with its end. */
 export const asText = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));
 

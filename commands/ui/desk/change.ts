@@ -133,8 +133,11 @@ function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq,
 }
 
 /** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
-const onScreen = ({ showOnce }: Desk) => ({
+const onScreen = ({ readyToShow, showOnce }: Desk) => ({
   to: 'the screen',
-  prepare: async () => async () => {},
-  hand: (lines: readonly string[]) => showOnce(() => codesScreen(lines)),
+  async prepare() {
+    await readyToShow('the backup codes');
+    return async () => {};
+  },
+  hand: async (lines: readonly string[]) => void (await showOnce((size) => codesScreen(lines, size))),
 });

@@ -44,7 +44,7 @@ const ANSWER = 28;
 
 /** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
 export function createTalk(terminal: Terminal): Talk {
-  const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.columns() - 4));
+  const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.size().columns - 4));
   const line = (text = '', indent = ''): void => {
     wrapped(text, width() - indent.length).forEach((part, at) => {
       terminal.say(part === '' ? '' : `  ${at === 0 ? '' : indent}${part}`);
@@ -58,7 +58,7 @@ export function createTalk(terminal: Terminal): Talk {
   // A question that does not fit beside its answer stands above it: the terminal itself would break it inside a word.
   const asked = (question: string, enter: string | undefined): string => {
     const whole = enter === undefined ? question : `${question} (Enter: ${enter})`;
-    if (displayWidth(whole) + ANSWER <= terminal.columns()) return `${whole} ›`;
+    if (displayWidth(whole) + ANSWER <= terminal.size().columns) return `${whole} ›`;
     line(whole);
     return '›';
   };
