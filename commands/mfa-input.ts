@@ -79,7 +79,7 @@ function noted({ changes }: Context, done: ChangeNote, delivery: Delivery): Deli
   return {
     ...delivery,
     async hand(lines) {
-      changes.note(done);
+      changes.note('secret', done);
       await delivery.hand(lines);
     },
   };

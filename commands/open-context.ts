@@ -1,4 +1,4 @@
-import { availableParallelism, homedir, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import type { Changes } from '../src/changes.js';
 import { systemClock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
@@ -8,7 +8,7 @@ import type { Server } from '../src/postgres/server.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
 import { contextLine } from './context-line.js';
-import { operatorName, userName } from './identity.js';
+import { homeOf, operatorName, userName } from './identity.js';
 import type { Invocation } from './invocation.js';
 import { runtimeDirectory } from './runtime-directory.js';
 import type { Interrupts } from './signals.js';
@@ -121,8 +121,11 @@ function settingsRequest(request: ContextRequest): SettingsRequest {
   return {
     command: command.name,
     environment: host.env,
-    cwd: host.cwd(),
-    homeDirectory: host.env['HOME'] ?? homedir(),
+    // Looked at only by what needs it: it may have been deleted.
+    get cwd() {
+      return host.cwd();
+    },
+    homeDirectory: homeOf(host.env),
     userName: userName(),
     flags: given({
       profile: globals.profile,

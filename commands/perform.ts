@@ -56,8 +56,8 @@ async function performAction(
   const result: Any = await command.run(invocation.input, context, { dryRun, plan });
   stage.progress.end('done');
   const changed = !dryRun && (command.changed?.(result) ?? true);
-  if (changed && stage.changes.latest() === null) {
-    stage.changes.note({ changed: 'complete', ...(command.done && { detail: command.done(result) }) });
+  if (changed && stage.changes.all() === null) {
+    stage.changes.note(command.name, { changed: 'complete', ...(command.done && { detail: command.done(result) }) });
   }
   const exitCode = command.exitCode?.(result) ?? 0;
   if (!isJson(stage.format)) {

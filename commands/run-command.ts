@@ -66,7 +66,7 @@ function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unkn
   const { command } = stage.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
-  const found = withChanges(asPotctlError(cause, changed), stage.changes.latest());
+  const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
   const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
   report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim) });
   if (stage.invocation.input.exit !== 'nagios') return found.exitCode;

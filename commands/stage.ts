@@ -63,7 +63,7 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
   const diagnostics = await openDiagnostics(frame, invocation, ids);
   const changes = createChanges();
-  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.latest);
+  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all);
   const progress = openProgress(frame, diagnostics, globals.quiet);
   const formats = createFormats(globals.tz, now);
   const aim = aimHere(frame, invocation);

@@ -14,19 +14,26 @@ export interface ChangeNote {
  * error, a signal, a crash, an output that cannot be written) reads it.
  */
 export interface Changes {
-  /** The later note replaces the earlier one. */
-  note(note: ChangeNote): void;
-  /** null: nothing was noted. */
-  latest(): ChangeNote | null;
+  /** @param about what it is about: a later note about the same replaces the earlier one */
+  note(about: string, note: ChangeNote): void;
+  /** Everything that was noted, as one; null: nothing. */
+  all(): ChangeNote | null;
 }
 
 /** An empty record. */
 export function createChanges(): Changes {
-  let latest: ChangeNote | null = null;
+  const notes = new Map<string, ChangeNote>();
   return {
-    note: (note) => {
-      latest = note;
+    note: (about, note) => void notes.set(about, note),
+    all() {
+      const found = [...notes.values()];
+      if (found.length === 0) return null;
+      const detail = found.flatMap((note) => note.detail ?? []).join('; ');
+      return {
+        changed: found.find(({ changed }) => changed !== 'complete')?.changed ?? 'complete',
+        ...(detail !== '' && { detail }),
+        fix: found.flatMap(({ fix = [] }) => fix),
+      };
     },
-    latest: () => latest,
   };
 }

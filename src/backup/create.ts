@@ -1,3 +1,4 @@
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server, Session } from '../postgres/server.js';
@@ -35,6 +36,7 @@ export interface CreateDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  readonly changes?: Changes;
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
   readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
@@ -227,6 +229,7 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Un
     });
     deps.signal.throwIfAborted();
     await draft.publish(canonicalJson(manifest));
+    deps.changes?.note('backup', { changed: 'complete', detail: `the backup '${manifest.id}' is listed` });
     return manifest;
   } catch (error) {
     // The first failure is the one to tell; what cannot be removed now is swept by the next run.

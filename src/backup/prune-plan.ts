@@ -1,3 +1,4 @@
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
@@ -13,6 +14,7 @@ export interface PruneDeps {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly changes?: Changes;
   /** Backups from which a restore runs, and what to say of it. */
   readonly restoring: () => Promise<ReadonlyMap<string, string>>;
 }

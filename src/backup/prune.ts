@@ -77,10 +77,17 @@ async function removePlanned(deps: PruneDeps, lease: Lease, plan: PrunePlan): Pr
     const failure = await removeOne(deps, backup, plan);
     if (failure === null) removed.unshift(backup);
     else failures.unshift(failure);
+    noteRemoved(deps, removed, plan);
   }
   const [first] = failures;
   if (first !== undefined && removed.length === 0) throw first.error;
   return resultOf(plan, { state: 'done', removed, failures });
+}
+
+function noteRemoved({ changes }: PruneDeps, removed: readonly Decided[], plan: PrunePlan): void {
+  const { changed, changedDetail: detail } = { changedDetail: '', ...progressOf(removed, plan) };
+  if (changed === 'nothing') return;
+  changes?.note('prune', { changed: removed.length === plan.remove.length ? 'complete' : changed, detail });
 }
 
 interface Failure {

@@ -1,6 +1,12 @@
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Repository } from '../repository/repository.js';
 import { type RunRecord, writeRun } from './record.js';
+
+interface Closing {
+  readonly repository: Repository;
+  readonly clock: Clock;
+}
 
 /**
  * Closes the record of a run that went forward, of the run that it took back, and tells the backup's events of it.
@@ -8,7 +14,7 @@ import { type RunRecord, writeRun } from './record.js';
  * @returns the closed record
  */
 export async function closeForward(
-  { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
+  { repository, clock, changes }: Closing & { readonly changes?: Changes },
   record: RunRecord,
   undone: RunRecord | null,
 ): Promise<RunRecord> {
@@ -23,13 +29,17 @@ export async function closeForward(
   // First what cannot be undone any more: until the other one is written, the next start comes here again.
   if (undone !== null) await writeRun(repository, { ...undone, state: 'undone', undone_by: record.run_id });
   await writeRun(repository, closed);
+  changes?.note(record.run_id, {
+    changed: 'complete',
+    detail: `the ${record.kind} of run ${record.run_id} is complete`,
+  });
   if (record.kind === 'restore') await tellBackup(repository, closed, true);
   return closed;
 }
 
 /** Closes the record of a run after which everything is as it was before. */
 export async function closeBack(
-  { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
+  { repository, clock }: Closing,
   record: RunRecord,
   state: 'failed' | 'interrupted',
 ): Promise<RunRecord> {

@@ -1,8 +1,7 @@
-import { spawn as spawnChild } from 'node:child_process';
-import { openSync } from 'node:fs';
 import { spawn } from '@lydell/node-pty';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../support/database.js';
+import { potctlToFullDisk } from '../support/full-output.js';
 import { cleanEnvironment, POTCTL, potctl } from '../support/run-cli.js';
 
 const WHY = ['--reason', 'new phone, in person'];
@@ -69,6 +68,8 @@ function shown(
   });
 }
 
+const env = () => ({ PGDATABASE: database.name });
+
 const WAYS = [
   ['SIGTERM', 143, (pid: number) => process.kill(pid, 'SIGTERM')],
   ['SIGINT', 130, (pid: number) => process.kill(pid, 'SIGINT')],
@@ -106,41 +107,23 @@ describe('whatever ends the screen, the error says what was changed', () => {
   });
 });
 
-/** The program with its stdout on a full disk. */
-function toFull(args: readonly string[]): Promise<{ readonly exitCode: number | null; readonly stderr: string }> {
-  const child = spawnChild(process.execPath, [POTCTL, ...args], {
-    env: cleanEnvironment({ PGDATABASE: database.name }),
-    stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
-  });
-  let stderr = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on('close', (exitCode) => resolve({ exitCode, stderr })));
-}
-
 describe('an output that cannot be written', () => {
-  test.each([
-    ['reset', ['--json'], 'disabled'],
-    ['disable', ['--json'], 'disabled'],
-  ])('after mfa %s says what was changed, and how it failed', async (verb, flags) => {
+  test.each(['reset', 'disable'])('after mfa %s says what was changed, and how it failed', async (verb) => {
     await enrolled();
     const before = await journal();
-    const { exitCode, stderr } = await toFull(['mfa', verb, 'ana', ...WHY, '--confirm', 'ana', ...flags]);
+    const { exitCode, error } = await potctlToFullDisk(['mfa', verb, 'ana', ...WHY, '--confirm', 'ana'], env());
     expect((await stored()).enabled).toBe(false);
     expect(await journal()).toBe(before + 1);
     expect(exitCode).toBe(17);
-    const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!);
     expect(error).toMatchObject({ code: 'E_OUTPUT', changed: 'complete' });
     expect(error.changed_detail).toContain('the second factor of ana');
   });
 
   test('of a dry run has changed nothing', async () => {
     await enrolled();
-    const { exitCode, stderr } = await toFull(['mfa', 'reset', 'ana', ...WHY, '-n', '--json']);
+    const { exitCode, error } = await potctlToFullDisk(['mfa', 'reset', 'ana', ...WHY, '-n'], env());
     expect((await stored()).enabled).toBe(true);
     expect(exitCode).toBe(17);
-    const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!);
     expect(error).toMatchObject({ code: 'E_OUTPUT', changed: 'nothing' });
   });
 });

@@ -1,3 +1,4 @@
+import type { Changes } from '../../changes.js';
 import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
 import type { Draft, Repository } from '../../repository/repository.js';
@@ -13,6 +14,7 @@ import type { Source } from './source.js';
 export interface ImportDeps extends DescribeDeps {
   readonly repository: Repository;
   readonly clock: Clock;
+  readonly changes?: Changes;
 }
 
 /** What to import, and for whom. */
@@ -74,6 +76,7 @@ export async function importBackups(deps: ImportDeps, request: ImportRequest): P
       signal.throwIfAborted();
       await lease.assertHeld();
       items.push(await importCandidate(deps, request, candidate, candidates.length === 1));
+      noteImported(deps, items, candidates.length);
     }
     const result = resultOf(repository, items);
     if (result.failed === items.length) throw allFailed(items);
@@ -81,6 +84,13 @@ export async function importBackups(deps: ImportDeps, request: ImportRequest): P
   } finally {
     await lease.release();
   }
+}
+
+function noteImported({ changes }: ImportDeps, items: readonly ImportedItem[], total: number): void {
+  const ids = items.flatMap(({ id, state }) => (state === 'imported' ? [id] : []));
+  if (ids.length === 0) return;
+  const detail = `${items.length} of ${total} looked at, imported: ${ids.join(', ')}`;
+  changes?.note('import', { changed: items.length === total ? 'complete' : 'partial', detail });
 }
 
 async function plan(repository: Repository, candidates: readonly Candidate[]): Promise<ImportedItem[]> {
