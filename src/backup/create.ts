@@ -2,7 +2,7 @@ import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server, Session } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
+import { type Progress, silent } from '../progress.js';
 import type { Lease, Repository } from '../repository/repository.js';
 import { readCatalog } from './catalog.js';
 import { checkAfterwards } from './check-afterwards.js';
@@ -107,7 +107,7 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
   const { runId, waitMs } = request;
   const asked = { command: 'backup create', waitMs, signal };
   // A first backup that would not fit leaves no empty repository behind.
-  if (!(await repository.exists())) await prepare(deps, request, underway);
+  if (!(await repository.exists())) await prepare({ ...deps, progress: silent }, request, underway);
   const lease = await repository.lock({ ...asked, runId });
   try {
     const locked =

@@ -88,14 +88,16 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
     readBytes += bytes;
     deps.progress({ kind: 'bytes', done: readBytes, total: manifest.totals.stored_bytes });
   };
-  deps.progress({ kind: 'phase', name: 'hashes' });
+  const name = deps.readBack ? 'sizes' : 'hashes';
+  deps.progress({ kind: 'phase', name });
   for (const [part, artefacts] of artefactsOf(manifest)) {
     checks.push(...(await checkArtefacts(deps, part, folder, artefacts, count)));
   }
-  deps.progress({ kind: 'done', name: 'hashes', facts: { read_bytes: readBytes } });
+  const { stored_bytes: bytes } = manifest.totals;
+  deps.progress({ kind: 'done', name, facts: deps.readBack ? { bytes } : { read_bytes: readBytes } });
   if (manifest.database !== null) {
     checks.push(...(await checkDump(deps, folder, manifest.database, level)));
-    deps.progress({ kind: 'done', name: 'dump', facts: {} });
+    if (!deps.readBack) deps.progress({ kind: 'done', name: 'dump', facts: {} });
   }
   if (manifest.storage !== null && level === 'full') {
     checks.push(await checkFiles(deps, folder, manifest));

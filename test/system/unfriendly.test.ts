@@ -12,14 +12,17 @@ describe('without a home directory', () => {
   test.skipIf(process.getuid?.() !== 0)(
     'every command works for a user whom the system does not know, as in a container (needs root)',
     async () => {
-      const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) as n' });
-      const options = { env: { HOME: undefined, PGDATABASE: database.name, XDG_STATE_HOME: undefined }, user: 54_321 };
-      for (const args of [['version'], ['config', 'path'], ['config', 'show'], ['history'], ['completion', 'bash']]) {
+      const options = { env: { HOME: undefined, XDG_STATE_HOME: undefined }, user: 54_321 };
+      for (const args of [
+        ['version'],
+        ['config', 'path'],
+        ['config', 'show'],
+        ['explain', 'E_IO'],
+        ['completion', 'bash'],
+      ]) {
         const { exitCode, stderr } = await potctl(args, options);
-        expect(stderr, args.join(' ')).not.toContain('E_IO');
-        expect([0, 17], stderr).toContain(exitCode);
+        expect(exitCode, `${args.join(' ')}: ${stderr}`).toBe(0);
       }
-      expect((await potctl(['version'], options)).exitCode).toBe(0);
     },
   );
 
