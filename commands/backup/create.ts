@@ -1,4 +1,5 @@
 import type { CreateResult } from '../../src/backup/create.js';
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { createDeps } from '../dependencies.js';
@@ -60,7 +61,7 @@ export const backupCreate = actionCommand({
 
 function renderPruned({ state, removed, freed_bytes, problem }: NonNullable<CreateResult['pruned']>, view: View): void {
   if (removed.length > 0)
-    view.note(`Removed ${removed.length} old ones, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
+    view.note(`Removed ${counted(removed.length, 'old backup')}, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
   else if (state === 'done') view.note('No old backup had to go.');
   if (problem === null) return;
   const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old ones could not be pruned';

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
@@ -69,12 +70,12 @@ const plannedText = ({ name, taken_at: takenAt }: ImportedItem, view: View): str
   `Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`;
 
 const importedText = (item: ImportedItem, view: View): string =>
-  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item, view)}.`;
+  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item)}.`;
 
-function contentOf({ database, rows, files }: ImportedItem, view: View): string {
+function contentOf({ database, rows, files }: ImportedItem): string {
   const parts = [
-    ...(database === null ? [] : [`database ${database} with ${view.count(rows ?? 0)} rows`]),
-    ...(files === null ? [] : [`${view.count(files)} files`]),
+    ...(database === null ? [] : [`database ${database} with ${counted(rows ?? 0, 'row')}`]),
+    ...(files === null ? [] : [counted(files, 'file')]),
   ];
   return parts.join(', ');
 }

@@ -1,4 +1,5 @@
 import type { ShownBackup } from '../../src/backup/show.js';
+import { counted } from '../../src/counted.js';
 import { itemCommand } from '../command.js';
 import { FILE_COLUMNS } from '../file-columns.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
@@ -95,7 +96,7 @@ function pinnedText({ reason, by, until }: NonNullable<ShownBackup['pinned']>, v
 function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: View): void {
   view.heading('Parts');
   const { consistency, extensions, roles, snapshot } = backup;
-  const rows = db?.rows_total == null ? 'rows not counted' : `${view.count(db.rows_total)} rows (${db.rows_mode})`;
+  const rows = db?.rows_total == null ? 'rows not counted' : `${counted(db.rows_total, 'row')} (${db.rows_mode})`;
   view.fields([
     ...optional('database', db && databaseText(db)),
     ...optional('', db && sizeText(db, rows, view)),
@@ -109,7 +110,7 @@ function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: Vie
     ...optional('', files && `${view.bytes(files.size_bytes)} stored (${files.compression})`),
     ...optional('skipped', named(backup.skipped, backup.skipped.length)),
     ...optional('incomplete', named(backup.incomplete, files?.incomplete_total ?? 0)),
-    ...optional('references', consistency && referencesText(consistency, view)),
+    ...optional('references', consistency && referencesText(consistency)),
   ]);
 }
 
@@ -122,13 +123,13 @@ function databaseText({ name, host, port, server_version: version }: NonNullable
 
 function sizeText({ size_bytes, database_bytes, tables }: NonNullable<Parts['db']>, rows: string, view: View): string {
   const whole = database_bytes === null ? '' : ` of ${view.bytes(database_bytes)}`;
-  return `${view.bytes(size_bytes)}${whole}, ${tables} tables, ${rows}`;
+  return `${view.bytes(size_bytes)}${whole}, ${counted(tables, 'table')}, ${rows}`;
 }
 
 function filesText({ root, files, bytes }: NonNullable<Parts['files']>, view: View): string {
   return files === null || bytes === null
     ? `${root}, not read yet`
-    : `${root}, ${view.count(files)} files, ${view.bytes(bytes)}`;
+    : `${root}, ${counted(files, 'file')}, ${view.bytes(bytes)}`;
 }
 
 function renderTables({ tables }: ShownBackup, view: View): void {
@@ -173,11 +174,11 @@ function eventText(event: ShownBackup['events'][number], view: View): string {
   return `restore ${event.run} into ${event.target} in ${view.duration(event.duration_ms)}`;
 }
 
-function referencesText(facts: NonNullable<ShownBackup['consistency']>, view: View): string | null {
+function referencesText(facts: NonNullable<ShownBackup['consistency']>): string | null {
   const { referenced, missing, orphans, missing_examples } = facts;
   if (referenced === null) return null;
   const examples = missing_examples.length === 0 ? '' : ` (${missing_examples.join(', ')})`;
-  return `${view.count(referenced)} files named by the database, ${missing} missing${examples}, ${orphans} orphans`;
+  return `${counted(referenced, 'file')} named by the database, ${missing} missing${examples}, ${orphans} orphans`;
 }
 
 function named(files: readonly { readonly path: string; readonly reason: string }[], total: number): string | null {

@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 
@@ -20,7 +21,7 @@ export const mfaStats = itemCommand({
     ]);
     view.table(['ROLE', 'USERS', 'ON', 'PENDING', 'OFF', 'SHARE', 'NO CODES'], rows);
     view.line(
-      `${view.count(enabled)} of ${view.count(total)} users have one (${enabledPercentage} %), ${view.count(pending)} are pending;`,
+      `${view.count(enabled)} of ${counted(total, 'user')} ${verb(total, 'has', 'have')} one (${enabledPercentage} %), ${view.count(pending)} ${verb(pending, 'is', 'are')} pending;`,
     );
     view.line(
       `${view.count(admins.enabled)} of ${view.count(admins.total)} administrators.${resets === null ? '' : ` ${resets} resets in 30 days.`}`,

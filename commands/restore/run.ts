@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
@@ -54,10 +55,15 @@ function renderOutcome(result: RestoreResult, view: View): void {
   const places = [database, directory].filter((place) => place !== null).join(' and ');
   view.note(`${view.paint('good', 'Restored')} ${backup} into ${places}.`);
   if (checks !== null) {
-    const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
-    view.note(`  ${restored.tables} tables, ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+    const uncounted =
+      checks.notCompared > 0
+        ? `; ${counted(checks.notCompared, 'table')} ${verb(checks.notCompared, 'has', 'have')} no count in the backup`
+        : '';
+    view.note(
+      `  ${counted(restored.tables, 'table')}, ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`,
+    );
   }
-  if (directory !== null) view.note(`  ${view.count(restored.files)} files as in the backup.`);
+  if (directory !== null) view.note(`  ${counted(restored.files, 'file')} as in the backup.`);
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
@@ -69,8 +75,11 @@ function renderTables(result: TablesResult, view: View): void {
   const { backup, database, schema, restored, tables, leftOut, warnings } = result;
   const names = tables.map(({ table }) => table).join(', ');
   view.note(`${view.paint('good', 'Restored')} ${names} of ${backup} into the schema ${schema} of ${database}.`);
-  const uncounted = restored.notCompared > 0 ? `; ${restored.notCompared} tables have no count in the backup` : '';
-  view.note(`  ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+  const uncounted =
+    restored.notCompared > 0
+      ? `; ${counted(restored.notCompared, 'table')} ${verb(restored.notCompared, 'has', 'have')} no count in the backup`
+      : '';
+  view.note(`  ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`);
   renderLeftOut(leftOut, { ...view, line: (text = '') => view.note(text) });
   for (const warning of warnings) view.note(`! ${warning}`);
 }

@@ -1,6 +1,7 @@
+import { counted } from '../../src/counted.js';
 import type { Progress, ProgressEvent } from '../../src/progress.js';
 import type { Diagnostics } from './diagnostics.js';
-import { formatBytes, formatCount, formatDuration } from './format.js';
+import { formatBytes, formatDuration } from './format.js';
 import { paint } from './paint.js';
 import { createSpinner, type Spinner, type SpinnerTerminal } from './spinner.js';
 
@@ -88,8 +89,11 @@ function factText(name: string, value: string | number): string {
   const words = (suffix: RegExp): string => name.replace(suffix, '').replaceAll('_', ' ');
   if (/(^|_)bytes$/.test(name)) return `${formatBytes(value)} ${words(/_?bytes$/)}`.trim();
   if (/(^|_)ms$/.test(name)) return `${words(/_?ms$/)} ${formatDuration(value)}`.trim();
-  return `${formatCount(value)} ${words(/^$/)}`;
+  return counted(value, oneOf(words(/^$/)), words(/^$/));
 }
+
+/** Facts are named in the plural: `rows`, `entries`. */
+const oneOf = (many: string): string => (many.endsWith('ies') ? `${many.slice(0, -3)}y` : many.replace(/s$/, ''));
 
 function bytesText({ done, total }: { readonly done: number; readonly total?: number }): string {
   if (total === undefined || total < done || total === 0) return formatBytes(done);

@@ -1,3 +1,4 @@
+import { counted, verb } from '../counted.js';
 import type { CreateRequest } from './create.js';
 import type { DumpResult } from './database/dump.js';
 import type { FilesPart, Manifest } from './manifest.js';
@@ -82,10 +83,12 @@ function degradedReasons({ dump, storage, references }: ManifestParts): string[]
     reasons.push(`the directory ${storage.root} is empty: is its disk mounted?`);
   }
   if (storage !== null && storage.incomplete_total > 0) {
-    reasons.push(`${storage.incomplete_total} files changed, vanished or could not be read`);
+    reasons.push(`${counted(storage.incomplete_total, 'file')} changed, vanished or could not be read`);
   }
   if (references !== null && references.missing > 0) {
-    reasons.push(`${references.missing} of ${references.referenced} files that the database names are missing`);
+    reasons.push(
+      `${references.missing} of ${counted(references.referenced, 'file')} that the database names ${verb(references.missing, 'is', 'are')} missing`,
+    );
   }
   return reasons;
 }

@@ -1,6 +1,7 @@
 import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
+import { counted } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
@@ -197,11 +198,12 @@ function pinText({ events }: GoodEntry, now: Date): string | null {
 }
 
 function whySevere(mine: readonly GoodEntry[], remove: readonly Decided[], maxRemove: number): string | null {
-  if (remove.length > maxRemove) return `${remove.length} backups would go, more than --max-remove ${maxRemove}`;
+  if (remove.length > maxRemove)
+    return `${counted(remove.length, 'backup')} would go, more than --max-remove ${maxRemove}`;
   for (const set of new Set(remove.map((decided) => decided.set))) {
     const there = mine.filter(({ manifest }) => manifest.set === set).length;
     const going = remove.filter((decided) => decided.set === set).length;
-    if (going * 2 > there) return `${going} of the ${there} backups of '${set}' would go, more than half`;
+    if (going * 2 > there) return `${going} of the ${counted(there, 'backup')} of '${set}' would go, more than half`;
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
@@ -111,7 +112,7 @@ async function removeOne({ repository }: PruneDeps, backup: Decided, plan: Prune
 
 function progressOf(removed: readonly Decided[], { remove }: PrunePlan) {
   if (removed.length === 0) return { changed: 'nothing' } as const;
-  const changedDetail = `${removed.length} of ${remove.length} backups were removed, the oldest first; the others are as they were`;
+  const changedDetail = `${removed.length} of ${counted(remove.length, 'backup')} ${verb(removed.length, 'was', 'were')} removed, the oldest first; the others are as they were`;
   return { changed: 'partial', changedDetail } as const;
 }
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
+import { counted } from '../counted.js';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
@@ -192,6 +193,6 @@ async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifes
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
   const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
   const check = { part: 'files', check: 'archive walked to its end' } as const;
-  if (problems.length === 0) return { ...check, state: 'ok', detail: `${storage!.files} files` };
+  if (problems.length === 0) return { ...check, state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
   return { ...check, state: 'fail', detail: problems.slice(0, 5).join('; ') };
 }

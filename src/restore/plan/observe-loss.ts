@@ -1,5 +1,6 @@
 import type { DatabasePart } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
+import { counted, verb } from '../../counted.js';
 import { PotctlError } from '../../errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
@@ -185,7 +186,12 @@ function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
   if (estimated > 0)
-    unknown.push(`${estimated} tables are estimated: counting them would take longer than a few seconds`);
-  if (timeless > 0) unknown.push(`${timeless} tables have no column that tells when a row was written`);
+    unknown.push(
+      `${counted(estimated, 'table')} ${verb(estimated, 'is', 'are')} estimated: counting would take longer than a few seconds`,
+    );
+  if (timeless > 0)
+    unknown.push(
+      `${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no column that tells when a row was written`,
+    );
   return unknown;
 }
