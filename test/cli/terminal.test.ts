@@ -69,7 +69,7 @@ function terminal(args: readonly string[], options: TerminalOptions = {}): Promi
   });
 }
 
-const question = 'Type  app  to go on';
+const question = 'Type  app  to continue';
 let number = 0;
 function dropArgs(): { readonly mark: string; readonly args: string[] } {
   number += 1;
