@@ -187,6 +187,8 @@ async function openPlace(place: { readonly name: string; readonly path: string }
       diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
     onStuck: (stuck) =>
       diagnostics.warn(`What is left of a removed backup does not go away: '${stuck}'. Look who may write there.`),
+    onMended: (id, damage) =>
+      diagnostics.warn(`The history of the backup '${id}' was damaged and is whole again: ${damage}. Check the disk.`),
     onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
 }

@@ -44,5 +44,14 @@ async function tellBackup(repository: Repository, record: RunRecord, ok: boolean
   const { run_id: run, finished_at: at, started_at: started, operator: by, backup } = record;
   const target = record.database?.name ?? record.files?.root ?? '';
   const duration_ms = Date.parse(at!) - Date.parse(started);
-  await repository.appendEvent(backup, { at: at!, by, type: 'restore', run, target, ok, duration_ms }).catch(() => {});
+  const event = { at: at!, by, type: 'restore', run, target, ok, duration_ms, parts: wholeParts(record) } as const;
+  await repository.appendEvent(backup, event).catch(() => {});
+}
+
+/** Single tables prove nothing of the rest. */
+function wholeParts({ database, files, tables }: RunRecord): ('database' | 'files')[] {
+  return [
+    ...(database !== null && tables === undefined ? (['database'] as const) : []),
+    ...(files !== null ? (['files'] as const) : []),
+  ];
 }

@@ -80,7 +80,7 @@ describe('what stands in a backup', () => {
     ];
     await writeFile(file, `${text}${odd.join('\n')}\n${text.slice(0, 30)}`);
     await repository.appendEvent(ID, { ...event, ok: false });
-    expect(await repository.events(ID)).toEqual([event, { ...event, ok: false }]);
+    expect((await repository.events(ID)).events).toEqual([event, { ...event, ok: false }]);
   });
 
   test('events are not written through a link', async () => {
@@ -97,7 +97,7 @@ describe('what stands in a backup', () => {
       ok: true,
       problems: [],
     } as const;
-    await expect(repository.appendEvent(ID, event)).rejects.toHaveProperty('code', 'E_IO');
+    await expect(repository.appendEvent(ID, event)).rejects.toHaveProperty('code', 'E_BACKUP_CORRUPT');
     expect(await readFile(target, 'utf8')).toBe('');
   });
 });
@@ -157,7 +157,7 @@ describe('a full disk (needs root, to mount a small one)', () => {
       await expect(draft.publish('{}\n')).rejects.toMatchObject(noSpace);
 
       expect(await readdir(path.join(folder, 'backups'))).toEqual([ID]);
-      expect(await repository.events(ID)).toEqual([event]);
+      expect((await repository.events(ID)).events).toEqual([event]);
       expect(await repository.getDocument('restores/r.json')).toBe('old');
       expect(await names()).toEqual(['backups', 'potctl-repository.json', 'restores']);
       expect(await readdir(path.join(folder, 'restores'))).toEqual(['r.json']);
