@@ -17,7 +17,7 @@ export type VerifyLevel = 'quick' | 'full';
 
 /** One check. `unknown` means that it could not be made, which is never good. */
 export interface VerifyCheck {
-  readonly part: 'manifest' | 'database' | 'files';
+  readonly part: 'manifest' | 'database' | 'files' | 'history';
   readonly check: string;
   readonly state: 'ok' | 'fail' | 'unknown';
   readonly detail: string;
