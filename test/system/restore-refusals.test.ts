@@ -220,6 +220,11 @@ test('no repository, no backup, an unknown id: each has its own answer', async (
   const unknown = await potctl(['restore', 'run', 'ffffff', '--repository', repository.url], { env });
   expect(unknown).toMatchObject({ exitCode: 10, stderr: expect.stringContaining('E_BACKUP_NOT_FOUND') });
   const empty = path.join(await temporaryFolder(), 'none');
-  expect((await potctl(['restore', 'list', '--repository', empty], { env })).exitCode).toBe(0);
+  const none = await potctl(['restore', 'list', '--repository', empty], { env });
+  expect(none).toMatchObject({
+    exitCode: 15,
+    stdout: '',
+    stderr: expect.stringContaining('there is no repository at'),
+  });
   expect((await potctl(['restore', 'undo', '--repository', repository.url], { env })).exitCode).toBe(10);
 });
