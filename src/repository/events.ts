@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { chown, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isErrno } from '../errors.js';
 import { appendLine, readContained, replaceFile } from './durable.js';
 import type { BackupEvent, EventLog } from './repository.js';
 
@@ -27,11 +29,21 @@ export async function readEvents(files: EventFiles): Promise<EventLog> {
 export async function appendEvent(files: EventFiles, event: BackupEvent): Promise<void> {
   const line = formatLine(files.id, event);
   const { main, copy } = namesOf(files);
-  // An older version wrote no copy: it begins with what is there.
   const known = await readBoth(files);
   await appendLine(main, line);
+  // An older version wrote no copy: it begins with what is there.
   if (known.copy.exists || known.main.lines.length === 0) await appendLine(copy, line);
   else await replaceFile(copy, [...known.main.raw, line, ''].join('\n'));
+  if (!known.main.exists || !known.copy.exists) await giveToOwner(files);
+}
+
+/** What root writes into somebody's repository must not lock its owner out. */
+async function giveToOwner(files: EventFiles): Promise<void> {
+  const { uid, gid } = await stat(files.folder);
+  for (const name of Object.values(namesOf(files))) {
+    const facts = await stat(name).catch(() => null);
+    if (facts !== null && facts.uid !== uid) await chown(name, uid, gid).catch(() => {});
+  }
 }
 
 /**
@@ -48,6 +60,7 @@ export async function mendEvents(files: EventFiles): Promise<string | null> {
   const names = namesOf(files);
   if (!isSame(main, lines)) await replaceFile(names.main, text);
   if (!isSame(copy, lines)) await replaceFile(names.copy, text);
+  if (!isSame(main, lines) || !isSame(copy, lines)) await giveToOwner(files);
   return damage?.text ?? null;
 }
 
@@ -79,19 +92,25 @@ function namesOf({ folder, prefix = '' }: EventFiles): { readonly main: string; 
 /** The copy first: it is written second, so that it never has what the other one lacks. */
 async function readBoth(files: EventFiles): Promise<{ readonly main: EventFile; readonly copy: EventFile }> {
   const names = namesOf(files);
-  const copy = await readFile(names.copy, files);
+  // One that another user wrote for himself is as good as none.
+  const copy = await readFile(names.copy, files).catch((error: unknown) => {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
+    return fileOf(names.copy, files, undefined);
+  });
   return { copy, main: await readFile(names.main, files) };
 }
 
-async function readFile(file: string, { folder, id }: EventFiles): Promise<EventFile> {
-  const name = path.basename(file);
-  const text = await readContained(folder, name, LIMIT);
+async function readFile(file: string, files: EventFiles): Promise<EventFile> {
+  return fileOf(file, files, await readContained(files.folder, path.basename(file), LIMIT));
+}
+
+function fileOf(file: string, { id }: EventFiles, text: string | undefined): EventFile {
   const raw = (text ?? '').split('\n').filter((line) => line !== '');
   const parsed = raw.map((line) => parseLine(id, line));
   const lines = parsed.filter((line) => line !== null);
   const pinned = parsed.findLastIndex((line) => line?.event?.type === 'pin' || line?.event?.type === 'unpin');
   return {
-    ...{ name, raw, lines, exists: text !== undefined },
+    ...{ raw, lines, name: path.basename(file), exists: text !== undefined },
     bad: parsed.length - lines.length,
     badSincePin: parsed.slice(pinned + 1).includes(null),
   };

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chown, copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { pinOf } from '../../src/backup/pins.js';
@@ -212,6 +212,20 @@ describe('the events of a backup', () => {
     await repository.appendEvent(id, VERIFY);
     await truncate(file(), 0);
     expect((await repository.events(id)).events).toEqual([...WRITTEN, VERIFY]);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('that root writes belong to the owner of the backup (needs root)', async () => {
+    await chown(folder, 65_534, 65_534);
+    for (const name of ['events.ndjson', 'events.ndjson.copy']) {
+      await rm(file(name), { force: true });
+      await repository.appendEvent(id, VERIFY);
+      expect(
+        await Promise.all(['events.ndjson', 'events.ndjson.copy'].map(async (at) => (await stat(file(at))).uid)),
+      ).toEqual([65_534, 65_534]);
+    }
+    await truncate(file(), 0);
+    await (await repository.lock(request())).release();
+    expect((await stat(file())).uid).toBe(65_534);
   });
 
   test('of a kind that only a newer version knows are no damage', async () => {
