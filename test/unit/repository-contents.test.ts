@@ -137,6 +137,25 @@ describe('a full disk (needs root, to mount a small one)', () => {
     problems: [],
   } as const;
 
+  test.for([
+    ['is laid on a small one that has room for it', 4 * 1024, true],
+    ['is not laid where it would take the last room', 1024, false],
+  ] as const)('the reserve %s', async ([_, kibibytes, isLaid], context) => {
+    await mkdir(folder);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'tmpfs', folder]);
+    if (mounted.status !== 0) return context.skip('only root may mount a small file system');
+    try {
+      const repository = await opened();
+      await (await repository.lock(request())).release();
+      expect((await readdir(folder)).includes('potctl.reserve')).toBe(isLaid);
+      await rm(path.join(folder, 'potctl.reserve'), { force: true });
+      await (await repository.lock(request())).release();
+      expect((await readdir(folder)).includes('potctl.reserve')).toBe(isLaid);
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  });
+
   test('ends in E_NO_SPACE, loses nothing and leaves nothing', async (context) => {
     await mkdir(folder);
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', folder]);
