@@ -22,6 +22,11 @@ export function pinOf(events: readonly BackupEvent[], now: Date): Pin | null {
   return until !== null && Date.parse(until) <= now.getTime() ? null : { reason, by, at, until };
 }
 
+/** Was it pinned until a moment that has passed? A clock that is ahead ends pins too early. */
+export function isPinOver(events: readonly BackupEvent[], now: Date): boolean {
+  return pinOf(events, now) === null && pinOf(events, new Date(0)) !== null;
+}
+
 /** What pinning works with. */
 export interface PinDeps {
   readonly repository: Repository;

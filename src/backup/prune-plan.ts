@@ -5,7 +5,7 @@ import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
 import type { PrunePolicy } from './keep-rules.js';
-import { pinOf } from './pins.js';
+import { isPinOver, pinOf } from './pins.js';
 import { type Candidate, decideRetention } from './retention.js';
 import { allSets, quoted, type SetFacts, setsAtHand } from './sets.js';
 import { CLOCK_TOLERANCE_MS, isFromFuture, partsOf, standingOf } from './standing.js';
@@ -67,10 +67,22 @@ export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: Pru
   const { repository, clock } = deps;
   const entries = await readCatalog(repository);
   const inUse = await readInUse(deps);
-  const plan = decidePrune(entries, policy, scope, { now: clock.now(), inUse, repository: repository.name });
-  // Only a window goes by the present; the other rules compare backups with each other.
-  if (policy.rules.withinMs > 0 && plan.remove.length > 0) refuseFarClock((await deps.clockOffMs?.()) ?? null);
+  const now = clock.now();
+  const plan = decidePrune(entries, policy, scope, { now, inUse, repository: repository.name });
+  if (goesByClock(plan, policy, entries, now)) refuseFarClock((await deps.clockOffMs?.()) ?? null);
   return plan;
+}
+
+/** Only windows and the ends of pins go by the present; the other rules compare backups with each other. */
+function goesByClock(
+  { remove }: PrunePlan,
+  { rules }: PrunePolicy,
+  entries: readonly CatalogEntry[],
+  now: Date,
+): boolean {
+  const going = new Set(remove.map(({ id }) => id));
+  const mine = entries.filter((entry) => entry.ok).filter(({ id }) => going.has(id));
+  return mine.length > 0 && (rules.withinMs > 0 || mine.some(({ events }) => isPinOver(events, now)));
 }
 
 /** Backups that are being read or restored from, by whom. */

@@ -47,8 +47,9 @@ async function writable({ path: folder }: RepositorySettings, repository: Reposi
   try {
     if (await isThere(folder)) {
       await probeFile(folder);
-      const count = (await repository.exists()) ? (await repository.list()).length : 0;
-      return ok(name, `${folder} is writable, ${count} backups`);
+      if (!(await repository.exists()))
+        return ok(name, `${folder} is writable, and no repository yet: the first backup creates it`);
+      return ok(name, `${folder} is writable, ${(await repository.list()).length} backups`);
     }
     await probeFolder(path.dirname(folder));
     return warn(name, `${folder} is not there yet; the first backup creates it`, `mkdir -m 0700 ${folder}`);

@@ -127,6 +127,10 @@ describe('a clock that is wrong', () => {
     const asked = await ahead(400, 'backup', 'prune', '--keep-within', '7d', '--confirm', database);
     expect(asked).toMatchObject({ exitCode: 17, stdout: '' });
     expect(asked.stderr).toContain("400d ahead of the database server's");
+    const [oldest] = await left();
+    await run('backup', 'pin', oldest!, '--reason', 'audit', '--until', '90d');
+    const lapsed = await ahead(400, 'backup', 'prune', '--keep-last', '1', '--confirm', database);
+    expect(lapsed.stderr).toContain("400d ahead of the database server's");
     const options = { NODE_OPTIONS: `--require ${OTHER_CLOCK}`, POTCTL_TEST_CLOCK_MS: String(400 * DAY_MS) };
     const alone = await potctl(['backup', 'prune', '--keep-within', '7d', '--repository', repository], {
       env: { PGDATABASE: database, PGHOST: '/nonexistent', ...options },
