@@ -6,6 +6,7 @@ import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
 import { createMissingRoles } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { detachSubscriptions } from './database/subscriptions.js';
 import { readWrites } from './database/writes.js';
 import { inSession } from './in-session.js';
 import type { PlannedDatabase } from './plan/plan.js';
@@ -46,6 +47,10 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
     );
     await restoreDump(server, restoring).finally(stop);
   });
+  for (const line of await detachSubscriptions(server, name)) {
+    const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
+    deps.progress({ kind: 'warning', text });
+  }
   const checks = await checkAndAnalyze(underway, name, part);
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });

@@ -2,7 +2,6 @@ import path from 'node:path';
 import type { DatabasePart, SettledPart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
-import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
 import { quoteConninfo } from './conninfo.js';
@@ -72,20 +71,6 @@ export async function restoreDump(
   if (part.dump.format === 'plain') return runPlainDump(server, request);
   const args = ['--exit-on-error', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
   await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
-}
-
-/** Removes a database that a run of ours made. Its sessions are ended; one that is not there is no error. */
-export async function dropStagedDatabase(server: Server, name: string): Promise<void> {
-  await inSession(server.maintenanceSession('restore.drop'), async (session) => {
-    const force = session.versionNum >= 130_000 ? ' with (force)' : '';
-    await session.query('set statement_timeout = 0');
-    const [found] = await session.query<{ template: boolean }>(
-      'select datistemplate as template from pg_database where datname = $1',
-      [name],
-    );
-    if (found?.template) await session.query(`alter database ${quoteIdentifier(name)} is_template false`);
-    await session.query(`drop database if exists ${quoteIdentifier(name)}${force}`);
-  });
 }
 
 async function dropPublicSchema(server: Server, name: string): Promise<void> {
