@@ -5,6 +5,7 @@ import { connectionChecks, expectedServer, toolsCheck, unreachable } from './con
 import { measureFiles } from './files.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
+import { restoresCheck } from './restores.js';
 import { backupRights, restoreRights } from './rights.js';
 
 /**
@@ -28,6 +29,9 @@ export async function examine(tools: DoctorTools): Promise<CheckResult[]> {
     passwordCheck(settings.connection, database.connected),
     ...database.results,
     ...(await repositoryChecks(tools, settings, database.bytes, files.bytes)),
+    settings.repositories.length === 0
+      ? unknown('restores', 'not checked: there is no repository')
+      : await restoresCheck(tools).catch((error: unknown) => notChecked('restores', error)),
     files.result,
     ...(await programChecks(tools.childEnvironment, settings.files !== null)),
   ];

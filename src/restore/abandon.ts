@@ -27,12 +27,7 @@ export async function abandon(deps: RestoreDeps, journal: Journal, error: unknow
   }
 }
 
-async function closed(
-  deps: RestoreDeps,
-  record: RunRecord,
-  { way, left }: Settled,
-  error: unknown,
-): Promise<unknown> {
+async function closed(deps: RestoreDeps, record: RunRecord, { way, left }: Settled, error: unknown): Promise<unknown> {
   if (way === 'back') {
     await closeBack(deps, record, deps.signal.aborted ? 'interrupted' : 'failed', left);
     return takenBack(error, record, left);

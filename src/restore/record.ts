@@ -109,7 +109,7 @@ export async function readRuns(repository: Repository): Promise<RunRecord[]> {
 export async function readRecords(repository: Repository): Promise<{ runs: RunRecord[]; damaged: string[] }> {
   const runs: RunRecord[] = [];
   const damaged: string[] = [];
-  for (const name of await repository.listDocuments(FOLDER).catch(unreadable) ?? [FOLDER]) {
+  for (const name of (await repository.listDocuments(FOLDER).catch(unreadable)) ?? [FOLDER]) {
     const text = name === FOLDER ? null : await repository.getDocument(name).catch(unreadable);
     if (text === undefined) continue;
     const record = text === null ? undefined : parseRecord(text);

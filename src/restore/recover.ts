@@ -52,7 +52,10 @@ export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
     } catch (error) {
       if (mustStop(deps, record, error)) throw error;
       const { message, fix } = error as PotctlError;
-      warn(deps, `the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`);
+      warn(
+        deps,
+        `the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
+      );
     }
   }
   if (deps.tree !== null) await refuseHalfSwapped(deps.tree);

@@ -30,7 +30,13 @@ async function site(schema = SCHEMA) {
   const server = openTestServer(database.name);
   const repository = await testRepository();
   await backUp(server, repository);
-  return { ...database, server, repository, where: ['--repository', repository.url], env: { PGDATABASE: database.name } };
+  return {
+    ...database,
+    server,
+    repository,
+    where: ['--repository', repository.url],
+    env: { PGDATABASE: database.name },
+  };
 }
 
 /** The same with a subscription, whose slot is at a publisher that is far away. */
@@ -41,7 +47,9 @@ async function subscribedSite() {
   );
   onTestFinished(async () => {
     const { rows } = await inMaintenance((client) =>
-      client.query('select datname from pg_subscription join pg_database d on d.oid = subdbid where subname = $1', [name]),
+      client.query('select datname from pg_subscription join pg_database d on d.oid = subdbid where subname = $1', [
+        name,
+      ]),
     );
     for (const { datname } of rows) {
       const client = await connect(datname);
@@ -53,7 +61,10 @@ async function subscribedSite() {
   return { ...subscribed, subscription: name };
 }
 
-async function killedRestore({ name, where, env }: Awaited<ReturnType<typeof site>>, more: string[] = []): Promise<Ran> {
+async function killedRestore(
+  { name, where, env }: Awaited<ReturnType<typeof site>>,
+  more: string[] = [],
+): Promise<Ran> {
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name, '--stop-writers', KILL, ...more];
   const killed = await potctl(run, { env });
   expect(killed.signal).toBe('SIGKILL');
@@ -156,8 +167,11 @@ test('what an administrator’s killed restore left hinders no backup and no oth
   const run = ['restore', 'run', 'latest', ...where, '--confirm', other.name];
   expect(await potctl(run, { env: elsewhere })).toMatchObject({ exitCode: 0 });
   expect(await stagedOf(name)).toHaveLength(1);
+  const looked = await potctl(['doctor', ...where], { env });
+  expect(looked.stdout + looked.stderr).toContain(`the staging database "${(await stagedOf(name))[0]}"`);
 
   await typeTheLine(same);
+  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('nothing is left of earlier ones');
 
   expect(await stagedOf(name)).toEqual([]);
   const last = await potctl(['backup', 'create', ...where], { env });
@@ -185,6 +199,9 @@ test('a staging database that refuses connections, is a template, or is read by 
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
+  expect((await potctl(['doctor', ...where], { env })).stdout).toMatch(
+    /restores\s+WARN\s+the restore run \S+ was killed/,
+  );
   const [staged] = await stagedOf(name);
   const reader = await connect(staged!);
   await reader.query('begin; select * from t');

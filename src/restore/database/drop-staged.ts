@@ -91,7 +91,8 @@ async function lineThatDrops(server: Server, session: Session, name: string): Pr
       `DROP SUBSCRIPTION ${one}`,
     ]),
   ];
-  const before = inside.length > 0 && row?.connectable === false ? [`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`] : [];
+  const before =
+    inside.length > 0 && row?.connectable === false ? [`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`] : [];
   const force = session.versionNum >= 130_000 ? ' WITH (FORCE)' : '';
   const after = [
     ...(row?.template ? [`ALTER DATABASE ${database} IS_TEMPLATE false`] : []),
