@@ -4,7 +4,7 @@ import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import { watchGrowth } from './database/growth.js';
-import { createMissingRoles } from './database/roles.js';
+import { createMissingRoles, readGlobals } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
 import { detachSubscriptions } from './database/subscriptions.js';
 import { readWrites } from './database/writes.js';
@@ -93,11 +93,13 @@ async function createDatabase(underway: Underway, planned: PlannedDatabase, part
   await phases.run('create database', async () => {
     if (planned.createdRoles.length > 0) {
       await journal.update({ created_roles: planned.createdRoles });
-      await createMissingRoles(server, prepared.folder, part, planned.createdRoles).catch(async (error: unknown) => {
+      const globals = await readGlobals(prepared.folder, part);
+      const leftOut = await createMissingRoles(server, globals, planned.createdRoles).catch(async (error: unknown) => {
         // Somebody else made one of them meanwhile, so none of them is ours: nobody shall take it away.
         if (sqlstateOf(error) === '42710') await journal.update({ created_roles: [] });
         throw error;
       });
+      for (const text of leftOut) deps.progress({ kind: 'warning', text });
     }
     const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
     const { database } = journal.record;

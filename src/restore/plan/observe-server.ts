@@ -29,7 +29,8 @@ export interface ObservedServer {
   readonly database: ObservedDatabase | null;
   readonly takenNames: readonly string[];
   readonly missingRoles: readonly string[];
-  readonly foreignOwners: readonly string[];
+  /** Owners of which this role is no member. */
+  readonly foreignOwners: readonly ForeignOwner[];
   readonly extensions: readonly ObservedExtension[];
   readonly missingTablespaces: readonly string[];
   /** Tablespaces in which this role may not create anything. */
@@ -48,6 +49,12 @@ export interface ObservedDatabase {
   readonly preparedTransactions: readonly string[];
   /** What hangs on the database's oid and would stay with the old one: `slot NAME`, `subscription NAME`, `pg_cron`. */
   readonly bindings: readonly string[];
+}
+
+export interface ForeignOwner {
+  readonly name: string;
+  /** Whoever becomes a member of it is a superuser, or gets what a predefined role may. */
+  readonly powerful: boolean;
 }
 
 export interface ObservedExtension {
@@ -178,16 +185,20 @@ async function readDeniedTablespaces(session: Session, names: readonly string[])
   return rows.map(({ name }) => name);
 }
 
-async function readForeignOwners(session: Session, owners: readonly string[]): Promise<string[]> {
+async function readForeignOwners(session: Session, owners: readonly string[]): Promise<ForeignOwner[]> {
   // Since version 16 being a member is not yet being allowed to SET ROLE, which ALTER … OWNER wants.
   const privilege = session.versionNum >= 160_000 ? 'SET' : 'MEMBER';
-  const rows = await session.query<{ name: string }>(
-    `select rolname::text as name from pg_roles
-      where rolname = any ($1::name[]) and not pg_has_role(oid, $2)
+  return session.query<ForeignOwner & object>(
+    `select o.rolname::text as name,
+            exists (select from pg_catalog.pg_roles p
+                     where (p.rolsuper or p.rolcreaterole or p.rolreplication or p.rolbypassrls or p.rolname ~ '^pg_')
+                       and p.rolname <> 'pg_database_owner'
+                       and pg_catalog.pg_has_role(o.oid, p.oid, 'MEMBER')) as powerful
+       from pg_catalog.pg_roles o
+      where o.rolname = any ($1::name[]) and not pg_catalog.pg_has_role(o.oid, $2)
       order by 1`,
     [owners, privilege],
   );
-  return rows.map(({ name }) => name);
 }
 
 async function readExtensions(
