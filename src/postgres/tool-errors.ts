@@ -38,7 +38,7 @@ const RULES: readonly Rule[] = [
     pattern: /query would be affected by row-level security policy for (?:table|relation) (.+)/,
     message: ([, table]) => `row level security hides rows of ${table} from this role, so the dump would be incomplete`,
     fix: [
-      'Let a role dump that sees all rows: a superuser or one with BYPASSRLS (`alter role NAME bypassrls`).',
+      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
       'Or, where the role owns the table: `alter table NAME no force row level security`.',
     ],
   },
@@ -46,7 +46,10 @@ const RULES: readonly Rule[] = [
     code: 'E_DB_DENIED',
     pattern: /permission denied (?:for|to) (.+)/,
     message: ([, object]) => `permission denied for ${object}`,
-    fix: ['Grant what is missing (`grant pg_read_all_data to ROLE` reads every table), or use the owner.'],
+    fix: [
+      'Use the owner or a superuser, or grant what is missing.',
+      'For backups, a role of its own reads every table: `potctl grants sql --role backup`',
+    ],
   },
   {
     code: 'E_DB_DENIED',
