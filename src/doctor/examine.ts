@@ -3,6 +3,7 @@ import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
 import { measureFiles } from './files.js';
+import { lockRoom } from './locks.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
 import { restoresCheck } from './restores.js';
@@ -44,7 +45,7 @@ interface DatabaseResults {
   readonly bytes: number | null;
 }
 
-const NEEDS_CONNECTION = ['expected server', 'tools', 'backup rights', 'restore rights', 'clock'];
+const NEEDS_CONNECTION = ['expected server', 'tools', 'backup rights', 'restore rights', 'locks', 'clock'];
 
 async function databaseChecks(tools: DoctorTools, settings: Connected['settings']): Promise<DatabaseResults> {
   let connected: Connected;
@@ -62,6 +63,7 @@ async function databaseChecks(tools: DoctorTools, settings: Connected['settings'
       ['tools', toolsCheck],
       ['backup rights', backupRights],
       ['restore rights', restoreRights],
+      ['locks', lockRoom],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;
     const results: CheckResult[] = [];

@@ -59,6 +59,7 @@ interface Rights {
   readonly superuser: boolean;
   readonly createdb: boolean;
   readonly owned: boolean;
+  readonly readonly: boolean;
   readonly owner: string;
   readonly database: string;
 }
@@ -67,13 +68,16 @@ interface Rights {
 export async function restoreRights({ session, settings }: Connected): Promise<CheckResult> {
   const [row] = await session.query<Rights>(
     `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owned,
-            pg_catalog.pg_get_userbyid(d.datdba) as owner, d.datname as database
+            pg_catalog.pg_get_userbyid(d.datdba) as owner, d.datname as database,
+            pg_catalog.current_setting('default_transaction_read_only')::boolean as readonly
        from pg_catalog.pg_roles as r, pg_catalog.pg_database as d
       where r.rolname = current_user and d.datname = current_database()`,
   );
   const { user } = settings.connection;
   if (row?.superuser) return ok('restore rights', `${user} is a superuser`);
-  const others = 'sessions of other roles must be ended by a superuser first';
+  const others = row?.readonly
+    ? 'default_transaction_read_only is on: a restore switches it off for itself, other commands cannot write'
+    : 'sessions of other roles must be ended by a superuser first';
   if (row?.owned && row.createdb) return ok('restore rights', `${user} may create and rename; ${others}`);
   const missing = [...(row?.createdb ? [] : ['CREATEDB']), ...(row?.owned ? [] : ['ownership of the database'])];
   const fix = row?.owned

@@ -166,6 +166,10 @@ function setUp(request: SessionOptions, versionNum: number): string {
     'set standard_conforming_strings = on',
     `set statement_timeout = ${request.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    // A restore replaces what the role or the database is set to leave alone; the role that may do it may say so.
+    request.purpose.startsWith('restore.')
+      ? 'set default_transaction_read_only = off'
+      : 'reset default_transaction_read_only',
     // A session may rest for hours while pg_restore works.
     ...(versionNum >= 140_000 ? ['set idle_session_timeout = 0'] : []),
   ].join('; ');

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { SettledPart } from '../backup/manifest.js';
+import { affordableJobs } from '../postgres/connection-room.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
@@ -34,11 +35,13 @@ export async function stageRestore(underway: Underway): Promise<Staged> {
 }
 
 async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {
-  const { deps, request, phases, prepared } = underway;
+  const { deps, phases, prepared } = underway;
   const server = deps.server!;
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
-  const restoring = { name, folder: prepared.folder, part, jobs: request.jobs, signal: deps.signal };
+  const opening = server.session({ database: name, purpose: 'restore.settings' });
+  const jobs = await inSession(opening, (session) => affordableJobs(session, underway.request.jobs, 1, deps.progress));
+  const restoring = { name, folder: prepared.folder, part, jobs, signal: deps.signal };
   await phases.run('pg_restore', async () => {
     const stop = watchGrowth(
       { server, progress: deps.progress },
@@ -51,20 +54,25 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
     const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
     deps.progress({ kind: 'warning', text });
   }
-  const checks = await checkAndAnalyze(underway, name, part);
+  const checks = await checkAndAnalyze(underway, name, part, jobs);
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
 }
 
-async function checkAndAnalyze(underway: Underway, name: string, part: SettledPart): Promise<DatabaseChecks> {
+async function checkAndAnalyze(
+  underway: Underway,
+  name: string,
+  part: SettledPart,
+  jobs: number,
+): Promise<DatabaseChecks> {
   const { deps, phases } = underway;
   const opening = deps.server!.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
   return inSession(opening, async (session) => {
     const checks = await phases.run(
       'checks',
-      () => check(underway, session, name, part),
+      () => check(underway, session, name, part, jobs),
       ({ tables, rows }) => ({ tables, rows }),
     );
     // Gives the planner its statistics: pg_restore leaves none.
@@ -74,17 +82,18 @@ async function checkAndAnalyze(underway: Underway, name: string, part: SettledPa
 }
 
 async function check(
-  { deps, request, prepared }: Underway,
+  { deps, prepared }: Underway,
   session: Session,
   name: string,
   part: SettledPart,
+  jobs: number,
 ): Promise<DatabaseChecks> {
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
-  return checkDatabase(server, session, { name, part, jobs: request.jobs, signal, progress, dump, toc });
+  return checkDatabase(server, session, { name, part, jobs, signal, progress, dump, toc });
 }
 
 async function createDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<void> {

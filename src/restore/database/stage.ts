@@ -8,6 +8,7 @@ import { quoteConninfo } from './conninfo.js';
 import { databaseOid } from './facts.js';
 import { runPlainDump } from './plain-dump.js';
 import { runPurpose } from './sessions-of-run.js';
+import { writableEnvironment } from './writable.js';
 
 /**
  * Creates the empty database that a dump is restored into, like the original in all that can only be said at creation.
@@ -70,7 +71,12 @@ export async function restoreDump(
   const { name, folder, part, jobs, signal } = request;
   if (part.dump.format === 'plain') return runPlainDump(server, request);
   const args = ['--exit-on-error', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
-  await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
+  const environment = await writableEnvironment(server, name);
+  await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], {
+    database: name,
+    signal,
+    environment,
+  });
 }
 
 async function dropPublicSchema(server: Server, name: string): Promise<void> {

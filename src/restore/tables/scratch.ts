@@ -9,6 +9,7 @@ import { countTables } from '../database/check.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { watchGrowth } from '../database/growth.js';
 import { createStagedDatabase } from '../database/stage.js';
+import { writableEnvironment } from '../database/writable.js';
 import { inSession } from '../in-session.js';
 import { stagedSchemaName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -72,7 +73,8 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
     await writeFile(list, selection.entries.map((id) => `${id};\n`).join(''));
     const args = ['--exit-on-error', '--no-owner', '--no-acl', `--jobs=${request.jobs}`, `--use-list=${list}`];
     const target = `--dbname=dbname=${quoteConninfo(database)}`;
-    await server!.runTool('pg_restore', [...args, target, dump], { database, signal });
+    const environment = await writableEnvironment(server!, database);
+    await server!.runTool('pg_restore', [...args, target, dump], { database, signal, environment });
   } finally {
     await stop();
     await removeShortLivedFolder(folder);
