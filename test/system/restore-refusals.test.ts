@@ -275,3 +275,19 @@ test('no repository, no backup, an unknown id: each has its own answer', async (
   expect((await potctl(['restore', 'list', '--repository', empty], { env })).exitCode).toBe(0);
   expect((await potctl(['restore', 'undo', '--repository', repository.url], { env })).exitCode).toBe(10);
 });
+
+test('a count that row security or missing rights refuse is not said to take long', async () => {
+  const role = await freshRole('login createdb');
+  const { name, deps, query } = await site(`${SCHEMA}; create table closed (i int); create table own (i int)`, role);
+  await query(
+    `grant select on t to ${role}; alter table t enable row level security; alter table own owner to ${role}`,
+  );
+
+  const { database } = await plan(deps, restoreRequest(name));
+
+  expect(database?.loss?.unknown).toEqual([
+    '2 tables are estimated: this role may not read all their rows (rights or row security)',
+    expect.stringContaining('no column'),
+  ]);
+  await query(`alter table own owner to postgres; revoke select on t from ${role}`);
+});

@@ -1,6 +1,7 @@
 import type { DatabasePart } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
@@ -30,7 +31,7 @@ export interface TableLoss {
   readonly table: string;
   /** Rows now; null when even an estimate is missing. */
   readonly rowsNow: number | null;
-  /** false: the planner's estimate, since counting would have taken too long. */
+  /** false: the planner's estimate, since it was not counted. */
   readonly exact: boolean;
   /** Rows in the backup; null = not in it or not counted. */
   readonly rowsInBackup: number | null;
@@ -93,14 +94,16 @@ async function compareTables(
     const inBackup = new Map(part.inventory.tables.map((entry) => [`${entry.schema}.${entry.table}`, entry.count]));
     const end = clock.monotonicMs() + BUDGET_MS;
     const tables: TableLoss[] = [];
+    let refused = 0;
     for (const candidate of candidates) {
       const key = `${candidate.schema}.${candidate.table}`;
       const left = Math.min(PER_TABLE_MS, Math.floor(end - clock.monotonicMs()));
-      const counted = left > 10 ? await countTable(session, candidate, takenAt, left) : undefined;
-      tables.push(lossOf(candidate, counted, inBackup.get(key)));
+      const counted = left > 10 ? await countTable(session, candidate, takenAt, left) : 'late';
+      if (counted === 'refused') refused += 1;
+      tables.push(lossOf(candidate, typeof counted === 'string' ? undefined : counted, inBackup.get(key)));
       inBackup.delete(key);
     }
-    return { tables, missing: [...inBackup.keys()], unknown: unknownOf(tables, candidates) };
+    return { tables, missing: [...inBackup.keys()], unknown: unknownOf(tables, candidates, refused) };
   });
 }
 
@@ -151,13 +154,15 @@ async function readCandidates(session: Session): Promise<Candidate[]> {
   );
 }
 
-/** undefined when the time was too short or the role may not read it: then nothing is claimed. */
+/** Why there is no count: the time was too short; the role may not read it, or row security hides rows from it. Then nothing is claimed. */
+type Uncounted = 'late' | 'refused';
+
 async function countTable(
   session: Session,
   { schema, table, column, zoned }: Candidate,
   takenAt: string,
   budgetMs: number,
-): Promise<Counted | undefined> {
+): Promise<Counted | Uncounted> {
   const instant = column === null ? null : `${quoteIdentifier(column)}${zoned ? '' : ` at time zone 'UTC'`}`;
   const times =
     instant === null
@@ -170,8 +175,8 @@ async function countTable(
     type Row = { rows: string; since: string | null; newest: string | null };
     const [row] = await session.query<Row>(sql, instant === null ? [] : [takenAt]);
     return { rows: Number(row!.rows), since: row!.since === null ? null : Number(row!.since), newest: row!.newest };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return sqlstateOf(error) === '57014' ? 'late' : 'refused';
   }
 }
 
@@ -180,12 +185,14 @@ function estimateOf({ estimate, bytes }: Candidate): number | null {
   return Number(estimate) < 0 ? null : Number(estimate);
 }
 
-function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[]): string[] {
-  const estimated = tables.filter(({ exact }) => !exact).length;
+function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[], refused: number): string[] {
+  const estimated = tables.filter(({ exact }) => !exact).length - refused;
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
   if (estimated > 0)
     unknown.push(`${estimated} tables are estimated: counting them would take longer than a few seconds`);
+  if (refused > 0)
+    unknown.push(`${refused} tables are estimated: this role may not read all their rows (rights or row security)`);
   if (timeless > 0) unknown.push(`${timeless} tables have no column that tells when a row was written`);
   return unknown;
 }

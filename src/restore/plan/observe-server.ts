@@ -15,6 +15,8 @@ export interface ServerNeeds {
   /** `version` null: the backup does not tell it. */
   readonly extensions: readonly { readonly name: string; readonly version: string | null }[];
   readonly tablespaces: readonly string[];
+  /** Where the database itself will be; null = nothing is made. */
+  readonly tablespace: string | null;
 }
 
 /** The server as it is now. */
@@ -35,7 +37,7 @@ export interface ObservedServer {
   readonly missingTablespaces: readonly string[];
   /** Tablespaces in which this role may not create anything. */
   readonly deniedTablespaces: readonly string[];
-  /** Bytes free where the server keeps its data; null where that cannot be seen from here. */
+  /** Bytes free where the database will be; null where that cannot be seen from here. */
   readonly freeBytes: number | null;
 }
 
@@ -84,7 +86,7 @@ export async function observeServer(server: Server, needs: ServerNeeds): Promise
       extensions: await readExtensions(session, needs.extensions, superuser),
       missingTablespaces: await readMissing(session, 'pg_tablespace', 'spcname', needs.tablespaces),
       deniedTablespaces: await readDeniedTablespaces(session, needs.tablespaces),
-      freeBytes: server.settings.host.startsWith('/') ? await readFreeBytes(session) : null,
+      freeBytes: server.settings.host.startsWith('/') ? await readFreeBytes(session, needs.tablespace) : null,
     };
   });
 }
@@ -226,11 +228,14 @@ async function readExtensions(
 }
 
 /** Only where server and potctl share a machine, and the role may see the path. */
-async function readFreeBytes(session: Session): Promise<number | null> {
-  const sql = `select setting from pg_settings where name = 'data_directory'`;
-  const rows = await session.query<{ setting: string }>(sql).catch(() => []);
-  const directory = rows[0]?.setting;
-  if (directory === undefined) return null;
+async function readFreeBytes(session: Session, tablespace: string | null): Promise<number | null> {
+  // The default tablespaces have no place of their own: they are in the data directory.
+  const sql = `select coalesce(nullif((select pg_catalog.pg_tablespace_location(oid)
+                                         from pg_catalog.pg_tablespace where spcname = $1), ''),
+                               (select setting from pg_catalog.pg_settings where name = 'data_directory')) as directory`;
+  const rows = await session.query<{ directory: string | null }>(sql, [tablespace]).catch(() => []);
+  const directory = rows[0]?.directory ?? null;
+  if (directory === null) return null;
   const space = await statfs(directory).catch(() => null);
   return space === null ? null : space.bavail * space.bsize;
 }

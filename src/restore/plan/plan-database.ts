@@ -42,6 +42,7 @@ export async function planDatabase(
     owners: ownersOf(part, toc),
     extensions: part.extensions.filter((extension) => extension.name !== 'plpgsql'),
     tablespaces: [...new Set([...part.tablespaces, part.properties.tablespace])],
+    tablespace: part.properties.tablespace,
   });
   const missingRoles = rolesToCreate(globals, rolesOf(part), (role) => seen.missingRoles.includes(role));
   const observed = { ...seen, missingRoles };

@@ -45,7 +45,7 @@ export async function planSwapBack(
   if (server === null) throw new PotctlError('E_REFUSED', 'the run had replaced a database: its server is needed');
   const { name } = former;
   const keptAs = keptDatabaseName(name, request.runId);
-  const none = { roles: [], owners: [], extensions: [], tablespaces: [] };
+  const none = { roles: [], owners: [], extensions: [], tablespaces: [], tablespace: null };
   const observed = await observeServer(server, { database: name, names: [keptAs], ...none });
   const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
   const { host, port } = server.settings;
