@@ -65,7 +65,7 @@ async function openOne(opened: Opened, request: Request): Promise<Session> {
   try {
     const idle = request.shared ? await opened.idle.take() : undefined;
     connected = idle?.connected ?? (await connect(opened, database, request.purpose));
-    const ready = idle ?? (await meet(opened, connected, database));
+    const ready = idle ?? (await meet(opened, connected, database, request.purpose));
     const session = await start(opened, ready, { ...request, database });
     if (signal?.aborted) session.abort(signal.reason);
     return session;
@@ -83,15 +83,21 @@ function connect({ settings, login, options }: Opened, database: string, purpose
   return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
 }
 
-async function meet(opened: Opened, connected: Connected, database: string): Promise<Idle> {
+/** What takes a database as it is, and shows nobody its text. */
+const MOVES_DATA = /^(backup|restore)/;
+
+async function meet(opened: Opened, connected: Connected, database: string, purpose: string): Promise<Idle> {
   const { settings } = opened;
-  const { pid, versionNum } = await firstFacts(connected);
+  const { pid, versionNum, encoding } = await firstFacts(connected);
   opened.versionNum = versionNum;
   if (pid !== connected.processId) {
     const probe = { settings, connect: () => connect(opened, database, 'probe') };
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
     await opened.poolerCheck;
   }
+  // Such a database may hold any bytes, in names as well; as UTF-8 the server would refuse to send them. What is not UTF-8 arrives as U+FFFD.
+  if (encoding === 'SQL_ASCII' && MOVES_DATA.test(purpose))
+    await connected.client.query(`set client_encoding = 'SQL_ASCII'`);
   return { connected, pid, versionNum };
 }
 
@@ -149,11 +155,13 @@ function sessionsOf(
   };
 }
 
-async function firstFacts({ client }: Connected): Promise<{ pid: number; versionNum: number }> {
-  const { rows } = await client.query<{ pid: number; version: string }>(
-    `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version`,
+async function firstFacts({ client }: Connected): Promise<{ pid: number; versionNum: number; encoding: string }> {
+  const { rows } = await client.query<{ pid: number; version: string; encoding: string }>(
+    `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version,
+            pg_catalog.current_setting('server_encoding') as encoding`,
   );
-  return { pid: rows[0]!.pid, versionNum: Number(rows[0]!.version) };
+  const { pid, version, encoding } = rows[0]!;
+  return { pid, versionNum: Number(version), encoding };
 }
 
 /** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */

@@ -3,7 +3,7 @@ import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
 import type { Session } from '../../postgres/server.js';
 import { readStoredIn, rewrittenSince, type StoredIn } from './stored-in.js';
-import type { DumpedTable } from './tables.js';
+import { type DumpedTable, isUnnameable } from './tables.js';
 
 /** By the table's oid. */
 export interface RowCounts {
@@ -48,6 +48,7 @@ async function countTable(
   table: DumpedTable,
   storedIn: StoredIn | null,
 ): Promise<number | PotctlError> {
+  if (isUnnameable(table)) return new PotctlError('E_DB_QUERY', 'its name is not UTF-8 (the database is SQL_ASCII)');
   const [row] = await session.query<{ count: string }>(
     `select pg_catalog.count(*) as count from only ${quoteQualified(table.schema, table.name)} ${table.condition}`,
   );

@@ -4,7 +4,7 @@ import { readLockRoom } from '../../postgres/lock-room.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Manifest } from '../manifest.js';
 import { readStoredIn, type StoredIn } from './stored-in.js';
-import { type DumpedTable, readTables, refuseUnreadable } from './tables.js';
+import { type DumpedTable, isUnnameable, readTables, refuseUnreadable } from './tables.js';
 
 /** An open transaction that sees one moment of the database, and holds every table as it was then. */
 export interface Snapshot {
@@ -94,8 +94,9 @@ async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapsh
 
 /** pg_dump locks every table twice, once in a worker; with ours that makes three. The rest of the table is for everybody else. */
 async function hasRoom(session: Session, tables: readonly DumpedTable[]): Promise<boolean> {
-  const wanted = tables.filter(({ kind, dumped }) => kind !== 'S' && dumped).length;
-  return 3 * wanted <= (await readLockRoom(session));
+  const wanted = tables.filter(({ kind, dumped }) => kind !== 'S' && dumped);
+  if (wanted.some(isUnnameable)) return false;
+  return 3 * wanted.length <= (await readLockRoom(session));
 }
 
 interface SnapshotRow {

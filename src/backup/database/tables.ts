@@ -19,6 +19,11 @@ export interface DumpedTable {
   readonly hidesRows: boolean;
 }
 
+/** Is there a byte in its name that is no UTF-8, as SQL_ASCII allows? pg_dump can dump it, we cannot call it. */
+export function isUnnameable({ schema, name }: Pick<DumpedTable, 'schema' | 'name'>): boolean {
+  return schema.includes('\u{FFFD}') || name.includes('\u{FFFD}');
+}
+
 const NAMED = 5;
 
 /** What pg_dump takes up, by the rules that it uses itself. Takes no locks. */
