@@ -111,7 +111,7 @@ function roleAdvice({ sqlstate, message }: ServerWord): string[] | null {
     ...(missing === undefined
       ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
       : [
-          `Or create the role: \`sudo -u postgres createuser --superuser ${shellWord(missing)}\` (without --superuser it may only do what you grant)`,
+          `Or create the role: \`sudo -u postgres createuser ${shellWord(missing)}\` (it may do what you grant it)`,
           'Or name another role: set PGUSER, or `user` in the profile.',
         ]),
   ];
