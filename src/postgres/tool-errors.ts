@@ -4,7 +4,11 @@ import { type ErrorFacts, PotctlError } from '../errors.js';
 import { redact } from '../secret.js';
 import { LOCKS_ARE_FULL, SERVER_IS_FULL, tooManyConnections } from './errors.js';
 
-const WHY_LINES = 12;
+const WHY_LINES = 16;
+
+/** Lines of a tool that say what went wrong and where: the rest is what it is doing. */
+export const TELLING =
+  /(error|fatal|detail|hint|query|warning|context):|No space left|^Command was: |^pg_restore: from TOC entry |\bfunction .+ line \d+ at |^SQL (function|statement) "/i;
 
 interface Rule {
   readonly code: ErrorCode;
@@ -122,8 +126,16 @@ export function toToolError(tool: string, end: ChildEnd, stderr: readonly string
 
 function facts(end: ChildEnd, stderr: readonly string[], fix?: readonly string[]): ErrorFacts {
   const lines = stderr.filter((line) => line.trim() !== '');
-  const telling = lines.filter((line) => /error|fatal|hint|detail|query/i.test(line));
+  const telling = lines.filter((line) => TELLING.test(line) || /error|fatal/i.test(line));
   const shown = (telling.length > 0 ? telling : lines).slice(-WHY_LINES);
-  const why = shown.length > 0 ? redact(shown.join('\n')) : `exit code ${end.exitCode}, signal ${end.signal}`;
+  const why =
+    shown.length > 0 ? redact(shown.map(withoutRow).join('\n')) : `exit code ${end.exitCode}, signal ${end.signal}`;
   return { why, ...(fix === undefined ? {} : { fix }) };
+}
+
+/** What stood in a row belongs in no message: the place of it is enough. */
+export function withoutRow(line: string): string {
+  return line
+    .replace(/\b(COPY .+?, line \d+(?:, column .+?)?)(?:: .*)?$/, '$1')
+    .replace(/(Failing row contains) \(.*/, '$1 (…)');
 }

@@ -2,8 +2,9 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
 import { isErrno, PotctlError } from '../errors.js';
-import { appendLine, readContained, removeTree, syncPath } from './durable.js';
+import { appendLine, readContained, syncPath } from './durable.js';
 import { formatEvent, parseEvents } from './events.js';
+import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
 
 const TOMBSTONE = '.tombstone';
 const TOMBSTONE_NAME = /^\d{8}T\d{6}Z-[0-9a-f]{6}\.tombstone$/;
@@ -34,11 +35,12 @@ export interface Removal {
  * Takes a backup out of the list by one rename, then its bytes. Whoever began to read it, or noted something of it, until that rename
  * gets it back.
  *
- * @throws PotctlError E_LOCKED; file system errors
+ * @throws PotctlError E_LOCKED; E_REFUSED if a repository or a mount point would go with it; file system errors
  */
 export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise<void> {
   const { id, seenEvents } = removal;
   const folder = path.join(deps.backups, id);
+  await refuseUntouchable(folder);
   const before = await countEvents(folder);
   if (seenEvents !== null && before !== seenEvents) throw changedSince(id);
   await deps.refuseRead(id);
@@ -66,9 +68,10 @@ export async function sweepTombstones(backups: string): Promise<string[]> {
   const stuck: string[] = [];
   for (const name of (await readdir(backups)).filter((name) => TOMBSTONE_NAME.test(name))) {
     try {
+      await refuseUntouchable(path.join(backups, name));
       await eraseManifestFirst(path.join(backups, name));
     } catch (error) {
-      if (!(error instanceof Error && 'errno' in error)) throw error;
+      if (!isStuck(error)) throw error;
       stuck.push(path.join(backups, name));
     }
   }

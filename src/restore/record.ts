@@ -1,5 +1,6 @@
 import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
+import type { Accepted } from './accept.js';
 import type { Leftover } from './leftover.js';
 import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js';
 
@@ -92,6 +93,8 @@ export interface RunRecord {
   readonly source_bytes: number;
   readonly written: WriteBaseline | null;
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** What spoke against it and was accepted by name, with the evidence; absent in records of older versions. */
+  readonly accepted?: readonly Accepted[];
 }
 
 /** A record that another user has written for himself is as good as a damaged one: it names nothing. */
@@ -118,6 +121,12 @@ export async function readRecords(repository: Repository): Promise<{ runs: RunRe
   }
   runs.sort((a, b) => (`${a.started_at} ${a.run_id}` < `${b.started_at} ${b.run_id}` ? -1 : 1));
   return { runs, damaged };
+}
+
+/** What a plan says where the record of its run cannot go into the repository. */
+export function recordsWarning({ recordsIn }: { readonly recordsIn?: string | null }): string[] {
+  if (recordsIn == null) return [];
+  return [`the repository cannot be written to: the record of this run, which undo needs, is kept in "${recordsIn}"`];
 }
 
 /** The backups of runs that are not at their end, each with what is to be said of it. Such a run may want its backup again. */

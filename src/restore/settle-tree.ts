@@ -2,11 +2,12 @@ import { lstat, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import { shellWord } from '../postgres/psql-line.js';
+import { removeTree } from '../repository/remove-tree.js';
 import type { Leftover } from './leftover.js';
 import type { RunRecord, TreeMove } from './record.js';
 import { realDisk } from './tree/disk.js';
 import { foldersOf } from './tree/names.js';
-import { discardStaging, observeTree, recoverTree, removeStaged, swapTree, undoTree } from './tree/tree.js';
+import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
 export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
@@ -53,13 +54,15 @@ export async function takeBackTree(record: RunRecord, { root, staged_at: stagedA
   }
   const folder = stagedAt ?? path.join(root, foldersOf(run).staging);
   try {
-    await (stagedAt === null ? discardStaging({ root, run }) : removeStaged(stagedAt));
+    await (stagedAt === null ? discardStaging({ root, run }) : removeTree(stagedAt));
     return [];
   } catch (error) {
     const known = fromErrno(error, `remove "${folder}"`);
     if (!(known instanceof PotctlError)) throw error;
     const why = typeof known.why === 'string' ? known.why : known.message;
-    return [{ kind: 'files', name: folder, why, line: `rm -r -- ${shellWord(folder)}` }];
+    // What holds a mount point or a repository is not to be removed by a line that somebody pastes.
+    const line = known.code === 'E_REFUSED' ? `ls -laR -- ${shellWord(folder)}` : `rm -r -- ${shellWord(folder)}`;
+    return [{ kind: 'files', name: folder, why, line }];
   }
 }
 

@@ -78,7 +78,15 @@ test('what asks about the server again soon uses the same connection, with nothi
               (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid())::int as locks`,
     ),
   ).toEqual([
-    { application: 'potctl:second', timeout: '30s', lock: '10s', path: '""', table: null, outside: true, locks: 0 },
+    {
+      application: 'potctl:second',
+      timeout: '30s',
+      lock: '10s',
+      path: 'pg_catalog, pg_temp',
+      table: null,
+      outside: true,
+      locks: 0,
+    },
   ]);
   await expect(first.query('select 1')).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE' });
   const beside = await server.maintenanceSession('beside');
@@ -171,7 +179,7 @@ test.each([
 
 test.each([
   ['select 1 from no_such_table', 'E_DB_QUERY', '42P01'],
-  ['begin; lock table held in access share mode', 'E_DB_LOCKED', '55P03'],
+  ['begin; lock table public.held in access share mode', 'E_DB_LOCKED', '55P03'],
   ['set role pg_monitor; select * from pg_authid', 'E_DB_DENIED', '42501'],
 ])('%s is %s', async (sql, code, sqlstate) => {
   const { name, client } = await freshDatabase({ schema: 'create table held()' });

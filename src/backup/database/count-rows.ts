@@ -1,6 +1,7 @@
 import { PotctlError } from '../../errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { countWithoutPlan } from '../../postgres/planning-code.js';
 import type { Session } from '../../postgres/server.js';
 import { readStoredIn, rewrittenSince, type StoredIn } from './stored-in.js';
 import { type DumpedTable, isUnnameable } from './tables.js';
@@ -49,12 +50,20 @@ async function countTable(
   storedIn: StoredIn | null,
 ): Promise<number | PotctlError> {
   if (isUnnameable(table)) return new PotctlError('E_DB_QUERY', 'its name is not UTF-8 (the database is SQL_ASCII)');
-  const [row] = await session.query<{ count: string }>(
-    `select pg_catalog.count(*) as count from only ${quoteQualified(table.schema, table.name)} ${table.condition}`,
-  );
+  const count = await rowsOf(session, table);
   const isRewritten =
     storedIn !== null && rewrittenSince([table], storedIn, await readStoredIn(session, [table])).length > 0;
   if (isRewritten) return new PotctlError('E_DB_QUERY', 'it was truncated or rewritten meanwhile');
+  return count;
+}
+
+async function rowsOf(session: Session, table: DumpedTable): Promise<number> {
+  const condition = table.condition ?? '';
+  if (table.runsCode && condition === '') return countWithoutPlan(session, table);
+  const name = quoteQualified(table.schema, table.name);
+  const [row] = await session.query<{ count: string }>(
+    `select pg_catalog.count(*) as count from only ${name} ${condition}`,
+  );
   return Number(row!.count);
 }
 

@@ -158,7 +158,7 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
 /** Everything that is asked inside the snapshot; the short questions first. */
 async function observe(
   snapshot: Snapshot,
-  { references, folder, rows, readAnchor }: DumpRequest,
+  { references, folder, rows, readAnchor, progress }: DumpRequest,
   onSizes: (sizes: ReadonlyMap<number, number>) => void,
   dumpHoldsTables: Promise<void>,
 ): Promise<Observed> {
@@ -176,7 +176,8 @@ async function observe(
   const largeObjects = await countLargeObjects(session);
   const sizes = await readSizes(session, tables);
   onSizes(sizes);
-  const referencedList = references === null ? null : await listReferenced(session, references, folder);
+  const warn = (text: string): void => progress({ kind: 'warning', text });
+  const referencedList = references === null ? null : await listReferenced(session, references, folder, warn);
   if (storedIn !== null) await dumpHoldsTables;
   const rewritten = storedIn === null ? [] : rewrittenSince(tables, storedIn, await readStoredIn(session, tables));
   const { counts, degraded } = await countRows(session, tables, rows, storedIn);

@@ -1,5 +1,7 @@
 import { PotctlError } from '../../errors.js';
-import type { Server } from '../../postgres/server.js';
+import { sqlstateOf } from '../../postgres/errors.js';
+import { findFragileFunctions, fragileText } from '../../postgres/fragile-functions.js';
+import type { Server, Session } from '../../postgres/server.js';
 import { readTables, refuseUnreadable } from './tables.js';
 
 /** What must be known of a database before it is dumped. */
@@ -8,6 +10,8 @@ export interface ObservedDatabase {
   /** null where the role may not read it. */
   readonly systemIdentifier: string | null;
   readonly bytes: number;
+  /** What a restore may stumble over, with what mends it. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -32,10 +36,24 @@ export async function observeDatabase(server: Server, expected: string | null): 
     const tables = await readTables(session);
     await tools;
     refuseUnreadable(tables);
-    return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes) };
+    return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes), warnings: await readWarnings(session) };
   } finally {
     await session.close();
   }
+}
+
+const SHOWN_FUNCTIONS = 5;
+
+/** A hint must not keep anybody from a backup. */
+async function readWarnings(session: Session): Promise<string[]> {
+  const found = await findFragileFunctions(session).catch((error: unknown) => {
+    if (sqlstateOf(error) === undefined) throw error;
+    return [];
+  });
+  const shown = found.slice(0, SHOWN_FUNCTIONS).map((one) => `${fragileText(one)}: ${one.fix}`);
+  return found.length > SHOWN_FUNCTIONS
+    ? [...shown, `and ${found.length - SHOWN_FUNCTIONS} more: potctl doctor`]
+    : shown;
 }
 
 type Query = <Row extends object>(sql: string) => Promise<Row[]>;

@@ -53,7 +53,6 @@ function sessionSettings(versionNum: number, lockWaitMs: number): string {
     'set idle_in_transaction_session_timeout = 0',
     ...(versionNum >= 170_000 ? ['set transaction_timeout = 0'] : []),
     `set lock_timeout = ${Math.trunc(lockWaitMs)}`,
-    `set search_path = ''`,
     'set row_security = off',
     // The dump is what has to be fast; counting may take one core at most.
     'set max_parallel_workers_per_gather = 0',

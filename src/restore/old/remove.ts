@@ -76,6 +76,10 @@ async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Prom
     return stays;
   } catch (error) {
     if (error instanceof PotctlError && error.code.startsWith('E_FILES')) return error.message;
+    if (error instanceof PotctlError && error.code === 'E_REFUSED') {
+      await writeRun(deps.repository, record);
+      return error.message;
+    }
     throw error;
   }
 }

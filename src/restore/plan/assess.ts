@@ -9,6 +9,8 @@ export interface Blocker {
   readonly text: string;
   /** What mends or accepts it, most likely first. */
   readonly fix: readonly string[];
+  /** The name by which a person may accept it; absent where nothing could go on. */
+  readonly accept?: string;
 }
 
 /** What the plan thinks of a database. */
@@ -24,8 +26,6 @@ export interface AssessRequest {
   readonly target: string;
   readonly expectedSystemIdentifier: string | null;
   readonly createRoles: boolean;
-  /** Bindings that may stay with the old database, as the plan names them. */
-  readonly accept: readonly string[];
   /** Bytes that the new database will need. */
   readonly neededBytes: number;
   /** Entries of the dump that only a superuser may create. */
@@ -47,15 +47,16 @@ export function assessDatabase(part: SettledPart, server: ObservedServer, reques
     ...rightBlockers(part, server, request),
     ...extensionBlockers(server, warnings),
     ...spaceBlockers(server, request, warnings),
-    ...(request.mode === 'swap' && server.database !== null
-      ? liveBlockers(server, server.database, request, warnings)
-      : []),
+    ...(request.mode === 'swap' && server.database !== null ? liveBlockers(server, server.database, request) : []),
   ];
   return { blocking, warnings };
 }
 
 /** An obstacle without an exit code of its own. */
 export const block = (text: string, ...fix: string[]): Blocker => ({ code: 'E_BLOCKED', text, fix });
+
+/** The same with the name by which it can be accepted. What then fails in pg_restore needs `--continue-past-errors`. */
+export const acceptable = (accept: string, blocker: Blocker): Blocker => ({ ...blocker, accept });
 
 /** What every change of databases on this server needs: that it is the right one, takes changes, and lets this role rename. Pure. */
 export function targetBlockers(
@@ -83,7 +84,8 @@ function serverBlockers(part: SettledPart, server: ObservedServer, request: Asse
   const found = targetBlockers(server, request);
   if (major(server.versionNum) < major(part.server.version_num ?? 0)) {
     const text = `the server is version ${server.version}, older than the backup's ${part.server.version}`;
-    found.push(block(text, `Restore into a server of version ${major(part.server.version_num ?? 0)} or newer.`));
+    const fix = `Restore into a server of version ${major(part.server.version_num ?? 0)} or newer.`;
+    found.push(acceptable('server-version', block(text, fix)));
   }
   for (const name of server.missingTablespaces) {
     found.push(
@@ -123,10 +125,11 @@ function rightBlockers(part: SettledPart, server: ObservedServer, request: Asses
     const text = `objects belong to "${owner.name}", of which "${role.name}" is not a member`;
     // Whoever is a member of a superuser is one, long after this restore.
     const grant = `GRANT ${quoteIdentifier(owner.name)} TO ${quoteIdentifier(role.name)};`;
-    found.push(owner.powerful ? block(text, AS_SUPERUSER) : block(text, grant, `Or: ${AS_SUPERUSER}`));
+    const blocker = owner.powerful ? block(text, AS_SUPERUSER) : block(text, grant, `Or: ${AS_SUPERUSER}`);
+    found.push(acceptable(`owner:${owner.name}`, blocker));
   }
   for (const entry of request.superuserEntries) {
-    found.push(block(`only a superuser may create ${entry}`, AS_SUPERUSER));
+    found.push(acceptable(`superuser:${entry}`, block(`only a superuser may create ${entry}`, AS_SUPERUSER)));
   }
   if (request.createRoles && server.missingRoles.length > 0) {
     found.push(
@@ -143,9 +146,14 @@ function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[
   const found: Blocker[] = [];
   for (const { name, version, available, versionAvailable, mayCreate } of server.extensions) {
     if (!available) {
-      found.push(block(`the extension "${name}" is not installed on the server`, `Install its package on the server.`));
+      const blocker = block(
+        `the extension "${name}" is not installed on the server`,
+        'Install its package on the server.',
+      );
+      found.push(acceptable(`extension:${name}`, blocker));
     } else if (!mayCreate) {
-      found.push(block(`only a superuser may create the extension "${name}"`, AS_SUPERUSER));
+      const blocker = block(`only a superuser may create the extension "${name}"`, AS_SUPERUSER);
+      found.push(acceptable(`extension:${name}`, blocker));
     } else if (!versionAvailable && version !== null) {
       warnings.push(`the extension "${name}" had version ${version}; the server has another one and will use its own`);
     }
@@ -160,15 +168,14 @@ function spaceBlockers({ freeBytes }: ObservedServer, { neededBytes }: AssessReq
   }
   if (freeBytes >= neededBytes) return [];
   const text = `the server's disk has ${freeBytes} bytes free, the restored database needs ${neededBytes}`;
-  return [{ code: 'E_NO_SPACE', text, fix: ['Free some space on the server.'] }];
+  return [{ code: 'E_NO_SPACE', text, fix: ['Free some space on the server.'], accept: 'space' }];
 }
 
-/** What stands in the way of renaming the live database. Pure, but for what it adds to `warnings`. */
+/** What stands in the way of renaming the live database. Pure. */
 export function liveBlockers(
   server: ObservedServer,
   live: ObservedDatabase,
-  request: Pick<AssessRequest, 'target' | 'accept'>,
-  warnings: string[],
+  request: Pick<AssessRequest, 'target'>,
 ): Blocker[] {
   const found: Blocker[] = [];
   const { role } = server;
@@ -184,8 +191,7 @@ export function liveBlockers(
     found.push(block(`a prepared transaction "${gid}" holds the database`, fix));
   }
   for (const binding of live.bindings) {
-    if (request.accept.includes(binding)) warnings.push(`${binding} stays with the old database (accepted)`);
-    else found.push(block(`${binding} hangs on the old database and would stay with it`, `--accept "${binding}"`));
+    found.push(acceptable(binding, block(`${binding} hangs on the old database and would stay with it`)));
   }
   const stuck = live.sessions.filter(({ mayEnd }) => !mayEnd);
   if (stuck.length > 0) {

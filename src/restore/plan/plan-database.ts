@@ -51,7 +51,6 @@ export async function planDatabase(
     target: name,
     expectedSystemIdentifier: request.expectedSystemIdentifier,
     createRoles: request.createRoles,
-    accept: request.accept,
     neededBytes: neededBytes(part),
     superuserEntries: await onlyForSuperusers(deps, observed, toc, dumpFolder),
   });

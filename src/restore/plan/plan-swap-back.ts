@@ -75,7 +75,7 @@ function assess(
   kept: Kept | null,
 ): Assessment {
   const { name } = former;
-  const { expectedSystemIdentifier, accept } = request;
+  const { expectedSystemIdentifier } = request;
   const live = observed.database;
   const warnings: string[] = [];
   const blocking = [
@@ -83,7 +83,7 @@ function assess(
     ...otherDatabase(former, request),
     ...targetBlockers(observed, { target: name, expectedSystemIdentifier }),
     ...keptBlockers(former, kept, undone, observed),
-    ...(live === null ? [] : liveBlockers(observed, live, { target: name, accept }, warnings)),
+    ...(live === null ? [] : liveBlockers(observed, live, { target: name })),
   ];
   if (live !== null && live.oid === kept?.oid) {
     blocking.push(block(`"${name}" is already the database that the run ${undone.run_id} had replaced`));

@@ -132,6 +132,7 @@ function firstRecord(
   return {
     ...firstRecordOf(deps, request, { set, backup: manifest.id, sourceBytes: neededBytes / 2 }),
     mode: 'new',
+    accepted: plan.accepted,
     database: {
       system_identifier: database.systemIdentifier,
       name: database.name,
