@@ -35,7 +35,13 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
       return verifyBackup({ ...(await verifyDeps(context, withDatabase && !readBack)), readBack }, id, level);
     },
     recover: async (what) =>
-      recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
+      recoverRuns({
+        ...(await restoreDeps(context, withDatabase)),
+        ...what,
+        startWriters,
+        hostname: context.hostname,
+        database: null,
+      }),
   };
 }
 

@@ -55,13 +55,22 @@ function renderOutcome(result: RestoreResult, view: View): void {
   view.note(`${view.paint('good', 'Restored')} ${backup} into ${places}.`);
   if (checks !== null) {
     const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
-    view.note(`  ${restored.tables} tables, ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+    const counted = `${restored.tables} tables, ${view.count(restored.rows)} rows`;
+    const isEqual = result.accepted.length === 0;
+    view.note(
+      `  ${counted}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
+    );
   }
-  if (directory !== null) view.note(`  ${view.count(restored.files)} files as in the backup.`);
+  for (const { name } of result.accepted) view.note(`  Accepted: ${name}`);
+  if (directory !== null)
+    view.note(
+      `  ${view.count(restored.files)} files ${result.lost.length > 0 ? 'with the content that they have in the backup' : 'as in the backup'}.`,
+    );
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+  if (result.recordsIn !== null) view.note(`  The record of the run is kept in ${result.recordsIn}.`);
   if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
 }
 

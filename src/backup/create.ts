@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Progress } from '../progress.js';
+import { refuseOverlap } from '../repository/place.js';
 import type { Lease, Repository } from '../repository/repository.js';
 import { checkAfterwards } from './check-afterwards.js';
 import { composeManifest } from './compose-manifest.js';
@@ -15,7 +16,6 @@ import type { Manifest } from './manifest.js';
 import { canonicalJson } from './parse-manifest.js';
 import { type PrunedAfter, pruneIfAsked } from './prune-after.js';
 import type { PruneDeps } from './prune-plan.js';
-import { refuseRepositoryInside } from './repository-inside.js';
 import { readSeries, refuseUnwanted } from './series.js';
 import { setOf } from './sets.js';
 import { requireSpace } from './space.js';
@@ -103,7 +103,7 @@ export interface CreateResult {
  * @throws E_LOCKED, E_NO_SPACE, E_WRONG_TARGET, E_FILES_*, E_DB_*, E_TOOL_*; `changed` is always `nothing`
  */
 export async function createBackup(deps: CreateDeps, request: CreateRequest): Promise<CreateResult> {
-  refuseRepositoryInside(deps.repository.url, request.files?.path);
+  if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
   const isNew = !(await deps.repository.exists());
   if (isNew && request.mayInit === false) refuseUnwanted(deps.repository, `backup create${onlyFlag(request)}`);
   const underway = { ...(await begin(deps, request)), isNew };
@@ -208,6 +208,7 @@ async function createLocked(
   // Only now: it may have waited long for the lock.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
   const { previous, doubts, figures } = await prepare(deps, request, underway);
+  for (const text of underway.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
   const manifest = await makeBackup(deps, request, { ...underway, lease, previous, doubts, started });
   const verified = await checkAfterwards(deps, request, manifest.id);
   return {

@@ -31,6 +31,10 @@ const tableRows = z.looseObject({
   bytes: size,
   /** The member file in the dump directory, null when the table has no data entry. */
   member: artefactPath.nullable(),
+  /** Only of an extension's configuration table: which rows are dumped and counted, `WHERE …`; empty = all of them. */
+  condition: z.string().optional(),
+  /** Of an imported dump: the rows came into this table's partitions through it. */
+  partitioned: z.boolean().optional(),
 });
 
 /** What pg_restore into a new name loses (DESIGN §7.1); statements carry `%I` in the place of the database's name. */

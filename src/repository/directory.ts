@@ -28,7 +28,7 @@ export interface DirectoryOptions {
   readonly times: LeaseTimes;
   readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
-  /** What is left of a removed backup cannot be removed. */
+  /** What is left of a removed or an unfinished backup cannot be removed. */
   readonly onStuck?: ((place: string) => void) | undefined;
   /** The damaged history of a backup was made whole from its copy. */
   readonly onMended?: ((id: string, damage: string) => void) | undefined;
@@ -161,8 +161,7 @@ async function lockAndSweep(
   const lease = await withReserve(deps.root, () => acquireLease(deps, request));
   try {
     await ensureFolder(backups);
-    await sweepDrafts(backups);
-    for (const place of await sweepTombstones(backups)) deps.onStuck?.(place);
+    for (const place of [...(await sweepDrafts(backups)), ...(await sweepTombstones(backups))]) deps.onStuck?.(place);
     await sweepMarks(deps);
     await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
     await sweepDocuments(deps.root, lease.stampedMs);

@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly onTakeover?: (holder: LockHolder | null) => void;
   /** Another run holds the lock, and we begin to wait for it. */
   readonly onWait?: (holder: LockHolder | null) => void;
-  /** What is left of a removed backup cannot be removed now either; its absolute path. */
+  /** What is left of a removed or an unfinished backup cannot be removed now either; its absolute path. */
   readonly onStuck?: (place: string) => void;
   /** The damaged history of a backup was made whole from its copy; what was wrong with it. */
   readonly onMended?: (id: string, damage: string) => void;

@@ -2,8 +2,9 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
 import { isErrno, PotctlError } from '../errors.js';
-import { removeTree, syncPath } from './durable.js';
+import { syncPath } from './durable.js';
 import { appendEvent, type EventFiles, readEvents } from './events.js';
+import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
 import type { EventLog } from './repository.js';
 
 const TOMBSTONE = '.tombstone';
@@ -33,11 +34,12 @@ export interface Removal {
  * Takes a backup out of the list by one rename, then its bytes. Whoever began to read it, or noted something of it, until that rename
  * gets it back.
  *
- * @throws PotctlError E_LOCKED; file system errors
+ * @throws PotctlError E_LOCKED; E_REFUSED if a repository or a mount point would go with it; file system errors
  */
 export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise<void> {
   const { id, seenEvents } = removal;
   const folder = path.join(deps.backups, id);
+  await refuseUntouchable(folder);
   const before = await readEvents({ folder, id });
   if (seenEvents !== null && before.events.length !== seenEvents) throw changedSince(id);
   await deps.refuseRead(id);
@@ -66,9 +68,10 @@ export async function sweepTombstones(backups: string): Promise<string[]> {
   const stuck: string[] = [];
   for (const name of (await readdir(backups)).filter((name) => TOMBSTONE_NAME.test(name))) {
     try {
+      await refuseUntouchable(path.join(backups, name));
       await eraseManifestFirst(path.join(backups, name));
     } catch (error) {
-      if (!(error instanceof Error && 'errno' in error)) throw error;
+      if (!isStuck(error)) throw error;
       stuck.push(path.join(backups, name));
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Repository } from '../repository/repository.js';
+import type { Leftover } from './leftover.js';
 import { type RunRecord, writeRun } from './record.js';
 
 /**
@@ -11,10 +12,12 @@ export async function closeForward(
   { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
   record: RunRecord,
   undone: RunRecord | null,
+  left: readonly Leftover[] = [],
 ): Promise<RunRecord> {
   const now = clock.now();
   const closed: RunRecord = {
     ...record,
+    ...leftBehind(left),
     state: 'done',
     step: 'swapped',
     finished_at: now.toISOString(),
@@ -32,12 +35,16 @@ export async function closeBack(
   { repository, clock }: { readonly repository: Repository; readonly clock: Clock },
   record: RunRecord,
   state: 'failed' | 'interrupted',
+  left: readonly Leftover[] = [],
 ): Promise<RunRecord> {
-  const closed: RunRecord = { ...record, state, finished_at: clock.now().toISOString() };
+  const closed: RunRecord = { ...record, ...leftBehind(left), state, finished_at: clock.now().toISOString() };
   await writeRun(repository, closed);
   if (record.kind === 'restore' && state === 'failed') await tellBackup(repository, closed, false);
   return closed;
 }
+
+const leftBehind = (left: readonly Leftover[]): Pick<RunRecord, 'left_behind'> =>
+  left.length === 0 ? {} : { left_behind: left };
 
 /** The backup's own history; the run's record stands without it, so a backup that is gone by now is no failure. */
 async function tellBackup(repository: Repository, record: RunRecord, ok: boolean): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
 import { readClockOffset } from '../../postgres/clock-offset.js';
-import type { Server } from '../../postgres/server.js';
+import { sqlstateOf } from '../../postgres/errors.js';
+import { findFragileFunctions, fragileText } from '../../postgres/fragile-functions.js';
+import type { Server, Session } from '../../postgres/server.js';
 import { readTables, refuseUnreadable } from './tables.js';
 
 /** What must be known of a database before it is dumped. */
@@ -12,6 +14,8 @@ export interface ObservedDatabase {
   readonly bytes: number;
   /** How far this machine's clock is ahead of the server's; null where it did not tell. */
   readonly clockOffMs: number | null;
+  /** What a restore may stumble over, with what mends it. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -41,10 +45,27 @@ export async function observeDatabase(
     const tables = await readTables(session);
     await tools;
     refuseUnreadable(tables);
-    return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes), clockOffMs: offset?.offMs ?? null };
+    return {
+      ...{ name: row!.name, systemIdentifier, bytes: Number(row!.bytes) },
+      ...{ clockOffMs: offset?.offMs ?? null, warnings: await readWarnings(session) },
+    };
   } finally {
     await session.close();
   }
+}
+
+const SHOWN_FUNCTIONS = 5;
+
+/** A hint must not keep anybody from a backup. */
+async function readWarnings(session: Session): Promise<string[]> {
+  const found = await findFragileFunctions(session).catch((error: unknown) => {
+    if (sqlstateOf(error) === undefined) throw error;
+    return [];
+  });
+  const shown = found.slice(0, SHOWN_FUNCTIONS).map((one) => `${fragileText(one)}: ${one.fix}`);
+  return found.length > SHOWN_FUNCTIONS
+    ? [...shown, `and ${found.length - SHOWN_FUNCTIONS} more: potctl doctor`]
+    : shown;
 }
 
 type Query = <Row extends object>(sql: string) => Promise<Row[]>;
