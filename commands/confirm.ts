@@ -1,5 +1,5 @@
 import { PotctlError } from '../src/errors.js';
-import { commandLine } from './shell.js';
+import { commandLine, withMore } from './shell.js';
 import type { Prompter } from './ui/prompts.js';
 
 const TRIES = 3;
@@ -64,11 +64,8 @@ function workingLine({ argv, phrase }: GateRequest): string {
 /** The same arguments with `--confirm <phrase>` in the place of whatever stood for a confirmation. */
 export function withConfirm(argv: readonly string[], phrase: string): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  const kept = argv
-    .slice(0, end)
-    .filter(
-      (word, at, words) => words[at - 1] !== '--confirm' && !/^--(confirm(=.*)?|no-confirm|yes)$|^-y$/s.test(word),
-    );
-  const confirmed = phrase.startsWith('-') ? [`--confirm=${phrase}`] : ['--confirm', phrase];
-  return [...kept, ...confirmed, ...argv.slice(end)];
+  const isConfirmation = (word: string, at: number): boolean =>
+    at < end && (argv[at - 1] === '--confirm' || /^--(confirm(=.*)?|no-confirm|yes)$|^-y$/s.test(word));
+  const kept = argv.filter((word, at) => !isConfirmation(word, at));
+  return withMore(kept, phrase.startsWith('-') ? [`--confirm=${phrase}`] : ['--confirm', phrase]);
 }

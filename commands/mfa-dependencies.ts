@@ -13,7 +13,7 @@ export interface MfaAsk {
 /** What everything about second factors works with. Connects, and recognises the application. */
 export async function mfaDeps(context: Context, { purpose, change, breakGlass = false }: MfaAsk): Promise<MfaDeps> {
   const { openApplication } = await import('../src/applications/open.js');
-  const { readSchemaVersion } = await import('../src/journal/installed.js');
+  const { readGuard, readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
   const { appendEntry } = await import('../src/journal/entry.js');
   const settings = await context.settings();
   const reason = change ? await reasonOf(context) : (context.change.reason ?? null);
@@ -21,7 +21,7 @@ export async function mfaDeps(context: Context, { purpose, change, breakGlass = 
   return {
     clock: context.clock,
     database: await openApplication(await context.server(), settings.application, purpose),
-    journal: { version: readSchemaVersion, append: appendEntry },
+    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: {
       ...{ operator, osUser, hostname, runId, traceId, reason, breakGlass },
       ...{ toolVersion: tool.version, ticket: context.change.ticket ?? null },

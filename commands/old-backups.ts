@@ -6,6 +6,7 @@ import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
 import { verifyDeps } from './dependencies.js';
 import { text } from './options.js';
+import { stateDirectory } from './records-apart.js';
 
 /** Reads a folder of the old scripts where it lies, instead of a repository. */
 export const OLD_BACKUPS = {
@@ -56,9 +57,7 @@ async function open(context: Context, named: string): Promise<Repository> {
 }
 
 /** One directory per folder, whatever it is called at the moment. */
-function notesOf({ settingsRequest: { environment, homeDirectory } }: Context, folder: string): string {
-  const state = environment['XDG_STATE_HOME'];
-  const base = state !== undefined && path.isAbsolute(state) ? state : path.join(homeDirectory, '.local', 'state');
+function notesOf(context: Context, folder: string): string {
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
-  return path.join(base, 'potctl', 'adopted', name);
+  return path.join(stateDirectory(context), 'adopted', name);
 }

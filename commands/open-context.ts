@@ -74,6 +74,7 @@ export function openContext(request: ContextRequest): OpenContext {
     closers.push(() => opened.close());
     return opened;
   });
+  const repositoryAt = (name: string, place: string): Promise<Repository> => openPlace({ name, path: place }, request);
   return {
     clock: systemClock,
     signal: interrupts.signal,
@@ -91,8 +92,12 @@ export function openContext(request: ContextRequest): OpenContext {
     settings,
     settingsRequest: settingsRequest(request),
     server,
-    repository: once(async () => firstRepository(await settings(), request)),
-    repositoryAt: (name, place) => openPlace({ name, path: place }, request),
+    repository: once(async () => {
+      const { withRecords } = await import('./records-apart.js');
+      const at = { settingsRequest: settingsRequest(request), repositoryAt };
+      return withRecords(await firstRepository(await settings(), request), at);
+    }),
+    repositoryAt,
     dumpReader: once(async () => {
       const { openDumpReader } = await import('../src/postgres/dump-reader.js');
       return openDumpReader({ environment: childEnvironment(request.host.env), signal: interrupts.signal });
@@ -192,7 +197,11 @@ async function openPlace(place: { readonly name: string; readonly path: string }
     onTakeover: (holder) =>
       diagnostics.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
     onStuck: (stuck) =>
-      diagnostics.warn(`What is left of a removed backup does not go away: '${stuck}'. Look who may write there.`),
+      diagnostics.warn(
+        `Left over from an older run, and cannot be removed: '${stuck}'. Look who may write there, and for mount points in it.`,
+      ),
+    onMended: (id, damage) =>
+      diagnostics.warn(`The history of the backup '${id}' was damaged and is whole again: ${damage}. Check the disk.`),
     onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
 }

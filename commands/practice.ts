@@ -72,7 +72,8 @@ async function furnish(context: Context, owner: Server, desk: Server): Promise<O
   const { seedPractice, scorePractice } = await import('../src/mfa/desk/practice.js');
   const { operator, runId, traceId } = context;
   const request = { operator, runId, traceId, ticket: null, reason: 'practice at the support desk', dryRun: false };
-  await runSetup(owner, request, await planSetup(owner, 'native'), 'native');
+  const extras = { application: 'native', guardWrites: null } as const;
+  await runSetup(owner, request, await planSetup(owner, extras), extras);
   const keys = new Map([['practice', new Uint8Array(randomBytes(32))]]);
   const seeding = await owner.session({ purpose: 'practice' });
   const held = await seedPractice(seeding, keys).finally(() => seeding.close());
@@ -90,14 +91,14 @@ async function furnish(context: Context, owner: Server, desk: Server): Promise<O
 
 async function depsOf(context: Context, desk: Server, keys: Keyring, sent: Letter[]): Promise<DeskDeps> {
   const { openApplication } = await import('../src/applications/open.js');
-  const { readSchemaVersion } = await import('../src/journal/installed.js');
+  const { readGuard, readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
   const { appendEntry } = await import('../src/journal/entry.js');
   const { clock, operator, osUser, hostname, runId, traceId, tool } = context;
   const actor = { operator, osUser, hostname, runId, traceId, toolVersion: tool.version };
   return {
     clock,
-    database: await openApplication(desk, 'native', 'support'),
-    journal: { version: readSchemaVersion, append: appendEntry },
+    database: await openApplication(desk, { name: 'native', schema: null }, 'support'),
+    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: { ...actor, reason: null, ticket: null, breakGlass: false },
     policy: {
       ...{ profile: 'practice', isProduction: false, profileOnCommandLine: true, ticket: '^SUP-[0-9]+$' },

@@ -1,6 +1,7 @@
 import type { ChangeNote } from '../src/changes.js';
 import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/error-catalog.js';
 import { type Changed, fromErrno, PotctlError } from '../src/errors.js';
+import { commandLine, withMore } from './shell.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import { formatBytes } from './ui/format.js';
 import { paint } from './ui/paint.js';
@@ -15,6 +16,8 @@ export interface ReportFacts {
   readonly now: Date;
   /** Puts into a proposed command what this one was told of its target; absent where the line could not be read. */
   readonly aim?: (line: string) => string;
+  /** The command line as it was typed, without the program's name; absent where it could not be read. */
+  readonly argv?: readonly string[];
 }
 
 const CHANGED: Readonly<Record<Changed, string>> = {
@@ -129,7 +132,12 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
   ];
 }
 
-const fixOf = ({ fix }: PotctlError, { aim = (line) => line }: ReportFacts): string[] => fix.map(aim);
+/** The line that goes on is complete: what was typed, and what it lacked. */
+function fixOf({ fix, repeatWith }: PotctlError, { aim = (line) => line, argv }: ReportFacts): string[] {
+  const lines = fix.map(aim);
+  if (repeatWith === undefined || argv === undefined) return lines;
+  return [repeatWith.text, aim(commandLine(withMore(argv, repeatWith.argv))), ...lines];
+}
 
 /** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */
 const shortened = (text: string): string => (text.length > 1000 ? `${text.slice(0, 500)}…${text.slice(-100)}` : text);

@@ -1,18 +1,26 @@
 import { availableParallelism } from 'node:os';
 import { createChanges } from '../src/changes.js';
+import type { Repository } from '../src/repository/repository.js';
 import type { RestoreDeps } from '../src/restore/deps.js';
 import type { FilesDeps } from '../src/restore/files/request.js';
 import type { Occasion } from '../src/restore/requests.js';
 import type { Context } from './context.js';
 import { createDeps, verifyDeps } from './dependencies.js';
 import { withBackupDir } from './old-backups.js';
+import { forRestore } from './records-apart.js';
 
 /**
  * What a restore or an undo works with. `withServer` false: only files take part, and no server is asked. With `backupDir` the backup is
  * read from a folder of the old scripts; a safety backup still goes to the repository.
  */
 export async function restoreDeps(base: Context, withServer = true, backupDir?: string): Promise<RestoreDeps> {
-  const context = withBackupDir(base, backupDir);
+  let recordsIn: string | null = null;
+  const recorded = async (): Promise<Repository> => {
+    const found = await forRestore(await base.repository(), base);
+    recordsIn = found.recordsIn;
+    return found.repository;
+  };
+  const context = withBackupDir({ ...base, repository: recorded }, backupDir);
   const { lockDatabase } = await import('../src/postgres/advisory-lock.js');
   const { readToc } = await import('../src/backup/database/toc.js');
   const { verifyBackup } = await import('../src/backup/verify.js');
@@ -23,6 +31,7 @@ export async function restoreDeps(base: Context, withServer = true, backupDir?: 
     ...context,
     server: withServer ? await context.server() : null,
     repository,
+    recordsIn,
     lockDatabase: async (database) =>
       lockDatabase(await context.server(), database, { command: 'restore', waitMs, signal }),
     // A plan changes nothing, not even what is known of the backup.

@@ -3,7 +3,10 @@ import { choice, count, duration, flag, list, optionalArgument, text } from './o
 
 /** What restore and undo have in common. */
 export const SWAP_FLAGS = {
-  accept: list('--accept <name>', 'what may stay with the old database, as the plan names it; may be repeated'),
+  accept: list(
+    '--accept <name>',
+    'go on in spite of this finding, by the name that the refusal prints; may be repeated',
+  ),
   stopWriters: text('--stop-writers <line>', 'shell line that stops the programs that write, run before the swap'),
   startWriters: text('--start-writers <line>', 'shell line that starts them again, run after the swap in any case'),
   keepOld: duration('--keep-old <duration>', 'how long what is replaced will be kept for undo'),
@@ -22,6 +25,10 @@ export const RESTORE_FLAGS = {
   intoSchema: text('--into-schema <name>', 'schema of the live database that the tables come into'),
   jobs: count('--jobs <n>', 'parallel workers; default: one for each processor', { min: 1, max: 128 }),
   createRoles: flag('--create-roles', 'create the roles that the server lacks, as the backup describes them'),
+  continuePastErrors: flag(
+    '--continue-past-errors',
+    'restore what can be restored; each object that fails must be accepted',
+  ),
   safetyBackup: flag('--safety-backup', 'back up what is live before it is replaced, besides keeping it'),
   ...SWAP_FLAGS,
 };

@@ -68,7 +68,7 @@ function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unkn
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
   const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
   const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
-  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim) });
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim), argv: stage.argv });
   if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
   // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
   if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);

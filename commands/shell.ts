@@ -20,6 +20,12 @@ export function commandLine(argv: readonly string[]): string {
   return ['potctl', ...argv.map(shellQuoted)].join(' ');
 }
 
+/** The same arguments with more of them, before whatever `--` keeps from being options. */
+export function withMore(argv: readonly string[], more: readonly string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  return [...argv.slice(0, end), ...more, ...argv.slice(end)];
+}
+
 /** The words of a command line from our own help and documents: blanks separate, quotes keep together, `\` ends a line. */
 export function shellWords(line: string): string[] {
   const words = line.replaceAll('\\\n', ' ').matchAll(/(?:[^\s'"]+|'[^']*'|"[^"]*")+/g);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
+import { PotctlError } from './errors.js';
 
 /** A program that runs for us. */
 export interface Child {
@@ -25,6 +26,37 @@ export interface ChildEnd {
   /** The last 40 lines of stderr. */
   readonly stderrTail: readonly string[];
 }
+
+/** What programs say when the machine lacks something; what they were reading may be whole. */
+const LACKS =
+  /Permission denied|Operation not permitted|[Oo]ut of memory|[Nn]ot enough memory|too much memory|Cannot allocate memory|[Aa]llocation error|Too many open files|No space left|Disk quota exceeded|Input\/output error|Stale file handle|not connected|Read error(?! \(39\))|Broken pipe|[Ww]rite error/;
+
+/** How a program ended of which no exit status tells about the data: `env`, setpriv and shells could not start it. */
+const NOT_STARTED = [126, 127];
+
+/**
+ * Why the end of a program says nothing about the data that it read: it was killed (the kernel does that when memory runs out), was not
+ * started, or lacked something. null = it has judged the data.
+ */
+export function whyNotDone({ startError, signal, cancelled, exitCode, stderrTail }: ChildEnd): string | null {
+  if (startError !== null) return startError;
+  if (signal !== null) return `it was ended by ${signal}`;
+  if (cancelled) return 'it was canceled';
+  const lack = stderrTail.find((line) => LACKS.test(line));
+  if (lack !== undefined) return lack;
+  return exitCode !== null && NOT_STARTED.includes(exitCode) ? (stderrTail.at(-1) ?? 'it could not be started') : null;
+}
+
+/** What ends a program that stumbles over itself or over the bytes it reads, and not whoever kills it. */
+const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGFPE', 'SIGILL'];
+
+/** A program crashed while it read a file. Of a file that nobody has checked this is damage; of one whose hash is right nobody knows. */
+export class ToolCrash extends PotctlError {
+  override readonly name = 'ToolCrash';
+}
+
+/** Did the program crash? */
+export const hasCrashed = ({ signal }: ChildEnd): boolean => signal !== null && CRASHES.includes(signal);
 
 export interface ChildOptions {
   /** The whole environment; nothing is inherited. */

@@ -13,7 +13,15 @@ export interface ErrorFacts {
   readonly changedDetail?: string;
   /** Commands or sentences that help, most likely first. Default: the catalogue's remedy. */
   readonly fix?: readonly string[];
+  /** What the same command line would need besides, to go on, and what it would do then. */
+  readonly repeatWith?: RepeatWith;
   readonly cause?: unknown;
+}
+
+/** Words to add to the command line that failed. */
+export interface RepeatWith {
+  readonly text: string;
+  readonly argv: readonly string[];
 }
 
 /**
@@ -26,6 +34,7 @@ export class PotctlError extends Error {
   readonly changed: Changed;
   readonly changedDetail: string | undefined;
   readonly fix: readonly string[];
+  readonly repeatWith: RepeatWith | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -38,6 +47,7 @@ export class PotctlError extends Error {
     this.changed = facts.changed ?? 'nothing';
     this.changedDetail = facts.changedDetail;
     this.fix = facts.fix ?? ERROR_CATALOG[code].remedy;
+    this.repeatWith = facts.repeatWith;
   }
 
   get exitCode(): ExitCode {
@@ -46,12 +56,13 @@ export class PotctlError extends Error {
 
   /** The same error, saying what was changed: for callers that know more than the place that threw. */
   with(facts: Pick<ErrorFacts, 'changed' | 'changedDetail' | 'fix'>): PotctlError {
-    const { why, changed, changedDetail, fix, cause } = this;
+    const { why, changed, changedDetail, fix, repeatWith, cause } = this;
     return new PotctlError(this.code, this.message, {
       ...(why === undefined ? {} : { why }),
       changed,
       ...(changedDetail === undefined ? {} : { changedDetail }),
       fix,
+      ...(repeatWith === undefined ? {} : { repeatWith }),
       cause,
       ...facts,
     });
@@ -75,5 +86,11 @@ export function fromErrno(error: unknown, action: string): unknown {
     : isErrno(error, 'ENOSPC', 'EDQUOT')
       ? 'E_NO_SPACE'
       : 'E_IO';
-  return new PotctlError(code, `cannot ${action}`, { why: error.message, cause: error });
+  return new PotctlError(code, `cannot ${action}`, {
+    why: error.message,
+    cause: error,
+    ...(isErrno(error, 'EROFS')
+      ? { fix: ['It lies on a file system that is mounted read-only: remount it, or name another place.'] }
+      : {}),
+  });
 }

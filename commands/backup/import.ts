@@ -4,6 +4,7 @@ import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
+import { INIT, newRepository } from '../init-flag.js';
 import { argument, flag, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
@@ -24,11 +25,14 @@ export const backupImport = actionCommand({
       '--keep-top-folder',
       'the folder at the top of the archive lies inside of the tree, and is not the tree itself',
     ),
+    init: INIT,
   },
 
-  async run({ path: place, databaseName, tree, keepTop }, context, { dryRun }) {
+  async run({ path: place, databaseName, tree, keepTop, init }, context, { dryRun }) {
     const { importBackups } = await import('../../src/backup/imported/import.js');
-    const { profile, connection, files, origins } = await context.settings();
+    const { mayInit } = await import('../../src/backup/create-request.js');
+    const settings = await context.settings();
+    const { profile, connection, files, origins } = settings;
     const { cwd } = context.settingsRequest;
     const named = origins.find(({ key }) => key === 'database.name');
     const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
@@ -42,12 +46,14 @@ export const backupImport = actionCommand({
       profile: profile.name,
       filesPath: files?.path ?? null,
       stripTop: !keepTop,
+      mayInit: mayInit(settings, { init }),
       dryRun,
     });
   },
 
   render(result, view) {
     for (const item of result.items) renderItem(item, view);
+    if (result.new_repository) view.note(newRepository(result));
     view.note(`${sumOf(result)}: ${result.repository}.`);
     for (const { id, state } of result.items) if (state === 'imported') view.line(id!);
   },

@@ -40,9 +40,9 @@ export const backupShow = itemCommand({
     const { profile, connection } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: null };
     const choice = { reference: id, fromSet: fromSet ?? null, at, globs: [files] };
-    const { signal } = context;
+    const { signal, clock } = context;
     const repository = await withBackupDir(context, backupDir).repository();
-    const found = await showFiles({ repository, signal }, choice);
+    const found = await showFiles({ repository, signal, clock }, choice);
     return { ...found, columns: FILE_COLUMNS, limit };
   },
 
@@ -72,6 +72,7 @@ function renderSummary(backup: ShownBackup, view: View): void {
     ...optional('kind', kind === 'logical' ? null : kind),
     ['verified', verified === null ? 'never' : `${verified.ok ? verified.level : 'FAILED'} ${view.time(verified.at)}`],
     ['stored', `${view.bytes(backup.bytes_total ?? 0)} in ${backup.destinations.map(({ url }) => url).join(', ')}`],
+    ...optional('history', backup.events_damage && view.paint('bad', `damaged: ${backup.events_damage}`)),
     ...optional('pinned', pinned && pinnedText(pinned, view)),
     ...optional('note', note),
     ...optional(

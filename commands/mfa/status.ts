@@ -2,6 +2,7 @@ import type { MfaStatus } from '../../src/mfa/status.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { USER } from '../mfa-flags.js';
+import { byWhom } from '../ui/by-whom.js';
 import type { View } from '../ui/view.js';
 
 const NONE = '–';
@@ -82,8 +83,8 @@ function lockText({ lock }: MfaStatus, view: View): string {
 
 function resetFields({ resets_90d: resets }: MfaStatus, view: View): Pair[] {
   const newest = (resets ?? []).slice(0, 5);
-  const line = ({ at, action, operator, reason }: (typeof newest)[number]): string =>
-    `${view.time(at)} ${action} by ${operator}: ${reason}`;
+  const line = (one: (typeof newest)[number]): string =>
+    `${view.time(one.at)} ${one.action} by ${byWhom(one)}: ${one.reason}`;
   return [
     ['resets in 90 d', resets === null ? NONE : String(resets.length)],
     ...newest.map((one) => ['', line(one)] as const),

@@ -53,11 +53,13 @@ export const restoreFiles = actionCommand({
     for (const warning of result.warnings) view.note(`! ${warning}`);
     renderOutcome(result, view);
     renderLeft(result, view);
+    for (const text of result.lost) view.note(`! ${text}`);
     if (result.state === 'planned') view.note('Nothing was changed: this was a dry run.');
     else view.line(result.directory);
   },
   changed: ({ restored, overwritten, directories }) => restored + overwritten + directories > 0,
-  exitCode: ({ obstructed }) => (obstructed ? ExitCode.partial : ExitCode.ok),
+  exitCode: ({ obstructed, lost, state }) =>
+    obstructed || (state === 'done' && lost.length > 0) ? ExitCode.partial : ExitCode.ok,
 });
 
 function renderOutcome(result: FilesRestored, view: View): void {

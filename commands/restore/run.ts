@@ -59,15 +59,22 @@ function renderOutcome(result: RestoreResult, view: View): void {
       checks.notCompared > 0
         ? `; ${counted(checks.notCompared, 'table')} ${verb(checks.notCompared, 'has', 'have')} no count in the backup`
         : '';
+    const found = `${counted(restored.tables, 'table')}, ${counted(restored.rows, 'row')}`;
+    const isEqual = result.accepted.length === 0;
     view.note(
-      `  ${counted(restored.tables, 'table')}, ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`,
+      `  ${found}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
     );
   }
-  if (directory !== null) view.note(`  ${counted(restored.files, 'file')} as in the backup.`);
+  for (const { name } of result.accepted) view.note(`  Accepted: ${name}`);
+  if (directory !== null)
+    view.note(
+      `  ${counted(restored.files, 'file')} ${result.lost.length > 0 ? 'with the content of the backup' : 'as in the backup'}.`,
+    );
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+  if (result.recordsIn !== null) view.note(`  The record of the run is kept in ${result.recordsIn}.`);
   if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
 }
 

@@ -1,6 +1,7 @@
 import type { HistoryEntry } from '../../src/journal/history.js';
 import { listCommand } from '../command.js';
 import { text } from '../options.js';
+import { claimsAnother } from '../ui/by-whom.js';
 import type { Column } from '../ui/columns.js';
 
 const NONE = '–';
@@ -13,11 +14,17 @@ const columns: readonly Column<HistoryEntry>[] = [
     machine: ({ at }) => at,
     sortKey: ({ at }) => at,
   },
-  { name: 'operator', text: ({ operator }) => operator, priority: 2 },
-  { name: 'role', text: ({ db_role }) => db_role, priority: 4 },
+  // The database proved the role; the operator is a claim, and shown where it differs.
+  { name: 'role', text: ({ db_role }) => db_role, priority: 2 },
+  {
+    name: 'operator',
+    text: (entry) => (claimsAnother(entry) ? entry.operator : NONE),
+    machine: ({ operator }) => operator,
+    priority: 3,
+  },
   { name: 'action', text: ({ action }) => action },
   { name: 'target', text: ({ target }) => target ?? NONE, machine: ({ target }) => target ?? '' },
-  { name: 'status', text: ({ status }) => status, priority: 3 },
+  { name: 'status', text: ({ status }) => status, priority: 4 },
   { name: 'ticket', text: ({ ticket }) => ticket ?? NONE, machine: ({ ticket }) => ticket ?? '', priority: 5 },
   { name: 'reason', flexible: true, text: ({ reason }) => reason },
   { name: 'run', wide: true, text: ({ run_id }) => run_id ?? NONE, machine: ({ run_id }) => run_id ?? '' },

@@ -1,28 +1,36 @@
-import type { SetupPlan, SetupRequest } from '../../src/journal/setup.js';
+import type { SetupExtras, SetupPlan, SetupRequest } from '../../src/journal/setup.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { choice, text } from '../options.js';
+import { choice, flag, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
 /** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */
 export const setup = actionCommand({
   name: 'setup',
   summary: 'install the schema potctl, with the journal and what it remembers; shows its SQL first',
-  examples: ['potctl setup --dry-run -p prod', 'potctl setup -p prod --yes --reason "journal for support, CHG-118"'],
+  examples: [
+    'potctl setup --dry-run -p prod',
+    'potctl setup -p prod --yes --reason "journal for support, CHG-118"',
+    'potctl setup --guard-writes -p prod',
+  ],
   atomic: true,
   input: {
     application: choice('--application <name>', 'native: also the tables of the reference application (potctl_app)', [
       'native',
     ]),
+    guardWrites: flag(
+      '--guard-writes',
+      "also put triggers on the application's tables: a support login changes no secret or code without the journal",
+    ),
     reason: text('--reason <text>', 'why, for the journal'),
     ticket: text('--ticket <id>', 'ticket, for the journal'),
   },
 
   gate: {
     mild: true,
-    async prepare({ application }, context) {
+    async prepare(input, context) {
       const { planSetup } = await import('../../src/journal/setup.js');
-      return planSetup(await context.server(), application ?? null);
+      return planSetup(await context.server(), await extrasOf(input, context));
     },
     renderPlan,
     phrase: ({ database }) => database,
@@ -32,19 +40,28 @@ export const setup = actionCommand({
   async run(wishes, context, { dryRun, plan }) {
     const { runSetup } = await import('../../src/journal/setup.js');
     const request = requestOf(wishes, context, dryRun);
-    return runSetup(await context.server(), request, plan, wishes.application ?? null);
+    return runSetup(await context.server(), request, plan, await extrasOf(wishes, context));
   },
 
   changed: ({ state }) => state === 'done',
   done: ({ database, version }) => `the schema potctl ${version} is installed in ${database}`,
-  render({ state, database, version }, view) {
+  render({ state, database, version, installed }, view) {
     if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
     if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);
     view.note(
       `${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  potctl history`,
     );
+    if (installed !== null) view.note('Roles of an earlier version lack rights:  potctl grants sql --role support');
   },
 });
+
+async function extrasOf(
+  { application, guardWrites }: { readonly application: 'native' | undefined; readonly guardWrites: boolean },
+  context: Context,
+): Promise<SetupExtras> {
+  const wanted = guardWrites ? (await context.settings()).application : null;
+  return { application: application ?? null, guardWrites: wanted };
+}
 
 function requestOf(
   { reason, ticket }: { readonly reason: string | undefined; readonly ticket: string | undefined },
@@ -54,10 +71,14 @@ function requestOf(
   return { operator, runId, traceId, dryRun, reason: reason ?? null, ticket: ticket ?? null };
 }
 
-function renderPlan({ database, role, installed, wanted, scripts }: SetupPlan, view: View): void {
+function renderPlan({ database, role, installed, wanted, critical, scripts }: SetupPlan, view: View): void {
   if (scripts.length === 0) return;
   const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
   view.heading(`SETUP   schema potctl ${wanted} in ${database}, as ${role}; ${from}`);
-  for (const sql of scripts) for (const line of sql.trimEnd().split('\n')) view.line(line);
-  view.line('All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE; (and potctl_app)');
+  if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
+  // Whoever pastes it must not leave what an older version made open, not even for a moment.
+  for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  view.line(
+    'All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE; (and potctl_app); triggers go with it',
+  );
 }

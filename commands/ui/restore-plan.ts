@@ -3,6 +3,7 @@ import { counted, verb } from '../../src/counted.js';
 import type { Blocker } from '../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../src/restore/plan/plan.js';
+import { shellQuoted } from '../shell.js';
 import type { View } from './view.js';
 
 type Pair = readonly [label: string, value: string];
@@ -52,9 +53,10 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
 
 /** What blocks, with what mends it, then what should be known. */
 export function renderFindings(blocking: readonly Blocker[], warnings: readonly string[], view: View): void {
-  for (const { text, fix } of blocking) {
+  for (const { text, fix, accept } of blocking) {
     view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
-    for (const line of fix) view.line(`           ${view.paint('dim', line)}`);
+    const lines = accept === undefined ? fix : [...fix, `Or accept it: --accept ${shellQuoted(accept)}`];
+    for (const line of lines) view.line(`           ${view.paint('dim', line)}`);
   }
   for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${warning}`);
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
+import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
+import { CLOCK, isTyped, isUuid, lockedUntil, secretClass, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
  *
  * @see dronreef2/3dPot@d129403 backend/models/__init__.py, services/mfa_service.py, observability/audit.py
  */
-export const threeDPot: Application = {
+export const threeDPot = adapter((at) => ({
   name: '3dpot',
   signature: { table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'] },
   secretColumn: { table: 'users', column: 'mfa_secret' },
@@ -26,13 +26,21 @@ export const threeDPot: Application = {
     login:
       'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
   },
+  guard: {
+    ...{ table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'], person: 'id' },
+    admin: [
+      ['is_superuser', 'true'],
+      ['role', 'admin'],
+    ],
+    names: ['username', 'email'],
+  },
   tables: [
     {
       name: 'users',
       columns: {
         ...{ id: ['uuid'], email: ['character varying', 'text'], username: ['character varying', 'text'] },
         ...{ full_name: ['character varying', 'text'], is_active: ['boolean'], is_superuser: ['boolean'] },
-        ...{ role: ['user_role', 'text', 'character varying'], last_login: ['timestamp without time zone'] },
+        ...{ role: ['enum', 'text', 'character varying'], last_login: ['timestamp without time zone'] },
         ...{ login_attempts: ['integer'], locked_until: ['timestamp without time zone'], mfa_enabled: ['boolean'] },
         ...{ mfa_secret: ['character varying', 'text'], mfa_backup_codes: ['json'] },
         ...{ created_at: ['timestamp without time zone'], updated_at: ['timestamp without time zone'] },
@@ -64,7 +72,7 @@ export const threeDPot: Application = {
       `select id::text, email, username, full_name as name, role::text as role, ${ADMIN} as "isAdmin",
               coalesce(is_active, false) as active, array[]::text[] as organizations, ${utc('created_at')} as "createdAt",
               ${utc('last_login')} as "lastLoginAt", ${LOCKED_UNTIL} as "lockedUntil", ${utc('updated_at')} as "updatedAt"
-         from users where id = $2 or ${isTyped('email')} or ${isTyped('username')}
+         from ${at('users')} where id = $2 or ${isTyped('email')} or ${isTyped('username')}
         order by id`,
       [wanted, isUuid(wanted) ? wanted : null],
     );
@@ -73,22 +81,22 @@ export const threeDPot: Application = {
   async readFactors(session, person, { secrets, lock }) {
     const rows = await session.query<{ enabled: boolean; secret: string | null }>(
       `select coalesce(mfa_enabled, false) as enabled, ${secrets ? 'mfa_secret' : 'null'} as secret
-         from users where id = $1${lock ? ' for update' : ''}`,
+         from ${at('users')} where id = $1${lock ? ' for update' : ''}`,
       [person.id],
     );
     return rows.flatMap((row) => factorOf(row, person, secrets));
   },
 
   async enroll(session, person) {
-    await update(session, person, `mfa_secret = (select value from ${PRIVATE} where n = 0), mfa_enabled = false`);
+    await update(session, at, person, `mfa_secret = (select value from ${PRIVATE} where n = 0), mfa_enabled = false`);
     return person.id;
   },
-  enable: (session, person) => update(session, person, 'mfa_enabled = true'),
+  enable: (session, person) => update(session, at, person, 'mfa_enabled = true'),
   async disable(session, person) {
-    await update(session, person, `mfa_enabled = false, mfa_secret = null, mfa_backup_codes = '[]'`);
+    await update(session, at, person, `mfa_enabled = false, mfa_secret = null, mfa_backup_codes = '[]'`);
     return [{ kind: 'totp' }];
   },
-  unlock: (session, person) => update(session, person, 'login_attempts = 0, locked_until = null'),
+  unlock: (session, person) => update(session, at, person, 'login_attempts = 0, locked_until = null'),
 
   codes: {
     kind: 'digits',
@@ -97,16 +105,16 @@ export const threeDPot: Application = {
       const [row] = await session.query<{ codes: string[] }>(
         `select array(select coalesce(code, '') from json_array_elements_text(
                   case when json_typeof(mfa_backup_codes) = 'array' then mfa_backup_codes else '[]' end) as code) as codes
-           from users where id = $1`,
+           from ${at('users')} where id = $1`,
         [person.id],
       );
       return row?.codes ?? [];
     },
     replace: (session, person) =>
-      update(session, person, `mfa_backup_codes = (select json_agg(value order by n) from ${PRIVATE})`),
+      update(session, at, person, `mfa_backup_codes = (select json_agg(value order by n) from ${PRIVATE})`),
     async remove(session, person, index) {
       const rows = await session.query(
-        `update users set updated_at = ${NOW}, mfa_backup_codes = coalesce((
+        `update ${at('users')} set updated_at = ${NOW}, mfa_backup_codes = coalesce((
                   select json_agg(code order by place) from json_array_elements_text(mfa_backup_codes)
                          with ordinality as left_over (code, place) where place <> $2::int + 1), '[]')
           where id = $1 and json_array_length(mfa_backup_codes) > $2::int returning id`,
@@ -114,20 +122,20 @@ export const threeDPot: Application = {
       );
       return rows.length === 1;
     },
-    clear: (session, person) => update(session, person, `mfa_backup_codes = '[]'`),
+    clear: (session, person) => update(session, at, person, `mfa_backup_codes = '[]'`),
   },
 
   sessions: {
     async count(session, person) {
       const [row] = await session.query<{ live: number }>(
-        `select count(*)::int as live from refresh_tokens where user_id = $1 and ${LIVE}`,
+        `select count(*)::int as live from ${at('refresh_tokens')} where user_id = $1 and ${LIVE}`,
         [person.id],
       );
       return row!.live;
     },
     async end(session, person) {
       const ended = await session.query(
-        `update refresh_tokens set is_revoked = true, revoked_at = ${NOW} where user_id = $1 and ${LIVE} returning user_id`,
+        `update ${at('refresh_tokens')} set is_revoked = true, revoked_at = ${NOW} where user_id = $1 and ${LIVE} returning user_id`,
         [person.id],
       );
       return ended.length;
@@ -136,7 +144,7 @@ export const threeDPot: Application = {
 
   async appendAudit(session, person, fact) {
     await session.query(
-      `insert into audit_log (id, user_id, acao, tabela, registro_id, dados_novos, timestamp)
+      `insert into ${at('audit_log')} (id, user_id, acao, tabela, registro_id, dados_novos, timestamp)
        values ($1, $2, $3, 'users', $2::uuid::text, $4::json, ${NOW})`,
       [randomUUID(), person.id, ACTIONS[fact.event], JSON.stringify(detailsOf(fact))],
     );
@@ -149,11 +157,11 @@ export const threeDPot: Application = {
                  ${secrets ? secretClass('mfa_secret', 'refuse') : `'hidden'`} as secret,
                  ${secrets ? CODES_LEFT : 'null::int'} as codes, ${secrets ? PLAIN : 'null::boolean'} as plain,
                  null::text as since, null::text as pending_since, null::text as last_used, ${LOCKED_UNTIL} as locked_until
-            from users`,
+            from ${at('users')}`,
   }),
-};
+}));
 
-const NOW = `clock_timestamp() at time zone 'UTC'`;
+const NOW = `${CLOCK} at time zone 'UTC'`;
 const ADMIN = `(coalesce(is_superuser, false) or coalesce(role::text = 'admin', false))`;
 const LOCKED_UNTIL = lockedUntil('locked_until', NOW, utc('locked_until'));
 const LIVE = `is_active and not is_revoked and expires_at > ${NOW}`;
@@ -205,6 +213,6 @@ const bare = (person: Person): Omit<Factor, 'state'> => ({
   lastUsedAt: null,
 });
 
-async function update(session: Session, person: Person, assignments: string): Promise<void> {
-  await session.query(`update users set ${assignments}, updated_at = ${NOW} where id = $1`, [person.id]);
+async function update(session: Session, at: At, person: Person, assignments: string): Promise<void> {
+  await session.query(`update ${at('users')} set ${assignments}, updated_at = ${NOW} where id = $1`, [person.id]);
 }

@@ -1,3 +1,4 @@
+import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 
 export type ApplicationName = '3dpot' | 'viu' | 'evo' | 'native';
@@ -129,6 +130,11 @@ export interface Application {
   /** Table and columns by which it is recognised; the rest is proved afterwards. */
   readonly signature: { readonly table: string; readonly columns: readonly string[] };
   readonly tables: readonly Table[];
+  /**
+   * Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected.
+   * `readers`: what only a role needs that may read secrets and codes.
+   */
+  readonly functions?: { readonly support: readonly string[]; readonly readers: readonly string[] };
   /** Where the secret stands: for the envelope, for rights, for messages. */
   readonly secretColumn: { readonly table: string; readonly column: string };
   readonly totp: TotpRules;
@@ -173,6 +179,22 @@ export interface Application {
   readonly failedCode?: string;
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
+  /**
+   * Where its secrets and codes stand, for a trigger; absent: functions write them. `person`: the column with the id. `admin`: columns with the
+   * value that makes a row an administrator's, where the row tells. `names`: columns that name the person.
+   */
+  readonly guard?: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly person: string;
+    readonly admin: readonly (readonly [column: string, value: string])[];
+    readonly names: readonly string[];
+  };
+  /**
+   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, and `told`, whether its own
+   * audit table has them. Absent: it keeps none.
+   */
+  readonly changes?: string;
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }
@@ -194,6 +216,21 @@ export interface Sealed {
    */
   replace(session: Session): Promise<number>;
 }
+
+/** The quoted and qualified name of a table of the application, for SQL. */
+export type At = (table: string) => string;
+
+/** What an application is, wherever its tables lie. */
+export interface Adapter extends Application {
+  /** The application whose SQL works on the tables in this schema. Without it no table is found: no session's search_path leads there. */
+  in(schema: string): Application;
+}
+
+/** Makes an adapter of what writes the SQL for given names of the tables. */
+export const adapter = (make: (at: At) => Application): Adapter => ({
+  ...make(quoteIdentifier),
+  in: (schema) => make((table) => quoteQualified(schema, table)),
+});
 
 /**
  * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,

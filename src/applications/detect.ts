@@ -1,10 +1,18 @@
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
 import { threeDPot } from './3dpot.js';
-import type { Application, ApplicationName, Columns } from './application.js';
+import type { Adapter, Application, ApplicationName, Columns } from './application.js';
 import { evo } from './evo.js';
 import { native } from './native.js';
+import { readSchemas, type Tables } from './tables.js';
 import { viu } from './viu.js';
+
+/** Which application is looked for, and where; as the profile's `application` says. */
+export interface WantedApplication {
+  readonly name: 'auto' | ApplicationName;
+  /** null = wherever it is. */
+  readonly schema: string | null;
+}
 
 /** Where the tables of an application were found. */
 export interface Detected {
@@ -12,96 +20,122 @@ export interface Detected {
   readonly schema: string;
 }
 
-/** Columns by table, each with its type. */
-type Catalogue = ReadonlyMap<string, ReadonlyMap<string, string>>;
+/** A schema that has the tables of an application. */
+interface Match {
+  readonly adapter: Adapter;
+  readonly schema: string;
+  readonly tables: Tables;
+  /** Its place in the search_path of the role; behind all others where it is not in it. */
+  readonly place: number;
+}
 
-const VARIANTS: readonly Application[] = [threeDPot, viu, evo(true), native];
+const VARIANTS: readonly Adapter[] = [threeDPot, viu, evo(true), native];
 
 /**
- * Recognises the application by its tables, and proves that every column that potctl needs is there with a type that it understands. Reads
- * only the catalogue.
+ * Recognizes the application by its tables, and proves that every column that potctl needs is there with a type that it understands. Reads
+ * only the catalog.
  *
- * @param wanted `auto`, or the only one to look for
- * @throws E_APPLICATION: none, two, or one with missing or differing columns, which are listed
+ * A schema that has all tables of an application goes before one that has some, then the search_path of the role decides, as it does for the
+ * application itself.
+ *
+ * @throws E_APPLICATION: none, several of equal standing, or one with missing or differing columns, which are listed
  */
-export async function detectApplication(session: Session, wanted: 'auto' | ApplicationName): Promise<Detected> {
-  const schemas = await readCatalogue(session);
-  const candidates = VARIANTS.filter(({ name }) => wanted === 'auto' || name === wanted);
-  const matches = candidates.flatMap((application) =>
-    [...schemas].filter(([, catalogue]) => bears(catalogue, application)).map(([schema]) => ({ application, schema })),
-  );
-  const [found, second] = matches;
-  if (found === undefined) throw notRecognised(wanted, candidates, schemas);
-  if (second !== undefined) throw ambiguous(matches);
-  const catalogue = schemas.get(found.schema)!;
-  const hasEmail = catalogue.get('profiles')?.has('email') === true;
-  const application = found.application.name === 'evo' ? evo(hasEmail) : found.application;
-  const problems = application.tables.flatMap(({ name, columns }) => differences(catalogue, name, columns));
-  if (problems.length > 0) throw differing(application, found.schema, problems);
-  return { application, schema: found.schema };
+export async function detectApplication(session: Session, wanted: WantedApplication): Promise<Detected> {
+  const names = [...VARIANTS, evo(false)].flatMap(({ tables }) => tables.map(({ name }) => name));
+  const all = await readSchemas(session, [...new Set(names)]);
+  const schemas = new Map([...all].filter(([schema]) => wanted.schema === null || schema === wanted.schema));
+  const candidates = VARIANTS.filter(({ name }) => wanted.name === 'auto' || name === wanted.name);
+  const matches = candidates.flatMap((adapter) => matchesOf(adapter, schemas, session.roleSearchPath));
+  const complete = matches.filter(({ adapter, tables }) => adapter.tables.every(({ name }) => tables.has(name)));
+  const [found, ...others] = (complete.length > 0 ? complete : matches).sort((a, b) => a.place - b.place);
+  if (found === undefined) throw notRecognized(wanted, candidates, schemas);
+  if (others.some(({ place }) => place === found.place)) throw ambiguous([found, ...others]);
+  if (wanted.schema === null) refuseStrangers(found, others);
+  const { schema, tables } = found;
+  const hasEmail = tables.get('profiles')?.columns.has('email') === true;
+  const adapter = found.adapter.name === 'evo' ? evo(hasEmail) : found.adapter;
+  const problems = adapter.tables.flatMap(({ name, columns }) => differences(tables, name, columns));
+  if (problems.length > 0) throw differing(adapter, schema, problems);
+  return { application: adapter.in(schema), schema };
 }
 
-async function readCatalogue(session: Session): Promise<Map<string, Catalogue>> {
-  const tables = [...new Set([...VARIANTS, evo(false)].flatMap(({ tables: all }) => all.map(({ name }) => name)))];
-  const rows = await session.query<{ schema: string; table: string; column: string; type: string }>(
-    `select n.nspname as schema, c.relname as table, a.attname as column, regexp_replace(format_type(a.atttypid, null), '^.*\\.', '') as type
-       from pg_class c
-            join pg_namespace n on n.oid = c.relnamespace
-            join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-      where c.relkind in ('r', 'p') and c.relname = any($1) and n.nspname !~ '^(pg_|information_schema$|potctl$)'
-      order by n.nspname`,
-    [tables],
-  );
-  const schemas = new Map<string, Map<string, Map<string, string>>>();
-  for (const { schema, table, column, type } of rows) {
-    const catalogue = schemas.get(schema) ?? new Map<string, Map<string, string>>();
-    catalogue.set(table, (catalogue.get(table) ?? new Map<string, string>()).set(column, type.replaceAll('"', '')));
-    schemas.set(schema, catalogue);
+function matchesOf(adapter: Adapter, schemas: ReadonlyMap<string, Tables>, path: readonly string[]): Match[] {
+  const { table, columns } = adapter.signature;
+  return [...schemas]
+    .filter(([, tables]) => columns.every((column) => tables.get(table)?.columns.has(column)))
+    .map(([schema, tables]) => {
+      const at = path.indexOf(schema);
+      return { adapter, schema, tables, place: at === -1 ? path.length : at };
+    });
+}
+
+/**
+ * Whoever may create in a schema of the search_path could put a copy of the application there, or the one table that is missing, and have
+ * indexes and triggers of theirs run by the operator. Between the tables of several roles the profile decides.
+ *
+ * @throws E_APPLICATION
+ */
+function refuseStrangers(found: Match, others: readonly Match[]): void {
+  const strangers = ownersOf(found).filter(({ trusted }) => !trusted);
+  const names = [...new Set(strangers.map(({ owner }) => owner))];
+  if (names.length > 1) {
+    throw new PotctlError('E_APPLICATION', `the tables of '${found.adapter.name}' belong to several roles`, {
+      why: `in the schema ${found.schema}: ${names.join(', ')}`,
+      fix: [decidingLine(found), 'Or give them one owner: ALTER TABLE … OWNER TO …'],
+    });
   }
-  return schemas;
+  const [stranger] = names;
+  const rival = others.find((other) => ownersOf(other).some(({ owner }) => owner !== stranger));
+  if (stranger !== undefined && rival !== undefined) throw ambiguous([found, rival]);
 }
 
-const bears = (catalogue: Catalogue, { signature }: Application): boolean =>
-  signature.columns.every((column) => catalogue.get(signature.table)?.has(column));
+const ownersOf = ({ adapter, tables }: Match): { owner: string; trusted: boolean }[] =>
+  adapter.tables.flatMap(({ name }) => tables.get(name) ?? []);
 
-function differences(catalogue: Catalogue, table: string, columns: Columns): string[] {
-  const there = catalogue.get(table);
+function differences(tables: Tables, table: string, columns: Columns): string[] {
+  const there = tables.get(table);
   if (there === undefined) return [`the table ${table} is missing`];
   return Object.entries(columns).flatMap(([column, types]) => {
-    const type = there.get(column);
+    const type = there.columns.get(column);
     if (type === undefined) return [`${table}.${column} is missing`];
-    return types.includes(type) ? [] : [`${table}.${column} is ${type}, not ${types.join(' or ')}`];
+    return types.includes(type) || (type === 'citext' && types.includes('text'))
+      ? []
+      : [`${table}.${column} is ${type}, not ${types.join(' or ')}`];
   });
 }
 
-function notRecognised(
-  wanted: string,
+function notRecognized(
+  { name: wanted, schema: only }: WantedApplication,
   candidates: readonly Application[],
-  schemas: ReadonlyMap<string, Catalogue>,
+  schemas: ReadonlyMap<string, Tables>,
 ): PotctlError {
   const near = candidates.flatMap(({ name, signature }) =>
     [...schemas]
-      .filter(([, catalogue]) => catalogue.has(signature.table))
-      .map(([schema, catalogue]) => {
-        const missing = signature.columns.filter((column) => !catalogue.get(signature.table)!.has(column));
+      .filter(([, tables]) => tables.has(signature.table))
+      .map(([schema, tables]) => {
+        const missing = signature.columns.filter((column) => !tables.get(signature.table)!.columns.has(column));
         return `${name}: ${schema}.${signature.table} has no ${missing.join(', ')}`;
       }),
   );
   const names = candidates.map(({ name, signature }) => `${name} (${signature.table})`).join(', ');
+  const place = only === null ? 'database' : `schema ${only}`;
   return new PotctlError(
     'E_APPLICATION',
-    wanted === 'auto' ? 'the database is of no application that potctl knows' : `the database is not of '${wanted}'`,
+    wanted === 'auto' ? `the ${place} is of no application that potctl knows` : `the ${place} is not of '${wanted}'`,
     { why: near.length > 0 ? near.join('\n') : `looked for the tables of ${names}` },
   );
 }
 
-function ambiguous(matches: readonly Detected[]): PotctlError {
-  const found = matches.map(({ application, schema }) => `${application.name} in the schema ${schema}`);
+function ambiguous(matches: readonly Match[]): PotctlError {
+  const found = matches.map(({ adapter, schema }) => `${adapter.name} in the schema ${schema}`);
   return new PotctlError('E_APPLICATION', 'the database has the tables of more than one application', {
     why: found.join('; '),
-    fix: ['Say which one: `application: NAME` in the profile; in two schemas, give a role that sees only one.'],
+    fix: ['Say in the profile which one, for example:', ...matches.map(decidingLine)],
   });
 }
+
+const decidingLine = ({ adapter, schema }: Match): string =>
+  `application: { name: ${adapter.name}, schema: ${JSON.stringify(schema)} }`;
 
 function differing(application: Application, schema: string, problems: readonly string[]): PotctlError {
   return new PotctlError('E_APPLICATION', `the tables of '${application.name}' are not as potctl knows them`, {

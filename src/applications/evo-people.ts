@@ -1,3 +1,4 @@
+import type { At } from './application.js';
 import { instant, isTyped, secretClass } from './sql.js';
 
 const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
@@ -8,7 +9,7 @@ export const FACTOR_STATE = `case when not is_active then 'inactive' when status
                     when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
 
 /** Everybody with that id or e-mail; `$1` is what was typed. Who has factors and no profile is found, too. */
-export const evoPeople = (withEmail: boolean): string => `
+export const evoPeople = (at: At, withEmail: boolean): string => `
   select p.id, p.email, null::text as username, p.name, coalesce(r.role, p.role) as role,
          coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as "isAdmin", null::boolean as active,
          coalesce(p.organizations, '{}') as organizations, p.created as "createdAt", null::text as "lastLoginAt",
@@ -16,19 +17,19 @@ export const evoPeople = (withEmail: boolean): string => `
     from (select user_id::text as id, ${email(withEmail)} as email, min(full_name) as name, max(role) as role,
                  array_agg(distinct organization_id::text order by organization_id::text) as organizations,
                  ${instant('min(created_at)')} as created
-            from profiles
+            from ${at('profiles')}
            where user_id::text in ($1, lower($1))${withEmail ? ` or ${isTyped('email')}` : ''}
            group by user_id
            union all
-          select distinct user_id::text, null, null, null, null::text[], null from mfa_factors f
+          select distinct user_id::text, null, null, null, null::text[], null from ${at('mfa_factors')} f
            where user_id::text in ($1, lower($1))
-             and not exists (select from profiles q where q.user_id::text = f.user_id::text)) p
+             and not exists (select from ${at('profiles')} q where q.user_id::text = f.user_id::text)) p
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
-                      from user_roles group by user_id) r on r.id = p.id
+                      from ${at('user_roles')} group by user_id) r on r.id = p.id
    order by p.id`;
 
 /** One row per person. @see OVERVIEW_COLUMNS */
-export const evoOverview = (withEmail: boolean, secrets: boolean): string => `
+export const evoOverview = (at: At, withEmail: boolean, secrets: boolean): string => `
   select id as key, id, p.email, null::text as username, coalesce(r.role, p.role) as role,
          coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as admin, null::boolean as active,
          coalesce(p.organizations, '') as organizations, coalesce(f.enabled, false) or w.id is not null as enabled,
@@ -36,14 +37,14 @@ export const evoOverview = (withEmail: boolean, secrets: boolean): string => `
          null::int as codes, false as plain, f.since, f.pending_since, f.last_used, null::text as locked_until
     from (select user_id::text as id, ${email(withEmail)} as email, max(role) as role,
                  string_agg(organization_id::text, ' ' order by organization_id) as organizations
-            from profiles group by user_id) p
-         full join (${factorsOfAll(secrets)}) f using (id)
-         left join (select distinct user_id::text as id from webauthn_credentials) w using (id)
+            from ${at('profiles')} group by user_id) p
+         full join (${factorsOfAll(at, secrets)}) f using (id)
+         left join (select distinct user_id::text as id from ${at('webauthn_credentials')}) w using (id)
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
-                      from user_roles group by user_id) r using (id)`;
+                      from ${at('user_roles')} group by user_id) r using (id)`;
 
 /** A problem of one live factor is the person's problem: base32 only where all of them are. An empty secret is a factor all the same. */
-const factorsOfAll = (secrets: boolean): string => `
+const factorsOfAll = (at: At, secrets: boolean): string => `
   select user_id::text as id, bool_or(state <> 'inactive') as live, bool_or(state = 'enabled') as enabled,
          ${secrets ? `coalesce(max(class) filter (where state <> 'inactive' and class <> 'base32'), case when bool_or(state <> 'inactive') then 'base32' end)` : 'null'} as secret,
          ${instant(`min(verified_at) filter (where state = 'enabled')`)} as since,
@@ -51,5 +52,5 @@ const factorsOfAll = (secrets: boolean): string => `
          ${instant('max(last_used_at)')} as last_used
     from (select user_id, verified_at, created_at, last_used_at, ${FACTOR_STATE} as state,
                  ${secrets ? `case when secret = '' then 'odd' else ${secretClass('secret', 'skip')} end` : 'null'} as class
-            from mfa_factors) each_one
+            from ${at('mfa_factors')}) each_one
    group by user_id`;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
+import { type Adapter, type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
 import { evoOverview, evoPeople, FACTOR_STATE } from './evo-people.js';
 import { evoTables } from './evo-tables.js';
 import { instant, isUuid } from './sql.js';
@@ -12,99 +12,108 @@ import { instant, isUuid } from './sql.js';
  * @param withEmail since 2026-02 `profiles` has an e-mail; before that a person is known by id only
  * @see rafaesapata/AWS-EVO@954d7cc and @81535d9 backend/prisma/schema.prisma, backend/src/handlers/auth/mfa-handlers.ts
  */
-export const evo = (withEmail: boolean): Application => ({
-  name: 'evo',
-  signature: { table: 'mfa_factors', columns: ['factor_type', 'friendly_name', 'is_active', 'deactivated_at'] },
-  secretColumn: { table: 'mfa_factors', column: 'secret' },
-  several: true,
-  totp: {
-    ...{ window: 1, second: 'round', storedAs: 'plain', issuer: 'EVO' },
-    ...{ strangers: 'skip', minBytes: 1 },
-  },
-  facts: {
-    noReplayGuard:
-      'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
-  },
-  tables: evoTables(withEmail),
-  findPeople: (session, wanted) => session.query<Person>(evoPeople(withEmail), [wanted]),
+export const evo = (withEmail: boolean): Adapter =>
+  adapter((at) => ({
+    name: 'evo',
+    signature: { table: 'mfa_factors', columns: ['factor_type', 'friendly_name', 'is_active', 'deactivated_at'] },
+    secretColumn: { table: 'mfa_factors', column: 'secret' },
+    several: true,
+    totp: {
+      ...{ window: 1, second: 'round', storedAs: 'plain', issuer: 'EVO' },
+      ...{ strangers: 'skip', minBytes: 1 },
+    },
+    facts: {
+      noReplayGuard:
+        'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
+    },
+    // Who is an administrator stands in other tables: the trigger cannot tell.
+    guard: {
+      ...{ table: 'mfa_factors', columns: ['secret', 'status', 'is_active', 'verified_at'], person: 'user_id' },
+      ...{ admin: [], names: [] },
+    },
+    tables: evoTables(withEmail),
+    findPeople: (session, wanted) => session.query<Person>(evoPeople(at, withEmail), [wanted]),
 
-  async readFactors(session, person, { secrets, lock }) {
-    const locking = lock ? ' for update' : '';
-    const totp = await session.query<Factor>(
-      `select id::text, factor_type as kind, friendly_name as label, ${FACTOR_STATE} as state, ${secrets ? 'secret' : 'null'} as secret,
+    async readFactors(session, person, { secrets, lock }) {
+      const locking = lock ? ' for update' : '';
+      const totp = await session.query<Factor>(
+        `select id::text, factor_type as kind, friendly_name as label, ${FACTOR_STATE} as state, ${secrets ? 'secret' : 'null'} as secret,
               ${instant('created_at')} as "createdAt", ${instant('verified_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
-         from mfa_factors where user_id::text = $1 order by id${locking}`,
-      [person.id],
-    );
-    const keys = await session.query<Factor>(
-      `select id::text, 'webauthn' as kind, device_name as label, 'enabled' as state, null as secret,
+         from ${at('mfa_factors')} where user_id::text = $1 order by id${locking}`,
+        [person.id],
+      );
+      const keys = await session.query<Factor>(
+        `select id::text, 'webauthn' as kind, device_name as label, 'enabled' as state, null as secret,
               ${instant('created_at')} as "createdAt", ${instant('created_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
-         from webauthn_credentials where user_id::text = $1 order by id${locking}`,
-      [person.id],
-    );
-    return [...totp.map((factor) => (secrets ? factor : { ...factor, secret: undefined })), ...keys];
-  },
+         from ${at('webauthn_credentials')} where user_id::text = $1 order by id${locking}`,
+        [person.id],
+      );
+      return [...totp.map((factor) => (secrets ? factor : { ...factor, secret: undefined })), ...keys];
+    },
 
-  async enroll(session, person, { factorId, label }) {
-    await session.query(
-      `update mfa_factors set is_active = false, deactivated_at = clock_timestamp()
+    async enroll(session, person, { factorId, label }) {
+      await session.query(
+        `update ${at('mfa_factors')} set is_active = false, deactivated_at = clock_timestamp()
         where user_id::text = $1 and factor_type = 'totp' and is_active and coalesce(status, 'pending') = 'pending'`,
-      [person.id],
-    );
-    await session.query(
-      `insert into mfa_factors (id, user_id, factor_type, friendly_name, secret, status, is_active, created_at)
+        [person.id],
+      );
+      await session.query(
+        `insert into ${at('mfa_factors')} (id, user_id, factor_type, friendly_name, secret, status, is_active, created_at)
        values ($1, $2, 'totp', $3, (select value from ${PRIVATE} where n = 0), 'pending', true, clock_timestamp())`,
-      [factorId, person.id, label],
-    );
-    return factorId;
-  },
+        [factorId, person.id, label],
+      );
+      return factorId;
+    },
 
-  async enable(session, _person, factorId) {
-    await session.query(`update mfa_factors set status = 'verified', verified_at = clock_timestamp() where id = $1`, [
-      factorId,
-    ]);
-  },
+    async enable(session, _person, factorId) {
+      await session.query(
+        `update ${at('mfa_factors')} set status = 'verified', verified_at = clock_timestamp() where id = $1`,
+        [factorId],
+      );
+    },
 
-  async disable(session, _person, factors) {
-    const [keys, others] = [true, false].map((isKey) => factors.filter(({ kind }) => (kind === 'webauthn') === isKey));
-    const off = await session.query<Record<string, unknown>>(
-      `update mfa_factors set is_active = false, deactivated_at = clock_timestamp()
+    async disable(session, _person, factors) {
+      const [keys, others] = [true, false].map((isKey) =>
+        factors.filter(({ kind }) => (kind === 'webauthn') === isKey),
+      );
+      const off = await session.query<Record<string, unknown>>(
+        `update ${at('mfa_factors')} set is_active = false, deactivated_at = clock_timestamp()
         where id = any($1::uuid[]) and is_active returning id::text, factor_type as kind`,
-      [others!.map(({ id }) => id)],
-    );
-    // There is no flag for it: the row goes, and stands in the journal, so that it could be put back.
-    const gone = await session.query<Record<string, unknown>>(
-      `delete from webauthn_credentials where id = any($1::uuid[])
+        [others!.map(({ id }) => id)],
+      );
+      // There is no flag for it: the row goes, and stands in the journal, so that it could be put back.
+      const gone = await session.query<Record<string, unknown>>(
+        `delete from ${at('webauthn_credentials')} where id = any($1::uuid[])
         returning id::text, 'webauthn' as kind, credential_id, public_key, counter, device_name, ${instant('created_at')} as created_at`,
-      [keys!.map(({ id }) => id)],
-    );
-    return [...off, ...gone];
-  },
+        [keys!.map(({ id }) => id)],
+      );
+      return [...off, ...gone];
+    },
 
-  async markUsed(session, factorId) {
-    await session.query('update mfa_factors set last_used_at = clock_timestamp() where id = $1', [factorId]);
-  },
+    async markUsed(session, factorId) {
+      await session.query(`update ${at('mfa_factors')} set last_used_at = clock_timestamp() where id = $1`, [factorId]);
+    },
 
-  async appendAudit(session, person, fact) {
-    const organizations = person.organizations.length > 0 ? person.organizations : [NO_ORGANIZATION];
-    const factors = fact.removed ?? [{ id: fact.factorId, kind: 'totp' }];
-    for (const organization of organizations)
-      for (const factor of factors) await appendRow(session, person, organization, fact, factor);
-  },
+    async appendAudit(session, person, fact) {
+      const organizations = person.organizations.length > 0 ? person.organizations : [NO_ORGANIZATION];
+      const factors = fact.removed ?? [{ id: fact.factorId, kind: 'totp' }];
+      for (const organization of organizations)
+        for (const factor of factors) await appendRow(session, at, person, organization, fact, factor);
+    },
 
-  async appendEvent(session, person, { type, severity, description, details }) {
-    await session.query(
-      `insert into security_events (id, organization_id, event_type, severity, description, metadata, created_at)
+    async appendEvent(session, person, { type, severity, description, details }) {
+      await session.query(
+        `insert into ${at('security_events')} (id, organization_id, event_type, severity, description, metadata, created_at)
        values ($1, $2, $3, $4, $5, $6::jsonb, clock_timestamp())`,
-      [
-        ...[randomUUID(), person.organizations[0] ?? NO_ORGANIZATION, type, severity, description],
-        JSON.stringify({ userId: person.id, ...details }),
-      ],
-    );
-  },
+        [
+          ...[randomUUID(), person.organizations[0] ?? NO_ORGANIZATION, type, severity, description],
+          JSON.stringify({ userId: person.id, ...details }),
+        ],
+      );
+    },
 
-  overview: (secrets) => ({ keyType: 'text', sql: evoOverview(withEmail, secrets) }),
-});
+    overview: (secrets) => ({ keyType: 'text', sql: evoOverview(at, withEmail, secrets) }),
+  }));
 
 /** What the application writes where it knows no organisation. */
 const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000';
@@ -125,6 +134,7 @@ const STATUS: Readonly<Partial<Record<AuditFact['event'], string>>> = {
 
 async function appendRow(
   session: Session,
+  at: At,
   person: Person,
   organization: string,
   fact: AuditFact,
@@ -140,7 +150,7 @@ async function appendRow(
     ...fact.details,
   };
   await session.query(
-    `insert into audit_logs (id, organization_id, user_id, action, resource_type, resource_id, details, created_at)
+    `insert into ${at('audit_logs')} (id, organization_id, user_id, action, resource_type, resource_id, details, created_at)
      values ($1, $2, $3, $4, $5, $6, $7::jsonb, clock_timestamp())`,
     [
       ...[randomUUID(), organization, isUuid(person.id) ? person.id : null],

@@ -36,7 +36,7 @@ export async function makePracticeRole(session: Session): Promise<void> {
   await session.query(`
     create role ${PRACTICE_ROLE} login;
     grant usage on schema potctl, potctl_app to ${PRACTICE_ROLE};
-    grant select, insert, update, delete on all tables in schema potctl_app to ${PRACTICE_ROLE};
-    grant select on all tables in schema potctl to ${PRACTICE_ROLE};
-    grant execute on all functions in schema potctl to ${PRACTICE_ROLE}`);
+    grant select on all tables in schema potctl, potctl_app to ${PRACTICE_ROLE};
+    grant insert on potctl_app.audit_log, potctl_app.security_events to ${PRACTICE_ROLE};
+    grant execute on all functions in schema potctl, potctl_app to ${PRACTICE_ROLE}`);
 }

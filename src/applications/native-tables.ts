@@ -2,6 +2,29 @@ import type { Table } from './application.js';
 
 const TIME = ['timestamp with time zone'];
 
+/**
+ * The functions that change second factors. What needs to read a secret or a code first is nothing for support.
+ *
+ * @see templates/sql/native-2.sql
+ */
+export const NATIVE_FUNCTIONS = {
+  support: [
+    'potctl_app.lock_person(uuid)',
+    'potctl_app.mfa_enroll(uuid, uuid, text, text)',
+    'potctl_app.mfa_disable(uuid, uuid[])',
+    'potctl_app.codes_replace(uuid, text[])',
+    'potctl_app.codes_clear(uuid)',
+    'potctl_app.unlock(uuid)',
+    'potctl_app.require_enrollment(uuid)',
+    'potctl_app.sessions_end(uuid)',
+  ],
+  readers: [
+    'potctl_app.mfa_enable(uuid, uuid)',
+    'potctl_app.mfa_mark_used(uuid, bigint)',
+    'potctl_app.code_use(uuid, integer)',
+  ],
+} as const;
+
 /** What the tables of the reference application must have. @see templates/sql/native-1.sql */
 export const NATIVE_TABLES: readonly Table[] = [
   {
@@ -18,7 +41,6 @@ export const NATIVE_TABLES: readonly Table[] = [
       ...{ must_enroll: ['boolean'], failed_logins: ['integer'], locked_until: TIME, last_login_at: TIME },
       ...{ created_at: TIME, updated_at: TIME },
     },
-    updates: ['must_enroll', 'failed_logins', 'locked_until', 'updated_at'],
   },
   {
     name: 'mfa_factors',
@@ -27,22 +49,15 @@ export const NATIVE_TABLES: readonly Table[] = [
       ...{ last_step: ['bigint'], created_at: TIME, enabled_at: TIME, disabled_at: TIME, last_used_at: TIME },
     },
     hidden: ['secret'],
-    updates: ['secret', 'status', 'last_step', 'enabled_at', 'disabled_at', 'last_used_at'],
-    inserts: true,
-    deletes: true,
   },
   {
     name: 'backup_codes',
     columns: { id: ['uuid'], user_id: ['uuid'], place: ['integer'], hash: ['text'], used_at: TIME },
     hidden: ['hash'],
-    updates: ['used_at'],
-    inserts: true,
-    deletes: true,
   },
   {
     name: 'sessions',
     columns: { id: ['uuid'], user_id: ['uuid'], revoked_at: TIME, expires_at: TIME },
-    updates: ['revoked_at'],
   },
   {
     name: 'audit_log',

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Session } from '../postgres/server.js';
-import { type Application, type AuditFact, type Factor, type Person, PRIVATE } from './application.js';
-import { NATIVE_TABLES } from './native-tables.js';
-import { instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
+import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
+import { NATIVE_FUNCTIONS, NATIVE_TABLES } from './native-tables.js';
+import { endSessions, lockPerson, NATIVE_CODE_WRITES, NATIVE_WRITES } from './native-writes.js';
+import { CLOCK, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
  * The reference application: what a new application should adopt. Secrets rest in an envelope bound to their row, codes as scrypt hashes,
  * and it has a replay guard of its own.
  *
  * @see templates/sql/native-1.sql
+ * @see templates/sql/native-2.sql
  */
-export const native: Application = {
+export const native = adapter((at) => ({
   name: 'native',
   signature: { table: 'users', columns: ['must_enroll', 'failed_logins', 'locked_until', 'full_name'] },
   secretColumn: { table: 'mfa_factors', column: 'secret' },
@@ -21,113 +22,59 @@ export const native: Application = {
   },
   facts: { noReplayGuard: '' },
   tables: NATIVE_TABLES,
+  functions: NATIVE_FUNCTIONS,
 
   findPeople: (session, wanted) =>
     session.query<Person>(
       `select id::text, email, username, full_name as name, role, role = 'admin' as "isAdmin", active,
               array[]::text[] as organizations, ${instant('created_at')} as "createdAt", ${instant('last_login_at')} as "lastLoginAt",
               ${LOCKED_UNTIL} as "lockedUntil", ${instant('updated_at')} as "updatedAt"
-         from users where id = $2 or ${isTyped('email')} or ${isTyped('username')}
+         from ${at('users')} where id = $2 or ${isTyped('email')} or ${isTyped('username')}
         order by id`,
       [wanted, isUuid(wanted) ? wanted : null],
     ),
 
   async readFactors(session, person, { secrets, lock }) {
-    if (lock) await session.query('select id from users where id = $1 for update', [person.id]);
+    if (lock) await lockPerson(session, person);
     const rows = await session.query<Factor>(
       `select id::text, kind, label, case status when 'disabled' then 'inactive' else status end as state,
               ${secrets ? 'secret' : 'null'} as secret, ${instant('created_at')} as "createdAt",
               ${instant('enabled_at')} as "verifiedAt", ${instant('last_used_at')} as "lastUsedAt"
-         from mfa_factors where user_id = $1 order by id${lock ? ' for update' : ''}`,
+         from ${at('mfa_factors')} where user_id = $1 order by id`,
       [person.id],
     );
     return secrets ? rows : rows.map((factor) => ({ ...factor, secret: undefined }));
   },
 
-  async enroll(session, person, { factorId, label }) {
-    await session.query(`delete from mfa_factors where user_id = $1 and kind = 'totp' and status = 'pending'`, [
-      person.id,
-    ]);
-    await session.query(
-      `insert into mfa_factors (id, user_id, label, secret) values ($1, $2, $3, (select value from ${PRIVATE} where n = 0))`,
-      [factorId, person.id, label],
-    );
-    return factorId;
-  },
-  async enable(session, person, factorId) {
-    await session.query(`update mfa_factors set status = 'enabled', enabled_at = clock_timestamp() where id = $1`, [
-      factorId,
-    ]);
-    await update(session, person, 'must_enroll = false');
-  },
-  async disable(session, person, factors) {
-    const off = await session.query<Record<string, unknown>>(
-      `update mfa_factors set status = 'disabled', disabled_at = clock_timestamp(), secret = null
-        where id = any($1::uuid[]) and status <> 'disabled' returning id::text, kind`,
-      [factors.map(({ id }) => id)],
-    );
-    await this.codes!.clear(session, person);
-    return off;
-  },
-  async markUsed(session, factorId, step) {
-    await session.query(
-      'update mfa_factors set last_used_at = clock_timestamp(), last_step = greatest(last_step, $2::bigint) where id = $1',
-      [factorId, String(step)],
-    );
-  },
-  unlock: (session, person) => update(session, person, 'failed_logins = 0, locked_until = null'),
-  requireEnrollment: (session, person) => update(session, person, 'must_enroll = true'),
+  ...NATIVE_WRITES,
 
   codes: {
     kind: 'crockford-scrypt',
     async read(session, person) {
       const rows = await session.query<{ hash: string }>(
-        `select hash from backup_codes where ${UNUSED} order by place`,
+        `select hash from ${at('backup_codes')} where ${UNUSED} order by place`,
         [person.id],
       );
       return rows.map(({ hash }) => hash);
     },
-    async replace(session, person) {
-      await session.query(
-        `with gone as (delete from backup_codes where user_id = $1)
-         insert into backup_codes (user_id, place, hash)
-         select $1, n + 1 + coalesce((select max(place) from backup_codes where user_id = $1), 0), value from ${PRIVATE}`,
-        [person.id],
-      );
-    },
-    async remove(session, person, index) {
-      const used = await session.query(
-        `update backup_codes set used_at = clock_timestamp() where used_at is null and id = (
-           select id from backup_codes where ${UNUSED} order by place offset $2::int limit 1) returning id`,
-        [person.id, index],
-      );
-      return used.length === 1;
-    },
-    async clear(session, person) {
-      await session.query('delete from backup_codes where user_id = $1', [person.id]);
-    },
+    ...NATIVE_CODE_WRITES,
   },
 
   sessions: {
     async count(session, person) {
-      const [row] = await session.query<{ live: number }>(`select count(*)::int as live from sessions where ${LIVE}`, [
-        person.id,
-      ]);
-      return row!.live;
-    },
-    async end(session, person) {
-      const ended = await session.query(
-        `update sessions set revoked_at = clock_timestamp() where ${LIVE} returning id`,
+      const [row] = await session.query<{ live: number }>(
+        `select count(*)::int as live from ${at('sessions')} where ${LIVE}`,
         [person.id],
       );
-      return ended.length;
+      return row!.live;
     },
+    end: endSessions,
   },
 
   async appendAudit(session, person, { event, factorId, details, runId, traceId }) {
     const operator = details['operator'] ?? null;
     await session.query(
-      `insert into audit_log (id, user_id, actor, action, resource_type, resource_id, status, request_id, trace_id, details)
+      `insert into ${at('audit_log')} (id, user_id, actor, action, resource_type, resource_id, status, request_id, trace_id, details)
        values ($1, $2, $3, $4, 'mfa_factor', $5, $6, $7, $8, $9::jsonb)`,
       [
         ...[randomUUID(), person.id, operator, ACTIONS[event], factorId, event === 'failed' ? 'failure' : 'success'],
@@ -138,16 +85,16 @@ export const native: Application = {
 
   async appendEvent(session, person, { type, severity, description, details }) {
     await session.query(
-      `insert into security_events (id, type, severity, description, user_id, details) values ($1, $2, $3, $4, $5, $6::jsonb)`,
+      `insert into ${at('security_events')} (id, type, severity, description, user_id, details) values ($1, $2, $3, $4, $5, $6::jsonb)`,
       [randomUUID(), type, severity, description, person.id, JSON.stringify(details)],
     );
   },
 
   sealed: {
-    all: `select id::text as factor_id, user_id::text, secret from mfa_factors where secret is not null`,
+    all: `select id::text as factor_id, user_id::text, secret from ${at('mfa_factors')} where secret is not null`,
     async next(session, { prefix, after, limit }) {
       const rows = await session.query<{ factor_id: string; user_id: string; secret: string }>(
-        `select id::text as factor_id, user_id::text, secret from mfa_factors
+        `select id::text as factor_id, user_id::text, secret from ${at('mfa_factors')}
           where secret is not null and not starts_with(secret, $1) and ($2::uuid is null or id > $2) order by id limit $3 for update`,
         [prefix, after, limit],
       );
@@ -155,7 +102,7 @@ export const native: Application = {
     },
     async replace(session) {
       const written = await session.query<{ kept: boolean }>(
-        `update mfa_factors set secret = fresh.value
+        `update ${at('mfa_factors')} set secret = fresh.value
            from ${PRIVATE} factor join ${PRIVATE} old on old.n = factor.n + 1 join ${PRIVATE} fresh on fresh.n = factor.n + 2
           where factor.n % 3 = 0 and id = factor.value::uuid and secret = old.value
           returning secret = fresh.value as kept`,
@@ -163,12 +110,18 @@ export const native: Application = {
       return written.filter(({ kept }) => kept).length;
     },
   },
-  overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(secrets) }),
-};
+  changes: `
+    select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told
+      from potctl_app.mfa_factors f where f.status = 'enabled'
+    union all
+    select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}
+      from (select b.user_id, pg_catalog.max(b.created_at) as at from potctl_app.backup_codes b group by b.user_id) c`,
+  overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(at, secrets) }),
+}));
 
-const LOCKED_UNTIL = lockedUntil('locked_until', 'clock_timestamp()', instant('locked_until'));
+const LOCKED_UNTIL = lockedUntil('locked_until', CLOCK, instant('locked_until'));
 const UNUSED = 'user_id = $1 and used_at is null';
-const LIVE = 'user_id = $1 and revoked_at is null and expires_at > clock_timestamp()';
+const LIVE = `user_id = $1 and revoked_at is null and expires_at > ${CLOCK}`;
 
 const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   enroll: 'mfa.enrolled',
@@ -180,21 +133,24 @@ const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   unlock: 'account.unlocked',
 };
 
-const overviewOf = (secrets: boolean): string => `
+/** A row of the application's own audit table within a minute. */
+function audited(user: string, at: string, actions: string): string {
+  const minute = `pg_catalog.make_interval(mins => 1)`;
+  return `exists (select from potctl_app.audit_log a where a.user_id = ${user} and a.action in (${actions}) and a.status = 'success'
+                     and a.at between ${at} - ${minute} and ${at} + ${minute})`;
+}
+
+const overviewOf = (at: At, secrets: boolean): string => `
   select u.id as key, u.id::text as id, email, username, role, role = 'admin' as admin, active, ''::text as organizations,
          coalesce(f.enabled, false) as enabled,
          ${secrets ? `coalesce(f.secret, 'none')` : `case when f.live then 'hidden' else 'none' end`} as secret,
          coalesce(c.left_over, 0) as codes, false as plain, f.since, f.pending_since, f.last_used, ${LOCKED_UNTIL} as locked_until
-    from users u
+    from ${at('users')} u
          left join (select user_id, bool_or(status <> 'disabled') as live, bool_or(status = 'enabled') as enabled,
                            ${secrets ? `max(${secretClass('secret', 'refuse')}) filter (where status <> 'disabled' and kind = 'totp')` : 'null'} as secret,
                            ${instant(`min(enabled_at) filter (where status = 'enabled')`)} as since,
                            ${instant(`min(created_at) filter (where status = 'pending')`)} as pending_since,
                            ${instant('max(last_used_at)')} as last_used
-                      from mfa_factors group by user_id) f on f.user_id = u.id
-         left join (select user_id, count(*)::int as left_over from backup_codes where used_at is null group by user_id) c
+                      from ${at('mfa_factors')} group by user_id) f on f.user_id = u.id
+         left join (select user_id, count(*)::int as left_over from ${at('backup_codes')} where used_at is null group by user_id) c
                 on c.user_id = u.id`;
-
-async function update(session: Session, person: Person, assignments: string): Promise<void> {
-  await session.query(`update users set ${assignments}, updated_at = clock_timestamp() where id = $1`, [person.id]);
-}

@@ -1,7 +1,7 @@
-import { quoteIdentifier } from '../postgres/identifiers.js';
+import { quoteQualified } from '../postgres/identifiers.js';
 import type { Server, Session } from '../postgres/server.js';
-import type { Application, ApplicationName } from './application.js';
-import { detectApplication } from './detect.js';
+import type { Application } from './application.js';
+import { detectApplication, type WantedApplication } from './detect.js';
 
 /** The database of an application, ready for its adapter. */
 export interface ApplicationDatabase {
@@ -9,7 +9,7 @@ export interface ApplicationDatabase {
   readonly schema: string;
   /** May this role read secrets and codes? */
   readonly readsSecrets: boolean;
-  /** Names resolve to the application's tables; a row that a policy hides is an error, not a short answer. */
+  /** A row that a policy hides is an error, not a short answer. */
   session(purpose: string): Promise<Session>;
 }
 
@@ -20,17 +20,18 @@ export interface ApplicationDatabase {
  */
 export async function openApplication(
   server: Server,
-  wanted: 'auto' | ApplicationName,
+  wanted: WantedApplication,
   purpose: string,
 ): Promise<ApplicationDatabase> {
   const first = await server.session({ purpose });
   const { application, schema } = await detectApplication(first, wanted);
   const prepare = async (session: Session): Promise<Session> => {
-    await session.query(`set search_path = ${quoteIdentifier(schema)}, pg_temp; set row_security = off`);
+    // Compiling the statement of a list takes longer than running it.
+    await session.query('set row_security = off; set jit = off');
     return session;
   };
   await prepare(first);
-  const readsSecrets = await mayReadSecrets(first, application);
+  const readsSecrets = await mayReadSecrets(first, application, schema);
   let unused: Session | null = first;
   return {
     application,
@@ -44,11 +45,11 @@ export async function openApplication(
   };
 }
 
-async function mayReadSecrets(session: Session, { tables }: Application): Promise<boolean> {
+async function mayReadSecrets(session: Session, { tables }: Application, schema: string): Promise<boolean> {
   const hidden = tables.flatMap(({ name, hidden: columns = [] }) => columns.map((column) => [name, column] as const));
   const [row] = await session.query<{ may: boolean }>(
-    `select bool_and(has_column_privilege(quote_ident(t), c, 'select')) as may from unnest($1::text[], $2::text[]) as x (t, c)`,
-    [hidden.map(([table]) => table), hidden.map(([, column]) => column)],
+    `select pg_catalog.bool_and(pg_catalog.has_column_privilege(t, c, 'select')) as may from unnest($1::text[], $2::text[]) as x (t, c)`,
+    [hidden.map(([table]) => quoteQualified(schema, table)), hidden.map(([, column]) => column)],
   );
   return row!.may;
 }

@@ -1,3 +1,9 @@
+/**
+ * The server's clock, for what is read. Not `clock_timestamp()`, which may differ from row to row: a subquery that asks it is computed whole,
+ * so that the first page of a list costs as much as all of it, and no index is used for what is younger than it.
+ */
+export const CLOCK = 'pg_catalog.statement_timestamp()';
+
 /** A naive timestamp that holds UTC, as RFC 3339 with microseconds. */
 export const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 

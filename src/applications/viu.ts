@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type Application, type AuditFact, type Person, PRIVATE } from './application.js';
-import { isTyped, secretClass, utc } from './sql.js';
+import { type At, type AuditFact, adapter, type Person, PRIVATE } from './application.js';
+import { CLOCK, isTyped, secretClass, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
@@ -11,7 +11,7 @@ const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
  *
  * @see FATEC-BOYS/viu-backend@bfc47ca prisma/schema.prisma, src/services/twoFactorService.ts, src/controllers/twoFactorController.ts
  */
-export const viu: Application = {
+export const viu = adapter((at) => ({
   name: 'viu',
   signature: { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'] },
   secretColumn: { table: 'usuarios', column: 'twoFactorSecret' },
@@ -25,6 +25,11 @@ export const viu: Application = {
     login:
       'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
   },
+  guard: {
+    ...{ table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
+    admin: [['tipo', 'ADMIN']],
+    names: ['email'],
+  },
   tables: VIU_TABLES,
 
   async findPeople(session, wanted) {
@@ -32,7 +37,7 @@ export const viu: Application = {
       `select id, email, null::text as username, nome as name, tipo as role, tipo = 'ADMIN' as "isAdmin", ativo as active,
               array[]::text[] as organizations, ${utc('"criadoEm"')} as "createdAt", null::text as "lastLoginAt",
               null::text as "lockedUntil", ${utc('"atualizadoEm"')} as "updatedAt"
-         from usuarios where id = $1 or ${isTyped('email')}
+         from ${at('usuarios')} where id = $1 or ${isTyped('email')}
         order by id`,
       [wanted],
     );
@@ -41,7 +46,7 @@ export const viu: Application = {
   async readFactors(session, person, { secrets, lock }) {
     const rows = await session.query<{ enabled: boolean; secret: string | null }>(
       `select "twoFactorEnabled" as enabled, ${secrets ? '"twoFactorSecret"' : 'null'} as secret
-         from usuarios where id = $1${lock ? ' for update' : ''}`,
+         from ${at('usuarios')} where id = $1${lock ? ' for update' : ''}`,
       [person.id],
     );
     const none = { kind: 'totp', label: null, createdAt: null, verifiedAt: null, lastUsedAt: null };
@@ -56,15 +61,16 @@ export const viu: Application = {
   async enroll(session, person) {
     await update(
       session,
+      at,
       person,
       `"twoFactorSecret" = (select value from ${PRIVATE} where n = 0), "twoFactorEnabled" = false`,
     );
     return person.id;
   },
-  enable: (session, person) => update(session, person, '"twoFactorEnabled" = true'),
+  enable: (session, person) => update(session, at, person, '"twoFactorEnabled" = true'),
   async disable(session, person) {
     const off = `"twoFactorEnabled" = false, "twoFactorSecret" = null, "twoFactorBackupCodes" = '{}'`;
-    await update(session, person, off);
+    await update(session, at, person, off);
     return [{ kind: 'totp' }];
   },
 
@@ -72,36 +78,36 @@ export const viu: Application = {
     kind: 'hex-bcrypt',
     async read(session, person) {
       const [row] = await session.query<{ codes: string[] }>(
-        `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from usuarios where id = $1`,
+        `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from ${at('usuarios')} where id = $1`,
         [person.id],
       );
       return row?.codes ?? [];
     },
     replace: (session, person) =>
-      update(session, person, `"twoFactorBackupCodes" = array(select value from ${PRIVATE} order by n)`),
+      update(session, at, person, `"twoFactorBackupCodes" = array(select value from ${PRIVATE} order by n)`),
     async remove(session, person, index) {
       const rows = await session.query(
-        `update usuarios set "atualizadoEm" = ${NOW},
+        `update ${at('usuarios')} set "atualizadoEm" = ${NOW},
                 "twoFactorBackupCodes" = "twoFactorBackupCodes"[:$2::int] || "twoFactorBackupCodes"[$2::int + 2:]
           where id = $1 and cardinality("twoFactorBackupCodes") > $2::int returning id`,
         [person.id, index],
       );
       return rows.length === 1;
     },
-    clear: (session, person) => update(session, person, `"twoFactorBackupCodes" = '{}'`),
+    clear: (session, person) => update(session, at, person, `"twoFactorBackupCodes" = '{}'`),
   },
 
   sessions: {
     async count(session, person) {
       const [row] = await session.query<{ live: number }>(
-        `select count(*)::int as live from sessoes where "usuarioId" = $1 and ${LIVE}`,
+        `select count(*)::int as live from ${at('sessoes')} where "usuarioId" = $1 and ${LIVE}`,
         [person.id],
       );
       return row!.live;
     },
     async end(session, person) {
       const ended = await session.query(
-        'update sessoes set ativo = false where "usuarioId" = $1 and ativo returning "usuarioId"',
+        `update ${at('sessoes')} set ativo = false where "usuarioId" = $1 and ativo returning "usuarioId"`,
         [person.id],
       );
       return ended.length;
@@ -112,7 +118,7 @@ export const viu: Application = {
     const action = ACTIONS[fact.event];
     if (action === undefined) return;
     await session.query(
-      `insert into audit_logs (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
+      `insert into ${at('audit_logs')} (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
        values ($1, $2, 'Usuario', $3, $3, $4::jsonb, 'SUCCESS', ${NOW})`,
       [newId(), action, person.id, JSON.stringify(detailsOf(fact))],
     );
@@ -120,11 +126,11 @@ export const viu: Application = {
 
   async appendEvent(session, person, { type, severity, description, details }) {
     await session.query(
-      `insert into security_events (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
+      `insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
        values ($1, $2, $3, $4, $5::jsonb, $6, ${NOW})`,
       [newId(), type, severity, description, JSON.stringify(details), person.id],
     );
-    if (type === FAILED_CODE) await session.query(SUSPICION, [newId(), person.id, JSON.stringify(details)]);
+    if (type === FAILED_CODE) await session.query(suspicion(at), [newId(), person.id, JSON.stringify(details)]);
   },
 
   failedCode: FAILED_CODE,
@@ -137,17 +143,17 @@ export const viu: Application = {
                  ${secrets ? 'coalesce(cardinality("twoFactorBackupCodes"), 0)' : 'null::int'} as codes,
                  ${secrets ? `coalesce(array_to_string("twoFactorBackupCodes", ' ') !~ '^(\\$2[aby]\\$\\S+ ?)*$', false)` : 'null::boolean'} as plain,
                  null::text as since, null::text as pending_since, null::text as last_used, null::text as locked_until
-            from usuarios`,
+            from ${at('usuarios')}`,
   }),
-};
+}));
 
-const NOW = `clock_timestamp() at time zone 'UTC'`;
+const NOW = `${CLOCK} at time zone 'UTC'`;
 /** The rule of its own service (`trackFailed2FA`): three refused codes within five minutes, and each one after that. */
-const SUSPICION = `
-  insert into security_events (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
+const suspicion = (at: At): string => `
+  insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
   select $1, 'SUSPICIOUS_ACTIVITY', 'HIGH', 'Several codes were refused (' || refused || ')',
          $3::jsonb || jsonb_build_object('failedAttempts', refused), $2, ${NOW}
-    from (select count(*)::int as refused from security_events
+    from (select count(*)::int as refused from ${at('security_events')}
            where "usuarioId" = $2 and "eventType" = '${FAILED_CODE}' and "criadoEm" >= ${NOW} - interval '5 minutes') recent
    where refused >= 3`;
 /** A refresh token lives 30 days, and the first era had no column for it: older ones are dead whatever they say. */
@@ -175,6 +181,8 @@ const detailsOf = ({ event, details, runId, traceId }: AuditFact): Record<string
   ...details,
 });
 
-async function update(session: Session, person: Person, assignments: string): Promise<void> {
-  await session.query(`update usuarios set ${assignments}, "atualizadoEm" = ${NOW} where id = $1`, [person.id]);
+async function update(session: Session, at: At, person: Person, assignments: string): Promise<void> {
+  await session.query(`update ${at('usuarios')} set ${assignments}, "atualizadoEm" = ${NOW} where id = $1`, [
+    person.id,
+  ]);
 }

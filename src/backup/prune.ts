@@ -2,7 +2,7 @@ import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
-import { type Decided, type PruneDeps, type PrunePlan, type PruneScope, planPrune } from './prune-plan.js';
+import { type Decided, type PruneDeps, type PrunePlan, planPrune } from './prune-plan.js';
 import { quoted } from './sets.js';
 
 /** What a prune did, or with a dry run would do. Each list is newest first; sizes in bytes. */
@@ -18,10 +18,10 @@ export interface PruneResult {
   readonly failed: number;
 }
 
-/** Which backups go, by which policy. */
+/** Which backups go. */
 export interface PruneRequest {
-  readonly policy: PrunePolicy;
-  readonly scope: PruneScope;
+  /** Decides again, once the repository is locked: by a policy, or by the id that somebody named. */
+  readonly plan: (deps: PruneDeps) => Promise<PrunePlan>;
   readonly runId: string;
   readonly waitMs: number;
   readonly dryRun: boolean;
@@ -35,13 +35,13 @@ export interface PruneRequest {
  * are gone
  */
 export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: PrunePlan): Promise<PruneResult> {
-  const { policy, scope, runId, waitMs, dryRun } = request;
+  const { plan, runId, waitMs, dryRun } = request;
   if (dryRun) return resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
   const { repository, signal } = deps;
   const lease = await repository.lock({ command: 'backup prune', runId, waitMs, signal });
   try {
     // Somebody may have pinned, read, made or removed backups meanwhile; what was not shown stays.
-    const fresh = await planPrune(deps, policy, scope);
+    const fresh = await plan(deps);
     const agreed = new Set(shown.remove.map(({ id }) => id));
     return await removePlanned(deps, lease, { ...fresh, remove: fresh.remove.filter(({ id }) => agreed.has(id)) });
   } finally {
@@ -98,11 +98,7 @@ interface Failure {
 
 async function removeOne({ repository }: PruneDeps, backup: Decided, plan: PrunePlan): Promise<Failure | null> {
   try {
-    await repository.remove(
-      backup.id,
-      `retention: ${backup.reasons.join('; ')}`,
-      plan.seenEvents.get(backup.id) ?? null,
-    );
+    await repository.remove(backup.id, backup.reasons.join('; '), plan.seenEvents.get(backup.id) ?? null);
     return null;
   } catch (error) {
     if (error instanceof PotctlError) return { backup, error };

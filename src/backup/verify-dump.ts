@@ -1,12 +1,10 @@
 import path from 'node:path';
 import { counted as countOf, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
 import { type ScannedDump, scanDump } from './database/scan-dump.js';
 import type { TocEntry } from './database/toc.js';
 import type { DatabasePart } from './manifest.js';
 import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify.js';
-
-type Finding = Pick<VerifyCheck, 'state' | 'detail'>;
+import { type Finding, judge } from './verify-judge.js';
 
 /** Checks the dump in the folder of its backup: its table of contents, at level `full` everything in it. */
 export async function checkDump(
@@ -15,7 +13,10 @@ export async function checkDump(
   database: DatabasePart,
   level: VerifyLevel,
 ): Promise<VerifyCheck[]> {
-  const { dumpReader, progress, readBack } = deps;
+  const { dumpReader, progress, readBack, signal } = deps;
+  const judged = (check: string, look: () => Promise<Finding>): (() => Promise<VerifyCheck>) => {
+    return () => judge({ part: 'database', check, signal }, look);
+  };
   if (readBack) return [{ part: 'database', check: 'pg_restore --list', state: 'ok', detail: 'when it was written' }];
   progress({ kind: 'phase', name: 'dump' });
   const isImported = database.properties === null;
@@ -37,27 +38,6 @@ export async function checkDump(
     return { state: 'ok', detail: 'to its end' };
   });
   return [...checks, await unpacked()];
-}
-
-/** Damaged, or an imported dump that psql cannot run, or must not. */
-const CANNOT_BE_RESTORED: readonly string[] = ['E_BACKUP_CORRUPT', 'E_UNFIT', 'E_REFUSED'];
-
-/** A tool that could not do its work proves nothing about the dump. */
-function judged(check: string, look: () => Promise<Finding>): () => Promise<VerifyCheck> {
-  return async () => {
-    try {
-      return { part: 'database', check, ...(await look()) };
-    } catch (error) {
-      if (
-        !(error instanceof PotctlError) ||
-        ![...CANNOT_BE_RESTORED, 'E_TOOL_OLD', 'E_TOOL_FAILED'].includes(error.code)
-      ) {
-        throw error;
-      }
-      const state = CANNOT_BE_RESTORED.includes(error.code) ? 'fail' : 'unknown';
-      return { part: 'database', check, state, detail: `${error.message}: ${String(error.why)}` };
-    }
-  };
 }
 
 function compareToc(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {

@@ -12,13 +12,14 @@ import { checkForeign } from './files/foreign-archive.js';
 import { hashFile } from './hash.js';
 import type { Artefact, FilesPart, Manifest } from './manifest.js';
 import { checkDump } from './verify-dump.js';
+import { type Finding, judge } from './verify-judge.js';
 
 /** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
 export type VerifyLevel = 'quick' | 'full';
 
 /** One check. `unknown` means that it could not be made, which is never good. */
 export interface VerifyCheck {
-  readonly part: 'manifest' | 'database' | 'files';
+  readonly part: 'manifest' | 'database' | 'files' | 'history';
   readonly check: string;
   readonly state: 'ok' | 'fail' | 'unknown';
   readonly detail: string;
@@ -104,7 +105,7 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
     checks.push(await checkFiles(deps, folder, manifest));
     deps.progress({ kind: 'done', name: 'archive', facts: {} });
   }
-  return finish(deps, { id, level, checks, read_bytes: readBytes, started });
+  return finish(deps, { id, level, checks: await whereItWas(folder, checks), read_bytes: readBytes, started });
 }
 
 async function finish(
@@ -155,44 +156,60 @@ async function checkArtefacts(
   const problems: VerifyCheck[] = [];
   let bytes = 0;
   for (const artefact of artefacts) {
-    const problem = await artefactProblem(deps, folder, artefact, onBytes);
+    const found = await judge({ part, check: artefact.path, signal: deps.signal }, () =>
+      checkArtefact(deps, folder, artefact, onBytes),
+    );
     bytes += artefact.size;
-    if (problem !== null) problems.push({ part, check: artefact.path, state: 'fail', detail: problem });
+    if (found.state !== 'ok') problems.push(found);
   }
   if (problems.length > 0) return problems;
   return [{ part, check: 'size, sha256', state: 'ok', detail: `${artefacts.length} artefacts, ${bytes} bytes` }];
 }
 
-async function artefactProblem(
+async function checkArtefact(
   { signal, readBack }: VerifyDeps,
   folder: string,
   { path: name, size, sha256 }: Artefact,
   onBytes: (bytes: number) => void,
-): Promise<string | null> {
+): Promise<Finding> {
   const file = path.join(folder, name);
   // Links were refused when the folder was opened.
   const found = await stat(file).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
-    // A disk that cannot tell does not prove the backup bad.
     throw fromErrno(error, `look at '${name}' of the backup`);
   });
-  if (found === null) return 'missing';
-  if (!found.isFile()) return 'not a regular file';
-  if (found.size !== size) return `has ${found.size} bytes, the manifest says ${size}`;
-  if (readBack) return null;
+  if (found === null) return damaged('missing');
+  if (!found.isFile()) return damaged('not a regular file');
+  if (found.size !== size) return damaged(`has ${found.size} bytes, the manifest says ${size}`);
+  if (readBack) return INTACT;
   const actual = await hashFile(file, signal, onBytes);
-  if (sha256 === null) return null;
-  return actual.sha256 === sha256
-    ? null
-    : `content differs: sha256 ${actual.sha256.slice(0, 12)}…, the manifest says ${sha256.slice(0, 12)}…`;
+  if (sha256 === null || actual.sha256 === sha256) return INTACT;
+  const [is, should] = [actual.sha256, sha256].map((hash) => hash.slice(0, 12));
+  return damaged(`content differs: sha256 ${is}…, the manifest says ${should}…`);
+}
+
+const INTACT: Finding = { state: 'ok', detail: '' };
+const damaged = (detail: string): Finding => ({ state: 'fail', detail });
+
+/** A disk that was unmounted meanwhile shows an empty folder in the place of the backup: nothing in it is missing or damaged. */
+async function whereItWas(folder: string, checks: readonly VerifyCheck[]): Promise<readonly VerifyCheck[]> {
+  if (checks.every(({ state }) => state !== 'fail')) return checks;
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return checks;
+  const detail = `could not check: "${folder}" is not there any more; was its disk unmounted?`;
+  return checks.map((check) => (check.state === 'fail' ? { ...check, state: 'unknown', detail } : check));
 }
 
 async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifest): Promise<VerifyCheck> {
   const { childEnvironment: environment, signal, progress } = deps;
   progress({ kind: 'phase', name: 'archive' });
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
-  const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
-  const check = { part: 'files', check: 'archive walked to its end' } as const;
-  if (problems.length === 0) return { ...check, state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
-  return { ...check, state: 'fail', detail: problems.slice(0, 5).join('; ') };
+  return judge({ part: 'files', check: 'archive walked to its end', signal }, async () => {
+    const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
+    if (problems.length === 0) return { state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
+    return damaged(problems.slice(0, 5).join('; '));
+  });
 }

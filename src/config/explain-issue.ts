@@ -27,7 +27,7 @@ export function explainIssue(issue: z.core.$ZodIssue, root: unknown): Finding[] 
       return [{ key, text, suggestion: guess === undefined ? null : `did you mean ${guess}?` }];
     }
     case 'invalid_union':
-      return [{ key, text: `${name} must be text or a list of texts`, suggestion: null }];
+      return explainUnion(issue, name, root);
     case 'invalid_key':
       return [{ key, text: `the name '${name}' ${issue.issues[0]?.message ?? 'is not allowed'}`, suggestion: null }];
     case 'too_small':
@@ -37,6 +37,18 @@ export function explainIssue(issue: z.core.$ZodIssue, root: unknown): Finding[] 
     default:
       return [{ key, text: `${name} ${issue.message}`, suggestion: hint(name, valueAt(root, key)) }];
   }
+}
+
+/** Of the forms that a value may have, the one whose kind it is says what is wrong. */
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, name: string, root: unknown): Finding[] {
+  const key = issue.path;
+  const isOther = (one: z.core.$ZodIssue): boolean =>
+    one.path.length === 0 && (one.code === 'invalid_type' || (one.code === 'invalid_value' && isBlock));
+  const isBlock = typeof valueAt(root, key) === 'object';
+  const meant = issue.errors.find((issues) => !issues.some(isOther));
+  if (meant !== undefined) return meant.flatMap((one) => explainIssue({ ...one, path: [...key, ...one.path] }, root));
+  const kinds = name === 'application' ? 'text or a block with name and schema' : 'text or a list of texts';
+  return [{ key, text: `${name} must be ${kinds}`, suggestion: null }];
 }
 
 function unknownKey(parent: readonly PropertyKey[], unknown: string): Finding {

@@ -42,12 +42,7 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     profile: { name, environment: environment ?? null, onCommandLine },
     connection: connection.settings,
     expect: { systemIdentifier: expected ?? null },
-    application:
-      origins.pick(
-        'application',
-        { value: values.application, from: profile.where('application') },
-        { value: 'auto' as const, from: 'default' },
-      ) ?? 'auto',
+    application: findApplication(profile, origins),
     files: findFiles(request, profile, origins),
     references: origins.pick('references', { value: values.references, from: profile.where('references') }) ?? null,
     repositories: findRepositories(request, profile, origins),
@@ -57,6 +52,22 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     notify: findNotify(profile, origins),
     origins: origins.list,
     warnings: [...connection.warnings, ...missing],
+  };
+}
+
+function findApplication(profile: ChosenProfile, origins: Origins): Settings['application'] {
+  const given = profile.values.application;
+  const { name, schema } = typeof given === 'object' ? given : { name: given, schema: undefined };
+  const from = (key: string): string =>
+    typeof given === 'object' ? profile.where('application', key) : profile.where('application');
+  return {
+    name:
+      origins.pick(
+        typeof given === 'object' ? 'application.name' : 'application',
+        { value: name, from: from('name') },
+        { value: 'auto' as const, from: 'default' },
+      ) ?? 'auto',
+    schema: origins.pick('application.schema', { value: schema, from: from('schema') }) ?? null,
   };
 }
 

@@ -58,6 +58,8 @@ const database = z.strictObject({
     .optional(),
 });
 
+const applicationName = z.enum(['auto', '3dpot', 'viu', 'evo', 'native']);
+
 const repository = z.strictObject({
   path: file('directory').optional(),
   s3: z
@@ -79,7 +81,13 @@ const target = z.strictObject({
 const profile = z.strictObject({
   environment: z.enum(['production', 'staging', 'development']).describe('colours, guards, confirmations').optional(),
   database: database.optional(),
-  application: z.enum(['auto', '3dpot', 'viu', 'evo', 'native']).optional(),
+  application: z
+    .union([
+      applicationName,
+      z.strictObject({ name: applicationName.optional(), schema: text('of its tables').optional() }),
+    ])
+    .describe('whose tables the database has; name and schema where tables of that kind are in several schemas')
+    .optional(),
   files: z
     .strictObject({
       path: file('the tree of files'),
@@ -87,7 +95,9 @@ const profile = z.strictObject({
       exclude: z.array(text('a glob relative to the tree')).optional(),
     })
     .optional(),
-  references: text('SQL whose first column is a path relative to the tree').optional(),
+  references: text(
+    'SQL whose first column is a path relative to the tree. It runs as the role of the backup, read-only, in its snapshot; name schemas (public.projects): without them it runs with the search_path of the role, and whoever may create in a schema of it can have functions run as that role',
+  ).optional(),
   repositories: z
     .record(z.string().regex(name, 'must begin with a letter; letters, digits, . _ - may follow'), repository)
     .describe('where backups rest; the first one is the default')

@@ -13,7 +13,11 @@ export interface Settings {
   };
   readonly connection: ConnectionSettings;
   readonly expect: { readonly systemIdentifier: string | null };
-  readonly application: 'auto' | '3dpot' | 'viu' | 'evo' | 'native';
+  readonly application: {
+    readonly name: 'auto' | '3dpot' | 'viu' | 'evo' | 'native';
+    /** Of its tables; null = where they are found. */
+    readonly schema: string | null;
+  };
   readonly files: {
     readonly path: string;
     readonly engine: 'archive' | 'incremental';

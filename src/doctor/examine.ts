@@ -3,17 +3,22 @@ import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
 import { measureFiles } from './files.js';
+import { functionsCheck } from './functions.js';
+import { lockRoom } from './locks.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
+import { restoresCheck } from './restores.js';
 import { backupRights, restoreRights } from './rights.js';
+import { type SetupLook, schemaCheck } from './schema.js';
 
 /**
  * Looks at everything that a backup tonight and a restore tomorrow will need. Changes nothing but for one probe file in the repository,
  * which it removes. What cannot be checked is UNKNOWN; nothing that is wrong with the world makes it throw.
  *
+ * @param look how potctl's own schema is examined
  * @returns one line per check, causes before what depends on them
  */
-export async function examine(tools: DoctorTools): Promise<CheckResult[]> {
+export async function examine(tools: DoctorTools, look: SetupLook): Promise<CheckResult[]> {
   let settings: Awaited<ReturnType<DoctorTools['settings']>>;
   try {
     settings = await tools.settings();
@@ -21,13 +26,16 @@ export async function examine(tools: DoctorTools): Promise<CheckResult[]> {
     const rest = ['password', 'connection', 'tools', 'repository', 'files'];
     return [failed('configuration', error), ...rest.map((name) => unknown(name, 'not checked: see configuration'))];
   }
-  const database = await databaseChecks(tools, settings);
+  const database = await databaseChecks(tools, settings, look);
   const files = await measureFiles(settings.files, () => tools.clock.monotonicMs());
   return [
     ...configurationChecks(settings),
     passwordCheck(settings.connection, database.connected),
     ...database.results,
     ...(await repositoryChecks(tools, settings, database.bytes, files.bytes)),
+    settings.repositories.length === 0
+      ? unknown('restores', 'not checked: there is no repository')
+      : await restoresCheck(tools).catch((error: unknown) => notChecked('restores', error)),
     files.result,
     ...(await programChecks(tools.childEnvironment, settings.files !== null)),
   ];
@@ -40,9 +48,22 @@ interface DatabaseResults {
   readonly bytes: number | null;
 }
 
-const NEEDS_CONNECTION = ['expected server', 'tools', 'backup rights', 'restore rights', 'clock'];
+const NEEDS_CONNECTION = [
+  'expected server',
+  'tools',
+  'backup rights',
+  'restore rights',
+  'locks',
+  'functions',
+  'schema potctl',
+  'clock',
+];
 
-async function databaseChecks(tools: DoctorTools, settings: Connected['settings']): Promise<DatabaseResults> {
+async function databaseChecks(
+  tools: DoctorTools,
+  settings: Connected['settings'],
+  look: SetupLook,
+): Promise<DatabaseResults> {
   let connected: Connected;
   try {
     const server = await tools.server();
@@ -58,6 +79,9 @@ async function databaseChecks(tools: DoctorTools, settings: Connected['settings'
       ['tools', toolsCheck],
       ['backup rights', backupRights],
       ['restore rights', restoreRights],
+      ['locks', lockRoom],
+      ['functions', functionsCheck],
+      ['schema potctl', (given: Connected) => schemaCheck(given, look)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;
     const results: CheckResult[] = [];

@@ -48,8 +48,9 @@ async function writable({ path: folder }: RepositorySettings, repository: Reposi
   try {
     if (await isThere(folder)) {
       await probeFile(folder);
-      const count = (await repository.exists()) ? (await repository.list()).length : 0;
-      return ok(name, `${folder} is writable, ${counted(count, 'backup')}`);
+      if (!(await repository.exists()))
+        return ok(name, `${folder} is writable, and no repository yet: the first backup creates it`);
+      return ok(name, `${folder} is writable, ${counted((await repository.list()).length, 'backup')}`);
     }
     await probeFolder(path.dirname(folder));
     return warn(name, `${folder} is not there yet; the first backup creates it`, `mkdir -m 0700 ${folder}`);

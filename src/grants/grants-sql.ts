@@ -12,8 +12,10 @@ export interface GrantPlace {
   readonly application: Application | null;
   /** Of the application's tables. */
   readonly schema: string;
-  /** Is potctl's own schema there? */
+  /** Is potctl's own schema there, in the version of this potctl? Rights on an older one would let others become its owner. */
   readonly installed: boolean;
+  /** What keeps a support login from changing a second factor behind the journal's back; null = nothing does. */
+  readonly guardedBy: 'functions' | 'triggers' | null;
 }
 
 const FUNCTIONS = [
@@ -24,19 +26,22 @@ const FUNCTIONS = [
   'mfa_enrollment_began(text, text)',
   'mfa_enrollment_ended(text)',
   'run_note(text, text, text, text, text)',
+  // What triggers of `setup --guard-writes` call as the login; it only makes its own transaction owe an entry.
+  'journal_owe(text, text[], text, text)',
 ];
 const OWN_TABLES = ['schema_version', 'journal', 'journal_head', 'mfa_attempt', 'mfa_enrollment'];
 
 /**
  * The least that a role needs for its work, as SQL to be read and run by the owner; it can be run again. Nothing is run here.
  *
- * Support reads no secret, no code and no hash: a stolen support login cannot sign in as anybody. One login for each person stands at the end,
- * because the journal names the login.
+ * Support reads no secret, no code and no hash. What a stolen support login can do all the same stands in the first lines. One login for each
+ * person stands at the end, because the journal names the login.
  */
 export function grantsSql(role: GrantRole, place: GrantPlace): string[] {
   const name = `potctl_${role}`;
   return [
     `-- What ${role} needs in the database ${quoteIdentifier(place.database)}. Read it, then run it as the owner of the tables.`,
+    ...(role === 'support' ? whatSupportCanDo(place) : []),
     `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} NOLOGIN; END IF; END $$;`,
     `GRANT CONNECT ON DATABASE ${quoteIdentifier(place.database)} TO ${name};`,
     ...STATEMENTS[role](name, place),
@@ -66,6 +71,32 @@ const STATEMENTS: Readonly<Record<GrantRole, (name: string, place: GrantPlace) =
   triage: (name) => [`GRANT pg_monitor TO ${name};`],
 };
 
+/** Read before anybody gets the login: what whoever steals it can do. */
+function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
+  if (application === null) return [];
+  const change = 'switch second factors off and on, and write a new secret or new backup codes for other people';
+  if (guardedBy !== null) {
+    const how = { functions: 'Only functions of the owner do it', triggers: 'Triggers see to it' }[guardedBy];
+    return [
+      `-- CAN DO: ${change}, so whoever steals the login can, too.`,
+      `-- ${how}: no change without an entry in the journal that names the login, and none of an administrator or of the`,
+      '-- account of the login unless the entry says that the guard was broken (`--break-glass`).',
+    ];
+  }
+  const { name } = application;
+  return [
+    `-- CAUTION: this login can ${change},`,
+    '-- administrators included, with one UPDATE and without an entry in the journal: whoever steals it can sign in as anybody.',
+    ...(name === 'native'
+      ? [
+          '-- `potctl setup --application native` replaces these rights by functions that journal every change; then run this again.',
+        ]
+      : [
+          '-- `potctl setup --guard-writes` lets the tables refuse such a change without the journal. `potctl mfa check` says what it can tell.',
+        ]),
+  ];
+}
+
 function support(name: string, place: GrantPlace): string[] {
   const { application, schema, database } = place;
   if (application === null) return unknownApplication();
@@ -73,6 +104,22 @@ function support(name: string, place: GrantPlace): string[] {
     ...reading(name, place),
     `GRANT TEMPORARY ON DATABASE ${quoteIdentifier(database)} TO ${name};`,
     ...application.tables.flatMap((table) => changing(name, schema, table)),
+    ...functions(name, place),
+  ];
+}
+
+/** An earlier version of this printed rights on the tables: with the functions they go. */
+function functions(name: string, { application, schema, guardedBy }: GrantPlace): string[] {
+  if (application?.functions === undefined) return [];
+  if (guardedBy !== 'functions') {
+    return [
+      '-- The functions that change second factors are missing: run `potctl setup --application native`, then this again.',
+    ];
+  }
+  const closed = application.tables.filter(({ inserts }) => inserts !== true);
+  return [
+    ...closed.map((table) => `REVOKE INSERT, UPDATE, DELETE ON ${quoteQualified(schema, table.name)} FROM ${name};`),
+    ...application.functions.support.map((one) => `GRANT EXECUTE ON FUNCTION ${one} TO ${name};`),
   ];
 }
 
@@ -99,7 +146,8 @@ function changing(name: string, schema: string, table: Table): string[] {
 }
 
 function own(name: string, { installed }: GrantPlace, changes: boolean): string[] {
-  if (!installed) return ['-- potctl is not set up in this database: run `potctl setup`, then this again.'];
+  if (!installed)
+    return ['-- potctl is not set up in this database, or in an older version: run `potctl setup`, then this again.'];
   return [
     `GRANT USAGE ON SCHEMA potctl TO ${name};`,
     `GRANT SELECT ON ${OWN_TABLES.map((table) => `potctl.${table}`).join(', ')} TO ${name};`,

@@ -1,7 +1,17 @@
+import { detectApplication } from '../applications/detect.js';
+import { guardSql } from '../applications/guard.js';
 import { readAsset } from '../assets.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
-import { newer, readSchemaVersion, SCHEMA_VERSION } from './installed.js';
+import {
+  NATIVE_VERSION,
+  newer,
+  readGuard,
+  readNative,
+  readSchemaVersion,
+  readSetupProblem,
+  SCHEMA_VERSION,
+} from './installed.js';
 
 /** What an installation would run. */
 export interface SetupPlan {
@@ -10,12 +20,19 @@ export interface SetupPlan {
   /** null = nothing is installed. */
   readonly installed: number | null;
   readonly wanted: number;
+  /** Why what is installed must not stay; null where it may. */
+  readonly critical: string | null;
   /** Run in this order, all in one transaction; empty = nothing to do. */
   readonly scripts: readonly string[];
 }
 
-/** What is installed besides potctl's own schema; null = nothing. */
-export type SetupExtra = 'native' | null;
+/** What is installed besides potctl's own schema. */
+export interface SetupExtras {
+  /** The tables of the reference application. */
+  readonly application: 'native' | null;
+  /** Triggers on the tables of this application, or of the one that is there; null = none. */
+  readonly guardWrites: Parameters<typeof detectApplication>[1] | null;
+}
 
 /** Who installs it, and why. */
 export interface SetupRequest {
@@ -35,13 +52,15 @@ export interface SetupResult {
 }
 
 /** Looks what is installed. Changes nothing. @throws E_SETUP_NEWER, E_REFUSED, E_DB_* */
-export async function planSetup(server: Server, extra: SetupExtra): Promise<SetupPlan> {
+export async function planSetup(server: Server, extras: SetupExtras): Promise<SetupPlan> {
   const session = await server.session({ purpose: 'setup.plan' });
   try {
     const installed = await readSchemaVersion(session);
     if (installed !== null && installed > SCHEMA_VERSION) throw newer(installed);
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
-    return { ...(await planOf(session, installed, extra)), database: server.settings.database, role: row!.role };
+    const critical = (await readSetupProblem(session))?.detail ?? null;
+    const { database } = server.settings;
+    return { ...(await planOf(session, installed, extras)), critical, database, role: row!.role };
   } finally {
     await session.close();
   }
@@ -50,16 +69,27 @@ export async function planSetup(server: Server, extra: SetupExtra): Promise<Setu
 async function planOf(
   session: Session,
   installed: number | null,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'>> {
-  const missing = Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1).filter((n) => n > (installed ?? 0));
-  const own = missing.map((version) => readAsset('templates', `sql/potctl-${version}.sql`));
-  const [app] = await session.query<{ there: boolean }>(
-    `select exists (select from pg_namespace where nspname = 'potctl_app') as there`,
-  );
-  const native = extra === 'native' && !app!.there ? [readAsset('templates', 'sql/native-1.sql')] : [];
-  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...native] };
+  const own = scripts('potctl', installed ?? 0, SCHEMA_VERSION);
+  const native = await readNative(session);
+  // What is there already is upgraded by whoever may, without being asked for it: an older version is less safe.
+  const isWanted = extras.application === 'native' || (native.version !== null && native.owned);
+  const app = isWanted ? scripts('native', native.version ?? 0, NATIVE_VERSION) : [];
+  const guards = extras.guardWrites === null ? [] : await guardsOf(session, extras.guardWrites);
+  return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...app, ...guards] };
 }
+
+/** @throws E_APPLICATION */
+async function guardsOf(session: Session, wanted: NonNullable<SetupExtras['guardWrites']>): Promise<string[]> {
+  const { application, schema } = await detectApplication(session, wanted);
+  if ((await readGuard(session, schema)) !== null) return [];
+  const sql = guardSql(application, schema);
+  return sql === null ? [] : [sql];
+}
+
+const scripts = (name: string, from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, n) => readAsset('templates', `sql/${name}-${from + n + 1}.sql`));
 
 /**
  * Installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.
@@ -70,7 +100,7 @@ export async function runSetup(
   server: Server,
   request: SetupRequest,
   shown: SetupPlan,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<SetupResult> {
   const { database, wanted: version } = shown;
   if (request.dryRun) return { state: 'planned', database, installed: shown.installed, version };
@@ -80,9 +110,9 @@ export async function runSetup(
     // Whoever comes second waits here, and then sees what the first one has committed.
     await session.query(`select pg_advisory_xact_lock(hashtextextended('potctl.setup', 0))`);
     const installed = await readSchemaVersion(session);
-    const { scripts } = await planOf(session, installed, extra);
+    const { scripts } = await planOf(session, installed, extras);
     for (const sql of scripts) await session.query(sql);
-    if (scripts.length > 0) await note(session, request, installed, extra);
+    if (scripts.length > 0) await note(session, request, installed, extras);
     await session.query('commit');
     return { state: scripts.length > 0 ? 'done' : 'unchanged', database, installed, version };
   } finally {
@@ -94,7 +124,7 @@ async function note(
   session: Session,
   request: SetupRequest,
   installed: number | null,
-  extra: SetupExtra,
+  extras: SetupExtras,
 ): Promise<void> {
   const { operator, reason, ticket, runId, traceId } = request;
   await appendEntry(session, {
@@ -103,6 +133,10 @@ async function note(
     target: 'schema potctl',
     reason: reason ?? 'installation of the journal',
     status: 'done',
-    details: { from: installed, to: SCHEMA_VERSION, ...(extra !== null && { application: extra }) },
+    details: {
+      ...{ from: installed, to: SCHEMA_VERSION },
+      ...(extras.application !== null && { application: extras.application }),
+      ...(extras.guardWrites !== null && { guard_writes: true }),
+    },
   });
 }

@@ -165,6 +165,11 @@ export function refusedCode(verdict: Verdict, person: MfaRecord['person']): Potc
     why: hard
       ? '100 codes in a row were refused: locked until an operator resets it'
       : `blocked until ${verdict.until}`,
-    fix: [`potctl mfa unlock ${argumentOf(person)}${hard ? ' --reset-consecutive' : ''} --reason "…"`],
+    fix: [
+      `potctl mfa unlock ${argumentOf(person)}${hard ? ' --reset-consecutive' : ''} --reason "…"`,
+      ...(hard
+        ? []
+        : ['Where that does not help, this login had 30 codes refused in a day: another login may check one.']),
+    ],
   });
 }

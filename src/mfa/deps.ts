@@ -41,6 +41,10 @@ export interface JournalPort {
   /** null = not installed. @throws E_DB_DENIED, E_REFUSED */
   version(session: Session): Promise<number | null>;
   append(session: Session, entry: JournalEntry): Promise<string>;
+  /** What is wrong with what is installed, and the command that mends it; null = nothing. */
+  problem(session: Session): Promise<{ readonly detail: string; readonly fix: string } | null>;
+  /** What keeps a support login from changing a second factor behind the journal's back; null = nothing. */
+  guard(session: Session, schema: string): Promise<'functions' | 'triggers' | null>;
 }
 
 /** What everything about second factors works with. */

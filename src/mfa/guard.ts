@@ -1,5 +1,7 @@
 import type { Person } from '../applications/application.js';
+import { CLOCK } from '../applications/sql.js';
 import { PotctlError } from '../errors.js';
+import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps, MfaPolicy } from './deps.js';
 import { nameOf } from './people.js';
@@ -26,8 +28,9 @@ export interface Caution {
  */
 export async function guardChange(deps: MfaDeps, session: Session, person: Person, action: Action): Promise<Caution> {
   const { actor, policy } = deps;
+  const { application, schema } = deps.database;
   refuseUnexplained(deps);
-  const [role] = await session.query<Role>(ROLE, [deps.database.application.secretColumn.table]);
+  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.secretColumn.table)]);
   const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
   const own = isOwn(actor.operator, actor.osUser, role!.name, person);
   const guarded = [
@@ -96,10 +99,10 @@ async function overBudget({ journal }: MfaDeps, session: Session, role: string):
   const [row] = await session.query<{ changes: number; people: number; changesIn: number; peopleIn: number }>(
     `with made as (
        select at, target from potctl.journal
-        where db_role = $1 and at > clock_timestamp() - interval '1 hour' and status = 'done' and details->>'changed' = 'true'
+        where db_role = $1 and at > ${CLOCK} - interval '1 hour' and status = 'done' and details->>'changed' = 'true'
           and action in ('mfa.enroll', 'mfa.codes', 'mfa.reset', 'mfa.disable', 'mfa.unlock')
      ), people as (
-       select max(at) as at from made where at > clock_timestamp() - interval '10 minutes' group by target
+       select max(at) as at from made where at > ${CLOCK} - interval '10 minutes' group by target
      )
      select (select count(*)::int from made) as changes, (select count(*)::int from people) as people,
             (select ${minutesUntil(`interval '1 hour'`)} from made order by at desc offset ${PER_HOUR - 1} limit 1) as "changesIn",
@@ -118,7 +121,7 @@ async function overBudget({ journal }: MfaDeps, session: Session, role: string):
 }
 
 /** Whole minutes until a row is older than `age`. */
-const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - clock_timestamp()) / 60)::int`;
+const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - ${CLOCK}) / 60)::int`;
 
 function isProtected(commands: readonly string[], action: string): boolean {
   return commands.includes('mfa') || commands.includes(`mfa.${action}`);

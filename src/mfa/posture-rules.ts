@@ -29,6 +29,12 @@ export interface Counts {
   readonly triggers: number | null;
   readonly risky: boolean;
   readonly installed: number | null;
+  /** What is wrong with what `setup` installed. */
+  readonly problem: { readonly detail: string; readonly fix: string } | null;
+  /** What keeps a support login from changing a second factor behind the journal's back. */
+  readonly guard: 'functions' | 'triggers' | null;
+  /** Whose last change is in no record; null = the application keeps no time of a change, or there is no journal. */
+  readonly unrecorded: readonly string[] | null;
 }
 
 /** What the counts are judged by. */
@@ -136,7 +142,8 @@ function codeRules(
   ];
 }
 
-function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts): PostureRule[] {
+function ownRules(counts: Counts, { keys }: PostureFacts): PostureRule[] {
+  const { installed, triggers, risky, problem } = counts;
   const none = installed === null ? 'potctl is not set up here' : null;
   const guarded = triggers === 2 ? 'ok' : 'crit';
   return [
@@ -147,6 +154,13 @@ function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts
       'potctl setup',
     ),
     rule(
+      'schema',
+      problem === null ? (none === null ? 'ok' : 'unknown') : 'crit',
+      problem?.detail ?? none ?? 'nobody becomes the owner of the schema potctl through its functions',
+      problem?.fix ?? 'potctl setup',
+    ),
+    unrecordedRule(counts),
+    rule(
       'roles',
       risky ? 'warn' : 'ok',
       risky ? 'this role may do everything, also change the journal' : 'this role is bounded',
@@ -154,6 +168,27 @@ function ownRules({ installed, triggers, risky }: Counts, { keys }: PostureFacts
     ),
     ...(keys === null ? [] : [keysRule(keys)]),
   ];
+}
+
+const SHOWN = 3;
+
+/** A change that nobody wrote down was made past potctl: with a stolen login, or by the application. */
+function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureRule {
+  const id = 'unrecorded';
+  if (installed === null) return rule(id, 'unknown', 'potctl is not set up here', 'potctl setup');
+  if (unrecorded !== null && unrecorded.length > 0) {
+    const more = unrecorded.length > SHOWN ? ', …' : '';
+    const whose = `${unrecorded.slice(0, SHOWN).join(', ')}${more}`;
+    const next = `potctl history --target ${unrecorded[0]}`;
+    return rule(id, 'warn', `second factors whose last change nobody recorded: ${unrecorded.length} (${whose})`, next);
+  }
+  if (guard !== null) return rule(id, 'ok', 'the database refuses a change of a support login without the journal');
+  return rule(
+    id,
+    'unknown',
+    'whether somebody changed a second factor past the journal cannot be told: the application keeps no time of it',
+    'potctl setup --guard-writes',
+  );
 }
 
 function keysRule(keys: readonly KeyCount[]): PostureRule {

@@ -1,4 +1,5 @@
-import { OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { type Application, OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { CLOCK } from '../applications/sql.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
@@ -43,7 +44,7 @@ export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boole
   }
 }
 
-type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed'>;
+type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed' | 'problem' | 'guard' | 'unrecorded'>;
 
 async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
   const installed = await journal.version(session);
@@ -57,7 +58,24 @@ async function readCounts({ database, journal }: MfaDeps, session: Session): Pro
     ...(own ? await ownCounts(session) : { blocked: null, triggers: null }),
     risky: role!.risky,
     installed,
+    problem: await journal.problem(session),
+    guard: await journal.guard(session, database.schema),
+    unrecorded: own && database.application.changes ? await unrecorded(database.application, session) : null,
   };
+}
+
+/** Whose factor or codes were changed last without a word, neither potctl's nor the application's. */
+async function unrecorded({ name, changes }: Application, session: Session): Promise<string[]> {
+  const rows = await session.query<{ person: string }>(
+    `select distinct $1 || ':' || c.id as person from (${changes}) as c
+      where not c.told
+        and not exists (select from potctl.journal j
+                         where j.target = $1 || ':' || c.id and j.status = 'done' and j.action in ('mfa.enroll', 'mfa.confirm', 'mfa.codes')
+                           and j.at between c.at - pg_catalog.make_interval(mins => 1) and c.at + pg_catalog.make_interval(mins => 1))
+      order by person`,
+    [name],
+  );
+  return rows.map(({ person }) => person);
 }
 
 /** @param own is potctl's schema there? */
@@ -75,7 +93,7 @@ function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: bool
                  count(*) filter (where plain and codes > 0)::int as "plainCodes",
                  count(*) filter (where enabled and secret = 'none' and last_used is null)::int as "enabledWithout",
                  count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
-                 count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < clock_timestamp() - interval '24 hours')::int as "pendingOld",
+                 count(*) filter (where ${STATE_SQL} = 'pending' and ${since} < ${CLOCK} - interval '24 hours')::int as "pendingOld",
                  count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
                  count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
                  count(*) filter (where locked_until is not null)::int as locked
@@ -92,7 +110,7 @@ function unusableClasses({ minBytes }: TotpRules): string {
 async function ownCounts(session: Session): Promise<Pick<Counts, 'blocked' | 'triggers'>> {
   const [row] = await session.query<{ blocked: number; triggers: number }>(
     `select (select count(distinct a.person)::int from potctl.mfa_attempt a
-              where kind = 'block' and at > clock_timestamp() - interval '15 minutes'
+              where kind = 'block' and at > ${CLOCK} - interval '15 minutes'
                 and not exists (select from potctl.mfa_attempt b where b.person = a.person and b.at > a.at and b.kind in ('ok', 'unlock', 'reset'))) as blocked,
             (select count(*)::int from pg_trigger where tgrelid = 'potctl.journal'::regclass and not tgisinternal and tgenabled = 'A') as triggers`,
   );

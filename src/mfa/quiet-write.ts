@@ -1,8 +1,15 @@
+import { PotctlError } from '../errors.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 
 const WRITES = /^\s*(with\b.*\(\s*)?(insert into|update|delete from)\b/is;
 const RESULT = 'potctl.written';
+
+/** Of what stands in a context only the name of the innermost function: the rest may hold values. */
+const FUNCTION = 'PL/pgSQL function ((?!inline_code_block)[^\\n]*?\\)) line';
+/** Undefined table, function, object, schema: what a name comes to that was to be found by the search_path. */
+const UNRESOLVED = ['42P01', '42883', '42704', '3F000'];
 
 /** Does the statement write rows? */
 export const isWrite = (sql: string): boolean => WRITES.test(sql);
@@ -25,16 +32,33 @@ export async function writeQuietly<Row extends object>(
   const body = `
 declare
   written text := '[]';
+  place text;
 begin
   execute ${quoteLiteral(returns ? read : statement)}${returns ? ' into written' : ''};
   perform set_config('${RESULT}', written, true);
 exception when others then
-  raise exception using errcode = sqlstate, message = sqlerrm;
+  get stacked diagnostics place = pg_exception_context;
+  raise exception using errcode = sqlstate, message = sqlerrm, hint = coalesce(substring(place from '${FUNCTION}'), '');
 end`;
-  await session.query(`do ${quoteLiteral(body)}`);
+  await session.query(`do ${quoteLiteral(body)}`).catch((error: unknown) => {
+    throw nameTrigger(error);
+  });
   if (!returns) return [];
   const [row] = await session.query<{ rows: string }>(`select current_setting('${RESULT}') as rows`);
   return JSON.parse(row!.rows) as Row[];
+}
+
+/** A trigger of the application that leaves schemas out works only with the search_path of the application; no session of potctl has one. */
+function nameTrigger(error: unknown): unknown {
+  if (!(error instanceof PotctlError) || !UNRESOLVED.includes(sqlstateOf(error) ?? '')) return error;
+  const name = error.cause instanceof Error && 'hint' in error.cause ? String(error.cause.hint ?? '') : '';
+  if (name === '') return error;
+  return error.with({
+    changed: 'nothing',
+    fix: [
+      `${name} of the application leaves schemas out. Let its owner run: ALTER FUNCTION ${name} SET search_path = SCHEMA, pg_temp;`,
+    ],
+  });
 }
 
 function literal(value: unknown): string {

@@ -1,4 +1,5 @@
 import { OVERVIEW_COLUMNS } from '../applications/application.js';
+import { CLOCK } from '../applications/sql.js';
 import type { MfaDeps } from './deps.js';
 import { STATE_SQL } from './list.js';
 
@@ -84,7 +85,7 @@ async function resets(session: { query<R extends object>(sql: string): Promise<R
   const [row] = await session.query<{ count: number }>(
     `select count(*)::int as count from potctl.journal
       where action in ('mfa.reset', 'mfa.disable') and status = 'done' and details->>'changed' = 'true'
-        and at > clock_timestamp() - interval '30 days'`,
+        and at > ${CLOCK} - interval '30 days'`,
   );
   return row!.count;
 }

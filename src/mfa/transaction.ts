@@ -11,8 +11,8 @@ export interface Transaction extends Session {
   conceal(values: readonly string[]): Promise<void>;
 }
 
-/** What waits too long must fail: somebody is on the phone. */
-const LIMITS = `set local lock_timeout = '3s'; set local statement_timeout = '10s';
+/** What waits too long must fail: somebody is on the phone. And a role's default could be a level in which attempts at the same time are not seen. */
+const LIMITS = `set transaction isolation level read committed; set local lock_timeout = '3s'; set local statement_timeout = '10s';
   set local idle_in_transaction_session_timeout = '15s'; set local log_parameter_max_length_on_error = 0`;
 
 /** Only a superuser may. What it does not cover, {@link writeQuietly} does, for every role. */

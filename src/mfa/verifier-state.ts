@@ -1,4 +1,4 @@
-import { instant } from '../applications/sql.js';
+import { CLOCK, instant } from '../applications/sql.js';
 import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 
@@ -29,6 +29,9 @@ export const untilText = (until: string): string => (until === 'infinity' ? 'for
 export interface PastReset {
   readonly at: string;
   readonly action: string;
+  /** The login, which the database proved. */
+  readonly db_role: string;
+  /** What it called itself. */
   readonly operator: string;
   readonly ticket: string | null;
   readonly reason: string;
@@ -48,9 +51,9 @@ export async function readVerifierState(
   if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return null;
   const [row] = await session.query<Omit<VerifierState, 'resets'>>(STATE, [person]);
   const resets = await session.query<PastReset>(
-    `select ${instant('at')} as at, action, operator, ticket, reason from potctl.journal
+    `select ${instant('at')} as at, action, db_role, operator, ticket, reason from potctl.journal
       where target = $1 and action in ('mfa.reset', 'mfa.disable') and status = 'done'
-        and (details->>'changed') is distinct from 'false' and at > clock_timestamp() - interval '90 days'
+        and (details->>'changed') is distinct from 'false' and at > ${CLOCK} - interval '90 days'
       order by seq desc limit 20`,
     [person],
   );
@@ -67,7 +70,7 @@ export async function readBlocked(session: Session, installed: number | null, ap
      having count(*) filter (where kind in ('totp', 'backup')
                               and at > coalesce((select max(b.at) from potctl.mfa_attempt b
                                                   where b.person = mfa_attempt.person and b.kind in ('ok', 'reset')), '-infinity')) >= 100
-         or max(at) filter (where kind = 'block') > greatest(clock_timestamp() - interval '15 minutes',
+         or max(at) filter (where kind = 'block') > greatest(${CLOCK} - interval '15 minutes',
                                                              max(at) filter (where kind in ('ok', 'reset', 'unlock')))`,
     [application],
   );
@@ -87,17 +90,17 @@ const STATE = `
        marks as (select coalesce(max(at) filter (where kind in ('ok', 'reset')), '-infinity') as success,
                         coalesce(max(at) filter (where kind in ('ok', 'reset', 'unlock')), '-infinity') as fresh from attempts),
        counts as (select count(*) filter (where kind in ('totp', 'backup') and at > success)::int as since_success,
-                         count(*) filter (where kind in ('totp', 'backup') and at > clock_timestamp() - interval '24 hours')::int as day,
+                         count(*) filter (where kind in ('totp', 'backup') and at > ${CLOCK} - interval '24 hours')::int as day,
                          max(at) filter (where kind in ('totp', 'backup')) as failed, max(at) filter (where kind = 'ok') as passed,
                          max(at) filter (where kind = 'block' and at > fresh) + interval '15 minutes' as blocked
                     from attempts, marks)
   select case when since_success >= 100 then 'infinity'
-              when blocked > clock_timestamp() then ${instant('blocked')} end as "blockedUntil",
+              when blocked > ${CLOCK} then ${instant('blocked')} end as "blockedUntil",
          day as "failures24h", ${instant('failed')} as "lastFailureAt", ${instant('passed')} as "lastSuccessAt",
          since_success as "failuresSinceSuccess",
          (select ${instant('max(started_at)')} from potctl.mfa_enrollment where person = $1) as "enrollmentAt",
          (select max(split_part(factor, '#', 2)) from potctl.mfa_enrollment where person = $1) as "enrollmentMark",
          (select ${instant('max(at)')} from potctl.journal where target = $1 and action = 'mfa.confirm' and status = 'done') as "confirmedAt",
          (select count(*)::int from potctl.journal where target = $1 and details->>'event' = 'MFA_CODE_REPLAYED'
-             and at > clock_timestamp() - interval '30 days') as replays
+             and at > ${CLOCK} - interval '30 days') as replays
     from counts`;

@@ -8,7 +8,7 @@ import type { Connected } from './client.js';
 const BATCH_CHARACTERS = 16 * 1024;
 
 /**
- * Reads `copy (sql) to stdout` in batches of rows. Whoever stops before the end loses the connection: the server would go on sending.
+ * Reads `copy (sql) to stdout` in batches of rows, or a whole `copy table to stdout`. Whoever stops before the end loses the connection: the server would go on sending.
  *
  * @see https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
  */
@@ -20,7 +20,7 @@ export async function* copiedRows({ client, destroy }: Connected, sql: string): 
   let isOver = false;
   try {
     // A chunk is a view on a buffer that is used again: it becomes text at once.
-    for await (const chunk of client.query(to(`copy (${sql}) to stdout`))) {
+    for await (const chunk of client.query(to(/^copy\b/.test(sql) ? sql : `copy (${sql}) to stdout`))) {
       text += decoder.write(chunk as Buffer);
       for (let end = endOfBatch(text); end > 0; end = endOfBatch(text)) {
         yield rowsOf(text.slice(0, end));

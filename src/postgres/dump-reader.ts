@@ -1,18 +1,12 @@
 import { text } from 'node:stream/consumers';
 import { parseToc } from '../backup/database/toc.js';
 import type { DumpReader } from '../backup/verify.js';
-import { type ChildEnd, startChild } from '../child.js';
+import { type ChildEnd, hasCrashed, startChild, ToolCrash, whyNotDone } from '../child.js';
 import { PotctlError } from '../errors.js';
 import { newestTool, type ToolSearch } from './tools.js';
 
-/** What ends a program that stumbles over the bytes it reads, and not whoever kills it. */
-const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGFPE', 'SIGILL'];
-
 /** Every list of pg_restore begins with a header that has this line. */
 const LISTED = /^; +TOC Entries: \d+$/m;
-
-/** What pg_restore says when this process lacks something; the dump may be whole. */
-const OUR_LACK = /Permission denied|out of memory|Cannot allocate memory|Too many open files|No space left/;
 
 /**
  * The newest pg_restore of this machine, for reading dumps without a server: null where none is installed. The list of the dump that was read
@@ -87,13 +81,12 @@ function unreadable(end: ChildEnd): PotctlError {
   if (why.includes('unsupported version')) {
     return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that made this backup', { why });
   }
-  if (end.signal !== null && CRASHES.includes(end.signal)) {
-    return new PotctlError('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', {
-      why: `it crashed (${end.signal})`,
-    });
+  if (hasCrashed(end)) {
+    return new ToolCrash('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why: `it crashed (${end.signal})` });
   }
-  const complains = end.signal === null && end.stderrTail.some((line) => line.startsWith('pg_restore: error: '));
-  if (!complains || OUR_LACK.test(why)) return notRun(why);
+  const lack = whyNotDone(end);
+  if (lack !== null) return notRun(lack);
+  if (!end.stderrTail.some((line) => line.startsWith('pg_restore: error: '))) return notRun(why);
   return new PotctlError('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why });
 }
 

@@ -12,6 +12,9 @@ export function quoteQualified(schema: string, name: string): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
+/** As people write it in a line to paste: quoted only where PostgreSQL would read it in another way. Keywords are not looked up. */
+export const bareOrQuoted = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : quoteIdentifier(name));
+
 /**
  * A string as SQL, for statements that take no parameters (ALTER DATABASE … SET, COMMENT, CREATE DATABASE). Holds whatever
  * `standard_conforming_strings` is: a backslash makes it an E'' literal.

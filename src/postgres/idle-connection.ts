@@ -7,6 +7,7 @@ export interface Idle {
   readonly versionNum: number;
   /** The backend's pid, as it says itself. */
   readonly pid: number;
+  readonly roleSearchPath: readonly string[];
 }
 
 /** Keeps one connection between two uses. */

@@ -53,10 +53,11 @@ async function keepsItsBackend(first: Connected, probe: PoolerProbe, others: Con
 }
 
 async function backendOf({ client }: Connected): Promise<string> {
-  const { rows } = await client.query<{ backend: string }>(
-    `select pg_catalog.pg_backend_pid()::text || ' ' || pg_catalog.pg_postmaster_start_time()::text as backend`,
+  // The search_path is not ours yet: no operator and no type may be left to be looked up.
+  const { rows } = await client.query<{ pid: number; started: string }>(
+    'select pg_catalog.pg_backend_pid() as pid, pg_catalog.pg_postmaster_start_time() as started',
   );
-  return rows[0]!.backend;
+  return `${rows[0]!.pid} ${rows[0]!.started}`;
 }
 
 async function withinTime<T>(work: Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ import { openPassfile } from './passfile.js';
 import type { RunToolOptions, ToolName } from './server.js';
 import { toAbortError } from './session.js';
 import type { ConnectionSettings } from './settings.js';
-import { toToolError } from './tool-errors.js';
+import { TELLING, toToolError } from './tool-errors.js';
 import { chooseTool, findTools, type Tool } from './tools.js';
 
 interface RunnerRequest {
@@ -81,8 +81,7 @@ async function runChild(
     stdout: onStdoutLine ? 'pipe' : 'ignore',
     stdin: feed ? 'pipe' : 'ignore',
     onStderrLine: (line) => {
-      if (/(error|fatal|detail|hint|query|warning):|No space left/i.test(line) && errors.length < 200)
-        errors.push(line);
+      if (TELLING.test(line) && errors.length < 200) errors.push(line);
       onStderrLine?.(line);
     },
   });

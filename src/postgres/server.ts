@@ -5,11 +5,16 @@ export interface Session {
   readonly pid: number;
   /** server_version_num, e.g. 150018. */
   readonly versionNum: number;
+  /**
+   * The schemas that exist in the search_path which role, database and settings give, in their order. Names of this session do not resolve
+   * there: every session of potctl sees `pg_catalog, pg_temp`, and names all other schemas.
+   */
+  readonly roleSearchPath: readonly string[];
   /** Several statements at once are allowed only without values. @throws PotctlError E_DB_* with the SQLSTATE in `why` */
   query<Row extends object = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /**
    * The rows of one statement in batches, by `copy … to stdout`: a third of the work of single values, and memory is flat at any number.
-   * The statement takes no values; cells are text as the server prints it. The session does nothing else meanwhile.
+   * Also a whole `copy table to stdout`, which runs without a plan. The statement takes no values; cells are text as the server prints it. The session does nothing else meanwhile.
    */
   stream(sql: string): AsyncGenerator<(string | null)[][]>;
   /** `copy … from stdin` of text: what is sent stands in no log of the server. @throws as query */

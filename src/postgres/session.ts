@@ -21,6 +21,7 @@ export interface SessionContext {
   readonly versionNum: number;
   /** The backend's pid, as it says itself. */
   readonly pid: number;
+  readonly roleSearchPath: readonly string[];
   readonly onDebug: ((statement: string) => void) | undefined;
   readonly onClose: (session: OwnedSession) => void;
   /** Takes over the connection of a session that ended well; false: it is to be closed. */
@@ -36,6 +37,7 @@ export function wrapSession(connected: Connected, context: SessionContext): Owne
   const session: OwnedSession = {
     pid: context.pid,
     versionNum: context.versionNum,
+    roleSearchPath: context.roleSearchPath,
     query: (sql, values) => {
       const { client } = connected;
       return run(context, state, sql, async () => lastRows(await client.query(toQuery(sql, values))));

@@ -22,6 +22,8 @@ export interface Sessions {
 
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
+/** Of every session, whatever the role, the database or PGOPTIONS say. pg_temp, when it is not named, would come first. */
+const SEARCH_PATH = 'pg_catalog, pg_temp';
 
 /** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
@@ -65,7 +67,7 @@ async function openOne(opened: Opened, request: Request): Promise<Session> {
   try {
     const idle = request.shared ? await opened.idle.take() : undefined;
     connected = idle?.connected ?? (await connect(opened, database, request.purpose));
-    const ready = idle ?? (await meet(opened, connected, database));
+    const ready = idle ?? (await meet(opened, connected, database, request.purpose));
     const session = await start(opened, ready, { ...request, database });
     if (signal?.aborted) session.abort(signal.reason);
     return session;
@@ -83,16 +85,22 @@ function connect({ settings, login, options }: Opened, database: string, purpose
   return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
 }
 
-async function meet(opened: Opened, connected: Connected, database: string): Promise<Idle> {
+/** What takes a database as it is, and shows nobody its text. */
+const MOVES_DATA = /^(backup|restore)/;
+
+async function meet(opened: Opened, connected: Connected, database: string, purpose: string): Promise<Idle> {
   const { settings } = opened;
-  const { pid, versionNum } = await firstFacts(connected);
+  const { pid, versionNum, roleSearchPath, encoding } = await firstFacts(connected);
   opened.versionNum = versionNum;
   if (pid !== connected.processId) {
     const probe = { settings, connect: () => connect(opened, database, 'probe') };
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
     await opened.poolerCheck;
   }
-  return { connected, pid, versionNum };
+  // Such a database may hold any bytes, in names as well; as UTF-8 the server would refuse to send them. What is not UTF-8 arrives as U+FFFD.
+  if (encoding === 'SQL_ASCII' && MOVES_DATA.test(purpose))
+    await connected.client.query(`set client_encoding = 'SQL_ASCII'`);
+  return { connected, pid, versionNum, roleSearchPath };
 }
 
 async function start(
@@ -100,10 +108,10 @@ async function start(
   ready: Idle,
   request: Request & { readonly database: string },
 ): Promise<OwnedSession> {
-  const { connected, pid, versionNum } = ready;
+  const { connected, pid, versionNum, roleSearchPath } = ready;
   await connected.client.query(setUp(request, versionNum));
   const session = wrapSession(connected, {
-    ...{ settings, pid, versionNum },
+    ...{ settings, pid, versionNum, roleSearchPath },
     target: targetName(settings, request.database),
     onDebug: options.onDebug,
     onClose: (closed) => all.delete(closed),
@@ -119,13 +127,10 @@ function sessionsOf(
   closeAll: () => Promise<unknown>,
 ): Sessions {
   const openMaintenance = async (purpose: string): Promise<Session> => {
-    const session = await openOne({ purpose, database: 'postgres', shared: true }).catch((error: unknown) => {
+    return openOne({ purpose, database: 'postgres', shared: true }).catch((error: unknown) => {
       if (!isAboutTheDatabase(error)) throw error;
       return openOne({ purpose, database: 'template1' });
     });
-    // A maintenance session may be a superuser's: names resolve to the catalogue, never to what somebody put into public.
-    await session.query(`set search_path = ''`);
-    return session;
   };
   return {
     openMaintenance,
@@ -149,16 +154,22 @@ function sessionsOf(
   };
 }
 
-async function firstFacts({ client }: Connected): Promise<{ pid: number; versionNum: number }> {
-  const { rows } = await client.query<{ pid: number; version: string }>(
-    `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version`,
+/** Runs with whatever search_path the role has: no operator, no type and no function in it may be left to be looked up. */
+async function firstFacts({ client }: Connected): Promise<Omit<Idle, 'connected'> & { encoding: string }> {
+  const { rows } = await client.query<{ pid: number; version: string; path: string[]; encoding: string }>(
+    `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version,
+            pg_catalog.array_to_json(pg_catalog.current_schemas(false)) as path,
+            pg_catalog.current_setting('server_encoding') as encoding`,
   );
-  return { pid: rows[0]!.pid, versionNum: Number(rows[0]!.version) };
+  const { pid, version, path, encoding } = rows[0]!;
+  return { pid, versionNum: Number(version), roleSearchPath: path, encoding };
 }
 
 /** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */
 function setUp(request: SessionOptions, versionNum: number): string {
   return [
+    // Whoever may create in a schema of the path could have a function of their own run in place of the server's.
+    `set search_path = ${SEARCH_PATH}`,
     // A connection that is used again still has the name of its first use.
     `set application_name = ${quoteLiteral(`potctl:${request.purpose}`)}`,
     `set timezone = 'UTC'`,
@@ -166,6 +177,10 @@ function setUp(request: SessionOptions, versionNum: number): string {
     'set standard_conforming_strings = on',
     `set statement_timeout = ${request.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    // A restore replaces what the role or the database is set to leave alone; the role that may do it may say so.
+    request.purpose.startsWith('restore.')
+      ? 'set default_transaction_read_only = off'
+      : 'reset default_transaction_read_only',
     // A session may rest for hours while pg_restore works.
     ...(versionNum >= 140_000 ? ['set idle_session_timeout = 0'] : []),
   ].join('; ');

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
-import { removeTree, syncPath, uniqueSuffix, writeNew } from './durable.js';
+import { syncPath, uniqueSuffix, writeNew } from './durable.js';
+import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
 import type { Draft } from './repository.js';
 
 const PARTIAL = '.partial';
@@ -64,11 +65,20 @@ function draftIn(deps: DraftDeps, { id, folder, final }: { id: string; folder: s
   return { id, folder, publish, discard };
 }
 
-/** Removes all unfinished work. The caller holds the lock, so nobody works on it any more. */
-export async function sweepDrafts(backups: string): Promise<void> {
-  for (const name of await readdir(backups)) {
-    if (PARTIAL_NAME.test(name)) await removeAside(backups, name);
+/**
+ * Removes all unfinished work. The caller holds the lock, so nobody works on it any more.
+ *
+ * @returns what cannot be removed now and stays, unlisted, for the next time
+ */
+export async function sweepDrafts(backups: string): Promise<string[]> {
+  const stuck: string[] = [];
+  for (const name of (await readdir(backups)).filter((name) => PARTIAL_NAME.test(name))) {
+    await removeAside(backups, name).catch((error: unknown) => {
+      if (!isStuck(error)) throw error;
+      stuck.push(path.join(backups, name));
+    });
   }
+  return stuck;
 }
 
 /**
@@ -76,6 +86,7 @@ export async function sweepDrafts(backups: string): Promise<void> {
  * gone; never listed with files missing.
  */
 async function removeAside(backups: string, name: string): Promise<void> {
+  await refuseUntouchable(path.join(backups, name));
   const aside = path.join(backups, `${name.slice(0, name.indexOf('.'))}.${uniqueSuffix()}${PARTIAL}`);
   try {
     await rename(path.join(backups, name), aside);

@@ -1,18 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import {
-  chmod,
-  copyFile,
-  type FileHandle,
-  link,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  realpath,
-  rename,
-  rm,
-} from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../errors.js';
 
@@ -169,24 +157,5 @@ export async function ensureFolder(folder: string): Promise<void> {
     await syncPath(path.dirname(folder));
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-  }
-}
-
-/** Removes a file or a folder with all that is in it, also where folders lost their write bit. Not there is fine. */
-export async function removeTree(target: string): Promise<void> {
-  try {
-    // Over NFS a file that a child still holds open leaves its folder busy for a moment.
-    await rm(target, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
-  } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
-    await openFolders(target);
-    await rm(target, { recursive: true, force: true });
-  }
-}
-
-async function openFolders(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openFolders(path.join(folder, entry.name));
   }
 }

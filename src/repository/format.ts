@@ -3,8 +3,8 @@ import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import { claimName, ensureFolder, readContained, syncPath, uniqueSuffix, writeNew } from './durable.js';
+import { MARKER } from './marker.js';
 
-const MARKER = 'potctl-repository.json';
 const MARKER_LIMIT = 1024 * 1024;
 const MAJOR = 1;
 

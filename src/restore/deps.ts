@@ -24,6 +24,8 @@ export interface RestoreDeps {
   /** null where only files are restored. */
   readonly server: Server | null;
   readonly repository: Repository;
+  /** Where the records of runs go when the repository cannot be written to; absent or null = into the repository. */
+  readonly recordsIn?: string | null;
   /** Excludes other potctls from the database, on whatever host. */
   readonly lockDatabase: (database: string) => Promise<HeldLock>;
   /** Checks every stored byte of a backup against its manifest. */
@@ -60,7 +62,7 @@ export interface Asked {
   readonly waitMs: number;
   /** Stop before the first change. */
   readonly dryRun: boolean;
-  /** What hangs on the old database and may stay with it, as the plan names it. */
+  /** What may speak against it, each by the name that the refusal gives it. */
   readonly accept: readonly string[];
 }
 
@@ -80,6 +82,8 @@ export interface RestoreRequest extends Asked {
   readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
   readonly jobs: number;
   readonly createRoles: boolean;
+  /** Restore what can be restored; what fails must be accepted by name. */
+  readonly continuePastErrors: boolean;
   /** Back up what is live before it is replaced. */
   readonly safetyBackup: boolean;
 }

@@ -1,6 +1,7 @@
 import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Repository } from '../repository/repository.js';
+import type { Leftover } from './leftover.js';
 import { type RunRecord, writeRun } from './record.js';
 
 interface Closing {
@@ -17,10 +18,12 @@ export async function closeForward(
   { repository, clock, changes }: Closing & { readonly changes?: Changes },
   record: RunRecord,
   undone: RunRecord | null,
+  left: readonly Leftover[] = [],
 ): Promise<RunRecord> {
   const now = clock.now();
   const closed: RunRecord = {
     ...record,
+    ...leftBehind(left),
     state: 'done',
     step: 'swapped',
     finished_at: now.toISOString(),
@@ -42,17 +45,30 @@ export async function closeBack(
   { repository, clock }: Closing,
   record: RunRecord,
   state: 'failed' | 'interrupted',
+  left: readonly Leftover[] = [],
 ): Promise<RunRecord> {
-  const closed: RunRecord = { ...record, state, finished_at: clock.now().toISOString() };
+  const closed: RunRecord = { ...record, ...leftBehind(left), state, finished_at: clock.now().toISOString() };
   await writeRun(repository, closed);
   if (record.kind === 'restore' && state === 'failed') await tellBackup(repository, closed, false);
   return closed;
 }
+
+const leftBehind = (left: readonly Leftover[]): Pick<RunRecord, 'left_behind'> =>
+  left.length === 0 ? {} : { left_behind: left };
 
 /** The backup's own history; the run's record stands without it, so a backup that is gone by now is no failure. */
 async function tellBackup(repository: Repository, record: RunRecord, ok: boolean): Promise<void> {
   const { run_id: run, finished_at: at, started_at: started, operator: by, backup } = record;
   const target = record.database?.name ?? record.files?.root ?? '';
   const duration_ms = Date.parse(at!) - Date.parse(started);
-  await repository.appendEvent(backup, { at: at!, by, type: 'restore', run, target, ok, duration_ms }).catch(() => {});
+  const event = { at: at!, by, type: 'restore', run, target, ok, duration_ms, parts: wholeParts(record) } as const;
+  await repository.appendEvent(backup, event).catch(() => {});
+}
+
+/** Single tables prove nothing of the rest. */
+function wholeParts({ database, files, tables }: RunRecord): ('database' | 'files')[] {
+  return [
+    ...(database !== null && tables === undefined ? (['database'] as const) : []),
+    ...(files !== null ? (['files'] as const) : []),
+  ];
 }

@@ -1,4 +1,7 @@
+import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
+import type { Accepted } from './accept.js';
+import type { Leftover } from './leftover.js';
 import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js';
 
 const FOLDER = 'restores';
@@ -79,6 +82,8 @@ export interface RunRecord {
   readonly was_live?: boolean;
   /** Roles that this run made; taken away again if it fails. */
   readonly created_roles: readonly string[];
+  /** What it made and could not remove at its end: every later start tries again. Absent = nothing. */
+  readonly left_behind?: readonly Leftover[];
   /** Was the stop hook run, and not yet the start hook? */
   readonly writers_stopped: boolean;
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number } | null;
@@ -88,6 +93,14 @@ export interface RunRecord {
   readonly source_bytes: number;
   readonly written: WriteBaseline | null;
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** What spoke against it and was accepted by name, with the evidence; absent in records of older versions. */
+  readonly accepted?: readonly Accepted[];
+}
+
+/** A record that another user has written for himself is as good as a damaged one: it names nothing. */
+function unreadable(error: unknown): null {
+  if (error instanceof PotctlError && (error.code === 'E_FILES_DENIED' || error.code === 'E_IO')) return null;
+  throw error;
 }
 
 /** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */
@@ -99,15 +112,21 @@ export async function readRuns(repository: Repository): Promise<RunRecord[]> {
 export async function readRecords(repository: Repository): Promise<{ runs: RunRecord[]; damaged: string[] }> {
   const runs: RunRecord[] = [];
   const damaged: string[] = [];
-  for (const name of await repository.listDocuments(FOLDER)) {
-    const text = await repository.getDocument(name);
+  for (const name of (await repository.listDocuments(FOLDER).catch(unreadable)) ?? [FOLDER]) {
+    const text = name === FOLDER ? null : await repository.getDocument(name).catch(unreadable);
     if (text === undefined) continue;
-    const record = parseRecord(text);
+    const record = text === null ? undefined : parseRecord(text);
     if (record !== undefined && name === documentOf(record.run_id)) runs.push(record);
     else damaged.push(name);
   }
   runs.sort((a, b) => (`${a.started_at} ${a.run_id}` < `${b.started_at} ${b.run_id}` ? -1 : 1));
   return { runs, damaged };
+}
+
+/** What a plan says where the record of its run cannot go into the repository. */
+export function recordsWarning({ recordsIn }: { readonly recordsIn?: string | null }): string[] {
+  if (recordsIn == null) return [];
+  return [`the repository cannot be written to: the record of this run, which undo needs, is kept in "${recordsIn}"`];
 }
 
 /** The backups of runs that are not at their end, each with what is to be said of it. Such a run may want its backup again. */

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
 import { cutToBytes, NAME_MAX_BYTES } from '../postgres/identifiers.js';
+import { refuseUnknownNames } from './accept.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 
@@ -27,6 +28,7 @@ export interface RestoreWishes {
   readonly intoFiles: string | undefined;
   readonly jobs: number | undefined;
   readonly createRoles: boolean;
+  readonly continuePastErrors: boolean;
   readonly safetyBackup: boolean;
   readonly accept: readonly string[];
   readonly stopWriters: string | undefined;
@@ -65,11 +67,12 @@ export function restoreRequest(
     files: only === 'db' ? null : settings.files,
     jobs,
     createRoles,
+    continuePastErrors: wishes.continuePastErrors,
     safetyBackup: wishes.safetyBackup,
   };
 }
 
-/** Makes the request for an undo from settings and wishes. Pure. */
+/** Makes the request for an undo from settings and wishes. Pure. @throws E_USAGE */
 export function undoRequest(settings: Settings, wishes: UndoWishes, occasion: Occasion): UndoRequest {
   return {
     ...asked(settings, wishes, occasion),
@@ -79,6 +82,7 @@ export function undoRequest(settings: Settings, wishes: UndoWishes, occasion: Oc
 }
 
 function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Occasion): Asked {
+  refuseUnknownNames(wishes.accept);
   const { runId, traceId, operator, hostname, waitMs, dryRun } = occasion;
   const { restore, profile, expect, connection } = settings;
   return {

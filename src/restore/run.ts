@@ -1,4 +1,5 @@
 import { abandon } from './abandon.js';
+import type { Accepted } from './accept.js';
 import type { DatabaseChecks } from './database/check.js';
 import type { RestoreDeps, RestoreRequest } from './deps.js';
 import { closeForward } from './finish.js';
@@ -26,6 +27,12 @@ export interface RestoreResult {
   readonly database: string | null;
   readonly directory: string | null;
   readonly checks: DatabaseChecks | null;
+  /** What the files lack besides their content: owners and attributes that this user cannot set. Among the warnings, too. */
+  readonly lost: readonly string[];
+  /** Where the record of the run is kept, when the repository could not be written to; undo finds it there. */
+  readonly recordsIn: string | null;
+  /** What spoke against it and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   /** The backup of what was live, where --safety-backup asked for one. */
   readonly safetyBackup: string | null;
   /** The name under which the replaced database is kept; null = nothing was replaced. */
@@ -66,7 +73,9 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
-  if (request.dryRun) return resultOf(first, { checks: null, state: 'planned', warnings: [], safetyBackup: null });
+  const at = { recordsIn: deps.recordsIn ?? null };
+  if (request.dryRun)
+    return resultOf(first, { ...at, checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null });
   const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
   try {
     return await runHeld(deps, request, prepared, first);
@@ -87,7 +96,7 @@ async function runHeld(
   return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease, assertHeld) => {
     const { database: planned, files, set } = prepared.plan;
     const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
-    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree });
+    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree, database });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
     return restoreLocked({ deps, request, prepared, journal, assertHeld, phases: openPhases(deps), safetyBackup });
@@ -103,12 +112,14 @@ async function secure(deps: RestoreDeps, request: RestoreRequest, { plan }: Prep
 
 async function restoreLocked(underway: Underway): Promise<RestoreResult> {
   const { deps, journal, phases, safetyBackup } = underway;
+  const { recordsIn = null } = deps;
   try {
     const staged = await stageRestore(underway);
     await journal.update({ restored: staged.restored, phases: phases.taken });
     const { downtimeMs, warnings } = await swapStaged(underway);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
-    return resultOf(closed, { checks: staged.checks, state: 'done', warnings, safetyBackup });
+    const { checks, lost } = staged;
+    return resultOf(closed, { recordsIn, checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });
   } catch (error) {
     throw await abandon(deps, journal, error);
   }
@@ -116,7 +127,7 @@ async function restoreLocked(underway: Underway): Promise<RestoreResult> {
 
 function resultOf(
   record: RunRecord,
-  rest: Pick<RestoreResult, 'checks' | 'state' | 'warnings' | 'safetyBackup'>,
+  rest: Pick<RestoreResult, 'checks' | 'lost' | 'recordsIn' | 'state' | 'warnings' | 'safetyBackup'>,
 ): RestoreResult {
   return withScriptKeys({
     runId: record.run_id,
@@ -129,6 +140,7 @@ function resultOf(
     undoUntil: record.undo_until,
     downtimeMs: record.downtime_ms,
     phases: record.phases,
+    accepted: record.accepted ?? [],
     ...rest,
   });
 }
@@ -137,6 +149,7 @@ function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifes
   const of = { set: plan.set, backup: manifest.id, sourceBytes: manifest.totals.source_bytes };
   return {
     ...firstRecordOf(deps, request, of),
+    accepted: plan.accepted,
     database: plan.database && moveOf(plan.database),
     files: plan.files && {
       root: plan.files.root,

@@ -1,9 +1,13 @@
 import { lstat, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { shellWord } from '../postgres/psql-line.js';
+import { removeTree } from '../repository/remove-tree.js';
+import type { Leftover } from './leftover.js';
 import type { RunRecord, TreeMove } from './record.js';
 import { realDisk } from './tree/disk.js';
-import { discardStaging, observeTree, recoverTree, removeStaged, swapTree, undoTree } from './tree/tree.js';
+import { foldersOf } from './tree/names.js';
+import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
 export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
@@ -37,13 +41,29 @@ export async function finishTree(record: RunRecord, { root, staged_at: stagedAt 
   else await undoTree({ root, run: undoes, undoRun: run });
 }
 
-/** Puts the tree of a run back to where it was, and removes what was staged. */
-export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
-  if (stagedAt !== null) return removeStaged(stagedAt);
+/**
+ * Puts the tree of a run back to where it was, and removes what was staged.
+ *
+ * @returns what was staged and could not be removed: it is beside the live files, which are as they were
+ */
+export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<Leftover[]> {
   const { run_id: run } = record;
-  const { unfinished } = await observeTree({ root });
-  if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
-  await discardStaging({ root, run });
+  if (stagedAt === null) {
+    const { unfinished } = await observeTree({ root });
+    if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
+  }
+  const folder = stagedAt ?? path.join(root, foldersOf(run).staging);
+  try {
+    await (stagedAt === null ? discardStaging({ root, run }) : removeTree(stagedAt));
+    return [];
+  } catch (error) {
+    const known = fromErrno(error, `remove "${folder}"`);
+    if (!(known instanceof PotctlError)) throw error;
+    const why = typeof known.why === 'string' ? known.why : known.message;
+    // What holds a mount point or a repository is not to be removed by a line that somebody pastes.
+    const line = known.code === 'E_REFUSED' ? `ls -laR -- ${shellWord(folder)}` : `rm -r -- ${shellWord(folder)}`;
+    return [{ kind: 'files', name: folder, why, line }];
+  }
 }
 
 /** A new directory appears by one rename. An empty one that is there already gives way. */

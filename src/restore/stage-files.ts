@@ -5,31 +5,40 @@ import { extractArchive } from '../backup/files/extract.js';
 import { extractForeign } from '../backup/files/foreign-extract.js';
 import type { FilesPart } from '../backup/manifest.js';
 import { fromErrno, PotctlError } from '../errors.js';
+import { createLosses } from './losses.js';
 import type { PlannedFiles } from './plan/plan.js';
 import type { Underway } from './run.js';
 import { prepareStaging } from './tree/tree.js';
 
 const SHOWN_PROBLEMS = 8;
 
+/** What was staged. */
+export interface StagedFiles {
+  readonly files: number;
+  readonly lost: readonly string[];
+}
+
 /**
  * Unpacks the files beside the live ones, inside the same root, and compares what lies on disk then with the list of what was backed up.
  *
- * @returns how many files there are
+ * @returns how many files there are, and what they lack besides their content
  * @throws E_FILES_CHECK naming the differences, E_BACKUP_CORRUPT, E_FILES_DENIED, E_NO_SPACE, E_REFUSED
  */
-export async function stageFiles(underway: Underway, planned: PlannedFiles, part: FilesPart): Promise<number> {
+export async function stageFiles(underway: Underway, planned: PlannedFiles, part: FilesPart): Promise<StagedFiles> {
   const { deps, phases, prepared } = underway;
   const { signal, progress, childEnvironment: environment } = deps;
   const into = await prepareFolder(underway, planned);
-  const request = { folder: prepared.folder, part, environment, signal, progress, into };
+  const losses = createLosses();
+  const { attribute: lostAttribute, owner: otherOwner } = losses;
+  const request = { folder: prepared.folder, part, environment, signal, progress, into, lostAttribute };
   await phases.run(
     'files',
     () => (part.engine === 'tar' ? extractForeign(request) : extractArchive(request)),
     () => ({ files: part.files, bytes: part.bytes }),
   );
-  const problems = await phases.run('files check', () => compareTree({ ...request, root: into }));
+  const problems = await phases.run('files check', () => compareTree({ ...request, root: into, otherOwner }));
   if (problems.length > 0) throw checkFailed(problems);
-  return part.files;
+  return { files: part.files, lost: losses.warnings() };
 }
 
 async function prepareFolder({ deps, request, journal }: Underway, { root, stagedAt }: PlannedFiles): Promise<string> {

@@ -1,11 +1,19 @@
 import path from 'node:path';
+import type { TocEntry } from '../backup/database/toc.js';
 import type { SettledPart } from '../backup/manifest.js';
+import { PotctlError } from '../errors.js';
+import { affordableJobs } from '../postgres/connection-room.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
+import { acceptArguments, type Finding, judgeFindings, unneeded } from './accept.js';
+import { analyzeDatabase } from './database/analyze.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
+import type { FailedObject } from './database/failed-objects.js';
 import { watchGrowth } from './database/growth.js';
-import { createMissingRoles } from './database/roles.js';
+import { createMissingRoles, readGlobals } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { detachSubscriptions } from './database/subscriptions.js';
+import { byHand, sourceFixes } from './database/way-out.js';
 import { readWrites } from './database/writes.js';
 import { inSession } from './in-session.js';
 import type { PlannedDatabase } from './plan/plan.js';
@@ -13,10 +21,14 @@ import type { Underway } from './run.js';
 import { stageFiles } from './stage-files.js';
 import { temporaryFolder } from './temporary-folder.js';
 
+const SHOWN = 8;
+
 /** What stands beside the live data now, complete and checked. */
 export interface Staged {
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number };
   readonly checks: DatabaseChecks | null;
+  /** What the files lack besides their content. */
+  readonly lost: readonly string[];
 }
 
 /**
@@ -29,57 +41,109 @@ export async function stageRestore(underway: Underway): Promise<Staged> {
   const checks = plan.database && (await stageDatabase(underway, plan.database, manifest.database!));
   const files = plan.files && (await stageFiles(underway, plan.files, manifest.storage!));
   const tables = plan.database === null ? 0 : manifest.database!.inventory.tables.length;
-  return { restored: { tables, rows: checks?.rows ?? 0, files: files ?? 0 }, checks };
+  const restored = { tables, rows: checks?.rows ?? 0, files: files?.files ?? 0 };
+  return { restored, checks, lost: files?.lost ?? [] };
 }
 
 async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {
-  const { deps, request, phases, prepared } = underway;
+  const { deps, phases, prepared, request } = underway;
   const server = deps.server!;
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
-  const restoring = { name, folder: prepared.folder, part, jobs: request.jobs, signal: deps.signal };
-  await phases.run('pg_restore', async () => {
+  const folder = path.join(prepared.folder, part.backup_file);
+  const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
+  const opening = server.session({ database: name, purpose: 'restore.settings' });
+  const jobs = await inSession(opening, (session) => affordableJobs(session, request.jobs, 1, deps.progress));
+  const { continuePastErrors } = request;
+  const scratch = temporaryFolder(deps.childEnvironment);
+  const how = { jobs, continuePastErrors, damaged: prepared.damaged, scratch, signal: deps.signal };
+  const restoring = { name, folder: prepared.folder, part, toc, ...how };
+  const failed = await phases.run('pg_restore', async () => {
     const stop = watchGrowth(
       { server, progress: deps.progress },
       name,
       part.server.size_bytes ?? part.inventory.text_bytes ?? 0,
     );
-    await restoreDump(server, restoring).finally(stop);
+    return restoreDump(server, restoring).finally(stop);
   });
-  const checks = await checkAndAnalyze(underway, name, part);
+  for (const line of await detachSubscriptions(server, name)) {
+    const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
+    deps.progress({ kind: 'warning', text });
+  }
+  const checks = await checkAndAnalyze(underway, name, { part, toc, failed, jobs });
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
 }
 
-async function checkAndAnalyze(underway: Underway, name: string, part: SettledPart): Promise<DatabaseChecks> {
+/** What was restored, and what could not be. */
+interface Restored {
+  readonly part: SettledPart;
+  readonly toc: readonly TocEntry[];
+  readonly failed: readonly FailedObject[];
+  /** Sessions that the server allows. */
+  readonly jobs: number;
+}
+
+async function checkAndAnalyze(underway: Underway, name: string, restored: Restored): Promise<DatabaseChecks> {
   const { deps, phases } = underway;
   const opening = deps.server!.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
   return inSession(opening, async (session) => {
     const checks = await phases.run(
       'checks',
-      () => check(underway, session, name, part),
+      () => check(underway, session, name, restored),
       ({ tables, rows }) => ({ tables, rows }),
     );
-    // Gives the planner its statistics: pg_restore leaves none.
-    await phases.run('analyze', () => session.query('analyze'));
+    const missing = await phases.run('analyze', () => analyzeDatabase(session));
+    for (const text of missing) deps.progress({ kind: 'warning', text });
     return checks;
   });
 }
 
 async function check(
-  { deps, request, prepared }: Underway,
+  underway: Underway,
   session: Session,
   name: string,
-  part: SettledPart,
+  { part, toc, failed, jobs }: Restored,
 ): Promise<DatabaseChecks> {
+  const { deps, prepared } = underway;
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
-  const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
-  return checkDatabase(server, session, { name, part, jobs: request.jobs, signal, progress, dump, toc });
+  const { checks, findings } = await checkDatabase(server, session, { name, part, jobs, signal, progress, dump, toc });
+  await settleFindings(underway, [...failed, ...findings], () => [
+    ...sourceFixes(failed, { toc }),
+    ...byHand(failed, { settings: server.settings, folder: prepared.folder, part, toc, jobs }),
+  ]);
+  return checks;
+}
+
+/** Goes on only when a person has accepted each finding; the record keeps what that was. @throws E_RESTORE_CHECK */
+async function settleFindings(
+  { deps, request, journal }: Underway,
+  findings: readonly Finding[],
+  otherWays: () => readonly string[],
+): Promise<void> {
+  const { refused, accepted } = judgeFindings(findings, request.accept);
+  if (refused.length > 0) throw checkFailed(refused, otherWays());
+  for (const text of unneeded(request.accept, accepted, 'checks')) deps.progress({ kind: 'warning', text });
+  for (const { name } of accepted) deps.progress({ kind: 'warning', text: `accepted: ${name}` });
+  await journal.update({ accepted: [...(journal.record.accepted ?? []), ...accepted] });
+}
+
+function checkFailed(findings: readonly Finding[], otherWays: readonly string[]): PotctlError {
+  const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : [];
+  return new PotctlError('E_RESTORE_CHECK', 'the restored database is not what was backed up', {
+    why: [...findings.slice(0, SHOWN).map(({ text }) => text), ...more].join('\n'),
+    changedDetail: 'the restored database was removed; the live one is as it was',
+    fix: ['Verify the backup (`potctl backup verify --level full`), or take another one.', ...otherWays],
+    repeatWith: {
+      text: 'If that is acceptable, this line restores it all the same and records what was accepted:',
+      argv: acceptArguments(findings),
+    },
+  });
 }
 
 async function createDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<void> {
@@ -88,11 +152,13 @@ async function createDatabase(underway: Underway, planned: PlannedDatabase, part
   await phases.run('create database', async () => {
     if (planned.createdRoles.length > 0) {
       await journal.update({ created_roles: planned.createdRoles });
-      await createMissingRoles(server, prepared.folder, part, planned.createdRoles).catch(async (error: unknown) => {
+      const globals = await readGlobals(prepared.folder, part);
+      const leftOut = await createMissingRoles(server, globals, planned.createdRoles).catch(async (error: unknown) => {
         // Somebody else made one of them meanwhile, so none of them is ours: nobody shall take it away.
         if (sqlstateOf(error) === '42710') await journal.update({ created_roles: [] });
         throw error;
       });
+      for (const text of leftOut) deps.progress({ kind: 'warning', text });
     }
     const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
     const { database } = journal.record;

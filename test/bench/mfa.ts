@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
     await server.start();
     await fill(server, users);
     const env = { ...server.environment, PGDATABASE: DATABASE, HOME: '/nonexistent' };
-    const seen = { application: threeDPot, readsSecrets: true };
+    const seen = { application: threeDPot.in('public'), readsSecrets: true };
     const list = listSql(seen, EVERYBODY);
     await pair('stats', ['mfa', 'stats', '--json', '-q'], statsSql(seen), env, rounds);
     await pair('list, ndjson', ['mfa', 'list', '--limit', '0', '-o', 'ndjson', '-q'], list, env, rounds);

@@ -15,6 +15,8 @@ export interface LoggedCluster {
   /** Everything that was logged since the server started. */
   log(): readonly string[];
   database(form: Form): Promise<TestDatabase>;
+  /** One more connection, of the superuser, to any database; it ends with the server. */
+  open(database: string): Promise<Pick<TestDatabase, 'query'>>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,10 @@ const SETTINGS = {
   ...{ fsync: 'off', log_statement: 'all', log_min_duration_statement: '0', log_min_messages: 'debug1' },
   ...{ log_parameter_max_length: '-1', log_parameter_max_length_on_error: '-1', log_error_verbosity: 'verbose' },
 };
+
+/** Of several statements at once the last one counts. */
+const rowsOf = (result: pg.QueryResult | pg.QueryResult[]): never =>
+  (Array.isArray(result) ? result.at(-1)! : result).rows as never;
 
 /** Starts it; the log is what its standard error says. */
 export async function startLoggedCluster(): Promise<LoggedCluster> {
@@ -50,12 +56,16 @@ export async function startLoggedCluster(): Promise<LoggedCluster> {
   return {
     env: { PGHOST: host, PGPORT: String(port) },
     log: () => lines,
+    async open(name) {
+      const client = await open(name);
+      return { query: async (sql, values) => rowsOf(await client.query(sql, values)) };
+    },
     async database(form) {
       const name = `app_${lines.length}`;
       await first.query(`create database ${quote(name)}`);
       const client = await open(name);
       await client.query(await schemaSql(form));
-      const query: TestDatabase['query'] = async (sql, values) => (await client.query(sql, values)).rows as never;
+      const query: TestDatabase['query'] = async (sql, values) => rowsOf(await client.query(sql, values));
       return { name, client, query, drop: () => client.end() };
     },
     async stop() {

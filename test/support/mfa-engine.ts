@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { openApplication } from '../../src/applications/open.js';
 import { type Clock, systemClock } from '../../src/clock.js';
 import { appendEntry } from '../../src/journal/entry.js';
-import { readSchemaVersion } from '../../src/journal/installed.js';
+import { readGuard, readSchemaVersion, readSetupProblem } from '../../src/journal/installed.js';
 import type { Actor, MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
 import { verifyCode } from '../../src/mfa/verify.js';
 import { MFA_KEY, type MfaSite, WHY } from './mfa.js';
@@ -30,9 +30,9 @@ export async function engineOn({ database }: MfaSite, wishes: EngineWishes = {})
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   return {
-    database: await openApplication(openTestServer(database.name, { signal }), 'auto', 'test'),
+    database: await openApplication(openTestServer(database.name, { signal }), { name: 'auto', schema: null }, 'test'),
     clock: wishes.clock ?? systemClock,
-    journal: { version: readSchemaVersion, append: appendEntry },
+    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: { ...ACTOR, ...wishes.actor },
     policy: { ...POLICY, ...wishes.policy },
     keys: async () => new Map([['k1', MFA_KEY]]),

@@ -24,7 +24,7 @@ export function recordOf(changes: Partial<MfaRecord> = {}): MfaRecord {
   const { factors = [FACTOR] } = changes;
   return {
     ...{ person: ANA, nowMs: Date.UTC(2026, 10, 22), state: 'enabled', pending: null, codes: [], sessions: null },
-    ...{ installed: 2, verifier: VERIFIER, fingerprint: '', factors },
+    ...{ installed: 3, verifier: VERIFIER, fingerprint: '', factors },
     enabled: factors.filter(({ state }) => state === 'enabled'),
     ...changes,
   };
@@ -36,7 +36,7 @@ export function quietDeps(application: Application, policy: Partial<MfaPolicy> =
   return {
     database: { application, schema: 'public', readsSecrets: true, session: nobody },
     clock: systemClock,
-    journal: { version: nobody, append: nobody },
+    journal: { version: nobody, append: nobody, problem: nobody, guard: nobody },
     actor: {
       ...{ operator: 'eva', osUser: 'eva', hostname: 'desk', toolVersion: '0', runId: 'r', traceId: 't' },
       ...{ reason: null, ticket: null, breakGlass: false },

@@ -27,6 +27,10 @@ export async function plainRole({
     if (inserts) await query(`grant insert (${all}) on ${schema}.${table} to ${name}`);
     if (deletes) await query(`grant delete on ${schema}.${table} to ${name}`);
   }
+  if (form === 'native') {
+    await query(`grant execute on all functions in schema potctl_app to ${name};
+      grant update (secret) on potctl_app.mfa_factors to ${name}; grant select on potctl_app.users to ${name}`);
+  }
   return {
     name,
     async drop() {

@@ -73,8 +73,8 @@ export interface SiteWishes {
   readonly keep?: boolean;
   /** Commands run in the process of the tests, one after the other: see potctlHere. */
   readonly here?: boolean;
-  /** Of potctl's own schema. Default 2. */
-  readonly version?: 0 | 1 | 2;
+  /** Of potctl's own schema. Default: the newest. */
+  readonly version?: 0 | 1 | 2 | 3;
   /** More lines for the configuration file. */
   readonly profile?: string;
   /** A database with the application's tables that is there already, and how potctl finds its server. */
@@ -85,12 +85,12 @@ export interface SiteWishes {
 /** An application's database; it goes when the test ends unless `keep` is set: then call `remove` in afterAll. */
 export async function mfaSite(
   form: Form,
-  { keep = false, here = false, version = 2, profile = '', on, env: where = {} }: SiteWishes = {},
+  { keep = false, here = false, version = 3, profile = '', on, env: where = {} }: SiteWishes = {},
 ): Promise<MfaSite> {
   const database = on ?? (await freshDatabase({ schema: form, dropAfterTest: false }));
-  for (let n = 1; n <= version; n += 1) {
-    await database.query(await readFile(new URL(`../../templates/sql/potctl-${n}.sql`, import.meta.url), 'utf8'));
-  }
+  const template = (name: string) => readFile(new URL(`../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
+  for (let n = 1; n <= version; n += 1) await database.query(await template(`potctl-${n}`));
+  if (form === 'native' && version >= 3) await database.query(await template('native-2'));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'potctl-mfa-'));
   const [key, config] = [path.join(folder, 'key'), path.join(folder, 'config.yaml')];
   await writeFile(key, MFA_KEY, { mode: 0o400 });

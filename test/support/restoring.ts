@@ -71,6 +71,7 @@ export function restoreRequest(database: string | null, change: Partial<RestoreR
     files: null,
     jobs: 2,
     createRoles: false,
+    continuePastErrors: false,
     safetyBackup: false,
     ...change,
   };

@@ -66,6 +66,7 @@ describe('a backup stays good when it cannot be looked at, because pg_restore', 
     { name: 'is not installed', make: onlyPgDump },
     { name: 'prints nothing', make: () => scripts(all(version('99.1'))) },
     { name: 'was killed', make: () => scripts(all(`${version('99.1')}; [ "$1" = --version ] || kill -9 $$`)) },
+    { name: 'crashed', make: () => scripts(all(`${version('99.1')}; [ "$1" = --version ] || kill -SEGV $$`)) },
     { name: 'lacks a library', make: () => scripts(all(`${version('99.1')}; [ "$1" = --version ] || exit 127`)) },
     {
       name: 'may not open the file',

@@ -6,9 +6,11 @@ import type { CheckResult, DoctorTools } from '../../src/doctor/check.js';
 import { examine } from '../../src/doctor/examine.js';
 import { PotctlError } from '../../src/errors.js';
 import { readHostIdentity } from '../../src/host-identity.js';
+import { readSetupProblem } from '../../src/journal/installed.js';
 import { openServer } from '../../src/postgres/open.js';
 import type { ConnectionSettings } from '../../src/postgres/settings.js';
 import { openRepository } from '../../src/repository/open.js';
+import { observeLeftovers } from '../../src/restore/leftovers.js';
 import { inMaintenance, quote, type TestDatabase } from '../support/database.js';
 import { testSettings } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -29,7 +31,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     profile: { name: null, environment: null, onCommandLine: false },
     connection,
     expect: { systemIdentifier: null },
-    application: 'auto',
+    application: { name: 'auto', schema: null },
     files: null,
     references: null,
     repositories: [{ name: 'local', path: path.join(folder, 'repository') }],
@@ -54,6 +56,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     childEnvironment: environment,
     settings: async () => settings,
     server: async () => server,
+    leftovers: async () => observeLeftovers(await tools.repository(), server),
     repository: async () => {
       const [place] = settings.repositories;
       if (place?.path === undefined) throw new PotctlError('E_CONFIG', 'no directory');
@@ -61,7 +64,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
       return openRepository({ name: place.name, path: place.path }, { clock: systemClock, host, operator: 'ana@ops1' });
     },
   };
-  return Object.fromEntries((await examine(tools)).map((result) => [result.check, result]));
+  return Object.fromEntries((await examine(tools, readSetupProblem)).map((result) => [result.check, result]));
 }
 
 export const states = (results: Record<string, CheckResult>): Record<string, string> =>

@@ -125,3 +125,55 @@ test('the references query runs in the role’s search_path, and hostile paths c
   const lines = (await readFile(referencedList!, 'utf8')).trim().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual(['a b/c.stl', 'new\nline "q" \\', '表']);
 });
+
+test('counting the rows of a table runs no function of its owner', async () => {
+  const { name, query } = await freshDatabase();
+  const role = `mallory_${process.pid}`;
+  await query(`create role ${role}; grant create on schema public to ${role}; set session authorization ${role}`);
+  await query(`create function public.trap(int) returns boolean immutable language plpgsql as $$ begin
+      if current_user <> '${role}' then raise exception 'this runs as %', current_user; end if; return true; end $$;
+    create table public.by_index (note text, small int2, gone int); alter table public.by_index drop gone;
+    create index on public.by_index (small) where public.trap(1);
+    create table public.by_statistics (id int, twice int generated always as (id * 2) stored);
+    create statistics public.told on (id + 1), (public.trap(1) and id > 1) from public.by_statistics;
+    insert into public.by_index select repeat('x', 100), n from generate_series(1, 5000) n;
+    insert into public.by_statistics select n from generate_series(1, 70) n; reset session authorization`);
+
+  const { part, degraded } = await dumpDatabase(openTestServer(name), await dumpRequest());
+
+  expect(degraded).toEqual([]);
+  expect(part.inventory.tables).toMatchObject([
+    { table: 'by_index', count: 5000, exact: true },
+    { table: 'by_statistics', count: 70, exact: true },
+  ]);
+  await expect(
+    openTestServer(name)
+      .session({ purpose: 'test' })
+      .then((session) => session.query('select count(*) from public.by_index')),
+  ).rejects.toThrow('this runs as postgres');
+  await query(`drop owned by ${role}; drop role ${role}`);
+});
+
+test('a references query that leaves schemas out runs with the path of the role, and that is told; one that names them runs with none', async () => {
+  const { name, query } = await freshDatabase({
+    schema: `create table files (path varchar); insert into files values ('a');
+      create function length(varchar) returns int language plpgsql as $$ begin raise exception 'planted'; end $$`,
+  });
+  const listed = async (references: string) => {
+    const told: string[] = [];
+    const request = await dumpRequest({
+      references,
+      progress: (event) => event.kind === 'warning' && told.push(event.text),
+    });
+    const { referencedList } = await dumpDatabase(openTestServer(name), request);
+    return { told, lines: await readFile(referencedList!, 'utf8') };
+  };
+
+  expect(await listed('select path from public.files where length(path) = 1')).toEqual({ told: [], lines: '"a"\n' });
+  expect(await listed('select path from files')).toEqual({
+    told: [expect.stringContaining('(public)')],
+    lines: '"a"\n',
+  });
+  await expect(listed('select path from files where length(path) = 1')).rejects.toThrow('planted');
+  await query('drop function length(varchar)');
+});

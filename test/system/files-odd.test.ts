@@ -12,6 +12,7 @@ import {
 import { expect, test } from 'vitest';
 import { checkArchive } from '../../src/backup/files/check.js';
 import { readList } from '../../src/backup/files/list.js';
+import { markName, markText } from '../../src/backup/files/own.js';
 import { begin, everything, type Place, place, request, thereAndBack } from '../support/files.js';
 import { tarOf } from '../support/tar-writer.js';
 
@@ -154,6 +155,7 @@ test('excluded paths and sockets are not in it, sockets and devices are named', 
   mkdirSync(`${at.tree}/tmp`);
   for (const name of ['tmp/a', 'keep']) writeFileSync(`${at.tree}/${name}`, 'x');
   mkdirSync(`${at.tree}/.potctl-restore-1`);
+  writeFileSync(`${at.tree}/${markName('1')}`, markText('1', false));
   if (isRoot) execFileSync('mknod', [`${at.tree}/null`, 'c', '1', '3']);
   const backup = await begin(at, { excludes: ['tmp/**'] });
   const part = await backup.secondPass();

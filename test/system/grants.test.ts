@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { connect, freshDatabase, inMaintenance, type TestDatabase } from '../support/database.js';
-import type { Ran } from '../support/run-cli.js';
+import { freshDatabase } from '../support/database.js';
+import { grantedLogin } from '../support/granted-login.js';
 import { potctlHere as potctl } from '../support/run-main.js';
 
 const ANA = '11111111-1111-1111-1111-111111111111';
@@ -18,19 +17,7 @@ async function site(role: string) {
   await database.query(SEED);
   const env = { PGDATABASE: database.name };
   expect((await potctl(['setup', '--yes', '-q'], { env })).exitCode).toBe(0);
-  const printed = await potctl(['grants', 'sql', '--role', role, '-q'], { env });
-  expect(printed).toMatchObject({ exitCode: 0, stderr: '' });
-  await database.client.query(printed.stdout);
-  const login = `t_${randomBytes(6).toString('hex')}`;
-  await inMaintenance((client) => client.query(`create role ${login} login in role potctl_${role}`));
-  const run = (args: readonly string[], stdin = ''): Promise<Ran> =>
-    potctl(args, { env: { ...env, PGUSER: login }, stdin });
-  const as = await connect(database.name, { user: login });
-  const end = async (): Promise<void> => {
-    await as.end();
-    await dropLogin(database, login, role);
-  };
-  return { database, run, as, end };
+  return { database, ...(await grantedLogin(database, role)) };
 }
 
 let support: Awaited<ReturnType<typeof site>>;
@@ -43,13 +30,6 @@ async function siteOf(role: string) {
   const made = await site(role);
   onTestFinished(made.end);
   return made;
-}
-
-async function dropLogin(database: TestDatabase, login: string, role: string): Promise<void> {
-  await database.drop();
-  await inMaintenance((client) => client.query(`drop role ${login}`));
-  // Another database of the run may still name the role; then it stays, and the cluster goes with the run.
-  await inMaintenance((client) => client.query(`drop role potctl_${role}`)).catch(() => {});
 }
 
 test('support can reset and unlock, and stands in the journal by name', async () => {

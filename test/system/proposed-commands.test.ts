@@ -132,6 +132,10 @@ test('who is not let in by a cluster as the distribution makes it reads how, in 
 
 test('a monitor reads the state in the first line of stdout, and unknown where nothing could be looked at', async () => {
   const check = ['check', '--exit', 'nagios'];
+  const told = await site.mfa(check);
+  expect(told.exitCode).toBe(3);
+  expect(told.stdout).toMatch(/^MFA UNKNOWN - .*sec\.unrecorded UNKNOWN/);
+  await potctl(['setup', '--guard-writes', '--yes'], { env: { PGDATABASE: site.database.name } });
   const looked = await site.mfa(check);
   expect(looked.exitCode).toBe(1);
   expect(looked.stdout).toMatch(/^MFA WARN - .*sec\.weak_codes WARN/);

@@ -93,7 +93,7 @@ test('a child of a live table does not become its child again: the live table mu
 
   const result = await restore('child', 'found');
 
-  expect(result.leftOut).toEqual([{ kind: 'inheritance', name: 'child from base' }]);
+  expect(result.leftOut).toEqual([{ kind: 'inheritance', name: 'child from public.base' }]);
   expect(await query('select i from base order by i')).toEqual([{ i: 1 }, { i: 2 }]);
   expect(await query('select i from found.child')).toEqual([{ i: 2 }]);
 });

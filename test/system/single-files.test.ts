@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { plantTree } from '../support/file-tree.js';
@@ -160,7 +161,7 @@ test.runIf(process.getuid?.() === 0)(
     const to = await makeTree({ a: { shut: { f: 'old' } } }, path.join(await folderForAll(), 'to'));
     execFileSync('chown', ['-R', `${nobody}:${nobody}`, to]);
     chmodSync(path.join(to, 'a', 'shut'), 0o555);
-    for (let above = path.dirname(repository.url); above !== '/tmp'; above = path.dirname(above))
+    for (let above = path.dirname(repository.url); above !== tmpdir(); above = path.dirname(above))
       chmodSync(above, 0o755);
     execFileSync('chmod', ['-R', 'a+rX', repository.url]);
     const place = ['--to', to, '--repository', repository.url];

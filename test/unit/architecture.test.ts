@@ -22,7 +22,7 @@ const inside = values.filter(({ isPackage }) => !isPackage);
 const DOMAINS = ['backup', 'restore', 'demo', 'doctor', 'journal', 'mfa', 'grants'];
 const ADAPTERS = ['postgres', 'repository', 'config', 'applications', 'notify'];
 const WITHIN_BACKUP =
-  /^src\/backup\/(manifest|parse-manifest|catalog|selection|id|hash|summary|set|files\/|database\/)/;
+  /^src\/backup\/(manifest|parse-manifest|catalog|selection|standing|id|hash|summary|set|files\/|database\/)/;
 
 /** How libpq reads its own files and words: one reading for the configuration and the connection. */
 const LIBPQ = /^src\/postgres\/(connection-url|libpq|passfile-lookup|keywords|service-file)\.ts$/;

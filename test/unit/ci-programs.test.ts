@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -28,6 +37,9 @@ function machine({ user, has, apt }: { user: number; has: readonly string[]; apt
 const ALL = ['oathtool', 'zbarimg', 'faketime', 'tmux'];
 const isDebian = existsSync('/etc/debian_version');
 const hasPython = spawnSync('/usr/bin/python3', ['-c', 'import pyotp, cryptography']).status === 0;
+const majors = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map(Number) : [];
+const hasPostgis =
+  majors.length === 0 || existsSync(`/usr/share/postgresql/${Math.max(...majors)}/extension/postgis.control`);
 
 test.skipIf(!isDebian)('root gets the programs that are missing, and the run goes on when apt cannot give them', () => {
   const { status, stdout, stderr, asked } = machine({ user: 0, has: ['oathtool', 'faketime'], apt: 100 });
@@ -51,6 +63,6 @@ test('without apt nothing fails', () => {
   expect(stderr).toMatch(/^The tests that need these are skipped: oathtool.*\n$/);
 });
 
-test.skipIf(!hasPython)('where all are there, apt is not even asked for its lists', () => {
+test.skipIf(!hasPython || !hasPostgis)('where all are there, apt is not even asked for its lists', () => {
   expect(machine({ user: 0, has: ALL, apt: 0 })).toEqual({ status: 0, stdout: 'went on\n', stderr: '', asked: [] });
 });

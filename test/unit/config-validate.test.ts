@@ -104,6 +104,17 @@ describe('a file', () => {
     expect(lines.join()).not.toContain('canary');
   });
 
+  test('names the application alone, or with the schema of its tables; mistakes are told for what was meant', () => {
+    const told = (value: string) => found(`profiles:\n  a:\n    application: ${value}\n`);
+    for (const value of ['viu', '{ name: viu, schema: app }', '{ schema: "Äpp" }', '{}'])
+      expect(told(value)).toEqual([]);
+    expect(told('vui')).toEqual(['3: application must be one of auto, 3dpot, viu, evo, native (did you mean viu?)']);
+    expect(told('{ name: vui }')).toEqual(['3: name must be one of auto, 3dpot, viu, evo, native (did you mean viu?)']);
+    expect(told('{ shema: app }')).toEqual(["3: unknown key 'shema' (did you mean 'schema'?)"]);
+    expect(told('{ schema: 5 }')).toEqual(['3: schema must be text (put it in quotes)']);
+    expect(told('')).toEqual(['3: application must be text or a block with name and schema ()']);
+  });
+
   test('has contradictions found', () => {
     expect(found('default_profile: prd\nprofiles:\n  prod: {}\n')).toEqual([
       "1: there is no profile 'prd' (did you mean 'prod'?)",

@@ -7,7 +7,8 @@ import { type Counts, type PostureFacts, type PostureRule, rulesOf, worst } from
 const NOBODY: Counts = {
   ...{ users: 100, enabled: 90, adminsWithout: 0, plainSecrets: 0, unusable: 0, unusablePending: 0, short: 0 },
   ...{ plainCodes: 0, enabledWithout: 0, pending: 0, pendingOld: 0, fewCodes: 0, adminsNoCodes: 0, locked: 0 },
-  ...{ blocked: 0, triggers: 2, risky: false, installed: 2 },
+  ...{ blocked: 0, triggers: 2, risky: false, installed: 3 },
+  ...{ problem: null, guard: 'functions', unrecorded: [] },
 };
 const FACTS: PostureFacts = {
   ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.facts },
@@ -56,6 +57,13 @@ describe('a rule changes its state exactly at its limit', () => {
     ['journal', { triggers: 1 }, {}, 'crit'],
     ['journal', { triggers: 0 }, {}, 'crit'],
     ['roles', { risky: true }, {}, 'warn'],
+    ['schema', { problem: { detail: 'old', fix: 'potctl setup' } }, {}, 'crit'],
+    ['schema', { installed: null, triggers: null }, {}, 'unknown'],
+    ['unrecorded', { unrecorded: ['native:1'] }, {}, 'warn'],
+    ['unrecorded', { unrecorded: null }, {}, 'ok'],
+    ['unrecorded', { unrecorded: null, guard: 'triggers' }, {}, 'ok'],
+    ['unrecorded', { unrecorded: null, guard: null }, {}, 'unknown'],
+    ['unrecorded', { installed: null, triggers: null }, {}, 'unknown'],
     ['keys', {}, { keys: [] }, 'ok'],
     ['keys', {}, { keys: [key('k1', 3, null, true)] }, 'ok'],
     ['keys', {}, { keys: [key('k1', 3), key('k2', 0, null, true)] }, 'ok'],

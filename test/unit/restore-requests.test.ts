@@ -17,6 +17,7 @@ function requestOf(wishes: Partial<RestoreWishes>) {
     id: 'latest',
     mode: 'swap',
     createRoles: false,
+    continuePastErrors: false,
     safetyBackup: false,
     accept: [],
     ...nothing,

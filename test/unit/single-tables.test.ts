@@ -59,7 +59,14 @@ test.each(['pg_mine', 'information_schema', 'x'.repeat(64), 'ä'.repeat(32)])('t
 describe('wishes that contradict each other', () => {
   const none: TablesWishes = {
     ...{ id: 'latest', fromSet: undefined, only: undefined, mode: undefined, into: undefined, intoFiles: undefined },
-    ...{ jobs: undefined, createRoles: false, safetyBackup: false, accept: [], stopWriters: undefined },
+    ...{
+      jobs: undefined,
+      createRoles: false,
+      continuePastErrors: false,
+      safetyBackup: false,
+      accept: [],
+      stopWriters: undefined,
+    },
     ...{ startWriters: undefined, keepOld: undefined, tables: ['a'], intoSchema: 's' },
   };
   test.each([

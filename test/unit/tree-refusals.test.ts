@@ -90,6 +90,7 @@ test('a swap without anything staged is refused', async () => {
 
 test('a journal that somebody damaged is not guessed at', async () => {
   fs.mkdirSync(root);
+  fs.mkdirSync(path.join(root, '.potctl-before-r1'));
   put('.potctl-swap-r1.ndjson', '{"format":1,"run":"r1"');
   await expect(observeTree({ root })).rejects.toMatchObject(refused);
   await expect(recoverTree({ root, decision: 'finish' })).rejects.toMatchObject(refused);
@@ -123,7 +124,7 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     await swapTree({ root, run: 'r1', disk: writer });
     expect(has('avatar.png')).toBe('restored');
     expect(has('.potctl-before-r1/avatar.png')).toBe('old');
-    expect(has('.potctl-before-r1/.potctl-late-1/avatar.png')).toBe('late');
+    expect(has('.potctl-before-r1/.potctl-late-r1-1/avatar.png')).toBe('late');
   });
 
   test('a folder that comes back behind the sweep', async () => {
@@ -138,7 +139,7 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     await swapTree({ root, run: 'r1', disk: writer });
     expect(fs.readdirSync(path.join(root, 'uploads'))).toEqual([]);
     expect(has('.potctl-before-r1/uploads/a')).toBe('old');
-    expect(has('.potctl-before-r1/.potctl-late-1/uploads/b')).toBe('late');
+    expect(has('.potctl-before-r1/.potctl-late-r1-1/uploads/b')).toBe('late');
   });
 
   test('what was written into the restored tree before an interrupted swap was taken back', async () => {
@@ -164,6 +165,6 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     expect(await recoverTree({ root, decision: 'undo' })).toBe('undone');
     expect(has('a')).toBe('old');
     await discardStaging({ root, run: 'r1' });
-    expect(has('.potctl-before-r1-late/.potctl-late-1/uploads/order.pdf')).toBe('written while half done');
+    expect(has('.potctl-before-r1-late/.potctl-late-r1-1/uploads/order.pdf')).toBe('written while half done');
   });
 });

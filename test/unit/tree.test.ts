@@ -104,7 +104,7 @@ test('a missing tree is made with its parents, and undo makes it vanish and come
   const fresh = await restage('r1', 'new');
   await swapTree({ root, run: 'r1', disk: quick() });
   expect(photograph(root)).toEqual(fresh);
-  expect(own().filter((name) => name.startsWith('.potctl-created'))).toEqual([]);
+  expect(own().filter((name) => name.startsWith('.potctl-run'))).toEqual([]);
   const { kept: beside } = await undoTree({ root, run: 'r1', undoRun: 'u1', disk: quick() });
   expect(fs.existsSync(root)).toBe(false);
   expect(beside).toBe(`${root}.potctl-before-u1`);

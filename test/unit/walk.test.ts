@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareWalk, display, fromText, isInside } from '../../src/backup/files/byte-path.js';
 import { estimateTree } from '../../src/backup/files/estimate.js';
+import { markName, markText } from '../../src/backup/files/own.js';
 import { openTree } from '../../src/backup/files/tree.js';
 import { createExclusion, walk } from '../../src/backup/files/walk.js';
+import { identityOf } from '../../src/repository/place.js';
 import { place } from '../support/files.js';
 
 const signal = new AbortController().signal;
@@ -135,17 +137,57 @@ describe('what is left out', () => {
     expect(out.filter((path) => !excluded(path))).toEqual([]);
     expect(kept.filter((path) => excluded(path))).toEqual([]);
   });
+});
 
-  test("potctl's own folders at the root, and only there", () => {
-    const excluded = createExclusion([]);
-    expect(['.potctl-restore-1', '.potctl-before-2', 'a/.potctl-x', '.potctl', 'potctl-x'].map(excluded)).toEqual([
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
+describe('what restores keep at the top of a tree is told by what a run wrote there', () => {
+  test('a run that left a mark or a journal is told by it, and its folders and files are left out', async () => {
+    const { tree } = place();
+    const plan = '{"format":1,"run":"r2","of":null}\n';
+    for (const folder of ['restore-r1', 'before-r1-late', 'before-r2', 'pruned-r2'])
+      mkdirSync(`${tree}/.potctl-${folder}`);
+    writeFileSync(`${tree}/${markName('r1')}`, markText('r1', false));
+    writeFileSync(`${tree}/.potctl-swap-r2.ndjson`, plan);
+    writeFileSync(`${tree}/.potctl-swap-r2.ndjson.tmp`, plan.slice(0, 25));
+    writeFileSync(`${tree}/a`, '');
+
+    expect(await pathsOf(tree)).toEqual({ paths: ['', 'a'], skipped: [], unreadable: [] });
   });
+
+  test("a name alone makes nothing potctl's own", async () => {
+    const { tree } = place();
+    const files = ['notes', 'run-x.json', 'swap-x.ndjson', 'swap-x.ndjson.tmp', 'created-x'];
+    const folders = ['before-launch', 'restore-2', 'pruned-x', 'late-1'];
+    for (const file of files) writeFileSync(`${tree}/.potctl-${file}`, '{"run":"y"}');
+    for (const folder of folders) mkdirSync(`${tree}/.potctl-${folder}`);
+
+    const paths = [...files, ...folders].map((name) => `.potctl-${name}`).sort();
+    expect(await pathsOf(tree)).toEqual({ paths: ['', ...paths], skipped: [], unreadable: [] });
+  });
+
+  test('what another folder holds is never left out', async () => {
+    const { tree } = place();
+    mkdirSync(`${tree}/a/.potctl-before-r1`, { recursive: true });
+    writeFileSync(`${tree}/a/${markName('r1')}`, markText('r1', false));
+
+    expect((await pathsOf(tree)).paths).toHaveLength(4);
+  });
+});
+
+test('a folder that must not be met ends the walk wherever it is met, told by device and inode', async () => {
+  const { tree } = place();
+  mkdirSync(`${tree}/deep/backups`, { recursive: true });
+  const refused = new Set([identityOf(statSync(`${tree}/deep/backups`, { bigint: true }))]);
+  const walked = walk({
+    tree: openTree(tree),
+    excludes: [],
+    signal,
+    refused,
+    entry() {},
+    skipped() {},
+    unreadable() {},
+  });
+
+  await expect(walked).rejects.toMatchObject({ code: 'E_REFUSED', message: expect.stringContaining('deep/backups') });
 });
 
 test('only paths that stay inside are inside', () => {

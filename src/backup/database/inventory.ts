@@ -35,6 +35,7 @@ export function compareInventory(observed: Observation): { tables: TableRows[]; 
       exact: counted?.exact ?? false,
       bytes: sizes.get(table.oid) ?? 0,
       member: entry ? memberOf(entry, members) : null,
+      ...(table.condition === null ? {} : { condition: table.condition }),
     };
   });
   for (const { name } of entries.values()) degraded.push(`'${name}' is in the dump, and its snapshot does not know it`);

@@ -1,5 +1,6 @@
 import { PotctlError } from '../../errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Session } from '../../postgres/server.js';
 
 /** A table, partitioned table or sequence, as the catalogue knows it. */
@@ -11,12 +12,19 @@ export interface DumpedTable {
   readonly kind: 'r' | 'p' | 'S';
   /** False for what an extension brings itself, and for unlogged tables of a standby. */
   readonly dumped: boolean;
-  /** Of an extension's configuration table: which rows are dumped, `where …`; otherwise empty. */
-  readonly condition: string;
+  /** Of an extension's configuration table: which rows are dumped, `where …`, empty for all; null for every other table. */
+  readonly condition: string | null;
   /** The planner's idea of the rows; -1 = never analysed. */
   readonly estimate: number;
   readonly readable: boolean;
   readonly hidesRows: boolean;
+  /** A query on it would run functions of its owner. @see PLANNING_RUNS_CODE */
+  readonly runsCode: boolean;
+}
+
+/** Is there a byte in its name that is no UTF-8, as SQL_ASCII allows? pg_dump can dump it, we cannot call it. */
+export function isUnnameable({ schema, name }: Pick<DumpedTable, 'schema' | 'name'>): boolean {
+  return schema.includes('\u{FFFD}') || name.includes('\u{FFFD}');
 }
 
 const NAMED = 5;
@@ -27,11 +35,12 @@ export function readTables(session: Session): Promise<DumpedTable[]> {
     select c.oid, n.nspname as schema, c.relname as name, c.relkind::text as kind,
            (not member.is_member or config.condition is not null)
              and not (c.relpersistence = 'u' and pg_is_in_recovery()) as dumped,
-           coalesce(config.condition, '') as condition,
+           config.condition,
            c.reltuples::float8 as estimate,
            has_schema_privilege(n.oid, 'USAGE') and case c.relkind
              when 'S' then has_sequence_privilege(c.oid, 'SELECT') else has_table_privilege(c.oid, 'SELECT') end as readable,
-           c.relkind = 'r' and row_security_active(c.oid) as "hidesRows"
+           c.relkind = 'r' and row_security_active(c.oid) as "hidesRows",
+           c.relkind = 'r' and ${PLANNING_RUNS_CODE} as "runsCode"
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
      cross join lateral (
@@ -58,8 +67,8 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${listed(denied)}`, {
       why: 'a backup without them would be incomplete',
       fix: [
-        'Grant all tables at once (PostgreSQL 14 and later): `grant pg_read_all_data to ROLE`',
-        `Or one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
+        'Back up with a role of its own, which reads every table: `potctl grants sql --role backup`',
+        `Or grant them one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
       ],
     });
   }
@@ -68,7 +77,7 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
   throw new PotctlError('E_DB_DENIED', `row level security may hide rows of ${listed(hidden)} from this role`, {
     why: 'a backup without them would be incomplete',
     fix: [
-      'Let a role dump that sees all rows: `alter role ROLE bypassrls`, or a superuser.',
+      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
       'Or, where the role owns the table: `alter table … no force row level security`.',
     ],
   });

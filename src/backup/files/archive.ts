@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { PotctlError } from '../../errors.js';
+import { identitiesAbove, refuseOverlap } from '../../repository/place.js';
 import type { FilesPart } from '../manifest.js';
 import { type CompressedFile, chooseCompression, createCompressedFile } from './compress.js';
 import type { FilesBackup, FilesRequest } from './engine.js';
@@ -14,7 +14,7 @@ import { createScratch, type Scratch } from './scratch.js';
 import { selectChanged, selectFailed } from './select.js';
 import type { Spool } from './spool.js';
 import { openTree, type Tree } from './tree.js';
-import { createExclusion, type WalkEntry, walk } from './walk.js';
+import { type WalkEntry, walk } from './walk.js';
 
 export { estimateTree } from './estimate.js';
 
@@ -56,7 +56,7 @@ interface Outlet {
  */
 export async function startFilesBackup(request: FilesRequest): Promise<FilesBackup> {
   const tree = openTree(request.root);
-  refuseInside(tree, request);
+  refuseOverlap(request.folder, request.root);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   const scratch = createScratch(request.folder);
@@ -117,18 +117,6 @@ function backupOf(work: Work, stop: AbortController): FilesBackup {
   };
 }
 
-function refuseInside(tree: Tree, { folder, root, excludes }: FilesRequest): void {
-  const draft = openTree(folder).root;
-  if (draft !== tree.root && !draft.startsWith(`${tree.root === '/' ? '' : tree.root}/`)) return;
-  const segments = draft.slice(tree.root.length + 1).split('/');
-  const excluded = createExclusion(excludes);
-  if (segments.some((_, index) => excluded(segments.slice(0, index + 1).join('/')))) return;
-  throw new PotctlError('E_REFUSED', `the repository lies inside the files that are backed up ("${root}")`, {
-    why: 'every backup would hold all earlier ones',
-    fix: ['Choose a repository outside, or exclude its folder from the files.'],
-  });
-}
-
 async function readAll(work: Work): Promise<Outcomes> {
   const [skipped, unreadable] = [createPathLog(), createPathLog()];
   let bytes = 0;
@@ -146,6 +134,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
   openTree(request.root);
   const [skipped, incomplete] = [createPathLog(), createPathLog()];
   const later = await walkTree(work, skipped, incomplete);
+  const unlisted = incomplete.total();
   const chosen = scratch.spool();
   await selectChanged(first, later, { into: chosen, incomplete, signal });
   await readRounds(work, chosen.finish(), incomplete);
@@ -164,6 +153,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
     skipped_total: skipped.total(),
     incomplete: incomplete.named(),
     incomplete_total: incomplete.total(),
+    unlisted_total: unlisted,
     excludes: [...request.excludes],
     artefacts: [
       { path: file, ...archived },
@@ -205,6 +195,7 @@ async function walkTree(
   await walk({
     tree: work.tree,
     excludes: work.request.excludes,
+    refused: identitiesAbove(work.request.folder),
     signal: work.signal,
     entry(entry) {
       spool.add(entry);

@@ -25,6 +25,8 @@ export interface CompareRequest {
   readonly progress: Progress;
   /** Only these members of the archive should be there. Default: all. */
   readonly wanted?: Pick<Wanted, 'has'>;
+  /** Told of what has another owner, where this user could not set it. Such is no difference. */
+  readonly otherOwner?: (file: ListedFile) => void;
 }
 
 const MAX_PROBLEMS = 20;
@@ -37,7 +39,7 @@ const MAX_PROBLEMS = 20;
  * @throws E_FILES_MISSING, E_FILES_DENIED, E_IO; ArchiveDamage when the list cannot be read; the signal's reason when aborted
  */
 export async function compareTree(request: CompareRequest): Promise<string[]> {
-  const { folder, part, signal, progress, wanted } = request;
+  const { folder, part, signal, progress, wanted, otherOwner } = request;
   const tree = openTree(request.root);
   const replaced = await readReplaced(folder, part, signal);
   const breathe = createBreather(signal);
@@ -46,7 +48,7 @@ export async function compareTree(request: CompareRequest): Promise<string[]> {
   let bytes = 0;
   for await (const file of readList(folder, part, signal)) {
     const compared = !file.superseded && file.path !== '.' && wanted?.has(index) !== false;
-    const problem = compared ? await difference({ tree, file, index, replaced, breathe }) : undefined;
+    const problem = compared ? await difference({ tree, file, index, replaced, breathe, otherOwner }) : undefined;
     if (problem !== undefined) problems.push(`${quote(file)} ${problem}`);
     if (problems.length >= MAX_PROBLEMS) return problems;
     index += 1;
@@ -64,6 +66,7 @@ interface Compared {
   readonly index: number;
   readonly replaced: Replaced;
   readonly breathe: () => Promise<void> | undefined;
+  readonly otherOwner: CompareRequest['otherOwner'];
 }
 
 async function difference(compared: Compared): Promise<string | undefined> {
@@ -71,7 +74,7 @@ async function difference(compared: Compared): Promise<string | undefined> {
   const stats = lookAt(tree, pathOf(file));
   if (stats === undefined) return 'is not there';
   if (stats === 'unreadable') return 'cannot be looked at';
-  return kindDifference(file, stats) ?? factDifference(file, stats) ?? (await contentDifference(compared, stats));
+  return kindDifference(file, stats) ?? factDifference(compared, stats) ?? (await contentDifference(compared, stats));
 }
 
 function kindDifference(file: ListedFile, stats: BigIntStats): string | undefined {
@@ -85,14 +88,15 @@ function kindDifference(file: ListedFile, stats: BigIntStats): string | undefine
   return fits ? undefined : `is not a ${file.type}`;
 }
 
-function factDifference(file: ListedFile, stats: BigIntStats): string | undefined {
+function factDifference({ file, otherOwner }: Compared, stats: BigIntStats): string | undefined {
   const mode = modeOf({ mode: Number(stats.mode) & 0o7777 });
   if (!stats.isSymbolicLink() && mode !== file.mode) return `has mode ${mode} instead of ${file.mode}`;
   if (file.type === 'file' && Number(stats.size) !== file.size)
     return `has ${stats.size} bytes instead of ${file.size}`;
   if (String(stats.mtimeNs) !== file.mtime_ns) return `has mtime ${stats.mtimeNs} ns instead of ${file.mtime_ns} ns`;
   const [uid, gid] = [Number(stats.uid), Number(stats.gid)];
-  if (!runsAsRoot() || (uid === file.uid && gid === file.gid)) return undefined;
+  if (uid === file.uid && gid === file.gid) return undefined;
+  if (!runsAsRoot()) return void otherOwner?.(file);
   return `belongs to ${uid}:${gid} instead of ${file.uid}:${file.gid}`;
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, openSync } from 'node:fs';
 import { pipeline } from 'node:stream';
 import zlib from 'node:zlib';
+import { whyNotDone } from '../../child.js';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import type { Pipes, Take } from './pipes.js';
 import { isInstalled, nodeZstd } from './programs.js';
@@ -18,7 +19,8 @@ interface DecompressRequest {
 /**
  * Hands on the bytes behind a compressed file until its end. What `take` throws ends it.
  *
- * @throws ArchiveDamage when the file is missing, cut or damaged (at the latest at its end); E_TOOL_MISSING, E_IO, E_FILES_DENIED
+ * @throws ArchiveDamage when the file is missing, cut or damaged (at the latest at its end); E_TOOL_MISSING, E_IO, E_FILES_DENIED; E_TOOL_FAILED
+ *   when zstd was killed or lacked something: that proves nothing
  */
 export async function decompress(request: DecompressRequest, take: Take): Promise<void> {
   const { file, compression, environment, signal } = request;
@@ -39,8 +41,15 @@ async function throughProgram({ file, pipes, environment, signal }: DecompressRe
   }
   const end = await child.ended;
   signal.throwIfAborted();
-  if (!end.ok) throw new ArchiveDamage(`zstd cannot decompress it: ${end.stderrTail.at(-1) ?? 'no reason given'}`);
+  if (end.ok) return;
+  const said = end.stderrTail.at(-1) ?? 'it gave no reason';
+  const why = whyNotDone(end) ?? (end.stderrTail.some((line) => JUDGES.test(line)) ? null : said);
+  if (why !== null) throw new PotctlError('E_TOOL_FAILED', '"zstd" did not do its work', { why });
+  throw new ArchiveDamage(`zstd cannot decompress it: ${said}`);
 }
+
+/** What zstd says of data that is damaged, cut or no zstd at all. Its other errors are about itself: threads, memory, files. */
+const JUDGES = /\((?:36|39)\)|unsupported format|unknown header|premature end|unexpected end|[Cc]orrupt|[Cc]hecksum/;
 
 function openStored(file: string): number {
   try {
@@ -62,6 +71,8 @@ export async function* readInside(file: string, compression: string, signal: Abo
   } catch (error) {
     signal.throwIfAborted();
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (/^(?:Z|ZSTD|ERR_ZSTD)_.*MEM/.test(code))
+      throw new PotctlError('E_IO', `cannot decompress "${file}"`, { why: 'there is not enough memory', cause: error });
     if (!/^Z_|^ZSTD_|^ERR_ZSTD/.test(code)) throw fromErrno(error, `read "${file}"`);
     throw new ArchiveDamage(`it cannot be decompressed: ${String(error)}`, { cause: error });
   } finally {

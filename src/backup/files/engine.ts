@@ -5,7 +5,7 @@ import type { FilesPart } from '../manifest.js';
 export interface FilesRequest {
   /** Absolute path of the tree. A symlink is followed once, at the root only. */
   readonly root: string;
-  /** Globs relative to the root (picomatch), e.g. `tmp/**`. `.potctl-*` folders are always left out. */
+  /** Globs relative to the root (picomatch), e.g. `tmp/**`. What restores keep in the tree is always left out, see own.ts. */
   readonly excludes: readonly string[];
   /** The draft's folder; artefacts are written below it. */
   readonly folder: string;

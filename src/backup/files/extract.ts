@@ -15,6 +15,8 @@ export interface ExtractRequest extends CheckRequest {
   readonly into: string;
   /** Only these members; without the tree itself, `into` keeps its own attributes. Default: all. */
   readonly wanted?: Wanted;
+  /** Told what tar says of each attribute that it could not set: to tar that is no failure. */
+  readonly lostAttribute?: (line: string) => void;
 }
 
 const TAR_ARGS = [
@@ -30,6 +32,8 @@ const TAR_ARGS = [
   '--quoting-style=c',
   '--blocking-factor=128',
 ];
+/** Extended attributes, capabilities, access control lists and security contexts. */
+const LOST_ATTRIBUTE = /Cannot (?:set|restore|drop) .*(?:extended attribute|ACLs?|SELinux|attribute)|xattr support/i;
 /** Two empty blocks. */
 export const END_OF_ARCHIVE = Buffer.alloc(1024);
 
@@ -98,12 +102,15 @@ function assertEmpty(into: string): void {
  * @throws E_TOOL_FAILED, E_NO_SPACE and what `feed` throws: then tar is ended
  */
 export async function throughTar(
-  { into, environment, signal }: Omit<ExtractRequest, 'folder' | 'part'>,
+  { into, environment, signal, lostAttribute }: Omit<ExtractRequest, 'folder' | 'part'>,
   pipes: Pipes,
   feed: (forward: Take) => Promise<void>,
 ): Promise<void> {
   const owner = runsAsRoot() ? '--same-owner' : '--no-same-owner';
-  const { child, input } = pipes.sink('tar', [...TAR_ARGS, owner], { environment, signal, cwd: into });
+  const onStderrLine = (line: string): void => {
+    if (LOST_ATTRIBUTE.test(line)) lostAttribute?.(line);
+  };
+  const { child, input } = pipes.sink('tar', [...TAR_ARGS, owner], { environment, signal, cwd: into, onStderrLine });
   const forward: Take = (bytes) =>
     writeTo(input, bytes)?.then(async () => {
       if (input.destroyed) throw toolError('tar', await child.ended);

@@ -28,6 +28,15 @@ export const nodeZstd = zlib as unknown as {
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_checksumFlag: number };
 };
 
+/** Why an archive of this compression cannot be unpacked here; null = it can. gzip is Node's own. */
+export function decompressionBlocker(
+  compression: string,
+  environment: Readonly<Record<string, string>>,
+): string | null {
+  if (compression !== 'zstd' || nodeZstd.createZstdDecompress || isInstalled('zstd', environment)) return null;
+  return 'the files are a zstd archive: this Node has no zstd, and the program "zstd" is not installed';
+}
+
 /** As {@link startChild}, with messages in the C locale. */
 export const startTool: typeof startChild = (file: string, args: readonly string[], options: ChildOptions) =>
   startChild(file, args, { ...options, environment: { ...options.environment, LC_ALL: 'C' } });

@@ -1,12 +1,12 @@
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import picomatch from 'picomatch';
-import { isErrno } from '../../errors.js';
+import { isErrno, PotctlError } from '../../errors.js';
+import { holdsRepository, MARKER } from '../../repository/marker.js';
+import { type Identity, identityOf, overlapError } from '../../repository/place.js';
 import { createBreather } from './breather.js';
-import { type BytePath, fromText } from './byte-path.js';
+import { type BytePath, display, fromText } from './byte-path.js';
+import { ownNames } from './own.js';
 import { absolute, type Tree } from './tree.js';
-
-/** What potctl keeps in a tree for itself (DESIGN §7.6) is no part of it. */
-const OWN_ENTRY = /^\.potctl-[^/]*$/;
 
 /** One entry as it was when the walk passed; enough to see later whether it has changed. */
 export interface WalkEntry {
@@ -25,8 +25,10 @@ export interface WalkRequest {
   readonly excludes: readonly string[];
   readonly signal: AbortSignal;
   readonly entry: (entry: WalkEntry) => void;
-  /** Sockets and devices. */
-  readonly skipped: (path: BytePath, reason: 'socket' | 'device') => void;
+  /** Folders that must not be met: the draft that is written to, and all that it lies in. Default: none. */
+  readonly refused?: ReadonlySet<Identity>;
+  /** Sockets, devices, and backup repositories with all that is in them: a restore would move them away with the tree. */
+  readonly skipped: (path: BytePath, reason: 'socket' | 'device' | 'repository') => void;
   /** There, but it cannot be looked at or listed. */
   readonly unreadable: (path: BytePath) => void;
 }
@@ -35,7 +37,7 @@ export interface WalkRequest {
  * Passes every entry of a tree, the root first: depth first, names sorted by their bytes, so that two walks can be compared side by side.
  * Never follows a symlink. Memory holds the names of one directory per level and nothing else.
  *
- * @throws the signal's reason when aborted
+ * @throws E_REFUSED for a folder of `refused`, or a tree that is a repository itself; the signal's reason when aborted
  */
 export async function walk(request: WalkRequest): Promise<void> {
   const excluded = createExclusion(request.excludes);
@@ -67,8 +69,16 @@ function enter(request: WalkRequest, path: BytePath): Level[] {
     request.entry(entry);
     return [];
   }
-  const names = namesIn(request, path);
-  if (names === undefined) return [];
+  const all = namesIn(request, path);
+  if (all === undefined) return [];
+  // What restores keep in a tree is no part of it.
+  const own = path === '' ? ownNames(absolute(request.tree, ''), all) : undefined;
+  const names = own === undefined || own.size === 0 ? all : all.filter((name) => !own.has(name));
+  if (names.includes(MARKER) && holdsRepository(absolute(request.tree, path))) {
+    if (path === '') throw met(request, path);
+    request.skipped(path, 'repository');
+    return [];
+  }
   request.entry(entry);
   return [{ path, names, next: 0 }];
 }
@@ -78,12 +88,21 @@ function look(request: WalkRequest, path: BytePath): WalkEntry | undefined {
     const stats = lstatSync(absolute(request.tree, path), { bigint: true });
     if (stats.isSocket()) request.skipped(path, 'socket');
     else if (stats.isBlockDevice() || stats.isCharacterDevice()) request.skipped(path, 'device');
-    else return entryOf(path, stats);
+    else {
+      if (stats.isDirectory() && request.refused?.has(identityOf(stats))) throw met(request, path);
+      return entryOf(path, stats);
+    }
   } catch (error) {
+    if (error instanceof PotctlError) throw error;
     // Gone since its directory was listed: as if it had been removed before the walk.
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) request.unreadable(path);
   }
   return undefined;
+}
+
+/** By whatever mounts it is met there: see {@link Identity}. */
+function met({ tree }: WalkRequest, path: BytePath): PotctlError {
+  return overlapError(display(path === '' ? tree.root : `${tree.root}/${path}`), display(tree.root), 'first');
 }
 
 /** The facts of `stats` that tell one state of an entry from another. */
@@ -130,5 +149,5 @@ export function createExclusion(globs: readonly string[]): (path: BytePath) => b
     const kept = pattern.endsWith('/**') ? picomatch(pattern.slice(0, -3), MATCHING) : undefined;
     return (path: BytePath): boolean => matches(path) && !kept?.(path);
   });
-  return (path) => OWN_ENTRY.test(path) || matchers.some((matches) => matches(path));
+  return (path) => matchers.some((matches) => matches(path));
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
+import { whyNotDone } from '../../child.js';
 import { PotctlError } from '../../errors.js';
-import { startTool } from './programs.js';
+import { startTool, toolError } from './programs.js';
 
 export interface Stored {
   readonly file: string;
@@ -28,7 +29,9 @@ export async function requireWhole(
 }
 
 async function isWholeZstd(file: string, environment: Readonly<Record<string, string>>): Promise<boolean> {
-  return (await startTool('zstd', ['--list', '-q', file], { environment, stdout: 'ignore' }).ended).ok;
+  const end = await startTool('zstd', ['--list', '-q', file], { environment, stdout: 'ignore' }).ended;
+  if (!end.ok && whyNotDone(end) !== null) throw toolError('zstd', end);
+  return end.ok;
 }
 
 /** The last field of a gzip member, RFC 1952: the length of its input modulo 2^32. */

@@ -4,6 +4,8 @@ import { PotctlError } from '../../errors.js';
 import type { Draft, Repository } from '../../repository/repository.js';
 import type { Manifest } from '../manifest.js';
 import { canonicalJson } from '../parse-manifest.js';
+import { refuseUnwanted } from '../series.js';
+import { quoted } from '../sets.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
@@ -29,6 +31,8 @@ export interface ImportRequest extends Reader {
   readonly stripTop: boolean;
   readonly waitMs: number;
   readonly dryRun: boolean;
+  /** May the first import create the repository? Absent = yes. */
+  readonly mayInit?: boolean;
 }
 
 /** One backup that was imported, was here before, or could not be. */
@@ -50,6 +54,8 @@ export interface ImportedItem {
 /** What an import came to. */
 export interface ImportResult {
   readonly repository: string;
+  /** Was there none at that place before? */
+  readonly new_repository: boolean;
   readonly items: readonly ImportedItem[];
   readonly imported: number;
   readonly known: number;
@@ -66,8 +72,10 @@ export interface ImportResult {
 export async function importBackups(deps: ImportDeps, request: ImportRequest): Promise<ImportResult> {
   const { repository, signal } = deps;
   refuseInside(repository.url, request.path);
+  const isNew = !(await repository.exists());
+  if (isNew && request.mayInit === false) refuseUnwanted(repository, `backup import ${quoted(request.path)}`);
   const candidates = await findCandidates(request, signal);
-  if (request.dryRun) return resultOf(repository, await plan(repository, candidates));
+  if (request.dryRun) return resultOf(repository, await plan(repository, candidates), isNew);
   const { runId, waitMs } = request;
   const lease = await repository.lock({ command: 'backup import', runId, waitMs, signal });
   try {
@@ -78,7 +86,7 @@ export async function importBackups(deps: ImportDeps, request: ImportRequest): P
       items.push(await importCandidate(deps, request, candidate, candidates.length === 1));
       noteImported(deps, items, candidates.length);
     }
-    const result = resultOf(repository, items);
+    const result = resultOf(repository, items, isNew);
     if (result.failed === items.length) throw allFailed(items);
     return result;
   } finally {
@@ -182,9 +190,10 @@ function itemOf({ id, timestamp, database, storage, degraded_reasons, imported }
   };
 }
 
-function resultOf({ url }: Repository, items: readonly ImportedItem[]): ImportResult {
+function resultOf({ url }: Repository, items: readonly ImportedItem[], isNew: boolean): ImportResult {
   const count = (state: ImportedItem['state']): number => items.filter((item) => item.state === state).length;
-  return { repository: url, items, imported: count('imported'), known: count('known'), failed: count('failed') };
+  const counts = { imported: count('imported'), known: count('known'), failed: count('failed') };
+  return { repository: url, new_repository: isNew, items, ...counts };
 }
 
 function failureOf(error: unknown): Pick<ImportedItem, 'problem' | 'code'> {

@@ -1,5 +1,5 @@
 import type { Person } from '../../applications/application.js';
-import { instant } from '../../applications/sql.js';
+import { CLOCK, instant } from '../../applications/sql.js';
 import { PotctlError } from '../../errors.js';
 import type { Session } from '../../postgres/server.js';
 import { keyOf, nameOf } from '../people.js';
@@ -119,9 +119,9 @@ export async function earlierCalls(
   if (verifier === null) return { flagged: 0, deniedAt: null, failed: 0, mistyped: false, closedUntil: null };
   const [row] = await session.query<EarlierCalls>(
     `with calls as (
-       select at, action, details->>'event' as event, at > clock_timestamp() - interval '1 hour' as fresh
+       select at, action, details->>'event' as event, at > ${CLOCK} - interval '1 hour' as fresh
          from potctl.journal
-        where target = $1 and action in ('mfa.flagged', 'mfa.proof', 'mfa.mistyped') and at > clock_timestamp() - interval '24 hours'
+        where target = $1 and action in ('mfa.flagged', 'mfa.proof', 'mfa.mistyped') and at > ${CLOCK} - interval '24 hours'
      ), counted as (
        select count(*) filter (where action = 'mfa.flagged')::int as flagged,
               max(at) filter (where event = 'DESK_CALLER_DENIED') as denied_at,

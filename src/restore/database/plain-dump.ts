@@ -8,12 +8,13 @@ import type { DatabasePart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
 import { quoteConninfo } from './conninfo.js';
+import { writableEnvironment } from './writable.js';
 
 /** Since these minor versions psql has `\restrict`, behind which a script cannot make it do anything but SQL. */
 const RESTRICTS: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 
 /**
- * Restores a plain dump into the empty database with psql; the first error ends it. Every byte is judged once more on its way:
+ * Restores a plain dump into the empty database with psql; the first error ends it, unless it is told to go on. Every byte is judged once more on its way:
  * backslash commands and statements that reach out of the database are not run.
  *
  * @throws E_REFUSED, E_TOOL_OLD (a psql that cannot be restricted), E_BACKUP_CORRUPT, E_TOOL_*, E_DB_*, E_NO_SPACE
@@ -24,10 +25,12 @@ export async function runPlainDump(
     readonly name: string;
     readonly folder: string;
     readonly part: DatabasePart;
+    readonly continuePastErrors: boolean;
+    readonly onStderrLine: (line: string) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { name, folder, part, signal } = request;
+  const { name, folder, part, continuePastErrors, onStderrLine, signal } = request;
   refuseUnrestricted(await server.tool('psql'));
   const file = path.join(folder, part.backup_file);
   const compression = /\.gz$/.test(file) ? 'gzip' : /\.zst$/.test(file) ? 'zstd' : 'none';
@@ -35,13 +38,16 @@ export async function runPlainDump(
   const args = [
     '--no-psqlrc',
     '--quiet',
-    '--set=ON_ERROR_STOP=1',
+    `--set=ON_ERROR_STOP=${continuePastErrors ? 0 : 1}`,
     '--file=-',
     `--dbname=dbname=${quoteConninfo(name)}`,
   ];
+  const environment = await writableEnvironment(server, name);
   await server.runTool('psql', args, {
     database: name,
     signal,
+    environment,
+    onStderrLine,
     async feed(write) {
       const guard = plainGuard(part.backup_file, compression);
       const lexer = createSqlLexer({

@@ -1,14 +1,19 @@
 import path from 'node:path';
+import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart, SettledPart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
-import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
+import type { StoredCheck } from '../deps.js';
 import { inSession } from '../in-session.js';
 import { quoteConninfo } from './conninfo.js';
 import { databaseOid } from './facts.js';
+import { type FailedObject, listenForFailures } from './failed-objects.js';
+import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
 import { runPurpose } from './sessions-of-run.js';
+import { stumbled } from './way-out.js';
+import { writableEnvironment } from './writable.js';
 
 /**
  * Creates the empty database that a dump is restored into, like the original in all that can only be said at creation.
@@ -57,34 +62,63 @@ export async function applyProperties(server: Server, name: string, part: Settle
   });
 }
 
-/** Restores the dump into the empty database; the first error ends it. @throws E_TOOL_*, E_DB_*, E_NO_SPACE */
-export async function restoreDump(
-  server: Server,
-  request: {
-    readonly name: string;
-    readonly folder: string;
-    readonly part: DatabasePart;
-    readonly jobs: number;
-    readonly signal: AbortSignal;
-  },
-): Promise<void> {
-  const { name, folder, part, jobs, signal } = request;
-  if (part.dump.format === 'plain') return runPlainDump(server, request);
-  const args = ['--exit-on-error', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
-  await server.runTool('pg_restore', [...args, path.join(folder, part.backup_file)], { database: name, signal });
+/** What to restore, and where to. */
+export interface RestoreDump {
+  readonly name: string;
+  readonly folder: string;
+  readonly part: DatabasePart;
+  /** The dump's contents; empty for a plain one. */
+  readonly toc: readonly TocEntry[];
+  readonly jobs: number;
+  /** Restore what can be restored, whatever else fails. */
+  readonly continuePastErrors: boolean;
+  /** Files of the backup that cannot be read, which was accepted: with `continuePastErrors` what lies in them is left out. */
+  readonly damaged: readonly StoredCheck[];
+  /** An existing folder for a small file that is removed again. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
 }
 
-/** Removes a database that a run of ours made. Its sessions are ended; one that is not there is no error. */
-export async function dropStagedDatabase(server: Server, name: string): Promise<void> {
-  await inSession(server.maintenanceSession('restore.drop'), async (session) => {
-    const force = session.versionNum >= 130_000 ? ' with (force)' : '';
-    await session.query('set statement_timeout = 0');
-    const [found] = await session.query<{ template: boolean }>(
-      'select datistemplate as template from pg_database where datname = $1',
-      [name],
-    );
-    if (found?.template) await session.query(`alter database ${quoteIdentifier(name)} is_template false`);
-    await session.query(`drop database if exists ${quoteIdentifier(name)}${force}`);
+/**
+ * Restores the dump into the empty database.
+ *
+ * @returns what failed, which is only something with `continuePastErrors`: otherwise the first error ends it
+ * @throws E_TOOL_*, E_DB_* naming the object that failed and the ways out; E_NO_SPACE
+ */
+export async function restoreDump(server: Server, request: RestoreDump): Promise<readonly FailedObject[]> {
+  const { continuePastErrors, toc, damaged, scratch } = request;
+  const failures = listenForFailures(toc);
+  const left = damagedEntries(toc, continuePastErrors ? damaged : []);
+  const failed = () => [...left.failed, ...failures.failed()];
+  try {
+    await withoutEntries(toc, left, scratch, (options) => runRestore(server, request, options, failures.line));
+    return failed();
+  } catch (error) {
+    if (!(error instanceof PotctlError)) throw error;
+    // pg_restore that went on to its end says so; everything else has stopped it.
+    if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failed();
+    throw stumbled(error, failures.failed(), { ...request, settings: server.settings });
+  }
+}
+
+async function runRestore(
+  server: Server,
+  request: RestoreDump,
+  options: readonly string[],
+  onStderrLine: (line: string) => void,
+): Promise<void> {
+  const { name, folder, part, jobs, continuePastErrors, signal } = request;
+  if (part.dump.format === 'plain') return runPlainDump(server, { ...request, onStderrLine });
+  // Only a verbose pg_restore says which entry of the dump an error belongs to.
+  const args = [...options, '--verbose', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
+  if (!continuePastErrors) args.push('--exit-on-error');
+  const dump = path.join(folder, part.backup_file);
+  const environment = await writableEnvironment(server, name);
+  await server.runTool('pg_restore', [...args, dump], {
+    database: name,
+    signal,
+    environment,
+    onStderrLine,
   });
 }
 

@@ -66,6 +66,8 @@ export interface FilesRestored extends Outcome {
   readonly matched: ListTotals;
   /** Where the files that were replaced are kept; null = none was. */
   readonly keptIn: string | null;
+  /** What the files lack besides their content: owners and attributes that this user cannot set. */
+  readonly lost: readonly string[];
   readonly warnings: readonly string[];
 }
 

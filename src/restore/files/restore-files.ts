@@ -1,9 +1,13 @@
 import { type Chosen, chooseFiles } from '../../backup/files/choose.js';
 import { compareTree } from '../../backup/files/compare.js';
 import { extractArchive } from '../../backup/files/extract.js';
+import { listMembers } from '../../backup/files/pick.js';
 import { counted, verb } from '../../counted.js';
 import { fromErrno, PotctlError } from '../../errors.js';
+import { createLosses, expectedLosses, type Losses } from '../losses.js';
 import { openPhases, type Phases } from '../phases.js';
+import { refuseBlocked } from '../plan/refuse.js';
+import { filesBlockers } from '../plan/tools.js';
 import { withScriptKeys } from '../script-keys.js';
 import { flushFileSystem } from '../tree/attributes.js';
 import { foldersOf } from '../tree/names.js';
@@ -31,25 +35,29 @@ export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Prom
   const phases = openPhases(deps);
   const chosen = await phases.run('select', () => chooseFiles(deps, request));
   const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
+  refuseBlocked(filesBlockers(chosen.part, deps.childEnvironment));
   if (request.dryRun) {
-    return resultOf(request, chosen, target, 'planned', await previewFiles(chosen, request, target, deps.signal));
+    const outcome = await previewFiles(chosen, request, target, deps.signal);
+    const { folder, part } = chosen;
+    const lost = await expectedLosses(listMembers(folder, part, request.globs, deps.signal));
+    return resultOf(request, chosen, target, { state: 'planned', lost, ...outcome });
   }
   const hold = await deps.repository.hold(chosen.backup, 'restore files');
   try {
-    return await restoreHeld({ deps, request, chosen, target, phases, tally: createTally() });
+    return await restoreHeld({ deps, request, chosen, target, phases, tally: createTally(), losses: createLosses() });
   } finally {
     await hold.release();
   }
 }
 
 async function restoreHeld(underway: Underway): Promise<FilesRestored> {
-  const { deps, request, chosen, target, tally } = underway;
+  const { deps, request, chosen, target, tally, losses } = underway;
   const takeAway = await makeTarget(target);
   try {
-    await sweepStagings(target.directory, deps.owner);
+    for (const text of await sweepStagings(target.directory, deps.owner)) deps.progress({ kind: 'warning', text });
     const staging = openStaging(target.directory, request.runId, deps.owner);
     await stageAndPlace(underway, staging).finally(staging.remove);
-    return resultOf(request, chosen, target, 'done', tally.all());
+    return resultOf(request, chosen, target, { state: 'done', lost: losses.warnings(), ...tally.all() });
   } catch (error) {
     await takeAway();
     throw saying(error, tally.all());
@@ -63,6 +71,7 @@ interface Underway {
   readonly target: Target;
   readonly phases: Phases;
   readonly tally: Tally;
+  readonly losses: Losses;
 }
 
 async function stageAndPlace(underway: Underway, staging: Staging): Promise<void> {
@@ -73,14 +82,15 @@ async function stageAndPlace(underway: Underway, staging: Staging): Promise<void
 }
 
 /** Unpacks, and compares what lies on disk then: what took its place could not be told from good files any more. */
-async function stage({ deps, chosen, phases }: Underway, tree: string): Promise<void> {
+async function stage({ deps, chosen, phases, losses }: Underway, tree: string): Promise<void> {
   const { signal, progress, childEnvironment: environment } = deps;
   const { folder, part, picked } = chosen;
   const request = { folder, part, environment, signal, progress, wanted: picked.wanted };
+  const { attribute: lostAttribute, owner: otherOwner } = losses;
   const held = openFolder(tree);
   try {
-    await phases.run('files', () => extractArchive({ ...request, into: held.path }));
-    const problems = await phases.run('files check', () => compareTree({ ...request, root: tree }));
+    await phases.run('files', () => extractArchive({ ...request, into: held.path, lostAttribute }));
+    const problems = await phases.run('files check', () => compareTree({ ...request, root: tree, otherOwner }));
     if (problems.length > 0) throw checkFailed(problems);
     await removeStrays(tree, picked.strays, environment);
   } finally {
@@ -107,11 +117,10 @@ function resultOf(
   { runId }: FilesRequest,
   { backup, picked, warnings }: Chosen,
   { directory }: Target,
-  state: FilesRestored['state'],
-  outcome: Outcome,
+  outcome: Outcome & Pick<FilesRestored, 'state' | 'lost'>,
 ): FilesRestored {
   const keptIn = outcome.overwritten === 0 ? null : `${directory}/${foldersOf(runId).before}`;
-  return withScriptKeys({ runId, state, backup, directory, matched: picked.matched, ...outcome, keptIn, warnings });
+  return withScriptKeys({ runId, backup, directory, matched: picked.matched, ...outcome, keptIn, warnings });
 }
 
 function checkFailed(problems: readonly string[]): PotctlError {

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fromErrno, isErrno } from '../../errors.js';
+import { markName, markText } from '../../backup/files/own.js';
+import { fromErrno, isErrno, PotctlError } from '../../errors.js';
 import { type HostIdentity, isGone } from '../../host-identity.js';
+import { removeTree } from '../../repository/remove-tree.js';
 import { foldersOf, runOfStaging } from '../tree/names.js';
-import { removeStaged } from '../tree/remove.js';
 
 const OWNER = 'owner.json';
 const TREE = 'files';
@@ -23,22 +24,41 @@ export interface Staging {
 export function openStaging(directory: string, runId: string, owner: HostIdentity): Staging {
   const folder = path.join(directory, foldersOf(runId).staging);
   try {
+    writeFileSync(path.join(directory, markName(runId)), markText(runId, false));
     mkdirSync(folder, { mode: 0o700 });
     writeFileSync(path.join(folder, OWNER), JSON.stringify(owner));
     mkdirSync(path.join(folder, TREE), { mode: 0o700 });
   } catch (error) {
+    rmSync(path.join(directory, markName(runId)), { force: true });
     throw fromErrno(error, `write into "${directory}"`);
   }
-  return { tree: path.join(folder, TREE), remove: () => removeStaged(folder) };
+  return { tree: path.join(folder, TREE), remove: () => removeStaging(directory, runId) };
 }
 
-/** Removes what killed restores of single files have staged in a directory. What may have a living owner stays. */
-export async function sweepStagings(directory: string, ours: HostIdentity): Promise<void> {
+/** The mark of the run stays as long as it has kept something. */
+async function removeStaging(directory: string, run: string): Promise<void> {
+  const { staging, before } = foldersOf(run);
+  await removeTree(path.join(directory, staging));
+  if (!existsSync(path.join(directory, before))) rmSync(path.join(directory, markName(run)), { force: true });
+}
+
+/**
+ * Removes what killed restores of single files have staged in a directory. What may have a living owner stays.
+ *
+ * @returns why something stays that should have gone
+ */
+export async function sweepStagings(directory: string, ours: HostIdentity): Promise<string[]> {
+  const stuck: string[] = [];
   for (const name of namesIn(directory)) {
-    const folder = path.join(directory, name);
-    const owner = runOfStaging(name) === undefined ? undefined : ownerOf(path.join(folder, OWNER));
-    if (owner !== undefined && (await isGone(owner, ours))) await removeStaged(folder);
+    const run = runOfStaging(name);
+    const owner = run === undefined ? undefined : ownerOf(path.join(directory, name, OWNER));
+    if (run === undefined || owner === undefined || !(await isGone(owner, ours))) continue;
+    await removeStaging(directory, run).catch((error: unknown) => {
+      if (!(error instanceof PotctlError)) throw error;
+      stuck.push(error.message);
+    });
   }
+  return stuck;
 }
 
 function namesIn(directory: string): string[] {

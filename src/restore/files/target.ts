@@ -2,6 +2,7 @@ import { type BigIntStats, constants, statSync } from 'node:fs';
 import { access, mkdir, realpath, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { overlapOf } from '../../repository/place.js';
 
 /** The directory that files come into. */
 export interface Target {
@@ -26,7 +27,7 @@ export async function judgeTarget(to: string, repositoryUrl: string, needed: num
     throw new PotctlError('E_FILES_MISSING', `"${to}" is not a directory`, { fix: ['Name a directory with --to.'] });
   }
   const repository = await realpath(repositoryUrl).catch(() => null);
-  if (repository !== null && `${directory}/`.startsWith(`${repository}/`)) {
+  if (repository !== null && overlapOf(directory, repository) === 'first') {
     throw new PotctlError('E_REFUSED', `"${to}" lies inside the repository`, {
       why: 'what is restored there would lie among the backups',
       fix: ['Name another directory with --to.'],

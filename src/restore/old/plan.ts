@@ -104,14 +104,14 @@ function judgeDatabase(
 }
 
 function judgeTree(
-  { path: name, record, bytes, lastWrite }: SeenTree,
+  { path: name, record, bytes, lastWrite, holds }: SeenTree,
   named: ReadonlySet<string>,
   now: number,
   hostname: string,
 ): OldThing {
   const known = { kind: 'tree', run: record?.run_id ?? null, name, bytes, lastWrite } as const;
   const elsewhere = record !== null && record.hostname !== hostname ? `it is of the host ${record.hostname}` : null;
-  const stays = record === null ? UNPROVEN : (elsewhere ?? timeLeft(record, named, now));
+  const stays = record === null ? UNPROVEN : (elsewhere ?? timeLeft(record, named, now) ?? holds);
   return { ...known, undoUntil: record?.undo_until ?? null, stays };
 }
 

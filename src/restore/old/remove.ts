@@ -43,7 +43,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
   }
   const { runId, waitMs, database, hostname } = request;
   return withLocks(deps, { command: 'backup prune', runId, waitMs, database }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null });
+    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null, database });
     const now = await planOld(deps, request);
     const agreed = now.remove.filter((thing) =>
       shown.remove.some(({ kind, name }) => kind === thing.kind && name === thing.name),
@@ -76,6 +76,10 @@ async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Prom
     return stays;
   } catch (error) {
     if (error instanceof PotctlError && error.code.startsWith('E_FILES')) return error.message;
+    if (error instanceof PotctlError && error.code === 'E_REFUSED') {
+      await writeRun(deps.repository, record);
+      return error.message;
+    }
     throw error;
   }
 }

@@ -4,11 +4,12 @@ import path from 'node:path';
 import { openTree } from '../../backup/files/tree.js';
 import { walk } from '../../backup/files/walk.js';
 import { fromErrno, isErrno } from '../../errors.js';
+import { findUntouchable, refuseUntouchable, removeTree } from '../../repository/remove-tree.js';
 import type { RunRecord } from '../record.js';
 import { realDisk } from '../tree/disk.js';
 import { foldersOf } from '../tree/names.js';
 import { besideOf } from '../tree/observe.js';
-import { observeTree, removeStaged } from '../tree/tree.js';
+import { observeTree } from '../tree/tree.js';
 
 /** A folder with a tree that was kept, or that looks so. */
 export interface SeenTree {
@@ -17,6 +18,8 @@ export interface SeenTree {
   readonly record: RunRecord | null;
   readonly bytes: number | null;
   readonly lastWrite: string | null;
+  /** What must not be removed together with it; null = nothing. */
+  readonly holds: string | null;
 }
 
 /** Looks for the trees that runs have kept in (or beside) their roots, and for other folders that are called so. */
@@ -43,7 +46,9 @@ export async function observeTrees(
   return found;
 }
 
-async function measure(folder: string, signal: AbortSignal): Promise<Pick<SeenTree, 'bytes' | 'lastWrite'>> {
+async function measure(folder: string, signal: AbortSignal): Promise<Omit<SeenTree, 'path' | 'record'>> {
+  const untouchable = await findUntouchable(folder).catch(() => null);
+  const holds = untouchable && `"${untouchable.path}" in it is ${untouchable.what}`;
   let [bytes, newest] = [0, 0n];
   try {
     await walk({
@@ -56,9 +61,9 @@ async function measure(folder: string, signal: AbortSignal): Promise<Pick<SeenTr
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error)) throw error;
-    return { bytes: null, lastWrite: null };
+    return { bytes: null, lastWrite: null, holds };
   }
-  return { bytes, lastWrite: new Date(Number(newest / 1_000_000n)).toISOString() };
+  return { bytes, lastWrite: new Date(Number(newest / 1_000_000n)).toISOString(), holds };
 }
 
 /** What an interrupted removal has left: no undo takes it for a kept tree any more. */
@@ -81,16 +86,17 @@ function exists(file: string): boolean {
 /**
  * Removes a kept tree: in one step it gets a name under which nothing looks for it, then its content goes.
  *
- * @throws E_FILES_DENIED, E_IO
+ * @throws E_REFUSED if a repository, a mount point or another file system would go with it; E_FILES_DENIED, E_IO
  */
 export async function removeKept({ path: folder, record }: Pick<SeenTree, 'path' | 'record'>): Promise<void> {
   const { run_id: run, files } = record!;
   const at = folder.lastIndexOf('.potctl-before-');
   const gone = at < 0 ? folder : `${folder.slice(0, at)}.potctl-pruned-${run}`;
   try {
+    await refuseUntouchable(folder);
     if (folder !== gone) await rename(folder, gone);
     realDisk().syncFolder(path.dirname(gone));
-    await removeStaged(gone);
+    await removeTree(gone);
     if (folder === besideOf(files!.root, run)) return;
     await unlink(path.join(files!.root, foldersOf(run).journal)).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT')) throw error;

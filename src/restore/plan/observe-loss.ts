@@ -1,8 +1,10 @@
-import type { DatabasePart } from '../../backup/manifest.js';
+import type { DatabasePart, TableRows } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
 import { counted, verb } from '../../counted.js';
 import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
 
@@ -25,13 +27,13 @@ const TIME_COLUMNS = [
   'ts',
 ];
 
-/** What a table would lose. */
+/** What a table would lose; partitions are one with their root. */
 export interface TableLoss {
   readonly schema: string;
   readonly table: string;
   /** Rows now; null when even an estimate is missing. */
   readonly rowsNow: number | null;
-  /** false: the planner's estimate, since counting would have taken too long. */
+  /** false: the planner's estimate, since it was not counted. */
   readonly exact: boolean;
   /** Rows in the backup; null = not in it or not counted. */
   readonly rowsInBackup: number | null;
@@ -54,10 +56,19 @@ export interface ObservedLoss {
 interface Candidate {
   readonly schema: string;
   readonly table: string;
+  /** `r` table, `p` partitioned table. */
+  readonly kind: string;
+  /** Of a partition: the table that all of them belong to. */
+  readonly rootSchema: string | null;
+  readonly rootName: string | null;
+  /** Of an extension's configuration table: which rows are dumped. */
+  readonly condition: string | null;
   readonly estimate: string;
   readonly bytes: string;
   readonly column: string | null;
   readonly zoned: boolean;
+  /** @see PLANNING_RUNS_CODE */
+  readonly guarded: boolean;
 }
 
 /**
@@ -90,19 +101,86 @@ async function compareTables(
   return inSession(opening, async (session) => {
     // A count that policies cut short would hide a loss.
     await session.query('set row_security = off; set default_transaction_read_only = on');
-    const candidates = await readCandidates(session);
-    const inBackup = new Map(part.inventory.tables.map((entry) => [`${entry.schema}.${entry.table}`, entry.count]));
+    const inBackup = new Map(part.inventory.tables.map((entry) => [keyOf(entry.schema, entry.table), entry]));
+    const candidates = comparableOf(await readCandidates(session), inBackup);
     const end = clock.monotonicMs() + BUDGET_MS;
-    const tables: TableLoss[] = [];
+    const losses: { root: string; loss: TableLoss }[] = [];
+    let refused = 0;
     for (const candidate of candidates) {
-      const key = `${candidate.schema}.${candidate.table}`;
+      const key = keyOf(candidate.schema, candidate.table);
       const left = Math.min(PER_TABLE_MS, Math.floor(end - clock.monotonicMs()));
-      const counted = left > 10 ? await countTable(session, candidate, takenAt, left) : undefined;
-      tables.push(lossOf(candidate, counted, inBackup.get(key)));
+      const isDue = left > 10 && !candidate.guarded;
+      const counted = isDue ? await countTable(session, candidate, takenAt, left) : 'late';
+      if (counted === 'refused') refused += 1;
+      const root = candidate.rootSchema === null ? key : keyOf(candidate.rootSchema, candidate.rootName!);
+      const known = typeof counted === 'string' ? undefined : counted;
+      losses.push({ root, loss: lossOf(candidate, known, inBackup.get(key)?.count) });
       inBackup.delete(key);
     }
-    return { tables, missing: [...inBackup.keys()], unknown: unknownOf(tables, candidates) };
+    const tables = atTheirRoots(losses);
+    return {
+      tables,
+      missing: await missingOf(session, [...inBackup.values()]),
+      unknown: unknownOf(tables, candidates, refused),
+    };
   });
+}
+
+const keyOf = (schema: string, table: string): string => JSON.stringify([schema, table]);
+
+/** Where an imported dump names the root of partitions, the root is counted in the place of its partitions. */
+function comparableOf(all: readonly Candidate[], inBackup: ReadonlyMap<string, TableRows>): Candidate[] {
+  const isThroughRoot = (schema: string | null, name: string | null): boolean =>
+    schema !== null && inBackup.get(keyOf(schema, name!))?.partitioned === true;
+  return all.filter(({ kind, schema, table, rootSchema, rootName }) =>
+    kind === 'p' ? isThroughRoot(schema, table) : !isThroughRoot(rootSchema, rootName),
+  );
+}
+
+/** A restore through the root may have dealt the rows out to its partitions in another way: only their sum tells of a loss. */
+function atTheirRoots(losses: readonly { readonly root: string; readonly loss: TableLoss }[]): TableLoss[] {
+  const byRoot = new Map<string, TableLoss>();
+  for (const { root, loss } of losses) {
+    const [schema, table] = JSON.parse(root) as [string, string];
+    const known = byRoot.get(root);
+    byRoot.set(root, known === undefined ? { ...loss, schema, table } : { ...together(known, loss), schema, table });
+  }
+  return [...byRoot.values()];
+}
+
+function together(one: TableLoss, other: TableLoss): TableLoss {
+  const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
+  // A partition that is not in the backup has no rows there.
+  const inBackupOf = ({ inBackup, rowsInBackup }: TableLoss): number | null => (inBackup ? rowsInBackup : 0);
+  const isKnown = one.inBackup || other.inBackup;
+  return {
+    ...one,
+    rowsNow: sum(one.rowsNow, other.rowsNow),
+    exact: one.exact && other.exact,
+    rowsInBackup: isKnown ? sum(inBackupOf(one), inBackupOf(other)) : null,
+    inBackup: isKnown,
+    writtenSince: sum(one.writtenSince, other.writtenSince),
+    newest:
+      [one.newest, other.newest]
+        .filter((time) => time !== null)
+        .sort()
+        .at(-1) ?? null,
+  };
+}
+
+/** What the live database has under that name in some other kind is not missing, e.g. an extension's own table. */
+async function missingOf(session: Session, tables: readonly TableRows[]): Promise<string[]> {
+  const rows = await session.query<{ name: string }>(
+    `select asked.schema || '.' || asked.name as name
+       from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))
+            with ordinality as asked(schema, name, place)
+      where not exists (select from pg_catalog.pg_class as c
+                          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+                         where n.nspname = asked.schema and c.relname = asked.name)
+      order by asked.place`,
+    [tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
+  );
+  return rows.map(({ name }) => name);
 }
 
 interface Counted {
@@ -131,67 +209,86 @@ function lossOf(
 
 async function readCandidates(session: Session): Promise<Candidate[]> {
   return session.query<Candidate & object>(
-    `select n.nspname::text as schema, c.relname::text as table, c.reltuples::bigint::text as estimate,
-            pg_relation_size(c.oid)::text as bytes, t.column, coalesce(t.zoned, false) as zoned
-       from pg_class c
-       join pg_namespace n on n.oid = c.relnamespace
+    `select n.nspname::pg_catalog.text as schema, c.relname::pg_catalog.text as table, c.relkind::pg_catalog.text as kind,
+            rn.nspname::pg_catalog.text as "rootSchema", r.relname::pg_catalog.text as "rootName", config.condition,
+            c.reltuples::pg_catalog.int8::pg_catalog.text as estimate,
+            pg_catalog.pg_relation_size(c.oid)::pg_catalog.text as bytes, t.column, coalesce(t.zoned, false) as zoned,
+            ${PLANNING_RUNS_CODE} as guarded
+       from pg_catalog.pg_class as c
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+       left join pg_catalog.pg_class as r on r.oid = pg_catalog.pg_partition_root(c.oid)
+       left join pg_catalog.pg_namespace as rn on rn.oid = r.relnamespace
        left join lateral (
-            select a.attname::text as column, a.atttypid = 'timestamptz'::regtype as zoned
-              from pg_attribute a
+            select coalesce(e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)], '') as condition
+              from pg_catalog.pg_extension as e where c.oid = any (e.extconfig) limit 1) as config on true
+       left join lateral (
+            select a.attname::pg_catalog.text as column, a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype as zoned
+              from pg_catalog.pg_attribute as a
              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-               and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
-               and a.attname = any ($1::name[])
-             order by array_position($1::text[], a.attname::text)
-             limit 1) t on true
-      where c.relkind = 'r' and c.relpersistence <> 't'
+               and a.atttypid in ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
+               and a.attname = any ($1::pg_catalog.name[])
+             order by pg_catalog.array_position($1::pg_catalog.text[], a.attname::pg_catalog.text)
+             limit 1) as t on true
+      where c.relkind in ('r', 'p') and c.relpersistence <> 't'
         and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_toast%'
-        and not exists (select from pg_depend d
-                         where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-      order by pg_relation_size(c.oid), 1, 2`,
+        and (config.condition is not null
+             or not exists (select from pg_catalog.pg_depend as d
+                             where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                               and d.deptype = 'e'))
+      order by pg_catalog.pg_relation_size(c.oid), 1, 2`,
     [TIME_COLUMNS],
   );
 }
 
-/** undefined when the time was too short or the role may not read it: then nothing is claimed. */
+/** Why there is no count: the time was too short; the role may not read it, or row security hides rows from it. Then nothing is claimed. */
+type Uncounted = 'late' | 'refused';
+
 async function countTable(
   session: Session,
-  { schema, table, column, zoned }: Candidate,
+  { schema, table, kind, condition, column, zoned }: Candidate,
   takenAt: string,
   budgetMs: number,
-): Promise<Counted | undefined> {
+): Promise<Counted | Uncounted> {
   const instant = column === null ? null : `${quoteIdentifier(column)}${zoned ? '' : ` at time zone 'UTC'`}`;
   const times =
     instant === null
-      ? 'null::text as since, null::text as newest'
-      : `(count(*) filter (where ${instant} > $1::timestamptz))::text as since,
-         to_char(max(${instant}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as newest`;
-  const sql = `select count(*)::text as rows, ${times} from only ${quoteQualified(schema, table)}`;
+      ? 'null::pg_catalog.text as since, null::pg_catalog.text as newest'
+      : `(pg_catalog.count(*) filter (where ${instant} > $1::pg_catalog.timestamptz))::pg_catalog.text as since,
+         pg_catalog.to_char(pg_catalog.max(${instant}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as newest`;
+  const from = `${kind === 'p' ? '' : 'only '}${quoteQualified(schema, table)} ${condition ?? ''}`;
+  const sql = `select pg_catalog.count(*)::pg_catalog.text as rows, ${times} from ${from}`;
   try {
     await session.query(`set statement_timeout = ${budgetMs}`);
     type Row = { rows: string; since: string | null; newest: string | null };
     const [row] = await session.query<Row>(sql, instant === null ? [] : [takenAt]);
     return { rows: Number(row!.rows), since: row!.since === null ? null : Number(row!.since), newest: row!.newest };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return sqlstateOf(error) === '57014' ? 'late' : 'refused';
   }
 }
 
-function estimateOf({ estimate, bytes }: Candidate): number | null {
-  if (Number(bytes) === 0) return 0;
+/** Of a table that is dumped in part an estimate of the whole would look like a loss. */
+function estimateOf({ kind, condition, estimate, bytes }: Candidate): number | null {
+  if (condition !== null && condition !== '') return null;
+  if (kind === 'r' && Number(bytes) === 0) return 0;
   return Number(estimate) < 0 ? null : Number(estimate);
 }
 
-function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[]): string[] {
-  const estimated = tables.filter(({ exact }) => !exact).length;
+function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[], refused: number): string[] {
+  const guarded = candidates.filter((candidate) => candidate.guarded).length;
+  const estimated = tables.filter(({ exact }) => !exact).length - guarded - refused;
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
-  if (estimated > 0)
-    unknown.push(
-      `${counted(estimated, 'table')} ${verb(estimated, 'is', 'are')} estimated: counting would take longer than a few seconds`,
-    );
+  if (estimated > 0) unknown.push(`${areEstimated(estimated)}: counting would take longer than a few seconds`);
+  if (refused > 0)
+    unknown.push(`${areEstimated(refused)}: this role may not read all their rows (rights or row security)`);
+  if (guarded > 0)
+    unknown.push(`${areEstimated(guarded)}: counting would run functions of their owners, which their indexes use`);
   if (timeless > 0)
     unknown.push(
       `${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no column that tells when a row was written`,
     );
   return unknown;
 }
+
+const areEstimated = (tables: number): string => `${counted(tables, 'table')} ${verb(tables, 'is', 'are')} estimated`;

@@ -1,10 +1,13 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { readList } from '../../backup/files/list.js';
 import type { FilesPart } from '../../backup/manifest.js';
+import { overlapOf } from '../../repository/place.js';
 import type { RestoreRequest } from '../deps.js';
+import { expectedLosses } from '../losses.js';
 import { stagedTreePath } from '../names.js';
-import { observeTree } from '../tree/tree.js';
+import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import type { PlannedFiles } from './plan.js';
 
@@ -16,30 +19,26 @@ export interface FilesPlan extends Assessment {
 /** Looks at the tree and plans the files' restore. Changes nothing. @throws E_FILES_DENIED, E_REFUSED (a damaged swap journal) */
 export async function planFiles(
   { mode, runId }: RestoreRequest,
-  part: FilesPart,
+  { part, folder }: { readonly part: FilesPart; readonly folder: string },
   directory: string,
   repositoryUrl: string,
 ): Promise<FilesPlan> {
   const root = path.resolve(directory);
   const observed = await observeTree({ root });
   const freeBytes = await freeBytesAt(root);
-  const blocking: Blocker[] = observed.nestedMounts.map((point) => ({
-    code: 'E_BLOCKED',
-    text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
-    fix: [`umount "${point}"`],
-  }));
+  const blocking: Blocker[] = await placeBlockers(root, repositoryUrl);
+  if (blocking.length === 0) blocking.push(...(await unmovableBlockers(root, observed)));
   if (mode === 'new' && observed.exists && (await readdir(root)).length > 0) {
     blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Name a new directory.'] });
   }
-  blocking.push(...(await placeBlockers(root, repositoryUrl)));
   if (freeBytes !== null && freeBytes < part.bytes) {
     const text = `"${root}" has ${freeBytes} bytes free, the restored files need ${part.bytes}`;
     blocking.push({ code: 'E_NO_SPACE', text, fix: ['Free some space there.'] });
   }
-  const warnings = part.excludes.map((glob) => `"${glob}" was left out of the backup: what it names moves away`);
+  const excluded = part.excludes.map((glob) => `"${glob}" was left out of the backup: what it names moves away`);
   return {
     blocking,
-    warnings: mode === 'new' ? [] : warnings,
+    warnings: [...(mode === 'new' ? [] : excluded), ...(await expectedLosses(readList(folder, part)))],
     planned: {
       root,
       stagedAt: mode === 'new' ? stagedTreePath(root, runId) : null,
@@ -51,11 +50,21 @@ export async function planFiles(
   };
 }
 
+/** What the tree holds that a swap cannot or must not move. @throws E_FILES_* */
+export async function unmovableBlockers(root: string, { nestedMounts }: TreeObservation): Promise<Blocker[]> {
+  const mounts = nestedMounts.map((point) => ({ path: point, what: 'a mount point' as const }));
+  const other = mounts.length > 0 ? null : await findUnmovable(root);
+  return [...mounts, ...(other === null ? [] : [other])].map((found) => ({
+    code: 'E_BLOCKED',
+    text: unmovableText(found),
+    fix: [unmovableFix(found)],
+  }));
+}
+
 /** What would be found out only when hours of pg_restore are over. */
 async function placeBlockers(root: string, repositoryUrl: string): Promise<Blocker[]> {
   const found: Blocker[] = [];
-  const isInside = (inner: string, outer: string): boolean => `${inner}/`.startsWith(`${outer}/`);
-  if (path.isAbsolute(repositoryUrl) && (isInside(repositoryUrl, root) || isInside(root, repositoryUrl))) {
+  if (path.isAbsolute(repositoryUrl) && overlapOf(repositoryUrl, root) !== null) {
     const text = `the repository "${repositoryUrl}" and the files "${root}" lie inside each other`;
     found.push({ code: 'E_REFUSED', text, fix: ['Name another directory, or another repository.'] });
   }

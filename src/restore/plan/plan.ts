@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/settings.js';
+import type { Accepted } from '../accept.js';
 import type { Blocker } from './assess.js';
 import type { ObservedLoss } from './observe-loss.js';
 
@@ -22,6 +23,8 @@ export interface RestorePlan {
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly string[];
+  /** What would block it, and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   /** What must be typed. */
   readonly confirm: string;
 }

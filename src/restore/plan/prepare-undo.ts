@@ -2,15 +2,17 @@ import path from 'node:path';
 import { readCatalog } from '../../backup/catalog.js';
 import { importedSet } from '../../backup/sets.js';
 import type { Environment } from '../../config/settings.js';
+import type { Accepted } from '../accept.js';
 import { findSwappedRuns } from '../database/swapped-runs.js';
 import type { Asked, RestoreDeps } from '../deps.js';
-import { type DatabaseMove, type RunRecord, readRuns } from '../record.js';
+import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../record.js';
 import { observeTree } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import { chooseRun } from './choose-run.js';
+import { unmovableBlockers } from './plan-files.js';
 import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
 import { profileBlockers } from './profile-blockers.js';
-import { refuseBlocked } from './refuse.js';
+import { refuseBlocked, settleAccepted } from './refuse.js';
 import { targetSet } from './target-set.js';
 
 /** Which run to take back, and on which target. */
@@ -37,6 +39,8 @@ export interface UndoPlan {
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly string[];
+  /** What would block it, and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   readonly confirm: string;
 }
 
@@ -63,6 +67,14 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, sets);
   const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
   const files = undone.files && (await planTreeBack(request, undone, undone.files.root));
+  const found = {
+    blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
+    warnings: [
+      ...recordsWarning(deps),
+      ...(database?.warnings ?? []),
+      ...(undone.state === 'running' ? [WAS_KILLED] : []),
+    ],
+  };
   const plan: UndoPlan = {
     runId: request.runId,
     undoes: undone.run_id,
@@ -75,11 +87,10 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
     hooks: { stop: request.stopWriters, start: request.startWriters },
     undo: `potctl restore undo ${request.runId}`,
     undoPossibleMs: request.keepOldMs,
-    blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],
-    warnings: [...(database?.warnings ?? []), ...(undone.state === 'running' ? [WAS_KILLED] : [])],
+    ...settleAccepted(found, request.accept),
     confirm: undone.database?.name ?? path.basename(undone.files!.root),
   };
-  return { plan, move: recordOf(request, undone, database?.move ?? null) };
+  return { plan, move: { ...recordOf(request, undone, database?.move ?? null), accepted: plan.accepted } };
 }
 
 /** Backups of the files alone are a set of their own; so are imported ones, whose server nobody knows. */
@@ -103,12 +114,9 @@ async function planTreeBack(
   undone: RunRecord,
   root: string,
 ): Promise<Assessment & { planned: PlannedTreeBack }> {
-  const { entries, nestedMounts, beforeFolders, unfinished } = await observeTree({ root });
-  const blocking: Blocker[] = nestedMounts.map((point) => ({
-    code: 'E_BLOCKED',
-    text: `"${point}" is a mount point inside the tree and cannot be moved with it`,
-    fix: [`umount "${point}"`],
-  }));
+  const observed = await observeTree({ root });
+  const { entries, beforeFolders, unfinished } = observed;
+  const blocking = await unmovableBlockers(root, observed);
   if (undone.database === null && filesPath !== null && path.resolve(filesPath) !== root) {
     const text = `the run was on the directory "${root}", the target is "${filesPath}"`;
     blocking.push({ code: 'E_WRONG_TARGET', text, fix: ['Name the directory of the run: `potctl restore list`.'] });

@@ -3,7 +3,7 @@ import type { GoodEntry } from '../../backup/catalog.js';
 import type { FilesPart, Manifest } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
-import { readRuns } from '../record.js';
+import { readRuns, recordsWarning } from '../record.js';
 import type { Assessment } from './assess.js';
 import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';
@@ -11,8 +11,9 @@ import type { PlannedBackup, RestorePlan } from './plan.js';
 import { planDatabase } from './plan-database.js';
 import { planFiles } from './plan-files.js';
 import { profileBlockers } from './profile-blockers.js';
-import { refuseBlocked } from './refuse.js';
+import { refuseBlocked, settleAccepted } from './refuse.js';
 import type { SettledManifest } from './settle-part.js';
+import { toolBlockers } from './tools.js';
 
 /** A plan, and what the run needs of the backup. */
 export interface PreparedRestore {
@@ -20,6 +21,8 @@ export interface PreparedRestore {
   readonly manifest: SettledManifest;
   /** Local folder with the backup's artefacts. */
   readonly folder: string;
+  /** What of it cannot be read, which was accepted. */
+  readonly damaged: readonly StoredCheck[];
 }
 
 /**
@@ -32,14 +35,21 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const { repository } = deps;
   const { set, entry, warnings, manifest } = await chooseBackup(deps, request);
   const parts = partsOf(request, manifest);
-  const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
+  const { checks } = await deps.verify(entry.id);
+  const stored = assessStored(manifest.id, checks);
   // The tools stumble over a damaged dump with words of their own: the cause is told before.
-  refuseBlocked(stored.blocking);
+  refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
   const storage = manifest.storage as FilesPart | null;
-  const files = parts.files === null ? null : await planFiles(request, storage!, parts.files, repository.url);
-  const own = { blocking: profileBlockers(request), warnings: [...warnings, ...parts.warnings] };
+  const files =
+    parts.files === null ? null : await planFiles(request, { part: storage!, folder }, parts.files, repository.url);
+  const asked = { database: database === null ? null : manifest.database, storage: files === null ? null : storage };
+  const tools = await toolBlockers(deps, folder, asked);
+  const own = {
+    blocking: [...profileBlockers(request), ...tools],
+    warnings: [...recordsWarning(deps), ...warnings, ...parts.warnings],
+  };
   const plan: RestorePlan = {
     ...askedFor(request),
     set,
@@ -47,10 +57,11 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
     database: database?.planned ?? null,
     files: files?.planned ?? null,
     estimateMs: estimateMs(await readRuns(repository), set, manifest.totals.source_bytes),
-    ...together([stored, own, database, files]),
+    ...settleAccepted(together([stored, own, database, files]), request.accept),
     confirm: database?.planned.name ?? path.basename(files!.planned.root),
   };
-  return { plan, manifest: { ...manifest, database: database?.part ?? null, storage }, folder };
+  const damaged = checks.filter(({ state }) => state === 'fail');
+  return { plan, manifest: { ...manifest, database: database?.part ?? null, storage }, folder, damaged };
 }
 
 function askedFor(
@@ -87,15 +98,19 @@ function together(assessments: readonly (Assessment | null)[]): Assessment {
   };
 }
 
-/** A damaged backup is never restored; what could not be checked is said. */
+/** A damaged backup is restored only when that is accepted by its id; what could not be checked is said. */
 export function assessStored(id: string, checks: readonly StoredCheck[]): Assessment {
   const say = ({ check, detail }: StoredCheck): string => `${check}: ${detail}`;
   const failed = checks.filter(({ state }) => state === 'fail');
   const warnings = checks.filter(({ state }) => state === 'unknown').map((check) => `not checked: ${say(check)}`);
   if (failed.length === 0) return { blocking: [], warnings };
   const text = `the backup '${id}' is damaged: ${failed.slice(0, 5).map(say).join('; ')}`;
-  const fix = ['Find an intact one: `potctl backup list`.', `See all of it: \`potctl backup verify ${id}\``];
-  return { blocking: [{ code: 'E_BACKUP_CORRUPT', text, fix }], warnings };
+  const fix = [
+    'Find an intact one: `potctl backup list`.',
+    `See all of it: \`potctl backup verify ${id}\``,
+    'Or restore what can still be read of it: accept the damage, with --continue-past-errors.',
+  ];
+  return { blocking: [{ code: 'E_BACKUP_CORRUPT', text, fix, accept: `damage:${id}` }], warnings };
 }
 
 interface Parts {

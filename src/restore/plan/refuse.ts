@@ -1,8 +1,9 @@
-import { PotctlError } from '../../errors.js';
+import { PotctlError, type RepeatWith } from '../../errors.js';
+import { type Accepted, acceptArguments, unneeded } from '../accept.js';
 import { databaseOid } from '../database/facts.js';
 import type { RestoreDeps } from '../deps.js';
 import { inSession } from '../in-session.js';
-import type { Blocker } from './assess.js';
+import type { Assessment, Blocker } from './assess.js';
 
 /** Reasons that have an exit code of their own, the gravest first; every other is E_BLOCKED. */
 const OWN_CODES = [
@@ -10,6 +11,8 @@ const OWN_CODES = [
   'E_PROFILE_REQUIRED',
   'E_BACKUP_CORRUPT',
   'E_FILES_DENIED',
+  'E_TOOL_MISSING',
+  'E_TOOL_OLD',
   'E_NO_SPACE',
   'E_TARGET_BUSY',
 ];
@@ -20,6 +23,21 @@ export function decisiveBlocker(blocking: readonly Blocker[]): Blocker | undefin
   return own[0] ?? blocking[0];
 }
 
+/** Takes what a person accepted by name out of the way, and says so. Pure. */
+export function settleAccepted(
+  { blocking, warnings }: Assessment,
+  accept: readonly string[],
+): Assessment & { readonly accepted: readonly Accepted[] } {
+  const isAccepted = (blocker: Blocker): boolean => blocker.accept !== undefined && accept.includes(blocker.accept);
+  const accepted = blocking.filter(isAccepted).map(({ accept: name, text }) => ({ name: name!, evidence: text }));
+  const told = accepted.map(({ name, evidence }) => `${evidence} (accepted: ${name})`);
+  return {
+    blocking: blocking.filter((blocker) => !isAccepted(blocker)),
+    warnings: [...warnings, ...told, ...unneeded(accept, accepted, 'plan')],
+    accepted,
+  };
+}
+
 /** Throws what stands in the way, all of it. @throws the decisive blocker's code */
 export function refuseBlocked(blocking: readonly Blocker[]): void {
   const decisive = decisiveBlocker(blocking);
@@ -28,8 +46,21 @@ export function refuseBlocked(blocking: readonly Blocker[]): void {
   throw new PotctlError(decisive.code, decisive.text, {
     ...(others.length === 0 ? {} : { why: `also: ${others.join('; ')}` }),
     fix: [...new Set(blocking.flatMap(({ fix }) => fix))],
+    ...acceptAll(blocking),
   });
 }
+
+/** The line that accepts all of it; none where something cannot be accepted. */
+function acceptAll(blocking: readonly Blocker[]): { readonly repeatWith?: RepeatWith } {
+  const findings = blocking.flatMap(({ accept, text }) => (accept === undefined ? [] : [{ name: accept, text }]));
+  if (findings.length < blocking.length) return {};
+  const isOfObjects = findings.some(({ name }) => OF_OBJECTS.test(name));
+  const argv = [...acceptArguments(findings), ...(isOfObjects ? ['--continue-past-errors'] : [])];
+  return { repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv } };
+}
+
+/** Then single objects fail in pg_restore. */
+const OF_OBJECTS = /^(extension|owner|superuser):|^server-version$/;
 
 /** Is the database still the one that the plan showed? @throws E_REFUSED */
 export async function refuseStale(

@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/settings.js';
+import type { Accepted } from '../accept.js';
 import type { Blocker } from '../plan/assess.js';
 import type { PlannedBackup, PlannedDatabase } from '../plan/plan.js';
 import type { LeftOut } from './select.js';
@@ -44,5 +45,7 @@ export interface TablesPlan {
   readonly neededBytes: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly string[];
+  /** What would block it, and was accepted by name. */
+  readonly accepted: readonly Accepted[];
   readonly confirm: string;
 }

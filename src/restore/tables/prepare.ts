@@ -4,14 +4,15 @@ import { ERROR_CATALOG, ExitCode } from '../../error-catalog.js';
 import { PotctlError } from '../../errors.js';
 import type { RestoreDeps } from '../deps.js';
 import { stagedDatabaseName } from '../names.js';
-import { assessDatabase, type Blocker, block } from '../plan/assess.js';
+import { acceptable, assessDatabase, type Blocker, block } from '../plan/assess.js';
 import { chooseBackup } from '../plan/choose-backup.js';
 import { type ObservedServer, observeServer } from '../plan/observe-server.js';
 import { assessStored, plannedBackup } from '../plan/prepare.js';
 import { profileBlockers } from '../plan/profile-blockers.js';
-import { decisiveBlocker, refuseBlocked } from '../plan/refuse.js';
+import { decisiveBlocker, refuseBlocked, settleAccepted } from '../plan/refuse.js';
 import { settlePart } from '../plan/settle-part.js';
 import { superuserEntries } from '../plan/superuser-entries.js';
+import { recordsWarning } from '../record.js';
 import { withScriptKeys } from '../script-keys.js';
 import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
@@ -56,17 +57,21 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
   const { set, entry, warnings, manifest } = await chooseBackup(deps, request);
   const { part } = await settlePart(deps.server!, readablePart(manifest), deps.server!.settings.database);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
-  refuseBlocked(stored.blocking);
+  refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const dump = path.join(await repository.artefacts(entry.id), part.backup_file);
   const graph = await readGraph(deps.server!, dump, deps.signal);
   const selection = selectTables(graph, request.tables);
   const found = await observe(deps, request, part, graph, selection);
   const { runId, profile, intoSchema: schema } = request;
+  const blocking = [...stored.blocking, ...profileBlockers(request), ...found.blocking];
+  const settled = settleAccepted(
+    { blocking, warnings: [...recordsWarning(deps), ...stored.warnings, ...warnings, ...found.warnings] },
+    request.accept,
+  );
   const plan: TablesPlan = {
     ...{ runId, mode: 'tables', profile: profile.name, environment: profile.environment, set },
     ...{ backup: plannedBackup(manifest, entry), schema, leftOut: selection.leftOut, ...found },
-    blocking: [...profileBlockers(request), ...found.blocking],
-    warnings: [...stored.warnings, ...warnings, ...found.warnings],
+    ...settled,
     confirm: schema,
   };
   return { plan, manifest, part, dump, selection };
@@ -99,7 +104,7 @@ async function observe(
   const { blocking, warnings } = assess(part, observed, request, { neededBytes, superuserOnly });
   return {
     ...{ database, tables, neededBytes, needs: live.needs, schemaExists: live.schemaExists },
-    blocking: [...blocking, ...liveBlockers(live, request)],
+    blocking: [...blocking.map(unconditional), ...liveBlockers(live, request)],
     warnings: [...warnings, ...liveWarnings(live, request)],
   };
 }
@@ -118,7 +123,7 @@ function observeNeeds(
   const { database } = server!.settings;
   const names = restored.filter(({ desc }) => desc === 'EXTENSION').map(({ name }) => name);
   return observeServer(server!, {
-    ...{ database, names: [stagedDatabaseName(database, runId)], roles: [], owners: [] },
+    ...{ database, names: [stagedDatabaseName(database, runId)], roles: [], owners: [], tablespace: 'pg_default' },
     tablespaces: [...new Set(part.tablespaces)],
     extensions: part.extensions.filter(({ name }) => names.includes(name)),
   });
@@ -151,9 +156,9 @@ function assess(
   { neededBytes, superuserOnly }: { readonly neededBytes: number; readonly superuserOnly: readonly string[] },
 ) {
   const bare = { ...part, properties: { ...part.properties, settings: [], security_labels: [] } };
-  const { expectedSystemIdentifier, accept } = request;
+  const { expectedSystemIdentifier } = request;
   const target = observed.database === null ? '' : request.database!;
-  const asked = { mode: 'new' as const, target, expectedSystemIdentifier, accept, createRoles: false, neededBytes };
+  const asked = { mode: 'new' as const, target, expectedSystemIdentifier, createRoles: false, neededBytes };
   return assessDatabase(bare, observed, { ...asked, superuserEntries: superuserOnly });
 }
 
@@ -180,7 +185,11 @@ function rowsOf({ dumpId, schema, name }: GraphEntry, { inventory }: DatabasePar
   return byFile ?? inventory.tables.find((one) => one.schema === schema && one.table === name);
 }
 
-function liveBlockers(live: ObservedLive, { intoSchema, accept }: TablesRequest): Blocker[] {
+/** Single tables come whole or not at all: what would make an object fail cannot be accepted, but the space may suffice. */
+const unconditional = ({ accept, ...blocker }: Blocker): Blocker =>
+  accept === 'space' ? { ...blocker, accept } : blocker;
+
+function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocker[] {
   const found: Blocker[] = [];
   if (live.taken.length > 0) {
     const text = `the schema "${intoSchema}" has ${live.taken.map((name) => `"${name}"`).join(', ')} already`;
@@ -191,9 +200,9 @@ function liveBlockers(live: ObservedLive, { intoSchema, accept }: TablesRequest)
     const fix = 'Create it first, or restore all of it beside: `--mode new --into NAME`.';
     found.push(block(`the tables need the ${kind} ${name}, which the live database does not have`, fix));
   }
-  for (const name of live.publications.filter((one) => !accept.includes(`publication ${one}`))) {
+  for (const name of live.publications) {
     const text = `the publication "${name}" would send the rows of the new tables to its subscribers`;
-    found.push(block(text, `--accept "publication ${name}"`));
+    found.push(acceptable(`publication ${name}`, block(text)));
   }
   return found;
 }

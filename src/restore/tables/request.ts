@@ -42,7 +42,7 @@ export function tablesRequest(
 }
 
 function refuseContradictions(wishes: TablesWishes): void {
-  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles } = wishes;
+  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles, continuePastErrors } = wishes;
   const given: [string, boolean][] = [
     ['--mode', mode !== undefined],
     ['--into', into !== undefined],
@@ -51,6 +51,7 @@ function refuseContradictions(wishes: TablesWishes): void {
     ['--safety-backup', safetyBackup],
     ['--stop-writers', stopWriters !== undefined],
     ['--create-roles', createRoles],
+    ['--continue-past-errors', continuePastErrors],
   ];
   const clash = given.find(([, isGiven]) => isGiven)?.[0];
   if (clash === undefined) return;

@@ -5,10 +5,12 @@ import { PotctlError } from '../../errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Session } from '../../postgres/server.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
-import { countTables } from '../database/check.js';
+import { acceptArguments, judgeFindings } from '../accept.js';
 import { quoteConninfo } from '../database/conninfo.js';
+import { countTables } from '../database/count-tables.js';
 import { watchGrowth } from '../database/growth.js';
 import { createStagedDatabase } from '../database/stage.js';
+import { writableEnvironment } from '../database/writable.js';
 import { inSession } from '../in-session.js';
 import { stagedSchemaName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -70,9 +72,17 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
   try {
     const list = path.join(folder, 'list');
     await writeFile(list, selection.entries.map((id) => `${id};\n`).join(''));
-    const args = ['--exit-on-error', '--no-owner', '--no-acl', `--jobs=${request.jobs}`, `--use-list=${list}`];
+    const args = [
+      '--verbose',
+      '--exit-on-error',
+      '--no-owner',
+      '--no-acl',
+      `--jobs=${request.jobs}`,
+      `--use-list=${list}`,
+    ];
     const target = `--dbname=dbname=${quoteConninfo(database)}`;
-    await server!.runTool('pg_restore', [...args, target, dump], { database, signal });
+    const environment = await writableEnvironment(server!, database);
+    await server!.runTool('pg_restore', [...args, target, dump], { database, signal, environment });
   } finally {
     await stop();
     await removeShortLivedFolder(folder);
@@ -126,7 +136,7 @@ function movedOf({ schema, name }: Relation, { prepared }: TablesUnderway): Move
  * @throws E_RESTORE_CHECK
  */
 export async function checkRows(
-  { deps, request }: TablesUnderway,
+  { deps, request, journal }: TablesUnderway,
   database: string,
   tables: readonly MovedTable[],
   schema?: string,
@@ -135,14 +145,31 @@ export async function checkRows(
   const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [{ ...rows, schema: schema ?? rows.schema }]));
   const server = deps.server!;
   const opening = server.session({ database, purpose: 'restore.count', statementTimeoutMs: 0 });
-  const problems = await inSession(opening, (session) =>
+  const { findings } = await inSession(opening, (session) =>
     countTables(server, session, { name: database, jobs: request.jobs, signal, progress }, counted),
   );
-  if (problems.length === 0) return;
+  // A name that has the run's id in it could not be accepted by the next run.
+  const named = findings.map((finding) => ({ ...finding, name: originalName(finding.name, tables, schema) }));
+  const { refused, accepted } = judgeFindings(named, request.accept);
+  await journal.update({ accepted: [...(journal.record.accepted ?? []), ...accepted] });
+  if (refused.length === 0) return;
   throw new PotctlError('E_RESTORE_CHECK', 'the restored tables are not what was backed up', {
-    why: problems.slice(0, 8).join('; '),
+    why: refused
+      .slice(0, 8)
+      .map(({ text }) => text)
+      .join('\n'),
     changedDetail: 'what was restored was removed; the live tables are as they were',
+    repeatWith: { text: 'If that is acceptable:', argv: acceptArguments(refused) },
   });
+}
+
+function originalName(name: string, tables: readonly MovedTable[], schema: string | undefined): string {
+  const prefix = `rows:${schema}.`;
+  if (schema === undefined || !name.startsWith(prefix)) return name;
+  const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [rows]));
+  // The root of partitions has no rows of its own: it lay where they did.
+  const table = counted.find((rows) => name === `${prefix}${rows.table}`) ?? counted[0]!;
+  return `rows:${table.schema}.${name.slice(prefix.length)}`;
 }
 
 /** Ties to tables outside are cut: a table in the live database must not become a part of a live one. */

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
+import { markName, markText, ownNames } from '../../backup/files/own.js';
 import { counted } from '../../counted.js';
 import { isErrno, PotctlError } from '../../errors.js';
 import type { DiskEntry, TreeDisk } from './disk.js';
@@ -12,8 +13,8 @@ import {
   type SwapPlan,
   writeJournal,
 } from './journal.js';
-import { freeLatePath, keepEntry, moveEntry } from './move.js';
-import { at, type DiskPath, foldersOf, isReserved, type Name, readable } from './names.js';
+import { freeLatePath, isLateOf, type Kept, keepEntry, moveEntry } from './move.js';
+import { at, type DiskPath, foldersOf, type Name, readable } from './names.js';
 
 /** A swap at work: where, by which plan. */
 export interface Site {
@@ -48,7 +49,7 @@ export async function finishSwap(site: Site, from: Phase): Promise<void> {
     await moveIn(site, plan.staged);
     restoreModes(site, plan.before, '.');
     tidyStaged(site);
-    removeFile(disk, createdMark(root, plan.run));
+    removeFile(disk, path.join(root, markName(plan.run)));
     writeJournal(disk, root, { ...plan, live: null, incoming: null }, 'closing');
   }
   await close(site);
@@ -76,45 +77,62 @@ export async function takeBackSwap(site: Site, { phase, wasLive }: Pick<Journal,
   await disk.applyAttributes(root, plan.rootBefore);
 }
 
-/** The file that says that a restore made the root: prepared before the swap, gone after it. */
-export const createdMark = (root: string, run: string): string => path.join(root, `.potctl-created-${run}`);
-
-/** Entries that a swap moves: all but potctl's own and those that stay. */
-export function movable(disk: TreeDisk, folder: string, fixed: readonly PlannedEntry[]): DiskEntry[] {
+/** Entries of a live tree that a swap moves: all but what runs keep there and those that stay. */
+export function movable(disk: TreeDisk, root: string, fixed: readonly PlannedEntry[]): DiskEntry[] {
   const staying = new Set<Name>(fixed.map(({ name }) => decodeName(name)));
-  return disk.list(folder).filter(({ name }) => !isReserved(name) && !staying.has(name));
+  const entries = disk.list(root);
+  const own = ownNames(
+    root,
+    entries.map(({ name }) => name),
+  );
+  return entries.filter(({ name }) => !own.has(name) && !staying.has(name));
 }
 
-async function moveOut({ disk, root, plan }: Site): Promise<void> {
+/** Entries of a staged or a kept tree that become live: all but what came too late and those that stay. */
+export function incomingOf(
+  disk: TreeDisk,
+  folder: string,
+  { run, of, fixed }: Pick<SwapPlan, 'run' | 'of' | 'fixed'>,
+): DiskEntry[] {
+  const staying = new Set<Name>(fixed.map(({ name }) => decodeName(name)));
+  const isLate = (name: Name): boolean => isLateOf(name, run) || (of !== null && isLateOf(name, of));
+  return disk.list(folder).filter(({ name }) => !isLate(name) && !staying.has(name));
+}
+
+const keptBy = ({ root, plan }: Site): Kept => ({ folder: path.join(root, plan.before), run: plan.run });
+
+async function moveOut(site: Site): Promise<void> {
+  const { disk, root, plan } = site;
   const before = path.join(root, plan.before);
   if (disk.look(before) === null) disk.makeFolder(before, 0o700);
   // Writers that go on writing may add entries behind the sweep; what comes later still stays in the tree.
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const entries = movable(disk, root, plan.fixed);
     if (entries.length === 0) break;
-    await each(entries, (entry) => keepEntry(disk, entry, root, before));
+    await each(entries, (entry) => keepEntry(disk, entry, root, keptBy(site)));
   }
   disk.syncFolder(before);
   disk.syncFolder(root);
 }
 
-async function moveIn({ disk, root, plan }: Site, source: string): Promise<void> {
+async function moveIn(site: Site, source: string): Promise<void> {
+  const { disk, root, plan } = site;
   const from = path.join(root, source);
   if (disk.look(from) === null) return;
-  const before = path.join(root, plan.before);
-  await each(movable(disk, from, plan.fixed), (entry) => place(disk, entry, from, root, before));
-  const left = movable(disk, from, plan.fixed);
+  await each(incomingOf(disk, from, plan), (entry) => place(site, entry, from));
+  const left = incomingOf(disk, from, plan);
   if (left.length > 0) throw notPlaced(left.map(({ name }) => readable(name)));
   disk.syncFolder(root);
   disk.syncFolder(from);
 }
 
 /** Puts an entry into the tree; what a writer has put in its place meanwhile is kept in the before folder. */
-function place(disk: TreeDisk, entry: DiskEntry, from: string, root: string, before: string): void {
+function place(site: Site, entry: DiskEntry, from: string): void {
+  const { disk, root } = site;
   for (let attempt = 0; attempt < RETRIES; attempt += 1) {
     if (moveEntry(disk, entry, from, root)) return;
     const obstacle = disk.look(at(root, entry.name));
-    if (obstacle !== null) keepEntry(disk, { name: entry.name, directory: obstacle.isDirectory() }, root, before);
+    if (obstacle !== null) keepEntry(disk, { name: entry.name, directory: obstacle.isDirectory() }, root, keptBy(site));
   }
 }
 
@@ -152,19 +170,26 @@ function tidyStaged(site: Site): void {
   if (disk.look(staging) !== null) keepStaged(site);
 }
 
-function keepStaged({ disk, root, plan }: Site): void {
+function keepStaged(site: Site): void {
+  const { disk, root, plan } = site;
   const staging = path.join(root, plan.staged);
   const before = path.join(root, plan.before);
   if (disk.look(staging) === null) return;
   if (disk.look(before) === null) disk.makeFolder(before, 0o700);
-  disk.rename(staging, freeLatePath(disk, before));
+  disk.rename(staging, freeLatePath(disk, keptBy(site)));
 }
+
+/** What a way back had to keep. */
+export const lateAside = (before: string): string => `${before}-late`;
 
 /** After a way back nothing bears the run's own before name, which stands for a finished swap; what had to be kept goes under `-late`. */
 function setLateAside({ disk, root, plan }: Site): void {
   const before = path.join(root, plan.before);
   removeEmpty(disk, before);
-  if (disk.look(before) !== null) disk.rename(before, `${before}-late`);
+  if (disk.look(before) === null) return;
+  // The journal goes, and something has to say whose the folder is.
+  disk.write(path.join(root, markName(plan.run)), markText(plan.run, false));
+  disk.rename(before, lateAside(before));
 }
 
 function restoreModes({ disk, root, plan }: Site, liveIn: string, incomingIn: string): void {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isJournalOf } from '../../backup/files/own.js';
 import { PotctlError } from '../../errors.js';
 import type { TreeDisk } from './disk.js';
 import { at, foldersOf, type Name, runOfJournal } from './names.js';
@@ -89,13 +90,23 @@ export function readJournal(disk: TreeDisk, root: string, run: string): Journal 
 /** The swap that must be finished or undone before anything else happens in this tree; there is at most one. */
 export function findUnfinished(disk: TreeDisk, root: string): Journal | null {
   const runs = disk.list(root).flatMap(({ name }) => runOfJournal(name) ?? []);
-  return runs.map((run) => readJournal(disk, root, run)).find((journal) => journal && journal.phase !== 'done') ?? null;
+  const journals = runs.filter((run) => isOurs(disk, root, run)).map((run) => readJournal(disk, root, run));
+  return journals.find((journal) => journal && journal.phase !== 'done') ?? null;
+}
+
+/** A file that does not begin as a journal is one that was damaged if the run has folders here, else a file of the user. */
+function isOurs(disk: TreeDisk, root: string, run: string): boolean {
+  const { journal, staging, before } = foldersOf(run);
+  const file = path.join(root, journal);
+  if (disk.look(file)?.isFile() && isJournalOf(run, disk.read(file))) return true;
+  return [staging, before].some((folder) => disk.look(path.join(root, folder)) !== null);
 }
 
 /** Removes journals that died before they were published: nothing had begun. */
 export function removeTornJournals(disk: TreeDisk, root: string): void {
   for (const { name } of disk.list(root)) {
-    if (/^\.potctl-swap-.+\.ndjson\.tmp$/s.test(name)) disk.unlink(at(root, name));
+    const [, run] = /^\.potctl-swap-(.+)\.ndjson\.tmp$/s.exec(name) ?? [];
+    if (run !== undefined && isJournalOf(run, disk.read(at(root, name)))) disk.unlink(at(root, name));
   }
 }
 

@@ -20,28 +20,37 @@ export function moveEntry(disk: TreeDisk, { name, directory }: DiskEntry, from: 
   return linked;
 }
 
-/** Moves an entry to `kept` under its own name, or, where that is taken, into a late folder there. */
-export function keepEntry(disk: TreeDisk, entry: DiskEntry, from: string, kept: string): void {
-  if (!moveEntry(disk, entry, from, kept)) moveEntry(disk, entry, from, lateFolderFor(disk, kept, entry.name));
+/** Where a run keeps what it replaces. */
+export interface Kept {
+  readonly folder: string;
+  readonly run: string;
 }
 
-/** A path in `folder` for a late folder, `.potctl-late-<n>`, that is not taken. */
-export function freeLatePath(disk: TreeDisk, folder: string): string {
-  let n = 1;
-  while (disk.look(`${folder}/${lateName(n)}`) !== null) n += 1;
-  return `${folder}/${lateName(n)}`;
+/** Moves an entry to where things are kept, under its own name, or, where that is taken, into a late folder there. */
+export function keepEntry(disk: TreeDisk, entry: DiskEntry, from: string, kept: Kept): void {
+  if (!moveEntry(disk, entry, from, kept.folder)) moveEntry(disk, entry, from, lateFolderFor(disk, kept, entry.name));
 }
+
+/** A path for a late folder, `.potctl-late-<run>-<n>`, that is not taken. */
+export function freeLatePath(disk: TreeDisk, { folder, run }: Kept): string {
+  let n = 1;
+  while (disk.look(`${folder}/${lateName(run, n)}`) !== null) n += 1;
+  return `${folder}/${lateName(run, n)}`;
+}
+
+/** Is it a late folder of the run? Its id is younger than anything that the tree held when the run began, so no name of data is like it. */
+export const isLateOf = (name: Name, run: string): boolean => name.startsWith(`.potctl-late-${run}-`);
 
 /** The first late folder that has no entry of that name yet, made if need be. */
-function lateFolderFor(disk: TreeDisk, folder: string, name: Name): string {
+function lateFolderFor(disk: TreeDisk, { folder, run }: Kept, name: Name): string {
   for (let n = 1; ; n += 1) {
-    const late = `${folder}/${lateName(n)}`;
+    const late = `${folder}/${lateName(run, n)}`;
     if (disk.look(late) === null) disk.makeFolder(late, 0o700);
     if (disk.look(at(late, name)) === null) return late;
   }
 }
 
-const lateName = (n: number): Name => ownName(`.potctl-late-${n}`);
+const lateName = (run: string, n: number): Name => ownName(`.potctl-late-${run}-${n}`);
 
 /** `unable`: this file system, or the right to this file (fs.protected_hardlinks), gives no hard links. */
 function linkEntry(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean | 'unable' {

@@ -8,14 +8,11 @@ export type Name = string & { readonly bytes: 'latin1' };
 
 export type DiskPath = string | Buffer;
 
-/** Everything that potctl itself puts into a tree begins so; backups leave it out, and a swap never takes it for data. */
-const RESERVED = '.potctl-';
 const ASCII = /^[\0-\x7f]*$/;
 const RUN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const nameOf = (bytes: Buffer): Name => bytes.toString('latin1') as Name;
 export const ownName = (text: string): Name => text as Name;
-export const isReserved = (name: Name): boolean => name.startsWith(RESERVED);
 
 /** The path of an entry: text where the name is ASCII (cheap, and most are), else bytes. `folder` is text, as the operator gave it. */
 export function at(folder: string, name: Name): DiskPath {
@@ -45,4 +42,8 @@ export function foldersOf(run: string): {
 /** The run of a `.potctl-before-<run>` folder, undefined for every other name. */
 export const runOfBefore = (name: string): string | undefined => /^\.potctl-before-(.+)$/s.exec(name)?.[1];
 export const runOfStaging = (name: string): string | undefined => /^\.potctl-restore-(.+)$/s.exec(name)?.[1];
-export const runOfJournal = (name: string): string | undefined => /^\.potctl-swap-(.+)\.ndjson$/s.exec(name)?.[1];
+/** The run of a journal's name, undefined for every other name. */
+export function runOfJournal(name: string): string | undefined {
+  const run = /^\.potctl-swap-(.+)\.ndjson$/s.exec(name)?.[1];
+  return run !== undefined && RUN.test(run) ? run : undefined;
+}

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
+import { findNestedMounts } from '../../repository/mounts.js';
+import { findUntouchable, type Untouchable } from '../../repository/remove-tree.js';
 import { movable } from './converge.js';
 import { type DiskEntry, realDisk } from './disk.js';
 import { describe, findUnfinished, type UnfinishedSwap } from './journal.js';
-import { findNestedMounts } from './mounts.js';
 import { nameOf, runOfBefore, runOfStaging } from './names.js';
 import { noTree, real } from './staging.js';
 
@@ -53,6 +54,27 @@ export async function observeTree({ root }: { readonly root: string }): Promise<
     throw fromErrno(error, `look into '${root}'`);
   }
 }
+
+/**
+ * Looks through a live tree for what a swap must not carry away: a backup repository, a mount point, another file system. potctl's own
+ * folders stay where they are, so they are not looked into.
+ *
+ * @throws PotctlError E_FILES_MISSING, E_FILES_DENIED, E_IO
+ */
+export async function findUnmovable(root: string): Promise<Untouchable | null> {
+  const tree = real(root);
+  if (tree === null) return null;
+  const moved = new Set<string>(movable(realDisk(), tree, []).map(({ name }) => name));
+  return findUntouchable(tree, (name) => moved.has(name));
+}
+
+/** What a plan says of it. */
+export const unmovableText = ({ path: place, what }: Untouchable): string =>
+  `"${place}" is ${what} inside the tree and cannot be moved with it`;
+
+/** How it is put right. */
+export const unmovableFix = ({ path: place, what }: Untouchable): string =>
+  what === 'a mount point' ? `umount "${place}"` : `Move "${place}" to a place outside of the tree.`;
 
 /** Where the undo of a run that had made the root keeps that root: beside it, since undo makes the root vanish. */
 export const besideOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;

@@ -1,11 +1,14 @@
-import { mkdirSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import { markName, markText, readMark } from '../../backup/files/own.js';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
-import { createdMark, makeWritable } from './converge.js';
+import { refuseOverlap } from '../../repository/place.js';
+import { removeTree } from '../../repository/remove-tree.js';
+import { lateAside, makeWritable } from './converge.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
-import { removeStaged } from './remove.js';
+import { findUnmovable, unmovableFix, unmovableText } from './observe.js';
 
 /** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
 export const UNTOUCHED_MODE = 0o1700;
@@ -30,19 +33,20 @@ export interface StagingRequest {
 export async function prepareStaging(request: StagingRequest): Promise<string> {
   const { root, run, forbidden, disk = realDisk() } = request;
   try {
-    if (forbidden !== undefined)
-      refuseOverlap(real(root) ?? path.resolve(root), real(forbidden) ?? path.resolve(forbidden));
+    if (forbidden !== undefined) refuseOverlap(forbidden, root);
     const created = makeRoot(root);
     const tree = realpathSync(root);
-    if (created) writeFileSync(createdMark(tree, run), '');
+    await refuseUnmovable(tree);
     refuseUnfinished(tree);
     const staging = path.join(tree, foldersOf(run).staging);
-    await keepingAttributes(disk, tree, async () => disk.makeFolder(staging, 0o700));
+    if (disk.look(staging) !== null) throw stagedAlready(run);
+    await keepingAttributes(disk, tree, async () => {
+      disk.write(path.join(tree, markName(run)), markText(run, created));
+      disk.makeFolder(staging, 0o700);
+    });
     disk.chmod(staging, UNTOUCHED_MODE);
     return staging;
   } catch (error) {
-    if (isErrno(error, 'EEXIST'))
-      throw refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
     throw fromErrno(error, `prepare the restore inside '${root}'`);
   }
 }
@@ -55,12 +59,12 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
   try {
     const staging = path.join(tree, foldersOf(run).staging);
     if (disk.look(staging) !== null) {
-      await keepingAttributes(disk, tree, () => removeStaged(staging));
+      await keepingAttributes(disk, tree, () => removeTree(staging));
     }
-    const mark = createdMark(tree, run);
-    if (disk.look(mark) === null) return;
-    disk.unlink(mark);
-    disk.removeFolder(tree);
+    const mark = readMark(tree, run);
+    if (mark === undefined || disk.look(lateAside(path.join(tree, foldersOf(run).before))) !== null) return;
+    await keepingAttributes(disk, tree, async () => disk.unlink(path.join(tree, markName(run))));
+    if (mark.created) disk.removeFolder(tree);
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) throw fromErrno(error, `remove what was staged in '${root}'`);
   }
@@ -119,13 +123,16 @@ function target(root: string): Stats | null {
   }
 }
 
-function refuseOverlap(root: string, forbidden: string): void {
-  const inside = (inner: string, outer: string): boolean => inner === outer || inner.startsWith(`${outer}/`);
-  if (inside(forbidden, root))
-    throw refused(`the repository '${forbidden}' lies inside '${root}'`, 'the swap would move it away');
-  if (inside(root, forbidden))
-    throw refused(`'${root}' lies inside the repository '${forbidden}'`, 'backups would be changed');
+/** @throws PotctlError E_BLOCKED for a repository, a mount point or another file system below the root: the swap would carry it away */
+async function refuseUnmovable(root: string): Promise<void> {
+  const found = await findUnmovable(root);
+  if (found !== null) {
+    throw new PotctlError('E_BLOCKED', unmovableText(found), { fix: [unmovableFix(found)] });
+  }
 }
+
+const stagedAlready = (run: string): PotctlError =>
+  refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
 
 function refused(message: string, why: string): PotctlError {
   return new PotctlError('E_REFUSED', message, { why });

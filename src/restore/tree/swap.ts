@@ -1,7 +1,9 @@
 import path from 'node:path';
+import { readMark } from '../../backup/files/own.js';
 import { fromErrno, PotctlError } from '../../errors.js';
-import { createdMark, finishSwap, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
-import { realDisk, type TreeDisk } from './disk.js';
+import { findNestedMounts, isMountPoint } from '../../repository/mounts.js';
+import { finishSwap, incomingOf, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
+import { type DiskEntry, realDisk, type TreeDisk } from './disk.js';
 import {
   encodeName,
   findUnfinished,
@@ -11,7 +13,6 @@ import {
   type SwapPlan,
   writeJournal,
 } from './journal.js';
-import { findNestedMounts, isMountPoint } from './mounts.js';
 import { at, foldersOf, type Name, ownName } from './names.js';
 import { real, refuseUnfinished, UNTOUCHED_MODE } from './staging.js';
 
@@ -43,10 +44,9 @@ export async function swapTree({ root, run, disk = realDisk() }: SwapRequest): P
   }
   const untouched = ((disk.look(path.join(tree, staging))?.mode ?? 0) & 0o7777) === UNTOUCHED_MODE;
   return startSwap(disk, tree, async () => ({
-    ...(await commonPlan(disk, tree, run, staging)),
+    ...(await commonPlan(disk, tree, { run, of: null, staged: staging })),
     kind: 'restore',
-    of: null,
-    rootCreated: disk.look(createdMark(tree, run)) !== null,
+    rootCreated: readMark(tree, run)?.created ?? false,
     before,
     rootAfter: untouched ? null : await disk.readAttributes(path.join(tree, staging)),
   }));
@@ -109,22 +109,23 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
 export async function commonPlan(
   disk: TreeDisk,
   root: string,
-  run: string,
-  staged: string,
-): Promise<Pick<SwapPlan, 'format' | 'run' | 'staged' | 'rootBefore' | 'fixed' | 'live' | 'incoming'>> {
+  { run, of, staged }: Pick<SwapPlan, 'run' | 'of' | 'staged'>,
+): Promise<Pick<SwapPlan, 'format' | 'run' | 'of' | 'staged' | 'rootBefore' | 'fixed' | 'live' | 'incoming'>> {
   const lostAndFound = ownName('lost+found');
   const fixed = isMountPoint(root) && disk.look(at(root, lostAndFound)) ? [{ name: encodeName(lostAndFound) }] : [];
-  const planned = (folder: string): PlannedEntry[] =>
-    movable(disk, folder, fixed).map(({ name, directory }) => plannedEntry(disk, folder, name, directory));
+  const from = path.join(root, staged);
+  const planned = (entries: readonly DiskEntry[], folder: string): PlannedEntry[] =>
+    entries.map(({ name, directory }) => plannedEntry(disk, folder, name, directory));
   const rootBefore = await disk.readAttributes(root);
   return {
     format: 1,
     run,
+    of,
     staged,
     rootBefore,
     fixed,
-    live: planned(root),
-    incoming: planned(path.join(root, staged)),
+    live: planned(movable(disk, root, fixed), root),
+    incoming: planned(incomingOf(disk, from, { run, of, fixed }), from),
   };
 }
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../errors.js';
+import { isMountPoint } from '../../repository/mounts.js';
 import { realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
-import { isMountPoint } from './mounts.js';
 import { foldersOf } from './names.js';
 import { besideOf } from './observe.js';
 import { real } from './staging.js';
@@ -34,9 +34,8 @@ export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRe
     throw nothingKept(root, run);
   if (record.plan.rootCreated && !isMountPoint(tree)) return takeAway(disk, tree, undoRun);
   return startSwap(disk, tree, async () => ({
-    ...(await commonPlan(disk, tree, undoRun, staged)),
+    ...(await commonPlan(disk, tree, { run: undoRun, of: run, staged })),
     kind: 'undo',
-    of: run,
     rootCreated: false,
     before: foldersOf(undoRun).before,
     rootAfter: record.plan.rootBefore,

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fromErrno } from '../src/errors.js';
+import type { Apart } from '../src/repository/records-apart.js';
+import type { Repository } from '../src/repository/repository.js';
+import type { Context } from './context.js';
+
+type At = Pick<Context, 'repositoryAt' | 'settingsRequest'>;
+
+/** The repository, and beside its own records of restores those that this user had to keep in the state directory. */
+export async function withRecords(repository: Repository, at: At): Promise<Repository> {
+  const { withRecordsApart } = await import('../src/repository/records-apart.js');
+  return withRecordsApart(repository, await apartOf(repository, at), false);
+}
+
+/**
+ * The repository for a restore. Of one that cannot be written to (a mounted snapshot, a rescue disk, somebody else's) the record goes to the
+ * state directory, where undo and recovery find it.
+ *
+ * @returns also where records go; null = into the repository itself
+ */
+export async function forRestore(
+  repository: Repository,
+  at: At,
+): Promise<{ readonly repository: Repository; readonly recordsIn: string | null }> {
+  const { canRecord, withRecordsApart } = await import('../src/repository/records-apart.js');
+  if (!(await repository.exists()) || (await canRecord(repository.url))) return { repository, recordsIn: null };
+  const apart = await apartOf(repository, at);
+  return { repository: withRecordsApart(repository, apart, true), recordsIn: apart.folder };
+}
+
+/** One folder for each repository, wherever it is mounted at the moment. */
+async function apartOf(repository: Repository, at: At): Promise<Apart> {
+  const { idOfRepository } = await import('../src/repository/records-apart.js');
+  const id = (await idOfRepository(repository.url)) ?? createHash('sha256').update(repository.url).digest('hex');
+  const folder = path.join(stateDirectory(at), 'records', id);
+  const open = async (): Promise<Repository> => {
+    await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw fromErrno(error, `create '${path.dirname(folder)}' for the record of the restore`);
+    });
+    return at.repositoryAt('records', folder);
+  };
+  return { folder, open };
+}
+
+/** Where this user's potctl keeps what belongs to no repository. */
+export function stateDirectory({
+  settingsRequest: { environment, homeDirectory },
+}: Pick<Context, 'settingsRequest'>): string {
+  const state = environment['XDG_STATE_HOME'];
+  const base = state !== undefined && path.isAbsolute(state) ? state : path.join(homeDirectory, '.local', 'state');
+  return path.join(base, 'potctl');
+}

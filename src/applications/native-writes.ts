@@ -1,0 +1,96 @@
+import { PotctlError } from '../errors.js';
+import type { Session } from '../postgres/server.js';
+import { type Application, type BackupCodes, PRIVATE } from './application.js';
+
+/**
+ * What changes a second factor runs in functions of the owner of the tables, so that a support login needs no right to write secrets or codes.
+ * They see to it that the journal gets an entry. Private values are read from {@link PRIVATE} by the caller's own statement: a function that
+ * looked there would run what the caller planted.
+ *
+ * @see templates/sql/native-2.sql
+ */
+export const NATIVE_WRITES = {
+  async enroll(session, person, { factorId, label }) {
+    await run(
+      session,
+      `select potctl_app.mfa_enroll($1::pg_catalog.uuid, $2::pg_catalog.uuid, $3::pg_catalog.text,
+                                    (select value::pg_catalog.text from ${PRIVATE} where n = 0))`,
+      [person.id, factorId, label],
+    );
+    return factorId;
+  },
+  async enable(session, person, factorId) {
+    await run(session, 'select potctl_app.mfa_enable($1::pg_catalog.uuid, $2::pg_catalog.uuid)', [person.id, factorId]);
+  },
+  async disable(session, person, factors) {
+    const off = await run<Record<string, unknown>>(
+      session,
+      'select id, kind from potctl_app.mfa_disable($1::pg_catalog.uuid, $2::pg_catalog.uuid[])',
+      [person.id, factors.map(({ id }) => id)],
+    );
+    await run(session, CLEAR, [person.id]);
+    return off;
+  },
+  async markUsed(session, factorId, step) {
+    const used = 'select potctl_app.mfa_mark_used($1::pg_catalog.uuid, $2::pg_catalog.int8)';
+    await run(session, used, [factorId, String(step)]);
+  },
+  async unlock(session, person) {
+    await run(session, 'select potctl_app.unlock($1::pg_catalog.uuid)', [person.id]);
+  },
+  async requireEnrollment(session, person) {
+    await run(session, 'select potctl_app.require_enrollment($1::pg_catalog.uuid)', [person.id]);
+  },
+} satisfies Partial<Application>;
+
+/** @see NATIVE_WRITES */
+export const NATIVE_CODE_WRITES = {
+  async replace(session, person) {
+    await run(
+      session,
+      `select potctl_app.codes_replace($1::pg_catalog.uuid,
+                (select pg_catalog.array_agg(value::pg_catalog.text order by n) from ${PRIVATE}))`,
+      [person.id],
+    );
+  },
+  async remove(session, person, index) {
+    const [row] = await run<{ used: boolean }>(
+      session,
+      'select potctl_app.code_use($1::pg_catalog.uuid, $2::pg_catalog.int4) as used',
+      [person.id, index],
+    );
+    return row!.used;
+  },
+  async clear(session, person) {
+    await run(session, CLEAR, [person.id]);
+  },
+} satisfies Partial<BackupCodes>;
+
+/** Whoever may not write cannot lock, either, but by a function. */
+export async function lockPerson(session: Session, person: { readonly id: string }): Promise<void> {
+  await run(session, 'select potctl_app.lock_person($1::pg_catalog.uuid)', [person.id]);
+}
+
+/** @returns how many sessions were ended */
+export async function endSessions(session: Session, person: { readonly id: string }): Promise<number> {
+  const [row] = await run<{ ended: number }>(session, 'select potctl_app.sessions_end($1::pg_catalog.uuid) as ended', [
+    person.id,
+  ]);
+  return row!.ended;
+}
+
+const CLEAR = 'select potctl_app.codes_clear($1::pg_catalog.uuid)';
+
+/** @throws E_SETUP_MISSING where the functions are not installed */
+async function run<Row extends object>(session: Session, sql: string, values: readonly unknown[]): Promise<Row[]> {
+  return session.query<Row>(sql, values).catch((error: unknown) => {
+    if (!isMissingFunction(error)) throw error;
+    throw new PotctlError('E_SETUP_MISSING', 'the database lacks the functions that change second factors', {
+      why: 'the schema "potctl_app" is of version 1, and 2 is needed',
+      fix: ['Let its owner install them: `potctl setup --application native`'],
+    });
+  });
+}
+
+const isMissingFunction = (error: unknown): boolean =>
+  error instanceof PotctlError && typeof error.why === 'object' && error.why['sqlstate'] === '42883';

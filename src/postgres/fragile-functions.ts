@@ -1,0 +1,158 @@
+import { bareOrQuoted } from './identifiers.js';
+import type { Session } from './server.js';
+
+/** A function that a restore has to run, and that finds something only by somebody's search_path. */
+export interface FragileFunction {
+  /** With its schema and arguments, as SQL. */
+  readonly signature: string;
+  /** What runs it while a dump is restored, e.g. `constraint people_country_check on people`. */
+  readonly usedBy: string;
+  /** The name that it uses without a schema. */
+  readonly bareName: string;
+  /** What mends it. */
+  readonly fix: string;
+}
+
+interface Row {
+  readonly oid: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly signature: string;
+  readonly source: string;
+  readonly usedBy: string | null;
+}
+
+/**
+ * Looks for functions in checks, index expressions, generated columns, partition keys and materialized views that use tables, types or other
+ * functions by bare names and set no search_path of their own: a dump is restored with an empty one, so there they find nothing.
+ *
+ * Reads only the catalog. Text is text: what a string builds is not seen, and a column that is named like a table is taken for it. A hint,
+ * never a reason to refuse.
+ */
+export async function findFragileFunctions(session: Session): Promise<FragileFunction[]> {
+  const functions = await session.query<Row & object>(FUNCTIONS);
+  if (functions.every(({ usedBy }) => usedBy === null)) return [];
+  const objects = await session.query<{ kind: Kind; name: string }>(NAMES);
+  return judge(functions, new Set(objects.map(({ kind, name }) => `${kind} ${name}`)));
+}
+
+type Kind = 'relation' | 'function' | 'type';
+
+/** Follows the calls from the functions that a restore runs to those which they call. */
+function judge(functions: readonly Row[], known: ReadonlySet<string>): FragileFunction[] {
+  const found: FragileFunction[] = [];
+  const seen = new Set<string>();
+  const waiting = functions.flatMap((row) => (row.usedBy === null ? [] : [{ row, usedBy: row.usedBy }]));
+  for (const { row, usedBy } of waiting) {
+    if (seen.has(row.oid)) continue;
+    seen.add(row.oid);
+    const uses = usesOf(row.source);
+    const bare = uses.find(({ kind, name, isQualified }) => !isQualified && known.has(`${kind} ${name}`));
+    if (bare !== undefined) found.push(describe(row, usedBy, bare.name));
+    const called = new Set(uses.filter(({ kind }) => kind === 'function').map(({ name }) => name));
+    for (const other of functions) {
+      if (called.has(other.name)) waiting.push({ row: other, usedBy: `${row.signature} of ${usedBy}` });
+    }
+  }
+  return found;
+}
+
+function describe({ schema, signature }: Row, usedBy: string, bareName: string): FragileFunction {
+  const fix = `ALTER FUNCTION ${signature} SET search_path = ${bareOrQuoted(schema)}, pg_temp;`;
+  return { signature, usedBy, bareName, fix };
+}
+
+const COMMENT_OR_STRING = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'/g;
+const NAME = String.raw`("(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*(?![\p{L}\p{N}_$]))`;
+/** Where a name stands tells what it names: a column may be called like a table. */
+const PLACES: readonly (readonly [Kind, RegExp])[] = [
+  [
+    'relation',
+    new RegExp(String.raw`\b(?:from|join|into|update|only|using)\s+(${NAME}\s*\.\s*)?${NAME}(?!\s*\.)`, 'giu'),
+  ],
+  ['function', new RegExp(String.raw`(?<![\p{L}\p{N}_$".])(${NAME}\s*\.\s*)?${NAME}\s*\(`, 'giu')],
+  ['type', new RegExp(String.raw`(?:::|\bas\s)\s*(${NAME}\s*\.\s*)?${NAME}(?!\s*[.(])`, 'giu')],
+];
+
+interface Use {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly isQualified: boolean;
+}
+
+function usesOf(source: string): Use[] {
+  const plain = source.replace(COMMENT_OR_STRING, ' ');
+  return PLACES.flatMap(([kind, pattern]) =>
+    [...plain.matchAll(pattern)].map(([, schema, , name]) => ({
+      kind,
+      name: name!.startsWith('"') ? name!.slice(1, -1).replaceAll('""', '"') : name!.toLowerCase(),
+      isQualified: schema !== undefined,
+    })),
+  );
+}
+
+/** One of them in a sentence, for a warning. Pure. */
+export const fragileText = ({ signature, usedBy, bareName }: FragileFunction): string =>
+  `a restore may fail: ${usedBy} runs ${signature}, which finds "${bareName}" only by search_path`;
+
+/** Those of which the text is all that is known (a body of standard SQL is bound when it is made), and what runs them in a restore. */
+const FUNCTIONS = `
+  with recursive used(proc, by) as (
+    select d.refobjid,
+           case d.classid
+             when 'pg_catalog.pg_constraint'::pg_catalog.regclass then pg_catalog.format('constraint %s', (select conname from pg_catalog.pg_constraint where oid = d.objid))
+             when 'pg_catalog.pg_attrdef'::pg_catalog.regclass then pg_catalog.format('a generated column of %s', (select adrelid::pg_catalog.regclass from pg_catalog.pg_attrdef where oid = d.objid))
+             else pg_catalog.format('%s', d.objid::pg_catalog.regclass) end
+      from pg_catalog.pg_depend as d
+     where d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+       and (d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            or d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               and exists (select from pg_catalog.pg_class as c where c.oid = d.objid and c.relkind in ('i', 'I', 'p'))
+            or d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+               and exists (select from pg_catalog.pg_attrdef as f
+                             join pg_catalog.pg_attribute as a on a.attrelid = f.adrelid and a.attnum = f.adnum
+                            where f.oid = d.objid and a.attgenerated <> ''))
+  ), views(oid, by) as (
+    select c.oid, pg_catalog.format('the materialized view %s', c.oid::pg_catalog.regclass)
+      from pg_catalog.pg_class as c where c.relkind = 'm' and c.relispopulated
+    union
+    select d.refobjid, v.by
+      from views as v
+      join pg_catalog.pg_rewrite as r on r.ev_class = v.oid
+      join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      join pg_catalog.pg_class as c on c.oid = d.refobjid and c.relkind = 'v'
+  ), runs(proc, by) as (
+    select proc, by from used
+    union all
+    select d.refobjid, v.by
+      from views as v
+      join pg_catalog.pg_rewrite as r on r.ev_class = v.oid
+      join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+     where d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  )
+  select p.oid::pg_catalog.text as oid, n.nspname::pg_catalog.text as schema, p.proname::pg_catalog.text as name,
+         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) as signature,
+         p.prosrc as source, (select pg_catalog.min(r.by) from runs as r where r.proc = p.oid) as "usedBy"
+    from pg_catalog.pg_proc as p
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    join pg_catalog.pg_language as l on l.oid = p.prolang
+   where l.lanname in ('sql', 'plpgsql') and p.prokind = 'f' and n.nspname not in ('pg_catalog', 'information_schema')
+     and pg_catalog.to_jsonb(p)->>'prosqlbody' is null
+     and not coalesce(p.proconfig::pg_catalog.text like '%search_path=%', false)
+     and not exists (select from pg_catalog.pg_depend as e
+                      where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
+   order by 4`;
+
+/** Everything that a bare name may mean outside of pg_catalog, but for what pg_catalog has by the same name. */
+const NAMES = `
+  with named as (
+    select 'relation' as kind, relname::pg_catalog.text as name, relnamespace as space
+      from pg_catalog.pg_class where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    union all
+    select 'function', proname::pg_catalog.text, pronamespace from pg_catalog.pg_proc
+    union all
+    select 'type', typname::pg_catalog.text, typnamespace from pg_catalog.pg_type where typtype in ('e', 'd', 'r', 'm', 'c')
+  )
+  select kind, name from named group by kind, name
+  having pg_catalog.bool_and(space not in ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace))`;

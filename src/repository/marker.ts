@@ -1,0 +1,23 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { isErrno } from '../errors.js';
+
+/** The file that makes a folder a repository. */
+export const MARKER = 'potctl-repository.json';
+const LIMIT = 1024 * 1024;
+
+/**
+ * Is the folder a backup repository? Decided by the marker's content; one that is damaged or cannot be read may be a repository's, so it
+ * counts as one. A file of that name that says something else is not.
+ */
+export function holdsRepository(folder: Buffer): boolean {
+  const file = Buffer.concat([folder, Buffer.from(`/${MARKER}`)]);
+  try {
+    const facts = lstatSync(file);
+    if (!facts.isFile()) return false;
+    if (facts.size > LIMIT) return true;
+    const value = JSON.parse(readFileSync(file, 'utf8')) as { readonly format?: unknown } | null;
+    return typeof value !== 'object' || value === null || value.format === 'potctl.repository';
+  } catch (error) {
+    return !isErrno(error, 'ENOENT', 'ENOTDIR');
+  }
+}

@@ -1,0 +1,74 @@
+import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** A line of the mount table. */
+interface Mount {
+  readonly point: string;
+  /** Which file system, and which folder of it, is seen there: `8:1 /srv/data`. */
+  readonly device: string;
+  readonly root: string;
+}
+
+/**
+ * Mount points below a folder, at any depth: they cannot be renamed, or would be carried away with a folder that is renamed.
+ * The folder itself may be one. Linux tells from its mount table, bind mounts included; elsewhere folders with another device are found.
+ *
+ * @returns absolute paths, ascending
+ */
+export function findNestedMounts(root: string): string[] {
+  const below = `${root === '/' ? '' : root}/`;
+  const points = mountTable()?.map(({ point }) => point);
+  return (points ?? foreignFolders(root, lstatSync(root, { bigint: true })))
+    .filter((point) => point.startsWith(below))
+    .sort();
+}
+
+/** Is the folder the top of a mounted file system, or a bind mount? */
+export function isMountPoint(root: string): boolean {
+  const table = mountTable();
+  if (table !== null) return table.some(({ point }) => point === root);
+  return lstatSync(root).dev !== lstatSync(path.dirname(root)).dev;
+}
+
+/**
+ * Where a path lies inside its file system, whatever it is mounted as: two bind mounts of one folder have the same position. null where
+ * there is no mount table to tell.
+ *
+ * @param place absolute, free of symbolic links; need not exist
+ */
+export function positionOf(place: string): string | null {
+  let found: Mount | undefined;
+  for (const mount of mountTable() ?? []) {
+    const isAbove = `${place}/`.startsWith(mount.point === '/' ? '/' : `${mount.point}/`);
+    // Of several mounts on one point the last is the one that is seen.
+    if (isAbove && mount.point.length >= (found?.point.length ?? 0)) found = mount;
+  }
+  return found === undefined ? null : `${found.device} ${path.join(found.root, path.relative(found.point, place))}`;
+}
+
+/** @see proc(5), /proc/pid/mountinfo: device, root and mount point are the third to fifth field, with octal escapes */
+function mountTable(): Mount[] | null {
+  try {
+    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    return lines.flatMap((line) => {
+      const [, , device, root, point] = line.split(' ');
+      if (device === undefined || root === undefined || point === undefined) return [];
+      return [{ device, root: unescapeOctal(root), point: unescapeOctal(point) }];
+    });
+  } catch {
+    return null;
+  }
+}
+
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+function foreignFolders(folder: string, root: BigIntStats): string[] {
+  const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.flatMap((entry) => {
+    const below = path.join(folder, entry.name);
+    const device = lstatSync(below, { bigint: true }).dev;
+    return device === root.dev ? foreignFolders(below, root) : [below];
+  });
+}

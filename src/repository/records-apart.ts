@@ -1,0 +1,85 @@
+import { access, constants, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { readContained } from './durable.js';
+import { DOCUMENT_FOLDERS } from './format.js';
+import { MARKER } from './marker.js';
+import type { Lease, LockRequest, Repository } from './repository.js';
+
+/** Where records of a repository are kept that cannot be written into it. */
+export interface Apart {
+  /** Its folder; need not exist. */
+  readonly folder: string;
+  /** Opens it; makes what is missing above it. */
+  readonly open: () => Promise<Repository>;
+}
+
+/** May this user write records into the repository? false also on a read-only file system. An absent one is made by whoever writes. */
+export async function canRecord(location: string): Promise<boolean> {
+  for (const folder of [location, ...DOCUMENT_FOLDERS.map((name) => path.join(location, name))]) {
+    const isClosed = await access(folder, constants.W_OK | constants.X_OK).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+    );
+    if (isClosed) return false;
+  }
+  return true;
+}
+
+/** The id that a repository has wherever it is mounted; undefined where there is none. */
+export async function idOfRepository(location: string): Promise<string | undefined> {
+  const text = await readContained(location, MARKER, 1024 * 1024).catch(() => undefined);
+  const [, id] = /"id":\s*"([0-9a-f-]{36})"/.exec(text ?? '') ?? [];
+  return id;
+}
+
+/**
+ * The same repository, and the records of it that were kept apart while it could not be written to: both are read, and one that is apart is
+ * replaced there. As long as there are any, both places are locked, so that nobody takes back a run that lives.
+ *
+ * @param instead new records and the lock go apart, too: the repository cannot be written to now
+ */
+export function withRecordsApart(repository: Repository, apart: Apart, instead: boolean): Repository {
+  const isThere = async (): Promise<boolean> =>
+    stat(path.join(apart.folder, MARKER)).then(
+      () => true,
+      () => false,
+    );
+  const fromApart = async (name: string): Promise<string | undefined> =>
+    (await isThere()) ? (await apart.open()).getDocument(name) : undefined;
+  return {
+    ...repository,
+    async lock(request) {
+      if (instead) return (await apart.open()).lock(request);
+      const lease = await repository.lock(request);
+      return (await isThere()) ? lockBoth(lease, await apart.open(), request) : lease;
+    },
+    isAtWork: async (runId) =>
+      (await repository.isAtWork(runId)) || ((await isThere()) && (await apart.open()).isAtWork(runId)),
+    async putDocument(name, text) {
+      const place = instead || (await fromApart(name)) !== undefined ? await apart.open() : repository;
+      return place.putDocument(name, text);
+    },
+    getDocument: async (name) => (await fromApart(name)) ?? repository.getDocument(name),
+    async listDocuments(folder) {
+      const names = await repository.listDocuments(folder);
+      if (!(await isThere())) return names;
+      return [...new Set([...names, ...(await (await apart.open()).listDocuments(folder))])].sort();
+    },
+  };
+}
+
+async function lockBoth(lease: Lease, other: Repository, request: LockRequest): Promise<Lease> {
+  try {
+    const second = await other.lock(request);
+    return {
+      async assertHeld() {
+        await lease.assertHeld();
+        await second.assertHeld();
+      },
+      release: () => second.release().finally(lease.release),
+    };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}

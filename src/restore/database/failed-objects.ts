@@ -1,0 +1,116 @@
+import type { TocEntry } from '../../backup/database/toc.js';
+import { withoutRow } from '../../postgres/tool-errors.js';
+import type { Finding } from '../accept.js';
+
+const COMMAND_LINES = 12;
+const CONTEXT_LINES = 8;
+/** So many are told apart; what comes after them is only counted. */
+const KEPT = 1_000;
+
+/** Something that pg_restore, or psql, could not restore. */
+export interface FailedObject extends Finding {
+  /** What the server said, without the lines around it. */
+  readonly error: string;
+  /** Functions that were running then, innermost first, as the server names them. */
+  readonly functions: readonly string[];
+}
+
+/** Listens to what pg_restore or psql says, line by line. */
+export interface FailureListener {
+  line(line: string): void;
+  /** @returns what failed, in order; each once */
+  failed(): readonly FailedObject[];
+  /** Did the tool come to its end in spite of the errors? Otherwise the rest was not even tried. */
+  reachedEnd(): boolean;
+}
+
+interface Raw {
+  name: string;
+  error: string;
+  readonly context: string[];
+  readonly command: string[];
+  part: 'error' | 'context' | 'command';
+}
+
+/**
+ * Gathers which objects a tool could not restore, and why.
+ *
+ * Workers write at the same time: two errors may be told of each other's object then. What matters holds all the same: each failed object is
+ * named, and an error that no line explains is named as such.
+ *
+ * @param toc of the dump; of a plain one there is none, and lines of the script are named instead
+ */
+export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
+  const names = new Map(toc.map((entry) => [entry.dumpId, objectName(entry)]));
+  const waiting: string[] = [];
+  const found: Raw[] = [];
+  let [last, errors, ignored] = ['object:UNKNOWN', 0, null as number | null];
+  const begin = (name: string, error: string): void => {
+    last = name;
+    errors += 1;
+    if (found.length < KEPT) found.push({ name, error: plainError(error), context: [], command: [], part: 'error' });
+  };
+  return {
+    line(line) {
+      const [, dumpId] = ENTRY.exec(line) ?? [];
+      const [, error] = ERROR.exec(line) ?? [];
+      const [, at, scriptError] = SCRIPT_ERROR.exec(line) ?? [];
+      const [, count] = SUMMARY.exec(line) ?? [];
+      if (dumpId !== undefined) waiting.push(names.get(Number(dumpId)) ?? `object:ENTRY ${dumpId}`);
+      else if (error !== undefined) begin(waiting.shift() ?? last, error);
+      else if (at !== undefined) begin(`object:LINE ${at}`, scriptError!);
+      else if (count !== undefined) ignored = Number(count);
+      else if (!OTHER.test(line)) takeDetail(found.at(-1), line);
+    },
+    failed: () => {
+      // Errors of workers count twice in the summary.
+      const isTold = errors === found.length && (ignored ?? 0) <= 2 * errors;
+      return [...once(found.map(describe)), ...(isTold ? [] : [OTHER_ERRORS])];
+    },
+    reachedEnd: () => ignored !== null,
+  };
+}
+
+const ENTRY = /pg_restore: from TOC entry (\d+);/;
+const ERROR = /pg_restore: error: (?!a worker process died)(.*)$/;
+const SCRIPT_ERROR = /^psql:[^:]*:(\d+): (?:ERROR|error): {1,2}(.*)$/;
+const SUMMARY = /pg_restore: warning: errors ignored on restore: (\d+)$/;
+const OTHER = /^(pg_restore|psql)\b/;
+
+const OTHER_ERRORS: FailedObject = {
+  name: 'object:OTHER ERRORS',
+  text: 'more errors than could be told apart',
+  error: '',
+  functions: [],
+};
+
+/** `could not execute query: ERROR:  x` → `x`. */
+const plainError = (text: string): string => text.replace(/^.*?\bERROR: {1,2}/, '');
+
+/** The name of an entry of a dump, for `--accept`. Pure. */
+export function objectName({ desc, schema, name }: TocEntry): string {
+  return `object:${desc} ${schema === null ? name : `${schema}.${name}`}`;
+}
+
+function takeDetail(raw: Raw | undefined, line: string): void {
+  if (raw === undefined) return;
+  if (line.startsWith('Command was: ')) raw.part = 'command';
+  else if (/^(CONTEXT|DETAIL|HINT|QUERY|LINE \d+):/.test(line)) raw.part = 'context';
+  if (raw.part === 'command' && raw.command.length < COMMAND_LINES) raw.command.push(line.trimEnd());
+  if (raw.part === 'context' && raw.context.length < CONTEXT_LINES) raw.context.push(withoutRow(line));
+}
+
+function describe({ name, error, context, command }: Raw): FailedObject {
+  const text = [`${name.replace(/^object:/, '')}: ${error}`, ...context, ...command].filter((line) => line !== '');
+  return { name, text: text.join('\n'), error, functions: context.flatMap(functionOf) };
+}
+
+function functionOf(line: string): string[] {
+  const [, signature] = /PL\/pgSQL function (.+\)) line \d+/.exec(line) ?? [];
+  const [, name] = /SQL function "(.+)" (?:statement \d+|during (?:inlining|startup))/.exec(line) ?? [];
+  return [signature ?? name ?? []].flat();
+}
+
+function once(all: readonly FailedObject[]): FailedObject[] {
+  return [...new Map(all.map((one) => [`${one.name}\0${one.text}`, one])).values()];
+}

@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { TocEntry } from '../../backup/database/toc.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
+import type { StoredCheck } from '../deps.js';
+import { type FailedObject, objectName } from './failed-objects.js';
+
+/** Entries of a dump that stay behind, and what is to be said of them. */
+export interface LeftBehind {
+  readonly dumpIds: ReadonlySet<number>;
+  readonly failed: readonly FailedObject[];
+}
+
+/**
+ * The entries whose rows lie in a damaged file: pg_restore would end at the first of them, whatever it was told of errors. Pure.
+ *
+ * @param damaged checks of the stored backup that failed; each bears the path of its file
+ */
+export function damagedEntries(toc: readonly TocEntry[], damaged: readonly StoredCheck[]): LeftBehind {
+  const found = damaged.flatMap((check) => entriesOf(toc, check).map((entry) => ({ entry, check })));
+  const failed = found.map(({ entry, check }) => {
+    const name = objectName(entry);
+    const text = `${name.replace(/^object:/, '')}: left out, since "${check.check}" is damaged (${check.detail})`;
+    return { name, text, error: text, functions: [] };
+  });
+  return { dumpIds: new Set(found.map(({ entry }) => entry.dumpId)), failed };
+}
+
+function entriesOf(toc: readonly TocEntry[], { check }: StoredCheck): TocEntry[] {
+  const file = path.posix.basename(check);
+  const dumpId = /^(\d+)\.dat(\.\w+)?$/.exec(file)?.[1];
+  if (dumpId !== undefined) return toc.filter((entry) => entry.dumpId === Number(dumpId));
+  return /^blobs?_.*\.(dat|toc)|^blobs\.toc$/.test(file) ? toc.filter(({ desc }) => desc === 'BLOBS') : [];
+}
+
+/** Gives `work` the option that makes pg_restore leave those entries out; none where there are none. */
+export async function withoutEntries<T>(
+  toc: readonly TocEntry[],
+  { dumpIds }: LeftBehind,
+  scratch: string,
+  work: (options: readonly string[]) => Promise<T>,
+): Promise<T> {
+  if (dumpIds.size === 0) return work([]);
+  const folder = await makeShortLivedFolder(scratch, 'list');
+  try {
+    const list = path.join(folder, 'list');
+    const kept = toc.filter(({ dumpId }) => !dumpIds.has(dumpId));
+    await writeFile(list, kept.map(({ dumpId }) => `${dumpId};\n`).join(''));
+    return await work([`--use-list=${list}`]);
+  } finally {
+    await removeShortLivedFolder(folder);
+  }
+}

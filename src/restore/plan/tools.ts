@@ -1,0 +1,45 @@
+import path from 'node:path';
+import { decompressionBlocker, isInstalled } from '../../backup/files/programs.js';
+import type { DatabasePart, FilesPart } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import type { RestoreDeps } from '../deps.js';
+import type { Blocker } from './assess.js';
+
+/**
+ * The programs that a restore will need, looked for before anything starts: one that is missing would be found out when the database is
+ * restored already.
+ */
+export async function toolBlockers(
+  deps: Pick<RestoreDeps, 'server' | 'signal' | 'childEnvironment'>,
+  folder: string,
+  parts: { readonly database: DatabasePart | null; readonly storage: FilesPart | null },
+): Promise<Blocker[]> {
+  const files = parts.storage === null ? [] : filesBlockers(parts.storage, deps.childEnvironment);
+  return parts.database === null ? files : [...files, ...(await dumpBlockers(deps, folder, parts.database))];
+}
+
+/** What unpacking the archive needs. */
+export function filesBlockers({ compression }: FilesPart, environment: Readonly<Record<string, string>>): Blocker[] {
+  const tar = isInstalled('tar', environment)
+    ? []
+    : [{ code: 'E_TOOL_MISSING', text: 'the program "tar" is not installed', fix: ['apt install tar'] } as const];
+  const text = decompressionBlocker(compression, environment);
+  return text === null ? tar : [...tar, { code: 'E_TOOL_MISSING', text, fix: ['apt install zstd'] }];
+}
+
+/** The pg_restore that fits the server must be able to read the dump, which a newer one may have written. */
+async function dumpBlockers(
+  { server, signal }: Pick<RestoreDeps, 'server' | 'signal'>,
+  folder: string,
+  { dump, backup_file }: DatabasePart,
+): Promise<Blocker[]> {
+  try {
+    if (dump.format === 'plain') await server!.tool('psql');
+    else
+      await server!.runTool('pg_restore', ['--list', path.join(folder, backup_file)], { database: 'postgres', signal });
+    return [];
+  } catch (error) {
+    if (!(error instanceof PotctlError) || !['E_TOOL_OLD', 'E_TOOL_MISSING'].includes(error.code)) throw error;
+    return [{ code: error.code, text: error.message, fix: error.fix }];
+  }
+}

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { acceptArguments, judgeFindings, refuseUnknownNames, unneeded } from '../../src/restore/accept.js';
+import { listenForFailures } from '../../src/restore/database/failed-objects.js';
+
+const TOC = [
+  { dumpId: 7, oid: 1, desc: 'TABLE DATA', schema: 'public', name: 'people', owner: 'o' },
+  { dumpId: 8, oid: 2, desc: 'INDEX', schema: 'public', name: 'by_rank', owner: 'o' },
+  { dumpId: 9, oid: 3, desc: 'EVENT TRIGGER', schema: null, name: 'watch', owner: 'o' },
+];
+
+function heard(text: string) {
+  const listener = listenForFailures(TOC);
+  for (const line of text.split('\n')) listener.line(line);
+  return { failed: listener.failed(), reachedEnd: listener.reachedEnd() };
+}
+
+test('each failed object has the name of its entry, what the server said, and the function that was running; no row is repeated', () => {
+  const { failed, reachedEnd } = heard(`pg_restore: creating TABLE "public.people"
+pg_restore: while PROCESSING TOC:
+pg_restore: from TOC entry 7; 0 16394 TABLE DATA people o
+pg_restore: error: COPY failed for table "people": ERROR:  relation "c" does not exist
+LINE 1: select from c
+                    ^
+QUERY:  select from c
+CONTEXT:  SQL function "is_country" during inlining
+COPY people, line 1: "1	a secret"
+pg_restore: finished item 7 TABLE DATA people
+pg_restore: from TOC entry 9; 0 0 EVENT TRIGGER watch o
+pg_restore: error: could not execute query: ERROR:  permission denied
+CONTEXT:  PL/pgSQL function public.f(integer, "A b") line 3 at RETURN
+Command was: CREATE EVENT TRIGGER watch
+  ON ddl_command_end;
+pg_restore: warning: errors ignored on restore: 3`);
+  expect(reachedEnd).toBe(true);
+  expect(failed.map(({ name, functions }) => [name, functions])).toEqual([
+    ['object:TABLE DATA public.people', ['is_country']],
+    ['object:EVENT TRIGGER watch', ['public.f(integer, "A b")']],
+  ]);
+  expect(failed[0]!.text).toContain('COPY people, line 1');
+  expect(failed[0]!.text).not.toContain('secret');
+  expect(failed[1]!.text).toMatch(/Command was: CREATE EVENT TRIGGER watch\n {2}ON ddl_command_end;$/);
+});
+
+test('workers that speak at once hide no failed object', () => {
+  const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
+pg_restore: from TOC entry 8; 0 0 INDEX by_rank o
+pg_restore: error: could not execute query: ERROR:  second
+pg_restore: error: COPY failed for table "people": ERROR:  first
+pg_restore: warning: errors ignored on restore: 4`);
+  expect(failed.map(({ name }) => name)).toEqual(['object:TABLE DATA public.people', 'object:INDEX public.by_rank']);
+});
+
+test('errors that no line explains are a finding of their own', () => {
+  const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
+pg_restore: error: COPY failed for table "people": ERROR:  first
+pg_restore: warning: errors ignored on restore: 5`);
+  expect(failed.map(({ name }) => name)).toEqual(['object:TABLE DATA public.people', 'object:OTHER ERRORS']);
+});
+
+test('a tool that was stopped has not reached its end, whatever it said of errors before', () => {
+  const { failed, reachedEnd } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
+pg_restore: error: COPY failed for table "people": ERROR:  first
+pg_restore: error: a worker process died unexpectedly`);
+  expect({ reachedEnd, names: failed.map(({ name }) => name) }).toEqual({
+    reachedEnd: false,
+    names: ['object:TABLE DATA public.people'],
+  });
+});
+
+test('psql names the line of the script', () => {
+  const { failed } = heard(`psql:<stdin>:42: ERROR:  relation "c" does not exist
+CONTEXT:  SQL function "f" during startup`);
+  expect(failed).toMatchObject([{ name: 'object:LINE 42', error: 'relation "c" does not exist', functions: ['f'] }]);
+});
+
+test.each([
+  'rows:public.t',
+  'rows:we"ird sch.Tab le',
+  'sequence:public."S\n1"',
+  'large-objects',
+  'index:public.i',
+  'constraint:public.t.c',
+  'object:TABLE DATA public.people',
+  'slot a',
+  'subscription b',
+  'publication c',
+  'pg_cron',
+  'damage:20261122T095106Z-7f3a9c',
+  'extension:postgis',
+  'space',
+])('%s is a name that can be accepted', (name) => {
+  expect(() => refuseUnknownNames([name])).not.toThrow();
+});
+
+test.each(['', 'rows', 'rows:', 'row:public.t', 'all', '*', 'large-objects:1', 'spaces'])('%j is none', (name) => {
+  expect(() => refuseUnknownNames([name])).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+});
+
+test('a finding is accepted by its whole name and by nothing else, and what was not needed is told', () => {
+  const findings = [
+    { name: 'rows:public.t', text: 'one' },
+    { name: 'rows:public.table', text: 'two' },
+  ];
+  const accept = ['rows:public.t', 'rows:public.x', 'slot s'];
+  const { refused, accepted } = judgeFindings(findings, accept);
+  expect(accepted).toEqual([{ name: 'rows:public.t', evidence: 'one' }]);
+  expect(acceptArguments(refused)).toEqual(['--accept', 'rows:public.table']);
+  expect(unneeded(accept, accepted, 'checks')).toEqual([expect.stringContaining('rows:public.x')]);
+  expect(unneeded(accept, accepted, 'plan')).toEqual([expect.stringContaining('slot s')]);
+});
