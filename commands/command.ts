@@ -95,6 +95,8 @@ export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   render(result: R, view: View): void;
   /** Default true unless dry run. */
   changed?(result: R): boolean;
+  /** What was changed, in a sentence without its full stop: for an error that comes after it, when nobody sees `render`. */
+  done?(result: R): string;
   exitCode?(result: R): ExitCode;
 }
 

@@ -1,4 +1,5 @@
 import type { DumpReader } from '../src/backup/verify.js';
+import type { Changes } from '../src/changes.js';
 import type { Clock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
@@ -14,6 +15,8 @@ export interface Context {
   /** Aborted by the first Ctrl-C, SIGTERM or --timeout. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** What was changed so far: every exit of this command reads it. */
+  readonly changes: Changes;
   /** For a command that talks while it works (the tour): lines appear at once on stdout, or on stderr when stdout carries JSON. */
   readonly live: View;
   /** One per invocation. `traceId` is --trace-id or new; both go into every log line and manifest. */

@@ -35,7 +35,13 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
       return verifyBackup({ ...(await verifyDeps(context, withDatabase && !readBack)), readBack }, id, level);
     },
     recover: async (what) =>
-      recoverRuns({ ...(await restoreDeps(context, withDatabase)), ...what, startWriters, hostname: context.hostname }),
+      recoverRuns({
+        ...(await restoreDeps(context, withDatabase)),
+        ...what,
+        startWriters,
+        hostname: context.hostname,
+        database: null,
+      }),
   };
 }
 
@@ -43,5 +49,21 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
 export async function pruneDeps(context: Context): Promise<PruneDeps> {
   const { backupsOfRunning } = await import('../src/restore/record.js');
   const repository = await context.repository();
-  return { ...context, repository, restoring: () => backupsOfRunning(repository) };
+  return { ...context, repository, restoring: () => backupsOfRunning(repository), clockOffMs: () => clockOff(context) };
+}
+
+/** null where no server can be asked: a prune needs none. */
+async function clockOff(context: Context): Promise<number | null> {
+  const { readClockOffset } = await import('../src/postgres/clock-offset.js');
+  try {
+    const session = await (await context.server()).session({ purpose: 'prune.clock' });
+    try {
+      return (await readClockOffset(session, context.clock))?.offMs ?? null;
+    } finally {
+      await session.close();
+    }
+  } catch {
+    context.signal.throwIfAborted();
+    return null;
+  }
 }

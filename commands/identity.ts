@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
+import path from 'node:path';
 
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 const EPOCH_MS = Date.UTC(2020, 0, 1);
@@ -23,7 +24,7 @@ export function newTraceId(): string {
 }
 
 /** The operating system's user; a number where it has no name (as in some containers). */
-export function userName(uid = userInfoOrNull()): string {
+export function userName(uid: { readonly username: string } | null = userInfoOrNull()): string {
   return uid?.username ?? `uid-${process.getuid?.() ?? 'unknown'}`;
 }
 
@@ -32,7 +33,16 @@ export function operatorName(given: string | undefined): string {
   return given ?? `${userName()}@${hostname()}`;
 }
 
-function userInfoOrNull(): { readonly username: string } | null {
+/**
+ * The user's home: HOME, else what the system knows of the user. An empty or relative HOME would make the files below it depend on the
+ * current directory. Where there is none at all (a container with an unknown uid) it is a directory that does not exist.
+ */
+export function homeOf(environment: Readonly<Record<string, string | undefined>>): string {
+  const known = [environment['HOME'], userInfoOrNull()?.homedir];
+  return known.find((home) => home !== undefined && path.isAbsolute(home)) ?? '/nonexistent';
+}
+
+function userInfoOrNull(): { readonly username: string; readonly homedir: string } | null {
   try {
     return userInfo();
   } catch {

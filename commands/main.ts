@@ -1,12 +1,15 @@
+import { ExitCode } from '../src/exit-code.js';
 import { redact } from '../src/secret.js';
 import type { AnyCommand } from './command.js';
 import { isOn, understand } from './invocation.js';
 import type { Parsed } from './program.js';
 import { commands } from './registry.js';
 import type { Frame, Host } from './stage.js';
-import { createOutput, type Output } from './streams.js';
+import { createOutputs, flushed, type Output } from './streams.js';
 import { helpFor } from './topics.js';
 import { toolVersion } from './version.js';
+
+const PATIENCE_MS = 2_000;
 
 /**
  * Runs one command line. Never throws and never ends the process: the exit code comes back when everything that was written has left.
@@ -23,10 +26,11 @@ export async function main(
   host.exitCode = 1;
   if (host.env['NO_COLOR'] && host.env['FORCE_COLOR']) delete host.env['FORCE_COLOR'];
   if (!argv.includes('--debug') && !isOn(host.env['POTCTL_DEBUG'])) host.removeAllListeners('warning');
-  const [output, errors] = [createOutput(host.stdout), createOutput(host.stderr)];
+  const { output, errors } = createOutputs(host.stdout, host.stderr);
   const { exitCode, reads } = await answer({ argv, host, output, errors }, registry);
-  await output.flush();
-  await errors.flush();
+  // Whoever was told to end does not wait for a terminal that is stopped, or for a pipe that nobody empties.
+  const told = exitCode === ExitCode.interrupted || exitCode === ExitCode.terminated;
+  if (!(await flushed([output, errors], told ? PATIENCE_MS : Number.POSITIVE_INFINITY))) host.exit(exitCode);
   return afterWriting(exitCode, reads, output, errors);
 }
 
@@ -35,6 +39,8 @@ function afterWriting(exitCode: number, reads: boolean, output: Output, errors: 
   const failure = output.failure();
   if (failure === undefined) return exitCode;
   if (failure.code === 'EPIPE') return reads && exitCode === 0 ? 141 : exitCode;
+  // Of a change it is reported with what was changed.
+  if (!reads) return exitCode;
   errors.write(`Error: the output could not be written: ${redact(failure.message)}\n`);
   return exitCode === 0 ? 17 : exitCode;
 }

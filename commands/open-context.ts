@@ -1,4 +1,5 @@
-import { availableParallelism, homedir, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
+import type { Changes } from '../src/changes.js';
 import { systemClock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
@@ -7,7 +8,7 @@ import type { Server } from '../src/postgres/server.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
 import { contextLine } from './context-line.js';
-import { operatorName, userName } from './identity.js';
+import { homeOf, operatorName, userName } from './identity.js';
 import type { Invocation } from './invocation.js';
 import { runtimeDirectory } from './runtime-directory.js';
 import type { Interrupts } from './signals.js';
@@ -25,6 +26,7 @@ export interface ContextRequest {
   readonly runId: string;
   readonly traceId: string;
   readonly interrupts: Interrupts;
+  readonly changes: Changes;
   readonly diagnostics: Diagnostics;
   readonly progress: ProgressDisplay;
   readonly live: View;
@@ -78,6 +80,7 @@ export function openContext(request: ContextRequest): OpenContext {
     signal: interrupts.signal,
     uninterrupted: interrupts.uninterrupted,
     progress: progress.report,
+    changes: request.changes,
     live: request.live,
     runId,
     traceId,
@@ -124,8 +127,11 @@ function settingsRequest(request: ContextRequest): SettingsRequest {
     command: command.name,
     changes: command.kind === 'action' && !invocation.change.dryRun,
     environment: host.env,
-    cwd: host.cwd(),
-    homeDirectory: host.env['HOME'] ?? homedir(),
+    // Looked at only by what needs it: it may have been deleted.
+    get cwd() {
+      return host.cwd();
+    },
+    homeDirectory: homeOf(host.env),
     userName: userName(),
     flags: given({
       profile: globals.profile,
@@ -195,6 +201,8 @@ async function openPlace(place: { readonly name: string; readonly path: string }
       diagnostics.warn(
         `Left over from an older run, and cannot be removed: '${stuck}'. Look who may write there, and for mount points in it.`,
       ),
+    onMended: (id, damage) =>
+      diagnostics.warn(`The history of the backup '${id}' was damaged and is whole again: ${damage}. Check the disk.`),
     onWait: (holder) => diagnostics.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
 }

@@ -40,7 +40,12 @@ export function flag(declaration: string, summary: string): Spec<boolean> {
 export function text(declaration: string, summary: string): Spec<string | undefined>;
 export function text(declaration: string, summary: string, preset: Preset<string>): Spec<string>;
 export function text(declaration: string, summary: string, preset?: Preset<string>): Spec<string | undefined> {
-  return spec(declaration, summary, 'text', preset, (raw) => raw, 'some text');
+  // Nothing here is read from stdin or written to stdout by a file's name: a secret least of all, which a log would keep.
+  if (!/<(file|dir|folder|archive)>/.test(declaration)) {
+    return spec(declaration, summary, 'text', preset, (raw) => raw, 'some text');
+  }
+  const wanted = "the name of a file or directory, and neither stdin nor stdout (one called '-' is './-')";
+  return spec(declaration, summary, 'text', preset, (raw) => (raw === '-' ? undefined : raw), wanted);
 }
 
 /** `--label <name=value>`, to be repeated; `[]` without. */

@@ -55,13 +55,16 @@ async function performAction(
   if (!dryRun) onChangesBegin();
   const result: Any = await command.run(invocation.input, context, { dryRun, plan });
   stage.progress.end('done');
+  const changed = !dryRun && (command.changed?.(result) ?? true);
+  if (changed && stage.changes.all() === null) {
+    stage.changes.note(command.name, { changed: 'complete', ...(command.done && { detail: command.done(result) }) });
+  }
   const exitCode = command.exitCode?.(result) ?? 0;
   if (!isJson(stage.format)) {
     command.render(result, stage.context.live);
     return exitCode;
   }
   const source = operator === undefined ? ('session' as const) : ('flag' as const);
-  const changed = !dryRun && (command.changed?.(result) ?? true);
   const who = { name: context.operator, source, verified: false };
   const action = { dryRun, changed, operator: who, reason, ticket };
   writeJson(stage, actionEnvelope(facts(stage, exitCode), action, result));

@@ -1,3 +1,4 @@
+import type { ChangeNote } from '../src/changes.js';
 import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/error-catalog.js';
 import { type Changed, fromErrno, PotctlError } from '../src/errors.js';
 import { commandLine, withMore } from './shell.js';
@@ -34,10 +35,39 @@ const CHANGED: Readonly<Record<Changed, string>> = {
  */
 export function asPotctlError(error: unknown, changed: Changed): PotctlError {
   if (error instanceof PotctlError) return error;
+  if (error instanceof Error && error.message.includes('uv_cwd')) return nowhere(error, changed);
   const known = fromErrno(error, 'finish the command');
   if (known instanceof PotctlError) return known.with({ changed });
   const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new PotctlError('E_BUG', 'potctl has a bug, sorry', { why, changed, cause: error });
+}
+
+/** Relative paths mean nothing then, and no child starts. */
+function nowhere(cause: Error, changed: Changed): PotctlError {
+  return new PotctlError('E_UNFIT', 'the current directory does not exist any more', {
+    why: 'it was deleted or replaced after the shell went into it',
+    changed,
+    fix: ['`cd` to a directory that exists (for the same path: `cd "$PWD"`), then repeat.'],
+    cause,
+  });
+}
+
+/**
+ * What was changed is said whatever ended the command. The step that failed knows best where it says more than "nothing"; else the record
+ * is right.
+ */
+export function withChanges(error: PotctlError, note: ChangeNote | null): PotctlError {
+  if (note === null) return error;
+  const knows = error.changedDetail !== undefined && (error.changed === 'partial' || error.changed === 'unknown');
+  if (knows) return error;
+  const detail = [note.detail, error.changedDetail].filter((part) => part !== undefined).join('; ');
+  const isStopped = error.code === 'E_INTERRUPTED' || error.code === 'E_TERMINATED';
+  const repeats = note.changed === 'complete' && isStopped ? ['This is done: do not repeat the command.'] : error.fix;
+  return error.with({
+    changed: note.changed,
+    ...(detail === '' ? {} : { changedDetail: detail }),
+    fix: [...(note.fix ?? []), ...repeats],
+  });
 }
 
 /** Says what failed, why, what was changed and what to do: as text, or as one object with --json. */

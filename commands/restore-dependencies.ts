@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { createChanges } from '../src/changes.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { RestoreDeps } from '../src/restore/deps.js';
 import type { FilesDeps } from '../src/restore/files/request.js';
@@ -59,7 +60,10 @@ async function backUpForSafety(context: Context, parts: Parameters<RestoreDeps['
   const { createBackup } = await import('../src/backup/create.js');
   const { safetyRequest } = await import('../src/backup/create-request.js');
   const request = safetyRequest(await context.settings(), parts, { ...context, dryRun: false });
-  const { id, degraded_reasons, verified } = await createBackup(await createDeps(context, request.database), request);
+  // What is added to be safe is no part of the work.
+  const deps = { ...(await createDeps(context, request.database)), changes: createChanges() };
+  const { id, degraded_reasons, verified } = await createBackup(deps, request);
+  context.changes.note('safety backup', { changed: 'partial', detail: `the safety backup '${id}' is listed` });
   const doubts = [...degraded_reasons, ...(verified === false ? ['it could not be checked wholly'] : [])];
   for (const doubt of doubts) context.progress({ kind: 'warning', text: `the safety backup ${id}: ${doubt}` });
   return id!;

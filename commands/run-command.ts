@@ -1,9 +1,10 @@
 import type { ExitCode } from '../src/error-catalog.js';
 import { PotctlError } from '../src/errors.js';
+import { redact } from '../src/secret.js';
 import { aimed } from './aim.js';
 import type { Invocation } from './invocation.js';
 import { perform } from './perform.js';
-import { asPotctlError, report } from './report.js';
+import { asPotctlError, report, withChanges } from './report.js';
 import { interruptedError } from './signals.js';
 import { type Frame, type Host, isJson, openStage, type Stage } from './stage.js';
 
@@ -18,7 +19,7 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
     const work = perform(stage, () => {
       begun = true;
     });
-    const exitCode = await Promise.race([work, crash.happened]);
+    const exitCode = await Promise.race([work.then((code) => seen(code, stage)), crash.happened]);
     diagnostics.event('info', 'end', { command: invocation.command.name, exit: exitCode });
     return exitCode;
   } catch (error) {
@@ -34,6 +35,23 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
   }
 }
 
+/**
+ * A change is told before the command ends well: its result has left this process, or the error says what was changed. Nobody listening
+ * any more (EPIPE) is no error: the work is done.
+ */
+async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Stage): Promise<ExitCode> {
+  if (invocation.command.kind !== 'action') return exitCode;
+  const { signal } = interrupts;
+  const told = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  told.catch(() => {});
+  await Promise.race([output.flush(), told]);
+  const failure = output.failure();
+  if (failure === undefined || failure.code === 'EPIPE') return exitCode;
+  throw new PotctlError('E_OUTPUT', 'the result could not be written to the output', { why: redact(failure.message) });
+}
+
 function greet({ diagnostics, invocation, context }: Stage): void {
   diagnostics.event('info', 'start', { command: invocation.command.name, operator: context.operator });
   if (invocation.globals.verbose) diagnostics.note(`run ${context.runId} · trace ${context.traceId}`);
@@ -47,7 +65,8 @@ function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unkn
   const { runId, traceId, clock } = context;
   const { command } = stage.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
-  const found = asPotctlError(interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed), changed);
+  const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
+  const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
   const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
   report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim), argv: stage.argv });
   if (stage.invocation.input.exit !== 'nagios') return found.exitCode;

@@ -1,3 +1,4 @@
+import type { ChangeNote } from '../src/changes.js';
 import { PotctlError } from '../src/errors.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -13,6 +14,8 @@ export interface SignalHost {
 export interface Interrupts {
   /** Aborted with the PotctlError that says why: E_INTERRUPTED, E_TERMINATED or E_TIMEOUT. */
   readonly signal: AbortSignal;
+  /** Aborted at once by the first press, also while uninterrupted work runs: for what only waits for a person. */
+  readonly pressed: AbortSignal;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   /** Something else ends the work, e.g. a crash. */
   abort(reason: PotctlError): void;
@@ -27,24 +30,28 @@ const LONGEST_TIMER_MS = 2_147_483_647;
  * at once, whatever it does: nothing may hang for ever.
  *
  * @param say writes a line on stderr
+ * @param changed what was changed so far
  */
 export function watchInterrupts(
   host: SignalHost,
   timeoutMs: number | undefined,
   say: (line: string) => void,
+  changed: () => ChangeNote | null = () => null,
 ): Interrupts {
   const controller = new AbortController();
+  const told = new AbortController();
   let pressed: Signal | undefined;
   let held = 0;
   let waiting: PotctlError | undefined;
 
   const abort = (reason: PotctlError): void => {
+    told.abort(reason);
     if (held > 0) waiting ??= reason;
     else controller.abort(reason);
   };
   const onSignal = (signal: Signal): void => {
     if (pressed !== undefined) {
-      say('Ended at once. What was unfinished is not listed; the next create, restore or undo clears it up.');
+      say(`Ended at once. ${endedSentence(changed())}`);
       host.exit(exitOf(pressed));
       return;
     }
@@ -73,7 +80,14 @@ export function watchInterrupts(
     clearTimeout(timer);
     for (const signal of SIGNALS) host.off(signal, onSignal);
   };
-  return { signal: controller.signal, uninterrupted, abort, close };
+  return { signal: controller.signal, pressed: told.signal, uninterrupted, abort, close };
+}
+
+function endedSentence(note: ChangeNote | null): string {
+  const unfinished = 'What was unfinished is not listed; the next create, restore or undo clears it up.';
+  if (note === null) return unfinished;
+  const done = `Changed: ${note.detail ?? 'the work itself is complete'}.`;
+  return [done, ...(note.fix ?? []).map((line) => `Do: ${line}`), unfinished].join(' ');
 }
 
 function startTimer(timeoutMs: number | undefined, work: () => void): NodeJS.Timeout | undefined {

@@ -1,3 +1,4 @@
+import { type Changes, createChanges } from '../src/changes.js';
 import { systemClock } from '../src/clock.js';
 import { type Aim, aimed, aimOf, asCommand } from './aim.js';
 import type { Format } from './globals.js';
@@ -42,6 +43,7 @@ export interface Stage {
   readonly aim: Aim;
   readonly context: OpenContext;
   readonly interrupts: Interrupts;
+  readonly changes: Changes;
   readonly progress: ProgressDisplay;
   readonly diagnostics: Diagnostics;
   readonly output: Output;
@@ -60,15 +62,17 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const now = systemClock.now();
   const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
   const diagnostics = await openDiagnostics(frame, invocation, ids);
-  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say);
+  const changes = createChanges();
+  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all);
   const progress = openProgress(frame, diagnostics, globals.quiet);
   const formats = createFormats(globals.tz, now);
   const aim = aimHere(frame, invocation);
   const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, aim }), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
-  const tools = { interrupts, diagnostics, progress, prompter };
-  const terminal = prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr });
+  const tools = { interrupts, changes, diagnostics, progress, prompter };
+  const terminal =
+    prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr, kind: host.env['TERM'] });
   const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
   return { ...tools, invocation, argv: frame.argv, aim, output: frame.output, context, formats, format, now, whyNot };
@@ -85,7 +89,7 @@ function aimHere({ argv, host }: Frame, invocation: Invocation): Aim {
 }
 
 function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {
-  const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? host.stderr : null;
+  const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? errors : null;
   return createProgress({ diagnostics, quiet, terminal, monotonicMs: systemClock.monotonicMs });
 }
 

@@ -1,36 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** What the streams need of a process's stdout or stderr. */
 export interface OutputStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Bytes that the other side has not taken yet. */
+  readonly writableLength?: number;
   write(text: string, done?: (error?: Error | null) => void): boolean;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** A stream that remembers that it broke instead of throwing. */
+/** A stream that remembers that it broke instead of throwing, and never makes the process wait. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** undefined where there is no terminal. */
+  /** As it is now; undefined where there is no terminal. */
   readonly columns: number | undefined;
   write(text: string): void;
+  /** Has the other side taken everything? Not so a terminal that is stopped (Ctrl-S) or slow. */
+  isIdle(): boolean;
   /** Resolves when everything written has left this process, or the stream broke. */
   flush(): Promise<void>;
   /** Why it broke; `EPIPE` when nobody reads any more. */
   failure(): NodeJS.ErrnoException | undefined;
 }
 
-/** Wraps a standard stream: whoever reads it may go away at any time. */
+const USUAL = { columns: 80, rows: 24 };
+/** Fewer are no screen: serial lines, `docker exec -t` and cron over `ssh -tt` say 0. */
+const FEWEST = { columns: 6, rows: 2 };
+
+/** The size of a terminal, or the usual one where it does not say a size that anything can be drawn in. */
+export function screenSize(terminal: { readonly columns?: number; readonly rows?: number }): {
+  readonly columns: number;
+  readonly rows: number;
+} {
+  const usable = (name: 'columns' | 'rows'): number => {
+    const size = terminal[name];
+    return size !== undefined && Number.isInteger(size) && size >= FEWEST[name] ? size : USUAL[name];
+  };
+  return { columns: usable('columns'), rows: usable('rows') };
+}
+
+/**
+ * Wraps stdout and stderr: whoever reads them may be slow, stop, or go away at any time. Where both are the terminal, lines keep their
+ * order although neither waits.
+ */
+export function createOutputs(
+  stdout: OutputStream,
+  stderr: OutputStream,
+): { readonly output: Output; readonly errors: Output } {
+  const [output, errors] = [createOutput(stdout), createOutput(stderr)];
+  if (!output.isTerminal || !errors.isTerminal) return { output, errors };
+  const inOrder = keepOrder();
+  return { output: inOrder(output), errors: inOrder(errors) };
+}
+
+/** Wraps one standard stream. */
 export function createOutput(stream: OutputStream): Output {
   let broken: NodeJS.ErrnoException | undefined;
   const fail = (error: Error): void => {
     broken ??= error;
   };
   stream.on('error', fail);
+  const isTerminal = stream.isTTY === true;
+  if (isTerminal) stopBlocking(stream);
   return {
-    isTerminal: stream.isTTY === true,
-    columns: stream.isTTY === true ? stream.columns : undefined,
+    isTerminal,
+    get columns() {
+      return isTerminal ? screenSize(stream).columns : undefined;
+    },
     write(text) {
       if (broken === undefined) stream.write(text);
     },
+    isIdle: () => broken !== undefined || (stream.writableLength ?? 0) === 0,
     flush: () =>
       new Promise((resolve) => {
         if (broken !== undefined) resolve();
@@ -43,6 +84,66 @@ export function createOutput(stream: OutputStream): Output {
       }),
     failure: () => broken,
   };
+}
+
+/** Waits until all of them have left this process. @returns false where one had not after `patienceMs` */
+export async function flushed(outputs: readonly Output[], patienceMs: number): Promise<boolean> {
+  const all = Promise.all(outputs.map((output) => output.flush())).then(() => true);
+  if (patienceMs === Number.POSITIVE_INFINITY) return all;
+  return Promise.race([all, sleep(patienceMs, false, { ref: false })]);
+}
+
+/**
+ * Node writes to a terminal synchronously: one that is stopped would stop signals, heartbeats and the work with it. Nothing public switches
+ * that off, so the handle is asked; where there is none (a test's stream), nothing blocks.
+ */
+function stopBlocking(stream: OutputStream): void {
+  const { _handle: handle } = stream as { _handle?: { setBlocking?(on: boolean): number } };
+  handle?.setBlocking?.(false);
+}
+
+function keepOrder(): (output: Output) => Output {
+  const waiting: { readonly to: Output; readonly text: string }[] = [];
+  let last: Output | undefined;
+  let armed = false;
+  const pump = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (last !== undefined && last !== next.to && !last.isIdle()) {
+        arm(last);
+        return;
+      }
+      waiting.shift();
+      last = next.to;
+      last.write(next.text);
+    }
+  };
+  const arm = (output: Output): void => {
+    if (armed) return;
+    armed = true;
+    void output.flush().then(() => {
+      armed = false;
+      pump();
+    });
+  };
+  return (output) => ({
+    isTerminal: output.isTerminal,
+    get columns() {
+      return output.columns;
+    },
+    write(text) {
+      waiting.push({ to: output, text });
+      pump();
+    },
+    isIdle: () => waiting.length === 0 && output.isIdle(),
+    async flush() {
+      while (waiting.length > 0) {
+        await last?.flush();
+        pump();
+      }
+      await output.flush();
+    },
+    failure: output.failure,
+  });
 }
 
 /**

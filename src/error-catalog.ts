@@ -137,6 +137,11 @@ export const ERROR_CATALOG = {
     'Free some space or choose another repository.',
   ),
   E_IO: entry(17, 'Reading or writing a file failed.', 'Check the disk, then repeat.'),
+  E_OUTPUT: entry(
+    17,
+    'The result could not be written to where the output goes. What the command changed stays changed; the message says what.',
+    'Make room where the output goes, or send it elsewhere; repeat only a command that changes nothing.',
+  ),
   E_FILES_MISSING: entry(
     17,
     'The directory with the files does not exist or is not a directory. An empty backup is never taken for a good one.',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { geteuid, pid } from 'node:process';
+import { PotctlError } from './errors.js';
 import { type HostIdentity, isGone, readHostIdentity } from './host-identity.js';
 
 /**
@@ -10,12 +11,18 @@ import { type HostIdentity, isGone, readHostIdentity } from './host-identity.js'
  *
  * @param parent an existing folder that others may write to, too, such as TMPDIR
  * @param kind a word for the name
- * @throws file system errors
+ * @throws E_UNFIT where none can be made there
  */
 export async function makeShortLivedFolder(parent: string, kind: string): Promise<string> {
   const ours = await readHostIdentity(pid);
   await sweep(parent, ours);
-  return mkdtemp(path.join(parent, `potctl-${kind}-${machineOf(ours)}-${pid}-${ours.startTime}-`));
+  return mkdtemp(path.join(parent, `potctl-${kind}-${machineOf(ours)}-${pid}-${ours.startTime}-`)).catch((error) => {
+    throw new PotctlError('E_UNFIT', `no short-lived folder can be made in '${parent}'`, {
+      why: String((error as Error).message),
+      fix: ['Set TMPDIR to a directory that exists, has room, and that you may write to.'],
+      cause: error,
+    });
+  });
 }
 
 /** Removes it. Never rejects: no work may fail because its litter does not go away, and a later run sweeps it. */

@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { itemCommand } from '../command.js';
 import { text } from '../options.js';
@@ -25,11 +26,11 @@ export const auditVerify = itemCommand({
       const where = broken!.seq === null ? 'its head' : `entry ${broken!.seq}`;
       view.note(`${view.paint('bad', 'BROKEN')} at ${where} (${broken!.kind}): ${broken!.detail}.`);
       view.note(
-        `  ${view.count(checked)} entries before it are as they were written. Who can write as the owner of the schema?`,
+        `  ${counted(checked, 'entry')} before it ${verb(checked, 'is', 'are')} as written. Who can write as the owner of the schema?`,
       );
       return;
     }
-    view.note(`${view.paint('good', 'Good')}: ${view.count(checked)} entries, each follows on the one before.`);
+    view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, each follows on the one before.`);
     if (anchor !== null) view.line(JSON.stringify(anchor));
     if (!anchored)
       view.note(

@@ -1,7 +1,9 @@
 import type { CreateResult } from '../../src/backup/create.js';
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { createDeps } from '../dependencies.js';
+import { INIT, newRepository } from '../init-flag.js';
 import { KEEP_FLAGS } from '../keep-flags.js';
 import { choice, count, duration, flag, list, text } from '../options.js';
 import type { View } from '../ui/view.js';
@@ -30,6 +32,7 @@ export const backupCreate = actionCommand({
     note: text('--note <text>', 'a remark that stands in the manifest'),
     prune: flag('--prune', 'then remove older ones by the --keep flags or the profile, if the new one is good'),
     ...KEEP_FLAGS,
+    init: INIT,
     label: list('--label <name=value>', 'a label that stands in the manifest; may be repeated'),
   },
 
@@ -42,6 +45,7 @@ export const backupCreate = actionCommand({
 
   render(result, view) {
     for (const reason of result.degraded_reasons) view.note(`${view.paint('warn', 'degraded')}: ${reason}`);
+    if (result.new_repository) view.note(newRepository(result));
     if (result.id === null) {
       view.note(`Would back up into ${result.repository}; about ${view.bytes(result.needed_bytes)} are needed.`);
       return;
@@ -60,7 +64,7 @@ export const backupCreate = actionCommand({
 
 function renderPruned({ state, removed, freed_bytes, problem }: NonNullable<CreateResult['pruned']>, view: View): void {
   if (removed.length > 0)
-    view.note(`Removed ${removed.length} old ones, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
+    view.note(`Removed ${counted(removed.length, 'old backup')}, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
   else if (state === 'done') view.note('No old backup had to go.');
   if (problem === null) return;
   const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old ones could not be pruned';

@@ -1,8 +1,10 @@
 import path from 'node:path';
 import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
+import { INIT, newRepository } from '../init-flag.js';
 import { argument, flag, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
@@ -23,11 +25,14 @@ export const backupImport = actionCommand({
       '--keep-top-folder',
       'the folder at the top of the archive lies inside of the tree, and is not the tree itself',
     ),
+    init: INIT,
   },
 
-  async run({ path: place, databaseName, tree, keepTop }, context, { dryRun }) {
+  async run({ path: place, databaseName, tree, keepTop, init }, context, { dryRun }) {
     const { importBackups } = await import('../../src/backup/imported/import.js');
-    const { profile, connection, files, origins } = await context.settings();
+    const { mayInit } = await import('../../src/backup/create-request.js');
+    const settings = await context.settings();
+    const { profile, connection, files, origins } = settings;
     const { cwd } = context.settingsRequest;
     const named = origins.find(({ key }) => key === 'database.name');
     const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
@@ -41,12 +46,14 @@ export const backupImport = actionCommand({
       profile: profile.name,
       filesPath: files?.path ?? null,
       stripTop: !keepTop,
+      mayInit: mayInit(settings, { init }),
       dryRun,
     });
   },
 
   render(result, view) {
     for (const item of result.items) renderItem(item, view);
+    if (result.new_repository) view.note(newRepository(result));
     view.note(`${sumOf(result)}: ${result.repository}.`);
     for (const { id, state } of result.items) if (state === 'imported') view.line(id!);
   },
@@ -69,12 +76,12 @@ const plannedText = ({ name, taken_at: takenAt }: ImportedItem, view: View): str
   `Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`;
 
 const importedText = (item: ImportedItem, view: View): string =>
-  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item, view)}.`;
+  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item)}.`;
 
-function contentOf({ database, rows, files }: ImportedItem, view: View): string {
+function contentOf({ database, rows, files }: ImportedItem): string {
   const parts = [
-    ...(database === null ? [] : [`database ${database} with ${view.count(rows ?? 0)} rows`]),
-    ...(files === null ? [] : [`${view.count(files)} files`]),
+    ...(database === null ? [] : [`database ${database} with ${counted(rows ?? 0, 'row')}`]),
+    ...(files === null ? [] : [counted(files, 'file')]),
   ];
   return parts.join(', ');
 }

@@ -105,16 +105,25 @@ export const backupList = listCommand({
   },
 });
 
-function footerOf({ sets, fellBack, hidden, newestGood }: Listing): string[] {
+function footerOf({ sets, fellBack, hidden, newestGood, newestGoodOf }: Listing): string[] {
   const good = newestGood === null ? 'No good backup.' : `Newest good: ${newestGood.id}.`;
+  const ofParts = newestGoodOf.map(({ part, id }) => `Newest good with ${WITH[part]}: ${id}.`);
   const shown = sets === null ? [] : [`Shown: ${sets.join(', ')}.`];
   const more = hidden === 0 ? [] : [`${hidden} of other sets: potctl backup list --all-sets`];
   const other = fellBack ? ['None is of this database or these files, so all sets are shown.'] : [];
-  return [[good, ...shown].join(' '), ...other, ...more];
+  return [[good, ...ofParts, ...shown].join(' '), ...other, ...more];
 }
 
-function warningsOf({ items }: Listing): string[] {
-  return items.flatMap(({ id, problem }) => (problem === null ? [] : [`backup '${id}' is damaged: ${problem}`]));
+const WITH = { database: 'the database', files: 'files' } as const;
+
+function warningsOf({ items, fromFuture }: Listing): string[] {
+  return items.flatMap(({ id, created_at, problem, events_damage }) => [
+    ...(problem === null ? [] : [`backup '${id}' is damaged: ${problem}`]),
+    ...(events_damage === null ? [] : [`the history of backup '${id}' is damaged: ${events_damage}`]),
+    ...(fromFuture.includes(id)
+      ? [`backup '${id}' has a time in the future, ${created_at}; to remove it: potctl backup prune ${id}`]
+      : []),
+  ]);
 }
 
 function partsText({ parts, kind }: ListedBackup): string {

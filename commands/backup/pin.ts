@@ -24,6 +24,7 @@ export const backupPin = actionCommand({
     return pinBackup(deps, await pinWish(wishes, context, dryRun), wishes.until);
   },
 
+  done: ({ id }) => `the backup ${id} is pinned`,
   render({ id, pin }, view) {
     const until = pin?.until == null ? 'until it is unpinned' : `until ${view.time(pin.until)}`;
     view.note(`Backup ${id} stays ${until}: ${pin?.reason ?? ''}`);

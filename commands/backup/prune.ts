@@ -1,15 +1,16 @@
-import type { Decided, PrunePlan } from '../../src/backup/prune-plan.js';
+import type { Decided, PruneDeps, PrunePlan } from '../../src/backup/prune-plan.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { pruneDeps } from '../dependencies.js';
 import { KEEP_FLAGS } from '../keep-flags.js';
 import { asksForOld, planOldOnes, removeOldOnes } from '../old-ones.js';
-import { flag, type Input, list, text } from '../options.js';
+import { flag, type Input, list, optionalArgument, text } from '../options.js';
 import { renderOldPlan, renderOldRemoved } from '../ui/old-ones.js';
 import type { View } from '../ui/view.js';
 
 const input = {
+  id: optionalArgument('[id]', 'instead of a policy: this one backup, by its id or a unique part of it'),
   ...KEEP_FLAGS,
   fromSet: text('--from-set <name>', 'backups of another set than the one of this profile and database'),
   allSets: flag('--all-sets', 'backups of every set, each by itself'),
@@ -27,6 +28,7 @@ export const backupPrune = actionCommand({
   examples: [
     'potctl backup prune -p prod --dry-run',
     'potctl backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --repository ./backups',
+    'potctl backup prune 7f3a -p prod',
     'potctl backup prune --old-databases -p prod',
     'potctl backup prune --retention-days 30 --all-sets --confirm backups --repository ./backups',
   ],
@@ -34,10 +36,9 @@ export const backupPrune = actionCommand({
 
   gate: {
     async prepare(wishes, context) {
-      const { planPrune, refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
+      const { refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
       if (asksForOld(wishes)) return planOldOnes(wishes, context);
-      const { policy, scope } = await askedOf(wishes, context);
-      const plan = await planPrune(await pruneDeps(context), policy, scope);
+      const plan = await (await planOf(wishes, context))(await pruneDeps(context));
       refuseDefaultProfile((await context.settings()).profile, plan);
       return plan;
     },
@@ -50,7 +51,7 @@ export const backupPrune = actionCommand({
     if ('freedBytes' in plan) return removeOldOnes(wishes, context, dryRun, plan);
     const { runPrune } = await import('../../src/backup/prune.js');
     const { runId, waitMs } = context;
-    const request = { ...(await askedOf(wishes, context)), runId, waitMs, dryRun };
+    const request = { plan: await planOf(wishes, context), runId, waitMs, dryRun };
     return runPrune(await pruneDeps(context), request, plan);
   },
 
@@ -69,13 +70,21 @@ export const backupPrune = actionCommand({
   exitCode: ({ failed }) => (failed > 0 ? ExitCode.partial : ExitCode.ok),
 });
 
-async function askedOf(wishes: Input<typeof input>, context: Context) {
-  const { prunePolicy } = await import('../../src/backup/keep-rules.js');
+/** By the id that was named, else by the policy. */
+async function planOf(wishes: Input<typeof input>, context: Context): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
+  const { id, fromSet = null, allSets } = wishes;
+  const { prunePolicy, refuseRules } = await import('../../src/backup/keep-rules.js');
+  const { planPrune } = await import('../../src/backup/prune-plan.js');
   const settings = await context.settings();
   const { profile, connection, files } = settings;
   const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-  const scope = { at, fromSet: wishes.fromSet ?? null, allSets: wishes.allSets };
-  return { policy: prunePolicy(settings, wishes), scope };
+  if (id !== undefined) {
+    const { planRemoval } = await import('../../src/backup/prune-by-hand.js');
+    refuseRules(settings, wishes);
+    return (deps) => planRemoval(deps, id, fromSet);
+  }
+  const policy = prunePolicy(settings, wishes);
+  return (deps) => planPrune(deps, policy, { at, fromSet, allSets });
 }
 
 function renderPlan({ sets, keep, remove, refused, freed_bytes, severe }: PrunePlan, view: View): void {

@@ -1,4 +1,5 @@
 import type { ShownBackup } from '../../src/backup/show.js';
+import { counted } from '../../src/counted.js';
 import { itemCommand } from '../command.js';
 import { FILE_COLUMNS } from '../file-columns.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
@@ -39,9 +40,9 @@ export const backupShow = itemCommand({
     const { profile, connection } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: null };
     const choice = { reference: id, fromSet: fromSet ?? null, at, globs: [files] };
-    const { signal } = context;
+    const { signal, clock } = context;
     const repository = await withBackupDir(context, backupDir).repository();
-    const found = await showFiles({ repository, signal }, choice);
+    const found = await showFiles({ repository, signal, clock }, choice);
     return { ...found, columns: FILE_COLUMNS, limit };
   },
 
@@ -71,6 +72,7 @@ function renderSummary(backup: ShownBackup, view: View): void {
     ...optional('kind', kind === 'logical' ? null : kind),
     ['verified', verified === null ? 'never' : `${verified.ok ? verified.level : 'FAILED'} ${view.time(verified.at)}`],
     ['stored', `${view.bytes(backup.bytes_total ?? 0)} in ${backup.destinations.map(({ url }) => url).join(', ')}`],
+    ...optional('history', backup.events_damage && view.paint('bad', `damaged: ${backup.events_damage}`)),
     ...optional('pinned', pinned && pinnedText(pinned, view)),
     ...optional('note', note),
     ...optional(
@@ -95,7 +97,7 @@ function pinnedText({ reason, by, until }: NonNullable<ShownBackup['pinned']>, v
 function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: View): void {
   view.heading('Parts');
   const { consistency, extensions, roles, snapshot } = backup;
-  const rows = db?.rows_total == null ? 'rows not counted' : `${view.count(db.rows_total)} rows (${db.rows_mode})`;
+  const rows = db?.rows_total == null ? 'rows not counted' : `${counted(db.rows_total, 'row')} (${db.rows_mode})`;
   view.fields([
     ...optional('database', db && databaseText(db)),
     ...optional('', db && sizeText(db, rows, view)),
@@ -109,7 +111,7 @@ function renderParts({ parts: { db, files }, ...backup }: ShownBackup, view: Vie
     ...optional('', files && `${view.bytes(files.size_bytes)} stored (${files.compression})`),
     ...optional('skipped', named(backup.skipped, backup.skipped.length)),
     ...optional('incomplete', named(backup.incomplete, files?.incomplete_total ?? 0)),
-    ...optional('references', consistency && referencesText(consistency, view)),
+    ...optional('references', consistency && referencesText(consistency)),
   ]);
 }
 
@@ -122,13 +124,13 @@ function databaseText({ name, host, port, server_version: version }: NonNullable
 
 function sizeText({ size_bytes, database_bytes, tables }: NonNullable<Parts['db']>, rows: string, view: View): string {
   const whole = database_bytes === null ? '' : ` of ${view.bytes(database_bytes)}`;
-  return `${view.bytes(size_bytes)}${whole}, ${tables} tables, ${rows}`;
+  return `${view.bytes(size_bytes)}${whole}, ${counted(tables, 'table')}, ${rows}`;
 }
 
 function filesText({ root, files, bytes }: NonNullable<Parts['files']>, view: View): string {
   return files === null || bytes === null
     ? `${root}, not read yet`
-    : `${root}, ${view.count(files)} files, ${view.bytes(bytes)}`;
+    : `${root}, ${counted(files, 'file')}, ${view.bytes(bytes)}`;
 }
 
 function renderTables({ tables }: ShownBackup, view: View): void {
@@ -173,11 +175,11 @@ function eventText(event: ShownBackup['events'][number], view: View): string {
   return `restore ${event.run} into ${event.target} in ${view.duration(event.duration_ms)}`;
 }
 
-function referencesText(facts: NonNullable<ShownBackup['consistency']>, view: View): string | null {
+function referencesText(facts: NonNullable<ShownBackup['consistency']>): string | null {
   const { referenced, missing, orphans, missing_examples } = facts;
   if (referenced === null) return null;
   const examples = missing_examples.length === 0 ? '' : ` (${missing_examples.join(', ')})`;
-  return `${view.count(referenced)} files named by the database, ${missing} missing${examples}, ${orphans} orphans`;
+  return `${counted(referenced, 'file')} named by the database, ${missing} missing${examples}, ${orphans} orphans`;
 }
 
 function named(files: readonly { readonly path: string; readonly reason: string }[], total: number): string | null {

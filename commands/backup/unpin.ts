@@ -27,4 +27,5 @@ export const backupUnpin = actionCommand({
     view.line(id);
   },
   changed: ({ before }) => before !== null,
+  done: ({ id }) => `the backup ${id} is not pinned any more`,
 });

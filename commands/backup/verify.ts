@@ -42,6 +42,11 @@ export const backupVerify = itemCommand({
     if (checks.every(({ state }) => state !== 'fail')) {
       return view.note(`Backup ${id} could not be checked wholly; what was checked is good. ${time}.`);
     }
+    if (checks.every(({ part, state }) => state !== 'fail' || part === 'history')) {
+      view.note(`Error: the history of backup ${id} is damaged; what it holds is good.   E_BACKUP_CORRUPT`);
+      view.note('  Do:       Check the disk. The next backup or prune makes the history whole where its copy is.');
+      return;
+    }
     view.note(`Error: backup ${id} is damaged: do not restore it.   E_BACKUP_CORRUPT`);
     view.note('  Changed:  nothing in the backup; the result stands in its events.');
     view.note('  Do:       Find an intact one: `potctl backup list`');

@@ -1,3 +1,4 @@
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { Posture } from '../../src/mfa/posture.js';
 import { itemCommand } from '../command.js';
@@ -42,7 +43,7 @@ export const mfaCheck = itemCommand({
     );
     for (const { key, count, problem, newest } of keys ?? []) {
       view.line(
-        `  key ${key ?? '–'}: ${view.count(count)} secrets${problem === null ? '' : `, ${problem}`}${newest ? ', seals new ones' : ''}`,
+        `  key ${key ?? '–'}: ${counted(count, 'secret')}${problem === null ? '' : `, ${problem}`}${newest ? ', seals new ones' : ''}`,
       );
     }
     view.line(

@@ -2,8 +2,8 @@ import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from '../mfa-flags.js';
-import { codesDelivery, handedOut } from '../mfa-input.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { codesPlace, handedOut } from '../mfa-input.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
 export const mfaCodes = actionCommand({
@@ -22,24 +22,24 @@ export const mfaCodes = actionCommand({
       const deps = await mfaDeps(context, { purpose: 'mfa.codes', change: true, breakGlass });
       const form = codeForm ?? deps.policy.codeForm;
       const plan = await planCodes(deps, user, { form, dryRun: false });
-      return {
-        deps,
-        form,
-        plan,
-        delivery: await codesDelivery(context, codesTo, codesUse(deps.database.application, form)),
-      };
+      const person = { name: plan.phrase, id: plan.record.person.id };
+      const use = codesUse(deps.database.application, form);
+      return { deps, form, plan, place: await codesPlace(context, codesTo, { person, use }) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, delivery } }) {
+  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, place } }) {
     const { codesUse, replaceCodes } = await import('../../src/mfa/codes.js');
+    const { nowhere } = await import('../../src/mfa/delivery.js');
+    const delivery = dryRun ? nowhere(place.to) : await place.open();
     const result = await replaceCodes(deps, plan, { form, dryRun }, delivery);
     return { ...result, codes_to: delivery.to, codes_use: codesUse(deps.database.application, form) };
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render(result, view) {
     renderChange(result, view, {
       done: ({ person, codes_left: count }) => [

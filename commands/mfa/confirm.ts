@@ -1,7 +1,7 @@
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from '../mfa-flags.js';
-import { codesDelivery, handedOut, readCode } from '../mfa-input.js';
+import { codesPlace, handedOut, readCode } from '../mfa-input.js';
 
 /** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
 export const mfaConfirm = actionCommand({
@@ -28,15 +28,19 @@ export const mfaConfirm = actionCommand({
     const plan = await planConfirm(deps, user);
     if (!plan.changes || dryRun) return { ...unconfirmed(plan), codes_to: null, codes_use: null };
     const { application } = deps.database;
+    const { username, email, id } = plan.record.person;
+    const person = { name: username ?? email ?? id, id };
     const form = codeForm ?? deps.policy.codeForm;
     const use = codesUse(application, form);
-    const delivery = application.codes === undefined ? null : await codesDelivery(context, codesTo, use);
+    const place = application.codes === undefined ? null : await codesPlace(context, codesTo, { person, use });
+    const delivery = (await place?.open()) ?? null;
     const code = await readCode(context, codeStdin, 'Code that the app shows now');
     const result = await confirmCode(deps, plan, code, { form, trustClock }, delivery);
     return { ...result, codes_to: delivery?.to ?? null, codes_use: delivery && use };
   },
 
   changed: ({ changed }) => changed,
+  done: ({ person, journal_seq: seq }) => `the second factor of ${person.name} is enabled (journal ${seq})`,
   render({ person, changed, state, codes_to: to, codes_use: use, journal_seq: seq, warnings }, view) {
     if (changed)
       view.note(`${view.paint('good', 'Enabled')}: ${person.name} signs in with the app from now on. Journal ${seq}.`);

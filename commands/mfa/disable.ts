@@ -2,7 +2,7 @@ import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
 import { text } from '../options.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa disable`: off, with everything that belongs to it. */
 export const mfaDisable = actionCommand({
@@ -37,6 +37,7 @@ export const mfaDisable = actionCommand({
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render: (result, view) =>
     renderChange(result, view, {
       done: ({ person, state }) =>

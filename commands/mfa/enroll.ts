@@ -1,13 +1,15 @@
 import { PotctlError } from '../../src/errors.js';
+import { hiddenCharacterIn } from '../../src/hidden-character.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
-import { handOut } from '../mfa-input.js';
+import { handOut, type SecretPlace } from '../mfa-input.js';
 import { flag, text } from '../options.js';
 import { personWord } from '../shell.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import type { Terminal } from '../ui/terminal.js';
 
 /** `potctl mfa enroll`: a new secret that waits for its first code. */
 export const mfaEnroll = actionCommand({
@@ -32,22 +34,28 @@ export const mfaEnroll = actionCommand({
 
   gate: {
     async prepare({ user, qr, secretTo, label, issuer, another, breakGlass }, context: Context) {
-      const { planEnroll } = await import('../../src/mfa/enroll.js');
+      const { planEnroll, uriOf } = await import('../../src/mfa/enroll.js');
+      refuseHidden(label);
       const deps = await mfaDeps(context, { purpose: 'mfa.enroll', change: true, breakGlass });
       const wishes = { another, label, issuer: issuer ?? null };
       const plan = await planEnroll(deps, user, { ...wishes, dryRun: false });
-      return { deps, wishes, plan, delivery: await deliveryOf(context, qr, secretTo) };
+      const person = { name: plan.phrase, id: plan.record.person.id };
+      const sample = uriOf(deps, plan.record, { ...wishes, dryRun: false }, SAMPLE_KEY);
+      return { deps, wishes, plan, place: await placeOf(context, { qr, secretTo, person, sample }) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, wishes, plan, delivery } }) {
+  async run(_wishes, _context, { dryRun, plan: { deps, wishes, plan, place } }) {
     const { enroll } = await import('../../src/mfa/enroll.js');
+    const { nowhere } = await import('../../src/mfa/delivery.js');
+    const delivery = dryRun ? nowhere(place.to) : await place.open();
     return { ...(await enroll(deps, plan, { ...wishes, dryRun }, delivery)), secret_to: delivery.to };
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render(result, view) {
     renderChange(result, view, {
       done({ person, state }) {
@@ -60,20 +68,72 @@ export const mfaEnroll = actionCommand({
   },
 });
 
-async function deliveryOf(context: Context, qr: string | undefined, secretTo: string | undefined): Promise<Delivery> {
+/** The application shows it to the person. */
+function refuseHidden(label: string): void {
+  const hidden = hiddenCharacterIn(label);
+  if (hidden === null) return;
+  throw new PotctlError('E_USAGE', `'--name' has ${hidden}, a control or hidden character`, {
+    fix: ['Give a name that is what it looks like.'],
+  });
+}
+
+/** As long as every new key is: for measuring the QR code before there is one. */
+const SAMPLE_KEY = 'A'.repeat(32);
+
+interface Asked {
+  readonly qr: string | undefined;
+  readonly secretTo: string | undefined;
+  readonly person: { readonly name: string; readonly id: string };
+  /** An address as long as the one that will be shown. */
+  readonly sample: string;
+}
+
+async function placeOf(context: Context, { qr, secretTo, person, sample }: Asked): Promise<SecretPlace> {
   const { asText, checkNewFile, toNewFile } = await import('../../src/mfa/delivery.js');
-  const { qrImage, secretScreen } = await import('../ui/qr.js');
-  if (qr !== undefined && !/\.(png|svg)$/i.test(qr)) {
-    throw new PotctlError('E_USAGE', `'--qr' takes FILE.png or FILE.svg, not '${qr}'`);
-  }
+  const { secretScreen } = await import('../ui/qr.js');
   const files: Delivery[] = [];
-  for (const file of [qr, secretTo]) if (file !== undefined) await checkNewFile(file);
-  if (qr !== undefined) files.push(toNewFile(qr, ([, uri = '']) => qrImage(uri, qr)));
-  if (secretTo !== undefined) files.push(toNewFile(secretTo, ([secret = '']) => asText([secret])));
+  if (qr !== undefined) files.push(await imageAt(qr));
+  if (secretTo !== undefined) {
+    await checkNewFile(secretTo);
+    files.push(toNewFile(secretTo, ([secret = '']) => asText([secret])));
+  }
+  const user = personWord(person);
   return handOut(context, {
-    title: 'a secret',
+    what: 'the secret',
     draw: secretScreen,
     files,
     flags: '`--secret-to FILE` or `--qr FILE.png`',
+    done: {
+      changed: 'complete',
+      detail: `${person.name} has a new secret that waits for its first code; it does nothing before`,
+      fix: [
+        `If it arrived in the app: \`potctl mfa confirm ${user} --reason "…"\``,
+        `If not, a new one: \`potctl mfa enroll ${user} --reason "…"\``,
+      ],
+    },
+    makeRoom: (terminal) => makeRoom(terminal, sample),
   });
+}
+
+/** @throws E_USAGE, E_SECRET_OUTPUT */
+async function imageAt(file: string): Promise<Delivery> {
+  const { checkNewFile, toNewFile } = await import('../../src/mfa/delivery.js');
+  const { qrImage } = await import('../ui/qr.js');
+  if (!/\.(png|svg)$/i.test(file)) throw new PotctlError('E_USAGE', `'--qr' takes FILE.png or FILE.svg, not '${file}'`);
+  await checkNewFile(file);
+  return toNewFile(file, ([, uri = '']) => qrImage(uri, file));
+}
+
+/** Until the window is large enough for the QR code, or the person does without it. */
+async function makeRoom(terminal: Terminal, sample: string): Promise<Delivery | null> {
+  const { qrNeeds, squareFits } = await import('../ui/qr.js');
+  while (!squareFits(sample, terminal.size())) {
+    const [{ columns, rows }, needs] = [terminal.size(), qrNeeds(sample)];
+    terminal.say(`The QR code needs a window of ${needs.columns} × ${needs.rows}; this one has ${columns} × ${rows}.`);
+    terminal.say('Enlarge the window and press Enter, type key to see only the key to type,');
+    const answer = (await terminal.typed('or name a new file for the QR code (FILE.png)')).trim();
+    if (answer === 'key') return null;
+    if (answer !== '') return imageAt(answer);
+  }
+  return null;
 }

@@ -2,7 +2,7 @@ import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
 import { personWord } from '../shell.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 const WISHES = { action: 'reset', factorId: null } as const;
 
@@ -34,6 +34,7 @@ export const mfaReset = actionCommand({
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render: (result, view) =>
     renderChange(result, view, {
       done({ person, sessions_ended: ended }) {

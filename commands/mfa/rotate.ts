@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { RotatePlan, RotateResult } from '../../src/mfa/rotate.js';
 import { actionCommand } from '../command.js';
@@ -42,7 +43,7 @@ export const mfaRotate = actionCommand({
     view.note(sentence(result, view));
     for (const { key, problem, count: left } of result.unreadable) {
       view.note(
-        `${view.paint('warn', 'Warning')}: ${view.count(left)} secrets stay as they are: key ${key ?? '–'}, ${problem}`,
+        `${view.paint('warn', 'Warning')}: ${counted(left, 'secret')} ${verb(left, 'stays as it is', 'stay as they are')}: key ${key ?? '–'}, ${problem}`,
       );
     }
     if (result.changed) view.note('Keep the older keys as long as a backup that was made before can be restored.');
@@ -55,7 +56,7 @@ function renderPlan({ application, to, newest, pending, keys }: RotatePlan, view
   view.line(`  the secrets of '${application}':`);
   for (const { key, count: held, problem } of keys) {
     const what = problem ?? (key === to ? 'stay' : `sealed again under '${to}'`);
-    view.line(`  - key ${key ?? '–'}: ${view.count(held)} secrets, ${what}`);
+    view.line(`  - key ${key ?? '–'}: ${counted(held, 'secret')}, ${what}`);
   }
   if (pending === 0) return;
   view.line(`  ${view.paint('warn', '!')} whatever else reads these secrets must hold the key '${to}' already`);
@@ -65,8 +66,8 @@ function renderPlan({ application, to, newest, pending, keys }: RotatePlan, view
 
 function sentence({ to, changed, resealed, pending, settled, journal_seq: seq }: RotateResult, view: View): string {
   if (changed) {
-    return `${view.paint('good', 'Sealed again')}: ${view.count(resealed)} secrets under '${to}'. Journal ${seq}.`;
+    return `${view.paint('good', 'Sealed again')}: ${counted(resealed, 'secret')} under '${to}'. Journal ${seq}.`;
   }
-  if (pending > 0) return `Nothing was changed: this was a dry run of ${view.count(pending)} secrets.`;
-  return `Nothing had to be changed: ${view.count(settled)} secrets rest under '${to}'.`;
+  if (pending > 0) return `Nothing was changed: this was a dry run of ${counted(pending, 'secret')}.`;
+  return `Nothing had to be changed: ${counted(settled, 'secret')} ${verb(settled, 'rests', 'rest')} under '${to}'.`;
 }

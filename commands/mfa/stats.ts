@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 
@@ -25,7 +26,7 @@ export const mfaStats = itemCommand({
       ? `for ${view.count(unknown)} this role may not see whether an enrollment has begun`
       : `${view.count(pending)} pending`;
     view.line(
-      `${view.count(enabled)} of ${view.count(total)} users have a second factor (${enabledPercentage} %); ${began}.`,
+      `${view.count(enabled)} of ${counted(total, 'user')} ${verb(total, 'has', 'have')} a second factor (${enabledPercentage} %); ${began}.`,
     );
     const changed = resets === null ? '' : ` ${resets} resets in 30 days.`;
     view.line(`${view.count(admins.enabled)} of ${view.count(admins.total)} administrators have one.${changed}`);

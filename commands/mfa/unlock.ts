@@ -2,7 +2,7 @@ import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, USER } from '../mfa-flags.js';
 import { flag } from '../options.js';
-import { renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 
 /** `potctl mfa unlock`: locks and blocks, and nothing else. */
 export const mfaUnlock = actionCommand({
@@ -36,6 +36,7 @@ export const mfaUnlock = actionCommand({
   },
 
   changed: ({ changed }) => changed,
+  done: (result) => changeDone(result),
   render: (result, view) =>
     renderChange(result, view, {
       done: ({ person }) => ['Unlocked', `${person.name} can try codes again`],

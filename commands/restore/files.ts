@@ -1,3 +1,4 @@
+import { counted } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { FilesRestored, Left, LeftReason } from '../../src/restore/files/request.js';
 import { actionCommand } from '../command.js';
@@ -65,13 +66,13 @@ function renderOutcome(result: FilesRestored, view: View): void {
   const { backup, directory, matched, restored, overwritten, skipped, directories, keptIn, state } = result;
   const done = state === 'planned' ? 'Would restore' : view.paint('good', 'Restored');
   const counts = [
-    `${view.count(restored)} files`,
-    ...(directories > 0 ? [`${view.count(directories)} directories`] : []),
+    counted(restored, 'file'),
+    ...(directories > 0 ? [counted(directories, 'directory')] : []),
     ...(overwritten > 0 ? [`${view.count(overwritten)} in the place of others`] : []),
     ...(skipped > 0 ? [`${view.count(skipped)} left as they are`] : []),
   ];
   view.note(`${done} from ${backup} into ${directory}: ${counts.join(', ')}.`);
-  view.note(`  Named were ${view.count(matched.files)} files, ${view.bytes(matched.bytes)}.`);
+  view.note(`  Named were ${counted(matched.files, 'file')}, ${view.bytes(matched.bytes)}.`);
   if (keptIn !== null) view.note(`  What was replaced ${state === 'planned' ? 'will be' : 'is'} kept in ${keptIn}.`);
 }
 

@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
@@ -54,17 +55,20 @@ function renderOutcome(result: RestoreResult, view: View): void {
   const places = [database, directory].filter((place) => place !== null).join(' and ');
   view.note(`${view.paint('good', 'Restored')} ${backup} into ${places}.`);
   if (checks !== null) {
-    const uncounted = checks.notCompared > 0 ? `; ${checks.notCompared} tables have no count in the backup` : '';
-    const counted = `${restored.tables} tables, ${view.count(restored.rows)} rows`;
+    const uncounted =
+      checks.notCompared > 0
+        ? `; ${counted(checks.notCompared, 'table')} ${verb(checks.notCompared, 'has', 'have')} no count in the backup`
+        : '';
+    const found = `${counted(restored.tables, 'table')}, ${counted(restored.rows, 'row')}`;
     const isEqual = result.accepted.length === 0;
     view.note(
-      `  ${counted}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
+      `  ${found}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
     );
   }
   for (const { name } of result.accepted) view.note(`  Accepted: ${name}`);
   if (directory !== null)
     view.note(
-      `  ${view.count(restored.files)} files ${result.lost.length > 0 ? 'with the content that they have in the backup' : 'as in the backup'}.`,
+      `  ${counted(restored.files, 'file')} ${result.lost.length > 0 ? 'with the content of the backup' : 'as in the backup'}.`,
     );
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
@@ -78,8 +82,11 @@ function renderTables(result: TablesResult, view: View): void {
   const { backup, database, schema, restored, tables, leftOut, warnings } = result;
   const names = tables.map(({ table }) => table).join(', ');
   view.note(`${view.paint('good', 'Restored')} ${names} of ${backup} into the schema ${schema} of ${database}.`);
-  const uncounted = restored.notCompared > 0 ? `; ${restored.notCompared} tables have no count in the backup` : '';
-  view.note(`  ${view.count(restored.rows)} rows as in the manifest${uncounted}.`);
+  const uncounted =
+    restored.notCompared > 0
+      ? `; ${counted(restored.notCompared, 'table')} ${verb(restored.notCompared, 'has', 'have')} no count in the backup`
+      : '';
+  view.note(`  ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`);
   renderLeftOut(leftOut, { ...view, line: (text = '') => view.note(text) });
   for (const warning of warnings) view.note(`! ${warning}`);
 }

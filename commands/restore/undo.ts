@@ -1,3 +1,4 @@
+import { counted, verb } from '../../src/counted.js';
 import { ExitCode } from '../../src/error-catalog.js';
 import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
 import { actionCommand } from '../command.js';
@@ -67,7 +68,12 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
     ...(database === null ? [] : databasePairs(database, environment, view)),
     ...(files === null
       ? []
-      : ([['Directory', `${files.root}   ${files.entries} entries at its top are kept`]] as const)),
+      : ([
+          [
+            'Directory',
+            `${files.root}   ${counted(files.entries, 'entry')} at its top ${verb(files.entries, 'is', 'are')} kept`,
+          ],
+        ] as const)),
     ...hookPairs(plan.hooks),
     ['Undo', `${view.aimed(plan.undo)}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
   ]);
@@ -81,13 +87,13 @@ function databasePairs(
   view: View,
 ): [string, string][] {
   const { name, host, port, systemIdentifier, comesBack, keptAs, writtenSince } = database;
-  const written = writtenSince === null ? 'could not be told' : `${view.count(writtenSince)} rows`;
+  const written = writtenSince === null ? 'could not be told' : counted(writtenSince, 'row');
   return [
     [
       'Database',
       `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'not known'}`,
     ],
     ['Back', comesBack === null ? `there was no ${name} before: it goes away` : `${comesBack} becomes ${name} again`],
-    ['Written', `${written} since that run; they are kept${keptAs === null ? '' : ` in ${keptAs}`}`],
+    ['Written', `${written} since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`],
   ];
 }

@@ -17,8 +17,11 @@ export const doctor = listCommand({
 
   async run(_input, context) {
     const { examine } = await import('../../src/doctor/examine.js');
+    const { observeLeftovers } = await import('../../src/restore/leftovers.js');
     const { readSetupProblem } = await import('../../src/journal/installed.js');
-    const items = await examine(context, readSetupProblem);
+    const leftovers = async () =>
+      observeLeftovers(await context.repository(), await context.server().catch(() => null));
+    const items = await examine({ ...context, leftovers }, readSetupProblem);
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

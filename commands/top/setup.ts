@@ -44,6 +44,7 @@ export const setup = actionCommand({
   },
 
   changed: ({ state }) => state === 'done',
+  done: ({ database, version }) => `the schema potctl ${version} is installed in ${database}`,
   render({ state, database, version, installed }, view) {
     if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
     if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);

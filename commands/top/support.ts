@@ -84,7 +84,8 @@ async function sit(context: Context, deps: DeskDeps, sitting: Sitting, { termina
   else talk.line(`Support desk. You are ${context.operator} (database role ${role}). Everything here is recorded.`);
   talk.line('Answer with a number. 0 ends a call at any time, and nothing is left half done.');
   const { uninterrupted, live } = context;
-  await takeCalls({ deps, talk, sitting, clock: live.clock, uninterrupted, showOnce: terminal.showOnce });
+  const { readyToShow, showOnce } = terminal;
+  await takeCalls({ deps, talk, sitting, clock: live.clock, uninterrupted, readyToShow, showOnce });
 }
 
 async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<PracticeScore[]> {

@@ -1,3 +1,4 @@
+import { grouped } from '../../src/counted.js';
 import type { Formats } from './view.js';
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -19,11 +20,6 @@ export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)}s`;
   return formatSpan(ms, true);
-}
-
-/** `4 812 331` */
-export function formatCount(value: number): string {
-  return String(value).replace(/(?<=\d)(?=(\d{3})+$)/g, ' ');
 }
 
 /** How long before `now`: `3s`, `12m`, `2h`, `1d11h`; `in 2h` for what lies ahead. */
@@ -65,7 +61,7 @@ export function createFormats(zone: string, now: Date): Formats {
   return {
     bytes: formatBytes,
     duration: formatDuration,
-    count: formatCount,
+    count: grouped,
     age: (instant) => when(instant, (at) => formatAge(at, now)),
     instant: (instant) => when(instant, (at) => formatInstant(at, zone)),
     clock: (instant) => when(instant, (at) => formatClock(at, now, zone)),

@@ -19,6 +19,11 @@ export function renderChangePlan({ action, record, phrase, caution, steps, chang
   for (const text of caution.warnings) view.line(`  ${view.paint('warn', '!')} ${text}`);
 }
 
+/** What was changed, for an error that comes after it. */
+export function changeDone({ person, state, journal_seq: seq }: ChangeResult): string {
+  return `the second factor of ${person.name} is ${state} now (journal ${seq})`;
+}
+
 /** Where a role may not see more. */
 const UNKNOWN = 'not enabled; this role may not see whether an enrollment has begun';
 

@@ -1,8 +1,9 @@
+import { counted } from '../../src/counted.js';
 import type { Progress, ProgressEvent } from '../../src/progress.js';
 import type { Diagnostics } from './diagnostics.js';
-import { formatBytes, formatCount, formatDuration } from './format.js';
+import { formatBytes, formatDuration } from './format.js';
 import { paint } from './paint.js';
-import { createSpinner, type Spinner } from './spinner.js';
+import { createSpinner, type Spinner, type SpinnerTerminal } from './spinner.js';
 
 /** Progress on stderr, and the warnings that passed by. */
 export interface ProgressDisplay {
@@ -23,7 +24,7 @@ export interface ProgressOptions {
   readonly diagnostics: Diagnostics;
   readonly quiet: boolean;
   /** The terminal for a spinner; null where stderr is none. */
-  readonly terminal: NodeJS.WritableStream | null;
+  readonly terminal: SpinnerTerminal | null;
   monotonicMs(): number;
 }
 
@@ -46,9 +47,9 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     if (drawn) diagnostics.note(`  ${mark} ${phase.name.padEnd(14)}${facts === '' ? '' : `  ${facts}`}  ${elapsed}`);
     phase = undefined;
   };
-  const report = (event: ProgressEvent): void => {
+  const draw = (event: ProgressEvent): void => {
     log(event);
-    if (event.kind === 'warning') warn(event.text, warnings, spinner, diagnostics);
+    if (event.kind === 'warning') warn(event.text, spinner, diagnostics);
     if (event.kind === 'bytes' && phase) spinner.show(`${phase.name}  ${bytesText(event)}`);
     if (event.kind !== 'phase' && event.kind !== 'done') return;
     if (event.kind === 'phase' || phase?.name !== event.name) finish(paint('good', '✓'));
@@ -56,11 +57,24 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     if (event.kind === 'phase') spinner.show(event.name);
     else finish(paint('good', '✓'), factsText(event.facts));
   };
+  const report = (event: ProgressEvent): void => {
+    if (event.kind === 'warning') warnings.push(event.text);
+    unharmed(() => draw(event), diagnostics);
+  };
   const end = (outcome: 'done' | 'failed' | 'paused'): void => {
     if (outcome !== 'paused') finish(outcome === 'done' ? paint('good', '✓') : paint('bad', '✗'));
     spinner.clear();
   };
   return { report, warnings, end, beside: spinner.pause };
+}
+
+/** Whoever reports works on, whatever happens in the drawing. */
+function unharmed(drawing: () => void, diagnostics: Diagnostics): void {
+  try {
+    drawing();
+  } catch (error) {
+    diagnostics.debug(`progress could not be drawn: ${String(error)}`);
+  }
 }
 
 /** `125.5 MiB, 63 tables, 4 812 331 rows`: names ending in `bytes` are sizes, in `_ms` durations, other numbers counts. */
@@ -75,16 +89,18 @@ function factText(name: string, value: string | number): string {
   const words = (suffix: RegExp): string => name.replace(suffix, '').replaceAll('_', ' ');
   if (/(^|_)bytes$/.test(name)) return `${formatBytes(value)} ${words(/_?bytes$/)}`.trim();
   if (/(^|_)ms$/.test(name)) return `${words(/_?ms$/)} ${formatDuration(value)}`.trim();
-  return `${formatCount(value)} ${words(/^$/)}`;
+  return counted(value, oneOf(words(/^$/)), words(/^$/));
 }
+
+/** Facts are named in the plural: `rows`, `entries`. */
+const oneOf = (many: string): string => (many.endsWith('ies') ? `${many.slice(0, -3)}y` : many.replace(/s$/, ''));
 
 function bytesText({ done, total }: { readonly done: number; readonly total?: number }): string {
   if (total === undefined || total < done || total === 0) return formatBytes(done);
   return `${formatBytes(done)} of ${formatBytes(total)}  ${Math.floor((100 * done) / total)}%`;
 }
 
-function warn(text: string, warnings: string[], spinner: Spinner, diagnostics: Diagnostics): void {
-  warnings.push(text);
+function warn(text: string, spinner: Spinner, diagnostics: Diagnostics): void {
   spinner.pause(() => (diagnostics.format === 'text' ? diagnostics.warn(text) : undefined));
 }
 

@@ -23,7 +23,9 @@ export function createPrompter(streams: PromptStreams): Prompter {
   return {
     typed: async (message) => ask(signal, async () => (await load()).input({ message }, context)),
     password: async (message) =>
-      new Secret(await ask(signal, async () => (await load()).password({ message, mask: false }, context))),
+      new Secret(
+        await ask(signal, async () => (await load()).password({ message, mask: false, toggleMask: false }, context)),
+      ),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Environment } from '../../src/config/settings.js';
+import { counted, verb } from '../../src/counted.js';
 import type { Blocker } from '../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../src/restore/plan/plan.js';
@@ -73,7 +74,7 @@ export function renderLoss(heading: string, { tables, missing, unknown }: Observ
       losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
     );
     if (losing.length > SHOWN_TABLES)
-      view.line(`    and ${losing.length - SHOWN_TABLES} more tables (--json shows all)`);
+      view.line(`    and ${counted(losing.length - SHOWN_TABLES, 'more table')} (--json shows all)`);
   }
   if (missing.length > 0) {
     const names = missing.slice(0, SHOWN_TABLES).join(', ');
@@ -113,7 +114,7 @@ function databasePairs(
     ['Into', `${into}   system ${systemIdentifier ?? 'not known'} · PostgreSQL ${serverVersion}`],
     [
       'Restore',
-      `${database.tables} tables, ${database.rows === null ? 'rows not counted' : `${view.count(database.rows)} rows`} into ${stagedAs}, checked there`,
+      `${counted(database.tables, 'table')}, ${database.rows === null ? 'rows not counted' : counted(database.rows, 'row')} into ${stagedAs}, checked there`,
     ],
     [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the present ${name} ${fate}`],
     ['Space', `${view.bytes(neededBytes)} for the database; ${free}`],
@@ -124,9 +125,11 @@ function filesPairs(mode: RestorePlan['mode'], files: PlannedFiles, view: View):
   const { root, present, neededBytes, freeBytes } = files;
   const free = freeBytes === null ? '' : `; ${view.bytes(freeBytes)} free`;
   const now =
-    present === null ? 'is missing and will be created' : `${present.entries} entries at its top are kept beside`;
+    present === null
+      ? 'is missing and will be created'
+      : `${counted(present.entries, 'entry')} at its top ${verb(present.entries, 'is', 'are')} kept beside`;
   return [
-    ['Files', `${view.count(files.files)} files, ${view.bytes(neededBytes)}${free}`],
+    ['Files', `${counted(files.files, 'file')}, ${view.bytes(neededBytes)}${free}`],
     ['Directory', `${root}   ${mode === 'new' ? 'new' : now}`],
   ];
 }

@@ -1,5 +1,4 @@
-import type { Ora } from 'ora';
-import { visible } from './visible.js';
+import { cut, visible } from './visible.js';
 
 /** One moving line at the bottom of a terminal. */
 export interface Spinner {
@@ -9,44 +8,58 @@ export interface Spinner {
   pause(work: () => void): void;
 }
 
+/** What a spinner needs of a terminal. */
+export interface SpinnerTerminal {
+  /** As it is now. */
+  readonly columns: number | undefined;
+  write(text: string): void;
+  /** Has it taken everything that was written? */
+  isIdle(): boolean;
+}
+
 const REDRAW_EVERY_MS = 100;
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const ERASE = '\r\u001b[K';
 const still: Spinner = { show() {}, clear() {}, pause: (work) => work() };
 
-/** A spinner on `terminal`; one that does nothing where there is none. What draws it is loaded with the first text. */
-export function createSpinner(terminal: NodeJS.WritableStream | null): Spinner {
+/**
+ * A spinner on `terminal`; one that does nothing where there is none. It writes one line that never wraps, hides no cursor, and skips a
+ * frame when the terminal has not taken the last one.
+ */
+export function createSpinner(terminal: SpinnerTerminal | null): Spinner {
   if (terminal === null) return still;
-  let ora: Ora | undefined;
-  let asked = false;
   let text: string | undefined;
-  let shownAt = 0;
-  const load = async (): Promise<void> => {
-    const module = await import('ora');
-    ora = module.default({ stream: terminal, discardStdin: false, prefixText: ' ' });
-    if (text !== undefined) ora.start(text);
+  let frame = 0;
+  let isDrawn = false;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    if (text === undefined || !terminal.isIdle()) return;
+    frame += 1;
+    const line = cut(`  ${FRAMES[frame % FRAMES.length]} ${text}`, (terminal.columns ?? 80) - 1);
+    terminal.write(`\r${line}\u001b[K`);
+    isDrawn = true;
   };
   const clear = (): void => {
+    clearInterval(timer);
+    timer = undefined;
     text = undefined;
-    ora?.stop();
+    if (isDrawn) terminal.write(ERASE);
+    isDrawn = false;
+  };
+  const show = (next: string): void => {
+    text = visible(next);
+    if (timer !== undefined) return;
+    timer = setInterval(draw, REDRAW_EVERY_MS).unref();
+    draw();
   };
   return {
     clear,
-    show(next) {
-      const known = text?.split('  ')[0] === next.split('  ')[0];
-      if (known && performance.now() - shownAt < REDRAW_EVERY_MS) return;
-      shownAt = performance.now();
-      text = visible(next);
-      if (!asked) void load();
-      asked = true;
-      if (ora?.isSpinning) ora.text = text;
-      else ora?.start(text);
-    },
+    show,
     pause(work) {
       const held = text;
       clear();
       work();
-      if (held === undefined) return;
-      text = held;
-      ora?.start(held);
+      if (held !== undefined) show(held);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../src/counted.js';
 import type { PlannedNeed, PlannedTable, TablesPlan } from '../../src/restore/tables/plan.js';
 import type { LeftOut } from '../../src/restore/tables/select.js';
 import { environmentBadge, renderFindings } from './restore-plan.js';
@@ -36,8 +37,8 @@ export function renderLeftOut(leftOut: readonly LeftOut[], view: View): void {
 }
 
 function tableText({ schema, table, partitions, rows, bytes }: PlannedTable, view: View): string {
-  const parts = partitions > 0 ? `, ${partitions} partitions` : '';
-  return `${schema}.${table}   ${rows === null ? 'rows not counted' : `${view.count(rows)} rows`}, ${view.bytes(bytes)}${parts}`;
+  const parts = partitions > 0 ? `, ${counted(partitions, 'partition')}` : '';
+  return `${schema}.${table}   ${rows === null ? 'rows not counted' : counted(rows, 'row')}, ${view.bytes(bytes)}${parts}`;
 }
 
 function needText({ kind, name, present }: PlannedNeed): string {

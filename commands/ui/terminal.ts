@@ -1,14 +1,11 @@
-import type { PotctlError } from '../../src/errors.js';
+import { PotctlError } from '../../src/errors.js';
 import type { Secret } from '../../src/secret.js';
+import { screenSize } from '../streams.js';
+import { hasAlternateScreen } from './alternate-screen.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { ProgressDisplay } from './progress.js';
 import type { Prompter } from './prompts.js';
-
-/** A screen that is gone afterwards. */
-export interface ScreenSize {
-  readonly columns: number;
-  readonly rows: number;
-}
+import { type Closed, type Drawn, type ScreenSize, type ShowParts, showOnce } from './show-once.js';
 
 /** The person at the keyboard. */
 export interface Terminal {
@@ -18,13 +15,21 @@ export interface Terminal {
   hidden(question: string): Promise<Secret>;
   /** A line on stderr. */
   say(line: string): void;
-  /** Of stderr, now. */
-  columns(): number;
+  /** As it is now. */
+  size(): ScreenSize;
   /**
-   * Shows lines on the alternate screen until a key is pressed, two minutes are over, or the command is interrupted; then they are wiped.
+   * To be called before there is a secret: where what is shown would stay in the scrollback, the person decides.
+   *
+   * @param what e.g. `the backup codes`
+   * @param instead the flag that writes a file, e.g. `--codes-to FILE`
+   * @throws E_CANCELLED
+   */
+  readyToShow(what: string, instead?: string): Promise<void>;
+  /**
+   * Shows lines on the alternate screen until `saved` is typed, ten minutes are over, or the command is interrupted; then they are wiped.
    * The lines go to the terminal as they are: they may bring colours, and nothing of a stranger's.
    */
-  showOnce(draw: (size: ScreenSize) => readonly string[]): Promise<void>;
+  showOnce(draw: (size: ScreenSize) => Drawn): Promise<Closed>;
 }
 
 /** What a terminal is made of. */
@@ -32,20 +37,18 @@ export interface TerminalParts {
   readonly prompter: Prompter;
   readonly diagnostics: Diagnostics;
   readonly progress: ProgressDisplay;
-  readonly interrupts: { readonly signal: AbortSignal; abort(reason: PotctlError): void };
+  readonly interrupts: ShowParts['interrupts'] & { readonly signal: AbortSignal };
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
+  /** TERM. */
+  readonly kind: string | undefined;
 }
-
-const SHOWN_MS = 120_000;
-const ENTER = '\u001b[?1049h\u001b[H\u001b[2J';
-/** Wiped before it is left: some terminals keep what stood on the other screen. */
-const LEAVE = '\u001b[H\u001b[2J\u001b[?1049l';
 
 /** The terminal of stdin and stderr; whoever has none must not make one. */
 export function createTerminal(parts: TerminalParts): Terminal {
-  const { prompter, diagnostics, progress } = parts;
-  return {
+  const { prompter, diagnostics, progress, interrupts, input, output } = parts;
+  let wipes: boolean | undefined;
+  const terminal: Terminal = {
     async typed(question) {
       progress.end('paused');
       return prompter.typed(question);
@@ -55,44 +58,32 @@ export function createTerminal(parts: TerminalParts): Terminal {
       return prompter.password(question);
     },
     say: diagnostics.say,
-    columns: () => parts.output.columns || 80,
+    size: () => screenSize(output),
+    async readyToShow(what, instead) {
+      progress.end('paused');
+      wipes ??= parts.kind !== 'dumb' && (await hasAlternateScreen(input, output));
+      interrupts.signal.throwIfAborted();
+      if (!wipes) await askToShow(terminal, what, instead);
+    },
     async showOnce(draw) {
       progress.end('paused');
-      await showOnce(draw, parts);
+      const closed = await showOnce(draw, { input, output, interrupts, wipes: wipes ?? true });
+      interrupts.signal.throwIfAborted();
+      return closed;
     },
   };
+  return terminal;
 }
 
-async function showOnce(draw: (size: ScreenSize) => readonly string[], parts: TerminalParts): Promise<void> {
-  const { input, output, interrupts } = parts;
-  const leave = (): void => void output.write(LEAVE);
-  // Also when this process ends at once: nothing of it may stay.
-  process.once('exit', leave);
-  output.write(ENTER + draw({ columns: output.columns ?? 80, rows: output.rows ?? 24 }).join('\r\n'));
-  try {
-    await keyPressed(input, interrupts.signal);
-  } finally {
-    process.off('exit', leave);
-    leave();
-  }
-  interrupts.signal.throwIfAborted();
-}
-
-/** Any key; Ctrl-C, too, which in raw mode is no signal. */
-function keyPressed(input: NodeJS.ReadStream, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wasRaw = input.isRaw;
-    const done = (): void => {
-      clearTimeout(timer);
-      input.off('data', done);
-      signal.removeEventListener('abort', done);
-      if (!wasRaw) input.setRawMode(false);
-      input.pause();
-      resolve();
-    };
-    const timer = setTimeout(done, SHOWN_MS);
-    input.setRawMode(true);
-    input.on('data', done).resume();
-    signal.addEventListener('abort', done, { once: true });
-  });
+async function askToShow(terminal: Terminal, what: string, instead: string | undefined): Promise<void> {
+  const fix = [
+    ...(instead === undefined ? [] : [`Write them to a new file instead: ${instead}`]),
+    'tmux: `tmux set-option -g alternate-screen on`; GNU screen: `altscreen on` in ~/.screenrc.',
+  ];
+  terminal.say(`! This terminal has no second screen: ${what} would stay in its scrollback.`);
+  terminal.say('  They are erased afterwards, as far as the terminal does what it is told.');
+  for (const line of fix) terminal.say(`  ${line}`);
+  const answer = await terminal.typed('Type show to show them here (Enter cancels)');
+  if (answer.trim().toLowerCase() === 'show') return;
+  throw new PotctlError('E_CANCELLED', `${what} were not shown, and not made`, { changed: 'nothing', fix });
 }

@@ -1,7 +1,8 @@
+import { HIDDEN_CHARACTER } from '../../src/hidden-character.js';
+
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const HIDDEN =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const HIDDEN = new RegExp(HIDDEN_CHARACTER, 'gu');
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /**
@@ -32,6 +33,20 @@ export function cut(text: string, width: number): string {
     used += wide;
   }
   return `${kept}…`;
+}
+
+/** Lines of at most `width` columns, broken between words; spaces at the beginning and pairs of spaces within stay. */
+export function wrapWords(text: string, width: number): string[] {
+  if (text.includes('\n')) return text.split('\n').flatMap((line) => wrapWords(line, width));
+  if (displayWidth(text) <= width) return [text];
+  const lines = [/^ */.exec(text)![0]];
+  for (const word of text.trim().split(/(?<! ) /)) {
+    const last = lines.at(-1)!;
+    if (last.trim() === '') lines[lines.length - 1] = last + word;
+    else if (displayWidth(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../error-catalog.js';
 import { PotctlError } from '../errors.js';
-import type { BackupEvent, Repository } from '../repository/repository.js';
+import type { BackupEvent, EventDamage, Repository } from '../repository/repository.js';
 import { timeOfBackupId } from './id.js';
 import type { Manifest } from './manifest.js';
 import { parseManifest } from './parse-manifest.js';
@@ -23,6 +23,8 @@ export interface GoodEntry {
   readonly id: string;
   readonly manifest: ManifestSummary;
   readonly events: readonly BackupEvent[];
+  /** null = its history is as it was written. */
+  readonly eventsDamage: EventDamage | null;
   readonly verified: Verified | null;
 }
 
@@ -98,8 +100,8 @@ export function takenAt(entry: CatalogEntry): string {
 async function readEntry(repository: Repository, id: string): Promise<CatalogEntry> {
   try {
     const manifest = summarise(await readManifest(repository, id));
-    const events = await repository.events(id);
-    return { ok: true, id, manifest, events, verified: verifiedBy(events) };
+    const { events, damage } = await repository.events(id);
+    return { ok: true, id, manifest, events, eventsDamage: damage, verified: verifiedBy(events) };
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
     return { ok: false, id, code: error.code, problem: problemOf(error) };

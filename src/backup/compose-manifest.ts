@@ -1,3 +1,4 @@
+import { counted, verb } from '../counted.js';
 import type { CreateRequest } from './create.js';
 import type { DumpResult } from './database/dump.js';
 import type { FilesPart, Manifest } from './manifest.js';
@@ -20,6 +21,10 @@ export interface ManifestFacts {
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly durationMs: number;
+  /** Why it is not complete, whatever was taken. */
+  readonly doubts: readonly string[];
+  /** How far this machine's clock was ahead of the server's; null = none was asked. */
+  readonly clockOffMs: number | null;
   readonly request: CreateRequest;
 }
 
@@ -27,7 +32,7 @@ export interface ManifestFacts {
 export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Manifest {
   const { dump, storage } = parts;
   const { request } = facts;
-  const reasons = degradedReasons(parts);
+  const reasons = [...degradedReasons(parts), ...facts.doubts];
   return {
     schema: 'potctl.manifest',
     schema_version: '2.0',
@@ -44,6 +49,7 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
     run_id: request.runId,
     tool: request.tool,
     host: { hostname: request.hostname },
+    clock: facts.clockOffMs === null ? null : { ahead_of_server_ms: facts.clockOffMs },
     note: request.note,
     labels: { ...request.labels },
     snapshot: dump?.snapshot ?? null,
@@ -82,12 +88,22 @@ function degradedReasons({ dump, storage, references }: ManifestParts): string[]
     reasons.push(`the directory ${storage.root} is empty: is its disk mounted?`);
   }
   if (storage !== null && storage.incomplete_total > 0) {
-    reasons.push(`${storage.incomplete_total} files changed, vanished or could not be read`);
+    reasons.push(incompleteText(storage));
   }
   if (references !== null && references.missing > 0) {
-    reasons.push(`${references.missing} of ${references.referenced} files that the database names are missing`);
+    reasons.push(
+      `${references.missing} of ${counted(references.referenced, 'file')} that the database names ${verb(references.missing, 'is', 'are')} missing`,
+    );
   }
   return reasons;
+}
+
+/** A directory that cannot be read counts for one, and hides nobody knows how many. */
+function incompleteText({ incomplete_total: total, unlisted_total: unlisted = 0 }: FilesPart): string {
+  const hidden =
+    unlisted === 0 ? '' : `, ${unlisted} of them with all that may be in ${unlisted === 1 ? 'it' : 'them'}`;
+  const count = `${unlisted === 0 ? '' : 'at least '}${total} ${total === 1 ? 'file' : 'files'}`;
+  return `${count} changed, vanished or could not be read${hidden}`;
 }
 
 /** Most often the place where a disk should be: never taken for a good backup without a word. */

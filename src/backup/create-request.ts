@@ -13,6 +13,8 @@ export interface CreateWishes {
   readonly verify: CreateRequest['verify'];
   readonly note: string | undefined;
   readonly label: readonly string[];
+  /** Create the repository, if it is not there yet: asked for in production only. */
+  readonly init?: boolean;
   /** Remove older ones afterwards; `--retention-days` means it, too. */
   readonly prune?: boolean;
   readonly keep?: KeepWishes;
@@ -44,6 +46,8 @@ export function createRequest(settings: Settings, wishes: CreateWishes, occasion
   }
   return {
     ...{ runId, traceId, waitMs, hostname, dryRun },
+    only: only ?? null,
+    mayInit: mayInit(settings, wishes),
     tool: { name: 'potctl', ...occasion.tool },
     profile: settings.profile.name,
     expectedSystemIdentifier: settings.expect.systemIdentifier,
@@ -59,6 +63,14 @@ export function createRequest(settings: Settings, wishes: CreateWishes, occasion
     labels: labelsOf(wishes.label),
     prune: wishedPrune(settings, wishes),
   };
+}
+
+/** May a command create the repository that it was given? */
+export function mayInit(
+  { profile }: Pick<Settings, 'profile'>,
+  { init = false }: { readonly init?: boolean },
+): boolean {
+  return profile.environment !== 'production' || init;
 }
 
 function wishedPrune(settings: Settings, { prune = false, keep, verify }: CreateWishes): PrunePolicy | null {

@@ -1,10 +1,10 @@
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server, Session } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
+import { type Progress, silent } from '../progress.js';
 import { refuseOverlap } from '../repository/place.js';
 import type { Lease, Repository } from '../repository/repository.js';
-import { readCatalog } from './catalog.js';
 import { checkAfterwards } from './check-afterwards.js';
 import { composeManifest } from './compose-manifest.js';
 import { type ObservedDatabase, observeDatabase } from './database/observe.js';
@@ -17,9 +17,9 @@ import type { Manifest } from './manifest.js';
 import { canonicalJson } from './parse-manifest.js';
 import { type PrunedAfter, pruneIfAsked } from './prune-after.js';
 import type { PruneDeps } from './prune-plan.js';
+import { readSeries, refuseUnwanted } from './series.js';
 import { setOf } from './sets.js';
 import { requireSpace } from './space.js';
-import type { ManifestSummary } from './summary.js';
 import { takeParts } from './take-parts.js';
 import type { VerifyLevel, VerifyReport } from './verify.js';
 
@@ -35,6 +35,7 @@ export interface CreateDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  readonly changes?: Changes;
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
   readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
@@ -65,6 +66,10 @@ export interface CreateRequest {
   readonly hostname: string;
   readonly tool: Manifest['tool'];
   readonly dryRun: boolean;
+  /** The part that was asked for alone: then the other one is not missed. Absent or null = everything that there is. */
+  readonly only?: 'db' | 'files' | null;
+  /** May the first backup create the repository? Absent = yes. */
+  readonly mayInit?: boolean;
   /** Remove older backups of the set afterwards; absent or null = no. */
   readonly prune?: PrunePolicy | null;
 }
@@ -78,6 +83,8 @@ export interface CreateResult {
   /** Was the stored backup found good? false: it could not be checked wholly; null: that was not asked for. */
   readonly verified: boolean | null;
   readonly repository: string;
+  /** Was there none at that place before? */
+  readonly new_repository: boolean;
   /** Stored size; 0 when nothing was written. */
   readonly bytes_total: number;
   readonly rows: number | null;
@@ -99,13 +106,15 @@ export interface CreateResult {
  */
 export async function createBackup(deps: CreateDeps, request: CreateRequest): Promise<CreateResult> {
   if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
-  const underway = await begin(deps, request);
+  const isNew = !(await deps.repository.exists());
+  if (isNew && request.mayInit === false) refuseUnwanted(deps.repository, `backup create${onlyFlag(request)}`);
+  const underway = { ...(await begin(deps, request)), isNew };
   if (request.dryRun) return { ...planned, ...(await prepare(deps, request, underway)).figures };
   const { repository, signal } = deps;
   const { runId, waitMs } = request;
   const asked = { command: 'backup create', waitMs, signal };
   // A first backup that would not fit leaves no empty repository behind.
-  if (!(await repository.exists())) await prepare(deps, request, underway);
+  if (isNew) await prepare({ ...deps, progress: silent }, request, underway);
   const lease = await repository.lock({ ...asked, runId });
   try {
     const locked =
@@ -125,7 +134,6 @@ export async function createBackup(deps: CreateDeps, request: CreateRequest): Pr
 const planned = {
   id: null,
   status: 'planned',
-  degraded_reasons: [],
   verified: null,
   bytes_total: 0,
   rows: null,
@@ -134,7 +142,10 @@ const planned = {
   pruned: null,
 } as const;
 
+const onlyFlag = ({ only }: CreateRequest): string => (only == null ? '' : ` --only ${only}`);
+
 interface Underway {
+  readonly isNew: boolean;
   readonly set: string;
   readonly server: Server | null;
   readonly database: ObservedDatabase | null;
@@ -142,10 +153,13 @@ interface Underway {
   readonly treeBytes: () => Promise<number>;
 }
 
-async function begin({ server: open, signal }: CreateDeps, request: CreateRequest): Promise<Underway> {
+async function begin(
+  { server: open, signal, clock }: CreateDeps,
+  request: CreateRequest,
+): Promise<Omit<Underway, 'isNew'>> {
   const { files } = request;
   const server = request.database ? await open() : null;
-  const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier);
+  const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier, clock);
   const set = setOf({
     profile: request.profile,
     systemIdentifier: database?.systemIdentifier ?? null,
@@ -161,23 +175,30 @@ async function begin({ server: open, signal }: CreateDeps, request: CreateReques
   return { set, server, database, treeBytes };
 }
 
-/** Looks whether the backup would fit. */
-async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes }: Underway) {
+/** Looks whether the backup would fit, and how it fits to those that are there. */
+async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: Underway) {
   const { repository, progress } = deps;
   progress({ kind: 'phase', name: 'checks' });
   if (request.files !== null) openTree(request.files.path);
-  const previous = await newestOfSet(repository, set);
-  const isAlike = previous !== null && sameParts(previous, request, database);
+  const clockOffMs = database?.clockOffMs ?? null;
+  const { previous, alike, doubts, warnings } = await readSeries(repository, {
+    ...{ set, request, clockOffMs },
+    now: deps.clock.now(),
+  });
   const space = await requireSpace(repository, {
-    previousStored: isAlike ? previous.totals.stored_bytes : null,
+    previousStored: alike?.totals.stored_bytes ?? null,
     databaseBytes: database?.bytes ?? 0,
     // Walking the tree is worth it only where the last backup does not tell.
-    treeBytes: isAlike ? 0 : await treeBytes(),
+    treeBytes: alike === null ? await treeBytes() : 0,
   });
+  for (const text of warnings) progress({ kind: 'warning', text });
   const free = space.free === null ? {} : { free_bytes: space.free };
   progress({ kind: 'done', name: 'checks', facts: { needed_bytes: space.needed, ...free } });
-  const figures = { set, repository: repository.url, needed_bytes: space.needed, free_bytes: space.free };
-  return { previous: previous?.id ?? null, figures };
+  const figures = {
+    ...{ set, repository: repository.url, new_repository: isNew, degraded_reasons: doubts },
+    ...{ needed_bytes: space.needed, free_bytes: space.free },
+  };
+  return { previous: previous?.id ?? null, doubts, figures };
 }
 
 async function createLocked(
@@ -188,9 +209,9 @@ async function createLocked(
 ): Promise<Omit<CreateResult, 'pruned'>> {
   // Only now: it may have waited long for the lock.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
-  const { previous, figures } = await prepare(deps, request, underway);
+  const { previous, doubts, figures } = await prepare(deps, request, underway);
   for (const text of underway.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
-  const manifest = await makeBackup(deps, request, { ...underway, lease, previous, started });
+  const manifest = await makeBackup(deps, request, { ...underway, lease, previous, doubts, started });
   const verified = await checkAfterwards(deps, request, manifest.id);
   return {
     ...figures,
@@ -208,6 +229,7 @@ async function createLocked(
 interface Begun {
   readonly lease: Lease;
   readonly previous: string | null;
+  readonly doubts: readonly string[];
   readonly started: { readonly at: Date; readonly monotonicMs: number };
 }
 
@@ -221,6 +243,8 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Un
       id: draft.id,
       set: underway.set,
       previous: underway.previous,
+      doubts: underway.doubts,
+      clockOffMs: underway.database?.clockOffMs ?? null,
       startedAt: underway.started.at,
       finishedAt: clock.now(),
       durationMs: Math.round(clock.monotonicMs() - underway.started.monotonicMs),
@@ -228,24 +252,11 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Un
     });
     deps.signal.throwIfAborted();
     await draft.publish(canonicalJson(manifest));
+    deps.changes?.note('backup', { changed: 'complete', detail: `the backup '${manifest.id}' is listed` });
     return manifest;
   } catch (error) {
     // The first failure is the one to tell; what cannot be removed now is swept by the next run.
     await draft.discard().catch(() => {});
     throw error;
   }
-}
-
-function sameParts(previous: ManifestSummary, request: CreateRequest, database: ObservedDatabase | null): boolean {
-  return (
-    (previous.database === null) === (database === null) && (previous.storage === null) === (request.files === null)
-  );
-}
-
-async function newestOfSet(repository: Repository, set: string): Promise<ManifestSummary | null> {
-  if (!(await repository.exists())) return null;
-  const entries = await readCatalog(repository);
-  return (
-    entries.flatMap((entry) => (entry.ok ? [entry.manifest] : [])).find((manifest) => manifest.set === set) ?? null
-  );
 }

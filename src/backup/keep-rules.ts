@@ -35,15 +35,28 @@ export function prunePolicy(
   { retention, profile }: Pick<Settings, 'retention' | 'profile'>,
   wishes: KeepWishes,
 ): PrunePolicy {
-  if (retention.guarded) {
-    throw new PotctlError('E_CONFIG', `old backups of the profile '${profile.name}' cannot be removed`, {
-      why: 'guards (protected, reason, ticket) are not built yet, and the profile guards prune',
-      fix: ['Take the guard out of the profile for this.'],
-    });
-  }
+  refuseGuarded({ retention, profile });
   const rules = wishedRules(wishes) ?? retention.rules;
   if (rules === null) throw noPolicy();
   return { rules, zone: wishedZone(wishes.keepTz) ?? retention.zone, maxRemove: wishes.maxRemove };
+}
+
+/** One backup that is named needs no policy. @throws PotctlError E_USAGE for both; E_CONFIG where the profile guards it */
+export function refuseRules(
+  settings: Pick<Settings, 'retention' | 'profile'>,
+  wishes: KeepWishes & { readonly allSets: boolean },
+): void {
+  refuseGuarded(settings);
+  if (!saysWhatToKeep(wishes) && !wishes.allSets) return;
+  throw new PotctlError('E_USAGE', "an id and a policy contradict each other: leave out the '--keep' flags or the id");
+}
+
+function refuseGuarded({ retention, profile }: Pick<Settings, 'retention' | 'profile'>): void {
+  if (!retention.guarded) return;
+  throw new PotctlError('E_CONFIG', `old backups of the profile '${profile.name}' cannot be removed`, {
+    why: 'guards (protected, reason, ticket) are not built yet, and the profile guards prune',
+    fix: ['Take the guard out of the profile for this.'],
+  });
 }
 
 /** Is anything said about what to keep? */

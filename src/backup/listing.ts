@@ -1,8 +1,8 @@
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type GoodEntry, readCatalog, takenAt, type Verified } from './catalog.js';
 import { type Pin, pinOf } from './pins.js';
-import { obstacleOf } from './selection.js';
 import { allSets, type SetFacts, setsAtHand } from './sets.js';
+import { isFromFuture, isGood, PARTS, type Part, partsOf } from './standing.js';
 import type { DatabaseSummary, StorageSummary } from './summary.js';
 
 export type BackupStatus = 'complete' | 'degraded' | 'damaged';
@@ -25,6 +25,8 @@ export interface ListedBackup {
   readonly parts: { readonly db: DatabaseSummary | null; readonly files: StorageSummary | null };
   readonly destinations: readonly { readonly name: string; readonly url: string }[];
   readonly verified: Verified | null;
+  /** What is wrong with the record of its checks and pins; null = nothing. */
+  readonly events_damage: string | null;
   /** Why no policy removes it; null = it is not pinned, or not any more. */
   readonly pinned: Pin | null;
   readonly profile: string | null;
@@ -45,7 +47,7 @@ export interface ListRequest {
   readonly allSets: boolean;
   /** null = any. */
   readonly status: BackupStatus | null;
-  /** For pins that end. */
+  /** For pins that end, and for times that have not come yet. */
   readonly now: Date;
 }
 
@@ -58,8 +60,12 @@ export interface Listing {
   readonly fellBack: boolean;
   /** Readable backups of other sets that are not shown. */
   readonly hidden: number;
-  /** What `latest` would take among those shown (before --status), or null. */
+  /** What `latest` takes among those shown (before --status); null = none is good. */
   readonly newestGood: ListedBackup | null;
+  /** The newest good one of each part that this one lacks. */
+  readonly newestGoodOf: readonly { readonly part: Part; readonly id: string }[];
+  /** Those whose time has not come yet. */
+  readonly fromFuture: readonly string[];
 }
 
 /**
@@ -74,7 +80,8 @@ export async function listBackups(repository: Repository, request: ListRequest):
   const fellBack = !request.allSets && fitting.length === 0 && allSets(entries).length > 0;
   const sets = request.allSets || fitting.length === 0 ? null : fitting;
   const shown = entries.filter((entry) => sets === null || !entry.ok || sets.includes(entry.manifest.set));
-  const newestGood = shown.find((entry) => obstacleOf(entry) === null && entry.ok && entry.manifest.kind !== 'safety');
+  const good = shown.filter((entry): entry is GoodEntry => isGood(entry, request.now));
+  const [newestGood] = good;
   const items = shown.map((entry) => describe(entry, repository, request.now));
   return {
     items: items.filter(({ status }) => request.status === null || status === request.status),
@@ -82,6 +89,13 @@ export async function listBackups(repository: Repository, request: ListRequest):
     fellBack,
     hidden: entries.length - shown.length,
     newestGood: newestGood === undefined ? null : describe(newestGood, repository, request.now),
+    newestGoodOf: PARTS.flatMap((part) => {
+      const newest = good.find((entry) => partsOf(entry).includes(part));
+      return newest === undefined || partsOf(newestGood!).includes(part) ? [] : [{ part, id: newest.id }];
+    }),
+    fromFuture: shown.flatMap(({ id, ...entry }) =>
+      entry.ok && isFromFuture(entry.manifest.timestamp, request.now) ? [id] : [],
+    ),
   };
 }
 
@@ -108,6 +122,7 @@ const NOTHING_KNOWN = {
   rows: null,
   parts: { db: null, files: null },
   verified: null,
+  events_damage: null,
   pinned: null,
   profile: null,
   hostname: null,
@@ -122,6 +137,7 @@ const NOTHING_KNOWN = {
 function describeGood({
   manifest,
   verified,
+  eventsDamage,
 }: GoodEntry): Omit<ListedBackup, 'id' | 'created_at' | 'destinations' | 'pinned'> {
   const { finished_at, status, degraded_reasons, kind, set, totals, database, storage } = manifest;
   const { profile, hostname, labels, note, tool, run_id, trace_id, imported } = manifest;
@@ -142,6 +158,7 @@ function describeGood({
       imported,
     },
     problem: null,
+    events_damage: eventsDamage?.text ?? null,
     duration_s: totals.duration_ms / 1000,
     bytes_total: totals.stored_bytes,
     rows: database?.rows_total ?? null,

@@ -142,6 +142,8 @@ const filesPart = z.looseObject({
   /** Changed or vanished or unreadable in spite of retries: the backup is degraded. At most 1,000 are named. */
   incomplete: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
   incomplete_total: size,
+  /** Those of them that may be directories of which nobody knows what is in them. */
+  unlisted_total: size.optional(),
   excludes: z.array(z.string()),
   artefacts: z.array(artefact),
   /** Engine `tar`: the folder at the top of the archive that stands for the tree itself; null = it has none. */
@@ -179,6 +181,8 @@ export const manifestSchema = z.looseObject({
   run_id: z.string(),
   tool: z.looseObject({ name: z.literal('potctl'), version: z.string(), node: z.string(), platform: z.string() }),
   host: z.looseObject({ hostname: z.string() }),
+  /** How far the clock that the times are from was ahead of the database server's; null = no server was asked. */
+  clock: z.looseObject({ ahead_of_server_ms: z.number().int() }).nullish(),
   note: z.string().nullable(),
   labels: z.record(z.string(), z.string()),
   snapshot: z

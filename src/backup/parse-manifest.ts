@@ -3,7 +3,7 @@ import { type Manifest, manifestSchema } from './manifest.js';
 
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 const SHOWN_PROBLEMS = 5;
-const RESERVED = new Set(['manifest.json', 'manifest.json.sha256', 'events.ndjson']);
+const RESERVED = new Set(['manifest.json', 'manifest.json.sha256', 'events.ndjson', 'events.ndjson.copy']);
 
 /**
  * Reads a manifest of version 2, whatever wrote it: its text is taken as hostile. Unknown fields are kept.

@@ -22,6 +22,11 @@ export function pinOf(events: readonly BackupEvent[], now: Date): Pin | null {
   return until !== null && Date.parse(until) <= now.getTime() ? null : { reason, by, at, until };
 }
 
+/** Was it pinned until a moment that has passed? A clock that is ahead ends pins too early. */
+export function isPinOver(events: readonly BackupEvent[], now: Date): boolean {
+  return pinOf(events, now) === null && pinOf(events, new Date(0)) !== null;
+}
+
 /** What pinning works with. */
 export interface PinDeps {
   readonly repository: Repository;
@@ -79,13 +84,15 @@ async function note(deps: PinDeps, wish: PinWish, event: BackupEvent, pin: Pin |
   const entries = await readCatalog(repository);
   const sets = wish.reference.startsWith('latest') ? setsAtHand(entries, wish.at) : [];
   const set = sets.length === 1 ? sets[0]! : null;
-  const { entry } = selectBackup(entries, wish.reference, { set, fromSet: wish.fromSet });
+  const { entry } = selectBackup(entries, wish.reference, { set, fromSet: wish.fromSet, now: clock.now() });
   const before = pinOf(entry.events, clock.now());
   const found = { id: entry.id, set: entry.manifest.set, pin, before };
-  if (wish.dryRun || (pin === null && before === null)) return found;
+  // Where a pin may be lost, somebody's word that there is none ends the doubt.
+  const isDoubtful = entry.eventsDamage?.lost === true;
+  if (wish.dryRun || (pin === null && before === null && !isDoubtful)) return found;
   await repository.appendEvent(entry.id, event);
   // Whoever removed it in this moment has taken the pin with it.
-  const inForce = pinOf(await repository.events(entry.id), clock.now());
+  const inForce = pinOf((await repository.events(entry.id)).events, clock.now());
   if ((inForce === null) === (pin === null)) return found;
   throw new PotctlError('E_IO', `the ${event.type} of '${entry.id}' is not what was noted`, {
     changed: 'unknown',

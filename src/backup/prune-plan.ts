@@ -1,20 +1,27 @@
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
+import { counted } from '../counted.js';
+import { formatDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
 import type { PrunePolicy } from './keep-rules.js';
-import { pinOf } from './pins.js';
-import { type Candidate, decideRetention, type Standing } from './retention.js';
+import { isPinOver, pinOf } from './pins.js';
+import { type Candidate, decideRetention } from './retention.js';
 import { allSets, quoted, type SetFacts, setsAtHand } from './sets.js';
+import { CLOCK_TOLERANCE_MS, isFromFuture, partsOf, standingOf } from './standing.js';
 
 /** What a prune works with. */
 export interface PruneDeps {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly changes?: Changes;
   /** Backups from which a restore runs, and what to say of it. */
   readonly restoring: () => Promise<ReadonlyMap<string, string>>;
+  /** How far this machine's clock is ahead of the database server's; null where none can be asked. */
+  readonly clockOffMs?: () => Promise<number | null>;
 }
 
 /** Whose old backups go. */
@@ -62,8 +69,28 @@ export interface PruneMoment {
 export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: PruneScope): Promise<PrunePlan> {
   const { repository, clock } = deps;
   const entries = await readCatalog(repository);
-  const inUse = new Map([...(await repository.held()), ...(await deps.restoring())]);
-  return decidePrune(entries, policy, scope, { now: clock.now(), inUse, repository: repository.name });
+  const inUse = await readInUse(deps);
+  const now = clock.now();
+  const plan = decidePrune(entries, policy, scope, { now, inUse, repository: repository.name });
+  if (goesByClock(plan, policy, entries, now)) refuseFarClock((await deps.clockOffMs?.()) ?? null);
+  return plan;
+}
+
+/** Only windows and the ends of pins go by the present; the other rules compare backups with each other. */
+function goesByClock(
+  { remove }: PrunePlan,
+  { rules }: PrunePolicy,
+  entries: readonly CatalogEntry[],
+  now: Date,
+): boolean {
+  const going = new Set(remove.map(({ id }) => id));
+  const mine = entries.filter((entry) => entry.ok).filter(({ id }) => going.has(id));
+  return mine.length > 0 && (rules.withinMs > 0 || mine.some(({ events }) => isPinOver(events, now)));
+}
+
+/** Backups that are being read or restored from, by whom. */
+export async function readInUse(deps: Pick<PruneDeps, 'repository' | 'restoring'>): Promise<Map<string, string>> {
+  return new Map([...(await deps.repository.held()), ...(await deps.restoring())]);
 }
 
 /**
@@ -99,9 +126,9 @@ export function decidePrune(
       .filter((entry): entry is DamagedEntry => !entry.ok)
       .map((entry) => describe(entry, [unjudged(entry)])),
     freed_bytes: remove.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-    severe: whySevere(mine, remove, policy.maxRemove),
+    severe: whySevere(mine, remove, policy.maxRemove) ?? whyOutOfTime(mine, remove, policy, now),
     confirm: sets.length === 1 ? shortName(sets[0]!) : repository,
-    seenEvents: new Map(mine.map(({ id, events }) => [id, events.length])),
+    seenEvents: seenEventsOf(mine),
   };
 }
 
@@ -152,41 +179,51 @@ function noneOfSet(wanted: readonly string[], known: readonly string[], entries:
 /** Ages that are measured by a wrong clock must not decide what goes. */
 function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
   const [newest] = entries;
-  if (newest === undefined || Date.parse(newest.manifest.timestamp) <= now.getTime()) return;
+  if (newest === undefined || !isFromFuture(newest.manifest.timestamp, now)) return;
   const isImported = newest.manifest.imported != null;
-  throw new PotctlError('E_UNFIT', `the clock went backwards: the backup '${newest.id}' was taken in the future`, {
+  throw new PotctlError('E_UNFIT', `the backup '${newest.id}' was taken in the future, so ages cannot be trusted`, {
     why: {
       now: now.toISOString(),
       newest_backup: newest.manifest.timestamp,
       ...(isImported ? { imported: 'its time was written without a zone, and is read as UTC' } : {}),
     },
-    fix: isImported
-      ? ['Repeat the command when that time has come.']
-      : [
-          'Set the clock of this machine, or of the one that made that backup: `timedatectl`',
-          'Then repeat the command.',
-        ],
+    fix: [
+      ...(isImported
+        ? ['Repeat the command when that time has come.']
+        : ["If this machine's clock is wrong, set it, then repeat the command: `timedatectl`"]),
+      `If the time of that backup is wrong, remove it: \`potctl backup prune ${newest.id}\``,
+    ],
   });
 }
 
-function candidateOf(entry: GoodEntry, now: Date, inUse: ReadonlyMap<string, string>): Candidate {
-  const { id, manifest, events, verified } = entry;
+function refuseFarClock(offMs: number | null): void {
+  if (offMs === null || Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return;
+  const far = `${formatDuration(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} the database server's`;
+  throw new PotctlError('E_UNFIT', `the clock of this machine is ${far}, so ages cannot be trusted`, {
+    why: 'a wrong clock would remove backups that are still within the window',
+    fix: ['Set the clock that is wrong, then repeat the command: `timedatectl`'],
+  });
+}
+
+/** What retention wants to know of a backup. */
+export function candidateOf(entry: GoodEntry, now: Date, inUse: ReadonlyMap<string, string>): Candidate {
+  const { id, manifest, events, eventsDamage, verified } = entry;
   return {
     id,
     takenAtMs: Date.parse(manifest.timestamp),
-    standing: standingOf(entry),
+    parts: partsOf(entry),
+    standing: standingOf(entry, now),
     verified: verified?.ok ? verified.level : null,
-    proven: events.some((event) => event.type === 'restore' && event.ok),
+    proven: events.flatMap((event) => (event.type === 'restore' && event.ok ? (event.parts ?? partsOf(entry)) : [])),
     pin: pinText(entry, now),
+    doubt: eventsDamage?.lost ? `its history is damaged: ${eventsDamage.text}` : null,
     inUse: inUse.get(id) ?? null,
   };
 }
 
-function standingOf({ manifest, verified }: GoodEntry): Standing {
-  if (manifest.kind === 'safety') return 'safety';
-  if (verified?.ok === false) return 'damaged';
-  return manifest.status === 'complete' ? 'good' : 'degraded';
-}
+/** On how many events the decision about each rests. */
+export const seenEventsOf = (entries: readonly GoodEntry[]): ReadonlyMap<string, number> =>
+  new Map(entries.map(({ id, events }) => [id, events.length]));
 
 function pinText({ events }: GoodEntry, now: Date): string | null {
   const pin = pinOf(events, now);
@@ -195,16 +232,44 @@ function pinText({ events }: GoodEntry, now: Date): string | null {
 }
 
 function whySevere(mine: readonly GoodEntry[], remove: readonly Decided[], maxRemove: number): string | null {
-  if (remove.length > maxRemove) return `${remove.length} backups would go, more than --max-remove ${maxRemove}`;
+  if (remove.length > maxRemove)
+    return `${counted(remove.length, 'backup')} would go, more than --max-remove ${maxRemove}`;
   for (const set of new Set(remove.map((decided) => decided.set))) {
     const there = mine.filter(({ manifest }) => manifest.set === set).length;
     const going = remove.filter((decided) => decided.set === set).length;
-    if (going * 2 > there) return `${going} of the ${there} backups of '${set}' would go, more than half`;
+    if (going * 2 > there) return `${going} of the ${counted(there, 'backup')} of '${set}' would go, more than half`;
   }
   return null;
 }
 
-function describe(entry: CatalogEntry, reasons: readonly string[]): Decided {
+/**
+ * After a long time without a backup everything but the newest is older than the window; after a jump of the clock it only seems so, and
+ * nobody here can tell the two apart.
+ */
+function whyOutOfTime(
+  mine: readonly GoodEntry[],
+  remove: readonly Decided[],
+  { rules: { withinMs } }: PrunePolicy,
+  now: Date,
+): string | null {
+  if (withinMs <= 0 || remove.length === 0) return null;
+  const begin = new Date(now.getTime() - withinMs - UNUSUAL_GAP_MS).toISOString();
+  for (const set of new Set(remove.map((decided) => decided.set))) {
+    const times = mine.filter(({ manifest }) => manifest.set === set).map(({ manifest }) => manifest.timestamp);
+    const before = times.find((time) => now.getTime() - Date.parse(time) > JUST_MADE_MS);
+    if (before === undefined || before >= begin) continue;
+    return `no backup of '${set}' was made between ${before} and today: is the clock of this machine right?`;
+  }
+  return null;
+}
+
+/** So much longer than the window itself must the gap be. */
+const UNUSUAL_GAP_MS = 30 * 86_400_000;
+/** The backup before a prune is of today. */
+const JUST_MADE_MS = 86_400_000;
+
+/** One backup and what becomes of it. */
+export function describe(entry: CatalogEntry, reasons: readonly string[]): Decided {
   const { set, totals } = entry.ok ? entry.manifest : { set: null, totals: null };
   return { id: entry.id, set, created_at: takenAt(entry), bytes: totals?.stored_bytes ?? null, reasons };
 }
@@ -212,7 +277,7 @@ function describe(entry: CatalogEntry, reasons: readonly string[]): Decided {
 const unjudged = ({ problem }: DamagedEntry): string => `nobody can tell what it is: ${problem}`;
 
 /** What people call a set: the profile, the database, the directory. */
-function shortName(set: string): string {
+export function shortName(set: string): string {
   const name = set.startsWith('files:') ? set.slice(set.lastIndexOf('/') + 1) : set.replace(/^profile:|^[^/]*\//, '');
   return name === '' ? set : name;
 }

@@ -1,7 +1,8 @@
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
-import { type Decided, type PruneDeps, type PrunePlan, type PruneScope, planPrune } from './prune-plan.js';
+import { type Decided, type PruneDeps, type PrunePlan, planPrune } from './prune-plan.js';
 import { quoted } from './sets.js';
 
 /** What a prune did, or with a dry run would do. Each list is newest first; sizes in bytes. */
@@ -17,10 +18,10 @@ export interface PruneResult {
   readonly failed: number;
 }
 
-/** Which backups go, by which policy. */
+/** Which backups go. */
 export interface PruneRequest {
-  readonly policy: PrunePolicy;
-  readonly scope: PruneScope;
+  /** Decides again, once the repository is locked: by a policy, or by the id that somebody named. */
+  readonly plan: (deps: PruneDeps) => Promise<PrunePlan>;
   readonly runId: string;
   readonly waitMs: number;
   readonly dryRun: boolean;
@@ -34,13 +35,13 @@ export interface PruneRequest {
  * are gone
  */
 export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: PrunePlan): Promise<PruneResult> {
-  const { policy, scope, runId, waitMs, dryRun } = request;
+  const { plan, runId, waitMs, dryRun } = request;
   if (dryRun) return resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
   const { repository, signal } = deps;
   const lease = await repository.lock({ command: 'backup prune', runId, waitMs, signal });
   try {
     // Somebody may have pinned, read, made or removed backups meanwhile; what was not shown stays.
-    const fresh = await planPrune(deps, policy, scope);
+    const fresh = await plan(deps);
     const agreed = new Set(shown.remove.map(({ id }) => id));
     return await removePlanned(deps, lease, { ...fresh, remove: fresh.remove.filter(({ id }) => agreed.has(id)) });
   } finally {
@@ -77,10 +78,17 @@ async function removePlanned(deps: PruneDeps, lease: Lease, plan: PrunePlan): Pr
     const failure = await removeOne(deps, backup, plan);
     if (failure === null) removed.unshift(backup);
     else failures.unshift(failure);
+    noteRemoved(deps, removed, plan);
   }
   const [first] = failures;
   if (first !== undefined && removed.length === 0) throw first.error;
   return resultOf(plan, { state: 'done', removed, failures });
+}
+
+function noteRemoved({ changes }: PruneDeps, removed: readonly Decided[], plan: PrunePlan): void {
+  const { changed, changedDetail: detail } = { changedDetail: '', ...progressOf(removed, plan) };
+  if (changed === 'nothing') return;
+  changes?.note('prune', { changed: removed.length === plan.remove.length ? 'complete' : changed, detail });
 }
 
 interface Failure {
@@ -90,11 +98,7 @@ interface Failure {
 
 async function removeOne({ repository }: PruneDeps, backup: Decided, plan: PrunePlan): Promise<Failure | null> {
   try {
-    await repository.remove(
-      backup.id,
-      `retention: ${backup.reasons.join('; ')}`,
-      plan.seenEvents.get(backup.id) ?? null,
-    );
+    await repository.remove(backup.id, backup.reasons.join('; '), plan.seenEvents.get(backup.id) ?? null);
     return null;
   } catch (error) {
     if (error instanceof PotctlError) return { backup, error };
@@ -104,7 +108,7 @@ async function removeOne({ repository }: PruneDeps, backup: Decided, plan: Prune
 
 function progressOf(removed: readonly Decided[], { remove }: PrunePlan) {
   if (removed.length === 0) return { changed: 'nothing' } as const;
-  const changedDetail = `${removed.length} of ${remove.length} backups were removed, the oldest first; the others are as they were`;
+  const changedDetail = `${removed.length} of ${counted(remove.length, 'backup')} ${verb(removed.length, 'was', 'were')} removed, the oldest first; the others are as they were`;
   return { changed: 'partial', changedDetail } as const;
 }
 

@@ -1,22 +1,23 @@
 import type { KeepRules } from '../config/settings.js';
 import { formatDuration } from '../duration.js';
 import { type Buckets, calendarOf } from './buckets.js';
-
-/** What a backup is worth. Only `good` ones count; the others are kept beside them where they are newer. */
-export type Standing = 'good' | 'degraded' | 'damaged' | 'safety';
+import { PARTS, type Part, type Standing } from './standing.js';
 
 /** What retention knows of a backup. */
 export interface Candidate {
   readonly id: string;
   readonly takenAtMs: number;
-  /** `damaged`: its newest check found damage. `safety`: what a restore replaced. */
+  readonly parts: readonly Part[];
+  /** Only `good` ones count; the others are kept beside them where they are newer. */
   readonly standing: Standing;
   /** Its stored bytes were found good; null = never, or not any more. */
   readonly verified: 'quick' | 'full' | null;
-  /** It was restored once, and what came out was what had gone in. */
-  readonly proven: boolean;
+  /** What of it was restored once, and came out as it had gone in. */
+  readonly proven: readonly Part[];
   /** Why it is pinned; null = it is not, or not any more. */
   readonly pin: string | null;
+  /** Why it may be pinned although nobody can tell; null or absent = no doubt. */
+  readonly doubt?: string | null;
   /** Who reads it or restores from it now; null = nobody. */
   readonly inUse: string | null;
 }
@@ -32,8 +33,8 @@ export interface Decision {
 /**
  * Decides which backups of one set stay. Pure: the same input gives the same answer.
  *
- * Whatever the rules say, these stay: pinned ones, those in use, the newest good, the newest verified (at each depth), the newest that was
- * restored from, and everything newer than the newest good. A window (`within`) is covered: the youngest good one before it stays, too.
+ * Whatever the rules say, these stay: those of {@link guardsOf}, and everything newer than the newest good of its parts. A window
+ * (`within`) is covered: the youngest good one of each part before it stays, too.
  *
  * @param backups all of one set, in any order
  * @param zone in which days, weeks, months and years are counted
@@ -45,9 +46,10 @@ export function decideRetention(
   { nowMs, zone }: { readonly nowMs: number; readonly zone: string },
 ): Decision[] {
   const sorted = [...backups].sort(newestFirst);
-  const reasons = new Map<string, string[]>(sorted.map(({ id }) => [id, []]));
-  const keep: Keep = (backup, reason) => void reasons.get(backup.id)?.push(reason);
+  const reasons = new Map<string, string[]>();
+  const keep = noteIn(reasons);
   keepGuarded(sorted, keep);
+  keepNewer(sorted, keep);
   keepLast(sorted, rules.last, keep);
   keepWithin(sorted, rules.withinMs, nowMs, keep);
   keepBuckets(sorted, rules, zone, keep);
@@ -55,6 +57,25 @@ export function decideRetention(
     const found = reasons.get(backup.id) ?? [];
     return { id: backup.id, keep: found.length > 0, reasons: found.length > 0 ? found : [whyNot(backup)] };
   });
+}
+
+/**
+ * Why no policy and no hand removes a backup; it is missing where nothing guards it. Guarded are pinned ones, those in use, and of the
+ * database and of the files each the newest good, the newest verified (at each depth) and the newest restored. Pure.
+ *
+ * @param backups all of one set, in any order
+ */
+export function guardsOf(backups: readonly Candidate[]): ReadonlyMap<string, readonly string[]> {
+  const guards = new Map<string, string[]>();
+  keepGuarded([...backups].sort(newestFirst), noteIn(guards));
+  return guards;
+}
+
+function noteIn(reasons: Map<string, string[]>): Keep {
+  return ({ id }, reason) => {
+    const known = reasons.get(id) ?? [];
+    if (!known.includes(reason)) reasons.set(id, [...known, reason]);
+  };
 }
 
 type Keep = (backup: Candidate, reason: string) => void;
@@ -69,28 +90,64 @@ function newestFirst(a: Candidate, b: Candidate): number {
 function keepGuarded(sorted: readonly Candidate[], keep: Keep): void {
   for (const backup of sorted) {
     if (backup.pin !== null) keep(backup, `pinned: ${backup.pin}`);
+    if (backup.doubt) keep(backup, backup.doubt);
     if (backup.inUse !== null) keep(backup, `in use: ${backup.inUse}`);
   }
-  const newest = (reason: string, fits: (backup: Candidate) => boolean): void => {
-    const found = sorted.find((backup) => isGood(backup) && fits(backup));
-    if (found !== undefined) keep(found, reason);
-  };
+  const newest = (reason: string, fits: (backup: Candidate, part: Part) => boolean): void =>
+    keepNewestOfParts(sorted, { keep, reason, fits: (backup, part) => isGood(backup) && fits(backup, part) });
   newest('the newest good', () => true);
   newest('the newest verified', ({ verified }) => verified !== null);
   newest('the newest verified to its depth', ({ verified }) => verified === 'full');
-  newest('the newest that was restored', ({ proven }) => proven);
-  const good = sorted.findIndex(isGood);
-  for (const backup of sorted.slice(0, Math.max(0, good)))
-    keep(backup, `${backup.standing}, newer than the newest good`);
-  if (good < 0) keepBest(sorted, keep);
+  newest('the newest that was restored', ({ proven }, part) => proven.includes(part));
+  keepBest(sorted, keep);
 }
 
-/** Without a good one the best that there is takes its place. */
+interface Newest {
+  readonly keep: Keep;
+  readonly reason: string;
+  readonly fits: (backup: Candidate, part: Part) => boolean;
+}
+
+/** A backup without files is no substitute for one that has them: each part has a newest of its own. */
+function keepNewestOfParts(sorted: readonly Candidate[], { keep, reason, fits }: Newest): void {
+  const present = partsIn(sorted);
+  const found = new Map<Candidate, Part[]>();
+  for (const part of present) {
+    const newest = sorted.find((backup) => backup.parts.includes(part) && fits(backup, part));
+    if (newest !== undefined) found.set(newest, [...(found.get(newest) ?? []), part]);
+  }
+  for (const [backup, parts] of found) {
+    keep(backup, parts.length === present.length ? reason : `${reason}${WITH[parts[0]!]}`);
+  }
+}
+
+const WITH: Readonly<Record<Part, string>> = { database: ' with the database', files: ' with files' };
+
+const partsIn = (backups: readonly Candidate[]): Part[] =>
+  PARTS.filter((part) => backups.some(({ parts }) => parts.includes(part)));
+
+/** What is newer than the newest good one of a part may be all that there is of the time since. */
+function keepNewer(sorted: readonly Candidate[], keep: Keep): void {
+  const newer = new Set<Candidate>();
+  for (const part of partsIn(sorted)) {
+    const having = sorted.filter(({ parts }) => parts.includes(part));
+    for (const backup of having.slice(0, Math.max(0, having.findIndex(isGood)))) newer.add(backup);
+  }
+  for (const backup of newer) keep(backup, `${backup.standing}, newer than the newest good`);
+}
+
+/** Where no good one has a part, the best that has it takes its place. */
 function keepBest(sorted: readonly Candidate[], keep: Keep): void {
-  const best = (['degraded', 'damaged', 'safety'] as const)
-    .map((standing) => sorted.find((backup) => backup.standing === standing))
-    .find((backup) => backup !== undefined);
-  if (best !== undefined) keep(best, `${best.standing}, but there is no good one`);
+  const lost = partsIn(sorted).filter(
+    (part) => !sorted.some((backup) => isGood(backup) && backup.parts.includes(part)),
+  );
+  for (const part of lost) {
+    const best = (['degraded', 'future', 'damaged', 'safety'] as const)
+      .map((standing) => sorted.find((backup) => backup.standing === standing && backup.parts.includes(part)))
+      .find((backup) => backup !== undefined);
+    const none = partsIn(sorted).length === lost.length ? '' : WITH[part];
+    if (best !== undefined) keep(best, `${best.standing}, but there is no good one${none}`);
+  }
 }
 
 function keepLast(sorted: readonly Candidate[], wanted: number, keep: Keep): void {
@@ -110,8 +167,8 @@ function keepWithin(sorted: readonly Candidate[], withinMs: number, nowMs: numbe
   const begin = nowMs - withinMs;
   const window = formatDuration(withinMs);
   for (const backup of sorted) if (backup.takenAtMs >= begin) keep(backup, `within ${window}`);
-  const before = sorted.find((backup) => isGood(backup) && backup.takenAtMs < begin);
-  if (before !== undefined) keep(before, `the way back to the beginning of ${window}`);
+  const reason = `the last before the beginning of ${window}`;
+  keepNewestOfParts(sorted, { keep, reason, fits: (backup) => isGood(backup) && backup.takenAtMs < begin });
 }
 
 const KINDS = ['daily', 'weekly', 'monthly', 'yearly'] as const satisfies readonly (keyof Buckets)[];

@@ -3,6 +3,7 @@ import { PotctlError } from '../errors.js';
 import type { CatalogEntry, DamagedEntry, GoodEntry } from './catalog.js';
 import { shortBackupId } from './id.js';
 import { allSets, quoted } from './sets.js';
+import { flawOf, isGood, type Part, partsOf, standingOf } from './standing.js';
 
 const SHOWN = 10;
 
@@ -11,6 +12,10 @@ export interface SelectionScope {
   readonly set: string | null;
   /** --from-set: another set, named on purpose. */
   readonly fromSet: string | null;
+  /** Backups whose time has not come yet are not the latest. */
+  readonly now: Date;
+  /** What is wanted of it: one without that is not the latest. Absent = whatever it holds. */
+  readonly part?: Part | undefined;
 }
 
 export interface Selection {
@@ -23,8 +28,8 @@ export interface Selection {
  * Finds the backup that a person means: a whole id, a unique beginning of the id or of its random part (`7f3a`), `latest`, or
  * `latest~N` for the Nth before it.
  *
- * `latest` is the newest that can be relied upon: complete or degraded, never a safety backup, and not one whose manifest is damaged
- * or whose newest evidence is a failed verify; those are skipped with a warning. An id selects any of them but a damaged manifest.
+ * `latest` is the newest good one (of those that have the wanted part), never a safety backup. Only where none is good it is the newest that can be read and was not found
+ * damaged. Newer ones that are passed over are told as warnings, and their id still selects them.
  *
  * @param entries newest first, as readCatalog returns them
  * @throws PotctlError E_BACKUP_NOT_FOUND (none, or the candidates of an ambiguous beginning), E_REFUSED (of another set, naming
@@ -33,39 +38,51 @@ export interface Selection {
 export function selectBackup(
   entries: readonly CatalogEntry[],
   reference: string,
-  { set, fromSet }: SelectionScope,
+  { set, fromSet, now, part }: SelectionScope,
 ): Selection {
   const wanted = fromSet ?? set;
   if (fromSet !== null && !allSets(entries).includes(fromSet)) throw noSuchSet(entries, fromSet);
   const [, back] = /^latest(?:~(\d{1,6}))?$/.exec(reference) ?? [];
   const isLatest = reference === 'latest' || back !== undefined;
-  return isLatest ? latest(entries, wanted, Number(back ?? 0)) : byId(entries, reference, wanted);
+  return isLatest
+    ? latest(entries, { wanted, now, part }, Number(back ?? 0))
+    : byId(entries, reference, { wanted, now });
 }
 
-function latest(entries: readonly CatalogEntry[], wanted: string | null, back: number): Selection {
-  const warnings: string[] = [];
-  let usable = 0;
-  for (const entry of entries.filter((candidate) => isIn(candidate, wanted))) {
-    if (entry.ok && entry.manifest.kind === 'safety') continue;
-    const obstacle = obstacleOf(entry);
-    if (obstacle !== null || !entry.ok) {
-      warnings.push(`'${entry.id}' is newer, but was skipped: ${obstacle}`);
-      continue;
-    }
-    if (usable === back) return { entry, warnings: [...warnings, ...degradation(entry)] };
-    usable += 1;
+interface Within extends Pick<SelectionScope, 'now' | 'part'> {
+  readonly wanted: string | null;
+}
+
+function latest(entries: readonly CatalogEntry[], { wanted, now, part }: Within, back: number): Selection {
+  const mine = entries.filter((entry) => isIn(entry, wanted) && !(entry.ok && isOther(entry, part)));
+  const readable = mine.filter((entry) => entry.ok);
+  const good = readable.filter((entry) => isGood(entry, now));
+  const usable = good.length > 0 ? good : readable.filter((entry) => standingOf(entry, now) !== 'damaged');
+  const entry = usable[back];
+  const newer = mine.slice(0, entry === undefined ? mine.length : mine.indexOf(entry));
+  const skipped = newer
+    .filter((candidate) => !usable.some(({ id }) => id === candidate.id))
+    .map((candidate) => `'${candidate.id}' is newer, but was skipped: ${flawOf(candidate, now)}`);
+  if (entry !== undefined) {
+    const none = good.length > 0 ? [] : ['no backup is good, so this is the newest that can be read'];
+    return { entry, warnings: [...skipped, ...none, ...caution(entry, now)] };
   }
-  const denied = entries.some((entry) => !entry.ok && entry.code === 'E_FILES_DENIED');
-  throw noneUsable(denied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND', { entries, wanted, usable, warnings });
+  const denied = entries.some((candidate) => !candidate.ok && candidate.code === 'E_FILES_DENIED');
+  const code = denied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND';
+  throw noneUsable(code, { entries, wanted, usable: usable.length, warnings: skipped });
 }
 
-function byId(entries: readonly CatalogEntry[], reference: string, wanted: string | null): Selection {
+/** What nobody means by `latest`, and needs no word about it. */
+const isOther = (entry: GoodEntry, part: Part | undefined): boolean =>
+  entry.manifest.kind === 'safety' || (part !== undefined && !partsOf(entry).includes(part));
+
+function byId(entries: readonly CatalogEntry[], reference: string, { wanted, now }: Within): Selection {
   const matches = entries.filter((entry) => matchesReference(entry, reference));
   const inside = matches.filter((entry) => isIn(entry, wanted));
   const [only, ...others] = inside;
   if (others.length > 0) throw ambiguous(reference, inside);
   if (only === undefined) throw notInside(reference, matches, wanted);
-  if (only.ok) return { entry: only, warnings: degradation(only) };
+  if (only.ok) return { entry: only, warnings: caution(only, now) };
   throw new PotctlError(unreadable(only), `the manifest of '${only.id}' cannot be relied upon`, { why: only.problem });
 }
 
@@ -85,14 +102,10 @@ function isIn(entry: CatalogEntry, set: string | null): boolean {
   return set === null || !entry.ok || entry.manifest.set === set;
 }
 
-/** Why `latest` passes over an entry, or null. */
-export function obstacleOf(entry: CatalogEntry): string | null {
-  if (!entry.ok) return entry.problem;
-  return entry.verified?.ok === false ? `its verify of ${entry.verified.at} found damage` : null;
-}
-
-function degradation({ id, manifest }: GoodEntry): string[] {
-  return manifest.status === 'degraded' ? [`'${id}' is degraded: ${manifest.degraded_reasons.join('; ')}`] : [];
+/** What whoever takes it should know. */
+function caution(entry: GoodEntry, now: Date): string[] {
+  const flaw = flawOf(entry, now);
+  return flaw === null ? [] : [`'${entry.id}': ${flaw}`];
 }
 
 function notInside(reference: string, matches: readonly CatalogEntry[], wanted: string | null): PotctlError {

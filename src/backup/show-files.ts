@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import type { Repository } from '../repository/repository.js';
 import { type Choice, chooseFiles } from './files/choose.js';
 import type { ListedFile } from './files/engine.js';
@@ -31,7 +32,7 @@ export interface ShownFiles {
 
 /** Lists what a backup holds of the files that globs name. @throws as chooseFiles */
 export async function showFiles(
-  deps: { readonly repository: Repository; readonly signal: AbortSignal },
+  deps: { readonly repository: Repository; readonly signal: AbortSignal; readonly clock: Clock },
   choice: Choice,
 ): Promise<ShownFiles> {
   const { backup, folder, part, picked, warnings } = await chooseFiles(deps, choice);

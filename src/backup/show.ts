@@ -44,7 +44,7 @@ export async function showBackup(repository: Repository, request: ShowRequest): 
   const entries = await readCatalog(repository);
   const [fitting, ...others] = reference.startsWith('latest') ? setsAtHand(entries, at) : [];
   const set = fitting !== undefined && others.length === 0 ? fitting : null;
-  const { entry, warnings } = selectBackup(entries, reference, { set, fromSet });
+  const { entry, warnings } = selectBackup(entries, reference, { set, fromSet, now: request.now });
   const manifest = await readManifest(repository, entry.id);
   return {
     ...describe(entry, repository, request.now),

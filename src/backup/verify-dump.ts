@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { counted as countOf, verb } from '../counted.js';
 import { type ScannedDump, scanDump } from './database/scan-dump.js';
 import type { TocEntry } from './database/toc.js';
 import type { DatabasePart } from './manifest.js';
@@ -42,9 +43,12 @@ export async function checkDump(
 function compareToc(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {
   const members = new Set(toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ dumpId }) => `${dumpId}.dat`));
   const missing = inventory.tables.filter(({ member }) => member !== null && !members.has(memberName(member)));
-  if (missing.length === 0) return { state: 'ok', detail: `${members.size} tables with data` };
+  if (missing.length === 0) return { state: 'ok', detail: `${countOf(members.size, 'table')} with data` };
   const names = missing.slice(0, 5).map(({ schema, table }) => `${schema}.${table}`);
-  return { state: 'fail', detail: `${missing.length} tables are not in the dump: ${names.join(', ')}` };
+  return {
+    state: 'fail',
+    detail: `${countOf(missing.length, 'table')} ${verb(missing.length, 'is', 'are')} not in the dump: ${names.join(', ')}`,
+  };
 }
 
 /** `db/dump/3342.dat.gz` → `3342.dat`. */
@@ -55,9 +59,12 @@ function memberName(member: string): string {
 /** An imported dump was counted by its text: whose data an entry holds is not known by its id. */
 function compareCount(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {
   if (inventory.toc_entries === 0 || toc.length >= inventory.tables.length) {
-    return { state: 'ok', detail: `${toc.length} entries` };
+    return { state: 'ok', detail: `${countOf(toc.length, 'entry')}` };
   }
-  return { state: 'fail', detail: `the dump has ${toc.length} entries for ${inventory.tables.length} tables` };
+  return {
+    state: 'fail',
+    detail: `the dump has ${countOf(toc.length, 'entry')} for ${countOf(inventory.tables.length, 'table')}`,
+  };
 }
 
 async function compareRows(
@@ -71,7 +78,7 @@ async function compareRows(
   const counted = new Map(facts.tables.map(({ schema, table, rows }) => [`${schema}.${table}`, rows]));
   const wrong = inventory.tables.find(({ schema, table, count }) => counted.get(`${schema}.${table}`) !== count);
   if (wrong === undefined && counted.size === inventory.tables.length) {
-    return { state: 'ok', detail: `${inventory.rows_total ?? 0} rows in ${counted.size} tables` };
+    return { state: 'ok', detail: `${countOf(inventory.rows_total ?? 0, 'row')} in ${countOf(counted.size, 'table')}` };
   }
   return {
     state: 'fail',

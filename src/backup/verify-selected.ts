@@ -1,7 +1,7 @@
-import { readCatalog } from './catalog.js';
+import { type GoodEntry, readCatalog } from './catalog.js';
 import { selectBackup } from './selection.js';
 import { type SetFacts, setsAtHand } from './sets.js';
-import { type VerifyDeps, type VerifyLevel, type VerifyReport, verifyBackup } from './verify.js';
+import { type VerifyCheck, type VerifyDeps, type VerifyLevel, type VerifyReport, verifyBackup } from './verify.js';
 
 /** Which backup a person means. */
 export interface VerifyWish {
@@ -23,8 +23,18 @@ export async function verifySelected(deps: VerifyDeps, wish: VerifyWish, level: 
   const { entry, warnings } = selectBackup(entries, wish.reference, {
     set: sets.length === 1 ? sets[0]! : null,
     fromSet: wish.fromSet,
+    now: deps.clock.now(),
   });
   for (const text of warnings) deps.progress({ kind: 'warning', text });
   await deps.repository.complete?.(entry.id);
-  return verifyBackup(deps, entry.id, level);
+  const report = await verifyBackup(deps, entry.id, level);
+  const history = historyCheck(entry);
+  return { ...report, ok: report.ok && history.state === 'ok', checks: [...report.checks, history] };
+}
+
+/** Not one of the backup's own checks: what it holds is as good as before, but a pin may be lost. */
+function historyCheck({ events, eventsDamage }: GoodEntry): VerifyCheck {
+  const check = { part: 'history', check: 'events' } as const;
+  if (eventsDamage !== null) return { ...check, state: 'fail', detail: eventsDamage.text };
+  return { ...check, state: 'ok', detail: `${events.length} events` };
 }

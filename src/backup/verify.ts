@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
+import { counted } from '../counted.js';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
@@ -18,7 +19,7 @@ export type VerifyLevel = 'quick' | 'full';
 
 /** One check. `unknown` means that it could not be made, which is never good. */
 export interface VerifyCheck {
-  readonly part: 'manifest' | 'database' | 'files';
+  readonly part: 'manifest' | 'database' | 'files' | 'history';
   readonly check: string;
   readonly state: 'ok' | 'fail' | 'unknown';
   readonly detail: string;
@@ -89,14 +90,16 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
     readBytes += bytes;
     deps.progress({ kind: 'bytes', done: readBytes, total: manifest.totals.stored_bytes });
   };
-  deps.progress({ kind: 'phase', name: 'hashes' });
+  const name = deps.readBack ? 'sizes' : 'hashes';
+  deps.progress({ kind: 'phase', name });
   for (const [part, artefacts] of artefactsOf(manifest)) {
     checks.push(...(await checkArtefacts(deps, part, folder, artefacts, count)));
   }
-  deps.progress({ kind: 'done', name: 'hashes', facts: { read_bytes: readBytes } });
+  const { stored_bytes: bytes } = manifest.totals;
+  deps.progress({ kind: 'done', name, facts: deps.readBack ? { bytes } : { read_bytes: readBytes } });
   if (manifest.database !== null) {
     checks.push(...(await checkDump(deps, folder, manifest.database, level)));
-    deps.progress({ kind: 'done', name: 'dump', facts: {} });
+    if (!deps.readBack) deps.progress({ kind: 'done', name: 'dump', facts: {} });
   }
   if (manifest.storage !== null && level === 'full') {
     checks.push(await checkFiles(deps, folder, manifest));
@@ -206,7 +209,7 @@ async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifes
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
   return judge({ part: 'files', check: 'archive walked to its end', signal }, async () => {
     const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
-    if (problems.length === 0) return { state: 'ok', detail: `${storage!.files} files` };
+    if (problems.length === 0) return { state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
     return damaged(problems.slice(0, 5).join('; '));
   });
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { displayNameProblem } from '../display-name.js';
 import { DURATION } from '../duration.js';
 
 const text = (description: string) => z.string().min(1).describe(description);
@@ -134,7 +135,11 @@ const profile = z.strictObject({
     .optional(),
   mfa: z
     .strictObject({
-      issuer: text('name shown in authenticator apps').optional(),
+      issuer: text('name shown in authenticator apps')
+        .refine((issuer) => displayNameProblem(issuer) === null, {
+          error: ({ input }) => displayNameProblem(String(input)) ?? '',
+        })
+        .optional(),
       required_for_admin: z.boolean().optional(),
       code_form: z.enum(['application', 'login']).describe('form of new backup codes').optional(),
       keys: z

@@ -24,6 +24,8 @@ export interface DoctorTools {
   settings(): Promise<Settings>;
   server(): Promise<Server>;
   repository(): Promise<Repository>;
+  /** What earlier restores left, in words, each with what puts it right. */
+  leftovers(): Promise<readonly { readonly text: string; readonly fix: string }[]>;
 }
 
 /** A connection that stands, and what it belongs to. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { type ClockOffset, readClockOffset } from '../postgres/clock-offset.js';
 import { type CheckResult, type Connected, fail, ok, unknown, warn } from './check.js';
 
 const WARN_MS = 2_000;
@@ -6,17 +7,12 @@ const FAIL_MS = 30_000;
 
 /** How far this machine's clock is from the database's. Half of the round trip is taken for the way; three tries, the quickest counts. */
 export async function clockCheck({ session }: Connected, clock: Clock): Promise<CheckResult> {
-  let best: { offMs: number; tripMs: number } | null = null;
+  let best: ClockOffset | null = null;
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const began = clock.monotonicMs();
-    const [row] = await session.query<{ ms: string }>(
-      'select (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint::text as ms',
-    );
-    const tripMs = clock.monotonicMs() - began;
-    const offMs = clock.now().getTime() - tripMs / 2 - Number(row?.ms);
-    if (best === null || tripMs < best.tripMs) best = { offMs, tripMs };
+    const found = await readClockOffset(session, clock);
+    if (found !== null && (best === null || found.tripMs < best.tripMs)) best = found;
   }
-  if (best === null || Number.isNaN(best.offMs)) return unknown('clock', 'the database did not tell the time');
+  if (best === null) return unknown('clock', 'the database did not tell the time');
   const off = Math.abs(best.offMs);
   const seconds = `${(off / 1_000).toFixed(1)} s ${best.offMs > 0 ? 'ahead of' : 'behind'} the database's`;
   const fix = 'timedatectl set-ntp true (on the machine whose clock is wrong)';

@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../errors.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import { type CheckResult, type Connected, fail, failed, ok, unknown, warn } from './check.js';
 
 /** Why there is no connection, and where to look first. */
@@ -7,6 +8,8 @@ export function unreachable(error: unknown, { connection }: Settings): CheckResu
   const { host, port, user, passwordSource } = connection;
   const result = failed('connection', error);
   const code = error instanceof PotctlError ? error.code : null;
+  // It has answered, and says what it lacks.
+  if (sqlstateOf(error) === '53300') return result;
   if (code === 'E_DB_UNREACHABLE')
     return { ...result, fix: `pg_isready -h ${host} -p ${port} (is it the right place? potctl config show --origin)` };
   if (code === 'E_DB_DENIED' && passwordSource !== null)

@@ -4,8 +4,10 @@ import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
 import { measureFiles } from './files.js';
 import { functionsCheck } from './functions.js';
+import { lockRoom } from './locks.js';
 import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
+import { restoresCheck } from './restores.js';
 import { backupRights, restoreRights } from './rights.js';
 import { type SetupLook, schemaCheck } from './schema.js';
 
@@ -31,6 +33,9 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Chec
     passwordCheck(settings.connection, database.connected),
     ...database.results,
     ...(await repositoryChecks(tools, settings, database.bytes, files.bytes)),
+    settings.repositories.length === 0
+      ? unknown('restores', 'not checked: there is no repository')
+      : await restoresCheck(tools).catch((error: unknown) => notChecked('restores', error)),
     files.result,
     ...(await programChecks(tools.childEnvironment, settings.files !== null)),
   ];
@@ -48,6 +53,7 @@ const NEEDS_CONNECTION = [
   'tools',
   'backup rights',
   'restore rights',
+  'locks',
   'functions',
   'schema potctl',
   'clock',
@@ -73,6 +79,7 @@ async function databaseChecks(
       ['tools', toolsCheck],
       ['backup rights', backupRights],
       ['restore rights', restoreRights],
+      ['locks', lockRoom],
       ['functions', functionsCheck],
       ['schema potctl', (given: Connected) => schemaCheck(given, look)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],

@@ -1,6 +1,7 @@
 import { access, constants, lstat, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
+import { counted } from '../counted.js';
 import { bytes, type CheckResult, fail, ok, unknown, warn } from './check.js';
 
 /** The files' line, and their size; null where it is not known. */
@@ -42,7 +43,7 @@ function wrong(detail: string, fix: string): MeasuredFiles {
 }
 
 function measured(root: string, { files, bytes: size, unreadable, complete }: Walk): MeasuredFiles {
-  const found = `${root}: ${complete ? '' : 'at least '}${files} files, ${bytes(size)}`;
+  const found = `${root}: ${complete ? '' : 'at least '}${counted(files, 'file')}, ${bytes(size)}`;
   const [example] = unreadable;
   if (example !== undefined) {
     const detail = `${found}; ${unreadable.length} may not be read, e.g. ${example}`;

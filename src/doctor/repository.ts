@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RepositorySettings, Settings } from '../config/settings.js';
+import { counted } from '../counted.js';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { bytes, type CheckResult, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
@@ -47,8 +48,9 @@ async function writable({ path: folder }: RepositorySettings, repository: Reposi
   try {
     if (await isThere(folder)) {
       await probeFile(folder);
-      const count = (await repository.exists()) ? (await repository.list()).length : 0;
-      return ok(name, `${folder} is writable, ${count} backups`);
+      if (!(await repository.exists()))
+        return ok(name, `${folder} is writable, and no repository yet: the first backup creates it`);
+      return ok(name, `${folder} is writable, ${counted((await repository.list()).length, 'backup')}`);
     }
     await probeFolder(path.dirname(folder));
     return warn(name, `${folder} is not there yet; the first backup creates it`, `mkdir -m 0700 ${folder}`);

@@ -6,10 +6,12 @@ interface Unreadable {
   readonly unreadable: string;
   readonly guarded: string;
   readonly examples: string | null;
+  /** As SQL writes them, with a comma between. */
+  readonly schemas: string | null;
 }
 
 const UNREADABLE = `with objects as (
-   select c.oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
+   select c.oid, pg_catalog.quote_ident(n.nspname) as schema, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
           not pg_catalog.has_schema_privilege(n.oid, 'USAGE') or not case c.relkind
             when 'S' then pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
             else pg_catalog.has_table_privilege(c.oid, 'SELECT') end as unreadable,
@@ -22,6 +24,7 @@ const UNREADABLE = `with objects as (
       and not exists (select from pg_catalog.pg_depend as d
                        where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
  select count(*) as total, count(*) filter (where unreadable) as unreadable, count(*) filter (where guarded) as guarded,
+        (select string_agg(distinct schema, ', ' order by schema) from objects where unreadable) as schemas,
         (select string_agg(name, ', ' order by name)
            from (select name from objects where unreadable or guarded order by name limit 3) as few) as examples
    from objects`;
@@ -29,19 +32,25 @@ const UNREADABLE = `with objects as (
 /** Can the role read everything that pg_dump will dump? Row level security counts: pg_dump refuses a table that hides rows. */
 export async function backupRights({ session, settings }: Connected): Promise<CheckResult> {
   const [row] = await session.query<Unreadable>(UNREADABLE);
-  const { total = '0', unreadable = '0', guarded = '0', examples = null } = row ?? {};
+  const { total = '0', unreadable = '0', guarded = '0', examples = null, schemas = null } = row ?? {};
   const role = quoteIdentifier(settings.connection.user);
   if (unreadable !== '0')
     return fail(
       'backup rights',
       `${settings.connection.user} may not read ${unreadable} of ${total} tables and sequences, e.g. ${examples}`,
-      `psql -c 'grant pg_read_all_data to ${role}' (PostgreSQL 14 and later)`,
+      [
+        `grant usage on schema ${schemas} to ${role};`,
+        `grant select on all tables in schema ${schemas} to ${role};`,
+        `grant select on all sequences in schema ${schemas} to ${role};`,
+        `Or back up with a role of its own, which reads later tables, too: potctl grants sql --role backup`,
+      ].join(' '),
     );
   if (guarded !== '0')
     return fail(
       'backup rights',
       `row level security hides rows of ${guarded} of ${total} tables from ${settings.connection.user}, e.g. ${examples}`,
-      `psql -c 'alter role ${role} bypassrls'`,
+      // To the application's own role it would show what its policies hide.
+      'back up as a superuser, or with a role of its own that has BYPASSRLS: potctl grants sql --role backup',
     );
   return ok('backup rights', `${settings.connection.user} may read all ${total} tables and sequences`);
 }
@@ -49,38 +58,30 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
 interface Rights {
   readonly superuser: boolean;
   readonly createdb: boolean;
-  readonly owner: boolean;
-  readonly signal: boolean;
+  readonly owned: boolean;
+  readonly readonly: boolean;
+  readonly owner: string;
   readonly database: string;
 }
 
-/** Can the role create a database, rename this one and end its sessions? */
+/** Can the role create a database and rename this one? */
 export async function restoreRights({ session, settings }: Connected): Promise<CheckResult> {
   const [row] = await session.query<Rights>(
-    `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owner,
-            pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') as signal, d.datname as database
+    `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owned,
+            pg_catalog.pg_get_userbyid(d.datdba) as owner, d.datname as database,
+            pg_catalog.current_setting('default_transaction_read_only')::boolean as readonly
        from pg_catalog.pg_roles as r, pg_catalog.pg_database as d
       where r.rolname = current_user and d.datname = current_database()`,
   );
   const { user } = settings.connection;
   if (row?.superuser) return ok('restore rights', `${user} is a superuser`);
-  const role = quoteIdentifier(user);
-  const missing = [
-    ...(row?.createdb ? [] : [{ what: 'CREATEDB', sql: `alter role ${role} createdb` }]),
-    ...(row?.owner
-      ? []
-      : [
-          {
-            what: 'ownership of the database',
-            sql: `alter database ${quoteIdentifier(row?.database ?? '')} owner to ${role}`,
-          },
-        ]),
-    ...(row?.signal ? [] : [{ what: 'pg_signal_backend', sql: `grant pg_signal_backend to ${role}` }]),
-  ];
-  if (missing.length === 0) return ok('restore rights', `${user} may create, rename and end sessions`);
-  return warn(
-    'restore rights',
-    `${user} can back up but not restore: it lacks ${missing.map(({ what }) => what).join(', ')}`,
-    `as a superuser: ${missing.map(({ sql }) => `${sql};`).join(' ')}`,
-  );
+  const others = row?.readonly
+    ? 'default_transaction_read_only is on: a restore switches it off for itself, other commands cannot write'
+    : 'sessions of other roles must be ended by a superuser first';
+  if (row?.owned && row.createdb) return ok('restore rights', `${user} may create and rename; ${others}`);
+  const missing = [...(row?.createdb ? [] : ['CREATEDB']), ...(row?.owned ? [] : ['ownership of the database'])];
+  const fix = row?.owned
+    ? `as a superuser: alter role ${quoteIdentifier(user)} createdb;`
+    : `restore as a superuser, or as ${row?.owner} with CREATEDB: PGUSER, or \`user\` in the profile`;
+  return warn('restore rights', `${user} can back up but not restore: it lacks ${missing.join(', ')}`, fix);
 }

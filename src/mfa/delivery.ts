@@ -31,6 +31,13 @@ export function toNewFile(
   };
 }
 
+/** For a dry run: there is nothing to hand out. */
+export const nowhere = (to: string): Delivery => ({
+  to,
+  prepare: async () => async () => {},
+  hand: async () => {},
+});
+
 /** Lines of text, each with its end. */
 export const asText = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));
 
@@ -80,9 +87,16 @@ const taken = (file: string): PotctlError =>
     fix: ['Name another file, or remove this one if nobody needs it.'],
   });
 
+/** It is about this file: a place for backups has nothing to do with it. */
+function unwritten(error: unknown, file: string): unknown {
+  const known = fromErrno(error, `write "${file}"`);
+  if (!(known instanceof PotctlError) || known.code === 'E_FILES_DENIED') return known;
+  return known.with({ changed: 'nothing', fix: ['Make room there, or name a new file on another disk.'] });
+}
+
 async function writeNew(file: string, content: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
-    throw isErrno(error, 'EEXIST') ? taken(file) : fromErrno(error, `write "${file}"`);
+    throw isErrno(error, 'EEXIST') ? taken(file) : unwritten(error, file);
   });
   try {
     await handle.chmod(0o600);
@@ -90,7 +104,7 @@ async function writeNew(file: string, content: Uint8Array): Promise<void> {
     await handle.sync();
   } catch (error) {
     await unlink(file).catch(() => {});
-    throw fromErrno(error, `write "${file}"`);
+    throw unwritten(error, file);
   } finally {
     await handle.close();
   }

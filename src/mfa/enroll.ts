@@ -104,7 +104,13 @@ export async function enroll(
 const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
   database.application.codes !== undefined && state !== 'enabled';
 
-function uriOf({ database, policy }: MfaDeps, { person }: MfaRecord, wishes: EnrollWishes, secret: string): string {
+/** The `otpauth://` address that an enrolment of this person has with such a secret. @throws E_USAGE */
+export function uriOf(
+  { database, policy }: MfaDeps,
+  { person }: MfaRecord,
+  wishes: EnrollWishes,
+  secret: string,
+): string {
   const issuer = wishes.issuer ?? policy.issuer ?? database.application.totp.issuer;
   return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
 }

@@ -1,3 +1,4 @@
+import { displayNameProblem } from '../display-name.js';
 import { PotctlError } from '../errors.js';
 
 /** Bytes of a new secret: 160 bits, as RFC 4226 recommends. */
@@ -8,7 +9,7 @@ export const SECRET_BYTES = 20;
  * (SHA-1, six digits, 30 s) is left out, so that the square stays small.
  *
  * @param secret base32 without padding
- * @throws E_USAGE for an issuer or label with a colon, which separates the two, or without a visible character
+ * @throws E_USAGE for an issuer or label with a colon, which separates the two, with a hidden character, or without a visible one
  */
 export function provisioningUri(issuer: string, label: string, secret: string): string {
   const other = ['Give another one: `mfa.issuer` in the profile, or --issuer.'];
@@ -16,13 +17,8 @@ export function provisioningUri(issuer: string, label: string, secret: string): 
     ['issuer', issuer, other],
     ['name in the app', label, ['Give the account another name in the application.']],
   ] as const) {
-    if (text.includes(':')) {
-      const colon = `the ${what} '${text}' has a colon, which authenticator apps read as a separator`;
-      throw new PotctlError('E_USAGE', colon, { fix });
-    }
-    if (!/[\p{L}\p{N}]/u.test(text) || /\p{Cc}/u.test(text)) {
-      throw new PotctlError('E_USAGE', `the ${what} needs a letter or digit, and no control characters`, { fix });
-    }
+    const problem = displayNameProblem(text);
+    if (problem !== null) throw new PotctlError('E_USAGE', `the ${what} '${text}' ${problem}`, { fix });
   }
   return `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(label)}?secret=${secret}&issuer=${encodeURIComponent(issuer)}`;
 }

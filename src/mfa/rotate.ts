@@ -1,4 +1,5 @@
 import type { Sealed, SealedRow } from '../applications/application.js';
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
 import type { Progress } from '../progress.js';
@@ -214,5 +215,5 @@ const notKept = (wanted: number, kept: number): PotctlError =>
 const halfWay = (error: PotctlError, done: number, to: string): PotctlError =>
   error.with({
     changed: 'partial',
-    changedDetail: `${done} secrets are sealed under '${to}', all others as they were; repeat it to go on`,
+    changedDetail: `${counted(done, 'secret')} ${verb(done, 'is', 'are')} sealed under '${to}', all others as they were; repeat it to go on`,
   });

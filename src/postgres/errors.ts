@@ -1,5 +1,7 @@
 import type { ErrorCode } from '../error-catalog.js';
 import { PotctlError } from '../errors.js';
+import { quoteIdentifier } from './identifiers.js';
+import { shellWord } from './psql-line.js';
 
 /** Where the error came from, for the message. */
 export interface ErrorPlace {
@@ -13,9 +15,17 @@ export interface ErrorPlace {
 /** What to do then: another repository, as for other full disks, would not help. */
 export const SERVER_IS_FULL = ['Free some space on the server (`df` there, tablespaces included), then repeat.'];
 
+/** What to do when the lock table is full. */
+export const LOCKS_ARE_FULL = [
+  'As a superuser: `alter system set max_locks_per_transaction = 256;`, then restart the server.',
+  'See how many it holds and needs: `potctl doctor`.',
+];
+
 interface ServerWord {
   readonly message: string;
   readonly sqlstate: string;
+  readonly detail?: string;
+  readonly hint?: string;
 }
 
 const UNREACHABLE_ERRNO = new Set(
@@ -34,8 +44,12 @@ export function sqlstateOf(error: unknown): string | undefined {
   return serverWord(error)?.sqlstate;
 }
 
+/** Data exceptions and broken constraints: their DETAIL holds the row. */
+const WITH_ROW_CONTENT = /^(22|23|44)/;
+
 /**
- * Turns what the driver throws into an error for the operator. The server's DETAIL is left out: it may hold row content.
+ * Turns what the driver throws into an error for the operator, with the server's own DETAIL and HINT; the DETAIL only where it cannot hold row
+ * content.
  *
  * A PotctlError is returned as it is.
  */
@@ -62,7 +76,13 @@ export function mayTryOtherTls(error: unknown): boolean {
 function serverWord(error: unknown): ServerWord | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
   if (typeof error.code !== 'string' || !/^[0-9A-Z]{5}$/.test(error.code)) return undefined;
-  return { message: error.message, sqlstate: error.code };
+  const said = (key: 'detail' | 'hint'): string | undefined => {
+    const value: unknown = key in error ? (error as unknown as Record<string, unknown>)[key] : undefined;
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const detail = WITH_ROW_CONTENT.test(error.code) ? undefined : said('detail');
+  const hint = said('hint');
+  return { message: error.message, sqlstate: error.code, ...(detail && { detail }), ...(hint && { hint }) };
 }
 
 function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): PotctlError {
@@ -71,11 +91,12 @@ function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): Potctl
   const why = {
     sqlstate: word.sqlstate,
     server: word.message,
+    ...(word.detail === undefined ? {} : { detail: word.detail }),
+    ...(word.hint === undefined ? {} : { hint: word.hint }),
     ...(notes.length > 0 ? { passwords: notes.join('; ') } : {}),
   };
-  const advice = code === 'E_NO_SPACE' ? SERVER_IS_FULL : place.connecting ? roleAdvice(word) : null;
-  const fix = advice === null ? {} : { fix: advice };
-  return new PotctlError(code, messageFor(code, word, place), { why, cause, ...fix });
+  const fix = fixFor(word, place) ?? (place.connecting ? roleAdvice(word) : null);
+  return new PotctlError(code, messageFor(code, word, place), { why, cause, ...(fix && { fix }) });
 }
 
 /** A cluster as the distribution made it lets system users in only as the role of their own name, and has one role: postgres. */
@@ -90,13 +111,11 @@ function roleAdvice({ sqlstate, message }: ServerWord): string[] | null {
     ...(missing === undefined
       ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
       : [
-          `Or create the role: \`sudo -u postgres createuser --superuser ${shellWord(missing)}\` (without --superuser it may only do what you grant)`,
+          `Or create the role: \`sudo -u postgres createuser ${shellWord(missing)}\` (it may do what you grant it)`,
           'Or name another role: set PGUSER, or `user` in the profile.',
         ]),
   ];
 }
-
-const shellWord = (name: string): string => (/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
 
 function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
   if (sqlstate === '28000' && /no encryption|SSL (off|on)|SSL encryption/.test(message)) return 'E_DB_TLS';
@@ -106,7 +125,11 @@ function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
   if (sqlstate === '3D000') return 'E_DATABASE_NOT_FOUND';
   if (sqlstate === '55P03' || sqlstate.startsWith('40')) return 'E_DB_LOCKED';
   if (sqlstate === '53100') return 'E_NO_SPACE';
-  if (sqlstate === '53300' || sqlstate.startsWith('08') || /^57P0|^25P03$/.test(sqlstate)) return 'E_DB_UNREACHABLE';
+  if (sqlstate.startsWith('08') || /^57P0|^25P03$/.test(sqlstate)) return 'E_DB_UNREACHABLE';
+  // Of the whole server it passes; of a role or a database it is a setting.
+  if (sqlstate === '53300' && !isOwnLimit(message)) return 'E_DB_UNREACHABLE';
+  // Memory, locks, connections: the server has answered, and says what it lacks.
+  if (sqlstate.startsWith('53') || sqlstate === '25006') return 'E_UNFIT';
   return 'E_DB_QUERY';
 }
 
@@ -115,10 +138,40 @@ function isRefusedByData(sqlstate: string): boolean {
   return sqlstate.startsWith('23') || ['P0001', '44000', '22001', '27000', '09000'].includes(sqlstate);
 }
 
+function fixFor({ sqlstate, message }: ServerWord, { target }: ErrorPlace): readonly string[] | undefined {
+  if (sqlstate === '53100') return SERVER_IS_FULL;
+  if (sqlstate === '53300') return tooManyConnections(message);
+  if (sqlstate === '53200' && message.includes('shared memory')) return LOCKS_ARE_FULL;
+  if (sqlstate === '25006') return readOnly(target);
+  return undefined;
+}
+
+const OWN_LIMIT = /for (role|database) "(.*)"/;
+const isOwnLimit = (message: string): boolean => OWN_LIMIT.test(message);
+
+/** Which limit it was, and how to need less. */
+export function tooManyConnections(message: string): string[] {
+  const limit = OWN_LIMIT.exec(message);
+  const raise =
+    limit === null
+      ? 'Or end some sessions, or raise max_connections.'
+      : `Or as a superuser: \`ALTER ${limit[1]!.toUpperCase()} ${quoteIdentifier(limit[2]!)} CONNECTION LIMIT 20;\``;
+  return ['Repeat with fewer connections: `--jobs 1`.', raise];
+}
+
+function readOnly(target: string): string[] {
+  const role = quoteIdentifier(target.slice(0, target.lastIndexOf('@')));
+  return [
+    `Where the role is set so: \`ALTER ROLE ${role} RESET default_transaction_read_only;\``,
+    'Where the server is a standby: name the primary.',
+  ];
+}
+
 function messageFor(code: ErrorCode, { message }: ServerWord, { target, connecting }: ErrorPlace): string {
   const prefix = connecting ? `cannot log in to '${target}'` : `on '${target}'`;
   if (code === 'E_NO_SPACE') return `the disk of the server '${target}' is full: ${message}`;
   if (code === 'E_DB_CONSTRAINT') return `the database refused what was to be written: ${message}`;
+  if (code === 'E_UNFIT' && !connecting) return `the server '${target}' cannot do it: ${message}`;
   if (code === 'E_DB_QUERY' && !connecting) return `the server refused a statement: ${message}`;
   return `${prefix}: ${message}`;
 }

@@ -67,7 +67,7 @@ async function openOne(opened: Opened, request: Request): Promise<Session> {
   try {
     const idle = request.shared ? await opened.idle.take() : undefined;
     connected = idle?.connected ?? (await connect(opened, database, request.purpose));
-    const ready = idle ?? (await meet(opened, connected, database));
+    const ready = idle ?? (await meet(opened, connected, database, request.purpose));
     const session = await start(opened, ready, { ...request, database });
     if (signal?.aborted) session.abort(signal.reason);
     return session;
@@ -85,15 +85,21 @@ function connect({ settings, login, options }: Opened, database: string, purpose
   return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
 }
 
-async function meet(opened: Opened, connected: Connected, database: string): Promise<Idle> {
+/** What takes a database as it is, and shows nobody its text. */
+const MOVES_DATA = /^(backup|restore)/;
+
+async function meet(opened: Opened, connected: Connected, database: string, purpose: string): Promise<Idle> {
   const { settings } = opened;
-  const { pid, versionNum, roleSearchPath } = await firstFacts(connected);
+  const { pid, versionNum, roleSearchPath, encoding } = await firstFacts(connected);
   opened.versionNum = versionNum;
   if (pid !== connected.processId) {
     const probe = { settings, connect: () => connect(opened, database, 'probe') };
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
     await opened.poolerCheck;
   }
+  // Such a database may hold any bytes, in names as well; as UTF-8 the server would refuse to send them. What is not UTF-8 arrives as U+FFFD.
+  if (encoding === 'SQL_ASCII' && MOVES_DATA.test(purpose))
+    await connected.client.query(`set client_encoding = 'SQL_ASCII'`);
   return { connected, pid, versionNum, roleSearchPath };
 }
 
@@ -149,13 +155,14 @@ function sessionsOf(
 }
 
 /** Runs with whatever search_path the role has: no operator, no type and no function in it may be left to be looked up. */
-async function firstFacts({ client }: Connected): Promise<Omit<Idle, 'connected'>> {
-  const { rows } = await client.query<{ pid: number; version: string; path: string[] }>(
+async function firstFacts({ client }: Connected): Promise<Omit<Idle, 'connected'> & { encoding: string }> {
+  const { rows } = await client.query<{ pid: number; version: string; path: string[]; encoding: string }>(
     `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version,
-            pg_catalog.array_to_json(pg_catalog.current_schemas(false)) as path`,
+            pg_catalog.array_to_json(pg_catalog.current_schemas(false)) as path,
+            pg_catalog.current_setting('server_encoding') as encoding`,
   );
-  const { pid, version, path } = rows[0]!;
-  return { pid, versionNum: Number(version), roleSearchPath: path };
+  const { pid, version, path, encoding } = rows[0]!;
+  return { pid, versionNum: Number(version), roleSearchPath: path, encoding };
 }
 
 /** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */
@@ -170,6 +177,10 @@ function setUp(request: SessionOptions, versionNum: number): string {
     'set standard_conforming_strings = on',
     `set statement_timeout = ${request.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    // A restore replaces what the role or the database is set to leave alone; the role that may do it may say so.
+    request.purpose.startsWith('restore.')
+      ? 'set default_transaction_read_only = off'
+      : 'reset default_transaction_read_only',
     // A session may rest for hours while pg_restore works.
     ...(versionNum >= 140_000 ? ['set idle_session_timeout = 0'] : []),
   ].join('; ');

@@ -2,7 +2,7 @@ import type { ChildEnd } from '../child.js';
 import type { ErrorCode } from '../error-catalog.js';
 import { type ErrorFacts, PotctlError } from '../errors.js';
 import { redact } from '../secret.js';
-import { SERVER_IS_FULL } from './errors.js';
+import { LOCKS_ARE_FULL, SERVER_IS_FULL, tooManyConnections } from './errors.js';
 
 const WHY_LINES = 16;
 
@@ -14,7 +14,7 @@ interface Rule {
   readonly code: ErrorCode;
   readonly pattern: RegExp;
   message(match: RegExpExecArray, tool: string): string;
-  readonly fix?: readonly string[];
+  readonly fix?: readonly string[] | ((match: RegExpExecArray) => readonly string[]);
 }
 
 /** In this order: a full disk explains every error that follows from it, and where the server complains of one, it is the server's. */
@@ -33,6 +33,28 @@ const RULES: readonly Rule[] = [
     message: (_, tool) => `the disk is full: '${tool}' could not go on`,
   },
   {
+    code: 'E_UNFIT',
+    // A worker that gets no lock for want of room says only that it got none.
+    pattern: /(?:ERROR|FATAL): +out of shared memory/,
+    message: (_, tool) => `the lock table of the server is full: '${tool}' could not go on`,
+    fix: LOCKS_ARE_FULL,
+  },
+  {
+    code: 'E_UNFIT',
+    pattern: /FATAL: +((?:too many connections for|remaining connection slots|sorry, too many clients).*)/,
+    message: ([, text], tool) => `'${tool}' got no further connection: ${text}`,
+    fix: ([, text]) => tooManyConnections(text ?? ''),
+  },
+  {
+    code: 'E_UNFIT',
+    pattern: /cannot execute .* in a read-only transaction/,
+    message: ([text]) => `the server takes no changes from this role: ${text}`,
+    fix: [
+      'Where the role is set so: `ALTER ROLE … RESET default_transaction_read_only;`',
+      'Where the server is a standby: name the primary.',
+    ],
+  },
+  {
     code: 'E_TOOL_OLD',
     pattern: /aborting because of server version mismatch|unsupported version \([\d.]+\) in file header/,
     message: (_, tool) => `'${tool}' is older than what it has to read`,
@@ -42,7 +64,7 @@ const RULES: readonly Rule[] = [
     pattern: /query would be affected by row-level security policy for (?:table|relation) (.+)/,
     message: ([, table]) => `row level security hides rows of ${table} from this role, so the dump would be incomplete`,
     fix: [
-      'Let a role dump that sees all rows: a superuser or one with BYPASSRLS (`alter role NAME bypassrls`).',
+      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
       'Or, where the role owns the table: `alter table NAME no force row level security`.',
     ],
   },
@@ -50,7 +72,10 @@ const RULES: readonly Rule[] = [
     code: 'E_DB_DENIED',
     pattern: /permission denied (?:for|to) (.+)/,
     message: ([, object]) => `permission denied for ${object}`,
-    fix: ['Grant what is missing (`grant pg_read_all_data to ROLE` reads every table), or use the owner.'],
+    fix: [
+      'Use the owner or a superuser, or grant what is missing.',
+      'For backups, a role of its own reads every table: `potctl grants sql --role backup`',
+    ],
   },
   {
     code: 'E_DB_DENIED',
@@ -88,7 +113,12 @@ export function toToolError(tool: string, end: ChildEnd, stderr: readonly string
   const text = stderr.join('\n');
   for (const { code, pattern, message, fix } of RULES) {
     const match = pattern.exec(text);
-    if (match) return new PotctlError(code, redact(message(match, tool)), facts(end, stderr, fix));
+    if (match)
+      return new PotctlError(
+        code,
+        redact(message(match, tool)),
+        facts(end, stderr, typeof fix === 'function' ? fix(match) : fix),
+      );
   }
   const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
   return new PotctlError('E_TOOL_FAILED', `'${tool}' ended ${how}`, facts(end, stderr));

@@ -5,14 +5,14 @@ import { fromErrno, isErrno, PotctlError } from '../errors.js';
 import type { HostIdentity } from '../host-identity.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft, sweepDrafts } from './draft.js';
-import { appendLine, ensureFolder, readContained } from './durable.js';
-import { formatEvent, parseEvents } from './events.js';
+import { ensureFolder, readContained } from './durable.js';
+import { appendEvent, mendEvents, readEvents } from './events.js';
 import { BACKUPS, initialise, inspect, type Place } from './format.js';
 import { acquireLease, isAtWork, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
 import { markReader, readMarks, refuseRead, sweepMarks } from './readers.js';
 import { type RemovalDeps, removeBackup, sweepTombstones } from './removal.js';
-import type { Hold, Lease, LockRequest, Repository } from './repository.js';
+import type { EventLog, Hold, Lease, LockRequest, Repository } from './repository.js';
 import { layReserve, withReserve } from './reserve.js';
 
 const ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
@@ -30,6 +30,8 @@ export interface DirectoryOptions {
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
   /** What is left of a removed or an unfinished backup cannot be removed. */
   readonly onStuck?: ((place: string) => void) | undefined;
+  /** The damaged history of a backup was made whole from its copy. */
+  readonly onMended?: ((id: string, damage: string) => void) | undefined;
 }
 
 /**
@@ -90,11 +92,9 @@ function readers(root: string, { reading }: Gate): Readers {
     list: () => reading('list the backups', () => listIds(backups)),
     readText: (id, file) => reading(`read '${file}' of '${id}'`, () => readText(backups, id, file)),
     artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(backups, id)),
-    events: (id) => reading(`read the events of '${id}'`, () => readEvents(backups, id)),
+    events: (id) => reading(`read the events of '${id}'`, () => eventsOf(backups, id)),
     appendEvent: (id, event) =>
-      reading(`note an event of '${id}'`, async () =>
-        appendLine(path.join(await folderOf(backups, id), 'events.ndjson'), formatEvent(event)),
-      ),
+      reading(`note an event of '${id}'`, async () => appendEvent({ folder: await folderOf(backups, id), id }, event)),
     getDocument: (document) => reading(`read '${document}'`, () => getDocument(root, document)),
     listDocuments: (folder) => reading(`list '${folder}'`, () => listDocuments(root, folder)),
   };
@@ -122,7 +122,7 @@ async function holdBackup(deps: LeaseDeps, backups: string, id: string, command:
 }
 
 function writers(
-  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck'>,
+  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck' | 'onMended'>,
   gate: Gate,
 ): Pick<Repository, 'draft' | 'lock' | 'remove' | 'putDocument'> {
   const { writing } = gate;
@@ -154,7 +154,7 @@ function writers(
 }
 
 async function lockAndSweep(
-  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck'>,
+  deps: LeaseDeps & Pick<DirectoryOptions, 'onStuck' | 'onMended'>,
   backups: string,
   request: LockRequest,
 ): Promise<Lease> {
@@ -165,6 +165,7 @@ async function lockAndSweep(
     await sweepMarks(deps);
     await sweepLockDebris(deps.root, deps.host, lease.stampedMs);
     await sweepDocuments(deps.root, lease.stampedMs);
+    await mendHistories(backups, deps.onMended);
     return { ...lease, release: () => layReserve(deps.root).then(lease.release) };
   } catch (error) {
     await lease.release();
@@ -188,8 +189,19 @@ async function readText(backups: string, id: string, file: string): Promise<stri
   throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
 }
 
-async function readEvents(backups: string, id: string): ReturnType<Repository['events']> {
-  return parseEvents((await readFrom(backups, id, 'events.ndjson')) ?? '');
+/** Whether there is a folder at all is asked only when it has no events. */
+async function eventsOf(backups: string, id: string): Promise<EventLog> {
+  const log = await readEvents({ folder: path.join(backups, checkedId(id)), id });
+  if (log.events.length === 0) await folderOf(backups, id);
+  return log;
+}
+
+/** No backup may fail because the history of another one cannot be mended: `backup list` and `backup verify` go on telling it. */
+async function mendHistories(backups: string, onMended: DirectoryOptions['onMended']): Promise<void> {
+  for (const id of await listIds(backups)) {
+    const mended = await mendEvents({ folder: path.join(backups, id), id }).catch(() => null);
+    if (mended !== null) onMended?.(id, mended);
+  }
 }
 
 /** Whether there is a folder at all is asked only when there is no such file in it. */

@@ -39,15 +39,21 @@ export async function listDocuments(root: string, folder: string): Promise<strin
  */
 export async function sweepDocuments(root: string, nowMs: number): Promise<void> {
   for (const folder of ['.', ...DOCUMENT_FOLDERS]) {
-    const names = (await namesIn(path.join(root, folder))).filter((name) => TEMPORARY.test(name));
+    // A folder that another user has made for himself is swept by him: it hinders nobody.
+    const names = (await namesIn(path.join(root, folder)).catch(ifDenied)).filter((name) => TEMPORARY.test(name));
     const ours = folder === '.' ? names.filter((name) => name.startsWith(MARKER_TEMPORARY)) : names;
     for (const name of ours) await removeIfOld(path.join(root, folder, name), nowMs);
   }
 }
 
+function ifDenied(error: unknown): string[] {
+  if (isErrno(error, 'EACCES', 'EPERM')) return [];
+  throw error;
+}
+
 async function removeIfOld(file: string, nowMs: number): Promise<void> {
   const facts = await stat(file).catch(() => null);
-  if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true });
+  if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true }).catch(ifDenied);
 }
 
 async function namesIn(folder: string): Promise<string[]> {

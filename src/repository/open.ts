@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly onWait?: (holder: LockHolder | null) => void;
   /** What is left of a removed or an unfinished backup cannot be removed now either; its absolute path. */
   readonly onStuck?: (place: string) => void;
+  /** The damaged history of a backup was made whole from its copy; what was wrong with it. */
+  readonly onMended?: (id: string, damage: string) => void;
   /** Replaced in tests. */
   readonly times?: LeaseTimes;
 }
@@ -33,7 +35,7 @@ export async function openRepository(
   location: { readonly name: string; readonly path: string },
   options: OpenOptions,
 ): Promise<Repository> {
-  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait, onStuck } = options;
+  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait, onStuck, onMended } = options;
   if (!path.isAbsolute(location.path)) throw new Error(`the repository path '${location.path}' is not absolute`);
   return openDirectory(location.name, path.resolve(location.path), {
     clock,
@@ -43,5 +45,6 @@ export async function openRepository(
     onTakeover,
     onWait,
     onStuck,
+    onMended,
   });
 }

@@ -2,14 +2,13 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.js';
 import { isErrno, PotctlError } from '../errors.js';
-import { appendLine, readContained, syncPath } from './durable.js';
-import { formatEvent, parseEvents } from './events.js';
+import { syncPath } from './durable.js';
+import { appendEvent, type EventFiles, readEvents } from './events.js';
 import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
+import type { EventLog } from './repository.js';
 
 const TOMBSTONE = '.tombstone';
 const TOMBSTONE_NAME = /^\d{8}T\d{6}Z-[0-9a-f]{6}\.tombstone$/;
-const EVENTS = 'events.ndjson';
-const EVENTS_LIMIT = 64 * 1024 * 1024;
 
 /** Where backups lie, who removes one, and what guards it. */
 export interface RemovalDeps {
@@ -41,17 +40,18 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
   const { id, seenEvents } = removal;
   const folder = path.join(deps.backups, id);
   await refuseUntouchable(folder);
-  const before = await countEvents(folder);
-  if (seenEvents !== null && before !== seenEvents) throw changedSince(id);
+  const before = await readEvents({ folder, id });
+  if (seenEvents !== null && before.events.length !== seenEvents) throw changedSince(id);
   await deps.refuseRead(id);
-  const noted = await noteTombstone(deps, folder, removal.reason);
+  await noteTombstone(deps, { folder, id }, removal.reason);
   await deps.assertHeld();
   await deps.refuseRead(id);
   const aside = `${folder}${TOMBSTONE}`;
   await rename(folder, aside);
   try {
     await deps.refuseRead(id);
-    if ((await countEvents(aside)) !== before + noted) throw changedSince(id);
+    if (withoutTombstones(await readEvents({ folder: aside, id })) !== withoutTombstones(before))
+      throw changedSince(id);
   } catch (error) {
     await rename(aside, folder);
     throw error;
@@ -78,22 +78,17 @@ export async function sweepTombstones(backups: string): Promise<string[]> {
   return stuck;
 }
 
-/** On a full disk no line can be added, and that disk is why somebody removes something. @returns lines added */
-async function noteTombstone({ clock, operator }: RemovalDeps, folder: string, reason: string): Promise<number> {
-  const event = { at: clock.now().toISOString(), by: operator, type: 'tombstone', reason } as const;
+/** On a full disk no line can be added, and that disk is why somebody removes something. */
+async function noteTombstone({ clock, operator }: RemovalDeps, files: EventFiles, reason: string): Promise<void> {
   try {
-    await appendLine(path.join(folder, EVENTS), formatEvent(event));
-    return 1;
+    await appendEvent(files, { at: clock.now().toISOString(), by: operator, type: 'tombstone', reason });
   } catch (error) {
     const isFull = isErrno(error, 'ENOSPC', 'EDQUOT') || (error instanceof PotctlError && error.code === 'E_NO_SPACE');
-    if (isFull) return 0;
-    throw error;
+    if (!isFull) throw error;
   }
 }
 
-async function countEvents(folder: string): Promise<number> {
-  return parseEvents((await readContained(folder, EVENTS, EVENTS_LIMIT)) ?? '').length;
-}
+const withoutTombstones = ({ events }: EventLog): number => events.filter(({ type }) => type !== 'tombstone').length;
 
 /** Not before the rename is durable: after a power failure nobody may find a listed backup without its bytes. */
 async function removeBytes(backups: string, aside: string, id: string): Promise<void> {

@@ -24,10 +24,10 @@ export interface Repository {
    * @throws PotctlError E_BACKUP_NOT_FOUND, E_BACKUP_CORRUPT
    */
   complete?(id: string): Promise<void>;
-  /** Appends one JSON line to the backup's events.ndjson; atomic per line. */
+  /** Appends one JSON line to the backup's events, and to their copy; atomic per line. */
   appendEvent(id: string, event: BackupEvent): Promise<void>;
-  /** Damaged lines are left out. */
-  events(id: string): Promise<BackupEvent[]>;
+  /** What both copies of the backup's events hold together; damaged lines are left out, and told. */
+  events(id: string): Promise<EventLog>;
 
   /** Starts a backup that nobody sees until `publish`. The caller holds the lock. */
   draft(id: string): Promise<Draft>;
@@ -106,6 +106,22 @@ export interface Lease {
   release(): Promise<void>;
 }
 
+/** The history of a backup. */
+export interface EventLog {
+  /** Oldest first. */
+  readonly events: readonly BackupEvent[];
+  /** null = every line is as it was written. */
+  readonly damage: EventDamage | null;
+}
+
+/** What is wrong with the files that hold a backup's events. */
+export interface EventDamage {
+  /** For people, e.g. `events.ndjson lacks 2 lines that its copy has`. */
+  readonly text: string;
+  /** No copy is whole: a pin may be lost, and nobody can tell. */
+  readonly lost: boolean;
+}
+
 /** One line of events.ndjson. `at` is RFC 3339 UTC. */
 export type BackupEvent = { readonly at: string; readonly by: string } & (
   | {
@@ -120,6 +136,8 @@ export type BackupEvent = { readonly at: string; readonly by: string } & (
       readonly target: string;
       readonly ok: boolean;
       readonly duration_ms: number;
+      /** What was restored as a whole; missing in older lines: all that the backup has. */
+      readonly parts?: readonly ('database' | 'files')[];
     }
   /** Retention leaves it alone until then; null = until `unpin`. */
   | { readonly type: 'pin'; readonly reason: string; readonly until: string | null }

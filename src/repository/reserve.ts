@@ -7,8 +7,8 @@ import { RESERVE } from './format.js';
 
 /** Enough for a lock, for tombstones and for the record of a restore. */
 const RESERVE_BYTES = 64 * 1024;
-/** With less free space the reserve itself would be in the way. */
-const PLENTY_BYTES = 64 * 1024 * 1024;
+/** Left free beside the reserve: on a disk that is full but for it, it would be in the way. */
+const MARGIN_BYTES = 1024 * 1024;
 
 /**
  * Does `work`; where the disk has no room for it, gives the reserve away and does it again. So a repository that filled its disk can still be
@@ -23,7 +23,7 @@ export async function withReserve<T>(root: string, work: () => Promise<T>): Prom
   }
 }
 
-/** Lays the reserve back where there is plenty of space and none lies. Never rejects: it is a help, and no more. */
+/** Lays the reserve back where there is room for it and none lies. Never rejects: it is a help, and no more. */
 export async function layReserve(root: string): Promise<void> {
   const file = path.join(root, RESERVE);
   try {
@@ -34,7 +34,8 @@ export async function layReserve(root: string): Promise<void> {
     if (isThere) return;
     const { bavail, bsize } = await statfs(root);
     // Of random bytes: a file system that compresses would keep nothing of zeros.
-    if (bavail * bsize > PLENTY_BYTES) await writeNew(file, randomBytes(RESERVE_BYTES / 2).toString('hex'), 0o600);
+    if (bavail * bsize > RESERVE_BYTES + MARGIN_BYTES)
+      await writeNew(file, randomBytes(RESERVE_BYTES / 2).toString('hex'), 0o600);
   } catch {
     // The next one who has the lock tries again.
   }

@@ -1,4 +1,5 @@
 import type { TocEntry } from '../backup/database/toc.js';
+import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import type { Server } from '../postgres/server.js';
@@ -34,6 +35,7 @@ export interface RestoreDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  readonly changes?: Changes;
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** Backs up what is live, as a backup of kind `safety`; its id. Takes and releases the repository's lock itself. */
   readonly safetyBackup: (parts: { readonly database: boolean; readonly files: boolean }) => Promise<string>;

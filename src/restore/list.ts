@@ -42,7 +42,6 @@ export interface ListedRun {
  * @throws E_REPOSITORY_FORMAT, E_FILES_DENIED
  */
 export async function listRuns(repository: Repository, openServer: () => Promise<Server>): Promise<ListedRun[]> {
-  if (!(await repository.exists())) return [];
   const runs = await readSeen(repository);
   const kept = runs.some(isOpen) ? await readDatabases(openServer).catch(() => null) : null;
   const listed: ListedRun[] = [];

@@ -1,5 +1,7 @@
+import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import type { Accepted } from './accept.js';
+import type { Leftover } from './leftover.js';
 import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js';
 
 const FOLDER = 'restores';
@@ -80,6 +82,8 @@ export interface RunRecord {
   readonly was_live?: boolean;
   /** Roles that this run made; taken away again if it fails. */
   readonly created_roles: readonly string[];
+  /** What it made and could not remove at its end: every later start tries again. Absent = nothing. */
+  readonly left_behind?: readonly Leftover[];
   /** Was the stop hook run, and not yet the start hook? */
   readonly writers_stopped: boolean;
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number } | null;
@@ -93,6 +97,12 @@ export interface RunRecord {
   readonly accepted?: readonly Accepted[];
 }
 
+/** A record that another user has written for himself is as good as a damaged one: it names nothing. */
+function unreadable(error: unknown): null {
+  if (error instanceof PotctlError && (error.code === 'E_FILES_DENIED' || error.code === 'E_IO')) return null;
+  throw error;
+}
+
 /** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */
 export async function readRuns(repository: Repository): Promise<RunRecord[]> {
   return (await readRecords(repository)).runs;
@@ -102,10 +112,10 @@ export async function readRuns(repository: Repository): Promise<RunRecord[]> {
 export async function readRecords(repository: Repository): Promise<{ runs: RunRecord[]; damaged: string[] }> {
   const runs: RunRecord[] = [];
   const damaged: string[] = [];
-  for (const name of await repository.listDocuments(FOLDER)) {
-    const text = await repository.getDocument(name);
+  for (const name of (await repository.listDocuments(FOLDER).catch(unreadable)) ?? [FOLDER]) {
+    const text = name === FOLDER ? null : await repository.getDocument(name).catch(unreadable);
     if (text === undefined) continue;
-    const record = parseRecord(text);
+    const record = text === null ? undefined : parseRecord(text);
     if (record !== undefined && name === documentOf(record.run_id)) runs.push(record);
     else damaged.push(name);
   }

@@ -3,8 +3,9 @@ import { findSwappedRuns } from './database/swapped-runs.js';
 import { readSystemIdentifier } from './database/system-identifier.js';
 import { closeBack, closeForward } from './finish.js';
 import { runHook } from './hooks.js';
-import { type RunRecord, readRecords } from './record.js';
-import { type SettleDeps, type Settled, settleRun } from './settle.js';
+import { describeLeftover, type Leftover } from './leftover.js';
+import { type RunRecord, readRecords, writeRun } from './record.js';
+import { removeLeftovers, type SettleDeps, settleRun, type Way } from './settle.js';
 import { hasTreeOf } from './settle-tree.js';
 import { observeTree } from './tree/tree.js';
 
@@ -18,52 +19,96 @@ export interface RecoverDeps extends SettleDeps {
   readonly hostname: string;
   /** The tree that is worked on now; null = none. */
   readonly tree: string | null;
+  /** The database that is replaced or written into now; null = none, as for a backup, which no leftover may hinder. */
+  readonly database: string | null;
 }
 
 /** A run of the past that was brought to an end now. */
 export interface Recovered {
   readonly runId: string;
-  readonly outcome: Settled;
+  readonly outcome: Way;
 }
 
 /**
  * Sets right what killed restores and undos left: each is finished if its databases were swapped already, else taken back. Runs on
- * another server or host are left to whoever reaches that one.
+ * another server or host are left to whoever reaches that one. What cannot be removed is a warning with the line that removes it.
  *
  * The caller holds the repository's lock: whatever is still marked as running has no living owner.
  *
- * @throws E_DB_*, E_LOCKED when a run of this server cannot be settled, E_REFUSED when the tree is half-swapped all the same: working on
- * would mean to build on unknown ground
+ * @throws E_DB_*, E_LOCKED when a run on the same database cannot be settled, E_REFUSED when the tree is half-swapped all the same:
+ * working on would mean to build on unknown ground
  */
 export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
   const { runs, damaged } = await readRecords(deps.repository);
   for (const name of damaged)
-    warn(deps, `"${name}" is no record of a restore any more: what it began is not set right`);
+    warn(deps, `"${name}" is no record of a restore, or this user may not read it: what it began is not put right`);
   const recovered: Recovered[] = [];
-  for (const record of runs.filter(({ state }) => state === 'running')) {
-    const beyond = await whyBeyondReach(deps, record);
-    if (beyond !== null) {
-      warn(deps, `the restore run ${record.run_id} ${beyond}`);
-      continue;
+  for (const record of runs) {
+    try {
+      if (record.left_behind !== undefined) await removeAgain(deps, record);
+      if (record.state !== 'running') continue;
+      const outcome = await recoverWithinReach(deps, record, runs);
+      if (outcome !== null) recovered.push({ runId: record.run_id, outcome });
+    } catch (error) {
+      if (mustStop(deps, record, error)) throw error;
+      const { message, fix } = error as PotctlError;
+      warn(
+        deps,
+        `the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
+      );
     }
-    const outcome = await recoverRun(deps, record, runs);
-    recovered.push({ runId: record.run_id, outcome });
   }
   if (deps.tree !== null) await refuseHalfSwapped(deps.tree);
   return recovered;
 }
 
-async function recoverRun(deps: RecoverDeps, record: RunRecord, runs: readonly RunRecord[]): Promise<Settled> {
-  const outcome = await settleRun(deps, record);
+/** What a run left elsewhere is no reason to stop; what it left here is, for whoever is about to change the same database. */
+function mustStop({ database }: RecoverDeps, record: RunRecord, error: unknown): boolean {
+  if (!(error instanceof PotctlError) || STOPPING.includes(error.code)) return true;
+  return record.state === 'running' && database !== null && record.database?.name === database;
+}
+
+/** Ctrl-C, and a server without which nothing else would work, either. */
+const STOPPING = ['E_INTERRUPTED', 'E_TERMINATED', 'E_TIMEOUT', 'E_DB_UNREACHABLE'];
+
+async function recoverWithinReach(
+  deps: RecoverDeps,
+  record: RunRecord,
+  runs: readonly RunRecord[],
+): Promise<Way | null> {
+  const beyond = await whyBeyondReach(deps, record);
+  if (beyond === null) return recoverRun(deps, record, runs);
+  warn(deps, `the restore run ${record.run_id} ${beyond}`);
+  return null;
+}
+
+async function recoverRun(deps: RecoverDeps, record: RunRecord, runs: readonly RunRecord[]): Promise<Way> {
+  const { way, left } = await settleRun(deps, record);
   const settled = { ...record, writers_stopped: record.writers_stopped && !(await startWritersAgain(deps, record)) };
-  if (outcome === 'forward') {
-    await closeForward(deps, settled, runs.find(({ run_id }) => run_id === record.undoes) ?? null);
+  if (way === 'forward') {
+    await closeForward(deps, settled, runs.find(({ run_id }) => run_id === record.undoes) ?? null, left);
   } else {
-    await closeBack(deps, settled, 'interrupted');
+    await closeBack(deps, settled, 'interrupted', left);
   }
-  const end = outcome === 'forward' ? 'it had swapped, and was finished' : 'it had not swapped, and was taken back';
+  const end = way === 'forward' ? 'it had swapped, and was finished' : 'it had not swapped, and was taken back';
   warn(deps, `the restore run ${record.run_id} had been killed: ${end}`);
-  return outcome;
+  tell(deps, record, left);
+  return way;
+}
+
+/** What an ended run has left behind, once more: by now somebody may have removed what held it. */
+async function removeAgain(deps: RecoverDeps, record: RunRecord): Promise<void> {
+  if (!(await isServerOf(deps, record))) return;
+  const left = await removeLeftovers(deps, record);
+  const { left_behind: _, ...rest } = record;
+  await writeRun(deps.repository, left.length === 0 ? rest : { ...rest, left_behind: left });
+  tell(deps, record, left);
+}
+
+function tell(deps: RecoverDeps, { run_id: run }: RunRecord, left: readonly Leftover[]): void {
+  for (const one of left) {
+    warn(deps, `of the restore run ${run}, ${describeLeftover(one)}. It hinders nothing; to remove it: ${one.line}`);
+  }
 }
 
 /** What cannot be seen from here is left alone: "not here" says nothing about where it is. */

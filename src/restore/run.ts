@@ -96,7 +96,7 @@ async function runHeld(
   return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease, assertHeld) => {
     const { database: planned, files, set } = prepared.plan;
     const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
-    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree });
+    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree, database });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
     return restoreLocked({ deps, request, prepared, journal, assertHeld, phases: openPhases(deps), safetyBackup });

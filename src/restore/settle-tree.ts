@@ -1,9 +1,12 @@
 import { lstat, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { shellWord } from '../postgres/psql-line.js';
 import { removeTree } from '../repository/remove-tree.js';
+import type { Leftover } from './leftover.js';
 import type { RunRecord, TreeMove } from './record.js';
 import { realDisk } from './tree/disk.js';
+import { foldersOf } from './tree/names.js';
 import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
 
 /** Did the tree of a run that moved only files get past the point from which it leads forward? */
@@ -41,18 +44,25 @@ export async function finishTree(record: RunRecord, { root, staged_at: stagedAt 
 /**
  * Puts the tree of a run back to where it was, and removes what was staged.
  *
- * @returns why what was staged stays (somebody put a mount point or a repository into it); null = it is gone. It stops nobody
+ * @returns what was staged and could not be removed: it is beside the live files, which are as they were
  */
-export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<string | null> {
+export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<Leftover[]> {
   const { run_id: run } = record;
-  if (stagedAt === null && (await observeTree({ root })).unfinished?.run === run)
-    await recoverTree({ root, decision: 'undo' });
+  if (stagedAt === null) {
+    const { unfinished } = await observeTree({ root });
+    if (unfinished?.run === run) await recoverTree({ root, decision: 'undo' });
+  }
+  const folder = stagedAt ?? path.join(root, foldersOf(run).staging);
   try {
     await (stagedAt === null ? discardStaging({ root, run }) : removeTree(stagedAt));
-    return null;
+    return [];
   } catch (error) {
-    if (error instanceof PotctlError && error.code === 'E_REFUSED') return error.message;
-    throw error;
+    const known = fromErrno(error, `remove "${folder}"`);
+    if (!(known instanceof PotctlError)) throw error;
+    const why = typeof known.why === 'string' ? known.why : known.message;
+    // What holds a mount point or a repository is not to be removed by a line that somebody pastes.
+    const line = known.code === 'E_REFUSED' ? `ls -laR -- ${shellWord(folder)}` : `rm -r -- ${shellWord(folder)}`;
+    return [{ kind: 'files', name: folder, why, line }];
   }
 }
 

@@ -1,13 +1,13 @@
 import { PotctlError } from '../errors.js';
-import { sqlstateOf } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Server } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
+import { dropStagedDatabase, isRefusal } from './database/drop-staged.js';
 import { isSwapped, type NameFacts, readNameFacts } from './database/facts.js';
 import { endSessionsOfRun } from './database/sessions-of-run.js';
-import { dropStagedDatabase } from './database/stage.js';
+import { superuserLine } from './database/superuser-line.js';
 import type { RestoreDeps } from './deps.js';
 import { inSession } from './in-session.js';
+import type { Leftover } from './leftover.js';
 import type { DatabaseMove, RunRecord } from './record.js';
 import { finishTree, isTreeSwapping, takeBackTree } from './settle-tree.js';
 import { settleTables } from './tables/place.js';
@@ -16,7 +16,13 @@ import { settleTables } from './tables/place.js';
 export type SettleDeps = Pick<RestoreDeps, 'server' | 'repository' | 'clock' | 'progress' | 'childEnvironment'>;
 
 /** Which way a run that stopped half-way went. */
-export type Settled = 'forward' | 'back';
+export type Way = 'forward' | 'back';
+
+/** How a run ended, and what of its work nobody could remove: the live data is at its end all the same. */
+export interface Settled {
+  readonly way: Way;
+  readonly left: readonly Leftover[];
+}
 
 /**
  * Brings a run that stopped at any moment to an end, by what the catalogue and the tree's own journal say: forward when the names
@@ -27,40 +33,55 @@ export type Settled = 'forward' | 'back';
  * @throws E_DB_* when the server cannot tell: then nothing was touched
  */
 export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Settled> {
-  const forward = await isForward(deps, record);
+  const { way, left } = await settleDatabase(deps, record);
   const { files } = record;
-  if (files === null) return forward ? 'forward' : 'back';
-  if (forward) {
+  if (files === null) return { way, left };
+  if (way === 'forward') {
     await finishTree(record, files);
-    return 'forward';
+    return { way, left };
   }
-  const stays = await takeBackTree(record, files);
-  if (stays !== null) deps.progress({ kind: 'warning', text: stays });
-  return 'back';
+  return { way, left: [...left, ...(await takeBackTree(record, files))] };
+}
+
+/** Tries once more to remove what an ended run has left behind. @returns what still stays */
+export async function removeLeftovers({ server }: SettleDeps, record: RunRecord): Promise<readonly Leftover[]> {
+  const { left_behind: left = [], database, files } = record;
+  const remaining: Leftover[] = [];
+  const isOf = (...kinds: Leftover['kind'][]): boolean => left.some(({ kind }) => kinds.includes(kind));
+  if (database !== null && isOf('database', 'role')) {
+    if (server === null) remaining.push(...left.filter(({ kind }) => kind !== 'files'));
+    else remaining.push(...(await takeBackDatabase(server, record, database, await readFacts(server, database))));
+  }
+  if (database !== null && server !== null && isOf('schema')) {
+    const settled = await settleTables(server, record, record.tables!);
+    remaining.push(...settled.left);
+  }
+  if (files !== null && isOf('files')) remaining.push(...(await takeBackTree(record, files)));
+  return remaining;
 }
 
 /** Decides by the database, where one takes part, and takes it back if it has to. */
-async function isForward({ server, progress }: SettleDeps, record: RunRecord): Promise<boolean> {
+async function settleDatabase({ server }: SettleDeps, record: RunRecord): Promise<Settled> {
   const { database, files } = record;
-  if (database === null) return files !== null && isTreeSwapping(record, files);
+  if (database === null) {
+    const forward = files !== null && (await isTreeSwapping(record, files));
+    return { way: forward ? 'forward' : 'back', left: [] };
+  }
   if (server === null)
     throw new PotctlError('E_REFUSED', `only the server can tell how the run ${record.run_id} ended`);
-  const facts = await readSettledFacts(server, record, database);
+  await inSession(server.maintenanceSession('restore.recover'), (session) => endSessionsOfRun(session, record.run_id));
+  const facts = await readFacts(server, database);
   if (record.tables !== undefined) {
-    const placed = await settleTables(server, record, record.tables);
-    await takeBackDatabase({ server, progress }, record, database, facts);
-    return placed;
+    const { placed, left } = await settleTables(server, record, record.tables);
+    const stays = await takeBackDatabase(server, record, database, facts);
+    return { way: placed ? 'forward' : 'back', left: [...left, ...stays] };
   }
-  if (isSwapped(database, facts)) return true;
-  await takeBackDatabase({ server, progress }, record, database, facts);
-  return false;
+  if (isSwapped(database, facts)) return { way: 'forward', left: [] };
+  return { way: 'back', left: await takeBackDatabase(server, record, database, facts) };
 }
 
-async function readSettledFacts(server: Server, record: RunRecord, move: DatabaseMove): Promise<NameFacts> {
-  return inSession(server.maintenanceSession('restore.recover'), async (session) => {
-    await endSessionsOfRun(session, record.run_id);
-    return readNameFacts(session, move);
-  });
+function readFacts(server: Server, move: DatabaseMove): Promise<NameFacts> {
+  return inSession(server.maintenanceSession('restore.recover'), (session) => readNameFacts(session, move));
 }
 
 /**
@@ -68,29 +89,32 @@ async function readSettledFacts(server: Server, record: RunRecord, move: Databas
  * may hold what clients wrote.
  */
 async function takeBackDatabase(
-  { server, progress }: { readonly server: Server; readonly progress: Progress },
+  server: Server,
   record: RunRecord,
-  move: DatabaseMove,
+  { incoming }: DatabaseMove,
   facts: NameFacts,
-): Promise<void> {
-  const { incoming } = move;
-  if (record.kind !== 'restore' || record.was_live) return;
+): Promise<Leftover[]> {
+  if (record.kind !== 'restore' || record.was_live) return [];
   const isOurs = incoming !== null && (incoming.oid === null || incoming.oid === facts.stagedOid);
-  if (isOurs) await dropStagedDatabase(server, incoming.staged_as);
-  await dropRoles(server, record.created_roles, progress);
+  const stays = isOurs ? await dropStagedDatabase(server, incoming.staged_as) : null;
+  return [...(stays === null ? [] : [stays]), ...(await dropRoles(server, record.created_roles))];
 }
 
 /** A role that somebody uses by now stays, and is no reason to refuse all work from here on. */
-async function dropRoles(server: Server, roles: readonly string[], progress: Progress): Promise<void> {
-  if (roles.length === 0) return;
-  await inSession(server.maintenanceSession('restore.roles'), async (session) => {
+async function dropRoles(server: Server, roles: readonly string[]): Promise<Leftover[]> {
+  if (roles.length === 0) return [];
+  return inSession(server.maintenanceSession('restore.roles'), async (session) => {
+    const stay: Leftover[] = [];
     for (const role of roles) {
-      await session.query(`drop role if exists ${quoteIdentifier(role)}`).catch((error: unknown) => {
-        if (sqlstateOf(error) === undefined) throw error;
-        progress({ kind: 'warning', text: `the role "${role}" that the run had created stays: ${messageOf(error)}` });
-      });
+      const statement = `DROP ROLE IF EXISTS ${quoteIdentifier(role)}`;
+      try {
+        await session.query(statement);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        const line = await superuserLine(server, session, [{ database: 'postgres', statements: [statement] }]);
+        stay.push({ kind: 'role', name: role, why: error.message, line });
+      }
     }
+    return stay;
   });
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

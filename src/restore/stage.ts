@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TocEntry } from '../backup/database/toc.js';
 import type { SettledPart } from '../backup/manifest.js';
 import { PotctlError } from '../errors.js';
+import { affordableJobs } from '../postgres/connection-room.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 import { acceptArguments, type Finding, judgeFindings, unneeded } from './accept.js';
@@ -9,8 +10,9 @@ import { analyzeDatabase } from './database/analyze.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import type { FailedObject } from './database/failed-objects.js';
 import { watchGrowth } from './database/growth.js';
-import { createMissingRoles } from './database/roles.js';
+import { createMissingRoles, readGlobals } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
+import { detachSubscriptions } from './database/subscriptions.js';
 import { byHand, sourceFixes } from './database/way-out.js';
 import { readWrites } from './database/writes.js';
 import { inSession } from './in-session.js';
@@ -44,13 +46,15 @@ export async function stageRestore(underway: Underway): Promise<Staged> {
 }
 
 async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {
-  const { deps, request, phases, prepared } = underway;
+  const { deps, phases, prepared, request } = underway;
   const server = deps.server!;
   const name = planned.stagedAs;
   await createDatabase(underway, planned, part);
   const folder = path.join(prepared.folder, part.backup_file);
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
-  const { jobs, continuePastErrors } = request;
+  const opening = server.session({ database: name, purpose: 'restore.settings' });
+  const jobs = await inSession(opening, (session) => affordableJobs(session, request.jobs, 1, deps.progress));
+  const { continuePastErrors } = request;
   const scratch = temporaryFolder(deps.childEnvironment);
   const how = { jobs, continuePastErrors, damaged: prepared.damaged, scratch, signal: deps.signal };
   const restoring = { name, folder: prepared.folder, part, toc, ...how };
@@ -62,7 +66,11 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
     );
     return restoreDump(server, restoring).finally(stop);
   });
-  const checks = await checkAndAnalyze(underway, name, { part, toc, failed });
+  for (const line of await detachSubscriptions(server, name)) {
+    const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
+    deps.progress({ kind: 'warning', text });
+  }
+  const checks = await checkAndAnalyze(underway, name, { part, toc, failed, jobs });
   // Taken before anybody else can write: from here an undo counts what was written since.
   await underway.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
@@ -74,6 +82,8 @@ interface Restored {
   readonly part: SettledPart;
   readonly toc: readonly TocEntry[];
   readonly failed: readonly FailedObject[];
+  /** Sessions that the server allows. */
+  readonly jobs: number;
 }
 
 async function checkAndAnalyze(underway: Underway, name: string, restored: Restored): Promise<DatabaseChecks> {
@@ -95,14 +105,13 @@ async function check(
   underway: Underway,
   session: Session,
   name: string,
-  { part, toc, failed }: Restored,
+  { part, toc, failed, jobs }: Restored,
 ): Promise<DatabaseChecks> {
-  const { deps, request, prepared } = underway;
+  const { deps, prepared } = underway;
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
-  const { jobs } = request;
   const { checks, findings } = await checkDatabase(server, session, { name, part, jobs, signal, progress, dump, toc });
   await settleFindings(underway, [...failed, ...findings], () => [
     ...sourceFixes(failed, { toc }),
@@ -143,11 +152,13 @@ async function createDatabase(underway: Underway, planned: PlannedDatabase, part
   await phases.run('create database', async () => {
     if (planned.createdRoles.length > 0) {
       await journal.update({ created_roles: planned.createdRoles });
-      await createMissingRoles(server, prepared.folder, part, planned.createdRoles).catch(async (error: unknown) => {
+      const globals = await readGlobals(prepared.folder, part);
+      const leftOut = await createMissingRoles(server, globals, planned.createdRoles).catch(async (error: unknown) => {
         // Somebody else made one of them meanwhile, so none of them is ours: nobody shall take it away.
         if (sqlstateOf(error) === '42710') await journal.update({ created_roles: [] });
         throw error;
       });
+      for (const text of leftOut) deps.progress({ kind: 'warning', text });
     }
     const oid = await createStagedDatabase(server, planned.stagedAs, part, journal.record.run_id);
     const { database } = journal.record;

@@ -41,7 +41,8 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
   const database = move.database?.name ?? null;
   return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease, assertHeld) => {
     const { set, files } = move;
-    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree: files?.root ?? null });
+    const tree = files?.root ?? null;
+    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree, database });
     await refuseStale(deps, move.database && { name: move.database.name, oid: move.database.outgoing?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, { ...move, started_at: deps.clock.now().toISOString() });
     const phases = openPhases(deps);

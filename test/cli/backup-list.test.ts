@@ -52,7 +52,7 @@ describe('backup list', () => {
     expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
     expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
     expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
-    expect(stderr).toContain(`Newest good: ${APP}`);
+    expect(stderr).toContain(`Newest good: ${PROD}`);
   });
 
   test('--since and --until keep what lies between them, in each of their forms', async () => {
@@ -143,9 +143,9 @@ describe('backup show', () => {
 
   test('of latest skips the damaged one, and says so', async () => {
     const { stdout, stderr } = await run('show');
-    expect(stdout).toContain(APP);
+    expect(stdout).toContain(PROD);
     expect(stderr).toContain(`'${DAMAGED}' is newer, but was skipped`);
-    expect(stderr).toContain('is degraded: why');
+    expect(stderr).toContain(`'${APP}' is newer, but was skipped: it is degraded: why`);
   });
 
   test.each([

@@ -25,7 +25,7 @@ afterAll(() => rm(top, { recursive: true, force: true }));
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
 const errorOf = ({ stderr }: Ran) => JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error;
-const events = async (id: string): Promise<string[]> => (await repository.events(id)).map(({ type }) => type);
+const events = async (id: string): Promise<string[]> => (await repository.events(id)).events.map(({ type }) => type);
 
 test('a pin stands in list and show with its reason, its end and who made it, until it is unpinned', async () => {
   const id = ids[1]!;

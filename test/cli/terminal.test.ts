@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildSampleCli, type SampleCli } from '../support/sample-cli.js';
@@ -16,6 +17,9 @@ interface TerminalRun {
 }
 
 interface TerminalOptions {
+  /** Stops the terminal (Ctrl-S) when the text stands on it; it goes on (Ctrl-Q) when `stopped` is over. */
+  readonly stopAt?: string;
+  stopped?(pid: number): Promise<void>;
   /** Typed when the text stands on the screen, one after the other; '' only waits for the text. */
   readonly answers?: readonly (readonly [on: string, typed: string])[];
   readonly columns?: number;
@@ -26,7 +30,7 @@ interface TerminalOptions {
 
 /** Runs the program in a real terminal. */
 function terminal(args: readonly string[], options: TerminalOptions = {}): Promise<TerminalRun> {
-  const { answers = [], columns = 100, env = {}, line } = options;
+  const { answers = [], columns = 100, env = {}, line, stopAt, stopped } = options;
   const [file, argv] = line === undefined ? [process.execPath, [cli.file, ...args]] : ['bash', ['-c', line]];
   const environment = {
     PATH: process.env['PATH'] ?? '',
@@ -39,8 +43,15 @@ function terminal(args: readonly string[], options: TerminalOptions = {}): Promi
   const left = [...answers];
   let screen = '';
   let read = 0;
+  let isStopped = false;
+  let waiting: Promise<void> | undefined;
   pty.onData((data) => {
     screen += data;
+    if (!isStopped && stopAt !== undefined && screen.includes(stopAt)) {
+      isStopped = true;
+      pty.write('\u0013');
+      waiting = stopped?.(pty.pid).finally(() => pty.write('\u0011'));
+    }
     for (let next = left[0]; next !== undefined; next = left[0]) {
       const at = screen.indexOf(next[0], read);
       if (at < 0) return;
@@ -53,12 +64,12 @@ function terminal(args: readonly string[], options: TerminalOptions = {}): Promi
   return new Promise((resolve) => {
     pty.onExit(({ exitCode }) => {
       clearTimeout(timer);
-      resolve({ exitCode, screen });
+      void Promise.resolve(waiting).then(() => resolve({ exitCode, screen }));
     });
   });
 }
 
-const question = 'Type  app  to go on';
+const question = 'Type  app  to continue';
 let number = 0;
 function dropArgs(): { readonly mark: string; readonly args: string[] } {
   number += 1;
@@ -127,6 +138,29 @@ describe('what cannot be undone wants its name typed', () => {
   });
 });
 
+describe('what is typed without an echo', () => {
+  const word = 'canary';
+  const control = Array.from({ length: 26 }, (_, at) => String.fromCharCode(at + 1)).filter(
+    // Enter, Ctrl-C, Ctrl-D and Ctrl-Z end or leave the question; Ctrl-S and Ctrl-Q are the terminal's.
+    (key) => !'\r\n\u0003\u0004\u001a\u0011\u0013'.includes(key),
+  );
+  const escaped = ['[A', '[B', '[C', '[D', '[H', '[F', '[3~', '[5~', 'OP', '[15~', '[24~', '[1;5D', 't', 'v', 'b'];
+  const keys = [...control, ...escaped.map((rest) => `\u001b${rest}`), '\u001c', '\u001d', '\u001e', '\u001f'];
+
+  test('stays unseen whatever key is pressed', async () => {
+    const typed = keys.map((key) => `${word}${key}`).join('');
+    const { exitCode, screen } = await terminal(['thing', 'unlock'], {
+      answers: [
+        ['Secret word', `${word}\u0014`],
+        ['', `${typed}\r`],
+      ],
+    });
+    expect(exitCode).toBe(0);
+    expect(screen).toMatch(/heard \d+ letters/);
+    for (const part of [word, word.slice(0, 4), word.slice(2)]) expect(screen).not.toContain(part);
+  });
+});
+
 describe('a terminal', () => {
   test('gets tables that fit: columns are dropped, then cut; ids never', async () => {
     const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 40 });
@@ -143,13 +177,12 @@ describe('a terminal', () => {
     expect((await terminal(['thing', 'show'], { env: { TERM: 'dumb' } })).screen).not.toContain('\u001b[');
   });
 
-  test('shows one line per finished phase, and the cursor is there again', async () => {
+  test('shows one line per finished phase, and the cursor is never hidden', async () => {
     const { exitCode, screen } = await terminal(['thing', 'work', '--for', '1s']);
     expect(exitCode).toBe(0);
     expect(screen).toContain('working');
     expect(screen).toContain('125.5 MiB stored, 63 tables, 4 812 331 rows');
-    const [hidden, shown] = ['\u001b[?25l', '\u001b[?25h'].map((code) => screen.lastIndexOf(code));
-    expect(shown).toBeGreaterThan(hidden!);
+    expect(screen).not.toContain('\u001b[?25l');
   });
 
   test('Ctrl-C while it works stops safely with 130', async () => {
@@ -159,3 +192,76 @@ describe('a terminal', () => {
     expect(screen).toContain('half is there.');
   });
 });
+
+describe('work goes on, whatever the terminal does', () => {
+  test.each([0, 1, 5])('a terminal that says %i columns and no rows is taken for 80 × 24', async (columns) => {
+    const line = `stty cols ${columns} rows 0; $potctl thing work --for 1s; echo "status $?"`;
+    const { screen } = await terminal([], { line });
+    expect(screen).toContain('status 0');
+    expect(screen).toContain('125.5 MiB stored, 63 tables, 4 812 331 rows');
+    expect(screen.length).toBeLessThan(2_000);
+  });
+
+  test.each([
+    ['Ctrl-C', 130, '\u0003'],
+    ['SIGTERM', 143, null],
+  ])('%s ends it there, too', async (_name, status, typed) => {
+    const { mark, args } = workArgs('30s');
+    const line = `stty cols 0 rows 0; $potctl ${args.join(' ')} ${typed === null ? '& sleep 1; kill %1; wait %1' : ''}; echo "status $?"`;
+    const { screen } = await terminal([], { line, answers: typed === null ? [] : [['working', typed]] });
+    expect(screen).toContain(`status ${status}`);
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  test('a terminal that is stopped with Ctrl-S does not stop the work', async () => {
+    const { mark, args } = workArgs('1s');
+    let isDone = false;
+    const { exitCode } = await terminal(args, {
+      stopAt: 'working',
+      async stopped() {
+        isDone = await eventually(() => existsSync(mark));
+      },
+    });
+    expect(isDone).toBe(true);
+    expect(exitCode).toBe(0);
+  });
+
+  test('a signal ends it although the terminal is stopped and takes no last word', async () => {
+    const { mark, args } = workArgs('30s');
+    let hasEnded = false;
+    const { exitCode } = await terminal(args, {
+      stopAt: 'working',
+      async stopped(pid) {
+        await sleep(500);
+        process.kill(pid, 'SIGTERM');
+        hasEnded = await eventually(() => !isRunning(pid));
+      },
+    });
+    expect(hasEnded).toBe(true);
+    expect(exitCode).toBe(143);
+    expect(existsSync(mark)).toBe(false);
+  });
+});
+
+function workArgs(time: string): { readonly mark: string; readonly args: string[] } {
+  number += 1;
+  const mark = path.join(cli.folder, `worked-${number}`);
+  return { mark, args: ['thing', 'work', '--for', time, '--mark', mark] };
+}
+
+async function eventually(isSo: () => boolean): Promise<boolean> {
+  for (let left = 100; left > 0 && !isSo(); left -= 1) await sleep(100);
+  return isSo();
+}
+
+function isRunning(pid: number): boolean {
+  return !/^State:\t[ZX]/m.test(statusOf(pid));
+}
+
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return 'State:\tX';
+  }
+}

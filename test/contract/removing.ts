@@ -68,7 +68,7 @@ export function removing(fresh: () => Promise<{ open: () => Promise<Repository> 
     await second.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });
     await expect(repository.remove(ID, 'retention', 0)).rejects.toMatchObject({ code: 'E_LOCKED' });
     expect(await repository.list()).toEqual([ID, OTHER]);
-    expect((await repository.events(ID)).map(({ type }) => type)).toEqual(['pin']);
+    expect((await repository.events(ID)).events.map(({ type }) => type)).toEqual(['pin']);
   });
 
   test('what an interrupted removal left is unlisted, and goes when the lock is taken next', async () => {

@@ -136,12 +136,12 @@ function eventsAndDocuments(fresh: Fresh): void {
   test('events come back in order, and concurrent ones lose none', async () => {
     const repository = await (await fresh()).open();
     await published(repository, ID);
-    expect(await repository.events(ID)).toEqual([]);
+    expect(await repository.events(ID)).toEqual({ events: [], damage: null });
     const many = Array.from({ length: 40 }, (_, index): BackupEvent => ({ ...verify, by: `writer-${index}` }));
     await Promise.all(many.map((event) => repository.appendEvent(ID, event)));
-    expect((await repository.events(ID)).map(({ by }) => by).sort()).toEqual(many.map(({ by }) => by).sort());
+    expect((await repository.events(ID)).events.map(({ by }) => by).sort()).toEqual(many.map(({ by }) => by).sort());
     await repository.appendEvent(ID, { ...verify, ok: false, problems: ['cut\nhere'] });
-    expect((await repository.events(ID)).at(-1)).toEqual({ ...verify, ok: false, problems: ['cut\nhere'] });
+    expect((await repository.events(ID)).events.at(-1)).toEqual({ ...verify, ok: false, problems: ['cut\nhere'] });
   });
 
   test('an event for a backup that is not there is refused', async () => {

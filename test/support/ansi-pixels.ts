@@ -15,7 +15,7 @@ const MARGIN = 2;
 
 const PALETTE: Readonly<Record<string, Color>> = { '16': [0, 0, 0], '231': [255, 255, 255] };
 
-/** Draws lines as a terminal does: half blocks, SGR 38;5, 48;5 and 0. Anything else is an error, so that nothing is left to a theme unseen. */
+/** Draws lines as a terminal does: half blocks, SGR 38;5, 48;5, 39, 49 and 0. Anything else is an error, so that nothing is left to a theme unseen. */
 export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
   const rows = lines.map((line) => cellsOf(line, theme));
   const columns = Math.max(...rows.map((cells) => cells.length)) + 2 * MARGIN;
@@ -40,15 +40,24 @@ function cellsOf(line: string, theme: Theme): [Color, Color][] {
   const cells: [Color, Color][] = [];
   for (const [whole, codes] of line.matchAll(/\u001b\[([0-9;]*)m|[\s\S]/gu)) {
     if (codes === undefined) cells.push(halvesOf(whole, text, background));
-    else if (codes === '0') ({ text, background } = theme);
+    else if (/^0?$/.test(codes)) ({ text, background } = theme);
     else {
-      const [, ink, paper] = /^38;5;(\d+);48;5;(\d+)$/.exec(codes) ?? [];
-      const [chosen, behind] = [PALETTE[ink ?? ''], PALETTE[paper ?? '']];
-      if (chosen === undefined || behind === undefined) throw new RangeError(`SGR ${codes} depends on the theme`);
-      [text, background] = [chosen, behind];
+      for (const [code, ink, paper] of codes.matchAll(/38;5;(\d+)|48;5;(\d+)|\d+/g)) {
+        if (ink !== undefined) text = chosen(ink, codes);
+        else if (paper !== undefined) background = chosen(paper, codes);
+        else if (code === '39') text = theme.text;
+        else if (code === '49') background = theme.background;
+        else throw new RangeError(`SGR ${codes} is not known`);
+      }
     }
   }
   return cells;
+}
+
+function chosen(number: string, codes: string): Color {
+  const color = PALETTE[number];
+  if (color === undefined) throw new RangeError(`SGR ${codes} depends on the theme`);
+  return color;
 }
 
 function halvesOf(character: string, text: Color, background: Color): [Color, Color] {

@@ -117,7 +117,7 @@ export function sit(
     for (let next = left[0]; next !== undefined; next = left[0]) {
       const at = screen.indexOf(next[0], read);
       // What is typed before the prompt stands there would be for nobody.
-      const end = at < 0 || next[0].startsWith('Any key') ? at : screen.indexOf('›', at + next[0].length);
+      const end = at < 0 ? at : screen.indexOf('›', at + next[0].length);
       if (end < 0) break;
       left.shift();
       read = end;
@@ -128,6 +128,8 @@ export function sit(
   };
   pty.onData((data) => {
     screen += data;
+    // As a terminal answers where its cursor is; one that has a second screen brings it back to the same place.
+    if (data.includes('\u001b[6n')) pty.write('\u001b[5;5R');
     void goOn();
   });
   const timer = setTimeout(() => pty.kill('SIGKILL'), 50_000);

@@ -138,5 +138,15 @@ const save = actionCommand({
   atomic: true,
 });
 
+const unlock = itemCommand({
+  name: 'thing unlock',
+  summary: 'ask for something that nobody may see',
+  examples: ['potctl thing unlock'],
+  offline: true,
+  input: {},
+  run: async (_input, { terminal }) => ({ length: (await terminal!.hidden('Secret word')).reveal().length }),
+  render: ({ length }, view) => view.line(`heard ${length} letters`),
+});
+
 /** Commands that show every side of the command line without any database. */
-export const sampleCommands: readonly AnyCommand[] = [list, show, drop, work, save];
+export const sampleCommands: readonly AnyCommand[] = [list, show, drop, work, save, unlock];

@@ -23,6 +23,8 @@ export interface Tmux {
   type(text: string): void;
   /** A key, e.g. `Enter`, `C-c`, `q`. */
   key(name: string): void;
+  /** A command of tmux itself, e.g. `resize-window`. */
+  tmux(...args: string[]): string;
   /** What stands on the screen. With `all`, also everything that was scrolled away. */
   screen(all?: boolean): string;
   /** Waits until the screen has the text. @throws after 40 seconds, with the screen */
@@ -48,6 +50,7 @@ export async function openTmux(environment: Record<string, string>, size = { col
   const tmux: Tmux = {
     type: (text) => void run('send-keys', '-l', text),
     key: (name) => void run('send-keys', name),
+    tmux: run,
     screen,
     async shows(text) {
       for (let left = 400; left > 0; left -= 1) {

@@ -10,6 +10,7 @@ import { readSetupProblem } from '../../src/journal/installed.js';
 import { openServer } from '../../src/postgres/open.js';
 import type { ConnectionSettings } from '../../src/postgres/settings.js';
 import { openRepository } from '../../src/repository/open.js';
+import { observeLeftovers } from '../../src/restore/leftovers.js';
 import { inMaintenance, quote, type TestDatabase } from '../support/database.js';
 import { testSettings } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -55,6 +56,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
     childEnvironment: environment,
     settings: async () => settings,
     server: async () => server,
+    leftovers: async () => observeLeftovers(await tools.repository(), server),
     repository: async () => {
       const [place] = settings.repositories;
       if (place?.path === undefined) throw new PotctlError('E_CONFIG', 'no directory');

@@ -9,7 +9,7 @@ import type { RestoreDeps } from '../../src/restore/deps.js';
 import { parseTableNames } from '../../src/restore/tables/names.js';
 import { prepareTables } from '../../src/restore/tables/prepare.js';
 import { runTables } from '../../src/restore/tables/run.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../support/small-disk.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -150,6 +150,18 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
       expect(fs.readFileSync(path.join(site.tree, 'a.txt'), 'utf8')).toBe('alpha');
     },
   );
+
+  test('under a tablespace is seen by the plan, however much room the data directory has', async () => {
+    const site = await onTablespace();
+    const request = restoreRequest(site.name);
+    expect((await plan(site.deps, request)).database?.freeBytes).toBeLessThan(64 * 2 ** 20);
+
+    site.fill();
+
+    const { blocking, database } = await plan(site.deps, request);
+    expect(database?.freeBytes).toBe(0);
+    expect(blocking).toMatchObject([{ code: 'E_NO_SPACE' }]);
+  });
 
   test('under a tablespace, while single tables are carried over: the same', async () => {
     const site = await onTablespace();

@@ -114,7 +114,7 @@ test('one that somebody is connected to stays with its tree, and so does its und
   const client = await connect(kept);
   const result = await both(later(deps, 3_700_000), request);
   await client.end();
-  const because = '1 sessions are connected to it';
+  const because = '1 session is connected to it';
   expect(result.removed).toEqual([]);
   expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run stays: ${because}`]);
   expect([await databases(name), keptIn(tree)]).toEqual([[name, kept], [`.potctl-before-${run}`]]);

@@ -132,6 +132,38 @@ test('a connection that was kept and gives no answer is given up within seconds'
   }
 });
 
+test('an error shows the server’s detail and hint, but never the detail that holds a row', async () => {
+  const { name, query } = await freshDatabase({ schema: 'create table t (secret text primary key)' });
+  await query(`insert into t values ('canary')`);
+  const session = await openTestServer(name).session({ purpose: 'test' });
+
+  await expect(session.query('select secre from t')).rejects.toMatchObject({
+    why: { sqlstate: '42703', hint: expect.stringContaining('"t.secret"') },
+  });
+  await expect(session.query('alter table t add constraint t_pkey primary key (secret)')).rejects.toMatchObject({
+    why: { sqlstate: '42P16' },
+  });
+  await query('create view v as select * from t');
+  await expect(session.query('drop table t')).rejects.toMatchObject({
+    why: { detail: expect.stringContaining('view v depends on table t'), hint: expect.stringContaining('CASCADE') },
+  });
+  const broken = await session.query(`insert into t values ('canary')`).catch((error: unknown) => error);
+  expect(broken).toMatchObject({ why: { sqlstate: '23505' } });
+  expect(JSON.stringify(broken)).not.toContain('canary');
+});
+
+test('a role that is set to read only is told so, with the line that changes it', async () => {
+  const { name } = await freshDatabase();
+  const session = await openTestServer(name).session({ purpose: 'test' });
+  await session.query('set default_transaction_read_only = on');
+
+  await expect(session.query('create table t ()')).rejects.toMatchObject({
+    code: 'E_UNFIT',
+    why: { sqlstate: '25006' },
+    fix: [expect.stringContaining('ALTER ROLE "postgres" RESET default_transaction_read_only;'), expect.anything()],
+  });
+});
+
 test.each([
   ['a missing database, with those of a similar name', { database: 'no_such_db' }, 'E_DATABASE_NOT_FOUND'],
   ['a role that does not exist', { user: 'nobody_here' }, 'E_DB_DENIED'],

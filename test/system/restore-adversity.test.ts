@@ -139,10 +139,16 @@ test('a role that a failed restore made and somebody uses by now stays, and stan
   const { name, deps, request, role } = await siteOfLostRole();
   const uninterrupted = async () => {
     await inMaintenance((client) => client.query(`grant connect on database ${quote(name)} to ${role}`));
-    throw new Error('struck by lightning');
+    throw new PotctlError('E_IO', 'struck by lightning');
   };
 
-  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toThrow('struck');
+  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toMatchObject({
+    changed: 'scratch',
+    changedDetail: expect.stringContaining(`the role "${role}" could not be removed`),
+    fix: expect.arrayContaining([
+      expect.stringMatching(new RegExp(`^To remove what stays: psql .*DROP ROLE.*${role}`)),
+    ]),
+  });
 
   expect([await exists(role), await databases(name)]).toEqual([1, [name]]);
   expect(await restore(deps, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });

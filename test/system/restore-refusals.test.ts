@@ -98,6 +98,58 @@ test('missing roles are named before anything starts, and made only with --creat
   await inMaintenance((client) => client.query(`drop database ${quote(name)} with (force)`));
 });
 
+test('created roles bring along the groups they are members of and their settings; a setting this server refuses is said', async () => {
+  const role = await freshRole('login');
+  const group = await freshRole('nologin');
+  const { name, deps, query } = await site(`${SCHEMA}; alter table t owner to ${role}; grant ${group} to ${role};
+    comment on role ${role} is 'of the application';
+    alter role ${role} set search_path = app, public; alter role ${role} set "gone.setting" = 'x'`);
+  await query(`alter table t owner to postgres`);
+  await inMaintenance((client) => client.query(`drop role ${role}; drop role ${group}`));
+  const warnings: string[] = [];
+  const progress = (event: { kind: string; text?: string }) => void (event.text && warnings.push(event.text));
+  const request = restoreRequest(name, { createRoles: true });
+
+  expect((await plan(deps, request)).database?.createdRoles).toEqual([role, group].sort());
+  await restore({ ...deps, progress }, request);
+
+  const { rows } = await inMaintenance((client) =>
+    client.query(
+      `select rolconfig as settings, pg_has_role(oid, $2, 'MEMBER') as member, shobj_description(oid, 'pg_authid') as comment
+         from pg_roles where rolname = $1`,
+      [role, group],
+    ),
+  );
+  expect(rows).toMatchObject([{ member: true, comment: 'of the application' }]);
+  expect(rows[0].settings).toContain('search_path=app, public');
+  await inMaintenance((client) => client.query(`drop database ${quote(name)} with (force)`));
+});
+
+test('what belongs to the owner of the database, whoever that is, is restored by that owner', async () => {
+  const role = await freshRole('login createdb');
+  const { name, deps, query } = await site(SCHEMA, role);
+  await inMaintenance((client) => client.query(`alter database ${quote(name)} owner to ${role}`));
+  await query(
+    `alter table t owner to ${role}; comment on schema public is 'ours'; grant usage on schema public to ${role}`,
+  );
+  await backUp(openTestServer(name), deps.repository);
+  const dropped = connectionEnded(name);
+  await inMaintenance((client) =>
+    client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]),
+  );
+  await dropped;
+
+  expect((await plan(deps, restoreRequest(name))).blocking).toEqual([]);
+  expect(await restore(deps, restoreRequest(name))).toMatchObject({ state: 'done' });
+
+  const client = await connect(name);
+  const { rows } = await client.query(
+    `select nspowner::regrole::text as owner, obj_description(oid) as comment from pg_namespace where nspname = 'public'`,
+  );
+  await client.end();
+  expect(rows).toEqual([{ owner: 'pg_database_owner', comment: 'ours' }]);
+});
+
 test('roles that a failed restore had created are gone again', async () => {
   const role = await freshRole('nologin');
   const { name, deps, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
@@ -220,6 +272,27 @@ test('no repository, no backup, an unknown id: each has its own answer', async (
   const unknown = await potctl(['restore', 'run', 'ffffff', '--repository', repository.url], { env });
   expect(unknown).toMatchObject({ exitCode: 10, stderr: expect.stringContaining('E_BACKUP_NOT_FOUND') });
   const empty = path.join(await temporaryFolder(), 'none');
-  expect((await potctl(['restore', 'list', '--repository', empty], { env })).exitCode).toBe(0);
+  const none = await potctl(['restore', 'list', '--repository', empty], { env });
+  expect(none).toMatchObject({
+    exitCode: 15,
+    stdout: '',
+    stderr: expect.stringContaining('there is no repository at'),
+  });
   expect((await potctl(['restore', 'undo', '--repository', repository.url], { env })).exitCode).toBe(10);
+});
+
+test('a count that row security or missing rights refuse is not said to take long', async () => {
+  const role = await freshRole('login createdb');
+  const { name, deps, query } = await site(`${SCHEMA}; create table closed (i int); create table own (i int)`, role);
+  await query(
+    `grant select on t to ${role}; alter table t enable row level security; alter table own owner to ${role}`,
+  );
+
+  const { database } = await plan(deps, restoreRequest(name));
+
+  expect(database?.loss?.unknown).toEqual([
+    '2 tables are estimated: this role may not read all their rows (rights or row security)',
+    expect.stringContaining('no column'),
+  ]);
+  await query(`alter table own owner to postgres; revoke select on t from ${role}`);
 });

@@ -32,7 +32,7 @@ function killedAt(deps: RestoreDeps, write: number): RestoreDeps {
 }
 
 const recover = (deps: RestoreDeps) =>
-  recoverRuns({ ...deps, startWriters: null, hostname: 'here', set: '', tree: null });
+  recoverRuns({ ...deps, startWriters: null, hostname: 'here', set: '', tree: null, database: null });
 
 test.each([
   ['with an empty scratch database', 2, 'interrupted', []],

@@ -146,6 +146,6 @@ test('the plan changes nothing, also where the live database cannot be read', as
   expect(planned.stdout).toContain('takes no connections');
   expect(await describeTree(tree)).toEqual(before);
   expect(await repository.listDocuments('restores')).toEqual([]);
-  expect((await repository.events((await repository.list())[0]!)).length).toBe(0);
+  expect((await repository.events((await repository.list())[0]!)).events.length).toBe(0);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} allow_connections true`));
 });

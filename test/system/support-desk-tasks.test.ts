@@ -71,10 +71,10 @@ test('new backup codes are for somebody beside the screen, which is wiped; on th
     ...inPerson(site),
     ...because('codes ana.souza'),
     [
-      'Any key wipes this screen',
+      'Copied? Type saved',
       async () => {
         seen = JSON.stringify((await site.user('ana.souza'))['mfa_backup_codes']);
-        return ' ';
+        return 'saved';
       },
     ],
     ...call('4', 'ana.souza').slice(0, 3),

@@ -22,7 +22,7 @@ const inside = values.filter(({ isPackage }) => !isPackage);
 const DOMAINS = ['backup', 'restore', 'demo', 'doctor', 'journal', 'mfa', 'grants'];
 const ADAPTERS = ['postgres', 'repository', 'config', 'applications', 'notify'];
 const WITHIN_BACKUP =
-  /^src\/backup\/(manifest|parse-manifest|catalog|selection|id|hash|summary|set|files\/|database\/)/;
+  /^src\/backup\/(manifest|parse-manifest|catalog|selection|standing|id|hash|summary|set|files\/|database\/)/;
 
 /** How libpq reads its own files and words: one reading for the configuration and the connection. */
 const LIBPQ = /^src\/postgres\/(connection-url|libpq|passfile-lookup|keywords|service-file)\.ts$/;
@@ -51,7 +51,6 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   nodemailer: /^src\/notify\//,
   commander: /^commands\/[^/]+\.ts$/,
   chalk: /^commands\/ui\//,
-  ora: /^commands\/ui\//,
   '@inquirer/prompts': /^commands\/ui\//,
 };
 
@@ -93,7 +92,7 @@ test('each package has one home', () => {
 
 test('help and version load nothing heavy: the engine and the drawing packages come when they are needed', () => {
   const face = values.filter(({ from, lazy }) => from.startsWith('commands/') && !lazy);
-  const heavy = face.filter(({ to }) => /^src\/[^/]+\//.test(to) || ['chalk', 'ora', '@inquirer/prompts'].includes(to));
+  const heavy = face.filter(({ to }) => /^src\/[^/]+\//.test(to) || ['chalk', '@inquirer/prompts'].includes(to));
   expect(heavy).toEqual([]);
   expect(values.filter(({ to, lazy }) => to === 'pg' && !lazy)).toEqual([]);
 });

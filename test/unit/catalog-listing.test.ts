@@ -70,7 +70,7 @@ test('without a profile the database is found by its name, on every server it wa
   expect(await list({ database: 'app' })).toMatchObject({
     ids: [DAMAGED, SAFETY, DEGRADED, OTHER_APP, APP],
     sets: ['7301/app', '9902/app'],
-    newestGood: { id: DEGRADED },
+    newestGood: { id: OTHER_APP },
   });
 });
 

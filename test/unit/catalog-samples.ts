@@ -27,6 +27,7 @@ export function goodEntry(id: string, changes: Partial<Manifest> = {}, facts: Pa
     id,
     manifest: summarise(sampleManifest({ id, ...changes })),
     events: [],
+    eventsDamage: null,
     verified: null,
     ...facts,
   };

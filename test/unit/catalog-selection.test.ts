@@ -20,7 +20,7 @@ const entries: CatalogEntry[] = [
 ];
 const inA = { set: A, fromSet: null };
 const select = (reference: string, scope: { set: string | null; fromSet: string | null } = inA, from = entries) =>
-  selectBackup(from, reference, scope);
+  selectBackup(from, reference, { ...scope, now: new Date('2026-12-01T00:00:00Z') });
 const refusal = (code: string, text: RegExp) =>
   expect.objectContaining({
     code,
@@ -35,7 +35,7 @@ describe('a backup is found by', () => {
     ['the beginning of its random part', '7f3a', THIRD],
     ['latest', 'latest', NEWEST],
     ['latest~0', 'latest~0', NEWEST],
-    ['latest~3', 'latest~3', FOURTH],
+    ['latest~2, for only good ones count', 'latest~2', FOURTH],
   ])('%s', (_, reference, id) => {
     expect(select(reference).entry.id).toBe(id);
   });
@@ -54,9 +54,9 @@ describe('a backup is found by', () => {
   );
 
   test('a degraded one is selected, and said to be degraded', () => {
-    expect(select('latest~2')).toMatchObject({
+    expect(select(THIRD)).toMatchObject({
       entry: { id: THIRD },
-      warnings: [`'${THIRD}' is degraded: 2 files changed`],
+      warnings: [`'${THIRD}': it is degraded: 2 files changed`],
     });
   });
 });
@@ -118,8 +118,33 @@ describe('latest', () => {
     expect(select('dd00', inA, [safety, ...entries]).entry.id).toBe(newer);
   });
 
+  test('passes over a degraded one and over one from the future, and names both', () => {
+    const degraded = goodEntry(newer, { set: A, status: 'degraded', degraded_reasons: ['1 file is missing'] });
+    const future = goodEntry('20280101T000000Z-ee0005', { set: A, timestamp: '2028-01-01T00:00:00.000Z' });
+    const { entry, warnings } = select('latest', inA, [future, degraded, ...entries]);
+    expect(entry.id).toBe(NEWEST);
+    expect(warnings).toEqual([
+      expect.stringMatching(/20280101.* was skipped: its time, .* is in the future/),
+      expect.stringMatching(/dd0004.* was skipped: it is degraded: 1 file is missing/),
+    ]);
+  });
+
+  test('takes the newest degraded one where none is good, and says so', () => {
+    const degraded = entries.filter((entry) => entry.id === THIRD);
+    const { entry, warnings } = select('latest', inA, degraded);
+    expect(entry.id).toBe(THIRD);
+    expect(warnings.join('\n')).toMatch(/no backup is good.*\n.*degraded: 2 files changed/);
+  });
+
+  test('of files is the newest good one that has files', () => {
+    const dbOnly = goodEntry(newer, { set: A, storage: null });
+    const scope = { ...inA, now: new Date('2026-12-01T00:00:00Z') };
+    expect(selectBackup([dbOnly, ...entries], 'latest', scope).entry.id).toBe(newer);
+    expect(selectBackup([dbOnly, ...entries], 'latest', { ...scope, part: 'files' }).entry.id).toBe(NEWEST);
+  });
+
   test('says when there are not so many', () => {
-    expect(() => select('latest~9')).toThrow(/only 4 usable/);
+    expect(() => select('latest~9')).toThrow(/only 3 usable/);
   });
 
   test('says what was skipped when nothing is left', () => {

@@ -54,6 +54,15 @@ describe('a file', () => {
     expect(found(readAsset('templates', 'config/config.yaml'))).toEqual([]);
   });
 
+  test('with an issuer that nobody can read as it is has a mistake, and the character is named', () => {
+    expect(found('profiles:\n  p:\n    mfa: { issuer: "3d\\u202EtoP" }\n')).toEqual([
+      '3: issuer has U+202E (right-to-left override), a control or hidden character ()',
+    ]);
+    expect(found('profiles:\n  p:\n    mfa: { issuer: "3dPot: Ltda" }\n')).toEqual([
+      '3: issuer has a colon, which authenticator apps read as a separator ()',
+    ]);
+  });
+
   test('may be empty', () => {
     expect(found('')).toEqual([]);
     expect(found('# nothing yet\n')).toEqual([]);

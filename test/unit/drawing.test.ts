@@ -1,20 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../commands/ui/columns.js';
-import {
-  createFormats,
-  formatAge,
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatInstant,
-} from '../../commands/ui/format.js';
+import { createFormats, formatAge, formatBytes, formatDuration, formatInstant } from '../../commands/ui/format.js';
 import { createDraw, paint } from '../../commands/ui/paint.js';
 import { factsText } from '../../commands/ui/progress.js';
 import { createView } from '../../commands/ui/screen.js';
 import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
+import { counted, grouped, verb } from '../../src/counted.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const formats = createFormats('UTC', NOW);
+
+test('one thing is named as one, and more as more', () => {
+  expect([0, 1, 2, 1_234_567].map((n) => counted(n, 'table'))).toEqual([
+    '0 tables',
+    '1 table',
+    '2 tables',
+    '1 234 567 tables',
+  ]);
+  expect([1, 2].map((n) => counted(n, 'entry'))).toEqual(['1 entry', '2 entries']);
+  expect(counted(2, 'person', 'people')).toBe('2 people');
+  expect([1, 3].map((n) => verb(n, 'is', 'are'))).toEqual(['is', 'are']);
+  expect(factsText({ tables: 1, entries: 1, rows: 2 })).toBe('1 table, 1 entry, 2 rows');
+});
 
 describe('figures', () => {
   test.each([
@@ -40,7 +47,7 @@ describe('figures', () => {
     [1000, '1 000'],
     [4_812_331, '4 812 331'],
     [-1234, '-1 234'],
-  ])('%d is %s', (value, text) => expect(formatCount(value)).toBe(text));
+  ])('%d is %s', (value, text) => expect(grouped(value)).toBe(text));
   test('facts of a phase say what they are by their names', () => {
     expect(factsText({ bytes: 1024, free_bytes: 2048, tables: 3, wait_ms: 1500, where: 'here' })).toBe(
       '1.0 KiB, 2.0 KiB free, 3 tables, wait 1.5s, here',

@@ -23,7 +23,7 @@ test('a new secret has 160 bits, and its address only characters that every scan
   const secret = encodeBase32(randomBytes(SECRET_BYTES));
   expect(secret).toMatch(/^[A-Z2-7]{32}$/);
   const all = Array.from({ length: 0x250 }, (_, code) => String.fromCodePoint(code))
-    .filter((character) => !/[\p{Cc}:]/u.test(character))
+    .filter((character) => !/[\p{Cc}\u00ad:]/u.test(character))
     .join('');
   const uri = provisioningUri(all, all, secret);
   expect(uri).toMatch(/^[\w:/?=&%.!~*'()-]+$/);
@@ -45,6 +45,24 @@ test.each([
     expect.objectContaining({ code: 'E_USAGE', fix: [expect.stringContaining(fix)] }),
   );
   expect(() => provisioningUri(issuer, label, SECRET)).not.toThrow(SECRET);
+});
+
+test.each([
+  ['3d\u202etoP', 'U+202E (right-to-left override)'],
+  ['3dPot\u200b', 'U+200B (zero-width space)'],
+  ['3d\u2066Pot', 'U+2066 (left-to-right isolate)'],
+  ['3dPot\ufeff', 'U+FEFF (byte order mark)'],
+  ['3dPot\u3164', 'U+3164 (Hangul filler)'],
+  ['3d\u009bPot', 'U+009B'],
+  ['3d\u{e0041}Pot', 'U+E0041'],
+  ['3d\ud800Pot', 'U+D800'],
+])('%j with a hidden character is refused as issuer and as name, and the character is named', (text, character) => {
+  for (const [issuer, label] of [
+    [text, 'ana'],
+    ['3dPot', text],
+  ] as const) {
+    expect(() => provisioningUri(issuer, label, SECRET)).toThrow(character);
+  }
 });
 
 const ISSUERS = ['3dPot', 'VIU Platform', 'Cerâmica São João', '陶器', 'Cia 🪴', "Ana's (test)", 'A-Z_0.9~'];

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { qrImage, qrLines, secretScreen } from '../../commands/ui/qr.js';
+import { codesFit, codesScreen } from '../../commands/ui/codes-screen.js';
+import { qrImage, qrLines, qrNeeds, secretScreen, squareFits } from '../../commands/ui/qr.js';
+import { CLOSING, type Drawn, type ScreenSize } from '../../commands/ui/show-once.js';
 import { provisioningUri } from '../../src/mfa/provisioning-uri.js';
 import { pixelsOf } from '../support/ansi-pixels.js';
 import { outputOf, testWith } from '../support/programs.js';
@@ -53,36 +55,94 @@ describe('the square on the screen', () => {
   });
 
   test.each(URIS)('of a %s address is not drawn where it would wrap or scroll by one', (_, uri) => {
-    const lines = qrLines(uri, WIDE)!;
-    const columns = lines[0]!.replace(/\u001b\[[0-9;]*m/g, '').length;
-    expect(qrLines(uri, { columns, rows: lines.length })).toEqual(lines);
-    expect(qrLines(uri, { columns: columns - 1, rows: lines.length })).toBeNull();
-    expect(qrLines(uri, { columns, rows: lines.length - 1 })).toBeNull();
+    const least = qrLines(uri, WIDE)!.length - 3;
+    const columns = widthOf(qrLines(uri, WIDE)![0]!) - 6;
+    expect(qrLines(uri, { columns, rows: least })).toHaveLength(least);
+    expect(qrLines(uri, { columns: columns - 1, rows: least })).toBeNull();
+    expect(qrLines(uri, { columns, rows: least - 1 })).toBeNull();
   });
 
-  test('fits into the usual window of 80 columns and 24 rows when the address is short', () => {
-    expect(secretScreen([SECRET, SHORT], { columns: 80, rows: 30 }).length).toBeLessThanOrEqual(30);
-    expect(qrLines(SHORT, { columns: 80, rows: 24 })).not.toBeNull();
+  for (const [length, uri] of URIS.slice(0, 2)) {
+    testWith('zbarimg')(`of a ${length} address is scanned from the usual window of 80 columns and 24 rows`, () => {
+      const screen = screenOf(secretScreen([SECRET, uri], { columns: 80, rows: 24 }), { columns: 80, rows: 24 });
+      for (const theme of Object.values(THEMES)) expect(scan(pixelsOf(screen, theme))).toBe(uri);
+    });
+  }
+
+  testWith('zbarimg')('is scanned with the narrowest light frame that is ever drawn', () => {
+    for (const [, uri] of URIS) {
+      const size = qrNeeds(uri);
+      const screen = screenOf(secretScreen([SECRET, uri], size), size);
+      for (const theme of Object.values(THEMES)) expect(scan(pixelsOf(screen, theme))).toBe(uri);
+    }
   });
 });
+
+/** What a terminal of that size shows, without the words: they are no part of the square. */
+function screenOf({ lines, closing }: Drawn, { columns, rows }: ScreenSize): string[] {
+  expect(lines.length).toBeLessThanOrEqual(rows);
+  expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
+  expect(closing.column + CLOSING.columns).toBeLessThanOrEqual(columns);
+  for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+  const blank = Array.from({ length: rows - lines.length }, () => '');
+  return [
+    ...lines.map((line) => (line.includes('\u001b[0m') ? `${line.split('\u001b[0m')[0]}\u001b[0m` : '')),
+    ...blank,
+  ];
+}
+
+const widthOf = (line: string): number => line.replace(/\u001b\[[0-9;]*m/g, '').length;
 
 describe('the screen of a new secret', () => {
   const KEY = 'GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ';
 
-  test('shows the square and the key in groups of four, and never more rows than there are', () => {
-    for (let rows = 1; rows < 60; rows += 1) {
-      const lines = secretScreen([SECRET, MIDDLE], { columns: 100, rows });
-      expect(lines.join('\n')).toContain(KEY);
-      if (lines.some((line) => line.includes('▀'))) expect(lines.length).toBeLessThan(rows);
+  test('shows the square and the key in groups of four, and never more rows or columns than there are', () => {
+    for (let rows = 9; rows < 60; rows += 1) {
+      const { lines, closing } = secretScreen([SECRET, MIDDLE], { columns: 100, rows });
+      const words = lines.map((line) => line.replace(/^\u001b.*\u001b\[0m/, '').trim());
+      expect(words.join(' ')).toContain(KEY);
+      expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
+      expect(lines.length).toBeLessThanOrEqual(rows);
     }
-    expect(secretScreen([SECRET, MIDDLE], WIDE).join('\n')).toContain('▀');
+    expect(secretScreen([SECRET, MIDDLE], WIDE).lines.join('\n')).toContain('▀');
   });
 
-  test('says that the window is too small, and has the key to type; the address does not stand there', () => {
-    const lines = secretScreen([SECRET, MIDDLE], { columns: 40, rows: 24 });
-    expect(lines[0]).toBe('This window is too small for the square.');
+  test('in a window that is too small has the key to type; the address does not stand there', () => {
+    const size = { columns: 60, rows: 20 };
+    expect(squareFits(SHORT, size)).toBe(false);
+    const { lines } = secretScreen([SECRET, SHORT], size);
     expect(lines.join('\n')).toContain(KEY);
     expect(lines.join('\n')).not.toMatch(/otpauth|▀/);
+  });
+
+  test('a window of the size that is asked for is large enough, and a smaller one is not', () => {
+    for (const [, uri] of URIS) {
+      const { columns, rows } = qrNeeds(uri);
+      expect(squareFits(uri, { columns, rows })).toBe(true);
+      expect(squareFits(uri, { columns: columns - 1, rows })).toBe(false);
+      expect(squareFits(uri, { columns, rows: rows - 1 })).toBe(false);
+    }
+  });
+});
+
+describe('the screen of backup codes', () => {
+  const codes = Array.from({ length: 10 }, (_, at) => `XXXX-XXXX-XXXX-${1000 + at}`);
+
+  test.each([
+    [80, 24],
+    [60, 20],
+    [100, 12],
+    [200, 9],
+  ])('has all of them whole at %i × %i', (columns, rows) => {
+    expect(codesFit(codes, 'each one works once.', { columns, rows })).toBe(true);
+    const { lines, closing } = codesScreen(codes, 'each one works once.', { columns, rows });
+    for (const code of codes) expect(lines.join('\n')).toContain(code);
+    expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
+  });
+
+  test('does not fit where one would be cut', () => {
+    expect(codesFit(codes, 'each one works once.', { columns: 40, rows: 9 })).toBe(false);
+    expect(codesFit(codes, 'each one works once.', { columns: 20, rows: 24 })).toBe(false);
   });
 });
 

@@ -35,7 +35,7 @@ async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) 
   const progress: RecoverDeps['progress'] = (event) => void (event.kind === 'warning' && warnings.push(event.text));
   const deps: RecoverDeps = {
     ...restoreDeps(null, repository, { progress }),
-    ...{ startWriters: null, set: 'profile:prod', hostname: HERE, tree: null },
+    ...{ startWriters: null, set: 'profile:prod', hostname: HERE, tree: null, database: null },
     ...change,
   };
   return { repository, warnings, recover: () => recoverRuns(deps) };

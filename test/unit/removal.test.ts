@@ -64,7 +64,7 @@ test('a pin that is noted up to the rename brings the backup back', async () => 
       if (look === 2) await repository.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });
     }),
   ).rejects.toMatchObject({ code: 'E_LOCKED' });
-  expect((await repository.events(ID)).map(({ type }) => type)).toEqual(['tombstone', 'pin']);
+  expect((await repository.events(ID)).events.map(({ type }) => type)).toEqual(['tombstone', 'pin']);
 });
 
 test('a pin that comes behind the rename fails, instead of promising what is not there', async () => {

@@ -80,7 +80,7 @@ describe('what stands in a backup', () => {
     ];
     await writeFile(file, `${text}${odd.join('\n')}\n${text.slice(0, 30)}`);
     await repository.appendEvent(ID, { ...event, ok: false });
-    expect(await repository.events(ID)).toEqual([event, { ...event, ok: false }]);
+    expect((await repository.events(ID)).events).toEqual([event, { ...event, ok: false }]);
   });
 
   test('events are not written through a link', async () => {
@@ -97,7 +97,7 @@ describe('what stands in a backup', () => {
       ok: true,
       problems: [],
     } as const;
-    await expect(repository.appendEvent(ID, event)).rejects.toHaveProperty('code', 'E_IO');
+    await expect(repository.appendEvent(ID, event)).rejects.toHaveProperty('code', 'E_BACKUP_CORRUPT');
     expect(await readFile(target, 'utf8')).toBe('');
   });
 });
@@ -137,6 +137,25 @@ describe('a full disk (needs root, to mount a small one)', () => {
     problems: [],
   } as const;
 
+  test.for([
+    ['is laid on a small one that has room for it', 4 * 1024, true],
+    ['is not laid where it would take the last room', 1024, false],
+  ] as const)('the reserve %s', async ([_, kibibytes, isLaid], context) => {
+    await mkdir(folder);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'tmpfs', folder]);
+    if (mounted.status !== 0) return context.skip('only root may mount a small file system');
+    try {
+      const repository = await opened();
+      await (await repository.lock(request())).release();
+      expect((await readdir(folder)).includes('potctl.reserve')).toBe(isLaid);
+      await rm(path.join(folder, 'potctl.reserve'), { force: true });
+      await (await repository.lock(request())).release();
+      expect((await readdir(folder)).includes('potctl.reserve')).toBe(isLaid);
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  });
+
   test('ends in E_NO_SPACE, loses nothing and leaves nothing', async (context) => {
     await mkdir(folder);
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', folder]);
@@ -157,7 +176,7 @@ describe('a full disk (needs root, to mount a small one)', () => {
       await expect(draft.publish('{}\n')).rejects.toMatchObject(noSpace);
 
       expect(await readdir(path.join(folder, 'backups'))).toEqual([ID]);
-      expect(await repository.events(ID)).toEqual([event]);
+      expect((await repository.events(ID)).events).toEqual([event]);
       expect(await repository.getDocument('restores/r.json')).toBe('old');
       expect(await names()).toEqual(['backups', 'potctl-repository.json', 'restores']);
       expect(await readdir(path.join(folder, 'restores'))).toEqual(['r.json']);

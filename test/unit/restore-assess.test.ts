@@ -96,3 +96,21 @@ test('a newer server, another version of an extension and space that nobody can 
     expect.stringContaining('free space'),
   ]);
 });
+
+test('no advice makes anybody a member of a superuser or of a predefined role', () => {
+  const owners = [
+    { name: 'postgres', powerful: true },
+    { name: 'app', powerful: false },
+  ];
+  const session = { pid: 7, user: 'x', application: 'y', state: 'idle', mayEnd: false };
+  const database = {
+    ...{ oid: 1, bytes: 1, owned: true, template: false, connectable: true, preparedTransactions: [], bindings: [] },
+    sessions: [session],
+  };
+  const { blocking } = assessDatabase(part, { ...plain, foreignOwners: owners, database }, request);
+
+  const fixes = blocking.flatMap(({ fix }) => fix);
+  expect(fixes.filter((fix) => fix.startsWith('GRANT'))).toEqual(['GRANT "app" TO "ops";']);
+  expect(fixes.join('\n')).toContain('SELECT pg_terminate_backend(7);');
+  expect(fixes.join('\n')).not.toMatch(/grant.*(postgres|pg_)/i);
+});

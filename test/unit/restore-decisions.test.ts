@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseSetval } from '../../src/restore/database/definitions.js';
 import { isSwapped } from '../../src/restore/database/facts.js';
-import { roleStatements } from '../../src/restore/database/roles.js';
+import { roleStatements, rolesToCreate } from '../../src/restore/database/roles.js';
 import { writesSince } from '../../src/restore/database/writes.js';
 import { keptDatabaseName, stagedDatabaseName } from '../../src/restore/names.js';
 import { chooseRun } from '../../src/restore/plan/choose-run.js';
@@ -67,30 +67,49 @@ CREATE ROLE app;
 ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';
 CREATE ROLE "A b";
 ALTER ROLE "A b" WITH NOLOGIN;
-CREATE ROLE torn;
-ALTER ROLE torn WITH LOGIN PASSWORD 'first
-line';
+-- User Configurations of "o'brien"
+ALTER ROLE app SET search_path TO 'a', 'b';
+COMMENT ON ROLE app IS 'two
+lines; of it''s own';
+ALTER ROLE "o'brien" SET work_mem TO '1GB';
 GRANT readers TO app GRANTED BY postgres;
 GRANT app TO existing GRANTED BY postgres;
 GRANT "A b" TO app WITH ADMIN OPTION GRANTED BY "p q";
-`;
+GRANT staff TO readers GRANTED BY postgres;
+CREATE ROLE torn;
+ALTER ROLE torn WITH LOGIN PASSWORD 'first
+lin`;
 
   test('are made with their attributes and memberships, and nobody who exists is touched', () => {
-    expect(roleStatements(globals, ['app'])).toEqual([
-      'CREATE ROLE "app";',
-      `ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';`,
-      'GRANT readers TO app;',
-      'GRANT "A b" TO app WITH ADMIN OPTION;',
-    ]);
-    expect(roleStatements(globals, ['A b'])).toEqual(['CREATE ROLE "A b";', 'ALTER ROLE "A b" WITH NOLOGIN;']);
+    expect(roleStatements(globals, ['app'])).toEqual({
+      needed: [
+        'CREATE ROLE "app";',
+        `ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';`,
+        'GRANT readers TO app;',
+        'GRANT "A b" TO app WITH ADMIN OPTION;',
+      ],
+      optional: [`ALTER ROLE app SET search_path TO 'a', 'b';`, `COMMENT ON ROLE app IS 'two\nlines; of it''s own';`],
+    });
+    expect(roleStatements(globals, ['A b'])).toEqual({
+      needed: ['CREATE ROLE "A b";', 'ALTER ROLE "A b" WITH NOLOGIN;'],
+      optional: [],
+    });
+    expect(roleStatements(globals, ["o'brien"]).optional).toEqual([`ALTER ROLE "o'brien" SET work_mem TO '1GB';`]);
+  });
+
+  test('bring along the missing roles of which they are members, and no others', () => {
+    const lacks = (...missing: string[]) => rolesToCreate(globals, ['app'], (role) => missing.includes(role));
+    expect(lacks('app', 'readers', 'staff', 'torn')).toEqual(['app', 'readers', 'staff']);
+    expect(lacks('app', 'staff')).toEqual(['app']);
+    expect(lacks('readers', 'staff')).toEqual([]);
   });
 
   test('cannot log in where the globals do not describe them wholly', () => {
-    expect(roleStatements(globals, ['torn', 'unknown'])).toEqual([
-      'CREATE ROLE "torn" NOLOGIN;',
-      'CREATE ROLE "unknown" NOLOGIN;',
-    ]);
-    expect(roleStatements('', ['x;y'])).toEqual(['CREATE ROLE "x;y" NOLOGIN;']);
+    expect(roleStatements(globals, ['torn', 'unknown'])).toEqual({
+      needed: ['CREATE ROLE "torn" NOLOGIN;', 'CREATE ROLE "unknown" NOLOGIN;'],
+      optional: [],
+    });
+    expect(roleStatements('', ['x;y']).needed).toEqual(['CREATE ROLE "x;y" NOLOGIN;']);
   });
 });
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { PrunePolicy } from '../../src/backup/keep-rules.js';
 import { pinOf } from '../../src/backup/pins.js';
 import { decidePrune, type PrunePlan } from '../../src/backup/prune-plan.js';
+import { PARTS } from '../../src/backup/standing.js';
 import type { BackupEvent } from '../../src/repository/repository.js';
 import { DAY_MS, type HistoryBackup, HOUR_MS, withEvents } from './retention-samples.js';
 
@@ -39,7 +40,7 @@ function make(history: History, changes: Partial<HistoryBackup>): void {
   history.made += 1;
   const id = `b${String(history.made).padStart(3, '0')}`;
   const { nowMs: takenAtMs } = history;
-  const usual = { id, takenAtMs, set: SET, status: 'complete', kind: 'logical', readable: true } as const;
+  const usual = { id, takenAtMs, set: SET, status: 'complete', kind: 'logical', readable: true, parts: PARTS } as const;
   history.backups.push(withEvents({ ...usual, ...changes }, []));
 }
 
@@ -64,6 +65,8 @@ const STEPS: readonly ((history: History, roll: Roll) => void)[] = [
   (history) => make(history, {}),
   (history) => make(history, {}),
   (history) => make(history, {}),
+  (history) => make(history, { parts: ['database'] }),
+  (history) => make(history, { parts: ['files'] }),
   (history) => make(history, { status: 'degraded' }),
   (history) => make(history, { kind: 'safety' }),
   (history) => make(history, { readable: false }),
@@ -150,19 +153,25 @@ function hold({ mine, going, history: { nowMs }, policy, reading }: Pruned): voi
       .filter(fits)
       .sort((a, b) => a.takenAtMs - b.takenAtMs || (a.id < b.id ? -1 : 1))
       .at(-1);
-  const good = newest(isGood);
-  promise(stays(good), 'the newest good one stays');
-  promise(stays(newest((b) => isGood(b) && verifiedOf(b))), 'the newest verified one stays');
-  promise(
-    stays(newest((b) => isGood(b) && b.events.some((e) => e.type === 'restore' && e.ok))),
-    'the newest restored stays',
-  );
+  for (const part of PARTS) {
+    const newestWith = (fits: (backup: HistoryBackup) => boolean): HistoryBackup | undefined =>
+      newest((b) => isGood(b) && b.parts.includes(part) && fits(b));
+    promise(stays(newestWith(() => true)), `the newest good one with ${part} stays`);
+    promise(stays(newestWith(verifiedOf)), `the newest verified one with ${part} stays`);
+    promise(
+      stays(newestWith(({ events }) => events.some((e) => e.type === 'restore' && e.ok))),
+      `the newest restored with ${part} stays`,
+    );
+    if (policy.rules.withinMs > 0) {
+      const before = nowMs - policy.rules.withinMs;
+      promise(stays(newestWith(({ takenAtMs }) => takenAtMs < before)), `the way back of ${part} is covered`);
+    }
+  }
   promise(mine.length === 0 || going.size < mine.length, 'something stays');
 
   const begin = nowMs - policy.rules.withinMs;
   if (policy.rules.withinMs > 0) {
     promise(mine.filter(({ takenAtMs }) => takenAtMs >= begin).every(stays), 'all of the window stays');
-    promise(stays(newest((b) => isGood(b) && b.takenAtMs < begin)), 'the beginning of the window is covered');
   }
   const pinned = mine.filter(({ events }) => pinOf(events, new Date(nowMs)) !== null);
   promise(pinned.every(stays), 'pinned ones stay');

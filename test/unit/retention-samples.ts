@@ -1,5 +1,6 @@
 import { type CatalogEntry, type GoodEntry, verifiedBy } from '../../src/backup/catalog.js';
 import type { Candidate } from '../../src/backup/retention.js';
+import type { Part } from '../../src/backup/standing.js';
 import type { KeepRules } from '../../src/config/settings.js';
 import type { BackupEvent } from '../../src/repository/repository.js';
 
@@ -13,9 +14,10 @@ export function candidate(takenAt: string, facts: Partial<Candidate> = {}): Cand
   return {
     id: takenAt,
     takenAtMs: Date.parse(takenAt),
+    parts: ['database'],
     standing: 'good',
     verified: null,
-    proven: false,
+    proven: [],
     pin: null,
     inUse: null,
     ...facts,
@@ -29,6 +31,7 @@ export interface HistoryBackup {
   readonly set: string;
   readonly status: 'complete' | 'degraded';
   readonly kind: 'logical' | 'safety';
+  readonly parts: readonly Part[];
   /** Its manifest can be read. */
   readonly readable: boolean;
   readonly events: readonly BackupEvent[];
@@ -44,7 +47,7 @@ export function withEvents(
 }
 
 function entryOf(facts: Omit<HistoryBackup, 'entry' | 'events'>, events: readonly BackupEvent[]): CatalogEntry {
-  const { id, takenAtMs, set, status, kind, readable } = facts;
+  const { id, takenAtMs, set, status, kind, parts, readable } = facts;
   if (!readable) return { ok: false, id, code: 'E_MANIFEST', problem: 'cut' };
   const timestamp = new Date(takenAtMs).toISOString();
   const manifest = {
@@ -53,7 +56,9 @@ function entryOf(facts: Omit<HistoryBackup, 'entry' | 'events'>, events: readonl
     set,
     status,
     kind,
+    database: parts.includes('database') ? {} : null,
+    storage: parts.includes('files') ? {} : null,
     totals: { stored_bytes: 1 },
   } as unknown as GoodEntry['manifest'];
-  return { ok: true, id, manifest, events, verified: verifiedBy(events) };
+  return { ok: true, id, manifest, events, eventsDamage: null, verified: verifiedBy(events) };
 }

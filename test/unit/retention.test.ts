@@ -56,7 +56,7 @@ describe('keep-within', () => {
     const backups = days(10);
     const { kept, reasons } = decide(backups, { withinMs: 3 * DAY_MS });
     expect(kept).toEqual(backups.slice(0, 4).map(({ id }) => id));
-    expect(reasons[backups[3]!.id]).toEqual(['the way back to the beginning of 3d']);
+    expect(reasons[backups[3]!.id]).toEqual(['the last before the beginning of 3d']);
   });
 
   test('keeps degraded ones of the window, but only a good one leads back to its beginning', () => {
@@ -109,7 +109,7 @@ describe('under every policy', () => {
     ['one in use', { inUse: 'backup verify by cron@ops1' }],
     ['the newest verified', { verified: 'quick' }],
     ['the newest verified to its depth', { verified: 'full' }],
-    ['the newest that was restored', { proven: true }],
+    ['the newest that was restored', { proven: ['database'] }],
   ])('%s stays, and the reason says so', (_, facts) => {
     const backups = days(5);
     backups[4] = { ...backups[4]!, ...facts };
@@ -118,9 +118,42 @@ describe('under every policy', () => {
     expect(reasons[backups[4].id]!.length).toBeGreaterThan(0);
   });
 
+  test.each<[string, Partial<Candidate>, string]>([
+    ['good', {}, 'the newest good with files'],
+    ['verified', { verified: 'quick' }, 'the newest verified with files'],
+    ['fully verified', { verified: 'full' }, 'the newest verified to its depth with files'],
+    ['restored', { proven: ['files'] }, 'the newest that was restored with files'],
+  ])('the newest %s one that has files stays, however many without files are newer', (_, facts, reason) => {
+    const newer = days(4).map((backup) => ({ ...backup, verified: 'full' as const, proven: ['database' as const] }));
+    const backups = [...newer, ...days(7).slice(4)];
+    backups[4] = { ...backups[4]!, parts: ['database', 'files'] };
+    backups[6] = { ...backups[6]!, parts: ['database', 'files'], ...facts };
+    const isNewest = Object.keys(facts).length === 0;
+    const { reasons } = decide(backups, { last: 1 });
+    expect(reasons[backups[isNewest ? 4 : 6]!.id]).toContain(reason);
+    expect(reasons[backups[5]!.id]).toEqual(['no rule keeps it']);
+  });
+
+  test('a degraded one with files, newer than the newest good one that has some, stays', () => {
+    const backups = days(5);
+    backups[2] = { ...backups[2]!, parts: ['database', 'files'], standing: 'degraded' };
+    backups[4] = { ...backups[4]!, parts: ['database', 'files'] };
+    expect(decide(backups, { last: 1 }).kept).toEqual([0, 2, 4].map((at) => backups[at]!.id));
+    backups[4] = { ...backups[4], standing: 'damaged' };
+    expect(decide(backups, { last: 1 }).reasons[backups[2].id]).toContain(
+      'degraded, but there is no good one with files',
+    );
+  });
+
+  test('single tables that were restored prove nothing of the rest', () => {
+    const backups = days(3);
+    backups[2] = { ...backups[2]!, proven: [] };
+    expect(decide(backups, { last: 1 }).kept).toEqual([backups[0]!.id]);
+  });
+
   test('evidence of damage is no evidence of worth: a damaged one is never the newest verified', () => {
     const backups = days(3);
-    backups[2] = { ...backups[2]!, standing: 'damaged', verified: null, proven: true };
+    backups[2] = { ...backups[2]!, standing: 'damaged', verified: null, proven: ['database'] };
     expect(decide(backups, { last: 1 }).kept).toEqual([backups[0]!.id]);
   });
 

@@ -135,8 +135,11 @@ function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq,
 }
 
 /** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
-const onScreen = ({ showOnce }: Desk, use: string) => ({
+const onScreen = ({ readyToShow, showOnce }: Desk, use: string) => ({
   to: 'the screen',
-  prepare: async () => async () => {},
-  hand: (lines: readonly string[]) => showOnce(() => codesScreen(lines, use)),
+  async prepare() {
+    await readyToShow('the backup codes');
+    return async () => {};
+  },
+  hand: async (lines: readonly string[]) => void (await showOnce((size) => codesScreen(lines, use, size))),
 });

@@ -1,6 +1,6 @@
 import type { DeskDeps } from '../../../src/mfa/desk/deps.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
-import type { ScreenSize } from '../terminal.js';
+import type { Terminal } from '../terminal.js';
 import type { Talk } from './talk.js';
 
 /** What the calls of one sitting left behind. */
@@ -27,5 +27,6 @@ export interface Desk {
   /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */
   clock(instant: string): string;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
-  showOnce(draw: (size: ScreenSize) => readonly string[]): Promise<void>;
+  readonly readyToShow: Terminal['readyToShow'];
+  readonly showOnce: Terminal['showOnce'];
 }

@@ -1,6 +1,6 @@
 import { paint, type Style } from '../paint.js';
 import type { Terminal } from '../terminal.js';
-import { displayWidth } from '../visible.js';
+import { displayWidth, wrapWords } from '../visible.js';
 
 /** The call is over; its words were said already, or are the message. */
 export class CallEnded extends Error {}
@@ -44,7 +44,7 @@ const ANSWER = 28;
 
 /** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
 export function createTalk(terminal: Terminal): Talk {
-  const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.columns() - 4));
+  const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.size().columns - 4));
   const line = (text = '', indent = ''): void => {
     wrapped(text, width() - indent.length).forEach((part, at) => {
       terminal.say(part === '' ? '' : `  ${at === 0 ? '' : indent}${part}`);
@@ -58,7 +58,7 @@ export function createTalk(terminal: Terminal): Talk {
   // A question that does not fit beside its answer stands above it: the terminal itself would break it inside a word.
   const asked = (question: string, enter: string | undefined): string => {
     const whole = enter === undefined ? question : `${question} (Enter: ${enter})`;
-    if (displayWidth(whole) + ANSWER <= terminal.columns()) return `${whole} ›`;
+    if (displayWidth(whole) + ANSWER <= terminal.size().columns) return `${whole} ›`;
     line(whole);
     return '›';
   };
@@ -92,15 +92,5 @@ function unlessLeft(typed: string): string {
   return text;
 }
 
-/** Breaks between words, and keeps the spaces at the beginning; a command to paste stays whole. */
-function wrapped(text: string, width: number): string[] {
-  if (/^ +potctl /.test(text) || displayWidth(text) <= width) return [text];
-  const lines = [/^ */.exec(text)![0]];
-  for (const word of text.trim().split(/(?<! ) /)) {
-    const last = lines.at(-1)!;
-    if (last.trim() === '') lines[lines.length - 1] = last + word;
-    else if (displayWidth(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}
+/** A command to paste stays whole. */
+const wrapped = (text: string, width: number): string[] => (/^ +potctl /.test(text) ? [text] : wrapWords(text, width));

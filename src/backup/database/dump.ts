@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
+import { affordableJobs } from '../../postgres/connection-room.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
@@ -23,6 +24,7 @@ import { trackDump } from './progress.js';
 import { listReferenced } from './referenced-list.js';
 import { readRoles } from './roles.js';
 import { openSnapshot, type Snapshot } from './snapshot.js';
+import { readStoredIn, rewrittenReasons, rewrittenSince } from './stored-in.js';
 import { readToc } from './toc.js';
 
 /** What a database dump is asked for. */
@@ -70,7 +72,9 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   const snapshot = await openSnapshot(server, request.lockWaitMs);
   const stored = hashWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
   try {
-    const taken = await sideBySide(server, snapshot, request);
+    // pg_dump has one connection besides its workers', pg_dumpall another one.
+    const jobs = await affordableJobs(snapshot.session, request.jobs, 2, request.progress);
+    const taken = await sideBySide(server, snapshot, { ...request, jobs });
     const [files, toc] = await Promise.all([
       hashAll(stored, request.folder),
       readToc(server, path.join(request.folder, DUMP_FOLDER), request.signal),
@@ -123,10 +127,19 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
   const track = trackDump(snapshot.tables, request.jobs, request.progress);
   const { folder, jobs, lockWaitMs } = request;
   const onTable = track.tableStarted;
+  let tablesAreHeld = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    tablesAreHeld = resolve;
+  });
+  const dumping = runPgDump(server, {
+    ...{ folder, jobs, lockWaitMs, snapshotId: snapshot.id, signal, onTable },
+    onLocked: tablesAreHeld,
+  });
+  dumping.finally(tablesAreHeld).catch(() => {});
   const works = [
-    runPgDump(server, { folder, jobs, lockWaitMs, snapshotId: snapshot.id, signal, onTable }),
+    dumping,
     dumpGlobals(server, folder, signal),
-    observe(snapshot, request, track.sizesKnown),
+    observe(snapshot, request, track.sizesKnown, held),
   ] as const;
   let first: unknown;
   for (const work of works) {
@@ -147,8 +160,9 @@ async function observe(
   snapshot: Snapshot,
   { references, folder, rows, readAnchor, progress }: DumpRequest,
   onSizes: (sizes: ReadonlyMap<number, number>) => void,
+  dumpHoldsTables: Promise<void>,
 ): Promise<Observed> {
-  const { session, tables } = snapshot;
+  const { session, tables, storedIn } = snapshot;
   const properties = await readDatabaseProperties(session);
   const facts = {
     properties,
@@ -164,7 +178,11 @@ async function observe(
   onSizes(sizes);
   const warn = (text: string): void => progress({ kind: 'warning', text });
   const referencedList = references === null ? null : await listReferenced(session, references, folder, warn);
-  return { facts, sequences, largeObjects, sizes, referencedList, ...(await countRows(session, tables, rows)) };
+  if (storedIn !== null) await dumpHoldsTables;
+  const rewritten = storedIn === null ? [] : rewrittenSince(tables, storedIn, await readStoredIn(session, tables));
+  const { counts, degraded } = await countRows(session, tables, rows, storedIn);
+  const reasons = [...rewrittenReasons(rewritten), ...degraded];
+  return { facts, sequences, largeObjects, sizes, referencedList, counts, degraded: reasons };
 }
 
 function describe(

@@ -1,4 +1,6 @@
+import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
+import { readClockOffset } from '../../postgres/clock-offset.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { findFragileFunctions, fragileText } from '../../postgres/fragile-functions.js';
 import type { Server, Session } from '../../postgres/server.js';
@@ -10,6 +12,8 @@ export interface ObservedDatabase {
   /** null where the role may not read it. */
   readonly systemIdentifier: string | null;
   readonly bytes: number;
+  /** How far this machine's clock is ahead of the server's; null where it did not tell. */
+  readonly clockOffMs: number | null;
   /** What a restore may stumble over, with what mends it. */
   readonly warnings: readonly string[];
 }
@@ -21,7 +25,11 @@ export interface ObservedDatabase {
  * @param expected the system identifier of the profile's `expect`, null for none
  * @throws E_WRONG_TARGET if another server answers; E_TOOL_MISSING, E_TOOL_OLD; E_DB_DENIED naming what cannot be read; E_DB_*
  */
-export async function observeDatabase(server: Server, expected: string | null): Promise<ObservedDatabase> {
+export async function observeDatabase(
+  server: Server,
+  expected: string | null,
+  clock: Clock,
+): Promise<ObservedDatabase> {
   const session = await server.session({ purpose: 'backup.observe' });
   try {
     const tools = Promise.all((['pg_dump', 'pg_dumpall', 'pg_restore'] as const).map((tool) => server.tool(tool)));
@@ -33,10 +41,14 @@ export async function observeDatabase(server: Server, expected: string | null): 
     );
     const systemIdentifier = row?.readable ? await readSystemIdentifier(session.query) : null;
     refuseOtherServer(systemIdentifier, expected);
+    const offset = await readClockOffset(session, clock);
     const tables = await readTables(session);
     await tools;
     refuseUnreadable(tables);
-    return { name: row!.name, systemIdentifier, bytes: Number(row!.bytes), warnings: await readWarnings(session) };
+    return {
+      ...{ name: row!.name, systemIdentifier, bytes: Number(row!.bytes) },
+      ...{ clockOffMs: offset?.offMs ?? null, warnings: await readWarnings(session) },
+    };
   } finally {
     await session.close();
   }

@@ -15,6 +15,8 @@ export interface PgDumpRequest extends Pick<DumpRequest, 'folder' | 'jobs' | 'lo
   readonly signal: AbortSignal;
   /** `schema.table`, without quotes, when its rows begin to be written. */
   readonly onTable: (name: string) => void;
+  /** Called once pg_dump holds every table; it may be called again. */
+  readonly onLocked: () => void;
 }
 
 /**
@@ -55,7 +57,8 @@ function dumpOptions({ jobs, lockWaitMs }: PgDumpRequest): string[] {
 }
 
 async function runOnce(server: Server, request: PgDumpRequest, options: readonly string[]): Promise<void> {
-  const { folder, snapshotId, signal, onTable } = request;
+  const { folder, snapshotId, signal, onTable, onLocked } = request;
+  let reading = false;
   const args = [...options, `--snapshot=${snapshotId}`, '--verbose', `--file=${path.join(folder, DUMP_FOLDER)}`];
   await server.runTool('pg_dump', args, {
     database: server.settings.database,
@@ -63,6 +66,9 @@ async function runOnce(server: Server, request: PgDumpRequest, options: readonly
     onStderrLine: (line) => {
       const match = /dumping contents of table "(.*)"$/.exec(line);
       if (match) onTable(match[1]!);
+      // It locks them at the end of that step, before it names the next one.
+      if (reading) onLocked();
+      reading ||= line.includes('reading user-defined tables');
     },
   });
 }

@@ -1,8 +1,10 @@
 import { PotctlError } from '../../errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { readLockRoom } from '../../postgres/lock-room.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Manifest } from '../manifest.js';
-import { type DumpedTable, readTables, refuseUnreadable } from './tables.js';
+import { readStoredIn, type StoredIn } from './stored-in.js';
+import { type DumpedTable, isUnnameable, readTables, refuseUnreadable } from './tables.js';
 
 /** An open transaction that sees one moment of the database, and holds every table as it was then. */
 export interface Snapshot {
@@ -14,6 +16,8 @@ export interface Snapshot {
   /** What pg_dump has to dump the rows of. */
   readonly tables: readonly DumpedTable[];
   readonly sequences: readonly DumpedTable[];
+  /** Where the tables' rows were stored before that moment, for a snapshot without locks of its own; null = it holds them. */
+  readonly storedIn: StoredIn | null;
 }
 
 /** Tables may come and go while they are locked; a database in which they never stop doing so is locked as far as it is known. */
@@ -21,7 +25,8 @@ const ATTEMPTS = 4;
 const LOCK_BATCH = 500;
 
 /**
- * Opens the snapshot of a dump: first the locks, then the moment. pg_dump alone does it the other way round, and a TRUNCATE or a rewriting
+ * Opens the snapshot of a dump: first the locks, then the moment. Where the server's lock table has no room for ours beside those of pg_dump,
+ * there are none: then it shows afterwards whether a table was rewritten meanwhile. pg_dump alone does it the other way round, and a TRUNCATE or a rewriting
  * ALTER in between makes it dump an empty table without a word.
  *
  * The locks are those of a reader. They also keep the counting from waiting behind somebody who waits for pg_dump.
@@ -58,9 +63,10 @@ function sessionSettings(versionNum: number, lockWaitMs: number): string {
 async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapshot | undefined> {
   const listed = await readTables(session);
   refuseUnreadable(listed);
+  const storedIn = (await hasRoom(session, listed)) ? null : await readStoredIn(session, listed);
   // LOCK takes no snapshot: the transaction's moment comes with its first query, after all locks.
   await session.query('begin isolation level repeatable read read only');
-  const locked = await lockTables(session, listed);
+  const locked = storedIn !== null || (await lockTables(session, listed));
   const [row] = locked ? await session.query<SnapshotRow>(SNAPSHOT) : [];
   const tables = row ? await readTables(session) : [];
   const same = row && sameTables(listed, tables);
@@ -70,8 +76,10 @@ async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapsh
     return undefined;
   }
   refuseUnreadable(tables);
-  if (!same) await lockTables(session, tables);
-  await session.query('set local lock_timeout = 0');
+  if (storedIn === null) {
+    if (!same) await lockTables(session, tables);
+    await session.query('set local lock_timeout = 0');
+  }
   return {
     session,
     id: row.id,
@@ -79,7 +87,15 @@ async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapsh
     inRecovery: row.in_recovery,
     tables: tables.filter(({ kind, dumped }) => kind === 'r' && dumped),
     sequences: tables.filter(({ kind, dumped }) => kind === 'S' && dumped),
+    storedIn,
   };
+}
+
+/** pg_dump locks every table twice, once in a worker; with ours that makes three. The rest of the table is for everybody else. */
+async function hasRoom(session: Session, tables: readonly DumpedTable[]): Promise<boolean> {
+  const wanted = tables.filter(({ kind, dumped }) => kind !== 'S' && dumped);
+  if (wanted.some(isUnnameable)) return false;
+  return 3 * wanted.length <= (await readLockRoom(session));
 }
 
 interface SnapshotRow {

@@ -22,6 +22,11 @@ export interface DumpedTable {
   readonly runsCode: boolean;
 }
 
+/** Is there a byte in its name that is no UTF-8, as SQL_ASCII allows? pg_dump can dump it, we cannot call it. */
+export function isUnnameable({ schema, name }: Pick<DumpedTable, 'schema' | 'name'>): boolean {
+  return schema.includes('\u{FFFD}') || name.includes('\u{FFFD}');
+}
+
 const NAMED = 5;
 
 /** What pg_dump takes up, by the rules that it uses itself. Takes no locks. */
@@ -62,8 +67,8 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${listed(denied)}`, {
       why: 'a backup without them would be incomplete',
       fix: [
-        'Grant all tables at once (PostgreSQL 14 and later): `grant pg_read_all_data to ROLE`',
-        `Or one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
+        'Back up with a role of its own, which reads every table: `potctl grants sql --role backup`',
+        `Or grant them one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
       ],
     });
   }
@@ -72,7 +77,7 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
   throw new PotctlError('E_DB_DENIED', `row level security may hide rows of ${listed(hidden)} from this role`, {
     why: 'a backup without them would be incomplete',
     fix: [
-      'Let a role dump that sees all rows: `alter role ROLE bypassrls`, or a superuser.',
+      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
       'Or, where the role owns the table: `alter table … no force row level security`.',
     ],
   });

@@ -134,6 +134,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
   openTree(request.root);
   const [skipped, incomplete] = [createPathLog(), createPathLog()];
   const later = await walkTree(work, skipped, incomplete);
+  const unlisted = incomplete.total();
   const chosen = scratch.spool();
   await selectChanged(first, later, { into: chosen, incomplete, signal });
   await readRounds(work, chosen.finish(), incomplete);
@@ -152,6 +153,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
     skipped_total: skipped.total(),
     incomplete: incomplete.named(),
     incomplete_total: incomplete.total(),
+    unlisted_total: unlisted,
     excludes: [...request.excludes],
     artefacts: [
       { path: file, ...archived },

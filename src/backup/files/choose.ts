@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
 import type { Repository } from '../../repository/repository.js';
 import { type CatalogEntry, readCatalog, readManifest } from '../catalog.js';
@@ -35,12 +36,16 @@ export interface Chosen {
  * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND (naming near paths), E_UNFIT (a backup without files), E_BACKUP_CORRUPT, E_REFUSED
  */
 export async function chooseFiles(
-  { repository, signal }: { readonly repository: Repository; readonly signal: AbortSignal },
+  {
+    repository,
+    signal,
+    clock,
+  }: { readonly repository: Repository; readonly signal: AbortSignal; readonly clock: Clock },
   { reference, fromSet, at, globs }: Choice,
 ): Promise<Chosen> {
   const entries = await readCatalog(repository);
   const set = fromSet === null ? setFor(entries, at) : null;
-  const { entry, warnings } = selectBackup(entries, reference, { set, fromSet });
+  const { entry, warnings } = selectBackup(entries, reference, { set, fromSet, now: clock.now(), part: 'files' });
   const { storage } = await readManifest(repository, entry.id);
   if (storage?.engine === 'tar') {
     throw new PotctlError('E_UNFIT', `single files cannot be taken out of the imported archive of '${entry.id}'`, {

@@ -1,8 +1,11 @@
+import type { Changes } from '../../changes.js';
 import type { Clock } from '../../clock.js';
 import { PotctlError } from '../../errors.js';
 import type { Draft, Repository } from '../../repository/repository.js';
 import type { Manifest } from '../manifest.js';
 import { canonicalJson } from '../parse-manifest.js';
+import { refuseUnwanted } from '../series.js';
+import { quoted } from '../sets.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
@@ -13,6 +16,7 @@ import type { Source } from './source.js';
 export interface ImportDeps extends DescribeDeps {
   readonly repository: Repository;
   readonly clock: Clock;
+  readonly changes?: Changes;
 }
 
 /** What to import, and for whom. */
@@ -27,6 +31,8 @@ export interface ImportRequest extends Reader {
   readonly stripTop: boolean;
   readonly waitMs: number;
   readonly dryRun: boolean;
+  /** May the first import create the repository? Absent = yes. */
+  readonly mayInit?: boolean;
 }
 
 /** One backup that was imported, was here before, or could not be. */
@@ -48,6 +54,8 @@ export interface ImportedItem {
 /** What an import came to. */
 export interface ImportResult {
   readonly repository: string;
+  /** Was there none at that place before? */
+  readonly new_repository: boolean;
   readonly items: readonly ImportedItem[];
   readonly imported: number;
   readonly known: number;
@@ -64,8 +72,10 @@ export interface ImportResult {
 export async function importBackups(deps: ImportDeps, request: ImportRequest): Promise<ImportResult> {
   const { repository, signal } = deps;
   refuseInside(repository.url, request.path);
+  const isNew = !(await repository.exists());
+  if (isNew && request.mayInit === false) refuseUnwanted(repository, `backup import ${quoted(request.path)}`);
   const candidates = await findCandidates(request, signal);
-  if (request.dryRun) return resultOf(repository, await plan(repository, candidates));
+  if (request.dryRun) return resultOf(repository, await plan(repository, candidates), isNew);
   const { runId, waitMs } = request;
   const lease = await repository.lock({ command: 'backup import', runId, waitMs, signal });
   try {
@@ -74,13 +84,21 @@ export async function importBackups(deps: ImportDeps, request: ImportRequest): P
       signal.throwIfAborted();
       await lease.assertHeld();
       items.push(await importCandidate(deps, request, candidate, candidates.length === 1));
+      noteImported(deps, items, candidates.length);
     }
-    const result = resultOf(repository, items);
+    const result = resultOf(repository, items, isNew);
     if (result.failed === items.length) throw allFailed(items);
     return result;
   } finally {
     await lease.release();
   }
+}
+
+function noteImported({ changes }: ImportDeps, items: readonly ImportedItem[], total: number): void {
+  const ids = items.flatMap(({ id, state }) => (state === 'imported' ? [id] : []));
+  if (ids.length === 0) return;
+  const detail = `${items.length} of ${total} looked at, imported: ${ids.join(', ')}`;
+  changes?.note('import', { changed: items.length === total ? 'complete' : 'partial', detail });
 }
 
 async function plan(repository: Repository, candidates: readonly Candidate[]): Promise<ImportedItem[]> {
@@ -172,9 +190,10 @@ function itemOf({ id, timestamp, database, storage, degraded_reasons, imported }
   };
 }
 
-function resultOf({ url }: Repository, items: readonly ImportedItem[]): ImportResult {
+function resultOf({ url }: Repository, items: readonly ImportedItem[], isNew: boolean): ImportResult {
   const count = (state: ImportedItem['state']): number => items.filter((item) => item.state === state).length;
-  return { repository: url, items, imported: count('imported'), known: count('known'), failed: count('failed') };
+  const counts = { imported: count('imported'), known: count('known'), failed: count('failed') };
+  return { repository: url, new_repository: isNew, items, ...counts };
 }
 
 function failureOf(error: unknown): Pick<ImportedItem, 'problem' | 'code'> {

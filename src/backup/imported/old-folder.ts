@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../../errors.js';
-import { appendLine } from '../../repository/durable.js';
-import { formatEvent, parseEvents } from '../../repository/events.js';
+import { PotctlError } from '../../errors.js';
+import { appendEvent, type EventFiles, readEvents } from '../../repository/events.js';
 import type { Repository } from '../../repository/repository.js';
 import { canonicalJson } from '../parse-manifest.js';
 import { composeImported, type Reader, unreadParts } from './compose.js';
@@ -79,19 +78,12 @@ async function manifestText(set: OldSet, sideCar: SideCar, reader: Reader): Prom
 }
 
 function eventsIn(notes: string): Pick<Repository, 'events' | 'appendEvent'> {
-  const fileOf = (id: string): string => path.join(notes, `${id}.events.ndjson`);
+  const filesOf = (id: string): EventFiles => ({ folder: notes, id, prefix: `${id}.` });
   return {
-    async events(id) {
-      try {
-        return parseEvents(await readFile(fileOf(id), 'utf8'));
-      } catch (error) {
-        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-        throw error;
-      }
-    },
+    events: (id) => readEvents(filesOf(id)),
     async appendEvent(id, event) {
       await mkdir(notes, { recursive: true, mode: 0o700 });
-      await appendLine(fileOf(id), formatEvent(event));
+      await appendEvent(filesOf(id), event);
     },
   };
 }

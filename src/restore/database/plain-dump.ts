@@ -8,6 +8,7 @@ import type { DatabasePart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
 import { quoteConninfo } from './conninfo.js';
+import { writableEnvironment } from './writable.js';
 
 /** Since these minor versions psql has `\restrict`, behind which a script cannot make it do anything but SQL. */
 const RESTRICTS: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
@@ -41,9 +42,11 @@ export async function runPlainDump(
     '--file=-',
     `--dbname=dbname=${quoteConninfo(name)}`,
   ];
+  const environment = await writableEnvironment(server, name);
   await server.runTool('psql', args, {
     database: name,
     signal,
+    environment,
     onStderrLine,
     async feed(write) {
       const guard = plainGuard(part.backup_file, compression);

@@ -1,64 +1,148 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatabasePart } from '../../backup/manifest.js';
+import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
-import type { Server } from '../../postgres/server.js';
+import type { Server, Session } from '../../postgres/server.js';
 import { inSession } from '../in-session.js';
 
+/** The text of the backup's globals; empty where it has none. */
+export async function readGlobals(folder: string, { globals }: Pick<DatabasePart, 'globals'>): Promise<string> {
+  return globals === null ? '' : readFile(path.join(folder, globals.file), 'utf8');
+}
+
 /**
- * Creates the roles that the server lacks, as the backup's globals describe them (attributes, password hash, memberships of the new roles).
- * Roles that exist are never altered. One transaction: all or none.
+ * Creates the roles that the server lacks, as the backup's globals describe them (attributes, password hash, settings, memberships of the new
+ * roles). Roles that exist are never altered. One transaction: all or none; only a setting that this server does not take is left out.
  *
+ * @returns what was left out, in words
  * @throws E_DB_DENIED, E_DB_QUERY
  */
 export async function createMissingRoles(
   server: Server,
-  folder: string,
-  { globals }: DatabasePart,
+  globals: string,
   missing: readonly string[],
-): Promise<void> {
-  const text = globals === null ? '' : await readFile(path.join(folder, globals.file), 'utf8');
-  const statements = roleStatements(text, missing);
-  await inSession(server.maintenanceSession('restore.roles'), async (session) => {
+): Promise<readonly string[]> {
+  const { needed, optional } = roleStatements(globals, missing);
+  return inSession(server.maintenanceSession('restore.roles'), async (session) => {
     await session.query('begin');
-    for (const statement of statements) await session.query(statement);
+    for (const statement of needed) await session.query(statement);
+    const leftOut: string[] = [];
+    for (const statement of optional) leftOut.push(...(await tryStatement(session, statement)));
     await session.query('commit');
+    return leftOut;
   });
 }
 
+/** A parameter may be gone in this version, or belong to a library that is not loaded here. */
+async function tryStatement(session: Session, statement: string): Promise<string[]> {
+  await session.query('savepoint optional');
+  try {
+    await session.query(statement);
+    await session.query('release savepoint optional');
+    return [];
+  } catch (error) {
+    if (sqlstateOf(error) === undefined || !(error instanceof PotctlError)) throw error;
+    await session.query('rollback to savepoint optional');
+    return [`not taken over: ${statement} (${error.message})`];
+  }
+}
+
 /**
- * Picks what creates the missing roles out of the text of `pg_dumpall --globals-only`. A role that it does not mention, and a line
- * that is not whole (a string with a line feed in it), gives a role that cannot log in. Pure.
+ * Picks what creates the missing roles out of the text of `pg_dumpall --globals-only`. A role that it does not mention gives one that cannot
+ * log in. `optional`: settings and comments. Pure.
  */
-export function roleStatements(globals: string, missing: readonly string[]): string[] {
-  const lines = globals.split('\n').filter((line) => line.endsWith(';') && isBalanced(line));
-  return [...missing.flatMap((role) => creationOf(lines, role)), ...missing.flatMap((role) => grantsTo(lines, role))];
+export function roleStatements(
+  globals: string,
+  missing: readonly string[],
+): { readonly needed: readonly string[]; readonly optional: readonly string[] } {
+  const statements = statementsOf(globals);
+  const of = (role: string, ...starts: string[]): string[] =>
+    spellings(role).flatMap((name) =>
+      statements.filter((text) => starts.some((start) => text.startsWith(`${start} ${name} `))),
+    );
+  const created = missing.flatMap((role) => {
+    const attributes = of(role, 'ALTER ROLE').find((text) => / WITH /.test(text));
+    const create = `CREATE ROLE ${quoteIdentifier(role)}`;
+    return attributes === undefined ? [`${create} NOLOGIN;`] : [`${create};`, attributes];
+  });
+  const settings = missing.flatMap((role) => of(role, 'ALTER ROLE', 'COMMENT ON ROLE'));
+  return {
+    needed: [
+      ...created,
+      ...memberships(statements).flatMap((one) => (missing.includes(one.member) ? [one.grant] : [])),
+    ],
+    optional: settings.filter((text) => !created.includes(text)),
+  };
 }
 
-function creationOf(lines: readonly string[], role: string): string[] {
-  const found = spellings(role).flatMap((name) => lines.filter((line) => line.startsWith(`ALTER ROLE ${name} WITH `)));
-  const attributes = found[0];
-  const created = `CREATE ROLE ${quoteIdentifier(role)}`;
-  return attributes === undefined ? [`${created} NOLOGIN;`] : [`${created};`, attributes];
+/**
+ * Which of the wanted roles must be made, and which others with them: the missing ones become members of roles that may be missing as
+ * well. Pure.
+ *
+ * @param isMissing does the server lack it?
+ */
+export function rolesToCreate(
+  globals: string,
+  wanted: readonly string[],
+  isMissing: (role: string) => boolean,
+): readonly string[] {
+  const grants = memberships(statementsOf(globals));
+  const found = new Set<string>();
+  const visit = (role: string): void => {
+    if (found.has(role) || !isMissing(role)) return;
+    found.add(role);
+    for (const { member, group } of grants) if (member === role) visit(group);
+  };
+  wanted.forEach(visit);
+  return [...found].sort();
 }
 
-/** What the new role becomes a member of; nobody who exists becomes a member of something new. */
-function grantsTo(lines: readonly string[], role: string): string[] {
-  return spellings(role).flatMap((name) =>
-    lines
-      .filter(
-        (line) =>
-          line.startsWith('GRANT ') && new RegExp(` TO ${escapeRegExp(name)}( WITH |;| GRANTED BY )`).test(line),
-      )
-      .map((line) => line.replace(/ GRANTED BY (?:"(?:[^"]|"")*"|[^\s"]+);$/, ';')),
-  );
+/** The roles of which a role of the globals is a member. Pure. */
+export function groupsIn(globals: string): readonly string[] {
+  return [...new Set(memberships(statementsOf(globals)).map(({ group }) => group))];
 }
+
+interface Membership {
+  readonly group: string;
+  readonly member: string;
+  /** Without the grantor, who may not be there. */
+  readonly grant: string;
+}
+
+const NAME = '("(?:[^"]|"")*"|[^\\s";]+)';
+const MEMBERSHIP = new RegExp(`^GRANT ${NAME} TO ${NAME}(?=[ ;])`, 's');
+const GRANTOR = new RegExp(` GRANTED BY ${NAME};$`, 's');
+
+function memberships(statements: readonly string[]): Membership[] {
+  return statements.flatMap((text) => {
+    const [, group, member] = MEMBERSHIP.exec(text) ?? [];
+    if (group === undefined || member === undefined) return [];
+    return [{ group: unquoted(group), member: unquoted(member), grant: text.replace(GRANTOR, ';') }];
+  });
+}
+
+/** One statement may have several lines: a comment, or the value of a setting. */
+function statementsOf(globals: string): string[] {
+  const statements: string[] = [];
+  let text = '';
+  for (const line of globals.split('\n')) {
+    if (text === '' && (line === '' || /^(--|\\)/.test(line))) continue;
+    text += text === '' ? line : `\n${line}`;
+    if (!text.endsWith(';') || !isBalanced(text)) continue;
+    statements.push(text);
+    text = '';
+  }
+  return statements;
+}
+
+const unquoted = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 
 /** pg_dumpall quotes a name only where it must be. */
 function spellings(role: string): string[] {
   return /^[a-z_][a-z0-9_]*$/.test(role) ? [role, quoteIdentifier(role)] : [quoteIdentifier(role)];
 }
 
-const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-
-const isBalanced = (line: string): boolean => (line.match(/'/g) ?? []).length % 2 === 0;
+/** Is every string and every quoted name closed? */
+const isBalanced = (text: string): boolean => !/['"]/.test(text.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''));

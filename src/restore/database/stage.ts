@@ -3,7 +3,6 @@ import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart, SettledPart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
-import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server } from '../../postgres/server.js';
 import type { StoredCheck } from '../deps.js';
 import { inSession } from '../in-session.js';
@@ -14,6 +13,7 @@ import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
 import { runPurpose } from './sessions-of-run.js';
 import { stumbled } from './way-out.js';
+import { writableEnvironment } from './writable.js';
 
 /**
  * Creates the empty database that a dump is restored into, like the original in all that can only be said at creation.
@@ -113,20 +113,12 @@ async function runRestore(
   const args = [...options, '--verbose', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
   if (!continuePastErrors) args.push('--exit-on-error');
   const dump = path.join(folder, part.backup_file);
-  await server.runTool('pg_restore', [...args, dump], { database: name, signal, onStderrLine });
-}
-
-/** Removes a database that a run of ours made. Its sessions are ended; one that is not there is no error. */
-export async function dropStagedDatabase(server: Server, name: string): Promise<void> {
-  await inSession(server.maintenanceSession('restore.drop'), async (session) => {
-    const force = session.versionNum >= 130_000 ? ' with (force)' : '';
-    await session.query('set statement_timeout = 0');
-    const [found] = await session.query<{ template: boolean }>(
-      'select datistemplate as template from pg_database where datname = $1',
-      [name],
-    );
-    if (found?.template) await session.query(`alter database ${quoteIdentifier(name)} is_template false`);
-    await session.query(`drop database if exists ${quoteIdentifier(name)}${force}`);
+  const environment = await writableEnvironment(server, name);
+  await server.runTool('pg_restore', [...args, dump], {
+    database: name,
+    signal,
+    environment,
+    onStderrLine,
   });
 }
 

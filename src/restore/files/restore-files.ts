@@ -2,6 +2,7 @@ import { type Chosen, chooseFiles } from '../../backup/files/choose.js';
 import { compareTree } from '../../backup/files/compare.js';
 import { extractArchive } from '../../backup/files/extract.js';
 import { listMembers } from '../../backup/files/pick.js';
+import { counted, verb } from '../../counted.js';
 import { fromErrno, PotctlError } from '../../errors.js';
 import { createLosses, expectedLosses, type Losses } from '../losses.js';
 import { openPhases, type Phases } from '../phases.js';
@@ -134,6 +135,6 @@ function saying(error: unknown, { restored, overwritten, directories }: Outcome)
   const placed = restored + overwritten;
   if (!(known instanceof PotctlError)) return known;
   if (placed + directories === 0) return known.with({ changed: 'nothing' });
-  const changedDetail = `${placed} files are in their place; the same command does the rest`;
+  const changedDetail = `${counted(placed, 'file')} ${verb(placed, 'is', 'are')} in place; the same command does the rest`;
   return known.with({ changed: 'partial', changedDetail });
 }

@@ -1,3 +1,4 @@
+import { counted, verb } from '../../counted.js';
 import { PotctlError } from '../../errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
@@ -76,7 +77,7 @@ function keptOf(row: Row, records: readonly RunRecord[]): Omit<SeenDatabase, 'by
   const obstacle = isRenamed
     ? `it was kept as "${record.database!.outgoing!.kept_as}", and somebody has renamed it`
     : row.sessions > 0
-      ? `${row.sessions} sessions are connected to it`
+      ? `${counted(row.sessions, 'session')} ${verb(row.sessions, 'is', 'are')} connected to it`
       : null;
   return [{ oid: row.oid, name: row.name, record, obstacle }];
 }
@@ -114,7 +115,8 @@ export async function dropKept(
     const now = (await readRows(session)).find((row) => row.oid === oid);
     if (now === undefined) return null;
     if (now.name !== keptAs || now.name !== name) return 'it has another name by now';
-    if (now.sessions > 0) return `${now.sessions} sessions are connected to it`;
+    if (now.sessions > 0)
+      return `${counted(now.sessions, 'session')} ${verb(now.sessions, 'is', 'are')} connected to it`;
     await session.query('set statement_timeout = 0');
     await session.query(`alter database ${quoteIdentifier(name)} is_template false`).catch(() => {});
     try {

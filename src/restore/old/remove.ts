@@ -43,7 +43,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
   }
   const { runId, waitMs, database, hostname } = request;
   return withLocks(deps, { command: 'backup prune', runId, waitMs, database }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null });
+    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null, database });
     const now = await planOld(deps, request);
     const agreed = now.remove.filter((thing) =>
       shown.remove.some(({ kind, name }) => kind === thing.kind && name === thing.name),

@@ -1,5 +1,6 @@
 import type { SettledPart } from '../../backup/manifest.js';
 import type { ErrorCode } from '../../error-catalog.js';
+import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { ObservedDatabase, ObservedServer } from './observe-server.js';
 
 /** Something that stands in the way. */
@@ -30,6 +31,9 @@ export interface AssessRequest {
   /** Entries of the dump that only a superuser may create. */
   readonly superuserEntries: readonly string[];
 }
+
+/** For one restore, instead of rights that stay. */
+const AS_SUPERUSER = 'Restore as a superuser: PGUSER, or `user` in the profile.';
 
 /** Databases that sessions must stand on while another one is renamed. */
 const MAINTENANCE = ['postgres', 'template0', 'template1'];
@@ -67,7 +71,9 @@ export function targetBlockers(
   }
   if (server.inRecovery) found.push(block('the server is a standby: it takes no changes', 'Name the primary.'));
   if (!role.createDatabase) {
-    found.push(block(`the role "${role.name}" may not create databases`, `ALTER ROLE "${role.name}" CREATEDB;`));
+    found.push(
+      block(`the role "${role.name}" may not create databases`, `ALTER ROLE ${quoteIdentifier(role.name)} CREATEDB;`),
+    );
   }
   for (const name of server.takenNames)
     found.push(block(`a database "${name}" exists already`, 'Choose another name.'));
@@ -82,7 +88,9 @@ function serverBlockers(part: SettledPart, server: ObservedServer, request: Asse
     found.push(acceptable('server-version', block(text, fix)));
   }
   for (const name of server.missingTablespaces) {
-    found.push(block(`the tablespace "${name}" does not exist`, `CREATE TABLESPACE ${name} LOCATION '…';`));
+    found.push(
+      block(`the tablespace "${name}" does not exist`, `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '…';`),
+    );
   }
   if (request.mode === 'swap' && MAINTENANCE.includes(request.target)) {
     const text = `"${request.target}" is the database that sessions stand on while names are swapped`;
@@ -107,20 +115,21 @@ function rightBlockers(part: SettledPart, server: ObservedServer, request: Asses
   const found: Blocker[] = [];
   for (const name of server.deniedTablespaces) {
     const text = `the role "${role.name}" may not create anything in the tablespace "${name}"`;
-    found.push(block(text, `GRANT CREATE ON TABLESPACE "${name}" TO "${role.name}";`));
+    found.push(block(text, `GRANT CREATE ON TABLESPACE ${quoteIdentifier(name)} TO ${quoteIdentifier(role.name)};`));
   }
   for (const { role: other } of part.properties.settings) {
     if (other === null || other === role.name) continue;
-    found.push(block(`only a superuser may set what "${other}" has set in the database`, 'Restore as a superuser.'));
+    found.push(block(`only a superuser may set what "${other}" has set in the database`, AS_SUPERUSER));
   }
   for (const owner of server.foreignOwners) {
-    const text = `objects belong to "${owner}", of which "${role.name}" is not a member`;
-    const blocker = block(text, `GRANT "${owner}" TO "${role.name}";`, 'Or restore as a superuser.');
-    found.push(acceptable(`owner:${owner}`, blocker));
+    const text = `objects belong to "${owner.name}", of which "${role.name}" is not a member`;
+    // Whoever is a member of a superuser is one, long after this restore.
+    const grant = `GRANT ${quoteIdentifier(owner.name)} TO ${quoteIdentifier(role.name)};`;
+    const blocker = owner.powerful ? block(text, AS_SUPERUSER) : block(text, grant, `Or: ${AS_SUPERUSER}`);
+    found.push(acceptable(`owner:${owner.name}`, blocker));
   }
   for (const entry of request.superuserEntries) {
-    const blocker = block(`only a superuser may create ${entry}`, 'Restore as a superuser.');
-    found.push(acceptable(`superuser:${entry}`, blocker));
+    found.push(acceptable(`superuser:${entry}`, block(`only a superuser may create ${entry}`, AS_SUPERUSER)));
   }
   if (request.createRoles && server.missingRoles.length > 0) {
     found.push(
@@ -128,7 +137,7 @@ function rightBlockers(part: SettledPart, server: ObservedServer, request: Asses
     );
   }
   if (part.properties.security_labels.length > 0) {
-    found.push(block('only a superuser may set the security labels of the database', 'Restore as a superuser.'));
+    found.push(block('only a superuser may set the security labels of the database', AS_SUPERUSER));
   }
   return found;
 }
@@ -143,7 +152,7 @@ function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[
       );
       found.push(acceptable(`extension:${name}`, blocker));
     } else if (!mayCreate) {
-      const blocker = block(`only a superuser may create the extension "${name}"`, 'Restore as a superuser.');
+      const blocker = block(`only a superuser may create the extension "${name}"`, AS_SUPERUSER);
       found.push(acceptable(`extension:${name}`, blocker));
     } else if (!versionAvailable && version !== null) {
       warnings.push(`the extension "${name}" had version ${version}; the server has another one and will use its own`);
@@ -174,7 +183,7 @@ export function liveBlockers(
     found.push(block(`the role "${role.name}" does not own the database "${request.target}"`, 'Restore as its owner.'));
   }
   if (live.template) {
-    const fix = `ALTER DATABASE "${request.target}" IS_TEMPLATE false;`;
+    const fix = `ALTER DATABASE ${quoteIdentifier(request.target)} IS_TEMPLATE false;`;
     found.push(block(`the database "${request.target}" is a template`, fix));
   }
   for (const gid of live.preparedTransactions) {
@@ -188,9 +197,18 @@ export function liveBlockers(
   if (stuck.length > 0) {
     const names = stuck.map(({ pid, user, application }) => `pid ${pid} (${user}, ${application})`).join(', ');
     const text = `sessions that "${role.name}" may not end: ${names}`;
-    found.push({ code: 'E_TARGET_BUSY', text, fix: ['End them, or GRANT pg_signal_backend.'] });
+    found.push({ code: 'E_TARGET_BUSY', text, fix: endingSessions(stuck) });
   }
   return found;
+}
+
+/** Who may end them, and how; a right to end everybody's sessions is not for one restore. Pure. */
+export function endingSessions(stuck: readonly { readonly pid: number }[]): string[] {
+  const calls = stuck.map(({ pid }) => `pg_terminate_backend(${pid})`).join(', ');
+  return [
+    'Stop the programs that use the database (restore.stop_writers in the profile).',
+    `Or as a superuser: SELECT ${calls};`,
+  ];
 }
 
 const major = (versionNum: number): number => Math.floor(versionNum / 10_000);

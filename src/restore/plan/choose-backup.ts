@@ -1,6 +1,7 @@
-import { type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
+import { type CatalogEntry, type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
 import type { Manifest } from '../../backup/manifest.js';
-import { selectBackup } from '../../backup/selection.js';
+import { type SelectionScope, selectBackup } from '../../backup/selection.js';
+import { isGood } from '../../backup/standing.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { targetSet } from './target-set.js';
 
@@ -13,19 +14,36 @@ export interface ChosenBackup {
   readonly warnings: readonly string[];
 }
 
+type Wanted = Pick<RestoreRequest, 'reference' | 'fromSet' | 'files'> &
+  Partial<Pick<RestoreRequest, 'only'>> &
+  Omit<Parameters<typeof targetSet>[1], 'filesPath'>;
+
 /**
- * Finds the backup that a person means, within the set of the target.
+ * Finds the backup that a person means, within the set of the target: `latest` is the newest good one that has what is asked for.
  *
+ * @param request without `only`, single tables are wanted
  * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another set), E_MANIFEST, E_DB_*
  */
-export async function chooseBackup(
-  deps: RestoreDeps,
-  request: Pick<RestoreRequest, 'reference' | 'fromSet' | 'files'> & Omit<Parameters<typeof targetSet>[1], 'filesPath'>,
-): Promise<ChosenBackup> {
-  const { repository } = deps;
+export async function chooseBackup(deps: RestoreDeps, request: Wanted): Promise<ChosenBackup> {
+  const { repository, clock } = deps;
+  const { reference, fromSet, files, only = 'db' } = request;
   const entries = await readCatalog(repository);
-  const set = await targetSet(deps, { ...request, filesPath: request.files?.path ?? null }, entries);
-  const { entry, warnings } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet });
+  const set = await targetSet(deps, { ...request, filesPath: files?.path ?? null }, entries);
+  const scope = { set, fromSet, now: clock.now() };
+  const part = only === null ? undefined : only === 'db' ? 'database' : 'files';
+  const { entry, warnings } = selectBackup(entries, reference, { ...scope, part });
+  const older = only === null && files !== null && entry.manifest.storage === null ? withFiles(entries, scope) : [];
   await repository.complete?.(entry.id);
-  return { set, entry, warnings, manifest: await readManifest(repository, entry.id) };
+  return { set, entry, warnings: [...warnings, ...older], manifest: await readManifest(repository, entry.id) };
+}
+
+/** Where backups of the database alone are newer than those with files, whoever wants both needs two. */
+function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit<SelectionScope, 'part'>): string[] {
+  const newest = entries.find(
+    (entry) => isGood(entry, now) && entry.manifest.set === (fromSet ?? set) && entry.manifest.storage !== null,
+  );
+  if (newest === undefined) return [];
+  return [
+    `the newest good backup with files is '${newest.id}'; to restore these: \`potctl restore run ${newest.id} --only files\``,
+  ];
 }

@@ -1,6 +1,8 @@
 import type { DatabasePart, TableRows } from '../../backup/manifest.js';
 import type { Clock } from '../../clock.js';
+import { counted, verb } from '../../counted.js';
 import { PotctlError } from '../../errors.js';
+import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Server, Session } from '../../postgres/server.js';
@@ -31,7 +33,7 @@ export interface TableLoss {
   readonly table: string;
   /** Rows now; null when even an estimate is missing. */
   readonly rowsNow: number | null;
-  /** false: the planner's estimate, since counting would have taken too long. */
+  /** false: the planner's estimate, since it was not counted. */
   readonly exact: boolean;
   /** Rows in the backup; null = not in it or not counted. */
   readonly rowsInBackup: number | null;
@@ -103,19 +105,23 @@ async function compareTables(
     const candidates = comparableOf(await readCandidates(session), inBackup);
     const end = clock.monotonicMs() + BUDGET_MS;
     const losses: { root: string; loss: TableLoss }[] = [];
+    let refused = 0;
     for (const candidate of candidates) {
       const key = keyOf(candidate.schema, candidate.table);
       const left = Math.min(PER_TABLE_MS, Math.floor(end - clock.monotonicMs()));
-      const counted = left > 10 && !candidate.guarded ? await countTable(session, candidate, takenAt, left) : undefined;
+      const isDue = left > 10 && !candidate.guarded;
+      const counted = isDue ? await countTable(session, candidate, takenAt, left) : 'late';
+      if (counted === 'refused') refused += 1;
       const root = candidate.rootSchema === null ? key : keyOf(candidate.rootSchema, candidate.rootName!);
-      losses.push({ root, loss: lossOf(candidate, counted, inBackup.get(key)?.count) });
+      const known = typeof counted === 'string' ? undefined : counted;
+      losses.push({ root, loss: lossOf(candidate, known, inBackup.get(key)?.count) });
       inBackup.delete(key);
     }
     const tables = atTheirRoots(losses);
     return {
       tables,
       missing: await missingOf(session, [...inBackup.values()]),
-      unknown: unknownOf(tables, candidates),
+      unknown: unknownOf(tables, candidates, refused),
     };
   });
 }
@@ -234,13 +240,15 @@ async function readCandidates(session: Session): Promise<Candidate[]> {
   );
 }
 
-/** undefined when the time was too short or the role may not read it: then nothing is claimed. */
+/** Why there is no count: the time was too short; the role may not read it, or row security hides rows from it. Then nothing is claimed. */
+type Uncounted = 'late' | 'refused';
+
 async function countTable(
   session: Session,
   { schema, table, kind, condition, column, zoned }: Candidate,
   takenAt: string,
   budgetMs: number,
-): Promise<Counted | undefined> {
+): Promise<Counted | Uncounted> {
   const instant = column === null ? null : `${quoteIdentifier(column)}${zoned ? '' : ` at time zone 'UTC'`}`;
   const times =
     instant === null
@@ -254,8 +262,8 @@ async function countTable(
     type Row = { rows: string; since: string | null; newest: string | null };
     const [row] = await session.query<Row>(sql, instant === null ? [] : [takenAt]);
     return { rows: Number(row!.rows), since: row!.since === null ? null : Number(row!.since), newest: row!.newest };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return sqlstateOf(error) === '57014' ? 'late' : 'refused';
   }
 }
 
@@ -266,17 +274,21 @@ function estimateOf({ kind, condition, estimate, bytes }: Candidate): number | n
   return Number(estimate) < 0 ? null : Number(estimate);
 }
 
-function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[]): string[] {
+function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[], refused: number): string[] {
   const guarded = candidates.filter((candidate) => candidate.guarded).length;
-  const estimated = tables.filter(({ exact }) => !exact).length - guarded;
+  const estimated = tables.filter(({ exact }) => !exact).length - guarded - refused;
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
-  if (estimated > 0)
-    unknown.push(`${estimated} tables are estimated: counting them would take longer than a few seconds`);
+  if (estimated > 0) unknown.push(`${areEstimated(estimated)}: counting would take longer than a few seconds`);
+  if (refused > 0)
+    unknown.push(`${areEstimated(refused)}: this role may not read all their rows (rights or row security)`);
   if (guarded > 0)
+    unknown.push(`${areEstimated(guarded)}: counting would run functions of their owners, which their indexes use`);
+  if (timeless > 0)
     unknown.push(
-      `${guarded} tables are estimated: counting them would run functions of their owners, which their indexes use`,
+      `${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no column that tells when a row was written`,
     );
-  if (timeless > 0) unknown.push(`${timeless} tables have no column that tells when a row was written`);
   return unknown;
 }
+
+const areEstimated = (tables: number): string => `${counted(tables, 'table')} ${verb(tables, 'is', 'are')} estimated`;

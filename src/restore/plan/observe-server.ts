@@ -15,6 +15,8 @@ export interface ServerNeeds {
   /** `version` null: the backup does not tell it. */
   readonly extensions: readonly { readonly name: string; readonly version: string | null }[];
   readonly tablespaces: readonly string[];
+  /** Where the database itself will be; null = nothing is made. */
+  readonly tablespace: string | null;
 }
 
 /** The server as it is now. */
@@ -29,12 +31,13 @@ export interface ObservedServer {
   readonly database: ObservedDatabase | null;
   readonly takenNames: readonly string[];
   readonly missingRoles: readonly string[];
-  readonly foreignOwners: readonly string[];
+  /** Owners of which this role is no member. */
+  readonly foreignOwners: readonly ForeignOwner[];
   readonly extensions: readonly ObservedExtension[];
   readonly missingTablespaces: readonly string[];
   /** Tablespaces in which this role may not create anything. */
   readonly deniedTablespaces: readonly string[];
-  /** Bytes free where the server keeps its data; null where that cannot be seen from here. */
+  /** Bytes free where the database will be; null where that cannot be seen from here. */
   readonly freeBytes: number | null;
 }
 
@@ -48,6 +51,12 @@ export interface ObservedDatabase {
   readonly preparedTransactions: readonly string[];
   /** What hangs on the database's oid and would stay with the old one: `slot NAME`, `subscription NAME`, `pg_cron`. */
   readonly bindings: readonly string[];
+}
+
+export interface ForeignOwner {
+  readonly name: string;
+  /** Whoever becomes a member of it is a superuser, or gets what a predefined role may. */
+  readonly powerful: boolean;
 }
 
 export interface ObservedExtension {
@@ -77,7 +86,7 @@ export async function observeServer(server: Server, needs: ServerNeeds): Promise
       extensions: await readExtensions(session, needs.extensions, superuser),
       missingTablespaces: await readMissing(session, 'pg_tablespace', 'spcname', needs.tablespaces),
       deniedTablespaces: await readDeniedTablespaces(session, needs.tablespaces),
-      freeBytes: server.settings.host.startsWith('/') ? await readFreeBytes(session) : null,
+      freeBytes: server.settings.host.startsWith('/') ? await readFreeBytes(session, needs.tablespace) : null,
     };
   });
 }
@@ -178,16 +187,20 @@ async function readDeniedTablespaces(session: Session, names: readonly string[])
   return rows.map(({ name }) => name);
 }
 
-async function readForeignOwners(session: Session, owners: readonly string[]): Promise<string[]> {
+async function readForeignOwners(session: Session, owners: readonly string[]): Promise<ForeignOwner[]> {
   // Since version 16 being a member is not yet being allowed to SET ROLE, which ALTER … OWNER wants.
   const privilege = session.versionNum >= 160_000 ? 'SET' : 'MEMBER';
-  const rows = await session.query<{ name: string }>(
-    `select rolname::text as name from pg_roles
-      where rolname = any ($1::name[]) and not pg_has_role(oid, $2)
+  return session.query<ForeignOwner & object>(
+    `select o.rolname::text as name,
+            exists (select from pg_catalog.pg_roles p
+                     where (p.rolsuper or p.rolcreaterole or p.rolreplication or p.rolbypassrls or p.rolname ~ '^pg_')
+                       and p.rolname <> 'pg_database_owner'
+                       and pg_catalog.pg_has_role(o.oid, p.oid, 'MEMBER')) as powerful
+       from pg_catalog.pg_roles o
+      where o.rolname = any ($1::name[]) and not pg_catalog.pg_has_role(o.oid, $2)
       order by 1`,
     [owners, privilege],
   );
-  return rows.map(({ name }) => name);
 }
 
 async function readExtensions(
@@ -215,11 +228,14 @@ async function readExtensions(
 }
 
 /** Only where server and potctl share a machine, and the role may see the path. */
-async function readFreeBytes(session: Session): Promise<number | null> {
-  const sql = `select setting from pg_settings where name = 'data_directory'`;
-  const rows = await session.query<{ setting: string }>(sql).catch(() => []);
-  const directory = rows[0]?.setting;
-  if (directory === undefined) return null;
+async function readFreeBytes(session: Session, tablespace: string | null): Promise<number | null> {
+  // The default tablespaces have no place of their own: they are in the data directory.
+  const sql = `select coalesce(nullif((select pg_catalog.pg_tablespace_location(oid)
+                                         from pg_catalog.pg_tablespace where spcname = $1), ''),
+                               (select setting from pg_catalog.pg_settings where name = 'data_directory')) as directory`;
+  const rows = await session.query<{ directory: string | null }>(sql, [tablespace]).catch(() => []);
+  const directory = rows[0]?.directory ?? null;
+  if (directory === null) return null;
   const space = await statfs(directory).catch(() => null);
   return space === null ? null : space.bavail * space.bsize;
 }

@@ -3,6 +3,7 @@ import type { TocEntry } from '../../backup/database/toc.js';
 import type { Manifest, SettledPart } from '../../backup/manifest.js';
 import type { Server } from '../../postgres/server.js';
 import { superuserPublications } from '../database/definitions.js';
+import { groupsIn, readGlobals, rolesToCreate } from '../database/roles.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { keptDatabaseName, stagedDatabaseName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -33,14 +34,18 @@ export async function planDatabase(
   const names = { staged: stagedDatabaseName(name, request.runId), kept: keptDatabaseName(name, request.runId) };
   const dumpFolder = path.join(folder, part.backup_file);
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(dumpFolder);
-  const observed = await observeServer(server, {
+  const globals = request.createRoles ? await readGlobals(folder, part) : '';
+  const seen = await observeServer(server, {
     database: name,
     names: request.mode === 'new' ? [name, names.staged] : [names.staged, names.kept],
-    roles: rolesOf(part),
+    roles: [...new Set([...rolesOf(part), ...groupsIn(globals)])],
     owners: ownersOf(part, toc),
     extensions: part.extensions.filter((extension) => extension.name !== 'plpgsql'),
     tablespaces: [...new Set([...part.tablespaces, part.properties.tablespace])],
+    tablespace: part.properties.tablespace,
   });
+  const missingRoles = rolesToCreate(globals, rolesOf(part), (role) => seen.missingRoles.includes(role));
+  const observed = { ...seen, missingRoles };
   const assessment = assessDatabase(part, observed, {
     mode: request.mode,
     target: name,
@@ -72,8 +77,10 @@ function rolesOf({ roles, properties }: SettledPart): string[] {
   return [...new Set([...roles, properties.owner, ...settingRoles])];
 }
 
+/** Nobody is granted `pg_database_owner`: it is whoever owns the database. */
 function ownersOf({ properties }: SettledPart, toc: readonly TocEntry[]): string[] {
-  return [...new Set([properties.owner, ...toc.map(({ owner }) => owner)])].filter((owner) => owner !== '');
+  const owners = [properties.owner, ...toc.map(({ owner }) => owner)];
+  return [...new Set(owners)].filter((owner) => owner !== '' && owner !== 'pg_database_owner');
 }
 
 async function onlyForSuperusers(

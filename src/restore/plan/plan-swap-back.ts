@@ -8,7 +8,7 @@ import type { Asked, RestoreDeps } from '../deps.js';
 import { inSession } from '../in-session.js';
 import { keptDatabaseName } from '../names.js';
 import type { DatabaseMove, RunRecord } from '../record.js';
-import { type Assessment, type Blocker, block, liveBlockers, targetBlockers } from './assess.js';
+import { type Assessment, type Blocker, block, endingSessions, liveBlockers, targetBlockers } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
 
@@ -45,7 +45,7 @@ export async function planSwapBack(
   if (server === null) throw new PotctlError('E_REFUSED', 'the run had replaced a database: its server is needed');
   const { name } = former;
   const keptAs = keptDatabaseName(name, request.runId);
-  const none = { roles: [], owners: [], extensions: [], tablespaces: [] };
+  const none = { roles: [], owners: [], extensions: [], tablespaces: [], tablespace: null };
   const observed = await observeServer(server, { database: name, names: [keptAs], ...none });
   const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
   const { host, port } = server.settings;
@@ -100,7 +100,7 @@ interface Kept {
   /** Its name now, whatever the run had called it. */
   readonly name: string;
   readonly connectable: boolean;
-  readonly stuck: readonly string[];
+  readonly stuck: readonly { readonly pid: number; readonly user: string }[];
   readonly prepared: readonly string[];
 }
 
@@ -114,7 +114,7 @@ async function observeKept(server: Server, oid: number): Promise<Kept | null> {
     const sql = 'select gid from pg_prepared_xacts where database = $1';
     const prepared = await session.query<{ gid: string }>(sql, [row.name]);
     const busy = await readBusySessions(session, [oid]);
-    const stuck = busy.filter(({ mayEnd }) => !mayEnd).map(({ pid, user }) => `pid ${pid} (${user})`);
+    const stuck = busy.filter(({ mayEnd }) => !mayEnd);
     return { oid, ...row, stuck, prepared: prepared.map(({ gid }) => gid) };
   });
 }
@@ -153,8 +153,9 @@ function keptBlockers(
     blocking.push(block(`"${kept.name}" takes no connections: it would refuse everybody`, fix));
   }
   if (kept.stuck.length === 0) return blocking;
-  const text = `sessions on "${kept.name}" that "${role.name}" may not end: ${kept.stuck.join(', ')}`;
-  return [...blocking, { code: 'E_TARGET_BUSY', text, fix: ['End them, or GRANT pg_signal_backend.'] }];
+  const names = kept.stuck.map(({ pid, user }) => `pid ${pid} (${user})`).join(', ');
+  const text = `sessions on "${kept.name}" that "${role.name}" may not end: ${names}`;
+  return [...blocking, { code: 'E_TARGET_BUSY', text, fix: endingSessions(kept.stuck) }];
 }
 
 /** What was written since the run. Nothing of it stops an undo: it is kept. */

@@ -1,6 +1,7 @@
 import type { DatabasePart, DatabaseProperties, FilesPart, Manifest, SettledPart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
+import { sqlstateOf } from '../../postgres/errors.js';
 import type { Server } from '../../postgres/server.js';
 import { databaseOid } from '../database/facts.js';
 import { inSession } from '../in-session.js';
@@ -51,7 +52,8 @@ async function liveProperties(server: Server, name: string): Promise<DatabasePro
   return inSession(server.session({ database: name, purpose: 'restore.plan' }), readDatabaseProperties).catch(
     (error: unknown) => {
       // A live database that takes no connections is a reason to restore it, not one against.
-      if (error instanceof PotctlError && error.code.startsWith('E_DB_')) return null;
+      if (sqlstateOf(error) !== undefined || (error instanceof PotctlError && error.code.startsWith('E_DB_')))
+        return null;
       throw error;
     },
   );

@@ -4,6 +4,7 @@ import { PotctlError } from '../../errors.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { runPurpose } from '../database/sessions-of-run.js';
+import { writableEnvironment } from '../database/writable.js';
 import { stagedSchemaName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import type { TablesUnderway } from './run.js';
@@ -35,7 +36,8 @@ async function pump({ deps, journal, prepared }: TablesUnderway, pipe: string): 
   // Without its format pg_restore would open the pipe twice, to find it out.
   const into = [...bare, '--single-transaction', '--exit-on-error', `--dbname=dbname=${quoteConninfo(name)}`, pipe];
   // By this name the next start finds what a killed run still has at work on the server.
-  const environment = { PGAPPNAME: `potctl:${runPurpose('swap', run)}` };
+  const writable = await writableEnvironment(server, name);
+  const environment = { ...writable, PGAPPNAME: `potctl:${runPurpose('swap', run)}` };
   await together(deps.signal, [
     (signal) => server.runTool('pg_dump', from, { database: stagedAs, signal }),
     (signal) => server.runTool('pg_restore', into, { database: name, signal, environment }),

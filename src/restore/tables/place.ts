@@ -2,8 +2,11 @@ import { PotctlError } from '../../errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
+import { isRefusal } from '../database/drop-staged.js';
 import { runPurpose } from '../database/sessions-of-run.js';
+import { superuserLine } from '../database/superuser-line.js';
 import { inSession } from '../in-session.js';
+import type { Leftover } from '../leftover.js';
 import type { RunRecord, TablesMove } from '../record.js';
 
 /**
@@ -51,30 +54,46 @@ async function giveNames(session: Session, { schema, staged_schema: staged }: Ta
  * Brings the tables of a run that stopped half-way to an end, by what the catalogue says: those that wait in the staged schema are taken
  * away, those that have their place stay.
  *
- * @returns whether they have their place
+ * @returns whether they have their place, and the schema that could not be removed
  */
-export async function settleTables(server: Server, { step, database }: RunRecord, move: TablesMove): Promise<boolean> {
+export async function settleTables(
+  server: Server,
+  { step, database }: RunRecord,
+  move: TablesMove,
+): Promise<{ readonly placed: boolean; readonly left: readonly Leftover[] }> {
   const { name } = database!;
   try {
     const opening = server.session({ database: name, purpose: 'restore.recover', statementTimeoutMs: 0 });
-    return await inSession(opening, (session) => settleIn(session, step, move));
+    return await inSession(opening, (session) => settleIn(server, session, step, { ...move, database: name }));
   } catch (error) {
     // Without the database there is nothing of them, either.
-    if (error instanceof PotctlError && error.code === 'E_DATABASE_NOT_FOUND') return false;
+    if (error instanceof PotctlError && error.code === 'E_DATABASE_NOT_FOUND') return { placed: false, left: [] };
     throw error;
   }
 }
 
-async function settleIn(session: Session, step: RunRecord['step'], move: TablesMove): Promise<boolean> {
-  const waiting = await session.query('select from pg_namespace where nspname = $1', [move.staged_schema]);
+async function settleIn(
+  server: Server,
+  session: Session,
+  step: RunRecord['step'],
+  { staged_schema: staged, schema, names, database }: TablesMove & { readonly database: string },
+): Promise<{ readonly placed: boolean; readonly left: readonly Leftover[] }> {
+  const waiting = await session.query('select from pg_catalog.pg_namespace where nspname = $1', [staged]);
   if (waiting.length > 0) {
-    await session.query(`drop schema ${quoteIdentifier(move.staged_schema)} cascade`);
-    return false;
+    const statement = `DROP SCHEMA IF EXISTS ${quoteIdentifier(staged)} CASCADE`;
+    try {
+      await session.query(statement);
+      return { placed: false, left: [] };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const line = await superuserLine(server, session, [{ database, statements: [statement] }]);
+      return { placed: false, left: [{ kind: 'schema', name: staged, why: error.message, line }] };
+    }
   }
-  const [first] = move.names;
-  if (step === 'staging' || first === undefined) return false;
-  const [row] = await session.query<{ placed: boolean }>('select to_regclass($1) is not null as placed', [
-    quoteQualified(move.schema, first),
+  const [first] = names;
+  if (step === 'staging' || first === undefined) return { placed: false, left: [] };
+  const [row] = await session.query<{ placed: boolean }>('select pg_catalog.to_regclass($1) is not null as placed', [
+    quoteQualified(schema, first),
   ]);
-  return row!.placed;
+  return { placed: row!.placed, left: [] };
 }

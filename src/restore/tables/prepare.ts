@@ -123,7 +123,7 @@ function observeNeeds(
   const { database } = server!.settings;
   const names = restored.filter(({ desc }) => desc === 'EXTENSION').map(({ name }) => name);
   return observeServer(server!, {
-    ...{ database, names: [stagedDatabaseName(database, runId)], roles: [], owners: [] },
+    ...{ database, names: [stagedDatabaseName(database, runId)], roles: [], owners: [], tablespace: 'pg_default' },
     tablespaces: [...new Set(part.tablespaces)],
     extensions: part.extensions.filter(({ name }) => names.includes(name)),
   });

@@ -1,8 +1,9 @@
 import { abandon } from '../abandon.js';
-import { dropStagedDatabase } from '../database/stage.js';
+import { dropStagedDatabase } from '../database/drop-staged.js';
 import type { RestoreDeps } from '../deps.js';
 import { closeForward } from '../finish.js';
 import { type Journal, openJournal } from '../journal.js';
+import { describeLeftover } from '../leftover.js';
 import { withLocks } from '../locked.js';
 import { stagedSchemaName } from '../names.js';
 import { openPhases, type Phases } from '../phases.js';
@@ -76,7 +77,7 @@ async function runHeld(deps: RestoreDeps, request: TablesRequest, prepared: Prep
   const { runId, waitMs, startWriters, hostname } = request;
   const { database, set } = prepared.plan;
   return withLocks(deps, { command: 'restore run', runId, waitMs, database: database.name }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters, hostname, set, tree: null });
+    await recoverRuns({ ...deps, startWriters, hostname, set, tree: null, database: database.name });
     await refuseStale(deps, database);
     const journal = await openJournal(deps.repository, lease, firstRecord(deps, request, prepared));
     const underway = { deps, request, prepared, journal, phases: openPhases(deps) };
@@ -100,9 +101,11 @@ async function runLocked(underway: TablesUnderway): Promise<TablesResult> {
   const restored = { tables: scratch.tables.length, rows: rowsOf(scratch.tables), files: 0 };
   await journal.update({ step: 'swapping', restored, phases: phases.taken });
   await deps.uninterrupted(() => placeTables(deps.server!, journal.record, move));
-  await dropStagedDatabase(deps.server!, stagedAs);
-  const closed = await closeForward(deps, { ...journal.record, phases: phases.taken }, null);
-  const { backup, leftOut, warnings, schema } = { ...closed, ...prepared.plan, backup: closed.backup };
+  const stays = await dropStagedDatabase(deps.server!, stagedAs);
+  const left = stays === null ? [] : [stays];
+  const closed = await closeForward(deps, { ...journal.record, phases: phases.taken }, null, left);
+  const { backup, leftOut, schema } = { ...closed, ...prepared.plan, backup: closed.backup };
+  const warnings = [...prepared.plan.warnings, ...left.map((one) => `${describeLeftover(one)}; ${one.line}`)];
   const { tables } = scratch;
   return withScriptKeys({
     ...{ runId: closed.run_id, backup, state: 'done', mode: 'tables', database: name, schema, needs },

@@ -10,6 +10,7 @@ import { quoteConninfo } from '../database/conninfo.js';
 import { countTables } from '../database/count-tables.js';
 import { watchGrowth } from '../database/growth.js';
 import { createStagedDatabase } from '../database/stage.js';
+import { writableEnvironment } from '../database/writable.js';
 import { inSession } from '../in-session.js';
 import { stagedSchemaName } from '../names.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -80,7 +81,8 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
       `--use-list=${list}`,
     ];
     const target = `--dbname=dbname=${quoteConninfo(database)}`;
-    await server!.runTool('pg_restore', [...args, target, dump], { database, signal });
+    const environment = await writableEnvironment(server!, database);
+    await server!.runTool('pg_restore', [...args, target, dump], { database, signal, environment });
   } finally {
     await stop();
     await removeShortLivedFolder(folder);

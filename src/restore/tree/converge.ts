@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { markName, markText, ownNames } from '../../backup/files/own.js';
+import { counted } from '../../counted.js';
 import { isErrno, PotctlError } from '../../errors.js';
 import type { DiskEntry, TreeDisk } from './disk.js';
 import {
@@ -230,7 +231,7 @@ function nothingStaged({ root, plan }: Site): PotctlError {
 }
 
 function notPlaced(names: readonly string[]): PotctlError {
-  return new PotctlError('E_IO', `${names.length} entries could not be put into the tree`, {
+  return new PotctlError('E_IO', `${counted(names.length, 'entry')} could not be put into the tree`, {
     why: names.slice(0, 5).join(', '),
   });
 }

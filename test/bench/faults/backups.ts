@@ -14,7 +14,7 @@ export function backupsIn(repository: string): Map<string, string> {
 export function fingerprint(folder: string, leftOut = 'events.ndjson'): string {
   const hash = createHash('sha256');
   const names = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }).map(String).sort() : [];
-  for (const name of names.filter((name) => name !== leftOut)) {
+  for (const name of names.filter((name) => name !== leftOut && name !== `${leftOut}.copy`)) {
     const file = path.join(folder, name);
     hash.update(`${name}\n`);
     if (fs.statSync(file).isFile()) hash.update(fs.readFileSync(file));

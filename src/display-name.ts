@@ -1,0 +1,12 @@
+import { hiddenCharacterIn } from './hidden-character.js';
+
+/**
+ * Why a text cannot be the issuer or the account in an authenticator app, e.g. `has a colon, which …`; null where it can. What such an app
+ * shows is what people trust: nothing in it may be hidden, or turn the rest around.
+ */
+export function displayNameProblem(text: string): string | null {
+  if (text.includes(':')) return 'has a colon, which authenticator apps read as a separator';
+  const hidden = hiddenCharacterIn(text);
+  if (hidden !== null) return `has ${hidden}, a control or hidden character`;
+  return /[\p{L}\p{N}]/u.test(text) ? null : 'has no letter or digit';
+}

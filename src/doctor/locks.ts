@@ -1,0 +1,36 @@
+import { readLockRoom } from '../postgres/lock-room.js';
+import { type CheckResult, type Connected, ok, warn } from './check.js';
+
+/** What pg_dump locks besides the tables: the catalogue's own, with their indexes. */
+const CATALOGUE = 150;
+const DEFAULT_LOCKS = 64;
+/** The rest is what others need meanwhile. */
+const FULL = 0.8;
+
+interface Row {
+  readonly tables: number;
+  readonly slots: string;
+}
+
+/** Does the server's lock table hold all tables at once, partitions included, as a dump wants it? */
+export async function lockRoom({ session }: Connected): Promise<CheckResult> {
+  const [row] = await session.query<Row>(
+    `select (select count(*)::int from pg_catalog.pg_class as c
+              where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+                and c.relnamespace not in (select oid from pg_catalog.pg_namespace
+                                            where nspname in ('pg_catalog', 'information_schema') or nspname like 'pg\\_toast%')) as tables,
+            (pg_catalog.current_setting('max_connections')::bigint
+             + pg_catalog.current_setting('max_prepared_transactions')::bigint)::text as slots`,
+  );
+  const { tables, slots } = row!;
+  const room = await readLockRoom(session);
+  const figures = `${tables} tables and partitions, room for ${room} locks`;
+  if (tables + CATALOGUE <= FULL * room) return ok('locks', figures);
+  // Twice as many as now: tables become more, and others need locks as well.
+  const wanted = Math.max(DEFAULT_LOCKS, Math.ceil((2 * (tables + CATALOGUE)) / Number(slots)));
+  return warn(
+    'locks',
+    `${figures}: a dump, which locks every table at once, may end with "out of shared memory"`,
+    `as a superuser: alter system set max_locks_per_transaction = ${wanted}; then restart the server`,
+  );
+}

@@ -1,0 +1,11 @@
+import { type CheckResult, type DoctorTools, ok, warn } from './check.js';
+
+/** Did every earlier restore come to its end, and is nothing left of those that were killed? */
+export async function restoresCheck({ leftovers }: DoctorTools): Promise<CheckResult> {
+  const found = await leftovers();
+  const [first] = found;
+  if (first === undefined) return ok('restores', 'nothing is left of earlier ones');
+  const texts = found.map(({ text }) => text).join('; ');
+  const fixes = [...new Set(found.map(({ fix }) => fix))];
+  return warn('restores', texts, fixes.join('\n  '));
+}

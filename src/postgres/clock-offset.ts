@@ -1,0 +1,19 @@
+import type { Clock } from '../clock.js';
+import type { Session } from './server.js';
+
+/** How far this machine's clock is ahead of the server's (behind: negative), and how long the answer took: it is no more exact than that. */
+export interface ClockOffset {
+  readonly offMs: number;
+  readonly tripMs: number;
+}
+
+/** Asks the server for the time once; half of the round trip is taken for the way. @returns null if it did not tell */
+export async function readClockOffset(session: Pick<Session, 'query'>, clock: Clock): Promise<ClockOffset | null> {
+  const began = clock.monotonicMs();
+  const [row] = await session.query<{ ms: string }>(
+    `select (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::pg_catalog.int8::pg_catalog.text as ms`,
+  );
+  const tripMs = clock.monotonicMs() - began;
+  const offMs = Math.round(clock.now().getTime() - tripMs / 2 - Number(row?.ms));
+  return Number.isNaN(offMs) ? null : { offMs, tripMs };
+}

@@ -1,0 +1,40 @@
+import type { Progress } from '../progress.js';
+import type { Session } from './server.js';
+
+/** How many more connections this role may open now, as the limits of role, database and server say. */
+async function readConnectionRoom(session: Session): Promise<number> {
+  const [row] = await session.query<{ room: string }>(
+    `select least(
+              case when r.rolconnlimit >= 0 and not r.rolsuper
+                   then r.rolconnlimit - (select count(*) from pg_catalog.pg_stat_activity a where a.usesysid = r.oid) end,
+              case when d.datconnlimit >= 0 and not r.rolsuper
+                   then d.datconnlimit - (select count(*) from pg_catalog.pg_stat_activity a where a.datid = d.oid) end,
+              pg_catalog.current_setting('max_connections')::bigint
+              - case when r.rolsuper then 0 else pg_catalog.current_setting('superuser_reserved_connections')::bigint end
+              - (select count(*) from pg_catalog.pg_stat_activity a where a.datid is not null))::text as room
+       from pg_catalog.pg_roles r, pg_catalog.pg_database d
+      where r.rolname = current_user and d.datname = pg_catalog.current_database()`,
+  );
+  return Number(row!.room);
+}
+
+/**
+ * As many jobs as there are connections for, at least one: slower is better than not at all. Says so where it is fewer than asked for.
+ *
+ * @param besides connections that are needed next to those of the jobs
+ */
+export async function affordableJobs(
+  session: Session,
+  wanted: number,
+  besides: number,
+  progress: Progress,
+): Promise<number> {
+  if (wanted <= 1) return wanted;
+  const room = await readConnectionRoom(session);
+  const jobs = Math.max(1, Math.min(wanted, room - besides));
+  if (jobs < wanted) {
+    const text = `only ${Math.max(0, room)} more connections are allowed to this role, so it works with --jobs ${jobs} instead of ${wanted}`;
+    progress({ kind: 'warning', text });
+  }
+  return jobs;
+}

@@ -1,0 +1,18 @@
+import type { Server } from '../../postgres/server.js';
+import { inSession } from '../in-session.js';
+
+const WRITABLE = '-c default_transaction_read_only=off';
+
+/**
+ * What a tool that fills a database needs where the role is set to read only: our own sessions switch that off for themselves. Empty in every
+ * other case, because a pooler may refuse the option.
+ */
+export async function writableEnvironment(server: Server, database: string): Promise<Record<string, string>> {
+  const sql = `select reset_val from pg_catalog.pg_settings where name = 'default_transaction_read_only'`;
+  const rows = await inSession(server.session({ database, purpose: 'restore.settings' }), (session) =>
+    session.query<{ reset_val: string }>(sql),
+  );
+  if (rows[0]?.reset_val !== 'on') return {};
+  const { options } = server.settings;
+  return { PGOPTIONS: options === null ? WRITABLE : `${options} ${WRITABLE}` };
+}

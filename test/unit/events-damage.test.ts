@@ -1,0 +1,252 @@
+import { chown, copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { pinOf } from '../../src/backup/pins.js';
+import type { BackupEvent, Repository } from '../../src/repository/repository.js';
+import { request } from '../contract/repository.js';
+import { openedAt, publishOld } from '../support/old-backups.js';
+import { temporaryFolder } from '../support/tree.js';
+
+const AT = { at: '2026-11-22T10:00:00.000Z', by: 'ana@ops1' } as const;
+const VERIFY: BackupEvent = { ...AT, type: 'verify', level: 'full', ok: true, problems: [] };
+const FAILED: BackupEvent = {
+  ...AT,
+  type: 'verify',
+  level: 'quick',
+  ok: false,
+  problems: ['files.tar: content differs'],
+};
+const PIN: BackupEvent = { ...AT, type: 'pin', reason: 'court', until: null };
+const UNPIN: BackupEvent = { ...AT, type: 'unpin', reason: null };
+const RESTORE: BackupEvent = {
+  ...AT,
+  type: 'restore',
+  run: 'r1',
+  target: 'app',
+  ok: true,
+  duration_ms: 7,
+  parts: ['database'],
+};
+const NEWER = { ...AT, type: 'drill', ok: true } as unknown as BackupEvent;
+const WRITTEN = [VERIFY, UNPIN, PIN, FAILED, RESTORE];
+
+let repository: Repository;
+let id: string;
+let other: string;
+let folder: string;
+const file = (name = 'events.ndjson'): string => path.join(folder, name);
+beforeEach(async () => {
+  const top = path.join(await temporaryFolder(), 'r');
+  repository = await openedAt(top);
+  [id, other] = (await publishOld(repository, [1, 2])) as [string, string];
+  folder = path.join(top, 'backups', id);
+  for (const event of WRITTEN) await repository.appendEvent(id, event);
+});
+
+/** Bytes, not text: damage knows no characters. */
+async function change(by: (bytes: Buffer) => Buffer, name?: string): Promise<void> {
+  const bytes = await readFile(file(name));
+  await writeFile(file(name), by(bytes));
+}
+
+const flip = (at: (bytes: Buffer) => number) => (bytes: Buffer) => {
+  const place = at(bytes);
+  bytes[place] = bytes[place]! ^ 0x01;
+  return bytes;
+};
+
+const lines = (bytes: Buffer): string[] => bytes.toString().trimEnd().split('\n');
+
+const DAMAGES: readonly (readonly [string, (name?: string) => Promise<void>])[] = [
+  ['deleted', (name) => rm(file(name))],
+  ['emptied', (name) => truncate(file(name), 0)],
+  ['zeroed', (name) => change((bytes) => bytes.fill(0), name)],
+  ['zeroed in its first block', (name) => change((bytes) => bytes.fill(0, 0, 256), name)],
+  ['cut within its last line', (name) => change((bytes) => bytes.subarray(0, -9), name)],
+  ['cut within its pin', (name) => change((bytes) => bytes.subarray(0, bytes.indexOf('court')), name)],
+  ['cut between two lines', (name) => change((bytes) => Buffer.from(`${lines(bytes)[0]}\n`), name)],
+  [
+    'without its pin',
+    (name) =>
+      change(
+        (bytes) =>
+          Buffer.from(
+            lines(bytes)
+              .filter((line) => !line.includes('court'))
+              .join('\n'),
+          ),
+        name,
+      ),
+  ],
+  [
+    'flipped in the word pin',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('"pin"') + 1),
+        name,
+      ),
+  ],
+  [
+    'flipped in a key',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('"until"') + 1),
+        name,
+      ),
+  ],
+  [
+    'flipped in the reason',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('court')),
+        name,
+      ),
+  ],
+  [
+    'flipped in a verdict',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('"ok":false') + 5),
+        name,
+      ),
+  ],
+  [
+    'flipped in a checksum',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('"sum"', bytes.indexOf('court')) + 9),
+        name,
+      ),
+  ],
+  [
+    'flipped in the name of a checksum',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('"sum"', bytes.indexOf('court')) + 2),
+        name,
+      ),
+  ],
+  [
+    'flipped in a line feed',
+    (name) =>
+      change(
+        flip((bytes) => bytes.indexOf('\n')),
+        name,
+      ),
+  ],
+  [
+    'of random bytes',
+    (name) => change((bytes) => Buffer.from(bytes.map((byte, at) => (byte * 7 + at * 13) % 256)), name),
+  ],
+  [
+    'that of another backup',
+    async (name) => {
+      for (let at = 0; at < 9; at += 1) await repository.appendEvent(other, VERIFY);
+      await copyFile(path.join(path.dirname(folder), other, 'events.ndjson'), file(name));
+    },
+  ],
+];
+
+describe('the events of a backup', () => {
+  test.each(DAMAGES)(
+    '%s: nothing of them is lost, the damage is seen, and the next lock makes them whole',
+    async (_, damage) => {
+      await damage();
+      const { events, damage: seen } = await repository.events(id);
+      expect(events).toEqual(WRITTEN);
+      expect(seen).toMatchObject({ lost: false, text: expect.stringContaining('events.ndjson') });
+      expect(pinOf(events, new Date())).toMatchObject({ reason: 'court' });
+
+      await (await repository.lock(request())).release();
+      expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
+      expect(await readFile(file('events.ndjson.copy'))).toEqual(await readFile(file()));
+      expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    },
+  );
+
+  test.each(DAMAGES)('whose copy is %s lose nothing', async (_, damage) => {
+    await damage('events.ndjson.copy');
+    expect((await repository.events(id)).events).toEqual(WRITTEN);
+    await repository.appendEvent(id, VERIFY);
+    expect((await repository.events(id)).events).toEqual([...WRITTEN, VERIFY]);
+    expect((await repository.events(id)).damage?.lost ?? false).toBe(false);
+  });
+
+  test('that are damaged take new ones, in their order', async () => {
+    await rm(file());
+    await repository.appendEvent(id, UNPIN);
+    const { events } = await repository.events(id);
+    expect(events).toEqual([...WRITTEN, UNPIN]);
+    expect(pinOf(events, new Date())).toBeNull();
+  });
+
+  test('of which no copy is whole are told as lost, until somebody says whether it is pinned', async () => {
+    for (const name of ['events.ndjson', 'events.ndjson.copy']) {
+      await change(
+        flip((bytes) => bytes.indexOf('court')),
+        name,
+      );
+    }
+    expect((await repository.events(id)).damage).toMatchObject({ lost: true });
+    await (await repository.lock(request())).release();
+    await repository.appendEvent(id, VERIFY);
+    expect((await repository.events(id)).damage).toMatchObject({ lost: true });
+    await repository.appendEvent(id, PIN);
+    expect((await repository.events(id)).damage).toMatchObject({ lost: false });
+    await (await repository.lock(request())).release();
+    expect((await repository.events(id)).damage).toBeNull();
+  });
+
+  test('that an older version wrote are read, and copied with the next lock', async () => {
+    await rm(file('events.ndjson.copy'));
+    await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
+    expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
+    await (await repository.lock(request())).release();
+    await rm(file());
+    expect((await repository.events(id)).events).toEqual(WRITTEN);
+  });
+
+  test('that an older version wrote are copied with the first new one', async () => {
+    await rm(file('events.ndjson.copy'));
+    await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
+    await repository.appendEvent(id, VERIFY);
+    await truncate(file(), 0);
+    expect((await repository.events(id)).events).toEqual([...WRITTEN, VERIFY]);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('that root writes belong to the owner of the backup (needs root)', async () => {
+    await chown(folder, 65_534, 65_534);
+    for (const name of ['events.ndjson', 'events.ndjson.copy']) {
+      await rm(file(name), { force: true });
+      await repository.appendEvent(id, VERIFY);
+      expect(
+        await Promise.all(['events.ndjson', 'events.ndjson.copy'].map(async (at) => (await stat(file(at))).uid)),
+      ).toEqual([65_534, 65_534]);
+    }
+    await truncate(file(), 0);
+    await (await repository.lock(request())).release();
+    expect((await stat(file())).uid).toBe(65_534);
+  });
+
+  test('of a kind that only a newer version knows are no damage', async () => {
+    await repository.appendEvent(id, NEWER);
+    expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
+  });
+
+  test('of which a kill wrote the last one into one file only are no damage, and become whole', async () => {
+    await change((bytes) => Buffer.from(`${lines(bytes).slice(0, -1).join('\n')}\n`), 'events.ndjson.copy');
+    expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
+    await (await repository.lock(request())).release();
+    await rm(file());
+    expect((await repository.events(id)).events).toEqual(WRITTEN);
+  });
+
+  test('of a backup that has none yet are none, and no folder is made for them', async () => {
+    await mkdir(path.join(folder, 'db'));
+    expect(await repository.events(other)).toEqual({ events: [], damage: null });
+    await (await repository.lock(request())).release();
+    expect((await readdir(path.join(path.dirname(folder), other))).filter((name) => name.startsWith('events'))).toEqual(
+      [],
+    );
+  });
+});
