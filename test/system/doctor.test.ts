@@ -124,7 +124,10 @@ describe('rights', () => {
     const role = await plainRole(database);
     await database.query(`grant select on t to ${quote(role)}`);
     const results = await doctor(database.name, { connection: { user: role } });
-    expect(results['backup rights']).toMatchObject({ state: 'FAIL', fix: expect.stringContaining('grants sql --role backup') });
+    expect(results['backup rights']).toMatchObject({
+      state: 'FAIL',
+      fix: expect.stringContaining('grants sql --role backup'),
+    });
   });
 
   test('what a restore would lack is named, and gone once it is granted', async () => {
