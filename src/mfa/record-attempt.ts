@@ -1,6 +1,7 @@
 import type { Application } from '../applications/application.js';
 import type { Verdict } from './attempt.js';
 import type { MfaDeps } from './deps.js';
+import { checkKept, unchanged } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
@@ -20,14 +21,16 @@ export interface AttemptPurpose {
  * Within the transaction that counted it.
  *
  * @returns the number of the journal's entry
+ * @throws E_NOT_KEPT where the database did not let a used backup code go
  */
 export async function recordAttempt(
   deps: MfaDeps,
   transaction: Transaction,
-  { person }: MfaRecord,
+  record: MfaRecord,
   verdict: Verdict,
   { action, factorId }: AttemptPurpose,
 ): Promise<string> {
+  const { person } = record;
   const { actor, journal, database } = deps;
   const { application } = database;
   const { operator, ticket, runId, traceId, reason } = actor;
@@ -45,7 +48,7 @@ export async function recordAttempt(
       details: { potctl: true, run_id: runId, ...facts },
     });
   }
-  return journal.append(transaction, {
+  const seq = await journal.append(transaction, {
     ...{ operator, ticket, runId, traceId, action, reason: reason ?? 'caller check' },
     target: keyOf(application, person),
     status: accepted ? 'done' : 'refused',
@@ -54,6 +57,11 @@ export async function recordAttempt(
       ...(actor.breakGlass && { break_glass: true }),
     },
   });
+  if (verdict.verdict === 'accepted' && verdict.by === 'backup') {
+    const codes = record.codes?.filter((_, at) => at !== verdict.index) ?? null;
+    await checkKept(deps, transaction, person, { ...unchanged(record), codes });
+  }
+  return seq;
 }
 
 function factsOf(verdict: Verdict): Record<string, unknown> {
