@@ -2,7 +2,6 @@ import type { Changes } from '../changes.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { counted } from '../counted.js';
-import { formatDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
@@ -10,7 +9,7 @@ import type { PrunePolicy } from './keep-rules.js';
 import { isPinOver, pinOf } from './pins.js';
 import { type Candidate, decideRetention } from './retention.js';
 import { allSets, quoted, type SetFacts, setsAtHand } from './sets.js';
-import { CLOCK_TOLERANCE_MS, isFromFuture, partsOf, standingOf } from './standing.js';
+import { farClock, isFromFuture, partsOf, standingOf } from './standing.js';
 
 /** What a prune works with. */
 export interface PruneDeps {
@@ -197,8 +196,8 @@ function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
 }
 
 function refuseFarClock(offMs: number | null): void {
-  if (offMs === null || Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return;
-  const far = `${formatDuration(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} the database server's`;
+  const far = farClock(offMs);
+  if (far === null) return;
   throw new PotctlError('E_UNFIT', `the clock of this machine is ${far}, so ages cannot be trusted`, {
     why: 'a wrong clock would remove backups that are still within the window',
     fix: ['Set the clock that is wrong, then repeat the command: `timedatectl`'],

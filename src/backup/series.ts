@@ -1,9 +1,8 @@
-import { formatDuration } from '../duration.js';
 import { PotctlError } from '../errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type GoodEntry, readCatalog } from './catalog.js';
 import type { CreateRequest } from './create.js';
-import { CLOCK_TOLERANCE_MS, isFromFuture, isGood } from './standing.js';
+import { farClock, isFromFuture, isGood } from './standing.js';
 import type { ManifestSummary } from './summary.js';
 
 /** What the backups that are there already say about a new one. */
@@ -63,8 +62,8 @@ function forgottenFiles(mine: readonly GoodEntry[], { files, only, kind }: Plann
 
 /** Ids, retention and `latest` go by this machine's clock. */
 function wrongClock(offMs: number | null): string[] {
-  if (offMs === null || Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return [];
-  const far = `${formatDuration(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} the database server's`;
+  const far = farClock(offMs);
+  if (far === null) return [];
   return [`its time is not true: the clock of this machine is ${far}`];
 }
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../duration.js';
 import type { CatalogEntry, GoodEntry } from './catalog.js';
 
 /** What a backup may hold. */
@@ -49,4 +50,11 @@ export function flawOf(entry: CatalogEntry, now: Date): string | null {
 /** Does a backup bear a time that has not come yet? */
 export function isFromFuture(timestamp: string, now: Date): boolean {
   return Date.parse(timestamp) > now.getTime() + CLOCK_TOLERANCE_MS;
+}
+
+/** `400d ahead of the database server's`, to the minute; null within {@link CLOCK_TOLERANCE_MS}, or where no server was asked. */
+export function farClock(offMs: number | null): string | null {
+  if (offMs === null || Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return null;
+  const far = formatDuration(Math.round(Math.abs(offMs) / 60_000) * 60_000);
+  return `${far} ${offMs > 0 ? 'ahead of' : 'behind'} the database server's`;
 }

@@ -59,7 +59,7 @@ export async function takeBackTree(record: RunRecord, { root, staged_at: stagedA
   } catch (error) {
     const known = fromErrno(error, `remove "${folder}"`);
     if (!(known instanceof PotctlError)) throw error;
-    const why = typeof known.why === 'string' ? known.why : known.message;
+    const why = typeof known.why === 'string' ? `${known.message}; ${known.why}` : known.message;
     // What holds a mount point or a repository is not to be removed by a line that somebody pastes.
     const line = known.code === 'E_REFUSED' ? `ls -laR -- ${shellWord(folder)}` : `rm -r -- ${shellWord(folder)}`;
     return [{ kind: 'files', name: folder, why, line }];

@@ -137,17 +137,17 @@ test('an error shows the server’s detail and hint, but never the detail that h
   await query(`insert into t values ('canary')`);
   const session = await openTestServer(name).session({ purpose: 'test' });
 
-  await expect(session.query('select secre from t')).rejects.toMatchObject({
+  await expect(session.query('select secre from public.t')).rejects.toMatchObject({
     why: { sqlstate: '42703', hint: expect.stringContaining('"t.secret"') },
   });
-  await expect(session.query('alter table t add constraint t_pkey primary key (secret)')).rejects.toMatchObject({
+  await expect(session.query('alter table public.t add constraint t_pkey primary key (secret)')).rejects.toMatchObject({
     why: { sqlstate: '42P16' },
   });
   await query('create view v as select * from t');
-  await expect(session.query('drop table t')).rejects.toMatchObject({
-    why: { detail: expect.stringContaining('view v depends on table t'), hint: expect.stringContaining('CASCADE') },
+  await expect(session.query('drop table public.t')).rejects.toMatchObject({
+    why: { detail: expect.stringContaining('view v depends on table'), hint: expect.stringContaining('CASCADE') },
   });
-  const broken = await session.query(`insert into t values ('canary')`).catch((error: unknown) => error);
+  const broken = await session.query(`insert into public.t values ('canary')`).catch((error: unknown) => error);
   expect(broken).toMatchObject({ why: { sqlstate: '23505' } });
   expect(JSON.stringify(broken)).not.toContain('canary');
 });
@@ -157,7 +157,7 @@ test('a role that is set to read only is told so, with the line that changes it'
   const session = await openTestServer(name).session({ purpose: 'test' });
   await session.query('set default_transaction_read_only = on');
 
-  await expect(session.query('create table t ()')).rejects.toMatchObject({
+  await expect(session.query('create table public.t ()')).rejects.toMatchObject({
     code: 'E_UNFIT',
     why: { sqlstate: '25006' },
     fix: [expect.stringContaining('ALTER ROLE "postgres" RESET default_transaction_read_only;'), expect.anything()],

@@ -34,7 +34,7 @@ test('a name that a shell would run is not proposed: the id is', async () => {
   const { stderr } = await site.mfa(['enroll', who.id, ...WHY, '--confirm', name, '--secret-to', secret]);
   expect(stderr).toContain(`Next:  potctl mfa confirm ${who.id} --reason "…" ${place()}`);
   const reset = await site.mfa(['reset', who.id, ...WHY, '--confirm', name]);
-  expect(reset.stderr).toContain(`\`potctl mfa enroll ${who.id} ${place()}\``);
+  expect(reset.stderr).toContain(`\`potctl mfa enroll ${who.id} --reason "…" ${place()}\``);
 });
 
 /** Pastes a line into a shell that knows nothing but where potctl is and where its state lies. */
