@@ -18,6 +18,8 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
   'backup import': ['/nonexistent/set'],
+  // The file would be the one in force for all that follows.
+  'config init': ['--dry-run'],
   'grants sql': ['--role', 'support'],
   'mfa rotate': ['--reason', 'yearly change of keys'],
   ...Object.fromEntries(

@@ -21,19 +21,23 @@ const bare = (usedBy: string): string[] => [`public.bare(text) countries: ${used
 test.each([
   ['a check', 'create table t (c text constraint known check (bare(c)))', 'constraint known'],
   ['a check of a domain', 'create domain d as text constraint known check (bare(value))', 'constraint known'],
-  ['an index expression', 'create table t (c text); create index by_it on t (bare(c))', 'by_it'],
-  ['the condition of an index', 'create table t (c text); create index by_it on t (c) where bare(c)', 'by_it'],
+  ['an index expression', 'create table t (c text); create index by_it on t (bare(c))', 'public.by_it'],
+  ['the condition of an index', 'create table t (c text); create index by_it on t (c) where bare(c)', 'public.by_it'],
   [
     'a generated column',
     'create table t (c text, g boolean generated always as (bare(c)) stored)',
-    'a generated column of t',
+    'a generated column of public.t',
   ],
-  ['a partition key', 'create table t (c text) partition by list (bare(c))', 't'],
-  ['a materialized view', 'create materialized view m as select bare(code) from countries', 'the materialized view m'],
+  ['a partition key', 'create table t (c text) partition by list (bare(c))', 'public.t'],
+  [
+    'a materialized view',
+    'create materialized view m as select bare(code) from countries',
+    'the materialized view public.m',
+  ],
   [
     'a view under a materialized view',
     'create view v as select bare(code) as b from countries; create materialized view m as select b from v',
-    'the materialized view m',
+    'the materialized view public.m',
   ],
 ])('a function without search_path in %s is found, with what runs it', async (_, schema, usedBy) => {
   expect(await found(schema)).toEqual(bare(usedBy));

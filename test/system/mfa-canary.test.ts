@@ -91,7 +91,7 @@ async function scenes(site: MfaSite, env: Record<string, string>): Promise<Told>
     await change('enroll', late, '--secret-to', path.join(site.folder, 'late')),
     await confirm(waiting, secrets[1]!),
   ];
-  expect(failed.map(({ exitCode }) => exitCode)).toEqual([16, 16, 16, 16, 16]);
+  expect(failed.map(({ exitCode }) => exitCode)).toEqual([20, 20, 20, 20, 20]);
   for (const { stderr } of failed) expect(stderr).toContain('violates check constraint');
   return told;
 }

@@ -145,7 +145,10 @@ test('an error shows the server’s detail and hint, but never the detail that h
   });
   await query('create view v as select * from t');
   await expect(session.query('drop table public.t')).rejects.toMatchObject({
-    why: { detail: expect.stringContaining('view v depends on table'), hint: expect.stringContaining('CASCADE') },
+    why: {
+      detail: expect.stringContaining('view public.v depends on table public.t'),
+      hint: expect.stringContaining('CASCADE'),
+    },
   });
   const broken = await session.query(`insert into public.t values ('canary')`).catch((error: unknown) => error);
   expect(broken).toMatchObject({ why: { sqlstate: '23505' } });
