@@ -61,6 +61,9 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
     if (disk.look(staging) !== null) {
       await keepingAttributes(disk, tree, () => removeTree(staging));
     }
+    // A journal that a full disk or a kill cut before it named its run: only whoever knows the run can tell that it is ours.
+    const torn = path.join(tree, `${foldersOf(run).journal}.tmp`);
+    if (disk.look(torn)?.isFile()) await keepingAttributes(disk, tree, async () => disk.unlink(torn));
     const mark = readMark(tree, run);
     if (mark === undefined || disk.look(lateAside(path.join(tree, foldersOf(run).before))) !== null) return;
     await keepingAttributes(disk, tree, async () => disk.unlink(path.join(tree, markName(run))));
