@@ -36,7 +36,11 @@ export function passwordCheck(connection: ConnectionSettings, connected: boolean
     );
   if (source !== null) return ok('password', `from ${source}`);
   if (connected) return ok('password', 'none set, and the server asks for none');
-  return unknown('password', 'none set; whether the server wants one is not known', pgpassLine(connection));
+  return unknown(
+    'password',
+    'none set; whether the server wants one is not known',
+    `if it does, add to ~/.pgpass (mode 0600): ${pgpassLine(connection)}`,
+  );
 }
 
 const WHERE_FROM = 'potctl config show --origin';

@@ -1,6 +1,7 @@
 import type { ListedFile } from '../backup/files/engine.js';
 import { quote } from '../backup/files/follow.js';
 import { runsAsRoot } from '../backup/files/tree.js';
+import { counted, verb } from '../counted.js';
 
 /** Adds up what restored files lack, though their content is that of the backup. */
 export interface Losses {
@@ -43,7 +44,7 @@ export function createLosses(): Losses {
 
 function ownersText({ count, ids, examples }: { count: number; ids: Set<string>; examples: readonly string[] }) {
   const which = `${[...ids].join(', ')}; e.g. ${examples.join(', ')}`;
-  return `only root can give files their owners: ${count} entries belong to this user instead (in the backup: ${which})`;
+  return `only root can give files their owners: ${counted(count, 'entry')} ${verb(count, 'belongs', 'belong')} to this user instead (in the backup: ${which})`;
 }
 
 /** Will the entry lack its owner when this user restores it? */

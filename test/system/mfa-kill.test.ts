@@ -5,7 +5,7 @@ import { codeAt, type MfaSite, mfaSite, newSecret, type TestPerson, WHY } from '
 
 const DIE = fileURLToPath(new URL('../fixtures/die-between-statements.cjs', import.meta.url));
 /** More than any change sends. */
-const ENOUGH = 40;
+const ENOUGH = 120;
 
 let site: MfaSite;
 beforeAll(async () => {
@@ -36,17 +36,17 @@ const confirmed = ({ name }: TestPerson) => ['--confirm', name];
 const CHANGES: Readonly<Record<string, Change>> = {
   reset: { each: 1, seed: enabled, args: confirmed },
   codes: {
-    each: 4,
+    each: 6,
     seed: enabled,
     args: (who, attempt) => [...confirmed(who), '--codes-to', path.join(site.folder, `codes-${who.id}-${attempt}`)],
   },
   enroll: {
-    each: 4,
+    each: 6,
     seed: bare,
     args: (who, attempt) => [...confirmed(who), '--secret-to', path.join(site.folder, `secret-${who.id}-${attempt}`)],
   },
   confirm: {
-    each: 4,
+    each: 6,
     seed: begun,
     args: ({ id }, attempt) => ['--code-stdin', '--codes-to', path.join(site.folder, `first-${id}-${attempt}`)],
     stdin: codeAt,
