@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Invocation } from './invocation.js';
 import { commandLine, shellQuoted } from './shell.js';
 
@@ -35,11 +36,14 @@ const CONNECTION = [
 export function aimOf(
   { globals, target, input }: Invocation,
   argv: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  {
+    environment,
+    cwd,
+  }: { readonly environment: Readonly<Record<string, string | undefined>>; readonly cwd: string | null },
   known: readonly string[],
 ): Aim {
   const given = (...pairs: readonly (readonly [string, string | undefined])[]): Flag[] =>
-    pairs.flatMap(([flag, value]) => (value === undefined ? [] : [[flag, value] as const]));
+    pairs.flatMap(([flag, value]) => (value === undefined ? [] : [[flag, anywhere(flag, value, cwd)] as const]));
   // A profile that was named says it all.
   const variables = globals.profile === undefined ? CONNECTION.filter((name) => environment[name]) : [];
   return {
@@ -51,6 +55,13 @@ export function aimOf(
     argv,
     known,
   };
+}
+
+/** An undo is pasted days later, from another directory. A repository may also be a key of the profile, or a bucket. */
+function anywhere(flag: string, value: string, cwd: string | null): string {
+  if (cwd === null) return value;
+  if (flag === '-p' || flag === '--database' || value.includes('://')) return value;
+  return flag === '--repository' && !value.includes('/') ? value : path.resolve(cwd, value);
 }
 
 const PLACELESS = /^(completion|demo|explain|help|version)\b|--help\b/;
@@ -65,8 +76,11 @@ const OLD_FOLDER = /^(backup (list|show|verify)|restore (plan|run|undo|list))\b/
 export function aimed(text: string, aim: Aim): string {
   return text
     .replace(/`((?:--[a-z]|-p )[^`]*)`(?=[.;]?$)/, (part, flag: string) => withFlag(flag, aim) ?? part)
-    .replace(/`(sudo -u \S+|PG[A-Z]+=\S+)`(?=[.;]?$)/, (_, front: string) => `\`${behind(front, aim)}\``)
-    .replace(/(`|^|: {2})potctl ([^`\n]+)/g, (_, before: string, rest: string) => {
+    .replace(
+      /`(sudo -u \S+(?: PG[A-Z]+=\S+)?|PG[A-Z]+=\S+)`(?=[.;]?$)/,
+      (_, front: string) => `\`${behind(front, aim)}\``,
+    )
+    .replace(/(`|^ *|: {2})potctl ([^`\n]+)/g, (_, before: string, rest: string) => {
       // Behind three spaces the sentence goes on.
       const [command = '', ...more] = rest.split(/(?= {3})/);
       return before + placed(command, aim) + more.join('');
@@ -74,10 +88,14 @@ export function aimed(text: string, aim: Aim): string {
 }
 
 function behind(front: string, { environment, argv }: Aim): string {
-  const name = front.split('=')[0]!;
-  const kept = environment.replace(new RegExp(`(^| )${name}=(?:'[^']*'|\\S)+ `), '$1');
+  const set = /PG[A-Z]+/.exec(front)?.[0];
+  const kept = set === undefined ? environment : without(environment, set);
   return front.startsWith('sudo') ? `${front} ${kept}${commandLine(argv)}` : `${kept}${front} ${commandLine(argv)}`;
 }
+
+/** The variables but for one. */
+const without = (environment: string, name: string): string =>
+  environment.replace(new RegExp(`(^| )${name}=(?:'[^']*'|\\S)+ `), '$1');
 
 /**
  * This line as another command of the same noun, about one thing: `restore plan latest --only db` → `restore run ID --only db`.
@@ -114,7 +132,8 @@ function placed(command: string, { environment, globals, target, places, backupD
     ...(OLD_FOLDER.test(command) ? backupDir : []),
   ].filter(([flag]) => !has(command, flag));
   const added = flags.map(([flag, value]) => ` ${flag} ${shellQuoted(value)}`).join('');
-  const front = isOffline || has(command, '--database') ? '' : environment;
+  const isNamed = has(command, '--database') || target.some(([flag]) => flag === '--database');
+  const front = isOffline ? '' : isNamed ? without(environment, 'PGDATABASE') : environment;
   return `${front}potctl ${command}${added}`;
 }
 

@@ -58,6 +58,9 @@ function greet({ diagnostics, invocation, context }: Stage): void {
   for (const notice of invocation.notices) diagnostics.note(notice);
 }
 
+const withoutProfile = ({ globals }: Stage['aim']): Stage['aim']['globals'] =>
+  globals.filter(([flag]) => flag !== '-p');
+
 const NAGIOS_UNKNOWN = 3;
 
 function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unknown', width: number): ExitCode {
@@ -68,7 +71,9 @@ function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unkn
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
   const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
   const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
-  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, stage.aim), argv: stage.argv });
+  // A profile that is not there is not to be named again.
+  const aim = found.code === 'E_PROFILE_NOT_FOUND' ? { ...stage.aim, globals: withoutProfile(stage.aim) } : stage.aim;
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: stage.argv });
   if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
   // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
   if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);

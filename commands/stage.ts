@@ -83,9 +83,18 @@ function aimHere({ argv, host }: Frame, invocation: Invocation): Aim {
   return aimOf(
     invocation,
     argv,
-    host.env,
+    { environment: host.env, cwd: directoryOf(host) },
     [...own, ...shared].map(({ declaration }) => `--${nameOf(declaration)}`),
   );
+}
+
+/** null where it was deleted: then what is relative stays so. */
+function directoryOf(host: Host): string | null {
+  try {
+    return host.cwd();
+  } catch {
+    return null;
+  }
 }
 
 function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {

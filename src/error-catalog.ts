@@ -70,7 +70,7 @@ export const ERROR_CATALOG = {
   E_DB_DENIED: entry(
     12,
     'The server refused the role, its password, or a right that the command needs.',
-    'Check which role and password source is used: `potctl doctor`.',
+    'Check which role and password source is used: `potctl doctor`. What a role needs: `potctl grants sql --role support`.',
   ),
   E_FILES_DENIED: entry(
     12,

@@ -14,9 +14,8 @@ export const configInit = actionCommand({
   input: {
     environment: choice(
       '--environment <name>',
-      'guards and colors of the profile',
+      'guards and colors of the profile; default: what its name says, else development',
       ['development', 'staging', 'production'] as const,
-      { default: 'development' },
     ),
   },
   atomic: true,
@@ -29,12 +28,12 @@ export const configInit = actionCommand({
   },
 
   changed: ({ written }) => written,
-  render({ file, profile, text, written }, view) {
+  render({ file, profile, environment, text, written }, view) {
     if (!written) for (const line of text.trimEnd().split('\n')) view.line(line);
     else view.line(file);
     view.note(
       written
-        ? `Written with the profile '${profile}'. Edit it, then check it:`
+        ? `Written with the profile '${profile}', environment ${environment}. Edit it, then check it:`
         : `Nothing was written: dry run for ${file}.`,
     );
     if (written) view.note(`Next:  potctl config validate`);

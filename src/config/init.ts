@@ -14,6 +14,7 @@ export interface NewConfiguration {
   /** Absolute. */
   readonly file: string;
   readonly profile: string;
+  readonly environment: Environment;
   readonly text: string;
 }
 
@@ -22,14 +23,16 @@ export interface NewConfiguration {
  * stands there as a comment. Nothing is connected to and nothing is written.
  *
  * @param request `-p` names the profile, `--config` the file; default: `default`, in the user's own place
+ * @param wanted undefined = what the name of the profile says, else development
  * @throws E_CONFIG, E_USAGE as for any connection
  */
 export async function composeConfiguration(
   request: SettingsRequest,
-  environment: Environment,
+  wanted: Environment | undefined,
 ): Promise<NewConfiguration> {
   const { flags, cwd } = request;
   const profile = flags.profile ?? 'default';
+  const environment = wanted ?? saidBy(profile);
   const { explicit } = explicitParameters(request, noProfile);
   const { target, parameters } = await resolveConnection({ ...request, explicit });
   const { host, port, database: name, user, service, sslmode } = target;
@@ -46,7 +49,13 @@ export async function composeConfiguration(
   ]);
   const lines = readAsset('templates', 'config/first.yaml').split('\n');
   const text = lines.map((line) => filled(line, values)).join('\n');
-  return { file: configPlaces(request)[0]!.file, profile, text };
+  return { file: configPlaces(request)[0]!.file, profile, environment, text };
+}
+
+/** A profile that is called so and has no guards would be the worse surprise. */
+function saidBy(profile: string): Environment {
+  if (/^(prod|production|live)\b/i.test(profile)) return 'production';
+  return /^stag/i.test(profile) ? 'staging' : 'development';
 }
 
 const EXAMPLES: Readonly<Record<string, string>> = {

@@ -105,9 +105,10 @@ function roleAdvice({ sqlstate, message }: ServerWord): string[] | null {
   const missing = /^role "(.+)" does not exist$/.exec(message)?.[1];
   const peer = /^Peer authentication failed for user "(.+)"$/.exec(message)?.[1];
   if (missing === undefined && peer === undefined) return null;
-  const as = peer ?? 'postgres';
   return [
-    `Run it as the system user of that role: \`sudo -u ${shellWord(as)}\``,
+    peer === undefined
+      ? 'Run it as the system user postgres, who has a role: `sudo -u postgres PGUSER=postgres`'
+      : `Run it as the system user of that role: \`sudo -u ${shellWord(peer)}\``,
     ...(missing === undefined
       ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
       : [

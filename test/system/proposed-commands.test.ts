@@ -116,12 +116,13 @@ test('who is not let in by a cluster as the distribution makes it reads how, in 
   });
   const place = { PGHOST: cluster.socketDirectory, PGPORT: String(cluster.port), PGDATABASE: 'postgres' };
   const me = os.userInfo().username;
-  for (const [user, other] of [
-    [me, 'postgres'],
-    ['somebody', 'somebody'],
+  const { PGHOST, PGPORT } = place;
+  for (const [user, sudo] of [
+    [me, `sudo -u postgres PGUSER=postgres PGHOST=${PGHOST} PGPORT=${PGPORT}`],
+    ['somebody', `sudo -u somebody PGHOST=${PGHOST} PGPORT=${PGPORT} PGUSER=somebody`],
   ] as const) {
     const env = { ...place, PGUSER: user };
-    const front = `\`sudo -u ${other} PGHOST=${place.PGHOST} PGPORT=${place.PGPORT} PGUSER=${user} PGDATABASE=postgres potctl`;
+    const front = `\`${sudo} PGDATABASE=postgres potctl`;
     const doctor = await potctl(['doctor'], { env });
     expect(doctor.stderr).toContain(`${front} doctor\``);
     const created = await potctl(['backup', 'create', '--only', 'db', '--repository', '/tmp/r'], { env });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Aim, aimed, asCommand } from '../../commands/aim.js';
+import { type Aim, aimed, aimOf, asCommand } from '../../commands/aim.js';
+import type { Invocation } from '../../commands/invocation.js';
 
 const NONE: Aim = { environment: '', globals: [], target: [], places: [], backupDir: [], argv: [], known: [] };
 const AIM: Aim = { ...NONE, globals: [['-p', 'prod']], places: [['--repository', '/mnt/back ups']] };
@@ -45,6 +46,23 @@ test('the variables that named the database of this line are repeated, but where
     "See `PGHOST=/run/pg PGDATABASE='my app' potctl restore list`.",
   );
   expect(aimed('See `potctl config path`.', aim)).toBe('See `potctl config path`.');
+});
+
+test('a database that is named by a flag keeps the server that the variables name', () => {
+  const aim = { ...NONE, environment: 'PGHOST=/run/pg PGDATABASE=app ', target: [['--database', 'other']] as const };
+  expect(aimed('`potctl restore undo 5t2`', aim)).toBe('`PGHOST=/run/pg potctl restore undo 5t2 --database other`');
+  expect(aimed('`potctl restore run --database x`', aim)).toBe('`PGHOST=/run/pg potctl restore run --database x`');
+});
+
+test('a place is absolute, since an undo is pasted later and elsewhere; a key of the profile and a bucket stay', () => {
+  const of = (repository: string) => {
+    const target = { files: './st', repository };
+    const invocation = { globals: {}, target, input: { backupDir: 'old' } } as unknown as Invocation;
+    return aimed('potctl restore undo', aimOf(invocation, [], { environment: {}, cwd: '/w' }, []));
+  };
+  expect(of('./rp')).toBe('potctl restore undo --files /w/st --repository /w/rp --backup-dir /w/old');
+  expect(of('offsite')).toContain('--repository offsite ');
+  expect(of('s3://b/p')).toContain('--repository s3://b/p ');
 });
 
 test('a folder of old backups stays named for the commands that read one', () => {

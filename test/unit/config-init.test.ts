@@ -22,7 +22,7 @@ const asked = (change: Partial<SettingsRequest>): SettingsRequest => ({
 test('the first file says what the line and the variables say, is valid, and is the one in force afterwards', async () => {
   const environment = { PGHOST: '/run/pg', PGPORT: '5433', PGUSER: 'o"dd: {user}', PGDATABASE: 'my app' };
   const flags = { profile: 'prod', files: 'storage', repository: 'my backups' };
-  const made = await composeConfiguration(asked({ environment, flags }), 'production');
+  const made = await composeConfiguration(asked({ environment, flags }), undefined);
   await writeConfiguration(made);
 
   expect(made.file).toBe(path.join(folder, 'home/.config/potctl/config.yaml'));
