@@ -1,5 +1,6 @@
 import type { Settings } from '../src/config/settings.js';
-import { paint } from './ui/paint.js';
+import { bare, paint } from './ui/paint.js';
+import { displayWidth, wrapWords } from './ui/visible.js';
 
 const BADGES = { production: 'PROD', staging: 'STAGING', development: 'DEV' } as const;
 const STYLES = { production: 'production', staging: 'staging', development: 'dim' } as const;
@@ -7,8 +8,10 @@ const STYLES = { production: 'production', staging: 'staging', development: 'dim
 /**
  * Where a command works, for the first line on stderr: ` PROD  app@db1:5432 as potctl · ana@ops1 · profile prod (from -p)`. The badge
  * is a word, so that it is seen without colours.
+ *
+ * @param columns of a terminal, where it may take several lines; null = a log
  */
-export function contextLine(settings: Settings, operator: string): string {
+export function contextLines(settings: Settings, operator: string, columns: number | null): string[] {
   const { profile, connection } = settings;
   const badge =
     profile.environment === null ? '' : paint(STYLES[profile.environment], ` ${BADGES[profile.environment]} `);
@@ -19,7 +22,10 @@ export function contextLine(settings: Settings, operator: string): string {
     `operator ${operator}`,
     ...(profile.name === null ? [] : [`profile ${profile.name} (${from})`]),
   ];
-  return `${badge === '' ? '' : `${badge} `}${parts.join(' · ')}`;
+  const front = badge === '' ? '' : `${badge} `;
+  const text = parts.join(' · ');
+  const lines = columns === null ? [text] : wrapWords(text, columns - displayWidth(bare(front)));
+  return lines.map((line, at) => (at === 0 ? `${front}${line}` : `  ${line}`));
 }
 
 function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {

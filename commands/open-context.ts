@@ -7,11 +7,12 @@ import { PotctlError } from '../src/errors.js';
 import type { Server } from '../src/postgres/server.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
-import { contextLine } from './context-line.js';
+import { contextLines } from './context-line.js';
 import { homeOf, operatorName, userName } from './identity.js';
 import type { Invocation } from './invocation.js';
 import { runtimeDirectory } from './runtime-directory.js';
 import type { Interrupts } from './signals.js';
+import { screenSize } from './streams.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import type { ProgressDisplay } from './ui/progress.js';
 import type { Prompter } from './ui/prompts.js';
@@ -22,7 +23,7 @@ import { toolVersion } from './version.js';
 /** What a context is made of. */
 export interface ContextRequest {
   readonly invocation: Invocation;
-  readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid' | 'stdin'>;
+  readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid' | 'stdin' | 'stderr'>;
   readonly runId: string;
   readonly traceId: string;
   readonly interrupts: Interrupts;
@@ -161,7 +162,13 @@ async function connect(settings: Settings, request: ContextRequest): Promise<Ser
   });
   let announced = false;
   const announce = <T>(session: T): T => {
-    if (!announced) diagnostics.note(contextLine(settings, operatorName(invocation.change.operator)));
+    const { isTTY, columns } = host.stderr;
+    const lines = contextLines(
+      settings,
+      operatorName(invocation.change.operator),
+      isTTY ? screenSize({ columns }).columns : null,
+    );
+    if (!announced) for (const line of lines) diagnostics.note(line);
     announced = true;
     return session;
   };

@@ -31,6 +31,7 @@ export async function reportUnparsed(frame: Frame, error: unknown): Promise<Exit
   report(found, createDiagnostics(options), {
     json,
     width: errors.columns ?? 80,
+    wrapAt: errors.columns,
     runId,
     traceId,
     now: systemClock.now(),

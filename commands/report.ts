@@ -5,12 +5,14 @@ import { commandLine, withMore } from './shell.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import { formatBytes } from './ui/format.js';
 import { paint } from './ui/paint.js';
-import { displayWidth } from './ui/visible.js';
+import { displayWidth, wrapWords } from './ui/visible.js';
 
 /** What the report needs besides the error. */
 export interface ReportFacts {
   readonly json: boolean;
   readonly width: number;
+  /** Columns of the terminal at which sentences are broken between words; absent in a log. */
+  readonly wrapAt?: number | undefined;
   readonly runId: string;
   readonly traceId: string;
   readonly now: Date;
@@ -119,8 +121,13 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
   const [first = '', ...more] = shortened(message).split('\n');
   const text = `Error: ${first}${/[.?!:]$/.test(first) ? '' : '.'}`;
   const gap = Math.max(2, Math.min(width, 100) - displayWidth(text) - code.length);
+  const fits = facts.wrapAt === undefined || displayWidth(text) + 2 + code.length <= facts.wrapAt;
+  // Where it does not fit, the last line still names the code.
+  const [head = '', ...rest] = fits ? [text] : wrapWords(text, facts.wrapAt!);
+  const labelled = (label: string, lines: readonly string[]): string[] => labelledLines(label, lines, facts.wrapAt);
   return [
-    `${paint('bad', 'Error:')}${text.slice('Error:'.length)}${' '.repeat(gap)}${paint('dim', code)}`,
+    `${paint('bad', 'Error:')}${head.slice('Error:'.length)}${fits ? `${' '.repeat(gap)}${paint('dim', code)}` : ''}`,
+    ...rest.map((line) => `  ${line}`),
     ...more.map((line) => `  ${line}`),
     ...labelled('Why:', whyLines(error.why)),
     ...labelled('Changed:', [changedDetail === undefined ? CHANGED[changed] : `${word(changed)}${changedDetail}`]),
@@ -166,8 +173,15 @@ function plain(value: unknown): string {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 
-function labelled(label: string, lines: readonly string[]): string[] {
-  return lines.map((line, at) => `  ${(at === 0 ? label : '').padEnd(10)}${line}`.trimEnd());
+const INDENT = 12;
+
+function labelledLines(label: string, lines: readonly string[], wrapAt: number | undefined): string[] {
+  const broken = lines.flatMap((line) => {
+    // A command stays whole, so that it can be pasted.
+    if (wrapAt === undefined || /`|^ *(?:[A-Z]+=\S+ )*potctl /.test(line)) return [line];
+    return wrapWords(line, Math.max(20, wrapAt - INDENT));
+  });
+  return broken.map((line, at) => `  ${(at === 0 ? label : '').padEnd(INDENT - 2)}${line}`.trimEnd());
 }
 
 function stackOf(error: PotctlError): string {

@@ -24,7 +24,7 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
     return exitCode;
   } catch (error) {
     progress.end('failed');
-    const exitCode = explainFailure(error, stage, begun ? 'unknown' : 'nothing', frame.errors.columns ?? 80);
+    const exitCode = explainFailure(error, stage, begun ? 'unknown' : 'nothing', frame.errors.columns);
     // What still runs beside the failed part must not go on alone.
     interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
     return exitCode;
@@ -63,14 +63,19 @@ const withoutProfile = ({ globals }: Stage['aim']): Stage['aim']['globals'] =>
 
 const NAGIOS_UNKNOWN = 3;
 
-function explainFailure(error: unknown, stage: Stage, changed: 'nothing' | 'unknown', width: number): ExitCode {
+function explainFailure(
+  error: unknown,
+  stage: Stage,
+  changed: 'nothing' | 'unknown',
+  columns: number | undefined,
+): ExitCode {
   const { context, diagnostics, format, interrupts } = stage;
   const { runId, traceId, clock } = context;
   const { command } = stage.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
   const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
-  const facts = { json: isJson(format), width, runId, traceId, now: clock.now() };
+  const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
   // A profile that is not there is not to be named again.
   const aim = found.code === 'E_PROFILE_NOT_FOUND' ? { ...stage.aim, globals: withoutProfile(stage.aim) } : stage.aim;
   report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: stage.argv });
