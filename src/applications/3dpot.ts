@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { CLOCK, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc } from './sql.js';
+import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -145,7 +145,9 @@ export const threeDPot = adapter((at) => ({
   },
 
   async appendAudit(session, person, fact) {
-    await session.query(
+    await insertOne(
+      session,
+      at('audit_log'),
       `insert into ${at('audit_log')} (id, user_id, acao, tabela, registro_id, dados_novos, timestamp)
        values ($1, $2, $3, 'users', $2::uuid::text, $4::json, ${NOW})`,
       [randomUUID(), person.id, ACTIONS[fact.event], JSON.stringify(detailsOf(fact))],

@@ -3,7 +3,7 @@ import type { Session } from '../postgres/server.js';
 import { type Adapter, type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
 import { evoOverview, evoPeople, FACTOR_STATE } from './evo-people.js';
 import { evoTables } from './evo-tables.js';
-import { instant, isUuid } from './sql.js';
+import { insertOne, instant, isUuid } from './sql.js';
 
 /**
  * EVO UDS v3 (Lambdas, Prisma, Cognito): factors are rows, several for a person; `user_id` is uuid or text; many organisations; no backup
@@ -103,7 +103,9 @@ export const evo = (withEmail: boolean): Adapter =>
     },
 
     async appendEvent(session, person, { type, severity, description, details }) {
-      await session.query(
+      await insertOne(
+        session,
+        at('security_events'),
         `insert into ${at('security_events')} (id, organization_id, event_type, severity, description, metadata, created_at)
        values ($1, $2, $3, $4, $5, $6::jsonb, clock_timestamp())`,
         [
@@ -150,7 +152,9 @@ async function appendRow(
     ...(status !== undefined && { status }),
     ...fact.details,
   };
-  await session.query(
+  await insertOne(
+    session,
+    at('audit_logs'),
     `insert into ${at('audit_logs')} (id, organization_id, user_id, action, resource_type, resource_id, details, created_at)
      values ($1, $2, $3, $4, $5, $6, $7::jsonb, clock_timestamp())`,
     [

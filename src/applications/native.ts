@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
 import { NATIVE_FUNCTIONS, NATIVE_TABLES } from './native-tables.js';
 import { endSessions, lockPerson, NATIVE_CODE_WRITES, NATIVE_WRITES } from './native-writes.js';
-import { CLOCK, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
+import { CLOCK, insertOne, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
  * The reference application: what a new application should adopt. Secrets rest in an envelope bound to their row, codes as scrypt hashes,
@@ -82,7 +82,9 @@ export const native = adapter((at) => ({
 
   async appendAudit(session, person, { event, factorId, details, runId, traceId }) {
     const operator = details['operator'] ?? null;
-    await session.query(
+    await insertOne(
+      session,
+      at('audit_log'),
       `insert into ${at('audit_log')} (id, user_id, actor, action, resource_type, resource_id, status, request_id, trace_id, details)
        values ($1, $2, $3, $4, 'mfa_factor', $5, $6, $7, $8, $9::jsonb)`,
       [
@@ -93,7 +95,9 @@ export const native = adapter((at) => ({
   },
 
   async appendEvent(session, person, { type, severity, description, details }) {
-    await session.query(
+    await insertOne(
+      session,
+      at('security_events'),
       `insert into ${at('security_events')} (id, type, severity, description, user_id, details) values ($1, $2, $3, $4, $5, $6::jsonb)`,
       [randomUUID(), type, severity, description, person.id, JSON.stringify(details)],
     );

@@ -20,6 +20,31 @@ export async function updateOne(session: Session, update: string, values: readon
   });
 }
 
+/**
+ * Inserts the row whose id is the first value, and looks for it: no record, no change. A role that may not read the table sees at least that a
+ * row was written; a rule that writes elsewhere instead is an error there.
+ *
+ * @param table its quoted and qualified name
+ * @throws E_NOT_KEPT where a rule or trigger dropped the row
+ */
+export async function insertOne(
+  session: Session,
+  table: string,
+  insert: string,
+  values: readonly unknown[],
+): Promise<void> {
+  const [role] = await session.query<{ reads: boolean }>(
+    `select pg_catalog.has_column_privilege($1, 'id', 'SELECT') as reads`,
+    [table],
+  );
+  const written = await session.query(role!.reads ? insert : `${insert} returning 1`, values);
+  const kept = role!.reads ? await session.query(`select 1 from ${table} where id = $1`, [values[0]]) : written;
+  if (kept.length === 1) return;
+  throw new PotctlError('E_NOT_KEPT', `the database dropped the row for ${table}`, {
+    why: 'a trigger or rule of the table is in the way, and nothing is changed without a record',
+  });
+}
+
 /** A naive timestamp that holds UTC, as RFC 3339 with microseconds. */
 export const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type At, type AuditFact, adapter, type Person, PRIVATE } from './application.js';
-import { CLOCK, isTyped, secretClass, updateOne, utc } from './sql.js';
+import { type At, type AuditFact, adapter, type Person, PRIVATE, type SecurityFact } from './application.js';
+import { CLOCK, insertOne, isTyped, secretClass, updateOne, utc } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
@@ -119,20 +119,24 @@ export const viu = adapter((at) => ({
   async appendAudit(session, person, fact) {
     const action = ACTIONS[fact.event];
     if (action === undefined) return;
-    await session.query(
+    await insertOne(
+      session,
+      at('audit_logs'),
       `insert into ${at('audit_logs')} (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
        values ($1, $2, 'Usuario', $3, $3, $4::jsonb, 'SUCCESS', ${NOW})`,
       [newId(), action, person.id, JSON.stringify(detailsOf(fact))],
     );
   },
 
-  async appendEvent(session, person, { type, severity, description, details }) {
-    await session.query(
-      `insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
-       values ($1, $2, $3, $4, $5::jsonb, $6, ${NOW})`,
-      [newId(), type, severity, description, JSON.stringify(details), person.id],
-    );
-    if (type === FAILED_CODE) await session.query(suspicion(at), [newId(), person.id, JSON.stringify(details)]);
+  async appendEvent(session, person, fact) {
+    await insertEvent(session, at, person, fact);
+    if (fact.type !== FAILED_CODE) return;
+    const refused = await refusedLately(session, at, person);
+    if (refused < SUSPICIOUS) return;
+    await insertEvent(session, at, person, {
+      ...{ type: 'SUSPICIOUS_ACTIVITY', severity: 'HIGH', description: `Several codes were refused (${refused})` },
+      details: { ...fact.details, failedAttempts: refused },
+    });
   },
 
   failedCode: FAILED_CODE,
@@ -151,13 +155,32 @@ export const viu = adapter((at) => ({
 
 const NOW = `${CLOCK} at time zone 'UTC'`;
 /** The rule of its own service (`trackFailed2FA`): three refused codes within five minutes, and each one after that. */
-const suspicion = (at: At): string => `
-  insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
-  select $1, 'SUSPICIOUS_ACTIVITY', 'HIGH', 'Several codes were refused (' || refused || ')',
-         $3::jsonb || jsonb_build_object('failedAttempts', refused), $2, ${NOW}
-    from (select count(*)::int as refused from ${at('security_events')}
-           where "usuarioId" = $2 and "eventType" = '${FAILED_CODE}' and "criadoEm" >= ${NOW} - interval '5 minutes') recent
-   where refused >= 3`;
+const SUSPICIOUS = 3;
+
+async function refusedLately(session: Session, at: At, person: Person): Promise<number> {
+  const [row] = await session.query<{ refused: number }>(
+    `select count(*)::int as refused from ${at('security_events')}
+      where "usuarioId" = $1 and "eventType" = '${FAILED_CODE}' and "criadoEm" >= ${NOW} - interval '5 minutes'`,
+    [person.id],
+  );
+  return row!.refused;
+}
+
+async function insertEvent(
+  session: Session,
+  at: At,
+  person: Person,
+  { type, severity, description, details }: SecurityFact,
+): Promise<void> {
+  await insertOne(
+    session,
+    at('security_events'),
+    `insert into ${at('security_events')} (id, "eventType", severity, description, details, "usuarioId", "criadoEm")
+     values ($1, $2, $3, $4, $5::jsonb, $6, ${NOW})`,
+    [newId(), type, severity, description, JSON.stringify(details), person.id],
+  );
+}
+
 /** A refresh token lives 30 days, and the first era had no column for it: older ones are dead whatever they say. */
 const LIVE = `ativo and "expiresAt" > ${NOW} - interval '30 days'`;
 

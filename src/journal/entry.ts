@@ -1,3 +1,5 @@
+import { PotctlError } from '../errors.js';
+import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 
 /** One row of the journal, as it is hashed: texts exactly as the server prints them. */
@@ -38,17 +40,37 @@ export interface JournalEntry {
 export const ROW_COLUMNS = `seq::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, db_role, operator,
   action, target, reason, ticket, status, run_id, trace_id, details::text as details`;
 
+/** What `potctl.audit_append` raises when it does not find again what it wrote. */
+const DROPPED = 'PC001';
+
 /**
  * Appends to the journal within the session's transaction: without a commit there is no entry, and without the entry there is no commit.
  *
  * @returns the entry's number
- * @throws E_DB_DENIED (no right to append), E_DB_QUERY (no journal, or an empty reason)
+ * @throws E_DB_DENIED (no right to append), E_DB_QUERY (no journal, an empty reason, a field that is too long), E_NOT_KEPT (a rule or trigger
+ * dropped the entry)
  */
 export async function appendEntry(session: Session, entry: JournalEntry): Promise<string> {
   const { operator, action, target, reason, ticket, status, runId, traceId, details } = entry;
-  const [row] = await session.query<{ seq: string }>(
-    'select potctl.audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)::text as seq',
-    [operator, action, target, reason, ticket, status, runId, traceId, JSON.stringify(details)],
-  );
+  const [row] = await session
+    .query<{ seq: string }>('select potctl.audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)::text as seq', [
+      operator,
+      action,
+      target,
+      reason,
+      ticket,
+      status,
+      runId,
+      traceId,
+      JSON.stringify(details),
+    ])
+    .catch((error: unknown) => {
+      if (sqlstateOf(error) !== DROPPED) throw error;
+      throw new PotctlError('E_NOT_KEPT', 'the journal did not keep the entry', {
+        why: 'a rule or trigger of potctl.journal is in the way, and nothing is changed without a record',
+        fix: ['Look for it with `\\d+ potctl.journal` in psql, and let the owner of the schema drop it.'],
+        cause: error,
+      });
+    });
   return row!.seq;
 }

@@ -55,6 +55,15 @@ CREATE CONSTRAINT TRIGGER journal_due_settled AFTER INSERT ON potctl.journal_due
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION potctl.journal_due_refuse();
 ALTER TABLE potctl.journal_due ENABLE ALWAYS TRIGGER journal_due_settled;
 
+-- What stays for ever is bounded.
+CREATE FUNCTION potctl.check_length(p_what pg_catalog.text, p_value pg_catalog.text, p_most integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF pg_catalog.length(p_value) > p_most THEN
+    RAISE EXCEPTION 'the % has % characters, and % are the most', p_what, pg_catalog.length(p_value), p_most USING ERRCODE = '22023';
+  END IF;
+END $$;
+
 -- The only way in. session_user, not current_user: inside, current_user is the owner.
 CREATE OR REPLACE FUNCTION potctl.audit_append(p_operator pg_catalog.text, p_action pg_catalog.text, p_target pg_catalog.text,
   p_reason pg_catalog.text, p_ticket pg_catalog.text, p_status pg_catalog.text, p_run_id pg_catalog.text, p_trace_id pg_catalog.text,
@@ -72,6 +81,18 @@ BEGIN
      OR coalesce(p_status, '') NOT IN ('done', 'refused', 'failed') THEN
     RAISE EXCEPTION 'an entry has an operator, an action like mfa.reset, and done, refused or failed as its status' USING ERRCODE = '22023';
   END IF;
+  PERFORM potctl.check_length('operator', p_operator, 200);
+  PERFORM potctl.check_length('action', p_action, 200);
+  PERFORM potctl.check_length('target', p_target, 400);
+  PERFORM potctl.check_length('reason', p_reason, 2000);
+  PERFORM potctl.check_length('ticket', p_ticket, 200);
+  PERFORM potctl.check_length('run id', p_run_id, 200);
+  PERFORM potctl.check_length('trace id', p_trace_id, 200);
+  PERFORM potctl.check_length('details', p_details::pg_catalog.text, 65536);
+  IF p_action ~ '^potctl[.]'
+     AND NOT pg_catalog.pg_has_role(session_user, (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'potctl'), 'member') THEN
+    RAISE EXCEPTION 'only the owner of the schema potctl writes actions of potctl itself, and % is none', p_action USING ERRCODE = '42501';
+  END IF;
   SELECT * INTO STRICT head FROM potctl.journal_head WHERE one FOR UPDATE;
   r.seq := head.seq + 1;
   r.at := pg_catalog.clock_timestamp();
@@ -88,6 +109,9 @@ BEGIN
   r.prev_hash := head.hash;
   r.hash := potctl.row_hash(r);
   INSERT INTO potctl.journal SELECT r.*;
+  IF NOT EXISTS (SELECT FROM potctl.journal j WHERE j.seq = r.seq AND j.hash = r.hash) THEN
+    RAISE EXCEPTION 'the journal did not keep the entry: a rule or trigger of potctl.journal is in the way' USING ERRCODE = 'PC001';
+  END IF;
   UPDATE potctl.journal_head SET seq = r.seq, hash = r.hash WHERE one;
   broken := CASE WHEN pg_catalog.jsonb_typeof(r.details -> 'break_glass') = 'array'
                  THEN pg_catalog.jsonb_array_length(r.details -> 'break_glass') > 0 ELSE false END;
@@ -220,6 +244,11 @@ CREATE OR REPLACE FUNCTION potctl.run_note(p_run_id pg_catalog.text, p_trace_id 
   p_command pg_catalog.text, p_target pg_catalog.text)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM potctl.check_length('run id', p_run_id, 200);
+  PERFORM potctl.check_length('trace id', p_trace_id, 200);
+  PERFORM potctl.check_length('operator', p_operator, 200);
+  PERFORM potctl.check_length('command', p_command, 200);
+  PERFORM potctl.check_length('target', p_target, 400);
   INSERT INTO potctl.run (run_id, trace_id, operator, command, target)
   VALUES (p_run_id, p_trace_id, p_operator, p_command, p_target);
   RETURN (SELECT pg_catalog.count(DISTINCT r.target) FROM potctl.run r

@@ -170,6 +170,75 @@ describe('a value that is bent on its way is no success', () => {
   });
 });
 
+/** The application's own records. */
+const RECORDS: Readonly<Record<Kind, string>> = {
+  '3dpot': 'public.audit_log',
+  viu: 'public.audit_logs',
+  native: 'potctl_app.audit_log',
+  'evo-production': 'public.audit_logs',
+};
+const DROPS: Readonly<Record<string, (table: string) => string>> = {
+  'a rule that does nothing instead': (table) => `create rule r as on insert to ${table} do instead nothing`,
+  'a trigger that drops the row': (table) => BENDS['a trigger that drops the row']!(table, ''),
+  'a trigger that removes the row': (table) => `
+    create function public.bend() returns trigger language plpgsql as 'begin delete from ${table} where id = new.id; return null; end';
+    create trigger bend after insert on ${table} for each row execute function public.bend()`,
+};
+
+describe.each(KINDS)('%s: no record, no change', (form) => {
+  test('where the audit table of the application or the journal drops the row, nothing is changed', async () => {
+    const site = await mfaSite(form as Form, { here: true });
+    const who = await site.seed();
+    await site.enable(who, form.startsWith('evo') ? [] : ['1234-5678']);
+    for (const table of [RECORDS[form], 'potctl.journal']) {
+      for (const [bend, make] of Object.entries(DROPS)) {
+        if (table === 'potctl.journal' && bend === 'a trigger that removes the row') continue;
+        await site.database.query(make(table));
+        await notKept(site, who, ['reset', who.id]);
+        await site.database.query(unbend(table));
+      }
+    }
+    expect(await site.json(['reset', who.id, ...WHY, '--confirm', who.name])).toMatchObject({ exitCode: 0 });
+    expect(await site.database.query(`select 1 from ${RECORDS[form]}`)).toHaveLength(1);
+  });
+});
+
+test('a role that may add to the audit table and not read it changes nothing without the row, either', async () => {
+  const site = await mfaSite('3dpot');
+  const who = await site.seed();
+  await site.enable(who, ['1234-5678']);
+  const role = await plainRole(site);
+  await site.database.query(
+    `revoke select (id, user_id, acao, tabela, registro_id, dados_novos, timestamp) on audit_log from ${role.name}`,
+  );
+  const reset = () => site.json(['reset', who.id, ...WHY, '--confirm', who.name], { env: { PGUSER: role.name } });
+  const before = await site.stored(who);
+  const elsewhere = `create table elsewhere (like audit_log); grant insert on elsewhere to public;
+    create rule r as on insert to audit_log do instead insert into elsewhere select new.*`;
+  for (const bend of [
+    ...Object.values(DROPS)
+      .slice(0, 2)
+      .map((make) => make('audit_log')),
+    elsewhere,
+  ]) {
+    await site.database.query(bend);
+    expect(await reset()).toMatchObject({ exitCode: 20, error: { code: 'E_NOT_KEPT', changed: 'nothing' } });
+    await site.database.query(unbend('audit_log'));
+  }
+  expect(await site.stored(who)).toEqual(before);
+  expect(await reset()).toMatchObject({ exitCode: 0 });
+  await role.drop();
+});
+
+test('a refused code whose security event is dropped is no answer', async () => {
+  const site = await mfaSite('viu', { here: true });
+  const who = await site.seed();
+  await site.enable(who);
+  await site.database.query(DROPS['a rule that does nothing instead']!('public.security_events'));
+  const verified = await site.json(['verify', who.id, '--code-stdin'], { stdin: '000000' });
+  expect(verified).toMatchObject({ exitCode: 20, error: { code: 'E_NOT_KEPT', changed: 'nothing' } });
+});
+
 test('a backup code that the database does not let go is not called used up', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
