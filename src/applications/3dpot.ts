@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc } from './sql.js';
+import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc, whose } from './sql.js';
 
 /**
  * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
@@ -28,12 +28,14 @@ export const threeDPot = adapter((at) => ({
       'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
   },
   guard: {
-    ...{ table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'], person: 'id' },
-    admin: [
-      ['is_superuser', 'true'],
-      ['role', 'admin'],
+    tables: [
+      {
+        ...{ table: 'users', person: 'id' },
+        columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes', 'login_attempts', 'locked_until'],
+      },
+      { table: 'refresh_tokens', columns: ['is_revoked', 'revoked_at'], person: 'user_id' },
     ],
-    names: ['username', 'email'],
+    whose: () => `select ${whose(ADMIN, ['username', 'email'])} from ${at('users')} where id = $1::uuid`,
   },
   tables: [
     {

@@ -191,19 +191,21 @@ export interface Application {
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
   /**
-   * Where its secrets and codes stand, for a trigger; absent: functions write them. `person`: the column with the id. `admin`: columns with the
-   * value that makes a row an administrator's, where the row tells. `names`: columns that name the person.
+   * Where its secrets, codes, locks and sessions stand, for triggers; absent: functions write them. `columns`: those whose update owes an
+   * entry. `person`: the column with the id. `whose`: SQL that says of the person `$1` `an administrator`, `the account of the caller` where
+   * the role's name `$2` is one of theirs, or nothing. It runs as the caller, with nothing but pg_catalog in the path.
    */
   readonly guard?: {
-    readonly table: string;
-    readonly columns: readonly string[];
-    readonly person: string;
-    readonly admin: readonly (readonly [column: string, value: string])[];
-    readonly names: readonly string[];
+    readonly tables: readonly {
+      readonly table: string;
+      readonly columns: readonly string[];
+      readonly person: string;
+    }[];
+    whose(): string;
   };
   /**
-   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, and `told`, whether its own
-   * audit table has them. Absent: it keeps none.
+   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, `told`, whether its own
+   * audit table has them, and `actions`, which of the journal record them. Absent: it keeps none.
    */
   readonly changes?: string;
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */

@@ -1,5 +1,5 @@
 import type { At } from './application.js';
-import { instant, isTyped, secretClass } from './sql.js';
+import { instant, isTyped, namesOf, secretClass } from './sql.js';
 
 const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
 const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null::text');
@@ -27,6 +27,38 @@ export const evoPeople = (at: At, withEmail: boolean): string => `
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
                       from ${at('user_roles')} group by user_id) r on r.id = p.id
    order by p.id`;
+
+/** Roles stand in two tables, and a person may be in neither. @see Application.guard */
+export const evoWhose = (at: At, withEmail: boolean): string => `
+  select case when exists (select from ${at('user_roles')} where user_id::text = $1 and role in ${ADMIN_ROLES})
+                or exists (select from ${at('profiles')} where user_id::text = $1 and role in ${ADMIN_ROLES}) then 'an administrator'
+              when $2 = lower($1)${withEmail ? ` or exists (select from ${at('profiles')} where user_id::text = $1 and $2 in (${namesOf('email')}))` : ''}
+              then 'the account of the caller' end`;
+
+/** A factor was made, a code switched it on, it was switched off (also when another one is made in its place). @see Application.changes */
+export function evoChanges(at: At): string {
+  const change = (column: string, where: string, words: string, actions: string): string => `
+    select f.user_id::text as id, f.${column} as at, ${audited(at, column, words)} as told, array[${actions}] as actions
+      from ${at('mfa_factors')} f where ${where}`;
+  return [
+    change('created_at', 'true', `'MFA_ENABLED'`, `'mfa.enroll'`),
+    change('verified_at', `f.is_active and f.status = 'verified'`, `'MFA_VERIFIED'`, `'mfa.confirm'`),
+    change(
+      'deactivated_at',
+      'not f.is_active',
+      `'MFA_DISABLED', 'MFA_ENABLED'`,
+      `'mfa.disable', 'mfa.reset', 'mfa.enroll'`,
+    ),
+  ].join(' union all ');
+}
+
+/** A row of the application's own audit table within a minute; who has an id that is no uuid is in no such row, but the factor is. */
+function audited(at: At, column: string, words: string): string {
+  const minute = 'pg_catalog.make_interval(mins => 1)';
+  return `exists (select from ${at('audit_logs')} a
+                   where a.action in (${words}) and (a.user_id::text = f.user_id::text or a.resource_id = f.id::text)
+                     and a.created_at between f.${column} - ${minute} and f.${column} + ${minute})`;
+}
 
 /** One row per person. @see OVERVIEW_COLUMNS */
 export const evoOverview = (at: At, withEmail: boolean, secrets: boolean): string => `

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type Adapter, type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
-import { evoOverview, evoPeople, FACTOR_STATE } from './evo-people.js';
+import { evoChanges, evoOverview, evoPeople, evoWhose, FACTOR_STATE } from './evo-people.js';
 import { evoTables } from './evo-tables.js';
 import { insertOne, instant, isUuid } from './sql.js';
 
@@ -27,10 +27,15 @@ export const evo = (withEmail: boolean): Adapter =>
       noReplayGuard:
         'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
     },
-    // Who is an administrator stands in other tables: the trigger cannot tell.
     guard: {
-      ...{ table: 'mfa_factors', columns: ['secret', 'status', 'is_active', 'verified_at'], person: 'user_id' },
-      ...{ admin: [], names: [] },
+      tables: [
+        {
+          ...{ table: 'mfa_factors', person: 'user_id' },
+          columns: ['secret', 'status', 'is_active', 'verified_at', 'deactivated_at', 'created_at'],
+        },
+        { table: 'webauthn_credentials', columns: ['credential_id', 'public_key', 'counter'], person: 'user_id' },
+      ],
+      whose: () => evoWhose(at, withEmail),
     },
     tables: evoTables(withEmail),
     findPeople: (session, wanted) => session.query<Person>(evoPeople(at, withEmail), [wanted]),
@@ -115,6 +120,7 @@ export const evo = (withEmail: boolean): Adapter =>
       );
     },
 
+    changes: evoChanges(at),
     overview: (secrets) => ({ keyType: 'text', sql: evoOverview(at, withEmail, secrets) }),
   }));
 

@@ -132,10 +132,10 @@ export const native = adapter((at) => ({
     },
   },
   changes: `
-    select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told
+    select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told, array['mfa.enroll', 'mfa.confirm', 'mfa.codes'] as actions
       from potctl_app.mfa_factors f where f.status = 'enabled'
     union all
-    select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}
+    select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}, array['mfa.enroll', 'mfa.confirm', 'mfa.codes']
       from (select b.user_id, pg_catalog.max(b.created_at) as at from potctl_app.backup_codes b group by b.user_id) c`,
   overview: (secrets) => ({ keyType: 'uuid', sql: overviewOf(at, secrets) }),
 }));

@@ -81,5 +81,12 @@ export const lockedUntil = (column: string, now: string, text: string): string =
 /** Would the database take it as a uuid? Asked before it is, because its refusal ends the transaction. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 
+/** What a role of the database may be called that is the person's own: all of it, and what stands before an @. */
+export const namesOf = (column: string): string => `lower(${column}), split_part(lower(${column}), '@', 1)`;
+
+/** Whose row it is, for a guard. @see Application.guard */
+export const whose = (admin: string, names: readonly string[]): string =>
+  `case when ${admin} then 'an administrator' when $2 in (lower($1), ${names.map(namesOf).join(', ')}) then 'the account of the caller' end`;
+
 /** Is it what was typed (`$1`), but for its case? A look at the length spares most rows of a large table the dear `lower`. */
 export const isTyped = (column: string): string => `(length(${column}) = length($1) and lower(${column}) = lower($1))`;

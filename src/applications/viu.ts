@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
 import { type At, type AuditFact, adapter, type Person, PRIVATE, type SecurityFact } from './application.js';
-import { CLOCK, insertOne, isTyped, secretClass, updateOne, utc } from './sql.js';
+import { CLOCK, insertOne, isTyped, secretClass, updateOne, utc, whose } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
@@ -27,9 +27,11 @@ export const viu = adapter((at) => ({
       'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
   },
   guard: {
-    ...{ table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
-    admin: [['tipo', 'ADMIN']],
-    names: ['email'],
+    tables: [
+      { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
+      { table: 'sessoes', columns: ['ativo'], person: 'usuarioId' },
+    ],
+    whose: () => `select ${whose(`tipo::text = 'ADMIN'`, ['email'])} from ${at('usuarios')} where id = $1`,
   },
   tables: VIU_TABLES,
 

@@ -74,19 +74,20 @@ const STATEMENTS: Readonly<Record<GrantRole, (name: string, place: GrantPlace) =
 /** Read before anybody gets the login: what whoever steals it can do. */
 function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
   if (application === null) return [];
-  const change = 'switch second factors off and on, and write a new secret or new backup codes for other people';
+  const change = changesOf(application);
   if (guardedBy !== null) {
     const how = { functions: 'Only functions of the owner do it', triggers: 'Triggers see to it' }[guardedBy];
     return [
       `-- CAN DO: ${change}, so whoever steals the login can, too.`,
       `-- ${how}: no change without an entry in the journal that names the login, and none of an administrator or of the`,
       '-- account of the login unless the entry says that the guard was broken (`--break-glass`).',
+      '-- It can also add rows to the tables of records of the application by itself: what counts as proof is the journal.',
     ];
   }
   const { name } = application;
   return [
     `-- CAUTION: this login can ${change},`,
-    '-- administrators included, with one UPDATE and without an entry in the journal: whoever steals it can sign in as anybody.',
+    '-- administrators included, with one statement and without an entry in the journal: whoever steals it gets past the second factor of anybody.',
     ...(name === 'native'
       ? [
           '-- `potctl setup --application native` replaces these rights by functions that journal every change; then run this again.',
@@ -95,6 +96,27 @@ function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
           '-- `potctl setup --guard-writes` lets the tables refuse such a change without the journal. `potctl mfa check` says what it can tell.',
         ]),
   ];
+}
+
+/** In words, what the rights below come to. */
+function changesOf({ tables, secretColumn, codes, functions, sessions, unlock }: Application): string {
+  const writes = (table: Table): boolean => table.hidden !== undefined && table.updates !== undefined;
+  const calls = (name: string): boolean => functions?.support.some((one) => one.includes(`.${name}(`)) ?? false;
+  const secret = tables.some((table) => table.updates?.includes(secretColumn.column));
+  const hidden = tables.flatMap((table) =>
+    writes(table) ? table.hidden!.filter((one) => table.updates!.includes(one)) : [],
+  );
+  const can = [
+    'switch second factors off and on',
+    ...(tables.some(({ deletes }) => deletes) ? ['remove security keys'] : []),
+    ...(secret || calls('mfa_enroll') ? ['write a new secret'] : []),
+    ...(codes && (hidden.some((one) => one !== secretColumn.column) || calls('codes_replace'))
+      ? ['write new backup codes']
+      : []),
+    ...(unlock ? [functions ? 'unlock accounts' : 'lock and unlock accounts'] : []),
+    ...(sessions ? [functions ? 'end sessions' : 'end sessions and bring them back'] : []),
+  ];
+  return `${can.slice(0, -1).join(', ')}, and ${can.at(-1)}`;
 }
 
 function support(name: string, place: GrantPlace): string[] {

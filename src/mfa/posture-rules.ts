@@ -1,4 +1,5 @@
 import type { Application } from '../applications/application.js';
+import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
 
 /** One rule. `unknown` is never `ok`: it could not be looked at. */
@@ -175,7 +176,14 @@ const SHOWN = 3;
 /** A change that nobody wrote down was made past potctl: with a stolen login, or by the application. */
 function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureRule {
   const id = 'unrecorded';
-  if (installed === null) return rule(id, 'unknown', 'potctl is not set up here', 'potctl setup');
+  if (installed === null || installed < MFA_SCHEMA_VERSION) {
+    return rule(
+      id,
+      'unknown',
+      `potctl is not set up here${installed === null ? '' : ' in its present version'}`,
+      'potctl setup',
+    );
+  }
   if (unrecorded !== null && unrecorded.length > 0) {
     const more = unrecorded.length > SHOWN ? ', …' : '';
     const whose = `${unrecorded.slice(0, SHOWN).join(', ')}${more}`;
@@ -183,6 +191,13 @@ function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureRule {
     return rule(id, 'warn', `second factors whose last change nobody recorded: ${unrecorded.length} (${whose})`, next);
   }
   if (guard !== null) return rule(id, 'ok', 'the database refuses a change of a support login without the journal');
+  if (unrecorded !== null) {
+    return rule(
+      id,
+      'ok',
+      'every last change that the application keeps a time of is on record; without guards, times can be forged',
+    );
+  }
   return rule(
     id,
     'unknown',

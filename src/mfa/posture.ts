@@ -70,7 +70,7 @@ async function unrecorded({ name, changes }: Application, session: Session): Pro
     `select distinct $1 || ':' || c.id as person from (${changes}) as c
       where not c.told
         and not exists (select from potctl.journal j
-                         where j.target = $1 || ':' || c.id and j.status = 'done' and j.action in ('mfa.enroll', 'mfa.confirm', 'mfa.codes')
+                         where j.target = $1 || ':' || c.id and j.status = 'done' and j.action = any (c.actions)
                            and j.at between c.at - pg_catalog.make_interval(mins => 1) and c.at + pg_catalog.make_interval(mins => 1))
       order by person`,
     [name],

@@ -255,35 +255,25 @@ BEGIN
            WHERE r.db_role = session_user AND r.at > pg_catalog.clock_timestamp() - pg_catalog.make_interval(mins => 10));
 END $$;
 
--- A trigger for the table of an application that keeps secrets and codes, put there by `potctl setup --guard-writes`: what a member of
--- potctl_support changes owes the journal an entry. Arguments: the application, the column with the person's id, then what guards a row:
--- `column=value` of an administrator, `@column` with a name of the person. It runs as the caller, not as the owner, because columns of a type
--- of the application's could run code of the application's.
+-- A trigger for the tables of an application that keep secrets, codes, locks and sessions, put there by `potctl setup --guard-writes`: what a
+-- member of potctl_support changes owes the journal an entry. Arguments: the application, the column with the person's id, and a query that
+-- says of the person $1 and the name $2 of the caller why a guard has to be broken, or NULL. It runs as the caller, not as the owner, because
+-- columns of a type of the application's could run code of the application's.
 CREATE FUNCTION potctl.guard_write() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   support pg_catalog.oid := (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = 'potctl_support');
-  me pg_catalog.text := pg_catalog.lower(session_user::pg_catalog.text);
   person pg_catalog.text;
-  value pg_catalog.text;
-  why pg_catalog.text;
+  whose pg_catalog.text;
 BEGIN
   IF support IS NULL OR NOT pg_catalog.pg_has_role(session_user, support, 'member')
      OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user) THEN
     RETURN NULL;
   END IF;
-  FOR n IN 1 .. TG_NARGS - 1 LOOP
-    EXECUTE pg_catalog.format('SELECT ($1).%I::pg_catalog.text', pg_catalog.split_part(pg_catalog.ltrim(TG_ARGV[n], '@'), '=', 1))
-       INTO value USING CASE WHEN TG_OP = 'INSERT' THEN NEW ELSE OLD END;
-    IF n = 1 THEN
-      person := value;
-    ELSIF TG_ARGV[n] !~ '^@' AND value = pg_catalog.split_part(TG_ARGV[n], '=', 2) THEN
-      why := person || ' is an administrator';
-    ELSIF TG_ARGV[n] ~ '^@' AND me IN (pg_catalog.lower(value), pg_catalog.split_part(pg_catalog.lower(value), '@', 1)) THEN
-      why := person || ' is the account of the caller';
-    END IF;
-  END LOOP;
+  EXECUTE pg_catalog.format('SELECT ($1).%I::pg_catalog.text', TG_ARGV[1])
+     INTO person USING CASE WHEN TG_OP = 'INSERT' THEN NEW ELSE OLD END;
+  EXECUTE TG_ARGV[2] INTO whose USING person, pg_catalog.lower(session_user::pg_catalog.text);
   PERFORM potctl.journal_owe(TG_ARGV[0] || ':' || person,
-    ARRAY['mfa.enroll', 'mfa.confirm', 'mfa.codes', 'mfa.disable', 'mfa.reset', 'mfa.unlock'], 'done', why);
+    ARRAY['mfa.enroll', 'mfa.confirm', 'mfa.codes', 'mfa.disable', 'mfa.reset', 'mfa.unlock'], 'done', person || ' is ' || whose);
   RETURN NULL;
 END $$;
 
