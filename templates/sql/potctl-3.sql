@@ -211,6 +211,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   taken boolean;
 BEGIN
+  PERFORM potctl.check_length('factor', p_factor, 400);
   PERFORM potctl.mfa_check_step(p_step);
   IF p_step <= p_seed THEN RETURN false; END IF;
   INSERT INTO potctl.mfa_step AS s (factor, last_step) VALUES (p_factor, p_step)
@@ -224,6 +225,7 @@ END $$;
 CREATE OR REPLACE FUNCTION potctl.mfa_enrollment_began(p_factor pg_catalog.text, p_person pg_catalog.text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM potctl.check_length('factor', p_factor, 400);
   PERFORM potctl.mfa_lock(p_person);
   PERFORM potctl.journal_owe(p_person, ARRAY['mfa.enroll'], 'done', NULL);
   DELETE FROM potctl.mfa_step s WHERE s.factor = p_factor;

@@ -231,6 +231,52 @@ describe('a login of support cannot bend what potctl remembers', () => {
   });
 });
 
+describe('what may be appended to the journal', () => {
+  const FIELDS = ['operator', 'action', 'target', 'reason', 'ticket', 'status', 'run_id', 'trace_id', 'details'];
+  const SANE = ['eva', 'shop.order', 'x', 'a test of ours', null, 'done', 'r', 't', '{"a": 1}'];
+  const append = (change: Readonly<Record<string, string>>) =>
+    support.as
+      .query(
+        'select potctl.audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)',
+        FIELDS.map((field, n) => change[field] ?? SANE[n]),
+      )
+      .then(
+        () => 'committed',
+        (error: { code: string }) => error.code,
+      );
+  const long = (length: number): string => 'a'.repeat(length);
+
+  test.each<[string, string, string]>([
+    ['operator', long(200), long(201)],
+    ['action', `shop.${long(195)}`, `shop.${long(196)}`],
+    ['target', long(400), long(401)],
+    ['reason', long(2_000), long(2_001)],
+    ['ticket', long(200), long(201)],
+    ['run_id', long(200), long(201)],
+    ['trace_id', long(200), long(201)],
+    ['details', `{"a": "${long(65_000)}"}`, `{"a": "${long(66_000)}"}`],
+  ])('has a bound: %s', async (field, most, more) => {
+    expect(await append({ [field]: most })).toBe('committed');
+    expect(await append({ [field]: more })).toBe('22023');
+    expect(await append({ [field]: long(1_000_000) })).not.toBe('committed');
+  });
+
+  test('is nothing of potctl itself, unless the owner of the schema writes it', async () => {
+    expect(await append({ action: 'potctl.setup' })).toBe('42501');
+    expect(await append({})).toBe('committed');
+    await site.database.query(
+      `select potctl.audit_append('eva', 'potctl.setup', 'x', 'a test of ours', null, 'done', 'r', 't', '{}')`,
+    );
+  });
+
+  test('nor is what a command is about without a bound', async () => {
+    const note = (target: string) =>
+      support.as.query(`select potctl.run_note('r', 't', 'eva', 'mfa status', $1)`, [target]);
+    await note(long(400));
+    await expect(note(long(401))).rejects.toMatchObject({ code: '22023' });
+  });
+});
+
 test('status and history name the login that the database proved, and what it called itself where that differs', async () => {
   const said = (operator: string, n: number) =>
     `select potctl.audit_append('${operator}', 'mfa.reset', '${ana!.key}', 'reason number ${n}', null, 'done', 'r', 't', '{"changed": true}')`;
