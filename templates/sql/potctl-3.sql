@@ -109,7 +109,7 @@ BEGIN
   r.prev_hash := head.hash;
   r.hash := potctl.row_hash(r);
   INSERT INTO potctl.journal SELECT r.*;
-  IF NOT EXISTS (SELECT FROM potctl.journal j WHERE j.seq = r.seq AND j.hash = r.hash) THEN
+  IF NOT EXISTS (SELECT FROM potctl.journal j WHERE j.seq = r.seq AND potctl.row_hash(j) = r.hash) THEN
     RAISE EXCEPTION 'the journal did not keep the entry: a rule or trigger of potctl.journal is in the way' USING ERRCODE = 'PC001';
   END IF;
   UPDATE potctl.journal_head SET seq = r.seq, hash = r.hash WHERE one;

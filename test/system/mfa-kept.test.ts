@@ -198,6 +198,9 @@ describe.each(KINDS)('%s: no record, no change', (form) => {
         await site.database.query(unbend(table));
       }
     }
+    await site.database.query(rewrites('potctl.journal', `new.operator := 'nobody'`));
+    await notKept(site, who, ['reset', who.id]);
+    await site.database.query(unbend('potctl.journal'));
     expect(await site.json(['reset', who.id, ...WHY, '--confirm', who.name])).toMatchObject({ exitCode: 0 });
     expect(await site.database.query(`select 1 from ${RECORDS[form]}`)).toHaveLength(1);
   });
