@@ -122,6 +122,21 @@ test('a function without search_path in a check stops a restore with its context
   expect(await valuesOf(name, sql)).toEqual(before);
 });
 
+test('the printed line has the schema that holds what the function names, once for all that failed by it', async () => {
+  const { name, deps } = await site(`
+    create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
+    create function public.ok(i int) returns boolean language plpgsql immutable as 'begin return i < (select max(v) from lim); end';
+    create table public.a (i int check (public.ok(i))); insert into public.a values (1);
+    create table public.b (i int check (public.ok(i))); insert into public.b values (1)`);
+
+  const refused = restore(deps, { ...restoreRequest(name), continuePastErrors: true });
+
+  const { fix } = await failureOf(refused);
+  const line = 'ALTER FUNCTION public.ok(integer) SET search_path = lib, public, pg_temp;';
+  expect(fix.filter((text) => text.startsWith('ALTER FUNCTION'))).toEqual([line]);
+  expect(fix.filter((text) => text.startsWith('psql ')).map((text) => text.split(' -c ')[1])).toEqual([`'${line}'`]);
+});
+
 test('what the refusal says to do by hand brings the whole database back', async () => {
   const { name, deps, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
