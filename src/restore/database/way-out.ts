@@ -31,7 +31,7 @@ export function stumbled(error: PotctlError, failed: readonly FailedObject[], du
   return new PotctlError(code, `'${tool}' could not restore ${first.name.replace(/^object:/, '')}`, {
     why: failed.map(({ text }) => text).join('\n'),
     fix: [...sourceFixes(failed, dump), ...(error.code === 'E_DB_DENIED' ? error.fix : []), ...byHand(failed, dump)],
-    repeatWith: { text: 'Restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
+    repeatWith: { text: 'Or restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
     cause: error,
   });
 }
