@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno } from '../src/errors.js';
+import { makeFolders } from '../src/make-folders.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
 import { verifyDeps } from './dependencies.js';
@@ -34,7 +35,7 @@ async function open(context: Context, named: string): Promise<Repository> {
   const { profile, files, repositories } = await context.settings();
   const records = async (): Promise<Repository> => {
     if (repositories.length > 0) return context.repository();
-    await mkdir(notes, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    await makeFolders(notes).catch((error: unknown) => {
       throw fromErrno(error, `create '${notes}'`);
     });
     const kept = await context.repositoryAt('adopted', path.join(notes, 'records'));

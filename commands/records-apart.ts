@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno } from '../src/errors.js';
+import { fromErrno, PotctlError } from '../src/errors.js';
+import { makeFolders } from '../src/make-folders.js';
 import type { Apart } from '../src/repository/records-apart.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
@@ -19,6 +20,7 @@ export async function withRecords(repository: Repository, at: At): Promise<Repos
  * state directory, where undo and recovery find it.
  *
  * @returns also where records go; null = into the repository itself
+ * @throws E_FILES_DENIED where there is no place for them, before anything is planned on it
  */
 export async function forRestore(
   repository: Repository,
@@ -27,7 +29,24 @@ export async function forRestore(
   const { canRecord, withRecordsApart } = await import('../src/repository/records-apart.js');
   if (!(await repository.exists()) || (await canRecord(repository.url))) return { repository, recordsIn: null };
   const apart = await apartOf(repository, at);
+  try {
+    await makeFolders(path.dirname(apart.folder));
+    await access(path.dirname(apart.folder), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw noPlace(repository, apart, error);
+  }
   return { repository: withRecordsApart(repository, apart, true), recordsIn: apart.folder };
+}
+
+function noPlace(repository: Repository, { folder }: Apart, cause: unknown): PotctlError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PotctlError('E_FILES_DENIED', 'there is no place for the record of the restore, which undo needs', {
+    why: `the repository "${repository.url}" cannot be written to, and "${folder}" cannot be made: ${reason}`,
+    fix: [
+      'Name a directory that can be written to, and name it again for undo: `export XDG_STATE_HOME=DIR`, then repeat.',
+    ],
+    cause,
+  });
 }
 
 /** One folder for each repository, wherever it is mounted at the moment. */
@@ -36,7 +55,7 @@ async function apartOf(repository: Repository, at: At): Promise<Apart> {
   const id = (await idOfRepository(repository.url)) ?? createHash('sha256').update(repository.url).digest('hex');
   const folder = path.join(stateDirectory(at), 'records', id);
   const open = async (): Promise<Repository> => {
-    await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    await makeFolders(path.dirname(folder)).catch((error: unknown) => {
       throw fromErrno(error, `create '${path.dirname(folder)}' for the record of the restore`);
     });
     return at.repositoryAt('records', folder);

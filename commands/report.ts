@@ -139,11 +139,11 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
   ];
 }
 
-/** The line that goes on is complete: what was typed, and what it lacked. */
+/** The line that goes on is complete: what was typed, and what it lacked. It comes last: it is the alternative to what mends the cause. */
 function fixOf({ fix, repeatWith }: PotctlError, { aim = (line) => line, argv }: ReportFacts): string[] {
   const lines = fix.map(aim);
   if (repeatWith === undefined || argv === undefined) return lines;
-  return [repeatWith.text, aim(commandLine(withMore(argv, repeatWith.argv))), ...lines];
+  return [...lines, repeatWith.text, aim(commandLine(withMore(argv, repeatWith.argv)))];
 }
 
 /** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */

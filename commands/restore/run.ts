@@ -4,7 +4,7 @@ import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';
 import { RESTORE_FLAGS } from '../restore-flags.js';
-import { renderRestorePlan } from '../ui/restore-plan.js';
+import { contentText, renderRestorePlan } from '../ui/restore-plan.js';
 import { renderLeftOut, renderTablesPlan } from '../ui/tables-plan.js';
 import type { View } from '../ui/view.js';
 
@@ -59,7 +59,7 @@ function renderOutcome(result: RestoreResult, view: View): void {
       checks.notCompared > 0
         ? `; ${counted(checks.notCompared, 'table')} ${verb(checks.notCompared, 'has', 'have')} no count in the backup`
         : '';
-    const found = `${counted(restored.tables, 'table')}, ${counted(restored.rows, 'row')}`;
+    const found = contentText(restored);
     const isEqual = result.accepted.length === 0;
     view.note(
       `  ${found}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,

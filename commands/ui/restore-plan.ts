@@ -112,13 +112,16 @@ function databasePairs(
     mode === 'new' ? 'new' : present === null ? 'is missing and will be created' : `is kept as ${present.keptAs}`;
   return [
     ['Into', `${into}   system ${systemIdentifier ?? 'not known'} · PostgreSQL ${serverVersion}`],
-    [
-      'Restore',
-      `${counted(database.tables, 'table')}, ${database.rows === null ? 'rows not counted' : counted(database.rows, 'row')} into ${stagedAs}, checked there`,
-    ],
+    ['Restore', `${contentText(database)} into ${stagedAs}, checked there`],
     [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the present ${name} ${fate}`],
     ['Space', `${view.bytes(neededBytes)} for the database; ${free}`],
   ];
+}
+
+/** What a restore brings, in words. Tables are counted by their data: a dump of the schema alone has none. Pure. */
+export function contentText({ tables, rows }: Pick<PlannedDatabase, 'tables' | 'rows'>): string {
+  if (tables === 0) return '0 rows (the dump has no data)';
+  return `${counted(tables, 'table')}, ${rows === null ? 'rows not counted' : counted(rows, 'row')}`;
 }
 
 function filesPairs(mode: RestorePlan['mode'], files: PlannedFiles, view: View): Pair[] {

@@ -1,4 +1,6 @@
+import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
+import type { Session } from '../postgres/server.js';
 import { type CheckResult, type Connected, fail, ok, warn } from './check.js';
 
 interface Unreadable {
@@ -29,7 +31,10 @@ const UNREADABLE = `with objects as (
            from (select name from objects where unreadable or guarded order by name limit 3) as few) as examples
    from objects`;
 
-/** Can the role read everything that pg_dump will dump? Row level security counts: pg_dump refuses a table that hides rows. */
+/**
+ * Can the role read everything that pg_dump will dump, with as many connections as that takes? Row level security counts: pg_dump refuses a
+ * table that hides rows.
+ */
 export async function backupRights({ session, settings }: Connected): Promise<CheckResult> {
   const [row] = await session.query<Unreadable>(UNREADABLE);
   const { total = '0', unreadable = '0', guarded = '0', examples = null, schemas = null } = row ?? {};
@@ -52,7 +57,35 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
       // To the application's own role it would show what its policies hide.
       'back up as a superuser, or with a role of its own that has BYPASSRLS: potctl grants sql --role backup',
     );
+  const limit = await tightLimit(session);
+  if (limit !== null)
+    return warn(
+      'backup rights',
+      `${limit.kind} "${limit.name}" has a connection limit of ${limit.value}, and a backup needs ${BACKUP_CONNECTIONS} connections at once`,
+      `as a superuser: ${raiseLimit(limit.kind, limit.name)}`,
+    );
   return ok('backup rights', `${settings.connection.user} may read all ${total} tables and sequences`);
+}
+
+interface Limit {
+  readonly kind: 'role' | 'database';
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The limit under which no backup can be made; superusers have none. One connection, that of the lock, is to another database. */
+async function tightLimit(session: Session): Promise<Limit | null> {
+  const [row] = await session.query<Limit>(
+    `select l.kind, l.name::pg_catalog.text as name, l.value
+       from pg_catalog.pg_roles as r, pg_catalog.pg_database as d,
+            lateral (values ('role', r.rolname, r.rolconnlimit, $1::int), ('database', d.datname, d.datconnlimit, $1::int - 1))
+              as l(kind, name, value, needed)
+      where r.rolname = current_user and d.datname = pg_catalog.current_database() and not r.rolsuper
+        and l.value >= 0 and l.value < l.needed
+      limit 1`,
+    [BACKUP_CONNECTIONS],
+  );
+  return row ?? null;
 }
 
 interface Rights {

@@ -1,8 +1,9 @@
+import { counted, verb } from '../counted.js';
 import type { Progress } from '../progress.js';
 import type { Session } from './server.js';
 
 /** How many more connections this role may open now, as the limits of role, database and server say. */
-async function readConnectionRoom(session: Session): Promise<number> {
+export async function readConnectionRoom(session: Session): Promise<number> {
   const [row] = await session.query<{ room: string }>(
     `select least(
               case when r.rolconnlimit >= 0 and not r.rolsuper
@@ -33,7 +34,8 @@ export async function affordableJobs(
   const room = await readConnectionRoom(session);
   const jobs = Math.max(1, Math.min(wanted, room - besides));
   if (jobs < wanted) {
-    const text = `only ${Math.max(0, room)} more connections are allowed to this role, so it works with --jobs ${jobs} instead of ${wanted}`;
+    const more = `${counted(Math.max(0, room), 'more connection')} ${verb(room, 'is', 'are')}`;
+    const text = `only ${more} allowed to this role now, so it works with --jobs ${jobs} instead of ${wanted}`;
     progress({ kind: 'warning', text });
   }
   return jobs;

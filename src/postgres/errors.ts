@@ -150,14 +150,22 @@ function fixFor({ sqlstate, message }: ServerWord, { target }: ErrorPlace): read
 const OWN_LIMIT = /for (role|database) "(.*)"/;
 const isOwnLimit = (message: string): boolean => OWN_LIMIT.test(message);
 
-/** Which limit it was, and how to need less. */
+/** Connections that a backup has at once with `--jobs 1`, to which it lowers itself: its lock, its snapshot, and pg_dump. */
+export const BACKUP_CONNECTIONS = 3;
+
+/** The statement that raises the limit of a role or a database. */
+export const raiseLimit = (kind: string, name: string): string =>
+  `ALTER ${kind.toUpperCase()} ${quoteIdentifier(name)} CONNECTION LIMIT 20;`;
+
+/** Which limit it was, and how many are needed: potctl takes no more jobs than there are connections for. */
 export function tooManyConnections(message: string): string[] {
   const limit = OWN_LIMIT.exec(message);
-  const raise =
+  return [
     limit === null
-      ? 'Or end some sessions, or raise max_connections.'
-      : `Or as a superuser: \`ALTER ${limit[1]!.toUpperCase()} ${quoteIdentifier(limit[2]!)} CONNECTION LIMIT 20;\``;
-  return ['Repeat with fewer connections: `--jobs 1`.', raise];
+      ? 'End some sessions, or raise max_connections.'
+      : `As a superuser: \`${raiseLimit(limit[1]!, limit[2]!)}\``,
+    `A backup needs ${BACKUP_CONNECTIONS} connections at once, whatever \`--jobs\` says; those of others count, too.`,
+  ];
 }
 
 function readOnly(target: string): string[] {

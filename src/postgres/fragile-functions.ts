@@ -19,12 +19,14 @@ interface Row {
   readonly name: string;
   readonly signature: string;
   readonly source: string;
+  /** The search_path that it sets, as PostgreSQL stores it; null = none. */
+  readonly path: string | null;
   readonly usedBy: string | null;
 }
 
 /**
  * Looks for functions in checks, index expressions, generated columns, partition keys and materialized views that use tables, types or other
- * functions by bare names and set no search_path of their own: a dump is restored with an empty one, so there they find nothing.
+ * functions by bare names and set no search_path that has them: a dump is restored with an empty one, so there they find nothing.
  *
  * Reads only the catalog. Text is text: what a string builds is not seen, and a column that is named like a table is taken for it. A hint,
  * never a reason to refuse.
@@ -32,35 +34,100 @@ interface Row {
 export async function findFragileFunctions(session: Session): Promise<FragileFunction[]> {
   const functions = await session.query<Row & object>(FUNCTIONS);
   if (functions.every(({ usedBy }) => usedBy === null)) return [];
-  const objects = await session.query<{ kind: Kind; name: string }>(NAMES);
-  return judge(functions, new Set(objects.map(({ kind, name }) => `${kind} ${name}`)));
+  const objects = await session.query<{ kind: Kind; name: string; schemas: string[] }>(NAMES);
+  return judge(functions, new Map(objects.map(({ kind, name, schemas }) => [`${kind} ${name}`, schemas])));
 }
 
 type Kind = 'relation' | 'function' | 'type';
+/** Where something of this kind and name is. */
+type Known = ReadonlyMap<string, readonly string[]>;
 
-/** Follows the calls from the functions that a restore runs to those which they call. */
-function judge(functions: readonly Row[], known: ReadonlySet<string>): FragileFunction[] {
-  const found: FragileFunction[] = [];
+/** Follows the calls from the functions that a restore runs to those which they call; who is called has the path of the caller. */
+function judge(functions: readonly Row[], known: Known): FragileFunction[] {
+  const found = new Map<string, FragileFunction>();
   const seen = new Set<string>();
-  const waiting = functions.flatMap((row) => (row.usedBy === null ? [] : [{ row, usedBy: row.usedBy }]));
-  for (const { row, usedBy } of waiting) {
-    if (seen.has(row.oid)) continue;
-    seen.add(row.oid);
+  const waiting = functions.flatMap((row) =>
+    row.usedBy === null ? [] : [{ row, usedBy: row.usedBy, path: row.path }],
+  );
+  for (const { row, usedBy, path } of waiting) {
+    const visit = `${row.oid} ${path}`;
+    if (seen.has(visit)) continue;
+    seen.add(visit);
     const uses = usesOf(row.source);
-    const bare = uses.find(({ kind, name, isQualified }) => !isQualified && known.has(`${kind} ${name}`));
-    if (bare !== undefined) found.push(describe(row, usedBy, bare.name));
+    const bare = bareNames(uses, known);
+    const missing = bare.find(({ schemas }) => !pathOf(path).some((schema) => schemas.includes(schema)));
+    if (missing !== undefined && !found.has(row.oid)) found.set(row.oid, describe(row, usedBy, missing.name, bare));
     const called = new Set(uses.filter(({ kind }) => kind === 'function').map(({ name }) => name));
     for (const other of functions) {
-      if (called.has(other.name)) waiting.push({ row: other, usedBy: `${row.signature} of ${usedBy}` });
+      if (!called.has(other.name)) continue;
+      waiting.push({ row: other, usedBy: `${row.signature} of ${usedBy}`, path: other.path ?? path });
     }
   }
-  return found;
+  return [...found.values()];
 }
 
-function describe({ schema, signature }: Row, usedBy: string, bareName: string): FragileFunction {
-  const fix = `ALTER FUNCTION ${signature} SET search_path = ${bareOrQuoted(schema)}, pg_temp;`;
-  return { signature, usedBy, bareName, fix };
+/** Something that is named without its schema, and the schemas that have it. */
+export interface BareName {
+  readonly name: string;
+  readonly schemas: readonly string[];
 }
+
+function bareNames(uses: readonly Use[], known: Known): BareName[] {
+  return uses.flatMap(({ kind, name, isQualified }) => {
+    const schemas = isQualified ? undefined : known.get(`${kind} ${name}`);
+    return schemas === undefined ? [] : [{ name, schemas }];
+  });
+}
+
+function describe(
+  { schema, signature, path }: Row,
+  usedBy: string,
+  bareName: string,
+  bare: readonly BareName[],
+): FragileFunction {
+  const { line, note } = alterSearchPath(signature, pathOf(path), bare, schema);
+  return { signature, usedBy, bareName, fix: note === null ? line : `${line} (${note})` };
+}
+
+/**
+ * The line after which a function finds what it names, whoever runs it. Pure.
+ *
+ * @param path schemas that it looks through already
+ * @param own the schema of the function, which it looks through last
+ * @returns `note`: what is to be filled in for `SCHEMA`, where several schemas have the name, or none is known to; null = nothing
+ */
+export function alterSearchPath(
+  signature: string,
+  path: readonly string[],
+  bare: readonly BareName[],
+  own: string,
+): { readonly line: string; readonly note: string | null } {
+  const missing = bare.filter(({ schemas }) => !path.some((schema) => schemas.includes(schema)));
+  const sure = missing.flatMap(({ schemas }) => (schemas.length === 1 ? schemas : []));
+  const unsure = missing.filter(({ schemas }) => schemas.length !== 1);
+  const named = new Set([...path, ...sure].filter((schema) => schema !== 'pg_temp'));
+  if (path.length === 0) named.delete(own);
+  const words = [
+    ...[...named].map(bareOrQuoted),
+    ...(unsure.length === 0 ? [] : ['SCHEMA']),
+    ...(named.has(own) ? [] : [bareOrQuoted(own)]),
+    'pg_temp',
+  ];
+  const notes = [...new Map(unsure.map(({ name, schemas }) => [name, whereIs(name, schemas)])).values()];
+  return {
+    line: `ALTER FUNCTION ${signature} SET search_path = ${words.join(', ')};`,
+    note: notes.length === 0 ? null : `fill in SCHEMA, which cannot be told: ${notes.join('; ')}`,
+  };
+}
+
+const whereIs = (name: string, schemas: readonly string[]): string =>
+  schemas.length === 0 ? `the one that has "${name}"` : `"${name}" is in ${schemas.map(bareOrQuoted).join(' and in ')}`;
+
+/** `lib, "Own"` as the names that it has. */
+const pathOf = (path: string | null): string[] =>
+  [...(path ?? '').matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g)]
+    .map(([word, quoted]) => quoted?.replaceAll('""', '"') ?? word)
+    .filter((schema) => schema !== '');
 
 const COMMENT_OR_STRING = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'/g;
 const NAME = String.raw`("(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*(?![\p{L}\p{N}_$]))`;
@@ -133,18 +200,20 @@ const FUNCTIONS = `
   )
   select p.oid::pg_catalog.text as oid, n.nspname::pg_catalog.text as schema, p.proname::pg_catalog.text as name,
          pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) as signature,
-         p.prosrc as source, (select pg_catalog.min(r.by) from runs as r where r.proc = p.oid) as "usedBy"
+         p.prosrc as source,
+         (select pg_catalog.substr(c.setting, 13) from pg_catalog.unnest(p.proconfig) as c(setting)
+           where c.setting like 'search\\_path=%') as path,
+         (select pg_catalog.min(r.by) from runs as r where r.proc = p.oid) as "usedBy"
     from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     join pg_catalog.pg_language as l on l.oid = p.prolang
    where l.lanname in ('sql', 'plpgsql') and p.prokind = 'f' and n.nspname not in ('pg_catalog', 'information_schema')
      and pg_catalog.to_jsonb(p)->>'prosqlbody' is null
-     and not coalesce(p.proconfig::pg_catalog.text like '%search_path=%', false)
      and not exists (select from pg_catalog.pg_depend as e
                       where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
    order by 4`;
 
-/** Everything that a bare name may mean outside of pg_catalog, but for what pg_catalog has by the same name. */
+/** Everything that a bare name may mean outside of pg_catalog, but for what pg_catalog has by the same name, and where it is. */
 const NAMES = `
   with named as (
     select 'relation' as kind, relname::pg_catalog.text as name, relnamespace as space
@@ -154,5 +223,8 @@ const NAMES = `
     union all
     select 'type', typname::pg_catalog.text, typnamespace from pg_catalog.pg_type where typtype in ('e', 'd', 'r', 'm', 'c')
   )
-  select kind, name from named group by kind, name
-  having pg_catalog.bool_and(space not in ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace))`;
+  select kind, name, pg_catalog.json_agg(distinct nspname::pg_catalog.text) as schemas
+    from named join pg_catalog.pg_namespace as n on n.oid = space
+   where nspname !~ '^pg_(toast|temp_|toast_temp_)'
+   group by kind, name
+  having pg_catalog.bool_and(nspname not in ('pg_catalog', 'information_schema'))`;

@@ -140,7 +140,7 @@ function checkFailed(findings: readonly Finding[], otherWays: readonly string[])
     changedDetail: 'the restored database was removed; the live one is as it was',
     fix: ['Verify the backup (`potctl backup verify --level full`), or take another one.', ...otherWays],
     repeatWith: {
-      text: 'If that is acceptable, this line restores it all the same and records what was accepted:',
+      text: 'Or accept it: this line restores it all the same and records what was accepted:',
       argv: acceptArguments(findings),
     },
   });

@@ -88,3 +88,32 @@ test('a backup and the doctor warn of such a function, with the line that mends 
   expect(await functions()).toMatchObject({ state: 'OK' });
   expect((await run('backup', 'create', '--only', 'db')).stderr).not.toContain('search_path');
 });
+
+const LIB = `create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
+  create function public.ok(i int) returns boolean language sql immutable as 'select i < (select max(v) from lim)';
+  create table public.c (i int check (public.ok(i)));`;
+
+test('the printed line has the schema of what the function names: with it writes go on, and the warning ends', async () => {
+  const { name, query } = await freshDatabase({ schema: LIB });
+  const fixes = async () => {
+    const session = await openTestServer(name).session({ purpose: 'test' });
+    return (await findFragileFunctions(session)).map(({ fix }) => fix);
+  };
+  const line = 'ALTER FUNCTION public.ok(i integer) SET search_path = lib, public, pg_temp;';
+  expect(await fixes()).toEqual([line]);
+
+  await query('alter function public.ok(int) set search_path = public, pg_temp');
+  expect(await fixes()).toEqual(['ALTER FUNCTION public.ok(i integer) SET search_path = public, lib, pg_temp;']);
+
+  await query(line);
+  expect(await fixes()).toEqual([]);
+  await query('insert into public.c values (1)');
+});
+
+test('where several schemas have the name, the printed line says that it cannot be told', async () => {
+  const { name } = await freshDatabase({ schema: `${LIB} create schema other; create table other.lim (v int)` });
+  const session = await openTestServer(name).session({ purpose: 'test' });
+  expect((await findFragileFunctions(session)).map(({ fix }) => fix)).toEqual([
+    'ALTER FUNCTION public.ok(i integer) SET search_path = SCHEMA, public, pg_temp; (fill in SCHEMA, which cannot be told: "lim" is in lib and in other)',
+  ]);
+});

@@ -85,6 +85,26 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     expect(await describeTree(repository)).toEqual(before);
   });
 
+  test.each(['/proc/nope', '/dev/null/state'])(
+    'is not restored from where the record cannot go anywhere (%s): plan and run say so at once, and how to name another place',
+    async (place) => {
+      const { name, repository } = await site();
+      const before = await databases(name);
+      const env = { PGDATABASE: name, XDG_STATE_HOME: place };
+      for (const line of [
+        ['restore', 'plan', 'latest'],
+        ['restore', 'run', 'latest', '--confirm', name],
+      ]) {
+        const refusal = refusalOf(
+          await potctl([...line, '--only', 'db', '--json', '--repository', repository], { env }),
+        );
+        expect(refusal).toMatchObject({ exit: 12, code: 'E_FILES_DENIED', changed: 'nothing' });
+        expect(JSON.stringify(refusal)).toContain('XDG_STATE_HOME=DIR');
+      }
+      expect(await databases(name)).toEqual(before);
+    },
+  );
+
   test('gives single files and single tables back', async () => {
     const { name, tree, run, query } = await site();
     const files = await run('restore', 'files', 'latest', '--path', 'a.txt', '--to', path.join(tree, 'found'));

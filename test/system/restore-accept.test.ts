@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { shellWords } from '../../commands/shell.js';
@@ -120,6 +120,21 @@ test('a function without search_path in a check stops a restore with its context
   expect(failure.repeatWith?.argv).toEqual(['--continue-past-errors']);
   const sql = 'select oid::text from pg_database where datname = current_database()';
   expect(await valuesOf(name, sql)).toEqual(before);
+});
+
+test('the printed line has the schema that holds what the function names, once for all that failed by it', async () => {
+  const { name, deps } = await site(`
+    create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
+    create function public.ok(i int) returns boolean language plpgsql immutable as 'begin return i < (select max(v) from lim); end';
+    create table public.a (i int check (public.ok(i))); insert into public.a values (1);
+    create table public.b (i int check (public.ok(i))); insert into public.b values (1)`);
+
+  const refused = restore(deps, { ...restoreRequest(name), continuePastErrors: true });
+
+  const { fix } = await failureOf(refused);
+  const line = 'ALTER FUNCTION public.ok(integer) SET search_path = lib, public, pg_temp;';
+  expect(fix.filter((text) => text.startsWith('ALTER FUNCTION'))).toEqual([line]);
+  expect(fix.filter((text) => text.startsWith('psql ')).map((text) => text.split(' -c ')[1])).toEqual([`'${line}'`]);
 });
 
 test('what the refusal says to do by hand brings the whole database back', async () => {
@@ -308,6 +323,41 @@ test('an imported dump that was loaded through the root of partitions is compare
   });
   const restored = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name, '--json'], { env });
   expect(JSON.parse(restored.stdout).result).toMatchObject({ state: 'done', checks: { tables: 1, rows: 300 } });
+});
+
+test('a refusal says what mends it before how to accept it, and asks to go past errors only where objects are sure to fail', async () => {
+  const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--format=plain']);
+  const newer = (await readFile(dump, 'utf8')).replace(
+    /^-- Dumped from database version .*$/m,
+    '-- Dumped from database version 99.1',
+  );
+  await writeFile(dump, newer);
+  expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
+    exitCode: 0,
+  });
+
+  const { stderr } = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name], { env });
+
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const [mended, accepted] = ['Restore into a server of version 99', 'Or accept it'].map((text) =>
+    lines.findLastIndex((line) => line.includes(text)),
+  );
+  expect(mended, stderr).toBeGreaterThan(0);
+  expect(accepted, stderr).toBeGreaterThan(mended!);
+  expect(lines[accepted! + 1]).toMatch(/--accept server-version$/);
+});
+
+test('of a dump without data the plan and the outcome say so, instead of counting no tables', async () => {
+  const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--schema-only', '-Fc']);
+  expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
+    exitCode: 0,
+  });
+
+  const { exitCode, stderr } = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name], { env });
+
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toMatch(/Restore +0 rows \(the dump has no data\) into/);
+  expect(stderr.match(/0 rows \(the dump has no data\)/g)).toHaveLength(2);
 });
 
 /** A database, and a dump of it that another program made. */

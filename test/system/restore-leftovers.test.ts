@@ -150,6 +150,36 @@ test('a subscription is restored disabled and without its slot, and what lets it
   expect(warnings.join('\n')).toContain(`ALTER SUBSCRIPTION "${subscription}" SET (slot_name = 'live_slot');`);
 });
 
+test('the printed undo takes back a restore with a subscription; what was kept goes, or the line that removes it is printed', async () => {
+  const { name, where, env, subscription } = await subscribedSite();
+  const run = async (...args: string[]) => potctl([...args, ...where, '--confirm', name], { env });
+  const prune = async (id: string) => run('backup', 'prune', '--old-databases', '--run', id);
+  const restoreIt = async () => {
+    const restored = await run('restore', 'run', 'latest', '--accept', `subscription ${subscription}`);
+    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
+    return /potctl restore undo (\S+)/.exec(`${restored.stdout}${restored.stderr}`)![1]!;
+  };
+  const undone = await run('restore', 'undo', await restoreIt());
+  expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+  const [, detached] = /_before_(\w+)/.exec((await keptOf(name)).join())!;
+  expect(await prune(detached!)).toMatchObject({ exitCode: 0 });
+  expect(await keptOf(name)).toEqual([]);
+
+  // Now the one that has the slot is kept: nobody but a person may take it.
+  const stuck = await prune(await restoreIt());
+  expect(stuck.exitCode).not.toBe(0);
+  expect(await keptOf(name)).toHaveLength(1);
+  const [, line] = /this removes it with its subscription: (.+)/.exec(`${stuck.stdout}${stuck.stderr}`)!;
+  await shell('sh', ['-ec', line!]);
+  expect(await keptOf(name)).toEqual([]);
+});
+
+async function keptOf(name: string): Promise<string[]> {
+  const sql = 'select datname from pg_database where starts_with(datname, $1) and datname <> $2';
+  const { rows } = await inMaintenance((client) => client.query(sql, [`${name}_before_`, name]));
+  return rows.map(({ datname }) => datname);
+}
+
 test('what an administrator’s killed restore left hinders no backup and no other restore; the printed line removes it', async () => {
   const made = await site();
   const { name, where, env, repository } = made;

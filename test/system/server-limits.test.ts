@@ -139,10 +139,43 @@ test.each(['role', 'database'])(
     expect(error).toMatchObject({
       code: 'E_UNFIT',
       fix: [
-        'Repeat with fewer connections: `--jobs 1`.',
         expect.stringContaining(`ALTER ${kind.toUpperCase()} "${name}" CONNECTION LIMIT`),
+        expect.stringContaining('needs 3 connections'),
       ],
     });
+  },
+  60_000,
+);
+
+test.each([
+  ['role', 3],
+  ['database', 2],
+])(
+  'with the fewest connections of a %s the roles are dumped after the rest; with fewer the doctor and the refusal say how many are needed',
+  async (kind, fewest) => {
+    const name = `tightest_${kind}`;
+    await cluster.sql('postgres', `create role ${name} login`, `create database ${name} owner ${name}`);
+    await cluster.sql(name, 'create table t as select generate_series(1, 5) i', `alter table t owner to ${name}`);
+    const rights = async () => {
+      const env = { ...cluster.env, PGDATABASE: name, PGUSER: name };
+      const { items } = JSON.parse((await potctl(['doctor', '--json'], { env })).stdout);
+      return items.find(({ check }: { check: string }) => check === 'backup rights');
+    };
+    await cluster.sql('postgres', `alter ${kind} ${name} connection limit ${fewest}`);
+    expect(await rights()).toMatchObject({ state: 'OK' });
+    for (const jobs of ['4', '1']) {
+      const { ran } = await create(name, ['--jobs', jobs], { PGUSER: name });
+      expect(ran, ran.stderr).toMatchObject({ exitCode: 0 });
+      expect(resultOf(ran)).toMatchObject({ status: 'complete', rows: 5 });
+    }
+
+    await cluster.sql('postgres', `alter ${kind} ${name} connection limit ${fewest - 1}`);
+    const line = `ALTER ${kind.toUpperCase()} "${name}" CONNECTION LIMIT 20;`;
+    expect(await rights()).toMatchObject({ state: 'WARN', fix: `as a superuser: ${line}` });
+    const { ran } = await create(name, ['--jobs', '1'], { PGUSER: name });
+    expect(ran).toMatchObject({ exitCode: 17 });
+    const { error } = JSON.parse(ran.stderr.trim().split('\n').at(-1)!);
+    expect(error.fix).toEqual([`As a superuser: \`${line}\``, expect.stringContaining('needs 3 connections')]);
   },
   60_000,
 );

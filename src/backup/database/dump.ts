@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
-import { affordableJobs } from '../../postgres/connection-room.js';
+import { affordableJobs, readConnectionRoom } from '../../postgres/connection-room.js';
 import { readDatabaseProperties } from '../../postgres/database-properties.js';
 import type { Server, Session } from '../../postgres/server.js';
 import type { Progress } from '../../progress.js';
@@ -74,7 +74,8 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   try {
     // pg_dump has one connection besides its workers', pg_dumpall another one.
     const jobs = await affordableJobs(snapshot.session, request.jobs, 2, request.progress);
-    const taken = await sideBySide(server, snapshot, { ...request, jobs });
+    const inTurn = jobs === 1 && (await readConnectionRoom(snapshot.session)) < 2;
+    const taken = await sideBySide(server, snapshot, { ...request, jobs, inTurn });
     const [files, toc] = await Promise.all([
       hashAll(stored, request.folder),
       readToc(server, path.join(request.folder, DUMP_FOLDER), request.signal),
@@ -120,7 +121,12 @@ type Observed = RowCounts & {
   readonly largeObjects: number;
 };
 
-async function sideBySide(server: Server, snapshot: Snapshot, request: DumpRequest): Promise<Taken> {
+interface Room {
+  /** There is no connection for pg_dumpall as long as pg_dump has one. */
+  readonly inTurn: boolean;
+}
+
+async function sideBySide(server: Server, snapshot: Snapshot, request: DumpRequest & Room): Promise<Taken> {
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
   signal.addEventListener('abort', () => void snapshot.session.close(), { once: true });
@@ -138,7 +144,7 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
   dumping.finally(tablesAreHeld).catch(() => {});
   const works = [
     dumping,
-    dumpGlobals(server, folder, signal),
+    (request.inTurn ? dumping : Promise.resolve()).then(() => dumpGlobals(server, folder, signal)),
     observe(snapshot, request, track.sizesKnown, held),
   ] as const;
   let first: unknown;

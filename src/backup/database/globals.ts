@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../../error-catalog.js';
 import { PotctlError } from '../../errors.js';
 import type { Server } from '../../postgres/server.js';
@@ -23,24 +24,54 @@ export interface GlobalsResult {
  */
 export async function dumpGlobals(server: Server, folder: string, signal: AbortSignal): Promise<GlobalsResult> {
   try {
-    await runDumpAll(server, folder, signal, []);
+    await connecting(() => runDumpAll(server, folder, signal, []), signal);
     return { globals: { file: GLOBALS_FILE, role_passwords: true }, degraded: [] };
   } catch (error) {
-    if (!isOf(error, 'E_DB_DENIED')) return without(folder, error);
+    if (!isOf(error, 'E_DB_DENIED')) return without(server, folder, error);
   }
   try {
-    await runDumpAll(server, folder, signal, ['--no-role-passwords']);
+    await connecting(() => runDumpAll(server, folder, signal, ['--no-role-passwords']), signal);
     return { globals: { file: GLOBALS_FILE, role_passwords: false }, degraded: [] };
   } catch (error) {
-    return without(folder, error);
+    return without(server, folder, error);
   }
 }
 
 /** What it has written by then is no artefact. */
-async function without(folder: string, error: unknown): Promise<GlobalsResult> {
-  if (!isOf(error, 'E_DB_DENIED', 'E_TOOL_FAILED')) throw error;
+async function without(server: Server, folder: string, error: unknown): Promise<GlobalsResult> {
+  if (!isOf(error, 'E_DB_DENIED', 'E_TOOL_FAILED', 'E_UNFIT')) throw error;
   await rm(path.join(folder, GLOBALS_FILE), { force: true });
-  return { globals: null, degraded: [`the roles could not be dumped: ${error.message}`] };
+  const { message } = (await whyUnconnected(server, error)) ?? error;
+  return { globals: null, degraded: [`the roles could not be dumped: ${message}`] };
+}
+
+const ATTEMPTS = 8;
+const BETWEEN_MS = 250;
+
+/** Under a tight limit the connection of the program before it may still count for a moment. */
+async function connecting(run: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isUnconnected(error)) throw error;
+      await delay(BETWEEN_MS, undefined, { signal });
+    }
+  }
+}
+
+const isUnconnected = (error: unknown): boolean =>
+  error instanceof PotctlError && typeof error.why === 'string' && error.why.includes('could not connect to database');
+
+/** pg_dumpall keeps to itself why it could not connect: whoever asks again is told. */
+async function whyUnconnected(server: Server, failure: PotctlError): Promise<PotctlError | null> {
+  if (!isUnconnected(failure)) return null;
+  try {
+    await (await server.session({ purpose: 'backup.roles' })).close();
+    return null;
+  } catch (error) {
+    return error instanceof PotctlError ? error : null;
+  }
 }
 
 async function runDumpAll(server: Server, folder: string, signal: AbortSignal, more: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PotctlError } from '../../errors.js';
+import { makeFolders } from '../../make-folders.js';
 import { appendEvent, type EventFiles, readEvents } from '../../repository/events.js';
 import type { Repository } from '../../repository/repository.js';
 import { canonicalJson } from '../parse-manifest.js';
@@ -82,7 +82,7 @@ function eventsIn(notes: string): Pick<Repository, 'events' | 'appendEvent'> {
   return {
     events: (id) => readEvents(filesOf(id)),
     async appendEvent(id, event) {
-      await mkdir(notes, { recursive: true, mode: 0o700 });
+      await makeFolders(notes);
       await appendEvent(filesOf(id), event);
     },
   };

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../errors.js';
+import { makeFolders } from '../../make-folders.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 import type { Manifest } from '../manifest.js';
 import { canonicalJson } from '../parse-manifest.js';
@@ -69,7 +70,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
 
 async function makeScratch(kept: string): Promise<string> {
   try {
-    await mkdir(path.dirname(kept), { recursive: true, mode: 0o700 });
+    await makeFolders(path.dirname(kept));
     return await makeShortLivedFolder(path.dirname(kept), 'notes');
   } catch (error) {
     throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);

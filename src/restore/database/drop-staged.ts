@@ -71,8 +71,8 @@ async function drop(server: Server, session: Session, name: string, { oid, templ
   }
 }
 
-/** What a superuser has to type: everything that holds the database goes before it. */
-async function lineThatDrops(server: Server, session: Session, name: string): Promise<string> {
+/** What a superuser has to type: everything that holds the database goes before it. A subscription's slot stays at its publisher. */
+export async function lineThatDrops(server: Server, session: Session, name: string): Promise<string> {
   const database = quoteIdentifier(name);
   const [row] = await session.query<{ connectable: boolean; template: boolean }>(
     'select datallowconn as connectable, datistemplate as template from pg_catalog.pg_database where datname = $1',

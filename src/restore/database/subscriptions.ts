@@ -40,6 +40,9 @@ export async function detachSubscriptions(server: Server, database: string): Pro
   });
 }
 
+/** Is it as a restore leaves it: neither receiving anything, nor with a slot that anybody could miss? Pure. */
+export const isDetached = ({ enabled, slot }: Subscription): boolean => !enabled && slot === null;
+
 /** Removes the subscriptions of a database that is to be dropped: DROP DATABASE refuses while there is one. Publishers are not asked. */
 export async function dropSubscriptions(server: Server, session: Session, database: string): Promise<void> {
   const found = await readSubscriptions(session, database);

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TocEntry } from '../../backup/database/toc.js';
 import type { DatabasePart } from '../../backup/manifest.js';
 import { PotctlError } from '../../errors.js';
+import { alterSearchPath, type BareName } from '../../postgres/fragile-functions.js';
 import { bareOrQuoted } from '../../postgres/identifiers.js';
 import type { ConnectionSettings } from '../../postgres/settings.js';
 import type { FailedObject } from './failed-objects.js';
@@ -30,7 +31,7 @@ export function stumbled(error: PotctlError, failed: readonly FailedObject[], du
   return new PotctlError(code, `'${tool}' could not restore ${first.name.replace(/^object:/, '')}`, {
     why: failed.map(({ text }) => text).join('\n'),
     fix: [...sourceFixes(failed, dump), ...(error.code === 'E_DB_DENIED' ? error.fix : []), ...byHand(failed, dump)],
-    repeatWith: { text: 'Restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
+    repeatWith: { text: 'Or restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
     cause: error,
   });
 }
@@ -43,21 +44,56 @@ function isAboutObject({ code }: PotctlError, { error }: FailedObject): boolean 
 
 /** What to run where the backup came from, so that the next one can be restored. Pure. */
 export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<StumbledDump, 'toc'>): string[] {
-  const lines = alterations(failed, toc);
-  if (lines.length === 0) return [];
-  return ['On the source, where the function finds its tables by search_path, then take a new backup:', ...lines];
+  const all = alterations(failed, toc);
+  if (all.length === 0) return [];
+  return [
+    'On the source, where the function finds its tables by search_path, then take a new backup:',
+    ...all.flatMap(withNote),
+    // The server names only the first thing that it misses.
+    'The path needs the schema of everything else that the function names without one, too: `potctl doctor` there prints it complete.',
+  ];
 }
 
+type Alteration = ReturnType<typeof alterSearchPath>;
+
+const withNote = ({ line, note }: Alteration): string[] => (note === null ? [line] : [line, `(${note})`]);
+
 /** PostgreSQL restores with an empty search_path: a function that does not set its own finds nothing by a bare name. */
-function alterations(failed: readonly FailedObject[], toc: readonly TocEntry[]): string[] {
-  const missing = failed.filter(({ error }) => /does not exist/.test(error));
-  const signatures = missing
-    .flatMap(({ functions }) => functions.slice(0, 1))
-    .flatMap((name) => signatureOf(name, toc));
-  return [...new Set(signatures)]
+function alterations(failed: readonly FailedObject[], toc: readonly TocEntry[]): Alteration[] {
+  const missing = new Map<string, { readonly signature: Signature; readonly bare: BareName[] }>();
+  for (const { error, functions } of failed) {
+    const bare = missingName(error, toc);
+    if (bare === null) continue;
+    for (const signature of functions.slice(0, 1).flatMap((name) => signatureOf(name, toc))) {
+      const key = `${signature.schema}.${signature.call}`;
+      const known = missing.get(key)?.bare ?? [];
+      missing.set(key, { signature, bare: [...known, bare] });
+    }
+  }
+  return [...missing]
     .slice(0, SHOWN_FUNCTIONS)
-    .map(({ schema, call }) => `ALTER FUNCTION ${schema}.${call} SET search_path = ${schema}, pg_temp;`);
+    .map(([key, { signature, bare }]) => alterSearchPath(key, [], bare, unquoted(signature.schema)));
 }
+
+/** What the server did not find, with the schemas of the dump that have it; null where that is no question of search_path. */
+function missingName(error: string, toc: readonly TocEntry[]): BareName | null {
+  if (!/does not exist/.test(error) || /^(column|role|schema|database|extension)\b/.test(error)) return null;
+  const [, kind, quoted, called] = /^(relation|type|function) (?:"(.+)"|([^(]+)\()/.exec(error) ?? [];
+  if (kind === undefined) return { name: error.replace(/ does not exist.*$/s, ''), schemas: [] };
+  const name = quoted ?? unquoted(called!);
+  const has = ({ desc, name: entry }: TocEntry): boolean =>
+    kind === 'function'
+      ? /^(FUNCTION|AGGREGATE)$/.test(desc) && entry.startsWith(`${name}(`)
+      : OF_KIND[kind]!.test(desc) && entry === name;
+  return { name, schemas: [...new Set(toc.filter(has).flatMap(({ schema }) => schema ?? []))] };
+}
+
+const OF_KIND: Readonly<Record<string, RegExp>> = {
+  relation: /^(TABLE|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE)$/,
+  type: /^(TYPE|DOMAIN|TABLE|VIEW|MATERIALIZED VIEW|FOREIGN TABLE)$/,
+};
+
+const unquoted = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 
 interface Signature {
   readonly schema: string;
@@ -95,9 +131,10 @@ export function byHand(failed: readonly FailedObject[], { settings, folder, part
   if (alter.length === 0) return [intro, create, `${restore} ${file}`];
   return [
     'Or by hand from this backup, into a database of its own, with the function mended on the way:',
+    ...alter.flatMap(({ note }) => (note === null ? [] : [`(${note})`])),
     create,
     `${restore} --section=pre-data ${file}`,
-    `psql ${at} -d ${name} -c ${word(alter.join(' '))}`,
+    `psql ${at} -d ${name} -c ${word(alter.map(({ line }) => line).join(' '))}`,
     // A check that looks at other tables wants them filled before its own: one after the other, as the dump has them.
     `${inOrder ? restore.replace(/ -j \d+/, '') : restore} --section=data ${file}`,
     `${restore} --section=post-data ${file}`,

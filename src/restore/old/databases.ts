@@ -3,6 +3,8 @@ import { PotctlError } from '../../errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
+import { lineThatDrops } from '../database/drop-staged.js';
+import { dropSubscriptions, isDetached, readSubscriptions } from '../database/subscriptions.js';
 import { readSystemIdentifier } from '../database/system-identifier.js';
 import { inSession } from '../in-session.js';
 import type { RunRecord } from '../record.js';
@@ -119,13 +121,18 @@ export async function dropKept(
       return `${counted(now.sessions, 'session')} ${verb(now.sessions, 'is', 'are')} connected to it`;
     await session.query('set statement_timeout = 0');
     await session.query(`alter database ${quoteIdentifier(name)} is_template false`).catch(() => {});
+    const subscriptions = await readSubscriptions(session, name);
     try {
+      // One that works, or whose slot is at a publisher, is for a person to remove.
+      if (subscriptions.every(isDetached)) await dropSubscriptions(server, session, name);
       // Without FORCE: whoever has connected in this moment keeps it.
       await session.query(`drop database ${quoteIdentifier(name)}`);
       return null;
     } catch (error) {
       if (sqlstateOf(error) === undefined) throw error;
-      return error instanceof PotctlError ? error.message : String(error);
+      const message = error instanceof PotctlError ? error.message : String(error);
+      if (subscriptions.length === 0) return message;
+      return `${message}; this removes it with its subscription: ${await lineThatDrops(server, session, name)}`;
     }
   });
 }

@@ -141,11 +141,12 @@ async function readSize(session: Session, oid: number): Promise<number | null> {
   return rows[0] === undefined ? null : Number(rows[0].bytes);
 }
 
+/** A subscription that is disabled and has no slot, as a restore brings it back, binds nothing. */
 async function readBindings(session: Session, name: string, oid: number): Promise<string[]> {
   const rows = await session.query<{ binding: string }>(
     `select format('slot %s', slot_name) as binding from pg_replication_slots where datoid = $1::oid
      union all
-     select format('subscription %s', subname) from pg_subscription where subdbid = $1::oid
+     select format('subscription %s', subname) from pg_subscription where subdbid = $1::oid and (subenabled or subslotname is not null)
      union all
      select 'pg_cron' where current_setting('cron.database_name', true) = $2
      order by 1`,

@@ -59,8 +59,8 @@ function acceptAll(blocking: readonly Blocker[]): { readonly repeatWith?: Repeat
   return { repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv } };
 }
 
-/** Then single objects fail in pg_restore. */
-const OF_OBJECTS = /^(extension|owner|superuser):|^server-version$/;
+/** Then single objects are sure to fail in pg_restore; where one only may fail, its own refusal has the line. */
+const OF_OBJECTS = /^(extension|owner|superuser):/;
 
 /** Is the database still the one that the plan showed? @throws E_REFUSED */
 export async function refuseStale(

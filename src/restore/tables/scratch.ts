@@ -159,7 +159,7 @@ export async function checkRows(
       .map(({ text }) => text)
       .join('\n'),
     changedDetail: 'what was restored was removed; the live tables are as they were',
-    repeatWith: { text: 'If that is acceptable:', argv: acceptArguments(refused) },
+    repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv: acceptArguments(refused) },
   });
 }
 

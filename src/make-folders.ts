@@ -1,0 +1,29 @@
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno } from './errors.js';
+
+/**
+ * Makes a directory and what is missing above it, for this user alone. Node's own recursive mkdir never ends where the file system says
+ * that there is no such parent, as /proc does.
+ *
+ * @throws the errno of the first that cannot be made
+ */
+export async function makeFolders(directory: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path.resolve(directory); !(await isThere(at)); at = path.dirname(at)) missing.unshift(at);
+  for (const folder of missing) {
+    await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    });
+  }
+}
+
+async function isThere(place: string): Promise<boolean> {
+  try {
+    await stat(place);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
