@@ -86,17 +86,39 @@ export interface RestoreDump {
  * @throws E_TOOL_*, E_DB_* naming the object that failed and the ways out; E_NO_SPACE
  */
 export async function restoreDump(server: Server, request: RestoreDump): Promise<readonly FailedObject[]> {
-  const { continuePastErrors, toc, damaged, scratch } = request;
-  const failures = listenForFailures(toc);
+  const { continuePastErrors, toc, damaged } = request;
   const left = damagedEntries(toc, continuePastErrors ? damaged : []);
-  const failed = () => [...left.failed, ...failures.failed()];
+  const failed = [...left.failed];
+  for (const sections of passesFor(toc)) failed.push(...(await restorePass(server, request, left, sections)));
+  return failed;
+}
+
+/**
+ * pg_restore adds a check to a table once that table has its rows, while those of tables that inherit from it may still be on their way: one
+ * that was never validated would refuse them. With such checks everything is loaded first.
+ */
+function passesFor(toc: readonly TocEntry[]): readonly (readonly string[])[] {
+  if (!toc.some(({ desc }) => desc === 'CHECK CONSTRAINT')) return [[]];
+  return [['--section=pre-data', '--section=data'], ['--section=post-data']];
+}
+
+async function restorePass(
+  server: Server,
+  request: RestoreDump,
+  left: ReturnType<typeof damagedEntries>,
+  sections: readonly string[],
+): Promise<readonly FailedObject[]> {
+  const { continuePastErrors, toc, scratch } = request;
+  const failures = listenForFailures(toc);
   try {
-    await withoutEntries(toc, left, scratch, (options) => runRestore(server, request, options, failures.line));
-    return failed();
+    await withoutEntries(toc, left, scratch, (options) =>
+      runRestore(server, request, [...options, ...sections], failures.line),
+    );
+    return failures.failed();
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
     // pg_restore that went on to its end says so; everything else has stopped it.
-    if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failed();
+    if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failures.failed();
     throw stumbled(error, failures.failed(), { ...request, settings: server.settings });
   }
 }
