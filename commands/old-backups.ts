@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { fromHere } from '../src/config/paths.js';
 import { fromErrno } from '../src/errors.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
@@ -21,7 +22,7 @@ export function withBackupDir(context: Context, backupDir: string | undefined): 
   if (backupDir === undefined) return context;
   let opened: Promise<Repository> | undefined;
   const repository = (): Promise<Repository> => {
-    opened ??= open(context, path.resolve(context.settingsRequest.cwd, backupDir));
+    opened ??= open(context, fromHere(backupDir, context.settingsRequest));
     return opened;
   };
   return { ...context, repository };
