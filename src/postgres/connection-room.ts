@@ -1,3 +1,4 @@
+import { counted, verb } from '../counted.js';
 import type { Progress } from '../progress.js';
 import type { Session } from './server.js';
 
@@ -33,7 +34,8 @@ export async function affordableJobs(
   const room = await readConnectionRoom(session);
   const jobs = Math.max(1, Math.min(wanted, room - besides));
   if (jobs < wanted) {
-    const text = `only ${Math.max(0, room)} more connections are allowed to this role, so it works with --jobs ${jobs} instead of ${wanted}`;
+    const left = Math.max(0, room);
+    const text = `only ${counted(left, 'more connection')} ${verb(left, 'is', 'are')} allowed to this role, so it works with --jobs ${jobs} instead of ${wanted}`;
     progress({ kind: 'warning', text });
   }
   return jobs;
