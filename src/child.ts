@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { PotctlError } from './errors.js';
@@ -121,7 +122,7 @@ export function startChild(file: string, args: readonly string[], options: Child
 /** No child starts in a directory that was deleted; what it is given are absolute paths. */
 function here(): string {
   try {
-    return process.cwd();
+    return path.resolve();
   } catch {
     return '/';
   }
