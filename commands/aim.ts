@@ -87,6 +87,11 @@ export function aimed(text: string, aim: Aim): string {
     });
 }
 
+/** As {@link aimed}; what begins with the program's name is a sentence here. */
+export function aimedWarning(text: string, aim: Aim): string {
+  return text.startsWith('potctl ') ? text : aimed(text, aim);
+}
+
 function behind(front: string, { environment, argv }: Aim): string {
   const set = /PG[A-Z]+/.exec(front)?.[0];
   const kept = set === undefined ? environment : without(environment, set);

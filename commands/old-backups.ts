@@ -22,14 +22,16 @@ export function withBackupDir(context: Context, backupDir: string | undefined): 
   if (backupDir === undefined) return context;
   let opened: Promise<Repository> | undefined;
   const repository = (): Promise<Repository> => {
-    opened ??= open(context, path.resolve(context.settingsRequest.cwd, backupDir));
+    opened ??= open(context, backupDir);
     return opened;
   };
   return { ...context, repository };
 }
 
-async function open(context: Context, named: string): Promise<Repository> {
+async function open(context: Context, typed: string): Promise<Repository> {
+  const { fromHere } = await import('../src/config/paths.js');
   const { openOldFolder } = await import('../src/backup/imported/old-folder.js');
+  const named = fromHere(typed, context.settingsRequest);
   const folder = await realpath(named).catch(() => named);
   const notes = notesOf(context, folder);
   const { profile, files, repositories } = await context.settings();

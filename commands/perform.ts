@@ -1,6 +1,6 @@
 import type { ExitCode } from '../src/error-catalog.js';
 import { PotctlError } from '../src/errors.js';
-import { aimed } from './aim.js';
+import { aimed, aimedWarning } from './aim.js';
 import type { ActionCommand, AnyCommand, ListCommand } from './command.js';
 import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
@@ -97,16 +97,17 @@ async function performList(command: ListCommand<Any, Any>, stage: Stage): Promis
   const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
   const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
   const within = periodOf(command, stage);
-  const { items: found, footer = [], warnings = [] } = await command.run(invocation.input, context);
+  const { items: found, footer = [], ...told } = await command.run(invocation.input, context);
+  const warnings = (told.warnings ?? []).map((line) => aimedWarning(line, stage.aim));
   const all = found.filter(within);
   stage.progress.end('done');
   const { items, page } = takePage(all, command.columns, { limit, cursor, sort }, formats);
   const exitCode = failOnEmpty && all.length === 0 ? 10 : (command.exitCode?.(all) ?? 0);
   const width = wide ? Number.POSITIVE_INFINITY : (stage.output.columns ?? Number.POSITIVE_INFINITY);
-  const told = { ...facts(stage, exitCode), warnings: [...stage.progress.warnings, ...warnings] };
+  const about = { ...facts(stage, exitCode), warnings: [...stage.progress.warnings, ...warnings] };
   const lines: Record<Format, () => readonly string[]> = {
-    json: () => [toJson(listEnvelope(told, page, items), stage.output.isTerminal)],
-    ndjson: () => [...items.map((item: unknown) => toJson(item)), toJson(summaryLine(told, page))],
+    json: () => [toJson(listEnvelope(about, page, items), stage.output.isTerminal)],
+    ndjson: () => [...items.map((item: unknown) => toJson(item)), toJson(summaryLine(about, page))],
     csv: () => csvLines(columns, items, now, formats),
     plain: () => plainLines(columns, items, now, formats),
     table: () => gridLines(fitTable(columns, items, { width, fixed: names !== undefined, now, formats })),

@@ -37,18 +37,17 @@ const CHANGED: Readonly<Record<Changed, string>> = {
  */
 export function asPotctlError(error: unknown, changed: Changed): PotctlError {
   if (error instanceof PotctlError) return error;
-  if (error instanceof Error && error.message.includes('uv_cwd')) return nowhere(error, changed);
+  if (error instanceof Error && error.message.includes('uv_cwd')) return nowhere(error);
   const known = fromErrno(error, 'finish the command');
   if (known instanceof PotctlError) return known.with({ changed });
   const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new PotctlError('E_BUG', 'potctl has a bug, sorry', { why, changed, cause: error });
 }
 
-/** Relative paths mean nothing then, and no child starts. */
-function nowhere(cause: Error, changed: Changed): PotctlError {
+/** Relative paths mean nothing then. They are looked at before anything is changed. */
+function nowhere(cause: Error): PotctlError {
   return new PotctlError('E_UNFIT', 'the current directory does not exist any more', {
     why: 'it was deleted or replaced after the shell went into it',
-    changed,
     fix: ['`cd` to a directory that exists (for the same path: `cd "$PWD"`), then repeat.'],
     cause,
   });

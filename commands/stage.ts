@@ -1,6 +1,6 @@
 import { type Changes, createChanges } from '../src/changes.js';
 import { systemClock } from '../src/clock.js';
-import { type Aim, aimed, aimOf, asCommand } from './aim.js';
+import { type Aim, aimed, aimedWarning, aimOf, asCommand } from './aim.js';
 import type { Format } from './globals.js';
 import { flagsOf } from './grammar.js';
 import { newRunId, newTraceId } from './identity.js';
@@ -64,9 +64,9 @@ export async function openStage(frame: Frame, invocation: Invocation): Promise<S
   const diagnostics = await openDiagnostics(frame, invocation, ids);
   const changes = createChanges();
   const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all);
-  const progress = openProgress(frame, diagnostics, globals.quiet);
   const formats = createFormats(globals.tz, now);
   const aim = aimHere(frame, invocation);
+  const progress = openProgress(frame, diagnostics, globals.quiet, aim);
   const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, aim }), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
@@ -97,9 +97,15 @@ function directoryOf(host: Host): string | null {
   }
 }
 
-function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean): ProgressDisplay {
+function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean, aim: Aim): ProgressDisplay {
   const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? errors : null;
-  return createProgress({ diagnostics, quiet, terminal, monotonicMs: systemClock.monotonicMs });
+  return createProgress({
+    diagnostics,
+    quiet,
+    terminal,
+    aimed: (text) => aimedWarning(text, aim),
+    monotonicMs: systemClock.monotonicMs,
+  });
 }
 
 /** Lists are tables on a terminal and plain lines elsewhere; what is drawn for people looks the same everywhere. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { PotctlError } from './errors.js';
@@ -98,7 +99,7 @@ export function startChild(file: string, args: readonly string[], options: Child
     stdout: stdout as 'pipe' | 'ignore' | 3,
     stderr: 'pipe',
     forceKillAfterDelay: 5_000,
-    ...(cwd === undefined ? {} : { cwd }),
+    cwd: cwd ?? here(),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
     ...(options.ownSession ? { detached: true } : {}),
     ...(options.user && program === file ? options.user : {}),
@@ -116,6 +117,15 @@ export function startChild(file: string, args: readonly string[], options: Child
     pid: subprocess.pid,
     kill: (signal = 'SIGKILL') => void subprocess.kill(signal),
   };
+}
+
+/** No child starts in a directory that was deleted; what it is given are absolute paths. */
+function here(): string {
+  try {
+    return path.resolve();
+  } catch {
+    return '/';
+  }
 }
 
 function withPrivileges(file: string, args: readonly string[], options: ChildOptions): [string, string[]] {

@@ -109,7 +109,7 @@ function footerOf({ sets, fellBack, hidden, newestGood, newestGoodOf }: Listing)
   const good = newestGood === null ? 'No good backup.' : `Newest good: ${newestGood.id}.`;
   const ofParts = newestGoodOf.map(({ part, id }) => `Newest good with ${WITH[part]}: ${id}.`);
   const shown = sets === null ? [] : [`Shown: ${sets.join(', ')}.`];
-  const more = hidden === 0 ? [] : [`${hidden} of other sets: potctl backup list --all-sets`];
+  const more = hidden === 0 ? [] : [`${hidden} of other sets: \`potctl backup list --all-sets\``];
   const other = fellBack ? ['None is of this database or these files, so all sets are shown.'] : [];
   return [[good, ...ofParts, ...shown].join(' '), ...other, ...more];
 }
@@ -121,7 +121,9 @@ function warningsOf({ items, fromFuture }: Listing): string[] {
     ...(problem === null ? [] : [`backup '${id}' is damaged: ${problem}`]),
     ...(events_damage === null ? [] : [`the history of backup '${id}' is damaged: ${events_damage}`]),
     ...(fromFuture.includes(id)
-      ? [`backup '${id}' has a time in the future, ${created_at}; to remove it: potctl backup prune ${id}`]
+      ? [
+          `backup '${id}' has a time in the future, ${created_at}; if this machine's clock is right, remove it: \`potctl backup prune ${id}\``,
+        ]
       : []),
   ]);
 }

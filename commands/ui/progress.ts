@@ -23,6 +23,8 @@ interface Phase {
 export interface ProgressOptions {
   readonly diagnostics: Diagnostics;
   readonly quiet: boolean;
+  /** Gives the commands that a warning proposes what they need to work here. */
+  readonly aimed: (text: string) => string;
   /** The terminal for a spinner; null where stderr is none. */
   readonly terminal: SpinnerTerminal | null;
   monotonicMs(): number;
@@ -57,7 +59,8 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     if (event.kind === 'phase') spinner.show(event.name);
     else finish(paint('good', '✓'), factsText(event.facts));
   };
-  const report = (event: ProgressEvent): void => {
+  const report = (told: ProgressEvent): void => {
+    const event = told.kind === 'warning' ? { ...told, text: options.aimed(told.text) } : told;
     if (event.kind === 'warning') warnings.push(event.text);
     unharmed(() => draw(event), diagnostics);
   };

@@ -212,6 +212,10 @@ async function createLocked(
   const { previous, doubts, figures } = await prepare(deps, request, underway);
   for (const text of underway.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
   const manifest = await makeBackup(deps, request, { ...underway, lease, previous, doubts, started });
+  for (const { path, reason } of manifest.storage?.skipped ?? []) {
+    const text = `the backup repository "${path}" inside the files was left out, with all that is in it`;
+    if (reason === 'repository') deps.progress({ kind: 'warning', text });
+  }
   const verified = await checkAfterwards(deps, request, manifest.id);
   return {
     ...figures,

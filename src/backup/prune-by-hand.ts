@@ -1,16 +1,18 @@
 import { PotctlError } from '../errors.js';
-import { readCatalog } from './catalog.js';
+import { type GoodEntry, readCatalog } from './catalog.js';
 import {
   candidateOf,
   describe,
   type PruneDeps,
   type PrunePlan,
   readInUse,
+  refuseWrongClock,
   seenEventsOf,
   shortName,
 } from './prune-plan.js';
-import { guardsOf } from './retention.js';
+import { guardsOf, VERIFIED_FULLY } from './retention.js';
 import { selectBackup } from './selection.js';
+import { quoted } from './sets.js';
 
 /**
  * Plans to remove the one backup that a person named, whatever the policy says: one that a wrong clock has dated, or that nobody wants any
@@ -23,11 +25,12 @@ export async function planRemoval(deps: PruneDeps, reference: string, fromSet: s
   const now = clock.now();
   const entries = await readCatalog(repository);
   const { entry } = selectBackup(entries, reference, { set: null, fromSet, now });
+  await refuseWrongClock(deps, [entry], now);
   const { set } = entry.manifest;
   const mine = entries.filter((other) => other.ok).filter(({ manifest }) => manifest.set === set);
   const inUse = await readInUse(deps);
   const guards = guardsOf(mine.map((other) => candidateOf(other, now, inUse))).get(entry.id) ?? [];
-  if (guards.length > 0) throw guarded(entry.id, guards);
+  if (guards.length > 0) throw guarded(entry, mine, guards);
   const going = describe(entry, ['removed by hand']);
   return {
     sets: [set],
@@ -41,12 +44,28 @@ export async function planRemoval(deps: PruneDeps, reference: string, fromSet: s
   };
 }
 
-function guarded(id: string, guards: readonly string[]): PotctlError {
+function guarded(entry: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): PotctlError {
+  const { id } = entry;
   const isPinned = guards.some((guard) => guard.startsWith('pinned: ') || guard.startsWith('its history is damaged'));
   return new PotctlError('E_REFUSED', `the backup '${id}' is not removed`, {
     why: guards.join('; '),
     fix: isPinned
       ? [`If it need not stay: \`potctl backup unpin ${id} --reason TEXT\``]
-      : ['Make a good one that takes its place: `potctl backup create`', 'See all: `potctl backup list`'],
+      : [
+          `Make a good one that takes its place: \`potctl ${substitute(entry, mine, guards)}\``,
+          'See all: `potctl backup list`',
+        ],
   });
+}
+
+/** The command that makes a backup with the same parts, checked as deeply. */
+function substitute({ manifest }: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): string {
+  const { database, storage } = manifest;
+  const withoutFiles = mine.some((other) => other.manifest.storage !== null) ? ['--only db'] : [];
+  return [
+    'backup create',
+    ...(database === null ? ['--only files'] : []),
+    ...(storage === null ? withoutFiles : [`--files ${quoted(storage.root)}`]),
+    ...(guards.some((guard) => guard.startsWith(VERIFIED_FULLY)) ? ['--verify full'] : []),
+  ].join(' ');
 }

@@ -70,6 +70,7 @@ export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: Pru
   const entries = await readCatalog(repository);
   const inUse = await readInUse(deps);
   const now = clock.now();
+  await refuseWrongClock(deps, entries, now);
   const plan = decidePrune(entries, policy, scope, { now, inUse, repository: repository.name });
   if (goesByClock(plan, policy, entries, now)) refuseFarClock((await deps.clockOffMs?.()) ?? null);
   return plan;
@@ -193,6 +194,20 @@ function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
       `If the time of that backup is wrong, remove it: \`potctl backup prune ${newest.id}\``,
     ],
   });
+}
+
+/**
+ * To a clock that is behind, every good backup is from the future: the database server, where there is one, tells which of them is wrong.
+ *
+ * @throws PotctlError E_UNFIT
+ */
+export async function refuseWrongClock(
+  { clockOffMs }: Pick<PruneDeps, 'clockOffMs'>,
+  entries: readonly CatalogEntry[],
+  now: Date,
+): Promise<void> {
+  if (entries.some((entry) => entry.ok && isFromFuture(entry.manifest.timestamp, now)))
+    refuseFarClock((await clockOffMs?.()) ?? null);
 }
 
 function refuseFarClock(offMs: number | null): void {

@@ -87,6 +87,13 @@ function newestFirst(a: Candidate, b: Candidate): number {
   return a.id < b.id ? 1 : -1;
 }
 
+/** Guards the newest backup that was checked in full. */
+export const VERIFIED_FULLY = 'the newest verified to its depth';
+
+/** What a backup is, before a comma. */
+const wordOf = ({ standing }: Pick<Candidate, 'standing'>): string =>
+  standing === 'future' ? "its time is in the future by this machine's clock" : standing;
+
 function keepGuarded(sorted: readonly Candidate[], keep: Keep): void {
   for (const backup of sorted) {
     if (backup.pin !== null) keep(backup, `pinned: ${backup.pin}`);
@@ -97,7 +104,7 @@ function keepGuarded(sorted: readonly Candidate[], keep: Keep): void {
     keepNewestOfParts(sorted, { keep, reason, fits: (backup, part) => isGood(backup) && fits(backup, part) });
   newest('the newest good', () => true);
   newest('the newest verified', ({ verified }) => verified !== null);
-  newest('the newest verified to its depth', ({ verified }) => verified === 'full');
+  newest(VERIFIED_FULLY, ({ verified }) => verified === 'full');
   newest('the newest that was restored', ({ proven }, part) => proven.includes(part));
   keepBest(sorted, keep);
 }
@@ -133,7 +140,7 @@ function keepNewer(sorted: readonly Candidate[], keep: Keep): void {
     const having = sorted.filter(({ parts }) => parts.includes(part));
     for (const backup of having.slice(0, Math.max(0, having.findIndex(isGood)))) newer.add(backup);
   }
-  for (const backup of newer) keep(backup, `${backup.standing}, newer than the newest good`);
+  for (const backup of newer) keep(backup, `${wordOf(backup)}, newer than the newest good`);
 }
 
 /** Where no good one has a part, the best that has it takes its place. */
@@ -146,7 +153,7 @@ function keepBest(sorted: readonly Candidate[], keep: Keep): void {
       .map((standing) => sorted.find((backup) => backup.standing === standing && backup.parts.includes(part)))
       .find((backup) => backup !== undefined);
     const none = partsIn(sorted).length === lost.length ? '' : WITH[part];
-    if (best !== undefined) keep(best, `${best.standing}, but there is no good one${none}`);
+    if (best !== undefined) keep(best, `${wordOf(best)}, but there is no good one${none}`);
   }
 }
 
@@ -157,7 +164,7 @@ function keepLast(sorted: readonly Candidate[], wanted: number, keep: Keep): voi
     if (isGood(backup)) count += 1;
     keep(
       backup,
-      isGood(backup) ? `last ${count} of ${wanted}` : `${backup.standing}, not counted among the last ${wanted}`,
+      isGood(backup) ? `last ${count} of ${wanted}` : `${wordOf(backup)}, not counted among the last ${wanted}`,
     );
   }
 }
@@ -207,5 +214,5 @@ function keepNewestOfEach(
 }
 
 function whyNot({ standing }: Candidate): string {
-  return standing === 'good' ? 'no rule keeps it' : `${standing}, and no rule keeps it`;
+  return standing === 'good' ? 'no rule keeps it' : `${wordOf({ standing })}, and no rule keeps it`;
 }

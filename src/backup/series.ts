@@ -46,7 +46,8 @@ export function compareSeries(mine: readonly GoodEntry[], { request, now, clockO
     previous: good[0] ?? mine[0]?.manifest ?? null,
     alike: alike ?? null,
     doubts: [...forgottenFiles(mine, request), ...wrongClock(clockOffMs)],
-    warnings: fromFuture(mine, now),
+    // Where the server says that this clock is the wrong one, nothing is said against a backup.
+    warnings: farClock(clockOffMs) === null ? fromFuture(mine, now) : [],
   };
 }
 
@@ -71,7 +72,7 @@ function fromFuture(mine: readonly GoodEntry[], now: Date): string[] {
   const [newest] = mine.filter(({ manifest }) => isFromFuture(manifest.timestamp, now));
   if (newest === undefined) return [];
   return [
-    `the backup '${newest.id}' was taken in the future, ${newest.manifest.timestamp}: if this machine's clock is right, remove it: potctl backup prune ${newest.id}`,
+    `the backup '${newest.id}' was taken in the future, ${newest.manifest.timestamp}: if this machine's clock is right, remove it: \`potctl backup prune ${newest.id}\``,
   ];
 }
 

@@ -32,9 +32,14 @@ export async function findConnection(
   profile: ChosenProfile,
   origins: Origins,
 ): Promise<Connection> {
-  const { environment, homeDirectory, userName, cwd } = request;
+  const { environment, homeDirectory, userName } = request;
   const { explicit, warnings } = explicitParameters(request, profile);
-  const resolved = await resolveConnection({ explicit, environment, homeDirectory, userName, cwd });
+  const resolved = await resolveConnection({
+    ...{ explicit, environment, homeDirectory, userName },
+    get cwd() {
+      return request.cwd;
+    },
+  });
   const found = await findPassword({ request, profile, explicit, resolved });
   recordOrigins(resolved, origins);
   if (found.shown !== null) origins.add('database.password', found.shown, found.source ?? 'default');

@@ -6,7 +6,7 @@ import { defaultSocketDirectory, type ResolvedConnection } from '../postgres/lib
 import { lookUpPassword } from '../postgres/passfile-lookup.js';
 import { Secret } from '../secret.js';
 import { readPasswordCommand } from './password-command.js';
-import { absolutePath, withHome } from './paths.js';
+import { absolutePath, fromHere, withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
 
@@ -56,10 +56,10 @@ export async function findPassword(search: PasswordSearch): Promise<FoundPasswor
 }
 
 async function inProfile({ request, profile, explicit }: PasswordSearch): Promise<FoundPassword | null> {
-  const { flags, cwd, homeDirectory } = request;
+  const { flags, homeDirectory } = request;
   const { password_file: file, password_command: command } = profile.values.database ?? {};
   if (flags.passwordFile !== undefined)
-    return fromFile(absolutePath(flags.passwordFile, cwd, homeDirectory), 'flag --password-file');
+    return fromFile(absolutePath(flags.passwordFile, request), 'flag --password-file');
   if (file !== undefined) return fromFile(withHome(file, homeDirectory), profile.where('database', 'password_file'));
   if (command !== undefined) {
     const from = profile.where('database', 'password_command');
@@ -70,18 +70,19 @@ async function inProfile({ request, profile, explicit }: PasswordSearch): Promis
   return given === undefined ? null : standing(given);
 }
 
-async function inEnvironment({ environment, cwd }: SettingsRequest): Promise<FoundPassword | null> {
+async function inEnvironment(request: SettingsRequest): Promise<FoundPassword | null> {
+  const { environment } = request;
   const directory = environment['CREDENTIALS_DIRECTORY'];
   const credential = directory ? path.join(directory, 'potctl.db') : null;
   if (credential !== null && (await exists(credential))) return fromFile(credential, 'systemd credential potctl.db');
   const named = environment['POTCTL_DB_PASSWORD_FILE'];
-  return named ? fromFile(path.resolve(cwd, named), 'env POTCTL_DB_PASSWORD_FILE') : null;
+  return named ? fromFile(fromHere(named, request), 'env POTCTL_DB_PASSWORD_FILE') : null;
 }
 
 async function inPassfile({ request, resolved }: PasswordSearch): Promise<FoundPassword> {
   const { parameters, target } = resolved;
   const given = parameters.get('passfile')?.value;
-  const file = path.resolve(request.cwd, given ?? path.join(request.homeDirectory, '.pgpass'));
+  const file = fromHere(given ?? path.join(request.homeDirectory, '.pgpass'), request);
   const { port, database, user } = target;
   const answer = await lookUpPassword(file, { host: target.host, port, database, user }, defaultSocketDirectory());
   if (answer.password !== null) {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../errors.js';
+import { fromHere } from './paths.js';
 import type { SettingsRequest } from './request.js';
 
 /** The configuration file as found, before it is understood. */
@@ -29,11 +30,11 @@ const LARGEST_FILE = 1_048_576;
  * bring a `password_command` along.
  */
 export function configPlaces(request: SettingsRequest): Place[] {
-  const { flags, environment, homeDirectory, cwd, systemFile = '/etc/potctl/config.yaml' } = request;
+  const { flags, environment, homeDirectory, systemFile = '/etc/potctl/config.yaml' } = request;
   if (flags.config !== undefined)
-    return [{ file: path.resolve(cwd, flags.config), chosenBy: 'flag --config', given: true }];
+    return [{ file: fromHere(flags.config, request), chosenBy: 'flag --config', given: true }];
   const named = environment['POTCTL_CONFIG'];
-  if (named) return [{ file: path.resolve(cwd, named), chosenBy: 'env POTCTL_CONFIG', given: true }];
+  if (named) return [{ file: fromHere(named, request), chosenBy: 'env POTCTL_CONFIG', given: true }];
   const xdg = environment['XDG_CONFIG_HOME'];
   const base = xdg && path.isAbsolute(xdg) ? xdg : path.join(homeDirectory, '.config');
   return [

@@ -73,12 +73,12 @@ function findApplication(profile: ChosenProfile, origins: Origins): Settings['ap
 }
 
 function findFiles(request: SettingsRequest, profile: ChosenProfile, origins: Origins): Settings['files'] {
-  const { flags, environment, cwd, homeDirectory } = request;
+  const { flags, environment, homeDirectory } = request;
   const { path, engine, exclude } = profile.values.files ?? {};
   if (flags.files === '')
     throw new PotctlError('E_USAGE', '--files names no directory', { why: 'it is empty: is a variable not set?' });
   const typed = (value: string | undefined): string | undefined =>
-    value === undefined || value === '' ? undefined : absolutePath(value, cwd, homeDirectory);
+    value === undefined || value === '' ? undefined : absolutePath(value, request);
   const root = origins.pick(
     'files.path',
     { value: typed(flags.files), from: 'flag --files' },

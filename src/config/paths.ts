@@ -6,6 +6,15 @@ export function withHome(file: string, homeDirectory: string): string {
 }
 
 /** Absolute form of a path that a person typed. */
-export function absolutePath(file: string, cwd: string, homeDirectory: string): string {
-  return path.resolve(cwd, withHome(file, homeDirectory));
+export function absolutePath(file: string, place: Here & { readonly homeDirectory: string }): string {
+  return fromHere(withHome(file, place.homeDirectory), place);
+}
+
+interface Here {
+  readonly cwd: string;
+}
+
+/** Absolute form of a path. The current directory is asked for only where the path is relative: it may have been deleted. */
+export function fromHere(file: string, place: Here): string {
+  return path.isAbsolute(file) ? path.resolve(file) : path.resolve(place.cwd, file);
 }

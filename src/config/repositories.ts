@@ -45,7 +45,7 @@ function named(
   typed: string,
   from: string,
   known: readonly RepositorySettings[],
-  { cwd, homeDirectory }: SettingsRequest,
+  request: SettingsRequest,
 ): RepositorySettings {
   const key = known.find(({ name }) => name === typed);
   if (key !== undefined) return key;
@@ -69,7 +69,7 @@ function named(
     });
   // Beside named repositories a bare word is more likely a slip than a directory, and a slip would make a new, empty one.
   if (known.length > 0 && !/[/.~]/.test(typed)) throw unknownName(typed, from, known);
-  return { name: typed, path: absolutePath(typed, cwd, homeDirectory) };
+  return { name: typed, path: absolutePath(typed, request) };
 }
 
 function unknownName(typed: string, from: string, known: readonly RepositorySettings[]): PotctlError {

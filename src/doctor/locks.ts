@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { readLockRoom } from '../postgres/lock-room.js';
 import { type CheckResult, type Connected, ok, warn } from './check.js';
 
@@ -24,7 +25,7 @@ export async function lockRoom({ session }: Connected): Promise<CheckResult> {
   );
   const { tables, slots } = row!;
   const room = await readLockRoom(session);
-  const figures = `${tables} tables and partitions, room for ${room} locks`;
+  const figures = `${counted(tables, 'table or partition', 'tables and partitions')}, room for ${counted(room, 'lock')}`;
   if (tables + CATALOGUE <= FULL * room) return ok('locks', figures);
   // Twice as many as now: tables become more, and others need locks as well.
   const wanted = Math.max(DEFAULT_LOCKS, Math.ceil((2 * (tables + CATALOGUE)) / Number(slots)));

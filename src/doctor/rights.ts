@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
@@ -38,11 +39,12 @@ const UNREADABLE = `with objects as (
 export async function backupRights({ session, settings }: Connected): Promise<CheckResult> {
   const [row] = await session.query<Unreadable>(UNREADABLE);
   const { total = '0', unreadable = '0', guarded = '0', examples = null, schemas = null } = row ?? {};
+  const things = counted(Number(total), 'table or sequence', 'tables and sequences');
   const role = quoteIdentifier(settings.connection.user);
   if (unreadable !== '0')
     return fail(
       'backup rights',
-      `${settings.connection.user} may not read ${unreadable} of ${total} tables and sequences, e.g. ${examples}`,
+      `${settings.connection.user} may not read ${unreadable} of ${things}, e.g. ${examples}`,
       [
         `grant usage on schema ${schemas} to ${role};`,
         `grant select on all tables in schema ${schemas} to ${role};`,
@@ -53,7 +55,7 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
   if (guarded !== '0')
     return fail(
       'backup rights',
-      `row level security hides rows of ${guarded} of ${total} tables from ${settings.connection.user}, e.g. ${examples}`,
+      `row level security hides rows of ${guarded} of ${counted(Number(total), 'table')} from ${settings.connection.user}, e.g. ${examples}`,
       // To the application's own role it would show what its policies hide.
       'back up as a superuser, or with a role of its own that has BYPASSRLS: potctl grants sql --role backup',
     );
@@ -64,7 +66,7 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
       `${limit.kind} "${limit.name}" has a connection limit of ${limit.value}, and a backup needs ${BACKUP_CONNECTIONS} connections at once`,
       `as a superuser: ${raiseLimit(limit.kind, limit.name)}`,
     );
-  return ok('backup rights', `${settings.connection.user} may read all ${total} tables and sequences`);
+  return ok('backup rights', `${settings.connection.user} may read all of ${things}`);
 }
 
 interface Limit {

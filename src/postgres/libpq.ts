@@ -159,8 +159,10 @@ function readSslmode(parameters: Parameters): ConnectionSettings['sslmode'] {
   return mode ?? 'prefer';
 }
 
-function absolute(file: string | null, { cwd }: ConnectionSources): string | null {
-  return file === null ? null : path.resolve(cwd, file);
+/** The current directory may have been deleted. */
+function absolute(file: string | null, sources: ConnectionSources): string | null {
+  if (file === null || path.isAbsolute(file)) return file && path.resolve(file);
+  return path.resolve(sources.cwd, file);
 }
 
 function personal({ homeDirectory }: ConnectionSources, name: string): string | null {

@@ -13,6 +13,9 @@ export interface Passfile {
 }
 
 const PREFIX = 'pgpass-';
+/** The repository has nothing to do with it. */
+const ROOM_ELSEWHERE =
+  'Free some space there, or set TMPDIR (XDG_RUNTIME_DIR, where that is set) to a directory that has room.';
 const STALE_MS = 600_000;
 
 /**
@@ -60,7 +63,8 @@ async function create(directory: string, password: Secret): Promise<string> {
     }
     return file;
   } catch (error) {
-    throw fromErrno(error, `write a passfile in '${directory}'`);
+    const told = fromErrno(error, `write a passfile in '${directory}'`);
+    throw told instanceof PotctlError && told.code === 'E_NO_SPACE' ? told.with({ fix: [ROOM_ELSEWHERE] }) : told;
   }
 }
 

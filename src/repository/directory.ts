@@ -6,7 +6,7 @@ import type { HostIdentity } from '../host-identity.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft, sweepDrafts } from './draft.js';
 import { ensureFolder, readContained } from './durable.js';
-import { appendEvent, mendEvents, readEvents } from './events.js';
+import { appendEvent, eventFilesOf, mendEvents, readEvents } from './events.js';
 import { BACKUPS, initialise, inspect, type Place } from './format.js';
 import { acquireLease, isAtWork, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, sweepLockDebris } from './lock-file.js';
@@ -94,7 +94,9 @@ function readers(root: string, { reading }: Gate): Readers {
     artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(backups, id)),
     events: (id) => reading(`read the events of '${id}'`, () => eventsOf(backups, id)),
     appendEvent: (id, event) =>
-      reading(`note an event of '${id}'`, async () => appendEvent({ folder: await folderOf(backups, id), id }, event)),
+      reading(`note an event of '${id}'`, async () =>
+        appendEvent(eventFilesOf(backups, id, await folderOf(backups, id)), event),
+      ),
     getDocument: (document) => reading(`read '${document}'`, () => getDocument(root, document)),
     listDocuments: (folder) => reading(`list '${folder}'`, () => listDocuments(root, folder)),
   };
@@ -191,7 +193,7 @@ async function readText(backups: string, id: string, file: string): Promise<stri
 
 /** Whether there is a folder at all is asked only when it has no events. */
 async function eventsOf(backups: string, id: string): Promise<EventLog> {
-  const log = await readEvents({ folder: path.join(backups, checkedId(id)), id });
+  const log = await readEvents(eventFilesOf(backups, checkedId(id)));
   if (log.events.length === 0) await folderOf(backups, id);
   return log;
 }
@@ -199,7 +201,7 @@ async function eventsOf(backups: string, id: string): Promise<EventLog> {
 /** No backup may fail because the history of another one cannot be mended: `backup list` and `backup verify` go on telling it. */
 async function mendHistories(backups: string, onMended: DirectoryOptions['onMended']): Promise<void> {
   for (const id of await listIds(backups)) {
-    const mended = await mendEvents({ folder: path.join(backups, id), id }).catch(() => null);
+    const mended = await mendEvents(eventFilesOf(backups, id)).catch(() => null);
     if (mended !== null) onMended?.(id, mended);
   }
 }

@@ -1,67 +1,94 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chown, stat } from 'node:fs/promises';
+import { chown, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../errors.js';
-import { appendLine, readContained, replaceFile } from './durable.js';
+import { appendLine, ensureFolder, readContained, replaceFile } from './durable.js';
+import { HISTORIES } from './format.js';
 import type { BackupEvent, EventLog } from './repository.js';
 
 const LIMIT = 64 * 1024 * 1024;
 
 /**
- * Where the events of one backup are: in two files with the same lines, so that damage to one of them is seen and loses nothing. Each line
- * bears a checksum over itself and the backup's id. Lines without one were written by older versions, which knew no copy.
+ * Where the events of one backup are: in two files with the same lines, and a third outside of the backup's folder, so that damage to one
+ * of them, or to that folder, is seen and loses nothing. Each line bears a checksum over itself and the backup's id. Lines without one were
+ * written by older versions, which knew one file only.
  */
 export interface EventFiles {
   readonly folder: string;
   readonly id: string;
   /** Stands before the names of the files. */
   readonly prefix?: string;
+  /** The folder of the third file; missing = there is none. */
+  readonly apart?: string;
 }
 
-/** Reads both files. @throws PotctlError E_BACKUP_CORRUPT if one of them is a link or no file */
+/** The events of a backup of a repository. @param folder where the backup is now, if not under its id */
+export function eventFilesOf(backups: string, id: string, folder = path.join(backups, id)): EventFiles {
+  return { folder, id, apart: path.join(path.dirname(backups), HISTORIES) };
+}
+
+/** Reads all files. @throws PotctlError E_BACKUP_CORRUPT if one of them is a link or no file */
 export async function readEvents(files: EventFiles): Promise<EventLog> {
-  const { main, copy } = await readBoth(files);
-  const lines = merge(main, copy);
-  return { events: lines.flatMap(({ event }) => event ?? []), damage: damageOf(main, copy) };
+  const known = await readAll(files);
+  return { events: merge(known).flatMap(({ event }) => event ?? []), damage: damageOf(known) };
 }
 
-/** Adds an event to both files, durably; the copy second, so that a kill between them leaves no doubt which of them is behind. */
+/** Adds an event to all files, durably, one after the other, so that a kill between them leaves no doubt which of them is behind. */
 export async function appendEvent(files: EventFiles, event: BackupEvent): Promise<void> {
-  const line = formatLine(files.id, event);
-  const { main, copy } = namesOf(files);
-  const known = await readBoth(files);
-  await appendLine(main, line);
-  // An older version wrote no copy: it begins with what is there.
-  if (known.copy.exists || known.main.lines.length === 0) await appendLine(copy, line);
-  else await replaceFile(copy, [...known.main.raw, line, ''].join('\n'));
-  if (!known.main.exists || !known.copy.exists) await giveToOwner(files);
+  const known = await readAll(files);
+  const [main] = known;
+  // Emptied files must not look whole again because a line was added: only a pin or an unpin says what was in them.
+  const added = [...(isEmptied(known) ? [EMPTIED] : []), formatLine(files.id, event)];
+  for (const file of known) {
+    await unlessApart(file, files, async () => {
+      // An older version wrote no copy: it begins with what is there.
+      if (file.exists || main!.lines.length === 0) for (const line of added) await appendLine(file.path, line);
+      else await replaceFile(file.path, [...main!.raw, ...added, ''].join('\n'));
+    });
+  }
+  if (!known.every(({ exists }) => exists)) await giveToOwner(files);
+}
+
+/** The third file may be another user's, who shares the repository: then the two in the backup's folder must do. */
+async function unlessApart(file: EventFile, { apart }: EventFiles, write: () => Promise<void>): Promise<void> {
+  if (path.dirname(file.path) !== apart) return write();
+  try {
+    await ensureFolder(apart);
+    await write();
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
+  }
 }
 
 /** What root writes into somebody's repository must not lock its owner out. */
 async function giveToOwner(files: EventFiles): Promise<void> {
   const { uid, gid } = await stat(files.folder);
-  for (const name of Object.values(namesOf(files))) {
+  for (const name of [...pathsOf(files), ...(files.apart === undefined ? [] : [files.apart])]) {
     const facts = await stat(name).catch(() => null);
     if (facts !== null && facts.uid !== uid) await chown(name, uid, gid).catch(() => {});
   }
 }
 
 /**
- * Makes both files the same again, where that loses nothing. What somebody appends at this moment without a lock stays in one of them.
+ * Makes all files the same again, where that loses nothing. What somebody appends at this moment without a lock stays in one of them.
  *
  * @returns what was wrong and is mended; null if nothing was, or nothing can be
  */
 export async function mendEvents(files: EventFiles): Promise<string | null> {
-  const { main, copy } = await readBoth(files);
-  const damage = damageOf(main, copy);
-  const lines = merge(main, copy);
+  const known = await readAll(files);
+  const damage = damageOf(known);
+  const lines = merge(known);
   if (lines.length === 0 || damage?.lost) return null;
   const text = `${lines.map(({ raw }) => raw).join('\n')}\n`;
-  const names = namesOf(files);
-  if (!isSame(main, lines)) await replaceFile(names.main, text);
-  if (!isSame(copy, lines)) await replaceFile(names.copy, text);
-  if (!isSame(main, lines) || !isSame(copy, lines)) await giveToOwner(files);
+  const behind = known.filter((file) => !isSame(file, lines));
+  for (const file of behind) await unlessApart(file, files, () => replaceFile(file.path, text));
+  if (behind.length > 0) await giveToOwner(files);
   return damage?.text ?? null;
+}
+
+/** Removes what is outside of the backup's folder. */
+export async function removeEventsApart({ apart, id }: EventFiles): Promise<void> {
+  if (apart !== undefined) await rm(path.join(apart, `${id}.ndjson`), { force: true });
 }
 
 interface Line {
@@ -72,6 +99,7 @@ interface Line {
 }
 
 interface EventFile {
+  readonly path: string;
   readonly name: string;
   readonly exists: boolean;
   /** As they stand there, the bad ones, too. */
@@ -82,69 +110,89 @@ interface EventFile {
   readonly badSincePin: boolean;
 }
 
-function namesOf({ folder, prefix = '' }: EventFiles): { readonly main: string; readonly copy: string } {
-  return {
-    main: path.join(folder, `${prefix}events.ndjson`),
-    copy: path.join(folder, `${prefix}events.ndjson.copy`),
-  };
+/** In the order of writing. */
+function pathsOf({ folder, id, prefix = '', apart }: EventFiles): string[] {
+  const main = path.join(folder, `${prefix}events.ndjson`);
+  return [main, `${main}.copy`, ...(apart === undefined ? [] : [path.join(apart, `${id}.ndjson`)])];
 }
 
-/** The copy first: it is written second, so that it never has what the other one lacks. */
-async function readBoth(files: EventFiles): Promise<{ readonly main: EventFile; readonly copy: EventFile }> {
-  const names = namesOf(files);
-  // One that another user wrote for himself is as good as none.
-  const copy = await readFile(names.copy, files).catch((error: unknown) => {
-    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
-    return fileOf(names.copy, files, undefined);
-  });
-  return { copy, main: await readFile(names.main, files) };
+/** Backwards: what is written later never has what the one before lacks. */
+async function readAll(files: EventFiles): Promise<EventFile[]> {
+  const known: EventFile[] = [];
+  for (const [at, file] of [...pathsOf(files).entries()].reverse()) {
+    known.unshift(
+      await readFile(file, files).catch((error: unknown) => {
+        // A copy that another user wrote for himself is as good as none.
+        if (at === 0 || !isErrno(error, 'EACCES', 'EPERM')) throw error;
+        return fileOf(file, files, undefined);
+      }),
+    );
+  }
+  return known;
 }
 
 async function readFile(file: string, files: EventFiles): Promise<EventFile> {
-  return fileOf(file, files, await readContained(files.folder, path.basename(file), LIMIT));
+  return fileOf(file, files, await readContained(path.dirname(file), path.basename(file), LIMIT));
 }
 
-function fileOf(file: string, { id }: EventFiles, text: string | undefined): EventFile {
+function fileOf(file: string, { id, apart }: EventFiles, text: string | undefined): EventFile {
   const raw = (text ?? '').split('\n').filter((line) => line !== '');
   const parsed = raw.map((line) => parseLine(id, line));
   const lines = parsed.filter((line) => line !== null);
   const pinned = parsed.findLastIndex((line) => line?.event?.type === 'pin' || line?.event?.type === 'unpin');
   return {
-    ...{ raw, lines, name: path.basename(file), exists: text !== undefined },
+    ...{ raw, lines, path: file, exists: text !== undefined },
+    name: path.dirname(file) === apart ? `${HISTORIES}/${path.basename(file)}` : path.basename(file),
     bad: parsed.length - lines.length,
     badSincePin: parsed.slice(pinned + 1).includes(null),
   };
 }
 
-/** All lines of both, in the order of the first; what it lacks stands behind the line that it follows in the copy. */
-function merge(main: EventFile, copy: EventFile): Line[] {
-  const merged = [...main.lines];
+/** All lines of all, in the order of the first; what it lacks stands behind the line that it follows in another one. */
+function merge([main, ...others]: readonly EventFile[]): Line[] {
+  const merged = [...main!.lines];
   const places = new Set(merged.map(({ raw }) => raw));
-  let after = -1;
-  for (const line of copy.lines) {
-    if (places.has(line.raw)) after = merged.findIndex(({ raw }) => raw === line.raw);
-    else {
-      after += 1;
-      merged.splice(after, 0, line);
-      places.add(line.raw);
+  for (const { lines } of others) {
+    let after = -1;
+    for (const line of lines) {
+      if (places.has(line.raw)) after = merged.findIndex(({ raw }) => raw === line.raw);
+      else {
+        after += 1;
+        merged.splice(after, 0, line);
+        places.add(line.raw);
+      }
     }
   }
   return merged;
 }
 
-function damageOf(main: EventFile, copy: EventFile): EventLog['damage'] {
-  const known = new Set(main.lines.map(({ raw }) => raw));
-  const lacking = copy.lines.filter(({ raw }) => !known.has(raw)).length;
+function damageOf(files: readonly EventFile[]): EventLog['damage'] {
+  if (isEmptied(files)) return { text: `${files[0]!.name} and its copies are empty: a pin may be lost`, lost: true };
+  const merged = merge(files);
+  const [main, copy] = files as [EventFile, EventFile];
+  const inFolder = merge([main, copy]).length;
   const problems = [
-    ...[main, copy].filter(({ bad }) => bad > 0).map(({ name, bad }) => `${lineCount(bad)} of ${name} cannot be read`),
-    ...(lacking > 0 ? [`${main.name} lacks ${lineCount(lacking)} of its copy`] : []),
+    ...files.filter(({ bad }) => bad > 0).map(({ name, bad }) => `${lineCount(bad)} of ${name} cannot be read`),
+    ...(inFolder > main.lines.length
+      ? [`${main.name} lacks ${lineCount(inFolder - main.lines.length)} of its copy`]
+      : []),
+    ...(merged.length > inFolder
+      ? [`${main.name} and its copy lack ${lineCount(merged.length - inFolder)} of ${files[2]!.name}`]
+      : []),
   ];
   if (problems.length === 0) return null;
-  // A kill between the two leaves the copy one line behind, and no more.
-  const isWhole = (isSound(main) && lacking === 0) || (isSound(copy) && copy.lines.length + 1 >= main.lines.length);
-  const fate = isWhole ? 'the other copy has them, so nothing is lost' : 'a pin may be lost';
+  // A kill between the writes leaves the copies one line behind, and no more.
+  const isWhole = files.some((file, at) => isSound(file) && merged.length - file.lines.length <= (at === 0 ? 0 : 1));
+  const fate = isWhole ? 'another copy has them, so nothing is lost' : 'a pin may be lost';
   return { text: `${problems.join('; ')}: ${fate}`, lost: !isWhole };
 }
+
+/** A file is made when its first line is written: one that is there without any was emptied. */
+const isEmptied = (files: readonly EventFile[]): boolean =>
+  files.some(({ exists }) => exists) && files.every(({ raw }) => raw.length === 0);
+
+/** Stands for what was emptied; no line that can be read. */
+const EMPTIED = '{"emptied":true}';
 
 const isSound = ({ lines, badSincePin }: EventFile): boolean => lines.length > 0 && !badSincePin;
 

@@ -10,12 +10,14 @@ const MAJOR = 1;
 
 /** The names in the top folder that are potctl's; everything else there belongs to somebody else. */
 export const BACKUPS = 'backups';
+/** Each backup's events once more, outside of its folder. */
+export const HISTORIES = 'histories';
 export const LOCK = 'potctl.lock';
 /** Space kept back for the day on which the disk is full. */
 export const RESERVE = 'potctl.reserve';
 /** Folders of small documents. */
 export const DOCUMENT_FOLDERS: readonly string[] = ['restores'];
-const OWN_NAMES = [BACKUPS, LOCK, RESERVE, 'objects', ...DOCUMENT_FOLDERS];
+const OWN_NAMES = [BACKUPS, HISTORIES, LOCK, RESERVE, 'objects', ...DOCUMENT_FOLDERS];
 
 /** A folder with all of these belongs to another program, whose next run could delete or refuse what potctl puts there. */
 const OTHERS: readonly { readonly owner: string; readonly names: readonly string[] }[] = [

@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { isErrno } from '../errors.js';
 
 /** The file that makes a folder a repository. */
@@ -20,4 +21,11 @@ export function holdsRepository(folder: Buffer): boolean {
   } catch (error) {
     return !isErrno(error, 'ENOENT', 'ENOTDIR');
   }
+}
+
+/** The backup repository that a folder is, or lies in; null = none. @param folder absolute, free of symbolic links; need not exist */
+export function repositoryAround(folder: string): string | null {
+  if (holdsRepository(Buffer.from(folder))) return folder;
+  const above = path.dirname(folder);
+  return above === folder ? null : repositoryAround(above);
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Clock } from '../clock.js';
 import { isErrno, PotctlError } from '../errors.js';
 import { syncPath } from './durable.js';
-import { appendEvent, type EventFiles, readEvents } from './events.js';
+import { appendEvent, type EventFiles, eventFilesOf, readEvents, removeEventsApart } from './events.js';
 import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
 import type { EventLog } from './repository.js';
 
@@ -40,17 +40,17 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
   const { id, seenEvents } = removal;
   const folder = path.join(deps.backups, id);
   await refuseUntouchable(folder);
-  const before = await readEvents({ folder, id });
+  const before = await readEvents(eventFilesOf(deps.backups, id));
   if (seenEvents !== null && before.events.length !== seenEvents) throw changedSince(id);
   await deps.refuseRead(id);
-  await noteTombstone(deps, { folder, id }, removal.reason);
+  await noteTombstone(deps, eventFilesOf(deps.backups, id), removal.reason);
   await deps.assertHeld();
   await deps.refuseRead(id);
   const aside = `${folder}${TOMBSTONE}`;
   await rename(folder, aside);
   try {
     await deps.refuseRead(id);
-    if (withoutTombstones(await readEvents({ folder: aside, id })) !== withoutTombstones(before))
+    if (withoutTombstones(await readEvents(eventFilesOf(deps.backups, id, aside))) !== withoutTombstones(before))
       throw changedSince(id);
   } catch (error) {
     await rename(aside, folder);
@@ -69,7 +69,7 @@ export async function sweepTombstones(backups: string): Promise<string[]> {
   for (const name of (await readdir(backups)).filter((name) => TOMBSTONE_NAME.test(name))) {
     try {
       await refuseUntouchable(path.join(backups, name));
-      await eraseManifestFirst(path.join(backups, name));
+      await eraseManifestFirst(eventFilesOf(backups, name.slice(0, -TOMBSTONE.length), path.join(backups, name)));
     } catch (error) {
       if (!isStuck(error)) throw error;
       stuck.push(path.join(backups, name));
@@ -94,7 +94,7 @@ const withoutTombstones = ({ events }: EventLog): number => events.filter(({ typ
 async function removeBytes(backups: string, aside: string, id: string): Promise<void> {
   try {
     await syncPath(backups);
-    await eraseManifestFirst(aside);
+    await eraseManifestFirst(eventFilesOf(backups, id, aside));
   } catch (error) {
     throw new PotctlError(
       isErrno(error, 'EACCES', 'EPERM', 'EROFS') ? 'E_FILES_DENIED' : 'E_IO',
@@ -111,10 +111,11 @@ async function removeBytes(backups: string, aside: string, id: string): Promise<
 }
 
 /** Without a manifest nobody can take the rest for a backup. */
-async function eraseManifestFirst(aside: string): Promise<void> {
-  await rm(path.join(aside, 'manifest.json'), { force: true });
-  await syncPath(aside);
-  await removeTree(aside);
+async function eraseManifestFirst(files: EventFiles): Promise<void> {
+  await rm(path.join(files.folder, 'manifest.json'), { force: true });
+  await syncPath(files.folder);
+  await removeEventsApart(files);
+  await removeTree(files.folder);
 }
 
 const changedSince = (id: string): PotctlError =>

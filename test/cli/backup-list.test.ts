@@ -93,7 +93,7 @@ describe('backup list', () => {
   test('keeps to the database at hand, and tells what it does not show', async () => {
     const { stdout, stderr } = await run('list', '--database', 'app', '-o', 'plain', '--columns', 'id');
     expect(stdout).toBe(`${DAMAGED}\n${APP}\n`);
-    expect(stderr).toContain('1 of other sets: potctl backup list --all-sets');
+    expect(stderr).toMatch(/^1 of other sets: `.*potctl backup list --all-sets.* --repository .*`$/m);
     const all = await run('list', '--database', 'app', '--all-sets', '-o', 'plain', '--columns', 'id,set');
     expect(all.stdout).toBe(`${DAMAGED}\t\n${APP}\t7301/app\n${PROD}\tprofile:prod\n`);
   });

@@ -28,6 +28,13 @@ describe('when all is well', () => {
   });
 });
 
+test('one of a kind is told as one', async () => {
+  const database = await freshDatabase({ schema: 'create table t (i int)' });
+  const results = await doctor(database.name);
+  expect(results['backup rights']?.detail).toMatch(/may read all of 1 table or sequence$/);
+  expect(results['locks']?.detail).toMatch(/^1 table or partition, room for \d[\d ]* locks$/);
+});
+
 describe('a server', () => {
   test('that is down is FAIL with where to look; what hangs on it is UNKNOWN, the rest goes on', async () => {
     const results = await doctor('app', { connection: { host: '/nowhere' } });

@@ -71,7 +71,12 @@ describe('a prune that is killed', () => {
     expect((await prune(...flags)).exitCode).toBe(0);
     expect(await left()).toEqual([...ids.slice(0, 2), 'README'].sort());
     expect(await describeTree(path.join(backups, ids[0]!))).toEqual(whole);
-    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json', 'potctl.reserve']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'backups',
+      'histories',
+      'potctl-repository.json',
+      'potctl.reserve',
+    ]);
   });
 
   test('by Ctrl-C says how many are gone, and leaves no lock', async () => {
@@ -156,7 +161,12 @@ describe('a prune beside others', () => {
       expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect((await repository.list()).length).toBe(2);
     expect((await verify()).exitCode).toBe(0);
-    expect((await readdir(folder)).sort()).toEqual(['backups', 'potctl-repository.json', 'potctl.reserve']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'backups',
+      'histories',
+      'potctl-repository.json',
+      'potctl.reserve',
+    ]);
   });
 });
 

@@ -52,6 +52,12 @@ describe('the only backup with files', () => {
     const refused = await run('backup', 'prune', whole, '--confirm', database);
     expect(refused).toMatchObject({ exitCode: 30, stdout: '' });
     expect(refused.stderr).toContain('the newest good with files');
+    const line = /takes its place: `.*potctl (.*)`/.exec(refused.stderr)![1]!;
+    expect(line).toContain(`backup create --files ${tree}`);
+    expect(await run(...line.split(' ').slice(0, -2))).toMatchObject({ exitCode: 0 });
+    const [substitute] = (await left()).slice(-1);
+    expect((await run('backup', 'prune', whole, '--confirm', database)).exitCode).toBe(0);
+    expect((await left()).slice(-1)).toEqual([substitute]);
 
     await run('backup', 'pin', older!, '--reason', 'court');
     expect((await run('backup', 'prune', older!, '--confirm', database)).stderr).toContain('pinned: court');
@@ -146,6 +152,42 @@ describe('a clock that is wrong', () => {
     expect(wrong.stderr).toContain('behind the database');
     expect((await run('backup', 'show', 'latest', '--json')).stdout).toContain(`"id":"${good}"`);
   });
+
+  test('that is behind offers no good backup for removal, and removes none, as long as the server tells it', async () => {
+    const good = await create();
+    const made = await ahead(-400, 'backup', 'create');
+    expect(made.stderr).not.toContain('backup prune');
+    const refused = [
+      await ahead(-400, 'backup', 'prune', good, '--confirm', database),
+      await ahead(-400, 'backup', 'prune', '--keep-last', '1', '--confirm', database),
+    ];
+    for (const { exitCode, stderr } of refused) {
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 17 });
+      expect(stderr).toContain("400d behind the database server's");
+      expect(stderr).not.toContain('remove it');
+    }
+    expect(await left()).toContain(good);
+  });
+
+  test('and tells of nothing without a server, names in plain words why it removes nothing', async () => {
+    const good = await create();
+    const options = { NODE_OPTIONS: `--require ${OTHER_CLOCK}`, POTCTL_TEST_CLOCK_MS: String(-400 * DAY_MS) };
+    const env = { PGDATABASE: database, PGHOST: '/nonexistent', ...options };
+    const { exitCode, stderr } = await potctl(['backup', 'prune', good, '--repository', repository], { env });
+    expect(exitCode).toBe(30);
+    expect(stderr).toContain("its time is in the future by this machine's clock, but there is no good one");
+  });
+
+  test('proposes to remove a backup of the future with a line that works as it stands', async () => {
+    await create();
+    const future = (await ahead(400, 'backup', 'create')).stdout.trim();
+    for (const told of [await run('backup', 'list'), await run('backup', 'create')]) {
+      const line = /remove it: `(.*)`/.exec(told.stderr)?.[1];
+      expect(line).toContain(`PGDATABASE=${database} `);
+      expect(line).toContain(`potctl backup prune ${future}`);
+      expect(line).toContain(`--repository ${repository}`);
+    }
+  });
 });
 
 describe('a repository that is not there yet', () => {
@@ -192,4 +234,20 @@ test('a history that is damaged is found by verify, shown by list and show, and 
   expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('is whole again') });
   expect(await left()).toEqual([pinned, ids[2]!].sort());
   expect((await run('backup', 'verify', pinned)).exitCode).toBe(0);
+});
+
+test.each(['emptied', 'deleted'])('a history whose files are both %s keeps its pin', async (how) => {
+  const ids = [await create(), await create(), await create()];
+  const [pinned] = ids as [string];
+  await run('backup', 'pin', pinned, '--reason', 'court');
+  for (const name of ['events.ndjson', 'events.ndjson.copy']) {
+    const file = path.join(repository, 'backups', pinned, name);
+    await (how === 'emptied' ? writeFile(file, '') : rm(file));
+  }
+  expect((await run('backup', 'verify', pinned)).exitCode).toBe(20);
+  const byHand = await run('backup', 'prune', pinned, '--confirm', database);
+  expect(byHand).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('pinned: court') });
+  const pruned = await run('backup', 'prune', '--keep-last', '1', '--confirm', database);
+  expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('is whole again') });
+  expect(await left()).toEqual([pinned, ids[2]!].sort());
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -114,6 +114,13 @@ test('a directory that is a file, that may not be written to, or that lies in th
   const inside = path.join(repository.url, 'backups', 'found');
   expect(await run(inside)).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('inside the repository') });
   expect(readdirSync(path.dirname(inside))).toEqual([id]);
+  const other = path.join(path.dirname(to), 'r2');
+  cpSync(repository.url, other, { recursive: true });
+  for (const place of [other, path.join(other, 'backups', 'found')]) {
+    const refused = { exitCode: 30, stderr: expect.stringContaining(`inside the backup repository "${other}"`) };
+    expect(await run(place)).toMatchObject(refused);
+  }
+  expect(readdirSync(path.join(other, 'backups'))).toEqual([id]);
   expect(readFileSync(to, 'utf8')).toBe('a file');
 });
 

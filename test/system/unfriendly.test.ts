@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openPassfile } from '../../src/postgres/passfile.js';
+import { Secret } from '../../src/secret.js';
 import { freshDatabase } from '../support/database.js';
 import { mfaSite, WHY } from '../support/mfa.js';
 import { cleanEnvironment, POTCTL, potctl } from '../support/run-cli.js';
@@ -76,22 +78,41 @@ describe('a current directory that was deleted', () => {
     });
   };
 
-  test.each([[['backup', 'list', '--repository', './backups']], [['version']]])(
-    'is named by %j, with what to do',
-    async (args) => {
-      const { exitCode, stderr } = await inDeleted(...args);
-      expect(exitCode).toBe(17);
-      expect(stderr).toContain('the current directory does not exist any more');
-      expect(stderr).toMatch(/Changed: +nothing\./);
-      expect(stderr).toContain('cd "$PWD"');
-    },
-  );
+  test.each([
+    [['backup', 'list', '--repository', './backups']],
+    [['backup', 'create', '--only', 'db', '--repository', 'rel']],
+  ])('is named by %j, with what to do', async (args) => {
+    const { exitCode, stderr } = await inDeleted(...args);
+    expect(exitCode).toBe(17);
+    expect(stderr).toContain('the current directory does not exist any more');
+    expect(stderr).toMatch(/Changed: +nothing\./);
+    expect(stderr).toContain('cd "$PWD"');
+  });
 
   test('does not matter to what needs none', async () => {
-    expect((await inDeleted('explain', 'E_IO')).exitCode).toBe(0);
+    const folder = await temporaryFolder();
+    mkdirSync(path.join(folder, 'files'));
+    writeFileSync(path.join(folder, 'files', 'a'), 'a');
+    const place = ['--repository', path.join(folder, 'r'), '--files', path.join(folder, 'files')];
+    for (const args of [['version'], ['explain', 'E_IO'], ['backup', 'create', '--only', 'files', ...place]])
+      expect(await inDeleted(...args)).toMatchObject({ exitCode: 0 });
+    for (const args of [['list'], ['verify', 'latest'], ['prune', '--keep-last', '1']])
+      expect(await inDeleted('backup', ...args, ...place)).toMatchObject({ exitCode: 0 });
     expect((await inDeleted('backup', 'create', '--help')).exitCode).toBe(0);
   });
 });
+
+test.skipIf(!canMount)(
+  'no room for a file with the password is about the temporary directory (needs root)',
+  async () => {
+    const { disk, fill } = await smallDisk(1);
+    fill();
+    const failed: unknown = await openPassfile(disk)
+      .path(new Secret('x'))
+      .catch((error) => error);
+    expect(failed).toMatchObject({ code: 'E_NO_SPACE', fix: [expect.stringContaining('TMPDIR')] });
+  },
+);
 
 test.skipIf(!canMount)(
   'a full disk for the codes file is about that file, and changes nothing (needs root)',

@@ -34,7 +34,9 @@ let repository: Repository;
 let id: string;
 let other: string;
 let folder: string;
-const file = (name = 'events.ndjson'): string => path.join(folder, name);
+const APART = 'apart';
+const file = (name = 'events.ndjson'): string =>
+  name === APART ? path.join(folder, '..', '..', 'histories', `${id}.ndjson`) : path.join(folder, name);
 beforeEach(async () => {
   const top = path.join(await temporaryFolder(), 'r');
   repository = await openedAt(top);
@@ -147,6 +149,13 @@ const DAMAGES: readonly (readonly [string, (name?: string) => Promise<void>])[] 
   ],
 ];
 
+const CUTS: typeof DAMAGES = [
+  [
+    'without their last line',
+    (name) => change((bytes) => Buffer.from(`${lines(bytes).slice(0, -1).join('\n')}\n`), name),
+  ],
+];
+
 describe('the events of a backup', () => {
   test.each(DAMAGES)(
     '%s: nothing of them is lost, the damage is seen, and the next lock makes them whole',
@@ -172,6 +181,45 @@ describe('the events of a backup', () => {
     expect((await repository.events(id)).damage?.lost ?? false).toBe(false);
   });
 
+  test.each([...DAMAGES, ...CUTS])('of which both files of its folder are %s lose nothing', async (_, damage) => {
+    await damage();
+    await damage('events.ndjson.copy');
+    expect(await repository.events(id)).toEqual({
+      events: WRITTEN,
+      damage: { lost: false, text: expect.stringContaining('events.ndjson') },
+    });
+    await (await repository.lock(request())).release();
+    expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
+    expect(await readFile(file('events.ndjson.copy'))).toEqual(await readFile(file()));
+  });
+
+  test.each(DAMAGES)('whose third file is %s lose nothing', async (_, damage) => {
+    await damage(APART);
+    expect((await repository.events(id)).events).toEqual(WRITTEN);
+    expect((await repository.events(id)).damage?.lost ?? false).toBe(false);
+    await (await repository.lock(request())).release();
+    expect(await readFile(file(APART))).toEqual(await readFile(file()));
+  });
+
+  test('of which all files are emptied are told as lost, until somebody says whether it is pinned', async () => {
+    await rm(file(APART));
+    for (const name of ['events.ndjson', 'events.ndjson.copy']) await truncate(file(name), 0);
+    expect(await repository.events(id)).toEqual({ events: [], damage: { lost: true, text: expect.any(String) } });
+    await repository.appendEvent(id, VERIFY);
+    expect((await repository.events(id)).damage).toMatchObject({ lost: true });
+    await repository.appendEvent(id, UNPIN);
+    expect((await repository.events(id)).damage).toMatchObject({ lost: false });
+    await (await repository.lock(request())).release();
+    expect(await repository.events(id)).toEqual({ events: [VERIFY, UNPIN], damage: null });
+  });
+
+  test('go with the backup, also those outside of its folder', async () => {
+    const lease = await repository.lock(request());
+    await repository.remove(id, 'too old');
+    await lease.release();
+    expect(await readdir(path.dirname(file(APART)))).toEqual([]);
+  });
+
   test('that are damaged take new ones, in their order', async () => {
     await rm(file());
     await repository.appendEvent(id, UNPIN);
@@ -181,7 +229,7 @@ describe('the events of a backup', () => {
   });
 
   test('of which no copy is whole are told as lost, until somebody says whether it is pinned', async () => {
-    for (const name of ['events.ndjson', 'events.ndjson.copy']) {
+    for (const name of ['events.ndjson', 'events.ndjson.copy', APART]) {
       await change(
         flip((bytes) => bytes.indexOf('court')),
         name,
@@ -198,16 +246,17 @@ describe('the events of a backup', () => {
   });
 
   test('that an older version wrote are read, and copied with the next lock', async () => {
-    await rm(file('events.ndjson.copy'));
+    for (const name of ['events.ndjson.copy', APART]) await rm(file(name));
     await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
     expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
     await (await repository.lock(request())).release();
     await rm(file());
+    await rm(file('events.ndjson.copy'));
     expect((await repository.events(id)).events).toEqual(WRITTEN);
   });
 
   test('that an older version wrote are copied with the first new one', async () => {
-    await rm(file('events.ndjson.copy'));
+    for (const name of ['events.ndjson.copy', APART]) await rm(file(name));
     await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
     await repository.appendEvent(id, VERIFY);
     await truncate(file(), 0);

@@ -178,7 +178,7 @@ describe('a full disk (needs root, to mount a small one)', () => {
       expect(await readdir(path.join(folder, 'backups'))).toEqual([ID]);
       expect((await repository.events(ID)).events).toEqual([event]);
       expect(await repository.getDocument('restores/r.json')).toBe('old');
-      expect(await names()).toEqual(['backups', 'potctl-repository.json', 'restores']);
+      expect(await names()).toEqual(['backups', 'histories', 'potctl-repository.json', 'restores']);
       expect(await readdir(path.join(folder, 'restores'))).toEqual(['r.json']);
       await published(repository, '20261124T000000Z-000000');
     } finally {

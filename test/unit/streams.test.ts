@@ -79,7 +79,13 @@ test('whoever reports progress works on when the drawing throws, and no warning 
     ...{ debug: () => {}, draw: (text: string) => text },
   } as const;
   const terminal = { columns: 80, write: broken, isIdle: () => true };
-  const { report, warnings } = createProgress({ diagnostics, quiet: false, terminal, monotonicMs: () => 0 });
+  const { report, warnings } = createProgress({
+    diagnostics,
+    quiet: false,
+    terminal,
+    aimed: (text) => text,
+    monotonicMs: () => 0,
+  });
   report({ kind: 'phase', name: 'work' });
   report({ kind: 'warning', text: 'one thing was odd' });
   report({ kind: 'done', name: 'work', facts: {} });

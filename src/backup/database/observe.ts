@@ -64,7 +64,7 @@ async function readWarnings(session: Session): Promise<string[]> {
   });
   const shown = found.slice(0, SHOWN_FUNCTIONS).map((one) => `${fragileText(one)}: ${one.fix}`);
   return found.length > SHOWN_FUNCTIONS
-    ? [...shown, `and ${found.length - SHOWN_FUNCTIONS} more: potctl doctor`]
+    ? [...shown, `and ${found.length - SHOWN_FUNCTIONS} more: \`potctl doctor\``]
     : shown;
 }
 

@@ -2,6 +2,7 @@ import { type BigIntStats, constants, statSync } from 'node:fs';
 import { access, mkdir, realpath, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { repositoryAround } from '../../repository/marker.js';
 import { overlapOf } from '../../repository/place.js';
 
 /** The directory that files come into. */
@@ -17,7 +18,7 @@ export interface Target {
  * Looks at the directory that files are to come into. Changes nothing.
  *
  * @param needed bytes
- * @throws E_REFUSED (inside the repository), E_FILES_MISSING (no directory), E_FILES_DENIED, E_NO_SPACE
+ * @throws E_REFUSED (inside a repository, this one or another), E_FILES_MISSING (no directory), E_FILES_DENIED, E_NO_SPACE
  */
 export async function judgeTarget(to: string, repositoryUrl: string, needed: number): Promise<Target> {
   const nearest = await nearestFolder(to);
@@ -27,8 +28,11 @@ export async function judgeTarget(to: string, repositoryUrl: string, needed: num
     throw new PotctlError('E_FILES_MISSING', `"${to}" is not a directory`, { fix: ['Name a directory with --to.'] });
   }
   const repository = await realpath(repositoryUrl).catch(() => null);
-  if (repository !== null && overlapOf(directory, repository) === 'first') {
-    throw new PotctlError('E_REFUSED', `"${to}" lies inside the repository`, {
+  const isOwn = repository !== null && overlapOf(directory, repository) === 'first';
+  const other = isOwn ? null : repositoryAround(directory);
+  if (isOwn || other !== null) {
+    const which = other === null ? 'the repository' : `the backup repository "${other}"`;
+    throw new PotctlError('E_REFUSED', `"${to}" lies inside ${which}`, {
       why: 'what is restored there would lie among the backups',
       fix: ['Name another directory with --to.'],
     });

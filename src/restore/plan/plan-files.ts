@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access, readdir, stat, statfs } from 'node:fs/promises';
+import { access, readdir, realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { readList } from '../../backup/files/list.js';
 import type { FilesPart } from '../../backup/manifest.js';
+import { repositoryAround } from '../../repository/marker.js';
 import { overlapOf } from '../../repository/place.js';
 import type { RestoreRequest } from '../deps.js';
 import { expectedLosses } from '../losses.js';
@@ -69,6 +70,11 @@ async function placeBlockers(root: string, repositoryUrl: string): Promise<Block
     found.push({ code: 'E_REFUSED', text, fix: ['Name another directory, or another repository.'] });
   }
   const folder = await nearestFolder(root);
+  const around = found.length > 0 ? null : repositoryAround(await realpath(folder).catch(() => folder));
+  if (around !== null) {
+    const text = `the files "${root}" lie inside the backup repository "${around}"`;
+    found.push({ code: 'E_REFUSED', text, fix: ['Name another directory.'] });
+  }
   const mayWrite = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,

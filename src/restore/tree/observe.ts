@@ -74,7 +74,9 @@ export const unmovableText = ({ path: place, what }: Untouchable): string =>
 
 /** How it is put right. */
 export const unmovableFix = ({ path: place, what }: Untouchable): string =>
-  what === 'a mount point' ? `umount "${place}"` : `Move "${place}" to a place outside of the tree.`;
+  what === 'a mount point'
+    ? `umount "${place}"`
+    : `Move "${place}" to a place outside of the tree, then repeat the command. Afterwards it may be moved back.`;
 
 /** Where the undo of a run that had made the root keeps that root: beside it, since undo makes the root vanish. */
 export const besideOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
