@@ -54,8 +54,8 @@ test('a denial of the real owner ends the call: no proof of it counts, and the n
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  const next = screen.split('The call is over')[1]!;
-  const first = next.indexOf('the owner of this account said that somebody else was calling');
+  const next = screen.split('The call is over')[1]!.replace(/\s+/g, ' ');
+  const first = next.search(/At \d\d:\d\d: called back at the number on file: the owner of the account had/);
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(next.indexOf('this is what the system knows'));
   expect(await site.user('ana.souza')).toMatchObject({
@@ -83,9 +83,16 @@ test('a colleague who says that it is somebody else ends the call, too, and so d
     ...call('1', 'ana.souza'),
     ['Who is calling? 0 of 3', '6'],
     ['picture of the ID', '2'],
+    ...call('1', 'ana.souza'),
+    ['Who is calling? 0 of 3', '0'],
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
+  const said = screen.replace(/\s+/g, ' ');
+  expect(said).toMatch(
+    /At \d\d:\d\d: joao.reis was asked to vouch, and said that the caller is somebody else\. Take great care\./,
+  );
+  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Take great care\./);
   expect((await site.journal()).map(({ reason }) => reason)).toEqual([
     'joao.reis was asked to vouch, and said that the caller is somebody else',
     'the ID did not belong to the person',
