@@ -31,7 +31,9 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
     const ends = isReset && sessions !== null && sessions > 0;
     const steps = [
       ...going.map(goneWords),
-      ...(codes !== null && codes.length > 0 ? [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`] : []),
+      ...(codes !== null && codes.length > 0
+        ? [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`]
+        : []),
       ...(isReset ? sessionLines(record, application) : []),
       ...(isReset ? [next(deps, record)] : []),
     ];

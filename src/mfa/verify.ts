@@ -95,7 +95,9 @@ function resultOf(verdict: Verdict, { person, codes }: MfaRecord, seq: string, l
     warnings: [
       ...(late === null ? [] : [late]),
       ...(left !== null && left <= FEW_CODES
-        ? [`${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left: \`potctl mfa codes ${argumentOf(person)}\``]
+        ? [
+            `${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left: \`potctl mfa codes ${argumentOf(person)}\``,
+          ]
         : []),
     ],
   };

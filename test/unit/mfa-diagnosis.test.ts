@@ -95,6 +95,8 @@ describe('each cause has its verdict, and the command that helps', () => {
     ['code_late', 'likely', { verdict: wrong(-2) }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'likely', { verdict: wrong(-4) }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'certain', { verdict: wrong(-4), earlierOffsets: [-5] }, []],
+    ['code_late', 'likely', { verdict: wrong(-1), earlierOffsets: [-1, -1] }, ['potctl mfa explain ana --ask-code']],
+    ['code_late', 'likely', { verdict: wrong(-2), earlierOffsets: [-1] }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'likely', { verdict: wrong(-4), earlierOffsets: [4, -9] }, ['potctl mfa explain ana --ask-code']],
     ['clock_fast', 'certain', { verdict: wrong(2) }, []],
     ['server_clock', 'likely', { clockMs: 5_001 }, ['timedatectl status']],

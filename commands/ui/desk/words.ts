@@ -25,7 +25,9 @@ export const TASK_WORDS: Readonly<Record<DeskTask, string>> = {
 export function stepsInWords(task: DeskTask, { record }: ChangePlan): readonly string[] {
   const { codes, sessions } = record;
   const oldCodes =
-    codes === null || codes.length === 0 ? [] : [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`];
+    codes === null || codes.length === 0
+      ? []
+      : [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`];
   if (task === 'codes') return [...oldCodes, 'ten new backup codes are shown once on this screen'];
   if (task === 'unlock') return ['the account can sign in again at once'];
   const app = 'the app on the old phone stops working for this account';

@@ -43,11 +43,11 @@ export type Demand = readonly Way[];
  */
 export function demandOf(flags: readonly RedFlag[], checkable: readonly ProofMethod[], wasDenied: boolean): Demand {
   const count = Math.min(MOST, ORDINARY + flags.length);
-  const meets = wasDenied ? [MEETS_OWNER] : [];
-  if (checkable.length === 0) return [{ count, groups: [['in_person'], ...meets], missingFirst: false }];
+  // An ID reaches the owner anyway.
+  if (checkable.length === 0) return [{ count, groups: [['in_person']], missingFirst: false }];
   return [
-    { count, groups: [CHECKED, ...meets], missingFirst: false },
-    { count: MOST, groups: [['in_person'], ...meets], missingFirst: true },
+    { count, groups: [CHECKED, ...(wasDenied ? [MEETS_OWNER] : [])], missingFirst: false },
+    { count: MOST, groups: [['in_person']], missingFirst: true },
   ];
 }
 
@@ -76,9 +76,7 @@ export function stillOffered(
     const mustFit = way.count - given.length <= missing.length || (way.missingFirst && missing.length > 0);
     return !mustFit || missing.some((group) => group.includes(method));
   };
-  return [...checkable, ...ATTESTED].filter(
-    (method) => !used.has(method) && demand.some((way) => helps(method, way)),
-  );
+  return [...checkable, ...ATTESTED].filter((method) => !used.has(method) && demand.some((way) => helps(method, way)));
 }
 
 /** Was one checked, or can one still be? Otherwise only an ID helps. */
