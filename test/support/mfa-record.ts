@@ -24,7 +24,15 @@ export const VERIFIER: VerifierState = {
 export function recordOf(changes: Partial<MfaRecord> = {}): MfaRecord {
   const { factors = [FACTOR], codes = [] } = changes;
   return {
-    ...{ person: ANA, nowMs: Date.UTC(2026, 10, 22), state: 'enabled', pending: null, codes, codesLeft: codes?.length ?? null, sessions: null },
+    ...{
+      person: ANA,
+      nowMs: Date.UTC(2026, 10, 22),
+      state: 'enabled',
+      pending: null,
+      codes,
+      codesLeft: codes?.length ?? null,
+      sessions: null,
+    },
     ...{ installed: 3, verifier: VERIFIER, fingerprint: '', factors },
     enabled: factors.filter(({ state }) => state === 'enabled'),
     ...changes,

@@ -163,7 +163,9 @@ describe('the code tells how far the clock of the phone is off', () => {
     expect(late.verdict.text).not.toContain('clock');
     expect(late.next).toEqual(['potctl mfa explain ana --ask-code']);
     const again = await look({ application: viu, verdict: wrong(-1), earlierOffsets: [-1], record: { codes: [] } });
-    expect(again.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
+    expect(again.verdict).toMatchObject({ code: 'code_late', confidence: 'likely' });
+    const slow = await look({ application: viu, verdict: wrong(-2), earlierOffsets: [-2], record: { codes: [] } });
+    expect(slow.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
   });
 
   test('no code, or one that was not looked at, says nothing about a clock', async () => {
