@@ -191,12 +191,13 @@ async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never
   throw new CallEnded();
 }
 
-/** Said before anything is asked, so that nobody on the phone proves what cannot be enough. */
+/** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
 async function sayNothingIsChecked({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const { expertLine } = await import('../../../src/mfa/desk/tasks.js');
   talk.line();
-  talk.warn('potctl can check nothing for this person itself:');
-  for (const text of call.missing) talk.line(`  · ${text}`);
+  const none = call.checkable.length === 0;
+  talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
+  for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
   talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
   talk.line(`  ${expertLine(deps, call.person, task)}`);
 }
