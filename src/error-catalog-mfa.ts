@@ -14,7 +14,7 @@ export const MFA_ERRORS = {
   ),
   E_MFA_CHANGED: passing(
     11,
-    'Somebody changed the second factor of this person between what was shown and what should have been done.',
+    'Somebody changed the second factor of this person, or a desk recorded a doubt, between what was shown and what should have been done.',
     'Look again: `potctl mfa status USER`, then repeat.',
   ),
   E_APPLICATION: entry(

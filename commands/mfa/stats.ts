@@ -28,7 +28,7 @@ export const mfaStats = itemCommand({
     view.line(
       `${view.count(enabled)} of ${counted(total, 'user')} ${verb(total, 'has', 'have')} a second factor (${enabledPercentage} %); ${began}.`,
     );
-    const changed = resets === null ? '' : ` ${resets} resets in 30 days.`;
+    const changed = resets === null ? '' : ` ${counted(resets, 'reset')} in 30 days.`;
     view.line(`${view.count(admins.enabled)} of ${view.count(admins.total)} administrators have one.${changed}`);
   },
 });

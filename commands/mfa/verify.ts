@@ -25,6 +25,8 @@ export const mfaVerify = actionCommand({
     return verifyCode(deps, user, await readCode(context, codeStdin, 'Code, or a backup code'), { trustClock });
   },
 
+  done: ({ person, by, journal_seq: seq }) =>
+    `${by === 'backup' ? 'the backup code' : 'the code'} of ${person.name} was right, and is used up now (journal ${seq})`,
   render({ person, by, offset_s: offset, codes_left: left, journal_seq: seq, warnings }, view) {
     const how = by === 'backup' ? `a backup code, used up now (${left} left)` : 'the code of the app';
     const drift = offset === 0 ? '' : `, ${Math.abs(offset)} s ${offset < 0 ? 'slow' : 'fast'}`;

@@ -119,6 +119,8 @@ export interface BackupCodes {
   readonly atLogin: readonly CodeKind[];
   /** As stored, in their order. Locks what `sight` says. */
   read(session: Session, person: Person): Promise<string[]>;
+  /** How many there are, for a role that may not read them; absent: nobody else can count them. Null = this role may not. */
+  count?(session: Session, person: Person): Promise<number | null>;
   /** All old ones go, those in {@link PRIVATE} come, in one statement. */
   replace(session: Session, person: Person): Promise<void>;
   /** Takes away the one at `index` of what `read` gave, under its lock. False = it is not there any more. */

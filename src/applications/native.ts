@@ -66,6 +66,19 @@ export const native = adapter((at) => ({
       );
       return rows.map(({ hash }) => hash);
     },
+    async count(session, person) {
+      const [role] = await session.query<{ may: boolean }>(
+        `select pg_catalog.bool_and(pg_catalog.has_column_privilege($1, name, 'select')) as may
+           from pg_catalog.unnest(array['user_id', 'used_at']) as name`,
+        [at('backup_codes')],
+      );
+      if (!role!.may) return null;
+      const [row] = await session.query<{ unused: number }>(
+        `select pg_catalog.count(*)::pg_catalog.int4 as unused from ${at('backup_codes')} where ${UNUSED}`,
+        [person.id],
+      );
+      return row!.unused;
+    },
     ...NATIVE_CODE_WRITES,
   },
 

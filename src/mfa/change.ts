@@ -2,6 +2,7 @@ import type { AuditFact, Person } from '../applications/application.js';
 import { PotctlError } from '../errors.js';
 import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
+import { deskFlags, NO_MEMORY } from './desk/memory.js';
 import { type Action, type Caution, guardChange, refuseUnexplained } from './guard.js';
 import { checkKept, type Expected, stateOfFactors } from './kept.js';
 import { argumentOf, findOne, keyOf, nameOf, phraseOf, readPerson } from './people.js';
@@ -19,6 +20,8 @@ export interface ChangePlan {
   readonly changes: boolean;
   /** What will happen, a sentence each. */
   readonly steps: readonly string[];
+  /** Looks under the lock at what stands there now; throws what makes the change impossible. */
+  readonly recheck?: (now: MfaRecord) => void;
 }
 
 /** What a plan says beyond person and state. */
@@ -55,7 +58,8 @@ export async function planChange(
     const record = await readRecord(deps, session, person);
     requireState(record);
     const { guarded, warnings } = await guardChange(deps, session, person, action);
-    const caution = { guarded, warnings: [...alike, ...warnings, ...unreadSecrets(deps, action, person)] };
+    const flags = deskFlags(record.verifier?.desk ?? NO_MEMORY).map(({ text }) => text);
+    const caution = { guarded, warnings: [...alike, ...flags, ...warnings, ...unreadSecrets(deps, action, person)] };
     return { action, record, caution, phrase: phraseOf(person), ...detail(record) };
   } finally {
     await session.close();
@@ -83,6 +87,7 @@ export async function applyChange(deps: MfaDeps, plan: ChangePlan, work: ChangeW
   try {
     return await inTransaction(session, deps.actor.runId, async (transaction) => {
       const record = await lockAgreed(deps, transaction, plan.record);
+      plan.recheck?.(record);
       if (!plan.changes) {
         return resultOf(plan, { seq: await note(deps, transaction, plan, work, { to: record.state }) }, record.state);
       }
@@ -101,7 +106,8 @@ export async function applyChange(deps: MfaDeps, plan: ChangePlan, work: ChangeW
 /**
  * Locks the person, and reads everything anew.
  *
- * @throws E_MFA_CHANGED where it is not what was agreed to: another operator, or the application itself, was faster
+ * @throws E_MFA_CHANGED where it is not what was agreed to: another operator, or the application itself, was faster; or a desk noted meanwhile
+ * that a caller was somebody else
  */
 export async function lockAgreed(deps: MfaDeps, transaction: Transaction, agreed: MfaRecord): Promise<MfaRecord> {
   const { application } = deps.database;
@@ -110,8 +116,23 @@ export async function lockAgreed(deps: MfaDeps, transaction: Transaction, agreed
   const person = await readPerson(transaction, application, agreed.person.id);
   const record = person && (await readRecord(deps, transaction, person));
   if (record?.fingerprint !== agreed.fingerprint) throw changedMeanwhile(agreed.person);
+  refuseDenied(agreed, record);
   return record;
 }
+
+/** @throws E_MFA_CHANGED where a desk has noted since `agreed` that a caller was somebody else */
+export function refuseDenied(agreed: MfaRecord, { person, verifier }: MfaRecord): void {
+  const denied = verifier?.desk.denied ?? null;
+  if (denied !== null && denied.seq !== agreed.verifier?.desk.denied?.seq) {
+    throw recordedMeanwhile(person, `${denied.reason} (journal ${denied.seq})`);
+  }
+}
+
+/** Somebody else was not convinced, while this change was prepared. */
+export const recordedMeanwhile = (person: Person, what: string): PotctlError =>
+  new PotctlError('E_MFA_CHANGED', `somebody else recorded meanwhile for '${nameOf(person)}': ${what}`, {
+    fix: [`potctl mfa status ${argumentOf(person)}`],
+  });
 
 /** The same answer for what was only tried. */
 export function plannedResult(plan: ChangePlan): ChangeResult {

@@ -1,3 +1,4 @@
+import { verb } from '../counted.js';
 import type { Session } from '../postgres/server.js';
 import type { Cause, Seen } from './diagnosis.js';
 import { PERIOD_S } from './totp.js';
@@ -24,7 +25,7 @@ export function codeCause(seen: Seen, who: string): Cause | null {
     return verdict.by === 'backup'
       ? certain(
           'backup_code',
-          `it is one of the backup codes, used up now; ${verdict.left} ${verdict.left === 1 ? 'is' : 'are'} left`,
+          `it is one of the backup codes, used up now; ${verdict.left} ${verb(verdict.left, 'is', 'are')} left`,
           `potctl mfa codes ${who}`,
         )
       : certain('code_right', `the code is right${driftText(verdict.match.offset)}: the cause is not the code`);
@@ -42,10 +43,13 @@ export function codeCause(seen: Seen, who: string): Cause | null {
 
 const SET_TIME = 'let the phone set its time by the network';
 
-/** A code that is over may have been typed slowly. A phone is slow for certain only when codes come late by the same time again. */
+/**
+ * A code that is over may have been typed slowly. A phone is slow for certain only when codes come late by the same time again; codes of the
+ * step before are no sign of it, however many.
+ */
 function tooLate({ nowMs, earlierOffsets }: Seen, step: number, offset: number, who: string): Cause {
   const late = Math.max(0, Math.floor(nowMs / 1_000) - (step + 1) * PERIOD_S);
-  const again = earlierOffsets.some((earlier) => earlier < 0 && Math.abs(earlier - offset) <= 1);
+  const again = earlierOffsets.some((earlier) => Math.max(earlier, offset) <= -2 && Math.abs(earlier - offset) <= 1);
   const ask = `potctl mfa explain ${who} --ask-code`;
   if (again) {
     const text = `codes come about ${Math.abs(offset) * PERIOD_S} s late again and again: the clock of the phone is slow; ${SET_TIME}`;

@@ -1,4 +1,5 @@
 import type { Application, Factor, Person } from '../applications/application.js';
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
@@ -30,7 +31,9 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
     const ends = isReset && sessions !== null && sessions > 0;
     const steps = [
       ...going.map(goneWords),
-      ...(codes !== null && codes.length > 0 ? [`${codes.length} backup codes stop working`] : []),
+      ...(codes !== null && codes.length > 0
+        ? [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`]
+        : []),
       ...(isReset ? sessionLines(record, application) : []),
       ...(isReset ? [next(deps, record)] : []),
     ];

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import { Secret } from '../secret.js';
 import { encodeBase32 } from './base32.js';
@@ -45,7 +46,9 @@ export async function planEnroll(deps: MfaDeps, wanted: string, wishes: EnrollWi
       steps: [
         ...(pending === null ? [] : ['the secret that waits for its first code is thrown away']),
         ...(clearsCodes(deps, record) && codes !== null && codes.length > 0
-          ? [`${codes.length} backup codes of an earlier factor stop working`]
+          ? [
+              `${counted(codes.length, 'backup code')} of an earlier factor ${verb(codes.length, 'stops', 'stop')} working`,
+            ]
           : []),
         `a new secret for ${nameOf(person)}, shown once; it does nothing before its first code is confirmed (by potctl within 24 hours)`,
       ],

@@ -1,4 +1,5 @@
 import type { Factor, Person } from '../applications/application.js';
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import type { MfaDeps } from './deps.js';
 import { nameOf, readPerson } from './people.js';
@@ -52,7 +53,9 @@ export async function checkKept(
   const problems = [
     ...differentFactors(found, expected.factors),
     ...differentCodes(found.codes, expected.codes),
-    ...(expected.noSessions && found.sessions ? [`${found.sessions} sessions are still live`] : []),
+    ...(expected.noSessions && found.sessions
+      ? [`${counted(found.sessions, 'session')} ${verb(found.sessions, 'is', 'are')} still live`]
+      : []),
     ...(mustEnroll ? ['the application does not ask for a new enrollment'] : []),
     ...(expected.unlocked ? await stillLocked(deps, transaction, found) : []),
   ];
@@ -86,7 +89,9 @@ function differentCodes(found: readonly string[] | null, wanted: readonly string
   const [have, want] = [found, wanted].map((codes) => [...codes].sort());
   if (JSON.stringify(have) === JSON.stringify(want)) return [];
   const ours = found.filter((code) => wanted.includes(code)).length;
-  return [`${found.length} backup codes are stored, ${ours} of the ${wanted.length} that should be`];
+  return [
+    `${counted(found.length, 'backup code')} ${verb(found.length, 'is', 'are')} stored, ${ours} of the ${wanted.length} that should be`,
+  ];
 }
 
 async function stillLocked(

@@ -31,6 +31,8 @@ export interface MfaRecord {
   readonly pending: Pending | null;
   /** Backup codes as stored; null = the application has none, or this role may not read them. */
   readonly codes: readonly string[] | null;
+  /** How many there are; some roles may count what they may not read. Null = the application has none, or this role may not. */
+  readonly codesLeft: number | null;
   readonly sessions: number | null;
   /** The version of potctl's own schema; null = not installed. */
   readonly installed: number | null;
@@ -55,6 +57,7 @@ export async function readRecord(
   const { application, readsSecrets } = database;
   const factors = await application.readFactors(session, person, { secrets: readsSecrets, lock });
   const codes = application.codes && readsSecrets ? await application.codes.read(session, person) : null;
+  const codesLeft = codes?.length ?? (await application.codes?.count?.(session, person)) ?? null;
   const sessions = (await application.sessions?.count(session, person)) ?? null;
   const installed = await journal.version(session);
   const verifier = await readVerifierState(session, installed, keyOf(application, person));
@@ -65,7 +68,8 @@ export async function readRecord(
   const state = stateOf(factors, readsSecrets);
   const sign = readsSecrets ? null : verifier === null ? '' : await readLastChange(session, keyOf(application, person));
   const fingerprint = fingerprintOf({ person, factors, codes, lastChange: sign });
-  return { person, nowMs, state, factors, enabled, pending, codes, sessions, installed, verifier, fingerprint };
+  const kept = { codes, codesLeft, sessions };
+  return { person, nowMs, state, factors, enabled, pending, ...kept, installed, verifier, fingerprint };
 }
 
 function stateOf(factors: readonly Factor[], readsSecrets: boolean): MfaState {

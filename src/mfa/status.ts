@@ -1,5 +1,7 @@
+import { counted, verb } from '../counted.js';
 import { CODES } from './backup-codes.js';
 import type { MfaDeps } from './deps.js';
+import { deskFlags, NO_MEMORY } from './desk/memory.js';
 import { noteLookup } from './lookups.js';
 import { findPerson } from './people.js';
 import { type MfaRecord, type MfaState, readRecord } from './record.js';
@@ -74,9 +76,8 @@ export async function readStatus(deps: MfaDeps, wanted: string): Promise<MfaStat
 /** The same of a record that was read already. */
 export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaStatus> {
   const { application } = deps.database;
-  const { person, state, enabled, pending, codes, verifier } = record;
+  const { person, state, enabled, pending, codesLeft: left, verifier } = record;
   const { id, email, username, name, role, active, organizations } = person;
-  const left = codes?.length ?? null;
   return {
     application: application.name,
     user: { id, email, username, name, role, admin: person.isAdmin, active, organizations },
@@ -115,27 +116,31 @@ export function lockOf({ verifier, person }: MfaRecord): MfaStatus['lock'] {
 
 /** What should make an operator doubt who is calling; none is proof of anything. What is merely to be mended is a note. */
 export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
+  const { resets = [], failures24h = 0 } = verifier ?? {};
   const daysOld = person.createdAt === null ? null : (nowMs - Date.parse(person.createdAt)) / 86_400_000;
   const flags: [boolean, string, string][] = [
     [person.isAdmin, 'admin', 'an administrator'],
     [person.active === false, 'inactive', 'the account is switched off'],
     [daysOld !== null && daysOld < 7, 'new_account', 'the account is younger than a week'],
-    [(verifier?.resets.length ?? 0) > 0, 'recent_reset', `${verifier?.resets.length} resets in 90 days`],
-    [(verifier?.failures24h ?? 0) >= 3, 'refused_codes', `${verifier?.failures24h} refused codes in 24 hours`],
+    [resets.length > 0, 'recent_reset', `${counted(resets.length, 'reset')} in 90 days`],
+    [failures24h >= 3, 'refused_codes', `${counted(failures24h, 'refused code')} in 24 hours`],
     [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a right code was given twice: somebody may have read it'],
     [verifier?.blockedUntil != null, 'blocked', 'too many refused codes: blocked'],
   ];
-  return flags.filter(([is]) => is).map(([, code, text]) => ({ code, text }));
+  return [
+    ...flags.filter(([is]) => is).map(([, code, text]) => ({ code, text })),
+    ...deskFlags(verifier?.desk ?? NO_MEMORY),
+  ];
 }
 
-function notesOf({ database, policy }: MfaDeps, { state, installed, codes, person }: MfaRecord): string[] {
+function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: left, person }: MfaRecord): string[] {
   const { application, readsSecrets } = database;
   const { noReplayGuard, login } = application.facts;
-  const few = state === 'enabled' && codes !== null && codes.length <= FEW_CODES;
+  const few = state === 'enabled' && left !== null && left <= FEW_CODES;
   const missing = person.isAdmin && policy.requiredForAdmin && state !== 'enabled';
   return [
     ...(missing ? ['must have a second factor, and has none'] : []),
-    ...(few ? [`${codes.length} backup codes are left`] : []),
+    ...(few ? [`${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left`] : []),
     ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
     ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
     ...(state === 'enabled' && login !== undefined ? [login] : []),

@@ -1,6 +1,7 @@
 import { CLOCK, instant } from '../applications/sql.js';
 import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
+import { type DeskMemory, readDeskMemory } from './desk/memory.js';
 
 /** What potctl itself remembers of a person. */
 export interface VerifierState {
@@ -20,6 +21,8 @@ export interface VerifierState {
   /** Valid codes that were used twice, in 30 days. */
   readonly replays: number;
   readonly resets: readonly PastReset[];
+  /** What the support desk noted. */
+  readonly desk: DeskMemory;
 }
 
 /** `until 2026-…`, for a sentence. */
@@ -49,7 +52,7 @@ export async function readVerifierState(
   person: string,
 ): Promise<VerifierState | null> {
   if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return null;
-  const [row] = await session.query<Omit<VerifierState, 'resets'>>(STATE, [person]);
+  const [row] = await session.query<Omit<VerifierState, 'resets' | 'desk'>>(STATE, [person]);
   const resets = await session.query<PastReset>(
     `select ${instant('at')} as at, action, db_role, operator, ticket, reason from potctl.journal
       where target = $1 and action in ('mfa.reset', 'mfa.disable') and status = 'done'
@@ -57,7 +60,7 @@ export async function readVerifierState(
       order by seq desc limit 20`,
     [person],
   );
-  return { ...row!, resets };
+  return { ...row!, resets, desk: await readDeskMemory(session, person) };
 }
 
 /** Ids of the people of an application at whose codes potctl does not look now; none where it is not set up, or may not be read. */

@@ -1,3 +1,4 @@
+import { counted, verb } from '../counted.js';
 import { PotctlError } from '../errors.js';
 import { gate, judge, matchBackupCode, refusedCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
@@ -94,7 +95,9 @@ function resultOf(verdict: Verdict, { person, codes }: MfaRecord, seq: string, l
     warnings: [
       ...(late === null ? [] : [late]),
       ...(left !== null && left <= FEW_CODES
-        ? [`${left} backup codes are left: \`potctl mfa codes ${argumentOf(person)}\``]
+        ? [
+            `${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left: \`potctl mfa codes ${argumentOf(person)}\``,
+          ]
         : []),
     ],
   };

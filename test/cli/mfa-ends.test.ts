@@ -119,6 +119,15 @@ describe('an output that cannot be written', () => {
     expect(error.changed_detail).toContain('the second factor of ana');
   });
 
+  test('after mfa verify says that the code is used up', async () => {
+    await enrolled();
+    const { exitCode, error } = await potctlToFullDisk(['mfa', 'verify', 'ana', '--code-stdin'], env(), '1111-1111\n');
+    expect((await stored()).codes).toEqual([]);
+    expect(exitCode).toBe(17);
+    expect(error).toMatchObject({ code: 'E_OUTPUT', changed: 'complete' });
+    expect(error.changed_detail).toContain('the backup code of ana was right, and is used up now (journal');
+  });
+
   test('of a dry run has changed nothing', async () => {
     await enrolled();
     const { exitCode, error } = await potctlToFullDisk(['mfa', 'reset', 'ana', ...WHY, '-n'], env());

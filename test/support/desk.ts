@@ -4,7 +4,7 @@ import { spawn } from '@lydell/node-pty';
 import { expect } from 'vitest';
 import { freshDatabase, type TestDatabase } from './database.js';
 import { type MailServer, startMailServer } from './mail-server.js';
-import { cleanEnvironment, POTCTL, potctl } from './run-cli.js';
+import { cleanEnvironment, POTCTL, potctl, type Ran } from './run-cli.js';
 import { temporaryFolder } from './tree.js';
 
 /** What is typed when a text stands on the screen; a function is asked at that moment. */
@@ -22,6 +22,8 @@ export interface DeskSite {
   readonly mail: MailServer;
   /** At a real terminal; keys are sent with Enter unless they are control characters. */
   sit(answers: readonly Answer[], flags?: readonly string[]): Promise<DeskRun>;
+  /** Any other command, with the same profile. */
+  run(args: readonly string[]): Promise<Ran>;
   user(name: string): Promise<Record<string, unknown>>;
   /** Entries of the journal but the one of the installation, oldest first. */
   journal(): Promise<JournalLine[]>;
@@ -78,6 +80,7 @@ export async function deskSite(
     database,
     mail,
     sit: (answers, flags = ['-p', 'desk']) => sit(['support', '--operator', 'carla', ...flags], env, answers),
+    run: (args) => potctl([...args, '-p', 'desk'], { env }),
     user: async (name) => (await database.query('select * from users where username = $1', [name]))[0]!,
     journal: () =>
       database.query<JournalLine>(

@@ -10,13 +10,14 @@ export interface FullRun {
 }
 
 /** `potctl … --json` with its stdout on a disk that is full. */
-export function potctlToFullDisk(args: readonly string[], env: Record<string, string>): Promise<FullRun> {
+export function potctlToFullDisk(args: readonly string[], env: Record<string, string>, stdin = ''): Promise<FullRun> {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, [POTCTL, ...args, '--json'], {
     env: cleanEnvironment(env),
-    stdio: ['ignore', full, 'pipe'],
+    stdio: ['pipe', full, 'pipe'],
   });
   closeSync(full);
+  child.stdin!.end(stdin);
   let stderr = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;

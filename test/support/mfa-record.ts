@@ -1,6 +1,7 @@
 import type { Application, Factor, Person } from '../../src/applications/application.js';
 import { systemClock } from '../../src/clock.js';
 import type { MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
+import { NO_MEMORY } from '../../src/mfa/desk/memory.js';
 import type { MfaRecord } from '../../src/mfa/record.js';
 import type { VerifierState } from '../../src/mfa/verifier-state.js';
 
@@ -16,14 +17,22 @@ export const FACTOR: Factor = {
 
 export const VERIFIER: VerifierState = {
   ...{ blockedUntil: null, failures24h: 0, lastFailureAt: null, lastSuccessAt: null, failuresSinceSuccess: 0 },
-  ...{ enrollmentAt: null, enrollmentMark: null, confirmedAt: null, replays: 0, resets: [] },
+  ...{ enrollmentAt: null, enrollmentMark: null, confirmedAt: null, replays: 0, resets: [], desk: NO_MEMORY },
 };
 
 /** Ana, who has one factor that works, and what the changes say. */
 export function recordOf(changes: Partial<MfaRecord> = {}): MfaRecord {
-  const { factors = [FACTOR] } = changes;
+  const { factors = [FACTOR], codes = [] } = changes;
   return {
-    ...{ person: ANA, nowMs: Date.UTC(2026, 10, 22), state: 'enabled', pending: null, codes: [], sessions: null },
+    ...{
+      person: ANA,
+      nowMs: Date.UTC(2026, 10, 22),
+      state: 'enabled',
+      pending: null,
+      codes,
+      codesLeft: codes?.length ?? null,
+      sessions: null,
+    },
     ...{ installed: 3, verifier: VERIFIER, fingerprint: '', factors },
     enabled: factors.filter(({ state }) => state === 'enabled'),
     ...changes,

@@ -94,6 +94,31 @@ test('support sees the state, and is told what it may not see; checking a code i
   expect(await support.database.query('select kind from potctl.mfa_attempt')).toEqual([]);
 });
 
+test('support sees in native how many backup codes are left, in the status as in the list', async () => {
+  const database = await freshDatabase({ schema: 'native', dropAfterTest: false });
+  await database.query(
+    `insert into potctl_app.users (id, email, username, full_name, role, created_at, updated_at)
+     values ('${ANA}', 'ana@example.com', 'ana', 'Ana', 'user', now(), now())`,
+  );
+  await database.query(
+    `insert into potctl_app.mfa_factors (id, user_id, label, secret, status, created_at, enabled_at)
+     values (gen_random_uuid(), '${ANA}', 'phone', 'potctl:v1:x', 'enabled', now(), now())`,
+  );
+  await database.query(
+    `insert into potctl_app.backup_codes (user_id, place, hash, used_at)
+     values ('${ANA}', 1, 'potctl$scrypt$x', null), ('${ANA}', 2, 'potctl$scrypt$x', now())`,
+  );
+  expect(await potctl(['setup', '--yes', '-q'], { env: { PGDATABASE: database.name } })).toMatchObject({ exitCode: 0 });
+  const { run, end, as } = await grantedLogin(database, 'support');
+  onTestFinished(end);
+  await expect(as.query('select hash from potctl_app.backup_codes')).rejects.toMatchObject({ code: '42501' });
+  const { item } = JSON.parse((await run(['mfa', 'status', 'ana', '--json', '-q'])).stdout);
+  const list = await run(['mfa', 'list', '--json', '-q']);
+  expect(JSON.parse(list.stdout).items).toMatchObject([{ username: 'ana', codes: 1 }]);
+  expect(item.codes).toMatchObject({ left: 1 });
+  expect(item.notes).toContain('1 backup code is left');
+});
+
 test('an auditor reads who did what, and changes nothing', async () => {
   const { run, as } = await siteOf('auditor');
   expect((await run(['history', '-q'])).exitCode).toBe(0);

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { because, CODES, call, deskSite, leave } from '../support/desk.js';
+import { because, CODES, call, type DeskSite, deskSite, leave } from '../support/desk.js';
+
+/** Six digits that are not those of the mail. */
+const wrongDigits = (site: DeskSite): string => (site.digits() === '000000' ? '000001' : '000000');
 
 test('9 flags the account in the journal with the reason, and changes nothing else', async () => {
   const site = await deskSite();
@@ -54,8 +57,8 @@ test('a denial of the real owner ends the call: no proof of it counts, and the n
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  const next = screen.split('The call is over')[1]!;
-  const first = next.indexOf('the owner of this account said that somebody else was calling');
+  const next = screen.split('The call is over')[1]!.replace(/\s+/g, ' ');
+  const first = next.search(/At \d\d:\d\d: called back at the number on file: the owner of the account had/);
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(next.indexOf('this is what the system knows'));
   expect(await site.user('ana.souza')).toMatchObject({
@@ -83,9 +86,16 @@ test('a colleague who says that it is somebody else ends the call, too, and so d
     ...call('1', 'ana.souza'),
     ['Who is calling? 0 of 3', '6'],
     ['picture of the ID', '2'],
+    ...call('1', 'ana.souza'),
+    ['Who is calling? 0 of 3', '0'],
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
+  const said = screen.replace(/\s+/g, ' ');
+  expect(said).toMatch(
+    /At \d\d:\d\d: joao.reis was asked to vouch, and said that the caller is somebody else\. Take great care\./,
+  );
+  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Take great care\./);
   expect((await site.journal()).map(({ reason }) => reason)).toEqual([
     'joao.reis was asked to vouch, and said that the caller is somebody else',
     'the ID did not belong to the person',
@@ -213,17 +223,55 @@ test('where potctl can check no proof, somebody is helped in person with an ID, 
   expect((await site.user('joao.reis'))['locked_until']).toBeNull();
 });
 
-test('attested proofs alone are never enough: then only those are offered that potctl checks', async () => {
+test('attested proofs alone are never enough on the phone: then only those are offered that potctl checks, or an ID', async () => {
   const site = await deskSite();
   const { screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '4'],
+    ['Did the owner of the account answer', '1'],
+    ['1 of 2 proofs', '5'],
+    ['Type one of 1, 2, 3, 6, 9, 0', '0'],
+    leave,
+  ]);
+  expect(screen.split('1 of 2 proofs')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
+});
+
+test('whoever has lost phone and mailbox is helped in person with an ID, a call back, and a colleague', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '6'],
     ['picture of the ID', '1'],
     ['1 of 2 proofs', '4'],
-    ['Type one of 1, 2, 3, 9, 0', '0'],
+    ['Did the owner of the account answer', '1'],
+    ['2 of 3 proofs', '5'],
+    ["Colleague's e-mail", 'joao.reis'],
+    ['Does this colleague know the caller', '1'],
+    ...because('reset ana.souza'),
     leave,
   ]);
-  expect(screen.split('1 of 2 proofs')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
+  expect(exitCode, screen).toBe(0);
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+});
+
+test('mailed digits are valid as long as the desk says that there are tries', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '1'],
+    ['Read me the six digits', '00000x'],
+    ['That is not six digits', () => wrongDigits(site)],
+    ['did you type what they said?', '2'],
+    ['It does not count', () => wrongDigits(site)],
+    ['2 tries left', () => wrongDigits(site)],
+    ['1 try left', () => site.digits()],
+    ['1 of 2 proofs', '9'],
+    ['What made you doubt?', '0'],
+    ['The account was not flagged', ''],
+    ['Type one of', '0'],
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.journal()).map(({ action }) => action)).not.toContain('mfa.flagged');
 });
 
 test('Ctrl-C at a question is exit 31, and nothing was changed', async () => {

@@ -95,6 +95,8 @@ describe('each cause has its verdict, and the command that helps', () => {
     ['code_late', 'likely', { verdict: wrong(-2) }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'likely', { verdict: wrong(-4) }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'certain', { verdict: wrong(-4), earlierOffsets: [-5] }, []],
+    ['code_late', 'likely', { verdict: wrong(-1), earlierOffsets: [-1, -1] }, ['potctl mfa explain ana --ask-code']],
+    ['code_late', 'likely', { verdict: wrong(-2), earlierOffsets: [-1] }, ['potctl mfa explain ana --ask-code']],
     ['clock_slow', 'likely', { verdict: wrong(-4), earlierOffsets: [4, -9] }, ['potctl mfa explain ana --ask-code']],
     ['clock_fast', 'certain', { verdict: wrong(2) }, []],
     ['server_clock', 'likely', { clockMs: 5_001 }, ['timedatectl status']],
@@ -161,7 +163,9 @@ describe('the code tells how far the clock of the phone is off', () => {
     expect(late.verdict.text).not.toContain('clock');
     expect(late.next).toEqual(['potctl mfa explain ana --ask-code']);
     const again = await look({ application: viu, verdict: wrong(-1), earlierOffsets: [-1], record: { codes: [] } });
-    expect(again.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
+    expect(again.verdict).toMatchObject({ code: 'code_late', confidence: 'likely' });
+    const slow = await look({ application: viu, verdict: wrong(-2), earlierOffsets: [-2], record: { codes: [] } });
+    expect(slow.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
   });
 
   test('no code, or one that was not looked at, says nothing about a clock', async () => {

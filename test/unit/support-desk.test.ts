@@ -5,7 +5,15 @@ import type { DeskCase } from '../../src/mfa/desk/case.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
 import { newEmailCode } from '../../src/mfa/desk/email-code.js';
 import { maskEmail, maskName, maskPerson } from '../../src/mfa/desk/mask.js';
-import { areEnough, canBeEnough, demandOf, type Proof, proofWords, stillOffered } from '../../src/mfa/desk/proofs.js';
+import {
+  areEnough,
+  canBeChecked,
+  countOf,
+  demandOf,
+  type Proof,
+  proofWords,
+  stillOffered,
+} from '../../src/mfa/desk/proofs.js';
 import type { Proving } from '../../src/mfa/desk/proving.js';
 import { carryOut } from '../../src/mfa/desk/tasks.js';
 import { redact } from '../../src/secret.js';
@@ -40,21 +48,21 @@ describe('a mask shows enough to recognise somebody, and not how long anything i
 });
 
 describe('how many proofs', () => {
-  const demand = (
-    count: number,
-    checkable: readonly Proof['method'][] = ['email_code', 'app_code'],
-    denied = false,
-  ) => ({
-    ...demandOf([], checkable, denied),
-    count,
-  });
+  const demand = (count: number, checkable: readonly Proof['method'][] = ['email_code', 'app_code'], denied = false) =>
+    demandOf(flags(count - 2), checkable, denied);
 
   test('two, one more for a red flag, never more than three', () => {
-    expect([0, 1, 2, 7].map((count) => demandOf(flags(count), [], false).count)).toEqual([2, 3, 3, 3]);
+    const counts = [[], ['email_code']] as const;
+    for (const checkable of counts) {
+      expect([0, 1, 2, 7].map((count) => countOf([], demandOf(flags(count), checkable, false)))).toEqual([2, 3, 3, 3]);
+    }
   });
 
-  test('one of them must have been checked by potctl', () => {
-    expect(areEnough(given('call_back', 'in_person', 'colleague'), demand(2))).toBe(false);
+  test('one of them must have been checked by potctl, or all three others must be there, with the ID', () => {
+    expect(areEnough(given('call_back', 'in_person'), demand(2))).toBe(false);
+    expect(areEnough(given('call_back', 'colleague'), demand(2))).toBe(false);
+    expect(areEnough(given('call_back', 'in_person', 'colleague'), demand(2))).toBe(true);
+    expect(areEnough(given('call_back', 'in_person', 'colleague'), demand(3, ['email_code'], true))).toBe(true);
     expect(areEnough(given('call_back', 'email_code'), demand(2))).toBe(true);
     expect(areEnough(given('call_back', 'email_code'), demand(3))).toBe(false);
   });
@@ -77,12 +85,20 @@ describe('how many proofs', () => {
     expect(stillOffered(given('email_code'), demand(3), possible)).toEqual([
       ...['app_code', 'call_back', 'colleague', 'in_person'],
     ]);
-    expect(stillOffered(given('call_back'), demand(2), possible)).toEqual(['email_code', 'app_code']);
+    expect(stillOffered(given('call_back'), demand(2), possible)).toEqual(['email_code', 'app_code', 'in_person']);
     expect(stillOffered(given('call_back'), demand(3), possible)).toEqual([
       ...['email_code', 'app_code', 'colleague', 'in_person'],
     ]);
-    expect(canBeEnough(given('call_back'), demand(2), ['in_person'])).toBe(false);
-    expect(canBeEnough(given('email_code'), demand(2), ['in_person'])).toBe(true);
+    expect(canBeChecked(given('call_back'), ['in_person'])).toBe(false);
+    expect(canBeChecked(given('email_code'), ['in_person'])).toBe(true);
+    expect(canBeChecked([], ['app_code', 'in_person'])).toBe(true);
+  });
+
+  test('whoever stands there with an ID, and has lost phone and mailbox, can still be helped', () => {
+    const [possible, two] = [['email_code'] as const, demand(2, ['email_code'])];
+    expect(stillOffered(given('in_person'), two, possible)).toEqual(['email_code', 'call_back', 'colleague']);
+    expect(stillOffered(given('in_person', 'call_back'), two, possible)).toEqual(['email_code', 'colleague']);
+    expect([given('in_person'), given('in_person', 'call_back')].map((one) => countOf(one, two))).toEqual([2, 3]);
   });
 
   test('the record names each, who vouched, and whether potctl checked it', () => {
@@ -107,10 +123,10 @@ describe('mailed digits', () => {
     expect(code.answer('004217')).toBe('spent');
   });
 
-  test('are worth nothing after three wrong tries, not even the right ones', () => {
+  test('count no tries: the desk does', () => {
     const { code } = at();
-    expect(['1', '000000', '004218'].map((typed) => code.answer(typed))).toEqual(['wrong', 'wrong', 'wrong']);
-    expect(code.answer('004217')).toBe('spent');
+    const tries = ['1', '000000', '004218', '004219', '004217'];
+    expect(tries.map((typed) => code.answer(typed))).toEqual(['wrong', 'wrong', 'wrong', 'wrong', 'right']);
   });
 
   test('expire after ten minutes', () => {

@@ -76,12 +76,10 @@ async function pick({ talk }: Desk, people: readonly Person[]): Promise<Person |
 const lineOf = ({ name, email, facts }: MaskedPerson): string =>
   [name, email, facts].filter((part) => part !== null).join('   ');
 
-function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, deniedAt }: DeskCase): void {
+function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, denied }: DeskCase): void {
   const { state, codes, lock, sessions, resets_90d: resets } = status;
   talk.line();
-  if (deniedAt !== null) {
-    talk.bad(`At ${clock(deniedAt)} the owner of this account said that somebody else was calling. Take great care.`);
-  }
+  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Take great care.`);
   talk.line('Before you continue, this is what the system knows:');
   talk.line(`· two-step sign-in is ${STATES[state]}${codes?.left == null ? '' : `, backup codes left: ${codes.left}`}`);
   if (lock !== null) {
@@ -90,7 +88,8 @@ function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, deniedAt }: DeskC
   if (sessions !== null && sessions > 0)
     talk.line(`· signed in at ${sessions} ${sessions === 1 ? 'place' : 'places'} right now`);
   if (resets !== null && resets.length === 0) talk.good('no reset in the last 90 days');
-  for (const { text } of flags) talk.warn(text);
+  // The denial stands above, on the clock of the wall.
+  for (const { code, text } of flags) if (code !== 'caller_denied') talk.warn(text);
   if (flags.length === 0) talk.good('no warning signs');
 }
 

@@ -15,15 +15,17 @@ type Code = Exclude<ProofMethod, Attested>;
 /**
  * Asks for proofs until they are enough.
  *
- * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, three checks failed, or nothing is left
- * that would be enough
+ * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, or three checks failed
  */
 export async function proveCaller(desk: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
   const { startProving } = await import('../../../src/mfa/desk/proving.js');
   const proving = startProving(desk.deps, call);
-  if (call.checkable.length === 0) await sayNothingIsChecked(desk, call, task);
+  let said = false;
   while (!proving.isEnough()) {
-    if (!proving.canBeEnough()) return passOn(desk, call, task);
+    if (!said && !proving.canBeChecked()) {
+      await sayNothingIsChecked(desk, call, task);
+      said = true;
+    }
     const wish = await desk.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
       { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
@@ -32,20 +34,22 @@ export async function proveCaller(desk: Desk, call: DeskCase, task: DeskTask): P
     await (isAttested(wish) ? attest(desk, proving, wish) : tryCode(desk, call, proving, wish));
     if (proving.failuresLeft() === 0) return endAfterFailures(desk, call);
   }
-  desk.talk.good(`That is enough: ${proving.given().length} of ${proving.demand.count} proofs.`);
+  desk.talk.good(`That is enough: ${proving.given().length} of ${proving.count()} proofs.`);
   return proving;
 }
 
 const isAttested = (method: ProofMethod): method is Attested =>
   ['call_back', 'colleague', 'in_person'].includes(method);
 
-function question({ demand, given }: Proving, { flags, checkable, deniedAt }: DeskCase): string {
-  const { count } = demand;
+function question({ count: needed, given, canBeChecked }: Proving, { flags, denied }: DeskCase): string {
+  const count = needed();
   const more =
-    count > 2 ? ` (one more than usual, because of the ${flags.length > 1 ? 'warnings' : 'warning'} above)` : '';
+    flags.length > 0 ? ` (one more than usual, because of the ${flags.length > 1 ? 'warnings' : 'warning'} above)` : '';
   const kinds = [
-    checkable.length > 0 ? 'At least one must be checked here.' : 'One must be in person, with an ID.',
-    ...(deniedAt === null ? [] : ['One must be a call back, or in person.']),
+    !canBeChecked()
+      ? 'One must be in person, with an ID.'
+      : 'At least one must be checked here; without that it takes three, one of them in person with an ID.',
+    ...(denied === null ? [] : ['One must be a call back, or in person.']),
   ];
   return `Who is calling? ${given().length} of ${count} proofs so far${more}. ${kinds.join(' ')}`;
 }
@@ -162,7 +166,9 @@ async function endAfterDenial(
 async function stop({ deps, talk, sitting }: Desk, call: DeskCase, proving: Proving): Promise<never> {
   const { flagPerson } = await import('../../../src/mfa/desk/flag.js');
   const { proofWords } = await import('../../../src/mfa/desk/proofs.js');
-  const typed = await talk.ask('What made you doubt? One sentence for the record', 'no comment');
+  const typed = await talk.ask('What made you doubt? One sentence for the record', 'no comment').catch((error) => {
+    throw error instanceof CallEnded ? new CallEnded('The call is over. The account was not flagged.') : error;
+  });
   const seq = await flagPerson(deps, call.person, {
     ...{ event: 'DESK_NOT_CONVINCED', proofs: proofWords(proving.given()), flags: call.flags },
     reason: typed === '' ? 'the operator was not convinced' : typed,
@@ -185,21 +191,13 @@ async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never
   throw new CallEnded();
 }
 
-/** Said before anything is asked, so that nobody on the phone proves what cannot be enough. */
+/** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
 async function sayNothingIsChecked({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const { expertLine } = await import('../../../src/mfa/desk/tasks.js');
   talk.line();
-  talk.warn('potctl can check nothing for this person itself:');
-  for (const text of call.missing) talk.line(`  · ${text}`);
+  const none = call.checkable.length === 0;
+  talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
+  for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
   talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
   talk.line(`  ${expertLine(deps, call.person, task)}`);
-}
-
-async function passOn({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<never> {
-  const { expertLine } = await import('../../../src/mfa/desk/tasks.js');
-  talk.line();
-  talk.bad('No proof is left that would be enough. Pass it on to an SRE, who can run:');
-  talk.line(`  ${expertLine(deps, call.person, task)}`);
-  talk.say('I have to pass this on to my colleagues. They will call you back.');
-  throw new CallEnded();
 }

@@ -1,3 +1,4 @@
+import { counted, verb } from '../../../src/counted.js';
 import type { ChangePlan } from '../../../src/mfa/change.js';
 import type { ProofMethod } from '../../../src/mfa/desk/proofs.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
@@ -23,15 +24,16 @@ export const TASK_WORDS: Readonly<Record<DeskTask, string>> = {
 /** What a task will do, without the words of experts. */
 export function stepsInWords(task: DeskTask, { record }: ChangePlan): readonly string[] {
   const { codes, sessions } = record;
-  const count = (n: number, one: string, many: string): string => (n === 1 ? `1 ${one}` : `${n} ${many}`);
   const oldCodes =
-    codes === null || codes.length === 0 ? [] : [`${count(codes.length, 'backup code', 'backup codes')} stop working`];
+    codes === null || codes.length === 0
+      ? []
+      : [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`];
   if (task === 'codes') return [...oldCodes, 'ten new backup codes are shown once on this screen'];
   if (task === 'unlock') return ['the account can sign in again at once'];
   const app = 'the app on the old phone stops working for this account';
   if (task === 'disable') return [app, ...oldCodes, 'the password alone opens the account from now on'];
   const ended =
-    sessions === null || sessions === 0 ? [] : [`the person is signed out in ${count(sessions, 'place', 'places')}`];
+    sessions === null || sessions === 0 ? [] : [`the person is signed out in ${counted(sessions, 'place')}`];
   return [app, ...oldCodes, ...ended, 'the person can set up a new phone'];
 }
 

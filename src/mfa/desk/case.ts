@@ -6,8 +6,8 @@ import { findAll } from '../people.js';
 import { type MfaRecord, readRecord } from '../record.js';
 import { type MfaStatus, type RedFlag, statusOf } from '../status.js';
 import type { DeskDeps } from './deps.js';
-import { earlierCalls } from './flag.js';
 import { type MaskedPerson, maskPerson } from './mask.js';
+import { type Denial, NO_MEMORY } from './memory.js';
 import type { ProofMethod } from './proofs.js';
 
 /** One call about one person: what is known before anybody is believed. */
@@ -25,8 +25,8 @@ export interface DeskCase {
   readonly failed: number;
   /** One of them was said to be a typing error already. */
   readonly mistyped: boolean;
-  /** When the owner said within 24 hours that somebody else had called; RFC 3339. */
-  readonly deniedAt: string | null;
+  /** Somebody said within 24 hours that a caller was somebody else. */
+  readonly denied: Denial | null;
   /** Three checks failed: until then the desk helps nobody for this account on the phone; RFC 3339. */
   readonly closedUntil: string | null;
   /** The person is beside the operator, and the ID fits: where the desk is closed on the phone, this opens it. */
@@ -68,12 +68,8 @@ export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase
     const record = await readRecord(deps, session, person);
     await noteLookup(deps, session, record, 'support');
     const status = await statusOf(deps, record);
-    const { flagged, ...earlier } = await earlierCalls(deps, session, record);
-    const again = flagged === 1 ? 'once' : `${flagged} times`;
-    const flags = [
-      ...status.red_flags,
-      ...(flagged > 0 ? [{ code: 'flagged', text: `flagged by the desk ${again} in the last 24 hours` }] : []),
-    ];
+    const { flagged: _, ...earlier } = record.verifier?.desk ?? NO_MEMORY;
+    const flags = status.red_flags;
     const seen = { person, masked: maskPerson(person), record, status, flags, beside: false, ...earlier };
     return { ...seen, ...checkableOf(deps, record, status) };
   } finally {

@@ -1,13 +1,10 @@
 import type { Person } from '../../applications/application.js';
-import { CLOCK, instant } from '../../applications/sql.js';
 import { PotctlError } from '../../errors.js';
-import type { Session } from '../../postgres/server.js';
 import { keyOf, nameOf } from '../people.js';
-import type { MfaRecord } from '../record.js';
 import type { RedFlag } from '../status.js';
 import { inTransaction, type Transaction } from '../transaction.js';
 import type { DeskDeps } from './deps.js';
-import { MAX_FAILURES, type ProofMethod } from './proofs.js';
+import type { ProofMethod } from './proofs.js';
 
 /** Why somebody was flagged: the owner said that somebody else called, three proofs failed, or the operator was not convinced. */
 export type FlagEvent = 'DESK_CALLER_DENIED' | 'DESK_PROOFS_FAILED' | 'DESK_NOT_CONVINCED';
@@ -94,47 +91,4 @@ export async function noteProof(
   } finally {
     await session.close();
   }
-}
-
-/** What the journal says of earlier calls. */
-export interface EarlierCalls {
-  /** In 24 hours. */
-  readonly flagged: number;
-  /** When the owner last said that somebody else had called, within 24 hours; RFC 3339. */
-  readonly deniedAt: string | null;
-  /** Checks that failed within the hour, without the one that was the operator's typing error. */
-  readonly failed: number;
-  /** Was a failed check within the hour said to be a typing error? One is believed. */
-  readonly mistyped: boolean;
-  /** Until when the desk is closed for this person on the phone, after three failed checks; RFC 3339. */
-  readonly closedUntil: string | null;
-}
-
-/** Reads it; where this role may not, nothing is known. */
-export async function earlierCalls(
-  { database }: DeskDeps,
-  session: Session,
-  { person, verifier }: MfaRecord,
-): Promise<EarlierCalls> {
-  if (verifier === null) return { flagged: 0, deniedAt: null, failed: 0, mistyped: false, closedUntil: null };
-  const [row] = await session.query<EarlierCalls>(
-    `with calls as (
-       select at, action, details->>'event' as event, at > ${CLOCK} - interval '1 hour' as fresh
-         from potctl.journal
-        where target = $1 and action in ('mfa.flagged', 'mfa.proof', 'mfa.mistyped') and at > ${CLOCK} - interval '24 hours'
-     ), counted as (
-       select count(*) filter (where action = 'mfa.flagged')::int as flagged,
-              max(at) filter (where event = 'DESK_CALLER_DENIED') as denied_at,
-              count(*) filter (where action = 'mfa.proof' and fresh)::int as refused,
-              bool_or(action = 'mfa.mistyped' and fresh) is true as mistyped,
-              max(at) filter (where action = 'mfa.proof' and fresh) as failed_at
-         from calls
-     )
-     select flagged, ${instant('denied_at')} as "deniedAt", refused - mistyped::int as failed, mistyped,
-            case when refused - mistyped::int >= ${MAX_FAILURES} then
-              ${instant(`(failed_at + interval '1 hour')`)} end as "closedUntil"
-       from counted`,
-    [keyOf(database.application, person)],
-  );
-  return row!;
 }

@@ -22,32 +22,46 @@ export const MAX_FAILURES = 3;
 const ORDINARY = 2;
 const MOST = 3;
 
-/** What is enough: so many proofs, each of another method, and of every group at least one. */
-export interface Demand {
+/** One way to be believed: so many proofs, each of another method, and of every group at least one. */
+interface Way {
   readonly count: number;
   readonly groups: readonly (readonly ProofMethod[])[];
+  /** What is missing comes first: nobody on the phone proves what only counts beside an ID. */
+  readonly missingFirst: boolean;
 }
+
+/** What is enough: any of these ways. */
+export type Demand = readonly Way[];
 
 /**
  * What a caller has to give: two proofs, and one more for each red flag, at most three. One must be checked by potctl, so that nobody can
- * just press `1`; where potctl can check none, an ID in person takes its place. After the owner denied having called, one must reach the
- * owner: whoever holds a mailbox and a sheet of codes is not believed again.
+ * just press `1`; whoever has lost all that can be checked comes in person with an ID, and two attested proofs more. Where potctl can check
+ * none from the start, the ID takes the place of the checked one. After the owner denied having called, one must reach the owner: whoever
+ * holds a mailbox and a sheet of codes is not believed again.
  *
  * @param checkable the checked methods that this person has
  */
 export function demandOf(flags: readonly RedFlag[], checkable: readonly ProofMethod[], wasDenied: boolean): Demand {
-  return {
-    count: Math.min(MOST, ORDINARY + flags.length),
-    groups: [checkable.length > 0 ? CHECKED : ['in_person'], ...(wasDenied ? [MEETS_OWNER] : [])],
-  };
+  const count = Math.min(MOST, ORDINARY + flags.length);
+  // An ID reaches the owner anyway.
+  if (checkable.length === 0) return [{ count, groups: [['in_person']], missingFirst: false }];
+  return [
+    { count, groups: [CHECKED, ...(wasDenied ? [MEETS_OWNER] : [])], missingFirst: false },
+    { count: MOST, groups: [['in_person']], missingFirst: true },
+  ];
 }
 
-const missingGroups = (given: readonly Proof[], { groups }: Demand): readonly (readonly ProofMethod[])[] =>
+const missingGroups = (given: readonly Proof[], { groups }: Way): readonly (readonly ProofMethod[])[] =>
   groups.filter((group) => !given.some(({ method }) => group.includes(method)));
 
 /** Are these enough? */
 export function areEnough(given: readonly Proof[], demand: Demand): boolean {
-  return given.length >= demand.count && missingGroups(given, demand).length === 0;
+  return demand.some((way) => given.length >= way.count && missingGroups(given, way).length === 0);
+}
+
+/** How many there must be in the end, by the shortest way from here. */
+export function countOf(given: readonly Proof[], demand: Demand): number {
+  return Math.min(...demand.map((way) => Math.max(way.count, given.length + missingGroups(given, way).length)));
 }
 
 /** What may still be tried. No method counts twice, and where only those of a group are missing, no other helps. */
@@ -56,17 +70,18 @@ export function stillOffered(
   demand: Demand,
   checkable: readonly ProofMethod[],
 ): readonly ProofMethod[] {
-  const missing = missingGroups(given, demand);
   const used = new Set(given.map(({ method }) => method));
-  const mustFit = demand.count - given.length <= missing.length;
-  return [...checkable, ...ATTESTED].filter(
-    (method) => !used.has(method) && (!mustFit || missing.some((group) => group.includes(method))),
-  );
+  const helps = (method: ProofMethod, way: Way): boolean => {
+    const missing = missingGroups(given, way);
+    const mustFit = way.count - given.length <= missing.length || (way.missingFirst && missing.length > 0);
+    return !mustFit || missing.some((group) => group.includes(method));
+  };
+  return [...checkable, ...ATTESTED].filter((method) => !used.has(method) && demand.some((way) => helps(method, way)));
 }
 
-/** Can every missing group still be had? */
-export function canBeEnough(given: readonly Proof[], demand: Demand, offered: readonly ProofMethod[]): boolean {
-  return missingGroups(given, demand).every((group) => group.some((method) => offered.includes(method)));
+/** Was one checked, or can one still be? Otherwise only an ID helps. */
+export function canBeChecked(given: readonly Proof[], offered: readonly ProofMethod[]): boolean {
+  return [...given.map(({ method }) => method), ...offered].some((method) => CHECKED.includes(method));
 }
 
 /** For the record: `email_code (checked)`, `colleague joao.reis (attested)`. */

@@ -10,8 +10,8 @@ import { flagPerson, noteProof } from './flag.js';
 import { codeLetter } from './letters.js';
 import {
   areEnough,
-  canBeEnough,
-  type Demand,
+  canBeChecked,
+  countOf,
   demandOf,
   MAX_FAILURES,
   type Proof,
@@ -35,11 +35,12 @@ type AttestedMethod = 'call_back' | 'colleague' | 'in_person';
 
 /** The proofs of one call. It alone says whether they are enough. */
 export interface Proving {
-  readonly demand: Demand;
+  /** How many proofs it takes. */
+  count(): number;
   given(): readonly Proof[];
   isEnough(): boolean;
-  /** False: what is missing cannot be had any more. */
-  canBeEnough(): boolean;
+  /** False: potctl can check none any more, so that only an ID in person helps. */
+  canBeChecked(): boolean;
   /** Checks that may still fail; at 0 the desk is closed for this person, and the journal says so. */
   failuresLeft(): number;
   offered(): readonly ProofMethod[];
@@ -79,7 +80,7 @@ const DENIED: Readonly<Record<AttestedMethod, (by: string | undefined) => string
 export function startProving(deps: DeskDeps, call: DeskCase): Proving {
   let given: Proof[] = call.beside ? [{ method: 'in_person', by: null }] : [];
   const closed = new Set<ProofMethod>();
-  const demand = demandOf(call.flags, call.checkable, call.deniedAt !== null);
+  const demand = demandOf(call.flags, call.checkable, call.denied !== null);
   let failures = call.beside ? 0 : call.failed;
   let mayBeMistyped = !call.mistyped;
   let denied = false;
@@ -90,11 +91,11 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
   const offered = (): readonly ProofMethod[] =>
     denied ? [] : stillOffered(given, demand, call.checkable).filter((one) => !closed.has(one));
   return {
-    demand,
+    count: () => countOf(given, demand),
     offered,
     given: () => given,
     isEnough: () => !denied && areEnough(given, demand),
-    canBeEnough: () => !denied && canBeEnough(given, demand, offered()),
+    canBeChecked: () => canBeChecked(given, offered()),
     failuresLeft: () => MAX_FAILURES - failures,
     mayBeMistyped: () => mayBeMistyped && failures < MAX_FAILURES,
     async mistyped(method) {

@@ -1,10 +1,11 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../errors.js';
-import type { ChangePlan, ChangeResult } from '../change.js';
+import { type ChangePlan, type ChangeResult, recordedMeanwhile, refuseDenied } from '../change.js';
 import { planCodes, replaceCodes } from '../codes.js';
 import type { Delivery } from '../delivery.js';
 import { disable, planDisable } from '../disable.js';
 import { argumentOf } from '../people.js';
+import type { MfaRecord } from '../record.js';
 import { planUnlock, unlock } from '../unlock.js';
 import type { DeskCase } from './case.js';
 import type { DeskDeps } from './deps.js';
@@ -49,20 +50,29 @@ export interface TaskOrder {
 /**
  * Does it, with the proofs and the red flags in the same entry of the journal.
  *
- * @throws E_REFUSED without enough proofs, or with those of somebody else; as applyChange
+ * @throws E_REFUSED without enough proofs, or with those of somebody else; E_MFA_CHANGED where another desk denied the caller, or three checks
+ * failed, since the call began; as applyChange
  */
 export async function carryOut(
   deps: DeskDeps,
-  { task, plan, call, proving, delivery }: TaskOrder,
+  { task, plan: shown, call, proving, delivery }: TaskOrder,
 ): Promise<ChangeResult> {
-  if (!proving.isEnough() || plan.record.person.id !== call.person.id || plan.action !== task) {
+  if (!proving.isEnough() || shown.record.person.id !== call.person.id || shown.action !== task) {
     throw new PotctlError('E_REFUSED', 'the caller has not proved to be this person');
   }
+  const plan = { ...shown, recheck: (now: MfaRecord) => refuseDoubted(call, now) };
   const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
   const proved = { ...deps, actor: { ...deps.actor, evidence } };
   if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false, dryRun: false });
   if (task === 'codes') return replaceCodes(proved, plan, { form: deps.policy.codeForm, dryRun: false }, delivery);
   return disable(proved, plan, { action: task, factorId: null, dryRun: false });
+}
+
+/** A call may be long: what other desks noted since it began counts as well. */
+function refuseDoubted(call: DeskCase, now: MfaRecord): void {
+  refuseDenied(call.record, now);
+  if (call.beside || call.closedUntil !== null || (now.verifier?.desk.closedUntil ?? null) === null) return;
+  throw recordedMeanwhile(call.person, 'three identity checks failed');
 }
 
 /** The line with which an SRE does the same. */
