@@ -1,4 +1,4 @@
-import type { ExitCode } from '../src/error-catalog.js';
+import type { ExitCode } from '../src/kernel/error-catalog.js';
 import type { Context } from './context.js';
 import type { Input, InputSpec } from './options.js';
 import type { Column } from './ui/columns.js';

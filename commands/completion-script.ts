@@ -1,4 +1,4 @@
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { AnyCommand } from './command.js';
 import { flagsOf, nounsOf } from './grammar.js';
 import { nameOf, type Spec } from './options.js';

@@ -1,4 +1,4 @@
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { commandLine, withMore } from './shell.js';
 import type { Prompter } from './ui/prompts.js';
 

@@ -1,10 +1,10 @@
 import type { DumpReader } from '../src/backup/verify.js';
-import type { Changes } from '../src/changes.js';
-import type { Clock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
+import type { Changes } from '../src/kernel/changes.js';
+import type { Clock } from '../src/kernel/clock.js';
+import type { Progress } from '../src/kernel/progress.js';
 import type { Server } from '../src/postgres/server.js';
-import type { Progress } from '../src/progress.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Terminal } from './ui/terminal.js';
 import type { View } from './ui/view.js';

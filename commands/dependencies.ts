@@ -22,7 +22,7 @@ export async function verifyDeps(context: Context, withDump = true): Promise<Ver
  */
 export async function createDeps(context: Context, withDatabase: boolean): Promise<CreateDeps> {
   const { verifyBackup } = await import('../src/backup/verify.js');
-  const { recoverRuns } = await import('../src/restore/recover.js');
+  const { recoverRuns } = await import('../src/runs/recover.js');
   const { restoreDeps } = await import('./restore-dependencies.js');
   const { readAnchor } = await import('../src/journal/anchor.js');
   const { startWriters } = (await context.settings()).restore;
@@ -47,7 +47,7 @@ export async function createDeps(context: Context, withDatabase: boolean): Promi
 
 /** What a prune works with. */
 export async function pruneDeps(context: Context): Promise<PruneDeps> {
-  const { backupsOfRunning } = await import('../src/restore/record.js');
+  const { backupsOfRunning } = await import('../src/runs/record.js');
   const repository = await context.repository();
   return { ...context, repository, restoring: () => backupsOfRunning(repository), clockOffMs: () => clockOff(context) };
 }

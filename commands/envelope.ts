@@ -1,4 +1,4 @@
-import { ExitCode } from '../src/error-catalog.js';
+import { ExitCode } from '../src/kernel/error-catalog.js';
 import type { Page } from './page.js';
 
 /** What every envelope says besides its data. */

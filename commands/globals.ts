@@ -1,4 +1,4 @@
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { choice, count, duration, flag, type Input, type InputSpec, moment, text } from './options.js';
 
 export const FORMATS = ['table', 'plain', 'json', 'ndjson', 'csv'] as const;

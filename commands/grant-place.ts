@@ -1,6 +1,6 @@
 import type { WantedApplication } from '../src/applications/detect.js';
-import { PotctlError } from '../src/errors.js';
 import type { GrantPlace } from '../src/grants/grants-sql.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { Server } from '../src/postgres/server.js';
 
 /** What rights are about: the application of the database, if it is one, and potctl's own schema, if it is there. */

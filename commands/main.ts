@@ -1,5 +1,5 @@
-import { ExitCode } from '../src/exit-code.js';
-import { redact } from '../src/secret.js';
+import { ExitCode } from '../src/kernel/exit-code.js';
+import { redact } from '../src/kernel/secret.js';
 import type { AnyCommand } from './command.js';
 import { isOn, understand } from './invocation.js';
 import type { Parsed } from './program.js';

@@ -1,5 +1,5 @@
-import type { ChangeNote } from '../src/changes.js';
-import { PotctlError } from '../src/errors.js';
+import type { ChangeNote } from '../src/kernel/changes.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { Delivery } from '../src/mfa/delivery.js';
 import type { Context } from './context.js';
 import { personWord } from './shell.js';

@@ -1,6 +1,6 @@
-import { PotctlError } from '../src/errors.js';
-import type { OldPlan, OldRequest } from '../src/restore/old/plan.js';
-import type { OldRemoved } from '../src/restore/old/remove.js';
+import { PotctlError } from '../src/kernel/errors.js';
+import type { OldPlan, OldRequest } from '../src/restore/previous/plan.js';
+import type { OldRemoved } from '../src/restore/previous/remove.js';
 import type { Context } from './context.js';
 import { KEEP_FLAGS } from './keep-flags.js';
 import { nameOf } from './options.js';
@@ -32,7 +32,7 @@ export function asksForOld(wishes: OldWishes & Readonly<Partial<Record<keyof typ
 
 /** What would be removed. */
 export async function planOldOnes(wishes: OldWishes, context: Context): Promise<OldPlan> {
-  const { readyOld } = await import('../src/restore/old/remove.js');
+  const { readyOld } = await import('../src/restore/previous/remove.js');
   return readyOld(await restoreDeps(context), await requestOf(wishes, context, true));
 }
 
@@ -43,7 +43,7 @@ export async function removeOldOnes(
   dryRun: boolean,
   plan: OldPlan,
 ): Promise<OldRemoved> {
-  const { removeOld } = await import('../src/restore/old/remove.js');
+  const { removeOld } = await import('../src/restore/previous/remove.js');
   return removeOld(await restoreDeps(context), await requestOf(wishes, context, dryRun), plan);
 }
 

@@ -1,9 +1,9 @@
 import { availableParallelism, hostname } from 'node:os';
-import type { Changes } from '../src/changes.js';
-import { systemClock } from '../src/clock.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
-import { PotctlError } from '../src/errors.js';
+import type { Changes } from '../src/kernel/changes.js';
+import { systemClock } from '../src/kernel/clock.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { Server } from '../src/postgres/server.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';
@@ -100,7 +100,7 @@ export function openContext(request: ContextRequest): OpenContext {
     }),
     repositoryAt,
     dumpReader: once(async () => {
-      const { openDumpReader } = await import('../src/postgres/dump-reader.js');
+      const { openDumpReader } = await import('../src/dump/dump-reader.js');
       return openDumpReader({ environment: childEnvironment(request.host.env), signal: interrupts.signal });
     }),
     known: () => known,
@@ -196,7 +196,7 @@ async function firstRepository(settings: Settings, request: ContextRequest): Pro
 
 async function openPlace(place: { readonly name: string; readonly path: string }, request: ContextRequest) {
   const { openRepository } = await import('../src/repository/open.js');
-  const { readHostIdentity } = await import('../src/host-identity.js');
+  const { readHostIdentity } = await import('../src/kernel/host-identity.js');
   const { diagnostics, invocation, host } = request;
   return openRepository(place, {
     clock: systemClock,

@@ -1,5 +1,5 @@
-import { parseDuration, UNIT_MS } from '../src/duration.js';
-import { PotctlError } from '../src/errors.js';
+import { parseDuration, UNIT_MS } from '../src/kernel/duration.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { suggestion } from './suggest.js';
 
 /**

@@ -1,4 +1,4 @@
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { suggestion } from './suggest.js';
 import type { Column } from './ui/columns.js';
 import type { Formats } from './ui/view.js';

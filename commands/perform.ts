@@ -1,5 +1,5 @@
-import type { ExitCode } from '../src/error-catalog.js';
-import { PotctlError } from '../src/errors.js';
+import type { ExitCode } from '../src/kernel/error-catalog.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { aimed, aimedWarning } from './aim.js';
 import type { ActionCommand, AnyCommand, ListCommand } from './command.js';
 import { confirm } from './confirm.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { AnyCommand } from './command.js';
 import { GLOBAL_FLAGS, TARGET_FLAGS } from './globals.js';
 import { flagsOf, type Noun, nounsOf, wordsOf } from './grammar.js';

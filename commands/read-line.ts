@@ -1,4 +1,4 @@
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 
 const LONGEST = 1_024;
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, PotctlError } from '../src/errors.js';
-import { makeFolders } from '../src/make-folders.js';
+import { fromErrno, PotctlError } from '../src/kernel/errors.js';
+import { makeFolders } from '../src/kernel/make-folders.js';
 import type { Apart } from '../src/repository/records-apart.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { Context } from './context.js';

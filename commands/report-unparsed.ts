@@ -1,5 +1,5 @@
-import { systemClock } from '../src/clock.js';
-import type { ExitCode } from '../src/error-catalog.js';
+import { systemClock } from '../src/kernel/clock.js';
+import type { ExitCode } from '../src/kernel/error-catalog.js';
 import { newRunId, newTraceId } from './identity.js';
 import { asPotctlError, report } from './report.js';
 import type { Frame } from './stage.js';

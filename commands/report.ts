@@ -1,6 +1,6 @@
-import type { ChangeNote } from '../src/changes.js';
-import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/error-catalog.js';
-import { type Changed, fromErrno, PotctlError } from '../src/errors.js';
+import type { ChangeNote } from '../src/kernel/changes.js';
+import { ERROR_CATALOG, type ErrorCode, ExitCode } from '../src/kernel/error-catalog.js';
+import { type Changed, fromErrno, PotctlError } from '../src/kernel/errors.js';
 import { commandLine, withMore } from './shell.js';
 import type { Diagnostics } from './ui/diagnostics.js';
 import { formatBytes } from './ui/format.js';

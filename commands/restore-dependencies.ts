@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { createChanges } from '../src/changes.js';
+import { createChanges } from '../src/kernel/changes.js';
 import type { Repository } from '../src/repository/repository.js';
 import type { RestoreDeps } from '../src/restore/deps.js';
 import type { FilesDeps } from '../src/restore/files/request.js';
@@ -22,7 +22,7 @@ export async function restoreDeps(base: Context, withServer = true, backupDir?: 
   };
   const context = withBackupDir({ ...base, repository: recorded }, backupDir);
   const { lockDatabase } = await import('../src/postgres/advisory-lock.js');
-  const { readToc } = await import('../src/backup/database/toc.js');
+  const { readToc } = await import('../src/dump/toc.js');
   const { verifyBackup } = await import('../src/backup/verify.js');
   const { signal, waitMs } = context;
   const repository = await context.repository();
@@ -45,7 +45,7 @@ export async function restoreDeps(base: Context, withServer = true, backupDir?: 
 
 /** What the restore of single files works with: it needs no server, and changes nothing in the repository. */
 export async function filesDeps(context: Context): Promise<FilesDeps> {
-  const { readHostIdentity } = await import('../src/host-identity.js');
+  const { readHostIdentity } = await import('../src/kernel/host-identity.js');
   return { ...context, repository: await context.repository(), owner: await readHostIdentity(process.pid) };
 }
 

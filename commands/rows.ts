@@ -1,4 +1,4 @@
-import type { ExitCode } from '../src/error-catalog.js';
+import type { ExitCode } from '../src/kernel/error-catalog.js';
 import type { Rows } from './command.js';
 import { type EnvelopeFacts, listEnvelope, summaryLine, toJson } from './envelope.js';
 import type { Format } from './globals.js';

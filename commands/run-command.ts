@@ -1,6 +1,6 @@
-import type { ExitCode } from '../src/error-catalog.js';
-import { PotctlError } from '../src/errors.js';
-import { redact } from '../src/secret.js';
+import type { ExitCode } from '../src/kernel/error-catalog.js';
+import { PotctlError } from '../src/kernel/errors.js';
+import { redact } from '../src/kernel/secret.js';
 import { aimed } from './aim.js';
 import type { Invocation } from './invocation.js';
 import { perform } from './perform.js';

@@ -1,5 +1,5 @@
-import type { ChangeNote } from '../src/changes.js';
-import { PotctlError } from '../src/errors.js';
+import type { ChangeNote } from '../src/kernel/changes.js';
+import { PotctlError } from '../src/kernel/errors.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 

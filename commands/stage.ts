@@ -1,5 +1,5 @@
-import { type Changes, createChanges } from '../src/changes.js';
-import { systemClock } from '../src/clock.js';
+import { type Changes, createChanges } from '../src/kernel/changes.js';
+import { systemClock } from '../src/kernel/clock.js';
 import { type Aim, aimed, aimedWarning, aimOf, asCommand } from './aim.js';
 import type { Format } from './globals.js';
 import { flagsOf } from './grammar.js';

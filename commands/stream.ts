@@ -1,5 +1,5 @@
-import { ExitCode } from '../src/error-catalog.js';
-import { PotctlError } from '../src/errors.js';
+import { ExitCode } from '../src/kernel/error-catalog.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { StreamCommand } from './command.js';
 import { type EnvelopeFacts, listEnvelope, pageFacts, summaryLine, toJson } from './envelope.js';
 import type { Format } from './globals.js';

@@ -1,5 +1,5 @@
-import { ExitCode } from '../src/error-catalog.js';
-import { PotctlError } from '../src/errors.js';
+import { ExitCode } from '../src/kernel/error-catalog.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import type { AnyCommand } from './command.js';
 import { FLAG_VARIABLES, GLOBAL_FLAGS } from './globals.js';
 import { nounsOf } from './grammar.js';

@@ -1,5 +1,5 @@
 import type { Command, CommanderError } from 'commander';
-import { PotctlError } from '../src/errors.js';
+import { PotctlError } from '../src/kernel/errors.js';
 import { closest, suggestion } from './suggest.js';
 
 /** An error of commander in our words, with what was probably meant. @param names the commands below `command` */

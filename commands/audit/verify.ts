@@ -1,5 +1,5 @@
-import { counted, verb } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted, verb } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { itemCommand } from '../command.js';
 import { text } from '../options.js';
 

@@ -1,6 +1,6 @@
 import type { CreateResult } from '../../src/backup/create.js';
-import { counted } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { createDeps } from '../dependencies.js';
 import { INIT, newRepository } from '../init-flag.js';

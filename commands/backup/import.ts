@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
-import { counted } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { actionCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
 import { INIT, newRepository } from '../init-flag.js';

@@ -1,5 +1,5 @@
 import type { Decided, PruneDeps, PrunePlan } from '../../src/backup/prune-plan.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { pruneDeps } from '../dependencies.js';

@@ -1,5 +1,5 @@
 import type { ShownBackup } from '../../src/backup/show.js';
-import { counted } from '../../src/counted.js';
+import { counted } from '../../src/kernel/counted.js';
 import { itemCommand } from '../command.js';
 import { FILE_COLUMNS } from '../file-columns.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';

@@ -1,4 +1,4 @@
-import { ExitCode } from '../../src/error-catalog.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { itemCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';

@@ -1,5 +1,5 @@
 import type { Problem } from '../../src/config/problems.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { listCommand } from '../command.js';
 
 export const configValidate = listCommand({

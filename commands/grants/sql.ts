@@ -1,5 +1,5 @@
-import { PotctlError } from '../../src/errors.js';
 import type { GrantRole } from '../../src/grants/grants-sql.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import { itemCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { text } from '../options.js';

@@ -1,5 +1,5 @@
-import { counted } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Posture } from '../../src/mfa/posture.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';

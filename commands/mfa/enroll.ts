@@ -1,5 +1,5 @@
-import { PotctlError } from '../../src/errors.js';
-import { hiddenCharacterIn } from '../../src/hidden-character.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import { hiddenCharacterIn } from '../../src/kernel/hidden-character.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';

@@ -1,5 +1,5 @@
-import { counted, verb } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted, verb } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { RotatePlan, RotateResult } from '../../src/mfa/rotate.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';

@@ -1,4 +1,4 @@
-import { counted, verb } from '../../src/counted.js';
+import { counted, verb } from '../../src/kernel/counted.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 

@@ -1,4 +1,4 @@
-import { PotctlError } from '../../src/errors.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from '../mfa-flags.js';

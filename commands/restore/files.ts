@@ -1,5 +1,5 @@
-import { counted } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { FilesRestored, Left, LeftReason } from '../../src/restore/files/request.js';
 import { actionCommand } from '../command.js';
 import { choice, list, optionalArgument, text } from '../options.js';

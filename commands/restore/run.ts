@@ -1,5 +1,5 @@
-import { counted, verb } from '../../src/counted.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { counted, verb } from '../../src/kernel/counted.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';

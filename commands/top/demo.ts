@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { TourResult } from '../../src/demo/tour.js';
-import type { ExitCode } from '../../src/error-catalog.js';
+import type { ExitCode } from '../../src/kernel/error-catalog.js';
 import { itemCommand } from '../command.js';
 import { flag, text } from '../options.js';
 import { tourScreen } from '../ui/tour.js';

@@ -1,5 +1,5 @@
 import type { CheckResult } from '../../src/doctor/check.js';
-import { ExitCode } from '../../src/error-catalog.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { listCommand } from '../command.js';
 
 export const doctor = listCommand({
@@ -17,7 +17,7 @@ export const doctor = listCommand({
 
   async run(_input, context) {
     const { examine } = await import('../../src/doctor/examine.js');
-    const { observeLeftovers } = await import('../../src/restore/leftovers.js');
+    const { observeLeftovers } = await import('../../src/runs/leftovers.js');
     const { readSetupProblem } = await import('../../src/journal/installed.js');
     const leftovers = async () =>
       observeLeftovers(await context.repository(), await context.server().catch(() => null));

@@ -1,5 +1,5 @@
-import { ERROR_CATALOG, type ErrorCode } from '../../src/error-catalog.js';
-import { PotctlError } from '../../src/errors.js';
+import { ERROR_CATALOG, type ErrorCode } from '../../src/kernel/error-catalog.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import { itemCommand } from '../command.js';
 import { flag, optionalArgument } from '../options.js';
 import { classOf, isRetryable } from '../report.js';

@@ -1,4 +1,4 @@
-import { PotctlError } from '../../src/errors.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
 import type { CallerScript, PracticeScore } from '../../src/mfa/desk/practice.js';
 import { actionCommand } from '../command.js';

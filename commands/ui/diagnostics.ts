@@ -1,5 +1,5 @@
-import type { Clock } from '../../src/clock.js';
-import { redact } from '../../src/secret.js';
+import type { Clock } from '../../src/kernel/clock.js';
+import { redact } from '../../src/kernel/secret.js';
 import { bare, type Draw, paint } from './paint.js';
 
 export type Level = 'debug' | 'info' | 'warning' | 'error';

@@ -1,4 +1,4 @@
-import { grouped } from '../../src/counted.js';
+import { grouped } from '../../src/kernel/counted.js';
 import type { Formats } from './view.js';
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

@@ -1,5 +1,5 @@
-import type { OldPlan, OldThing } from '../../src/restore/old/plan.js';
-import type { OldRemoved } from '../../src/restore/old/remove.js';
+import type { OldPlan, OldThing } from '../../src/restore/previous/plan.js';
+import type { OldRemoved } from '../../src/restore/previous/remove.js';
 import type { View } from './view.js';
 
 /** What restores have kept, what of it would go, and why the rest stays. */

@@ -1,5 +1,5 @@
-import { counted } from '../../src/counted.js';
-import type { Progress, ProgressEvent } from '../../src/progress.js';
+import { counted } from '../../src/kernel/counted.js';
+import type { Progress, ProgressEvent } from '../../src/kernel/progress.js';
 import type { Diagnostics } from './diagnostics.js';
 import { formatBytes, formatDuration } from './format.js';
 import { paint } from './paint.js';

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
-import { PotctlError } from '../../src/errors.js';
-import { Secret } from '../../src/secret.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import { Secret } from '../../src/kernel/secret.js';
 
 /** Questions to a person at a terminal, drawn on stderr. Every one of them may reject with E_CANCELLED. */
 export interface Prompter {

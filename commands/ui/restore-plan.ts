@@ -1,5 +1,5 @@
 import type { Environment } from '../../src/config/settings.js';
-import { counted, verb } from '../../src/counted.js';
+import { counted, verb } from '../../src/kernel/counted.js';
 import type { Blocker } from '../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../src/restore/plan/plan.js';

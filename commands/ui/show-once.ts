@@ -1,4 +1,4 @@
-import { PotctlError } from '../../src/errors.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import { screenSize } from '../streams.js';
 import { goTo } from './alternate-screen.js';
 import { discardTyped, readRaw } from './raw-input.js';

@@ -1,4 +1,4 @@
-import { counted } from '../../src/counted.js';
+import { counted } from '../../src/kernel/counted.js';
 import type { PlannedNeed, PlannedTable, TablesPlan } from '../../src/restore/tables/plan.js';
 import type { LeftOut } from '../../src/restore/tables/select.js';
 import { environmentBadge, renderFindings } from './restore-plan.js';

@@ -1,5 +1,5 @@
-import { PotctlError } from '../../src/errors.js';
-import type { Secret } from '../../src/secret.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import type { Secret } from '../../src/kernel/secret.js';
 import { screenSize } from '../streams.js';
 import { hasAlternateScreen } from './alternate-screen.js';
 import type { Diagnostics } from './diagnostics.js';

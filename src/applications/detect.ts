@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 import { threeDPot } from './3dpot.js';
 import type { Adapter, Application, ApplicationName, Columns } from './application.js';

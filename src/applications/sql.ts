@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 
 /**

@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { CreateDeps, CreateRequest } from './create.js';
 
 /**

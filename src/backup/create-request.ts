@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { CreateRequest } from './create.js';
 import { type KeepWishes, type PrunePolicy, prunePolicy, saysWhatToKeep } from './keep-rules.js';
 

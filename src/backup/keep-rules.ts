@@ -1,5 +1,5 @@
 import type { KeepRules, Settings } from '../config/settings.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { zoneNamed } from './buckets.js';
 
 const DAY_MS = 86_400_000;

@@ -1,9 +1,9 @@
+import { type CatalogEntry, type GoodEntry, readCatalog, takenAt, type Verified } from '../catalog/catalog.js';
+import { allSets, type SetFacts, setsAtHand } from '../catalog/sets.js';
+import { isFromFuture, isGood, PARTS, type Part, partsOf } from '../catalog/standing.js';
+import type { DatabaseSummary, StorageSummary } from '../catalog/summary.js';
 import type { Repository } from '../repository/repository.js';
-import { type CatalogEntry, type GoodEntry, readCatalog, takenAt, type Verified } from './catalog.js';
 import { type Pin, pinOf } from './pins.js';
-import { allSets, type SetFacts, setsAtHand } from './sets.js';
-import { isFromFuture, isGood, PARTS, type Part, partsOf } from './standing.js';
-import type { DatabaseSummary, StorageSummary } from './summary.js';
 
 export type BackupStatus = 'complete' | 'degraded' | 'damaged';
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.js';
-import { PotctlError } from '../errors.js';
+import { readCatalog } from '../catalog/catalog.js';
+import { selectBackup } from '../catalog/selection.js';
+import { type SetFacts, setsAtHand } from '../catalog/sets.js';
+import type { Clock } from '../kernel/clock.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
-import { readCatalog } from './catalog.js';
-import { selectBackup } from './selection.js';
-import { type SetFacts, setsAtHand } from './sets.js';
 
 /** Why retention leaves a backup alone. Times RFC 3339 UTC. */
 export interface Pin {

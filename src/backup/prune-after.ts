@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../error-catalog.js';
-import { PotctlError } from '../errors.js';
+import type { ErrorCode } from '../kernel/error-catalog.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Lease } from '../repository/repository.js';
 import type { CreateDeps, CreateRequest, CreateResult } from './create.js';
 import type { PrunePolicy } from './keep-rules.js';

@@ -1,5 +1,7 @@
-import { PotctlError } from '../errors.js';
-import { type GoodEntry, readCatalog } from './catalog.js';
+import { type GoodEntry, readCatalog } from '../catalog/catalog.js';
+import { selectBackup } from '../catalog/selection.js';
+import { quoted } from '../catalog/sets.js';
+import { PotctlError } from '../kernel/errors.js';
 import {
   candidateOf,
   describe,
@@ -11,8 +13,6 @@ import {
   shortName,
 } from './prune-plan.js';
 import { guardsOf, VERIFIED_FULLY } from './retention.js';
-import { selectBackup } from './selection.js';
-import { quoted } from './sets.js';
 
 /**
  * Plans to remove the one backup that a person named, whatever the policy says: one that a wrong clock has dated, or that nobody wants any

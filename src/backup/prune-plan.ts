@@ -1,15 +1,15 @@
-import type { Changes } from '../changes.js';
-import type { Clock } from '../clock.js';
+import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from '../catalog/catalog.js';
+import { allSets, quoted, type SetFacts, setsAtHand } from '../catalog/sets.js';
+import { farClock, isFromFuture, partsOf, standingOf } from '../catalog/standing.js';
 import type { Settings } from '../config/settings.js';
-import { counted } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import type { Changes } from '../kernel/changes.js';
+import type { Clock } from '../kernel/clock.js';
+import { counted } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Repository } from '../repository/repository.js';
-import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from './catalog.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { isPinOver, pinOf } from './pins.js';
 import { type Candidate, decideRetention } from './retention.js';
-import { allSets, quoted, type SetFacts, setsAtHand } from './sets.js';
-import { farClock, isFromFuture, partsOf, standingOf } from './standing.js';
 
 /** What a prune works with. */
 export interface PruneDeps {

@@ -1,9 +1,9 @@
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import { quoted } from '../catalog/sets.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { type Decided, type PruneDeps, type PrunePlan, planPrune } from './prune-plan.js';
-import { quoted } from './sets.js';
 
 /** What a prune did, or with a dry run would do. Each list is newest first; sizes in bytes. */
 export interface PruneResult {

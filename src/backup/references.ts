@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
-import { startChild } from '../child.js';
-import { PotctlError } from '../errors.js';
+import { startChild } from '../kernel/child.js';
+import { PotctlError } from '../kernel/errors.js';
 
 /** How the files that the database speaks of compare with those in the backup. */
 export interface ReferenceCounts {

@@ -1,7 +1,7 @@
+import { PARTS, type Part, type Standing } from '../catalog/standing.js';
 import type { KeepRules } from '../config/settings.js';
-import { formatDuration } from '../duration.js';
+import { formatDuration } from '../kernel/duration.js';
 import { type Buckets, calendarOf } from './buckets.js';
-import { PARTS, type Part, type Standing } from './standing.js';
 
 /** What retention knows of a backup. */
 export interface Candidate {

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.js';
+import { type Choice, chooseFiles } from '../archive/choose.js';
+import type { ListedFile } from '../archive/engine.js';
+import { listMembers } from '../archive/pick.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Repository } from '../repository/repository.js';
-import { type Choice, chooseFiles } from './files/choose.js';
-import type { ListedFile } from './files/engine.js';
-import { listMembers } from './files/pick.js';
 
 /** One file, directory or link of a backup as scripts see it. */
 export interface ShownFile {

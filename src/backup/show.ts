@@ -1,9 +1,9 @@
+import { readCatalog, readManifest } from '../catalog/catalog.js';
+import type { Artefact, Manifest, TableRows } from '../catalog/manifest.js';
+import { selectBackup } from '../catalog/selection.js';
+import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
-import { readCatalog, readManifest } from './catalog.js';
 import { describe, type ListedBackup } from './listing.js';
-import type { Artefact, Manifest, TableRows } from './manifest.js';
-import { selectBackup } from './selection.js';
-import { type SetFacts, setsAtHand } from './sets.js';
 
 /** Everything about one backup. */
 export interface ShownBackup extends ListedBackup {

@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Repository } from '../repository/repository.js';
 
 /** What is known before a backup about the room it will need; bytes. */

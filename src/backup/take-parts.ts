@@ -1,12 +1,12 @@
+import { startFilesBackup } from '../archive/archive.js';
+import type { FilesBackup } from '../archive/engine.js';
+import type { FilesPart } from '../catalog/manifest.js';
+import { type DumpResult, dumpDatabase } from '../dump/dump.js';
+import type { Progress } from '../kernel/progress.js';
 import type { Server } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
 import type { Draft } from '../repository/repository.js';
 import type { ManifestParts } from './compose-manifest.js';
 import type { CreateDeps, CreateRequest } from './create.js';
-import { type DumpResult, dumpDatabase } from './database/dump.js';
-import { startFilesBackup } from './files/archive.js';
-import type { FilesBackup } from './files/engine.js';
-import type { FilesPart } from './manifest.js';
 import { compareReferences, type ReferenceCounts } from './references.js';
 
 /**

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { counted as countOf, verb } from '../counted.js';
-import { type ScannedDump, scanDump } from './database/scan-dump.js';
-import type { TocEntry } from './database/toc.js';
-import type { DatabasePart } from './manifest.js';
+import type { DatabasePart } from '../catalog/manifest.js';
+import { type ScannedDump, scanDump } from '../dump/scan-dump.js';
+import type { TocEntry } from '../dump/toc.js';
+import { counted as countOf, verb } from '../kernel/counted.js';
 import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify.js';
 import { type Finding, judge } from './verify-judge.js';
 

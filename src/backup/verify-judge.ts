@@ -1,5 +1,5 @@
-import { ToolCrash } from '../child.js';
-import { fromErrno, PotctlError } from '../errors.js';
+import { ToolCrash } from '../kernel/child.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
 import type { VerifyCheck } from './verify.js';
 
 /** What a check found. */

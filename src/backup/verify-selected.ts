@@ -1,6 +1,6 @@
-import { type GoodEntry, readCatalog } from './catalog.js';
-import { selectBackup } from './selection.js';
-import { type SetFacts, setsAtHand } from './sets.js';
+import { type GoodEntry, readCatalog } from '../catalog/catalog.js';
+import { selectBackup } from '../catalog/selection.js';
+import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import { type VerifyCheck, type VerifyDeps, type VerifyLevel, type VerifyReport, verifyBackup } from './verify.js';
 
 /** Which backup a person means. */

@@ -1,16 +1,16 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../clock.js';
-import { counted } from '../counted.js';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
-import type { Progress } from '../progress.js';
+import { checkArchive } from '../archive/check.js';
+import { checkForeign } from '../archive/imported/archive.js';
+import { readManifest } from '../catalog/catalog.js';
+import type { Artefact, FilesPart, Manifest } from '../catalog/manifest.js';
+import type { TocEntry } from '../dump/toc.js';
+import type { Clock } from '../kernel/clock.js';
+import { counted } from '../kernel/counted.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import type { Progress } from '../kernel/progress.js';
 import type { Repository } from '../repository/repository.js';
-import { readManifest } from './catalog.js';
-import type { TocEntry } from './database/toc.js';
-import { checkArchive } from './files/check.js';
-import { checkForeign } from './files/foreign-archive.js';
-import { hashFile } from './hash.js';
-import type { Artefact, FilesPart, Manifest } from './manifest.js';
+import { hashFile } from '../storage/hash.js';
 import { checkDump } from './verify-dump.js';
 import { type Finding, judge } from './verify-judge.js';
 

@@ -1,9 +1,9 @@
-import { PotctlError } from '../errors.js';
-import { isConnectionUrl, parseConnectionUrl } from '../postgres/connection-url.js';
-import type { Given, Parameters } from '../postgres/keywords.js';
-import { type ResolvedConnection, resolveConnection } from '../postgres/libpq.js';
-import type { ConnectionSettings } from '../postgres/settings.js';
+import { PotctlError } from '../kernel/errors.js';
 import { findPassword } from './credentials.js';
+import { isConnectionUrl, parseConnectionUrl } from './libpq/connection-url.js';
+import type { Given, Parameters } from './libpq/keywords.js';
+import { type ResolvedConnection, resolveConnection } from './libpq/parameters.js';
+import type { ConnectionSettings } from './libpq/settings.js';
 import type { Origins } from './origins.js';
 import { withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';

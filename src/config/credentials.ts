@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../errors.js';
-import type { Given, Parameters } from '../postgres/keywords.js';
-import { defaultSocketDirectory, type ResolvedConnection } from '../postgres/libpq.js';
-import { lookUpPassword } from '../postgres/passfile-lookup.js';
-import { Secret } from '../secret.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
+import type { Given, Parameters } from './libpq/keywords.js';
+import { defaultSocketDirectory, type ResolvedConnection } from './libpq/parameters.js';
+import { lookUpPassword } from './libpq/passfile-lookup.js';
 import { readPasswordCommand } from './password-command.js';
 import { absolutePath, fromHere, withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';

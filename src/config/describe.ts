@@ -1,4 +1,4 @@
-import { redact } from '../secret.js';
+import { redact } from '../kernel/secret.js';
 import { settingsOf } from './load.js';
 import { printable } from './origins.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';

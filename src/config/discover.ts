@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../errors.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
 import { fromHere } from './paths.js';
 import type { SettingsRequest } from './request.js';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { LIBPQ_KEYWORDS } from '../postgres/keywords.js';
 import { closest } from './closest.js';
 import { keysAt } from './known-keys.js';
+import { LIBPQ_KEYWORDS } from './libpq/keywords.js';
 
 /** A mistake at a key of the file. */
 export interface Finding {

@@ -1,10 +1,10 @@
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
-import { readAsset } from '../assets.js';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
-import { resolveConnection } from '../postgres/libpq.js';
+import { readAsset } from '../kernel/assets.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { explicitParameters } from './connection.js';
 import { configPlaces } from './discover.js';
+import { resolveConnection } from './libpq/parameters.js';
 import { noProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
 import type { Environment } from './settings.js';

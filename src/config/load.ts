@@ -1,5 +1,5 @@
-import { parseDuration } from '../duration.js';
-import { PotctlError } from '../errors.js';
+import { parseDuration } from '../kernel/duration.js';
+import { PotctlError } from '../kernel/errors.js';
 import { findConnection } from './connection.js';
 import { findMfa } from './mfa.js';
 import { findNotify } from './notify.js';

@@ -1,5 +1,5 @@
-import { PotctlError } from '../errors.js';
-import { Secret } from '../secret.js';
+import { PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
 import type { Origins } from './origins.js';
 import type { ChosenProfile } from './profile.js';
 import type { Settings } from './settings.js';

@@ -1,5 +1,5 @@
-import { PotctlError } from '../errors.js';
-import { Secret } from '../secret.js';
+import { PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
 import type { SettingsRequest } from './request.js';
 import { splitCommand } from './split-command.js';
 
@@ -35,7 +35,7 @@ async function runChild(
   from: string,
   inherited: SettingsRequest['environment'],
 ): Promise<string> {
-  const { startChild } = await import('../child.js');
+  const { startChild } = await import('../kernel/child.js');
   const [program = '', ...args] = argv;
   const child = startChild(program, args, {
     environment: withoutSecrets(inherited),

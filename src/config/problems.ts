@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 
 /** One mistake in the configuration file. */
 export interface Problem {

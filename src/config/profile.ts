@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { closest } from './closest.js';
 import { configPlaces, type FoundFile, findConfigFile } from './discover.js';
 import type { ParsedConfig } from './parse.js';

@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { closest } from './closest.js';
 import type { Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';

@@ -1,4 +1,4 @@
-import { parseDuration } from '../duration.js';
+import { parseDuration } from '../kernel/duration.js';
 import type { Origins } from './origins.js';
 import type { ChosenProfile } from './profile.js';
 import type { Settings } from './settings.js';

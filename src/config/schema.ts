@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { displayNameProblem } from '../display-name.js';
-import { DURATION } from '../duration.js';
+import { displayNameProblem } from '../kernel/display-name.js';
+import { DURATION } from '../kernel/duration.js';
 
 const text = (description: string) => z.string().min(1).describe(description);
 /** Absolute, or below the home directory: a path that depends on the current directory would name another place from cron. */

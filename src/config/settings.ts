@@ -1,5 +1,5 @@
 import type { MailSettings } from '../notify/mail.js';
-import type { ConnectionSettings } from '../postgres/settings.js';
+import type { ConnectionSettings } from './libpq/settings.js';
 
 export type Environment = 'production' | 'staging' | 'development';
 

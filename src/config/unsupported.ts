@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { isProtected } from './guards.js';
 import type { ChosenProfile } from './profile.js';
 import type { Profile } from './schema.js';

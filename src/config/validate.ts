@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { settingsOf } from './load.js';
 import type { Problem } from './problems.js';
 import { type Configuration, chooseProfile, readConfiguration } from './profile.js';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { packageRoot } from '../assets.js';
+import { packageRoot } from '../kernel/assets.js';
 import { type Content, readContent } from './proof/content.js';
 import { writeStorage } from './sample/storage.js';
 import { ask, loadSql, type Stage } from './stage.js';

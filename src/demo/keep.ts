@@ -1,8 +1,8 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { packageRoot } from '../assets.js';
-import { startChild } from '../child.js';
-import { isErrno, PotctlError } from '../errors.js';
+import { packageRoot } from '../kernel/assets.js';
+import { startChild } from '../kernel/child.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
 import { serverUser } from './cluster/system-user.js';
 import type { Workplace } from './workplace.js';
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { packageRoot } from '../assets.js';
-import { type Child, startChild } from '../child.js';
-import { ERROR_CATALOG } from '../error-catalog.js';
-import { PotctlError } from '../errors.js';
+import { packageRoot } from '../kernel/assets.js';
+import { type Child, startChild } from '../kernel/child.js';
+import { ERROR_CATALOG } from '../kernel/error-catalog.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { TourEvent } from './events.js';
 import { CommandFailed } from './failure.js';
 

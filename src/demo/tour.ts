@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../kernel/clock.js';
 import { backUpWhileWriting, lose } from './acts.js';
 import { prepareApplication } from './application.js';
 import type { Proof, Scene } from './events.js';

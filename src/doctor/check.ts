@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
-import { PotctlError } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 

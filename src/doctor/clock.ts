@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../kernel/clock.js';
 import { type ClockOffset, readClockOffset } from '../postgres/clock-offset.js';
 import { type CheckResult, type Connected, fail, ok, unknown, warn } from './check.js';
 

@@ -1,5 +1,5 @@
+import type { ConnectionSettings } from '../config/libpq/settings.js';
 import type { Settings } from '../config/settings.js';
-import type { ConnectionSettings } from '../postgres/settings.js';
 import { type CheckResult, ok, unknown, warn } from './check.js';
 
 /** The file, its mode, and what was left out of it. */

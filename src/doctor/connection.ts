@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { type CheckResult, type Connected, fail, failed, ok, unknown, warn } from './check.js';
 

@@ -1,7 +1,7 @@
 import { access, constants, lstat, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
-import { counted } from '../counted.js';
+import { counted } from '../kernel/counted.js';
 import { bytes, type CheckResult, fail, ok, unknown, warn } from './check.js';
 
 /** The files' line, and their size; null where it is not known. */

@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../kernel/counted.js';
 import { readLockRoom } from '../postgres/lock-room.js';
 import { type CheckResult, type Connected, ok, warn } from './check.js';
 

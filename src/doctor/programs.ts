@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import zlib from 'node:zlib';
-import { startChild } from '../child.js';
+import { startChild } from '../kernel/child.js';
 import { type CheckResult, fail, ok, warn } from './check.js';
 
 type Environment = Readonly<Record<string, string>>;

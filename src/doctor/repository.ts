@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RepositorySettings, Settings } from '../config/settings.js';
-import { counted } from '../counted.js';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { counted } from '../kernel/counted.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import type { Repository } from '../repository/repository.js';
 import { bytes, type CheckResult, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
 

@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../kernel/counted.js';
 import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 
 /** The last entry of the journal as it was once. Kept where the database's owner cannot write, it shows that a tail was cut. */

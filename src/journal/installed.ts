@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 
 /** The newest version of potctl's own schema that this program knows; templates/sql/potctl-<n>.sql leads from n - 1 to n. */

@@ -1,6 +1,6 @@
 import { detectApplication } from '../applications/detect.js';
 import { guardSql } from '../applications/guard.js';
-import { readAsset } from '../assets.js';
+import { readAsset } from '../kernel/assets.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
 import {

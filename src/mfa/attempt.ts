@@ -1,5 +1,5 @@
 import type { Factor } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { findBackupCode } from './backup-codes.js';
 import type { MfaDeps } from './deps.js';
 import { secretOf } from './factor-secret.js';

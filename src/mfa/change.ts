@@ -1,5 +1,5 @@
 import type { AuditFact, Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
-import { PotctlError } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 
 const WARN_MS = 2_000;

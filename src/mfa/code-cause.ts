@@ -1,4 +1,4 @@
-import { verb } from '../counted.js';
+import { verb } from '../kernel/counted.js';
 import type { Session } from '../postgres/server.js';
 import type { Cause, Seen } from './diagnosis.js';
 import { PERIOD_S } from './totp.js';

@@ -1,6 +1,6 @@
 import type { Application, CodeKind } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
-import { Secret } from '../secret.js';
+import { PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Delivery } from './delivery.js';

@@ -1,5 +1,5 @@
 import type { Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { gate, judge, refusedCode, type Verdict } from './attempt.js';
 import { CODES } from './backup-codes.js';
 import { lockAgreed, requireState } from './change.js';

@@ -1,6 +1,6 @@
 import { open, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 
 /** Where a secret goes that is seen once. */
 export interface Delivery {

@@ -1,6 +1,6 @@
 import type { ApplicationDatabase } from '../applications/open.js';
-import type { Clock } from '../clock.js';
 import type { JournalEntry } from '../journal/entry.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Session } from '../postgres/server.js';
 import type { Keyring } from './envelope.js';
 

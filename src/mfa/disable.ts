@@ -1,6 +1,6 @@
 import type { Application, Factor, Person } from '../applications/application.js';
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { liveOf } from './kept.js';

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
-import { Secret } from '../secret.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
 import { encodeBase32 } from './base32.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Delivery } from './delivery.js';

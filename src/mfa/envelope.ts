@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 
 /** The row that a secret belongs to. It is authenticated: in another row, or under another key, it does not open. */
 export interface SecretPlace {

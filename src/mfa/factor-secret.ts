@@ -1,5 +1,5 @@
 import type { Application, Factor, Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { encodeBase32 } from './base32.js';
 import type { MfaDeps } from './deps.js';
 import { openSecret, type SecretPlace, sealSecret } from './envelope.js';

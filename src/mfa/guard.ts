@@ -1,7 +1,7 @@
 import type { Person } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
 import { isProtected } from '../config/guards.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaDeps, MfaPolicy } from './deps.js';

@@ -1,6 +1,6 @@
 import type { Factor, Person } from '../applications/application.js';
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { MfaDeps } from './deps.js';
 import { nameOf, readPerson } from './people.js';
 import { type MfaRecord, type MfaState, readRecord } from './record.js';

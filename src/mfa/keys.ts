@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, PotctlError } from '../errors.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { isKeyId, type Keyring } from './envelope.js';
 
 /** Where keys are looked for. */

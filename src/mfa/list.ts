@@ -1,6 +1,6 @@
 import { type Application, OVERVIEW_COLUMNS } from '../applications/application.js';
 import { isUuid } from '../applications/sql.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { MfaDeps } from './deps.js';
 import { readBlocked } from './verifier-state.js';

@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { keyOf, nameOf } from './people.js';

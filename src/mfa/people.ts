@@ -1,5 +1,5 @@
 import type { Application, Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 import { known, nearNames, spellings } from './near-names.js';
 

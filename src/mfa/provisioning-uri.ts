@@ -1,5 +1,5 @@
-import { displayNameProblem } from '../display-name.js';
-import { PotctlError } from '../errors.js';
+import { displayNameProblem } from '../kernel/display-name.js';
+import { PotctlError } from '../kernel/errors.js';
 
 /** Bytes of a new secret: 160 bits, as RFC 4226 recommends. */
 export const SECRET_BYTES = 20;

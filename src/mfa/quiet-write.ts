@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';

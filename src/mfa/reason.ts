@@ -1,4 +1,4 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Actor, MfaPolicy } from './deps.js';
 
 /** In Latin letters, or half as many of a script that writes a word or a syllable with each. */

@@ -1,8 +1,8 @@
 import type { Sealed, SealedRow } from '../applications/application.js';
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
+import type { Progress } from '../kernel/progress.js';
 import type { Session } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
 import { requireState } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { type Keyring, openSecret, prefixOf, sealSecret } from './envelope.js';

@@ -1,5 +1,5 @@
 import type { Factor, Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { MfaDeps } from './deps.js';
 import { secretOf } from './factor-secret.js';
 import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';

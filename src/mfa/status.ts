@@ -1,4 +1,4 @@
-import { counted, verb } from '../counted.js';
+import { counted, verb } from '../kernel/counted.js';
 import { CODES } from './backup-codes.js';
 import type { MfaDeps } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';

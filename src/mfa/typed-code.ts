@@ -1,5 +1,5 @@
 import type { Application } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { readBackupCode } from './backup-codes.js';
 import { symbolsOf } from './typed-symbols.js';
 

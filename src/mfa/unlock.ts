@@ -1,5 +1,5 @@
 import type { Person } from '../applications/application.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { unchanged } from './kept.js';

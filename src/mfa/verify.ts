@@ -1,5 +1,5 @@
-import { counted, verb } from '../counted.js';
-import { PotctlError } from '../errors.js';
+import { counted, verb } from '../kernel/counted.js';
+import { PotctlError } from '../kernel/errors.js';
 import { gate, judge, matchBackupCode, refusedCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
 import { checkClock } from './clock-check.js';

@@ -1,5 +1,5 @@
-import { PotctlError } from '../errors.js';
-import { redact, type Secret } from '../secret.js';
+import { PotctlError } from '../kernel/errors.js';
+import { redact, type Secret } from '../kernel/secret.js';
 
 /** Through which server mail leaves, and in whose name. */
 export interface MailSettings {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Server, Session } from './server.js';
 
 /** Held until released, or until its connection ends. */

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { ConnectionSettings } from './settings.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
 
 const CANCEL_REQUEST = 80_877_102;
 const GIVE_UP_MS = 3_000;

@@ -1,8 +1,8 @@
 import type { Client, ClientConfig } from 'pg';
-import { PotctlError } from '../errors.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { PotctlError } from '../kernel/errors.js';
 import { mayTryOtherTls, sqlstateOf, toDatabaseError } from './errors.js';
 import type { Login } from './login.js';
-import type { ConnectionSettings } from './settings.js';
 import { type TlsAttempt, tlsAttempts } from './tls.js';
 
 /** A connection of the driver, logged in and nothing else. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Session } from './server.js';
 
 /** How far this machine's clock is ahead of the server's (behind: negative), and how long the answer took: it is no more exact than that. */

@@ -1,5 +1,5 @@
-import { counted, verb } from '../counted.js';
-import type { Progress } from '../progress.js';
+import { counted, verb } from '../kernel/counted.js';
+import type { Progress } from '../kernel/progress.js';
 import type { Session } from './server.js';
 
 /** How many more connections this role may open now, as the limits of role, database and server say. */

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../error-catalog.js';
-import { PotctlError } from '../errors.js';
+import type { ErrorCode } from '../kernel/error-catalog.js';
+import { PotctlError } from '../kernel/errors.js';
 import { quoteIdentifier } from './identifiers.js';
 import { shellWord } from './psql-line.js';
 

@@ -1,8 +1,8 @@
-import { PotctlError } from '../errors.js';
-import type { Secret } from '../secret.js';
-import { defaultSocketDirectory } from './libpq.js';
-import { passfileLine } from './passfile-lookup.js';
-import type { ConnectionSettings } from './settings.js';
+import { defaultSocketDirectory } from '../config/libpq/parameters.js';
+import { passfileLine } from '../config/libpq/passfile-lookup.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { PotctlError } from '../kernel/errors.js';
+import type { Secret } from '../kernel/secret.js';
 
 /** Who logs in, and the password once somebody asked for it. Shared by the driver and the tools, so that a prompt appears once. */
 export interface Login {

@@ -1,8 +1,8 @@
+import type { ConnectionSettings } from '../config/libpq/settings.js';
 import { openLogin } from './login.js';
 import type { ToolRunner } from './run-tool.js';
 import type { Server } from './server.js';
 import { openSessions } from './sessions.js';
-import type { ConnectionSettings } from './settings.js';
 
 /** How a server is opened. */
 export interface OpenOptions {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { pid } from 'node:process';
-import { fromErrno, PotctlError } from '../errors.js';
-import type { Secret } from '../secret.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import type { Secret } from '../kernel/secret.js';
 
 /** A file of libpq's .pgpass format that lives as long as its server object. */
 export interface Passfile {

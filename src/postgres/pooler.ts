@@ -1,7 +1,7 @@
-import { PotctlError } from '../errors.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { Connected } from './client.js';
 import { targetName } from './client.js';
-import type { ConnectionSettings } from './settings.js';
 
 /** A pooler that has no server connection left for the probe lets it wait: then nothing is proved. */
 const PROBE_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { ConnectionSettings } from './settings.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
 
 /**
  * A shell line that runs statements with psql on the server of these settings, each by itself. It can be pasted as it is.

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Child, startChild } from '../child.js';
-import { redact } from '../secret.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { type Child, startChild } from '../kernel/child.js';
+import { redact } from '../kernel/secret.js';
 import type { Login } from './login.js';
 import type { OpenOptions } from './open.js';
 import { openPassfile } from './passfile.js';
 import type { RunToolOptions, ToolName } from './server.js';
 import { toAbortError } from './session.js';
-import type { ConnectionSettings } from './settings.js';
 import { TELLING, toToolError } from './tool-errors.js';
 import { chooseTool, findTools, type Tool } from './tools.js';
 

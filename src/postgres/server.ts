@@ -1,4 +1,4 @@
-import type { ConnectionSettings } from './settings.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
 
 /** One connection. Values go only as `$n` parameters; int8 and numeric arrive as strings, timestamps as text (cast in SQL). */
 export interface Session {

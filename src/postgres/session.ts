@@ -1,12 +1,12 @@
 import { pipeline } from 'node:stream/promises';
 import type { QueryResult } from 'pg';
-import { PotctlError } from '../errors.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { PotctlError } from '../kernel/errors.js';
 import { requestCancel } from './cancel.js';
 import type { Connected } from './client.js';
 import { copiedRows } from './copied-rows.js';
 import { toDatabaseError } from './errors.js';
 import type { Session } from './server.js';
-import type { ConnectionSettings } from './settings.js';
 
 /** A session that its server can end. */
 export interface OwnedSession extends Session {

@@ -1,4 +1,5 @@
-import { PotctlError } from '../errors.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { PotctlError } from '../kernel/errors.js';
 import { type Connected, connectClient, targetName } from './client.js';
 import { toDatabaseError } from './errors.js';
 import { quoteLiteral } from './identifiers.js';
@@ -9,7 +10,6 @@ import type { OpenOptions } from './open.js';
 import { refuseTransactionPooler } from './pooler.js';
 import type { Session, SessionOptions } from './server.js';
 import { type OwnedSession, toAbortError, wrapSession } from './session.js';
-import type { ConnectionSettings } from './settings.js';
 
 /** All sessions of one server. */
 export interface Sessions {

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { type ConnectionOptions, rootCertificates } from 'node:tls';
-import { isErrno, PotctlError } from '../errors.js';
-import type { ConnectionSettings } from './settings.js';
+import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
 
 /** One way to open the connection: without TLS, or with it. */
 export type TlsAttempt = false | ConnectionOptions;

@@ -1,7 +1,7 @@
-import type { ChildEnd } from '../child.js';
-import type { ErrorCode } from '../error-catalog.js';
-import { type ErrorFacts, PotctlError } from '../errors.js';
-import { redact } from '../secret.js';
+import type { ChildEnd } from '../kernel/child.js';
+import type { ErrorCode } from '../kernel/error-catalog.js';
+import { type ErrorFacts, PotctlError } from '../kernel/errors.js';
+import { redact } from '../kernel/secret.js';
 import { LOCKS_ARE_FULL, SERVER_IS_FULL, tooManyConnections } from './errors.js';
 
 const WHY_LINES = 16;

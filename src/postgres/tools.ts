@@ -1,8 +1,8 @@
 import { access, constants, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startChild } from '../child.js';
-import { PotctlError } from '../errors.js';
+import { startChild } from '../kernel/child.js';
+import { PotctlError } from '../kernel/errors.js';
 import type { ToolName } from './server.js';
 
 /** A PostgreSQL tool that was found and asked for its version. */

@@ -1,8 +1,8 @@
 import { lstat, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../clock.js';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
-import type { HostIdentity } from '../host-identity.js';
+import type { Clock } from '../kernel/clock.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import type { HostIdentity } from '../kernel/host-identity.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft, sweepDrafts } from './draft.js';
 import { ensureFolder, readContained } from './durable.js';

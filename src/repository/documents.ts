@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../errors.js';
+import { isErrno } from '../kernel/errors.js';
 import { ensureFolder, readContained, replaceFile } from './durable.js';
 import { DOCUMENT_FOLDERS } from './format.js';
 

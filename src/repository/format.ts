@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { claimName, ensureFolder, readContained, syncPath, uniqueSuffix, writeNew } from './durable.js';
 import { MARKER } from './marker.js';
 

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock } from '../clock.js';
-import { fromErrno, PotctlError } from '../errors.js';
-import { type HostIdentity, isGone } from '../host-identity.js';
+import type { Clock } from '../kernel/clock.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import { type HostIdentity, isGone } from '../kernel/host-identity.js';
 import { uniqueSuffix } from './durable.js';
 import { beat, claimLock, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock-file.js';
 import type { Lease, LockRequest } from './repository.js';

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../errors.js';
-import { type HostIdentity, isGone } from '../host-identity.js';
+import { isErrno } from '../kernel/errors.js';
+import { type HostIdentity, isGone } from '../kernel/host-identity.js';
 import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
 import { LOCK } from './format.js';
 

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isErrno } from '../errors.js';
+import { isErrno } from '../kernel/errors.js';
 
 /** The file that makes a folder a repository. */
 export const MARKER = 'potctl-repository.json';

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { Clock } from '../clock.js';
-import type { HostIdentity } from '../host-identity.js';
+import type { Clock } from '../kernel/clock.js';
+import type { HostIdentity } from '../kernel/host-identity.js';
 import { openDirectory } from './directory.js';
 import { LEASE_TIMES, type LeaseTimes } from './lease.js';
 import type { LockHolder } from './lock-file.js';

@@ -1,6 +1,6 @@
 import { type BigIntStats, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { findNestedMounts, positionOf } from './mounts.js';
 
 /**

@@ -1,7 +1,7 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { PotctlError } from '../errors.js';
-import { isGone } from '../host-identity.js';
+import { PotctlError } from '../kernel/errors.js';
+import { isGone } from '../kernel/host-identity.js';
 import { readContained, uniqueSuffix, writeNew } from './durable.js';
 import { type LeaseDeps, startHeart } from './lease.js';
 import { holderText, type LockHolder, parseHolder } from './lock-file.js';

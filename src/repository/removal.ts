@@ -1,7 +1,7 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../clock.js';
-import { isErrno, PotctlError } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
 import { syncPath } from './durable.js';
 import { appendEvent, type EventFiles, eventFilesOf, readEvents, removeEventsApart } from './events.js';
 import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';

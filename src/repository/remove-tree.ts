@@ -1,6 +1,6 @@
 import { chmod, lstat, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../errors.js';
+import { isErrno, PotctlError } from '../kernel/errors.js';
 import { holdsRepository, MARKER } from './marker.js';
 import { findNestedMounts } from './mounts.js';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { writeNew } from './durable.js';
 import { RESERVE } from './format.js';
 

@@ -1,9 +1,9 @@
-import type { TocEntry } from '../backup/database/toc.js';
-import type { Changes } from '../changes.js';
-import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
+import type { TocEntry } from '../dump/toc.js';
+import type { Changes } from '../kernel/changes.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Progress } from '../kernel/progress.js';
 import type { Server } from '../postgres/server.js';
-import type { Progress } from '../progress.js';
 import type { Repository } from '../repository/repository.js';
 
 /** One check of a stored backup. `unknown`: it could not be made. */

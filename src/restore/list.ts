@@ -1,9 +1,9 @@
+import { inSession } from '../postgres/in-session.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
-import { readSystemIdentifier } from './database/system-identifier.js';
-import { inSession } from './in-session.js';
-import { type RunRecord, readRuns } from './record.js';
-import { observeTree } from './tree/tree.js';
+import { readSystemIdentifier } from '../runs/database/system-identifier.js';
+import { type RunRecord, readRuns } from '../runs/record.js';
+import { observeTree } from '../runs/tree/tree.js';
 
 /** One run as scripts see it. Times RFC 3339 UTC. */
 export interface ListedRun {

@@ -1,7 +1,7 @@
-import type { ListedFile } from '../backup/files/engine.js';
-import { quote } from '../backup/files/follow.js';
-import { runsAsRoot } from '../backup/files/tree.js';
-import { counted, verb } from '../counted.js';
+import type { ListedFile } from '../archive/engine.js';
+import { quote } from '../archive/follow.js';
+import { runsAsRoot } from '../archive/tree.js';
+import { counted, verb } from '../kernel/counted.js';
 
 /** Adds up what restored files lack, though their content is that of the backup. */
 export interface Losses {

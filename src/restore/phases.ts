@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
-import type { Progress } from '../progress.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Progress } from '../kernel/progress.js';
 
 export type Facts = Readonly<Record<string, string | number>>;
 

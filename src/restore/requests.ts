@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
 import { cutToBytes, NAME_MAX_BYTES } from '../postgres/identifiers.js';
-import { refuseUnknownNames } from './accept.js';
+import { refuseUnknownNames } from '../runs/accept.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 

@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { compareTree } from '../backup/files/compare.js';
-import { extractArchive } from '../backup/files/extract.js';
-import { extractForeign } from '../backup/files/foreign-extract.js';
-import type { FilesPart } from '../backup/manifest.js';
-import { fromErrno, PotctlError } from '../errors.js';
+import { compareTree } from '../archive/compare.js';
+import { extractArchive } from '../archive/extract.js';
+import { extractForeign } from '../archive/imported/extract.js';
+import type { FilesPart } from '../catalog/manifest.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import { prepareStaging } from '../runs/tree/tree.js';
 import { createLosses } from './losses.js';
 import type { PlannedFiles } from './plan/plan.js';
 import type { Underway } from './run.js';
-import { prepareStaging } from './tree/tree.js';
 
 const SHOWN_PROBLEMS = 8;
 

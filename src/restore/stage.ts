@@ -1,25 +1,25 @@
 import path from 'node:path';
-import type { TocEntry } from '../backup/database/toc.js';
-import type { SettledPart } from '../backup/manifest.js';
-import { PotctlError } from '../errors.js';
+import type { SettledPart } from '../catalog/manifest.js';
+import type { TocEntry } from '../dump/toc.js';
+import { PotctlError } from '../kernel/errors.js';
 import { affordableJobs } from '../postgres/connection-room.js';
 import { sqlstateOf } from '../postgres/errors.js';
+import { inSession } from '../postgres/in-session.js';
 import type { Session } from '../postgres/server.js';
-import { acceptArguments, type Finding, judgeFindings, unneeded } from './accept.js';
+import { acceptArguments, type Finding, judgeFindings, unneeded } from '../runs/accept.js';
+import { detachSubscriptions } from '../runs/database/subscriptions.js';
+import { temporaryFolder } from '../runs/temporary-folder.js';
 import { analyzeDatabase } from './database/analyze.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import type { FailedObject } from './database/failed-objects.js';
 import { watchGrowth } from './database/growth.js';
 import { createMissingRoles, readGlobals } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
-import { detachSubscriptions } from './database/subscriptions.js';
 import { byHand, sourceFixes } from './database/way-out.js';
 import { readWrites } from './database/writes.js';
-import { inSession } from './in-session.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { Underway } from './run.js';
 import { stageFiles } from './stage-files.js';
-import { temporaryFolder } from './temporary-folder.js';
 
 const SHOWN = 8;
 

@@ -1,11 +1,11 @@
-import { PotctlError } from '../errors.js';
+import { PotctlError } from '../kernel/errors.js';
+import { runHook } from '../runs/hooks.js';
+import type { Journal } from '../runs/journal.js';
+import type { DatabaseMove } from '../runs/record.js';
+import { finishTree } from '../runs/settle-tree.js';
 import { swapDatabases } from './database/swap.js';
 import type { Asked, RestoreDeps } from './deps.js';
-import { runHook } from './hooks.js';
-import type { Journal } from './journal.js';
 import type { Phases } from './phases.js';
-import type { DatabaseMove } from './record.js';
-import { finishTree } from './settle-tree.js';
 
 /** What the swap needs of a restore or an undo. */
 export interface Swapping {

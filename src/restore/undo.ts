@@ -1,14 +1,14 @@
-import { abandon } from './abandon.js';
+import { abandon } from '../runs/abandon.js';
+import { closeForward } from '../runs/finish.js';
+import { type Journal, openJournal } from '../runs/journal.js';
+import { type RunRecord, readRuns } from '../runs/record.js';
+import { recoverRuns } from '../runs/recover.js';
 import { readWrites } from './database/writes.js';
 import type { Asked, RestoreDeps } from './deps.js';
-import { closeForward } from './finish.js';
-import { type Journal, openJournal } from './journal.js';
 import { withLocks } from './locked.js';
 import { openPhases } from './phases.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
 import { refuseBlocked, refuseStale } from './plan/refuse.js';
-import { type RunRecord, readRuns } from './record.js';
-import { recoverRuns } from './recover.js';
 import { withScriptKeys } from './script-keys.js';
 import { swapStaged } from './swap-staged.js';
 

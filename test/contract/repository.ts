@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeBackupId } from '../../src/backup/id.js';
+import { makeBackupId } from '../../src/catalog/id.js';
 import type { BackupEvent, Draft, LockRequest, Repository } from '../../src/repository/repository.js';
 import { removing } from './removing.js';
 

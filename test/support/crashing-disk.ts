@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { realDisk, type TreeDisk } from '../../src/restore/tree/disk.js';
+import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 
 /** The process is gone: nothing after it happens. */
 export class Crash extends Error {}

@@ -1,5 +1,5 @@
-import type { DumpRequest } from '../../src/backup/database/dump.js';
-import { silent } from '../../src/progress.js';
+import type { DumpRequest } from '../../src/dump/dump.js';
+import { silent } from '../../src/kernel/progress.js';
 import { temporaryFolder } from './tree.js';
 
 /** What `backup create` would ask for, into a temporary folder. */

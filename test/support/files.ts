@@ -4,12 +4,12 @@ import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { startFilesBackup } from '../../src/backup/files/archive.js';
-import { compareTree } from '../../src/backup/files/compare.js';
-import type { FilesBackup, FilesRequest } from '../../src/backup/files/engine.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
-import type { FilesPart } from '../../src/backup/manifest.js';
-import { silent } from '../../src/progress.js';
+import { startFilesBackup } from '../../src/archive/archive.js';
+import { compareTree } from '../../src/archive/compare.js';
+import type { FilesBackup, FilesRequest } from '../../src/archive/engine.js';
+import { extractArchive } from '../../src/archive/extract.js';
+import type { FilesPart } from '../../src/catalog/manifest.js';
+import { silent } from '../../src/kernel/progress.js';
 import { removeFolder } from './file-tree.js';
 
 /** Folders of one test; removed when it ends. */

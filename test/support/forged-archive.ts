@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { FilesPart } from '../../src/backup/manifest.js';
+import type { FilesPart } from '../../src/catalog/manifest.js';
 import type { Place } from './files.js';
 import { tarOf, type WrittenMember } from './tar-writer.js';
 

@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { startChild } from '../../src/child.js';
 import { startCluster } from '../../src/demo/cluster/cluster.js';
+import { startChild } from '../../src/kernel/child.js';
 import { quote, schemaSql, type TestDatabase } from './database.js';
 import type { Form } from './mfa.js';
 

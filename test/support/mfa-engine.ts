@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { openApplication } from '../../src/applications/open.js';
-import { type Clock, systemClock } from '../../src/clock.js';
 import { appendEntry } from '../../src/journal/entry.js';
 import { readGuard, readSchemaVersion, readSetupProblem } from '../../src/journal/installed.js';
+import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Actor, MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
 import { verifyCode } from '../../src/mfa/verify.js';
 import { MFA_KEY, type MfaSite, WHY } from './mfa.js';

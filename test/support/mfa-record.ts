@@ -1,5 +1,5 @@
 import type { Application, Factor, Person } from '../../src/applications/application.js';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import type { MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
 import { NO_MEMORY } from '../../src/mfa/desk/memory.js';
 import type { MfaRecord } from '../../src/mfa/record.js';

@@ -1,6 +1,6 @@
-import type { Manifest } from '../../src/backup/manifest.js';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import type { Manifest } from '../../src/catalog/manifest.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { manifestText } from '../unit/catalog-samples.js';

@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
+import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
 import { startCluster } from '../../src/demo/cluster/cluster.js';
-import type { ConnectionSettings } from '../../src/postgres/settings.js';
 
 /** A server of its own, for what the settings of a server decide; the only role is the superuser `postgres`. */
 export interface OwnCluster {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createBackup } from '../../src/backup/create.js';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
-import { silent } from '../../src/progress.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
+import { silent } from '../../src/kernel/progress.js';
 import type { Repository } from '../../src/repository/repository.js';
 import type { FilesDeps, FilesRequest, FilesRestored } from '../../src/restore/files/request.js';
 import { restoreFiles } from '../../src/restore/files/restore-files.js';

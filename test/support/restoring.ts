@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createBackup } from '../../src/backup/create.js';
-import { readToc } from '../../src/backup/database/toc.js';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import { readToc } from '../../src/dump/toc.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { lockDatabase } from '../../src/postgres/advisory-lock.js';
 import type { Server } from '../../src/postgres/server.js';
 import { openRepository } from '../../src/repository/open.js';

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnyCommand, actionCommand, itemCommand, listCommand } from '../../commands/command.js';
 import { argument, choice, count, duration, flag, text } from '../../commands/options.js';
-import { PotctlError } from '../../src/errors.js';
-import { Secret } from '../../src/secret.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import { Secret } from '../../src/kernel/secret.js';
 
 interface Thing {
   readonly id: string;

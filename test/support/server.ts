@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
+import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
 import { type OpenOptions, openServer } from '../../src/postgres/open.js';
 import type { Server } from '../../src/postgres/server.js';
-import type { ConnectionSettings } from '../../src/postgres/settings.js';
 
 /** Settings for a database of the run's cluster. */
 export function testSettings(database: string, change: Partial<ConnectionSettings> = {}): ConnectionSettings {

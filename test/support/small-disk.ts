@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { isErrno } from '../../src/errors.js';
-import type { ProgressEvent } from '../../src/progress.js';
+import { isErrno } from '../../src/kernel/errors.js';
+import type { ProgressEvent } from '../../src/kernel/progress.js';
 import { temporaryFolder } from './tree.js';
 
 /** Root may mount; in a container perhaps not even root. */

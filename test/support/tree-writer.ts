@@ -1,4 +1,4 @@
-import type { Progress } from '../../src/progress.js';
+import type { Progress } from '../../src/kernel/progress.js';
 
 /**
  * A progress that does something to the tree while it is being read: `work` once every time `bytes` more have passed. It runs between two

@@ -5,7 +5,7 @@ import {
   createDatabaseStatements,
   propertyStatements,
   readDatabaseProperties,
-} from '../../src/postgres/database-properties.js';
+} from '../../src/dump/database-properties.js';
 import type { Server } from '../../src/postgres/server.js';
 import { freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { openTestServer } from '../support/server.js';

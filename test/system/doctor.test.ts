@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Settings } from '../../src/config/settings.js';
-import { Secret } from '../../src/secret.js';
+import { Secret } from '../../src/kernel/secret.js';
 import { freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 import { doctor, plainRole, states } from './doctor-scene.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { dumpDatabase } from '../../src/backup/database/dump.js';
+import { dumpDatabase } from '../../src/dump/dump.js';
 import { freshDatabase, inMaintenance, quote, type TestDatabase } from '../support/database.js';
 import { dumpRequest } from '../support/dump-request.js';
 import { openTestServer } from '../support/server.js';

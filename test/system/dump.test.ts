@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { dumpDatabase } from '../../src/backup/database/dump.js';
-import { manifestSchema } from '../../src/backup/manifest.js';
+import { manifestSchema } from '../../src/catalog/manifest.js';
+import { dumpDatabase } from '../../src/dump/dump.js';
 import { freshDatabase, quote } from '../support/database.js';
 import { dumpRequest } from '../support/dump-request.js';
 import { openTestServer } from '../support/server.js';

@@ -12,12 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { compareTree } from '../../src/backup/files/compare.js';
-import type { ListedFile } from '../../src/backup/files/engine.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
-import { readList } from '../../src/backup/files/list.js';
-import type { FilesPart } from '../../src/backup/manifest.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { compareTree } from '../../src/archive/compare.js';
+import type { ListedFile } from '../../src/archive/engine.js';
+import { extractArchive } from '../../src/archive/extract.js';
+import { readList } from '../../src/archive/list.js';
+import type { FilesPart } from '../../src/catalog/manifest.js';
 import { begin, type Place, place, request } from '../support/files.js';
 import { whileReading } from '../support/tree-writer.js';
 

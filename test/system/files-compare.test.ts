@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { compareTree } from '../../src/backup/files/compare.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
+import { compareTree } from '../../src/archive/compare.js';
+import { extractArchive } from '../../src/archive/extract.js';
 import { begin, place, request } from '../support/files.js';
 
 /** A restored tree of files `a`, a link and a hard link, in folders of their own. */

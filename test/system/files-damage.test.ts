@@ -3,10 +3,10 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
-import { readList } from '../../src/backup/files/list.js';
-import type { FilesPart } from '../../src/backup/manifest.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { extractArchive } from '../../src/archive/extract.js';
+import { readList } from '../../src/archive/list.js';
+import type { FilesPart } from '../../src/catalog/manifest.js';
 import { begin, type Place, pathWith, place, request } from '../support/files.js';
 
 /** With zstd, and where there is no program for compression. */

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { extractArchive } from '../../src/archive/extract.js';
 import { begin, type Place, pathWith, place, request, start } from '../support/files.js';
 import { whileReading } from '../support/tree-writer.js';
 

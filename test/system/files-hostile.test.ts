@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { extractArchive } from '../../src/archive/extract.js';
 import { type Place, place, request } from '../support/files.js';
 import {
   directory,

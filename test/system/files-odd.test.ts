@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { expect, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { readList } from '../../src/backup/files/list.js';
-import { markName, markText } from '../../src/backup/files/own.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { readList } from '../../src/archive/list.js';
+import { markName, markText } from '../../src/archive/restore-folders.js';
 import { begin, everything, type Place, place, request, thereAndBack } from '../support/files.js';
 import { tarOf } from '../support/tar-writer.js';
 

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { checkArchive } from '../../src/backup/files/check.js';
-import { compareTree } from '../../src/backup/files/compare.js';
-import { extractArchive } from '../../src/backup/files/extract.js';
+import { checkArchive } from '../../src/archive/check.js';
+import { compareTree } from '../../src/archive/compare.js';
+import { extractArchive } from '../../src/archive/extract.js';
 import { begin, finish, place, request } from '../support/files.js';
 
 test('a tree comes back as it was: by potctl and by plain tar', async () => {

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../src/kernel/secret.js';
 import { createMailer, type Mailer } from '../../src/notify/mail.js';
-import { Secret } from '../../src/secret.js';
 import { MAIL_PASSWORD, startMailServer } from '../support/mail-server.js';
 
 const through = (url: string): Mailer =>

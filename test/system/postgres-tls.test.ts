@@ -3,12 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PotctlError } from '../../src/errors.js';
+import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import { Secret } from '../../src/kernel/secret.js';
 import { openLogin } from '../../src/postgres/login.js';
 import { openToolRunner } from '../../src/postgres/run-tool.js';
 import type { Server } from '../../src/postgres/server.js';
-import type { ConnectionSettings } from '../../src/postgres/settings.js';
-import { Secret } from '../../src/secret.js';
 import { FIXTURES, type GuardedCluster, startGuardedCluster } from '../support/guarded-cluster.js';
 import { openTestServer } from '../support/server.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConnectionSettings } from '../../src/postgres/settings.js';
+import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
 import { freshDatabase, inMaintenance } from '../support/database.js';
 import { openTestServer } from '../support/server.js';
 

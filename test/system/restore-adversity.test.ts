@@ -1,13 +1,13 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { PotctlError } from '../../src/errors.js';
+import { PotctlError } from '../../src/kernel/errors.js';
+import type { ProgressEvent } from '../../src/kernel/progress.js';
 import type { Server, Session } from '../../src/postgres/server.js';
-import type { ProgressEvent } from '../../src/progress.js';
 import { prepareRestore } from '../../src/restore/plan/prepare.js';
 import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
-import { readRuns, writeRun } from '../../src/restore/record.js';
 import { runRestore } from '../../src/restore/run.js';
+import { readRuns, writeRun } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';

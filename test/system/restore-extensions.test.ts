@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readManifest } from '../../src/backup/catalog.js';
+import { readManifest } from '../../src/catalog/catalog.js';
 import { connect, freshDatabase, type TestDatabase } from '../support/database.js';
 import { availableExtensions, extensionFolder, makeExtension } from '../support/made-extension.js';
 import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { type RunRecord, readRuns, writeRun } from '../../src/restore/record.js';
+import { type RunRecord, readRuns, writeRun } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
 import { potctl, type Ran } from '../support/run-cli.js';

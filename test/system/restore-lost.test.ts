@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { lockDatabase } from '../../src/postgres/advisory-lock.js';
 import { listRuns } from '../../src/restore/list.js';
-import { readRuns, writeRun } from '../../src/restore/record.js';
+import { readRuns, writeRun } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';

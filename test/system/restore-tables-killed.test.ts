@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RestoreDeps } from '../../src/restore/deps.js';
-import { readRuns, writeRun } from '../../src/restore/record.js';
-import { recoverRuns } from '../../src/restore/recover.js';
+import { readRuns, writeRun } from '../../src/runs/record.js';
+import { recoverRuns } from '../../src/runs/recover.js';
 import { tablesSite } from '../support/single-tables.js';
 
 /** What a kill -9 is to the next start: the record says `running`, and nothing was tidied up. */
@@ -57,7 +57,7 @@ test('killed after the tables had their name: they stay, the scratch database go
   await restore('orders', 'found');
   const [done] = await readRuns(deps.repository);
   const { createStagedDatabase } = await import('../../src/restore/database/stage.js');
-  const { readManifest } = await import('../../src/backup/catalog.js');
+  const { readManifest } = await import('../../src/catalog/catalog.js');
   const { database } = await readManifest(deps.repository, done!.backup);
   const staged = done!.database!.incoming!.staged_as;
   const oid = await createStagedDatabase(

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { listRuns } from '../../src/restore/list.js';
 import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';

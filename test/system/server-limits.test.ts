@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { countRows } from '../../src/backup/database/count-rows.js';
-import { openSnapshot } from '../../src/backup/database/snapshot.js';
-import { readStoredIn, rewrittenReasons, rewrittenSince } from '../../src/backup/database/stored-in.js';
+import { countRows } from '../../src/dump/count-rows.js';
+import { openSnapshot } from '../../src/dump/snapshot.js';
+import { readStoredIn, rewrittenReasons, rewrittenSince } from '../../src/dump/stored-in.js';
 import { type OwnCluster, startOwnCluster } from '../support/own-cluster.js';
 import { potctl, type Ran } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';

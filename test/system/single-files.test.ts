@@ -147,7 +147,7 @@ test('what a killed restore had staged is removed by the next one; what a living
   mkdirSync(path.join(to, '.potctl-restore-dead', 'files'), { recursive: true });
   mkdirSync(path.join(to, '.potctl-restore-alive'));
   mkdirSync(path.join(to, '.potctl-restore-whole'));
-  const { readHostIdentity } = await import('../../src/host-identity.js');
+  const { readHostIdentity } = await import('../../src/kernel/host-identity.js');
   const ours = await readHostIdentity(process.pid);
   const dead = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
   writeFileSync(path.join(to, '.potctl-restore-dead', 'owner.json'), JSON.stringify({ ...ours, pid: dead }));

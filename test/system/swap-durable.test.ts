@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { swapDatabases } from '../../src/restore/database/swap.js';
 import { createServer } from '../bench/server.js';
 import { openTestServer } from '../support/server.js';

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { verifyBackup } from '../../src/backup/verify.js';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import { refusalOf } from '../support/bad-input.js';
 import { potctl, type Ran, startPotctl } from '../support/run-cli.js';

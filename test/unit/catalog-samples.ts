@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { CatalogEntry, GoodEntry } from '../../src/backup/catalog.js';
-import type { Manifest } from '../../src/backup/manifest.js';
-import { canonicalJson, parseManifest } from '../../src/backup/parse-manifest.js';
-import { summarise } from '../../src/backup/summary.js';
+import type { CatalogEntry, GoodEntry } from '../../src/catalog/catalog.js';
+import type { Manifest } from '../../src/catalog/manifest.js';
+import { canonicalJson, parseManifest } from '../../src/catalog/parse-manifest.js';
+import { summarise } from '../../src/catalog/summary.js';
 
 const folder = new URL('../fixtures/manifests/', import.meta.url);
 

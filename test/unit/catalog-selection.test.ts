@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { CatalogEntry } from '../../src/backup/catalog.js';
-import { selectBackup } from '../../src/backup/selection.js';
-import { findSet, setOf, setsAtHand } from '../../src/backup/sets.js';
+import type { CatalogEntry } from '../../src/catalog/catalog.js';
+import { selectBackup } from '../../src/catalog/selection.js';
+import { findSet, setOf, setsAtHand } from '../../src/catalog/sets.js';
 import { damagedEntry, goodEntry } from './catalog-samples.js';
 
 const A = '7301/app';

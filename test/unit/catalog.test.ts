@@ -3,9 +3,9 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog, readManifest, takenAt, verifiedBy } from '../../src/backup/catalog.js';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import { readCatalog, readManifest, takenAt, verifiedBy } from '../../src/catalog/catalog.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { BackupEvent, Repository } from '../../src/repository/repository.js';
 import { golden, manifestText, sampleManifest } from './catalog-samples.js';

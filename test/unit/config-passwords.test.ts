@@ -7,7 +7,7 @@ import { loadSettings } from '../../src/config/load.js';
 import type { SettingsRequest } from '../../src/config/request.js';
 import type { Settings } from '../../src/config/settings.js';
 import { splitCommand } from '../../src/config/split-command.js';
-import { redact } from '../../src/secret.js';
+import { redact } from '../../src/kernel/secret.js';
 
 const top = mkdtempSync(path.join(tmpdir(), 'passwords-'));
 afterAll(() => rmSync(top, { recursive: true, force: true }));

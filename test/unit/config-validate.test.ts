@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readAsset } from '../../src/assets.js';
 import { describeConfiguration } from '../../src/config/describe.js';
 import { locateConfiguration } from '../../src/config/discover.js';
 import { loadSettings } from '../../src/config/load.js';
@@ -10,6 +9,7 @@ import { parseConfig } from '../../src/config/parse.js';
 import type { SettingsRequest } from '../../src/config/request.js';
 import { configJsonSchema } from '../../src/config/schema.js';
 import { validateConfiguration } from '../../src/config/validate.js';
+import { readAsset } from '../../src/kernel/assets.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'validate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

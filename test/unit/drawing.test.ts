@@ -5,7 +5,7 @@ import { createDraw, paint } from '../../commands/ui/paint.js';
 import { factsText } from '../../commands/ui/progress.js';
 import { createView } from '../../commands/ui/screen.js';
 import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
-import { counted, grouped, verb } from '../../src/counted.js';
+import { counted, grouped, verb } from '../../src/kernel/counted.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const formats = createFormats('UTC', NOW);

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { openDumpReader } from '../../src/postgres/dump-reader.js';
+import { openDumpReader } from '../../src/dump/dump-reader.js';
 import { temporaryFolder } from '../support/tree.js';
 
 /** A pg_restore that notes what it is asked to list, and cannot read what is called `damaged` the first time. */

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../commands/registry.js';
 import { helpFor } from '../../commands/topics.js';
-import { ERROR_CATALOG, ExitCode } from '../../src/error-catalog.js';
-import { PotctlError } from '../../src/errors.js';
+import { ERROR_CATALOG, ExitCode } from '../../src/kernel/error-catalog.js';
+import { PotctlError } from '../../src/kernel/errors.js';
 import { runMain } from '../support/run-main.js';
 
 const codes = Object.entries(ERROR_CATALOG);

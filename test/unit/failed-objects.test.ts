@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { acceptArguments, judgeFindings, refuseUnknownNames, unneeded } from '../../src/restore/accept.js';
 import { listenForFailures } from '../../src/restore/database/failed-objects.js';
+import { acceptArguments, judgeFindings, refuseUnknownNames, unneeded } from '../../src/runs/accept.js';
 
 const TOC = [
   { dumpId: 7, oid: 1, desc: 'TABLE DATA', schema: 'public', name: 'people', owner: 'o' },

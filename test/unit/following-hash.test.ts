@@ -3,7 +3,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { followWrites } from '../../src/backup/following-hash.js';
+import { followWrites } from '../../src/storage/following-hash.js';
 import { temporaryFolder } from '../support/tree.js';
 
 const hashOf = (bytes: Buffer) => ({ size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });

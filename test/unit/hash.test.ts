@@ -3,7 +3,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { hashWrites } from '../../src/backup/hash.js';
+import { hashWrites } from '../../src/storage/hash.js';
 import { temporaryFolder } from '../support/tree.js';
 
 test.each([

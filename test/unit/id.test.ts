@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { makeBackupId, shortBackupId, timeOfBackupId } from '../../src/backup/id.js';
-import { manifestSchema } from '../../src/backup/manifest.js';
+import { makeBackupId, shortBackupId, timeOfBackupId } from '../../src/catalog/id.js';
+import { manifestSchema } from '../../src/catalog/manifest.js';
 
 const now = new Date('2026-11-22T09:51:06.999Z');
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 
 /**

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseConnectionUrl } from '../../src/postgres/connection-url.js';
-import { defaultSocketDirectory, resolveConnection } from '../../src/postgres/libpq.js';
-import { lookUpPassword } from '../../src/postgres/passfile-lookup.js';
+import { parseConnectionUrl } from '../../src/config/libpq/connection-url.js';
+import { defaultSocketDirectory, resolveConnection } from '../../src/config/libpq/parameters.js';
+import { lookUpPassword } from '../../src/config/libpq/passfile-lookup.js';
 
 const top = mkdtempSync(path.join(tmpdir(), 'libpq-'));
 afterAll(() => rmSync(top, { recursive: true, force: true }));

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { manifestSchema } from '../../src/backup/manifest.js';
-import { canonicalJson, parseManifest } from '../../src/backup/parse-manifest.js';
+import { manifestSchema } from '../../src/catalog/manifest.js';
+import { canonicalJson, parseManifest } from '../../src/catalog/parse-manifest.js';
 
 const fixture = (name: string): string =>
   readFileSync(new URL(`../fixtures/manifests/${name}`, import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ExitCode } from '../../src/error-catalog.js';
+import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { potctlLines, readCommandLine } from '../support/documents.js';
 import { document } from '../support/project.js';
 

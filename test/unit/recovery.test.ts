@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { runHook } from '../../src/restore/hooks.js';
-import { type RunRecord, readRuns, writeRun } from '../../src/restore/record.js';
-import { type RecoverDeps, recoverRuns } from '../../src/restore/recover.js';
-import { finishTree } from '../../src/restore/settle-tree.js';
-import { realDisk, type TreeDisk } from '../../src/restore/tree/disk.js';
-import { observeTree, prepareStaging, recoverTree, swapTree } from '../../src/restore/tree/tree.js';
+import { runHook } from '../../src/runs/hooks.js';
+import { type RunRecord, readRuns, writeRun } from '../../src/runs/record.js';
+import { type RecoverDeps, recoverRuns } from '../../src/runs/recover.js';
+import { finishTree } from '../../src/runs/settle-tree.js';
+import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
+import { observeTree, prepareStaging, recoverTree, swapTree } from '../../src/runs/tree/tree.js';
 import { crashingDisk } from '../support/crashing-disk.js';
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';

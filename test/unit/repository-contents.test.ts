@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.js';
-import { readHostIdentity } from '../../src/host-identity.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { draftWithFiles, published, request } from '../contract/repository.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { SettledPart } from '../../src/backup/manifest.js';
+import type { SettledPart } from '../../src/catalog/manifest.js';
 import { type AssessRequest, assessDatabase } from '../../src/restore/plan/assess.js';
 import type { ObservedServer } from '../../src/restore/plan/observe-server.js';
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { parseSetval } from '../../src/restore/database/definitions.js';
-import { isSwapped } from '../../src/restore/database/facts.js';
 import { roleStatements, rolesToCreate } from '../../src/restore/database/roles.js';
 import { writesSince } from '../../src/restore/database/writes.js';
-import { keptDatabaseName, stagedDatabaseName } from '../../src/restore/names.js';
 import { chooseRun } from '../../src/restore/plan/choose-run.js';
 import { estimateMs } from '../../src/restore/plan/estimate.js';
 import { decisiveBlocker } from '../../src/restore/plan/refuse.js';
-import { parseRecord, type RunRecord } from '../../src/restore/record.js';
 import { withScriptKeys } from '../../src/restore/script-keys.js';
+import { isSwapped } from '../../src/runs/database/facts.js';
+import { keptDatabaseName, stagedDatabaseName } from '../../src/runs/names.js';
+import { parseRecord, type RunRecord } from '../../src/runs/record.js';
 
 const run = (change: Partial<RunRecord>): RunRecord => ({
   ...{ schema: 'potctl.restore', schema_version: '1.0', run_id: 'r1', trace_id: '', operator: '', hostname: '' },

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { PrunePolicy } from '../../src/backup/keep-rules.js';
 import { pinOf } from '../../src/backup/pins.js';
 import { decidePrune, type PrunePlan } from '../../src/backup/prune-plan.js';
-import { PARTS } from '../../src/backup/standing.js';
+import { PARTS } from '../../src/catalog/standing.js';
 import type { BackupEvent } from '../../src/repository/repository.js';
 import { DAY_MS, type HistoryBackup, HOUR_MS, withEvents } from './retention-samples.js';
 

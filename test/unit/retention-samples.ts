@@ -1,6 +1,6 @@
-import { type CatalogEntry, type GoodEntry, verifiedBy } from '../../src/backup/catalog.js';
 import type { Candidate } from '../../src/backup/retention.js';
-import type { Part } from '../../src/backup/standing.js';
+import { type CatalogEntry, type GoodEntry, verifiedBy } from '../../src/catalog/catalog.js';
+import type { Part } from '../../src/catalog/standing.js';
 import type { KeepRules } from '../../src/config/settings.js';
 import type { BackupEvent } from '../../src/repository/repository.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { ERROR_CATALOG } from '../../src/error-catalog.js';
+import { ERROR_CATALOG } from '../../src/kernel/error-catalog.js';
 import { potctlLines, readCommandLine } from '../support/documents.js';
 import { document } from '../support/project.js';
 

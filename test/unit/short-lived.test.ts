@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../src/short-lived.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../src/kernel/short-lived.js';
 import { removeFolder, scratchFolder } from '../support/file-tree.js';
 
 let parent: string;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { plainGuard } from '../../src/backup/database/plain-guard.js';
-import { gatherSqlFacts, type SqlFacts } from '../../src/backup/database/sql-facts.js';
-import { createSqlLexer } from '../../src/backup/database/sql-lexer.js';
+import { plainGuard } from '../../src/dump/plain-guard.js';
+import { gatherSqlFacts, type SqlFacts } from '../../src/dump/sql-facts.js';
+import { createSqlLexer } from '../../src/dump/sql-lexer.js';
 
 function read(script: string, step = script.length): { facts: SqlFacts; whole: boolean; passed: string } {
   const { listener, facts } = gatherSqlFacts();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Person } from '../../src/applications/application.js';
+import { redact } from '../../src/kernel/secret.js';
 import type { ChangePlan } from '../../src/mfa/change.js';
 import type { DeskCase } from '../../src/mfa/desk/case.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
@@ -16,7 +17,6 @@ import {
 } from '../../src/mfa/desk/proofs.js';
 import type { Proving } from '../../src/mfa/desk/proving.js';
 import { carryOut } from '../../src/mfa/desk/tasks.js';
-import { redact } from '../../src/secret.js';
 
 const flags = (count: number) => Array.from({ length: count }, (_, at) => ({ code: `f${at}`, text: '' }));
 const given = (...methods: Proof['method'][]): Proof[] => methods.map((method) => ({ method, by: null }));

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createContentHash } from '../../src/backup/files/content-hash.js';
-import { ArchiveDamage, type TarMember } from '../../src/backup/files/tar-header.js';
-import { createTarReader } from '../../src/backup/files/tar-reader.js';
+import { createContentHash } from '../../src/archive/content-hash.js';
+import { ArchiveDamage, type TarMember } from '../../src/archive/tar-header.js';
+import { createTarReader } from '../../src/archive/tar-reader.js';
 import { END_OF_ARCHIVE, memberBytes, tarOf } from '../support/tar-writer.js';
 
 /** Everything that a reader tells about a stream that arrives in these pieces. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseToc } from '../../src/backup/database/toc.js';
+import { parseToc } from '../../src/dump/toc.js';
 
 test('entries are read with kinds of several words, blanks in names and no schema', () => {
   const entries = parseToc(

@@ -9,7 +9,7 @@ import {
   recoverTree,
   swapTree,
   undoTree,
-} from '../../src/restore/tree/tree.js';
+} from '../../src/runs/tree/tree.js';
 import { Crash, crashingDisk } from '../support/crashing-disk.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
 

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { fromErrno, PotctlError } from '../../src/errors.js';
-import type { TreeDisk } from '../../src/restore/tree/disk.js';
-import { observeTree, prepareStaging, recoverTree, swapTree, undoTree } from '../../src/restore/tree/tree.js';
+import { fromErrno, PotctlError } from '../../src/kernel/errors.js';
+import type { TreeDisk } from '../../src/runs/tree/disk.js';
+import { observeTree, prepareStaging, recoverTree, swapTree, undoTree } from '../../src/runs/tree/tree.js';
 import { crashingDisk } from '../support/crashing-disk.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
 

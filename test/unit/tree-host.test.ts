@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { applyAttributes, readAttributes } from '../../src/restore/tree/attributes.js';
+import { applyAttributes, readAttributes } from '../../src/runs/tree/attributes.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
 import { bundleTree, runTreeProcess } from '../support/tree-process.js';
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { prepareStaging, recoverTree } from '../../src/restore/tree/tree.js';
+import { prepareStaging, recoverTree } from '../../src/runs/tree/tree.js';
 import { memoryFolder, photograph, removeFolder } from '../support/file-tree.js';
 import { bundleTree, startTreeProcess } from '../support/tree-process.js';
 

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { realDisk, type TreeDisk } from '../../src/restore/tree/disk.js';
-import { discardStaging, observeTree, prepareStaging, recoverTree, swapTree } from '../../src/restore/tree/tree.js';
+import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
+import { discardStaging, observeTree, prepareStaging, recoverTree, swapTree } from '../../src/runs/tree/tree.js';
 import { removeFolder, scratchFolder } from '../support/file-tree.js';
 
 let scratch: string;

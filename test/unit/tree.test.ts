@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { realDisk, type TreeDisk } from '../../src/restore/tree/disk.js';
+import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 import {
   discardStaging,
   observeTree,
@@ -9,7 +9,7 @@ import {
   recoverTree,
   swapTree,
   undoTree,
-} from '../../src/restore/tree/tree.js';
+} from '../../src/runs/tree/tree.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
 
 let scratch: string;

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareWalk, display, fromText, isInside } from '../../src/backup/files/byte-path.js';
-import { estimateTree } from '../../src/backup/files/estimate.js';
-import { markName, markText } from '../../src/backup/files/own.js';
-import { openTree } from '../../src/backup/files/tree.js';
-import { createExclusion, walk } from '../../src/backup/files/walk.js';
+import { compareWalk, display, fromText, isInside } from '../../src/archive/byte-path.js';
+import { estimateTree } from '../../src/archive/estimate.js';
+import { markName, markText } from '../../src/archive/restore-folders.js';
+import { openTree } from '../../src/archive/tree.js';
+import { createExclusion, walk } from '../../src/archive/walk.js';
 import { identityOf } from '../../src/repository/place.js';
 import { place } from '../support/files.js';
 

@@ -1,4 +1,4 @@
-import { PotctlError } from '../../../src/errors.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
 import type { DeskCase } from '../../../src/mfa/desk/case.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';
 import { change } from './change.js';

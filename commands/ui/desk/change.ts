@@ -1,4 +1,4 @@
-import { PotctlError } from '../../../src/errors.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
 import type { ChangePlan, ChangeResult } from '../../../src/mfa/change.js';
 import type { DeskCase } from '../../../src/mfa/desk/case.js';
 import type { DeskDeps } from '../../../src/mfa/desk/deps.js';

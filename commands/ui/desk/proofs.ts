@@ -1,4 +1,4 @@
-import { PotctlError } from '../../../src/errors.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
 import type { DeskCase } from '../../../src/mfa/desk/case.js';
 import type { ProofMethod } from '../../../src/mfa/desk/proofs.js';
 import type { Proving } from '../../../src/mfa/desk/proving.js';

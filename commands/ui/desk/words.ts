@@ -1,4 +1,4 @@
-import { counted, verb } from '../../../src/counted.js';
+import { counted, verb } from '../../../src/kernel/counted.js';
 import type { ChangePlan } from '../../../src/mfa/change.js';
 import type { ProofMethod } from '../../../src/mfa/desk/proofs.js';
 import type { DeskTask } from '../../../src/mfa/desk/tasks.js';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { hashFile } from '../hash.js';
+import { hashFile } from '../../storage/hash.js';
 import { idOfFiles } from './compose.js';
 import type { DescribeDeps } from './describe.js';
 import { findSets, openSet } from './find-sets.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { Artefact, DatabasePart, DescribedFiles, Manifest } from '../manifest.js';
-import { setOf } from '../sets.js';
+import type { Artefact, DatabasePart, DescribedFiles, Manifest } from '../../catalog/manifest.js';
+import { setOf } from '../../catalog/sets.js';
 import type { Described } from './describe.js';
 import type { OldSet } from './find-sets.js';
 import { OLD_MANIFEST } from './layout.js';

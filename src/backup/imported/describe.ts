@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { PotctlError } from '../../errors.js';
-import type { Progress } from '../../progress.js';
-import { type ScannedDump, scanDump } from '../database/scan-dump.js';
-import { listForeign } from '../files/foreign-archive.js';
-import { LIST_FILE } from '../files/list.js';
-import { hashFile } from '../hash.js';
-import type { Artefact, DatabasePart, FilesPart } from '../manifest.js';
+import { listForeign } from '../../archive/imported/archive.js';
+import { LIST_FILE } from '../../archive/list.js';
+import type { Artefact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
+import { type ScannedDump, scanDump } from '../../dump/scan-dump.js';
+import { PotctlError } from '../../kernel/errors.js';
+import type { Progress } from '../../kernel/progress.js';
+import { hashFile } from '../../storage/hash.js';
 import type { DumpReader } from '../verify.js';
 import { filesOf, layoutOf } from './layout.js';
 import type { Source } from './source.js';

@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { looksLikeV1, parseV1Manifest, type V1Artefact, type V1Manifest } from './v1-manifest.js';
 
 const MANIFEST_LIMIT = 1024 * 1024;

@@ -1,11 +1,11 @@
-import type { Changes } from '../../changes.js';
-import type { Clock } from '../../clock.js';
-import { PotctlError } from '../../errors.js';
+import type { Manifest } from '../../catalog/manifest.js';
+import { canonicalJson } from '../../catalog/parse-manifest.js';
+import { refuseUnwanted } from '../../catalog/series.js';
+import { quoted } from '../../catalog/sets.js';
+import type { Changes } from '../../kernel/changes.js';
+import type { Clock } from '../../kernel/clock.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { Draft, Repository } from '../../repository/repository.js';
-import type { Manifest } from '../manifest.js';
-import { canonicalJson } from '../parse-manifest.js';
-import { refuseUnwanted } from '../series.js';
-import { quoted } from '../sets.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';

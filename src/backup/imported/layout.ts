@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, PotctlError } from '../../errors.js';
+import { fromErrno, PotctlError } from '../../kernel/errors.js';
 import type { Source } from './source.js';
 
 /** Names within a backup. */

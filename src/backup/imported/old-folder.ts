@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { PotctlError } from '../../errors.js';
-import { makeFolders } from '../../make-folders.js';
+import { canonicalJson } from '../../catalog/parse-manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { makeFolders } from '../../kernel/make-folders.js';
 import { appendEvent, type EventFiles, readEvents } from '../../repository/events.js';
 import type { Repository } from '../../repository/repository.js';
-import { canonicalJson } from '../parse-manifest.js';
 import { composeImported, type Reader, unreadParts } from './compose.js';
 import type { DescribeDeps } from './describe.js';
 import { type FoundSet, findSets, type OldSet } from './find-sets.js';

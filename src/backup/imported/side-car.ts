@@ -1,10 +1,10 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno } from '../../errors.js';
-import { makeFolders } from '../../make-folders.js';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
-import type { Manifest } from '../manifest.js';
-import { canonicalJson } from '../parse-manifest.js';
+import type { Manifest } from '../../catalog/manifest.js';
+import { canonicalJson } from '../../catalog/parse-manifest.js';
+import { fromErrno, isErrno } from '../../kernel/errors.js';
+import { makeFolders } from '../../kernel/make-folders.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
 import type { OldSet } from './find-sets.js';

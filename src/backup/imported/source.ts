@@ -1,9 +1,9 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../../errors.js';
-import { refuseOtherThanSql } from '../database/plain-text.js';
-import { readInside } from '../files/decompress.js';
-import { compressionOf, readHead } from '../files/foreign-archive.js';
+import { readInside } from '../../archive/decompress.js';
+import { compressionOf, readHead } from '../../archive/imported/archive.js';
+import { refuseOtherThanSql } from '../../dump/plain-text.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import type { OldSet } from './find-sets.js';
 
 /** A dump file or directory of another run of pg_dump. */

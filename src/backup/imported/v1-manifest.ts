@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 
 /** A part of a v1 set: where its manifest says that it lies, and how large it is. */
 export interface V1Artefact {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startChild } from '../../child.js';
+import { startChild } from '../../kernel/child.js';
 
 export interface FetchRequest {
   /** Gets one folder per version; made when missing. */

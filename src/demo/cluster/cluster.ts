@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../child.js';
-import { PotctlError } from '../../errors.js';
+import { type Child, type ChildEnd, type ChildOptions, startChild } from '../../kernel/child.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { reachableBinaries, refuseUnreachable } from './reachable.js';
 import { type SystemUser, serverUser } from './system-user.js';
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { startChild } from '../../child.js';
-import { PotctlError } from '../../errors.js';
+import { startChild } from '../../kernel/child.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { fetchDebianPackages } from './apt.js';
 import { findBinaries, isComplete } from './binaries.js';
 

@@ -1,6 +1,6 @@
 import { cp, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { SystemUser } from './system-user.js';
 
 /**

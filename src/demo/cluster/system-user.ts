@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 
 /** A user of the operating system. */
 export interface SystemUser {

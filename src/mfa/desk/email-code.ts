@@ -1,6 +1,6 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../../clock.js';
-import { Secret } from '../../secret.js';
+import type { Clock } from '../../kernel/clock.js';
+import { Secret } from '../../kernel/secret.js';
 
 /** What became of typed digits. `spent`: they were right already. */
 export type CodeAnswer = 'right' | 'wrong' | 'expired' | 'spent';

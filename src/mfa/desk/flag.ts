@@ -1,5 +1,5 @@
 import type { Person } from '../../applications/application.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { keyOf, nameOf } from '../people.js';
 import type { RedFlag } from '../status.js';
 import { inTransaction, type Transaction } from '../transaction.js';

@@ -1,5 +1,5 @@
 import { CLOCK, instant } from '../../applications/sql.js';
-import { counted } from '../../counted.js';
+import { counted } from '../../kernel/counted.js';
 import type { Session } from '../../postgres/server.js';
 import type { RedFlag } from '../status.js';
 import { MAX_FAILURES } from './proofs.js';

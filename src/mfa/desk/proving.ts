@@ -1,5 +1,5 @@
 import type { Person } from '../../applications/application.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { findPerson, nameOf } from '../people.js';
 import { readTypedCode } from '../typed-code.js';
 import { verifyCode } from '../verify.js';

@@ -1,5 +1,5 @@
 import type { Person } from '../../applications/application.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { type ChangePlan, type ChangeResult, recordedMeanwhile, refuseDenied } from '../change.js';
 import { planCodes, replaceCodes } from '../codes.js';
 import type { Delivery } from '../delivery.js';

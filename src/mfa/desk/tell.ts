@@ -1,5 +1,5 @@
 import type { Person } from '../../applications/application.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { Letter } from '../../notify/mail.js';
 import type { Action } from '../guard.js';
 import { findPerson, keyOf, nameOf } from '../people.js';

@@ -1,8 +1,8 @@
-import type { TocEntry } from '../../backup/database/toc.js';
-import type { DatabasePart } from '../../backup/manifest.js';
+import type { DatabasePart } from '../../catalog/manifest.js';
+import type { TocEntry } from '../../dump/toc.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
 import type { Server, Session } from '../../postgres/server.js';
-import type { Finding } from '../accept.js';
+import type { Finding } from '../../runs/accept.js';
 import { type CountRequest, countTables, isFinding } from './count-tables.js';
 import { countNotValid, type DumpedSequence, type DumpToRead, readDumpedSequences } from './definitions.js';
 

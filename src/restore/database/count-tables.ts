@@ -1,11 +1,11 @@
-import type { TableRows } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { TableRows } from '../../catalog/manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
+import type { Progress } from '../../kernel/progress.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
-import type { Progress } from '../../progress.js';
-import type { Finding } from '../accept.js';
-import { inSession } from '../in-session.js';
+import type { Finding } from '../../runs/accept.js';
 
 const SHOWN_PARTITIONS = 5;
 

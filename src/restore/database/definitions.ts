@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { TocEntry } from '../../backup/database/toc.js';
-import { PotctlError } from '../../errors.js';
+import type { TocEntry } from '../../dump/toc.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import type { Server } from '../../postgres/server.js';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
 
 /** A stored dump, and who reads it. */
 export interface DumpToRead {

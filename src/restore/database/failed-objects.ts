@@ -1,6 +1,6 @@
-import type { TocEntry } from '../../backup/database/toc.js';
+import type { TocEntry } from '../../dump/toc.js';
 import { withoutRow } from '../../postgres/tool-errors.js';
-import type { Finding } from '../accept.js';
+import type { Finding } from '../../runs/accept.js';
 
 const COMMAND_LINES = 12;
 const CONTEXT_LINES = 8;

@@ -1,6 +1,6 @@
+import type { Progress } from '../../kernel/progress.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
-import type { Progress } from '../../progress.js';
-import { inSession } from '../in-session.js';
 
 const LOOK_EVERY_MS = 2_000;
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { TocEntry } from '../../backup/database/toc.js';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
+import type { TocEntry } from '../../dump/toc.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import type { StoredCheck } from '../deps.js';
 import { type FailedObject, objectName } from './failed-objects.js';
 

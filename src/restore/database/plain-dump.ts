@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { plainGuard } from '../../backup/database/plain-guard.js';
-import { readPlainText } from '../../backup/database/plain-text.js';
-import { isCopy } from '../../backup/database/sql-facts.js';
-import { createSqlLexer } from '../../backup/database/sql-lexer.js';
-import type { DatabasePart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { DatabasePart } from '../../catalog/manifest.js';
+import { plainGuard } from '../../dump/plain-guard.js';
+import { readPlainText } from '../../dump/plain-text.js';
+import { isCopy } from '../../dump/sql-facts.js';
+import { createSqlLexer } from '../../dump/sql-lexer.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { Server } from '../../postgres/server.js';
 import { quoteConninfo } from './conninfo.js';
 import { writableEnvironment } from './writable.js';

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { DatabasePart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { DatabasePart } from '../../catalog/manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
 
 /** The text of the backup's globals; empty where it has none. */
 export async function readGlobals(folder: string, { globals }: Pick<DatabasePart, 'globals'>): Promise<string> {

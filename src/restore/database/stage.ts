@@ -1,17 +1,17 @@
 import path from 'node:path';
-import type { TocEntry } from '../../backup/database/toc.js';
-import type { DatabasePart, SettledPart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
-import { createDatabaseStatements, propertyStatements } from '../../postgres/database-properties.js';
+import type { DatabasePart, SettledPart } from '../../catalog/manifest.js';
+import { createDatabaseStatements, propertyStatements } from '../../dump/database-properties.js';
+import type { TocEntry } from '../../dump/toc.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
+import { databaseOid } from '../../runs/database/facts.js';
+import { runPurpose } from '../../runs/database/sessions-of-run.js';
 import type { StoredCheck } from '../deps.js';
-import { inSession } from '../in-session.js';
 import { quoteConninfo } from './conninfo.js';
-import { databaseOid } from './facts.js';
 import { type FailedObject, listenForFailures } from './failed-objects.js';
 import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
-import { runPurpose } from './sessions-of-run.js';
 import { stumbled } from './way-out.js';
 import { writableEnvironment } from './writable.js';
 

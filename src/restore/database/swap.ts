@@ -1,13 +1,13 @@
-import type { Clock } from '../../clock.js';
-import { PotctlError } from '../../errors.js';
+import type { Clock } from '../../kernel/clock.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
-import type { DatabaseMove } from '../record.js';
-import { endSessions, readBusySessions, targetBusy } from './busy.js';
-import { isSwapped, readNameFacts } from './facts.js';
-import { runPurpose } from './sessions-of-run.js';
+import { endSessions, readBusySessions, targetBusy } from '../../runs/database/busy.js';
+import { isSwapped, readNameFacts } from '../../runs/database/facts.js';
+import { runPurpose } from '../../runs/database/sessions-of-run.js';
+import type { DatabaseMove } from '../../runs/record.js';
 
 const ATTEMPTS = 6;
 const LOCK_TIMEOUT_MS = 4_000;

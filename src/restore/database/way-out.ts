@@ -1,10 +1,10 @@
 import path from 'node:path';
-import type { TocEntry } from '../../backup/database/toc.js';
-import type { DatabasePart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { DatabasePart } from '../../catalog/manifest.js';
+import type { ConnectionSettings } from '../../config/libpq/settings.js';
+import type { TocEntry } from '../../dump/toc.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { alterSearchPath, type BareName } from '../../postgres/fragile-functions.js';
 import { bareOrQuoted } from '../../postgres/identifiers.js';
-import type { ConnectionSettings } from '../../postgres/settings.js';
 import type { FailedObject } from './failed-objects.js';
 
 /** What is needed to tell how a dump comes back that pg_restore stumbles over. */

@@ -1,5 +1,5 @@
+import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
 
 const WRITABLE = '-c default_transaction_read_only=off';
 

@@ -1,6 +1,6 @@
+import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
-import type { WriteBaseline } from '../record.js';
+import type { WriteBaseline } from '../../runs/record.js';
 
 /** How much was written to the tables of a database so far, as its statistics say. */
 export async function readWrites(server: Server, database: string): Promise<WriteBaseline> {

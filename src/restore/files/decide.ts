@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { type BytePath, textOrBase64 } from '../../backup/files/byte-path.js';
+import { type BytePath, textOrBase64 } from '../../archive/byte-path.js';
 import type { Left, LeftReason, Outcome, Overwrite } from './request.js';
 
 const NAMED = 1_000;

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync } from 'node:fs';
-import { isErrno } from '../../errors.js';
-import { at, ownName } from '../tree/names.js';
+import { isErrno } from '../../kernel/errors.js';
+import { at, ownName } from '../../runs/tree/names.js';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 const DESCRIPTORS = '/proc/self/fd';

@@ -1,11 +1,11 @@
 import { type BigIntStats, linkSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
-import { createBreather } from '../../backup/files/breather.js';
-import type { BytePath } from '../../backup/files/byte-path.js';
-import { isErrno } from '../../errors.js';
-import { makeWritable } from '../tree/converge.js';
-import { realDisk } from '../tree/disk.js';
-import { moveEntry } from '../tree/move.js';
-import { at, ownName } from '../tree/names.js';
+import type { BytePath } from '../../archive/byte-path.js';
+import { createBreather } from '../../archive/yield-often.js';
+import { isErrno } from '../../kernel/errors.js';
+import { makeWritable } from '../../runs/tree/converge.js';
+import { realDisk } from '../../runs/tree/disk.js';
+import { moveEntry } from '../../runs/tree/move.js';
+import { at, ownName } from '../../runs/tree/names.js';
 import { decide, type Tally } from './decide.js';
 import { type Folder, lookIn, makeFolder, openFolder } from './folder.js';
 import type { Overwrite } from './request.js';

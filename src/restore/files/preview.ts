@@ -1,11 +1,11 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
-import { createBreather } from '../../backup/files/breather.js';
-import type { BytePath } from '../../backup/files/byte-path.js';
-import type { Chosen } from '../../backup/files/choose.js';
-import { pathOf } from '../../backup/files/listed-file.js';
-import { listMembers } from '../../backup/files/pick.js';
-import { isErrno } from '../../errors.js';
-import { at, ownName } from '../tree/names.js';
+import type { BytePath } from '../../archive/byte-path.js';
+import type { Chosen } from '../../archive/choose.js';
+import { pathOf } from '../../archive/listed-file.js';
+import { listMembers } from '../../archive/pick.js';
+import { createBreather } from '../../archive/yield-often.js';
+import { isErrno } from '../../kernel/errors.js';
+import { at, ownName } from '../../runs/tree/names.js';
 import { createTally, decide } from './decide.js';
 import type { FilesRequest, LeftReason, Outcome } from './request.js';
 import type { Target } from './target.js';

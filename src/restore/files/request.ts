@@ -1,11 +1,11 @@
 import path from 'node:path';
-import type { Choice } from '../../backup/files/choose.js';
-import type { ListTotals } from '../../backup/files/list.js';
-import type { Clock } from '../../clock.js';
+import type { Choice } from '../../archive/choose.js';
+import type { ListTotals } from '../../archive/list.js';
 import type { Settings } from '../../config/settings.js';
-import { PotctlError } from '../../errors.js';
-import type { HostIdentity } from '../../host-identity.js';
-import type { Progress } from '../../progress.js';
+import type { Clock } from '../../kernel/clock.js';
+import { PotctlError } from '../../kernel/errors.js';
+import type { HostIdentity } from '../../kernel/host-identity.js';
+import type { Progress } from '../../kernel/progress.js';
 import type { Repository } from '../../repository/repository.js';
 
 /** What becomes of files that are there already. `if-newer`: replaced where the backup's has the later time. */

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { markName, markText } from '../../backup/files/own.js';
-import { fromErrno, isErrno, PotctlError } from '../../errors.js';
-import { type HostIdentity, isGone } from '../../host-identity.js';
+import { markName, markText } from '../../archive/restore-folders.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
+import { type HostIdentity, isGone } from '../../kernel/host-identity.js';
 import { removeTree } from '../../repository/remove-tree.js';
-import { foldersOf, runOfStaging } from '../tree/names.js';
+import { foldersOf, runOfStaging } from '../../runs/tree/names.js';
 
 const OWNER = 'owner.json';
 const TREE = 'files';

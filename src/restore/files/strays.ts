@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { rmdirSync, unlinkSync } from 'node:fs';
-import { type BytePath, toBytes } from '../../backup/files/byte-path.js';
-import { isErrno } from '../../errors.js';
-import { applyAttributes, readAttributes } from '../tree/attributes.js';
-import { makeWritable } from '../tree/converge.js';
-import { realDisk } from '../tree/disk.js';
-import { at, ownName } from '../tree/names.js';
+import { type BytePath, toBytes } from '../../archive/byte-path.js';
+import { isErrno } from '../../kernel/errors.js';
+import { applyAttributes, readAttributes } from '../../runs/tree/attributes.js';
+import { makeWritable } from '../../runs/tree/converge.js';
+import { realDisk } from '../../runs/tree/disk.js';
+import { at, ownName } from '../../runs/tree/names.js';
 
 /**
  * Takes out of what is staged the files that are there only because something else is a hard link to them, and the directories that are empty

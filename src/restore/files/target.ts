@@ -1,7 +1,7 @@
 import { type BigIntStats, constants, statSync } from 'node:fs';
 import { access, mkdir, realpath, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../../errors.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { repositoryAround } from '../../repository/marker.js';
 import { overlapOf } from '../../repository/place.js';
 

@@ -1,5 +1,5 @@
-import type { SettledPart } from '../../backup/manifest.js';
-import type { ErrorCode } from '../../error-catalog.js';
+import type { SettledPart } from '../../catalog/manifest.js';
+import type { ErrorCode } from '../../kernel/error-catalog.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import type { ObservedDatabase, ObservedServer } from './observe-server.js';
 

@@ -1,7 +1,7 @@
-import { type CatalogEntry, type GoodEntry, readCatalog, readManifest } from '../../backup/catalog.js';
-import type { Manifest } from '../../backup/manifest.js';
-import { type SelectionScope, selectBackup } from '../../backup/selection.js';
-import { isGood } from '../../backup/standing.js';
+import { type CatalogEntry, type GoodEntry, readCatalog, readManifest } from '../../catalog/catalog.js';
+import type { Manifest } from '../../catalog/manifest.js';
+import { type SelectionScope, selectBackup } from '../../catalog/selection.js';
+import { isGood } from '../../catalog/standing.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { targetSet } from './target-set.js';
 

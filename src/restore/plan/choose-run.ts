@@ -1,5 +1,5 @@
-import { PotctlError } from '../../errors.js';
-import type { RunRecord } from '../record.js';
+import { PotctlError } from '../../kernel/errors.js';
+import type { RunRecord } from '../../runs/record.js';
 
 /**
  * The run that an undo takes back: the named one, else the newest of the sets that can be undone. Pure.

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../record.js';
+import type { RunRecord } from '../../runs/record.js';
 
 /**
  * How long a restore will take, from the newest finished one of the set, scaled by size; null if there was none. Pure.

@@ -1,12 +1,12 @@
-import type { DatabasePart, TableRows } from '../../backup/manifest.js';
-import type { Clock } from '../../clock.js';
-import { counted, verb } from '../../counted.js';
-import { PotctlError } from '../../errors.js';
+import type { DatabasePart, TableRows } from '../../catalog/manifest.js';
+import type { Clock } from '../../kernel/clock.js';
+import { counted, verb } from '../../kernel/counted.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import { PLANNING_RUNS_CODE } from '../../postgres/planning-code.js';
 import type { Server, Session } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
 
 const BUDGET_MS = 4_000;
 const PER_TABLE_MS = 1_000;

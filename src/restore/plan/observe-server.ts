@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
-import { type BusySession, readBusySessions } from '../database/busy.js';
-import { inSession } from '../in-session.js';
+import { type BusySession, readBusySessions } from '../../runs/database/busy.js';
 
 /** What the backup asks of the server. */
 export interface ServerNeeds {

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import type { TocEntry } from '../../backup/database/toc.js';
-import type { Manifest, SettledPart } from '../../backup/manifest.js';
+import type { Manifest, SettledPart } from '../../catalog/manifest.js';
+import type { TocEntry } from '../../dump/toc.js';
 import type { Server } from '../../postgres/server.js';
+import { keptDatabaseName, stagedDatabaseName } from '../../runs/names.js';
+import { temporaryFolder } from '../../runs/temporary-folder.js';
 import { superuserPublications } from '../database/definitions.js';
 import { groupsIn, readGlobals, rolesToCreate } from '../database/roles.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
-import { keptDatabaseName, stagedDatabaseName } from '../names.js';
-import { temporaryFolder } from '../temporary-folder.js';
 import { type Assessment, assessDatabase } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';

@@ -1,14 +1,14 @@
 import { constants } from 'node:fs';
 import { access, readdir, realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { readList } from '../../backup/files/list.js';
-import type { FilesPart } from '../../backup/manifest.js';
+import { readList } from '../../archive/list.js';
+import type { FilesPart } from '../../catalog/manifest.js';
 import { repositoryAround } from '../../repository/marker.js';
 import { overlapOf } from '../../repository/place.js';
+import { stagedTreePath } from '../../runs/names.js';
+import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../../runs/tree/tree.js';
 import type { RestoreRequest } from '../deps.js';
 import { expectedLosses } from '../losses.js';
-import { stagedTreePath } from '../names.js';
-import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import type { PlannedFiles } from './plan.js';
 

@@ -1,4 +1,4 @@
-import { ERROR_CATALOG, ExitCode } from '../../error-catalog.js';
+import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { withScriptKeys } from '../script-keys.js';
 import type { RestorePlan } from './plan.js';

@@ -1,5 +1,5 @@
 import type { Environment } from '../../config/settings.js';
-import type { Accepted } from '../accept.js';
+import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from './assess.js';
 import type { ObservedLoss } from './observe-loss.js';
 

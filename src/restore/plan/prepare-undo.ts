@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { readCatalog } from '../../backup/catalog.js';
-import { importedSet } from '../../backup/sets.js';
+import { readCatalog } from '../../catalog/catalog.js';
+import { importedSet } from '../../catalog/sets.js';
 import type { Environment } from '../../config/settings.js';
-import type { Accepted } from '../accept.js';
-import { findSwappedRuns } from '../database/swapped-runs.js';
+import type { Accepted } from '../../runs/accept.js';
+import { findSwappedRuns } from '../../runs/database/swapped-runs.js';
+import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../../runs/record.js';
+import { observeTree } from '../../runs/tree/tree.js';
 import type { Asked, RestoreDeps } from '../deps.js';
-import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../record.js';
-import { observeTree } from '../tree/tree.js';
 import type { Assessment, Blocker } from './assess.js';
 import { chooseRun } from './choose-run.js';
 import { unmovableBlockers } from './plan-files.js';

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import type { GoodEntry } from '../../backup/catalog.js';
-import type { FilesPart, Manifest } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { GoodEntry } from '../../catalog/catalog.js';
+import type { FilesPart, Manifest } from '../../catalog/manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { readRuns, recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
-import { readRuns, recordsWarning } from '../record.js';
 import type { Assessment } from './assess.js';
 import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';

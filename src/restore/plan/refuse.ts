@@ -1,8 +1,8 @@
-import { PotctlError, type RepeatWith } from '../../errors.js';
-import { type Accepted, acceptArguments, unneeded } from '../accept.js';
-import { databaseOid } from '../database/facts.js';
+import { PotctlError, type RepeatWith } from '../../kernel/errors.js';
+import { inSession } from '../../postgres/in-session.js';
+import { type Accepted, acceptArguments, unneeded } from '../../runs/accept.js';
+import { databaseOid } from '../../runs/database/facts.js';
 import type { RestoreDeps } from '../deps.js';
-import { inSession } from '../in-session.js';
 import type { Assessment, Blocker } from './assess.js';
 
 /** Reasons that have an exit code of their own, the gravest first; every other is E_BLOCKED. */

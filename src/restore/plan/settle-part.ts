@@ -1,10 +1,10 @@
-import type { DatabasePart, DatabaseProperties, FilesPart, Manifest, SettledPart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
-import { readDatabaseProperties } from '../../postgres/database-properties.js';
+import type { DatabasePart, DatabaseProperties, FilesPart, Manifest, SettledPart } from '../../catalog/manifest.js';
+import { readDatabaseProperties } from '../../dump/database-properties.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
-import { databaseOid } from '../database/facts.js';
-import { inSession } from '../in-session.js';
+import { databaseOid } from '../../runs/database/facts.js';
 
 /** A manifest with everything that a restore must know, and what was added to it. */
 export interface SettledManifest extends Manifest {

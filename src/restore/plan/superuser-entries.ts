@@ -1,4 +1,4 @@
-import type { TocEntry } from '../../backup/database/toc.js';
+import type { TocEntry } from '../../dump/toc.js';
 
 /** Kinds of objects that PostgreSQL lets only superusers create, as pg_restore names them. */
 const SUPERUSER_ONLY = new Set([

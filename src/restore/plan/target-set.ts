@@ -1,7 +1,7 @@
-import type { CatalogEntry } from '../../backup/catalog.js';
-import { findSet, quoted, setsAtHand } from '../../backup/sets.js';
-import { PotctlError } from '../../errors.js';
-import { readSystemIdentifier } from '../database/system-identifier.js';
+import type { CatalogEntry } from '../../catalog/catalog.js';
+import { findSet, quoted, setsAtHand } from '../../catalog/sets.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { readSystemIdentifier } from '../../runs/database/system-identifier.js';
 import type { Asked, RestoreDeps } from '../deps.js';
 
 /**

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { decompressionBlocker, isInstalled } from '../../backup/files/programs.js';
-import type { DatabasePart, FilesPart } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import { decompressionBlocker, isInstalled } from '../../archive/programs.js';
+import type { DatabasePart, FilesPart } from '../../catalog/manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { RestoreDeps } from '../deps.js';
 import type { Blocker } from './assess.js';
 

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { startChild } from '../../child.js';
-import { PotctlError } from '../../errors.js';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
+import { startChild } from '../../kernel/child.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
+import { runPurpose } from '../../runs/database/sessions-of-run.js';
+import { stagedSchemaName } from '../../runs/names.js';
+import { temporaryFolder } from '../../runs/temporary-folder.js';
 import { quoteConninfo } from '../database/conninfo.js';
-import { runPurpose } from '../database/sessions-of-run.js';
 import { writableEnvironment } from '../database/writable.js';
-import { stagedSchemaName } from '../names.js';
-import { temporaryFolder } from '../temporary-folder.js';
 import type { TablesUnderway } from './run.js';
 
 /**

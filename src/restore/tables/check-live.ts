@@ -1,8 +1,8 @@
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
-import { stagedSchemaName } from '../names.js';
+import { stagedSchemaName } from '../../runs/names.js';
 import type { TablesUnderway } from './run.js';
 import { checkRows, type MovedTable } from './scratch.js';
 

@@ -1,4 +1,4 @@
-import { parseToc, type TocEntry } from '../../backup/database/toc.js';
+import { parseToc, type TocEntry } from '../../dump/toc.js';
 import type { Server } from '../../postgres/server.js';
 
 /** An entry of a dump, and the entries that it needs, by their dump ids. */

@@ -1,4 +1,4 @@
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { cutToBytes, NAME_MAX_BYTES } from '../../postgres/identifiers.js';
 
 /** A table as somebody named it. */

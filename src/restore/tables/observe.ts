@@ -1,6 +1,6 @@
+import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
 import type { RestoreDeps } from '../deps.js';
-import { inSession } from '../in-session.js';
 import type { GraphEntry } from './graph.js';
 import type { PlannedNeed } from './plan.js';
 

@@ -1,5 +1,5 @@
 import type { Environment } from '../../config/settings.js';
-import type { Accepted } from '../accept.js';
+import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from '../plan/assess.js';
 import type { PlannedBackup, PlannedDatabase } from '../plan/plan.js';
 import type { LeftOut } from './select.js';

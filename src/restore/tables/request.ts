@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { RestoreRequest } from '../deps.js';
 import { type Occasion, type RestoreWishes, restoreRequest } from '../requests.js';
 import { checkSchemaName, parseTableNames, type TableName } from './names.js';

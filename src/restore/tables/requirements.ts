@@ -1,9 +1,9 @@
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
-import { inSession } from '../in-session.js';
-import { stagedSchemaName } from '../names.js';
+import { stagedSchemaName } from '../../runs/names.js';
 import type { TablesUnderway } from './run.js';
 
 interface Requirement {

@@ -1,19 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { TableRows } from '../../backup/manifest.js';
-import { PotctlError } from '../../errors.js';
+import type { TableRows } from '../../catalog/manifest.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
+import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
-import { makeShortLivedFolder, removeShortLivedFolder } from '../../short-lived.js';
-import { acceptArguments, judgeFindings } from '../accept.js';
+import { acceptArguments, judgeFindings } from '../../runs/accept.js';
+import { stagedSchemaName } from '../../runs/names.js';
+import { temporaryFolder } from '../../runs/temporary-folder.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { countTables } from '../database/count-tables.js';
 import { watchGrowth } from '../database/growth.js';
 import { createStagedDatabase } from '../database/stage.js';
 import { writableEnvironment } from '../database/writable.js';
-import { inSession } from '../in-session.js';
-import { stagedSchemaName } from '../names.js';
-import { temporaryFolder } from '../temporary-folder.js';
 import type { TablesUnderway } from './run.js';
 import type { LeftOut } from './select.js';
 

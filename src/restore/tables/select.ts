@@ -1,5 +1,5 @@
 import { closest } from '../../config/closest.js';
-import { PotctlError } from '../../errors.js';
+import { PotctlError } from '../../kernel/errors.js';
 import type { GraphEntry } from './graph.js';
 import type { TableName } from './names.js';
 

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { readCatalog } from '../../../src/backup/catalog.js';
-import { systemClock } from '../../../src/clock.js';
-import { readHostIdentity } from '../../../src/host-identity.js';
+import { readCatalog } from '../../../src/catalog/catalog.js';
+import { systemClock } from '../../../src/kernel/clock.js';
+import { readHostIdentity } from '../../../src/kernel/host-identity.js';
 import { openRepository } from '../../../src/repository/open.js';
 import { processesLeft } from '../../support/leftovers.js';
 import { DATABASE, type Letter } from '../kill/site.js';

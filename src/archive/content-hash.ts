@@ -1,0 +1,80 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { ContentSink } from './sparse.js';
+import { createBreather } from './yield-often.js';
+
+const ZEROS = Buffer.alloc(1 << 20);
+/** Longer holes take too long to be hashed while everything else waits: a second for each gigabyte. */
+const LONG_HOLE_BYTES = 64 << 20;
+
+/** SHA-256 of one content after the other; a hole counts as the zeros that an application would read. */
+export interface ContentHash extends ContentSink {
+  /** Tells the digest (lower-case hex) of what came since the last end: at once, or while it settles. */
+  end(tell: (sha256: string) => void): void;
+  /**
+   * Does what was put off because it takes long, letting others run meanwhile; gives nothing when nothing was.
+   *
+   * @throws what `tell` throws; the signal's reason when aborted
+   */
+  settle(signal: AbortSignal): Promise<void> | undefined;
+}
+
+type Work = (breathe: () => Promise<void> | undefined) => Promise<void> | void;
+
+/** Starts with the first content; see {@link ContentHash}. */
+export function createContentHash(): ContentHash {
+  let hash: Hash | undefined;
+  let later: Work[] = [];
+  const update = (bytes: Buffer): void => {
+    hash ??= createHash('sha256');
+    hash.update(bytes);
+  };
+  const finish = (tell: (sha256: string) => void): void => {
+    const digest = hash?.digest('hex') ?? EMPTY;
+    hash = undefined;
+    tell(digest);
+  };
+  return {
+    data(bytes) {
+      if (later.length === 0) return update(bytes);
+      const copy = Buffer.from(bytes);
+      later.push(() => update(copy));
+    },
+    hole(bytes) {
+      if (later.length === 0 && bytes < LONG_HOLE_BYTES) for (const zeros of zerosOf(bytes)) update(zeros);
+      else later.push((breathe) => updateSlowly(update, bytes, breathe));
+    },
+    end(tell) {
+      if (later.length === 0) finish(tell);
+      else later.push(() => finish(tell));
+    },
+    settle(signal) {
+      if (later.length === 0) return undefined;
+      const work = later;
+      later = [];
+      return doAll(work, signal);
+    },
+  };
+}
+
+const EMPTY = createHash('sha256').digest('hex');
+
+function* zerosOf(bytes: number): Generator<Buffer> {
+  for (let left = bytes; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+}
+
+async function updateSlowly(
+  update: (bytes: Buffer) => void,
+  bytes: number,
+  breathe: () => Promise<void> | undefined,
+): Promise<void> {
+  for (const zeros of zerosOf(bytes)) {
+    update(zeros);
+    const pause = breathe();
+    if (pause) await pause;
+  }
+}
+
+async function doAll(work: readonly Work[], signal: AbortSignal): Promise<void> {
+  const breathe = createBreather(signal);
+  for (const step of work) await step(breathe);
+}

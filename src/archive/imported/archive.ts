@@ -1,0 +1,147 @@
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import type { FilesPart } from '../../catalog/manifest.js';
+import { fromErrno, PotctlError } from '../../kernel/errors.js';
+import type { Progress } from '../../kernel/progress.js';
+import type { Hashed } from '../../storage/following-hash.js';
+import { display } from '../byte-path.js';
+import type { CheckRequest } from '../check.js';
+import { compressInside } from '../compress-inside.js';
+import { quote } from '../follow.js';
+import { createTotals, LIST_FILE, type ListTotals, readList } from '../list.js';
+import { pathOf } from '../listed-file.js';
+import { ArchiveDamage } from '../tar-header.js';
+import { type ForeignArchive, surveyForeign } from './survey.js';
+import { walkForeign } from './walk.js';
+
+/** What an archive of another program holds. */
+export interface ListedArchive {
+  readonly totals: ListTotals;
+  readonly list: Hashed;
+  readonly topFolder: string | null;
+  readonly skipped: { readonly path: string; readonly reason: string }[];
+}
+
+interface Watch {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+const MAX_SKIPPED = 1_000;
+
+/**
+ * Reads another program's archive to its end and writes the list of its members, with hashes, into `folder`.
+ *
+ * @throws ArchiveDamage when it is cut, damaged, or leads out of its tree; E_NO_SPACE, E_IO, E_FILES_DENIED, E_TOOL_MISSING
+ */
+export async function listForeign(archive: ForeignArchive, folder: string, watch: Watch): Promise<ListedArchive> {
+  const survey = await surveyForeign(archive, watch.signal);
+  const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
+  const totals = createTotals();
+  const skipped: { path: string; reason: string }[] = [];
+  let block = '';
+  try {
+    await walkForeign(
+      archive,
+      survey,
+      {
+        member() {},
+        skipped: (name, reason) => void (skipped.length < MAX_SKIPPED && skipped.push({ path: name, reason })),
+        listed(file) {
+          totals.count(file);
+          block += `${JSON.stringify(file)}\n`;
+        },
+        settle() {
+          const text = block;
+          block = '';
+          return text === '' ? undefined : out.write(Buffer.from(text));
+        },
+      },
+      watch,
+    );
+    const { sha256, size } = await out.close();
+    const topFolder = survey.topFolder === null ? null : display(survey.topFolder);
+    return { totals: totals.all(), list: { sha256, size }, topFolder, skipped };
+  } catch (error) {
+    await out.abort();
+    throw error;
+  }
+}
+
+/** Walks another program's archive beside its list. @returns what is wrong in plain words, as checkArchive */
+export async function checkForeign(request: CheckRequest): Promise<string[]> {
+  const { folder, part } = request;
+  const archive = foreignArchive(folder, part);
+  const expected = readList(folder, part, request.signal);
+  const waiting: string[] = [];
+  try {
+    const survey = await surveyForeign(archive, request.signal);
+    await walkForeign(
+      archive,
+      survey,
+      {
+        member() {},
+        listed: (file) => void waiting.push(JSON.stringify(file)),
+        settle: () => compareAll(waiting, expected),
+      },
+      request,
+    );
+    const more = await expected.next();
+    if (!more.done) throw new ArchiveDamage(`${quote(more.value)} is in the list, but not in the archive`);
+    return [];
+  } catch (error) {
+    if (error instanceof ArchiveDamage) return [`${part.backup_file}: ${error.message}`];
+    throw error;
+  } finally {
+    await expected.return(undefined);
+  }
+}
+
+async function compareAll(waiting: string[], expected: ReturnType<typeof readList>): Promise<void> {
+  for (const line of waiting.splice(0)) {
+    const next = await expected.next();
+    const file = JSON.parse(line);
+    if (next.done) throw new ArchiveDamage(`${quote(file)} is in the archive, but not in the list`);
+    if (pathOf(file) !== pathOf(next.value))
+      throw new ArchiveDamage(`${quote(file)} stands where the list has ${quote(next.value)}`);
+    if (line !== JSON.stringify(next.value)) throw new ArchiveDamage(`${quote(file)} is not what the list says`);
+  }
+}
+
+/** The archive of a part of engine `tar`, in the folder of its backup. */
+export function foreignArchive(folder: string, part: FilesPart): ForeignArchive {
+  return {
+    file: path.join(folder, part.backup_file),
+    compression: part.compression,
+    stripTop: part.top_folder != null,
+  };
+}
+
+/**
+ * How another program's archive is compressed, by its first bytes.
+ *
+ * @throws E_UNFIT for a compression that potctl does not read, with what to do; E_IO, E_FILES_DENIED
+ */
+export async function compressionOf(file: string): Promise<'gzip' | 'zstd' | 'none'> {
+  const head = await readHead(file, 6);
+  if (head.startsWith('1f8b')) return 'gzip';
+  if (head.startsWith('28b52ffd')) return 'zstd';
+  const other = { '425a68': 'bunzip2', fd377a585a00: 'unxz' };
+  for (const [magic, program] of Object.entries(other)) {
+    if (!head.startsWith(magic)) continue;
+    throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is compressed in a way that potctl does not read`, {
+      fix: [`Unpack it first: \`${program} -k ${path.basename(file)}\``],
+    });
+  }
+  return 'none';
+}
+
+/** The first bytes of a file as hex. */
+export async function readHead(file: string, bytes: number): Promise<string> {
+  try {
+    for await (const chunk of createReadStream(file, { end: bytes - 1 })) return (chunk as Buffer).toString('hex');
+    return '';
+  } catch (error) {
+    throw fromErrno(error, `read '${file}'`);
+  }
+}

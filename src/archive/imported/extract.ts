@@ -1,0 +1,50 @@
+import { END_OF_ARCHIVE, type ExtractRequest, extractInto, throughTar } from '../extract.js';
+import type { ListTotals } from '../list.js';
+import { padding, paxHeader } from '../pax-header.js';
+import type { Take } from '../pipes.js';
+import type { TarMember } from '../tar-header.js';
+import { foreignArchive } from './archive.js';
+import { surveyForeign } from './survey.js';
+import { type PlacedListener, walkForeign } from './walk.js';
+
+/**
+ * Extracts another program's archive as the tree that it is listed as. GNU tar never sees the archive itself: it gets a header of our own for
+ * each member, written once the member was found unable to leave `into`. What lies there then is to be compared with the list.
+ *
+ * @throws as extractArchive
+ */
+export async function extractForeign(request: ExtractRequest): Promise<ListTotals> {
+  const { folder, part, signal } = request;
+  return extractInto(request, async (pipes) => {
+    const archive = foreignArchive(folder, part);
+    const survey = await surveyForeign(archive, signal);
+    await throughTar(request, pipes, async (forward) => {
+      const rewriting = rewrite(forward);
+      await walkForeign(archive, survey, rewriting, request);
+      await rewriting.end();
+    });
+  });
+}
+
+/** Writes every member anew, with a header of our own. */
+function rewrite(forward: Take): PlacedListener & { end(): Promise<void> } {
+  const pieces: Buffer[] = [];
+  let current: TarMember | null = null;
+  const finish = (): void => {
+    if (current?.type === 'file') pieces.push(padding(current.size));
+    current = null;
+  };
+  return {
+    member({ member, attributes }) {
+      finish();
+      current = member;
+      pieces.push(paxHeader(member, attributes));
+    },
+    data: (bytes) => void pieces.push(bytes),
+    settle: () => forward(Buffer.concat(pieces.splice(0))),
+    async end() {
+      finish();
+      await forward(Buffer.concat([...pieces, END_OF_ARCHIVE]));
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { ArchiveDamage, BLOCK } from '../tar-header.js';
+import { type Ahead, type ForeignMember, kindOf, parseForeign, parseForeignRecords, sizeOf } from './header.js';
+
+/** Who is told about what passes. What it throws stops the reading. */
+export interface ForeignListener {
+  member(member: ForeignMember): void;
+  /** Bytes of the current file's content; valid until it returns. */
+  data(bytes: Buffer): void;
+  memberEnd(): void;
+}
+
+export interface ForeignReader {
+  /** Takes the next bytes of the stream, cut anywhere. @throws ArchiveDamage, or what the listener throws */
+  push(chunk: Buffer): void;
+  /** @throws ArchiveDamage when the stream was cut */
+  end(): void;
+}
+
+const AHEAD_LIMIT = 4 << 20;
+const NOTHING = Buffer.alloc(0);
+const NOTHING_AHEAD: Ahead = { records: new Map(), name: undefined, link: undefined };
+
+interface State {
+  place: 'header' | 'body' | 'padding' | 'trailer';
+  left: number;
+  padding: number;
+  ahead: Ahead;
+}
+
+/** Follows a tar stream of another program with flat memory: GNU, ustar, pax and old Unix formats. */
+export function createForeignReader(listener: ForeignListener): ForeignReader {
+  const state: State = { place: 'header', left: 0, padding: 0, ahead: NOTHING_AHEAD };
+  let carry: Buffer = NOTHING;
+  return {
+    push(chunk) {
+      const bytes = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
+      let at = 0;
+      while (at < bytes.length && state.place !== 'trailer') {
+        const next = step(state, listener, bytes, at);
+        if (next === at) break;
+        at = next;
+      }
+      // The rest of the last record of an archive is of no meaning: tar does not look at it, either.
+      carry = state.place === 'trailer' ? NOTHING : Buffer.from(bytes.subarray(at));
+    },
+    end() {
+      if (state.place === 'trailer') return;
+      throw new ArchiveDamage('it is cut: its end is missing');
+    },
+  };
+}
+
+function step(state: State, listener: ForeignListener, bytes: Buffer, at: number): number {
+  if (state.place === 'header') return takeHeader(state, listener, bytes, at);
+  const wanted = state.place === 'body' ? state.left : state.padding;
+  const length = Math.min(wanted, bytes.length - at);
+  if (state.place === 'padding') state.padding -= length;
+  else {
+    listener.data(bytes.subarray(at, at + length));
+    state.left -= length;
+    if (state.left === 0) listener.memberEnd();
+  }
+  settle(state);
+  return at + length;
+}
+
+function settle(state: State): void {
+  state.place = state.left > 0 ? 'body' : state.padding > 0 ? 'padding' : 'header';
+}
+
+function takeHeader(state: State, listener: ForeignListener, bytes: Buffer, at: number): number {
+  if (bytes.length - at < BLOCK) return at;
+  const block = bytes.subarray(at, at + BLOCK);
+  if (block.every((byte) => byte === 0)) {
+    state.place = 'trailer';
+    return at + BLOCK;
+  }
+  const kind = kindOf(block);
+  if (kind === 'member') return begin(state, listener, block, at + BLOCK);
+  const size = sizeOf(block);
+  if (size > AHEAD_LIMIT) throw new ArchiveDamage('an extended header is too large');
+  const end = at + BLOCK + size;
+  if (bytes.length < end) return at;
+  state.ahead = joined(state.ahead, kind, bytes.subarray(at + BLOCK, end));
+  state.padding = Math.ceil(size / BLOCK) * BLOCK - size;
+  settle(state);
+  return end;
+}
+
+function joined(ahead: Ahead, kind: Exclude<ReturnType<typeof kindOf>, 'member'>, body: Buffer): Ahead {
+  const name = body.toString('latin1').replace(/\0.*$/s, '');
+  if (kind === 'longname') return { ...ahead, name };
+  if (kind === 'longlink') return { ...ahead, link: name };
+  const records = parseForeignRecords(body);
+  // git writes a comment there; anything else would change every member that follows.
+  if (kind === 'records') return { ...ahead, records };
+  if ([...records.keys()].every((keyword) => keyword === 'comment')) return ahead;
+  throw new ArchiveDamage('it has a global header that changes its members');
+}
+
+function begin(state: State, listener: ForeignListener, block: Buffer, at: number): number {
+  const member = parseForeign(block, state.ahead);
+  state.ahead = NOTHING_AHEAD;
+  listener.member(member);
+  state.left = member.size;
+  state.padding = Math.ceil(member.size / BLOCK) * BLOCK - member.size;
+  if (member.size === 0) listener.memberEnd();
+  settle(state);
+  return at;
+}

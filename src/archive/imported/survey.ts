@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { type BytePath, display, isInside } from '../byte-path.js';
+import { readInside } from '../decompress.js';
+import { ArchiveDamage } from '../tar-header.js';
+import type { ForeignMember } from './header.js';
+import { createForeignReader } from './reader.js';
+
+/** What has to be known of a whole archive before its first member can be placed in a tree. */
+export interface Survey {
+  /** The folder at its top that stands for the tree itself; null = its members are the tree's. */
+  readonly topFolder: BytePath | null;
+  /** Folders that have a member of their own, as the archive names them. */
+  readonly folders: ReadonlySet<BytePath>;
+  /** How often the paths come that come more than once, by fingerprint. */
+  readonly repeated: ReadonlyMap<bigint, number>;
+}
+
+/** An archive of another program. */
+export interface ForeignArchive {
+  readonly file: string;
+  /** `gzip`, `zstd` or `none`. */
+  readonly compression: string;
+  /** Does a single folder at the top stand for the tree itself? */
+  readonly stripTop: boolean;
+}
+
+/**
+ * Reads an archive to its end, looking at names only.
+ *
+ * @throws ArchiveDamage: cut, damaged, no tar archive, or a member that leaves the tree; E_IO, E_FILES_DENIED, E_TOOL_MISSING
+ */
+export async function surveyForeign(
+  { file, compression, stripTop }: ForeignArchive,
+  signal: AbortSignal,
+): Promise<Survey> {
+  const folders = new Set<BytePath>();
+  const prints = createPrints();
+  const guard = createGuard();
+  let tops: BytePath | null | undefined;
+  let hasRoot = false;
+  let topIsFile = false;
+  const reader = createForeignReader({
+    member(member) {
+      const path = normalPath(member);
+      guard(member, path);
+      if (path === '') {
+        hasRoot = true;
+        return;
+      }
+      const top = path.slice(0, path.indexOf('/') < 0 ? path.length : path.indexOf('/'));
+      tops = tops === undefined || tops === top ? top : null;
+      if (path === top && member.type !== 'directory') topIsFile = true;
+      if (member.type === 'directory') folders.add(path);
+      prints.add(path);
+    },
+    data() {},
+    memberEnd() {},
+  });
+  for await (const chunk of readInside(file, compression, signal)) reader.push(chunk);
+  reader.end();
+  const isSingle = stripTop && !hasRoot && !topIsFile && typeof tops === 'string';
+  return { topFolder: isSingle ? tops! : null, folders, repeated: prints.repeated() };
+}
+
+/** `./a//b/` → `a/b`; the tree itself is empty. @throws ArchiveDamage for a path that is absolute, or leaves the tree */
+export function normalPath({ path, type }: Pick<ForeignMember, 'path' | 'type'>): BytePath {
+  if (path.startsWith('/')) throw leaving(path, 'has an absolute path');
+  const clean = path
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== '.')
+    .join('/');
+  if (clean === '' && type !== 'directory') throw leaving(path, 'has no name');
+  if (clean !== '' && !isInside(clean)) throw leaving(path, 'leads out of the tree');
+  return clean;
+}
+
+/**
+ * Refuses what could write outside of the tree: members behind a symbolic link of the archive, links that are followed. Every pass over an
+ * archive has its own.
+ */
+export function createGuard(): (member: ForeignMember, path: BytePath) => void {
+  const links = new Set<BytePath>();
+  const refuseBehind = (path: BytePath, shown: string): void => {
+    if (links.size === 0) return;
+    for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+      if (links.has(path.slice(0, at))) throw leaving(shown, 'lies behind a symbolic link of the archive');
+    }
+  };
+  return (member, path) => {
+    refuseBehind(path, member.path);
+    if (member.type === 'symlink') links.add(path);
+    else if (links.has(path) && member.type === 'directory')
+      throw leaving(member.path, 'is once a symbolic link and once a directory');
+    if (member.type !== 'hardlink') return;
+    const target = normalPath({ path: member.target ?? '', type: 'hardlink' });
+    refuseBehind(target, member.path);
+    if (links.has(target)) throw leaving(member.path, 'is a hard link to a symbolic link');
+  };
+}
+
+const leaving = (path: BytePath, why: string): ArchiveDamage =>
+  new ArchiveDamage(`${JSON.stringify(display(path))} ${why}`);
+
+/** 64 bits of a path: a wrong match is about as likely as a broken memory. */
+export const printOf = (path: BytePath): bigint =>
+  createHash('sha256').update(path, 'latin1').digest().readBigUInt64LE(0);
+
+function createPrints() {
+  let prints = new BigUint64Array(1_024);
+  let count = 0;
+  return {
+    add(path: BytePath): void {
+      if (count === prints.length) {
+        const larger = new BigUint64Array(prints.length * 2);
+        larger.set(prints);
+        prints = larger;
+      }
+      prints[count++] = printOf(path);
+    },
+    repeated(): Map<bigint, number> {
+      const sorted = prints.subarray(0, count).sort();
+      const found = new Map<bigint, number>();
+      for (let at = 1; at < count; at++) {
+        if (sorted[at] === sorted[at - 1]) found.set(sorted[at]!, (found.get(sorted[at]!) ?? 1) + 1);
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { FilesPart } from '../catalog/manifest.js';
+import type { BytePath } from './byte-path.js';
+import { readList } from './list.js';
+import { pathOf } from './listed-file.js';
+
+/** Files that a later member of the archive replaced. */
+export interface Replaced {
+  /**
+   * SHA-256 of the file at `path` as it was extracted when line `index` of the list came, if a later line replaced it: a hard link made
+   * then keeps the old content. undefined when it is the file that stands there in the end.
+   */
+  contentOf(path: BytePath, index: number): string | undefined;
+}
+
+/** Reads what was replaced: what changed during the backup, so usually little. @throws ArchiveDamage */
+export async function readReplaced(folder: string, part: FilesPart, signal: AbortSignal): Promise<Replaced> {
+  const versions = new Map<BytePath, { readonly index: number; readonly sha256: string | undefined }[]>();
+  let index = 0;
+  for await (const file of readList(folder, part, signal)) {
+    const path = pathOf(file);
+    const known = versions.get(path);
+    const version = { index, sha256: file.superseded ? file.sha256 : undefined };
+    if (known) known.push(version);
+    else if (file.superseded && file.type === 'file') versions.set(path, [version]);
+    index += 1;
+  }
+  return { contentOf: (path, at) => versions.get(path)?.findLast((version) => version.index <= at)?.sha256 };
+}

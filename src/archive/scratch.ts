@@ -1,0 +1,30 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fromErrno } from '../kernel/errors.js';
+import { createSpool, type SpoolWriter } from './spool.js';
+
+/** Temporary files of one backup, in a folder of their own. */
+export interface Scratch {
+  /** A name that nobody has yet. */
+  file(kind: string): string;
+  spool(): SpoolWriter;
+  /** Removes all of it; safe to call twice. */
+  remove(): void;
+}
+
+/** @throws E_NO_SPACE, E_FILES_DENIED, E_IO */
+export function createScratch(folder: string): Scratch {
+  let scratch: string;
+  try {
+    scratch = mkdtempSync(path.join(folder, 'files.scratch-'));
+  } catch (error) {
+    throw fromErrno(error, `write in "${folder}"`);
+  }
+  let count = 0;
+  const file = (kind: string): string => path.join(scratch, `${++count}-${kind}`);
+  return {
+    file,
+    spool: () => createSpool(file('spool')),
+    remove: () => rmSync(scratch, { recursive: true, force: true }),
+  };
+}

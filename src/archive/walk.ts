@@ -1,0 +1,153 @@
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import picomatch from 'picomatch';
+import { isErrno, PotctlError } from '../kernel/errors.js';
+import { holdsRepository, MARKER } from '../repository/marker.js';
+import { type Identity, identityOf, overlapError } from '../repository/place.js';
+import { type BytePath, display, fromText } from './byte-path.js';
+import { ownNames } from './restore-folders.js';
+import { absolute, type Tree } from './tree.js';
+import { createBreather } from './yield-often.js';
+
+/** One entry as it was when the walk passed; enough to see later whether it has changed. */
+export interface WalkEntry {
+  readonly path: BytePath;
+  readonly type: 'file' | 'directory' | 'symlink' | 'fifo';
+  readonly size: number;
+  /** Bytes on disk: less than `size` where a file has holes. */
+  readonly stored: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly ino: bigint;
+}
+
+export interface WalkRequest {
+  readonly tree: Tree;
+  readonly excludes: readonly string[];
+  readonly signal: AbortSignal;
+  readonly entry: (entry: WalkEntry) => void;
+  /** Folders that must not be met: the draft that is written to, and all that it lies in. Default: none. */
+  readonly refused?: ReadonlySet<Identity>;
+  /** Sockets, devices, and backup repositories with all that is in them: a restore would move them away with the tree. */
+  readonly skipped: (path: BytePath, reason: 'socket' | 'device' | 'repository') => void;
+  /** There, but it cannot be looked at or listed. */
+  readonly unreadable: (path: BytePath) => void;
+}
+
+/**
+ * Passes every entry of a tree, the root first: depth first, names sorted by their bytes, so that two walks can be compared side by side.
+ * Never follows a symlink. Memory holds the names of one directory per level and nothing else.
+ *
+ * @throws E_REFUSED for a folder of `refused`, or a tree that is a repository itself; the signal's reason when aborted
+ */
+export async function walk(request: WalkRequest): Promise<void> {
+  const excluded = createExclusion(request.excludes);
+  const breathe = createBreather(request.signal);
+  const levels = enter(request, '');
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    const name = level.names[level.next++];
+    if (name === undefined) {
+      levels.pop();
+      continue;
+    }
+    const path = level.path === '' ? name : `${level.path}/${name}`;
+    if (!excluded(path)) levels.push(...enter(request, path));
+    const pause = breathe();
+    if (pause) await pause;
+  }
+}
+
+interface Level {
+  readonly path: BytePath;
+  readonly names: readonly string[];
+  next: number;
+}
+
+function enter(request: WalkRequest, path: BytePath): Level[] {
+  const entry = look(request, path);
+  if (entry === undefined) return [];
+  if (entry.type !== 'directory') {
+    request.entry(entry);
+    return [];
+  }
+  const all = namesIn(request, path);
+  if (all === undefined) return [];
+  // What restores keep in a tree is no part of it.
+  const own = path === '' ? ownNames(absolute(request.tree, ''), all) : undefined;
+  const names = own === undefined || own.size === 0 ? all : all.filter((name) => !own.has(name));
+  if (names.includes(MARKER) && holdsRepository(absolute(request.tree, path))) {
+    if (path === '') throw met(request, path);
+    request.skipped(path, 'repository');
+    return [];
+  }
+  request.entry(entry);
+  return [{ path, names, next: 0 }];
+}
+
+function look(request: WalkRequest, path: BytePath): WalkEntry | undefined {
+  try {
+    const stats = lstatSync(absolute(request.tree, path), { bigint: true });
+    if (stats.isSocket()) request.skipped(path, 'socket');
+    else if (stats.isBlockDevice() || stats.isCharacterDevice()) request.skipped(path, 'device');
+    else {
+      if (stats.isDirectory() && request.refused?.has(identityOf(stats))) throw met(request, path);
+      return entryOf(path, stats);
+    }
+  } catch (error) {
+    if (error instanceof PotctlError) throw error;
+    // Gone since its directory was listed: as if it had been removed before the walk.
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) request.unreadable(path);
+  }
+  return undefined;
+}
+
+/** By whatever mounts it is met there: see {@link Identity}. */
+function met({ tree }: WalkRequest, path: BytePath): PotctlError {
+  return overlapError(display(path === '' ? tree.root : `${tree.root}/${path}`), display(tree.root), 'first');
+}
+
+/** The facts of `stats` that tell one state of an entry from another. */
+export function entryOf(path: BytePath, stats: BigIntStats): WalkEntry {
+  const size = Number(stats.size);
+  return {
+    path,
+    type: typeOf(stats),
+    size,
+    stored: Math.min(size, Number(stats.blocks) * 512),
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+    ino: stats.ino,
+  };
+}
+
+function typeOf(stats: BigIntStats): WalkEntry['type'] {
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  return stats.isFIFO() ? 'fifo' : 'file';
+}
+
+function namesIn(request: WalkRequest, path: BytePath): string[] | undefined {
+  try {
+    return readdirSync(absolute(request.tree, path), { encoding: 'latin1' }).sort();
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) request.unreadable(path);
+    return undefined;
+  }
+}
+
+/** Nothing about the entry's content can have changed between the two looks. */
+export const isSame = (a: WalkEntry, b: WalkEntry): boolean =>
+  a.type === b.type && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
+
+// Flag s: names may hold newlines.
+const MATCHING = { dot: true, nonegate: true, flags: 's' };
+
+/** Which paths are left out. `tmp/**` is what is in tmp: the directory itself stays, as applications want it back. */
+export function createExclusion(globs: readonly string[]): (path: BytePath) => boolean {
+  const matchers = globs.map((glob) => {
+    const pattern = fromText(glob.replace(/^\.?\//, ''));
+    const matches = picomatch(pattern, MATCHING);
+    const kept = pattern.endsWith('/**') ? picomatch(pattern.slice(0, -3), MATCHING) : undefined;
+    return (path: BytePath): boolean => matches(path) && !kept?.(path);
+  });
+  return (path) => matchers.some((matches) => matches(path));
+}

@@ -1,0 +1,155 @@
+import type { ErrorCode } from '../kernel/error-catalog.js';
+import { PotctlError } from '../kernel/errors.js';
+import type { CatalogEntry, DamagedEntry, GoodEntry } from './catalog.js';
+import { shortBackupId } from './id.js';
+import { allSets, quoted } from './sets.js';
+import { flawOf, isGood, type Part, partsOf, standingOf } from './standing.js';
+
+const SHOWN = 10;
+
+export interface SelectionScope {
+  /** The set that the command works with; null = any. */
+  readonly set: string | null;
+  /** --from-set: another set, named on purpose. */
+  readonly fromSet: string | null;
+  /** Backups whose time has not come yet are not the latest. */
+  readonly now: Date;
+  /** What is wanted of it: one without that is not the latest. Absent = whatever it holds. */
+  readonly part?: Part | undefined;
+}
+
+export interface Selection {
+  readonly entry: GoodEntry;
+  /** What the operator should know: newer backups that were skipped, and that this one is degraded. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Finds the backup that a person means: a whole id, a unique beginning of the id or of its random part (`7f3a`), `latest`, or
+ * `latest~N` for the Nth before it.
+ *
+ * `latest` is the newest good one (of those that have the wanted part), never a safety backup. Only where none is good it is the newest that can be read and was not found
+ * damaged. Newer ones that are passed over are told as warnings, and their id still selects them.
+ *
+ * @param entries newest first, as readCatalog returns them
+ * @throws PotctlError E_BACKUP_NOT_FOUND (none, or the candidates of an ambiguous beginning), E_REFUSED (of another set, naming
+ * `--from-set`), E_MANIFEST (damaged)
+ */
+export function selectBackup(
+  entries: readonly CatalogEntry[],
+  reference: string,
+  { set, fromSet, now, part }: SelectionScope,
+): Selection {
+  const wanted = fromSet ?? set;
+  if (fromSet !== null && !allSets(entries).includes(fromSet)) throw noSuchSet(entries, fromSet);
+  const [, back] = /^latest(?:~(\d{1,6}))?$/.exec(reference) ?? [];
+  const isLatest = reference === 'latest' || back !== undefined;
+  return isLatest
+    ? latest(entries, { wanted, now, part }, Number(back ?? 0))
+    : byId(entries, reference, { wanted, now });
+}
+
+interface Within extends Pick<SelectionScope, 'now' | 'part'> {
+  readonly wanted: string | null;
+}
+
+function latest(entries: readonly CatalogEntry[], { wanted, now, part }: Within, back: number): Selection {
+  const mine = entries.filter((entry) => isIn(entry, wanted) && !(entry.ok && isOther(entry, part)));
+  const readable = mine.filter((entry) => entry.ok);
+  const good = readable.filter((entry) => isGood(entry, now));
+  const usable = good.length > 0 ? good : readable.filter((entry) => standingOf(entry, now) !== 'damaged');
+  const entry = usable[back];
+  const newer = mine.slice(0, entry === undefined ? mine.length : mine.indexOf(entry));
+  const skipped = newer
+    .filter((candidate) => !usable.some(({ id }) => id === candidate.id))
+    .map((candidate) => `'${candidate.id}' is newer, but was skipped: ${flawOf(candidate, now)}`);
+  if (entry !== undefined) {
+    const none = good.length > 0 ? [] : ['no backup is good, so this is the newest that can be read'];
+    return { entry, warnings: [...skipped, ...none, ...caution(entry, now)] };
+  }
+  const denied = entries.some((candidate) => !candidate.ok && candidate.code === 'E_FILES_DENIED');
+  const code = denied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND';
+  throw noneUsable(code, { entries, wanted, usable: usable.length, warnings: skipped });
+}
+
+/** What nobody means by `latest`, and needs no word about it. */
+const isOther = (entry: GoodEntry, part: Part | undefined): boolean =>
+  entry.manifest.kind === 'safety' || (part !== undefined && !partsOf(entry).includes(part));
+
+function byId(entries: readonly CatalogEntry[], reference: string, { wanted, now }: Within): Selection {
+  const matches = entries.filter((entry) => matchesReference(entry, reference));
+  const inside = matches.filter((entry) => isIn(entry, wanted));
+  const [only, ...others] = inside;
+  if (others.length > 0) throw ambiguous(reference, inside);
+  if (only === undefined) throw notInside(reference, matches, wanted);
+  if (only.ok) return { entry: only, warnings: caution(only, now) };
+  throw new PotctlError(unreadable(only), `the manifest of '${only.id}' cannot be relied upon`, { why: only.problem });
+}
+
+/** What could not be read for want of rights is not damaged. */
+const unreadable = ({ code }: DamagedEntry) => (code === 'E_FILES_DENIED' ? code : 'E_MANIFEST');
+
+/** How the old scripts name their backups: `20261122_095046`. */
+const OLD_TIMESTAMP = /^(\d{8})_(\d{6})$/;
+
+function matchesReference({ id }: CatalogEntry, reference: string): boolean {
+  const stamp = reference.replace(OLD_TIMESTAMP, '$1T$2Z-');
+  return reference !== '' && (id.startsWith(stamp) || shortBackupId(id).startsWith(reference));
+}
+
+/** A damaged manifest does not tell its set: it could be of any. */
+function isIn(entry: CatalogEntry, set: string | null): boolean {
+  return set === null || !entry.ok || entry.manifest.set === set;
+}
+
+/** What whoever takes it should know. */
+function caution(entry: GoodEntry, now: Date): string[] {
+  const flaw = flawOf(entry, now);
+  return flaw === null ? [] : [`'${entry.id}': ${flaw}`];
+}
+
+function notInside(reference: string, matches: readonly CatalogEntry[], wanted: string | null): PotctlError {
+  const [first] = allSets(matches);
+  if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${reference}'`);
+  return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another set`, {
+    why: { wanted, sets: allSets(matches) },
+    fix: allSets(matches).map((set) => `If you mean that one: \`--from-set ${quoted(set)}\``),
+  });
+}
+
+function ambiguous(reference: string, candidates: readonly CatalogEntry[]): PotctlError {
+  const more = candidates.length > SHOWN ? [`and ${candidates.length - SHOWN} more`] : [];
+  return new PotctlError('E_BACKUP_NOT_FOUND', `'${reference}' fits ${candidates.length} backups`, {
+    why: [...candidates.slice(0, SHOWN).map(({ id }) => id), ...more].join(', '),
+    fix: ['Give more of the id.'],
+  });
+}
+
+function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
+  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the set '${set}'`, {
+    why: { sets: allSets(entries) },
+    fix: ['See them: `potctl backup list --all-sets`'],
+  });
+}
+
+interface Looked {
+  readonly entries: readonly CatalogEntry[];
+  readonly wanted: string | null;
+  readonly usable: number;
+  readonly warnings: readonly string[];
+}
+
+function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Looked): PotctlError {
+  const others = allSets(entries).filter((set) => set !== wanted);
+  const where = wanted === null ? 'the repository' : `the set '${wanted}'`;
+  const message = usable === 0 ? `${where} has no usable backup` : `${where} has only ${usable} usable backup(s)`;
+  const skipped = warnings.length === 0 ? {} : { skipped: warnings };
+  return new PotctlError(code, message, {
+    why: { ...skipped, other_sets: others },
+    fix: [
+      'See what there is: `potctl backup list --all-sets`',
+      ...(warnings.length === 0 ? [] : ['Look again at one that was skipped: `potctl backup verify ID --level full`']),
+      ...others.slice(0, 3).map((set) => `From another set on purpose: \`--from-set ${quoted(set)}\``),
+    ],
+  });
+}

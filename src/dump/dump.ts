@@ -1,0 +1,231 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Artefact, DatabasePart, Manifest } from '../catalog/manifest.js';
+import { fromErrno, isErrno } from '../kernel/errors.js';
+import type { Progress } from '../kernel/progress.js';
+import { affordableJobs, readConnectionRoom } from '../postgres/connection-room.js';
+import type { Server, Session } from '../postgres/server.js';
+import type { FollowingHash } from '../storage/following-hash.js';
+import { hashWrites } from '../storage/hash.js';
+import { countRows, type RowCounts } from './count-rows.js';
+import { readDatabaseProperties } from './database-properties.js';
+import {
+  countLargeObjects,
+  readExtensions,
+  readSequences,
+  readServerFacts,
+  readSizes,
+  readTablespaces,
+} from './facts.js';
+import { dumpGlobals, type GlobalsResult } from './globals.js';
+import { compareInventory, type Observation } from './inventory.js';
+import { DUMP_FOLDER, runPgDump } from './pg-dump.js';
+import { trackDump } from './progress.js';
+import { listReferenced } from './referenced-list.js';
+import { readRoles } from './roles.js';
+import { openSnapshot, type Snapshot } from './snapshot.js';
+import { readStoredIn, rewrittenReasons, rewrittenSince } from './stored-in.js';
+import { readToc } from './toc.js';
+
+/** What a database dump is asked for. */
+export interface DumpRequest {
+  /** The draft's folder; `db/dump/…` and `db/globals.sql` are written below it. */
+  readonly folder: string;
+  readonly jobs: number;
+  readonly rows: 'exact' | 'estimate' | 'off';
+  /** For pg_dump's --lock-wait-timeout. */
+  readonly lockWaitMs: number;
+  /** Read in the dump's own snapshot: first column of each row. null = no query. */
+  readonly references: string | null;
+  /** Reads the anchor of potctl's journal in the dump's own snapshot. */
+  readonly readAnchor?: (session: Session) => Promise<DatabasePart['journal_anchor']>;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** The dump on disk, and what its own snapshot said. */
+export interface DumpResult {
+  readonly part: DatabasePart;
+  readonly snapshot: NonNullable<Manifest['snapshot']>;
+  /** Local file with one JSON string per line: what the references query returned; null without a query. */
+  readonly referencedList: string | null;
+  /** Reasons for `degraded`, e.g. a row count that could not be taken. */
+  readonly degraded: readonly string[];
+}
+
+/**
+ * Dumps the server's database with pg_dump into the draft, and takes within the same snapshot what a restore is compared with: the rows of every
+ * table, the database's settings, extensions, roles. What counts and what dumps run side by side; when one fails, the other is ended.
+ *
+ * Reports `bytes` only; phases are the caller's. After a failure files may be left in the folder, and nothing runs any more.
+ *
+ * @throws E_DB_DENIED naming a table that cannot be read completely; E_DB_LOCKED, E_DB_*, E_TOOL_*, E_NO_SPACE, E_CONFIG (references query)
+ */
+export async function dumpDatabase(server: Server, request: DumpRequest): Promise<DumpResult> {
+  request.signal.throwIfAborted();
+  // Not recursive: on a full disk Node would say that there is no such folder.
+  await mkdir(path.join(request.folder, 'db'), { mode: 0o700 }).catch((error: unknown) => {
+    if (isErrno(error, 'EEXIST')) return;
+    throw fromErrno(error, `create "${path.join(request.folder, 'db')}"`);
+  });
+  await server.tool('pg_dump');
+  const snapshot = await openSnapshot(server, request.lockWaitMs);
+  const stored = hashWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
+  try {
+    // pg_dump has one connection besides its workers', pg_dumpall another one.
+    const jobs = await affordableJobs(snapshot.session, request.jobs, 2, request.progress);
+    const inTurn = jobs === 1 && (await readConnectionRoom(snapshot.session)) < 2;
+    const taken = await sideBySide(server, snapshot, { ...request, jobs, inTurn });
+    const [files, toc] = await Promise.all([
+      hashAll(stored, request.folder),
+      readToc(server, path.join(request.folder, DUMP_FOLDER), request.signal),
+    ]);
+    return describe(server, snapshot, request, { ...taken, files, toc });
+  } finally {
+    await stored.abandon();
+    await snapshot.session.close();
+  }
+}
+
+/** What pg_dump only ever appends to; the table of contents is written over. */
+const MEMBER = /^(\d+|blob_\d+)\.dat(\.\w+)?$/;
+
+/** Ascending by path, relative to `folder`, with `/` between segments. */
+async function hashAll(stored: FollowingHash, folder: string): Promise<Artefact[]> {
+  const entries = await readdir(path.join(folder, 'db'), { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
+  const hashed = await stored.finish(files);
+  return files.map((file, index) => ({
+    path: path.relative(folder, file).split(path.sep).join('/'),
+    ...hashed[index]!,
+  }));
+}
+
+interface Taken {
+  readonly dump: DatabasePart['dump'];
+  readonly globals: GlobalsResult;
+  readonly observed: Observed;
+}
+
+type Observed = RowCounts & {
+  readonly sizes: ReadonlyMap<number, number>;
+  readonly referencedList: string | null;
+  readonly facts: Pick<
+    DatabasePart,
+    'server' | 'properties' | 'roles' | 'extensions' | 'tablespaces' | 'journal_anchor'
+  >;
+  readonly sequences: DatabasePart['inventory']['sequences'];
+  readonly largeObjects: number;
+};
+
+interface Room {
+  /** There is no connection for pg_dumpall as long as pg_dump has one. */
+  readonly inTurn: boolean;
+}
+
+async function sideBySide(server: Server, snapshot: Snapshot, request: DumpRequest & Room): Promise<Taken> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  signal.addEventListener('abort', () => void snapshot.session.close(), { once: true });
+  const track = trackDump(snapshot.tables, request.jobs, request.progress);
+  const { folder, jobs, lockWaitMs } = request;
+  const onTable = track.tableStarted;
+  let tablesAreHeld = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    tablesAreHeld = resolve;
+  });
+  const dumping = runPgDump(server, {
+    ...{ folder, jobs, lockWaitMs, snapshotId: snapshot.id, signal, onTable },
+    onLocked: tablesAreHeld,
+  });
+  dumping.finally(tablesAreHeld).catch(() => {});
+  const works = [
+    dumping,
+    (request.inTurn ? dumping : Promise.resolve()).then(() => dumpGlobals(server, folder, signal)),
+    observe(snapshot, request, track.sizesKnown, held),
+  ] as const;
+  let first: unknown;
+  for (const work of works) {
+    work.catch((error: unknown) => {
+      first ??= error;
+      failed.abort(error);
+    });
+  }
+  const settled = await Promise.allSettled(works);
+  request.signal.throwIfAborted();
+  if (settled.some(({ status }) => status === 'rejected')) throw first;
+  const [dump, globals, observed] = await Promise.all(works);
+  return { dump, globals, observed };
+}
+
+/** Everything that is asked inside the snapshot; the short questions first. */
+async function observe(
+  snapshot: Snapshot,
+  { references, folder, rows, readAnchor, progress }: DumpRequest,
+  onSizes: (sizes: ReadonlyMap<number, number>) => void,
+  dumpHoldsTables: Promise<void>,
+): Promise<Observed> {
+  const { session, tables, storedIn } = snapshot;
+  const properties = await readDatabaseProperties(session);
+  const facts = {
+    properties,
+    server: await readServerFacts(session),
+    extensions: await readExtensions(session),
+    roles: await readRoles(session, properties),
+    tablespaces: await readTablespaces(session),
+    journal_anchor: (await readAnchor?.(session)) ?? null,
+  };
+  const sequences = await readSequences(session, snapshot.sequences);
+  const largeObjects = await countLargeObjects(session);
+  const sizes = await readSizes(session, tables);
+  onSizes(sizes);
+  const warn = (text: string): void => progress({ kind: 'warning', text });
+  const referencedList = references === null ? null : await listReferenced(session, references, folder, warn);
+  if (storedIn !== null) await dumpHoldsTables;
+  const rewritten = storedIn === null ? [] : rewrittenSince(tables, storedIn, await readStoredIn(session, tables));
+  const { counts, degraded } = await countRows(session, tables, rows, storedIn);
+  const reasons = [...rewrittenReasons(rewritten), ...degraded];
+  return { facts, sequences, largeObjects, sizes, referencedList, counts, degraded: reasons };
+}
+
+function describe(
+  { settings }: Server,
+  snapshot: Snapshot,
+  { rows }: DumpRequest,
+  { dump, globals, observed, files, toc }: Taken & Pick<Observation, 'files' | 'toc'>,
+): DumpResult {
+  const { counts, sizes, facts, sequences, largeObjects, referencedList } = observed;
+  const compared = compareInventory({ tables: snapshot.tables, counts, sizes, toc, files });
+  return {
+    part: {
+      host: settings.host,
+      port: settings.port,
+      name: settings.database,
+      backup_file: DUMP_FOLDER,
+      size_bytes: files.reduce((sum, { size }) => sum + size, 0),
+      ...facts,
+      dump,
+      files: [...files],
+      globals: globals.globals,
+      inventory: {
+        toc_entries: toc.length,
+        tables: compared.tables,
+        rows_mode: rows,
+        rows_total: rows === 'off' ? null : totalOf(compared.tables),
+        sequences,
+        large_objects: largeObjects,
+      },
+    },
+    snapshot: snapshot.facts,
+    referencedList,
+    degraded: [...globals.degraded, ...observed.degraded, ...compared.degraded],
+  };
+}
+
+/** null when one of them was not counted: a sum of the others would look like a fact. */
+function totalOf(tables: readonly { readonly count: number | null }[]): number | null {
+  return tables.reduce<number | null>((sum, { count }) => (sum === null || count === null ? null : sum + count), 0);
+}

@@ -1,0 +1,37 @@
+import { quoteQualified } from '../postgres/identifiers.js';
+import type { Session } from '../postgres/server.js';
+import type { DumpedTable } from './tables.js';
+
+/** The file in which each table's rows are stored, by the table's oid. TRUNCATE and what rewrites a table give it another one. */
+export type StoredIn = ReadonlyMap<number, string | null>;
+
+const NAMED = 5;
+
+/**
+ * As it is at this moment, whatever the session's snapshot. A session hears of changes when it takes a lock that it does not have yet: inside a
+ * transaction that is the one on a catalogue which nothing else here reads.
+ */
+export async function readStoredIn(session: Session, tables: readonly DumpedTable[]): Promise<StoredIn> {
+  const rows = await session.query<{ oid: number; file: string | null }>(
+    `select oid, pg_catalog.pg_relation_filenode(oid)::text as file
+       from pg_catalog.unnest($1::oid[]) as oid
+      where (select pg_catalog.count(*) from pg_catalog.pg_conversion) >= 0`,
+    [tables.map(({ oid }) => oid)],
+  );
+  return new Map(rows.map(({ oid, file }) => [oid, file]));
+}
+
+/** Which tables were rewritten since; of such a one an older snapshot may see no rows. */
+export function rewrittenSince(tables: readonly DumpedTable[], before: StoredIn, now: StoredIn): DumpedTable[] {
+  return tables.filter(({ oid }) => before.get(oid) !== now.get(oid));
+}
+
+/** The reason for `degraded`, if there is one. */
+export function rewrittenReasons(tables: readonly DumpedTable[]): string[] {
+  if (tables.length === 0) return [];
+  const names = tables.slice(0, NAMED).map(({ schema, name }) => quoteQualified(schema, name));
+  const more = tables.length > NAMED ? ` and ${tables.length - NAMED} more` : '';
+  return [
+    `${names.join(', ')}${more}: truncated or rewritten while the dump began, so rows may be missing (the server's lock table has no room to prevent it: raise max_locks_per_transaction)`,
+  ];
+}

@@ -1,0 +1,11 @@
+import type { Session } from './server.js';
+
+/** Opens a session, works in it, and closes it whatever happens. */
+export async function inSession<T>(opening: Promise<Session>, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await opening;
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { PotctlError } from '../../kernel/errors.js';
+import { type RunRecord, readRuns, writeRun } from '../../runs/record.js';
+import { recoverRuns } from '../../runs/recover.js';
+import type { RestoreDeps } from '../deps.js';
+import { withLocks } from '../locked.js';
+import { profileBlockers } from '../plan/profile-blockers.js';
+import { refuseBlocked } from '../plan/refuse.js';
+import { withScriptKeys } from '../script-keys.js';
+import { dropKept } from './databases.js';
+import { type OldPlan, type OldRequest, type OldThing, planOld } from './plan.js';
+import { removeKept } from './trees.js';
+
+/** What was removed. */
+export interface OldRemoved {
+  /** `planned`: a dry run, nothing was changed. */
+  readonly state: 'done' | 'planned';
+  readonly removed: readonly OldThing[];
+  readonly kept: readonly OldThing[];
+  /** Those of `kept` that should have gone, and could not. */
+  readonly failed: number;
+  readonly freedBytes: number;
+  readonly warnings: readonly string[];
+}
+
+/** Like {@link planOld}, for a removal that follows, and with the keys that scripts expect. @throws E_PROFILE_REQUIRED */
+export async function readyOld(deps: RestoreDeps, request: OldRequest): Promise<OldPlan> {
+  const plan = await planOld(deps, request);
+  if (plan.remove.length > 0) refuseBlocked(profileBlockers(request));
+  return withScriptKeys(plan);
+}
+
+/**
+ * Removes the old databases and trees that a plan named, each after a last look. Before the first of a run goes, the run's record says that it
+ * cannot be undone any more; an interruption leaves what the same command removes next time.
+ *
+ * @throws E_LOCKED, E_RUN_NOT_FOUND, E_DB_*
+ */
+export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: OldPlan): Promise<OldRemoved> {
+  if (request.dryRun || shown.remove.length === 0) {
+    const { remove: removed, keep: kept, freedBytes, warnings } = shown;
+    const state = request.dryRun ? 'planned' : 'done';
+    return withScriptKeys({ state, removed, kept, failed: 0, freedBytes, warnings });
+  }
+  const { runId, waitMs, database, hostname } = request;
+  return withLocks(deps, { command: 'backup prune', runId, waitMs, database }, async (lease) => {
+    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null, database });
+    const now = await planOld(deps, request);
+    const agreed = now.remove.filter((thing) =>
+      shown.remove.some(({ kind, name }) => kind === thing.kind && name === thing.name),
+    );
+    const removed: OldThing[] = [];
+    const stuck: OldThing[] = [];
+    for (const thing of agreed) {
+      deps.signal.throwIfAborted();
+      await lease.assertHeld();
+      const other = stuck.find(({ run }) => run === thing.run);
+      const stays = other === undefined ? await removeOne(deps, thing) : `"${other.name}" of the same run stays`;
+      if (stays === null) removed.push(thing);
+      else stuck.push({ ...thing, stays });
+    }
+    const freedBytes = removed.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+    const kept = [...stuck, ...now.keep];
+    return withScriptKeys({ state: 'done', removed, kept, failed: stuck.length, freedBytes, warnings: now.warnings });
+  });
+}
+
+async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Promise<string | null> {
+  const record = (await readRuns(deps.repository)).find(({ run_id }) => run_id === run);
+  if (record === undefined) return 'its record is gone';
+  await noteRemoval(deps, record);
+  try {
+    if (kind === 'tree') await removeKept({ path: name, record });
+    const stays = kind === 'tree' ? null : await dropKept(deps.server!, { name, record });
+    // It is there as it was, and so is the way back.
+    if (stays !== null) await writeRun(deps.repository, record);
+    return stays;
+  } catch (error) {
+    if (error instanceof PotctlError && error.code.startsWith('E_FILES')) return error.message;
+    if (error instanceof PotctlError && error.code === 'E_REFUSED') {
+      await writeRun(deps.repository, record);
+      return error.message;
+    }
+    throw error;
+  }
+}
+
+/** Half of what a run has kept is no way back. */
+async function noteRemoval({ repository, clock }: RestoreDeps, record: RunRecord): Promise<void> {
+  if (record.old_removed_at !== undefined) return;
+  await writeRun(repository, { ...record, old_removed_at: clock.now().toISOString() });
+}

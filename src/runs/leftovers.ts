@@ -1,0 +1,58 @@
+import { lstat } from 'node:fs/promises';
+import { isErrno } from '../kernel/errors.js';
+import { inSession } from '../postgres/in-session.js';
+import type { Server } from '../postgres/server.js';
+import type { Repository } from '../repository/repository.js';
+import { describeLeftover, type Leftover } from './leftover.js';
+import { readRecords } from './record.js';
+
+/** Something of an earlier restore that is not at its end, for people. */
+export interface OpenEnd {
+  readonly text: string;
+  /** What puts it right. */
+  readonly fix: string;
+}
+
+/**
+ * Looks for what earlier restores left: killed runs that nobody has put right yet, what could not be removed and is still there, records that
+ * cannot be read. Changes nothing.
+ *
+ * @param server null where none is asked: then databases and roles are believed to be there
+ * @throws E_DB_*, E_FILES_DENIED, E_IO
+ */
+export async function observeLeftovers(repository: Repository, server: Server | null): Promise<OpenEnd[]> {
+  if (!(await repository.exists())) return [];
+  const { runs, damaged } = await readRecords(repository);
+  const found: OpenEnd[] = damaged.map((name) => ({
+    text: `"${name}" is no record of a restore, or this user may not read it`,
+    fix: `ls -l ${repository.url.replace('file://', '')}/${name}`,
+  }));
+  for (const { run_id: run, state, left_behind: left = [] } of runs) {
+    if (state === 'running' && !(await repository.isAtWork(run)))
+      found.push({
+        text: `the restore run ${run} was killed`,
+        fix: 'the next restore or backup finishes it or takes it back',
+      });
+    for (const one of left) {
+      if (await isThere(one, server))
+        found.push({ text: `of the restore run ${run}, ${describeLeftover(one)}`, fix: one.line });
+    }
+  }
+  return found;
+}
+
+async function isThere({ kind, name }: Leftover, server: Server | null): Promise<boolean> {
+  if (kind === 'files') {
+    return lstat(name).then(
+      () => true,
+      (error: unknown) => !isErrno(error, 'ENOENT'),
+    );
+  }
+  if (server === null || kind === 'schema') return true;
+  const sql = {
+    database: 'select from pg_catalog.pg_database where datname = $1',
+    role: 'select from pg_catalog.pg_roles where rolname = $1',
+  }[kind];
+  const rows = await inSession(server.maintenanceSession('restore.list'), (session) => session.query(sql, [name]));
+  return rows.length > 0;
+}

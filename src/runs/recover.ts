@@ -1,0 +1,160 @@
+import { PotctlError } from '../kernel/errors.js';
+import { findSwappedRuns } from './database/swapped-runs.js';
+import { readSystemIdentifier } from './database/system-identifier.js';
+import { closeBack, closeForward } from './finish.js';
+import { runHook } from './hooks.js';
+import { describeLeftover, type Leftover } from './leftover.js';
+import { type RunRecord, readRecords, writeRun } from './record.js';
+import { removeLeftovers, type SettleDeps, settleRun, type Way } from './settle.js';
+import { hasTreeOf } from './settle-tree.js';
+import { observeTree } from './tree/tree.js';
+
+/** What recovery needs besides. */
+export interface RecoverDeps extends SettleDeps {
+  /** Starts the writers that a killed run left stopped; null = no hook. */
+  readonly startWriters: string | null;
+  /** The set of what is worked on now: the hook belongs to its writers and to no others. */
+  readonly set: string;
+  /** This machine. */
+  readonly hostname: string;
+  /** The tree that is worked on now; null = none. */
+  readonly tree: string | null;
+  /** The database that is replaced or written into now; null = none, as for a backup, which no leftover may hinder. */
+  readonly database: string | null;
+}
+
+/** A run of the past that was brought to an end now. */
+export interface Recovered {
+  readonly runId: string;
+  readonly outcome: Way;
+}
+
+/**
+ * Sets right what killed restores and undos left: each is finished if its databases were swapped already, else taken back. Runs on
+ * another server or host are left to whoever reaches that one. What cannot be removed is a warning with the line that removes it.
+ *
+ * The caller holds the repository's lock: whatever is still marked as running has no living owner.
+ *
+ * @throws E_DB_*, E_LOCKED when a run on the same database cannot be settled, E_REFUSED when the tree is half-swapped all the same:
+ * working on would mean to build on unknown ground
+ */
+export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
+  const { runs, damaged } = await readRecords(deps.repository);
+  for (const name of damaged)
+    warn(deps, `"${name}" is no record of a restore, or this user may not read it: what it began is not put right`);
+  const recovered: Recovered[] = [];
+  for (const record of runs) {
+    try {
+      if (record.left_behind !== undefined) await removeAgain(deps, record);
+      if (record.state !== 'running') continue;
+      const outcome = await recoverWithinReach(deps, record, runs);
+      if (outcome !== null) recovered.push({ runId: record.run_id, outcome });
+    } catch (error) {
+      if (mustStop(deps, record, error)) throw error;
+      const { message, fix } = error as PotctlError;
+      warn(
+        deps,
+        `the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
+      );
+    }
+  }
+  if (deps.tree !== null) await refuseHalfSwapped(deps.tree);
+  return recovered;
+}
+
+/** What a run left elsewhere is no reason to stop; what it left here is, for whoever is about to change the same database. */
+function mustStop({ database }: RecoverDeps, record: RunRecord, error: unknown): boolean {
+  if (!(error instanceof PotctlError) || STOPPING.includes(error.code)) return true;
+  return record.state === 'running' && database !== null && record.database?.name === database;
+}
+
+/** Ctrl-C, and a server without which nothing else would work, either. */
+const STOPPING = ['E_INTERRUPTED', 'E_TERMINATED', 'E_TIMEOUT', 'E_DB_UNREACHABLE'];
+
+async function recoverWithinReach(
+  deps: RecoverDeps,
+  record: RunRecord,
+  runs: readonly RunRecord[],
+): Promise<Way | null> {
+  const beyond = await whyBeyondReach(deps, record);
+  if (beyond === null) return recoverRun(deps, record, runs);
+  warn(deps, `the restore run ${record.run_id} ${beyond}`);
+  return null;
+}
+
+async function recoverRun(deps: RecoverDeps, record: RunRecord, runs: readonly RunRecord[]): Promise<Way> {
+  const { way, left } = await settleRun(deps, record);
+  const settled = { ...record, writers_stopped: record.writers_stopped && !(await startWritersAgain(deps, record)) };
+  if (way === 'forward') {
+    await closeForward(deps, settled, runs.find(({ run_id }) => run_id === record.undoes) ?? null, left);
+  } else {
+    await closeBack(deps, settled, 'interrupted', left);
+  }
+  const end = way === 'forward' ? 'it had swapped, and was finished' : 'it had not swapped, and was taken back';
+  warn(deps, `the restore run ${record.run_id} had been killed: ${end}`);
+  tell(deps, record, left);
+  return way;
+}
+
+/** What an ended run has left behind, once more: by now somebody may have removed what held it. */
+async function removeAgain(deps: RecoverDeps, record: RunRecord): Promise<void> {
+  if (!(await isServerOf(deps, record))) return;
+  const left = await removeLeftovers(deps, record);
+  const { left_behind: _, ...rest } = record;
+  await writeRun(deps.repository, left.length === 0 ? rest : { ...rest, left_behind: left });
+  tell(deps, record, left);
+}
+
+function tell(deps: RecoverDeps, { run_id: run }: RunRecord, left: readonly Leftover[]): void {
+  for (const one of left) {
+    warn(deps, `of the restore run ${run}, ${describeLeftover(one)}. It hinders nothing; to remove it: ${one.line}`);
+  }
+}
+
+/** What cannot be seen from here is left alone: "not here" says nothing about where it is. */
+async function whyBeyondReach(deps: RecoverDeps, record: RunRecord): Promise<string | null> {
+  if (!(await isServerOf(deps, record))) return 'ended half-way on another server';
+  const { files, step, hostname } = record;
+  if (files === null || step === 'staging' || (await hasTreeOf(record, files))) return null;
+  if (hostname !== deps.hostname) return `ended half-way on the host ${hostname}`;
+  if ((await findSwappedRuns(deps.server, [record])).length === 0) return null;
+  return `has swapped its database, but its files are neither staged nor kept in "${files.root}"`;
+}
+
+/** Its run belongs to another repository, or was beyond reach. */
+async function refuseHalfSwapped(root: string): Promise<void> {
+  const { unfinished } = await observeTree({ root });
+  if (unfinished === null) return;
+  throw new PotctlError('E_REFUSED', `the files in "${root}" are half-swapped: old and new lie there side by side`, {
+    why: { run: unfinished.run, kind: unfinished.kind, phase: unfinished.phase },
+    fix: ['Finish that run first: `potctl restore run` or `undo` with its repository, its database and on its host.'],
+  });
+}
+
+async function isServerOf({ server }: RecoverDeps, { database }: RunRecord): Promise<boolean> {
+  if (database === null) return true;
+  if (server === null) return false;
+  if (database.system_identifier === null) return true;
+  const found = await readSystemIdentifier(server);
+  return found === null || found === database.system_identifier;
+}
+
+/** @returns whether they run again */
+async function startWritersAgain(deps: RecoverDeps, record: RunRecord): Promise<boolean> {
+  const { startWriters, childEnvironment, set } = deps;
+  if (!record.writers_stopped) return true;
+  if (startWriters === null || record.set !== set) {
+    warn(deps, `the run ${record.run_id} had stopped the writers of ${record.set}; start them again`);
+    return false;
+  }
+  try {
+    await runHook('start_writers', startWriters, { environment: childEnvironment });
+    return true;
+  } catch (error) {
+    if (!(error instanceof PotctlError)) throw error;
+    warn(deps, error.message);
+    return false;
+  }
+}
+
+const warn = ({ progress }: RecoverDeps, text: string): void => progress({ kind: 'warning', text });

@@ -1,0 +1,120 @@
+import { PotctlError } from '../kernel/errors.js';
+import { quoteIdentifier } from '../postgres/identifiers.js';
+import { inSession } from '../postgres/in-session.js';
+import type { Server } from '../postgres/server.js';
+import type { RestoreDeps } from '../restore/deps.js';
+import { dropStagedDatabase, isRefusal } from './database/drop-staged.js';
+import { isSwapped, type NameFacts, readNameFacts } from './database/facts.js';
+import { endSessionsOfRun } from './database/sessions-of-run.js';
+import { superuserLine } from './database/superuser-line.js';
+import type { Leftover } from './leftover.js';
+import type { DatabaseMove, RunRecord } from './record.js';
+import { finishTree, isTreeSwapping, takeBackTree } from './settle-tree.js';
+import { settleTables } from './tables-place.js';
+
+/** What settling a run needs. */
+export type SettleDeps = Pick<RestoreDeps, 'server' | 'repository' | 'clock' | 'progress' | 'childEnvironment'>;
+
+/** Which way a run that stopped half-way went. */
+export type Way = 'forward' | 'back';
+
+/** How a run ended, and what of its work nobody could remove: the live data is at its end all the same. */
+export interface Settled {
+  readonly way: Way;
+  readonly left: readonly Leftover[];
+}
+
+/**
+ * Brings a run that stopped at any moment to an end, by what the catalogue and the tree's own journal say: forward when the names
+ * were swapped, else back, so that live database and tree are wholly new or wholly old. Can be repeated.
+ *
+ * The caller holds the repository's lock, so the run itself is over.
+ *
+ * @throws E_DB_* when the server cannot tell: then nothing was touched
+ */
+export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Settled> {
+  const { way, left } = await settleDatabase(deps, record);
+  const { files } = record;
+  if (files === null) return { way, left };
+  if (way === 'forward') {
+    await finishTree(record, files);
+    return { way, left };
+  }
+  return { way, left: [...left, ...(await takeBackTree(record, files))] };
+}
+
+/** Tries once more to remove what an ended run has left behind. @returns what still stays */
+export async function removeLeftovers({ server }: SettleDeps, record: RunRecord): Promise<readonly Leftover[]> {
+  const { left_behind: left = [], database, files } = record;
+  const remaining: Leftover[] = [];
+  const isOf = (...kinds: Leftover['kind'][]): boolean => left.some(({ kind }) => kinds.includes(kind));
+  if (database !== null && isOf('database', 'role')) {
+    if (server === null) remaining.push(...left.filter(({ kind }) => kind !== 'files'));
+    else remaining.push(...(await takeBackDatabase(server, record, database, await readFacts(server, database))));
+  }
+  if (database !== null && server !== null && isOf('schema')) {
+    const settled = await settleTables(server, record, record.tables!);
+    remaining.push(...settled.left);
+  }
+  if (files !== null && isOf('files')) remaining.push(...(await takeBackTree(record, files)));
+  return remaining;
+}
+
+/** Decides by the database, where one takes part, and takes it back if it has to. */
+async function settleDatabase({ server }: SettleDeps, record: RunRecord): Promise<Settled> {
+  const { database, files } = record;
+  if (database === null) {
+    const forward = files !== null && (await isTreeSwapping(record, files));
+    return { way: forward ? 'forward' : 'back', left: [] };
+  }
+  if (server === null)
+    throw new PotctlError('E_REFUSED', `only the server can tell how the run ${record.run_id} ended`);
+  await inSession(server.maintenanceSession('restore.recover'), (session) => endSessionsOfRun(session, record.run_id));
+  const facts = await readFacts(server, database);
+  if (record.tables !== undefined) {
+    const { placed, left } = await settleTables(server, record, record.tables);
+    const stays = await takeBackDatabase(server, record, database, facts);
+    return { way: placed ? 'forward' : 'back', left: [...left, ...stays] };
+  }
+  if (isSwapped(database, facts)) return { way: 'forward', left: [] };
+  return { way: 'back', left: await takeBackDatabase(server, record, database, facts) };
+}
+
+function readFacts(server: Server, move: DatabaseMove): Promise<NameFacts> {
+  return inSession(server.maintenanceSession('restore.recover'), (session) => readNameFacts(session, move));
+}
+
+/**
+ * Only what the run itself made goes: an undo moves databases, it makes none; an oid that is not ours is somebody else's; and what was live
+ * may hold what clients wrote.
+ */
+async function takeBackDatabase(
+  server: Server,
+  record: RunRecord,
+  { incoming }: DatabaseMove,
+  facts: NameFacts,
+): Promise<Leftover[]> {
+  if (record.kind !== 'restore' || record.was_live) return [];
+  const isOurs = incoming !== null && (incoming.oid === null || incoming.oid === facts.stagedOid);
+  const stays = isOurs ? await dropStagedDatabase(server, incoming.staged_as) : null;
+  return [...(stays === null ? [] : [stays]), ...(await dropRoles(server, record.created_roles))];
+}
+
+/** A role that somebody uses by now stays, and is no reason to refuse all work from here on. */
+async function dropRoles(server: Server, roles: readonly string[]): Promise<Leftover[]> {
+  if (roles.length === 0) return [];
+  return inSession(server.maintenanceSession('restore.roles'), async (session) => {
+    const stay: Leftover[] = [];
+    for (const role of roles) {
+      const statement = `DROP ROLE IF EXISTS ${quoteIdentifier(role)}`;
+      try {
+        await session.query(statement);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        const line = await superuserLine(server, session, [{ database: 'postgres', statements: [statement] }]);
+        stay.push({ kind: 'role', name: role, why: error.message, line });
+      }
+    }
+    return stay;
+  });
+}

@@ -1,0 +1,142 @@
+import { mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import path from 'node:path';
+import { markName, markText, readMark } from '../../archive/restore-folders.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
+import { refuseOverlap } from '../../repository/place.js';
+import { removeTree } from '../../repository/remove-tree.js';
+import { lateAside, makeWritable } from './converge.js';
+import { realDisk, type TreeDisk } from './disk.js';
+import { findUnfinished } from './journal.js';
+import { foldersOf } from './names.js';
+import { findUnmovable, unmovableFix, unmovableText } from './observe.js';
+
+/** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
+export const UNTOUCHED_MODE = 0o1700;
+
+export interface StagingRequest {
+  /** The live tree. A symlink is followed. Made, with its parents, if it is missing: a lost tree is the disaster itself. */
+  readonly root: string;
+  readonly run: string;
+  /** A folder that must not lie inside the tree, nor the tree inside it: the repository. */
+  readonly forbidden?: string;
+  /** Default: the disk of this machine. */
+  readonly disk?: TreeDisk;
+}
+
+/**
+ * Makes the empty folder inside the tree (same file system, left out of backups) into which the files are restored. Nobody else
+ * may look into it. Its own mode, owner, mtime and attributes, once set by whoever fills it, become those of the root.
+ *
+ * @returns its absolute path
+ * @throws PotctlError E_REFUSED, E_FILES_DENIED, E_NO_SPACE
+ */
+export async function prepareStaging(request: StagingRequest): Promise<string> {
+  const { root, run, forbidden, disk = realDisk() } = request;
+  try {
+    if (forbidden !== undefined) refuseOverlap(forbidden, root);
+    const created = makeRoot(root);
+    const tree = realpathSync(root);
+    await refuseUnmovable(tree);
+    refuseUnfinished(tree);
+    const staging = path.join(tree, foldersOf(run).staging);
+    if (disk.look(staging) !== null) throw stagedAlready(run);
+    await keepingAttributes(disk, tree, async () => {
+      disk.write(path.join(tree, markName(run)), markText(run, created));
+      disk.makeFolder(staging, 0o700);
+    });
+    disk.chmod(staging, UNTOUCHED_MODE);
+    return staging;
+  } catch (error) {
+    throw fromErrno(error, `prepare the restore inside '${root}'`);
+  }
+}
+
+/** Removes what a run staged, and the root if this run made it and nothing else is in it. Nothing to remove is no error. */
+export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>): Promise<void> {
+  const { root, run, disk = realDisk() } = request;
+  const tree = real(root);
+  if (tree === null) return;
+  try {
+    const staging = path.join(tree, foldersOf(run).staging);
+    if (disk.look(staging) !== null) {
+      await keepingAttributes(disk, tree, () => removeTree(staging));
+    }
+    // A journal that a full disk or a kill cut before it named its run: only whoever knows the run can tell that it is ours.
+    const torn = path.join(tree, `${foldersOf(run).journal}.tmp`);
+    if (disk.look(torn)?.isFile()) await keepingAttributes(disk, tree, async () => disk.unlink(torn));
+    const mark = readMark(tree, run);
+    if (mark === undefined || disk.look(lateAside(path.join(tree, foldersOf(run).before))) !== null) return;
+    await keepingAttributes(disk, tree, async () => disk.unlink(path.join(tree, markName(run))));
+    if (mark.created) disk.removeFolder(tree);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) throw fromErrno(error, `remove what was staged in '${root}'`);
+  }
+}
+
+/** Our own folders come and go without a trace on the live root's mtime. */
+async function keepingAttributes(disk: TreeDisk, tree: string, work: () => Promise<void>): Promise<void> {
+  const attributes = await disk.readAttributes(tree);
+  makeWritable(disk, tree);
+  await work();
+  await disk.applyAttributes(tree, attributes);
+}
+
+/** @throws PotctlError E_REFUSED if an interrupted swap waits in this tree */
+export function refuseUnfinished(tree: string): void {
+  const unfinished = findUnfinished(realDisk(), tree);
+  if (unfinished === null) return;
+  throw new PotctlError('E_REFUSED', `an interrupted swap waits in '${tree}'`, {
+    why: { run: unfinished.plan.run, kind: unfinished.plan.kind, phase: unfinished.phase },
+    fix: ['It is finished or undone by itself when the next restore starts: `potctl restore list` shows it.'],
+  });
+}
+
+/** The real path of a folder that exists, else null. */
+export function real(folder: string): string | null {
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links go in a circle');
+    throw fromErrno(error, `look at '${folder}'`);
+  }
+}
+
+/** What is there, but cannot be a tree. */
+export const noTree = (root: string, why: string): PotctlError =>
+  new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why });
+
+/** @returns whether it was made */
+function makeRoot(root: string): boolean {
+  const found = target(root);
+  if (found === null && realDisk().look(root) !== null)
+    throw refused(`'${root}' is a link to nothing`, 'its target is missing');
+  if (found !== null && !found.isDirectory())
+    throw refused(`'${root}' is not a directory`, 'files are restored into one');
+  if (found === null) mkdirSync(root, { recursive: true });
+  return found === null;
+}
+
+function target(root: string): Stats | null {
+  try {
+    return statSync(root);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+/** @throws PotctlError E_BLOCKED for a repository, a mount point or another file system below the root: the swap would carry it away */
+async function refuseUnmovable(root: string): Promise<void> {
+  const found = await findUnmovable(root);
+  if (found !== null) {
+    throw new PotctlError('E_BLOCKED', unmovableText(found), { fix: [unmovableFix(found)] });
+  }
+}
+
+const stagedAlready = (run: string): PotctlError =>
+  refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
+
+function refused(message: string, why: string): PotctlError {
+  return new PotctlError('E_REFUSED', message, { why });
+}

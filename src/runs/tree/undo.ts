@@ -1,0 +1,117 @@
+import path from 'node:path';
+import { fromErrno, PotctlError } from '../../kernel/errors.js';
+import { isMountPoint } from '../../repository/mounts.js';
+import { realDisk, type TreeDisk } from './disk.js';
+import { readJournal, type SwapPlan, writeJournal } from './journal.js';
+import { foldersOf } from './names.js';
+import { besideOf } from './observe.js';
+import { real } from './staging.js';
+import { commonPlan, type SwapResult, startSwap } from './swap.js';
+
+export interface UndoRequest {
+  readonly root: string;
+  /** The run whose swap is taken back: a restore or an undo. */
+  readonly run: string;
+  /** The new run, under whose name what is live now is kept. */
+  readonly undoRun: string;
+  readonly disk?: TreeDisk;
+}
+
+/**
+ * Takes a finished swap back: what it had kept becomes live, what is live now is kept, and the root gets its former attributes.
+ * Journaled like {@link swapTree}, and can itself be undone. A root that the restore had made vanishes by one rename, to
+ * `<root>.potctl-before-<undoRun>` beside it.
+ *
+ * @throws PotctlError E_RUN_NOT_FOUND if that run has kept nothing here, E_REFUSED; else as swapTree
+ */
+export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRequest): Promise<SwapResult> {
+  const tree = real(root);
+  const place = tree ?? path.resolve(root);
+  if (disk.look(besideOf(place, run)) !== null) return bringBack(disk, place, run, undoRun);
+  const { before: staged } = foldersOf(run);
+  const record = tree === null ? null : readJournal(disk, tree, run);
+  if (tree === null || record?.phase !== 'done' || disk.look(path.join(tree, staged)) === null)
+    throw nothingKept(root, run);
+  if (record.plan.rootCreated && !isMountPoint(tree)) return takeAway(disk, tree, undoRun);
+  return startSwap(disk, tree, async () => ({
+    ...(await commonPlan(disk, tree, { run: undoRun, of: run, staged })),
+    kind: 'undo',
+    rootCreated: false,
+    before: foldersOf(undoRun).before,
+    rootAfter: record.plan.rootBefore,
+  }));
+}
+
+/** The root was not there before the restore, so undo leaves none. */
+function takeAway(disk: TreeDisk, tree: string, undoRun: string): SwapResult {
+  const kept = besideOf(tree, undoRun);
+  if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' is there already`);
+  try {
+    renameDurably(disk, tree, kept);
+    return { kept };
+  } catch (error) {
+    throw fromErrno(error, `move '${tree}' away`);
+  }
+}
+
+/** The undo of {@link takeAway}. The record that lets it be undone in turn is written before the one rename. */
+async function bringBack(disk: TreeDisk, tree: string, run: string, undoRun: string): Promise<SwapResult> {
+  const beside = besideOf(tree, run);
+  const { before } = foldersOf(undoRun);
+  try {
+    removeEmptyRoot(disk, tree, beside);
+    const plan = await emptyPlan(disk, beside, undoRun, run);
+    if (disk.look(path.join(beside, before)) === null) disk.makeFolder(path.join(beside, before), 0o700);
+    writeJournal(disk, beside, plan, 'done');
+    await disk.applyAttributes(beside, plan.rootBefore);
+    renameDurably(disk, beside, tree);
+    return { kept: path.join(tree, before) };
+  } catch (error) {
+    throw fromErrno(error, `bring '${beside}' back`);
+  }
+}
+
+/** What is not certain to survive a power failure is not done: its database would not follow. */
+function renameDurably(disk: TreeDisk, from: string, to: string): void {
+  disk.rename(from, to);
+  try {
+    disk.syncFolder(path.dirname(to));
+  } catch (error) {
+    disk.rename(to, from);
+    throw error;
+  }
+}
+
+async function emptyPlan(disk: TreeDisk, folder: string, run: string, of: string): Promise<SwapPlan> {
+  const rootBefore = await disk.readAttributes(folder);
+  const { staging, before } = foldersOf(run);
+  return {
+    format: 1,
+    run,
+    kind: 'undo',
+    of,
+    rootCreated: true,
+    staged: staging,
+    before,
+    rootBefore,
+    rootAfter: null,
+    fixed: [],
+    live: null,
+    incoming: null,
+  };
+}
+
+function removeEmptyRoot(disk: TreeDisk, tree: string, beside: string): void {
+  if (disk.look(tree) === null) return;
+  if (disk.list(tree).length > 0) {
+    throw new PotctlError('E_REFUSED', `'${tree}' is there again`, {
+      why: `it is not empty, and '${beside}' would take its place`,
+      fix: [`Move it away first: \`mv '${tree}' '${tree}.newer'\``],
+    });
+  }
+  disk.removeFolder(tree);
+}
+
+function nothingKept(root: string, run: string): PotctlError {
+  return new PotctlError('E_RUN_NOT_FOUND', `run '${run}' has kept nothing in '${root}'`);
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { fromErrno } from '../kernel/errors.js';
+import { type FollowingHash, followWrites, type Hashed } from './following-hash.js';
+
+const CHUNK_BYTES = 1 << 20;
+/** A thread costs a tenth of a second of processor time, as much as hashing what is written in this time. */
+const PATIENCE_MS = 500;
+
+/** As {@link followWrites}; its thread is only started for what takes longer to be written than a moment. */
+export function hashWrites(target: string, matching?: RegExp): FollowingHash {
+  let following: FollowingHash | undefined;
+  const start = setTimeout(() => {
+    following = followWrites(target, matching);
+  }, PATIENCE_MS).unref();
+  return {
+    finish(files) {
+      clearTimeout(start);
+      return (following ?? hashAfterwards()).finish(files);
+    },
+    async abandon() {
+      clearTimeout(start);
+      await following?.abandon();
+    },
+  };
+}
+
+/** Hashes small files once they are written. */
+function hashAfterwards(): FollowingHash {
+  const { signal } = new AbortController();
+  return {
+    async finish(files) {
+      const hashed: Hashed[] = [];
+      for (const file of files) hashed.push(await hashFile(file, signal));
+      return hashed;
+    },
+    abandon: async () => {},
+  };
+}
+
+/** Used again by the next file: a fresh one costs more than a small file. */
+let spare: Buffer | undefined;
+
+/**
+ * SHA-256 and length of a file's bytes, in one pass with one reused buffer: memory stays flat at any size.
+ *
+ * @param onBytes called with the number of bytes just read, for progress
+ * @throws E_FILES_DENIED, E_IO; the signal's reason when aborted
+ */
+export async function hashFile(file: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Hashed> {
+  const hash = createHash('sha256');
+  const buffer = spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  spare = undefined;
+  let size = 0;
+  try {
+    const handle = await open(file, 'r');
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, null);
+        if (bytesRead === 0) return { size, sha256: hash.digest('hex') };
+        hash.update(buffer.subarray(0, bytesRead));
+        size += bytesRead;
+        onBytes?.(bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fromErrno(error, `read "${file}"`);
+  } finally {
+    spare = buffer;
+  }
+}

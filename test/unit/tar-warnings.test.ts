@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { createComplaints } from '../../src/archive/tar-warnings.js';
+
+function told(...lines: readonly string[]) {
+  const complaints = createComplaints();
+  for (const line of lines) complaints.hear(line);
+  return complaints.about;
+}
+
+test('a read error is remembered: tar goes on with zeros, and looking at the file would not show it', () => {
+  const about = told('tar: "d/a": Read error at byte 4096, while reading 512 bytes: Input/output error');
+  expect([about('d/a'), about('d'), about('d/b')]).toEqual(['unreadable', undefined, undefined]);
+});
+
+test('names come back byte by byte, whatever tar had to quote', () => {
+  const about = told(
+    'tar: "n\\377\\376": file changed as we read it',
+    '/usr/bin/tar: "new\\nline\\t\\"q\\" back\\\\slash: x": File shrank by 5 bytes; padding with zeros',
+    'tar: "d/": Warning: Cannot llistxattrat: Permission denied',
+    'tar: ".": Warning: Cannot llistxattrat: Permission denied',
+  );
+  expect(about('n\xff\xfe')).toBe('changed');
+  expect(about('new\nline\t"q" back\\slash: x')).toBe('changed');
+  expect([about('d'), about('')]).toEqual(['unreadable', 'unreadable']);
+});
+
+test('what is seen in the archive itself, and what is about no file, is left alone', () => {
+  const about = told(
+    'tar: "a": Cannot open: Permission denied',
+    'tar: "a": Cannot stat: No such file or directory',
+    'tar: "a": File removed before we read it',
+    'tar: "a": socket ignored',
+    'tar: Exiting with failure status due to previous errors',
+  );
+  expect(about('a')).toBeUndefined();
+});
+
+test('with more complaints than can be remembered every file counts as changed', () => {
+  const lines = Array.from({ length: 100_001 }, (_, n) => `tar: "${n}": file changed as we read it`);
+  expect(told(...lines)('never mentioned')).toBe('changed');
+  expect(told(...lines.slice(0, 10))('never mentioned')).toBeUndefined();
+});
