@@ -1,6 +1,6 @@
 import type { ExitCode } from '../src/kernel/error-catalog.js';
+import type { Input, InputSpec } from './cli/parse/options.js';
 import type { Context } from './context.js';
-import type { Input, InputSpec } from './options.js';
 import type { Column } from './ui/columns.js';
 import type { View } from './ui/view.js';
 

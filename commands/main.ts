@@ -1,13 +1,13 @@
 import { ExitCode } from '../src/kernel/exit-code.js';
 import { redact } from '../src/kernel/secret.js';
+import { isOn, understand } from './cli/parse/invocation.js';
+import type { Parsed } from './cli/parse/program.js';
+import { helpFor } from './cli/parse/topics.js';
+import type { Frame, Host } from './cli/run/runtime.js';
+import { createOutputs, flushed, type Output } from './cli/run/streams.js';
+import { toolVersion } from './cli/version.js';
 import type { AnyCommand } from './command.js';
-import { isOn, understand } from './invocation.js';
-import type { Parsed } from './program.js';
 import { commands } from './registry.js';
-import type { Frame, Host } from './stage.js';
-import { createOutputs, flushed, type Output } from './streams.js';
-import { helpFor } from './topics.js';
-import { toolVersion } from './version.js';
 
 const PATIENCE_MS = 2_000;
 
@@ -57,7 +57,7 @@ async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<An
     const parsed = await parse(argv, registry);
     if (parsed.kind === 'run') {
       const invocation = understand(parsed.command, parsed.raw, host.env);
-      const { runCommand } = await import('./run-command.js');
+      const { runCommand } = await import('./cli/run/run-command.js');
       return { exitCode: await runCommand(frame, invocation), reads: parsed.command.kind !== 'action' };
     }
     if (parsed.kind === 'version') output.write(`potctl ${toolVersion()}\n`);
@@ -65,7 +65,7 @@ async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<An
     if (parsed.kind === 'help') (parsed.ok ? output : frame.errors).write(`${parsed.text}\n`);
     return { exitCode: parsed.kind === 'help' && !parsed.ok ? 2 : 0, reads: true };
   } catch (error) {
-    const { reportUnparsed } = await import('./report-unparsed.js');
+    const { reportUnparsed } = await import('./cli/run/report-unparsed.js');
     return { exitCode: await reportUnparsed(frame, error), reads: true };
   }
 }
@@ -75,6 +75,6 @@ async function parse(argv: readonly string[], registry: readonly AnyCommand[]): 
   const [word = '--help', ...more] = argv;
   if (more.length === 0 && /^(--version|-V)$/.test(word)) return { kind: 'version' };
   if (more.length === 0 && /^(--help|-h|help)$/.test(word)) return { kind: 'topic', words: [] };
-  const { parseCommandLine } = await import('./program.js');
+  const { parseCommandLine } = await import('./cli/parse/program.js');
   return parseCommandLine(argv, registry);
 }

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { fromErrno } from '../src/kernel/errors.js';
 import { makeFolders } from '../src/kernel/make-folders.js';
 import type { Repository } from '../src/repository/repository.js';
+import { text } from './cli/parse/options.js';
 import type { Context } from './context.js';
 import { verifyDeps } from './dependencies.js';
-import { text } from './options.js';
 import { stateDirectory } from './records-apart.js';
 
 /** Reads a folder of the old scripts where it lies, instead of a repository. */

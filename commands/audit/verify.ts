@@ -1,7 +1,7 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { text } from '../options.js';
 
 /** `potctl audit verify`: every entry of the journal, recomputed outside of the server. */
 export const auditVerify = itemCommand({

@@ -1,12 +1,12 @@
 import type { CreateResult } from '../../src/backup/create.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { choice, count, duration, flag, list, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { createDeps } from '../dependencies.js';
-import { INIT, newRepository } from '../init-flag.js';
-import { KEEP_FLAGS } from '../keep-flags.js';
-import { choice, count, duration, flag, list, text } from '../options.js';
 import type { View } from '../ui/view.js';
+import { INIT, newRepository } from './shared/init-flag.js';
+import { KEEP_FLAGS } from './shared/keep-flags.js';
 
 export const backupCreate = actionCommand({
   name: 'backup create',

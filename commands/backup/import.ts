@@ -2,11 +2,11 @@ import path from 'node:path';
 import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { argument, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
-import { INIT, newRepository } from '../init-flag.js';
-import { argument, flag, text } from '../options.js';
 import type { View } from '../ui/view.js';
+import { INIT, newRepository } from './shared/init-flag.js';
 
 /** `potctl backup import`: takes over what the old scripts, or other people's pg_dump, left. */
 export const backupImport = actionCommand({

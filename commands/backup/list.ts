@@ -1,7 +1,7 @@
 import type { ListedBackup, Listing } from '../../src/backup/listing.js';
+import { choice, flag } from '../cli/parse/options.js';
 import { listCommand } from '../command.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
-import { choice, flag } from '../options.js';
 import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
 

@@ -1,6 +1,6 @@
+import { argument, momentAhead, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { argument, momentAhead, text } from '../options.js';
-import { pinWish } from '../pin-wish.js';
+import { pinWish } from './shared/pin-request.js';
 
 /** `potctl backup pin`: needs no server and no lock. */
 export const backupPin = actionCommand({

@@ -1,13 +1,13 @@
 import type { Decided, PruneDeps, PrunePlan } from '../../src/backup/prune-plan.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { flag, type Input, list, optionalArgument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { pruneDeps } from '../dependencies.js';
-import { KEEP_FLAGS } from '../keep-flags.js';
-import { asksForOld, planOldOnes, removeOldOnes } from '../old-ones.js';
-import { flag, type Input, list, optionalArgument, text } from '../options.js';
-import { renderOldPlan, renderOldRemoved } from '../ui/old-ones.js';
 import type { View } from '../ui/view.js';
+import { KEEP_FLAGS } from './shared/keep-flags.js';
+import { asksForOld, planOldOnes, removeOldOnes } from './shared/previous-databases.js';
+import { renderOldPlan, renderOldRemoved } from './shared/previous-screen.js';
 
 const input = {
   id: optionalArgument('[id]', 'instead of a policy: this one backup, by its id or a unique part of it'),

@@ -1,10 +1,10 @@
 import type { ShownBackup } from '../../src/backup/show.js';
 import { counted } from '../../src/kernel/counted.js';
+import { count, flag, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { FILE_COLUMNS } from '../file-columns.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
-import { count, flag, optionalArgument, text } from '../options.js';
 import type { View } from '../ui/view.js';
+import { FILE_COLUMNS } from './shared/file-columns.js';
 
 const NAMED = 20;
 

@@ -1,6 +1,6 @@
+import { argument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { argument, text } from '../options.js';
-import { pinWish } from '../pin-wish.js';
+import { pinWish } from './shared/pin-request.js';
 
 /** `potctl backup unpin`: the policy decides again. */
 export const backupUnpin = actionCommand({

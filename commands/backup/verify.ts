@@ -1,8 +1,8 @@
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { choice, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import { verifyDeps } from '../dependencies.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
-import { choice, optionalArgument, text } from '../options.js';
 
 export const backupVerify = itemCommand({
   name: 'backup verify',

@@ -1,6 +1,6 @@
 import type { NewConfiguration } from '../../src/config/init.js';
+import { choice } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { choice } from '../options.js';
 
 /** `potctl config init`: the first file, from what was typed and what the environment says. */
 export const configInit = actionCommand({

@@ -1,6 +1,6 @@
 import type { ConfigurationView } from '../../src/config/describe.js';
+import { flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { flag } from '../options.js';
 
 export const configShow = itemCommand({
   name: 'config show',

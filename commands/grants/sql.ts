@@ -1,9 +1,9 @@
 import type { GrantRole } from '../../src/grants/grants-sql.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { text } from '../cli/parse/options.js';
+import { suggestion } from '../cli/parse/suggest.js';
 import { itemCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { text } from '../options.js';
-import { suggestion } from '../suggest.js';
 
 /** `potctl grants sql`: printed, never run. */
 export const grantsSqlCommand = itemCommand({
@@ -33,6 +33,6 @@ async function roleOf(given: string | undefined): Promise<GrantRole> {
 }
 
 async function placeOf(context: Context) {
-  const { findGrantPlace } = await import('../grant-place.js');
+  const { findGrantPlace } = await import('./shared/grant-place.js');
   return findGrantPlace(await context.server(), (await context.settings()).application);
 }

@@ -1,9 +1,9 @@
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Posture } from '../../src/mfa/posture.js';
+import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { choice, flag } from '../options.js';
 
 const STYLES = { ok: 'good', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
 const WORDS = { ok: 'OK', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;

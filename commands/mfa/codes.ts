@@ -1,9 +1,9 @@
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from '../mfa-flags.js';
-import { codesPlace, handedOut } from '../mfa-input.js';
-import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
+import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from './shared/flags.js';
+import { codesPlace, handedOut } from './shared/input.js';
 
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
 export const mfaCodes = actionCommand({

@@ -1,7 +1,7 @@
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from '../mfa-flags.js';
-import { codesPlace, handedOut, readCode } from '../mfa-input.js';
+import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from './shared/flags.js';
+import { codesPlace, handedOut, readCode } from './shared/input.js';
 
 /** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
 export const mfaConfirm = actionCommand({

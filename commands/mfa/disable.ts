@@ -1,8 +1,8 @@
+import { text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, USER } from '../mfa-flags.js';
-import { text } from '../options.js';
-import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
+import { BREAK_GLASS, USER } from './shared/flags.js';
 
 /** `potctl mfa disable`: off, with everything that belongs to it. */
 export const mfaDisable = actionCommand({

@@ -1,15 +1,15 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { hiddenCharacterIn } from '../../src/kernel/hidden-character.js';
 import type { Delivery } from '../../src/mfa/delivery.js';
+import { flag, text } from '../cli/parse/options.js';
+import { personWord } from '../cli/parse/shell.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, USER } from '../mfa-flags.js';
-import { handOut, type SecretPlace } from '../mfa-input.js';
-import { flag, text } from '../options.js';
-import { personWord } from '../shell.js';
-import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
 import type { Terminal } from '../ui/terminal.js';
+import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
+import { BREAK_GLASS, USER } from './shared/flags.js';
+import { handOut, type SecretPlace } from './shared/input.js';
 
 /** `potctl mfa enroll`: a new secret that waits for its first code. */
 export const mfaEnroll = actionCommand({

@@ -1,9 +1,9 @@
+import { flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { CODE_STDIN, USER } from '../mfa-flags.js';
-import { readCode } from '../mfa-input.js';
-import { flag } from '../options.js';
+import { CODE_STDIN, USER } from './shared/flags.js';
+import { readCode } from './shared/input.js';
 
 const STYLES = { ok: 'good', problem: 'bad', unknown: 'warn', info: 'dim' } as const;
 

@@ -1,8 +1,8 @@
 import type { MfaRow } from '../../src/mfa/list.js';
+import { choice, flag, text } from '../cli/parse/options.js';
 import { streamCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { choice, flag, text } from '../options.js';
 import type { Column } from '../ui/columns.js';
 
 const NONE = '–';

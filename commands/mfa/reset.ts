@@ -1,8 +1,8 @@
+import { personWord } from '../cli/parse/shell.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, USER } from '../mfa-flags.js';
-import { personWord } from '../shell.js';
-import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
+import { BREAK_GLASS, USER } from './shared/flags.js';
 
 const WISHES = { action: 'reset', factorId: null } as const;
 

@@ -1,11 +1,11 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { RotatePlan, RotateResult } from '../../src/mfa/rotate.js';
+import { count, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS } from '../mfa-flags.js';
-import { count, text } from '../options.js';
 import type { View } from '../ui/view.js';
+import { BREAK_GLASS } from './shared/flags.js';
 
 /** `potctl mfa rotate`: a new key for the secrets at rest. */
 export const mfaRotate = actionCommand({

@@ -1,9 +1,9 @@
 import type { MfaStatus } from '../../src/mfa/status.js';
 import { itemCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { USER } from '../mfa-flags.js';
 import { byWhom } from '../ui/by-whom.js';
 import type { View } from '../ui/view.js';
+import { USER } from './shared/flags.js';
 
 const NONE = '–';
 

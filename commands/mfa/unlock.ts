@@ -1,8 +1,8 @@
+import { flag } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, USER } from '../mfa-flags.js';
-import { flag } from '../options.js';
-import { changeDone, renderChange, renderChangePlan } from '../ui/mfa-change.js';
+import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
+import { BREAK_GLASS, USER } from './shared/flags.js';
 
 /** `potctl mfa unlock`: locks and blocks, and nothing else. */
 export const mfaUnlock = actionCommand({

@@ -1,8 +1,8 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { actionCommand } from '../command.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from '../mfa-flags.js';
-import { readCode } from '../mfa-input.js';
+import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from './shared/flags.js';
+import { readCode } from './shared/input.js';
 
 /** A code that was looked at is used up, or counted. */
 const noDryRun = (): PotctlError =>

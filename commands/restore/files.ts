@@ -1,8 +1,8 @@
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { FilesRestored, Left, LeftReason } from '../../src/restore/files/request.js';
+import { choice, list, optionalArgument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { choice, list, optionalArgument, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
 const NAMED = 10;

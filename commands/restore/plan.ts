@@ -1,7 +1,7 @@
 import { itemCommand } from '../command.js';
-import { RESTORE_FLAGS } from '../restore-flags.js';
-import { renderRestorePlan } from '../ui/restore-plan.js';
-import { renderTablesPlan } from '../ui/tables-plan.js';
+import { RESTORE_FLAGS } from './shared/flags.js';
+import { renderRestorePlan } from './shared/plan-screen.js';
+import { renderTablesPlan } from './shared/tables-screen.js';
 
 /** `potctl restore plan`: the screen that `restore run` shows before it asks. */
 export const restorePlan = itemCommand({
@@ -15,7 +15,7 @@ export const restorePlan = itemCommand({
   input: RESTORE_FLAGS,
 
   async run(wishes, context) {
-    const { judgedPlan } = await import('../restore-run.js');
+    const { judgedPlan } = await import('./shared/restore-run.js');
     return judgedPlan(wishes, context);
   },
 

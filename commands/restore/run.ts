@@ -3,10 +3,10 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';
-import { RESTORE_FLAGS } from '../restore-flags.js';
-import { contentText, renderRestorePlan } from '../ui/restore-plan.js';
-import { renderLeftOut, renderTablesPlan } from '../ui/tables-plan.js';
 import type { View } from '../ui/view.js';
+import { RESTORE_FLAGS } from './shared/flags.js';
+import { contentText, renderRestorePlan } from './shared/plan-screen.js';
+import { renderLeftOut, renderTablesPlan } from './shared/tables-screen.js';
 
 /** `potctl restore run`: builds and checks beside, then swaps. */
 export const restoreRun = actionCommand({
@@ -23,7 +23,7 @@ export const restoreRun = actionCommand({
 
   gate: {
     async prepare(wishes, context) {
-      const { readyRun } = await import('../restore-run.js');
+      const { readyRun } = await import('./shared/restore-run.js');
       return readyRun(wishes, context);
     },
     renderPlan: (prepared, view) =>
@@ -33,7 +33,7 @@ export const restoreRun = actionCommand({
   },
 
   async run(wishes, context, { dryRun, plan }) {
-    const { runPrepared } = await import('../restore-run.js');
+    const { runPrepared } = await import('./shared/restore-run.js');
     return runPrepared(wishes, context, dryRun, plan);
   },
 

@@ -1,12 +1,12 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
+import { optionalArgument } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import { OLD_BACKUPS } from '../old-backups.js';
-import { optionalArgument } from '../options.js';
-import { SWAP_FLAGS } from '../restore-flags.js';
-import { environmentBadge, hookPairs, renderFindings, renderLoss } from '../ui/restore-plan.js';
 import type { View } from '../ui/view.js';
+import { SWAP_FLAGS } from './shared/flags.js';
+import { environmentBadge, hookPairs, renderFindings, renderLoss } from './shared/plan-screen.js';
 
 /** `potctl restore undo`: swaps back. */
 export const restoreUndo = actionCommand({

@@ -1,5 +1,5 @@
+import { argument } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { argument } from '../options.js';
 
 /** `potctl completion bash|zsh`: a script for the shell, from the same tree as the help. */
 export const completion = itemCommand({
@@ -13,7 +13,7 @@ export const completion = itemCommand({
   input: { shell: argument('<shell>', 'bash or zsh') },
 
   async run({ shell }) {
-    const { completionScript } = await import('../completion-script.js');
+    const { completionScript } = await import('../cli/parse/completion-script.js');
     const { commands } = await import('../registry.js');
     return { shell, script: completionScript(shell, commands) };
   },

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import type { TourResult } from '../../src/demo/tour.js';
 import type { ExitCode } from '../../src/kernel/error-catalog.js';
+import { flag, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { flag, text } from '../options.js';
-import { tourScreen } from '../ui/tour.js';
 import type { View } from '../ui/view.js';
+import { tourScreen } from './shared/tour.js';
 
 type Result = TourResult | { readonly stopped: string };
 

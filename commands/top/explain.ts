@@ -1,9 +1,9 @@
 import { ERROR_CATALOG, type ErrorCode } from '../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { flag, optionalArgument } from '../cli/parse/options.js';
+import { suggestion } from '../cli/parse/suggest.js';
+import { classOf, isRetryable } from '../cli/run/report.js';
 import { itemCommand } from '../command.js';
-import { flag, optionalArgument } from '../options.js';
-import { classOf, isRetryable } from '../report.js';
-import { suggestion } from '../suggest.js';
 
 interface Explanation {
   readonly code: string;

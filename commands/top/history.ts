@@ -1,6 +1,6 @@
 import type { HistoryEntry } from '../../src/journal/history.js';
+import { text } from '../cli/parse/options.js';
 import { listCommand } from '../command.js';
-import { text } from '../options.js';
 import { claimsAnother } from '../ui/by-whom.js';
 import type { Column } from '../ui/columns.js';
 

@@ -1,7 +1,7 @@
 import type { SetupExtras, SetupPlan, SetupRequest } from '../../src/journal/setup.js';
+import { choice, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { choice, flag, text } from '../options.js';
 import type { View } from '../ui/view.js';
 
 /** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */

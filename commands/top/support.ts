@@ -1,14 +1,14 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import type { DeskDeps } from '../../src/mfa/desk/deps.js';
 import type { CallerScript, PracticeScore } from '../../src/mfa/desk/practice.js';
+import { flag } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { mfaDeps } from '../mfa-dependencies.js';
-import { flag } from '../options.js';
-import type { HelpedPerson, Sitting } from '../ui/desk/desk.js';
-import { type Callers, OUTCOME_WORDS } from '../ui/desk/practice-talk.js';
 import type { Terminal } from '../ui/terminal.js';
 import type { View } from '../ui/view.js';
+import type { HelpedPerson, Sitting } from './shared/desk/desk.js';
+import { type Callers, OUTCOME_WORDS } from './shared/desk/practice-talk.js';
 
 interface Result {
   readonly helped: readonly HelpedPerson[];
@@ -74,9 +74,9 @@ interface Seat {
 
 async function sit(context: Context, deps: DeskDeps, sitting: Sitting, { terminal, callers }: Seat): Promise<void> {
   const { openDesk } = await import('../../src/mfa/desk/case.js');
-  const { createTalk } = await import('../ui/desk/talk.js');
-  const { createPracticeTalk } = await import('../ui/desk/practice-talk.js');
-  const { takeCalls } = await import('../ui/desk/calls.js');
+  const { createTalk } = await import('./shared/desk/talk.js');
+  const { createPracticeTalk } = await import('./shared/desk/practice-talk.js');
+  const { takeCalls } = await import('./shared/desk/calls.js');
   const talk = callers ? createPracticeTalk(createTalk(terminal), callers) : createTalk(terminal);
   const { role } = await openDesk(deps);
   talk.line();

@@ -1,5 +1,5 @@
 import { PotctlError } from '../../src/kernel/errors.js';
-import { screenSize } from '../streams.js';
+import { screenSize } from '../cli/run/streams.js';
 import { goTo } from './alternate-screen.js';
 import { discardTyped, readRaw } from './raw-input.js';
 import { cut } from './visible.js';

@@ -1,6 +1,6 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import type { Secret } from '../../src/kernel/secret.js';
-import { screenSize } from '../streams.js';
+import { screenSize } from '../cli/run/streams.js';
 import { hasAlternateScreen } from './alternate-screen.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { ProgressDisplay } from './progress.js';

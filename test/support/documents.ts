@@ -1,7 +1,7 @@
-import { understand } from '../../commands/invocation.js';
-import { parseCommandLine } from '../../commands/program.js';
+import { understand } from '../../commands/cli/parse/invocation.js';
+import { parseCommandLine } from '../../commands/cli/parse/program.js';
+import { shellWords } from '../../commands/cli/parse/shell.js';
 import { commands } from '../../commands/registry.js';
-import { shellWords } from '../../commands/shell.js';
 
 /** Every potctl command line of a Markdown text: lines of fenced blocks, and inline code. */
 export function potctlLines(markdown: string): string[] {

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { Readable, Writable } from 'node:stream';
+import type { Host } from '../../commands/cli/run/runtime.js';
 import type { AnyCommand } from '../../commands/command.js';
 import { main } from '../../commands/main.js';
-import type { Host } from '../../commands/stage.js';
 import { cleanEnvironment, potctl, type Ran, type RunOptions } from './run-cli.js';
 
 /** What a command line did. */

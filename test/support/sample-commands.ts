@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { argument, choice, count, duration, flag, text } from '../../commands/cli/parse/options.js';
 import { type AnyCommand, actionCommand, itemCommand, listCommand } from '../../commands/command.js';
-import { argument, choice, count, duration, flag, text } from '../../commands/options.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { Secret } from '../../src/kernel/secret.js';
 

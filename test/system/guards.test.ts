@@ -1,9 +1,9 @@
 import { appendFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { shellWords } from '../../commands/cli/parse/shell.js';
 import type { AnyCommand } from '../../commands/command.js';
 import { commands } from '../../commands/registry.js';
-import { shellWords } from '../../commands/shell.js';
 import { refusalOf } from '../support/bad-input.js';
 import { type MfaSite, mfaSite, WHY } from '../support/mfa.js';
 import { potctlHere } from '../support/run-main.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { shellWords } from '../../commands/shell.js';
+import { shellWords } from '../../commands/cli/parse/shell.js';
 import { readManifest } from '../../src/catalog/catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import type { Progress } from '../../src/kernel/progress.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Aim, aimed, aimOf, asCommand } from '../../commands/aim.js';
-import type { Invocation } from '../../commands/invocation.js';
+import type { Invocation } from '../../commands/cli/parse/invocation.js';
+import { type Aim, aimed, aimOf, asCommand } from '../../commands/cli/run/aim.js';
 
 const NONE: Aim = { environment: '', globals: [], target: [], places: [], backupDir: [], argv: [], known: [] };
 const AIM: Aim = { ...NONE, globals: [['-p', 'prod']], places: [['--repository', '/mnt/back ups']] };

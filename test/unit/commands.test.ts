@@ -1,14 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { flagsOf, nounsOf } from '../../commands/grammar.js';
-import { commandHelp, nounHelp, rootHelp } from '../../commands/help.js';
-import { understand } from '../../commands/invocation.js';
-import { nameOf } from '../../commands/options.js';
-import { parseCommandLine } from '../../commands/program.js';
+import { flagsOf, nounsOf } from '../../commands/cli/parse/grammar.js';
+import { commandHelp, nounHelp, rootHelp } from '../../commands/cli/parse/help.js';
+import { understand } from '../../commands/cli/parse/invocation.js';
+import { nameOf } from '../../commands/cli/parse/options.js';
+import { parseCommandLine } from '../../commands/cli/parse/program.js';
+import { shellWords } from '../../commands/cli/parse/shell.js';
+import { helpFor } from '../../commands/cli/parse/topics.js';
 import { commands } from '../../commands/registry.js';
-import { shellWords } from '../../commands/shell.js';
-import { helpFor } from '../../commands/topics.js';
 import { runMain } from '../support/run-main.js';
 
 const folder = (name: string): string => fileURLToPath(new URL(`../../commands/${name}`, import.meta.url));

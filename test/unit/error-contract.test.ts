@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { shellWords } from '../../commands/cli/parse/shell.js';
 import { commands } from '../../commands/registry.js';
-import { shellWords } from '../../commands/shell.js';
 import { type MainOptions, type MainRun, runMain } from '../support/run-main.js';
 import { sampleCommands } from '../support/sample-commands.js';
 

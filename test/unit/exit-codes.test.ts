@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { helpFor } from '../../commands/cli/parse/topics.js';
 import { commands } from '../../commands/registry.js';
-import { helpFor } from '../../commands/topics.js';
 import { ERROR_CATALOG, ExitCode } from '../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { runMain } from '../support/run-main.js';

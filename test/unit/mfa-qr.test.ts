@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { codesFit, codesScreen } from '../../commands/ui/codes-screen.js';
+import { codesFit, codesScreen } from '../../commands/mfa/shared/codes-screen.js';
 import { qrImage, qrLines, qrNeeds, secretScreen, squareFits } from '../../commands/ui/qr.js';
 import { CLOSING, type Drawn, type ScreenSize } from '../../commands/ui/show-once.js';
 import { provisioningUri } from '../../src/mfa/provisioning-uri.js';

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { completionScript } from '../../commands/completion-script.js';
-import { withConfirm } from '../../commands/confirm.js';
-import { newRunId, newTraceId } from '../../commands/identity.js';
+import { completionScript } from '../../commands/cli/parse/completion-script.js';
+import { commandLine, shellQuoted } from '../../commands/cli/parse/shell.js';
+import { closest } from '../../commands/cli/parse/suggest.js';
+import { withConfirm } from '../../commands/cli/run/confirm.js';
+import { newRunId, newTraceId } from '../../commands/cli/run/identity.js';
+import { wantsColor } from '../../commands/cli/run/streams.js';
 import { commands } from '../../commands/registry.js';
-import { commandLine, shellQuoted } from '../../commands/shell.js';
-import { wantsColor } from '../../commands/streams.js';
-import { closest } from '../../commands/suggest.js';
 
 const bash = (script: string): string =>
   execFileSync('bash', ['-c', script], {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { codesScreen } from '../../commands/ui/codes-screen.js';
+import { codesScreen } from '../../commands/mfa/shared/codes-screen.js';
 import { showOnce } from '../../commands/ui/show-once.js';
 
 /** A keyboard and a screen: what is typed before `showOnce` waits in the keyboard, as in a terminal's queue. */

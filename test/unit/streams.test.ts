@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { createOutputs, flushed, screenSize } from '../../commands/streams.js';
+import { createOutputs, flushed, screenSize } from '../../commands/cli/run/streams.js';
 import { createProgress } from '../../commands/ui/progress.js';
 
 /** A terminal that takes nothing until `open` is called; `taken` has what it took, in the order of both streams. */

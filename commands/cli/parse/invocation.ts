@@ -1,0 +1,89 @@
+import type { AnyCommand } from '../../command.js';
+import {
+  CHANGE_FLAGS,
+  type Change,
+  CONFIRM_FLAGS,
+  checkGlobals,
+  FLAG_VARIABLES,
+  FORMATS,
+  type Format,
+  GLOBAL_FLAGS,
+  type Globals,
+  LIST_FLAGS,
+  type ListOptions,
+  PERIOD_FLAGS,
+  TARGET_FLAGS,
+  type Target,
+} from './globals.js';
+import { type Input, type InputSpec, nameOf } from './options.js';
+import type { RawInput } from './program.js';
+
+/** A command line, understood: every value has its type. */
+export interface Invocation {
+  readonly command: AnyCommand;
+  // biome-ignore lint/suspicious/noExplicitAny: the input of any command; `run` knows its type
+  readonly input: any;
+  readonly globals: Globals;
+  readonly target: Target;
+  /** Defaults for commands that change nothing. */
+  readonly change: Change;
+  readonly list: ListOptions;
+  readonly noConfirm: boolean;
+  /** What the operator should know about how the line was read. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Turns what was given into typed values; a variable such as POTCTL_OUTPUT stands for a flag that was not.
+ *
+ * @throws PotctlError E_USAGE for the first value that does not fit
+ */
+export function understand(
+  command: AnyCommand,
+  given: RawInput,
+  environment: Readonly<Record<string, string | undefined>>,
+): Invocation {
+  const { raw, notices } = withOldHabits(command, given);
+  return {
+    command,
+    input: parseAll(command.input as InputSpec, raw),
+    globals: checkGlobals(parseAll(GLOBAL_FLAGS, { ...variables(environment), ...raw })),
+    target: parseAll(TARGET_FLAGS, raw),
+    change: { ...parseAll(CHANGE_FLAGS, raw), ...parseAll(CONFIRM_FLAGS, raw) },
+    list: { ...parseAll(LIST_FLAGS, raw), ...parseAll(PERIOD_FLAGS, raw) },
+    noConfirm: raw['no-confirm'] === true,
+    notices,
+  };
+}
+
+/** `-o DIR` of the old backup script named the place for the backup. */
+function withOldHabits(command: AnyCommand, raw: RawInput): { readonly raw: RawInput; readonly notices: string[] } {
+  const { output, ...rest } = raw;
+  const isFolder = typeof output === 'string' && output !== '' && !FORMATS.includes(output as Format);
+  if (command.name !== 'backup create' || !isFolder || raw['repository'] !== undefined) return { raw, notices: [] };
+  const notices = [`'--output ${output}' is no format: taken as '--repository ${output}'.`];
+  return { raw: { ...rest, repository: output }, notices };
+}
+
+function parseAll<S extends InputSpec>(specs: S, raw: RawInput): Input<S> {
+  const values = Object.entries(specs).map(([key, spec]) => {
+    return [key, spec.parse(raw[spec.takes === 'argument' ? '<argument>' : nameOf(spec.declaration)])];
+  });
+  return Object.fromEntries(values) as Input<S>;
+}
+
+function variables(environment: Readonly<Record<string, string | undefined>>): RawInput {
+  const raw: Record<string, unknown> = {};
+  for (const [name, key] of Object.entries(FLAG_VARIABLES)) {
+    const value = environment[name];
+    const spec = GLOBAL_FLAGS[key];
+    if (value === undefined || value === '') continue;
+    raw[nameOf(spec.declaration)] = spec.takes === 'flag' ? isOn(value) : value;
+  }
+  return raw;
+}
+
+/** `0`, `false` and `no` switch a variable off, as an empty one does. */
+export function isOn(value: string | undefined): boolean {
+  return value !== undefined && !/^(|0|false|no|off)$/i.test(value);
+}

@@ -1,0 +1,90 @@
+import { ExitCode } from '../../../src/kernel/error-catalog.js';
+import type { Page } from './paging.js';
+
+/** What every envelope says besides its data. */
+export interface EnvelopeFacts {
+  /** `backup list` */
+  readonly command: string;
+  readonly exitCode: number;
+  readonly profile: { readonly name: string | null; readonly environment: string | null } | null;
+  readonly generatedAt: Date;
+  readonly runId: string;
+  readonly traceId: string;
+  readonly warnings: readonly string[];
+}
+
+/** What a change says of itself. */
+export interface ActionFacts {
+  readonly dryRun: boolean;
+  readonly changed: boolean;
+  readonly operator: { readonly name: string; readonly source: 'session' | 'flag'; readonly verified: boolean };
+  readonly reason: string | null;
+  readonly ticket: string | null;
+}
+
+/** Many things: `items`, and `page` which never hides that there are more. Without a page it is known at the end, and follows the items. */
+export function listEnvelope(
+  facts: EnvelopeFacts,
+  page: Page | null,
+  items: readonly unknown[],
+): Record<string, unknown> {
+  return {
+    ...head(facts),
+    window: { since: null, until: null },
+    ...(page && { page: pageFacts(page) }),
+    ...tail(facts),
+    items,
+  };
+}
+
+/** One thing: `item`. */
+export function itemEnvelope(facts: EnvelopeFacts, item: unknown): Record<string, unknown> {
+  return { ...head(facts), ...tail(facts), item };
+}
+
+/** A change: `result`, and whether anything was changed, by whom and why. */
+export function actionEnvelope(facts: EnvelopeFacts, action: ActionFacts, result: unknown): Record<string, unknown> {
+  const { dryRun, changed, operator, reason, ticket } = action;
+  return { ...head(facts), dry_run: dryRun, changed, operator, reason, ticket, ...tail(facts), result };
+}
+
+/** The last line of an ndjson list. */
+export function summaryLine(facts: EnvelopeFacts, page: Page): Record<string, unknown> {
+  return { type: 'summary', ...head(facts), page: pageFacts(page), ...tail(facts) };
+}
+
+/**
+ * JSON in which no key is missing: undefined becomes null, a bigint a number, or a string where a number would lose digits.
+ *
+ * @param pretty two blanks of indentation, for people
+ */
+export function toJson(value: unknown, pretty = false): string {
+  return JSON.stringify(value, present, pretty ? 2 : undefined);
+}
+
+function present(_key: string, value: unknown): unknown {
+  if (value === undefined) return null;
+  if (typeof value !== 'bigint') return value;
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
+}
+
+function head(facts: EnvelopeFacts): Record<string, unknown> {
+  return {
+    schema: `potctl/${facts.command.replace(' ', '.')}@1`,
+    ok: facts.exitCode === ExitCode.ok,
+    exit: facts.exitCode,
+    profile: facts.profile,
+    generated_at: facts.generatedAt.toISOString(),
+    run_id: facts.runId,
+    trace_id: facts.traceId,
+  };
+}
+
+function tail(facts: EnvelopeFacts): Record<string, unknown> {
+  return { warnings: facts.warnings };
+}
+
+/** What stands under `page`. */
+export function pageFacts({ returned, total, truncated, nextCursor }: Page): Record<string, unknown> {
+  return { returned, total, total_exact: total !== null, truncated, next_cursor: nextCursor };
+}

@@ -1,0 +1,129 @@
+import { PotctlError } from '../../../src/kernel/errors.js';
+import type { Column } from '../../ui/columns.js';
+import type { Formats } from '../../ui/view.js';
+import { suggestion } from '../parse/suggest.js';
+
+/** Which part of a list is shown. */
+export interface Page {
+  readonly returned: number;
+  /** null = nobody has counted. */
+  readonly total: number | null;
+  readonly truncated: boolean;
+  readonly nextCursor: string | null;
+}
+
+interface Cursor {
+  readonly sort: string;
+  /** The first column of the last row shown: rows that came in front meanwhile do not shift the page. */
+  readonly after: string;
+  /** Rows shown so far, for when that row is gone. */
+  readonly shown: number;
+}
+
+export interface PageRequest {
+  /** 0 = all. */
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly sort: string | undefined;
+}
+
+/**
+ * Sorts and cuts a list.
+ *
+ * @throws PotctlError E_USAGE for an unknown column or a cursor that is none of this list
+ */
+export function takePage<R>(
+  rows: readonly R[],
+  columns: readonly Column<R>[],
+  request: PageRequest,
+  formats: Formats,
+): { readonly items: readonly R[]; readonly page: Page } {
+  const { limit, cursor, sort = '' } = request;
+  const keyOf = (row: R): string => keyText(columns[0]!, row, formats);
+  const ordered = sort === '' ? rows : sorted(rows, columns, sort, formats);
+  const start = cursor === undefined ? 0 : startOf(readCursor(cursor, sort), ordered, keyOf);
+  const items = limit === 0 ? ordered.slice(start) : ordered.slice(start, start + limit);
+  const end = start + items.length;
+  const truncated = end < ordered.length;
+  const last = items.at(-1);
+  const nextCursor = truncated && last !== undefined ? writeCursor({ sort, after: keyOf(last), shown: end }) : null;
+  return { items, page: { returned: items.length, total: ordered.length, truncated, nextCursor } };
+}
+
+/**
+ * The columns to show: those that are not wide; with `wide` all; `id,age` exactly these; `+where` also that one.
+ *
+ * @throws PotctlError E_USAGE for an unknown name
+ */
+export function chooseColumns<R>(
+  columns: readonly Column<R>[],
+  names: string | undefined,
+  wide: boolean,
+): readonly Column<R>[] {
+  const usual = wide ? columns : columns.filter((column) => column.wide !== true);
+  const asked = (names ?? '').split(',').filter((name) => name !== '');
+  if (asked.length === 0) return usual;
+  const exact = asked.filter((name) => !name.startsWith('+')).map((name) => columnNamed(columns, name, '--columns'));
+  const more = asked
+    .filter((name) => name.startsWith('+'))
+    .map((name) => columnNamed(columns, name.slice(1), '--columns'));
+  return [...new Set([...(exact.length > 0 ? exact : usual), ...more])];
+}
+
+/** `50 of 812 shown — …`, or undefined when everything is shown. */
+export function pageFooter({ returned, total, truncated, nextCursor }: Page): string | undefined {
+  if (!truncated) return undefined;
+  return `${returned} of ${total ?? 'more'} shown — --limit 0 for all, --cursor ${nextCursor} for the next`;
+}
+
+function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sort: string, formats: Formats): R[] {
+  const orders = sort.split(',').map((name) => {
+    const column = columnNamed(columns, name.replace(/^-/, ''), '--sort');
+    const key = (row: R): string | number => column.sortKey?.(row) ?? keyText(column, row, formats);
+    return { key, sign: name.startsWith('-') ? -1 : 1 };
+  });
+  return [...rows].sort((a, b) => {
+    for (const { key, sign } of orders) {
+      const [left, right] = [key(a), key(b)];
+      if (left !== right) return left < right ? -sign : sign;
+    }
+    return 0;
+  });
+}
+
+function columnNamed<R>(columns: readonly Column<R>[], name: string, flag: string): Column<R> {
+  const found = columns.find((column) => column.name === name.toLowerCase());
+  if (found) return found;
+  const names = columns.map((column) => column.name);
+  throw new PotctlError('E_USAGE', `'${flag}' takes columns of this list, not '${name}'`, {
+    why: `the columns are ${names.join(', ')}`,
+    ...suggestion(name, names),
+  });
+}
+
+function keyText<R>(column: Column<R>, row: R, formats: Formats): string {
+  return column.machine ? column.machine(row) : column.text(row, new Date(0), formats);
+}
+
+function startOf<R>(cursor: Cursor, rows: readonly R[], keyOf: (row: R) => string): number {
+  const last = rows.findIndex((row) => keyOf(row) === cursor.after);
+  return last < 0 ? Math.min(cursor.shown, rows.length) : last + 1;
+}
+
+function writeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify([1, cursor.sort, cursor.after, cursor.shown])).toString('base64url');
+}
+
+function readCursor(text: string, sort: string): Cursor {
+  try {
+    const [version, written, after, shown] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
+    const sound = version === 1 && typeof after === 'string' && Number.isInteger(shown);
+    if (sound && written === sort) return { sort, after, shown: shown as number };
+  } catch {
+    // Not one of ours: said below.
+  }
+  throw new PotctlError(
+    'E_USAGE',
+    `'--cursor' takes the cursor of the last page of the same list and order, not '${text}'`,
+  );
+}

@@ -1,0 +1,103 @@
+import type { ExitCode } from '../../../src/kernel/error-catalog.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
+import { redact } from '../../../src/kernel/secret.js';
+import type { Invocation } from '../parse/invocation.js';
+import { aimed } from './aim.js';
+import { perform } from './execute.js';
+import { asPotctlError, report, withChanges } from './report.js';
+import { type Frame, type Host, isJson, openStage, type Stage } from './runtime.js';
+import { interruptedError } from './signals.js';
+
+/** Runs a command, reports how it failed, closes what it opened. @returns the exit code; never rejects */
+export async function runCommand(frame: Frame, invocation: Invocation): Promise<number> {
+  const stage = await openStage(frame, invocation);
+  const { context, diagnostics, interrupts, progress } = stage;
+  const crash = watchCrashes(frame.host);
+  let begun = false;
+  greet(stage);
+  try {
+    const work = perform(stage, () => {
+      begun = true;
+    });
+    const exitCode = await Promise.race([work.then((code) => seen(code, stage)), crash.happened]);
+    diagnostics.event('info', 'end', { command: invocation.command.name, exit: exitCode });
+    return exitCode;
+  } catch (error) {
+    progress.end('failed');
+    const exitCode = explainFailure(error, stage, begun ? 'unknown' : 'nothing', frame.errors.columns);
+    // What still runs beside the failed part must not go on alone.
+    interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
+    return exitCode;
+  } finally {
+    await context.close();
+    crash.unwatch();
+    interrupts.close();
+  }
+}
+
+/**
+ * A change is told before the command ends well: its result has left this process, or the error says what was changed. Nobody listening
+ * any more (EPIPE) is no error: the work is done.
+ */
+async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Stage): Promise<ExitCode> {
+  if (invocation.command.kind !== 'action') return exitCode;
+  const { signal } = interrupts;
+  const told = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  told.catch(() => {});
+  await Promise.race([output.flush(), told]);
+  const failure = output.failure();
+  if (failure === undefined || failure.code === 'EPIPE') return exitCode;
+  throw new PotctlError('E_OUTPUT', 'the result could not be written to the output', { why: redact(failure.message) });
+}
+
+function greet({ diagnostics, invocation, context }: Stage): void {
+  diagnostics.event('info', 'start', { command: invocation.command.name, operator: context.operator });
+  if (invocation.globals.verbose) diagnostics.note(`run ${context.runId} · trace ${context.traceId}`);
+  for (const notice of invocation.notices) diagnostics.note(notice);
+}
+
+const withoutProfile = ({ globals }: Stage['aim']): Stage['aim']['globals'] =>
+  globals.filter(([flag]) => flag !== '-p');
+
+const NAGIOS_UNKNOWN = 3;
+
+function explainFailure(
+  error: unknown,
+  stage: Stage,
+  changed: 'nothing' | 'unknown',
+  columns: number | undefined,
+): ExitCode {
+  const { context, diagnostics, format, interrupts } = stage;
+  const { runId, traceId, clock } = context;
+  const { command } = stage.invocation;
+  const isAtomic = command.kind === 'action' && command.atomic === true;
+  const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
+  const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
+  const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
+  // A profile that is not there is not to be named again.
+  const aim = found.code === 'E_PROFILE_NOT_FOUND' ? { ...stage.aim, globals: withoutProfile(stage.aim) } : stage.aim;
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: stage.argv });
+  if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
+  // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
+  if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);
+  return NAGIOS_UNKNOWN;
+}
+
+/** What is thrown where nobody waits for it is a bug like any other: it is reported, and the command ends. */
+function watchCrashes(host: Host): { readonly happened: Promise<never>; unwatch(): void } {
+  let fail: (error: unknown) => void = () => {};
+  const happened = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  happened.catch(() => {});
+  const onCrash = (error: unknown): void => fail(error);
+  for (const event of ['uncaughtException', 'unhandledRejection']) host.on(event, onCrash);
+  return {
+    happened,
+    unwatch: () => {
+      for (const event of ['uncaughtException', 'unhandledRejection']) host.off(event, onCrash);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PotctlError } from '../../../src/kernel/errors.js';
+
+/**
+ * A directory of our own for what must not outlive the run, such as passfiles: below XDG_RUNTIME_DIR, else in the temporary
+ * directory, else in /tmp. One there that somebody else prepared for us is never used.
+ *
+ * @throws E_UNFIT where no temporary directory can be written
+ */
+export async function runtimeDirectory(own: string | undefined): Promise<string> {
+  if (own) return path.join(own, 'potctl');
+  const problems: string[] = [];
+  for (const parent of new Set([tmpdir(), '/tmp'])) {
+    try {
+      return await ownBelow(parent);
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  throw new PotctlError('E_UNFIT', 'there is no temporary directory that can be written', {
+    why: problems.join('\n'),
+    fix: ['Set TMPDIR to a directory that exists, has room, and that you may write to.'],
+  });
+}
+
+async function ownBelow(parent: string): Promise<string> {
+  const uid = process.getuid?.();
+  const shared = path.join(parent, `potctl-${uid ?? 'user'}`);
+  await mkdir(shared, { mode: 0o700 }).catch(() => {});
+  const found = await lstat(shared).catch(() => null);
+  const ours =
+    found?.isDirectory() === true && (uid === undefined || (found.uid === uid && (found.mode & 0o077) === 0));
+  return ours ? shared : mkdtemp(`${shared}-`);
+}

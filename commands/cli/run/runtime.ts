@@ -1,0 +1,173 @@
+import { type Changes, createChanges } from '../../../src/kernel/changes.js';
+import { systemClock } from '../../../src/kernel/clock.js';
+import { createDiagnostics, type Diagnostics } from '../../ui/diagnostics.js';
+import { createFormats } from '../../ui/format.js';
+import { createDraw } from '../../ui/paint.js';
+import { createProgress, type ProgressDisplay } from '../../ui/progress.js';
+import { createPrompter, type Prompter } from '../../ui/prompts.js';
+import { createView, type ViewTarget } from '../../ui/screen.js';
+import { createTerminal } from '../../ui/terminal.js';
+import type { Formats } from '../../ui/view.js';
+import type { Format } from '../parse/globals.js';
+import { flagsOf } from '../parse/grammar.js';
+import { type Invocation, isOn } from '../parse/invocation.js';
+import { type InputSpec, nameOf } from '../parse/options.js';
+import { type Aim, aimed, aimedWarning, aimOf, asCommand } from './aim.js';
+import { newRunId, newTraceId } from './identity.js';
+import { type OpenContext, openContext } from './open-context.js';
+import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
+import { type Output, wantsColor } from './streams.js';
+
+/** What main takes of the process. */
+export interface Host
+  extends SignalHost,
+    Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'cwd' | 'pid' | 'exitCode' | 'removeAllListeners'> {
+  on(event: string, listener: (value: never) => void): unknown;
+  off(event: string, listener: (value: never) => void): unknown;
+}
+
+/** One run of main. */
+export interface Frame {
+  readonly argv: readonly string[];
+  readonly host: Host;
+  readonly output: Output;
+  readonly errors: Output;
+}
+
+/** Everything around one command. */
+export interface Stage {
+  readonly invocation: Invocation;
+  /** As typed, for lines that can be repeated. */
+  readonly argv: readonly string[];
+  /** What a proposed command needs to work in the same place. */
+  readonly aim: Aim;
+  readonly context: OpenContext;
+  readonly interrupts: Interrupts;
+  readonly changes: Changes;
+  readonly progress: ProgressDisplay;
+  readonly diagnostics: Diagnostics;
+  readonly output: Output;
+  readonly formats: Formats;
+  readonly format: Format;
+  readonly now: Date;
+  /** null where nobody can be asked; then `whyNot` says why. */
+  readonly prompter: Prompter | null;
+  readonly whyNot: string;
+}
+
+/** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
+export async function openStage(frame: Frame, invocation: Invocation): Promise<Stage> {
+  const { host } = frame;
+  const { globals } = invocation;
+  const now = systemClock.now();
+  const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
+  const diagnostics = await openDiagnostics(frame, invocation, ids);
+  const changes = createChanges();
+  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all);
+  const formats = createFormats(globals.tz, now);
+  const aim = aimHere(frame, invocation);
+  const progress = openProgress(frame, diagnostics, globals.quiet, aim);
+  const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, aim }), formats);
+  const whyNot = whyNobodyIsAsked(host, globals.noInput);
+  const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
+  const tools = { interrupts, changes, diagnostics, progress, prompter };
+  const terminal =
+    prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr, kind: host.env['TERM'] });
+  const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
+  const format = formatOf(invocation, frame.output);
+  return { ...tools, invocation, argv: frame.argv, aim, output: frame.output, context, formats, format, now, whyNot };
+}
+
+function aimHere({ argv, host }: Frame, invocation: Invocation): Aim {
+  const { own, shared } = flagsOf(invocation.command);
+  return aimOf(
+    invocation,
+    argv,
+    { environment: host.env, cwd: directoryOf(host) },
+    [...own, ...shared].map(({ declaration }) => `--${nameOf(declaration)}`),
+  );
+}
+
+/** null where it was deleted: then what is relative stays so. */
+function directoryOf(host: Host): string | null {
+  try {
+    return host.cwd();
+  } catch {
+    return null;
+  }
+}
+
+function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean, aim: Aim): ProgressDisplay {
+  const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? errors : null;
+  return createProgress({
+    diagnostics,
+    quiet,
+    terminal,
+    aimed: (text) => aimedWarning(text, aim),
+    monotonicMs: systemClock.monotonicMs,
+  });
+}
+
+/** Lists are tables on a terminal and plain lines elsewhere; what is drawn for people looks the same everywhere. */
+export function formatOf({ globals, command }: Invocation, output: Output): Format {
+  if (globals.json) return 'json';
+  return globals.output ?? (['list', 'stream'].includes(command.kind) && !output.isTerminal ? 'plain' : 'table');
+}
+
+/** Lines for people: on stdout, or beside it when that carries JSON. */
+async function liveTarget(
+  frame: Frame,
+  invocation: Invocation,
+  { diagnostics, progress, aim }: Pick<Stage, 'diagnostics' | 'progress' | 'aim'>,
+): Promise<ViewTarget> {
+  const { output, host } = frame;
+  const width = output.columns ?? 80;
+  const { say } = diagnostics;
+  const here = (text: string): string => aimed(text, aim);
+  const note = (line: string): void => diagnostics.note(here(line));
+  const typed = positionalOf(invocation);
+  const again = (command: string, argument: string): string =>
+    asCommand([invocation.command.name, command], argument, typed, aim);
+  if (isJson(formatOf(invocation, output))) return { data: say, note, again, aimed: here, draw: (text) => text, width };
+  const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
+  const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));
+  return { data, note: (line) => progress.beside(() => note(line)), again, aimed: here, draw, width };
+}
+
+function positionalOf({ command, input }: Invocation): string | undefined {
+  const key = Object.entries(command.input as InputSpec).find(([, { takes }]) => takes === 'argument')?.[0];
+  const value: unknown = key === undefined ? undefined : input[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Does this format carry envelopes? */
+export function isJson(format: Format): boolean {
+  return format === 'json' || format === 'ndjson';
+}
+
+async function openDiagnostics(
+  { errors, host }: Frame,
+  { globals }: Invocation,
+  ids: { readonly runId: string; readonly traceId: string },
+): Promise<Diagnostics> {
+  return createDiagnostics({
+    write: errors.write,
+    draw: await createDraw(wantsColor(errors.isTerminal, globals.color, host.env)),
+    clock: systemClock,
+    format: globals.logFormat,
+    quiet: globals.quiet,
+    debug: globals.debug,
+    ...ids,
+  });
+}
+
+/** Answers are never read from redirected data; empty when somebody can be asked. */
+function whyNobodyIsAsked({ stdin, stderr, env }: Host, noInput: boolean): string {
+  if (noInput) return '--no-input forbids to ask';
+  if (isOn(env['CI'])) return 'nobody can be asked in CI';
+  return stdin.isTTY && stderr.isTTY ? '' : 'there is no terminal';
+}
+
+function promptHere({ stdin, stderr }: Host, signal: AbortSignal): Prompter {
+  return createPrompter({ input: stdin, output: stderr, signal });
+}

@@ -1,0 +1,124 @@
+import type { ChangeNote } from '../../../src/kernel/changes.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
+
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+/** What of the process the signals need. */
+export interface SignalHost {
+  on(event: Signal, listener: (signal: Signal) => void): unknown;
+  off(event: Signal, listener: (signal: Signal) => void): unknown;
+  exit(code: number): void;
+}
+
+/** Ctrl-C, SIGTERM and --timeout as one AbortSignal. */
+export interface Interrupts {
+  /** Aborted with the PotctlError that says why: E_INTERRUPTED, E_TERMINATED or E_TIMEOUT. */
+  readonly signal: AbortSignal;
+  /** Aborted at once by the first press, also while uninterrupted work runs: for what only waits for a person. */
+  readonly pressed: AbortSignal;
+  uninterrupted<T>(work: () => Promise<T>): Promise<T>;
+  /** Something else ends the work, e.g. a crash. */
+  abort(reason: PotctlError): void;
+  close(): void;
+}
+
+const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/**
+ * The first press stops safely and says so; while `uninterrupted` work runs it is held back, and says so; the second ends the process
+ * at once, whatever it does: nothing may hang for ever.
+ *
+ * @param say writes a line on stderr
+ * @param changed what was changed so far
+ */
+export function watchInterrupts(
+  host: SignalHost,
+  timeoutMs: number | undefined,
+  say: (line: string) => void,
+  changed: () => ChangeNote | null = () => null,
+): Interrupts {
+  const controller = new AbortController();
+  const told = new AbortController();
+  let pressed: Signal | undefined;
+  let held = 0;
+  let waiting: PotctlError | undefined;
+
+  const abort = (reason: PotctlError): void => {
+    told.abort(reason);
+    if (held > 0) waiting ??= reason;
+    else controller.abort(reason);
+  };
+  const onSignal = (signal: Signal): void => {
+    if (pressed !== undefined) {
+      say(`Ended at once. ${endedSentence(changed())}`);
+      host.exit(exitOf(pressed));
+      return;
+    }
+    pressed = signal;
+    say(
+      held > 0
+        ? 'This moment cannot be interrupted; potctl stops right after it.'
+        : 'Stopping safely; once more to end at once.',
+    );
+    abort(reasonOf(signal));
+  };
+  const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
+    held += 1;
+    try {
+      return await work();
+    } finally {
+      held -= 1;
+      if (held === 0 && waiting !== undefined) controller.abort(waiting);
+    }
+  };
+  for (const signal of SIGNALS) host.on(signal, onSignal);
+  const timer = startTimer(timeoutMs, () =>
+    abort(new PotctlError('E_TIMEOUT', 'the time given with --timeout is over')),
+  );
+  const close = (): void => {
+    clearTimeout(timer);
+    for (const signal of SIGNALS) host.off(signal, onSignal);
+  };
+  return { signal: controller.signal, pressed: told.signal, uninterrupted, abort, close };
+}
+
+function endedSentence(note: ChangeNote | null): string {
+  const unfinished = 'What was unfinished is not listed; the next create, restore or undo clears it up.';
+  if (note === null) return unfinished;
+  const done = `Changed: ${note.detail ?? 'the work itself is complete'}.`;
+  return [done, ...(note.fix ?? []).map((line) => `Do: ${line}`), unfinished].join(' ');
+}
+
+function startTimer(timeoutMs: number | undefined, work: () => void): NodeJS.Timeout | undefined {
+  return timeoutMs === undefined ? undefined : setTimeout(work, Math.min(timeoutMs, LONGEST_TIMER_MS)).unref();
+}
+
+function reasonOf(signal: Signal): PotctlError {
+  return signal === 'SIGINT'
+    ? new PotctlError('E_INTERRUPTED', 'interrupted')
+    : new PotctlError('E_TERMINATED', `told to end by ${signal}`);
+}
+
+function exitOf(signal: Signal): number {
+  return signal === 'SIGINT' ? 130 : 143;
+}
+
+/**
+ * What an interrupted command reports: the interruption, and what the failing step said about the state it left.
+ *
+ * @param changed what may have been left behind when the failing step said nothing
+ */
+export function interruptedError(error: unknown, signal: AbortSignal, changed: 'nothing' | 'unknown'): unknown {
+  const reason: unknown = signal.aborted ? signal.reason : undefined;
+  if (!(reason instanceof PotctlError)) return error;
+  if (error === reason || !(error instanceof PotctlError)) return reason.with({ changed });
+  if (error.code === reason.code) return error;
+  const { changedDetail } = error;
+  return new PotctlError(reason.code, reason.message, {
+    why: error.message,
+    changed: error.changed,
+    ...(changedDetail === undefined ? {} : { changedDetail }),
+    cause: error,
+  });
+}

@@ -1,0 +1,142 @@
+import type { ChangeNote } from '../../../src/kernel/changes.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
+import type { Delivery } from '../../../src/mfa/delivery.js';
+import { personWord } from '../../cli/parse/shell.js';
+import type { Context } from '../../context.js';
+import type { Drawn, ScreenSize } from '../../ui/show-once.js';
+import type { Terminal } from '../../ui/terminal.js';
+import { codesFit, codesScreen } from './codes-screen.js';
+
+/**
+ * The code, from stdin or from the person at the terminal, never from the command line.
+ *
+ * @throws E_USAGE without a terminal and without --code-stdin
+ */
+export async function readCode(context: Context, fromStdin: boolean, question: string): Promise<string> {
+  if (fromStdin) return context.readLine();
+  if (context.terminal === null) {
+    throw new PotctlError('E_USAGE', `a code is wanted, and ${context.whyNoTerminal}`, {
+      fix: ['Give it on stdin: `… --code-stdin < FILE`. A code has no flag: command lines are seen by everybody.'],
+    });
+  }
+  return (await context.terminal.hidden(question)).reveal();
+}
+
+/** A place for what is seen once, chosen before it exists. */
+export interface SecretPlace {
+  /** For people, e.g. `/root/codes.txt`. */
+  readonly to: string;
+  /** Right before the change: asks what the person has to decide. @throws E_CANCELLED, E_SECRET_OUTPUT */
+  open(): Promise<Delivery>;
+}
+
+/** Where secrets may go. */
+export interface HandOut {
+  /** What the lines on the screen are, e.g. `the backup codes`. */
+  readonly what: string;
+  /** Draws them for the alternate screen. */
+  draw(lines: readonly string[], size: ScreenSize): Drawn;
+  readonly files: readonly Delivery[];
+  /** Instead of the screen, e.g. `--codes-to FILE`. */
+  readonly flags: string;
+  /** What is true once they are shown: for whoever does not see them to the end. */
+  readonly done: ChangeNote;
+  /** Looks for room in the window. @returns another place that the person chose, null for the screen */
+  makeRoom(terminal: Terminal): Promise<Delivery | null>;
+}
+
+/**
+ * Files that were named, else the alternate screen of the terminal.
+ *
+ * @throws E_SECRET_OUTPUT when there is neither
+ */
+export async function handOut(context: Context, wishes: HandOut): Promise<SecretPlace> {
+  const { toAll } = await import('../../../src/mfa/delivery.js');
+  const { what, files, flags, makeRoom } = wishes;
+  if (files.length > 0) {
+    const all = noted(context, wishes.done, toAll(files));
+    return { to: all.to, open: async () => all };
+  }
+  const { terminal } = context;
+  if (terminal === null) {
+    throw new PotctlError('E_SECRET_OUTPUT', `${what} would have to be shown, and ${context.whyNoTerminal}`, {
+      fix: [`Name a new file: ${flags}`],
+    });
+  }
+  return {
+    to: 'the screen',
+    async open() {
+      const other = await makeRoom(terminal);
+      if (other !== null) return noted(context, wishes.done, other);
+      await terminal.readyToShow(what, flags);
+      return onScreen(context, terminal, wishes);
+    },
+  };
+}
+
+/** Handing over follows the commit: from then on every exit says what was changed. */
+function noted({ changes }: Context, done: ChangeNote, delivery: Delivery): Delivery {
+  return {
+    ...delivery,
+    async hand(lines) {
+      changes.note('secret', done);
+      await delivery.hand(lines);
+    },
+  };
+}
+
+function onScreen(context: Context, terminal: Terminal, { what, draw, done }: HandOut): Delivery {
+  return noted(context, done, {
+    to: 'the screen',
+    prepare: async () => async () => {},
+    async hand(lines) {
+      const closed = await terminal.showOnce((size) => draw(lines, size));
+      if (closed !== 'time') return;
+      terminal.say(`! The time was over before somebody typed saved: ${what} were wiped.`);
+      for (const line of done.fix ?? []) context.live.note(`  ${line}`);
+    },
+  });
+}
+
+/** Where the codes are that were handed out. */
+export const handedOut = (to: string): string =>
+  to === 'the screen' ? 'The codes were shown once, and cannot be shown again' : `The codes are in ${to}`;
+
+/**
+ * Where backup codes go: the file that was named, else the screen.
+ *
+ * @param use what they are good for, to follow a colon
+ * @throws E_SECRET_OUTPUT
+ */
+export async function codesPlace(
+  context: Context,
+  file: string | undefined,
+  { person, use }: { readonly person: { readonly name: string; readonly id: string }; readonly use: string },
+): Promise<SecretPlace> {
+  const { asText, checkNewFile, toNewFile } = await import('../../../src/mfa/delivery.js');
+  if (file !== undefined) await checkNewFile(file);
+  const again = `potctl mfa codes ${personWord(person)} --reason "codes were not seen"`;
+  return handOut(context, {
+    what: 'the backup codes',
+    draw: (lines, size) => codesScreen(lines, use, size),
+    files: file === undefined ? [] : [toNewFile(file, asText)],
+    flags: '`--codes-to FILE`',
+    done: {
+      changed: 'complete',
+      detail: `the new backup codes of ${person.name} are in force, and older ones are not`,
+      fix: [file === undefined ? `New codes, if these were not copied: \`${again}\`` : `The codes are in ${file}.`],
+    },
+    makeRoom: async (terminal) => {
+      while (!codesFit(SAMPLE_CODES, use, terminal.size())) {
+        const { columns, rows } = terminal.size();
+        await terminal.typed(
+          `This window (${columns} × ${rows}) is too small for ten codes: enlarge it, then press Enter`,
+        );
+      }
+      return null;
+    },
+  });
+}
+
+/** As long as the longest that any application has. */
+const SAMPLE_CODES = Array.from({ length: 10 }, () => 'XXXX-XXXX-XXXX-XXXX');

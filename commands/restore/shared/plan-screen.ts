@@ -1,0 +1,138 @@
+import type { Environment } from '../../../src/config/settings.js';
+import { counted, verb } from '../../../src/kernel/counted.js';
+import type { Blocker } from '../../../src/restore/plan/assess.js';
+import type { ObservedLoss, TableLoss } from '../../../src/restore/plan/observe-loss.js';
+import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../../src/restore/plan/plan.js';
+import { shellQuoted } from '../../cli/parse/shell.js';
+import type { View } from '../../ui/view.js';
+
+type Pair = readonly [label: string, value: string];
+const SHOWN_TABLES = 12;
+
+/** The screen before a restore: from where, into what, what is lost, what it takes, how to take it back. */
+export function renderRestorePlan(plan: RestorePlan, view: View): void {
+  const { backup, database, files, environment } = plan;
+  view.heading(`RESTORE PLAN   run ${plan.runId}`);
+  const evidence = backup.verified ? `verified ${backup.verified.level} ${view.time(backup.verified.at)}` : 'just read';
+  const stored = `${view.bytes(backup.storedBytes)}, intact (${evidence})`;
+  view.fields([
+    ['From', `${backup.id}   taken ${view.time(backup.takenAt)} · ${backup.status} · ${stored}`],
+    ...(database === null ? [] : databasePairs(plan.mode, database, environment, view)),
+    ...(files === null ? [] : filesPairs(plan.mode, files, view)),
+    [
+      'Time',
+      plan.estimateMs === null
+        ? 'not known: no earlier restore of this set'
+        : `about ${view.duration(plan.estimateMs)}`,
+    ],
+    ...hookPairs(plan.hooks),
+    [
+      'Undo',
+      plan.undo === null
+        ? 'nothing is replaced'
+        : `${view.aimed(plan.undo)}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
+    ],
+  ]);
+  if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
+  renderFindings(plan.blocking, plan.warnings, view);
+}
+
+/** `PROD`, loudly; others quietly. */
+export function environmentBadge(environment: Environment | null, view: View): string {
+  if (environment === null) return '';
+  return `${view.paint(environment === 'production' ? 'bad' : 'dim', `[${environment.toUpperCase()}]`)} `;
+}
+
+/** The commands that stop and start the writers, as the plan shows them. */
+export function hookPairs(hooks: { readonly stop: string | null; readonly start: string | null }): Pair[] {
+  const pairs: Pair[] = [];
+  if (hooks.stop !== null) pairs.push(['Stop', `\`${hooks.stop}\` before the swap`]);
+  if (hooks.start !== null) pairs.push(['Start', `\`${hooks.start}\` after it`]);
+  return pairs;
+}
+
+/** What blocks, with what mends it, then what should be known. */
+export function renderFindings(blocking: readonly Blocker[], warnings: readonly string[], view: View): void {
+  for (const { text, fix, accept } of blocking) {
+    view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
+    const lines = accept === undefined ? fix : [...fix, `Or accept it: --accept ${shellQuoted(accept)}`];
+    for (const line of lines) view.line(`           ${view.paint('dim', line)}`);
+  }
+  for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${warning}`);
+}
+
+/** Tables that have something to lose; how much the others have is said in one line. */
+export function renderLoss(heading: string, { tables, missing, unknown }: ObservedLoss, view: View): void {
+  const losing = tables.filter(
+    ({ rowsNow, rowsInBackup, writtenSince }) => rowsNow !== rowsInBackup || (writtenSince ?? 0) > 0,
+  );
+  view.line(`  ${heading}:`);
+  if (losing.length === 0) view.line('    no table has another number of rows than the backup');
+  else {
+    view.table(
+      ['TABLE', 'NOW', 'BACKUP', 'DIFFERENCE', 'WRITTEN SINCE', 'NEWEST ROW'],
+      losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
+    );
+    if (losing.length > SHOWN_TABLES)
+      view.line(`    and ${counted(losing.length - SHOWN_TABLES, 'more table')} (--json shows all)`);
+  }
+  if (missing.length > 0) {
+    const names = missing.slice(0, SHOWN_TABLES).join(', ');
+    view.line(`    not in the live database, in the backup: ${names}${missing.length > SHOWN_TABLES ? ', …' : ''}`);
+  }
+  for (const text of unknown) view.line(`    ${view.paint('dim', `not told: ${text}`)}`);
+}
+
+function lossRow(
+  { schema, table, rowsNow, exact, rowsInBackup, writtenSince, newest }: TableLoss,
+  view: View,
+): string[] {
+  const difference = rowsNow === null || rowsInBackup === null ? null : rowsNow - rowsInBackup;
+  const sign = difference !== null && difference > 0 ? '+' : '';
+  return [
+    `  ${schema}.${table}`,
+    rowsNow === null ? '?' : `${exact ? '' : '~'}${view.count(rowsNow)}`,
+    rowsInBackup === null ? '–' : view.count(rowsInBackup),
+    difference === null ? '–' : `${sign}${view.count(difference)}`,
+    writtenSince === null ? '?' : view.count(writtenSince),
+    newest === null ? '–' : view.time(newest),
+  ];
+}
+
+function databasePairs(
+  mode: RestorePlan['mode'],
+  database: PlannedDatabase,
+  environment: Environment | null,
+  view: View,
+): Pair[] {
+  const { name, host, port, systemIdentifier, serverVersion, present, stagedAs, neededBytes, freeBytes } = database;
+  const into = `${environmentBadge(environment, view)}${name} @ ${host}:${port}`;
+  const free = freeBytes === null ? 'free space there is not known' : `${view.bytes(freeBytes)} free`;
+  const fate =
+    mode === 'new' ? 'new' : present === null ? 'is missing and will be created' : `is kept as ${present.keptAs}`;
+  return [
+    ['Into', `${into}   system ${systemIdentifier ?? 'not known'} · PostgreSQL ${serverVersion}`],
+    ['Restore', `${contentText(database)} into ${stagedAs}, checked there`],
+    [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the present ${name} ${fate}`],
+    ['Space', `${view.bytes(neededBytes)} for the database; ${free}`],
+  ];
+}
+
+/** What a restore brings, in words. Tables are counted by their data: a dump of the schema alone has none. Pure. */
+export function contentText({ tables, rows }: Pick<PlannedDatabase, 'tables' | 'rows'>): string {
+  if (tables === 0) return '0 rows (the dump has no data)';
+  return `${counted(tables, 'table')}, ${rows === null ? 'rows not counted' : counted(rows, 'row')}`;
+}
+
+function filesPairs(mode: RestorePlan['mode'], files: PlannedFiles, view: View): Pair[] {
+  const { root, present, neededBytes, freeBytes } = files;
+  const free = freeBytes === null ? '' : `; ${view.bytes(freeBytes)} free`;
+  const now =
+    present === null
+      ? 'is missing and will be created'
+      : `${counted(present.entries, 'entry')} at its top ${verb(present.entries, 'is', 'are')} kept beside`;
+  return [
+    ['Files', `${counted(files.files, 'file')}, ${view.bytes(neededBytes)}${free}`],
+    ['Directory', `${root}   ${mode === 'new' ? 'new' : now}`],
+  ];
+}

@@ -1,0 +1,47 @@
+import { counted } from '../../../src/kernel/counted.js';
+import type { PlannedNeed, PlannedTable, TablesPlan } from '../../../src/restore/tables/plan.js';
+import type { LeftOut } from '../../../src/restore/tables/select.js';
+import type { View } from '../../ui/view.js';
+import { environmentBadge, renderFindings } from './plan-screen.js';
+
+const NAMED = 10;
+
+/** What a restore of single tables will do. */
+export function renderTablesPlan(plan: TablesPlan, view: View): void {
+  const { backup, database, schema, schemaExists, environment, neededBytes } = plan;
+  const { name, host, port, systemIdentifier, stagedAs, freeBytes } = database;
+  view.heading(`RESTORE PLAN   single tables, run ${plan.runId}`);
+  view.fields([
+    ['Backup', `${backup.id}   taken ${view.time(backup.takenAt)}, ${backup.status}`],
+    [
+      'Database',
+      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'not known'}`,
+    ],
+    ['Into', `schema ${schema}, ${schemaExists ? 'beside what is in it' : 'which is made'}; no live table is touched`],
+    ['Way', `restored and counted in ${stagedAs}, carried over, counted again, then named`],
+    [
+      'Space',
+      `${view.bytes(neededBytes)}; ${freeBytes === null ? 'free space not known' : `${view.bytes(freeBytes)} free`}`,
+    ],
+    ...plan.tables.map((table) => ['Table', tableText(table, view)] as const),
+    ...plan.needs.map((need) => ['Needs', needText(need)] as const),
+  ]);
+  renderLeftOut(plan.leftOut, view);
+  renderFindings(plan.blocking, plan.warnings, view);
+}
+
+/** What of the tables does not come along. */
+export function renderLeftOut(leftOut: readonly LeftOut[], view: View): void {
+  for (const { kind, name } of leftOut.slice(0, NAMED)) view.line(`  left out: ${kind} ${name}`);
+  if (leftOut.length > NAMED) view.line(`  left out: ${leftOut.length - NAMED} more; --json names them`);
+}
+
+function tableText({ schema, table, partitions, rows, bytes }: PlannedTable, view: View): string {
+  const parts = partitions > 0 ? `, ${counted(partitions, 'partition')}` : '';
+  return `${schema}.${table}   ${rows === null ? 'rows not counted' : counted(rows, 'row')}, ${view.bytes(bytes)}${parts}`;
+}
+
+function needText({ kind, name, present }: PlannedNeed): string {
+  const state = { true: 'is there', false: 'IS MISSING in the live database', null: 'looked for during the restore' };
+  return `${kind} ${name}   ${state[`${present}`]}`;
+}

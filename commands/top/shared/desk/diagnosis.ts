@@ -1,0 +1,55 @@
+import { PotctlError } from '../../../../src/kernel/errors.js';
+import type { DeskCase } from '../../../../src/mfa/desk/case.js';
+import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
+import type { Diagnosis } from '../../../../src/mfa/diagnosis.js';
+import type { Desk } from './desk.js';
+import { TASK_WORDS, VERDICT_WORDS } from './words.js';
+
+/** These say all without a code. */
+const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
+
+/** Whose own text has a time or a number that helps; the others would only say the same in harder words. */
+const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'code_late', 'backup_code'];
+
+/** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
+export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | null> {
+  const { explainPerson } = await import('../../../../src/mfa/explain.js');
+  const { deps, talk } = desk;
+  let diagnosis = await explainPerson(deps, call.person.id, null);
+  const canCheck = call.status.state === 'enabled' && deps.database.readsSecrets;
+  if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(desk, call);
+  const { code, text } = diagnosis.verdict;
+  const words = VERDICT_WORDS[code] ?? { means: text, say: '', next: 'expert' as const };
+  talk.line();
+  talk.line(words.means);
+  if (WITH_FIGURES.includes(code)) talk.line(`(${text})`);
+  if (words.say !== '') talk.say(words.say);
+  if (words.next === null) return null;
+  if (words.next === 'expert') {
+    talk.line('Pass this on to an SRE, with:');
+    for (const line of diagnosis.next) talk.line(`  ${line}`);
+    return null;
+  }
+  return talk.choose(
+    'What next?',
+    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller has to prove who they are)`, value: words.next }],
+    'end this call: the caller tries again',
+  );
+}
+
+async function withCode({ deps, talk, sitting }: Desk, { person }: DeskCase): Promise<Diagnosis> {
+  const { explainPerson } = await import('../../../../src/mfa/explain.js');
+  talk.line();
+  talk.say('Open the app, wait for new digits, and read them to me. Each code works once, so this one is used up.');
+  for (;;) {
+    const typed = await talk.askHidden('Digits (not shown)');
+    try {
+      const diagnosis = await explainPerson(deps, person.id, typed);
+      sitting.done.push('a code was checked, and is used up');
+      return diagnosis;
+    } catch (error) {
+      if (!(error instanceof PotctlError) || error.code !== 'E_USAGE') throw error;
+      talk.line('That is not a code. Type six digits. Nothing was counted.');
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { Person } from '../../../../src/applications/application.js';
+import type { DeskCase } from '../../../../src/mfa/desk/case.js';
+import type { MaskedPerson } from '../../../../src/mfa/desk/mask.js';
+import type { Desk } from './desk.js';
+import { CallEnded } from './talk.js';
+
+/** More than these are not listed: a better word is wanted then. */
+const LISTED = 8;
+
+/** Finds the person whom the caller means, and says what the system sees. @throws CallEnded */
+export async function meetPerson(desk: Desk): Promise<DeskCase> {
+  for (;;) {
+    const people = await askForPeople(desk);
+    const person = await pick(desk, people);
+    if (person !== null) return look(desk, person);
+  }
+}
+
+/** The warnings come before any question of who is calling. @throws CallEnded while the desk is closed for this person */
+export async function look(desk: Desk, person: Person): Promise<DeskCase> {
+  const { openCase } = await import('../../../../src/mfa/desk/case.js');
+  const call = await openCase(desk.deps, person);
+  sayWhatIsSeen(desk, call);
+  return call.closedUntil === null ? call : besideOnly(desk, call, desk.clock(call.closedUntil));
+}
+
+/** Three checks failed: on the phone nobody is helped for an hour, in person with an ID somebody is. */
+async function besideOnly({ talk }: Desk, call: DeskCase, until: string): Promise<DeskCase> {
+  talk.line();
+  talk.bad(`Three identity checks failed for this account. Until ${until} it cannot be helped on the phone.`);
+  const answer = await talk.choose('Is the person here with you, and do the name and picture of the ID match?', [
+    { key: '1', text: 'yes', value: 'yes' },
+    { key: '2', text: 'no, or on the phone', value: 'no' },
+  ]);
+  if (answer === 'yes') return { ...call, beside: true };
+  talk.say(`I cannot help you now. Please call again after ${until}, or come in person with an ID.`);
+  throw new CallEnded();
+}
+
+async function askForPeople({ deps, talk }: Desk): Promise<readonly Person[]> {
+  const { findCallers } = await import('../../../../src/mfa/desk/case.js');
+  talk.line();
+  for (;;) {
+    const wanted = await talk.ask("Caller's e-mail address or user name");
+    const people = wanted === '' ? [] : await findCallers(deps, wanted);
+    if (people.length > LISTED) talk.line(`${people.length} accounts match. Ask for the e-mail address.`);
+    else if (people.length > 0) return people;
+    else talk.line('No account has that e-mail address or user name. Ask how it is spelled, or type 0 to leave.');
+  }
+}
+
+/** @returns null: somebody else is meant */
+async function pick({ talk }: Desk, people: readonly Person[]): Promise<Person | null> {
+  const { maskPerson } = await import('../../../../src/mfa/desk/mask.js');
+  const lines = people.map((person) => lineOf(maskPerson(person)));
+  talk.line();
+  if (people.length > 1) {
+    const choices = lines.map((text, at) => ({ key: String(at + 1), text, value: String(at) }));
+    const chosen = await talk.choose(`${people.length} accounts match. Ask which one it is.`, choices);
+    return people[Number(chosen)]!;
+  }
+  talk.line('Found one account:');
+  talk.line(`  ${lines[0]}`);
+  for (;;) {
+    const answer = await talk.choose('Is that the right account?', [
+      { key: '1', text: 'yes', value: 'yes' },
+      { key: '2', text: 'no, look again', value: 'no' },
+      { key: '3', text: 'show its ID', value: 'id' },
+    ]);
+    if (answer === 'yes') return people[0]!;
+    if (answer === 'no') return null;
+    talk.line(`ID ${people[0]!.id}`);
+  }
+}
+
+const lineOf = ({ name, email, facts }: MaskedPerson): string =>
+  [name, email, facts].filter((part) => part !== null).join('   ');
+
+function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, denied }: DeskCase): void {
+  const { state, codes, lock, sessions, resets_90d: resets } = status;
+  talk.line();
+  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Take great care.`);
+  talk.line('Before you continue, this is what the system knows:');
+  talk.line(`· two-step sign-in is ${STATES[state]}${codes?.left == null ? '' : `, backup codes left: ${codes.left}`}`);
+  if (lock !== null) {
+    talk.line(`· locked ${lock.until === 'infinity' ? 'until an expert unlocks it' : `until ${clock(lock.until)}`}`);
+  }
+  if (sessions !== null && sessions > 0)
+    talk.line(`· signed in at ${sessions} ${sessions === 1 ? 'place' : 'places'} right now`);
+  if (resets !== null && resets.length === 0) talk.good('no reset in the last 90 days');
+  // The denial stands above, on the clock of the wall.
+  for (const { code, text } of flags) if (code !== 'caller_denied') talk.warn(text);
+  if (flags.length === 0) talk.good('no warning signs');
+}
+
+const STATES = {
+  enabled: 'on',
+  pending: 'started, but never confirmed',
+  off: 'off',
+  unknown: 'something that your role may not see',
+} as const;
