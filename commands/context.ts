@@ -1,6 +1,6 @@
-import type { DumpReader } from '../src/backup/verify.js';
 import type { SettingsRequest } from '../src/config/request.js';
 import type { Settings } from '../src/config/settings.js';
+import type { DumpReader } from '../src/dump/dump-reader.js';
 import type { Changes } from '../src/kernel/changes.js';
 import type { Clock } from '../src/kernel/clock.js';
 import type { Progress } from '../src/kernel/progress.js';

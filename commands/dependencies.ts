@@ -1,6 +1,6 @@
-import type { CreateDeps } from '../src/backup/create.js';
+import type { CreateDeps } from '../src/backup/create-request.js';
 import type { PruneDeps } from '../src/backup/prune-plan.js';
-import type { VerifyDeps } from '../src/backup/verify.js';
+import type { VerifyDeps } from '../src/backup/verify-dump.js';
 import type { Context } from './context.js';
 
 /**

@@ -32,7 +32,7 @@ import { restoreList } from './restore/list.js';
 import { restorePlan } from './restore/plan.js';
 import { restoreRun } from './restore/run.js';
 import { restoreUndo } from './restore/undo.js';
-import { completion } from './top/completion.js';
+import { completionOf } from './top/completion.js';
 import { demo } from './top/demo.js';
 import { doctor } from './top/doctor.js';
 import { explain } from './top/explain.js';
@@ -86,5 +86,5 @@ export const commands: readonly AnyCommand[] = [
   doctor,
   explain,
   version,
-  completion,
+  completionOf(() => commands),
 ];

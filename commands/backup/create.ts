@@ -1,4 +1,4 @@
-import type { CreateResult } from '../../src/backup/create.js';
+import type { CreateResult } from '../../src/backup/create-request.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { choice, count, duration, flag, list, text } from '../cli/parse/options.js';
@@ -36,10 +36,10 @@ export const backupCreate = actionCommand({
     label: list('--label <name=value>', 'a label that stands in the manifest; may be repeated'),
   },
 
-  async run(wishes, context, { dryRun }) {
+  async run(options, context, { dryRun }) {
     const { createBackup } = await import('../../src/backup/create.js');
     const { createRequest } = await import('../../src/backup/create-request.js');
-    const request = createRequest(await context.settings(), { ...wishes, keep: wishes }, { ...context, dryRun });
+    const request = createRequest(await context.settings(), { ...options, keep: options }, { ...context, dryRun });
     return createBackup(await createDeps(context, request.database), request);
   },
 

@@ -1,6 +1,6 @@
 import { argument, momentAhead, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { pinWish } from './shared/pin-request.js';
+import { pinRequest } from './shared/pin-request.js';
 
 /** `potctl backup pin`: needs no server and no lock. */
 export const backupPin = actionCommand({
@@ -18,10 +18,10 @@ export const backupPin = actionCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run(wishes, context, { dryRun }) {
+  async run(options, context, { dryRun }) {
     const { pinBackup } = await import('../../src/backup/pins.js');
     const deps = { ...context, repository: await context.repository() };
-    return pinBackup(deps, await pinWish(wishes, context, dryRun), wishes.until);
+    return pinBackup(deps, await pinRequest(options, context, dryRun), options.until);
   },
 
   done: ({ id }) => `the backup ${id} is pinned`,

@@ -35,10 +35,10 @@ export const backupPrune = actionCommand({
   input,
 
   gate: {
-    async prepare(wishes, context) {
+    async prepare(options, context) {
       const { refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
-      if (asksForOld(wishes)) return planOldOnes(wishes, context);
-      const plan = await (await planOf(wishes, context))(await pruneDeps(context));
+      if (asksForOld(options)) return planOldOnes(options, context);
+      const plan = await (await planOf(options, context))(await pruneDeps(context));
       refuseDefaultProfile((await context.settings()).profile, plan);
       return plan;
     },
@@ -47,11 +47,11 @@ export const backupPrune = actionCommand({
     isAddition: (plan) => ('freedBytes' in plan ? plan.remove.length === 0 : plan.severe === null),
   },
 
-  async run(wishes, context, { dryRun, plan }) {
-    if ('freedBytes' in plan) return removeOldOnes(wishes, context, dryRun, plan);
+  async run(options, context, { dryRun, plan }) {
+    if ('freedBytes' in plan) return removeOldOnes(options, context, dryRun, plan);
     const { runPrune } = await import('../../src/backup/prune.js');
     const { runId, waitMs } = context;
-    const request = { plan: await planOf(wishes, context), runId, waitMs, dryRun };
+    const request = { plan: await planOf(options, context), runId, waitMs, dryRun };
     return runPrune(await pruneDeps(context), request, plan);
   },
 
@@ -71,8 +71,11 @@ export const backupPrune = actionCommand({
 });
 
 /** By the id that was named, else by the policy. */
-async function planOf(wishes: Input<typeof input>, context: Context): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
-  const { id, fromSet = null, allSets } = wishes;
+async function planOf(
+  options: Input<typeof input>,
+  context: Context,
+): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
+  const { id, fromSet = null, allSets } = options;
   const { prunePolicy, refuseRules } = await import('../../src/backup/keep-rules.js');
   const { planPrune } = await import('../../src/backup/prune-plan.js');
   const settings = await context.settings();
@@ -80,10 +83,10 @@ async function planOf(wishes: Input<typeof input>, context: Context): Promise<(d
   const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
   if (id !== undefined) {
     const { planRemoval } = await import('../../src/backup/prune-by-hand.js');
-    refuseRules(settings, wishes);
+    refuseRules(settings, options);
     return (deps) => planRemoval(deps, id, fromSet);
   }
-  const policy = prunePolicy(settings, wishes);
+  const policy = prunePolicy(settings, options);
   return (deps) => planPrune(deps, policy, { at, fromSet, allSets });
 }
 

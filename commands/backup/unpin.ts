@@ -1,6 +1,6 @@
 import { argument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { pinWish } from './shared/pin-request.js';
+import { pinRequest } from './shared/pin-request.js';
 
 /** `potctl backup unpin`: the policy decides again. */
 export const backupUnpin = actionCommand({
@@ -14,10 +14,10 @@ export const backupUnpin = actionCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run(wishes, context, { dryRun }) {
+  async run(options, context, { dryRun }) {
     const { unpinBackup } = await import('../../src/backup/pins.js');
     const deps = { ...context, repository: await context.repository() };
-    return unpinBackup(deps, await pinWish(wishes, context, dryRun));
+    return unpinBackup(deps, await pinRequest(options, context, dryRun));
   },
 
   render({ id, before }, view) {

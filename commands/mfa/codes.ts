@@ -30,7 +30,7 @@ export const mfaCodes = actionCommand({
     phrase: ({ plan }) => plan.phrase,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, form, plan, place } }) {
+  async run(_options, _context, { dryRun, plan: { deps, form, plan, place } }) {
     const { codesUse, replaceCodes } = await import('../../src/mfa/codes.js');
     const { nowhere } = await import('../../src/mfa/delivery.js');
     const delivery = dryRun ? nowhere(place.to) : await place.open();

@@ -23,17 +23,17 @@ export const mfaDisable = actionCommand({
     async prepare({ user, factor, breakGlass }, context) {
       const { planDisable } = await import('../../src/mfa/disable.js');
       const deps = await mfaDeps(context, { purpose: 'mfa.disable', change: true, breakGlass });
-      const wishes = { action: 'disable' as const, factorId: factor ?? null };
-      return { deps, wishes, plan: await planDisable(deps, user, { ...wishes, dryRun: false }) };
+      const options = { action: 'disable' as const, factorId: factor ?? null };
+      return { deps, options, plan: await planDisable(deps, user, { ...options, dryRun: false }) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
     isAddition: ({ plan }) => !plan.changes,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, wishes, plan } }) {
+  async run(_options, _context, { dryRun, plan: { deps, options, plan } }) {
     const { disable } = await import('../../src/mfa/disable.js');
-    return disable(deps, plan, { ...wishes, dryRun });
+    return disable(deps, plan, { ...options, dryRun });
   },
 
   changed: ({ changed }) => changed,

@@ -37,21 +37,21 @@ export const mfaEnroll = actionCommand({
       const { planEnroll, uriOf } = await import('../../src/mfa/enroll.js');
       refuseHidden(label);
       const deps = await mfaDeps(context, { purpose: 'mfa.enroll', change: true, breakGlass });
-      const wishes = { another, label, issuer: issuer ?? null };
-      const plan = await planEnroll(deps, user, { ...wishes, dryRun: false });
+      const options = { another, label, issuer: issuer ?? null };
+      const plan = await planEnroll(deps, user, { ...options, dryRun: false });
       const person = { name: plan.phrase, id: plan.record.person.id };
-      const sample = uriOf(deps, plan.record, { ...wishes, dryRun: false }, SAMPLE_KEY);
-      return { deps, wishes, plan, place: await placeOf(context, { qr, secretTo, person, sample }) };
+      const sample = uriOf(deps, plan.record, { ...options, dryRun: false }, SAMPLE_KEY);
+      return { deps, options, plan, place: await placeOf(context, { qr, secretTo, person, sample }) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, wishes, plan, place } }) {
+  async run(_options, _context, { dryRun, plan: { deps, options, plan, place } }) {
     const { enroll } = await import('../../src/mfa/enroll.js');
     const { nowhere } = await import('../../src/mfa/delivery.js');
     const delivery = dryRun ? nowhere(place.to) : await place.open();
-    return { ...(await enroll(deps, plan, { ...wishes, dryRun }, delivery)), secret_to: delivery.to };
+    return { ...(await enroll(deps, plan, { ...options, dryRun }, delivery)), secret_to: delivery.to };
   },
 
   changed: ({ changed }) => changed,

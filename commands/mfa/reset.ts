@@ -4,7 +4,7 @@ import { mfaDeps } from '../mfa-dependencies.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, USER } from './shared/flags.js';
 
-const WISHES = { action: 'reset', factorId: null } as const;
+const OPTIONS = { action: 'reset', factorId: null } as const;
 
 /** `potctl mfa reset`: the phone is lost. */
 export const mfaReset = actionCommand({
@@ -21,16 +21,16 @@ export const mfaReset = actionCommand({
     async prepare({ user, breakGlass }, context) {
       const { planDisable } = await import('../../src/mfa/disable.js');
       const deps = await mfaDeps(context, { purpose: 'mfa.reset', change: true, breakGlass });
-      return { deps, plan: await planDisable(deps, user, { ...WISHES, dryRun: false }) };
+      return { deps, plan: await planDisable(deps, user, { ...OPTIONS, dryRun: false }) };
     },
     renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
     phrase: ({ plan }) => plan.phrase,
     isAddition: ({ plan }) => !plan.changes,
   },
 
-  async run(_wishes, _context, { dryRun, plan: { deps, plan } }) {
+  async run(_options, _context, { dryRun, plan: { deps, plan } }) {
     const { disable } = await import('../../src/mfa/disable.js');
-    return disable(deps, plan, { ...WISHES, dryRun });
+    return disable(deps, plan, { ...OPTIONS, dryRun });
   },
 
   changed: ({ changed }) => changed,

@@ -9,7 +9,7 @@ export const mfaStats = itemCommand({
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
   input: {},
 
-  async run(_wishes, context) {
+  async run(_options, context) {
     const { readStats } = await import('../../src/mfa/stats.js');
     return readStats(await mfaDeps(context, { purpose: 'mfa.stats' }));
   },

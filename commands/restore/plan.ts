@@ -14,9 +14,9 @@ export const restorePlan = itemCommand({
   ],
   input: RESTORE_FLAGS,
 
-  async run(wishes, context) {
+  async run(options, context) {
     const { judgedPlan } = await import('./shared/restore-run.js');
-    return judgedPlan(wishes, context);
+    return judgedPlan(options, context);
   },
 
   render(plan, view) {

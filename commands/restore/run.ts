@@ -22,9 +22,9 @@ export const restoreRun = actionCommand({
   input: RESTORE_FLAGS,
 
   gate: {
-    async prepare(wishes, context) {
+    async prepare(options, context) {
       const { readyRun } = await import('./shared/restore-run.js');
-      return readyRun(wishes, context);
+      return readyRun(options, context);
     },
     renderPlan: (prepared, view) =>
       prepared.plan.mode === 'tables' ? renderTablesPlan(prepared.plan, view) : renderRestorePlan(prepared.plan, view),
@@ -32,9 +32,9 @@ export const restoreRun = actionCommand({
     isAddition: ({ plan }) => plan.mode !== 'swap',
   },
 
-  async run(wishes, context, { dryRun, plan }) {
+  async run(options, context, { dryRun, plan }) {
     const { runPrepared } = await import('./shared/restore-run.js');
-    return runPrepared(wishes, context, dryRun, plan);
+    return runPrepared(options, context, dryRun, plan);
   },
 
   render(result, view) {

@@ -24,23 +24,23 @@ export const restoreUndo = actionCommand({
   },
 
   gate: {
-    async prepare(wishes, context) {
+    async prepare(options, context) {
       const { readyUndo } = await import('../../src/restore/plan/prepare-undo.js');
       const { undoRequest } = await import('../../src/restore/requests.js');
       const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-      const request = undoRequest(await context.settings(), wishes, occasionOf(context, true));
-      return readyUndo(await restoreDeps(context, true, wishes.backupDir), request);
+      const request = undoRequest(await context.settings(), options, occasionOf(context, true));
+      return readyUndo(await restoreDeps(context, true, options.backupDir), request);
     },
     renderPlan: ({ plan }, view) => renderUndoPlan(plan, view),
     phrase: ({ plan }) => plan.confirm,
   },
 
-  async run(wishes, context, { dryRun, plan }) {
+  async run(options, context, { dryRun, plan }) {
     const { runUndo } = await import('../../src/restore/undo.js');
     const { undoRequest } = await import('../../src/restore/requests.js');
     const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-    const request = undoRequest(await context.settings(), wishes, occasionOf(context, dryRun));
-    return runUndo(await restoreDeps(context, true, wishes.backupDir), request, plan);
+    const request = undoRequest(await context.settings(), options, occasionOf(context, dryRun));
+    return runUndo(await restoreDeps(context, true, options.backupDir), request, plan);
   },
 
   render(result, view) {

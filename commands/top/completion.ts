@@ -1,24 +1,24 @@
 import { argument } from '../cli/parse/options.js';
-import { itemCommand } from '../command.js';
+import { type AnyCommand, itemCommand } from '../command.js';
 
 /** `potctl completion bash|zsh`: a script for the shell, from the same tree as the help. */
-export const completion = itemCommand({
-  name: 'completion',
-  summary: 'a completion script for bash or zsh',
-  examples: [
-    'potctl completion bash > ~/.local/share/bash-completion/completions/potctl',
-    'potctl completion zsh > ~/.zfunc/_potctl',
-  ],
-  offline: true,
-  input: { shell: argument('<shell>', 'bash or zsh') },
+export const completionOf = (commands: () => readonly AnyCommand[]) =>
+  itemCommand({
+    name: 'completion',
+    summary: 'a completion script for bash or zsh',
+    examples: [
+      'potctl completion bash > ~/.local/share/bash-completion/completions/potctl',
+      'potctl completion zsh > ~/.zfunc/_potctl',
+    ],
+    offline: true,
+    input: { shell: argument('<shell>', 'bash or zsh') },
 
-  async run({ shell }) {
-    const { completionScript } = await import('../cli/parse/completion-script.js');
-    const { commands } = await import('../registry.js');
-    return { shell, script: completionScript(shell, commands) };
-  },
+    async run({ shell }) {
+      const { completionScript } = await import('../cli/parse/completion-script.js');
+      return { shell, script: completionScript(shell, commands()) };
+    },
 
-  render({ script }, view) {
-    for (const line of script.split('\n')) view.line(line);
-  },
-});
+    render({ script }, view) {
+      for (const line of script.split('\n')) view.line(line);
+    },
+  });

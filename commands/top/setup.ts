@@ -37,10 +37,10 @@ export const setup = actionCommand({
     isAddition: ({ scripts }) => scripts.length === 0,
   },
 
-  async run(wishes, context, { dryRun, plan }) {
+  async run(options, context, { dryRun, plan }) {
     const { runSetup } = await import('../../src/journal/setup.js');
-    const request = requestOf(wishes, context, dryRun);
-    return runSetup(await context.server(), request, plan, await extrasOf(wishes, context));
+    const request = requestOf(options, context, dryRun);
+    return runSetup(await context.server(), request, plan, await extrasOf(options, context));
   },
 
   changed: ({ state }) => state === 'done',

@@ -12,7 +12,7 @@ import { readPrints } from './membership.js';
 import { type Replaced, readReplaced } from './replaced.js';
 import { absolute, lookAt, openTree, runsAsRoot, type Tree } from './tree.js';
 import { walk } from './walk.js';
-import { createBreather } from './yield-often.js';
+import { createYielder } from './yield-often.js';
 
 /** A tree on disk, and the backup that it should be equal to. */
 export interface CompareRequest {
@@ -42,19 +42,19 @@ export async function compareTree(request: CompareRequest): Promise<string[]> {
   const { folder, part, signal, progress, wanted, otherOwner } = request;
   const tree = openTree(request.root);
   const replaced = await readReplaced(folder, part, signal);
-  const breathe = createBreather(signal);
+  const yieldIfDue = createYielder(signal);
   const problems: string[] = [];
   let index = 0;
   let bytes = 0;
   for await (const file of readList(folder, part, signal)) {
     const compared = !file.superseded && file.path !== '.' && wanted?.has(index) !== false;
-    const problem = compared ? await difference({ tree, file, index, replaced, breathe, otherOwner }) : undefined;
+    const problem = compared ? await difference({ tree, file, index, replaced, yieldIfDue, otherOwner }) : undefined;
     if (problem !== undefined) problems.push(`${quote(file)} ${problem}`);
     if (problems.length >= MAX_PROBLEMS) return problems;
     index += 1;
     bytes += file.size;
     progress({ kind: 'bytes', done: bytes, total: part.bytes });
-    await breathe();
+    await yieldIfDue();
   }
   return [...problems, ...(await findExtra(request, tree))].slice(0, MAX_PROBLEMS);
 }
@@ -65,7 +65,7 @@ interface Compared {
   /** Its line in the list. */
   readonly index: number;
   readonly replaced: Replaced;
-  readonly breathe: () => Promise<void> | undefined;
+  readonly yieldIfDue: () => Promise<void> | undefined;
   readonly otherOwner: CompareRequest['otherOwner'];
 }
 
@@ -101,7 +101,7 @@ function factDifference({ file, otherOwner }: Compared, stats: BigIntStats): str
 }
 
 async function contentDifference(compared: Compared, stats: BigIntStats): Promise<string | undefined> {
-  const { tree, file, index, replaced, breathe } = compared;
+  const { tree, file, index, replaced, yieldIfDue } = compared;
   if (file.type === 'symlink') return linkDifference(tree, file);
   const sha256 = file.type === 'hardlink' ? replaced.contentOf(targetOf(file) ?? '', index) : file.sha256;
   if (file.type === 'hardlink' && sha256 === undefined) {
@@ -111,7 +111,7 @@ async function contentDifference(compared: Compared, stats: BigIntStats): Promis
       : 'is not the same file as its link';
   }
   if (sha256 === undefined) return undefined;
-  const found = await hashContent(absolute(tree, pathOf(file)), breathe);
+  const found = await hashContent(absolute(tree, pathOf(file)), yieldIfDue);
   return found === sha256 ? undefined : 'has other content (SHA-256 differs)';
 }
 

@@ -1,7 +1,13 @@
-import { compressInside } from './compress-inside.js';
-import { compressThrough } from './compress-through.js';
-import { type Pipes, WORTH_PIPES_BYTES } from './pipes.js';
-import { isInstalled, nodeZstd, startTool } from './programs.js';
+import { closeSync, createWriteStream, openSync } from 'node:fs';
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import zlib from 'node:zlib';
+import { fromErrno } from '../kernel/errors.js';
+import type { FollowingHash, Hashed } from '../storage/following-hash.js';
+import { hashWrites } from '../storage/hash.js';
+import { requireWhole } from './check-complete.js';
+import { type Pipes, WORTH_PIPES_BYTES, writeTo } from './pipes.js';
+import { isInstalled, nodeZstd, startTool, toolError } from './programs.js';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -76,4 +82,134 @@ export function createCompressedFile(
   outside: { readonly pipes: Pipes; readonly environment: Environment; readonly signal: AbortSignal },
 ): CompressedFile {
   return program === null ? compressInside(file, name) : compressThrough(file, program, outside);
+}
+
+const BUFFERED_BYTES = 256 << 10;
+/** Each chunk of output is a trip to another thread; Node's default are 16 KiB. */
+const CHUNK_BYTES = 128 << 10;
+
+/** Compresses in this process (on another thread), at the fastest level. */
+export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedFile {
+  const encoder = name === 'gzip' ? zlib.createGzip({ level: 1, chunkSize: CHUNK_BYTES }) : createNodeZstd();
+  const stored = store(encoder, file, hashWrites(file));
+  const copies = createCopies();
+  stored.catch(() => encoder.destroy());
+  // An error of the encoder is a consequence: the store tells the cause.
+  encoder.on('error', () => {});
+  return {
+    write(bytes) {
+      if (encoder.destroyed) return stored.then(() => undefined);
+      // A copy, so that the caller can go on while the other thread works.
+      const copy = copies.take(bytes);
+      encoder.write(copy, () => copies.giveBack(copy));
+      return encoder.writableLength < BUFFERED_BYTES ? undefined : drained(encoder, stored);
+    },
+    close() {
+      encoder.end();
+      return stored;
+    },
+    async abort() {
+      encoder.destroy();
+      await stored.catch(() => undefined);
+    },
+  };
+}
+
+/** Copies in buffers that are used again: gigabytes of fresh ones would stay in memory until they are collected. */
+function createCopies() {
+  const free: ArrayBufferLike[] = [];
+  return {
+    take(bytes: Buffer): Buffer {
+      const memory =
+        bytes.length > CHUNK_BYTES ? new ArrayBuffer(bytes.length) : (free.pop() ?? new ArrayBuffer(CHUNK_BYTES));
+      const copy = Buffer.from(memory, 0, bytes.length);
+      copy.set(bytes);
+      return copy;
+    },
+    giveBack({ buffer }: Buffer): void {
+      if (buffer.byteLength === CHUNK_BYTES) free.push(buffer);
+    },
+  };
+}
+
+function createNodeZstd(): Transform {
+  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = nodeZstd.constants;
+  const params = { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 };
+  return nodeZstd.createZstdCompress!({ params, chunkSize: CHUNK_BYTES });
+}
+
+async function store(encoder: Transform, file: string, stored: FollowingHash): Promise<Hashed> {
+  try {
+    await pipeline(encoder, createWriteStream(file, { flags: 'wx', mode: 0o600 }));
+  } catch (error) {
+    await stored.abandon();
+    throw fromErrno(error, `write "${file}"`);
+  }
+  const [hashed] = await stored.finish([file]);
+  return hashed!;
+}
+
+async function drained(encoder: Transform, stored: Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      encoder.off('drain', done).off('close', done);
+      resolve();
+    };
+    encoder.on('drain', done).on('close', done);
+  });
+  if (encoder.destroyed) await stored;
+}
+
+/** Compresses by a program that writes the file itself: what it stores does not pass through this process. */
+export function compressThrough(
+  file: string,
+  { name: program, args }: CompressingProgram,
+  outside: {
+    readonly pipes: Pipes;
+    readonly environment: Readonly<Record<string, string>>;
+    readonly signal: AbortSignal;
+  },
+): CompressedFile {
+  const { pipes, environment, signal } = outside;
+  const stdout = create(file);
+  const { child, input } = pipes.sink(program, args, { environment, signal, stdout });
+  closeSync(stdout);
+  const stored = hashWrites(file);
+  let given = 0;
+  const failed = async (): Promise<never> => {
+    const end = await child.ended;
+    signal.throwIfAborted();
+    throw toolError(program, end);
+  };
+  return {
+    write(bytes) {
+      given += bytes.length;
+      const full = writeTo(input, bytes);
+      return full?.then(() => (input.destroyed ? failed() : undefined));
+    },
+    async close() {
+      input.end();
+      const end = await child.ended;
+      if (!end.ok) return failed();
+      const [[hashed]] = await Promise.all([
+        stored.finish([file]),
+        requireWhole({ file, program, bytes: given }, environment),
+      ]);
+      return hashed!;
+    },
+    async abort() {
+      child.kill();
+      input.destroy();
+      await child.ended;
+      await stored.abandon();
+    },
+  };
+}
+
+function create(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (error) {
+    throw fromErrno(error, `write "${file}"`);
+  }
 }

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ContentSink } from './sparse.js';
-import { createBreather } from './yield-often.js';
+import { createYielder } from './yield-often.js';
 
 const ZEROS = Buffer.alloc(1 << 20);
 /** Longer holes take too long to be hashed while everything else waits: a second for each gigabyte. */
@@ -18,7 +18,7 @@ export interface ContentHash extends ContentSink {
   settle(signal: AbortSignal): Promise<void> | undefined;
 }
 
-type Work = (breathe: () => Promise<void> | undefined) => Promise<void> | void;
+type Work = (yieldIfDue: () => Promise<void> | undefined) => Promise<void> | void;
 
 /** Starts with the first content; see {@link ContentHash}. */
 export function createContentHash(): ContentHash {
@@ -41,7 +41,7 @@ export function createContentHash(): ContentHash {
     },
     hole(bytes) {
       if (later.length === 0 && bytes < LONG_HOLE_BYTES) for (const zeros of zerosOf(bytes)) update(zeros);
-      else later.push((breathe) => updateSlowly(update, bytes, breathe));
+      else later.push((yieldIfDue) => updateSlowly(update, bytes, yieldIfDue));
     },
     end(tell) {
       if (later.length === 0) finish(tell);
@@ -65,16 +65,16 @@ function* zerosOf(bytes: number): Generator<Buffer> {
 async function updateSlowly(
   update: (bytes: Buffer) => void,
   bytes: number,
-  breathe: () => Promise<void> | undefined,
+  yieldIfDue: () => Promise<void> | undefined,
 ): Promise<void> {
   for (const zeros of zerosOf(bytes)) {
     update(zeros);
-    const pause = breathe();
+    const pause = yieldIfDue();
     if (pause) await pause;
   }
 }
 
 async function doAll(work: readonly Work[], signal: AbortSignal): Promise<void> {
-  const breathe = createBreather(signal);
-  for (const step of work) await step(breathe);
+  const yieldIfDue = createYielder(signal);
+  for (const step of work) await step(yieldIfDue);
 }

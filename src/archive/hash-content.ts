@@ -9,10 +9,10 @@ const BLOCK = Buffer.allocUnsafeSlow(1 << 20);
  * SHA-256 of a file. Reads synchronously, which for many small files is several times faster than anything else, and lets others run
  * between the blocks of a large one.
  *
- * @param breathe asked between blocks, see createBreather
+ * @param yieldIfDue asked between blocks, see createYielder
  * @throws E_FILES_DENIED, E_IO
  */
-export async function hashContent(file: Buffer, breathe: () => Promise<void> | undefined): Promise<string> {
+export async function hashContent(file: Buffer, yieldIfDue: () => Promise<void> | undefined): Promise<string> {
   const hash = createHash('sha256');
   try {
     const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -21,7 +21,7 @@ export async function hashContent(file: Buffer, breathe: () => Promise<void> | u
         const length = readSync(descriptor, BLOCK, 0, BLOCK.length, null);
         if (length === 0) return hash.digest('hex');
         hash.update(BLOCK.subarray(0, length));
-        const pause = breathe();
+        const pause = yieldIfDue();
         if (pause) await pause;
       }
     } finally {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { FilesPart } from '../catalog/manifest.js';
 import { readBlocks, readPieces } from './byte-file.js';
 import { type BytePath, compareWalk } from './byte-path.js';
-import { compressInside } from './compress-inside.js';
+import { compressInside } from './compress.js';
 import { readInside } from './decompress.js';
 import type { ListedFile } from './engine.js';
 import { isListedFile, pathOf } from './listed-file.js';

@@ -1,4 +1,5 @@
 import type { FilesPart } from '../catalog/manifest.js';
+import { editDistance } from '../kernel/closest.js';
 import { display } from './byte-path.js';
 import { readList } from './list.js';
 import { pathOf } from './listed-file.js';
@@ -27,25 +28,11 @@ function distanceOf(wanted: string, path: string): number {
   const [stem, name] = [lastOf(wanted), lastOf(path)];
   if (stem === name) return 0.5;
   const literal = stem.replace(/[*?[\]{}()!+@|\\]/g, '');
-  const edits = editDistance(literal, name);
+  const isLong = Math.max(literal.length, name.length) > MAX_COMPARED;
+  const edits = isLong ? Number.POSITIVE_INFINITY : editDistance(literal, name, 8);
   const limit = Math.max(1, Math.floor(name.length / 3));
   if (edits <= limit) return edits;
   return literal.length >= 3 && name.includes(literal) ? limit + 1 : Number.POSITIVE_INFINITY;
 }
 
 const lastOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-
-/** Letters to add, remove or replace; infinite where the lengths alone say that it is no misspelling. */
-function editDistance(a: string, b: string): number {
-  if (Math.max(a.length, b.length) > MAX_COMPARED || Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, replaced));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}

@@ -5,7 +5,7 @@ import { listedFile } from './listed-file.js';
 import type { Spool } from './spool.js';
 import { ArchiveDamage, type TarMember } from './tar-header.js';
 import type { TarListener } from './tar-reader.js';
-import type { Complaints } from './tar-warnings.js';
+import type { TarWarnings } from './tar-warnings.js';
 import { lookAt, type Tree } from './tree.js';
 import { entryOf, isSame, type WalkEntry } from './walk.js';
 
@@ -23,7 +23,7 @@ export interface Recorder {
   /** To be awaited, if there is anything, before the next piece of the stream. */
   settle(signal: AbortSignal): Promise<void> | undefined;
   /** Once the stream has ended. */
-  finish(complaints: Complaints): Outcomes;
+  finish(warnings: TarWarnings): Outcomes;
 }
 
 /** What one round reads. */
@@ -79,9 +79,9 @@ export function createRecorder({ tree, spool, last }: Round, listed: (file: List
   return {
     listener,
     settle: hash.settle,
-    finish(complaints: Complaints): Outcomes {
+    finish(warnings: TarWarnings): Outcomes {
       const codes = expected.finish();
-      return { entries: () => outcomesOf(spool, codes, complaints) };
+      return { entries: () => outcomesOf(spool, codes, warnings) };
     },
   };
 }
@@ -93,14 +93,14 @@ function hasChanged(tree: Tree, entry: WalkEntry): boolean {
   return now !== undefined && (now === 'unreadable' || !isSame(entry, entryOf(entry.path, now)));
 }
 
-function* outcomesOf(spool: Spool, codes: Uint8Array, complaints: Complaints): ReturnType<Outcomes['entries']> {
+function* outcomesOf(spool: Spool, codes: Uint8Array, warnings: TarWarnings): ReturnType<Outcomes['entries']> {
   let index = 0;
   for (const entry of spool.entries()) {
     const outcome = CODES[codes[index++]!]!;
-    const complaint = outcome === 'missing' ? undefined : complaints.about(entry.path);
+    const warning = outcome === 'missing' ? undefined : warnings.about(entry.path);
     // A directory changes whenever somebody works in it; only its own facts are archived.
-    const counts = complaint === 'unreadable' || entry.type === 'file';
-    yield { entry, outcome: complaint !== undefined && counts ? complaint : outcome };
+    const counts = warning === 'unreadable' || entry.type === 'file';
+    yield { entry, outcome: warning !== undefined && counts ? warning : outcome };
   }
 }
 

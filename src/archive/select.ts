@@ -4,7 +4,7 @@ import type { Outcome, Outcomes } from './recorder.js';
 import type { Spool, SpoolWriter } from './spool.js';
 import { lookAt, type Tree } from './tree.js';
 import { entryOf, isSame, type WalkEntry } from './walk.js';
-import { createBreather } from './yield-often.js';
+import { createYielder } from './yield-often.js';
 
 interface Selecting {
   readonly into: SpoolWriter;
@@ -17,7 +17,7 @@ interface Selecting {
  * What vanished before it could be read goes to `incomplete`, and so does what is torn and cannot be read again.
  */
 export async function selectChanged(first: Outcomes, later: Spool, { into, incomplete, signal }: Selecting) {
-  const breathe = createBreather(signal);
+  const yieldIfDue = createYielder(signal);
   const write = withAncestors(into);
   const before = first.entries();
   let known = before.next();
@@ -35,7 +35,7 @@ export async function selectChanged(first: Outcomes, later: Spool, { into, incom
       incomplete.add(entry.path, 'changed');
     } else write(entry, same === undefined || same.outcome !== 'good' || !isSame(same.entry, entry));
     if (same) known = before.next();
-    await breathe();
+    await yieldIfDue();
   }
   while (!known.done) passKnown();
 }
@@ -52,7 +52,7 @@ const isConflict = (known: { readonly entry: WalkEntry; readonly outcome: Outcom
  */
 export async function selectFailed(tree: Tree, round: Outcomes, last: boolean, selecting: Selecting): Promise<void> {
   const { into, incomplete, signal } = selecting;
-  const breathe = createBreather(signal);
+  const yieldIfDue = createYielder(signal);
   const write = withAncestors(into);
   const retry = (entry: WalkEntry, outcome: Outcome): void => {
     const stats = lookAt(tree, entry.path);
@@ -66,7 +66,7 @@ export async function selectFailed(tree: Tree, round: Outcomes, last: boolean, s
   for (const { entry, outcome } of round.entries()) {
     if (outcome === 'good') write(entry, false);
     else retry(entry, outcome);
-    await breathe();
+    await yieldIfDue();
   }
 }
 

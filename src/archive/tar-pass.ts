@@ -7,7 +7,7 @@ import { toolError } from './programs.js';
 import { createRecorder, type Outcomes, type Recorder, type Round } from './recorder.js';
 import { ArchiveDamage } from './tar-header.js';
 import { createTarReader } from './tar-reader.js';
-import { createComplaints } from './tar-warnings.js';
+import { createTarWarnings } from './tar-warnings.js';
 
 /** What one run of tar is about. */
 export interface RoundRequest extends Round {
@@ -34,7 +34,7 @@ const TAR_ARGS = [
   '--xattrs-include=*',
   '--acls',
   '--sparse',
-  // Names in its messages are read back; see complaints.ts.
+  // Names in its messages are read back; see warnings.ts.
   '--quoting-style=c',
   // A quarter of a megabyte at once: fewer turns between the programs, and the widened pipe holds four.
   '--blocking-factor=512',
@@ -48,7 +48,7 @@ const TAR_ARGS = [
  * @throws E_TOOL_MISSING, E_TOOL_FAILED, E_NO_SPACE, E_IO; the signal's reason when aborted
  */
 export async function archiveRound(request: RoundRequest): Promise<{ outcomes: Outcomes; totals: ListTotals }> {
-  const complaints = createComplaints();
+  const warnings = createTarWarnings();
   const list = createByteFile(request.listFile);
   try {
     const totals = createTotals();
@@ -57,8 +57,8 @@ export async function archiveRound(request: RoundRequest): Promise<{ outcomes: O
       list.add(Buffer.from(`${JSON.stringify(file)}\n`));
     });
     // Without any entry tar would refuse to create an archive.
-    if (request.spool.count > 0) await runTar(request, recorder, complaints.hear);
-    return { outcomes: recorder.finish(complaints), totals: totals.all() };
+    if (request.spool.count > 0) await runTar(request, recorder, warnings.hear);
+    return { outcomes: recorder.finish(warnings), totals: totals.all() };
   } finally {
     list.close();
   }

@@ -1,7 +1,7 @@
 import type { BytePath } from './byte-path.js';
 
 /** What tar said about single files on stderr. */
-export interface Complaints {
+export interface TarWarnings {
   /** For `onStderrLine`. */
   hear(line: string): void;
   /** Undefined: tar had nothing to say about it. */
@@ -16,10 +16,10 @@ const CHANGED = /^(?:file changed as we read it|File shrank by )/;
 const SEEN_ELSEWHERE = /^(?:File removed before we read it|Cannot (?:stat|open)|socket ignored|Unknown file type)/;
 
 /**
- * Collects tar's complaints. They are the second source (the first is looking at the file again), and the only one for a read error,
+ * Collects tar's warnings. They are the second source (the first is looking at the file again), and the only one for a read error,
  * after which tar goes on with zeros in place of the content. Needs `--quoting-style=c`.
  */
-export function createComplaints(): Complaints {
+export function createTarWarnings(): TarWarnings {
   const named = new Map<BytePath, 'changed' | 'unreadable'>();
   let tooMany = false;
   return {

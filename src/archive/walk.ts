@@ -6,7 +6,7 @@ import { type Identity, identityOf, overlapError } from '../repository/place.js'
 import { type BytePath, display, fromText } from './byte-path.js';
 import { ownNames } from './restore-folders.js';
 import { absolute, type Tree } from './tree.js';
-import { createBreather } from './yield-often.js';
+import { createYielder } from './yield-often.js';
 
 /** One entry as it was when the walk passed; enough to see later whether it has changed. */
 export interface WalkEntry {
@@ -41,7 +41,7 @@ export interface WalkRequest {
  */
 export async function walk(request: WalkRequest): Promise<void> {
   const excluded = createExclusion(request.excludes);
-  const breathe = createBreather(request.signal);
+  const yieldIfDue = createYielder(request.signal);
   const levels = enter(request, '');
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const name = level.names[level.next++];
@@ -51,7 +51,7 @@ export async function walk(request: WalkRequest): Promise<void> {
     }
     const path = level.path === '' ? name : `${level.path}/${name}`;
     if (!excluded(path)) levels.push(...enter(request, path));
-    const pause = breathe();
+    const pause = yieldIfDue();
     if (pause) await pause;
   }
 }

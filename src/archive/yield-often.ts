@@ -8,7 +8,7 @@ const SLICE_MS = 20;
  *
  * @throws the signal's reason when aborted
  */
-export function createBreather(signal: AbortSignal): () => Promise<void> | undefined {
+export function createYielder(signal: AbortSignal): () => Promise<void> | undefined {
   let since = performance.now();
   return () => {
     if (performance.now() - since < SLICE_MS) return undefined;

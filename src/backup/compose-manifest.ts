@@ -1,7 +1,7 @@
 import type { FilesPart, Manifest } from '../catalog/manifest.js';
 import type { DumpResult } from '../dump/dump.js';
 import { counted, verb } from '../kernel/counted.js';
-import type { CreateRequest } from './create.js';
+import type { CreateRequest } from './create-request.js';
 import type { ReferenceCounts } from './references.js';
 
 /** What was taken, in the order in which it was taken. */

@@ -1,10 +1,19 @@
+import type { Manifest } from '../catalog/manifest.js';
 import type { Settings } from '../config/settings.js';
+import type { Changes } from '../kernel/changes.js';
+import type { Clock } from '../kernel/clock.js';
+import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
-import type { CreateRequest } from './create.js';
-import { type KeepWishes, type PrunePolicy, prunePolicy, saysWhatToKeep } from './keep-rules.js';
+import type { Progress } from '../kernel/progress.js';
+import type { Server, Session } from '../postgres/server.js';
+import type { Repository } from '../repository/repository.js';
+import { type KeepOptions, type PrunePolicy, prunePolicy, saysWhatToKeep } from './keep-rules.js';
+import type { PruneDeps } from './prune-plan.js';
+import type { VerifyReport } from './verify.js';
+import type { VerifyLevel } from './verify-dump.js';
 
 /** What a person may say about one backup, beyond the profile. */
-export interface CreateWishes {
+export interface CreateOptions {
   readonly only: 'db' | 'files' | undefined;
   readonly databaseOnly: boolean;
   readonly jobs: number | undefined;
@@ -17,10 +26,10 @@ export interface CreateWishes {
   readonly init?: boolean;
   /** Remove older ones afterwards; `--retention-days` means it, too. */
   readonly prune?: boolean;
-  readonly keep?: KeepWishes;
+  readonly keep?: KeepOptions;
 }
 
-/** Who runs it and when: the parts of the request that neither settings nor wishes know. */
+/** Who runs it and when: the parts of the request that neither settings nor options know. */
 export interface CreateOccasion {
   readonly runId: string;
   readonly traceId: string;
@@ -32,13 +41,13 @@ export interface CreateOccasion {
 }
 
 /**
- * Makes the request for a backup from settings and wishes. Pure.
+ * Makes the request for a backup from settings and options. Pure.
  *
  * @throws E_USAGE for contradictions and bad labels; E_CONFIG for `--only files` without files
  */
-export function createRequest(settings: Settings, wishes: CreateWishes, occasion: CreateOccasion): CreateRequest {
+export function createRequest(settings: Settings, options: CreateOptions, occasion: CreateOccasion): CreateRequest {
   const { runId, traceId, waitMs, hostname, dryRun } = occasion;
-  const only = wishedPart(wishes);
+  const only = chosenPart(options);
   if (only === 'files' && settings.files === null) {
     throw new PotctlError('E_CONFIG', 'there are no files to back up', {
       fix: ['Name the directory with --files DIR, or as `files.path` in the profile.'],
@@ -47,21 +56,21 @@ export function createRequest(settings: Settings, wishes: CreateWishes, occasion
   return {
     ...{ runId, traceId, waitMs, hostname, dryRun },
     only: only ?? null,
-    mayInit: mayInit(settings, wishes),
+    mayInit: mayInit(settings, options),
     tool: { name: 'potctl', ...occasion.tool },
     profile: settings.profile.name,
     expectedSystemIdentifier: settings.expect.systemIdentifier,
     database: only !== 'files',
     files: only === 'db' ? null : settings.files,
     references: settings.references,
-    jobs: wishes.jobs ?? occasion.processors,
-    rows: wishes.rows,
-    lockWaitMs: wishes.lockWait,
-    verify: wishes.verify,
+    jobs: options.jobs ?? occasion.processors,
+    rows: options.rows,
+    lockWaitMs: options.lockWait,
+    verify: options.verify,
     kind: 'logical',
-    note: wishes.note ?? null,
-    labels: labelsOf(wishes.label),
-    prune: wishedPrune(settings, wishes),
+    note: options.note ?? null,
+    labels: labelsOf(options.label),
+    prune: chosenPrune(settings, options),
   };
 }
 
@@ -73,7 +82,7 @@ export function mayInit(
   return profile.environment !== 'production' || init;
 }
 
-function wishedPrune(settings: Settings, { prune = false, keep, verify }: CreateWishes): PrunePolicy | null {
+function chosenPrune(settings: Settings, { prune = false, keep, verify }: CreateOptions): PrunePolicy | null {
   if (keep === undefined) return null;
   if (!prune && keep.retentionDays === undefined) {
     if (!saysWhatToKeep(keep)) return null;
@@ -87,7 +96,7 @@ function wishedPrune(settings: Settings, { prune = false, keep, verify }: Create
   return prunePolicy(settings, keep);
 }
 
-function wishedPart({ only, databaseOnly }: CreateWishes): 'db' | 'files' | undefined {
+function chosenPart({ only, databaseOnly }: CreateOptions): 'db' | 'files' | undefined {
   if (databaseOnly && only === 'files') {
     throw new PotctlError('E_USAGE', "'--database-only' and '--only files' contradict each other");
   }
@@ -117,7 +126,90 @@ export function safetyRequest(
   occasion: CreateOccasion,
 ): CreateRequest {
   const only = parts.database && parts.files ? undefined : parts.database ? 'db' : 'files';
-  const wishes = { only, databaseOnly: false, jobs: undefined, rows: 'exact', lockWait: 30_000, label: [] } as const;
-  const request = createRequest(settings, { ...wishes, verify: 'quick', note: undefined }, occasion);
+  const options = { only, databaseOnly: false, jobs: undefined, rows: 'exact', lockWait: 30_000, label: [] } as const;
+  const request = createRequest(settings, { ...options, verify: 'quick', note: undefined }, occasion);
   return { ...request, kind: 'safety', note: `before restore run ${occasion.runId}` };
+}
+
+/** What to back up, and what the manifest says about who asked. */
+export interface CreateRequest {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly profile: string | null;
+  readonly expectedSystemIdentifier: string | null;
+  readonly database: boolean;
+  readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
+  readonly references: string | null;
+  readonly jobs: number;
+  readonly rows: 'exact' | 'estimate' | 'off';
+  readonly lockWaitMs: number;
+  readonly waitMs: number;
+  readonly verify: 'none' | VerifyLevel;
+  /** `safety`: what a restore is about to replace; never `latest`, never counted by retention. */
+  readonly kind: Manifest['kind'];
+  readonly note: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostname: string;
+  readonly tool: Manifest['tool'];
+  readonly dryRun: boolean;
+  /** The part that was asked for alone: then the other one is not missed. Absent or null = everything that there is. */
+  readonly only?: 'db' | 'files' | null;
+  /** May the first backup create the repository? Absent = yes. */
+  readonly mayInit?: boolean;
+  /** Remove older backups of the set afterwards; absent or null = no. */
+  readonly prune?: PrunePolicy | null;
+}
+
+/** What a backup is made with; every power that it uses is here. */
+export interface CreateDeps {
+  /** Asked only when the database is backed up. */
+  readonly server: () => Promise<Server>;
+  readonly repository: Repository;
+  /**
+   * Finishes or undoes what a killed restore left; throws if the tree is half-swapped all the same. Called once the repository is locked.
+   */
+  readonly recover: (what: { readonly set: string; readonly tree: string | null }) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly changes?: Changes;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
+  readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
+  /** For the check afterwards. */
+  readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
+  /** Backups that running restores want; asked only by a request that prunes. */
+  readonly restoring?: PruneDeps['restoring'];
+}
+
+/** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */
+export interface CreateResult {
+  readonly id: string | null;
+  readonly set: string;
+  readonly status: Manifest['status'] | 'planned';
+  readonly degraded_reasons: readonly string[];
+  /** Was the stored backup found good? false: it could not be checked wholly; null: that was not asked for. */
+  readonly verified: boolean | null;
+  readonly repository: string;
+  /** Was there none at that place before? */
+  readonly new_repository: boolean;
+  /** Stored size; 0 when nothing was written. */
+  readonly bytes_total: number;
+  readonly rows: number | null;
+  readonly files: number | null;
+  readonly duration_s: number;
+  readonly needed_bytes: number;
+  readonly free_bytes: number | null;
+  /** null: that was not asked for, or this was a dry run. */
+  readonly pruned: PrunedAfter | null;
+}
+
+/** What came of the prune behind a backup. */
+export interface PrunedAfter {
+  /** `skipped`: the new backup is not certain enough to remove older ones for it. */
+  readonly state: 'done' | 'skipped' | 'failed';
+  /** Ids, newest first. */
+  readonly removed: readonly string[];
+  readonly freed_bytes: number;
+  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly fix: readonly string[] } | null;
 }

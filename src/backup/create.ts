@@ -7,94 +7,16 @@ import { canonicalJson } from '../catalog/parse-manifest.js';
 import { readSeries, refuseUnwanted } from '../catalog/series.js';
 import { setOf } from '../catalog/sets.js';
 import { type ObservedDatabase, observeDatabase } from '../dump/observe.js';
-import type { Changes } from '../kernel/changes.js';
-import type { Clock } from '../kernel/clock.js';
-import { type Progress, silent } from '../kernel/progress.js';
+import { PotctlError } from '../kernel/errors.js';
+import { silent } from '../kernel/progress.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
-import type { Server, Session } from '../postgres/server.js';
+import type { Server } from '../postgres/server.js';
 import { refuseOverlap } from '../repository/place.js';
 import type { Lease, Repository } from '../repository/repository.js';
-import { checkAfterwards } from './check-afterwards.js';
 import { composeManifest } from './compose-manifest.js';
-import type { PrunePolicy } from './keep-rules.js';
-import { type PrunedAfter, pruneIfAsked } from './prune-after.js';
-import type { PruneDeps } from './prune-plan.js';
-import { requireSpace } from './space.js';
+import type { CreateDeps, CreateRequest, CreateResult } from './create-request.js';
+import { pruneIfAsked } from './prune-after.js';
 import { takeParts } from './take-parts.js';
-import type { VerifyLevel, VerifyReport } from './verify.js';
-
-/** What a backup is made with; every power that it uses is here. */
-export interface CreateDeps {
-  /** Asked only when the database is backed up. */
-  readonly server: () => Promise<Server>;
-  readonly repository: Repository;
-  /**
-   * Finishes or undoes what a killed restore left; throws if the tree is half-swapped all the same. Called once the repository is locked.
-   */
-  readonly recover: (what: { readonly set: string; readonly tree: string | null }) => Promise<unknown>;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-  readonly changes?: Changes;
-  readonly childEnvironment: Readonly<Record<string, string>>;
-  /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
-  readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
-  /** For the check afterwards. */
-  readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
-  /** Backups that running restores want; asked only by a request that prunes. */
-  readonly restoring?: PruneDeps['restoring'];
-}
-
-/** What to back up, and what the manifest says about who asked. */
-export interface CreateRequest {
-  readonly runId: string;
-  readonly traceId: string;
-  readonly profile: string | null;
-  readonly expectedSystemIdentifier: string | null;
-  readonly database: boolean;
-  readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
-  readonly references: string | null;
-  readonly jobs: number;
-  readonly rows: 'exact' | 'estimate' | 'off';
-  readonly lockWaitMs: number;
-  readonly waitMs: number;
-  readonly verify: 'none' | VerifyLevel;
-  /** `safety`: what a restore is about to replace; never `latest`, never counted by retention. */
-  readonly kind: Manifest['kind'];
-  readonly note: string | null;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly hostname: string;
-  readonly tool: Manifest['tool'];
-  readonly dryRun: boolean;
-  /** The part that was asked for alone: then the other one is not missed. Absent or null = everything that there is. */
-  readonly only?: 'db' | 'files' | null;
-  /** May the first backup create the repository? Absent = yes. */
-  readonly mayInit?: boolean;
-  /** Remove older backups of the set afterwards; absent or null = no. */
-  readonly prune?: PrunePolicy | null;
-}
-
-/** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */
-export interface CreateResult {
-  readonly id: string | null;
-  readonly set: string;
-  readonly status: Manifest['status'] | 'planned';
-  readonly degraded_reasons: readonly string[];
-  /** Was the stored backup found good? false: it could not be checked wholly; null: that was not asked for. */
-  readonly verified: boolean | null;
-  readonly repository: string;
-  /** Was there none at that place before? */
-  readonly new_repository: boolean;
-  /** Stored size; 0 when nothing was written. */
-  readonly bytes_total: number;
-  readonly rows: number | null;
-  readonly files: number | null;
-  readonly duration_s: number;
-  readonly needed_bytes: number;
-  readonly free_bytes: number | null;
-  /** null: that was not asked for, or this was a dry run. */
-  readonly pruned: PrunedAfter | null;
-}
 
 /**
  * Backs up a database and its files as one set, in the order that keeps them consistent: files, snapshot and dump, files again.
@@ -144,7 +66,7 @@ const planned = {
 
 const onlyFlag = ({ only }: CreateRequest): string => (only == null ? '' : ` --only ${only}`);
 
-interface Underway {
+interface RunningRestore {
   readonly isNew: boolean;
   readonly set: string;
   readonly server: Server | null;
@@ -156,7 +78,7 @@ interface Underway {
 async function begin(
   { server: open, signal, clock }: CreateDeps,
   request: CreateRequest,
-): Promise<Omit<Underway, 'isNew'>> {
+): Promise<Omit<RunningRestore, 'isNew'>> {
   const { files } = request;
   const server = request.database ? await open() : null;
   const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier, clock);
@@ -176,7 +98,7 @@ async function begin(
 }
 
 /** Looks whether the backup would fit, and how it fits to those that are there. */
-async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: Underway) {
+async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: RunningRestore) {
   const { repository, progress } = deps;
   progress({ kind: 'phase', name: 'checks' });
   if (request.files !== null) openTree(request.files.path);
@@ -204,7 +126,7 @@ async function prepare(deps: CreateDeps, request: CreateRequest, { set, database
 async function createLocked(
   deps: CreateDeps,
   request: CreateRequest,
-  underway: Underway,
+  underway: RunningRestore,
   lease: Lease,
 ): Promise<Omit<CreateResult, 'pruned'>> {
   // Only now: it may have waited long for the lock.
@@ -237,7 +159,11 @@ interface Begun {
   readonly started: { readonly at: Date; readonly monotonicMs: number };
 }
 
-async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Underway & Begun): Promise<Manifest> {
+async function makeBackup(
+  deps: CreateDeps,
+  request: CreateRequest,
+  underway: RunningRestore & Begun,
+): Promise<Manifest> {
   const { repository, clock } = deps;
   const draft = await repository.draft(makeBackupId(underway.started.at));
   try {
@@ -263,4 +189,83 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, underway: Un
     await draft.discard().catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Checks the backup that was just written, as deep as was asked for: success is what the repository holds afterwards.
+ *
+ * @returns false if it could not be checked wholly, null if that was not asked for
+ * @throws E_BACKUP_CORRUPT naming what is wrong; the signal's reason. Both say that the backup is listed
+ */
+export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, id: string): Promise<boolean | null> {
+  const { verify, repository, progress } = deps;
+  if (request.verify === 'none') return null;
+  const report = await verify(id, request.verify).catch((error: unknown) => notMade(deps, id, error));
+  if (report === null) return false;
+  const { ok, checks } = report;
+  for (const { check, detail } of checks.filter(({ state }) => state === 'unknown')) {
+    progress({ kind: 'warning', text: `the backup was not checked for "${check}": ${detail}` });
+  }
+  const failed = checks.filter(({ state }) => state === 'fail');
+  if (failed.length === 0) return ok;
+  throw new PotctlError('E_BACKUP_CORRUPT', `backup "${id}" is not what was just written to "${repository.url}"`, {
+    changed: 'partial',
+    changedDetail: 'the backup is listed with its failed check; older ones are as they were',
+    why: failed.map(({ check, detail }) => `${check}: ${detail}`).join('; '),
+    fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
+  });
+}
+
+/** The disk or the network that failed the check may be at fault, or the backup: nobody knows, so it is neither good nor bad. */
+function notMade({ signal, progress }: CreateDeps, id: string, error: unknown): null {
+  if (!(error instanceof PotctlError)) throw error;
+  const changedDetail = `the backup '${id}' is listed, and was not checked to its end; older ones are as they were`;
+  if (signal.aborted || SAYS_IT_IS_BAD.includes(error.code)) throw error.with({ changed: 'partial', changedDetail });
+  const why = typeof error.why === 'string' ? `: ${error.why}` : '';
+  progress({ kind: 'warning', text: `the backup was not checked: ${error.message}${why}` });
+  return null;
+}
+
+const SAYS_IT_IS_BAD: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST'];
+
+/** What is known before a backup about the room it will need; bytes. */
+export interface SpaceFacts {
+  /** Stored size of the newest backup of the same set and parts, null if there is none. */
+  readonly previousStored: number | null;
+  readonly databaseBytes: number;
+  readonly treeBytes: number;
+}
+
+const MEBIBYTE = 1 << 20;
+
+/**
+ * Bytes that a backup will need at most, most likely: the last one and a tenth, else the files as they are and half of the database
+ * (a compressed dump without indexes was measured at a quarter to a third of it). Plus a reserve of 16 MiB.
+ */
+export function estimateNeed({ previousStored, databaseBytes, treeBytes }: SpaceFacts): number {
+  const guess = previousStored === null ? databaseBytes / 2 + treeBytes : previousStored * 1.1;
+  return Math.ceil(guess) + 16 * MEBIBYTE;
+}
+
+/**
+ * Refuses a backup that would not fit, before anything is written.
+ *
+ * @returns the estimate in bytes and what is free (null where the repository cannot tell)
+ * @throws E_NO_SPACE with both figures
+ */
+export async function requireSpace(
+  repository: Repository,
+  facts: SpaceFacts,
+): Promise<{ needed: number; free: number | null }> {
+  const needed = estimateNeed(facts);
+  const free = await repository.freeBytes();
+  if (free === null || free >= needed) return { needed, free };
+  throw new PotctlError('E_NO_SPACE', `not enough free space in "${repository.url}"`, {
+    why: {
+      needed_bytes: needed,
+      free_bytes: free,
+      estimated_from: facts.previousStored === null ? 'the size of the database and the files' : 'the last backup',
+    },
+    fix: ['Free some space there, or name another place with --repository.'],
+  });
 }

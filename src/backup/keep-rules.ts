@@ -5,7 +5,7 @@ import { zoneNamed } from './buckets.js';
 const DAY_MS = 86_400_000;
 
 /** What a person says about keeping backups, beyond the profile. Durations in ms. */
-export interface KeepWishes {
+export interface KeepOptions {
   readonly keepLast: number | undefined;
   readonly keepWithin: number | undefined;
   readonly keepDaily: number | undefined;
@@ -33,21 +33,21 @@ export interface PrunePolicy {
  */
 export function prunePolicy(
   { retention, profile }: Pick<Settings, 'retention' | 'profile'>,
-  wishes: KeepWishes,
+  options: KeepOptions,
 ): PrunePolicy {
   refuseGuarded({ retention, profile });
-  const rules = wishedRules(wishes) ?? retention.rules;
+  const rules = chosenRules(options) ?? retention.rules;
   if (rules === null) throw noPolicy();
-  return { rules, zone: wishedZone(wishes.keepTz) ?? retention.zone, maxRemove: wishes.maxRemove };
+  return { rules, zone: chosenZone(options.keepTz) ?? retention.zone, maxRemove: options.maxRemove };
 }
 
 /** One backup that is named needs no policy. @throws PotctlError E_USAGE for both; E_CONFIG where the profile guards it */
 export function refuseRules(
   settings: Pick<Settings, 'retention' | 'profile'>,
-  wishes: KeepWishes & { readonly allSets: boolean },
+  options: KeepOptions & { readonly allSets: boolean },
 ): void {
   refuseGuarded(settings);
-  if (!saysWhatToKeep(wishes) && !wishes.allSets) return;
+  if (!saysWhatToKeep(options) && !options.allSets) return;
   throw new PotctlError('E_USAGE', "an id and a policy contradict each other: leave out the '--keep' flags or the id");
 }
 
@@ -60,20 +60,20 @@ function refuseGuarded({ retention, profile }: Pick<Settings, 'retention' | 'pro
 }
 
 /** Is anything said about what to keep? */
-export function saysWhatToKeep(wishes: KeepWishes): boolean {
-  const { keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays } = wishes;
+export function saysWhatToKeep(options: KeepOptions): boolean {
+  const { keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays } = options;
   const given = [keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays];
   return given.some((value) => value !== undefined);
 }
 
-function wishedRules(wishes: KeepWishes): KeepRules | null {
-  if (!saysWhatToKeep(wishes)) return null;
-  const { keepLast = 0, keepDaily = 0, keepWeekly = 0, keepMonthly = 0, keepYearly = 0 } = wishes;
-  const withinMs = wishedWindow(wishes);
+function chosenRules(options: KeepOptions): KeepRules | null {
+  if (!saysWhatToKeep(options)) return null;
+  const { keepLast = 0, keepDaily = 0, keepWeekly = 0, keepMonthly = 0, keepYearly = 0 } = options;
+  const withinMs = chosenWindow(options);
   return { last: keepLast, withinMs, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly };
 }
 
-function wishedWindow({ keepWithin, retentionDays }: KeepWishes): number {
+function chosenWindow({ keepWithin, retentionDays }: KeepOptions): number {
   if (keepWithin !== undefined && retentionDays !== undefined) {
     throw new PotctlError('E_USAGE', "'--retention-days' and '--keep-within' both say how long: give one of them");
   }
@@ -82,7 +82,7 @@ function wishedWindow({ keepWithin, retentionDays }: KeepWishes): number {
   return keepWithin ?? (retentionDays ?? 0) * DAY_MS;
 }
 
-function wishedZone(name: string | undefined): string | undefined {
+function chosenZone(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   const zone = zoneNamed(name);
   if (zone !== undefined) return zone;

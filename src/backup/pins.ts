@@ -35,7 +35,7 @@ export interface PinDeps {
 }
 
 /** Which backup, as a person names it. */
-export interface PinWish {
+export interface PinRequest {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly reference: string;
   readonly fromSet: string | null;
@@ -64,32 +64,32 @@ export interface Pinned {
  * @throws PotctlError E_BACKUP_NOT_FOUND (also if it was removed in this very moment), E_REFUSED (another set), E_USAGE (no reason, a time
  * that is over)
  */
-export async function pinBackup(deps: PinDeps, wish: PinWish, until?: Until): Promise<Pinned> {
+export async function pinBackup(deps: PinDeps, request: PinRequest, until?: Until): Promise<Pinned> {
   const now = deps.clock.now();
-  const reason = wish.reason?.trim();
+  const reason = request.reason?.trim();
   if (!reason)
     throw new PotctlError('E_USAGE', "a pin needs its reason: '--reason TEXT'", { why: 'somebody will ask' });
   const pin = { reason, by: deps.operator, at: now.toISOString(), until: endOf(until, now) };
-  return note(deps, wish, { ...pin, type: 'pin' }, pin);
+  return note(deps, request, { ...pin, type: 'pin' }, pin);
 }
 
 /** Takes the pin away. One that is not pinned stays so, and nothing is noted. @throws as {@link pinBackup} */
-export async function unpinBackup(deps: PinDeps, wish: PinWish): Promise<Pinned> {
+export async function unpinBackup(deps: PinDeps, request: PinRequest): Promise<Pinned> {
   const at = deps.clock.now().toISOString();
-  return note(deps, wish, { at, by: deps.operator, type: 'unpin', reason: wish.reason }, null);
+  return note(deps, request, { at, by: deps.operator, type: 'unpin', reason: request.reason }, null);
 }
 
-async function note(deps: PinDeps, wish: PinWish, event: BackupEvent, pin: Pin | null): Promise<Pinned> {
+async function note(deps: PinDeps, request: PinRequest, event: BackupEvent, pin: Pin | null): Promise<Pinned> {
   const { repository, clock } = deps;
   const entries = await readCatalog(repository);
-  const sets = wish.reference.startsWith('latest') ? setsAtHand(entries, wish.at) : [];
+  const sets = request.reference.startsWith('latest') ? setsAtHand(entries, request.at) : [];
   const set = sets.length === 1 ? sets[0]! : null;
-  const { entry } = selectBackup(entries, wish.reference, { set, fromSet: wish.fromSet, now: clock.now() });
+  const { entry } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet, now: clock.now() });
   const before = pinOf(entry.events, clock.now());
   const found = { id: entry.id, set: entry.manifest.set, pin, before };
   // Where a pin may be lost, somebody's word that there is none ends the doubt.
   const isDoubtful = entry.eventsDamage?.lost === true;
-  if (wish.dryRun || (pin === null && before === null && !isDoubtful)) return found;
+  if (request.dryRun || (pin === null && before === null && !isDoubtful)) return found;
   await repository.appendEvent(entry.id, event);
   // Whoever removed it in this moment has taken the pin with it.
   const inForce = pinOf((await repository.events(entry.id)).events, clock.now());

@@ -1,20 +1,9 @@
-import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Lease } from '../repository/repository.js';
-import type { CreateDeps, CreateRequest, CreateResult } from './create.js';
+import type { CreateDeps, CreateRequest, CreateResult, PrunedAfter } from './create-request.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { pruneSet } from './prune.js';
 import type { PruneDeps } from './prune-plan.js';
-
-/** What came of the prune behind a backup. */
-export interface PrunedAfter {
-  /** `skipped`: the new backup is not certain enough to remove older ones for it. */
-  readonly state: 'done' | 'skipped' | 'failed';
-  /** Ids, newest first. */
-  readonly removed: readonly string[];
-  readonly freed_bytes: number;
-  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly fix: readonly string[] } | null;
-}
 
 /** As {@link pruneAfter}; null where the request does not want it. */
 export async function pruneIfAsked(

@@ -6,7 +6,7 @@ import type { Progress } from '../kernel/progress.js';
 import type { Server } from '../postgres/server.js';
 import type { Draft } from '../repository/repository.js';
 import type { ManifestParts } from './compose-manifest.js';
-import type { CreateDeps, CreateRequest } from './create.js';
+import type { CreateDeps, CreateRequest } from './create-request.js';
 import { compareReferences, type ReferenceCounts } from './references.js';
 
 /**

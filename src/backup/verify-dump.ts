@@ -1,10 +1,14 @@
 import path from 'node:path';
 import type { DatabasePart } from '../catalog/manifest.js';
+import type { DumpReader } from '../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../dump/scan-dump.js';
 import type { TocEntry } from '../dump/toc.js';
+import { ToolCrash } from '../kernel/child.js';
+import type { Clock } from '../kernel/clock.js';
 import { counted as countOf, verb } from '../kernel/counted.js';
-import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify.js';
-import { type Finding, judge } from './verify-judge.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import type { Progress } from '../kernel/progress.js';
+import type { Repository } from '../repository/repository.js';
 
 /** Checks the dump in the folder of its backup: its table of contents, at level `full` everything in it. */
 export async function checkDump(
@@ -84,4 +88,66 @@ async function compareRows(
     state: 'fail',
     detail: `other rows than the manifest says${wrong ? ` in ${wrong.schema}.${wrong.table}` : ''}`,
   };
+}
+
+/** What a check found. */
+export type Finding = Pick<VerifyCheck, 'state' | 'detail'>;
+
+/** Damaged, or an imported dump that psql cannot run, or must not. */
+const CANNOT_BE_RESTORED: readonly string[] = ['E_BACKUP_CORRUPT', 'E_UNFIT', 'E_REFUSED'];
+
+/**
+ * Makes one check. Only proof of damage fails it: a program that was killed or is missing, a disk that cannot be read, memory or room that
+ * ran out say nothing about the backup, so the check is unknown.
+ *
+ * @throws the signal's reason when aborted: the check was not made
+ */
+export async function judge(
+  { part, check, signal }: Pick<VerifyCheck, 'part' | 'check'> & { readonly signal: AbortSignal },
+  look: () => Promise<Finding>,
+): Promise<VerifyCheck> {
+  try {
+    return { part, check, ...(await look()) };
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = fromErrno(thrown, 'read the backup');
+    if (!(error instanceof PotctlError)) throw error;
+    const detail = [error.message, ...(error.why === undefined ? [] : [textOf(error.why)])].join(': ');
+    if (CANNOT_BE_RESTORED.includes(error.code) && !(error instanceof ToolCrash))
+      return { part, check, state: 'fail', detail };
+    return { part, check, state: 'unknown', detail: `could not check: ${detail}` };
+  }
+}
+
+const textOf = (why: NonNullable<PotctlError['why']>): string =>
+  typeof why === 'string'
+    ? why
+    : Object.entries(why)
+        .map(([key, value]) => `${key} ${String(value)}`)
+        .join(', ');
+
+/** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
+export type VerifyLevel = 'quick' | 'full';
+
+/** One check. `unknown` means that it could not be made, which is never good. */
+export interface VerifyCheck {
+  readonly part: 'manifest' | 'database' | 'files' | 'history';
+  readonly check: string;
+  readonly state: 'ok' | 'fail' | 'unknown';
+  readonly detail: string;
+}
+
+/** What a verification reads with. */
+export interface VerifyDeps {
+  readonly repository: Repository;
+  /** Lists a dump's contents and, at level full, unpacks all of it: null where pg_restore is not installed. */
+  readonly dumpReader: DumpReader | null;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Hashes and the dump's table of contents were just taken from what is stored: only sizes are compared again. */
+  readonly readBack?: boolean;
+  /** For the event beside the manifest. */
+  readonly operator: string;
 }

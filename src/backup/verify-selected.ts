@@ -1,10 +1,11 @@
 import { type GoodEntry, readCatalog } from '../catalog/catalog.js';
 import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
-import { type VerifyCheck, type VerifyDeps, type VerifyLevel, type VerifyReport, verifyBackup } from './verify.js';
+import { type VerifyReport, verifyBackup } from './verify.js';
+import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify-dump.js';
 
 /** Which backup a person means. */
-export interface VerifyWish {
+export interface VerifyOption {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly reference: string;
   readonly fromSet: string | null;
@@ -17,12 +18,16 @@ export interface VerifyWish {
  *
  * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another set), and as {@link verifyBackup}
  */
-export async function verifySelected(deps: VerifyDeps, wish: VerifyWish, level: VerifyLevel): Promise<VerifyReport> {
+export async function verifySelected(
+  deps: VerifyDeps,
+  request: VerifyOption,
+  level: VerifyLevel,
+): Promise<VerifyReport> {
   const entries = await readCatalog(deps.repository);
-  const sets = setsAtHand(entries, wish.at);
-  const { entry, warnings } = selectBackup(entries, wish.reference, {
+  const sets = setsAtHand(entries, request.at);
+  const { entry, warnings } = selectBackup(entries, request.reference, {
     set: sets.length === 1 ? sets[0]! : null,
-    fromSet: wish.fromSet,
+    fromSet: request.fromSet,
     now: deps.clock.now(),
   });
   for (const text of warnings) deps.progress({ kind: 'warning', text });

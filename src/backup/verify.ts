@@ -1,29 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkArchive } from '../archive/check.js';
-import { checkForeign } from '../archive/imported/archive.js';
+import { checkImported } from '../archive/imported/archive.js';
 import { readManifest } from '../catalog/catalog.js';
 import type { Artefact, FilesPart, Manifest } from '../catalog/manifest.js';
-import type { TocEntry } from '../dump/toc.js';
-import type { Clock } from '../kernel/clock.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
-import type { Progress } from '../kernel/progress.js';
-import type { Repository } from '../repository/repository.js';
 import { hashFile } from '../storage/hash.js';
-import { checkDump } from './verify-dump.js';
-import { type Finding, judge } from './verify-judge.js';
-
-/** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
-export type VerifyLevel = 'quick' | 'full';
-
-/** One check. `unknown` means that it could not be made, which is never good. */
-export interface VerifyCheck {
-  readonly part: 'manifest' | 'database' | 'files' | 'history';
-  readonly check: string;
-  readonly state: 'ok' | 'fail' | 'unknown';
-  readonly detail: string;
-}
+import { checkDump, type Finding, judge, type VerifyCheck, type VerifyDeps, type VerifyLevel } from './verify-dump.js';
 
 export interface VerifyReport {
   readonly id: string;
@@ -33,32 +17,6 @@ export interface VerifyReport {
   readonly checks: readonly VerifyCheck[];
   readonly read_bytes: number;
   readonly duration_s: number;
-}
-
-/** What a verification reads with. */
-export interface VerifyDeps {
-  readonly repository: Repository;
-  /** Lists a dump's contents and, at level full, unpacks all of it: null where pg_restore is not installed. */
-  readonly dumpReader: DumpReader | null;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-  readonly childEnvironment: Readonly<Record<string, string>>;
-  /** Hashes and the dump's table of contents were just taken from what is stored: only sizes are compared again. */
-  readonly readBack?: boolean;
-  /** For the event beside the manifest. */
-  readonly operator: string;
-}
-
-/** pg_restore, without a server. Both throw E_BACKUP_CORRUPT for a damaged dump, E_TOOL_OLD or E_TOOL_FAILED when it could not be looked at. */
-export interface DumpReader {
-  toc(dumpFolder: string): Promise<readonly TocEntry[]>;
-  /** Unpacks every member to nowhere. It does not notice an emptied member: only hashes do. */
-  unpack(dumpFolder: string): Promise<void>;
-  /** Prints the whole dump as SQL, with CREATE DATABASE where it has that. The bytes are valid until `take` returns; what it throws ends it. */
-  script(dump: string, take: (bytes: Buffer) => void): Promise<void>;
-  /** The header of the table of contents, e.g. `dbname` → `app`, `Archive created at` → `2026-11-22 09:50:46 UTC`. */
-  header(dump: string): Promise<ReadonlyMap<string, string>>;
 }
 
 /**
@@ -208,7 +166,7 @@ async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifes
   progress({ kind: 'phase', name: 'archive' });
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
   return judge({ part: 'files', check: 'archive walked to its end', signal }, async () => {
-    const problems = await (storage!.engine === 'tar' ? checkForeign(asked) : checkArchive(asked));
+    const problems = await (storage!.engine === 'tar' ? checkImported(asked) : checkArchive(asked));
     if (problems.length === 0) return { state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
     return damaged(problems.slice(0, 5).join('; '));
   });

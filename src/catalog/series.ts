@@ -1,7 +1,7 @@
-import type { CreateRequest } from '../backup/create.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Repository } from '../repository/repository.js';
 import { type GoodEntry, readCatalog } from './catalog.js';
+import type { Manifest } from './manifest.js';
 import { farClock, isFromFuture, isGood } from './standing.js';
 import type { ManifestSummary } from './summary.js';
 
@@ -20,7 +20,12 @@ export interface Series {
 /** The new backup, as far as it is known before it is made. */
 export interface Planned {
   readonly set: string;
-  readonly request: Pick<CreateRequest, 'database' | 'files' | 'only' | 'kind'>;
+  readonly request: {
+    readonly database: boolean;
+    readonly files: { readonly path: string } | null;
+    readonly only?: 'db' | 'files' | null;
+    readonly kind: Manifest['kind'];
+  };
   readonly now: Date;
   /** How far this machine's clock is ahead of the database server's; null = no server was asked. */
   readonly clockOffMs: number | null;

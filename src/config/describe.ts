@@ -1,9 +1,8 @@
 import { redact } from '../kernel/secret.js';
 import { settingsOf } from './load.js';
-import { printable } from './origins.js';
+import { type Origin, printable } from './origins.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
 import type { SettingsRequest } from './request.js';
-import type { Origin } from './settings.js';
 
 /** What is in force, for `config show`. Secrets are said to be set, and nothing more. */
 export interface ConfigurationView {

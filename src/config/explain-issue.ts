@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { closest } from './closest.js';
+import { closest } from '../kernel/closest.js';
 import { keysAt } from './known-keys.js';
 import { LIBPQ_KEYWORDS } from './libpq/keywords.js';
 

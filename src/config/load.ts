@@ -1,15 +1,12 @@
 import { parseDuration } from '../kernel/duration.js';
 import { PotctlError } from '../kernel/errors.js';
 import { findConnection } from './connection.js';
-import { findMfa } from './mfa.js';
-import { findNotify } from './notify.js';
 import { collectOrigins, type Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
 import { findRepositories } from './repositories.js';
 import type { SettingsRequest } from './request.js';
-import { findRetention } from './retention.js';
-import type { Settings } from './settings.js';
+import { findMfa, findNotify, findRetention, type Settings } from './settings.js';
 import { refuseMissingFeatures, refuseProtected } from './unsupported.js';
 
 /**

@@ -1,5 +1,3 @@
-import type { Origin } from './settings.js';
-
 /** Collects where each value came from, in the order in which they are asked for. */
 export interface Origins {
   /** The first candidate that is there; it is recorded under `key`. */
@@ -39,4 +37,14 @@ export function printable(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(printable).join(', ');
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+/** Where a value came from, for `config show --origin`. */
+export interface Origin {
+  /** Dotted, e.g. `database.host`. */
+  readonly key: string;
+  /** Printable; a secret is `set (file /run/…, 0600)`. */
+  readonly value: string;
+  /** `flag --repository`, `env PGHOST`, `/etc/potctl/config.yaml:12`, `~/.pgpass line 3`, `default`. */
+  readonly from: string;
 }

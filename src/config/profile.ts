@@ -1,5 +1,5 @@
+import { closest } from '../kernel/closest.js';
 import { PotctlError } from '../kernel/errors.js';
-import { closest } from './closest.js';
 import { configPlaces, type FoundFile, findConfigFile } from './discover.js';
 import type { ParsedConfig } from './parse.js';
 import { asError } from './problems.js';

@@ -1,5 +1,5 @@
+import { closest } from '../kernel/closest.js';
 import { PotctlError } from '../kernel/errors.js';
-import { closest } from './closest.js';
 import type { Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';

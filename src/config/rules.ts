@@ -1,4 +1,4 @@
-import { closest } from './closest.js';
+import { closest } from '../kernel/closest.js';
 import type { Finding } from './explain-issue.js';
 import type { ConfigFile, Profile } from './schema.js';
 

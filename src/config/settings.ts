@@ -1,5 +1,11 @@
-import type { MailSettings } from '../notify/mail.js';
+import { parseDuration } from '../kernel/duration.js';
+import { PotctlError } from '../kernel/errors.js';
+import { Secret } from '../kernel/secret.js';
 import type { ConnectionSettings } from './libpq/settings.js';
+import type { Origin, Origins } from './origins.js';
+import { withHome } from './paths.js';
+import type { ChosenProfile } from './profile.js';
+import type { SettingsRequest } from './request.js';
 
 export type Environment = 'production' | 'staging' | 'development';
 
@@ -67,6 +73,17 @@ export interface Settings {
   readonly warnings?: readonly string[];
 }
 
+/** Through which server mail leaves, and in whose name. */
+export interface MailSettings {
+  /** `smtp://…` or `smtps://…`: a password may stand in it. */
+  readonly smtp: Secret;
+  /** For people: the server without user and password. */
+  readonly server: string;
+  readonly from: string;
+  /** Who reads the answers. */
+  readonly replyTo: readonly string[];
+}
+
 /** How many backups are kept, of which kind; 0 = the rule is not in force. */
 export interface KeepRules {
   /** The newest. */
@@ -94,12 +111,88 @@ export interface S3Settings {
   readonly pathStyle: boolean;
 }
 
-/** Where a value came from, for `config show --origin`. */
-export interface Origin {
-  /** Dotted, e.g. `database.host`. */
-  readonly key: string;
-  /** Printable; a secret is `set (file /run/…, 0600)`. */
-  readonly value: string;
-  /** `flag --repository`, `env PGHOST`, `/etc/potctl/config.yaml:12`, `~/.pgpass line 3`, `default`. */
-  readonly from: string;
+/**
+ * Through which server the profile lets mail be sent: `notify.email`.
+ *
+ * @throws E_CONFIG when `smtp` is no URL
+ */
+export function findNotify(profile: ChosenProfile, origins: Origins): Settings['notify'] {
+  const { smtp, from, to = [] } = profile.values.notify?.email ?? {};
+  if (smtp === undefined) return { email: null };
+  const where = (key: string): string => profile.where('notify', 'email', key);
+  if (!URL.canParse(smtp)) {
+    throw new PotctlError('E_CONFIG', '`notify.email.smtp` is no URL', {
+      why: { from: where('smtp') },
+      fix: [
+        'For example `smtps://user:password@mail.example.com`; special characters in a password are written as %40.',
+      ],
+    });
+  }
+  const url = new URL(smtp);
+  const server = `${url.protocol}//${url.host}`;
+  rememberPassword(url.password, where('smtp'));
+  origins.pick('notify.email.smtp', { value: smtp, from: where('smtp'), shown: server });
+  const sender = origins.pick(
+    'notify.email.from',
+    { value: from, from: where('from') },
+    { value: to[0], from: where('to') },
+  );
+  return { email: { smtp: new Secret(smtp), server, from: sender ?? 'potctl', replyTo: to } };
+}
+
+/** From now on the redaction knows the password itself, in both spellings. @throws E_CONFIG */
+function rememberPassword(written: string, from: string): void {
+  try {
+    for (const spelling of [written, decodeURIComponent(written)]) new Secret(spelling);
+  } catch {
+    throw new PotctlError('E_CONFIG', 'the password in `notify.email.smtp` is written wrongly', {
+      why: { from },
+      fix: ['A % in a password is written as %25, an @ as %40.'],
+    });
+  }
+}
+
+/** What the profile says of second factors, and what it guards. */
+export function findMfa(
+  { environment, homeDirectory }: SettingsRequest,
+  profile: ChosenProfile,
+  origins: Origins,
+): Pick<Settings, 'mfa' | 'guards'> {
+  const { mfa = {}, guards = {} } = profile.values;
+  const pick = <T>(group: 'mfa' | 'guards', key: string, value: T | undefined): T | undefined =>
+    origins.pick(`${group}.${key}`, { value, from: profile.where(group, key) });
+  const keys = Object.entries(mfa.keys ?? {}).map(([id, { file }]) => [id, withHome(file, homeDirectory)] as const);
+  for (const [id, file] of keys) origins.add(`mfa.keys.${id}`, file, profile.where('mfa', 'keys', id));
+  return {
+    mfa: {
+      issuer: pick('mfa', 'issuer', mfa.issuer) ?? null,
+      requiredForAdmin: pick('mfa', 'required_for_admin', mfa.required_for_admin) ?? false,
+      codeForm: pick('mfa', 'code_form', mfa.code_form) ?? 'application',
+      keys: Object.fromEntries(keys),
+      credentialsDirectory: environment['CREDENTIALS_DIRECTORY'] || null,
+    },
+    guards: {
+      protected: pick('guards', 'protected', guards.protected) ?? [],
+      ticket: pick('guards', 'ticket', guards.ticket) ?? null,
+    },
+  };
+}
+
+/** What the profile says of keeping backups. Rules of 0 keep nothing; if all are, there is no policy. */
+export function findRetention(profile: ChosenProfile, origins: Origins): Settings['retention'] {
+  const { retention = {}, guards } = profile.values;
+  const pick = <T>(key: keyof typeof retention, value: T | undefined): T | undefined =>
+    origins.pick(`retention.${key}`, { value, from: profile.where('retention', key) });
+  const rules = {
+    last: pick('last', retention.last) ?? 0,
+    withinMs: parseDuration(pick('within', retention.within) ?? '0s') ?? 0,
+    daily: pick('daily', retention.daily) ?? 0,
+    weekly: pick('weekly', retention.weekly) ?? 0,
+    monthly: pick('monthly', retention.monthly) ?? 0,
+    yearly: pick('yearly', retention.yearly) ?? 0,
+  };
+  const keepsNothing = Object.values(rules).every((value) => value === 0);
+  const guarded =
+    guards?.protected?.includes('prune') === true || guards?.reason === 'required' || guards?.ticket !== undefined;
+  return { rules: keepsNothing ? null : rules, zone: pick('timezone', retention.timezone) ?? 'UTC', guarded };
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Proof } from './events.js';
 import { type Content, readContent } from './proof/content.js';
 import { startWriter } from './sample/writer.js';
-import { play, type Stage } from './stage.js';
+import { play, type Sandbox } from './sandbox.js';
 
 /** Transactions of the writer before the backup starts: it is really running then. */
 const HEAD_START = 25;
@@ -19,30 +19,30 @@ export interface SavedContent {
  * the backup's own row counts include.
  */
 export async function backUpWhileWriting(
-  stage: Stage,
+  sandbox: Sandbox,
   before: Content,
   command: readonly string[],
 ): Promise<SavedContent> {
-  stage.tell({ kind: 'scene', scene: 'backup', facts: {} });
-  const writer = startWriter(stage);
+  sandbox.tell({ kind: 'scene', scene: 'backup', facts: {} });
+  const writer = startWriter(sandbox);
   await writer.sent(HEAD_START);
-  const printed = await play(stage, command).catch(async (error: unknown) => {
+  const printed = await play(sandbox, command).catch(async (error: unknown) => {
     await writer.stop().catch(() => 0);
     throw error;
   });
   const written = await writer.stop();
-  const counts = await countsOfManifest(stage, printed.trim());
+  const counts = await countsOfManifest(sandbox, printed.trim());
   const addedTo = (table: 'audit_log' | 'refresh_tokens') =>
     (counts.get(table) ?? -1) - (before.tables.get(table)?.rows ?? 0);
   const [last, sessions] = [addedTo('audit_log'), addedTo('refresh_tokens')];
-  stage.tell({ kind: 'scene', scene: 'written-meanwhile', facts: { written, included: last } });
+  sandbox.tell({ kind: 'scene', scene: 'written-meanwhile', facts: { written, included: last } });
   const whole = { subject: 'transactions', equal: last === sessions, expected: last, found: sessions, digest: '' };
-  return { content: await readContent(stage, last), wholeTransactions: whole };
+  return { content: await readContent(sandbox, last), wholeTransactions: whole };
 }
 
 /** Row counts that the backup took in its snapshot, by table. */
-async function countsOfManifest(stage: Stage, id: string): Promise<ReadonlyMap<string, number>> {
-  const file = path.join(stage.folder, 'backups', 'backups', id, 'manifest.json');
+async function countsOfManifest(sandbox: Sandbox, id: string): Promise<ReadonlyMap<string, number>> {
+  const file = path.join(sandbox.folder, 'backups', 'backups', id, 'manifest.json');
   const manifest = JSON.parse(await readFile(file, 'utf8')) as ManifestCounts;
   return new Map(manifest.database.inventory.tables.map(({ table, count }) => [table, count ?? -1]));
 }
@@ -54,10 +54,10 @@ interface ManifestCounts {
 }
 
 /** Destroys tables, rows and files, as it happens on a bad day. Returns what is left. */
-export async function lose(stage: Stage): Promise<Content> {
-  await play(stage, ['psql', '-c', 'drop table audit_log, refresh_tokens']);
-  await play(stage, ['psql', '-c', 'update users set hashed_password = username, mfa_secret = null']);
-  await play(stage, ['psql', '-c', 'delete from projects where dimensoes_altura > 20']);
-  await play(stage, ['rm', '-r', 'storage/models', 'storage/thumbnails']);
-  return readContent(stage);
+export async function lose(sandbox: Sandbox): Promise<Content> {
+  await play(sandbox, ['psql', '-c', 'drop table audit_log, refresh_tokens']);
+  await play(sandbox, ['psql', '-c', 'update users set hashed_password = username, mfa_secret = null']);
+  await play(sandbox, ['psql', '-c', 'delete from projects where dimensoes_altura > 20']);
+  await play(sandbox, ['rm', '-r', 'storage/models', 'storage/thumbnails']);
+  return readContent(sandbox);
 }

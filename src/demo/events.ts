@@ -15,7 +15,7 @@ export type Scene =
 
 export type Facts = Readonly<Record<string, string | number>>;
 
-/** What happens on the tour's stage; the wording and the layout belong to whoever draws it. */
+/** What happens on the tour's sandbox; the wording and the layout belong to whoever draws it. */
 export type TourEvent =
   | { readonly kind: 'scene'; readonly scene: Scene; readonly facts: Facts }
   /** A command line as a person would type it, about to run. */

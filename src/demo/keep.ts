@@ -24,16 +24,16 @@ const SHOWN = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE'];
 
 /** Starts the server again as a process of its own, so that it outlives this one, and marks the folder for {@link stopKept}. */
 export async function keepRunning(workplace: Workplace): Promise<KeptDemo> {
-  const { folder, stage, cluster } = workplace;
+  const { folder, sandbox, cluster } = workplace;
   await writeFile(path.join(folder, MARKER), `${JSON.stringify({ binaries: cluster.binaries })}\n`);
   await cluster.stop();
   const log = path.join(cluster.host, 'server.log');
   await pgCtl(folder, cluster.binaries, ['start', '-w', '-l', log]);
   const [pid] = (await readFile(path.join(cluster.dataDirectory, 'postmaster.pid'), 'utf8')).split('\n');
-  const shown = Object.entries(stage.environment).filter(([name]) => SHOWN.includes(name));
-  const environment = { ...Object.fromEntries(shown), PATH: `${stage.binaries}:$PATH` };
+  const shown = Object.entries(sandbox.environment).filter(([name]) => SHOWN.includes(name));
+  const environment = { ...Object.fromEntries(shown), PATH: `${sandbox.binaries}:$PATH` };
   const program = path.join(packageRoot(), 'bin', 'potctl.js');
-  return { folder, work: stage.folder, server_pid: Number(pid), environment, program };
+  return { folder, work: sandbox.folder, server_pid: Number(pid), environment, program };
 }
 
 /**

@@ -6,7 +6,7 @@ import { CommandFailed } from './failure.js';
 import { type KeptDemo, keepRunning } from './keep.js';
 import { compare } from './proof/compare.js';
 import { readContent } from './proof/content.js';
-import { play, type Stage } from './stage.js';
+import { play, type Sandbox } from './sandbox.js';
 import { DATABASE, openWorkplace, type WorkplaceRequest } from './workplace.js';
 
 export interface TourRequest extends WorkplaceRequest {
@@ -40,7 +40,7 @@ export async function runTour(request: TourRequest): Promise<TourResult> {
   const proofs: Proof[] = [];
   let kept: KeptDemo | null = null;
   try {
-    const failed = await failureOf(() => performTour(workplace.stage, proofs));
+    const failed = await failureOf(() => performTour(workplace.sandbox, proofs));
     if (keep && !signal.aborted) kept = await keepRunning(workplace);
     const ok = failed === null && proofs.length > 0 && proofs.every(({ equal }) => equal);
     return { ok, proofs, failed, duration_ms: Math.round(clock.monotonicMs() - startedMs), kept };
@@ -64,29 +64,29 @@ const REPOSITORY = ['--repository', './backups'];
 /** A restore shows its plan again, before its first step. */
 const PLAN = { from: /^\s*RESTORE PLAN/, until: /✓ create/ };
 
-async function performTour(stage: Stage, proofs: Proof[]): Promise<void> {
-  const scene = (name: Scene) => stage.tell({ kind: 'scene', scene: name, facts: {} });
+async function performTour(sandbox: Sandbox, proofs: Proof[]): Promise<void> {
+  const scene = (name: Scene) => sandbox.tell({ kind: 'scene', scene: name, facts: {} });
   const prove = (found: readonly Proof[]) => {
     proofs.push(...found);
-    stage.tell({ kind: 'proofs', proofs: found });
+    sandbox.tell({ kind: 'proofs', proofs: found });
   };
-  const before = await prepareApplication(stage);
+  const before = await prepareApplication(sandbox);
   const create = ['potctl', 'backup', 'create', ...FILES, ...REPOSITORY];
-  const saved = await backUpWhileWriting(stage, before, create);
+  const saved = await backUpWhileWriting(sandbox, before, create);
   scene('verify');
-  await play(stage, ['potctl', 'backup', 'verify', 'latest', '--level', 'full', ...REPOSITORY]);
+  await play(sandbox, ['potctl', 'backup', 'verify', 'latest', '--level', 'full', ...REPOSITORY]);
   scene('list');
-  await play(stage, ['potctl', 'backup', 'list', ...REPOSITORY]);
+  await play(sandbox, ['potctl', 'backup', 'list', ...REPOSITORY]);
   scene('loss');
-  const lost = await lose(stage);
+  const lost = await lose(sandbox);
   scene('plan');
-  await play(stage, ['potctl', 'restore', 'plan', 'latest', ...FILES, ...REPOSITORY]);
+  await play(sandbox, ['potctl', 'restore', 'plan', 'latest', ...FILES, ...REPOSITORY]);
   scene('restore');
-  await play(stage, ['potctl', 'restore', 'run', 'latest', ...FILES, ...REPOSITORY, '--confirm', DATABASE], PLAN);
+  await play(sandbox, ['potctl', 'restore', 'run', 'latest', ...FILES, ...REPOSITORY, '--confirm', DATABASE], PLAN);
   scene('proof');
-  prove([saved.wholeTransactions, ...compare(saved.content, await readContent(stage))]);
+  prove([saved.wholeTransactions, ...compare(saved.content, await readContent(sandbox))]);
   scene('undo');
-  await play(stage, ['potctl', 'restore', 'undo', ...FILES, ...REPOSITORY, '--confirm', DATABASE]);
+  await play(sandbox, ['potctl', 'restore', 'undo', ...FILES, ...REPOSITORY, '--confirm', DATABASE]);
   scene('undone');
-  prove(compare(lost, await readContent(stage)));
+  prove(compare(lost, await readContent(sandbox)));
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Cluster, startCluster } from './cluster/cluster.js';
 import { obtainBinaries } from './cluster/obtain.js';
 import type { TourEvent } from './events.js';
-import type { Stage } from './stage.js';
+import type { Sandbox } from './sandbox.js';
 
 export const DATABASE = 'threedpot';
 
@@ -14,11 +14,11 @@ export interface WorkplaceRequest {
   readonly tell: (event: TourEvent) => void;
 }
 
-/** A temporary folder with a server of its own, and the stage for the tour in it. */
+/** A temporary folder with a server of its own, and the sandbox for the tour in it. */
 export interface Workplace {
   /** The top folder; everything is below it. */
   readonly folder: string;
-  readonly stage: Stage;
+  readonly sandbox: Sandbox;
   readonly cluster: Cluster;
   /** Ends the server and removes the folder. Safe to call twice. */
   remove(): Promise<void>;
@@ -43,8 +43,8 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
       settings,
       signal,
     });
-    const stage = await furnish({ folder, binaries, searchPath, cluster, signal, tell });
-    return { folder, stage, cluster, remove: () => remove(folder, cluster) };
+    const sandbox = await furnish({ folder, binaries, searchPath, cluster, signal, tell });
+    return { folder, sandbox, cluster, remove: () => remove(folder, cluster) };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -58,7 +58,7 @@ interface Furniture extends Pick<WorkplaceRequest, 'signal' | 'tell'> {
   readonly cluster: Cluster;
 }
 
-async function furnish(request: Furniture): Promise<Stage> {
+async function furnish(request: Furniture): Promise<Sandbox> {
   const { folder, binaries, searchPath, cluster, signal, tell } = request;
   const [work, home] = [path.join(folder, 'work'), path.join(folder, 'home')];
   await mkdir(work);

@@ -1,9 +1,19 @@
 import { text } from 'node:stream/consumers';
-import type { DumpReader } from '../backup/verify.js';
 import { type ChildEnd, hasCrashed, startChild, ToolCrash, whyNotDone } from '../kernel/child.js';
 import { PotctlError } from '../kernel/errors.js';
 import { newestTool, type ToolSearch } from '../postgres/tools.js';
-import { parseToc } from './toc.js';
+import { parseToc, type TocEntry } from './toc.js';
+
+/** pg_restore, without a server. Both throw E_BACKUP_CORRUPT for a damaged dump, E_TOOL_OLD or E_TOOL_FAILED when it could not be looked at. */
+export interface DumpReader {
+  toc(dumpFolder: string): Promise<readonly TocEntry[]>;
+  /** Unpacks every member to nowhere. It does not notice an emptied member: only hashes do. */
+  unpack(dumpFolder: string): Promise<void>;
+  /** Prints the whole dump as SQL, with CREATE DATABASE where it has that. The bytes are valid until `take` returns; what it throws ends it. */
+  script(dump: string, take: (bytes: Buffer) => void): Promise<void>;
+  /** The header of the table of contents, e.g. `dbname` → `app`, `Archive created at` → `2026-11-22 09:50:46 UTC`. */
+  header(dump: string): Promise<ReadonlyMap<string, string>>;
+}
 
 /** Every list of pg_restore begins with a header that has this line. */
 const LISTED = /^; +TOC Entries: \d+$/m;

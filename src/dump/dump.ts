@@ -2,9 +2,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Artefact, DatabasePart, Manifest } from '../catalog/manifest.js';
 import { fromErrno, isErrno } from '../kernel/errors.js';
-import type { Progress } from '../kernel/progress.js';
 import { affordableJobs, readConnectionRoom } from '../postgres/connection-room.js';
-import type { Server, Session } from '../postgres/server.js';
+import type { Server } from '../postgres/server.js';
 import type { FollowingHash } from '../storage/following-hash.js';
 import { hashWrites } from '../storage/hash.js';
 import { countRows, type RowCounts } from './count-rows.js';
@@ -19,29 +18,15 @@ import {
 } from './facts.js';
 import { dumpGlobals, type GlobalsResult } from './globals.js';
 import { compareInventory, type Observation } from './inventory.js';
-import { DUMP_FOLDER, runPgDump } from './pg-dump.js';
+import { runPgDump } from './pg-dump.js';
 import { trackDump } from './progress.js';
 import { listReferenced } from './referenced-list.js';
+import type { DumpRequest } from './request.js';
 import { readRoles } from './roles.js';
 import { openSnapshot, type Snapshot } from './snapshot.js';
 import { readStoredIn, rewrittenReasons, rewrittenSince } from './stored-in.js';
+import { DUMP_FOLDER } from './tables.js';
 import { readToc } from './toc.js';
-
-/** What a database dump is asked for. */
-export interface DumpRequest {
-  /** The draft's folder; `db/dump/…` and `db/globals.sql` are written below it. */
-  readonly folder: string;
-  readonly jobs: number;
-  readonly rows: 'exact' | 'estimate' | 'off';
-  /** For pg_dump's --lock-wait-timeout. */
-  readonly lockWaitMs: number;
-  /** Read in the dump's own snapshot: first column of each row. null = no query. */
-  readonly references: string | null;
-  /** Reads the anchor of potctl's journal in the dump's own snapshot. */
-  readonly readAnchor?: (session: Session) => Promise<DatabasePart['journal_anchor']>;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-}
 
 /** The dump on disk, and what its own snapshot said. */
 export interface DumpResult {

@@ -2,8 +2,7 @@ import type { Artefact, TableRows } from '../catalog/manifest.js';
 import { PotctlError } from '../kernel/errors.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { RowCounts } from './count-rows.js';
-import { DUMP_FOLDER } from './pg-dump.js';
-import type { DumpedTable } from './tables.js';
+import { DUMP_FOLDER, type DumpedTable } from './tables.js';
 import type { TocEntry } from './toc.js';
 
 /** What is joined. */

@@ -2,10 +2,8 @@ import path from 'node:path';
 import type { DatabasePart } from '../catalog/manifest.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Server } from '../postgres/server.js';
-import type { DumpRequest } from './dump.js';
-
-/** In the draft's folder. */
-export const DUMP_FOLDER = 'db/dump';
+import type { DumpRequest } from './request.js';
+import { DUMP_FOLDER } from './tables.js';
 
 /** From here on pg_dump writes zstd: faster than gzip 1, and smaller. */
 const FIRST_WITH_ZSTD = 16;

@@ -1,6 +1,6 @@
 import { PotctlError } from '../kernel/errors.js';
 import { isStatement, notSql } from './plain-text.js';
-import type { SqlListener } from './sql-listener.js';
+import type { SqlListener } from './sql-lexer.js';
 
 /** Statements that reach beyond the database they are run in, or into the files of the server. */
 const BEYOND: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { DumpReader } from '../backup/verify.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { DumpReader } from './dump-reader.js';
 import { plainGuard } from './plain-guard.js';
 import { isStatement, notSql, readPlainText, throughFilter } from './plain-text.js';
 import { gatherSqlFacts, type SqlFacts } from './sql-facts.js';

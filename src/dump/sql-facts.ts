@@ -1,4 +1,4 @@
-import type { SqlListener } from './sql-listener.js';
+import type { SqlListener } from './sql-lexer.js';
 
 /** What a script of pg_dump says about the database that it was taken of. */
 export interface SqlFacts {

@@ -1,6 +1,3 @@
-import type { SqlLexer, SqlListener } from './sql-listener.js';
-import { freshState, isWordByte, type Place, type State } from './sql-state.js';
-
 const TEXT_LIMIT = 64 << 10;
 const SHORT_LIMIT = 400;
 const TAB = 9;
@@ -263,4 +260,105 @@ function keep(state: State, byte: number): void {
 
 function cut(state: State, byte: number): void {
   if (state.short.length < SHORT_LIMIT) state.short += String.fromCharCode(byte);
+}
+
+/** Where a lexer stands in its script. */
+export type Place = 'sql' | 'single' | 'escaped' | 'double' | 'tag' | 'dollar' | 'line' | 'block' | 'command' | 'rows';
+
+/** What a lexer remembers between two bytes. */
+export interface State {
+  place: Place;
+  /** The last two bytes of SQL outside of strings and comments. */
+  previous: number;
+  beforePrevious: number;
+  text: string;
+  short: string;
+  word: string;
+  words: string[];
+  parentheses: number;
+  /** BEGIN ATOMIC … END of a function's body. */
+  blocks: number;
+  tuples: number;
+  hasValues: boolean;
+  /** The kind of the last string, as long as another quote would continue it. */
+  continues: 'single' | 'escaped' | null;
+  skip: boolean;
+  tag: string;
+  candidate: string | null;
+  depth: number;
+  last: number;
+  rowsFollow: boolean;
+  rowHead: string;
+  rowBytes: number;
+  rowTabs: number;
+  /** The row has a tab behind a backslash. */
+  rowEscapes: boolean;
+  lastOfRow: number;
+}
+
+const FRESH = {
+  place: 'sql' as Place,
+  previous: 10,
+  beforePrevious: 10,
+  text: '',
+  short: '',
+  word: '',
+  parentheses: 0,
+  blocks: 0,
+  tuples: 0,
+  hasValues: false,
+  continues: null,
+  skip: false,
+  tag: '',
+  candidate: null,
+  depth: 0,
+  last: 0,
+  rowsFollow: false,
+  rowHead: '',
+  rowBytes: 0,
+  rowTabs: 0,
+  rowEscapes: false,
+  lastOfRow: 0,
+};
+
+/** The beginning of a script. */
+export const freshState = (): State => ({ ...FRESH, words: [] });
+
+/** Letters, digits, the underscore, the dollar sign within a name, and everything beyond ASCII. */
+export function isWordByte(byte: number): boolean {
+  return (
+    (byte >= 97 && byte <= 122) ||
+    (byte >= 65 && byte <= 90) ||
+    (byte >= 48 && byte <= 57) ||
+    byte === 95 ||
+    byte >= 128
+  );
+}
+
+/** Who is told what a script of SQL consists of. What it throws stops the reading. */
+export interface SqlListener {
+  /**
+   * A statement is complete: its text without comments, cut to 64 KiB; `tuples` are the parentheses at its outermost level after VALUES.
+   * Returns true when rows for COPY follow on the next lines.
+   */
+  statement(text: string, tuples: number): boolean;
+  /**
+   * A line of rows is complete, `bytes` long with its end; the last line `\.` is none. `tabs` are those that part two columns, null where an
+   * escaped one makes that uncertain.
+   */
+  row(bytes: number, tabs: number | null): void;
+  /** A line comment, without its dashes, cut. */
+  comment(text: string): void;
+  /** A backslash command of psql, to the end of its line, cut. */
+  command(text: string): void;
+}
+
+/** Reads a script as psql reads it, with flat memory. */
+export interface SqlLexer {
+  /** Takes the next bytes, cut anywhere, and returns those that are no backslash commands. */
+  push(chunk: Buffer): Buffer[];
+  /** Is everything that was begun finished? Otherwise the script was cut. */
+  isWhole(): boolean;
+  /** What stands behind the last whole statement, without comments. */
+  rest(): string;
 }

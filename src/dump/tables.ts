@@ -88,3 +88,6 @@ function listed(tables: readonly DumpedTable[]): string {
   const more = tables.length > NAMED ? ` and ${tables.length - NAMED} more` : '';
   return `${names.join(', ')}${more}`;
 }
+
+/** In the draft's folder. */
+export const DUMP_FOLDER = 'db/dump';

@@ -11,7 +11,7 @@ import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
 
 /** Which form new codes have. */
-export interface CodesWishes {
+export interface CodesOptions {
   readonly form: 'application' | 'login';
   readonly dryRun: boolean;
 }
@@ -27,7 +27,7 @@ export interface NewCodes {
  *
  * @throws E_UNSUPPORTED where the application has no backup codes, or no other form
  */
-export function codeKindOf({ codes, name }: Application, form: CodesWishes['form']): CodeKind {
+export function codeKindOf({ codes, name }: Application, form: CodesOptions['form']): CodeKind {
   if (codes === undefined) throw new PotctlError('E_UNSUPPORTED', `backup codes are not supported by '${name}'`);
   if (form === 'application') return codes.kind;
   if (codes.loginKind !== undefined) return codes.loginKind;
@@ -37,7 +37,7 @@ export function codeKindOf({ codes, name }: Application, form: CodesWishes['form
 }
 
 /** What new backup codes are good for, to follow a colon: not every application's login can take them. */
-export function codesUse(application: Application, form: CodesWishes['form']): string {
+export function codesUse(application: Application, form: CodesOptions['form']): string {
   const { codes, name } = application;
   if (codes === undefined) return '';
   return codes.atLogin.includes(codeKindOf(application, form))
@@ -67,7 +67,7 @@ export async function storeCodes(
  *
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
-export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesWishes): Promise<ChangePlan> {
+export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesOptions): Promise<ChangePlan> {
   codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
@@ -90,18 +90,18 @@ export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesWi
 export async function replaceCodes(
   deps: MfaDeps,
   plan: ChangePlan,
-  wishes: CodesWishes,
+  options: CodesOptions,
   delivery: Delivery,
 ): Promise<ChangeResult> {
-  if (wishes.dryRun) return plannedResult(plan);
-  const codes = await makeCodes(codeKindOf(deps.database.application, wishes.form));
+  if (options.dryRun) return plannedResult(plan);
+  const codes = await makeCodes(codeKindOf(deps.database.application, options.form));
   const takeBack = await delivery.prepare(codes.shown);
   const result = await applyChange(deps, plan, {
     event: 'codes',
     expect: (record) => ({ ...unchanged(record), codes: codes.stored }),
     async run(transaction, record) {
       await storeCodes(deps, transaction, record, codes);
-      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form: wishes.form };
+      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form: options.form };
     },
   }).catch(async (error: unknown) => {
     await takeBack();

@@ -15,7 +15,7 @@ import { recordAttempt } from './record-attempt.js';
 import { inTransaction, type Transaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
 
-export interface ConfirmWishes {
+export interface ConfirmOptions {
   readonly form: 'application' | 'login';
   readonly trustClock: boolean;
 }
@@ -71,16 +71,16 @@ export async function confirmCode(
   deps: MfaDeps,
   plan: ConfirmPlan,
   typed: string,
-  wishes: ConfirmWishes,
+  options: ConfirmOptions,
   delivery: Delivery | null,
 ): Promise<ConfirmResult> {
   const { application } = deps.database;
   const { person } = plan.record;
   const code = readTypedCode(typed, application, 'refused');
-  const codes = application.codes && (await makeCodes(codeKindOf(application, wishes.form)));
+  const codes = application.codes && (await makeCodes(codeKindOf(application, options.form)));
   const session = await deps.database.session('mfa.confirm');
   try {
-    const late = await checkClock(session, deps.clock, wishes.trustClock);
+    const late = await checkClock(session, deps.clock, options.trustClock);
     let takeBack: () => Promise<void> = async () => {};
     const done = await inTransaction(session, deps.actor.runId, async (transaction) => {
       const until = await gate(deps, transaction, person);
@@ -93,7 +93,7 @@ export async function confirmCode(
       if (verdict.verdict === 'accepted' && verdict.by === 'totp') {
         const { id } = verdict.factor;
         await switchOn(deps, transaction, record, id, codes);
-        const seq = await noteConfirmed(deps, transaction, plan, id, wishes);
+        const seq = await noteConfirmed(deps, transaction, plan, id, options);
         await checkKept(deps, transaction, record.person, switchedOn(record, id, codes));
         if (codes !== undefined) takeBack = (await delivery?.prepare(codes.shown)) ?? takeBack;
         return { verdict, seq };
@@ -182,7 +182,7 @@ async function noteConfirmed(
   transaction: Transaction,
   { record: { person, state }, caution }: ConfirmPlan,
   factorId: string,
-  { form }: ConfirmWishes,
+  { form }: ConfirmOptions,
 ): Promise<string> {
   const { application } = database;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;

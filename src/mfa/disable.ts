@@ -9,7 +9,7 @@ import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
 
 /** What is taken away. */
-export interface DisableWishes {
+export interface DisableOptions {
   /** `reset`: also end the sessions, and ask for a new enrolment where the application knows that. */
   readonly action: 'disable' | 'reset';
   /** Only this factor; null = all, of every kind. */
@@ -22,12 +22,12 @@ export interface DisableWishes {
  *
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
-export async function planDisable(deps: MfaDeps, wanted: string, wishes: DisableWishes): Promise<ChangePlan> {
+export async function planDisable(deps: MfaDeps, wanted: string, options: DisableOptions): Promise<ChangePlan> {
   const { application } = deps.database;
-  return planChange(deps, wanted, wishes.action, (record) => {
+  return planChange(deps, wanted, options.action, (record) => {
     const { codes, sessions, state } = record;
-    const going = chosen(record, wishes.factorId);
-    const isReset = wishes.action === 'reset';
+    const going = chosen(record, options.factorId);
+    const isReset = options.action === 'reset';
     const ends = isReset && sessions !== null && sessions > 0;
     const steps = [
       ...going.map(goneWords),
@@ -47,21 +47,21 @@ export async function planDisable(deps: MfaDeps, wanted: string, wishes: Disable
  *
  * @throws as applyChange
  */
-export async function disable(deps: MfaDeps, plan: ChangePlan, wishes: DisableWishes): Promise<ChangeResult> {
-  if (wishes.dryRun) return plannedResult(plan);
+export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableOptions): Promise<ChangeResult> {
+  if (options.dryRun) return plannedResult(plan);
   const { application } = deps.database;
-  const isReset = wishes.action === 'reset';
-  const isOff = wishes.factorId === null || !plan.record.enabled.some(({ id }) => id !== wishes.factorId);
+  const isReset = options.action === 'reset';
+  const isOff = options.factorId === null || !plan.record.enabled.some(({ id }) => id !== options.factorId);
   return applyChange(deps, plan, {
-    ...{ event: 'disable', factorId: wishes.factorId },
+    ...{ event: 'disable', factorId: options.factorId },
     expect: (record) => ({
-      factors: without(record, chosen(record, wishes.factorId)),
+      factors: without(record, chosen(record, options.factorId)),
       codes: isOff && application.codes ? [] : record.codes,
       ...(isReset && { noSessions: true, mustEnroll: true }),
     }),
     async run(transaction, record) {
       const { person, codes } = record;
-      const removed = await application.disable(transaction, person, chosen(record, wishes.factorId));
+      const removed = await application.disable(transaction, person, chosen(record, options.factorId));
       if (isOff) await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
       const done = { removed, codes_before: codes?.length ?? null, codes_left: application.codes ? 0 : null };
       if (!isReset) return done;

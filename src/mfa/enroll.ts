@@ -14,7 +14,7 @@ import type { MfaRecord } from './record.js';
 import { markOf } from './secret-mark.js';
 
 /** What an enrolment may say besides the person. */
-export interface EnrollWishes {
+export interface EnrollOptions {
   /** Where the application keeps several: one more beside the others. */
   readonly another: boolean;
   /** What the factor is called, where the application keeps that. */
@@ -36,11 +36,11 @@ const EXPIRES_MS = 24 * 3_600_000;
  *
  * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), and as {@link planChange}
  */
-export async function planEnroll(deps: MfaDeps, wanted: string, wishes: EnrollWishes): Promise<ChangePlan> {
+export async function planEnroll(deps: MfaDeps, wanted: string, options: EnrollOptions): Promise<ChangePlan> {
   return planChange(deps, wanted, 'enroll', (record) => {
     const { person, pending, codes } = record;
-    uriOf(deps, record, wishes, 'A');
-    refuseSecond(deps, record, wishes);
+    uriOf(deps, record, options, 'A');
+    refuseSecond(deps, record, options);
     return {
       changes: true,
       steps: [
@@ -65,16 +65,16 @@ export async function planEnroll(deps: MfaDeps, wanted: string, wishes: EnrollWi
 export async function enroll(
   deps: MfaDeps,
   plan: ChangePlan,
-  wishes: EnrollWishes,
+  options: EnrollOptions,
   delivery: Delivery,
 ): Promise<EnrollResult> {
-  if (wishes.dryRun) return { ...plannedResult(plan), expires_at: null };
+  if (options.dryRun) return { ...plannedResult(plan), expires_at: null };
   const { application } = deps.database;
   const { person } = plan.record;
   const secret = randomBytes(SECRET_BYTES);
   const factorId = application.several || application.name === 'native' ? randomUUID() : person.id;
   const text = new Secret(encodeBase32(secret)).reveal();
-  const lines = [text, new Secret(uriOf(deps, plan.record, wishes, text)).reveal()];
+  const lines = [text, new Secret(uriOf(deps, plan.record, options, text)).reveal()];
   const stored = await storedForm(deps, person, factorId, secret);
   const takeBack = await delivery.prepare(lines);
   const clears = clearsCodes(deps, plan.record);
@@ -89,7 +89,7 @@ export async function enroll(
     }),
     async run(transaction) {
       await transaction.conceal([stored]);
-      await application.enroll(transaction, person, { factorId, label: wishes.label });
+      await application.enroll(transaction, person, { factorId, label: options.label });
       if (clears) await application.codes!.clear(transaction, person);
       const names = [`${application.name}:${factorId}#${markOf(secret)}`, keyOf(application, person)];
       await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
@@ -111,14 +111,14 @@ const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
 export function uriOf(
   { database, policy }: MfaDeps,
   { person }: MfaRecord,
-  wishes: EnrollWishes,
+  options: EnrollOptions,
   secret: string,
 ): string {
-  const issuer = wishes.issuer ?? policy.issuer ?? database.application.totp.issuer;
+  const issuer = options.issuer ?? policy.issuer ?? database.application.totp.issuer;
   return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
 }
 
-function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollWishes): void {
+function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollOptions): void {
   if (state !== 'enabled') return;
   const { several, name } = database.application;
   if (several && another) return;

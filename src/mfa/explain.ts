@@ -1,9 +1,8 @@
 import { gate, judge, matchBackupCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
 import { clockDifference } from './clock-check.js';
-import { readOffsets } from './code-cause.js';
 import type { MfaDeps } from './deps.js';
-import { type Diagnosis, diagnose } from './diagnosis.js';
+import { type Diagnosis, diagnose, readOffsets } from './diagnosis.js';
 import { noteLookup } from './lookups.js';
 import { findPerson, keyOf } from './people.js';
 import { type MfaRecord, readRecord } from './record.js';

@@ -1,5 +1,6 @@
 import type { Application, Person } from '../applications/application.js';
 import { findNear, type NearName } from '../applications/near.js';
+import { editDistance } from '../kernel/closest.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 
@@ -33,7 +34,7 @@ export async function nearNames(
     [email, username, email?.split('@')[0]].filter((word) => word != null).map(squashed);
   const scored = near.map((one) => ({
     ...one,
-    apart: Math.min(...words(one).map((word) => lettersApart(text, word))),
+    apart: Math.min(...words(one).map((word) => editDistance(text, word, 2))),
   }));
   const same = near.filter(({ email, username }) => [email, username].some((word) => word && squashed(word) === text));
   const limit = Math.min(2, Math.floor(text.length / 3));
@@ -55,19 +56,4 @@ const proposalOf = ({ id, email, username }: Pick<Person, 'id' | 'email' | 'user
 function beginnings(text: string): string[] {
   const first = ['NFC', 'NFD'].map((form) => [...text.normalize(form)][0]!);
   return [...new Set(first.flatMap((letter) => [letter, letter.toUpperCase()]))];
-}
-
-/** How many letters must be changed, added or taken away (Levenshtein); more than two are too many to count. */
-function lettersApart(one: string, other: string): number {
-  if (Math.abs(one.length - other.length) > 2) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= one.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j += 1) {
-      const changed = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
 }

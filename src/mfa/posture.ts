@@ -23,13 +23,13 @@ export interface Posture {
  *
  * @throws E_APPLICATION, E_MFA_KEY, E_DB_*
  */
-export async function checkPosture(deps: MfaDeps, wishes: { readonly keys: boolean }): Promise<Posture> {
+export async function checkPosture(deps: MfaDeps, options: { readonly keys: boolean }): Promise<Posture> {
   const { application, readsSecrets } = deps.database;
   const session = await deps.database.session('mfa.check');
   try {
     await session.query('set statement_timeout = 0');
     const keys =
-      wishes.keys && application.sealed !== undefined ? await countKeys(deps, session, application.sealed.all) : null;
+      options.keys && application.sealed !== undefined ? await countKeys(deps, session, application.sealed.all) : null;
     const counts = await readCounts(deps, session);
     const rules = rulesOf(counts, {
       ...{ readsSecrets, requiredForAdmin: deps.policy.requiredForAdmin, keys, facts: application.facts },

@@ -11,7 +11,7 @@ import { countKeys, type KeyCount } from './key-check.js';
 import { inTransaction, type Transaction } from './transaction.js';
 
 /** What is wanted of a rotation. */
-export interface RotateWishes {
+export interface RotateOptions {
   /** Id of the key to seal under; null = the newest. An older one takes a rotation back. */
   readonly to: string | null;
   /** Secrets in one transaction. */
@@ -51,7 +51,7 @@ export interface RotateResult {
  * @throws E_UNSUPPORTED where the application seals nothing, E_MFA_KEY (no key of that id), E_REASON_REQUIRED, E_PROFILE_REQUIRED,
  * E_BREAK_GLASS (protected by the profile), E_SETUP_MISSING, E_DB_*
  */
-export async function planRotation(deps: MfaDeps, { to }: RotateWishes): Promise<RotatePlan> {
+export async function planRotation(deps: MfaDeps, { to }: RotateOptions): Promise<RotatePlan> {
   refuseUnexplained(deps);
   refuseProtected(deps, 'rotate');
   const sealed = sealedOf(deps);
@@ -84,20 +84,20 @@ export async function planRotation(deps: MfaDeps, { to }: RotateWishes): Promise
 export async function rotate(
   deps: MfaDeps,
   plan: RotatePlan,
-  wishes: RotateWishes & { readonly dryRun: boolean; readonly progress: Progress },
+  options: RotateOptions & { readonly dryRun: boolean; readonly progress: Progress },
 ): Promise<RotateResult> {
   const unreadable = plan.keys.flatMap(({ key, problem, count }) =>
     problem === null ? [] : [{ key, problem, count }],
   );
   const { to, settled } = plan;
-  const pending = wishes.dryRun ? plan.pending : 0;
+  const pending = options.dryRun ? plan.pending : 0;
   const nothing = { to, changed: false, resealed: 0, pending, settled, unreadable, journal_seq: null };
-  if (wishes.dryRun || plan.pending === 0) return nothing;
+  if (options.dryRun || plan.pending === 0) return nothing;
   const session = await deps.database.session('mfa.rotate');
   const sum = { done: 0, seq: null as string | null };
-  wishes.progress({ kind: 'phase', name: 'secrets' });
+  options.progress({ kind: 'phase', name: 'secrets' });
   try {
-    for await (const { count, seq } of batches(deps, session, to, wishes.batch)) {
+    for await (const { count, seq } of batches(deps, session, to, options.batch)) {
       sum.done += count;
       sum.seq = seq ?? sum.seq;
     }
@@ -106,7 +106,7 @@ export async function rotate(
   } finally {
     await session.close();
   }
-  wishes.progress({ kind: 'done', name: 'secrets', facts: { sealed: sum.done } });
+  options.progress({ kind: 'done', name: 'secrets', facts: { sealed: sum.done } });
   return { ...nothing, changed: sum.done > 0, resealed: sum.done, journal_seq: sum.seq };
 }
 

@@ -6,14 +6,9 @@ import { noteLookup } from './lookups.js';
 import { findPerson } from './people.js';
 import { type MfaRecord, type MfaState, readRecord } from './record.js';
 import { FEW_CODES } from './record-attempt.js';
+import type { RedFlag } from './red-flag.js';
 import { judgeSecret } from './secret-verdict.js';
 import type { PastReset } from './verifier-state.js';
-
-/** Something that should make an operator careful. */
-export interface RedFlag {
-  readonly code: string;
-  readonly text: string;
-}
 
 /** One factor without its secret. */
 export interface FactorView {

@@ -6,7 +6,7 @@ import { unchanged } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
 
-export interface UnlockWishes {
+export interface UnlockOptions {
   /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
   readonly resetConsecutive: boolean;
   readonly dryRun: boolean;
@@ -16,7 +16,7 @@ export interface UnlockWishes {
 export async function planUnlock(
   deps: MfaDeps,
   wanted: string,
-  { resetConsecutive }: UnlockWishes,
+  { resetConsecutive }: UnlockOptions,
 ): Promise<ChangePlan> {
   const { application } = deps.database;
   return planChange(deps, wanted, 'unlock', ({ person, verifier }) => {
@@ -41,17 +41,17 @@ export async function planUnlock(
 }
 
 /** Ends potctl's block and the application's own lock. @throws as applyChange */
-export async function unlock(deps: MfaDeps, plan: ChangePlan, wishes: UnlockWishes): Promise<ChangeResult> {
-  if (wishes.dryRun) return plannedResult(plan);
+export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOptions): Promise<ChangeResult> {
+  if (options.dryRun) return plannedResult(plan);
   const { application } = deps.database;
   return applyChange(deps, plan, {
     event: 'unlock',
     expect: (record) => ({ ...unchanged(record), unlocked: true }),
     async run(transaction, { person }) {
-      const kind = wishes.resetConsecutive ? 'reset' : 'unlock';
+      const kind = options.resetConsecutive ? 'reset' : 'unlock';
       await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(application, person), kind]);
       await application.unlock?.(transaction, person);
-      return { reset_consecutive: wishes.resetConsecutive, locked_until: person.lockedUntil };
+      return { reset_consecutive: options.resetConsecutive, locked_until: person.lockedUntil };
     },
   });
 }

@@ -1,16 +1,6 @@
+import type { MailSettings } from '../config/settings.js';
 import { PotctlError } from '../kernel/errors.js';
-import { redact, type Secret } from '../kernel/secret.js';
-
-/** Through which server mail leaves, and in whose name. */
-export interface MailSettings {
-  /** `smtp://…` or `smtps://…`: a password may stand in it. */
-  readonly smtp: Secret;
-  /** For people: the server without user and password. */
-  readonly server: string;
-  readonly from: string;
-  /** Who reads the answers. */
-  readonly replyTo: readonly string[];
-}
+import { redact } from '../kernel/secret.js';
 
 /** One mail to one person. */
 export interface Letter {

@@ -1,22 +1,8 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
 import { openLogin } from './login.js';
 import type { ToolRunner } from './run-tool.js';
-import type { Server } from './server.js';
+import type { OpenOptions, Server } from './server.js';
 import { openSessions } from './sessions.js';
-
-/** How a server is opened. */
-export interface OpenOptions {
-  /** PATH and the like for the PostgreSQL tools; HOME for ~/.postgresql. PG* variables in it are not used. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** A directory of ours for the passfile, created when missing. */
-  readonly runtimeDirectory: string;
-  /** Cancels what runs, and every later statement of the sessions that are open then. A session opened afterwards works: for cleaning up. */
-  readonly signal: AbortSignal;
-  /** Instead of the known directories and PATH: where the PostgreSQL tools are looked for. */
-  readonly toolDirectories?: readonly string[];
-  /** Each statement before it is sent, without its values. */
-  readonly onDebug?: (statement: string) => void;
-}
 
 /** The server of `settings`. Nothing is connected before the first session. */
 export function openServer(settings: ConnectionSettings, options: OpenOptions): Server {

@@ -61,3 +61,17 @@ export interface RunToolOptions {
   /** Writes what the tool reads from its stdin; without it that is empty. What it throws ends the tool, and is thrown. */
   readonly feed?: (write: (bytes: Buffer) => Promise<void>) => Promise<void>;
 }
+
+/** How a server is opened. */
+export interface OpenOptions {
+  /** PATH and the like for the PostgreSQL tools; HOME for ~/.postgresql. PG* variables in it are not used. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A directory of ours for the passfile, created when missing. */
+  readonly runtimeDirectory: string;
+  /** Cancels what runs, and every later statement of the sessions that are open then. A session opened afterwards works: for cleaning up. */
+  readonly signal: AbortSignal;
+  /** Instead of the known directories and PATH: where the PostgreSQL tools are looked for. */
+  readonly toolDirectories?: readonly string[];
+  /** Each statement before it is sent, without its values. */
+  readonly onDebug?: (statement: string) => void;
+}

@@ -6,9 +6,8 @@ import { quoteLiteral } from './identifiers.js';
 import { type Idle, type IdleConnection, keepIdleConnection } from './idle-connection.js';
 import type { Login } from './login.js';
 import { namedAlike } from './named-alike.js';
-import type { OpenOptions } from './open.js';
 import { refuseTransactionPooler } from './pooler.js';
-import type { Session, SessionOptions } from './server.js';
+import type { OpenOptions, Session, SessionOptions } from './server.js';
 import { type OwnedSession, toAbortError, wrapSession } from './session.js';
 
 /** All sessions of one server. */

@@ -6,7 +6,7 @@ import { refuseUnknownNames } from '../runs/accept.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 
-/** Who runs it, in which process: what neither settings nor wishes know. */
+/** Who runs it, in which process: what neither settings nor options know. */
 export interface Occasion {
   readonly runId: string;
   readonly traceId: string;
@@ -19,7 +19,7 @@ export interface Occasion {
 }
 
 /** What a person may say about one restore, beyond the profile. */
-export interface RestoreWishes {
+export interface RestoreOptions {
   readonly id: string;
   readonly fromSet: string | undefined;
   readonly only: 'db' | 'files' | undefined;
@@ -37,29 +37,29 @@ export interface RestoreWishes {
 }
 
 /** What a person may say about an undo. */
-export type UndoWishes = Pick<RestoreWishes, 'accept' | 'stopWriters' | 'startWriters' | 'keepOld'> & {
+export type UndoOptions = Pick<RestoreOptions, 'accept' | 'stopWriters' | 'startWriters' | 'keepOld'> & {
   readonly run: string | undefined;
 };
 
 /**
- * Makes the request for a restore from settings and wishes. Pure.
+ * Makes the request for a restore from settings and options. Pure.
  *
  * @param processors of this machine: so many workers does pg_restore get unless it is said
  * @throws E_USAGE for contradictions
  */
 export function restoreRequest(
   settings: Settings,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
   occasion: Occasion & { readonly processors: number },
 ): RestoreRequest {
-  refuseContradictions(wishes);
-  const { only = null, mode = 'swap', into = null, intoFiles, jobs = occasion.processors, createRoles } = wishes;
+  refuseContradictions(options);
+  const { only = null, mode = 'swap', into = null, intoFiles, jobs = occasion.processors, createRoles } = options;
   return {
-    ...asked(settings, wishes, occasion),
+    ...asked(settings, options, occasion),
     // Beside the live data nobody is in the way.
     ...(mode === 'new' ? { stopWriters: null } : {}),
-    reference: wishes.id,
-    fromSet: wishes.fromSet ?? null,
+    reference: options.id,
+    fromSet: options.fromSet ?? null,
     only,
     mode,
     into,
@@ -67,32 +67,32 @@ export function restoreRequest(
     files: only === 'db' ? null : settings.files,
     jobs,
     createRoles,
-    continuePastErrors: wishes.continuePastErrors,
-    safetyBackup: wishes.safetyBackup,
+    continuePastErrors: options.continuePastErrors,
+    safetyBackup: options.safetyBackup,
   };
 }
 
-/** Makes the request for an undo from settings and wishes. Pure. @throws E_USAGE */
-export function undoRequest(settings: Settings, wishes: UndoWishes, occasion: Occasion): UndoRequest {
+/** Makes the request for an undo from settings and options. Pure. @throws E_USAGE */
+export function undoRequest(settings: Settings, options: UndoOptions, occasion: Occasion): UndoRequest {
   return {
-    ...asked(settings, wishes, occasion),
-    run: wishes.run ?? null,
+    ...asked(settings, options, occasion),
+    run: options.run ?? null,
     filesPath: settings.files?.path ?? null,
   };
 }
 
-function asked(settings: Settings, wishes: Omit<UndoWishes, 'run'>, occasion: Occasion): Asked {
-  refuseUnknownNames(wishes.accept);
+function asked(settings: Settings, options: Omit<UndoOptions, 'run'>, occasion: Occasion): Asked {
+  refuseUnknownNames(options.accept);
   const { runId, traceId, operator, hostname, waitMs, dryRun } = occasion;
   const { restore, profile, expect, connection } = settings;
   return {
     ...{ runId, traceId, operator, hostname, waitMs, dryRun, profile },
     database: connection.database,
     expectedSystemIdentifier: expect.systemIdentifier,
-    stopWriters: wishes.stopWriters ?? restore.stopWriters,
-    startWriters: wishes.startWriters ?? restore.startWriters,
-    keepOldMs: wishes.keepOld ?? restore.keepOldMs,
-    accept: wishes.accept,
+    stopWriters: options.stopWriters ?? restore.stopWriters,
+    startWriters: options.startWriters ?? restore.startWriters,
+    keepOldMs: options.keepOld ?? restore.keepOldMs,
+    accept: options.accept,
   };
 }
 
@@ -103,7 +103,7 @@ function refuseContradictions({
   only,
   stopWriters,
   safetyBackup,
-}: RestoreWishes): void {
+}: RestoreOptions): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
     throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
   }

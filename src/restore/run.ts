@@ -1,16 +1,17 @@
 import { abandon } from '../runs/abandon.js';
 import type { Accepted } from '../runs/accept.js';
 import { closeForward } from '../runs/finish.js';
-import { type Journal, openJournal } from '../runs/journal.js';
+import { openJournal } from '../runs/journal.js';
 import type { DatabaseMove, RunRecord } from '../runs/record.js';
 import { recoverRuns } from '../runs/recover.js';
 import type { DatabaseChecks } from './database/check.js';
 import type { RestoreDeps, RestoreRequest } from './deps.js';
 import { withLocks } from './locked.js';
-import { openPhases, type Phases } from './phases.js';
+import { openPhases } from './phases.js';
+import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { PreparedRestore } from './plan/prepare.js';
-import { refuseBlocked, refuseStale } from './plan/refuse.js';
+import type { RunningRestore } from './running.js';
 import { withScriptKeys } from './script-keys.js';
 import { stageRestore } from './stage.js';
 import { swapStaged } from './swap-staged.js';
@@ -43,17 +44,6 @@ export interface RestoreResult {
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   /** What went wrong after the restore itself was complete, e.g. a start hook. */
   readonly warnings: readonly string[];
-}
-
-/** A restore under way. */
-export interface Underway {
-  readonly deps: RestoreDeps;
-  readonly request: RestoreRequest;
-  readonly prepared: PreparedRestore;
-  readonly journal: Journal;
-  readonly assertHeld: () => Promise<void>;
-  readonly phases: Phases;
-  readonly safetyBackup: string | null;
 }
 
 /**
@@ -110,13 +100,13 @@ async function secure(deps: RestoreDeps, request: RestoreRequest, { plan }: Prep
   return parts.database || parts.files ? deps.safetyBackup(parts) : null;
 }
 
-async function restoreLocked(underway: Underway): Promise<RestoreResult> {
-  const { deps, journal, phases, safetyBackup } = underway;
+async function restoreLocked(running: RunningRestore): Promise<RestoreResult> {
+  const { deps, journal, phases, safetyBackup } = running;
   const { recordsIn = null } = deps;
   try {
-    const staged = await stageRestore(underway);
+    const staged = await stageRestore(running);
     await journal.update({ restored: staged.restored, phases: phases.taken });
-    const { downtimeMs, warnings } = await swapStaged(underway);
+    const { downtimeMs, warnings } = await swapStaged(running);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
     const { checks, lost } = staged;
     return resultOf(closed, { recordsIn, checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });

@@ -2,13 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { compareTree } from '../archive/compare.js';
 import { extractArchive } from '../archive/extract.js';
-import { extractForeign } from '../archive/imported/extract.js';
+import { extractImported } from '../archive/imported/extract.js';
 import type { FilesPart } from '../catalog/manifest.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { prepareStaging } from '../runs/tree/tree.js';
 import { createLosses } from './losses.js';
 import type { PlannedFiles } from './plan/plan.js';
-import type { Underway } from './run.js';
+import type { RunningRestore } from './running.js';
 
 const SHOWN_PROBLEMS = 8;
 
@@ -24,16 +24,20 @@ export interface StagedFiles {
  * @returns how many files there are, and what they lack besides their content
  * @throws E_FILES_CHECK naming the differences, E_BACKUP_CORRUPT, E_FILES_DENIED, E_NO_SPACE, E_REFUSED
  */
-export async function stageFiles(underway: Underway, planned: PlannedFiles, part: FilesPart): Promise<StagedFiles> {
-  const { deps, phases, prepared } = underway;
+export async function stageFiles(
+  running: RunningRestore,
+  planned: PlannedFiles,
+  part: FilesPart,
+): Promise<StagedFiles> {
+  const { deps, phases, prepared } = running;
   const { signal, progress, childEnvironment: environment } = deps;
-  const into = await prepareFolder(underway, planned);
+  const into = await prepareFolder(running, planned);
   const losses = createLosses();
   const { attribute: lostAttribute, owner: otherOwner } = losses;
   const request = { folder: prepared.folder, part, environment, signal, progress, into, lostAttribute };
   await phases.run(
     'files',
-    () => (part.engine === 'tar' ? extractForeign(request) : extractArchive(request)),
+    () => (part.engine === 'tar' ? extractImported(request) : extractArchive(request)),
     () => ({ files: part.files, bytes: part.bytes }),
   );
   const problems = await phases.run('files check', () => compareTree({ ...request, root: into, otherOwner }));
@@ -41,7 +45,10 @@ export async function stageFiles(underway: Underway, planned: PlannedFiles, part
   return { files: part.files, lost: losses.warnings() };
 }
 
-async function prepareFolder({ deps, request, journal }: Underway, { root, stagedAt }: PlannedFiles): Promise<string> {
+async function prepareFolder(
+  { deps, request, journal }: RunningRestore,
+  { root, stagedAt }: PlannedFiles,
+): Promise<string> {
   const { repository } = deps;
   if (stagedAt === null) {
     const forbidden = path.isAbsolute(repository.url) ? { forbidden: repository.url } : {};

@@ -18,7 +18,7 @@ import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump 
 import { byHand, sourceFixes } from './database/way-out.js';
 import { readWrites } from './database/writes.js';
 import type { PlannedDatabase } from './plan/plan.js';
-import type { Underway } from './run.js';
+import type { RunningRestore } from './running.js';
 import { stageFiles } from './stage-files.js';
 
 const SHOWN = 8;
@@ -36,20 +36,24 @@ export interface Staged {
  *
  * @throws E_RESTORE_CHECK, E_FILES_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
  */
-export async function stageRestore(underway: Underway): Promise<Staged> {
-  const { plan, manifest } = underway.prepared;
-  const checks = plan.database && (await stageDatabase(underway, plan.database, manifest.database!));
-  const files = plan.files && (await stageFiles(underway, plan.files, manifest.storage!));
+export async function stageRestore(running: RunningRestore): Promise<Staged> {
+  const { plan, manifest } = running.prepared;
+  const checks = plan.database && (await stageDatabase(running, plan.database, manifest.database!));
+  const files = plan.files && (await stageFiles(running, plan.files, manifest.storage!));
   const tables = plan.database === null ? 0 : manifest.database!.inventory.tables.length;
   const restored = { tables, rows: checks?.rows ?? 0, files: files?.files ?? 0 };
   return { restored, checks, lost: files?.lost ?? [] };
 }
 
-async function stageDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<DatabaseChecks> {
-  const { deps, phases, prepared, request } = underway;
+async function stageDatabase(
+  running: RunningRestore,
+  planned: PlannedDatabase,
+  part: SettledPart,
+): Promise<DatabaseChecks> {
+  const { deps, phases, prepared, request } = running;
   const server = deps.server!;
   const name = planned.stagedAs;
-  await createDatabase(underway, planned, part);
+  await createDatabase(running, planned, part);
   const folder = path.join(prepared.folder, part.backup_file);
   const toc = part.dump.format === 'plain' ? [] : await deps.readToc(folder);
   const opening = server.session({ database: name, purpose: 'restore.settings' });
@@ -70,9 +74,9 @@ async function stageDatabase(underway: Underway, planned: PlannedDatabase, part:
     const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
     deps.progress({ kind: 'warning', text });
   }
-  const checks = await checkAndAnalyze(underway, name, { part, toc, failed, jobs });
+  const checks = await checkAndAnalyze(running, name, { part, toc, failed, jobs });
   // Taken before anybody else can write: from here an undo counts what was written since.
-  await underway.journal.update({ written: await readWrites(server, name) });
+  await running.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
 }
@@ -86,13 +90,13 @@ interface Restored {
   readonly jobs: number;
 }
 
-async function checkAndAnalyze(underway: Underway, name: string, restored: Restored): Promise<DatabaseChecks> {
-  const { deps, phases } = underway;
+async function checkAndAnalyze(running: RunningRestore, name: string, restored: Restored): Promise<DatabaseChecks> {
+  const { deps, phases } = running;
   const opening = deps.server!.session({ database: name, purpose: 'restore.check', statementTimeoutMs: 0 });
   return inSession(opening, async (session) => {
     const checks = await phases.run(
       'checks',
-      () => check(underway, session, name, restored),
+      () => check(running, session, name, restored),
       ({ tables, rows }) => ({ tables, rows }),
     );
     const missing = await phases.run('analyze', () => analyzeDatabase(session));
@@ -102,18 +106,18 @@ async function checkAndAnalyze(underway: Underway, name: string, restored: Resto
 }
 
 async function check(
-  underway: Underway,
+  running: RunningRestore,
   session: Session,
   name: string,
   { part, toc, failed, jobs }: Restored,
 ): Promise<DatabaseChecks> {
-  const { deps, prepared } = underway;
+  const { deps, prepared } = running;
   const { signal, progress, childEnvironment } = deps;
   const server = deps.server!;
   const folder = path.join(prepared.folder, part.backup_file);
   const dump = { server, folder, scratch: temporaryFolder(childEnvironment), signal };
   const { checks, findings } = await checkDatabase(server, session, { name, part, jobs, signal, progress, dump, toc });
-  await settleFindings(underway, [...failed, ...findings], () => [
+  await settleFindings(running, [...failed, ...findings], () => [
     ...sourceFixes(failed, { toc }),
     ...byHand(failed, { settings: server.settings, folder: prepared.folder, part, toc, jobs }),
   ]);
@@ -122,7 +126,7 @@ async function check(
 
 /** Goes on only when a person has accepted each finding; the record keeps what that was. @throws E_RESTORE_CHECK */
 async function settleFindings(
-  { deps, request, journal }: Underway,
+  { deps, request, journal }: RunningRestore,
   findings: readonly Finding[],
   otherWays: () => readonly string[],
 ): Promise<void> {
@@ -146,8 +150,8 @@ function checkFailed(findings: readonly Finding[], otherWays: readonly string[])
   });
 }
 
-async function createDatabase(underway: Underway, planned: PlannedDatabase, part: SettledPart): Promise<void> {
-  const { deps, journal, phases, prepared } = underway;
+async function createDatabase(running: RunningRestore, planned: PlannedDatabase, part: SettledPart): Promise<void> {
+  const { deps, journal, phases, prepared } = running;
   const server = deps.server!;
   await phases.run('create database', async () => {
     if (planned.createdRoles.length > 0) {

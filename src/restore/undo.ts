@@ -7,8 +7,8 @@ import { readWrites } from './database/writes.js';
 import type { Asked, RestoreDeps } from './deps.js';
 import { withLocks } from './locked.js';
 import { openPhases } from './phases.js';
+import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
-import { refuseBlocked, refuseStale } from './plan/refuse.js';
 import { withScriptKeys } from './script-keys.js';
 import { swapStaged } from './swap-staged.js';
 

@@ -1,10 +1,14 @@
 import { PotctlError } from '../kernel/errors.js';
-import type { RestoreDeps } from '../restore/deps.js';
 import { closeBack, closeForward } from './finish.js';
 import { type Journal, recordedError } from './journal.js';
 import { describeLeftover, type Leftover } from './leftover.js';
 import { type RunRecord, readRuns, writeRun } from './record.js';
-import { type Settled, settleRun } from './settle.js';
+import { type SettleDeps, type Settled, settleRun } from './settle.js';
+
+/** What giving up a run needs. */
+export interface AbandonDeps extends SettleDeps {
+  readonly signal: AbortSignal;
+}
 
 /**
  * Puts things right after an error, by what the server and the disk say: normally all that was built is removed and the live data is as it
@@ -12,7 +16,7 @@ import { type Settled, settleRun } from './settle.js';
  *
  * @returns the error to throw, saying what is left
  */
-export async function abandon(deps: RestoreDeps, journal: Journal, error: unknown): Promise<unknown> {
+export async function abandon(deps: AbandonDeps, journal: Journal, error: unknown): Promise<unknown> {
   const record = { ...journal.record, error: recordedError(error) };
   const { run_id: run } = record;
   try {
@@ -27,7 +31,7 @@ export async function abandon(deps: RestoreDeps, journal: Journal, error: unknow
   }
 }
 
-async function closed(deps: RestoreDeps, record: RunRecord, { way, left }: Settled, error: unknown): Promise<unknown> {
+async function closed(deps: AbandonDeps, record: RunRecord, { way, left }: Settled, error: unknown): Promise<unknown> {
   if (way === 'back') {
     await closeBack(deps, record, deps.signal.aborted ? 'interrupted' : 'failed', left);
     return takenBack(error, record, left);

@@ -1,8 +1,11 @@
+import type { Changes } from '../kernel/changes.js';
+import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Progress } from '../kernel/progress.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import { inSession } from '../postgres/in-session.js';
 import type { Server } from '../postgres/server.js';
-import type { RestoreDeps } from '../restore/deps.js';
+import type { Repository } from '../repository/repository.js';
 import { dropStagedDatabase, isRefusal } from './database/drop-staged.js';
 import { isSwapped, type NameFacts, readNameFacts } from './database/facts.js';
 import { endSessionsOfRun } from './database/sessions-of-run.js';
@@ -13,7 +16,15 @@ import { finishTree, isTreeSwapping, takeBackTree } from './settle-tree.js';
 import { settleTables } from './tables-place.js';
 
 /** What settling a run needs. */
-export type SettleDeps = Pick<RestoreDeps, 'server' | 'repository' | 'clock' | 'progress' | 'childEnvironment'>;
+export interface SettleDeps {
+  /** null where only files take part. */
+  readonly server: Server | null;
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly changes?: Changes;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+}
 
 /** Which way a run that stopped half-way went. */
 export type Way = 'forward' | 'back';

@@ -44,8 +44,8 @@ export const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 export const CODES = ['1111-2222', '3333-4444', '5555-6666', '7777-8888', '9999-0000'];
 
 /** Keys that every call begins with: what is wanted, who it is, and that it is that one. */
-export const call = (wish: string, name: string): Answer[] => [
-  ['What does the caller need?', wish],
+export const call = (choice: string, name: string): Answer[] => [
+  ['What does the caller need?', choice],
   ['e-mail address or user name', name],
   ['Is that the right account?', '1'],
 ];

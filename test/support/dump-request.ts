@@ -1,4 +1,4 @@
-import type { DumpRequest } from '../../src/dump/dump.js';
+import type { DumpRequest } from '../../src/dump/request.js';
 import { silent } from '../../src/kernel/progress.js';
 import { temporaryFolder } from './tree.js';
 

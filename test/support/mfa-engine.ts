@@ -9,7 +9,7 @@ import { MFA_KEY, type MfaSite, WHY } from './mfa.js';
 import { openTestServer } from './server.js';
 
 /** What may differ from an ordinary support session. */
-export interface EngineWishes {
+export interface EngineOptions {
   readonly clock?: Clock;
   readonly actor?: Partial<Actor>;
   readonly policy?: Partial<MfaPolicy>;
@@ -28,19 +28,19 @@ const POLICY: MfaPolicy = {
 };
 
 /** The engine on a site's database, without a process: every command that it runs has a session of its own. */
-export async function engineOn({ database }: MfaSite, wishes: EngineWishes = {}): Promise<MfaDeps> {
+export async function engineOn({ database }: MfaSite, options: EngineOptions = {}): Promise<MfaDeps> {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   return {
     database: await openApplication(
-      openTestServer(database.name, { signal }, wishes.user === undefined ? {} : { user: wishes.user }),
+      openTestServer(database.name, { signal }, options.user === undefined ? {} : { user: options.user }),
       { name: 'auto', schema: null },
       'test',
     ),
-    clock: wishes.clock ?? systemClock,
+    clock: options.clock ?? systemClock,
     journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
-    actor: { ...ACTOR, ...wishes.actor },
-    policy: { ...POLICY, ...wishes.policy },
+    actor: { ...ACTOR, ...options.actor },
+    policy: { ...POLICY, ...options.policy },
     keys: async () => new Map([['k1', MFA_KEY]]),
   };
 }

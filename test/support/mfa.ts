@@ -43,7 +43,7 @@ export interface MfaSite {
   mfa(args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** The same with --json: the exit code, and what stood on stdout, or the error of stderr. */
   json(args: readonly string[], options?: RunOptions): Promise<Answer>;
-  seed(wishes?: Seed): Promise<TestPerson>;
+  seed(options?: Seed): Promise<TestPerson>;
   /** Switches a second factor on, as the application would; codes as given. */
   enable(person: TestPerson, codes?: readonly string[], secret?: string): Promise<string>;
   stored(person: TestPerson): Promise<StoredFactor>;
@@ -68,7 +68,7 @@ export interface Seed {
 
 export const MFA_KEY = Buffer.alloc(32, 7);
 
-export interface SiteWishes {
+export interface SiteOptions {
   /** The caller removes it. */
   readonly keep?: boolean;
   /** Commands run in the process of the tests, one after the other: see potctlHere. */
@@ -85,7 +85,7 @@ export interface SiteWishes {
 /** An application's database; it goes when the test ends unless `keep` is set: then call `remove` in afterAll. */
 export async function mfaSite(
   form: Form,
-  { keep = false, here = false, version = 3, profile = '', on, env: where = {} }: SiteWishes = {},
+  { keep = false, here = false, version = 3, profile = '', on, env: where = {} }: SiteOptions = {},
 ): Promise<MfaSite> {
   const database = on ?? (await freshDatabase({ schema: form, dropAfterTest: false }));
   const template = (name: string) => readFile(new URL(`../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
@@ -108,7 +108,7 @@ export async function mfaSite(
     });
   };
   const json: MfaSite['json'] = async (args, options) => answerOf(await mfa([...args, '--json'], options));
-  const seed: MfaSite['seed'] = async (wishes = {}) => seedPerson(database, form, wishes);
+  const seed: MfaSite['seed'] = async (options = {}) => seedPerson(database, form, options);
   const enable: MfaSite['enable'] = async (person, codes = [], secret = newSecret()) => {
     await switchOn(database, form, person, secret, codes);
     return secret;

@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
 import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
-import { type OpenOptions, openServer } from '../../src/postgres/open.js';
-import type { Server } from '../../src/postgres/server.js';
+import { openServer } from '../../src/postgres/open.js';
+import type { OpenOptions, Server } from '../../src/postgres/server.js';
 
 /** Settings for a database of the run's cluster. */
 export function testSettings(database: string, change: Partial<ConnectionSettings> = {}): ConnectionSettings {

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 export async function bundleTree(folder: string): Promise<string> {
   const file = path.join(folder, 'tree.mjs');
   await build({
-    entryPoints: ['src/restore/tree/tree.ts'],
+    entryPoints: ['src/runs/tree/tree.ts'],
     outfile: file,
     bundle: true,
     format: 'esm',

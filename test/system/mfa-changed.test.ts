@@ -121,8 +121,8 @@ test('a code is not held against an enrollment that somebody replaced meanwhile'
   const plan = await planConfirm(deps, who.id);
   await enroll(deps, await planEnroll(deps, who.id, ENROLL), ENROLL, file(path.join(site.folder, 'other')));
   const code = codeAt(readFileSync(secret, 'utf8').split('\n')[0]!);
-  const wishes = { form: 'application', trustClock: true } as const;
-  const answer = await confirmCode(deps, plan, code, wishes, file(path.join(site.folder, 'codes'))).catch(codeOf);
+  const options = { form: 'application', trustClock: true } as const;
+  const answer = await confirmCode(deps, plan, code, options, file(path.join(site.folder, 'codes'))).catch(codeOf);
   expect(answer).toBe('E_MFA_CHANGED');
   expect(await site.database.query('select * from potctl.mfa_attempt')).toEqual([]);
 });

@@ -12,7 +12,7 @@ async function cli() {
   return { ...site, run };
 }
 
-test('bad wishes are refused with what to do, and nothing is made', async () => {
+test('bad options are refused with what to do, and nothing is made', async () => {
   const { run, query, leftovers } = await cli();
   await query('create schema taken; create table taken.orders (i int)');
   const cases: [string[], number, string][] = [

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type CreateDeps, type CreateRequest, createBackup } from '../../src/backup/create.js';
+import { createBackup } from '../../src/backup/create.js';
+import type { CreateDeps, CreateRequest } from '../../src/backup/create-request.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';

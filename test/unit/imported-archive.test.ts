@@ -3,8 +3,8 @@ import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'no
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compareTree } from '../../src/archive/compare.js';
-import { checkForeign, listForeign } from '../../src/archive/imported/archive.js';
-import { extractForeign } from '../../src/archive/imported/extract.js';
+import { checkImported, listImported } from '../../src/archive/imported/archive.js';
+import { extractImported } from '../../src/archive/imported/extract.js';
 import type { FilesPart } from '../../src/catalog/manifest.js';
 import { memberBytes, tarOf, type WrittenMember } from '../support/tar-writer.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -18,7 +18,7 @@ async function archived(file: string, stripTop = true) {
   const into = await temporaryFolder();
   execFileSync('cp', [file, path.join(folder, 'files.tar')]);
   const archive = { file: path.join(folder, 'files.tar'), compression: 'none', stripTop };
-  const { totals, topFolder, skipped } = await listForeign(archive, folder, { signal, progress });
+  const { totals, topFolder, skipped } = await listImported(archive, folder, { signal, progress });
   const part = {
     ...{ backup_file: 'files.tar', list_file: 'files.list.ndjson.gz', compression: 'none', engine: 'tar' },
     ...{ ...totals, top_folder: topFolder, excludes: [] },
@@ -29,8 +29,8 @@ async function archived(file: string, stripTop = true) {
 /** Everything that must be so of an archive: it is what its list says, and what lies on disk afterwards, too. */
 async function restored(file: string, stripTop = true): Promise<string> {
   const { request, folder, part, into } = await archived(file, stripTop);
-  expect(await checkForeign(request)).toEqual([]);
-  await extractForeign(request);
+  expect(await checkImported(request)).toEqual([]);
+  await extractImported(request);
   expect(await compareTree({ folder, part, root: into, signal, progress })).toEqual([]);
   return into;
 }
@@ -128,9 +128,9 @@ test('an archive that was exchanged after it was listed cannot leave the tree, e
   writeFileSync(place, tarOf(file('t/a'), file('t/b')));
   const { request, folder, into } = await archived(place);
   writeFileSync(path.join(folder, 'files.tar'), tarOf(link('t/a', '/tmp'), file('t/a/owned')));
-  await expect(extractForeign(request)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
+  await expect(extractImported(request)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
   expect(readdirSync(into)).toEqual([]);
-  expect(await checkForeign(request)).toEqual([expect.stringContaining('behind a symbolic link')]);
+  expect(await checkImported(request)).toEqual([expect.stringContaining('behind a symbolic link')]);
 });
 
 test('devices are left out and named; a cut archive, and one with another content, are found', async () => {
@@ -141,7 +141,7 @@ test('devices are left out and named; a cut archive, and one with another conten
   expect(skipped).toEqual([{ path: 't/null', reason: 'device' }]);
 
   writeFileSync(path.join(folder, 'files.tar'), tarOf(file('t/a'), { name: 't/b', content: Buffer.from('other') }));
-  expect(await checkForeign(request)).toEqual([expect.stringContaining('"b" is not what the list says')]);
+  expect(await checkImported(request)).toEqual([expect.stringContaining('"b" is not what the list says')]);
   for (const cut of [whole.length - 1024, 1300, 700, 100]) {
     writeFileSync(place, whole.subarray(0, cut));
     await expect(archived(place), String(cut)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Settings } from '../../src/config/settings.js';
-import { type RestoreWishes, restoreRequest } from '../../src/restore/requests.js';
+import { type RestoreOptions, restoreRequest } from '../../src/restore/requests.js';
 
 const settings = {
   profile: { name: 'prod', environment: 'production', onCommandLine: true },
@@ -10,10 +10,10 @@ const settings = {
   restore: { keepOldMs: 1, stopWriters: 'systemctl stop api', startWriters: 'systemctl start api' },
 } as unknown as Settings;
 
-function requestOf(wishes: Partial<RestoreWishes>) {
+function requestOf(options: Partial<RestoreOptions>) {
   const nothing = { fromSet: undefined, only: undefined, into: undefined, intoFiles: undefined, jobs: undefined };
   const hooks = { stopWriters: undefined, startWriters: undefined, keepOld: undefined };
-  const all: RestoreWishes = {
+  const all: RestoreOptions = {
     id: 'latest',
     mode: 'swap',
     createRoles: false,
@@ -22,7 +22,7 @@ function requestOf(wishes: Partial<RestoreWishes>) {
     accept: [],
     ...nothing,
     ...hooks,
-    ...wishes,
+    ...options,
   };
   const who = { runId: 'r1', traceId: '0', operator: 'tester@here', hostname: 'here' };
   return restoreRequest(settings, all, { ...who, waitMs: 0, dryRun: false, cwd: '/', processors: 2 });

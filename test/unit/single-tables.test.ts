@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseGraph } from '../../src/restore/tables/graph.js';
 import { checkSchemaName, parseTableNames } from '../../src/restore/tables/names.js';
-import { asksForTables, type TablesWishes, tablesRequest } from '../../src/restore/tables/request.js';
+import { asksForTables, type TablesOptions, tablesRequest } from '../../src/restore/tables/request.js';
 import { selectTables } from '../../src/restore/tables/select.js';
 
 const named = (...lists: string[]) => parseTableNames(lists).map(({ schema, name }) => [schema, name]);
@@ -56,8 +56,8 @@ test.each(['pg_mine', 'information_schema', 'x'.repeat(64), 'ä'.repeat(32)])('t
   expect(() => checkSchemaName(name)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
 });
 
-describe('wishes that contradict each other', () => {
-  const none: TablesWishes = {
+describe('options that contradict each other', () => {
+  const none: TablesOptions = {
     ...{ id: 'latest', fromSet: undefined, only: undefined, mode: undefined, into: undefined, intoFiles: undefined },
     ...{
       jobs: undefined,

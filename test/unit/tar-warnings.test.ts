@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createComplaints } from '../../src/archive/tar-warnings.js';
+import { createTarWarnings } from '../../src/archive/tar-warnings.js';
 
 function told(...lines: readonly string[]) {
-  const complaints = createComplaints();
-  for (const line of lines) complaints.hear(line);
-  return complaints.about;
+  const warnings = createTarWarnings();
+  for (const line of lines) warnings.hear(line);
+  return warnings.about;
 }
 
 test('a read error is remembered: tar goes on with zeros, and looking at the file would not show it', () => {
@@ -35,7 +35,7 @@ test('what is seen in the archive itself, and what is about no file, is left alo
   expect(about('a')).toBeUndefined();
 });
 
-test('with more complaints than can be remembered every file counts as changed', () => {
+test('with more warnings than can be remembered every file counts as changed', () => {
   const lines = Array.from({ length: 100_001 }, (_, n) => `tar: "${n}": file changed as we read it`);
   expect(told(...lines)('never mentioned')).toBe('changed');
   expect(told(...lines.slice(0, 10))('never mentioned')).toBeUndefined();

@@ -7,7 +7,7 @@ import { restoreDeps } from '../../restore-dependencies.js';
 import { KEEP_FLAGS } from './keep-flags.js';
 
 /** What `backup prune --old-databases` takes of the command line. */
-interface OldWishes {
+interface OldOptions {
   readonly oldDatabases: boolean;
   readonly run: readonly string[];
   readonly allSets: boolean;
@@ -15,14 +15,14 @@ interface OldWishes {
 }
 
 /** Is it about what restores have kept? @throws E_USAGE together with flags that are about backups */
-export function asksForOld(wishes: OldWishes & Readonly<Partial<Record<keyof typeof KEEP_FLAGS, unknown>>>): boolean {
-  if (!wishes.oldDatabases) {
-    if (wishes.run.length === 0) return false;
+export function asksForOld(options: OldOptions & Readonly<Partial<Record<keyof typeof KEEP_FLAGS, unknown>>>): boolean {
+  if (!options.oldDatabases) {
+    if (options.run.length === 0) return false;
     throw new PotctlError('E_USAGE', "'--run' belongs to '--old-databases'");
   }
   const others = { ...KEEP_FLAGS, fromSet: { declaration: '--from-set <name>' } };
   const clash = Object.entries(others).find(
-    ([key]) => key !== 'maxRemove' && (wishes as unknown as Record<string, unknown>)[key] !== undefined,
+    ([key]) => key !== 'maxRemove' && (options as unknown as Record<string, unknown>)[key] !== undefined,
   );
   if (clash === undefined) return true;
   throw new PotctlError('E_USAGE', `'--old-databases' and '--${nameOf(clash[1].declaration)}' exclude each other`, {
@@ -31,24 +31,24 @@ export function asksForOld(wishes: OldWishes & Readonly<Partial<Record<keyof typ
 }
 
 /** What would be removed. */
-export async function planOldOnes(wishes: OldWishes, context: Context): Promise<OldPlan> {
+export async function planOldOnes(options: OldOptions, context: Context): Promise<OldPlan> {
   const { readyOld } = await import('../../../src/restore/previous/remove.js');
-  return readyOld(await restoreDeps(context), await requestOf(wishes, context, true));
+  return readyOld(await restoreDeps(context), await requestOf(options, context, true));
 }
 
 /** Removes it. */
 export async function removeOldOnes(
-  wishes: OldWishes,
+  options: OldOptions,
   context: Context,
   dryRun: boolean,
   plan: OldPlan,
 ): Promise<OldRemoved> {
   const { removeOld } = await import('../../../src/restore/previous/remove.js');
-  return removeOld(await restoreDeps(context), await requestOf(wishes, context, dryRun), plan);
+  return removeOld(await restoreDeps(context), await requestOf(options, context, dryRun), plan);
 }
 
 async function requestOf(
-  { run: runs, allSets: everywhere }: OldWishes,
+  { run: runs, allSets: everywhere }: OldOptions,
   context: Context,
   dryRun: boolean,
 ): Promise<OldRequest> {

@@ -1,3 +1,5 @@
+import { editDistance } from '../../../src/kernel/closest.js';
+
 /** What the operator may have meant: the closest of `candidates`, at most three, nearest first; none when nothing is close. */
 export function closest(given: string, candidates: readonly string[]): string[] {
   const wanted = given.toLowerCase();
@@ -20,21 +22,5 @@ export function suggestion(given: string, candidates: readonly string[]): { fix?
 }
 
 function score(wanted: string, candidate: string): number {
-  return wanted.length >= 3 && candidate.startsWith(wanted) ? 0.5 : distanceOf(wanted, candidate);
-}
-
-/** Edits between two words: insert, delete, replace, and two neighbours swapped count one each. */
-function distanceOf(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
-  for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped =
-        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? rows[i - 2]![j - 2]! + 1 : replaced;
-      row.push(Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, replaced, swapped));
-    }
-    rows.push(row);
-  }
-  return rows[a.length]![b.length]!;
+  return wanted.length >= 3 && candidate.startsWith(wanted) ? 0.5 : editDistance(wanted, candidate);
 }

@@ -4,7 +4,7 @@ import { csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
 import type { Format } from '../parse/globals.js';
 import { type EnvelopeFacts, listEnvelope, summaryLine, toJson } from './envelope.js';
 import type { Page } from './paging.js';
-import { isJson, type Stage } from './runtime.js';
+import { isJson, type Runtime } from './runtime.js';
 
 /** So many rows are drawn at once: the columns of a table are as wide as these need. */
 const AT_ONCE = 500;
@@ -13,18 +13,18 @@ const AT_ONCE = 500;
 type Any = any;
 
 /** Writes rows while they are read, in every format of a list; memory holds a few hundred of them. */
-export async function performRows(rows: Rows<Any>, stage: Stage, known: EnvelopeFacts): Promise<ExitCode> {
-  const { diagnostics, format, output } = stage;
+export async function executeRows(rows: Rows<Any>, runtime: Runtime, known: EnvelopeFacts): Promise<ExitCode> {
+  const { diagnostics, format, output } = runtime;
   const { total, limit, warnings } = rows;
   const returned = limit === 0 ? total : Math.min(limit, total);
   const page: Page = { returned, total, truncated: returned < total, nextCursor: null };
-  stage.progress.end('done');
+  runtime.progress.end('done');
   const told = { ...known, warnings: [...known.warnings, ...warnings] };
   // The items are the last member of the envelope: what is in front of them is written first.
   const envelope = toJson(listEnvelope(told, page, []));
   if (format === 'json') output.write(envelope.slice(0, -']}'.length));
   for await (const [batch, first] of batches(rows.items, returned)) {
-    for (const text of drawn(rows, batch, first, stage)) output.write(text);
+    for (const text of drawn(rows, batch, first, runtime)) output.write(text);
     await output.flush();
     if (output.failure() !== undefined) return 0;
   }
@@ -36,8 +36,8 @@ export async function performRows(rows: Rows<Any>, stage: Stage, known: Envelope
   return 0;
 }
 
-function drawn({ columns }: Rows<Any>, batch: readonly Any[], first: boolean, stage: Stage): string[] {
-  const { formats, now, output } = stage;
+function drawn({ columns }: Rows<Any>, batch: readonly Any[], first: boolean, runtime: Runtime): string[] {
+  const { formats, now, output } = runtime;
   const width = output.columns ?? Number.POSITIVE_INFINITY;
   const shown = columns.filter((column) => column.wide !== true);
   // Header and first row come together; further batches go on below.
@@ -50,7 +50,7 @@ function drawn({ columns }: Rows<Any>, batch: readonly Any[], first: boolean, st
     plain: () => lined(plainLines(shown, batch, now, formats)),
     table: () => lined(below(gridLines(fitTable(shown, batch, { width, fixed: false, now, formats })))),
   };
-  return draw[stage.format]();
+  return draw[runtime.format]();
 }
 
 async function* batches(items: AsyncIterable<Any>, wanted: number): AsyncGenerator<[readonly Any[], boolean]> {

@@ -3,28 +3,28 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 import { redact } from '../../../src/kernel/secret.js';
 import type { Invocation } from '../parse/invocation.js';
 import { aimed } from './aim.js';
-import { perform } from './execute.js';
+import { execute } from './execute.js';
 import { asPotctlError, report, withChanges } from './report.js';
-import { type Frame, type Host, isJson, openStage, type Stage } from './runtime.js';
+import { type Frame, type Host, isJson, openRuntime, type Runtime } from './runtime.js';
 import { interruptedError } from './signals.js';
 
 /** Runs a command, reports how it failed, closes what it opened. @returns the exit code; never rejects */
 export async function runCommand(frame: Frame, invocation: Invocation): Promise<number> {
-  const stage = await openStage(frame, invocation);
-  const { context, diagnostics, interrupts, progress } = stage;
+  const runtime = await openRuntime(frame, invocation);
+  const { context, diagnostics, interrupts, progress } = runtime;
   const crash = watchCrashes(frame.host);
   let begun = false;
-  greet(stage);
+  greet(runtime);
   try {
-    const work = perform(stage, () => {
+    const work = execute(runtime, () => {
       begun = true;
     });
-    const exitCode = await Promise.race([work.then((code) => seen(code, stage)), crash.happened]);
+    const exitCode = await Promise.race([work.then((code) => seen(code, runtime)), crash.happened]);
     diagnostics.event('info', 'end', { command: invocation.command.name, exit: exitCode });
     return exitCode;
   } catch (error) {
     progress.end('failed');
-    const exitCode = explainFailure(error, stage, begun ? 'unknown' : 'nothing', frame.errors.columns);
+    const exitCode = explainFailure(error, runtime, begun ? 'unknown' : 'nothing', frame.errors.columns);
     // What still runs beside the failed part must not go on alone.
     interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
     return exitCode;
@@ -39,7 +39,7 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
  * A change is told before the command ends well: its result has left this process, or the error says what was changed. Nobody listening
  * any more (EPIPE) is no error: the work is done.
  */
-async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Stage): Promise<ExitCode> {
+async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Runtime): Promise<ExitCode> {
   if (invocation.command.kind !== 'action') return exitCode;
   const { signal } = interrupts;
   const told = new Promise<never>((_, reject) => {
@@ -52,36 +52,37 @@ async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Stag
   throw new PotctlError('E_OUTPUT', 'the result could not be written to the output', { why: redact(failure.message) });
 }
 
-function greet({ diagnostics, invocation, context }: Stage): void {
+function greet({ diagnostics, invocation, context }: Runtime): void {
   diagnostics.event('info', 'start', { command: invocation.command.name, operator: context.operator });
   if (invocation.globals.verbose) diagnostics.note(`run ${context.runId} · trace ${context.traceId}`);
   for (const notice of invocation.notices) diagnostics.note(notice);
 }
 
-const withoutProfile = ({ globals }: Stage['aim']): Stage['aim']['globals'] =>
+const withoutProfile = ({ globals }: Runtime['aim']): Runtime['aim']['globals'] =>
   globals.filter(([flag]) => flag !== '-p');
 
 const NAGIOS_UNKNOWN = 3;
 
 function explainFailure(
   error: unknown,
-  stage: Stage,
+  runtime: Runtime,
   changed: 'nothing' | 'unknown',
   columns: number | undefined,
 ): ExitCode {
-  const { context, diagnostics, format, interrupts } = stage;
+  const { context, diagnostics, format, interrupts } = runtime;
   const { runId, traceId, clock } = context;
-  const { command } = stage.invocation;
+  const { command } = runtime.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
-  const found = withChanges(asPotctlError(cause, changed), stage.changes.all());
+  const found = withChanges(asPotctlError(cause, changed), runtime.changes.all());
   const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
   // A profile that is not there is not to be named again.
-  const aim = found.code === 'E_PROFILE_NOT_FOUND' ? { ...stage.aim, globals: withoutProfile(stage.aim) } : stage.aim;
-  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: stage.argv });
-  if (stage.invocation.input.exit !== 'nagios') return found.exitCode;
+  const aim =
+    found.code === 'E_PROFILE_NOT_FOUND' ? { ...runtime.aim, globals: withoutProfile(runtime.aim) } : runtime.aim;
+  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: runtime.argv });
+  if (runtime.invocation.input.exit !== 'nagios') return found.exitCode;
   // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
-  if (!facts.json) stage.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);
+  if (!facts.json) runtime.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);
   return NAGIOS_UNKNOWN;
 }
 

@@ -35,7 +35,7 @@ export interface Frame {
 }
 
 /** Everything around one command. */
-export interface Stage {
+export interface Runtime {
   readonly invocation: Invocation;
   /** As typed, for lines that can be repeated. */
   readonly argv: readonly string[];
@@ -56,7 +56,7 @@ export interface Stage {
 }
 
 /** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
-export async function openStage(frame: Frame, invocation: Invocation): Promise<Stage> {
+export async function openRuntime(frame: Frame, invocation: Invocation): Promise<Runtime> {
   const { host } = frame;
   const { globals } = invocation;
   const now = systemClock.now();
@@ -118,7 +118,7 @@ export function formatOf({ globals, command }: Invocation, output: Output): Form
 async function liveTarget(
   frame: Frame,
   invocation: Invocation,
-  { diagnostics, progress, aim }: Pick<Stage, 'diagnostics' | 'progress' | 'aim'>,
+  { diagnostics, progress, aim }: Pick<Runtime, 'diagnostics' | 'progress' | 'aim'>,
 ): Promise<ViewTarget> {
   const { output, host } = frame;
   const width = output.columns ?? 80;

@@ -5,18 +5,18 @@ import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui
 import type { Format } from '../parse/globals.js';
 import { type EnvelopeFacts, listEnvelope, pageFacts, summaryLine, toJson } from './envelope.js';
 import { chooseColumns, type Page, pageFooter } from './paging.js';
-import { isJson, type Stage } from './runtime.js';
+import { isJson, type Runtime } from './runtime.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
 type Any = any;
 
 /** Writes rows while they are read, in every format of a list; memory holds two batches of them. What is known at the end stands there. */
-export async function performStream(
+export async function executeStream(
   command: StreamCommand<Any, Any>,
-  stage: Stage,
+  runtime: Runtime,
   known: EnvelopeFacts,
 ): Promise<ExitCode> {
-  const { invocation, context, format, output, diagnostics } = stage;
+  const { invocation, context, format, output, diagnostics } = runtime;
   const { limit, cursor, columns: names, wide, failOnEmpty } = invocation.list;
   const columns = chooseColumns(command.columns, names, wide);
   const after = cursor === undefined ? null : readCursor(cursor);
@@ -28,13 +28,13 @@ export async function performStream(
     const wanted = limit === 0 ? batch : batch.slice(0, limit - shown.count);
     shown.more = wanted.length < batch.length;
     if (shown.count === 0 && format === 'json') output.write(head);
-    output.write(drawn(columns, wanted, shown.count === 0, stage).join(''));
+    output.write(drawn(columns, wanted, shown.count === 0, runtime).join(''));
     shown.count += wanted.length;
     shown.last = wanted.at(-1) ?? shown.last;
     await output.flush();
     if (output.failure() !== undefined) return ExitCode.ok;
   }
-  stage.progress.end('done');
+  runtime.progress.end('done');
   const nextCursor = shown.more ? writeCursor(command.key(shown.last)) : null;
   const total = after === null && !shown.more ? shown.count : null;
   const page: Page = { returned: shown.count, total, truncated: shown.more, nextCursor };
@@ -48,8 +48,8 @@ export async function performStream(
   return exitCode;
 }
 
-function drawn(columns: readonly Column<Any>[], batch: readonly Any[], first: boolean, stage: Stage): string[] {
-  const { formats, now, output, invocation } = stage;
+function drawn(columns: readonly Column<Any>[], batch: readonly Any[], first: boolean, runtime: Runtime): string[] {
+  const { formats, now, output, invocation } = runtime;
   const { wide, columns: names } = invocation.list;
   const width = wide ? Number.POSITIVE_INFINITY : (output.columns ?? Number.POSITIVE_INFINITY);
   // Header and first rows come together; further batches go on below.
@@ -64,7 +64,7 @@ function drawn(columns: readonly Column<Any>[], batch: readonly Any[], first: bo
     plain: () => lined(plainLines(columns, batch, now, formats)),
     table: () => lined(below(gridLines(fitTable(columns, batch, screen)))),
   };
-  return draw[stage.format]();
+  return draw[runtime.format]();
 }
 
 const writeCursor = (key: string): string => Buffer.from(JSON.stringify(['key', key])).toString('base64url');

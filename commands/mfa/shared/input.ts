@@ -50,11 +50,11 @@ export interface HandOut {
  *
  * @throws E_SECRET_OUTPUT when there is neither
  */
-export async function handOut(context: Context, wishes: HandOut): Promise<SecretPlace> {
+export async function handOut(context: Context, options: HandOut): Promise<SecretPlace> {
   const { toAll } = await import('../../../src/mfa/delivery.js');
-  const { what, files, flags, makeRoom } = wishes;
+  const { what, files, flags, makeRoom } = options;
   if (files.length > 0) {
-    const all = noted(context, wishes.done, toAll(files));
+    const all = noted(context, options.done, toAll(files));
     return { to: all.to, open: async () => all };
   }
   const { terminal } = context;
@@ -67,9 +67,9 @@ export async function handOut(context: Context, wishes: HandOut): Promise<Secret
     to: 'the screen',
     async open() {
       const other = await makeRoom(terminal);
-      if (other !== null) return noted(context, wishes.done, other);
+      if (other !== null) return noted(context, options.done, other);
       await terminal.readyToShow(what, flags);
-      return onScreen(context, terminal, wishes);
+      return onScreen(context, terminal, options);
     },
   };
 }

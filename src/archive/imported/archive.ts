@@ -6,13 +6,13 @@ import type { Progress } from '../../kernel/progress.js';
 import type { Hashed } from '../../storage/following-hash.js';
 import { display } from '../byte-path.js';
 import type { CheckRequest } from '../check.js';
-import { compressInside } from '../compress-inside.js';
+import { compressInside } from '../compress.js';
 import { quote } from '../follow.js';
 import { createTotals, LIST_FILE, type ListTotals, readList } from '../list.js';
 import { pathOf } from '../listed-file.js';
 import { ArchiveDamage } from '../tar-header.js';
-import { type ForeignArchive, surveyForeign } from './survey.js';
-import { walkForeign } from './walk.js';
+import { type ImportedArchive, surveyImported } from './survey.js';
+import { walkImported } from './walk.js';
 
 /** What an archive of another program holds. */
 export interface ListedArchive {
@@ -34,14 +34,14 @@ const MAX_SKIPPED = 1_000;
  *
  * @throws ArchiveDamage when it is cut, damaged, or leads out of its tree; E_NO_SPACE, E_IO, E_FILES_DENIED, E_TOOL_MISSING
  */
-export async function listForeign(archive: ForeignArchive, folder: string, watch: Watch): Promise<ListedArchive> {
-  const survey = await surveyForeign(archive, watch.signal);
+export async function listImported(archive: ImportedArchive, folder: string, watch: Watch): Promise<ListedArchive> {
+  const survey = await surveyImported(archive, watch.signal);
   const out = compressInside(path.join(folder, LIST_FILE), 'gzip');
   const totals = createTotals();
   const skipped: { path: string; reason: string }[] = [];
   let block = '';
   try {
-    await walkForeign(
+    await walkImported(
       archive,
       survey,
       {
@@ -69,14 +69,14 @@ export async function listForeign(archive: ForeignArchive, folder: string, watch
 }
 
 /** Walks another program's archive beside its list. @returns what is wrong in plain words, as checkArchive */
-export async function checkForeign(request: CheckRequest): Promise<string[]> {
+export async function checkImported(request: CheckRequest): Promise<string[]> {
   const { folder, part } = request;
-  const archive = foreignArchive(folder, part);
+  const archive = importedArchive(folder, part);
   const expected = readList(folder, part, request.signal);
   const waiting: string[] = [];
   try {
-    const survey = await surveyForeign(archive, request.signal);
-    await walkForeign(
+    const survey = await surveyImported(archive, request.signal);
+    await walkImported(
       archive,
       survey,
       {
@@ -109,7 +109,7 @@ async function compareAll(waiting: string[], expected: ReturnType<typeof readLis
 }
 
 /** The archive of a part of engine `tar`, in the folder of its backup. */
-export function foreignArchive(folder: string, part: FilesPart): ForeignArchive {
+export function importedArchive(folder: string, part: FilesPart): ImportedArchive {
   return {
     file: path.join(folder, part.backup_file),
     compression: part.compression,

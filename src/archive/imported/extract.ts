@@ -3,9 +3,9 @@ import type { ListTotals } from '../list.js';
 import { padding, paxHeader } from '../pax-header.js';
 import type { Take } from '../pipes.js';
 import type { TarMember } from '../tar-header.js';
-import { foreignArchive } from './archive.js';
-import { surveyForeign } from './survey.js';
-import { type PlacedListener, walkForeign } from './walk.js';
+import { importedArchive } from './archive.js';
+import { surveyImported } from './survey.js';
+import { type PlacedListener, walkImported } from './walk.js';
 
 /**
  * Extracts another program's archive as the tree that it is listed as. GNU tar never sees the archive itself: it gets a header of our own for
@@ -13,14 +13,14 @@ import { type PlacedListener, walkForeign } from './walk.js';
  *
  * @throws as extractArchive
  */
-export async function extractForeign(request: ExtractRequest): Promise<ListTotals> {
+export async function extractImported(request: ExtractRequest): Promise<ListTotals> {
   const { folder, part, signal } = request;
   return extractInto(request, async (pipes) => {
-    const archive = foreignArchive(folder, part);
-    const survey = await surveyForeign(archive, signal);
+    const archive = importedArchive(folder, part);
+    const survey = await surveyImported(archive, signal);
     await throughTar(request, pipes, async (forward) => {
       const rewriting = rewrite(forward);
-      await walkForeign(archive, survey, rewriting, request);
+      await walkImported(archive, survey, rewriting, request);
       await rewriting.end();
     });
   });

@@ -1,26 +1,26 @@
 import { ArchiveDamage, BLOCK, nanoseconds, type TarMember, text } from '../tar-header.js';
 
 /** pax records by keyword, of whatever program; values one byte per character. */
-export type ForeignRecords = ReadonlyMap<string, string>;
+export type ImportedRecords = ReadonlyMap<string, string>;
 
 /** What came in front of a header and belongs to its member. */
 export interface Ahead {
-  readonly records: ForeignRecords;
+  readonly records: ImportedRecords;
   /** GNU's long names; undefined = the header's own. */
   readonly name: string | undefined;
   readonly link: string | undefined;
 }
 
 /** A member of another program's archive, its name as it stands there. */
-export interface ForeignMember extends Omit<TarMember, 'sparse'> {
+export interface ImportedMember extends Omit<TarMember, 'sparse'> {
   /** Extended attributes and ACLs, as pax records. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
 /** What a header block announces. */
-export type ForeignKind = 'member' | 'longname' | 'longlink' | 'records' | 'global';
+export type ImportedKind = 'member' | 'longname' | 'longlink' | 'records' | 'global';
 
-const KINDS: Readonly<Record<string, ForeignKind>> = {
+const KINDS: Readonly<Record<string, ImportedKind>> = {
   L: 'longname',
   K: 'longlink',
   x: 'records',
@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, TarMember['type']>> = {
 };
 
 /** @throws ArchiveDamage when the checksum is wrong */
-export function kindOf(block: Buffer): ForeignKind {
+export function kindOf(block: Buffer): ImportedKind {
   let sum = 8 * 32;
   for (let index = 0; index < BLOCK; index++) if (index < 148 || index >= 156) sum += block[index]!;
   if (sum !== number(block, 148, 8))
@@ -52,7 +52,7 @@ export function kindOf(block: Buffer): ForeignKind {
 export const sizeOf = (block: Buffer): number => number(block, 124, 12);
 
 /** Reads pax records of any program. @throws ArchiveDamage when they are malformed */
-export function parseForeignRecords(body: Buffer): Map<string, string> {
+export function parseImportedRecords(body: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < body.length; ) {
     const space = body.indexOf(0x20, at);
@@ -73,7 +73,7 @@ export function parseForeignRecords(body: Buffer): Map<string, string> {
  *
  * @throws ArchiveDamage for what none of them has, and for sparse files
  */
-export function parseForeign(block: Buffer, { records, name, link }: Ahead): ForeignMember {
+export function parseImported(block: Buffer, { records, name, link }: Ahead): ImportedMember {
   const flag = flagOf(block);
   const given = records.get('path') ?? name ?? nameIn(block);
   const type = flag === '\0' && given.endsWith('/') ? 'directory' : TYPES[flag];
@@ -98,7 +98,7 @@ export function parseForeign(block: Buffer, { records, name, link }: Ahead): For
   };
 }
 
-function refuseUnknown(type: TarMember['type'] | undefined, flag: string, records: ForeignRecords): void {
+function refuseUnknown(type: TarMember['type'] | undefined, flag: string, records: ImportedRecords): void {
   const sparse = flag === 'S' || [...records.keys()].some((keyword) => keyword.startsWith('GNU.sparse.'));
   if (sparse)
     throw new ArchiveDamage(
@@ -133,7 +133,7 @@ function number(block: Buffer, at: number, length: number): number {
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
-function whole(records: ForeignRecords, keyword: string): number | undefined {
+function whole(records: ImportedRecords, keyword: string): number | undefined {
   const value = records.get(keyword);
   if (value === undefined) return undefined;
   if (/^\d{1,16}$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value);

@@ -1,15 +1,15 @@
 import { ArchiveDamage, BLOCK } from '../tar-header.js';
-import { type Ahead, type ForeignMember, kindOf, parseForeign, parseForeignRecords, sizeOf } from './header.js';
+import { type Ahead, type ImportedMember, kindOf, parseImported, parseImportedRecords, sizeOf } from './header.js';
 
 /** Who is told about what passes. What it throws stops the reading. */
-export interface ForeignListener {
-  member(member: ForeignMember): void;
+export interface ImportedListener {
+  member(member: ImportedMember): void;
   /** Bytes of the current file's content; valid until it returns. */
   data(bytes: Buffer): void;
   memberEnd(): void;
 }
 
-export interface ForeignReader {
+export interface ImportedReader {
   /** Takes the next bytes of the stream, cut anywhere. @throws ArchiveDamage, or what the listener throws */
   push(chunk: Buffer): void;
   /** @throws ArchiveDamage when the stream was cut */
@@ -28,7 +28,7 @@ interface State {
 }
 
 /** Follows a tar stream of another program with flat memory: GNU, ustar, pax and old Unix formats. */
-export function createForeignReader(listener: ForeignListener): ForeignReader {
+export function createImportedReader(listener: ImportedListener): ImportedReader {
   const state: State = { place: 'header', left: 0, padding: 0, ahead: NOTHING_AHEAD };
   let carry: Buffer = NOTHING;
   return {
@@ -50,7 +50,7 @@ export function createForeignReader(listener: ForeignListener): ForeignReader {
   };
 }
 
-function step(state: State, listener: ForeignListener, bytes: Buffer, at: number): number {
+function step(state: State, listener: ImportedListener, bytes: Buffer, at: number): number {
   if (state.place === 'header') return takeHeader(state, listener, bytes, at);
   const wanted = state.place === 'body' ? state.left : state.padding;
   const length = Math.min(wanted, bytes.length - at);
@@ -68,7 +68,7 @@ function settle(state: State): void {
   state.place = state.left > 0 ? 'body' : state.padding > 0 ? 'padding' : 'header';
 }
 
-function takeHeader(state: State, listener: ForeignListener, bytes: Buffer, at: number): number {
+function takeHeader(state: State, listener: ImportedListener, bytes: Buffer, at: number): number {
   if (bytes.length - at < BLOCK) return at;
   const block = bytes.subarray(at, at + BLOCK);
   if (block.every((byte) => byte === 0)) {
@@ -91,15 +91,15 @@ function joined(ahead: Ahead, kind: Exclude<ReturnType<typeof kindOf>, 'member'>
   const name = body.toString('latin1').replace(/\0.*$/s, '');
   if (kind === 'longname') return { ...ahead, name };
   if (kind === 'longlink') return { ...ahead, link: name };
-  const records = parseForeignRecords(body);
+  const records = parseImportedRecords(body);
   // git writes a comment there; anything else would change every member that follows.
   if (kind === 'records') return { ...ahead, records };
   if ([...records.keys()].every((keyword) => keyword === 'comment')) return ahead;
   throw new ArchiveDamage('it has a global header that changes its members');
 }
 
-function begin(state: State, listener: ForeignListener, block: Buffer, at: number): number {
-  const member = parseForeign(block, state.ahead);
+function begin(state: State, listener: ImportedListener, block: Buffer, at: number): number {
+  const member = parseImported(block, state.ahead);
   state.ahead = NOTHING_AHEAD;
   listener.member(member);
   state.left = member.size;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { type BytePath, display, isInside } from '../byte-path.js';
 import { readInside } from '../decompress.js';
 import { ArchiveDamage } from '../tar-header.js';
-import type { ForeignMember } from './header.js';
-import { createForeignReader } from './reader.js';
+import type { ImportedMember } from './header.js';
+import { createImportedReader } from './reader.js';
 
 /** What has to be known of a whole archive before its first member can be placed in a tree. */
 export interface Survey {
@@ -16,7 +16,7 @@ export interface Survey {
 }
 
 /** An archive of another program. */
-export interface ForeignArchive {
+export interface ImportedArchive {
   readonly file: string;
   /** `gzip`, `zstd` or `none`. */
   readonly compression: string;
@@ -29,8 +29,8 @@ export interface ForeignArchive {
  *
  * @throws ArchiveDamage: cut, damaged, no tar archive, or a member that leaves the tree; E_IO, E_FILES_DENIED, E_TOOL_MISSING
  */
-export async function surveyForeign(
-  { file, compression, stripTop }: ForeignArchive,
+export async function surveyImported(
+  { file, compression, stripTop }: ImportedArchive,
   signal: AbortSignal,
 ): Promise<Survey> {
   const folders = new Set<BytePath>();
@@ -39,7 +39,7 @@ export async function surveyForeign(
   let tops: BytePath | null | undefined;
   let hasRoot = false;
   let topIsFile = false;
-  const reader = createForeignReader({
+  const reader = createImportedReader({
     member(member) {
       const path = normalPath(member);
       guard(member, path);
@@ -63,7 +63,7 @@ export async function surveyForeign(
 }
 
 /** `./a//b/` → `a/b`; the tree itself is empty. @throws ArchiveDamage for a path that is absolute, or leaves the tree */
-export function normalPath({ path, type }: Pick<ForeignMember, 'path' | 'type'>): BytePath {
+export function normalPath({ path, type }: Pick<ImportedMember, 'path' | 'type'>): BytePath {
   if (path.startsWith('/')) throw leaving(path, 'has an absolute path');
   const clean = path
     .split('/')
@@ -78,7 +78,7 @@ export function normalPath({ path, type }: Pick<ForeignMember, 'path' | 'type'>)
  * Refuses what could write outside of the tree: members behind a symbolic link of the archive, links that are followed. Every pass over an
  * archive has its own.
  */
-export function createGuard(): (member: ForeignMember, path: BytePath) => void {
+export function createGuard(): (member: ImportedMember, path: BytePath) => void {
   const links = new Set<BytePath>();
   const refuseBehind = (path: BytePath, shown: string): void => {
     if (links.size === 0) return;

@@ -5,9 +5,9 @@ import { readInside } from '../decompress.js';
 import type { ListedFile } from '../engine.js';
 import { listedFile } from '../listed-file.js';
 import type { TarMember } from '../tar-header.js';
-import type { ForeignMember } from './header.js';
-import { createForeignReader } from './reader.js';
-import { createGuard, type ForeignArchive, normalPath, printOf, type Survey } from './survey.js';
+import type { ImportedMember } from './header.js';
+import { createImportedReader } from './reader.js';
+import { createGuard, type ImportedArchive, normalPath, printOf, type Survey } from './survey.js';
 
 /** A member in its place in the tree. */
 export interface PlacedMember {
@@ -32,10 +32,10 @@ export interface PlacedListener {
  * Walks another program's archive to its end as the tree that it will be: the folder at the top stripped, folders that have no member of
  * their own put in front of what is in them, devices left out.
  *
- * @throws ArchiveDamage as {@link surveyForeign}: it judges every member again
+ * @throws ArchiveDamage as {@link surveyImported}: it judges every member again
  */
-export async function walkForeign(
-  archive: ForeignArchive,
+export async function walkImported(
+  archive: ImportedArchive,
   survey: Survey,
   listener: PlacedListener,
   { signal, progress }: { readonly signal: AbortSignal; readonly progress: Progress },
@@ -48,7 +48,7 @@ export async function walkForeign(
     listener.member(placed);
     if (placed.member.type !== 'file') listener.listed?.(lineOf(placed, undefined));
   };
-  const reader = createForeignReader({
+  const reader = createImportedReader({
     member(member) {
       const path = normalPath(member);
       guard(member, path);
@@ -96,7 +96,7 @@ function createPlacing({ topFolder, folders, repeated }: Survey) {
   };
   return {
     /** null for a member outside of the folder at the top: there is none once the archive was surveyed. */
-    place(member: ForeignMember, full: BytePath): PlacedMember | null {
+    place(member: ImportedMember, full: BytePath): PlacedMember | null {
       const path = strip(full);
       if (path === null) return null;
       const { attributes, ...facts } = member;

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { listForeign } from '../../archive/imported/archive.js';
+import { listImported } from '../../archive/imported/archive.js';
 import { LIST_FILE } from '../../archive/list.js';
 import type { Artefact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
+import type { DumpReader } from '../../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../../dump/scan-dump.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { Progress } from '../../kernel/progress.js';
 import { hashFile } from '../../storage/hash.js';
-import type { DumpReader } from '../verify.js';
 import { filesOf, layoutOf } from './layout.js';
 import type { Source } from './source.js';
 
@@ -19,7 +19,7 @@ export interface DescribeDeps {
 }
 
 /** What a person adds, where the files do not tell it. */
-export interface DescribeWishes {
+export interface DescribeOptions {
   /** The database that the dump is of. */
   readonly databaseName: string | null;
   /** Where the files belong; null = named as the archive does. */
@@ -47,11 +47,11 @@ export async function describeSource(
   deps: DescribeDeps,
   source: Source,
   folder: string,
-  wishes: DescribeWishes,
+  options: DescribeOptions,
 ): Promise<Described> {
   const header = await headerOf(deps, source, folder);
-  const dump = source.dump === null ? null : await describeDump(deps, source, folder, { header, wishes });
-  const storage = source.archive === null ? null : await describeArchive(deps, source, folder, wishes);
+  const dump = source.dump === null ? null : await describeDump(deps, source, folder, { header, options });
+  const storage = source.archive === null ? null : await describeArchive(deps, source, folder, options);
   return { database: dump?.database ?? null, storage, schemaOnly: dump?.schemaOnly ?? false };
 }
 
@@ -67,11 +67,11 @@ async function describeDump(
   { dumpReader, signal, progress }: DescribeDeps,
   source: Source,
   folder: string,
-  { header, wishes }: { readonly header: Header; readonly wishes: DescribeWishes },
+  { header, options }: { readonly header: Header; readonly options: DescribeOptions },
 ): Promise<{ readonly database: DatabasePart; readonly schemaOnly: boolean }> {
   const found = source.dump!;
   const place = layoutOf(source).dump!;
-  const name = databaseName(source, header.get('dbname'), wishes.databaseName);
+  const name = databaseName(source, header.get('dbname'), options.databaseName);
   progress({ kind: 'phase', name: 'hashes' });
   const files = await hashAll(folder, place, signal);
   progress({ kind: 'phase', name: 'dump' });
@@ -137,9 +137,9 @@ const UNKNOWN_SERVER = { system_identifier: null, database_oid: null, size_bytes
 const rowsOf = ({ facts }: ScannedDump): number => facts.tables.reduce((sum, { rows }) => sum + rows, 0);
 
 /** The dump's own word counts; the manifest's must not contradict it, and a person may overrule both. */
-function databaseName({ set, dump }: Source, told: string | undefined, wished: string | null): string {
+function databaseName({ set, dump }: Source, told: string | undefined, chosen: string | null): string {
   const claimed = set?.manifest.database.name;
-  if (wished !== null) return wished;
+  if (chosen !== null) return chosen;
   if (told !== undefined && claimed !== undefined && told !== claimed) {
     throw new PotctlError('E_REFUSED', `the dump is of the database "${told}", its manifest says "${claimed}"`, {
       why: 'one of them does not belong to the other',
@@ -157,14 +157,14 @@ async function describeArchive(
   { signal, progress }: DescribeDeps,
   source: Source,
   folder: string,
-  { stripTop, filesRoot }: DescribeWishes,
+  { stripTop, filesRoot }: DescribeOptions,
 ): Promise<FilesPart> {
   const { compression, file } = source.archive!;
   const place = layoutOf(source).archive!;
   progress({ kind: 'phase', name: 'files' });
   const stored = path.join(folder, place);
   const [archive] = await hashAll(folder, place, signal);
-  const listed = await listForeign({ file: stored, compression, stripTop }, folder, { signal, progress }).catch(
+  const listed = await listImported({ file: stored, compression, stripTop }, folder, { signal, progress }).catch(
     named(file),
   );
   const { totals, list, topFolder, skipped } = listed;

@@ -169,8 +169,8 @@ async function fill(
 ): Promise<Manifest> {
   await putArtefacts(source, draft.folder, 'copy', deps.signal);
   const { databaseName, stripTop } = request;
-  const wishes = { databaseName, filesRoot: request.filesPath, stripTop };
-  const described = await describeSource(deps, source, draft.folder, wishes);
+  const options = { databaseName, filesRoot: request.filesPath, stripTop };
+  const described = await describeSource(deps, source, draft.folder, options);
   refuseOtherDatabase(described.database?.name, request);
   return composeImported(described, source.set, as, request);
 }

@@ -54,8 +54,8 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
     const seen = await lookOf(set);
     const source = await sourceOfSet(set, deps.signal);
     await putArtefacts(source, scratch, 'link', deps.signal);
-    const wishes = { databaseName: null, filesRoot: reader.filesPath, stripTop: true };
-    const described = await describeSource(deps, source, scratch, wishes);
+    const options = { databaseName: null, filesRoot: reader.filesPath, stripTop: true };
+    const described = await describeSource(deps, source, scratch, options);
     const { id, takenAt } = set.manifest;
     const manifest = composeImported(described, set, { id, takenAt, ...placeOf(source) }, reader);
     await writeFile(path.join(scratch, 'manifest.json'), canonicalJson(manifest), { mode: 0o600 });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Stage } from '../stage.js';
+import type { Sandbox } from '../sandbox.js';
 import { readTree, type TreeContent } from './files.js';
 import { readTables, type Table, type TableContent } from './tables.js';
 
@@ -10,6 +10,6 @@ export interface Content {
 }
 
 /** Reads every row and every file. `last`: leave out what the writer wrote after its transaction of that number. */
-export async function readContent(stage: Stage, last?: number): Promise<Content> {
-  return { tables: await readTables(stage, last), tree: await readTree(path.join(stage.folder, 'storage')) };
+export async function readContent(sandbox: Sandbox, last?: number): Promise<Content> {
+  return { tables: await readTables(sandbox, last), tree: await readTree(path.join(sandbox.folder, 'storage')) };
 }

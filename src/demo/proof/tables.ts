@@ -1,5 +1,5 @@
 import { writtenUpTo } from '../sample/writer.js';
-import { ask, type Stage } from '../stage.js';
+import { ask, type Sandbox } from '../sandbox.js';
 
 /** What a table holds. */
 export interface TableContent {
@@ -12,18 +12,18 @@ export const TABLES = ['users', 'projects', 'refresh_tokens', 'audit_log'] as co
 export type Table = (typeof TABLES)[number];
 
 /** The content of every table of the demo that exists, up to the writer's transaction number `last` (default: all). */
-export async function readTables(stage: Stage, last = Number.MAX_SAFE_INTEGER): Promise<Map<Table, TableContent>> {
-  const present = new Set(await ask(stage, `select tablename from pg_tables where schemaname = 'public'`));
+export async function readTables(sandbox: Sandbox, last = Number.MAX_SAFE_INTEGER): Promise<Map<Table, TableContent>> {
+  const present = new Set(await ask(sandbox, `select tablename from pg_tables where schemaname = 'public'`));
   const content = new Map<Table, TableContent>();
   for (const table of TABLES.filter((name) => present.has(name))) {
-    content.set(table, await readTable(stage, table, Math.min(last, 2_147_483_647)));
+    content.set(table, await readTable(sandbox, table, Math.min(last, 2_147_483_647)));
   }
   return content;
 }
 
-async function readTable(stage: Stage, table: Table, last: number): Promise<TableContent> {
+async function readTable(sandbox: Sandbox, table: Table, last: number): Promise<TableContent> {
   const [line = ''] = await ask(
-    stage,
+    sandbox,
     `select count(*), md5(coalesce(string_agg(digest, '' order by digest), ''))
        from (select md5(row::text) as digest from ${table} as row where ${writtenUpTo(table, last)}) as rows`,
   );

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPsql, type Stage, write } from '../stage.js';
+import { openPsql, type Sandbox, write } from '../sandbox.js';
 
 /** A program that goes on writing: every transaction adds a session and its line in the audit log. */
 export interface Writer {
@@ -12,12 +12,12 @@ export interface Writer {
 const PAUSE_MS = 4;
 
 /** Starts the writer. Its rows carry their number, from 1: see {@link writtenUpTo}. */
-export function startWriter(stage: Stage): Writer {
-  const psql = openPsql(stage);
+export function startWriter(sandbox: Sandbox): Writer {
+  const psql = openPsql(sandbox);
   let stopping = false;
   let count = 0;
   const writing = (async () => {
-    while (!stopping && !stage.signal.aborted) {
+    while (!stopping && !sandbox.signal.aborted) {
       count += 1;
       await write(psql, transaction(count));
       await sleep(PAUSE_MS);
@@ -32,7 +32,7 @@ export function startWriter(stage: Stage): Writer {
     return count;
   };
   const sent = async (wanted: number) => {
-    while (count < wanted && !stage.signal.aborted) await sleep(PAUSE_MS);
+    while (count < wanted && !sandbox.signal.aborted) await sleep(PAUSE_MS);
   };
   return { sent, stop };
 }

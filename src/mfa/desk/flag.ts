@@ -1,7 +1,7 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { keyOf, nameOf } from '../people.js';
-import type { RedFlag } from '../status.js';
+import type { RedFlag } from '../red-flag.js';
 import { inTransaction, type Transaction } from '../transaction.js';
 import type { DeskDeps } from './deps.js';
 import type { ProofMethod } from './proofs.js';

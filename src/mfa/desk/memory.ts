@@ -1,7 +1,7 @@
 import { CLOCK, instant } from '../../applications/sql.js';
 import { counted } from '../../kernel/counted.js';
 import type { Session } from '../../postgres/server.js';
-import type { RedFlag } from '../status.js';
+import type { RedFlag } from '../red-flag.js';
 import { MAX_FAILURES } from './proofs.js';
 
 /** Somebody said that the caller is somebody else: the owner, a colleague, or the ID. */

@@ -1,4 +1,4 @@
-import type { RedFlag } from '../status.js';
+import type { RedFlag } from '../red-flag.js';
 
 /** A way to prove who is calling. What can be looked up or overheard (birthday, address, caller ID) is not one. */
 export type ProofMethod = 'email_code' | 'backup_code' | 'app_code' | 'call_back' | 'colleague' | 'in_person';

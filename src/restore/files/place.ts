@@ -1,6 +1,6 @@
 import { type BigIntStats, linkSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { BytePath } from '../../archive/byte-path.js';
-import { createBreather } from '../../archive/yield-often.js';
+import { createYielder } from '../../archive/yield-often.js';
 import { isErrno } from '../../kernel/errors.js';
 import { makeWritable } from '../../runs/tree/converge.js';
 import { realDisk } from '../../runs/tree/disk.js';
@@ -32,7 +32,7 @@ export interface Placing {
 export async function placeStaged(placing: Placing): Promise<void> {
   const device = lstatSync(`${placing.target.path}/.`, { bigint: true }).dev;
   await placeFolder(
-    { ...placing, device, breathe: createBreather(placing.signal) },
+    { ...placing, device, yieldIfDue: createYielder(placing.signal) },
     '',
     placing.staged,
     placing.target,
@@ -41,7 +41,7 @@ export async function placeStaged(placing: Placing): Promise<void> {
 
 interface Place extends Placing {
   readonly device: bigint;
-  readonly breathe: () => Promise<void> | undefined;
+  readonly yieldIfDue: () => Promise<void> | undefined;
 }
 
 async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folder): Promise<void> {
@@ -49,7 +49,7 @@ async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folde
   makeWritable(realDisk(), `${from.path}/.`);
   for (const name of readdirSync(from.path, { encoding: 'latin1' }).sort()) {
     await placeEntry(place, path === '' ? name : `${path}/${name}`, from, to, name);
-    await place.breathe();
+    await place.yieldIfDue();
   }
 }
 
@@ -169,7 +169,7 @@ function openKept(target: Folder, names: readonly string[]): Folder {
   return folder;
 }
 
-async function countBelow({ breathe }: Place, folder: Folder, name: string, directory: boolean) {
+async function countBelow({ yieldIfDue }: Place, folder: Folder, name: string, directory: boolean) {
   const counted = { directories: 0, others: 0 };
   const waiting: { readonly path: string | Buffer; readonly directory: boolean }[] = [];
   waiting.push({ path: at(folder.path, ownName(name)), directory });
@@ -184,7 +184,7 @@ async function countBelow({ breathe }: Place, folder: Folder, name: string, dire
       const child = entry.name as unknown as Buffer;
       waiting.push({ path: Buffer.concat([above, Buffer.from('/'), child]), directory: entry.isDirectory() });
     }
-    await breathe();
+    await yieldIfDue();
   }
   return counted;
 }

@@ -3,7 +3,7 @@ import type { BytePath } from '../../archive/byte-path.js';
 import type { Chosen } from '../../archive/choose.js';
 import { pathOf } from '../../archive/listed-file.js';
 import { listMembers } from '../../archive/pick.js';
-import { createBreather } from '../../archive/yield-often.js';
+import { createYielder } from '../../archive/yield-often.js';
 import { isErrno } from '../../kernel/errors.js';
 import { at, ownName } from '../../runs/tree/names.js';
 import { createTally, decide } from './decide.js';
@@ -19,7 +19,7 @@ export async function previewFiles(
 ): Promise<Outcome> {
   const tally = createTally();
   const lookFrom = createLook(target);
-  const breathe = createBreather(signal);
+  const yieldIfDue = createYielder(signal);
   for await (const file of listMembers(folder, part, globs, signal)) {
     const path = pathOf(file);
     const directory = file.type === 'directory';
@@ -31,7 +31,7 @@ export async function previewFiles(
     if (decision === 'place') directory ? tally.directories(1) : tally.restored(1);
     else if (decision === 'replace') tally.overwritten();
     else if (decision !== 'enter') tally.left(path, decision, directory ? 0 : 1);
-    await breathe();
+    await yieldIfDue();
   }
   return tally.all();
 }

@@ -72,7 +72,7 @@ export interface FilesRestored extends Outcome {
 }
 
 /** What a person may say about it. */
-export interface FilesWishes {
+export interface FilesOptions {
   readonly id: string;
   readonly fromSet: string | undefined;
   readonly path: readonly string[];
@@ -81,13 +81,13 @@ export interface FilesWishes {
 }
 
 /**
- * Makes the request from settings and wishes. Pure.
+ * Makes the request from settings and options. Pure.
  *
  * @throws E_USAGE where path or directory are missing
  */
 export function filesRequest(
   { profile, connection, files }: Settings,
-  { id, fromSet, path: globs, to, overwrite }: FilesWishes,
+  { id, fromSet, path: globs, to, overwrite }: FilesOptions,
   { runId, cwd, dryRun }: { readonly runId: string; readonly cwd: string; readonly dryRun: boolean },
 ): FilesRequest {
   if (globs.length === 0) {

@@ -8,7 +8,7 @@ import { flushFileSystem } from '../../runs/tree/attributes.js';
 import { foldersOf } from '../../runs/tree/names.js';
 import { createLosses, expectedLosses, type Losses } from '../losses.js';
 import { openPhases, type Phases } from '../phases.js';
-import { refuseBlocked } from '../plan/refuse.js';
+import { refuseBlocked } from '../plan/assess.js';
 import { filesBlockers } from '../plan/tools.js';
 import { withScriptKeys } from '../script-keys.js';
 import { createTally, type Tally } from './decide.js';
@@ -50,13 +50,13 @@ export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Prom
   }
 }
 
-async function restoreHeld(underway: Underway): Promise<FilesRestored> {
-  const { deps, request, chosen, target, tally, losses } = underway;
+async function restoreHeld(running: RunningRestore): Promise<FilesRestored> {
+  const { deps, request, chosen, target, tally, losses } = running;
   const takeAway = await makeTarget(target);
   try {
     for (const text of await sweepStagings(target.directory, deps.owner)) deps.progress({ kind: 'warning', text });
     const staging = openStaging(target.directory, request.runId, deps.owner);
-    await stageAndPlace(underway, staging).finally(staging.remove);
+    await stageAndPlace(running, staging).finally(staging.remove);
     return resultOf(request, chosen, target, { state: 'done', lost: losses.warnings(), ...tally.all() });
   } catch (error) {
     await takeAway();
@@ -64,7 +64,7 @@ async function restoreHeld(underway: Underway): Promise<FilesRestored> {
   }
 }
 
-interface Underway {
+interface RunningRestore {
   readonly deps: FilesDeps;
   readonly request: FilesRequest;
   readonly chosen: Chosen;
@@ -74,15 +74,15 @@ interface Underway {
   readonly losses: Losses;
 }
 
-async function stageAndPlace(underway: Underway, staging: Staging): Promise<void> {
-  const { deps, phases, target } = underway;
-  await stage(underway, staging.tree);
-  await phases.run('place', () => place(underway, staging.tree));
+async function stageAndPlace(running: RunningRestore, staging: Staging): Promise<void> {
+  const { deps, phases, target } = running;
+  await stage(running, staging.tree);
+  await phases.run('place', () => place(running, staging.tree));
   await flushFileSystem(target.directory, deps.childEnvironment);
 }
 
 /** Unpacks, and compares what lies on disk then: what took its place could not be told from good files any more. */
-async function stage({ deps, chosen, phases, losses }: Underway, tree: string): Promise<void> {
+async function stage({ deps, chosen, phases, losses }: RunningRestore, tree: string): Promise<void> {
   const { signal, progress, childEnvironment: environment } = deps;
   const { folder, part, picked } = chosen;
   const request = { folder, part, environment, signal, progress, wanted: picked.wanted };
@@ -98,7 +98,7 @@ async function stage({ deps, chosen, phases, losses }: Underway, tree: string): 
   }
 }
 
-async function place({ deps, request, target, tally }: Underway, tree: string): Promise<void> {
+async function place({ deps, request, target, tally }: RunningRestore, tree: string): Promise<void> {
   const staged = openFolder(tree);
   const folder = openFolder(target.directory);
   const keptName = foldersOf(request.runId).before;

@@ -1,9 +1,11 @@
 import { type CatalogEntry, type GoodEntry, readCatalog, readManifest } from '../../catalog/catalog.js';
 import type { Manifest } from '../../catalog/manifest.js';
 import { type SelectionScope, selectBackup } from '../../catalog/selection.js';
+import { findSet, quoted, setsAtHand } from '../../catalog/sets.js';
 import { isGood } from '../../catalog/standing.js';
-import type { RestoreDeps, RestoreRequest } from '../deps.js';
-import { targetSet } from './target-set.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { readSystemIdentifier } from '../../runs/database/system-identifier.js';
+import type { Asked, RestoreDeps, RestoreRequest } from '../deps.js';
 
 /** The backup that a restore takes from. */
 export interface ChosenBackup {
@@ -46,4 +48,37 @@ function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit
   return [
     `the newest good backup with files is '${newest.id}'; to restore these: \`potctl restore run ${newest.id} --only files\``,
   ];
+}
+
+/**
+ * The set that belongs to the target of a restore or undo. Where the server is not asked or cannot be reached, names decide.
+ *
+ * @throws E_REFUSED if they fit several sets
+ */
+export async function targetSet(
+  { server }: Pick<RestoreDeps, 'server'>,
+  { profile, database, filesPath }: Pick<Asked, 'profile' | 'database'> & { readonly filesPath: string | null },
+  entries: readonly CatalogEntry[],
+): Promise<string> {
+  const facts = { profile: profile.name, database, filesPath };
+  if (server === null || database === null) return setByName(entries, facts);
+  const systemIdentifier = profile.name === null ? await readSystemIdentifier(server).catch(ifUnreachable) : null;
+  return findSet(entries, { ...facts, systemIdentifier });
+}
+
+function setByName(
+  entries: readonly CatalogEntry[],
+  facts: { readonly profile: string | null; readonly database: string | null; readonly filesPath: string | null },
+): string {
+  const [first, ...others] = setsAtHand(entries, facts);
+  if (first === undefined) return findSet(entries, { ...facts, systemIdentifier: null });
+  if (others.length === 0) return first;
+  throw new PotctlError('E_REFUSED', 'backups of several sets fit this target', {
+    fix: [first, ...others].map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
+  });
+}
+
+function ifUnreachable(error: unknown): null {
+  if (error instanceof PotctlError && error.code === 'E_DB_UNREACHABLE') return null;
+  throw error;
 }

@@ -32,7 +32,7 @@ export interface ObservedServer {
   readonly takenNames: readonly string[];
   readonly missingRoles: readonly string[];
   /** Owners of which this role is no member. */
-  readonly foreignOwners: readonly ForeignOwner[];
+  readonly foreignOwners: readonly ImportedOwner[];
   readonly extensions: readonly ObservedExtension[];
   readonly missingTablespaces: readonly string[];
   /** Tablespaces in which this role may not create anything. */
@@ -53,7 +53,7 @@ export interface ObservedDatabase {
   readonly bindings: readonly string[];
 }
 
-export interface ForeignOwner {
+export interface ImportedOwner {
   readonly name: string;
   /** Whoever becomes a member of it is a superuser, or gets what a predefined role may. */
   readonly powerful: boolean;
@@ -188,10 +188,10 @@ async function readDeniedTablespaces(session: Session, names: readonly string[])
   return rows.map(({ name }) => name);
 }
 
-async function readForeignOwners(session: Session, owners: readonly string[]): Promise<ForeignOwner[]> {
+async function readForeignOwners(session: Session, owners: readonly string[]): Promise<ImportedOwner[]> {
   // Since version 16 being a member is not yet being allowed to SET ROLE, which ALTER … OWNER wants.
   const privilege = session.versionNum >= 160_000 ? 'SET' : 'MEMBER';
-  return session.query<ForeignOwner & object>(
+  return session.query<ImportedOwner & object>(
     `select o.rolname::text as name,
             exists (select from pg_catalog.pg_roles p
                      where (p.rolsuper or p.rolcreaterole or p.rolreplication or p.rolbypassrls or p.rolname ~ '^pg_')

@@ -7,12 +7,11 @@ import { temporaryFolder } from '../../runs/temporary-folder.js';
 import { superuserPublications } from '../database/definitions.js';
 import { groupsIn, readGlobals, rolesToCreate } from '../database/roles.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
-import { type Assessment, assessDatabase } from './assess.js';
+import { type Assessment, assessDatabase, superuserEntries } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
 import type { PlannedDatabase } from './plan.js';
 import { settlePart } from './settle-part.js';
-import { superuserEntries } from './superuser-entries.js';
 
 /** The database's part of the plan. */
 export interface DatabasePlan extends Assessment {

@@ -1,9 +1,9 @@
 import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { withScriptKeys } from '../script-keys.js';
+import { decisiveBlocker, refuseBlocked } from './assess.js';
 import type { RestorePlan } from './plan.js';
 import { type PreparedRestore, prepareRestore } from './prepare.js';
-import { decisiveBlocker, refuseBlocked } from './refuse.js';
 
 /** A plan, and how `restore run` would end at this moment: 0 if nothing stands in the way. */
 export type JudgedPlan = RestorePlan & { readonly exit: ExitCode };

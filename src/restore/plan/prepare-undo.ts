@@ -7,13 +7,11 @@ import { findSwappedRuns } from '../../runs/database/swapped-runs.js';
 import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../../runs/record.js';
 import { observeTree } from '../../runs/tree/tree.js';
 import type { Asked, RestoreDeps } from '../deps.js';
-import type { Assessment, Blocker } from './assess.js';
+import { type Assessment, type Blocker, profileBlockers, refuseBlocked, settleAccepted } from './assess.js';
+import { targetSet } from './choose-backup.js';
 import { chooseRun } from './choose-run.js';
 import { unmovableBlockers } from './plan-files.js';
 import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
-import { profileBlockers } from './profile-blockers.js';
-import { refuseBlocked, settleAccepted } from './refuse.js';
-import { targetSet } from './target-set.js';
 
 /** Which run to take back, and on which target. */
 export interface UndoRequest extends Asked {

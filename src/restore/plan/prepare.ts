@@ -4,14 +4,12 @@ import type { FilesPart, Manifest } from '../../catalog/manifest.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { readRuns, recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
-import type { Assessment } from './assess.js';
+import { type Assessment, profileBlockers, refuseBlocked, settleAccepted } from './assess.js';
 import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';
 import type { PlannedBackup, RestorePlan } from './plan.js';
 import { planDatabase } from './plan-database.js';
 import { planFiles } from './plan-files.js';
-import { profileBlockers } from './profile-blockers.js';
-import { refuseBlocked, settleAccepted } from './refuse.js';
 import type { SettledManifest } from './settle-part.js';
 import { toolBlockers } from './tools.js';
 

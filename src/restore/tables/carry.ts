@@ -7,7 +7,7 @@ import { stagedSchemaName } from '../../runs/names.js';
 import { temporaryFolder } from '../../runs/temporary-folder.js';
 import { quoteConninfo } from '../database/conninfo.js';
 import { writableEnvironment } from '../database/writable.js';
-import type { TablesUnderway } from './run.js';
+import type { RunningTables } from './running.js';
 
 /**
  * Carries the staged schema from the scratch database into the live one, in one transaction there: pg_dump writes into a pipe from which
@@ -15,19 +15,19 @@ import type { TablesUnderway } from './run.js';
  *
  * @throws E_TOOL_*, E_DB_*, E_NO_SPACE: then the live database has nothing of it
  */
-export async function carryOver(underway: TablesUnderway): Promise<void> {
-  const { childEnvironment } = underway.deps;
+export async function carryOver(running: RunningTables): Promise<void> {
+  const { childEnvironment } = running.deps;
   const folder = await makeShortLivedFolder(temporaryFolder(childEnvironment), 'carry');
   try {
     const pipe = path.join(folder, 'pipe');
     await makePipe(pipe, childEnvironment);
-    await pump(underway, pipe);
+    await pump(running, pipe);
   } finally {
     await removeShortLivedFolder(folder);
   }
 }
 
-async function pump({ deps, journal, prepared }: TablesUnderway, pipe: string): Promise<void> {
+async function pump({ deps, journal, prepared }: RunningTables, pipe: string): Promise<void> {
   const { stagedAs, name } = prepared.plan.database;
   const { run_id: run } = journal.record;
   const server = deps.server!;

@@ -3,7 +3,7 @@ import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { stagedSchemaName } from '../../runs/names.js';
-import type { TablesUnderway } from './run.js';
+import type { RunningTables } from './running.js';
 import { checkRows, type MovedTable } from './scratch.js';
 
 /**
@@ -12,8 +12,8 @@ import { checkRows, type MovedTable } from './scratch.js';
  *
  * @throws E_RESTORE_CHECK
  */
-export async function checkLive(underway: TablesUnderway, tables: readonly MovedTable[]): Promise<void> {
-  const { deps, journal, prepared } = underway;
+export async function checkLive(running: RunningTables, tables: readonly MovedTable[]): Promise<void> {
+  const { deps, journal, prepared } = running;
   const { name, stagedAs } = prepared.plan.database;
   const staged = stagedSchemaName(journal.record.run_id);
   const live = await describe(deps.server!, name, staged);
@@ -24,7 +24,7 @@ export async function checkLive(underway: TablesUnderway, tables: readonly Moved
       why: missing.slice(0, 8).join('; '),
     });
   }
-  await checkRows(underway, name, tables, staged);
+  await checkRows(running, name, tables, staged);
   await inSession(sessionOn(deps.server!, name), async (session) => {
     for (const table of tables) await session.query(`analyze ${quoteQualified(staged, table.name)}`);
   });

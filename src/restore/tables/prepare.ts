@@ -5,14 +5,21 @@ import { PotctlError } from '../../kernel/errors.js';
 import { stagedDatabaseName } from '../../runs/names.js';
 import { recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps } from '../deps.js';
-import { acceptable, assessDatabase, type Blocker, block } from '../plan/assess.js';
+import {
+  acceptable,
+  assessDatabase,
+  type Blocker,
+  block,
+  decisiveBlocker,
+  profileBlockers,
+  refuseBlocked,
+  settleAccepted,
+  superuserEntries,
+} from '../plan/assess.js';
 import { chooseBackup } from '../plan/choose-backup.js';
 import { type ObservedServer, observeServer } from '../plan/observe-server.js';
 import { assessStored, plannedBackup } from '../plan/prepare.js';
-import { profileBlockers } from '../plan/profile-blockers.js';
-import { decisiveBlocker, refuseBlocked, settleAccepted } from '../plan/refuse.js';
 import { settlePart } from '../plan/settle-part.js';
-import { superuserEntries } from '../plan/superuser-entries.js';
 import { withScriptKeys } from '../script-keys.js';
 import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';

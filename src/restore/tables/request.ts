@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { RestoreRequest } from '../deps.js';
-import { type Occasion, type RestoreWishes, restoreRequest } from '../requests.js';
+import { type Occasion, type RestoreOptions, restoreRequest } from '../requests.js';
 import { checkSchemaName, parseTableNames, type TableName } from './names.js';
 
 /** Which tables come back, and into which schema. */
@@ -11,13 +11,13 @@ export interface TablesRequest extends RestoreRequest {
 }
 
 /** What a person may say about it; it excludes everything that says where a whole backup goes. */
-export type TablesWishes = RestoreWishes & {
+export type TablesOptions = RestoreOptions & {
   readonly tables: readonly string[];
   readonly intoSchema: string | undefined;
 };
 
 /** Were single tables asked for? @throws E_USAGE where one of the two flags is missing */
-export function asksForTables({ tables, intoSchema }: Pick<TablesWishes, 'tables' | 'intoSchema'>): boolean {
+export function asksForTables({ tables, intoSchema }: Pick<TablesOptions, 'tables' | 'intoSchema'>): boolean {
   if (tables.length === 0 && intoSchema !== undefined) {
     throw new PotctlError('E_USAGE', "'--into-schema' belongs to '--tables': which tables shall come back?");
   }
@@ -29,20 +29,20 @@ export function asksForTables({ tables, intoSchema }: Pick<TablesWishes, 'tables
   return tables.length > 0;
 }
 
-/** Makes the request from settings and wishes. Pure. @throws E_USAGE */
+/** Makes the request from settings and options. Pure. @throws E_USAGE */
 export function tablesRequest(
   settings: Settings,
-  wishes: TablesWishes,
+  options: TablesOptions,
   occasion: Occasion & { readonly processors: number },
 ): TablesRequest {
-  refuseContradictions(wishes);
-  const whole = restoreRequest(settings, { ...wishes, only: 'db', mode: 'swap' }, occasion);
-  const tables = parseTableNames(wishes.tables);
-  return { ...whole, stopWriters: null, tables, intoSchema: checkSchemaName(wishes.intoSchema!) };
+  refuseContradictions(options);
+  const whole = restoreRequest(settings, { ...options, only: 'db', mode: 'swap' }, occasion);
+  const tables = parseTableNames(options.tables);
+  return { ...whole, stopWriters: null, tables, intoSchema: checkSchemaName(options.intoSchema!) };
 }
 
-function refuseContradictions(wishes: TablesWishes): void {
-  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles, continuePastErrors } = wishes;
+function refuseContradictions(options: TablesOptions): void {
+  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles, continuePastErrors } = options;
   const given: [string, boolean][] = [
     ['--mode', mode !== undefined],
     ['--into', into !== undefined],

@@ -4,7 +4,7 @@ import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
 import { stagedSchemaName } from '../../runs/names.js';
-import type { TablesUnderway } from './run.js';
+import type { RunningTables } from './running.js';
 
 interface Requirement {
   readonly type: string;
@@ -21,7 +21,7 @@ const SHOWN = 8;
  * @returns what they need, e.g. `type public.mood`
  * @throws E_BLOCKED naming what the live database lacks
  */
-export async function checkRequirements({ deps, journal, prepared }: TablesUnderway): Promise<string[]> {
+export async function checkRequirements({ deps, journal, prepared }: RunningTables): Promise<string[]> {
   const { stagedAs, name } = prepared.plan.database;
   const server = deps.server!;
   const staged = stagedSchemaName(journal.record.run_id);

@@ -1,7 +1,7 @@
 import { abandon } from '../../runs/abandon.js';
 import { dropStagedDatabase } from '../../runs/database/drop-staged.js';
 import { closeForward } from '../../runs/finish.js';
-import { type Journal, openJournal } from '../../runs/journal.js';
+import { openJournal } from '../../runs/journal.js';
 import { describeLeftover } from '../../runs/leftover.js';
 import { stagedSchemaName } from '../../runs/names.js';
 import type { RunRecord } from '../../runs/record.js';
@@ -9,8 +9,8 @@ import { recoverRuns } from '../../runs/recover.js';
 import { placeTables } from '../../runs/tables-place.js';
 import type { RestoreDeps } from '../deps.js';
 import { withLocks } from '../locked.js';
-import { openPhases, type Phases } from '../phases.js';
-import { refuseBlocked, refuseStale } from '../plan/refuse.js';
+import { openPhases } from '../phases.js';
+import { refuseBlocked, refuseStale } from '../plan/assess.js';
 import { firstRecordOf } from '../run.js';
 import { withScriptKeys } from '../script-keys.js';
 import { carryOver } from './carry.js';
@@ -18,6 +18,7 @@ import { checkLive } from './check-live.js';
 import type { PreparedTables } from './prepare.js';
 import type { TablesRequest } from './request.js';
 import { checkRequirements } from './requirements.js';
+import type { RunningTables } from './running.js';
 import { fillScratch, type MovedTable } from './scratch.js';
 import type { LeftOut } from './select.js';
 
@@ -38,15 +39,6 @@ export interface TablesResult {
   readonly leftOut: readonly LeftOut[];
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   readonly warnings: readonly string[];
-}
-
-/** A restore of single tables under way. */
-export interface TablesUnderway {
-  readonly deps: RestoreDeps;
-  readonly request: TablesRequest;
-  readonly prepared: PreparedTables;
-  readonly journal: Journal;
-  readonly phases: Phases;
 }
 
 /**
@@ -80,23 +72,23 @@ async function runHeld(deps: RestoreDeps, request: TablesRequest, prepared: Prep
     await recoverRuns({ ...deps, startWriters, hostname, set, tree: null, database: database.name });
     await refuseStale(deps, database);
     const journal = await openJournal(deps.repository, lease, firstRecord(deps, request, prepared));
-    const underway = { deps, request, prepared, journal, phases: openPhases(deps) };
+    const running = { deps, request, prepared, journal, phases: openPhases(deps) };
     try {
-      return await runLocked(underway);
+      return await runLocked(running);
     } catch (error) {
       throw await abandon(deps, journal, error);
     }
   });
 }
 
-async function runLocked(underway: TablesUnderway): Promise<TablesResult> {
-  const { deps, journal, phases, prepared } = underway;
+async function runLocked(running: RunningTables): Promise<TablesResult> {
+  const { deps, journal, phases, prepared } = running;
   const { name, stagedAs } = prepared.plan.database;
   const move = journal.record.tables!;
-  const scratch = await fillScratch(underway);
-  const needs = await checkRequirements(underway);
-  await phases.run('carry over', () => carryOver(underway));
-  await phases.run('live checks', () => checkLive(underway, scratch.tables));
+  const scratch = await fillScratch(running);
+  const needs = await checkRequirements(running);
+  await phases.run('carry over', () => carryOver(running));
+  await phases.run('live checks', () => checkLive(running, scratch.tables));
   deps.signal.throwIfAborted();
   const restored = { tables: scratch.tables.length, rows: rowsOf(scratch.tables), files: 0 };
   await journal.update({ step: 'swapping', restored, phases: phases.taken });

@@ -14,7 +14,7 @@ import { countTables } from '../database/count-tables.js';
 import { watchGrowth } from '../database/growth.js';
 import { createStagedDatabase } from '../database/stage.js';
 import { writableEnvironment } from '../database/writable.js';
-import type { TablesUnderway } from './run.js';
+import type { RunningTables } from './running.js';
 import type { LeftOut } from './select.js';
 
 /** A table with rows of its own in the scratch database, moved to the staged schema by now. */
@@ -37,18 +37,18 @@ export interface Scratch {
  *
  * @throws E_RESTORE_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
  */
-export async function fillScratch(underway: TablesUnderway): Promise<Scratch> {
-  const { phases } = underway;
-  await phases.run('create database', () => createScratch(underway));
-  await phases.run('pg_restore', () => restoreEntries(underway));
-  const relations = await inScratch(underway, (session) => readRelations(session, underway));
-  const tables = relations.filter(({ kind }) => kind === 'r').map((relation) => movedOf(relation, underway));
-  await phases.run('checks', () => checkRows(underway, underway.prepared.plan.database.stagedAs, tables));
-  const leftOut = await phases.run('move', () => inScratch(underway, (session) => move(session, relations, underway)));
+export async function fillScratch(running: RunningTables): Promise<Scratch> {
+  const { phases } = running;
+  await phases.run('create database', () => createScratch(running));
+  await phases.run('pg_restore', () => restoreEntries(running));
+  const relations = await inScratch(running, (session) => readRelations(session, running));
+  const tables = relations.filter(({ kind }) => kind === 'r').map((relation) => movedOf(relation, running));
+  await phases.run('checks', () => checkRows(running, running.prepared.plan.database.stagedAs, tables));
+  const leftOut = await phases.run('move', () => inScratch(running, (session) => move(session, relations, running)));
   return { tables, leftOut };
 }
 
-async function createScratch({ deps, journal, prepared }: TablesUnderway): Promise<void> {
+async function createScratch({ deps, journal, prepared }: RunningTables): Promise<void> {
   const { part, plan } = prepared;
   const { stagedAs, user } = plan.database;
   const usual = {
@@ -63,7 +63,7 @@ async function createScratch({ deps, journal, prepared }: TablesUnderway): Promi
   await journal.update({ database: { ...journal.record.database!, incoming: { oid, staged_as: stagedAs } } });
 }
 
-async function restoreEntries({ deps, request, prepared }: TablesUnderway): Promise<void> {
+async function restoreEntries({ deps, request, prepared }: RunningTables): Promise<void> {
   const { dump, selection, plan } = prepared;
   const { server, signal, progress, childEnvironment } = deps;
   const database = plan.database.stagedAs;
@@ -89,7 +89,7 @@ async function restoreEntries({ deps, request, prepared }: TablesUnderway): Prom
   }
 }
 
-function inScratch<T>({ deps, prepared }: TablesUnderway, work: (session: Session) => Promise<T>): Promise<T> {
+function inScratch<T>({ deps, prepared }: RunningTables, work: (session: Session) => Promise<T>): Promise<T> {
   const { stagedAs: database } = prepared.plan.database;
   return inSession(deps.server!.session({ database, purpose: 'restore.tables', statementTimeoutMs: 0 }), work);
 }
@@ -101,7 +101,7 @@ interface Relation {
 }
 
 /** The chosen tables and all their partitions, the parents first. */
-async function readRelations(session: Session, { prepared }: TablesUnderway): Promise<Relation[]> {
+async function readRelations(session: Session, { prepared }: RunningTables): Promise<Relation[]> {
   const found: Relation[] = [];
   for (const { schema, name } of prepared.selection.tables) {
     const rows = await session.query<Relation>(
@@ -123,7 +123,7 @@ async function readRelations(session: Session, { prepared }: TablesUnderway): Pr
   });
 }
 
-function movedOf({ schema, name }: Relation, { prepared }: TablesUnderway): MovedTable & { readonly schema: string } {
+function movedOf({ schema, name }: Relation, { prepared }: RunningTables): MovedTable & { readonly schema: string } {
   const { tables } = prepared.part.inventory;
   const rows = tables.find((one) => one.schema === schema && one.table === name);
   return { schema, name, rows: rows?.exact === true && rows.count !== null ? rows : null };
@@ -136,7 +136,7 @@ function movedOf({ schema, name }: Relation, { prepared }: TablesUnderway): Move
  * @throws E_RESTORE_CHECK
  */
 export async function checkRows(
-  { deps, request, journal }: TablesUnderway,
+  { deps, request, journal }: RunningTables,
   database: string,
   tables: readonly MovedTable[],
   schema?: string,
@@ -173,7 +173,7 @@ function originalName(name: string, tables: readonly MovedTable[], schema: strin
 }
 
 /** Ties to tables outside are cut: a table in the live database must not become a part of a live one. */
-async function move(session: Session, relations: readonly Relation[], { journal }: TablesUnderway): Promise<LeftOut[]> {
+async function move(session: Session, relations: readonly Relation[], { journal }: RunningTables): Promise<LeftOut[]> {
   const staged = stagedSchemaName(journal.record.run_id);
   const leftOut: LeftOut[] = [];
   await session.query(`create schema ${quoteIdentifier(staged)}`);

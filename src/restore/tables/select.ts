@@ -1,4 +1,4 @@
-import { closest } from '../../config/closest.js';
+import { closest } from '../../kernel/closest.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { GraphEntry } from './graph.js';
 import type { TableName } from './names.js';

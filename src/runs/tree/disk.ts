@@ -10,13 +10,14 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   type Stats,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { isErrno } from '../../kernel/errors.js';
+import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { applyAttributes, flushFileSystem, readAttributes } from './attributes.js';
 import { type DiskPath, type Name, nameOf, ownName } from './names.js';
 
@@ -111,3 +112,18 @@ function durably(path: DiskPath, flags: 'w' | 'a' | 'r', work: (handle: number) 
     closeSync(handle);
   }
 }
+
+/** The real path of a folder that exists, else null. */
+export function real(folder: string): string | null {
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links go in a circle');
+    throw fromErrno(error, `look at '${folder}'`);
+  }
+}
+
+/** What is there, but cannot be a tree. */
+export const noTree = (root: string, why: string): PotctlError =>
+  new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why });

@@ -3,10 +3,9 @@ import { fromErrno, isErrno } from '../../kernel/errors.js';
 import { findNestedMounts } from '../../repository/mounts.js';
 import { findUntouchable, type Untouchable } from '../../repository/remove-tree.js';
 import { movable } from './converge.js';
-import { type DiskEntry, realDisk } from './disk.js';
+import { type DiskEntry, noTree, real, realDisk } from './disk.js';
 import { describe, findUnfinished, type UnfinishedSwap } from './journal.js';
 import { nameOf, runOfBefore, runOfStaging } from './names.js';
-import { noTree, real } from './staging.js';
 
 /** A kept tree: what was live before the swap of `run`. */
 export interface BeforeFolder {

@@ -5,7 +5,7 @@ import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { refuseOverlap } from '../../repository/place.js';
 import { removeTree } from '../../repository/remove-tree.js';
 import { lateAside, makeWritable } from './converge.js';
-import { realDisk, type TreeDisk } from './disk.js';
+import { real, realDisk, type TreeDisk } from './disk.js';
 import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
 import { findUnmovable, unmovableFix, unmovableText } from './observe.js';
@@ -90,21 +90,6 @@ export function refuseUnfinished(tree: string): void {
     fix: ['It is finished or undone by itself when the next restore starts: `potctl restore list` shows it.'],
   });
 }
-
-/** The real path of a folder that exists, else null. */
-export function real(folder: string): string | null {
-  try {
-    return realpathSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
-    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links go in a circle');
-    throw fromErrno(error, `look at '${folder}'`);
-  }
-}
-
-/** What is there, but cannot be a tree. */
-export const noTree = (root: string, why: string): PotctlError =>
-  new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why });
 
 /** @returns whether it was made */
 function makeRoot(root: string): boolean {

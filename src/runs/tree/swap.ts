@@ -3,7 +3,7 @@ import { readMark } from '../../archive/restore-folders.js';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
 import { findNestedMounts, isMountPoint } from '../../repository/mounts.js';
 import { finishSwap, incomingOf, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
-import { type DiskEntry, realDisk, type TreeDisk } from './disk.js';
+import { type DiskEntry, real, realDisk, type TreeDisk } from './disk.js';
 import {
   encodeName,
   findUnfinished,
@@ -14,7 +14,7 @@ import {
   writeJournal,
 } from './journal.js';
 import { at, foldersOf, type Name, ownName } from './names.js';
-import { real, refuseUnfinished, UNTOUCHED_MODE } from './staging.js';
+import { refuseUnfinished, UNTOUCHED_MODE } from './staging.js';
 
 export interface SwapRequest {
   readonly root: string;

@@ -1,11 +1,10 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
 import { isMountPoint } from '../../repository/mounts.js';
-import { realDisk, type TreeDisk } from './disk.js';
+import { real, realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
 import { foldersOf } from './names.js';
 import { besideOf } from './observe.js';
-import { real } from './staging.js';
 import { commonPlan, type SwapResult, startSwap } from './swap.js';
 
 export interface UndoRequest {

@@ -7,9 +7,9 @@ import { findOut } from './diagnosis.js';
 import { look, meetPerson } from './person.js';
 import { CallEnded, type Choice } from './talk.js';
 
-type Wish = DeskTask | 'diagnosis';
+type Option = DeskTask | 'diagnosis';
 
-const MENU: readonly Choice<Wish>[] = [
+const MENU: readonly Choice<Option>[] = [
   { key: '1', text: 'I lost or changed my phone', value: 'reset' },
   { key: '2', text: 'My code is refused', value: 'diagnosis' },
   { key: '3', text: 'I am locked out', value: 'unlock' },
@@ -23,10 +23,10 @@ const PASSING: readonly string[] = ['E_MFA_CHANGED', 'E_DB_LOCKED'];
 /** One call after the other, until the operator leaves. */
 export async function takeCalls(desk: Desk): Promise<void> {
   for (;;) {
-    const wish = await desk.talk.choose('What does the caller need?', MENU, 'leave the desk').catch(unlessEnded);
-    if (wish === null) return;
+    const choice = await desk.talk.choose('What does the caller need?', MENU, 'leave the desk').catch(unlessEnded);
+    if (choice === null) return;
     try {
-      await takeCall(desk, wish);
+      await takeCall(desk, choice);
     } catch (error) {
       endCall(desk, error);
     }
@@ -47,17 +47,18 @@ function endCall({ talk }: Desk, error: unknown): void {
   talk.bad(`${error.message}: nothing was changed. Start the call again from the beginning.`);
 }
 
-async function takeCall(desk: Desk, wish: Wish): Promise<void> {
+async function takeCall(desk: Desk, choice: Option): Promise<void> {
   const call = await meetPerson(desk);
-  if (wish !== 'diagnosis') return help(desk, call, wish);
+  if (choice !== 'diagnosis') return help(desk, call, choice);
   const next = await findOut(desk, call);
   // The diagnosis may have used a code up: what is known must be read again.
   if (next !== null) await help(desk, await look(desk, call.person), next);
 }
 
-async function help(desk: Desk, call: DeskCase, wish: DeskTask): Promise<void> {
-  if (wish !== 'unlock') await selfServiceFirst(desk, call);
-  const task = wish === 'codes' ? await besideOrReset(desk) : wish === 'disable' ? await resetInstead(desk) : wish;
+async function help(desk: Desk, call: DeskCase, choice: DeskTask): Promise<void> {
+  if (choice !== 'unlock') await selfServiceFirst(desk, call);
+  const task =
+    choice === 'codes' ? await besideOrReset(desk) : choice === 'disable' ? await resetInstead(desk) : choice;
   await change(desk, call, task);
 }
 

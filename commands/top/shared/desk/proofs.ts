@@ -26,12 +26,12 @@ export async function proveCaller(desk: Desk, call: DeskCase, task: DeskTask): P
       await sayNothingIsChecked(desk, call, task);
       said = true;
     }
-    const wish = await desk.talk.choose(question(proving, call), [
+    const choice = await desk.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
       { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
     ]);
-    if (wish === 'stop') return stop(desk, call, proving);
-    await (isAttested(wish) ? attest(desk, proving, wish) : tryCode(desk, call, proving, wish));
+    if (choice === 'stop') return stop(desk, call, proving);
+    await (isAttested(choice) ? attest(desk, proving, choice) : tryCode(desk, call, proving, choice));
     if (proving.failuresLeft() === 0) return endAfterFailures(desk, call);
   }
   desk.talk.good(`That is enough: ${proving.given().length} of ${proving.count()} proofs.`);

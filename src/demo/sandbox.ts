@@ -9,7 +9,7 @@ import type { TourEvent } from './events.js';
 import { CommandFailed } from './failure.js';
 
 /** Where the tour plays: a folder with `storage/` and `backups/`, a server, and an environment without anything of the person's own. */
-export interface Stage {
+export interface Sandbox {
   /** The current directory of every command. */
   readonly folder: string;
   /** The folder with psql and pg_dump. */
@@ -32,18 +32,18 @@ export interface Repeated {
  *
  * Returns what it printed on stdout. @throws CommandFailed when it does not end with exit code 0; E_INTERRUPTED after `signal`
  */
-export async function play(stage: Stage, command: readonly string[], repeated?: Repeated): Promise<string> {
+export async function play(sandbox: Sandbox, command: readonly string[], repeated?: Repeated): Promise<string> {
   const line = command.map(quoteArgument).join(' ');
-  const show = withoutRepeated((text) => stage.tell({ kind: 'output', line: text }), repeated);
-  stage.tell({ kind: 'command', line });
-  const child = start(stage, command, { onStderrLine: show });
+  const show = withoutRepeated((text) => sandbox.tell({ kind: 'output', line: text }), repeated);
+  sandbox.tell({ kind: 'command', line });
+  const child = start(sandbox, command, { onStderrLine: show });
   const output: string[] = [];
   for await (const text of createInterface({ input: child.stdout })) {
     output.push(text);
     show(text);
   }
   const end = await child.ended;
-  refuseWhenInterrupted(stage);
+  refuseWhenInterrupted(sandbox);
   if (!end.ok) throw new CommandFailed(line, end.exitCode ?? ERROR_CATALOG.E_TOOL_FAILED.exit);
   return output.join('\n');
 }
@@ -64,24 +64,24 @@ function withoutRepeated(show: (line: string) => void, repeated: Repeated | unde
 }
 
 /** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. @throws E_TOOL_FAILED */
-export async function ask(stage: Stage, sql: string): Promise<string[]> {
-  const child = start(stage, ['psql', ...QUIET, '-At', '-c', sql]);
+export async function ask(sandbox: Sandbox, sql: string): Promise<string[]> {
+  const child = start(sandbox, ['psql', ...QUIET, '-At', '-c', sql]);
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) lines.push(line);
-  await expectSuccess(stage, child);
+  await expectSuccess(sandbox, child);
   return lines;
 }
 
 /** Runs SQL files in one transaction. @throws E_TOOL_FAILED */
-export async function loadSql(stage: Stage, files: readonly string[]): Promise<void> {
-  const child = start(stage, ['psql', ...QUIET, '--single-transaction', ...files.flatMap((file) => ['-f', file])]);
+export async function loadSql(sandbox: Sandbox, files: readonly string[]): Promise<void> {
+  const child = start(sandbox, ['psql', ...QUIET, '--single-transaction', ...files.flatMap((file) => ['-f', file])]);
   child.stdout.resume();
-  await expectSuccess(stage, child);
+  await expectSuccess(sandbox, child);
 }
 
 /** A psql that takes statements as they come, for the program that goes on writing. */
-export function openPsql(stage: Stage): Child {
-  const child = start(stage, ['psql', ...QUIET], { stdin: 'pipe' });
+export function openPsql(sandbox: Sandbox): Child {
+  const child = start(sandbox, ['psql', ...QUIET], { stdin: 'pipe' });
   child.stdout.resume();
   child.stdin.on('error', () => {});
   return child;
@@ -95,12 +95,12 @@ export async function write(child: Child, text: string): Promise<void> {
 const QUIET = ['-X', '-q', '-v', 'ON_ERROR_STOP=1'];
 
 function start(
-  stage: Stage,
+  sandbox: Sandbox,
   [program = '', ...args]: readonly string[],
   options: { readonly onStderrLine?: (line: string) => void; readonly stdin?: 'pipe' } = {},
 ): Child {
-  const { environment, folder, signal } = stage;
-  const [file, argv] = program === 'potctl' ? thisProgram(args) : [programPath(stage, program), args];
+  const { environment, folder, signal } = sandbox;
+  const [file, argv] = program === 'potctl' ? thisProgram(args) : [programPath(sandbox, program), args];
   return startChild(file, argv, { environment, cwd: folder, signal, ownSession: true, ...options });
 }
 
@@ -108,19 +108,19 @@ function thisProgram(args: readonly string[]): [string, string[]] {
   return [process.execPath, [path.join(packageRoot(), 'bin', 'potctl.js'), ...args]];
 }
 
-function programPath(stage: Stage, program: string): string {
-  return program === 'psql' ? path.join(stage.binaries, program) : program;
+function programPath(sandbox: Sandbox, program: string): string {
+  return program === 'psql' ? path.join(sandbox.binaries, program) : program;
 }
 
-async function expectSuccess(stage: Stage, child: Child): Promise<void> {
+async function expectSuccess(sandbox: Sandbox, child: Child): Promise<void> {
   const end = await child.ended;
-  refuseWhenInterrupted(stage);
+  refuseWhenInterrupted(sandbox);
   if (end.ok) return;
   const why = end.startError ?? end.stderrTail.join('\n');
   throw new PotctlError('E_TOOL_FAILED', 'psql failed on the throw-away PostgreSQL', { why, changed: 'scratch' });
 }
 
-function refuseWhenInterrupted({ signal }: Stage): void {
+function refuseWhenInterrupted({ signal }: Sandbox): void {
   if (!signal.aborted) return;
   const changedDetail = 'the server and the files of the tour are removed';
   throw new PotctlError('E_INTERRUPTED', 'the tour was interrupted', { changedDetail, fix: [] });
