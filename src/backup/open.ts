@@ -30,22 +30,23 @@ export interface Reference {
 /** Which backups go. */
 export type PruneOptions = KeepOptions & {
   /** This one backup, instead of a policy. */
-  readonly id: string | undefined;
-  readonly fromSet: string | undefined;
-  readonly allSets: boolean;
+  readonly id?: string | undefined;
+  readonly fromSet?: string | undefined;
+  readonly allSets?: boolean;
 };
 
 /** Backups: what they are made with, looked at, kept and removed. */
 export interface Backup {
   /** @throws as prepareBackup, createRequest */
-  create(options: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
+  create(options?: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
   list(
-    options: Pick<ListRequest, 'allSets' | 'status'> & { readonly backupDir?: string | undefined },
+    options?: Partial<Pick<ListRequest, 'allSets' | 'status'>> & { readonly backupDir?: string | undefined },
   ): Promise<Listing>;
   show(reference: Reference, withManifest?: boolean): Promise<ShownBackup>;
   /** The files of a backup that a glob names, read while they are asked for. */
   files(reference: Reference, glob: string): Promise<ShownFiles>;
-  verify(reference: Reference, level: VerifyLevel): Promise<VerifyReport>;
+  /** @param level default `quick` */
+  verify(reference: Reference, level?: VerifyLevel): Promise<VerifyReport>;
   /** Removes old backups by a policy, or the one that is named. */
   prune(options: PruneOptions): Promise<Prepared<PrunePlan, PruneResult>>;
   pin(
@@ -103,12 +104,12 @@ export function openBackup(base: Base): Backup {
     });
 
   return {
-    async create(options) {
+    async create(options = {}) {
       const { prepareBackup } = await import('./create.js');
       const request = await requestOf(options);
       return prepareBackup(await createDeps(request), request);
     },
-    async list({ allSets, status, backupDir }) {
+    async list({ allSets = false, status = null, backupDir } = {}) {
       const { listBackups } = await import('./listing.js');
       const at = targetOf(await base.settings());
       return listBackups(await base.repository(backupDir), { at, allSets, status, now: clock.now() });
@@ -123,7 +124,7 @@ export function openBackup(base: Base): Backup {
       const choice = await choiceOf(reference, [glob]);
       return showFiles({ repository: await base.repository(reference.backupDir), signal, clock }, choice);
     },
-    async verify(reference, level) {
+    async verify(reference, level = 'quick') {
       const { verifySelected } = await import('./verify-selected.js');
       const deps = await verifyDeps(await base.repository(reference.backupDir));
       return verifySelected(deps, await referenceOf(reference), level);
@@ -201,7 +202,7 @@ async function wireCreate(
 
 /** By the id that was named, else by the policy. */
 async function decisionOf(settings: Settings, options: PruneOptions): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
-  const { id, fromSet = null, allSets } = options;
+  const { id, fromSet = null, allSets = false } = options;
   const { prunePolicy, refuseRules } = await import('./keep-rules.js');
   if (id !== undefined) {
     const { planRemoval } = await import('./prune-by-hand.js');

@@ -41,19 +41,19 @@ export interface Restore {
   /** @throws what stands in the way */
   run(options: RunOptions): Promise<Prepared<RestorePlan | TablesPlan, RestoreResult | TablesResult>>;
   /** Takes a restore or an undo back. */
-  undo(options: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
+  undo(options?: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
   /** The newest first. */
-  list(from: From): Promise<readonly ListedRun[]>;
+  list(from?: From): Promise<readonly ListedRun[]>;
   /** Brings single files back into a directory. */
   files(options: FilesOptions): Promise<Prepared<FilesPlan, FilesRestored>>;
   /**
    * Removes databases and trees that restores have kept.
    *
-   * @param runs those whose time is not over, too: ids or unique beginnings
+   * @param options `runs`: also those whose time is not over, by id or unique beginning; `everywhere`: of every target of the repository
    */
-  removePrevious(options: {
-    readonly runs: readonly string[];
-    readonly everywhere: boolean;
+  removePrevious(options?: {
+    readonly runs?: readonly string[];
+    readonly everywhere?: boolean;
   }): Promise<Prepared<OldPlan, OldRemoved>>;
 }
 
@@ -105,7 +105,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { tables, whole } = await asked(options);
       return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
     },
-    async undo({ backupDir, ...options }) {
+    async undo({ backupDir, ...options } = {}) {
       const { readyUndo } = await import('./plan/prepare-undo.js');
       const { undoRequest } = await import('./requests.js');
       const { plannedUndo, runUndo } = await import('./undo.js');
@@ -114,7 +114,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const ready = await readyUndo(deps, request);
       return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
     },
-    async list({ backupDir }) {
+    async list({ backupDir } = {}) {
       const { listRuns } = await import('./list.js');
       return listRuns(await base.repository(backupDir), base.server);
     },
@@ -127,7 +127,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const repository = await base.repository();
       return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
     },
-    async removePrevious({ runs, everywhere }) {
+    async removePrevious({ runs = [], everywhere = false } = {}) {
       const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
       const { connection, files, profile } = await base.settings();
       const { runId, hostname } = who;
