@@ -31,7 +31,7 @@ export interface TestParts {
   readonly host?: Partial<HostOptions>;
   /** null: whoever asks for it fails the test. */
   readonly server?: Server | null;
-  readonly repository?: Repository;
+  readonly repository?: Repository | (() => Promise<Repository>);
   /** Over what the host's environment and flags say; the connection is the given server's. */
   readonly settings?: Partial<Settings>;
 }
@@ -41,13 +41,14 @@ export function testBase({ host, server, repository, settings }: TestParts): Bas
   const real = openBase(completeHost(testHost(host)), openOldBackups);
   onTestFinished(real.close);
   const ofServer = server ? { connection: server.settings } : {};
+  const opened = typeof repository === 'function' ? repository : async () => repository!;
   return {
     ...real,
     settings: once(async () => ({ ...(await real.settings()), ...ofServer, ...settings })),
     ...(server === undefined ? {} : { server: async () => server ?? notExpected('server') }),
     ...(repository === undefined
       ? {}
-      : { repository: async () => repository, restorable: async () => ({ repository, recordsIn: null }) }),
+      : { repository: opened, restorable: async () => ({ repository: await opened(), recordsIn: null }) }),
   };
 }
 
