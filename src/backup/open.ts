@@ -1,6 +1,7 @@
 import type { Choice } from '../archive/choose.js';
 import type { Settings } from '../config/settings.js';
 import { type Base, targetOf } from '../host/base.js';
+import type { Who } from '../host/host.js';
 import { createChanges } from '../kernel/changes.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
@@ -58,8 +59,8 @@ export interface Backup {
   import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
   /** Checks a stored backup without noting it in its events: a plan changes nothing. */
   verifyStored(repository: Repository, id: string): Promise<VerifyReport>;
-  /** Backs up what a restore is about to replace. @returns the backup's id */
-  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+  /** Backs up what a restore is about to replace. @param run that restore's @returns the backup's id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
 /** Wires what is about backups. Nothing is opened before a use case asks for it. */
@@ -82,7 +83,7 @@ export function openBackup(base: Base): Backup {
   };
   const requestOf = async (options: Partial<CreateOptions>): Promise<CreateRequest> => {
     const { createRequest, DEFAULT_OPTIONS } = await import('./create-request.js');
-    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, host);
+    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, { ...host, who: base.nextRun() });
   };
   const choiceOf = async ({ id, fromSet }: Reference, globs: readonly string[]): Promise<Choice> => ({
     ...{ reference: id, fromSet: fromSet ?? null, globs },
@@ -137,7 +138,7 @@ export function openBackup(base: Base): Backup {
       const deps = await pruneDeps();
       const shown = await plan(deps);
       refuseDefaultProfile(settings.profile, shown);
-      const request = { plan, runId: who.runId, waitMs: host.waitMs };
+      const request = { plan, runId: base.nextRun().runId, waitMs: host.waitMs };
       return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
     },
     async pin(reference, { reason, until }) {
@@ -152,7 +153,7 @@ export function openBackup(base: Base): Backup {
     },
     async import(options) {
       const { importRequest, prepareImport } = await import('./imported/import.js');
-      const request = importRequest(await base.settings(), options, host);
+      const request = importRequest(await base.settings(), options, { ...host, who: base.nextRun() });
       const { operator: _, ...deps } = await verifyDeps(await base.repository());
       return prepareImport({ ...deps, changes }, request);
     },
@@ -161,10 +162,10 @@ export function openBackup(base: Base): Backup {
       const unrecorded = { ...repository, appendEvent: async () => {} };
       return verifyBackup(await verifyDeps(unrecorded), id, 'quick');
     },
-    async backUpForSafety(parts) {
+    async backUpForSafety(parts, run) {
       const { prepareBackup } = await import('./create.js');
       const { safetyRequest } = await import('./create-request.js');
-      const request = safetyRequest(await base.settings(), parts, host);
+      const request = safetyRequest(await base.settings(), parts, { ...host, who: run });
       // What is added to be safe is no part of the work.
       const deps = { ...(await createDeps(request)), changes: createChanges() };
       const { id, degraded_reasons, verified } = await (await prepareBackup(deps, request)).apply();

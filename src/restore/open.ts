@@ -1,4 +1,5 @@
 import type { Base } from '../host/base.js';
+import type { Who } from '../host/host.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
 import type { RestoreDeps, StoredCheck } from './deps.js';
@@ -22,8 +23,8 @@ import type { UndoResult } from './undo.js';
 export interface BackupPorts {
   /** Checks every stored byte of a backup against its manifest. */
   verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly StoredCheck[] }>;
-  /** Backs up what is live. @returns the id */
-  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+  /** Backs up what is live. @param run that replaces it @returns the id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
 /** A folder of the old scripts' backups, instead of the repository. */
@@ -60,10 +61,10 @@ export interface Restore {
 /** Wires what is about restores. Nothing is opened before a use case asks for it. */
 export function openRestore(base: Base, backups: BackupPorts): Restore {
   const { host } = base;
-  const { clock, signal, progress, changes, childEnvironment, waitMs, who } = host;
+  const { clock, signal, progress, changes, childEnvironment, waitMs } = host;
 
   /** @param withServer false: only files take part, and no server is asked */
-  const depsOf = async (withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
+  const depsOf = async (run: Who, withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
     const { lockDatabase } = await import('../postgres/advisory-lock.js');
     const { readToc } = await import('../dump/toc.js');
     const { repository, recordsIn } = await base.restorable(backupDir);
@@ -74,7 +75,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       lockDatabase: async (database) =>
         lockDatabase(await base.server(), database, { command: 'restore', waitMs, signal }),
       verify: (id) => backups.verifyStored(repository, id),
-      safetyBackup: backups.backUpForSafety,
+      safetyBackup: (parts) => backups.backUpForSafety(parts, run),
       // It has listed the dump already, for the verification; where there is none, the server's tools say what is missing.
       readToc: async (folder) => (await base.dumpReader())?.toc(folder) ?? readToc(await base.server(), folder, signal),
     };
@@ -83,12 +84,13 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
     const { asksForTables, tablesRequest } = await import('./tables/request.js');
     const { restoreRequest } = await import('./requests.js');
     const settings = await base.settings();
+    const who = base.nextRun();
     if (asksForTables(options)) {
-      const request = tablesRequest(settings, options, host);
-      return { tables: { request, deps: await depsOf(true, options.backupDir) } };
+      const request = tablesRequest(settings, options, { ...host, who });
+      return { tables: { request, deps: await depsOf(who, true, options.backupDir) } };
     }
-    const request = restoreRequest(settings, options, host);
-    return { whole: { request, deps: await depsOf(request.only !== 'files', options.backupDir) } };
+    const request = restoreRequest(settings, options, { ...host, who });
+    return { whole: { request, deps: await depsOf(who, request.only !== 'files', options.backupDir) } };
   };
 
   return {
@@ -109,8 +111,9 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { readyUndo } = await import('./plan/prepare-undo.js');
       const { undoRequest } = await import('./requests.js');
       const { plannedUndo, runUndo } = await import('./undo.js');
-      const request = undoRequest(await base.settings(), options, host);
-      const deps = await depsOf(true, backupDir);
+      const who = base.nextRun();
+      const request = undoRequest(await base.settings(), options, { ...host, who });
+      const deps = await depsOf(who, true, backupDir);
       const ready = await readyUndo(deps, request);
       return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
     },
@@ -122,7 +125,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { prepareFiles } = await import('./files/restore-files.js');
       const { filesRequest } = await import('./files/request.js');
       const { readHostIdentity } = await import('../kernel/host-identity.js');
-      const request = filesRequest(await base.settings(), options, host);
+      const request = filesRequest(await base.settings(), options, { ...host, who: base.nextRun() });
       const owner = await readHostIdentity(host.pid);
       const repository = await base.repository();
       return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
@@ -130,10 +133,11 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
     async removePrevious({ runs = [], everywhere = false } = {}) {
       const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
       const { connection, files, profile } = await base.settings();
+      const who = base.nextRun();
       const { runId, hostname } = who;
       const target = { database: connection.database, filesPath: files?.path ?? null };
       const request = { ...target, runId, hostname, waitMs, runs, everywhere, profile };
-      const deps = await depsOf(true);
+      const deps = await depsOf(who, true);
       const plan = await readyOld(deps, request);
       return { plan, dryRun: async () => plannedRemoval(plan), apply: () => removeOld(deps, request, plan) };
     },

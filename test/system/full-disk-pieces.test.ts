@@ -25,13 +25,13 @@ async function importSite() {
   const { folder } = await oldBackup({ database: name, storage, backupDir: 'old', cwd });
   const place = path.join(disk, 'backups');
   const repository = await openedAt(place);
-  return { ...small, name, cwd, folder, place, repository, run: runner(repository) };
+  return { ...small, name, cwd, folder, place, repository, run: runner(repository, name) };
 }
 
 const runner =
-  (repository: Repository) =>
+  (repository: Repository, database: string) =>
   async (folder: string, databaseName: string | undefined, progress: Progress): Promise<ImportResult> => {
-    const backup = await testPotctl({ server: null, repository, host: { progress } }).backup();
+    const backup = await testPotctl({ server: null, repository, host: { progress, flags: { database } } }).backup();
     return (await backup.import({ path: folder, databaseName })).apply();
   };
 
