@@ -52,9 +52,9 @@ export interface Backup {
   prune(options: PruneOptions): Promise<Prepared<PrunePlan, PruneResult>>;
   pin(
     reference: Reference,
-    options: { readonly reason: string | undefined; readonly until?: Until | undefined },
+    options?: { readonly reason?: string | undefined; readonly until?: Until | undefined },
   ): Promise<Prepared<Pinned, Pinned>>;
-  unpin(reference: Reference, options: { readonly reason: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
+  unpin(reference: Reference, options?: { readonly reason?: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
   /** Takes over what the old scripts, or other people's pg_dump, left. */
   import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
   /** Checks a stored backup without noting it in its events: a plan changes nothing. */
@@ -141,12 +141,12 @@ export function openBackup(base: Base): Backup {
       const request = { plan, runId: base.nextRun().runId, waitMs: host.waitMs };
       return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
     },
-    async pin(reference, { reason, until }) {
+    async pin(reference, { reason, until } = {}) {
       const { preparePin } = await import('./pins.js');
       const { deps, request } = await pinOf(reference, reason);
       return preparePin(deps, request, until);
     },
-    async unpin(reference, { reason }) {
+    async unpin(reference, { reason } = {}) {
       const { prepareUnpin } = await import('./pins.js');
       const { deps, request } = await pinOf(reference, reason);
       return prepareUnpin(deps, request);
