@@ -25,11 +25,14 @@ export const backupVerify = itemCommand({
     const { verifySelected } = await import('../../src/backup/verify-selected.js');
     const { profile, connection, files } = await context.settings();
     const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    return verifySelected(
+    const report = await verifySelected(
       await verifyDeps(withBackupDir(context, backupDir)),
       { reference: id, fromSet: fromSet ?? null, at },
       level,
     );
+    // Scripts have always read the name of a check as `check`.
+    const checks = report.checks.map(({ part, name, state, detail }) => ({ part, check: name, state, detail }));
+    return { ...report, checks };
   },
 
   render({ id, ok, level, checks, read_bytes, duration_s }, view) {
