@@ -27,7 +27,7 @@ interface RuleLine {
 }
 
 /** The line of a rule. */
-export const ruleLine = ({ name, state, detail, next }: PostureCheck): RuleLine => ({
+const ruleLine = ({ name, state, detail, next }: PostureCheck): RuleLine => ({
   ...{ id: name, state: wordOf(state), detail, next: next ?? null },
 });
 
