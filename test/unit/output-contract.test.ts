@@ -3,6 +3,7 @@ import { count } from '../../commands/cli/parse/options.js';
 import { writeCursor } from '../../commands/cli/run/cursor.js';
 import { scriptKeys } from '../../commands/cli/run/json.js';
 import { actionCommand, itemCommand, listCommand, streamCommand } from '../../commands/command.js';
+import { commands } from '../../commands/registry.js';
 import type { Column } from '../../commands/ui/columns.js';
 import { type MainOptions, type MainRun, runMain } from '../support/run-main.js';
 import { sampleCommands } from '../support/sample-commands.js';
@@ -337,6 +338,14 @@ describe('JSON has one case', () => {
 
   test('a result of another form stays as it is as a whole', async () => {
     expect(JSON.parse((await runDrop(['do', '--json'])).stdout).result).toEqual({ enabledPercentage: 1 });
+  });
+
+  test('labels, manifests, entries of the journal, variables and documents of another form are marked', () => {
+    const marked = commands.flatMap(({ name, verbatim }) => (verbatim === undefined ? [] : [[name, verbatim]]));
+    expect(Object.fromEntries(marked)).toEqual({
+      ...{ 'backup list': ['labels'], 'backup show': ['labels', 'manifest'], history: ['details'] },
+      ...{ demo: ['environment'], 'config schema': true, 'mfa stats': true },
+    });
   });
 
   test('a program that has the result sees what it knows, and a copy is written like the result', () => {
