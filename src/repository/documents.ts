@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../kernel/errors.js';
-import { ensureFolder, readContained, replaceFile } from './durable.js';
+import { ensureFolder, readContained, replaceFile } from '../storage/directory/durable.js';
 import { DOCUMENT_FOLDERS } from './format.js';
 
 const FILE = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/;

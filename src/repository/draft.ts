@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
-import { syncPath, uniqueSuffix, writeNew } from './durable.js';
-import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
+import { syncPath, uniqueSuffix, writeNew } from '../storage/directory/durable.js';
+import { isStuck, refuseUntouchable, removeTree } from '../storage/remove-tree.js';
 import type { Draft } from './repository.js';
 
 const PARTIAL = '.partial';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chown, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../kernel/errors.js';
-import { appendLine, ensureFolder, readContained, replaceFile } from './durable.js';
+import { appendLine, ensureFolder, readContained, replaceFile } from '../storage/directory/durable.js';
 import { HISTORIES } from './format.js';
 import type { BackupEvent, EventLog } from './repository.js';
 

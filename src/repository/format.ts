@@ -2,8 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
-import { claimName, ensureFolder, readContained, syncPath, uniqueSuffix, writeNew } from './durable.js';
-import { MARKER } from './marker.js';
+import {
+  claimName,
+  ensureFolder,
+  readContained,
+  syncPath,
+  uniqueSuffix,
+  writeNew,
+} from '../storage/directory/durable.js';
+import { MARKER } from '../storage/marker.js';
 
 const MARKER_LIMIT = 1024 * 1024;
 const MAJOR = 1;

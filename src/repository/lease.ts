@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { type HostIdentity, isGone } from '../kernel/host-identity.js';
-import { uniqueSuffix } from './durable.js';
+import { uniqueSuffix } from '../storage/directory/durable.js';
 import { beat, claimLock, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock-file.js';
 import type { Lease, LockRequest } from './repository.js';
 

@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import path from 'node:path';
 import { isErrno } from '../kernel/errors.js';
 import { type HostIdentity, isGone } from '../kernel/host-identity.js';
-import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
+import { claimName, readContained, uniqueSuffix, writeNew } from '../storage/directory/durable.js';
 import { LOCK } from './format.js';
 
 const LOCK_LIMIT = 64 * 1024;

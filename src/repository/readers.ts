@@ -2,7 +2,7 @@ import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PotctlError } from '../kernel/errors.js';
 import { isGone } from '../kernel/host-identity.js';
-import { readContained, uniqueSuffix, writeNew } from './durable.js';
+import { readContained, uniqueSuffix, writeNew } from '../storage/directory/durable.js';
 import { type LeaseDeps, startHeart } from './lease.js';
 import { holderText, type LockHolder, parseHolder } from './lock-file.js';
 import type { Hold } from './repository.js';

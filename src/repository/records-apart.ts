@@ -1,8 +1,8 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readContained } from './durable.js';
+import { readContained } from '../storage/directory/durable.js';
+import { MARKER } from '../storage/marker.js';
 import { DOCUMENT_FOLDERS } from './format.js';
-import { MARKER } from './marker.js';
 import type { Lease, LockRequest, Repository } from './repository.js';
 
 /** Where records of a repository are kept that cannot be written into it. */

@@ -2,9 +2,9 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../kernel/clock.js';
 import { isErrno, PotctlError } from '../kernel/errors.js';
-import { syncPath } from './durable.js';
+import { syncPath } from '../storage/directory/durable.js';
+import { isStuck, refuseUntouchable, removeTree } from '../storage/remove-tree.js';
 import { appendEvent, type EventFiles, eventFilesOf, readEvents, removeEventsApart } from './events.js';
-import { isStuck, refuseUntouchable, removeTree } from './remove-tree.js';
 import type { EventLog } from './repository.js';
 
 const TOMBSTONE = '.tombstone';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { PotctlError } from '../kernel/errors.js';
-import { writeNew } from './durable.js';
+import { writeNew } from '../storage/directory/durable.js';
 import { RESERVE } from './format.js';
 
 /** Enough for a lock, for tombstones and for the record of a restore. */
