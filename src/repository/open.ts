@@ -1,9 +1,11 @@
 import path from 'node:path';
 import type { Clock } from '../kernel/clock.js';
 import type { HostIdentity } from '../kernel/host-identity.js';
-import { openDirectory } from './directory.js';
+import { openDirectory } from '../storage/directory/directory.js';
+import { LAYOUT } from './format.js';
 import { LEASE_TIMES, type LeaseTimes } from './lease.js';
-import type { LockHolder } from './lock-file.js';
+import type { LockHolder } from './lock.js';
+import { openOnStorage } from './on-storage.js';
 import type { Repository } from './repository.js';
 
 export interface OpenOptions {
@@ -35,16 +37,7 @@ export async function openRepository(
   location: { readonly name: string; readonly path: string },
   options: OpenOptions,
 ): Promise<Repository> {
-  const { clock, host, operator, times = LEASE_TIMES, onTakeover, onWait, onStuck, onMended } = options;
   if (!path.isAbsolute(location.path)) throw new Error(`the repository path '${location.path}' is not absolute`);
-  return openDirectory(location.name, path.resolve(location.path), {
-    clock,
-    host,
-    operator,
-    times,
-    onTakeover,
-    onWait,
-    onStuck,
-    onMended,
-  });
+  const storage = await openDirectory(path.resolve(location.path), LAYOUT);
+  return openOnStorage(location.name, storage, { times: LEASE_TIMES, ...options });
 }

@@ -13,3 +13,11 @@ export const isFailure = (error: unknown): boolean =>
   error instanceof PotctlError
     ? ['E_FILES_DENIED', 'E_NO_SPACE', 'E_IO'].includes(error.code)
     : error instanceof Error && 'errno' in error;
+
+/** E_REPOSITORY_FORMAT: what is at this place, or is not, forbids to store anything there. */
+export function unusable(location: string, why: string, fix?: readonly string[]): PotctlError {
+  return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' cannot be used as a repository`, {
+    why,
+    ...(fix === undefined ? {} : { fix }),
+  });
+}

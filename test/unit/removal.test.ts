@@ -4,8 +4,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { LAYOUT } from '../../src/repository/format.js';
 import { removeBackup } from '../../src/repository/removal.js';
 import type { Repository } from '../../src/repository/repository.js';
+import { openDirectory } from '../../src/storage/directory/directory.js';
 import { published, request } from '../contract/repository.js';
 import { openedAt } from '../support/old-backups.js';
 import { describeTree } from '../support/tree.js';
@@ -29,10 +31,11 @@ beforeEach(async () => {
 afterAll(() => rm(top, { recursive: true, force: true }));
 
 /** Removes while `at(n)` happens at the n-th look around: before the tombstone, before the rename, behind it. */
-function removeWhile(at: (look: number) => Promise<void> | void): Promise<void> {
+async function removeWhile(at: (look: number) => Promise<void> | void): Promise<void> {
   let look = 0;
+  const storage = await openDirectory(path.dirname(backups), LAYOUT);
   const deps = {
-    ...{ backups, clock: systemClock, operator: 'tester@here', assertHeld: async () => {} },
+    ...{ storage, clock: systemClock, operator: 'tester@here', assertHeld: async () => {} },
     refuseRead: async () => {
       look += 1;
       await at(look);

@@ -42,7 +42,7 @@ const AROUND_LIMIT = 1024 * 1024;
 
 async function around(folder: string, key: string): Promise<string | null> {
   const above = path.dirname(folder);
-  return (await valuesIn(above, null).get(key, { limit: AROUND_LIMIT })) === undefined ? null : above;
+  return (await valuesIn(above).get(key, { limit: AROUND_LIMIT })) === undefined ? null : above;
 }
 
 /** The space of the folder above counts as long as there is none. */

@@ -1,6 +1,7 @@
 import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../../kernel/errors.js';
+import { isErrno } from '../../kernel/errors.js';
+import { unusable } from '../failures.js';
 
 /** What a path turned out to be. */
 export interface Root {
@@ -46,12 +47,4 @@ async function nameInParent(location: string): Promise<string> {
   const isLink = (await lstat(folder).catch(() => null))?.isSymbolicLink() === true;
   if (isLink) throw unusable(location, 'it is a symbolic link to a place that does not exist');
   return folder;
-}
-
-/** E_REPOSITORY_FORMAT: what is at this place, or is not, forbids to store anything there. */
-export function unusable(location: string, why: string, fix?: readonly string[]): PotctlError {
-  return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' cannot be used as a repository`, {
-    why,
-    ...(fix === undefined ? {} : { fix }),
-  });
 }

@@ -13,8 +13,13 @@ const TEMPORARY_AGE_MS = 60_000;
 
 type Values = Pick<Storage, 'put' | 'append' | 'get' | 'stat' | 'list' | 'remove' | 'localFile' | 'now' | 'tidy'>;
 
-/** Values as files below a folder. @param root absolute, free of symbolic links; need not exist yet */
-export function valuesIn(root: string, layout: Layout | null): Values {
+/**
+ * Values as files below a folder.
+ *
+ * @param root absolute, free of symbolic links; need not exist yet
+ * @param layout null = there are no groups in it
+ */
+export function valuesIn(root: string, layout: Layout | null = null): Values {
   const fileOf = (key: string): string => path.join(root, checkedKey(key));
   return {
     async put(key, content, options = {}) {
