@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
 import { plainFiles } from './plain-files.js';
+import { removeTree } from './remove-tree.js';
 import type { Claims, Content, GroupRemoval, Groups, Layout, PutOptions, Staging, Storage } from './storage.js';
 
 interface Value {
@@ -126,9 +127,9 @@ function claimsIn(memory: Memory): Claims {
 
 const lastOf = (name: string, { folder, last }: Layout): string => `${folder}/${name}/${last}`;
 
-function groupOf(key: string, { folder }: Layout): string | null {
-  const [top, name, ...rest] = key.split('/');
-  return top === folder && name !== undefined && rest.length > 0 ? name : null;
+function groupOf(key: string, layout: Layout): string | null {
+  const [top, name = '', ...rest] = key.split('/');
+  return top === layout.folder && layout.name.test(name) && rest.length > 0 ? name : null;
 }
 
 function groupsIn(memory: Memory, layout: Layout): Groups {
@@ -153,8 +154,8 @@ function groupsIn(memory: Memory, layout: Layout): Groups {
     },
     removal: async (name) => removal(memory, layout, name),
     async sweep(besides) {
-      await rm(path.join(folder, 'staging'), { recursive: true, force: true });
-      await mkdir(path.join(folder, 'staging'));
+      await removeTree(path.join(folder, 'staging'));
+      await mkdir(path.join(folder, 'staging'), { recursive: true });
       for (const name of all().filter((one) => !isComplete(one))) {
         await besides(name);
         for (const key of keysOf(name)) values.delete(key);
@@ -189,7 +190,7 @@ async function begin(memory: Memory, layout: Layout, name: string): Promise<Stag
     },
     async discard() {
       for (const key of stored) values.delete(key);
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
     },
   };
 }

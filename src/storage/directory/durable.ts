@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
 
@@ -70,20 +70,6 @@ async function copyExclusively(finished: string, name: string): Promise<boolean>
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
-}
-
-/** Replaces a file's whole content: readers see the old text or the new one, also after a power failure. */
-export async function replaceFile(file: string, text: string): Promise<void> {
-  const folder = path.dirname(file);
-  const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
-  await writeNew(temporary, text, 0o600);
-  try {
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncPath(folder);
 }
 
 /** Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself. */
