@@ -25,12 +25,14 @@ export async function listDocuments(storage: Storage, folder: string): Promise<s
 }
 
 /**
- * Removes what dead runs left half-written in the document folders, and of the marker and the reserve in the top folder.
+ * Removes what dead runs left half-written in the document folders, and of the marker and the reserve at the top. The caller holds the lock.
  *
  * @param nowMs the present by the storage's own clock
  */
 export async function sweepDocuments(storage: Storage, nowMs: number): Promise<void> {
-  await storage.tidy('', (name) => name === MARKER || name === RESERVE, nowMs);
+  await storage.tidy('', (name) => name === MARKER, nowMs);
+  // It is laid by whoever holds the lock, which we do: nobody is at it.
+  await storage.tidy('', (name) => name === RESERVE, Number.POSITIVE_INFINITY);
   for (const folder of DOCUMENT_FOLDERS) await storage.tidy(folder, () => true, nowMs);
 }
 
