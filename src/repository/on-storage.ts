@@ -1,7 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
-import type { HostIdentity } from '../kernel/host-identity.js';
-import { isGone } from '../kernel/host-identity.js';
+import { type HostIdentity, isGone } from '../kernel/host-identity.js';
 import type { Storage } from '../storage/storage.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft } from './draft.js';
@@ -20,16 +19,19 @@ const TEXT_LIMIT = 64 * 1024 * 1024;
 
 export interface RepositoryOptions {
   readonly clock: Clock;
+  /** This process; see readHostIdentity. */
   readonly host: HostIdentity;
-  /** `user@host` */
+  /** Who works, `user@host`: named in the lock. */
   readonly operator: string;
   readonly times: LeaseTimes;
-  readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
-  readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
-  /** What is left of a removed or an unfinished backup cannot be removed. */
-  readonly onStuck?: ((place: string) => void) | undefined;
-  /** The damaged history of a backup was made whole from its copy. */
-  readonly onMended?: ((id: string, damage: string) => void) | undefined;
+  /** A dead run's lock was removed; null when nobody could tell whose it was. */
+  readonly onTakeover?: (holder: LockHolder | null) => void;
+  /** Another run holds the lock, and we begin to wait for it. */
+  readonly onWait?: (holder: LockHolder | null) => void;
+  /** What is left of a removed or an unfinished backup cannot be removed now either; where it is. */
+  readonly onStuck?: (place: string) => void;
+  /** The damaged history of a backup was made whole from its copy; what was wrong with it. */
+  readonly onMended?: (id: string, damage: string) => void;
 }
 
 /**
