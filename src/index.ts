@@ -14,10 +14,11 @@ export type { Configuration } from './config/open.js';
 export type { SettingsFlags } from './config/request.js';
 export type { Settings } from './config/settings.js';
 export type { Demo } from './demo/open.js';
-export type { CheckResult } from './doctor/check.js';
+
 export type { Doctor } from './doctor/open.js';
 export type { Grants } from './grants/open.js';
 export type { Host, HostOptions, Listener, Who } from './host/host.js';
+export type { Check } from './kernel/check.js';
 export { type Clock, systemClock } from './kernel/clock.js';
 export { ERROR_CATALOG, type ErrorCode, ExitCode } from './kernel/error-catalog.js';
 export { type Changed, PotctlError } from './kernel/errors.js';

@@ -1,8 +1,9 @@
 import type { Base } from '../host/base.js';
 import type { Who } from '../host/host.js';
+import type { Check } from '../kernel/check.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
-import type { RestoreDeps, StoredCheck } from './deps.js';
+import type { RestoreDeps } from './deps.js';
 import type { FilesOptions, FilesRestored } from './files/request.js';
 import type { FilesPlan } from './files/restore-files.js';
 import type { ListedRun } from './list.js';
@@ -22,7 +23,7 @@ import type { UndoResult } from './undo.js';
 /** What a restore needs of backups beyond reading them. */
 export interface BackupPorts {
   /** Checks every stored byte of a backup against its manifest. */
-  verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly StoredCheck[] }>;
+  verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly Check[] }>;
   /** Backs up what is live. @param run that replaces it @returns the id */
   backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
+import { checkLine } from '../../commands/top/doctor.js';
 import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
 import type { Settings } from '../../src/config/settings.js';
-import type { CheckResult } from '../../src/doctor/check.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { openServer } from '../../src/postgres/open.js';
@@ -20,8 +20,10 @@ interface Scene {
   readonly path?: string;
 }
 
+type Line = ReturnType<typeof checkLine>;
+
 /** Runs the doctor on real parts and gives its lines by name. */
-export async function doctor(database: string, scene: Scene = {}): Promise<Record<string, CheckResult>> {
+export async function doctor(database: string, scene: Scene = {}): Promise<Record<string, Line>> {
   const folder = await temporaryFolder();
   const connection = testSettings(database, scene.connection);
   const environment = { PATH: scene.path ?? process.env['PATH'] ?? '' };
@@ -46,11 +48,11 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
       childEnvironment: environment,
     },
   });
-  const results = await (await potctl.doctor()).examine();
-  return Object.fromEntries(results.map((result) => [result.check, result]));
+  const lines = (await (await potctl.doctor()).examine()).map(checkLine);
+  return Object.fromEntries(lines.map((line) => [line.check, line]));
 }
 
-export const states = (results: Record<string, CheckResult>): Record<string, string> =>
+export const states = (results: Record<string, Line>): Record<string, string> =>
   Object.fromEntries(Object.values(results).map(({ check, state }) => [check, state]));
 
 export async function plainRole(database: TestDatabase, options = ''): Promise<string> {
