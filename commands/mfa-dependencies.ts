@@ -15,12 +15,13 @@ export async function mfaDeps(context: Context, { purpose, change, breakGlass = 
   const { openApplication } = await import('../src/applications/open.js');
   const { readGuard, readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
   const { appendEntry } = await import('../src/journal/entry.js');
+  const { requireMfa } = await import('../src/mfa/supported.js');
   const settings = await context.settings();
   const reason = change ? await reasonOf(context) : (context.change.reason ?? null);
   const { operator, osUser, hostname, runId, traceId, tool } = context;
   return {
     clock: context.clock,
-    database: await openApplication(await context.server(), settings.application, purpose),
+    database: requireMfa(await openApplication(await context.server(), settings.application, purpose)),
     journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: {
       ...{ operator, osUser, hostname, runId, traceId, reason, breakGlass },

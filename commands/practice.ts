@@ -93,11 +93,12 @@ async function depsOf(context: Context, desk: Server, keys: Keyring, sent: Lette
   const { openApplication } = await import('../src/applications/open.js');
   const { readGuard, readSchemaVersion, readSetupProblem } = await import('../src/journal/installed.js');
   const { appendEntry } = await import('../src/journal/entry.js');
+  const { requireMfa } = await import('../src/mfa/supported.js');
   const { clock, operator, osUser, hostname, runId, traceId, tool } = context;
   const actor = { operator, osUser, hostname, runId, traceId, toolVersion: tool.version };
   return {
     clock,
-    database: await openApplication(desk, { name: 'native', schema: null }, 'support'),
+    database: requireMfa(await openApplication(desk, { name: 'native', schema: null }, 'support')),
     journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
     actor: { ...actor, reason: null, ticket: null, breakGlass: false },
     policy: {

@@ -32,7 +32,7 @@ export const mfaConfirm = actionCommand({
     const person = { name: username ?? email ?? id, id };
     const form = codeForm ?? deps.policy.codeForm;
     const use = codesUse(application, form);
-    const place = application.codes === undefined ? null : await codesPlace(context, codesTo, { person, use });
+    const place = application.mfa.codes === undefined ? null : await codesPlace(context, codesTo, { person, use });
     const delivery = (await place?.open()) ?? null;
     const code = await readCode(context, codeStdin, 'Code that the app shows now');
     const result = await confirmCode(deps, plan, code, { form, trustClock }, delivery);

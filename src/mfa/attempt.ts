@@ -70,7 +70,7 @@ async function judgeTotp(
   code: string,
 ): Promise<Verdict> {
   const { application } = deps.database;
-  const { second, window } = application.totp;
+  const { second, window } = application.mfa.totp;
   let near: CodeMatch | null = null;
   for (const { factor, secret } of await secretsOf(deps, person, factors)) {
     const match = findCode(secret, code, nowMs, { second, reach: DIAGNOSIS_STEPS });
@@ -82,7 +82,7 @@ async function judgeTotp(
       const spent = match.step <= used && (await isUnused(transaction, key, match));
       return { verdict: spent ? 'spent' : 'replayed', match };
     }
-    await application.markUsed?.(transaction, factor.id, BigInt(match.step));
+    await application.mfa.markUsed?.(transaction, factor.id, BigInt(match.step));
     return { verdict: 'accepted', by: 'totp', factor, match };
   }
   return { verdict: 'wrong', match: near };
@@ -134,7 +134,7 @@ export async function matchBackupCode(
   if (typed.kind !== 'backup') return null;
   if (codes === null)
     throw new PotctlError('E_DB_DENIED', 'this role may not read backup codes, so it cannot check one');
-  return codes[await findBackupCode(database.application.codes!.kind, typed.code, codes)] ?? null;
+  return codes[await findBackupCode(database.application.mfa.codes!.kind, typed.code, codes)] ?? null;
 }
 
 async function judgeBackup(
@@ -143,7 +143,7 @@ async function judgeBackup(
   { person, codes }: MfaRecord,
   stored: string | null,
 ): Promise<Verdict> {
-  const store = database.application.codes!;
+  const store = database.application.mfa.codes!;
   const index = stored === null || codes === null ? -1 : codes.indexOf(stored);
   if (index < 0 || codes === null || !(await store.remove(transaction, person, index)))
     return { verdict: 'wrong', match: null };

@@ -112,7 +112,7 @@ export async function applyChange(deps: MfaDeps, plan: ChangePlan, work: ChangeW
 export async function lockAgreed(deps: MfaDeps, transaction: Transaction, agreed: MfaRecord): Promise<MfaRecord> {
   const { application } = deps.database;
   await lockPerson(transaction, keyOf(application, agreed.person));
-  await application.readFactors(transaction, agreed.person, { secrets: false, lock: true });
+  await application.mfa.readFactors(transaction, agreed.person, { secrets: false, lock: true });
   const person = await readPerson(transaction, application, agreed.person.id);
   const record = person && (await readRecord(deps, transaction, person));
   if (record?.fingerprint !== agreed.fingerprint) throw changedMeanwhile(agreed.person);
@@ -170,7 +170,7 @@ async function note(
   const { person, state } = record;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
   if (changes) {
-    await application.appendAudit(session, person, {
+    await application.audit?.append(session, person, {
       ...{ event: work.event, factorId: work.factorId ?? null, runId, traceId },
       ...(Array.isArray(details['removed']) && { removed: details['removed'] }),
       details: { potctl: true, operator, reason, ticket },

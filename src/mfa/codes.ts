@@ -1,4 +1,4 @@
-import type { Application, CodeKind } from '../applications/application.js';
+import type { CodeKind, WithMfa } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
@@ -27,7 +27,7 @@ export interface NewCodes {
  *
  * @throws E_UNSUPPORTED where the application has no backup codes, or no other form
  */
-export function codeKindOf({ codes, name }: Application, form: CodesOptions['form']): CodeKind {
+export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodesOptions['form']): CodeKind {
   if (codes === undefined) throw new PotctlError('E_UNSUPPORTED', `backup codes are not supported by '${name}'`);
   if (form === 'application') return codes.kind;
   if (codes.loginKind !== undefined) return codes.loginKind;
@@ -37,8 +37,9 @@ export function codeKindOf({ codes, name }: Application, form: CodesOptions['for
 }
 
 /** What new backup codes are good for, to follow a colon: not every application's login can take them. */
-export function codesUse(application: Application, form: CodesOptions['form']): string {
-  const { codes, name } = application;
+export function codesUse(application: WithMfa, form: CodesOptions['form']): string {
+  const { mfa, name } = application;
+  const { codes } = mfa;
   if (codes === undefined) return '';
   return codes.atLogin.includes(codeKindOf(application, form))
     ? 'each one works once at the login, instead of a code from the app.'
@@ -59,7 +60,7 @@ export async function storeCodes(
   { stored }: NewCodes,
 ): Promise<void> {
   await transaction.conceal(stored);
-  await database.application.codes!.replace(transaction, person);
+  await database.application.mfa.codes!.replace(transaction, person);
 }
 
 /**

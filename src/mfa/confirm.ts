@@ -77,7 +77,7 @@ export async function confirmCode(
   const { application } = deps.database;
   const { person } = plan.record;
   const code = readTypedCode(typed, application, 'refused');
-  const codes = application.codes && (await makeCodes(codeKindOf(application, options.form)));
+  const codes = application.mfa.codes && (await makeCodes(codeKindOf(application, options.form)));
   const session = await deps.database.session('mfa.confirm');
   try {
     const late = await checkClock(session, deps.clock, options.trustClock);
@@ -166,7 +166,7 @@ async function switchOn(
 ): Promise<void> {
   const { application } = deps.database;
   const { person } = record;
-  await application.enable(transaction, person, factorId);
+  await application.mfa.enable(transaction, person, factorId);
   if (codes !== undefined) await storeCodes(deps, transaction, record, codes);
   await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
 }
@@ -187,14 +187,14 @@ async function noteConfirmed(
   const { application } = database;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
   const told = { potctl: true, operator, reason, ticket };
-  await application.appendAudit(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
+  await application.audit?.append(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
   return journal.append(transaction, {
     ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },
     action: 'mfa.confirm',
     target: keyOf(application, person),
     details: {
       ...{ changed: true, application: application.name, person: nameOf(person), email: person.email },
-      ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.codes ? CODES : null, form },
+      ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.mfa.codes ? CODES : null, form },
       ...(caution.guarded.length > 0 && { break_glass: caution.guarded }),
       by: { os_user: osUser, host: hostname, potctl: toolVersion },
     },

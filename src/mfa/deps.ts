@@ -1,3 +1,4 @@
+import type { WithMfa } from '../applications/application.js';
 import type { ApplicationDatabase } from '../applications/open.js';
 import type { JournalEntry } from '../journal/entry.js';
 import type { Clock } from '../kernel/clock.js';
@@ -49,7 +50,7 @@ export interface JournalPort {
 
 /** What everything about second factors works with. */
 export interface MfaDeps {
-  readonly database: ApplicationDatabase;
+  readonly database: ApplicationDatabase<WithMfa>;
   readonly clock: Clock;
   readonly journal: JournalPort;
   readonly actor: Actor;

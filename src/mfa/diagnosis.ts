@@ -112,7 +112,7 @@ function unanswerable({ factors }: MfaStatus): boolean {
 
 function stateCauses({ policy, database }: MfaDeps, { record }: Seen, who: string): (Cause | null)[] {
   const { person, state } = record;
-  const required = database.application.facts.requiredForAdmin ?? 'an administrator must have a second factor';
+  const required = database.application.mfa.facts.requiredForAdmin ?? 'an administrator must have a second factor';
   return [
     state !== 'enabled' && person.isAdmin && policy.requiredForAdmin
       ? certain('required_not_enrolled', required, `potctl mfa enroll ${who} --break-glass`)
@@ -266,7 +266,7 @@ const finding = (check: string, result: Finding['result'], detail: string): Find
 /** Everything that was looked at, one line each: also what is well. */
 export function evidence({ database }: MfaDeps, seen: Seen): Finding[] {
   const { status, clockMs } = seen;
-  const { noReplayGuard, login } = database.application.facts;
+  const { noReplayGuard, login } = database.application.mfa.facts;
   const { active } = status.user;
   const account = active === null ? 'the application does not say' : active ? 'active' : 'switched off';
   const lock = status.lock === null ? 'none' : `by ${status.lock.by} ${untilText(status.lock.until)}`;

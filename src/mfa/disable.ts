@@ -56,16 +56,16 @@ export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableO
     ...{ event: 'disable', factorId: options.factorId },
     expect: (record) => ({
       factors: without(record, chosen(record, options.factorId)),
-      codes: isOff && application.codes ? [] : record.codes,
+      codes: isOff && application.mfa.codes ? [] : record.codes,
       ...(isReset && { noSessions: true, mustEnroll: true }),
     }),
     async run(transaction, record) {
       const { person, codes } = record;
-      const removed = await application.disable(transaction, person, chosen(record, options.factorId));
+      const removed = await application.mfa.disable(transaction, person, chosen(record, options.factorId));
       if (isOff) await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
-      const done = { removed, codes_before: codes?.length ?? null, codes_left: application.codes ? 0 : null };
+      const done = { removed, codes_before: codes?.length ?? null, codes_left: application.mfa.codes ? 0 : null };
       if (!isReset) return done;
-      await application.requireEnrollment?.(transaction, person);
+      await application.mfa.requireEnrollment?.(transaction, person);
       return { ...done, sessions_ended: await endSessions(deps, transaction, person) };
     },
   });
@@ -98,17 +98,17 @@ function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor
   });
 }
 
-function sessionLines({ sessions }: MfaRecord, { sessions: kept, facts }: Application): string[] {
+function sessionLines({ sessions }: MfaRecord, { sessions: kept }: Application): string[] {
   if (kept === undefined)
     return ['this application keeps no sessions in its database: who is signed in stays so until that ends'];
-  const after = facts.sessions === undefined ? [] : [facts.sessions];
+  const after = kept.afterwards === undefined ? [] : [kept.afterwards];
   if (sessions === null || sessions === 0) return after;
   return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`, ...after];
 }
 
 function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {
   const { application } = database;
-  if (application.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
-  const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.facts.requiredForAdmin : undefined;
+  if (application.mfa.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
+  const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.mfa.facts.requiredForAdmin : undefined;
   return lockedOut ?? `${nameOf(person)} can enroll again; the application does not ask for it by itself`;
 }

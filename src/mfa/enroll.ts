@@ -72,7 +72,7 @@ export async function enroll(
   const { application } = deps.database;
   const { person } = plan.record;
   const secret = randomBytes(SECRET_BYTES);
-  const factorId = application.several || application.name === 'native' ? randomUUID() : person.id;
+  const factorId = application.mfa.factorId === 'own' ? randomUUID() : person.id;
   const text = new Secret(encodeBase32(secret)).reveal();
   const lines = [text, new Secret(uriOf(deps, plan.record, options, text)).reveal()];
   const stored = await storedForm(deps, person, factorId, secret);
@@ -89,8 +89,8 @@ export async function enroll(
     }),
     async run(transaction) {
       await transaction.conceal([stored]);
-      await application.enroll(transaction, person, { factorId, label: options.label });
-      if (clears) await application.codes!.clear(transaction, person);
+      await application.mfa.enroll(transaction, person, { factorId, label: options.label });
+      if (clears) await application.mfa.codes!.clear(transaction, person);
       const names = [`${application.name}:${factorId}#${markOf(secret)}`, keyOf(application, person)];
       await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
       return { factor: factorId, ...(clears && { codes_left: 0 }) };
@@ -105,7 +105,7 @@ export async function enroll(
 
 /** Codes that an earlier factor left would work again as soon as the application itself confirms the new one. */
 const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
-  database.application.codes !== undefined && state !== 'enabled';
+  database.application.mfa.codes !== undefined && state !== 'enabled';
 
 /** The `otpauth://` address that an enrolment of this person has with such a secret. @throws E_USAGE */
 export function uriOf(
@@ -114,13 +114,16 @@ export function uriOf(
   options: EnrollOptions,
   secret: string,
 ): string {
-  const issuer = options.issuer ?? policy.issuer ?? database.application.totp.issuer;
+  const issuer = options.issuer ?? policy.issuer ?? database.application.mfa.totp.issuer;
   return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
 }
 
 function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollOptions): void {
   if (state !== 'enabled') return;
-  const { several, name } = database.application;
+  const {
+    name,
+    mfa: { several },
+  } = database.application;
   if (several && another) return;
   throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has a second factor already`, {
     why: enabled.map(({ kind, label, verifiedAt }) => [kind, label, verifiedAt].filter(Boolean).join(', ')).join('; '),

@@ -32,7 +32,7 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
   const { actor, policy } = deps;
   const { application, schema } = deps.database;
   refuseUnexplained(deps);
-  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.secretColumn.table)]);
+  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.mfa.secretColumn.table)]);
   const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
   const own = isOwn(actor.operator, actor.osUser, role!.name, person);
   const guarded = [

@@ -49,7 +49,7 @@ export async function checkKept(
   await transaction.query('set constraints all immediate');
   const found = await readRecord(deps, transaction, person);
   const { application } = deps.database;
-  const mustEnroll = expected.mustEnroll && (await application.mustEnroll?.(transaction, person)) === false;
+  const mustEnroll = expected.mustEnroll && (await application.mfa.mustEnroll?.(transaction, person)) === false;
   const problems = [
     ...differentFactors(found, expected.factors),
     ...differentCodes(found.codes, expected.codes),
@@ -101,7 +101,9 @@ async function stillLocked(
 ): Promise<string[]> {
   const again = await readPerson(transaction, database.application, person.id);
   return [
-    ...(again?.lockedUntil != null && database.application.unlock ? ['the application still locks the account'] : []),
+    ...(again?.lockedUntil != null && database.application.mfa.unlock
+      ? ['the application still locks the account']
+      : []),
     ...(verifier?.blockedUntil != null ? ['potctl still blocks the account'] : []),
   ];
 }

@@ -21,7 +21,7 @@ export interface KeyCount {
 export async function countKeys({ database, keys }: MfaDeps, session: Session, sealed: string): Promise<KeyCount[]> {
   const ring = await keys();
   const newest = [...ring.keys()].at(-1) ?? null;
-  const { table, column } = database.application.secretColumn;
+  const { table, column } = database.application.mfa.secretColumn;
   const counts = new Map<string, { key: string | null; problem: string | null; count: number }>();
   for (const key of ring.keys()) counts.set(`${key} `, { key, problem: null, count: 0 });
   for await (const rows of session.stream(sealed)) {

@@ -171,7 +171,7 @@ function sealedAgain(
   ring: Keyring,
   to: string,
 ): { readonly from: string; readonly text: string } | null {
-  const { table, column } = database.application.secretColumn;
+  const { table, column } = database.application.mfa.secretColumn;
   const place = { table, column, factorId, userId };
   const opened = openSecret(text, place, ring);
   if (!opened.ok) return null;
@@ -192,7 +192,7 @@ function note(
 }
 
 function sealedOf({ database: { application } }: MfaDeps): Sealed {
-  if (application.sealed !== undefined) return application.sealed;
+  if (application.mfa.sealed !== undefined) return application.mfa.sealed;
   throw new PotctlError('E_UNSUPPORTED', `'${application.name}' keeps its secrets in the clear: no key seals them`);
 }
 

@@ -77,9 +77,9 @@ export const statsSql = ({
   `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
               count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
               count(*) filter (where ${STATE_SQL} = 'unknown')::int as unknown,
-              ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
+              ${application.mfa.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
               count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
-         from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
+         from (select ${OVERVIEW_COLUMNS} from (${application.mfa.overview(readsSecrets).sql}) as raw) as people
         group by grouping sets ((role), ()) order by role nulls last`;
 
 const groupOf = ({ role, users, enabled, pending, unknown, no_codes }: Counted): MfaGroup => ({

@@ -82,7 +82,7 @@ export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaSta
     pending_since: pending?.since ?? null,
     pending_expired: pending?.expired ?? false,
     factors: await factorViews(deps, record),
-    codes: application.codes ? { left, set_of: CODES, storage: application.codes.kind } : null,
+    codes: application.mfa.codes ? { left, set_of: CODES, storage: application.mfa.codes.kind } : null,
     lock: lockOf(record),
     failed_24h: verifier?.failures24h ?? null,
     last_accepted_at: verifier?.lastSuccessAt ?? null,
@@ -130,7 +130,7 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
 
 function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: left, person }: MfaRecord): string[] {
   const { application, readsSecrets } = database;
-  const { noReplayGuard, login } = application.facts;
+  const { noReplayGuard, login } = application.mfa.facts;
   const few = state === 'enabled' && left !== null && left <= FEW_CODES;
   const missing = person.isAdmin && policy.requiredForAdmin && state !== 'enabled';
   return [

@@ -27,7 +27,7 @@ export async function planUnlock(
     }
     const { blockedUntil, failuresSinceSuccess } = verifier;
     if (blockedUntil === 'infinity' && !resetConsecutive) throw lockedForGood(person);
-    const lockedUntil = application.unlock === undefined ? null : person.lockedUntil;
+    const lockedUntil = application.mfa.unlock === undefined ? null : person.lockedUntil;
     const forgets = resetConsecutive && failuresSinceSuccess > 0;
     const steps = [
       ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} ends`]),
@@ -50,7 +50,7 @@ export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOpt
     async run(transaction, { person }) {
       const kind = options.resetConsecutive ? 'reset' : 'unlock';
       await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(application, person), kind]);
-      await application.unlock?.(transaction, person);
+      await application.mfa.unlock?.(transaction, person);
       return { reset_consecutive: options.resetConsecutive, locked_until: person.lockedUntil };
     },
   });

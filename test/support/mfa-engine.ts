@@ -4,6 +4,7 @@ import { appendEntry } from '../../src/journal/entry.js';
 import { readGuard, readSchemaVersion, readSetupProblem } from '../../src/journal/installed.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Actor, MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
+import { requireMfa } from '../../src/mfa/supported.js';
 import { verifyCode } from '../../src/mfa/verify.js';
 import { MFA_KEY, type MfaSite, WHY } from './mfa.js';
 import { openTestServer } from './server.js';
@@ -32,10 +33,12 @@ export async function engineOn({ database }: MfaSite, options: EngineOptions = {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   return {
-    database: await openApplication(
-      openTestServer(database.name, { signal }, options.user === undefined ? {} : { user: options.user }),
-      { name: 'auto', schema: null },
-      'test',
+    database: requireMfa(
+      await openApplication(
+        openTestServer(database.name, { signal }, options.user === undefined ? {} : { user: options.user }),
+        { name: 'auto', schema: null },
+        'test',
+      ),
     ),
     clock: options.clock ?? systemClock,
     journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },

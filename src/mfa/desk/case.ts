@@ -94,7 +94,7 @@ function checkableOf(
           ? null
           : 'there is no e-mail address on file',
     ],
-    ['backup_code', backupProblem({ blocked, codes, state, has: database.application.codes !== undefined })],
+    ['backup_code', backupProblem({ blocked, codes, state, has: database.application.mfa.codes !== undefined })],
     ['app_code', blocked ? BLOCKED : good ? null : 'there is no app whose code could be checked here'],
   ];
   return {

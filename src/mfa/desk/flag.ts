@@ -29,7 +29,7 @@ const SEVERITY = { DESK_CALLER_DENIED: 'HIGH', DESK_PROOFS_FAILED: 'HIGH', DESK_
 export async function flagPerson(deps: DeskDeps, person: Person, facts: FlagFacts): Promise<string> {
   const { database, actor } = deps;
   const session = await database.session('mfa.flagged');
-  const isKept = database.application.appendEvent !== undefined;
+  const isKept = database.application.security !== undefined;
   const attempt = (withEvent: boolean): Promise<string> =>
     inTransaction(session, actor.runId, (transaction) => noteFlag(deps, transaction, person, facts, withEvent));
   try {
@@ -52,7 +52,7 @@ async function noteFlag(
   const { operator, ticket, runId, traceId } = actor;
   const { application } = database;
   if (withEvent) {
-    await application.appendEvent?.(transaction, person, {
+    await application.security?.append(transaction, person, {
       ...{ type: event, severity: SEVERITY[event], description: `Support desk: ${reason}` },
       details: { potctl: true, run_id: runId, operator, proofs },
     });
@@ -63,7 +63,7 @@ async function noteFlag(
     details: {
       ...{ application: application.name, person: nameOf(person), event, proofs },
       red_flags: flags.map(({ code }) => code),
-      ...(application.appendEvent && { security_event: withEvent }),
+      ...(application.security && { security_event: withEvent }),
     },
   });
 }

@@ -61,4 +61,4 @@ export function voucherLetter(deps: DeskDeps, person: Person, ticket: string | n
   };
 }
 
-const serviceName = ({ policy, database }: DeskDeps): string => policy.issuer ?? database.application.totp.issuer;
+const serviceName = ({ policy, database }: DeskDeps): string => policy.issuer ?? database.application.mfa.totp.issuer;
