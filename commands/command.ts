@@ -1,4 +1,5 @@
 import type { ExitCode } from '../src/kernel/error-catalog.js';
+import type { Prepared } from '../src/kernel/prepared.js';
 import type { Input, InputSpec } from './cli/parse/options.js';
 import type { Context } from './context.js';
 import type { Column } from './ui/columns.js';
@@ -6,8 +7,8 @@ import type { View } from './ui/view.js';
 
 /** The step in front of what cannot be undone: shown first, then confirmed by typing `phrase`. */
 export interface Gate<I, P> {
-  /** Looks, changes nothing. Throws what makes the command impossible. */
-  prepare(input: I, context: Context): Promise<P>;
+  /** Looks, changes nothing. Throws what makes the command impossible. Only where the command has `run`. */
+  prepare?(input: I, context: Context): Promise<P>;
   /** Draws what will happen, on stderr. */
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
@@ -90,8 +91,10 @@ export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   readonly atomic?: true;
   /** A conversation: it asks at the terminal for everything that the flags of changes would say, and takes of them --operator alone. */
   readonly asks?: true;
+  /** Looks, changes nothing, and gives the change as one value. @throws what makes it impossible */
+  prepare?(input: Input<S>, context: Context): Promise<Prepared<P, R>>;
   /** `plan` is what the gate prepared (undefined without a gate). With `dryRun` it stops before the first write and says what would be. */
-  run(input: Input<S>, context: Context, mode: { readonly dryRun: boolean; readonly plan: P }): Promise<R>;
+  run?(input: Input<S>, context: Context, mode: { readonly dryRun: boolean; readonly plan: P }): Promise<R>;
   render(result: R, view: View): void;
   /** Default true unless dry run. */
   changed?(result: R): boolean;

@@ -1,11 +1,11 @@
 import { ExitCode } from '../src/kernel/exit-code.js';
 import { redact } from '../src/kernel/secret.js';
+import { toolVersion } from '../src/kernel/version.js';
 import { isOn, understand } from './cli/parse/invocation.js';
 import type { Parsed } from './cli/parse/program.js';
 import { helpFor } from './cli/parse/topics.js';
 import type { Frame, Host } from './cli/run/runtime.js';
 import { createOutputs, flushed, type Output } from './cli/run/streams.js';
-import { toolVersion } from './cli/version.js';
 import type { AnyCommand } from './command.js';
 import { commands } from './registry.js';
 

@@ -68,12 +68,12 @@ async function serverOf({ childEnvironment, signal }: Context, folder: string, c
 }
 
 async function furnish(context: Context, owner: Server, desk: Server): Promise<Omit<Practice, 'close'>> {
-  const { planSetup, runSetup } = await import('../src/journal/setup.js');
+  const { prepareSetup } = await import('../src/journal/setup.js');
   const { seedPractice, scorePractice } = await import('../src/mfa/desk/practice.js');
   const { operator, runId, traceId } = context;
-  const request = { operator, runId, traceId, ticket: null, reason: 'practice at the support desk', dryRun: false };
+  const request = { operator, runId, traceId, ticket: null, reason: 'practice at the support desk' };
   const extras = { application: 'native', guardWrites: null } as const;
-  await runSetup(owner, request, await planSetup(owner, extras), extras);
+  await (await prepareSetup(owner, request, extras)).apply();
   const keys = new Map([['practice', new Uint8Array(randomBytes(32))]]);
   const seeding = await owner.session({ purpose: 'practice' });
   const held = await seedPractice(seeding, keys).finally(() => seeding.close());

@@ -16,9 +16,8 @@ export const auditVerify = itemCommand({
     anchor: text('--anchor <file>', 'what this command printed with --json, or the manifest of a backup'),
   },
 
-  async run({ anchor }, context) {
-    const { verifyJournal } = await import('../../src/journal/verify.js');
-    return verifyJournal(await context.server(), anchor ?? null);
+  async run({ anchor }, { potctl }) {
+    return (await potctl.audit()).verify(anchor ?? null);
   },
 
   render({ ok, checked, first_break: broken, anchor, anchored }, view) {

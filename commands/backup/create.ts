@@ -3,7 +3,6 @@ import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { choice, count, duration, flag, list, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { createDeps } from '../dependencies.js';
 import type { View } from '../ui/view.js';
 import { INIT, newRepository } from './shared/init-flag.js';
 import { KEEP_FLAGS } from './shared/keep-flags.js';
@@ -36,11 +35,8 @@ export const backupCreate = actionCommand({
     label: list('--label <name=value>', 'a label that stands in the manifest; may be repeated'),
   },
 
-  async run(options, context, { dryRun }) {
-    const { createBackup } = await import('../../src/backup/create.js');
-    const { createRequest } = await import('../../src/backup/create-request.js');
-    const request = createRequest(await context.settings(), { ...options, keep: options }, { ...context, dryRun });
-    return createBackup(await createDeps(context, request.database), request);
+  async prepare(options, { potctl }) {
+    return (await potctl.backup()).create({ ...options, keep: options });
   },
 
   render(result, view) {

@@ -1,10 +1,8 @@
-import path from 'node:path';
 import type { ImportedItem, ImportResult } from '../../src/backup/imported/import.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { argument, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { verifyDeps } from '../dependencies.js';
 import type { View } from '../ui/view.js';
 import { INIT, newRepository } from './shared/init-flag.js';
 
@@ -28,27 +26,8 @@ export const backupImport = actionCommand({
     init: INIT,
   },
 
-  async run({ path: place, databaseName, tree, keepTop, init }, context, { dryRun }) {
-    const { importBackups } = await import('../../src/backup/imported/import.js');
-    const { mayInit } = await import('../../src/backup/create-request.js');
-    const settings = await context.settings();
-    const { profile, connection, files, origins } = settings;
-    const { cwd } = context.settingsRequest;
-    const named = origins.find(({ key }) => key === 'database.name');
-    const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
-    return importBackups(await verifyDeps(context), {
-      ...context,
-      tool: { name: 'potctl', ...context.tool },
-      path: path.resolve(cwd, place),
-      tree: tree === undefined ? null : path.resolve(cwd, tree),
-      databaseName: databaseName ?? null,
-      expectedDatabase: isNamed ? connection.database : null,
-      profile: profile.name,
-      filesPath: files?.path ?? null,
-      stripTop: !keepTop,
-      mayInit: mayInit(settings, { init }),
-      dryRun,
-    });
+  async prepare(options, { potctl }) {
+    return (await potctl.backup()).import(options);
   },
 
   render(result, view) {

@@ -1,7 +1,7 @@
 import type { ListedBackup, Listing } from '../../src/backup/listing.js';
+import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { listCommand } from '../command.js';
-import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
 
@@ -93,14 +93,8 @@ export const backupList = listCommand({
     status: choice('--status <status>', 'complete, degraded or damaged ones only', ['complete', 'degraded', 'damaged']),
   },
 
-  async run({ allSets, status, backupDir }, context) {
-    const { listBackups } = await import('../../src/backup/listing.js');
-    const { profile, connection, files } = await context.settings();
-    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    const listing = await listBackups(await withBackupDir(context, backupDir).repository(), {
-      ...{ at, allSets, status: status ?? null },
-      now: context.clock.now(),
-    });
+  async run({ allSets, status, backupDir }, { potctl }) {
+    const listing = await (await potctl.backup()).list({ allSets, status: status ?? null, backupDir });
     return { items: listing.items, footer: footerOf(listing), warnings: warningsOf(listing) };
   },
 });

@@ -1,6 +1,5 @@
 import { argument, momentAhead, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { pinRequest } from './shared/pin-request.js';
 
 /** `potctl backup pin`: needs no server and no lock. */
 export const backupPin = actionCommand({
@@ -18,10 +17,8 @@ export const backupPin = actionCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run(options, context, { dryRun }) {
-    const { pinBackup } = await import('../../src/backup/pins.js');
-    const deps = { ...context, repository: await context.repository() };
-    return pinBackup(deps, await pinRequest(options, context, dryRun), options.until);
+  async prepare({ id, fromSet, reason, until }, { potctl }) {
+    return (await potctl.backup()).pin({ id, fromSet }, { reason, until });
   },
 
   done: ({ id }) => `the backup ${id} is pinned`,

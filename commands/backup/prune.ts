@@ -1,12 +1,14 @@
-import type { Decided, PruneDeps, PrunePlan } from '../../src/backup/prune-plan.js';
+import type { PruneResult } from '../../src/backup/prune.js';
+import type { Decided, PrunePlan } from '../../src/backup/prune-plan.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
-import { flag, type Input, list, optionalArgument, text } from '../cli/parse/options.js';
+import type { Prepared } from '../../src/kernel/prepared.js';
+import type { OldPlan } from '../../src/restore/previous/plan.js';
+import type { OldRemoved } from '../../src/restore/previous/remove.js';
+import { flag, list, optionalArgument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import type { Context } from '../context.js';
-import { pruneDeps } from '../dependencies.js';
 import type { View } from '../ui/view.js';
 import { KEEP_FLAGS } from './shared/keep-flags.js';
-import { asksForOld, planOldOnes, removeOldOnes } from './shared/previous-databases.js';
+import { asksForPrevious } from './shared/previous-databases.js';
 import { renderOldPlan, renderOldRemoved } from './shared/previous-screen.js';
 
 const input = {
@@ -34,25 +36,15 @@ export const backupPrune = actionCommand({
   ],
   input,
 
+  async prepare(options, { potctl }): Promise<Prepared<PrunePlan | OldPlan, PruneResult | OldRemoved>> {
+    if (!asksForPrevious(options)) return (await potctl.backup()).prune(options);
+    return (await potctl.restore()).removePrevious({ runs: options.run, everywhere: options.allSets });
+  },
+
   gate: {
-    async prepare(options, context) {
-      const { refuseDefaultProfile } = await import('../../src/backup/prune-plan.js');
-      if (asksForOld(options)) return planOldOnes(options, context);
-      const plan = await (await planOf(options, context))(await pruneDeps(context));
-      refuseDefaultProfile((await context.settings()).profile, plan);
-      return plan;
-    },
     renderPlan: (plan, view) => ('freedBytes' in plan ? renderOldPlan(plan, view) : renderPlan(plan, view)),
     phrase: ({ confirm }) => confirm,
     isAddition: (plan) => ('freedBytes' in plan ? plan.remove.length === 0 : plan.severe === null),
-  },
-
-  async run(options, context, { dryRun, plan }) {
-    if ('freedBytes' in plan) return removeOldOnes(options, context, dryRun, plan);
-    const { runPrune } = await import('../../src/backup/prune.js');
-    const { runId, waitMs } = context;
-    const request = { plan: await planOf(options, context), runId, waitMs, dryRun };
-    return runPrune(await pruneDeps(context), request, plan);
   },
 
   render(result, view) {
@@ -69,26 +61,6 @@ export const backupPrune = actionCommand({
   changed: (result) => ('removed' in result ? result.removed : result.remove).length > 0,
   exitCode: ({ failed }) => (failed > 0 ? ExitCode.partial : ExitCode.ok),
 });
-
-/** By the id that was named, else by the policy. */
-async function planOf(
-  options: Input<typeof input>,
-  context: Context,
-): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
-  const { id, fromSet = null, allSets } = options;
-  const { prunePolicy, refuseRules } = await import('../../src/backup/keep-rules.js');
-  const { planPrune } = await import('../../src/backup/prune-plan.js');
-  const settings = await context.settings();
-  const { profile, connection, files } = settings;
-  const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-  if (id !== undefined) {
-    const { planRemoval } = await import('../../src/backup/prune-by-hand.js');
-    refuseRules(settings, options);
-    return (deps) => planRemoval(deps, id, fromSet);
-  }
-  const policy = prunePolicy(settings, options);
-  return (deps) => planPrune(deps, policy, { at, fromSet, allSets });
-}
 
 function renderPlan({ sets, keep, remove, refused, freed_bytes, severe }: PrunePlan, view: View): void {
   const rows = [

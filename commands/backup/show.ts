@@ -1,9 +1,9 @@
 import type { ShownBackup } from '../../src/backup/show.js';
 import type { ShownFile } from '../../src/backup/show-files.js';
 import { counted } from '../../src/kernel/counted.js';
+import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { count, flag, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import type { Column } from '../ui/columns.js';
 import type { View } from '../ui/view.js';
 
@@ -27,23 +27,13 @@ export const backupShow = itemCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run({ id, manifest, fromSet, backupDir }, context) {
-    const { showBackup } = await import('../../src/backup/show.js');
-    const { profile, connection, files } = await context.settings();
-    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    const request = { reference: id, fromSet: fromSet ?? null, at, withManifest: manifest, now: context.clock.now() };
-    return showBackup(await withBackupDir(context, backupDir).repository(), request);
+  async run({ id, manifest, fromSet, backupDir }, { potctl }) {
+    return (await potctl.backup()).show({ id, fromSet, backupDir }, manifest);
   },
 
-  async rows({ id, fromSet, files, limit, backupDir }, context) {
+  async rows({ id, fromSet, files, limit, backupDir }, { potctl }) {
     if (files === undefined || /^(\.{0,2}\/|\.{1,2}$)/.test(files)) return undefined;
-    const { showFiles } = await import('../../src/backup/show-files.js');
-    const { profile, connection } = await context.settings();
-    const at = { profile: profile.name, database: connection.database, filesPath: null };
-    const choice = { reference: id, fromSet: fromSet ?? null, at, globs: [files] };
-    const { signal, clock } = context;
-    const repository = await withBackupDir(context, backupDir).repository();
-    const found = await showFiles({ repository, signal, clock }, choice);
+    const found = await (await potctl.backup()).files({ id, fromSet, backupDir }, files);
     return { ...found, columns: FILE_COLUMNS, limit };
   },
 

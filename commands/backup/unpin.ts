@@ -1,6 +1,5 @@
 import { argument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { pinRequest } from './shared/pin-request.js';
 
 /** `potctl backup unpin`: the policy decides again. */
 export const backupUnpin = actionCommand({
@@ -14,10 +13,8 @@ export const backupUnpin = actionCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run(options, context, { dryRun }) {
-    const { unpinBackup } = await import('../../src/backup/pins.js');
-    const deps = { ...context, repository: await context.repository() };
-    return unpinBackup(deps, await pinRequest(options, context, dryRun));
+  async prepare({ id, fromSet, reason }, { potctl }) {
+    return (await potctl.backup()).unpin({ id, fromSet }, { reason });
   },
 
   render({ id, before }, view) {

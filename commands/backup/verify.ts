@@ -1,8 +1,7 @@
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { choice, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { verifyDeps } from '../dependencies.js';
-import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 
 export const backupVerify = itemCommand({
   name: 'backup verify',
@@ -21,15 +20,8 @@ export const backupVerify = itemCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run({ id, level, fromSet, backupDir }, context) {
-    const { verifySelected } = await import('../../src/backup/verify-selected.js');
-    const { profile, connection, files } = await context.settings();
-    const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-    return verifySelected(
-      await verifyDeps(withBackupDir(context, backupDir)),
-      { reference: id, fromSet: fromSet ?? null, at },
-      level,
-    );
+  async run({ id, level, fromSet, backupDir }, { potctl }) {
+    return (await potctl.backup()).verify({ id, fromSet, backupDir }, level);
   },
 
   render({ id, ok, level, checks, read_bytes, duration_s }, view) {

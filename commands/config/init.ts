@@ -1,4 +1,3 @@
-import type { NewConfiguration } from '../../src/config/init.js';
 import { choice } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 
@@ -20,11 +19,8 @@ export const configInit = actionCommand({
   },
   atomic: true,
 
-  async run({ environment }, { settingsRequest }, { dryRun }): Promise<NewConfiguration & { written: boolean }> {
-    const { composeConfiguration, writeConfiguration } = await import('../../src/config/init.js');
-    const configuration = await composeConfiguration(settingsRequest, environment);
-    if (!dryRun) await writeConfiguration(configuration);
-    return { ...configuration, written: !dryRun };
+  async prepare({ environment }, { potctl }) {
+    return (await potctl.config()).init(environment);
   },
 
   changed: ({ written }) => written,

@@ -1,4 +1,3 @@
-import type { ConfigLocation } from '../../src/config/discover.js';
 import { itemCommand } from '../command.js';
 
 export const configPath = itemCommand({
@@ -8,9 +7,8 @@ export const configPath = itemCommand({
   input: {},
   offline: true,
 
-  async run(_input, { settingsRequest }): Promise<ConfigLocation> {
-    const { locateConfiguration } = await import('../../src/config/discover.js');
-    return locateConfiguration(settingsRequest);
+  async run(_input, { potctl }) {
+    return (await potctl.config()).locate();
   },
 
   render({ file, chosen_by, looked_for }, view) {

@@ -7,9 +7,8 @@ export const configSchema = itemCommand({
   input: {},
   offline: true,
 
-  async run(): Promise<Record<string, unknown>> {
-    const { configJsonSchema } = await import('../../src/config/schema.js');
-    return configJsonSchema();
+  async run(_input, { potctl }) {
+    return (await potctl.config()).jsonSchema();
   },
 
   render(schema, view) {

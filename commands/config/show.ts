@@ -8,9 +8,8 @@ export const configShow = itemCommand({
   examples: ['potctl config show', 'potctl config show --origin -p prod', 'potctl config show --json'],
   input: { origin: flag('--origin', 'say for each value which flag, variable or line it came from') },
 
-  async run({ origin }, { settingsRequest }): Promise<ConfigurationView & { readonly origin: boolean }> {
-    const { describeConfiguration } = await import('../../src/config/describe.js');
-    return { ...(await describeConfiguration(settingsRequest)), origin };
+  async run({ origin }, { potctl }): Promise<ConfigurationView & { readonly origin: boolean }> {
+    return { ...(await (await potctl.config()).describe()), origin };
   },
 
   render({ file, profiles, values, warnings, origin }, view) {

@@ -19,9 +19,8 @@ export const configValidate = listCommand({
     { name: 'key', text: ({ key }) => key, wide: true },
   ],
 
-  async run(_input, { settingsRequest }) {
-    const { validateConfiguration } = await import('../../src/config/validate.js');
-    const { file, profiles, problems } = await validateConfiguration(settingsRequest);
+  async run(_input, { potctl }) {
+    const { file, profiles, problems } = await (await potctl.config()).validate();
     const checked = file === null ? 'no configuration file; checked the environment' : `checked ${file}`;
     const names = profiles.length === 0 ? '' : ` (${profiles.join(', ')})`;
     return { items: problems, footer: [`${checked}${names}: ${problems.length} problems`] };

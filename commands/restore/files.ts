@@ -40,13 +40,8 @@ export const restoreFiles = actionCommand({
     fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
   },
 
-  async run(options, context, { dryRun }) {
-    const { restoreFiles: run } = await import('../../src/restore/files/restore-files.js');
-    const { filesRequest } = await import('../../src/restore/files/request.js');
-    const { filesDeps } = await import('../restore-dependencies.js');
-    const { runId, settingsRequest } = context;
-    const request = filesRequest(await context.settings(), options, { runId, cwd: settingsRequest.cwd, dryRun });
-    return run(await filesDeps(context), request);
+  async prepare(options, { potctl }) {
+    return (await potctl.restore()).files(options);
   },
 
   render(result, view) {

@@ -1,6 +1,6 @@
 import type { ListedRun } from '../../src/restore/list.js';
+import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { listCommand } from '../command.js';
-import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
 import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
 
@@ -60,9 +60,8 @@ export const restoreList = listCommand({
   at: ({ started_at }) => started_at,
   input: OLD_BACKUPS,
 
-  async run({ backupDir }, context) {
-    const { listRuns } = await import('../../src/restore/list.js');
-    const items = await listRuns(await withBackupDir(context, backupDir).repository(), () => context.server());
+  async run(from, { potctl }) {
+    const items = await (await potctl.restore()).list(from);
     const undoable = items.find(({ undo }) => undo === 'possible');
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [

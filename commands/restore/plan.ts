@@ -14,9 +14,8 @@ export const restorePlan = itemCommand({
   ],
   input: RESTORE_FLAGS,
 
-  async run(options, context) {
-    const { judgedPlan } = await import('./shared/restore-run.js');
-    return judgedPlan(options, context);
+  async run(options, { potctl }) {
+    return (await potctl.restore()).plan(options);
   },
 
   render(plan, view) {

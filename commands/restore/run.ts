@@ -21,20 +21,14 @@ export const restoreRun = actionCommand({
   ],
   input: RESTORE_FLAGS,
 
-  gate: {
-    async prepare(options, context) {
-      const { readyRun } = await import('./shared/restore-run.js');
-      return readyRun(options, context);
-    },
-    renderPlan: (prepared, view) =>
-      prepared.plan.mode === 'tables' ? renderTablesPlan(prepared.plan, view) : renderRestorePlan(prepared.plan, view),
-    phrase: ({ plan }) => plan.confirm,
-    isAddition: ({ plan }) => plan.mode !== 'swap',
+  async prepare(options, { potctl }) {
+    return (await potctl.restore()).run(options);
   },
 
-  async run(options, context, { dryRun, plan }) {
-    const { runPrepared } = await import('./shared/restore-run.js');
-    return runPrepared(options, context, dryRun, plan);
+  gate: {
+    renderPlan: (plan, view) => (plan.mode === 'tables' ? renderTablesPlan(plan, view) : renderRestorePlan(plan, view)),
+    phrase: ({ confirm }) => confirm,
+    isAddition: ({ mode }) => mode !== 'swap',
   },
 
   render(result, view) {

@@ -1,9 +1,9 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
+import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { optionalArgument } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { OLD_BACKUPS } from '../old-backups.js';
 import type { View } from '../ui/view.js';
 import { SWAP_FLAGS } from './shared/flags.js';
 import { environmentBadge, hookPairs, renderFindings, renderLoss } from './shared/plan-screen.js';
@@ -23,24 +23,13 @@ export const restoreUndo = actionCommand({
     ...SWAP_FLAGS,
   },
 
-  gate: {
-    async prepare(options, context) {
-      const { readyUndo } = await import('../../src/restore/plan/prepare-undo.js');
-      const { undoRequest } = await import('../../src/restore/requests.js');
-      const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-      const request = undoRequest(await context.settings(), options, occasionOf(context, true));
-      return readyUndo(await restoreDeps(context, true, options.backupDir), request);
-    },
-    renderPlan: ({ plan }, view) => renderUndoPlan(plan, view),
-    phrase: ({ plan }) => plan.confirm,
+  async prepare(options, { potctl }) {
+    return (await potctl.restore()).undo(options);
   },
 
-  async run(options, context, { dryRun, plan }) {
-    const { runUndo } = await import('../../src/restore/undo.js');
-    const { undoRequest } = await import('../../src/restore/requests.js');
-    const { occasionOf, restoreDeps } = await import('../restore-dependencies.js');
-    const request = undoRequest(await context.settings(), options, occasionOf(context, dryRun));
-    return runUndo(await restoreDeps(context, true, options.backupDir), request, plan);
+  gate: {
+    renderPlan: renderUndoPlan,
+    phrase: ({ confirm }) => confirm,
   },
 
   render(result, view) {

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { TourResult } from '../../src/demo/tour.js';
 import type { ExitCode } from '../../src/kernel/error-catalog.js';
 import { flag, text } from '../cli/parse/options.js';
@@ -19,11 +18,9 @@ export const demo = itemCommand({
     stop: text('--stop <folder>', 'end a demo that was kept, and remove it'),
   },
 
-  async run({ keep, stop }, context): Promise<Result> {
-    const { runDemo } = await import('../../src/demo/demo.js');
-    const { clock, signal, live, settingsRequest } = context;
-    const { cwd, environment } = settingsRequest;
-    return runDemo({ clock, signal, environment, tell: tourScreen(live), keep, stop: stop && path.resolve(cwd, stop) });
+  async run({ keep, stop }, { potctl, live }): Promise<Result> {
+    const tour = await potctl.demo();
+    return stop === undefined ? tour.tour({ keep, tell: tourScreen(live) }) : { stopped: await tour.stop(stop) };
   },
 
   render(result, view) {

@@ -15,13 +15,8 @@ export const doctor = listCommand({
     { name: 'fix', text: ({ fix }) => fix ?? '', flexible: true, priority: 2 },
   ],
 
-  async run(_input, context) {
-    const { examine } = await import('../../src/doctor/examine.js');
-    const { observeLeftovers } = await import('../../src/runs/leftovers.js');
-    const { readSetupProblem } = await import('../../src/journal/installed.js');
-    const leftovers = async () =>
-      observeLeftovers(await context.repository(), await context.server().catch(() => null));
-    const items = await examine({ ...context, leftovers }, readSetupProblem);
+  async run(_input, { potctl }) {
+    const items = await (await potctl.doctor()).examine();
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

@@ -44,9 +44,8 @@ export const history = listCommand({
     runId: text('--run-id <id>', 'entries of this run, when its answer was lost'),
   },
 
-  async run({ by, action, target, runId }, context) {
-    const { readHistory } = await import('../../src/journal/history.js');
+  async run({ by, action, target, runId }, { potctl }) {
     const filter = { operator: by ?? null, action: action ?? null, target: target ?? null, runId: runId ?? null };
-    return { items: await readHistory(await context.server(), filter) };
+    return { items: await (await potctl.audit()).history(filter) };
   },
 });

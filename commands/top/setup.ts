@@ -1,7 +1,6 @@
-import type { SetupExtras, SetupPlan, SetupRequest } from '../../src/journal/setup.js';
+import type { SetupPlan } from '../../src/journal/setup.js';
 import { choice, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import type { Context } from '../context.js';
 import type { View } from '../ui/view.js';
 
 /** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */
@@ -26,21 +25,15 @@ export const setup = actionCommand({
     ticket: text('--ticket <id>', 'ticket, for the journal'),
   },
 
+  async prepare({ application = null, guardWrites }, { potctl }) {
+    return (await potctl.setup()).install({ application, guardWrites });
+  },
+
   gate: {
     mild: true,
-    async prepare(input, context) {
-      const { planSetup } = await import('../../src/journal/setup.js');
-      return planSetup(await context.server(), await extrasOf(input, context));
-    },
     renderPlan,
     phrase: ({ database }) => database,
     isAddition: ({ scripts }) => scripts.length === 0,
-  },
-
-  async run(options, context, { dryRun, plan }) {
-    const { runSetup } = await import('../../src/journal/setup.js');
-    const request = requestOf(options, context, dryRun);
-    return runSetup(await context.server(), request, plan, await extrasOf(options, context));
   },
 
   changed: ({ state }) => state === 'done',
@@ -54,22 +47,6 @@ export const setup = actionCommand({
     if (installed !== null) view.note('Roles of an earlier version lack rights:  potctl grants sql --role support');
   },
 });
-
-async function extrasOf(
-  { application, guardWrites }: { readonly application: 'native' | undefined; readonly guardWrites: boolean },
-  context: Context,
-): Promise<SetupExtras> {
-  const wanted = guardWrites ? (await context.settings()).application : null;
-  return { application: application ?? null, guardWrites: wanted };
-}
-
-function requestOf(
-  { reason, ticket }: { readonly reason: string | undefined; readonly ticket: string | undefined },
-  { operator, runId, traceId }: Context,
-  dryRun: boolean,
-): SetupRequest {
-  return { operator, runId, traceId, dryRun, reason: reason ?? null, ticket: ticket ?? null };
-}
 
 function renderPlan({ database, role, installed, wanted, critical, scripts }: SetupPlan, view: View): void {
   if (scripts.length === 0) return;

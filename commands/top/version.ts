@@ -8,17 +8,7 @@ export const version = itemCommand({
   offline: true,
   input: {},
 
-  async run(_input, { tool, childEnvironment }) {
-    const { findTools } = await import('../../src/postgres/tools.js');
-    const [newest] = await findTools({ environment: childEnvironment });
-    const { version, node, platform } = tool;
-    return {
-      version,
-      node,
-      platform,
-      pg_dump: newest === undefined ? null : { version: newest.version, path: newest.path },
-    };
-  },
+  run: (_input, { potctl }) => potctl.about(),
 
   render({ version, node, platform, pg_dump }, view) {
     const dump = pg_dump === null ? 'no pg_dump found' : `pg_dump ${pg_dump.version} found`;

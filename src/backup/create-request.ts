@@ -1,5 +1,6 @@
 import type { Manifest } from '../catalog/manifest.js';
 import type { Settings } from '../config/settings.js';
+import type { Host } from '../host/host.js';
 import type { Changes } from '../kernel/changes.js';
 import type { Clock } from '../kernel/clock.js';
 import type { ErrorCode } from '../kernel/error-catalog.js';
@@ -29,24 +30,28 @@ export interface CreateOptions {
   readonly keep?: KeepOptions;
 }
 
-/** Who runs it and when: the parts of the request that neither settings nor options know. */
-export interface CreateOccasion {
-  readonly runId: string;
-  readonly traceId: string;
-  readonly waitMs: number;
-  readonly hostname: string;
-  readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
-  readonly processors: number;
-  readonly dryRun: boolean;
-}
+/** What is done where nobody says otherwise. */
+export const DEFAULT_OPTIONS: CreateOptions = {
+  only: undefined,
+  databaseOnly: false,
+  jobs: undefined,
+  rows: 'exact',
+  lockWait: 30_000,
+  verify: 'quick',
+  note: undefined,
+  label: [],
+};
+
+/** Who runs it, and where: what neither settings nor options know. */
+type Runner = Pick<Host, 'who' | 'tool' | 'processors' | 'waitMs'>;
 
 /**
  * Makes the request for a backup from settings and options. Pure.
  *
  * @throws E_USAGE for contradictions and bad labels; E_CONFIG for `--only files` without files
  */
-export function createRequest(settings: Settings, options: CreateOptions, occasion: CreateOccasion): CreateRequest {
-  const { runId, traceId, waitMs, hostname, dryRun } = occasion;
+export function createRequest(settings: Settings, options: CreateOptions, runner: Runner): CreateRequest {
+  const { runId, traceId, hostname } = runner.who;
   const only = chosenPart(options);
   if (only === 'files' && settings.files === null) {
     throw new PotctlError('E_CONFIG', 'there are no files to back up', {
@@ -54,16 +59,16 @@ export function createRequest(settings: Settings, options: CreateOptions, occasi
     });
   }
   return {
-    ...{ runId, traceId, waitMs, hostname, dryRun },
+    ...{ runId, traceId, hostname, waitMs: runner.waitMs },
     only: only ?? null,
     mayInit: mayInit(settings, options),
-    tool: { name: 'potctl', ...occasion.tool },
+    tool: { name: 'potctl', ...runner.tool },
     profile: settings.profile.name,
     expectedSystemIdentifier: settings.expect.systemIdentifier,
     database: only !== 'files',
     files: only === 'db' ? null : settings.files,
     references: settings.references,
-    jobs: options.jobs ?? occasion.processors,
+    jobs: options.jobs ?? runner.processors,
     rows: options.rows,
     lockWaitMs: options.lockWait,
     verify: options.verify,
@@ -123,12 +128,12 @@ function labelsOf(texts: readonly string[]): Record<string, string> {
 export function safetyRequest(
   settings: Settings,
   parts: { readonly database: boolean; readonly files: boolean },
-  occasion: CreateOccasion,
+  runner: Runner,
 ): CreateRequest {
   const only = parts.database && parts.files ? undefined : parts.database ? 'db' : 'files';
   const options = { only, databaseOnly: false, jobs: undefined, rows: 'exact', lockWait: 30_000, label: [] } as const;
-  const request = createRequest(settings, { ...options, verify: 'quick', note: undefined }, occasion);
-  return { ...request, kind: 'safety', note: `before restore run ${occasion.runId}` };
+  const request = createRequest(settings, { ...options, verify: 'quick', note: undefined }, runner);
+  return { ...request, kind: 'safety', note: `before restore run ${runner.who.runId}` };
 }
 
 /** What to back up, and what the manifest says about who asked. */
@@ -151,7 +156,6 @@ export interface CreateRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly tool: Manifest['tool'];
-  readonly dryRun: boolean;
   /** The part that was asked for alone: then the other one is not missed. Absent or null = everything that there is. */
   readonly only?: 'db' | 'files' | null;
   /** May the first backup create the repository? Absent = yes. */

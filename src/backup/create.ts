@@ -8,6 +8,7 @@ import { readSeries, refuseUnwanted } from '../catalog/series.js';
 import { setOf } from '../catalog/sets.js';
 import { type ObservedDatabase, observeDatabase } from '../dump/observe.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { silent } from '../kernel/progress.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server } from '../postgres/server.js';
@@ -18,32 +19,55 @@ import type { CreateDeps, CreateRequest, CreateResult } from './create-request.j
 import { pruneIfAsked } from './prune-after.js';
 import { takeParts } from './take-parts.js';
 
+/** What a backup is going to be of, and where it goes. */
+export interface CreatePlan {
+  readonly set: string;
+  readonly repository: string;
+  readonly new_repository: boolean;
+  readonly database: string | null;
+  readonly files: string | null;
+}
+
 /**
- * Backs up a database and its files as one set, in the order that keeps them consistent: files, snapshot and dump, files again.
+ * Looks at the database, the files and the repository for a backup of both as one set. Changes nothing.
  *
- * Nobody sees the backup before it is complete, hashed and durable; after any failure or interruption nothing of it is listed, and older
- * backups are as they were.
+ * `apply` takes it in the order that keeps both consistent: files, snapshot and dump, files again. Nobody sees the backup before it is
+ * complete, hashed and durable; after any failure or interruption nothing of it is listed, and older backups are as they were.
  *
  * @throws E_LOCKED, E_NO_SPACE, E_WRONG_TARGET, E_FILES_*, E_DB_*, E_TOOL_*; `changed` is always `nothing`
  */
-export async function createBackup(deps: CreateDeps, request: CreateRequest): Promise<CreateResult> {
+export async function prepareBackup(
+  deps: CreateDeps,
+  request: CreateRequest,
+): Promise<Prepared<CreatePlan, CreateResult>> {
   if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
   const isNew = !(await deps.repository.exists());
   if (isNew && request.mayInit === false) refuseUnwanted(deps.repository, `backup create${onlyFlag(request)}`);
-  const underway = { ...(await begin(deps, request)), isNew };
-  if (request.dryRun) return { ...planned, ...(await prepare(deps, request, underway)).figures };
+  const begun = { ...(await begin(deps, request)), isNew };
+  const { set, database } = begun;
+  const plan = {
+    ...{ set, repository: deps.repository.url, new_repository: isNew },
+    ...{ database: database?.name ?? null, files: request.files?.path ?? null },
+  };
+  return {
+    plan,
+    dryRun: async () => ({ ...planned, ...(await prepare(deps, request, begun)).figures }),
+    apply: () => create(deps, request, begun),
+  };
+}
+
+async function create(deps: CreateDeps, request: CreateRequest, begun: Begun): Promise<CreateResult> {
   const { repository, signal } = deps;
   const { runId, waitMs } = request;
   const asked = { command: 'backup create', waitMs, signal };
   // A first backup that would not fit leaves no empty repository behind.
-  if (isNew) await prepare({ ...deps, progress: silent }, request, underway);
+  if (begun.isNew) await prepare({ ...deps, progress: silent }, request, begun);
   const lease = await repository.lock({ ...asked, runId });
   try {
-    const locked =
-      underway.database === null ? null : await lockDatabase(underway.server!, underway.database.name, asked);
+    const locked = begun.database === null ? null : await lockDatabase(begun.server!, begun.database.name, asked);
     try {
-      await deps.recover({ set: underway.set, tree: request.files?.path ?? null });
-      const made = await createLocked(deps, request, underway, lease);
+      await deps.recover({ set: begun.set, tree: request.files?.path ?? null });
+      const made = await createLocked(deps, request, begun, lease);
       return { ...made, pruned: await pruneIfAsked(deps, request, made, lease) };
     } finally {
       await locked?.release();
@@ -66,7 +90,7 @@ const planned = {
 
 const onlyFlag = ({ only }: CreateRequest): string => (only == null ? '' : ` --only ${only}`);
 
-interface RunningRestore {
+interface Begun {
   readonly isNew: boolean;
   readonly set: string;
   readonly server: Server | null;
@@ -78,7 +102,7 @@ interface RunningRestore {
 async function begin(
   { server: open, signal, clock }: CreateDeps,
   request: CreateRequest,
-): Promise<Omit<RunningRestore, 'isNew'>> {
+): Promise<Omit<Begun, 'isNew'>> {
   const { files } = request;
   const server = request.database ? await open() : null;
   const database = server === null ? null : await observeDatabase(server, request.expectedSystemIdentifier, clock);
@@ -98,7 +122,7 @@ async function begin(
 }
 
 /** Looks whether the backup would fit, and how it fits to those that are there. */
-async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: RunningRestore) {
+async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: Begun) {
   const { repository, progress } = deps;
   progress({ kind: 'phase', name: 'checks' });
   if (request.files !== null) openTree(request.files.path);
@@ -126,14 +150,14 @@ async function prepare(deps: CreateDeps, request: CreateRequest, { set, database
 async function createLocked(
   deps: CreateDeps,
   request: CreateRequest,
-  underway: RunningRestore,
+  begun: Begun,
   lease: Lease,
 ): Promise<Omit<CreateResult, 'pruned'>> {
   // Only now: it may have waited long for the lock.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
-  const { previous, doubts, figures } = await prepare(deps, request, underway);
-  for (const text of underway.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
-  const manifest = await makeBackup(deps, request, { ...underway, lease, previous, doubts, started });
+  const { previous, doubts, figures } = await prepare(deps, request, begun);
+  for (const text of begun.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
+  const manifest = await makeBackup(deps, request, { ...begun, lease, previous, doubts, started });
   for (const { path, reason } of manifest.storage?.skipped ?? []) {
     const text = `the backup repository "${path}" inside the files was left out, with all that is in it`;
     if (reason === 'repository') deps.progress({ kind: 'warning', text });
@@ -152,32 +176,28 @@ async function createLocked(
   };
 }
 
-interface Begun {
+interface Started {
   readonly lease: Lease;
   readonly previous: string | null;
   readonly doubts: readonly string[];
   readonly started: { readonly at: Date; readonly monotonicMs: number };
 }
 
-async function makeBackup(
-  deps: CreateDeps,
-  request: CreateRequest,
-  underway: RunningRestore & Begun,
-): Promise<Manifest> {
+async function makeBackup(deps: CreateDeps, request: CreateRequest, begun: Begun & Started): Promise<Manifest> {
   const { repository, clock } = deps;
-  const draft = await repository.draft(makeBackupId(underway.started.at));
+  const draft = await repository.draft(makeBackupId(begun.started.at));
   try {
-    const parts = await takeParts(deps, request, draft, underway.server);
-    await underway.lease.assertHeld();
+    const parts = await takeParts(deps, request, draft, begun.server);
+    await begun.lease.assertHeld();
     const manifest = composeManifest(parts, {
       id: draft.id,
-      set: underway.set,
-      previous: underway.previous,
-      doubts: underway.doubts,
-      clockOffMs: underway.database?.clockOffMs ?? null,
-      startedAt: underway.started.at,
+      set: begun.set,
+      previous: begun.previous,
+      doubts: begun.doubts,
+      clockOffMs: begun.database?.clockOffMs ?? null,
+      startedAt: begun.started.at,
       finishedAt: clock.now(),
-      durationMs: Math.round(clock.monotonicMs() - underway.started.monotonicMs),
+      durationMs: Math.round(clock.monotonicMs() - begun.started.monotonicMs),
       request,
     });
     deps.signal.throwIfAborted();

@@ -3,6 +3,7 @@ import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 
 /** Why retention leaves a backup alone. Times RFC 3339 UTC. */
@@ -41,7 +42,6 @@ export interface PinRequest {
   readonly fromSet: string | null;
   readonly at: Omit<SetFacts, 'systemIdentifier'>;
   readonly reason: string | null;
-  readonly dryRun: boolean;
 }
 
 /** When a pin ends, in ms since 1970, once it is known when now is. */
@@ -64,7 +64,7 @@ export interface Pinned {
  * @throws PotctlError E_BACKUP_NOT_FOUND (also if it was removed in this very moment), E_REFUSED (another set), E_USAGE (no reason, a time
  * that is over)
  */
-export async function pinBackup(deps: PinDeps, request: PinRequest, until?: Until): Promise<Pinned> {
+export async function preparePin(deps: PinDeps, request: PinRequest, until?: Until): Promise<Prepared<Pinned, Pinned>> {
   const now = deps.clock.now();
   const reason = request.reason?.trim();
   if (!reason)
@@ -73,13 +73,18 @@ export async function pinBackup(deps: PinDeps, request: PinRequest, until?: Unti
   return note(deps, request, { ...pin, type: 'pin' }, pin);
 }
 
-/** Takes the pin away. One that is not pinned stays so, and nothing is noted. @throws as {@link pinBackup} */
-export async function unpinBackup(deps: PinDeps, request: PinRequest): Promise<Pinned> {
+/** Takes the pin away. One that is not pinned stays so, and nothing is noted. @throws as {@link preparePin} */
+export async function prepareUnpin(deps: PinDeps, request: PinRequest): Promise<Prepared<Pinned, Pinned>> {
   const at = deps.clock.now().toISOString();
   return note(deps, request, { at, by: deps.operator, type: 'unpin', reason: request.reason }, null);
 }
 
-async function note(deps: PinDeps, request: PinRequest, event: BackupEvent, pin: Pin | null): Promise<Pinned> {
+async function note(
+  deps: PinDeps,
+  request: PinRequest,
+  event: BackupEvent,
+  pin: Pin | null,
+): Promise<Prepared<Pinned, Pinned>> {
   const { repository, clock } = deps;
   const entries = await readCatalog(repository);
   const sets = request.reference.startsWith('latest') ? setsAtHand(entries, request.at) : [];
@@ -89,15 +94,23 @@ async function note(deps: PinDeps, request: PinRequest, event: BackupEvent, pin:
   const found = { id: entry.id, set: entry.manifest.set, pin, before };
   // Where a pin may be lost, somebody's word that there is none ends the doubt.
   const isDoubtful = entry.eventsDamage?.lost === true;
-  if (request.dryRun || (pin === null && before === null && !isDoubtful)) return found;
-  await repository.appendEvent(entry.id, event);
+  const isNothing = pin === null && before === null && !isDoubtful;
+  return {
+    plan: found,
+    dryRun: async () => found,
+    apply: async () => (isNothing ? found : append(deps, event, found)),
+  };
+}
+
+async function append({ repository, clock }: PinDeps, event: BackupEvent, found: Pinned): Promise<Pinned> {
+  await repository.appendEvent(found.id, event);
   // Whoever removed it in this moment has taken the pin with it.
-  const inForce = pinOf((await repository.events(entry.id)).events, clock.now());
-  if ((inForce === null) === (pin === null)) return found;
-  throw new PotctlError('E_IO', `the ${event.type} of '${entry.id}' is not what was noted`, {
+  const inForce = pinOf((await repository.events(found.id)).events, clock.now());
+  if ((inForce === null) === (found.pin === null)) return found;
+  throw new PotctlError('E_IO', `the ${event.type} of '${found.id}' is not what was noted`, {
     changed: 'unknown',
     why: 'its events read otherwise now: somebody else pinned or unpinned it in this moment, or the disk is damaged',
-    fix: [`See: \`potctl backup show ${entry.id}\``],
+    fix: [`See: \`potctl backup show ${found.id}\``],
   });
 }
 

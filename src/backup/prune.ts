@@ -24,7 +24,6 @@ export interface PruneRequest {
   readonly plan: (deps: PruneDeps) => Promise<PrunePlan>;
   readonly runId: string;
   readonly waitMs: number;
-  readonly dryRun: boolean;
 }
 
 /**
@@ -35,8 +34,7 @@ export interface PruneRequest {
  * are gone
  */
 export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: PrunePlan): Promise<PruneResult> {
-  const { plan, runId, waitMs, dryRun } = request;
-  if (dryRun) return resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
+  const { plan, runId, waitMs } = request;
   const { repository, signal } = deps;
   const lease = await repository.lock({ command: 'backup prune', runId, waitMs, signal });
   try {
@@ -48,6 +46,10 @@ export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: Pr
     await lease.release();
   }
 }
+
+/** The result as it would be, with nothing removed yet. */
+export const plannedPrune = (shown: PrunePlan): PruneResult =>
+  resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
 
 /**
  * Removes the old backups of one set after a new one was made. The caller holds the lock. Nobody can be asked here: what wants a

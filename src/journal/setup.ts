@@ -1,6 +1,7 @@
 import { detectApplication } from '../applications/detect.js';
 import { guardSql } from '../applications/guard.js';
 import { readAsset } from '../kernel/assets.js';
+import type { Prepared } from '../kernel/prepared.js';
 import type { Server, Session } from '../postgres/server.js';
 import { appendEntry } from './entry.js';
 import {
@@ -41,7 +42,6 @@ export interface SetupRequest {
   readonly ticket: string | null;
   readonly runId: string;
   readonly traceId: string;
-  readonly dryRun: boolean;
 }
 
 export interface SetupResult {
@@ -51,8 +51,28 @@ export interface SetupResult {
   readonly version: number;
 }
 
-/** Looks what is installed. Changes nothing. @throws E_SETUP_NEWER, E_REFUSED, E_DB_* */
-export async function planSetup(server: Server, extras: SetupExtras): Promise<SetupPlan> {
+/**
+ * Looks what is installed, and what an installation would run.
+ *
+ * `apply` installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.
+ *
+ * @throws E_SETUP_NEWER, E_REFUSED, E_DB_DENIED (CREATE on the database is needed), E_DB_*: nothing is installed then
+ */
+export async function prepareSetup(
+  server: Server,
+  request: SetupRequest,
+  extras: SetupExtras,
+): Promise<Prepared<SetupPlan, SetupResult>> {
+  const plan = await planSetup(server, extras);
+  const { database, installed, wanted: version } = plan;
+  return {
+    plan,
+    dryRun: async () => ({ state: 'planned', database, installed, version }),
+    apply: () => runSetup(server, request, plan, extras),
+  };
+}
+
+async function planSetup(server: Server, extras: SetupExtras): Promise<SetupPlan> {
   const session = await server.session({ purpose: 'setup.plan' });
   try {
     const installed = await readSchemaVersion(session);
@@ -91,19 +111,13 @@ async function guardsOf(session: Session, wanted: NonNullable<SetupExtras['guard
 const scripts = (name: string, from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, n) => readAsset('templates', `sql/${name}-${from + n + 1}.sql`));
 
-/**
- * Installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.
- *
- * @throws E_DB_DENIED (CREATE on the database is needed), E_SETUP_NEWER, E_DB_*: nothing is installed then
- */
-export async function runSetup(
+async function runSetup(
   server: Server,
   request: SetupRequest,
   shown: SetupPlan,
   extras: SetupExtras,
 ): Promise<SetupResult> {
   const { database, wanted: version } = shown;
-  if (request.dryRun) return { state: 'planned', database, installed: shown.installed, version };
   const session = await server.session({ purpose: 'setup' });
   try {
     await session.query('begin');

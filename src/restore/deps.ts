@@ -60,8 +60,6 @@ export interface Asked {
   readonly keepOldMs: number;
   /** How long to wait for another potctl, 0 = not at all. */
   readonly waitMs: number;
-  /** Stop before the first change. */
-  readonly dryRun: boolean;
   /** What may speak against it, each by the name that the refusal gives it. */
   readonly accept: readonly string[];
 }

@@ -1,22 +1,14 @@
-import path from 'node:path';
+import { fromHere } from '../config/paths.js';
 import type { Settings } from '../config/settings.js';
+import type { Host } from '../host/host.js';
 import { PotctlError } from '../kernel/errors.js';
 import { cutToBytes, NAME_MAX_BYTES } from '../postgres/identifiers.js';
 import { refuseUnknownNames } from '../runs/accept.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 
-/** Who runs it, in which process: what neither settings nor options know. */
-export interface Occasion {
-  readonly runId: string;
-  readonly traceId: string;
-  readonly operator: string;
-  readonly hostname: string;
-  readonly waitMs: number;
-  readonly dryRun: boolean;
-  /** Relative paths of the command line begin here. */
-  readonly cwd: string;
-}
+/** Who runs it, and where: what neither settings nor options know. */
+export type Runner = Pick<Host, 'who' | 'settings' | 'processors' | 'waitMs'>;
 
 /** What a person may say about one restore, beyond the profile. */
 export interface RestoreOptions {
@@ -44,18 +36,13 @@ export type UndoOptions = Pick<RestoreOptions, 'accept' | 'stopWriters' | 'start
 /**
  * Makes the request for a restore from settings and options. Pure.
  *
- * @param processors of this machine: so many workers does pg_restore get unless it is said
  * @throws E_USAGE for contradictions
  */
-export function restoreRequest(
-  settings: Settings,
-  options: RestoreOptions,
-  occasion: Occasion & { readonly processors: number },
-): RestoreRequest {
+export function restoreRequest(settings: Settings, options: RestoreOptions, runner: Runner): RestoreRequest {
   refuseContradictions(options);
-  const { only = null, mode = 'swap', into = null, intoFiles, jobs = occasion.processors, createRoles } = options;
+  const { only = null, mode = 'swap', into = null, intoFiles, jobs = runner.processors, createRoles } = options;
   return {
-    ...asked(settings, options, occasion),
+    ...asked(settings, options, runner),
     // Beside the live data nobody is in the way.
     ...(mode === 'new' ? { stopWriters: null } : {}),
     reference: options.id,
@@ -63,7 +50,7 @@ export function restoreRequest(
     only,
     mode,
     into,
-    intoFiles: intoFiles === undefined ? null : path.resolve(occasion.cwd, intoFiles),
+    intoFiles: intoFiles === undefined ? null : fromHere(intoFiles, runner.settings),
     files: only === 'db' ? null : settings.files,
     jobs,
     createRoles,
@@ -73,20 +60,20 @@ export function restoreRequest(
 }
 
 /** Makes the request for an undo from settings and options. Pure. @throws E_USAGE */
-export function undoRequest(settings: Settings, options: UndoOptions, occasion: Occasion): UndoRequest {
+export function undoRequest(settings: Settings, options: UndoOptions, runner: Runner): UndoRequest {
   return {
-    ...asked(settings, options, occasion),
+    ...asked(settings, options, runner),
     run: options.run ?? null,
     filesPath: settings.files?.path ?? null,
   };
 }
 
-function asked(settings: Settings, options: Omit<UndoOptions, 'run'>, occasion: Occasion): Asked {
+function asked(settings: Settings, options: Omit<UndoOptions, 'run'>, runner: Runner): Asked {
   refuseUnknownNames(options.accept);
-  const { runId, traceId, operator, hostname, waitMs, dryRun } = occasion;
+  const { runId, traceId, operator, hostname } = runner.who;
   const { restore, profile, expect, connection } = settings;
   return {
-    ...{ runId, traceId, operator, hostname, waitMs, dryRun, profile },
+    ...{ runId, traceId, operator, hostname, waitMs: runner.waitMs, profile },
     database: connection.database,
     expectedSystemIdentifier: expect.systemIdentifier,
     stopWriters: options.stopWriters ?? restore.stopWriters,

@@ -63,15 +63,19 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   refuseBlocked(prepared.plan.blocking);
   const first = firstRecord(deps, request, prepared);
-  const at = { recordsIn: deps.recordsIn ?? null };
-  if (request.dryRun)
-    return resultOf(first, { ...at, checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null });
   const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
   try {
     return await runHeld(deps, request, prepared, first);
   } finally {
     await hold.release();
   }
+}
+
+/** The result as it would be, with nothing restored yet. @throws as the refusals of {@link runRestore} */
+export function plannedRestore(deps: RestoreDeps, request: RestoreRequest, prepared: PreparedRestore): RestoreResult {
+  refuseBlocked(prepared.plan.blocking);
+  const nothing = { checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null } as const;
+  return resultOf(firstRecord(deps, request, prepared), { ...nothing, recordsIn: deps.recordsIn ?? null });
 }
 
 async function runHeld(

@@ -36,7 +36,6 @@ export interface UndoResult {
  */
 export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }: PreparedUndo): Promise<UndoResult> {
   refuseBlocked(plan.blocking);
-  if (request.dryRun) return resultOf(move, 'planned', []);
   const { runId, waitMs, startWriters } = request;
   const database = move.database?.name ?? null;
   return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease, assertHeld) => {
@@ -56,6 +55,12 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
       throw await abandon(deps, journal, error);
     }
   });
+}
+
+/** The result as it would be, with nothing swapped yet. @throws as the refusals of {@link runUndo} */
+export function plannedUndo({ plan, move }: PreparedUndo): UndoResult {
+  refuseBlocked(plan.blocking);
+  return resultOf(move, 'planned', []);
 }
 
 /** For the undo of this undo: the counters of the database that comes back. It may be one that nobody can enter. */

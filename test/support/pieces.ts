@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { createBackup } from '../../src/backup/create.js';
+import { prepareBackup } from '../../src/backup/create.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { silent } from '../../src/kernel/progress.js';
 import type { Repository } from '../../src/repository/repository.js';
 import type { FilesDeps, FilesRequest, FilesRestored } from '../../src/restore/files/request.js';
-import { restoreFiles } from '../../src/restore/files/restore-files.js';
+import { prepareFiles } from '../../src/restore/files/restore-files.js';
 import { restoreDeps, testRepository } from './restoring.js';
 import { temporaryFolder } from './tree.js';
 
@@ -18,6 +18,8 @@ export interface FilesSite {
   /** Not there yet. */
   readonly to: string;
   restore(globs: readonly string[], change?: Partial<FilesRequest>, deps?: Partial<FilesDeps>): Promise<FilesRestored>;
+  /** Only says what it would do. */
+  plan(globs: readonly string[], change?: Partial<FilesRequest>): Promise<FilesRestored>;
 }
 
 /** Where the parts of a site lie, when not in temporary folders. */
@@ -32,9 +34,13 @@ export async function filesSite(tree: string, places: Partial<FilesPlaces> = {})
   const id = await backUpFiles(repository, tree);
   const to = places.to ?? path.join(await temporaryFolder(), 'found');
   const deps = await filesDeps(repository);
-  const restore: FilesSite['restore'] = (globs, change = {}, more = {}) =>
-    restoreFiles({ ...deps, ...more }, { ...filesRequest(to, globs), ...change });
-  return { tree, repository, id, to, restore };
+  const prepare = (globs: readonly string[], change: Partial<FilesRequest> = {}, more: Partial<FilesDeps> = {}) =>
+    prepareFiles({ ...deps, ...more }, { ...filesRequest(to, globs), ...change });
+  return {
+    ...{ tree, repository, id, to },
+    restore: async (...asked) => (await prepare(...asked)).apply(),
+    plan: async (...asked) => (await prepare(...asked)).dryRun(),
+  };
 }
 
 /** What the restore of files works with, on real parts. */
@@ -55,13 +61,12 @@ export function filesRequest(to: string, globs: readonly string[]): FilesRequest
     globs,
     to,
     overwrite: 'never',
-    dryRun: false,
   };
 }
 
 async function backUpFiles(repository: Repository, tree: string): Promise<string> {
   const { signal, clock, progress, childEnvironment } = restoreDeps(null, repository);
-  const { id } = await createBackup(
+  const prepared = await prepareBackup(
     {
       ...{ signal, clock, progress, childEnvironment, repository },
       server: async () => Promise.reject(new Error('no server was asked for')),
@@ -72,9 +77,9 @@ async function backUpFiles(repository: Repository, tree: string): Promise<string
       ...{ runId: 'backup', traceId: `${'0'.repeat(31)}1`, profile: null, expectedSystemIdentifier: null },
       ...{ database: false, files: { path: tree, excludes: [] }, references: null, jobs: 1, rows: 'exact' },
       ...{ lockWaitMs: 10_000, waitMs: 0, verify: 'none', kind: 'logical', note: null, labels: {} },
-      ...{ hostname: 'here', dryRun: false },
+      ...{ hostname: 'here' },
       tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
     },
   );
-  return id!;
+  return (await prepared.apply()).id!;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { createBackup } from '../../src/backup/create.js';
+import { prepareBackup } from '../../src/backup/create.js';
 import { readToc } from '../../src/dump/toc.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { readHostIdentity } from '../../src/kernel/host-identity.js';
@@ -60,7 +60,6 @@ export function restoreRequest(database: string | null, change: Partial<RestoreR
     startWriters: null,
     keepOldMs: 3_600_000,
     waitMs: 0,
-    dryRun: false,
     accept: [],
     reference: 'latest',
     fromSet: null,
@@ -85,7 +84,7 @@ export async function backUp(
   change: Partial<RestoreDeps> = {},
 ): Promise<string> {
   const { signal, clock, progress, childEnvironment } = restoreDeps(server, repository, change);
-  const { id } = await createBackup(
+  const prepared = await prepareBackup(
     {
       ...{ signal, clock, progress, childEnvironment, repository },
       server: async () => server,
@@ -105,11 +104,11 @@ export async function backUp(
         kind: 'logical',
         note: null,
       },
-      ...{ labels: {}, hostname: 'here', dryRun: false },
+      ...{ labels: {}, hostname: 'here' },
       tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
     },
   );
-  return id!;
+  return (await prepared.apply()).id!;
 }
 
 /** Plans and runs. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
-import { type ImportDeps, importBackups } from '../../src/backup/imported/import.js';
+import { type ImportDeps, prepareImport } from '../../src/backup/imported/import.js';
 import { openDumpReader } from '../../src/dump/dump-reader.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { silent } from '../../src/kernel/progress.js';
@@ -32,16 +32,16 @@ async function importSite() {
   return { ...small, name, cwd, folder, place, repository, run: runner(deps) };
 }
 
-const runner = (deps: ImportDeps) => (source: string, databaseName: string | null, progress: ImportDeps['progress']) =>
-  importBackups(
-    { ...deps, progress },
-    {
-      ...{ path: source, tree: null, databaseName, expectedDatabase: null, stripTop: true, waitMs: 0, dryRun: false },
+const runner =
+  (deps: ImportDeps) => async (source: string, databaseName: string | null, progress: ImportDeps['progress']) => {
+    const request = {
+      ...{ path: source, tree: null, databaseName, expectedDatabase: null, stripTop: true, waitMs: 0 },
       ...{ runId: 'import', traceId: `${'0'.repeat(31)}1`, operator: 'tester@here', hostname: 'here' },
       ...{ profile: null, filesPath: null },
-      tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
-    },
-  );
+      tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' } as const,
+    };
+    return (await prepareImport({ ...deps, progress }, request)).apply();
+  };
 
 describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
   test.each(['hashes', 'dump', 'files'])(

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
-import { createBackup } from '../../src/backup/create.js';
+import { prepareBackup } from '../../src/backup/create.js';
 import type { CreateDeps, CreateRequest } from '../../src/backup/create-request.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
+
+/** Looks and takes it. */
+const createBackup = async (deps: CreateDeps, request: CreateRequest) => (await prepareBackup(deps, request)).apply();
 
 /** A backup of one file, whose check afterwards is `verify`. */
 async function createWith(verify: CreateDeps['verify']) {
@@ -19,7 +22,7 @@ async function createWith(verify: CreateDeps['verify']) {
   const request: CreateRequest = {
     ...{ runId: 'backup', traceId: '1', profile: null, expectedSystemIdentifier: null, database: false, files },
     ...{ references: null, jobs: 1, rows: 'exact', lockWaitMs: 10_000, waitMs: 0, verify: 'quick' },
-    ...{ kind: 'logical', note: null, labels: {}, hostname: 'here', dryRun: false },
+    ...{ kind: 'logical', note: null, labels: {}, hostname: 'here' },
     tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
   };
   return { deps, request, repository, warnings };

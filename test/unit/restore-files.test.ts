@@ -164,16 +164,16 @@ test.each(['never', 'always'] as const)(
 );
 
 test('a dry run says what would be done, and does nothing', async () => {
-  const { restore, to } = await site();
+  const { restore, plan, to } = await site();
   const there = await makeTree({ 'b.txt': 'mine', uploads: { deep: 'a file' } });
   const before = photograph(there);
 
-  const planned = await restore(['**'], { to: there, dryRun: true, overwrite: 'always' });
+  const planned = await plan(['**'], { to: there, overwrite: 'always' });
   expect(photograph(there)).toEqual(before);
   const real = await restore(['**'], { to: there, overwrite: 'always' });
 
   const { restored, overwritten, directories } = real;
   expect(planned).toMatchObject({ state: 'planned', restored, overwritten, directories, obstructed: true });
-  expect(await restore(['b.txt'], { dryRun: true })).toMatchObject({ state: 'planned', restored: 1 });
+  expect(await plan(['b.txt'])).toMatchObject({ state: 'planned', restored: 1 });
   expect(() => readdirSync(to)).toThrow('ENOENT');
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Settings } from '../../src/config/settings.js';
+import { completeHost } from '../../src/host/host.js';
 import { type RestoreOptions, restoreRequest } from '../../src/restore/requests.js';
 
 const settings = {
@@ -24,8 +25,7 @@ function requestOf(options: Partial<RestoreOptions>) {
     ...hooks,
     ...options,
   };
-  const who = { runId: 'r1', traceId: '0', operator: 'tester@here', hostname: 'here' };
-  return restoreRequest(settings, all, { ...who, waitMs: 0, dryRun: false, cwd: '/', processors: 2 });
+  return restoreRequest(settings, all, completeHost({ environment: {} }));
 }
 
 test('a restore beside stops no writers', () => {

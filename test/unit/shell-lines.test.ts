@@ -8,9 +8,9 @@ import { completionScript } from '../../commands/cli/parse/completion-script.js'
 import { commandLine, shellQuoted } from '../../commands/cli/parse/shell.js';
 import { closest } from '../../commands/cli/parse/suggest.js';
 import { withConfirm } from '../../commands/cli/run/confirm.js';
-import { newRunId, newTraceId } from '../../commands/cli/run/identity.js';
 import { wantsColor } from '../../commands/cli/run/streams.js';
 import { commands } from '../../commands/registry.js';
+import { newRunId, newTraceId } from '../../src/host/identity.js';
 
 const bash = (script: string): string =>
   execFileSync('bash', ['-c', script], {

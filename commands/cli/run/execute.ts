@@ -1,5 +1,6 @@
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
+import type { Prepared } from '../../../src/kernel/prepared.js';
 import type { ActionCommand, AnyCommand, ListCommand } from '../../command.js';
 import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
 import type { Diagnostics } from '../../ui/diagnostics.js';
@@ -51,9 +52,10 @@ async function executeAction(
 ): Promise<ExitCode> {
   const { invocation, context } = runtime;
   const { dryRun, operator, reason = null, ticket = null } = invocation.change;
-  const plan = command.gate && (await passGate(command.gate, runtime));
+  const change = await prepareChange(command, runtime);
+  if (command.gate) await passGate(command.gate, change.plan, runtime);
   if (!dryRun) onChangesBegin();
-  const result: Any = await command.run(invocation.input, context, { dryRun, plan });
+  const result: Any = await (dryRun ? change.dryRun() : change.apply());
   runtime.progress.end('done');
   const changed = !dryRun && (command.changed?.(result) ?? true);
   if (changed && runtime.changes.all() === null) {
@@ -71,14 +73,27 @@ async function executeAction(
   return exitCode;
 }
 
+async function prepareChange(
+  command: ActionCommand<Any, Any, Any>,
+  { invocation: { input }, context }: Runtime,
+): Promise<Prepared<Any, Any>> {
+  if (command.prepare) return command.prepare(input, context);
+  const plan = await command.gate?.prepare?.(input, context);
+  const run = (dryRun: boolean): Promise<Any> => command.run!(input, context, { dryRun, plan });
+  return { plan, dryRun: () => run(true), apply: () => run(false) };
+}
+
 /** The plan is shown before the question, and also when nobody is asked: logs should say what was agreed to. */
-async function passGate(gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>, runtime: Runtime): Promise<Any> {
-  const { invocation, diagnostics, context } = runtime;
-  const plan = await gate.prepare(invocation.input, context);
+async function passGate(
+  gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>,
+  plan: Any,
+  runtime: Runtime,
+): Promise<void> {
+  const { invocation, diagnostics } = runtime;
   runtime.progress.end('done');
   gate.renderPlan(plan, planView(runtime));
   const unasked = invocation.change.confirm === undefined && !invocation.noConfirm;
-  if (invocation.change.dryRun || (unasked && gate.isAddition?.(plan))) return plan;
+  if (invocation.change.dryRun || (unasked && gate.isAddition?.(plan))) return;
   await confirm({
     phrase: gate.phrase(plan),
     given: invocation.change.confirm,
@@ -89,7 +104,6 @@ async function passGate(gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>,
     whyNot: invocation.noConfirm ? '--no-confirm is not known any more: the name is wanted' : runtime.whyNot,
     say: diagnostics.say,
   });
-  return plan;
 }
 
 async function executeList(command: ListCommand<Any, Any>, runtime: Runtime): Promise<ExitCode> {
@@ -156,7 +170,7 @@ function writeJson(runtime: Runtime, envelope: Record<string, unknown>): void {
 }
 
 function facts({ invocation, context, now, progress }: Runtime, exitCode: number): EnvelopeFacts {
-  const profile = context.known()?.profile;
+  const profile = context.potctl.known()?.profile;
   return {
     command: invocation.command.name,
     exitCode,

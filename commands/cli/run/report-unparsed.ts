@@ -1,8 +1,8 @@
+import { newRunId, newTraceId } from '../../../src/host/identity.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { createDiagnostics } from '../../ui/diagnostics.js';
 import { createDraw } from '../../ui/paint.js';
-import { newRunId, newTraceId } from './identity.js';
 import { asPotctlError, report } from './report.js';
 import type { Frame } from './runtime.js';
 import { wantsColor } from './streams.js';

@@ -29,7 +29,7 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
     interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
     return exitCode;
   } finally {
-    await context.close();
+    await context.potctl.close();
     crash.unwatch();
     interrupts.close();
   }

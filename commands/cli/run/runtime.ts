@@ -1,5 +1,7 @@
+import { newRunId, newTraceId } from '../../../src/host/identity.js';
 import { type Changes, createChanges } from '../../../src/kernel/changes.js';
 import { systemClock } from '../../../src/kernel/clock.js';
+import type { Context } from '../../context.js';
 import { createDiagnostics, type Diagnostics } from '../../ui/diagnostics.js';
 import { createFormats } from '../../ui/format.js';
 import { createDraw } from '../../ui/paint.js';
@@ -13,8 +15,7 @@ import { flagsOf } from '../parse/grammar.js';
 import { type Invocation, isOn } from '../parse/invocation.js';
 import { type InputSpec, nameOf } from '../parse/options.js';
 import { type Aim, aimed, aimedWarning, aimOf, asCommand } from './aim.js';
-import { newRunId, newTraceId } from './identity.js';
-import { type OpenContext, openContext } from './open-context.js';
+import { openContext } from './open-context.js';
 import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
 import { type Output, wantsColor } from './streams.js';
 
@@ -41,7 +42,7 @@ export interface Runtime {
   readonly argv: readonly string[];
   /** What a proposed command needs to work in the same place. */
   readonly aim: Aim;
-  readonly context: OpenContext;
+  readonly context: Context;
   readonly interrupts: Interrupts;
   readonly changes: Changes;
   readonly progress: ProgressDisplay;

@@ -1,5 +1,5 @@
+import { OLD_BACKUPS } from '../../cli/parse/old-backups.js';
 import { choice, count, duration, flag, list, optionalArgument, text } from '../../cli/parse/options.js';
-import { OLD_BACKUPS } from '../../old-backups.js';
 
 /** What restore and undo have in common. */
 export const SWAP_FLAGS = {

@@ -2,10 +2,15 @@ import type { Manifest } from '../../catalog/manifest.js';
 import { canonicalJson } from '../../catalog/parse-manifest.js';
 import { refuseUnwanted } from '../../catalog/series.js';
 import { quoted } from '../../catalog/sets.js';
+import { fromHere } from '../../config/paths.js';
+import type { Settings } from '../../config/settings.js';
+import type { Host } from '../../host/host.js';
 import type { Changes } from '../../kernel/changes.js';
 import type { Clock } from '../../kernel/clock.js';
 import { PotctlError } from '../../kernel/errors.js';
+import type { Prepared } from '../../kernel/prepared.js';
 import type { Draft, Repository } from '../../repository/repository.js';
+import { mayInit } from '../create-request.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
@@ -19,6 +24,16 @@ export interface ImportDeps extends DescribeDeps {
   readonly changes?: Changes;
 }
 
+/** What is imported. Paths may be relative. */
+export interface ImportOptions {
+  readonly path: string;
+  readonly databaseName: string | undefined;
+  readonly tree: string | undefined;
+  /** Is the folder at the top of the archive a part of the tree? */
+  readonly keepTop: boolean;
+  readonly init: boolean;
+}
+
 /** What to import, and for whom. */
 export interface ImportRequest extends Reader {
   /** Absolute: a folder of the old scripts, one of their manifests, a dump, a dump directory, or a tar archive. */
@@ -30,9 +45,31 @@ export interface ImportRequest extends Reader {
   readonly expectedDatabase: string | null;
   readonly stripTop: boolean;
   readonly waitMs: number;
-  readonly dryRun: boolean;
   /** May the first import create the repository? Absent = yes. */
   readonly mayInit?: boolean;
+}
+
+/** Makes the request from settings and what was asked for. The current directory is looked at only for relative paths. */
+export function importRequest(
+  settings: Settings,
+  { path: place, databaseName, tree, keepTop, init }: ImportOptions,
+  { who, tool, waitMs, settings: from }: Pick<Host, 'who' | 'tool' | 'waitMs' | 'settings'>,
+): ImportRequest {
+  const { profile, connection, files, origins } = settings;
+  const named = origins.find(({ key }) => key === 'database.name');
+  const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
+  return {
+    ...{ runId: who.runId, traceId: who.traceId, hostname: who.hostname, waitMs },
+    tool: { name: 'potctl', ...tool },
+    path: fromHere(place, from),
+    tree: tree === undefined ? null : fromHere(tree, from),
+    databaseName: databaseName ?? null,
+    expectedDatabase: isNamed ? connection.database : null,
+    profile: profile.name,
+    filesPath: files?.path ?? null,
+    stripTop: !keepTop,
+    mayInit: mayInit(settings, { init }),
+  };
 }
 
 /** One backup that was imported, was here before, or could not be. */
@@ -69,13 +106,28 @@ export interface ImportResult {
  *
  * @throws what is wrong with it, where there is one only; of several the failed ones are results, unless all failed
  */
-export async function importBackups(deps: ImportDeps, request: ImportRequest): Promise<ImportResult> {
+export async function prepareImport(
+  deps: ImportDeps,
+  request: ImportRequest,
+): Promise<Prepared<readonly string[], ImportResult>> {
   const { repository, signal } = deps;
   refuseInside(repository.url, request.path);
   const isNew = !(await repository.exists());
   if (isNew && request.mayInit === false) refuseUnwanted(repository, `backup import ${quoted(request.path)}`);
   const candidates = await findCandidates(request, signal);
-  if (request.dryRun) return resultOf(repository, await plan(repository, candidates), isNew);
+  return {
+    plan: candidates.map(({ name }) => name),
+    dryRun: async () => resultOf(repository, await plan(repository, candidates), isNew),
+    apply: async () => resultOf(repository, await importAll(deps, request, candidates), isNew),
+  };
+}
+
+async function importAll(
+  deps: ImportDeps,
+  request: ImportRequest,
+  candidates: readonly Candidate[],
+): Promise<ImportedItem[]> {
+  const { repository, signal } = deps;
   const { runId, waitMs } = request;
   const lease = await repository.lock({ command: 'backup import', runId, waitMs, signal });
   try {
@@ -86,9 +138,8 @@ export async function importBackups(deps: ImportDeps, request: ImportRequest): P
       items.push(await importCandidate(deps, request, candidate, candidates.length === 1));
       noteImported(deps, items, candidates.length);
     }
-    const result = resultOf(repository, items, isNew);
-    if (result.failed === items.length) throw allFailed(items);
-    return result;
+    if (items.every(({ state }) => state === 'failed')) throw allFailed(items);
+    return items;
   } finally {
     await lease.release();
   }

@@ -1,7 +1,8 @@
-import path from 'node:path';
 import type { Choice } from '../../archive/choose.js';
 import type { ListTotals } from '../../archive/list.js';
+import { fromHere } from '../../config/paths.js';
 import type { Settings } from '../../config/settings.js';
+import type { Host } from '../../host/host.js';
 import type { Clock } from '../../kernel/clock.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { HostIdentity } from '../../kernel/host-identity.js';
@@ -17,7 +18,6 @@ export interface FilesRequest extends Choice {
   /** Absolute path of the directory that they come into. */
   readonly to: string;
   readonly overwrite: Overwrite;
-  readonly dryRun: boolean;
 }
 
 /** What the restore of single files works with. */
@@ -88,7 +88,7 @@ export interface FilesOptions {
 export function filesRequest(
   { profile, connection, files }: Settings,
   { id, fromSet, path: globs, to, overwrite }: FilesOptions,
-  { runId, cwd, dryRun }: { readonly runId: string; readonly cwd: string; readonly dryRun: boolean },
+  { who, settings: from }: Pick<Host, 'who' | 'settings'>,
 ): FilesRequest {
   if (globs.length === 0) {
     throw new PotctlError('E_USAGE', "'--path' is missing: which files shall come back?", {
@@ -97,6 +97,6 @@ export function filesRequest(
   }
   if (to === undefined) throw new PotctlError('E_USAGE', "'--to' is missing: into which directory?");
   const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
-  const directory = path.resolve(cwd, to);
-  return { runId, reference: id, fromSet: fromSet ?? null, at, globs, to: directory, overwrite, dryRun };
+  const directory = fromHere(to, from);
+  return { runId: who.runId, reference: id, fromSet: fromSet ?? null, at, globs, to: directory, overwrite };
 }

@@ -4,6 +4,7 @@ import { extractArchive } from '../../archive/extract.js';
 import { listMembers } from '../../archive/pick.js';
 import { counted, verb } from '../../kernel/counted.js';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
+import type { Prepared } from '../../kernel/prepared.js';
 import { flushFileSystem } from '../../runs/tree/attributes.js';
 import { foldersOf } from '../../runs/tree/names.js';
 import { createLosses, expectedLosses, type Losses } from '../losses.js';
@@ -22,6 +23,9 @@ import { judgeTarget, makeTarget, type Target } from './target.js';
 
 const SHOWN_PROBLEMS = 8;
 
+/** Which files come back, and where. */
+export type FilesPlan = Pick<FilesRestored, 'backup' | 'directory' | 'matched'>;
+
 /**
  * Brings single files of a backup back into a directory. They are unpacked inside it first, out of sight, checked against the list of what was
  * backed up and read again from disk; then each takes its place by one rename. Nothing outside the directory is written, whatever links lie in
@@ -31,23 +35,28 @@ const SHOWN_PROBLEMS = 8;
  *
  * @throws E_PIECE_NOT_FOUND, E_BACKUP_*, E_UNFIT, E_REFUSED, E_FILES_*, E_NO_SPACE, E_TOOL_*, E_IO
  */
-export async function restoreFiles(deps: FilesDeps, request: FilesRequest): Promise<FilesRestored> {
+export async function prepareFiles(
+  deps: FilesDeps,
+  request: FilesRequest,
+): Promise<Prepared<FilesPlan, FilesRestored>> {
   const phases = openPhases(deps);
   const chosen = await phases.run('select', () => chooseFiles(deps, request));
   const target = await judgeTarget(request.to, deps.repository.url, chosen.picked.matched.bytes);
   refuseBlocked(filesBlockers(chosen.part, deps.childEnvironment));
-  if (request.dryRun) {
-    const outcome = await previewFiles(chosen, request, target, deps.signal);
-    const { folder, part } = chosen;
-    const lost = await expectedLosses(listMembers(folder, part, request.globs, deps.signal));
-    return resultOf(request, chosen, target, { state: 'planned', lost, ...outcome });
-  }
-  const hold = await deps.repository.hold(chosen.backup, 'restore files');
-  try {
-    return await restoreHeld({ deps, request, chosen, target, phases, tally: createTally(), losses: createLosses() });
-  } finally {
-    await hold.release();
-  }
+  return {
+    plan: { backup: chosen.backup, directory: target.directory, matched: chosen.picked.matched },
+    async dryRun() {
+      const outcome = await previewFiles(chosen, request, target, deps.signal);
+      const { folder, part } = chosen;
+      const lost = await expectedLosses(listMembers(folder, part, request.globs, deps.signal));
+      return resultOf(request, chosen, target, { state: 'planned', lost, ...outcome });
+    },
+    async apply() {
+      const hold = await deps.repository.hold(chosen.backup, 'restore files');
+      const work = { deps, request, chosen, target, phases, tally: createTally(), losses: createLosses() };
+      return restoreHeld(work).finally(hold.release);
+    },
+  };
 }
 
 async function restoreHeld(running: RunningRestore): Promise<FilesRestored> {

@@ -19,7 +19,6 @@ export interface OldRequest {
   readonly profile: Settings['profile'];
   readonly hostname: string;
   readonly waitMs: number;
-  readonly dryRun: boolean;
 }
 
 /** Something that a restore or an undo has kept. Sizes in bytes, times RFC 3339 UTC. */

@@ -35,11 +35,7 @@ export async function readyOld(deps: RestoreDeps, request: OldRequest): Promise<
  * @throws E_LOCKED, E_RUN_NOT_FOUND, E_DB_*
  */
 export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: OldPlan): Promise<OldRemoved> {
-  if (request.dryRun || shown.remove.length === 0) {
-    const { remove: removed, keep: kept, freedBytes, warnings } = shown;
-    const state = request.dryRun ? 'planned' : 'done';
-    return withScriptKeys({ state, removed, kept, failed: 0, freedBytes, warnings });
-  }
+  if (shown.remove.length === 0) return unchanged(shown, 'done');
   const { runId, waitMs, database, hostname } = request;
   return withLocks(deps, { command: 'backup prune', runId, waitMs, database }, async (lease) => {
     await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null, database });
@@ -61,6 +57,13 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
     const kept = [...stuck, ...now.keep];
     return withScriptKeys({ state: 'done', removed, kept, failed: stuck.length, freedBytes, warnings: now.warnings });
   });
+}
+
+/** The result as it would be, with nothing removed yet. */
+export const plannedRemoval = (shown: OldPlan): OldRemoved => unchanged(shown, 'planned');
+
+function unchanged({ remove, keep, freedBytes, warnings }: OldPlan, state: OldRemoved['state']): OldRemoved {
+  return withScriptKeys({ state, removed: remove, kept: keep, failed: 0, freedBytes, warnings });
 }
 
 async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Promise<string | null> {

@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { RestoreRequest } from '../deps.js';
-import { type Occasion, type RestoreOptions, restoreRequest } from '../requests.js';
+import { type RestoreOptions, type Runner, restoreRequest } from '../requests.js';
 import { checkSchemaName, parseTableNames, type TableName } from './names.js';
 
 /** Which tables come back, and into which schema. */
@@ -30,13 +30,9 @@ export function asksForTables({ tables, intoSchema }: Pick<TablesOptions, 'table
 }
 
 /** Makes the request from settings and options. Pure. @throws E_USAGE */
-export function tablesRequest(
-  settings: Settings,
-  options: TablesOptions,
-  occasion: Occasion & { readonly processors: number },
-): TablesRequest {
+export function tablesRequest(settings: Settings, options: TablesOptions, runner: Runner): TablesRequest {
   refuseContradictions(options);
-  const whole = restoreRequest(settings, { ...options, only: 'db', mode: 'swap' }, occasion);
+  const whole = restoreRequest(settings, { ...options, only: 'db', mode: 'swap' }, runner);
   const tables = parseTableNames(options.tables);
   return { ...whole, stopWriters: null, tables, intoSchema: checkSchemaName(options.intoSchema!) };
 }

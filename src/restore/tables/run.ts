@@ -56,7 +56,6 @@ export async function runTables(
   prepared: PreparedTables,
 ): Promise<TablesResult> {
   refuseBlocked(prepared.plan.blocking);
-  if (request.dryRun) return plannedResult(prepared);
   const hold = await deps.repository.hold(prepared.manifest.id, 'restore run');
   try {
     return await runHeld(deps, request, prepared);
@@ -136,7 +135,8 @@ function firstRecord(
   };
 }
 
-function plannedResult({ plan, manifest, selection }: PreparedTables): TablesResult {
+/** The result as it would be, with nothing restored yet. */
+export function plannedTables({ plan, manifest, selection }: PreparedTables): TablesResult {
   const { runId, database, schema, needs, leftOut, warnings, tables } = plan;
   return withScriptKeys({
     ...{

@@ -1,7 +1,7 @@
 import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PotctlError } from '../../../src/kernel/errors.js';
+import { PotctlError } from '../kernel/errors.js';
 
 /**
  * A directory of our own for what must not outlive the run, such as passfiles: below XDG_RUNTIME_DIR, else in the temporary

@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { fromErrno, PotctlError } from '../src/kernel/errors.js';
-import { makeFolders } from '../src/kernel/make-folders.js';
-import type { Apart } from '../src/repository/records-apart.js';
-import type { Repository } from '../src/repository/repository.js';
-import type { Context } from './context.js';
+import type { SettingsRequest } from '../config/request.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import { makeFolders } from '../kernel/make-folders.js';
+import type { Apart } from '../repository/records-apart.js';
+import type { Repository } from '../repository/repository.js';
 
-type At = Pick<Context, 'repositoryAt' | 'settingsRequest'>;
+/** Where this user keeps what belongs to no repository. */
+interface At {
+  readonly host: Pick<SettingsRequest, 'environment' | 'homeDirectory'>;
+  /** Opens a repository in a directory, an absolute path. */
+  readonly at: (name: string, folder: string) => Promise<Repository>;
+}
 
 /** The repository, and beside its own records of restores those that this user had to keep in the state directory. */
 export async function withRecords(repository: Repository, at: At): Promise<Repository> {
-  const { withRecordsApart } = await import('../src/repository/records-apart.js');
+  const { withRecordsApart } = await import('../repository/records-apart.js');
   return withRecordsApart(repository, await apartOf(repository, at), false);
 }
 
@@ -26,7 +31,7 @@ export async function forRestore(
   repository: Repository,
   at: At,
 ): Promise<{ readonly repository: Repository; readonly recordsIn: string | null }> {
-  const { canRecord, withRecordsApart } = await import('../src/repository/records-apart.js');
+  const { canRecord, withRecordsApart } = await import('../repository/records-apart.js');
   if (!(await repository.exists()) || (await canRecord(repository.url))) return { repository, recordsIn: null };
   const apart = await apartOf(repository, at);
   try {
@@ -51,22 +56,23 @@ function noPlace(repository: Repository, { folder }: Apart, cause: unknown): Pot
 
 /** One folder for each repository, wherever it is mounted at the moment. */
 async function apartOf(repository: Repository, at: At): Promise<Apart> {
-  const { idOfRepository } = await import('../src/repository/records-apart.js');
+  const { idOfRepository } = await import('../repository/records-apart.js');
   const id = (await idOfRepository(repository.url)) ?? createHash('sha256').update(repository.url).digest('hex');
-  const folder = path.join(stateDirectory(at), 'records', id);
+  const folder = path.join(stateDirectory(at.host), 'records', id);
   const open = async (): Promise<Repository> => {
     await makeFolders(path.dirname(folder)).catch((error: unknown) => {
       throw fromErrno(error, `create '${path.dirname(folder)}' for the record of the restore`);
     });
-    return at.repositoryAt('records', folder);
+    return at.at('records', folder);
   };
   return { folder, open };
 }
 
 /** Where this user's potctl keeps what belongs to no repository. */
 export function stateDirectory({
-  settingsRequest: { environment, homeDirectory },
-}: Pick<Context, 'settingsRequest'>): string {
+  environment,
+  homeDirectory,
+}: Pick<SettingsRequest, 'environment' | 'homeDirectory'>): string {
   const state = environment['XDG_STATE_HOME'];
   const base = state !== undefined && path.isAbsolute(state) ? state : path.join(homeDirectory, '.local', 'state');
   return path.join(base, 'potctl');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { packageRoot } from '../../src/kernel/assets.js';
+import { packageRoot } from './assets.js';
 
 declare const POTCTL_VERSION: string;
 

@@ -1,0 +1,25 @@
+import type { Base } from '../host/base.js';
+import type { HistoryEntry, HistoryFilter } from '../journal/history.js';
+import type { JournalReport } from '../journal/verify.js';
+
+/** What the journal says. */
+export interface Audit {
+  /** Its entries, the newest first. */
+  history(filter: HistoryFilter): Promise<readonly HistoryEntry[]>;
+  /** Recomputes every entry outside of the server. @param anchorFile what was kept elsewhere; null = nothing */
+  verify(anchorFile: string | null): Promise<JournalReport>;
+}
+
+/** Wires what reads the journal. Nothing is opened before a use case asks for it. */
+export function openAudit({ server }: Base): Audit {
+  return {
+    async history(filter) {
+      const { readHistory } = await import('../journal/history.js');
+      return readHistory(await server(), filter);
+    },
+    async verify(anchorFile) {
+      const { verifyJournal } = await import('../journal/verify.js');
+      return verifyJournal(await server(), anchorFile);
+    },
+  };
+}

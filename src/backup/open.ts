@@ -1,0 +1,230 @@
+import type { Choice } from '../archive/choose.js';
+import type { Settings } from '../config/settings.js';
+import { type Base, targetOf } from '../host/base.js';
+import { createChanges } from '../kernel/changes.js';
+import type { Prepared } from '../kernel/prepared.js';
+import type { Repository } from '../repository/repository.js';
+import type { CreatePlan } from './create.js';
+import type { CreateDeps, CreateOptions, CreateRequest, CreateResult } from './create-request.js';
+import type { ImportOptions, ImportResult } from './imported/import.js';
+import type { KeepOptions } from './keep-rules.js';
+import type { Listing, ListRequest } from './listing.js';
+import type { Pinned, Until } from './pins.js';
+import type { PruneResult } from './prune.js';
+import type { PruneDeps, PrunePlan } from './prune-plan.js';
+import type { ShownBackup } from './show.js';
+import type { ShownFiles } from './show-files.js';
+import type { VerifyReport } from './verify.js';
+import type { VerifyDeps, VerifyLevel } from './verify-dump.js';
+
+/** Which backup is meant, and where it is looked for. */
+export interface Reference {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
+  readonly id: string;
+  /** A backup of another set, named on purpose. */
+  readonly fromSet?: string | undefined;
+  /** A folder of the old scripts' backups, instead of the repository. */
+  readonly backupDir?: string | undefined;
+}
+
+/** Which backups go. */
+export type PruneOptions = KeepOptions & {
+  /** This one backup, instead of a policy. */
+  readonly id: string | undefined;
+  readonly fromSet: string | undefined;
+  readonly allSets: boolean;
+};
+
+/** Backups: what they are made with, looked at, kept and removed. */
+export interface Backup {
+  /** @throws as prepareBackup, createRequest */
+  create(options: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
+  list(
+    options: Pick<ListRequest, 'allSets' | 'status'> & { readonly backupDir?: string | undefined },
+  ): Promise<Listing>;
+  show(reference: Reference, withManifest?: boolean): Promise<ShownBackup>;
+  /** The files of a backup that a glob names, read while they are asked for. */
+  files(reference: Reference, glob: string): Promise<ShownFiles>;
+  verify(reference: Reference, level: VerifyLevel): Promise<VerifyReport>;
+  /** Removes old backups by a policy, or the one that is named. */
+  prune(options: PruneOptions): Promise<Prepared<PrunePlan, PruneResult>>;
+  pin(
+    reference: Reference,
+    options: { readonly reason: string | undefined; readonly until?: Until | undefined },
+  ): Promise<Prepared<Pinned, Pinned>>;
+  unpin(reference: Reference, options: { readonly reason: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
+  /** Takes over what the old scripts, or other people's pg_dump, left. */
+  import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
+  /** Checks a stored backup without noting it in its events: a plan changes nothing. */
+  verifyStored(repository: Repository, id: string): Promise<VerifyReport>;
+  /** Backs up what a restore is about to replace. @returns the backup's id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+}
+
+/** Wires what is about backups. Nothing is opened before a use case asks for it. */
+export function openBackup(base: Base): Backup {
+  const { host } = base;
+  const { clock, signal, progress, childEnvironment, changes, who } = host;
+
+  const verifyDeps = async (repository: Repository, withDump = true): Promise<VerifyDeps> => ({
+    ...{ repository, clock, signal, progress, childEnvironment, operator: who.operator },
+    dumpReader: withDump ? await base.dumpReader() : null,
+  });
+  const pruneDeps = async (): Promise<PruneDeps> => {
+    const { backupsOfRunning } = await import('../runs/record.js');
+    const repository = await base.repository();
+    return {
+      ...{ repository, clock, signal, changes },
+      restoring: () => backupsOfRunning(repository),
+      clockOffMs: () => clockOffMs(base),
+    };
+  };
+  const requestOf = async (options: Partial<CreateOptions>): Promise<CreateRequest> => {
+    const { createRequest, DEFAULT_OPTIONS } = await import('./create-request.js');
+    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, host);
+  };
+  const choiceOf = async ({ id, fromSet }: Reference, globs: readonly string[]): Promise<Choice> => ({
+    ...{ reference: id, fromSet: fromSet ?? null, globs },
+    at: { ...targetOf(await base.settings()), filesPath: null },
+  });
+  const referenceOf = async ({ id, fromSet }: Reference) => ({
+    ...{ reference: id, fromSet: fromSet ?? null },
+    at: targetOf(await base.settings()),
+  });
+  const pinOf = async (reference: Reference, reason: string | undefined) => ({
+    deps: { repository: await base.repository(), clock, operator: who.operator },
+    request: { ...(await referenceOf(reference)), reason: reason ?? null },
+  });
+  const createDeps = async ({ database }: CreateRequest): Promise<CreateDeps> =>
+    wireCreate(base, await pruneDeps(), database, async (repository, id, level) => {
+      const { verifyBackup } = await import('./verify.js');
+      const readBack = level === 'quick';
+      return verifyBackup({ ...(await verifyDeps(repository, database && !readBack)), readBack }, id, level);
+    });
+
+  return {
+    async create(options) {
+      const { prepareBackup } = await import('./create.js');
+      const request = await requestOf(options);
+      return prepareBackup(await createDeps(request), request);
+    },
+    async list({ allSets, status, backupDir }) {
+      const { listBackups } = await import('./listing.js');
+      const at = targetOf(await base.settings());
+      return listBackups(await base.repository(backupDir), { at, allSets, status, now: clock.now() });
+    },
+    async show(reference, withManifest = false) {
+      const { showBackup } = await import('./show.js');
+      const request = { ...(await referenceOf(reference)), withManifest, now: clock.now() };
+      return showBackup(await base.repository(reference.backupDir), request);
+    },
+    async files(reference, glob) {
+      const { showFiles } = await import('./show-files.js');
+      const choice = await choiceOf(reference, [glob]);
+      return showFiles({ repository: await base.repository(reference.backupDir), signal, clock }, choice);
+    },
+    async verify(reference, level) {
+      const { verifySelected } = await import('./verify-selected.js');
+      const deps = await verifyDeps(await base.repository(reference.backupDir));
+      return verifySelected(deps, await referenceOf(reference), level);
+    },
+    async prune(options) {
+      const { plannedPrune, runPrune } = await import('./prune.js');
+      const { refuseDefaultProfile } = await import('./prune-plan.js');
+      const settings = await base.settings();
+      const plan = await decisionOf(settings, options);
+      const deps = await pruneDeps();
+      const shown = await plan(deps);
+      refuseDefaultProfile(settings.profile, shown);
+      const request = { plan, runId: who.runId, waitMs: host.waitMs };
+      return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
+    },
+    async pin(reference, { reason, until }) {
+      const { preparePin } = await import('./pins.js');
+      const { deps, request } = await pinOf(reference, reason);
+      return preparePin(deps, request, until);
+    },
+    async unpin(reference, { reason }) {
+      const { prepareUnpin } = await import('./pins.js');
+      const { deps, request } = await pinOf(reference, reason);
+      return prepareUnpin(deps, request);
+    },
+    async import(options) {
+      const { importRequest, prepareImport } = await import('./imported/import.js');
+      const request = importRequest(await base.settings(), options, host);
+      const { operator: _, ...deps } = await verifyDeps(await base.repository());
+      return prepareImport({ ...deps, changes }, request);
+    },
+    async verifyStored(repository, id) {
+      const { verifyBackup } = await import('./verify.js');
+      const unrecorded = { ...repository, appendEvent: async () => {} };
+      return verifyBackup(await verifyDeps(unrecorded), id, 'quick');
+    },
+    async backUpForSafety(parts) {
+      const { prepareBackup } = await import('./create.js');
+      const { safetyRequest } = await import('./create-request.js');
+      const request = safetyRequest(await base.settings(), parts, host);
+      // What is added to be safe is no part of the work.
+      const deps = { ...(await createDeps(request)), changes: createChanges() };
+      const { id, degraded_reasons, verified } = await (await prepareBackup(deps, request)).apply();
+      changes.note('safety backup', { changed: 'partial', detail: `the safety backup '${id}' is listed` });
+      const doubts = [...degraded_reasons, ...(verified === false ? ['it could not be checked wholly'] : [])];
+      for (const doubt of doubts) progress({ kind: 'warning', text: `the safety backup ${id}: ${doubt}` });
+      return id!;
+    },
+  };
+}
+
+/** A restore that was killed is settled before a backup is taken: the lock is held by then. */
+async function wireCreate(
+  base: Base,
+  deps: PruneDeps,
+  withDatabase: boolean,
+  verify: (repository: Repository, id: string, level: VerifyLevel) => Promise<VerifyReport>,
+): Promise<CreateDeps> {
+  const { readAnchor } = await import('../journal/anchor.js');
+  const { recoverRuns } = await import('../runs/recover.js');
+  const { clock, signal, progress, childEnvironment, changes, who } = base.host;
+  const { startWriters } = (await base.settings()).restore;
+  return {
+    ...{ ...deps, clock, signal, progress, childEnvironment, changes, readAnchor },
+    server: base.server,
+    verify: (id, level) => verify(deps.repository, id, level),
+    async recover(place) {
+      const { repository } = await base.restorable();
+      const server = withDatabase ? await base.server() : null;
+      const run = { server, repository, clock, progress, changes, childEnvironment };
+      return recoverRuns({ ...run, ...place, startWriters, hostname: who.hostname, database: null });
+    },
+  };
+}
+
+/** By the id that was named, else by the policy. */
+async function decisionOf(settings: Settings, options: PruneOptions): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
+  const { id, fromSet = null, allSets } = options;
+  const { prunePolicy, refuseRules } = await import('./keep-rules.js');
+  if (id !== undefined) {
+    const { planRemoval } = await import('./prune-by-hand.js');
+    refuseRules(settings, options);
+    return (deps) => planRemoval(deps, id, fromSet);
+  }
+  const { planPrune } = await import('./prune-plan.js');
+  const policy = prunePolicy(settings, options);
+  return (deps) => planPrune(deps, policy, { at: targetOf(settings), fromSet, allSets });
+}
+
+/** null where no server can be asked: a prune needs none. */
+async function clockOffMs({ server, host: { clock, signal } }: Base): Promise<number | null> {
+  const { readClockOffset } = await import('../postgres/clock-offset.js');
+  try {
+    const session = await (await server()).session({ purpose: 'prune.clock' });
+    try {
+      return (await readClockOffset(session, clock))?.offMs ?? null;
+    } finally {
+      await session.close();
+    }
+  } catch {
+    signal.throwIfAborted();
+    return null;
+  }
+}

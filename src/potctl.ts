@@ -1,0 +1,71 @@
+import type { Audit } from './audit/open.js';
+import type { Backup } from './backup/open.js';
+import type { Configuration } from './config/open.js';
+import type { Settings } from './config/settings.js';
+import type { Demo } from './demo/open.js';
+import type { Doctor } from './doctor/open.js';
+import type { Grants } from './grants/open.js';
+import { type About, readAbout } from './host/about.js';
+import { openBase } from './host/base.js';
+import { completeHost, type Host, type HostOptions } from './host/host.js';
+import { once } from './kernel/once.js';
+import type { Server } from './postgres/server.js';
+import type { Restore } from './restore/open.js';
+import type { Setup } from './setup/open.js';
+
+/** Everything that potctl can do, each domain opened when it is first asked for. */
+export interface Potctl {
+  readonly host: Host;
+  /** This program, its runtime, and the pg_dump that it would use. */
+  about(): Promise<About>;
+  audit(): Promise<Audit>;
+  backup(): Promise<Backup>;
+  config(): Promise<Configuration>;
+  demo(): Promise<Demo>;
+  doctor(): Promise<Doctor>;
+  grants(): Promise<Grants>;
+  restore(): Promise<Restore>;
+  setup(): Promise<Setup>;
+  /** What everything works with. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
+  settings(): Promise<Settings>;
+  /** The server of the settings, not yet connected. */
+  server(): Promise<Server>;
+  /** The settings, if anybody has asked for them. */
+  known(): Settings | undefined;
+  /** Closes connections; never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * The door of the engine: commands, tests and other programs come in here, and nothing else picks implementations.
+ *
+ * @example
+ * const potctl = openPotctl({ environment: process.env, flags: { database: 'app', repository: '/var/backups/potctl' } });
+ * const backup = await (await potctl.backup()).create({});
+ * const { id } = await backup.apply();
+ * await potctl.close();
+ */
+export function openPotctl(given: HostOptions): Potctl {
+  const host = completeHost(given);
+  const base = openBase(host, async (...folder) => {
+    const { openOldBackups } = await import('./backup/imported/open-old-folder.js');
+    return openOldBackups(...folder);
+  });
+  const backup = once(async () => (await import('./backup/open.js')).openBackup(base));
+  return {
+    host,
+    backup,
+    audit: once(async () => (await import('./audit/open.js')).openAudit(base)),
+    config: once(async () => (await import('./config/open.js')).openConfiguration(host.settings)),
+    demo: once(async () => (await import('./demo/open.js')).openDemo(base)),
+    doctor: once(async () => (await import('./doctor/open.js')).openDoctor(base)),
+    grants: once(async () => (await import('./grants/open.js')).openGrants(base)),
+    restore: once(async () => (await import('./restore/open.js')).openRestore(base, await backup())),
+    setup: once(async () => (await import('./setup/open.js')).openSetup(base)),
+    settings: base.settings,
+    server: base.server,
+    known: base.known,
+    about: () => readAbout(host),
+    close: base.close,
+  };
+}

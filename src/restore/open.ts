@@ -1,0 +1,169 @@
+import type { Base } from '../host/base.js';
+import type { Prepared } from '../kernel/prepared.js';
+import type { Repository } from '../repository/repository.js';
+import type { RestoreDeps, StoredCheck } from './deps.js';
+import type { FilesOptions, FilesRestored } from './files/request.js';
+import type { FilesPlan } from './files/restore-files.js';
+import type { ListedRun } from './list.js';
+import type { RestorePlan } from './plan/plan.js';
+import type { JudgedPlan } from './plan/plan-restore.js';
+import type { UndoPlan } from './plan/prepare-undo.js';
+import type { OldPlan } from './previous/plan.js';
+import type { OldRemoved } from './previous/remove.js';
+import type { UndoOptions } from './requests.js';
+import type { RestoreResult } from './run.js';
+import type { TablesPlan } from './tables/plan.js';
+import type { JudgedTablesPlan } from './tables/prepare.js';
+import type { TablesOptions } from './tables/request.js';
+import type { TablesResult } from './tables/run.js';
+import type { UndoResult } from './undo.js';
+
+/** What a restore needs of backups beyond reading them. */
+export interface BackupPorts {
+  /** Checks every stored byte of a backup against its manifest. */
+  verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly StoredCheck[] }>;
+  /** Backs up what is live. @returns the id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+}
+
+/** A folder of the old scripts' backups, instead of the repository. */
+interface From {
+  readonly backupDir?: string | undefined;
+}
+
+/** Whole backups and single tables are asked for by the same options: `tables` chooses. */
+export type RunOptions = TablesOptions & From;
+
+/** Restores: planned, run, taken back, listed. */
+export interface Restore {
+  /** What a restore would do and what stands in its way. Changes nothing. */
+  plan(options: RunOptions): Promise<JudgedPlan | JudgedTablesPlan>;
+  /** @throws what stands in the way */
+  run(options: RunOptions): Promise<Prepared<RestorePlan | TablesPlan, RestoreResult | TablesResult>>;
+  /** Takes a restore or an undo back. */
+  undo(options: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
+  /** The newest first. */
+  list(from: From): Promise<readonly ListedRun[]>;
+  /** Brings single files back into a directory. */
+  files(options: FilesOptions): Promise<Prepared<FilesPlan, FilesRestored>>;
+  /**
+   * Removes databases and trees that restores have kept.
+   *
+   * @param runs those whose time is not over, too: ids or unique beginnings
+   */
+  removePrevious(options: {
+    readonly runs: readonly string[];
+    readonly everywhere: boolean;
+  }): Promise<Prepared<OldPlan, OldRemoved>>;
+}
+
+/** Wires what is about restores. Nothing is opened before a use case asks for it. */
+export function openRestore(base: Base, backups: BackupPorts): Restore {
+  const { host } = base;
+  const { clock, signal, progress, changes, childEnvironment, waitMs, who } = host;
+
+  /** @param withServer false: only files take part, and no server is asked */
+  const depsOf = async (withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
+    const { lockDatabase } = await import('../postgres/advisory-lock.js');
+    const { readToc } = await import('../dump/toc.js');
+    const { repository, recordsIn } = await base.restorable(backupDir);
+    return {
+      ...{ clock, signal, progress, changes, childEnvironment, repository, recordsIn },
+      uninterrupted: host.uninterrupted,
+      server: withServer ? await base.server() : null,
+      lockDatabase: async (database) =>
+        lockDatabase(await base.server(), database, { command: 'restore', waitMs, signal }),
+      verify: (id) => backups.verifyStored(repository, id),
+      safetyBackup: backups.backUpForSafety,
+      // It has listed the dump already, for the verification; where there is none, the server's tools say what is missing.
+      readToc: async (folder) => (await base.dumpReader())?.toc(folder) ?? readToc(await base.server(), folder, signal),
+    };
+  };
+  const asked = async (options: RunOptions) => {
+    const { asksForTables, tablesRequest } = await import('./tables/request.js');
+    const { restoreRequest } = await import('./requests.js');
+    const settings = await base.settings();
+    if (asksForTables(options)) {
+      const request = tablesRequest(settings, options, host);
+      return { tables: { request, deps: await depsOf(true, options.backupDir) } };
+    }
+    const request = restoreRequest(settings, options, host);
+    return { whole: { request, deps: await depsOf(request.only !== 'files', options.backupDir) } };
+  };
+
+  return {
+    async plan(options) {
+      const { tables, whole } = await asked(options);
+      if (tables !== undefined) {
+        const { planTables } = await import('./tables/prepare.js');
+        return planTables(tables.deps, tables.request);
+      }
+      const { planRestore } = await import('./plan/plan-restore.js');
+      return planRestore(whole.deps, whole.request);
+    },
+    async run(options) {
+      const { tables, whole } = await asked(options);
+      return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
+    },
+    async undo({ backupDir, ...options }) {
+      const { readyUndo } = await import('./plan/prepare-undo.js');
+      const { undoRequest } = await import('./requests.js');
+      const { plannedUndo, runUndo } = await import('./undo.js');
+      const request = undoRequest(await base.settings(), options, host);
+      const deps = await depsOf(true, backupDir);
+      const ready = await readyUndo(deps, request);
+      return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
+    },
+    async list({ backupDir }) {
+      const { listRuns } = await import('./list.js');
+      return listRuns(await base.repository(backupDir), base.server);
+    },
+    async files(options) {
+      const { prepareFiles } = await import('./files/restore-files.js');
+      const { filesRequest } = await import('./files/request.js');
+      const { readHostIdentity } = await import('../kernel/host-identity.js');
+      const request = filesRequest(await base.settings(), options, host);
+      const owner = await readHostIdentity(host.pid);
+      const repository = await base.repository();
+      return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
+    },
+    async removePrevious({ runs, everywhere }) {
+      const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
+      const { connection, files, profile } = await base.settings();
+      const { runId, hostname } = who;
+      const target = { database: connection.database, filesPath: files?.path ?? null };
+      const request = { ...target, runId, hostname, waitMs, runs, everywhere, profile };
+      const deps = await depsOf(true);
+      const plan = await readyOld(deps, request);
+      return { plan, dryRun: async () => plannedRemoval(plan), apply: () => removeOld(deps, request, plan) };
+    },
+  };
+}
+
+type Whole = { readonly deps: RestoreDeps; readonly request: Parameters<typeof import('./run.js').runRestore>[1] };
+type Tables = {
+  readonly deps: RestoreDeps;
+  readonly request: Parameters<typeof import('./tables/run.js').runTables>[1];
+};
+
+async function prepareWhole({ deps, request }: Whole): Promise<Prepared<RestorePlan, RestoreResult>> {
+  const { readyRestore } = await import('./plan/plan-restore.js');
+  const { plannedRestore, runRestore } = await import('./run.js');
+  const ready = await readyRestore(deps, request);
+  return {
+    plan: ready.plan,
+    dryRun: async () => plannedRestore(deps, request, ready),
+    apply: () => runRestore(deps, request, ready),
+  };
+}
+
+async function prepareTables({ deps, request }: Tables): Promise<Prepared<TablesPlan, TablesResult>> {
+  const { readyTables } = await import('./tables/prepare.js');
+  const { plannedTables, runTables } = await import('./tables/run.js');
+  const ready = await readyTables(deps, request);
+  return {
+    plan: ready.plan,
+    dryRun: async () => plannedTables(ready),
+    apply: () => runTables(deps, request, ready),
+  };
+}
