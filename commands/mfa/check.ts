@@ -3,7 +3,6 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Posture } from '../../src/mfa/posture.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 
 const STYLES = { ok: 'good', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
 const WORDS = { ok: 'OK', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
@@ -28,10 +27,9 @@ export const mfaCheck = itemCommand({
     }),
   },
 
-  async run({ keys, exit }, context) {
-    const { checkPosture } = await import('../../src/mfa/posture.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.check' });
-    return { ...(await checkPosture(deps, { keys })), exit_codes: exit };
+  async run({ keys, exit }, { potctl }) {
+    const mfa = await potctl.mfa();
+    return { ...(await mfa.check({ keys })), exit_codes: exit };
   },
 
   render({ state, rules, keys, application, exit_codes: codes }, view) {

@@ -143,7 +143,7 @@ export interface People {
 }
 
 /** Second factors. */
-export interface Mfa {
+export interface MfaFacet {
   /** Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected. */
   readonly functions?: {
     readonly support: readonly string[];
@@ -209,13 +209,13 @@ export interface Mfa {
 }
 
 /** The application's own audit table. */
-export interface Audit {
+export interface AuditFacet {
   /** Nothing where the application has no word for it. @throws E_NOT_KEPT */
   append(session: Session, person: Person, fact: AuditFact): Promise<void>;
 }
 
 /** The application's own table of security events. */
-export interface Security {
+export interface SecurityFacet {
   /** @throws E_NOT_KEPT */
   append(session: Session, person: Person, fact: SecurityFact): Promise<void>;
   /** Its own type of event for one refused code. */
@@ -223,7 +223,7 @@ export interface Security {
 }
 
 /** Who is signed in, where the database knows that. */
-export interface Sessions {
+export interface SessionsFacet {
   count(session: Session, person: Person): Promise<number>;
   /** @returns how many were ended */
   end(session: Session, person: Person): Promise<number>;
@@ -244,14 +244,14 @@ export interface Application {
   readonly signature: { readonly table: string; readonly columns: readonly string[] };
   readonly tables: readonly Table[];
   readonly people: People;
-  readonly mfa?: Mfa;
-  readonly audit?: Audit;
-  readonly security?: Security;
-  readonly sessions?: Sessions;
+  readonly mfa?: MfaFacet;
+  readonly audit?: AuditFacet;
+  readonly security?: SecurityFacet;
+  readonly sessions?: SessionsFacet;
 }
 
 /** An application that has second factors. */
-export type WithMfa = Application & { readonly mfa: Mfa };
+export type WithMfa = Application & { readonly mfa: MfaFacet };
 
 /** A sealed secret with what binds it to its row. */
 export type SealedRow = [factorId: string, userId: string, secret: string];
@@ -291,7 +291,7 @@ export const adapter = <A extends Application>(make: (at: At) => A): Adapter<A> 
 });
 
 /**
- * What a row of {@link Mfa.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
+ * What a row of {@link MfaFacet.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
  * hidden. `codes`: how many are left, null = not kept or hidden. `plain`: stored as they are.
  */
 export const OVERVIEW_COLUMNS =

@@ -1,19 +1,30 @@
 import type { CodeKind, WithMfa } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, SecretPlace } from './delivery.js';
 import type { MfaDeps } from './deps.js';
 import { unchanged } from './kept.js';
 import { argumentOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
+import type { ChangeRequest, CodeForm, Named } from './request.js';
 import type { Transaction } from './transaction.js';
 
-/** Which form new codes have. */
-export interface CodesOptions {
-  readonly form: 'application' | 'login';
-  readonly dryRun: boolean;
+/** New backup codes, and where they go. */
+export interface CodesRequest extends ChangeRequest {
+  /** Default: as the profile says. */
+  readonly form?: CodeForm | undefined;
+  /** Chooses the place once the plan stands. @param about.use what the codes are good for, to follow a colon */
+  place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
+}
+
+export interface CodesResult extends ChangeResult {
+  /** Where the codes went, or would go. */
+  readonly codes_to: string;
+  /** What they are good for, to follow a colon. */
+  readonly codes_use: string;
 }
 
 /** A new set: to be shown once, and to be stored. */
@@ -27,7 +38,7 @@ export interface NewCodes {
  *
  * @throws E_UNSUPPORTED where the application has no backup codes, or no other form
  */
-export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodesOptions['form']): CodeKind {
+export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodeForm): CodeKind {
   if (codes === undefined) throw new PotctlError('E_UNSUPPORTED', `backup codes are not supported by '${name}'`);
   if (form === 'application') return codes.kind;
   if (codes.loginKind !== undefined) return codes.loginKind;
@@ -37,7 +48,7 @@ export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodesOptions
 }
 
 /** What new backup codes are good for, to follow a colon: not every application's login can take them. */
-export function codesUse(application: WithMfa, form: CodesOptions['form']): string {
+export function codesUse(application: WithMfa, form: CodeForm): string {
   const { mfa, name } = application;
   const { codes } = mfa;
   if (codes === undefined) return '';
@@ -64,11 +75,31 @@ export async function storeCodes(
 }
 
 /**
+ * Says what new codes would do, and chooses where they go. Applied, it replaces all backup codes, and hands the new ones out once.
+ *
+ * @throws what `request.place` throws, and as {@link planCodes}
+ */
+export async function prepareCodes(deps: MfaDeps, request: CodesRequest): Promise<Prepared<ChangePlan, CodesResult>> {
+  const form = request.form ?? deps.policy.codeForm;
+  const plan = await planCodes(deps, request.user, form);
+  const use = codesUse(deps.database.application, form);
+  const place = await request.place({ person: { name: plan.phrase, id: plan.record.person.id }, use });
+  return {
+    plan,
+    dryRun: async () => ({ ...plannedResult(plan), codes_to: place.to, codes_use: use }),
+    async apply() {
+      const delivery = await place.open();
+      return { ...(await replaceCodes(deps, plan, form, delivery)), codes_to: delivery.to, codes_use: use };
+    },
+  };
+}
+
+/**
  * Says what new codes would do. Changes nothing.
  *
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
-export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesOptions): Promise<ChangePlan> {
+export async function planCodes(deps: MfaDeps, wanted: string, form: CodeForm): Promise<ChangePlan> {
   codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
@@ -91,18 +122,17 @@ export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesOp
 export async function replaceCodes(
   deps: MfaDeps,
   plan: ChangePlan,
-  options: CodesOptions,
+  form: CodeForm,
   delivery: Delivery,
 ): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
-  const codes = await makeCodes(codeKindOf(deps.database.application, options.form));
+  const codes = await makeCodes(codeKindOf(deps.database.application, form));
   const takeBack = await delivery.prepare(codes.shown);
   const result = await applyChange(deps, plan, {
     event: 'codes',
     expect: (record) => ({ ...unchanged(record), codes: codes.stored }),
     async run(transaction, record) {
       await storeCodes(deps, transaction, record, codes);
-      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form: options.form };
+      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form };
     },
   }).catch(async (error: unknown) => {
     await takeBack();

@@ -1,6 +1,7 @@
 import type { Application, Factor, Person } from '../applications/application.js';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { liveOf } from './kept.js';
@@ -14,7 +15,21 @@ export interface DisableOptions {
   readonly action: 'disable' | 'reset';
   /** Only this factor; null = all, of every kind. */
   readonly factorId: string | null;
-  readonly dryRun: boolean;
+}
+
+/**
+ * Says what would be taken away. Applied, it switches the second factor off; with `reset` it also ends the person's sessions, in the same
+ * transaction.
+ *
+ * @throws E_MFA_STATE (no such factor), and as planChange
+ */
+export async function prepareDisable(
+  deps: MfaDeps,
+  wanted: string,
+  options: DisableOptions,
+): Promise<Prepared<ChangePlan, ChangeResult>> {
+  const plan = await planDisable(deps, wanted, options);
+  return { plan, dryRun: async () => plannedResult(plan), apply: () => disable(deps, plan, options) };
 }
 
 /**
@@ -48,7 +63,6 @@ export async function planDisable(deps: MfaDeps, wanted: string, options: Disabl
  * @throws as applyChange
  */
 export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableOptions): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
   const { application } = deps.database;
   const isReset = options.action === 'reset';
   const isOff = options.factorId === null || !plan.record.enabled.some(({ id }) => id !== options.factorId);

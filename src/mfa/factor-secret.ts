@@ -1,4 +1,4 @@
-import type { Factor, Mfa, Person } from '../applications/application.js';
+import type { Factor, MfaFacet, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { encodeBase32 } from './base32.js';
 import type { MfaDeps } from './deps.js';
@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<SecretProblem, string>> = {
 };
 
 /** Where the secret of a factor stands. */
-export function placeOf({ secretColumn }: Mfa, factorId: string, person: Person): SecretPlace {
+export function placeOf({ secretColumn }: MfaFacet, factorId: string, person: Person): SecretPlace {
   return { table: secretColumn.table, column: secretColumn.column, factorId, userId: person.id };
 }
 

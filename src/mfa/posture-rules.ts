@@ -1,4 +1,4 @@
-import type { Mfa } from '../applications/application.js';
+import type { MfaFacet } from '../applications/application.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
 
@@ -47,7 +47,7 @@ export interface PostureFacts {
   /** Of one backup code; undefined = there are none. */
   readonly bits: number | undefined;
   readonly keys: readonly KeyCount[] | null;
-  readonly facts: Mfa['facts'];
+  readonly facts: MfaFacet['facts'];
 }
 
 type State = PostureRule['state'];

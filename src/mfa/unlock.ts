@@ -1,5 +1,6 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { MfaDeps } from './deps.js';
 import { unchanged } from './kept.js';
@@ -9,7 +10,16 @@ import { untilText } from './verifier-state.js';
 export interface UnlockOptions {
   /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
   readonly resetConsecutive: boolean;
-  readonly dryRun: boolean;
+}
+
+/** Says what would be unlocked. Applied, it ends potctl's block and the application's own lock. @throws as planChange */
+export async function prepareUnlock(
+  deps: MfaDeps,
+  wanted: string,
+  options: UnlockOptions,
+): Promise<Prepared<ChangePlan, ChangeResult>> {
+  const plan = await planUnlock(deps, wanted, options);
+  return { plan, dryRun: async () => plannedResult(plan), apply: () => unlock(deps, plan, options) };
 }
 
 /** Says what would be unlocked. Changes nothing. @throws as planChange */
@@ -42,7 +52,6 @@ export async function planUnlock(
 
 /** Ends potctl's block and the application's own lock. @throws as applyChange */
 export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOptions): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
   const { application } = deps.database;
   return applyChange(deps, plan, {
     event: 'unlock',

@@ -40,13 +40,13 @@ export interface DeskCase {
  * @returns the role of the database
  * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
  */
-export async function openDesk(deps: DeskDeps): Promise<{ readonly role: string }> {
+export async function readDeskRole(deps: DeskDeps): Promise<string> {
   refuseUnnamedProduction(deps.policy);
   const session = await deps.database.session('support');
   try {
     requireState({ installed: await deps.journal.version(session) });
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
-    return row!;
+    return row!.role;
   } finally {
     await session.close();
   }

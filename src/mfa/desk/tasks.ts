@@ -29,9 +29,9 @@ export async function previewTask(deps: DeskDeps, person: Person, task: DeskTask
 
 /** What will happen, with the reason and the ticket in `deps.actor`. @throws as planChange */
 export async function planTask(deps: DeskDeps, { id }: Person, task: DeskTask): Promise<ChangePlan> {
-  if (task === 'unlock') return planUnlock(deps, id, { resetConsecutive: false, dryRun: false });
-  if (task === 'codes') return planCodes(deps, id, { form: deps.policy.codeForm, dryRun: false });
-  return planDisable(deps, id, { action: task, factorId: null, dryRun: false });
+  if (task === 'unlock') return planUnlock(deps, id, { resetConsecutive: false });
+  if (task === 'codes') return planCodes(deps, id, deps.policy.codeForm);
+  return planDisable(deps, id, { action: task, factorId: null });
 }
 
 /** What must be typed, in any case: `reset ana.souza`. */
@@ -43,8 +43,8 @@ export interface TaskOrder {
   readonly plan: ChangePlan;
   readonly call: DeskCase;
   readonly proving: Proving;
-  /** For new codes. */
-  readonly delivery: Delivery;
+  /** Where new codes go; not asked for anything else. */
+  delivery(): Delivery;
 }
 
 /**
@@ -63,9 +63,9 @@ export async function carryOut(
   const plan = { ...shown, recheck: (now: MfaRecord) => refuseDoubted(call, now) };
   const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
   const proved = { ...deps, actor: { ...deps.actor, evidence } };
-  if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false, dryRun: false });
-  if (task === 'codes') return replaceCodes(proved, plan, { form: deps.policy.codeForm, dryRun: false }, delivery);
-  return disable(proved, plan, { action: task, factorId: null, dryRun: false });
+  if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false });
+  if (task === 'codes') return replaceCodes(proved, plan, deps.policy.codeForm, delivery());
+  return disable(proved, plan, { action: task, factorId: null });
 }
 
 /** A call may be long: what other desks noted since it began counts as well. */
