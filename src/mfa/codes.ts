@@ -5,7 +5,7 @@ import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Delivery, SecretPlace } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { unchanged } from './kept.js';
 import { argumentOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -65,7 +65,7 @@ export async function makeCodes(kind: CodeKind): Promise<NewCodes> {
 
 /** Puts a new set in the place of all old codes, within the transaction. */
 export async function storeCodes(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   transaction: Transaction,
   { person }: MfaRecord,
   { stored }: NewCodes,
@@ -79,7 +79,10 @@ export async function storeCodes(
  *
  * @throws what `request.place` throws, and as {@link planCodes}
  */
-export async function prepareCodes(deps: MfaDeps, request: CodesRequest): Promise<Prepared<ChangePlan, CodesResult>> {
+export async function prepareCodes(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  request: CodesRequest,
+): Promise<Prepared<ChangePlan, CodesResult>> {
   const form = request.form ?? deps.policy.codeForm;
   const plan = await planCodes(deps, request.user, form);
   const use = codesUse(deps.database.application, form);
@@ -99,7 +102,11 @@ export async function prepareCodes(deps: MfaDeps, request: CodesRequest): Promis
  *
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
-export async function planCodes(deps: MfaDeps, wanted: string, form: CodeForm): Promise<ChangePlan> {
+export async function planCodes(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  form: CodeForm,
+): Promise<ChangePlan> {
   codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
@@ -120,7 +127,7 @@ export async function planCodes(deps: MfaDeps, wanted: string, form: CodeForm): 
  * @throws as applyChange
  */
 export async function replaceCodes(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   plan: ChangePlan,
   form: CodeForm,
   delivery: Delivery,

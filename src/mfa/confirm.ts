@@ -7,7 +7,7 @@ import { lockAgreed, requireState } from './change.js';
 import { checkClock } from './clock-check.js';
 import { codeKindOf, codesUse, makeCodes, type NewCodes, storeCodes } from './codes.js';
 import type { Delivery, SecretPlace } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { type Caution, guardChange, refuseUnexplained } from './guard.js';
 import { checkKept, type Expected, liveOf } from './kept.js';
 import { argumentOf, findOne, keyOf, nameOf } from './people.js';
@@ -93,7 +93,10 @@ async function confirm(deps: MfaDeps, plan: ConfirmPlan, request: ConfirmRequest
  *
  * @throws E_MFA_STATE (nothing waits, or it is too old), and as guardChange; E_USER_*, E_SETUP_MISSING, E_DB_*
  */
-async function planConfirm(deps: MfaDeps, wanted: string): Promise<ConfirmPlan> {
+async function planConfirm(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+): Promise<ConfirmPlan> {
   refuseUnexplained(deps);
   const session = await deps.database.session('mfa.confirm.plan');
   try {
@@ -118,7 +121,7 @@ async function planConfirm(deps: MfaDeps, wanted: string): Promise<ConfirmPlan> 
  * E_DB_*, and what `delivery` throws before the commit
  */
 async function confirmCode(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'clock' | 'journal' | 'actor' | 'keys'>,
   plan: ConfirmPlan,
   typed: string,
   options: ConfirmOptions,
@@ -209,7 +212,7 @@ function pendingOf({ person, pending, state }: MfaRecord): Pending {
 }
 
 async function switchOn(
-  deps: MfaDeps,
+  deps: Uses<'database'>,
   transaction: Transaction,
   record: MfaRecord,
   factorId: string,
@@ -229,7 +232,7 @@ const switchedOn = (record: MfaRecord, factorId: string, codes: NewCodes | undef
 });
 
 async function noteConfirmed(
-  { database, actor, journal }: MfaDeps,
+  { database, actor, journal }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   { record: { person, state }, caution }: ConfirmPlan,
   factorId: string,

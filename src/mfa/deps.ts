@@ -48,7 +48,7 @@ export interface JournalPort {
   guard(session: Session, schema: string): Promise<'functions' | 'triggers' | null>;
 }
 
-/** What everything about second factors works with. */
+/** What the use cases of second factors are made of. */
 export interface MfaDeps {
   readonly database: ApplicationDatabase<WithMfa>;
   readonly clock: Clock;
@@ -58,6 +58,9 @@ export interface MfaDeps {
   /** Read when a secret has to be opened or sealed. @throws E_MFA_KEY */
   keys(): Promise<Keyring>;
 }
+
+/** What a function works with, of all that a use case has. */
+export type Uses<Key extends keyof MfaDeps> = Pick<MfaDeps, Key>;
 
 /** The version of potctl's own schema that knows second factors. */
 export const MFA_SCHEMA_VERSION = 2;

@@ -3,7 +3,7 @@ import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { liveOf } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -24,7 +24,7 @@ export interface DisableOptions {
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
 export async function prepareDisable(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
   options: DisableOptions,
 ): Promise<Prepared<ChangePlan, ChangeResult>> {
@@ -37,7 +37,11 @@ export async function prepareDisable(
  *
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
-export async function planDisable(deps: MfaDeps, wanted: string, options: DisableOptions): Promise<ChangePlan> {
+export async function planDisable(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: DisableOptions,
+): Promise<ChangePlan> {
   const { application } = deps.database;
   return planChange(deps, wanted, options.action, (record) => {
     const { codes, sessions, state } = record;
@@ -62,7 +66,11 @@ export async function planDisable(deps: MfaDeps, wanted: string, options: Disabl
  *
  * @throws as applyChange
  */
-export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableOptions): Promise<ChangeResult> {
+export async function disable(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  plan: ChangePlan,
+  options: DisableOptions,
+): Promise<ChangeResult> {
   const { application } = deps.database;
   const isReset = options.action === 'reset';
   const isOff = options.factorId === null || !plan.record.enabled.some(({ id }) => id !== options.factorId);
@@ -92,7 +100,11 @@ function goneWords({ kind, label, state }: Factor): string {
 }
 
 /** Who signs in again at this very moment is signed out as well. @returns null where the application keeps no sessions */
-async function endSessions({ database }: MfaDeps, transaction: Transaction, person: Person): Promise<number | null> {
+async function endSessions(
+  { database }: Uses<'database'>,
+  transaction: Transaction,
+  person: Person,
+): Promise<number | null> {
   const { sessions } = database.application;
   if (sessions === undefined) return null;
   const ended = await sessions.end(transaction, person);
@@ -120,7 +132,7 @@ function sessionLines({ sessions }: MfaRecord, { sessions: kept }: Application):
   return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`, ...after];
 }
 
-function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {
+function next({ database, policy }: Uses<'database' | 'policy'>, { person }: MfaRecord): string {
   const { application } = database;
   if (application.mfa.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
   const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.mfa.facts.requiredForAdmin : undefined;

@@ -6,7 +6,7 @@ import { Secret } from '../kernel/secret.js';
 import { encodeBase32 } from './base32.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Delivery, SecretPlace } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { storedForm } from './factor-secret.js';
 import { liveOf } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
@@ -49,7 +49,7 @@ const SAMPLE_KEY = 'A'.repeat(32);
  * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), what `request.place` throws, and as {@link planChange}
  */
 export async function prepareEnroll(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   request: EnrollRequest,
 ): Promise<Prepared<ChangePlan, EnrollResult>> {
   const plan = await planEnroll(deps, request.user, request);
@@ -62,7 +62,11 @@ export async function prepareEnroll(
   };
 }
 
-async function planEnroll(deps: MfaDeps, wanted: string, options: EnrollOptions): Promise<ChangePlan> {
+async function planEnroll(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: EnrollOptions,
+): Promise<ChangePlan> {
   return planChange(deps, wanted, 'enroll', (record) => {
     const { person, pending, codes } = record;
     uriOf(deps, record, options, 'A');
@@ -89,7 +93,7 @@ async function planEnroll(deps: MfaDeps, wanted: string, options: EnrollOptions)
  * @throws as applyChange, and what `delivery` throws before the commit: nothing is changed then
  */
 async function enroll(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   plan: ChangePlan,
   options: EnrollOptions,
   delivery: Delivery,
@@ -130,16 +134,25 @@ async function enroll(
 }
 
 /** Codes that an earlier factor left would work again as soon as the application itself confirms the new one. */
-const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
+const clearsCodes = ({ database }: Uses<'database'>, { state }: MfaRecord): boolean =>
   database.application.mfa.codes !== undefined && state !== 'enabled';
 
 /** The `otpauth://` address that an enrolment of this person has with such a secret. @throws E_USAGE */
-function uriOf({ database, policy }: MfaDeps, { person }: MfaRecord, options: EnrollOptions, secret: string): string {
+function uriOf(
+  { database, policy }: Uses<'database' | 'policy'>,
+  { person }: MfaRecord,
+  options: EnrollOptions,
+  secret: string,
+): string {
   const issuer = options.issuer ?? policy.issuer ?? database.application.mfa.totp.issuer;
   return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
 }
 
-function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollOptions): void {
+function refuseSecond(
+  { database }: Uses<'database'>,
+  { person, state, enabled }: MfaRecord,
+  { another }: EnrollOptions,
+): void {
   if (state !== 'enabled') return;
   const {
     name,

@@ -1,7 +1,7 @@
 import type { Factor, MfaFacet, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { encodeBase32 } from './base32.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { openSecret, type SecretPlace, sealSecret } from './envelope.js';
 import { argumentOf, nameOf } from './people.js';
 import { readStoredSecret, type SecretProblem } from './stored-secret.js';
@@ -25,7 +25,7 @@ export function placeOf({ secretColumn }: MfaFacet, factorId: string, person: Pe
  *
  * @throws E_MFA_SECRET (it can never work), E_MFA_KEY (unknown key id), E_DB_DENIED (this role may not read it)
  */
-export async function secretOf(deps: MfaDeps, person: Person, factor: Factor): Promise<Uint8Array> {
+export async function secretOf(deps: Uses<'database' | 'keys'>, person: Person, factor: Factor): Promise<Uint8Array> {
   const { mfa } = deps.database.application;
   const { table, column } = mfa.secretColumn;
   if (factor.secret === undefined) {
@@ -45,7 +45,12 @@ export async function secretOf(deps: MfaDeps, person: Person, factor: Factor): P
 }
 
 /** A new secret as the application stores it. @throws E_MFA_KEY */
-export async function storedForm(deps: MfaDeps, person: Person, factorId: string, secret: Uint8Array): Promise<string> {
+export async function storedForm(
+  deps: Uses<'database' | 'keys'>,
+  person: Person,
+  factorId: string,
+  secret: Uint8Array,
+): Promise<string> {
   const { mfa } = deps.database.application;
   if (mfa.totp.storedAs === 'plain') return encodeBase32(secret);
   return sealSecret(secret, placeOf(mfa, factorId, person), await deps.keys());

@@ -2,7 +2,7 @@ import { OVERVIEW_COLUMNS, type WithMfa } from '../applications/application.js';
 import { isUuid } from '../applications/sql.js';
 import { PotctlError } from '../kernel/errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { readBlocked } from './verifier-state.js';
 
 /** A user in the list. */
@@ -47,7 +47,7 @@ export const STATE_SQL = `case when enabled then 'enabled' when pending_since is
  *
  * @throws E_UNSUPPORTED (organisations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
  */
-export async function* listPeople(deps: MfaDeps, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
+export async function* listPeople(deps: Uses<'database' | 'journal'>, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
   const session = await deps.database.session('mfa.list');
   try {
     await session.query('set statement_timeout = 0');

@@ -3,6 +3,7 @@ import { CLOCK } from '../applications/sql.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
+import type { Uses } from './deps.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { countKeys, type KeyCount } from './key-check.js';
 import { STATE_SQL } from './list.js';
@@ -23,7 +24,10 @@ export interface Posture {
  *
  * @throws E_APPLICATION, E_MFA_KEY, E_DB_*
  */
-export async function checkPosture(deps: MfaDeps, options: { readonly keys: boolean }): Promise<Posture> {
+export async function checkPosture(
+  deps: Uses<'database' | 'journal' | 'policy' | 'keys'>,
+  options: { readonly keys: boolean },
+): Promise<Posture> {
   const { application, readsSecrets } = deps.database;
   const { mfa } = application;
   const session = await deps.database.session('mfa.check');
@@ -46,7 +50,7 @@ export async function checkPosture(deps: MfaDeps, options: { readonly keys: bool
 
 type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed' | 'problem' | 'guard' | 'unrecorded'>;
 
-async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
+async function readCounts({ database, journal }: Uses<'database' | 'journal'>, session: Session): Promise<Counts> {
   const installed = await journal.version(session);
   const own = installed !== null && installed >= MFA_SCHEMA_VERSION;
   const [people] = await session.query<PeopleCounts>(peopleSql(database, own));

@@ -1,6 +1,6 @@
 import type { Application } from '../applications/application.js';
 import type { Verdict } from './attempt.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { checkKept, unchanged } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -24,7 +24,7 @@ export interface AttemptPurpose {
  * @throws E_NOT_KEPT where the database did not let a used backup code go
  */
 export async function recordAttempt(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   record: MfaRecord,
   verdict: Verdict,

@@ -1,6 +1,6 @@
 import type { Factor, Person, SecretRules } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { fingerprintOf, readLastChange } from './fingerprint.js';
 import { keyOf } from './people.js';
 import { markOf } from './secret-mark.js';
@@ -49,7 +49,7 @@ const PENDING_MS = 24 * 3_600_000;
  * @throws E_DB_*
  */
 export async function readRecord(
-  { database, journal }: MfaDeps,
+  { database, journal }: Uses<'database' | 'journal'>,
   session: Session,
   person: Person,
   lock = false,

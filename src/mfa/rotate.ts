@@ -5,7 +5,7 @@ import type { Prepared } from '../kernel/prepared.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Session } from '../postgres/server.js';
 import { requireState } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { type Keyring, openSecret, prefixOf, sealSecret } from './envelope.js';
 import { refuseProtected, refuseUnexplained } from './guard.js';
 import { countKeys, type KeyCount } from './key-check.js';
@@ -54,7 +54,7 @@ export interface RotateResult {
  * E_BREAK_GLASS (protected by the profile), E_SETUP_MISSING, E_DB_*
  */
 export async function prepareRotation(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   { to, batch }: RotateRequest,
   progress: Progress,
 ): Promise<Prepared<RotatePlan, RotateResult>> {
@@ -66,7 +66,10 @@ export async function prepareRotation(
   };
 }
 
-async function planRotation(deps: MfaDeps, to: string | null): Promise<RotatePlan> {
+async function planRotation(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
+  to: string | null,
+): Promise<RotatePlan> {
   refuseUnexplained(deps);
   refuseProtected(deps, 'rotate');
   const sealed = sealedOf(deps);
@@ -96,7 +99,12 @@ async function planRotation(deps: MfaDeps, to: string | null): Promise<RotatePla
  *
  * @throws E_DB_*, E_NOT_KEPT (the database kept something else); `changed` says how far it came
  */
-async function rotate(deps: MfaDeps, plan: RotatePlan, limit: number, progress: Progress): Promise<RotateResult> {
+async function rotate(
+  deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
+  plan: RotatePlan,
+  limit: number,
+  progress: Progress,
+): Promise<RotateResult> {
   const { to } = plan;
   const session = await deps.database.session('mfa.rotate');
   const sum = { done: 0, seq: null as string | null };
@@ -134,7 +142,12 @@ interface From {
 }
 
 /** Each one is committed when it is given. */
-async function* batches(deps: MfaDeps, session: Session, to: string, limit: number): AsyncGenerator<Batch> {
+async function* batches(
+  deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
+  session: Session,
+  to: string,
+  limit: number,
+): AsyncGenerator<Batch> {
   const ring = await deps.keys();
   for (let after: string | null = null; ; ) {
     const from: From = { to, after, limit };
@@ -148,7 +161,7 @@ async function* batches(deps: MfaDeps, session: Session, to: string, limit: numb
 
 /** One batch within its transaction; null at the end. */
 async function sealAgain(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   ring: Keyring,
   { to, after, limit }: From,
@@ -177,7 +190,7 @@ async function sealAgain(
 
 /** null where it does not open: that is told beforehand. */
 function sealedAgain(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   [factorId, userId, text]: SealedRow,
   ring: Keyring,
   to: string,
@@ -190,7 +203,7 @@ function sealedAgain(
 }
 
 function note(
-  { database, actor, journal }: MfaDeps,
+  { database, actor, journal }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   moved: { readonly to: string; readonly from: Readonly<Record<string, number>>; readonly count: number },
 ): Promise<string> {
@@ -202,7 +215,7 @@ function note(
   });
 }
 
-function sealedOf({ database: { application } }: MfaDeps): Sealed {
+function sealedOf({ database: { application } }: Uses<'database'>): Sealed {
   if (application.mfa.sealed !== undefined) return application.mfa.sealed;
   throw new PotctlError('E_UNSUPPORTED', `'${application.name}' keeps its secrets in the clear: no key seals them`);
 }

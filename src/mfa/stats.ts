@@ -1,6 +1,6 @@
 import { OVERVIEW_COLUMNS } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { STATE_SQL } from './list.js';
 
 /** How many of a role have a second factor. */
@@ -48,7 +48,7 @@ interface Counted {
 }
 
 /** Counts everybody in one scan. @throws E_APPLICATION, E_DB_* */
-export async function readStats({ database, journal }: MfaDeps): Promise<MfaStats> {
+export async function readStats({ database, journal }: Uses<'database' | 'journal'>): Promise<MfaStats> {
   const session = await database.session('mfa.stats');
   try {
     const { application } = database;

@@ -2,7 +2,7 @@ import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { unchanged } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
@@ -14,7 +14,7 @@ export interface UnlockOptions {
 
 /** Says what would be unlocked. Applied, it ends potctl's block and the application's own lock. @throws as planChange */
 export async function prepareUnlock(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
   options: UnlockOptions,
 ): Promise<Prepared<ChangePlan, ChangeResult>> {
@@ -24,7 +24,7 @@ export async function prepareUnlock(
 
 /** Says what would be unlocked. Changes nothing. @throws as planChange */
 export async function planUnlock(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
   { resetConsecutive }: UnlockOptions,
 ): Promise<ChangePlan> {
@@ -51,7 +51,11 @@ export async function planUnlock(
 }
 
 /** Ends potctl's block and the application's own lock. @throws as applyChange */
-export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOptions): Promise<ChangeResult> {
+export async function unlock(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  plan: ChangePlan,
+  options: UnlockOptions,
+): Promise<ChangeResult> {
   const { application } = deps.database;
   return applyChange(deps, plan, {
     event: 'unlock',

@@ -1,9 +1,9 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
+import type { Uses } from '../deps.js';
 import { keyOf, nameOf } from '../people.js';
 import type { RedFlag } from '../red-flag.js';
 import { inTransaction, type Transaction } from '../transaction.js';
-import type { DeskDeps } from './deps.js';
 import type { ProofMethod } from './proofs.js';
 
 /** Why somebody was flagged: the owner said that somebody else called, three proofs failed, or the operator was not convinced. */
@@ -26,7 +26,11 @@ const SEVERITY = { DESK_CALLER_DENIED: 'HIGH', DESK_PROOFS_FAILED: 'HIGH', DESK_
  * @returns the number in the journal
  * @throws E_DB_*
  */
-export async function flagPerson(deps: DeskDeps, person: Person, facts: FlagFacts): Promise<string> {
+export async function flagPerson(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  person: Person,
+  facts: FlagFacts,
+): Promise<string> {
   const { database, actor } = deps;
   const session = await database.session('mfa.flagged');
   const isKept = database.application.security !== undefined;
@@ -43,7 +47,7 @@ export async function flagPerson(deps: DeskDeps, person: Person, facts: FlagFact
 }
 
 async function noteFlag(
-  { database, journal, actor }: DeskDeps,
+  { database, journal, actor }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   person: Person,
   { event, reason, proofs, flags }: FlagFacts,
@@ -73,7 +77,7 @@ async function noteFlag(
  * operator's own typing error (`mistyped`).
  */
 export async function noteProof(
-  deps: DeskDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   person: Person,
   method: ProofMethod,
   what: 'proof' | 'mistyped',

@@ -4,7 +4,7 @@ import type { Mailer } from '../../notify/mail.js';
 import { type ChangePlan, type ChangeResult, plannedResult } from '../change.js';
 import { codesUse } from '../codes.js';
 import type { Delivery } from '../delivery.js';
-import type { MfaDeps } from '../deps.js';
+import type { MfaDeps, Uses } from '../deps.js';
 import type { Diagnosis } from '../diagnosis.js';
 import { explainPerson } from '../explain.js';
 import { reasonProblem, ticketProblem } from '../reason.js';
@@ -112,7 +112,7 @@ export async function openDesk(mfa: MfaDeps, mail: Mailer | null): Promise<Suppo
 }
 
 async function prepareTask(
-  deps: DeskDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   { task, call, proving, delivery }: Omit<DeskChange, 'reason' | 'ticket'>,
 ): Promise<Prepared<DeskPlan, ChangeResult>> {
   const plan = await planTask(deps, call.person, task);
