@@ -11,6 +11,7 @@ import type { FormSql } from '../support/mfa-forms.js';
 import { openTestServer } from '../support/server.js';
 import { changes } from './application-changes.js';
 import { records } from './application-records.js';
+import { useCases } from './application-use-cases.js';
 
 /** An application for its contract: its adapter, its tables, and how rows of it are written without the adapter. */
 export interface ApplicationFixture {
@@ -48,6 +49,7 @@ export function applicationContract(fixture: ApplicationFixture): void {
     people(() => contractSite(fixture));
     changes(() => contractSite(fixture), fixture);
     records(() => contractSite(fixture), fixture);
+    useCases(() => contractSite(fixture), fixture);
   });
 }
 
