@@ -1,6 +1,7 @@
 import type { ExitCode } from '../src/kernel/error-catalog.js';
 import type { Prepared } from '../src/kernel/prepared.js';
 import type { Input, InputSpec } from './cli/parse/options.js';
+import type { Verbatim } from './cli/run/json.js';
 import type { Context } from './context.js';
 import type { Column } from './ui/columns.js';
 import type { View } from './ui/view.js';
@@ -29,6 +30,11 @@ interface Common<S extends InputSpec> {
   readonly input: S;
   /** Needs neither database nor repository: it does not take --repository, --files, --host and their like. */
   readonly offline?: true;
+  /**
+   * JSON has the keys of a result in snake_case. Not so within these members, at every depth: their keys are names that somebody chose, or
+   * they are documents of another form. `true`: the whole result.
+   */
+  readonly verbatim?: Verbatim;
 }
 
 /** Many things: gets table, plain, csv, ndjson, --limit, --columns, --sort and `page` from its columns. */

@@ -86,6 +86,7 @@ export const backupList = listCommand({
     'potctl backup list --backup-dir /var/backups/3dpot',
   ],
   columns,
+  verbatim: ['labels'],
   at: ({ created_at }) => created_at,
   input: {
     ...OLD_BACKUPS,

@@ -18,6 +18,7 @@ export const backupShow = itemCommand({
     'potctl backup show 7f3a --manifest --repository /var/backups/potctl',
     "potctl backup show latest --files 'uploads/**' --limit 0 -o ndjson -p prod",
   ],
+  verbatim: ['labels', 'manifest'],
   input: {
     files: text('--files <glob>', 'its files by that glob: all with **; a path from / or ./ names the set instead'),
     limit: count('--limit <n>', 'with --files: rows at most; 0 = all', { default: 50 }),

@@ -21,7 +21,10 @@ export const backupVerify = itemCommand({
   },
 
   async run({ id, level, fromSet, backupDir }, { potctl }) {
-    return (await potctl.backup()).verify({ id, fromSet, backupDir }, level);
+    const report = await (await potctl.backup()).verify({ id, fromSet, backupDir }, level);
+    // Scripts have always read the name of a check as `check`.
+    const checks = report.checks.map(({ part, name, state, detail }) => ({ part, check: name, state, detail }));
+    return { ...report, checks };
   },
 
   render({ id, ok, level, checks, read_bytes, duration_s }, view) {

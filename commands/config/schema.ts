@@ -4,6 +4,7 @@ export const configSchema = itemCommand({
   name: 'config schema',
   summary: 'JSON Schema of the configuration file, for editors',
   examples: ['potctl config schema', 'potctl config schema > potctl.schema.json'],
+  verbatim: true,
   input: {},
   offline: true,
 

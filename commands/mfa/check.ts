@@ -1,15 +1,34 @@
+import type { CheckState } from '../../src/kernel/check.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
-import type { Posture } from '../../src/mfa/posture.js';
+import type { PostureCheck } from '../../src/mfa/posture-rules.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 
-const STYLES = { ok: 'good', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
-const WORDS = { ok: 'OK', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
+const STYLES = { ok: 'good', skipped: 'dim', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
+const WORDS = { ok: 'OK', skipped: 'SKIPPED', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
+const { ok, partial, unhealthy } = ExitCode;
 const CODES = {
-  potctl: { ok: ExitCode.ok, warn: ExitCode.partial, crit: ExitCode.unhealthy, unknown: ExitCode.partial },
-  nagios: { ok: 0, warn: 1, crit: 2, unknown: 3 },
+  potctl: { ok, skipped: ok, warn: partial, crit: unhealthy, unknown: partial },
+  nagios: { ok: 0, skipped: 0, warn: 1, crit: 2, unknown: 3 },
 } as const;
+
+/** Monitors have a word of their own for what failed. */
+type Word = keyof typeof WORDS;
+const wordOf = (state: CheckState): Word => (state === 'fail' ? 'crit' : state);
+
+/** A rule as scripts have always read it. */
+interface RuleLine {
+  readonly id: string;
+  readonly state: Word;
+  readonly detail: string;
+  readonly next: string | null;
+}
+
+/** The line of a rule. */
+const ruleLine = ({ name, state, detail, next }: PostureCheck): RuleLine => ({
+  ...{ id: name, state: wordOf(state), detail, next: next ?? null },
+});
 
 /** `potctl mfa check`: posture, for monitors. */
 export const mfaCheck = itemCommand({
@@ -29,7 +48,8 @@ export const mfaCheck = itemCommand({
 
   async run({ keys, exit }, { potctl }) {
     const mfa = await potctl.mfa();
-    return { ...(await mfa.check({ keys })), exit_codes: exit };
+    const { application, state, rules, keys: counts } = await mfa.check({ keys });
+    return { application, state: wordOf(state), rules: rules.map(ruleLine), keys: counts, exit_codes: exit };
   },
 
   render({ state, rules, keys, application, exit_codes: codes }, view) {
@@ -52,7 +72,7 @@ export const mfaCheck = itemCommand({
   exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
 });
 
-function nagiosLine(state: keyof typeof WORDS, rules: Posture['rules']): string {
+function nagiosLine(state: Word, rules: readonly RuleLine[]): string {
   const found = rules.filter(({ state: is }) => is !== 'ok').map(({ id, state: is }) => `${id} ${WORDS[is]}`);
   return `MFA ${WORDS[state]} - ${found.join(', ') || `${rules.length} rules hold`}`;
 }

@@ -6,6 +6,7 @@ export const mfaStats = itemCommand({
   name: 'mfa stats',
   summary: 'how many have a second factor, by role',
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
+  verbatim: true,
   input: {},
 
   run: async (_options, { potctl }) => (await potctl.mfa()).stats(),

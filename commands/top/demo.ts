@@ -13,6 +13,7 @@ export const demo = itemCommand({
   summary: 'a tour on a throw-away PostgreSQL: backup, loss, restore, undo',
   examples: ['potctl demo', 'potctl demo --keep', 'potctl demo --stop /tmp/potctl-demo-a1b2c3'],
   offline: true,
+  verbatim: ['environment'],
   input: {
     keep: flag('--keep', 'leave the server and the files running, to go on by hand'),
     stop: text('--stop <folder>', 'end a demo that was kept, and remove it'),

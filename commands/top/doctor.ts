@@ -1,6 +1,21 @@
-import type { CheckResult } from '../../src/doctor/check.js';
+import type { DoctorCheck } from '../../src/doctor/check.js';
+import type { CheckState } from '../../src/kernel/check.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { listCommand } from '../command.js';
+
+/** A check as scripts and people have always read it here. */
+interface CheckLine {
+  readonly check: string;
+  readonly state: Uppercase<CheckState>;
+  readonly detail: string;
+  /** null where nothing is to be done. */
+  readonly fix: string | null;
+}
+
+/** The line of a check. */
+export const checkLine = ({ name, state, detail, next }: DoctorCheck): CheckLine => ({
+  ...{ check: name, state: state.toUpperCase() as Uppercase<CheckState>, detail, fix: next ?? null },
+});
 
 export const doctor = listCommand({
   name: 'doctor',
@@ -8,7 +23,7 @@ export const doctor = listCommand({
   examples: ['potctl doctor', 'potctl doctor -p prod', 'potctl doctor --files ./storage --repository ./backups --json'],
   input: {},
   columns: [
-    { name: 'check', text: ({ check }: CheckResult) => check },
+    { name: 'check', text: ({ check }: CheckLine) => check },
     { name: 'state', text: ({ state }) => state },
     // Cut where the screen is narrow; the footer has them whole.
     { name: 'detail', text: ({ detail }) => detail, flexible: true },
@@ -16,7 +31,7 @@ export const doctor = listCommand({
   ],
 
   async run(_input, { potctl }) {
-    const items = await (await potctl.doctor()).examine();
+    const items = (await (await potctl.doctor()).examine()).map(checkLine);
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

@@ -36,6 +36,7 @@ export const history = listCommand({
   summary: 'what was done with potctl in this database, by whom and why: the journal',
   examples: ['potctl history -p prod --since 7d', 'potctl history -p prod --by maria --json'],
   columns,
+  verbatim: ['details'],
   at: ({ at }) => at,
   input: {
     by: text('--by <name>', 'entries of this operator or database role'),

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { FilesPart } from '../catalog/manifest.js';
-import { identitiesAbove, refuseOverlap } from '../repository/place.js';
+import { identitiesAbove, refuseOverlap } from '../storage/place.js';
 import { type CompressedFile, chooseCompression, createCompressedFile } from './compress.js';
 import type { FilesBackup, FilesRequest } from './engine.js';
 import { createPathLog, type PathLog } from './incomplete.js';

@@ -1,8 +1,8 @@
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import picomatch from 'picomatch';
 import { isErrno, PotctlError } from '../kernel/errors.js';
-import { holdsRepository, MARKER } from '../repository/marker.js';
-import { type Identity, identityOf, overlapError } from '../repository/place.js';
+import { holdsRepository, MARKER } from '../storage/marker.js';
+import { type Identity, identityOf, overlapError } from '../storage/place.js';
 import { type BytePath, display, fromText } from './byte-path.js';
 import { ownNames } from './restore-folders.js';
 import { absolute, type Tree } from './tree.js';

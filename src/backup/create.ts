@@ -12,8 +12,8 @@ import type { Prepared } from '../kernel/prepared.js';
 import { silent } from '../kernel/progress.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server } from '../postgres/server.js';
-import { refuseOverlap } from '../repository/place.js';
 import type { Lease, Repository } from '../repository/repository.js';
+import { refuseOverlap } from '../storage/place.js';
 import { composeManifest } from './compose-manifest.js';
 import type { CreateDeps, CreateRequest, CreateResult } from './create-request.js';
 import { pruneIfAsked } from './prune-after.js';
@@ -223,15 +223,15 @@ export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, 
   const report = await verify(id, request.verify).catch((error: unknown) => notMade(deps, id, error));
   if (report === null) return false;
   const { ok, checks } = report;
-  for (const { check, detail } of checks.filter(({ state }) => state === 'unknown')) {
-    progress({ kind: 'warning', text: `the backup was not checked for "${check}": ${detail}` });
+  for (const { name, detail } of checks.filter(({ state }) => state === 'unknown')) {
+    progress({ kind: 'warning', text: `the backup was not checked for "${name}": ${detail}` });
   }
   const failed = checks.filter(({ state }) => state === 'fail');
   if (failed.length === 0) return ok;
   throw new PotctlError('E_BACKUP_CORRUPT', `backup "${id}" is not what was just written to "${repository.url}"`, {
     changed: 'partial',
     changedDetail: 'the backup is listed with its failed check; older ones are as they were',
-    why: failed.map(({ check, detail }) => `${check}: ${detail}`).join('; '),
+    why: failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '),
     fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
   });
 }

@@ -3,6 +3,7 @@ import type { DatabasePart } from '../catalog/manifest.js';
 import type { DumpReader } from '../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../dump/scan-dump.js';
 import type { TocEntry } from '../dump/toc.js';
+import type { Check } from '../kernel/check.js';
 import { ToolCrash } from '../kernel/child.js';
 import type { Clock } from '../kernel/clock.js';
 import { counted as countOf, verb } from '../kernel/counted.js';
@@ -18,16 +19,16 @@ export async function checkDump(
   level: VerifyLevel,
 ): Promise<VerifyCheck[]> {
   const { dumpReader, progress, readBack, signal } = deps;
-  const judged = (check: string, look: () => Promise<Finding>): (() => Promise<VerifyCheck>) => {
-    return () => judge({ part: 'database', check, signal }, look);
+  const judged = (name: string, look: () => Promise<Finding>): (() => Promise<VerifyCheck>) => {
+    return () => judge({ part: 'database', name, signal }, look);
   };
-  if (readBack) return [{ part: 'database', check: 'pg_restore --list', state: 'ok', detail: 'when it was written' }];
+  if (readBack) return [{ part: 'database', name: 'pg_restore --list', state: 'ok', detail: 'when it was written' }];
   progress({ kind: 'phase', name: 'dump' });
   const isImported = database.properties === null;
   const read = judged('every row read', () => compareRows(deps, folder, database));
   if (database.dump.format === 'plain') return level === 'full' ? [await read()] : [];
   if (dumpReader === null) {
-    return [{ part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
+    return [{ part: 'database', name: 'pg_restore --list', state: 'unknown', detail: 'pg_restore is not installed' }];
   }
   const dumpFolder = path.join(folder, database.backup_file);
   const listed = judged('pg_restore --list', async () => {
@@ -103,19 +104,19 @@ const CANNOT_BE_RESTORED: readonly string[] = ['E_BACKUP_CORRUPT', 'E_UNFIT', 'E
  * @throws the signal's reason when aborted: the check was not made
  */
 export async function judge(
-  { part, check, signal }: Pick<VerifyCheck, 'part' | 'check'> & { readonly signal: AbortSignal },
+  { part, name, signal }: Pick<VerifyCheck, 'part' | 'name'> & { readonly signal: AbortSignal },
   look: () => Promise<Finding>,
 ): Promise<VerifyCheck> {
   try {
-    return { part, check, ...(await look()) };
+    return { part, name, ...(await look()) };
   } catch (thrown) {
     signal.throwIfAborted();
     const error = fromErrno(thrown, 'read the backup');
     if (!(error instanceof PotctlError)) throw error;
     const detail = [error.message, ...(error.why === undefined ? [] : [textOf(error.why)])].join(': ');
     if (CANNOT_BE_RESTORED.includes(error.code) && !(error instanceof ToolCrash))
-      return { part, check, state: 'fail', detail };
-    return { part, check, state: 'unknown', detail: `could not check: ${detail}` };
+      return { part, name, state: 'fail', detail };
+    return { part, name, state: 'unknown', detail: `could not check: ${detail}` };
   }
 }
 
@@ -129,12 +130,10 @@ const textOf = (why: NonNullable<PotctlError['why']>): string =>
 /** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
 export type VerifyLevel = 'quick' | 'full';
 
-/** One check. `unknown` means that it could not be made, which is never good. */
-export interface VerifyCheck {
+/** One check of one part of a backup. */
+export interface VerifyCheck extends Check {
   readonly part: 'manifest' | 'database' | 'files' | 'history';
-  readonly check: string;
   readonly state: 'ok' | 'fail' | 'unknown';
-  readonly detail: string;
 }
 
 /** What a verification reads with. */

@@ -39,7 +39,7 @@ export async function verifySelected(
 
 /** Not one of the backup's own checks: what it holds is as good as before, but a pin may be lost. */
 function historyCheck({ events, eventsDamage }: GoodEntry): VerifyCheck {
-  const check = { part: 'history', check: 'events' } as const;
+  const check = { part: 'history', name: 'events' } as const;
   if (eventsDamage !== null) return { ...check, state: 'fail', detail: eventsDamage.text };
   return { ...check, state: 'ok', detail: `${events.length} events` };
 }

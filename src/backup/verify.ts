@@ -41,7 +41,7 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
   const manifest = await readManifest(deps.repository, id);
   const folder = await deps.repository.artefacts(id);
   const checks: VerifyCheck[] = [
-    { part: 'manifest', check: 'form, hash', state: 'ok', detail: manifest.schema_version },
+    { part: 'manifest', name: 'form, hash', state: 'ok', detail: manifest.schema_version },
   ];
   let readBytes = 0;
   const count = (bytes: number): void => {
@@ -76,7 +76,7 @@ async function finish(
   if (rest.checks.some(({ state }) => state === 'fail') || ok) {
     const problems = rest.checks
       .filter(({ state }) => state === 'fail')
-      .map(({ check, detail }) => `${check}: ${detail}`);
+      .map((check) => `${check.name}: ${check.detail}`);
     await note(deps, rest.id, { level: rest.level, ok, problems: problems.slice(0, 50) });
   }
   return { ...rest, ok, duration_s: Math.round(deps.clock.monotonicMs() - started) / 1000 };
@@ -114,14 +114,14 @@ async function checkArtefacts(
   const problems: VerifyCheck[] = [];
   let bytes = 0;
   for (const artefact of artefacts) {
-    const found = await judge({ part, check: artefact.path, signal: deps.signal }, () =>
+    const found = await judge({ part, name: artefact.path, signal: deps.signal }, () =>
       checkArtefact(deps, folder, artefact, onBytes),
     );
     bytes += artefact.size;
     if (found.state !== 'ok') problems.push(found);
   }
   if (problems.length > 0) return problems;
-  return [{ part, check: 'size, sha256', state: 'ok', detail: `${artefacts.length} artefacts, ${bytes} bytes` }];
+  return [{ part, name: 'size, sha256', state: 'ok', detail: `${artefacts.length} artefacts, ${bytes} bytes` }];
 }
 
 async function checkArtefact(
@@ -165,7 +165,7 @@ async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifes
   const { childEnvironment: environment, signal, progress } = deps;
   progress({ kind: 'phase', name: 'archive' });
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
-  return judge({ part: 'files', check: 'archive walked to its end', signal }, async () => {
+  return judge({ part: 'files', name: 'archive walked to its end', signal }, async () => {
     const problems = await (storage!.engine === 'tar' ? checkImported(asked) : checkArchive(asked));
     if (problems.length === 0) return { state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
     return damaged(problems.slice(0, 5).join('; '));

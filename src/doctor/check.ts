@@ -1,19 +1,14 @@
 import type { Settings } from '../config/settings.js';
+import type { Check, CheckState } from '../kernel/check.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
-/** `UNKNOWN` = it could not be checked, which is never OK. */
-export type State = 'OK' | 'WARN' | 'FAIL' | 'UNKNOWN';
-
 /** One line of `potctl doctor`. */
-export interface CheckResult {
-  readonly check: string;
-  readonly state: State;
-  readonly detail: string;
-  /** The command or sentence that mends it; null where nothing is to be done. */
-  readonly fix: string | null;
+export interface DoctorCheck extends Check {
+  /** The command or sentence that mends it. */
+  readonly next?: string;
 }
 
 /** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
@@ -35,36 +30,29 @@ export interface Connected {
   readonly settings: Settings;
 }
 
-export const ok = (check: string, detail: string): CheckResult => ({ check, state: 'OK', detail, fix: null });
-export const warn = (check: string, detail: string, fix: string | null): CheckResult => ({
-  check,
-  state: 'WARN',
-  detail,
-  fix,
-});
-export const fail = (check: string, detail: string, fix: string | null): CheckResult => ({
-  check,
-  state: 'FAIL',
-  detail,
-  fix,
-});
-export const unknown = (check: string, detail: string, fix: string | null = null): CheckResult => ({
-  check,
-  state: 'UNKNOWN',
-  detail,
-  fix,
+export const ok = (name: string, detail: string): DoctorCheck => ({ name, state: 'ok', detail });
+export const warn = (name: string, detail: string, next: string | null): DoctorCheck =>
+  advised(name, 'warn', detail, next);
+export const fail = (name: string, detail: string, next: string | null): DoctorCheck =>
+  advised(name, 'fail', detail, next);
+export const unknown = (name: string, detail: string, next: string | null = null): DoctorCheck =>
+  advised(name, 'unknown', detail, next);
+
+const advised = (name: string, state: CheckState, detail: string, next: string | null): DoctorCheck => ({
+  ...{ name, state, detail },
+  ...(next !== null && { next }),
 });
 
-/** A failure as a line: what the operator can meet is FAIL, anything else could not be checked. */
-export function failed(check: string, error: unknown): CheckResult {
-  if (!(error instanceof PotctlError)) return unknown(check, `could not be checked: ${text(error)}`);
-  return fail(check, describe(error), fixOf(error));
+/** A failure as a line: what the operator can meet has failed, anything else could not be checked. */
+export function failed(name: string, error: unknown): DoctorCheck {
+  if (!(error instanceof PotctlError)) return unknown(name, `could not be checked: ${text(error)}`);
+  return fail(name, describe(error), fixOf(error));
 }
 
 /** The same where the check itself was refused: it says nothing about what was to be checked. */
-export function notChecked(check: string, error: unknown): CheckResult {
+export function notChecked(name: string, error: unknown): DoctorCheck {
   const reason = error instanceof PotctlError ? describe(error) : text(error);
-  return unknown(check, `could not be checked: ${reason}`, error instanceof PotctlError ? fixOf(error) : null);
+  return unknown(name, `could not be checked: ${reason}`, error instanceof PotctlError ? fixOf(error) : null);
 }
 
 /** The doctor is not sent to the doctor. */

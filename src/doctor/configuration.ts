@@ -1,9 +1,9 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
 import type { Settings } from '../config/settings.js';
-import { type CheckResult, ok, unknown, warn } from './check.js';
+import { type DoctorCheck, ok, unknown, warn } from './check.js';
 
 /** The file, its mode, and what was left out of it. */
-export function configurationChecks({ configFile, profile, warnings = [] }: Settings): CheckResult[] {
+export function configurationChecks({ configFile, profile, warnings = [] }: Settings): DoctorCheck[] {
   const where = configFile
     ? `${configFile.path}, ${profile.name ? `profile ${profile.name}` : 'no profile chosen'}`
     : null;
@@ -18,7 +18,7 @@ export function configurationChecks({ configFile, profile, warnings = [] }: Sett
 }
 
 /** Where the password comes from, and what is wrong with the places it could come from. */
-export function passwordCheck(connection: ConnectionSettings, connected: boolean): CheckResult {
+export function passwordCheck(connection: ConnectionSettings, connected: boolean): DoctorCheck {
   const { passwordSource: source, passwordNotes: notes = [] } = connection;
   const [note] = notes;
   const split = note?.split('; ') ?? [];

@@ -1,25 +1,25 @@
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../kernel/errors.js';
 import { sqlstateOf } from '../postgres/errors.js';
-import { type CheckResult, type Connected, fail, failed, ok, unknown, warn } from './check.js';
+import { type Connected, type DoctorCheck, fail, failed, ok, unknown, warn } from './check.js';
 
 /** Why there is no connection, and where to look first. */
-export function unreachable(error: unknown, { connection }: Settings): CheckResult {
+export function unreachable(error: unknown, { connection }: Settings): DoctorCheck {
   const { host, port, user, passwordSource } = connection;
   const result = failed('connection', error);
   const code = error instanceof PotctlError ? error.code : null;
   // It has answered, and says what it lacks.
   if (sqlstateOf(error) === '53300') return result;
   if (code === 'E_DB_UNREACHABLE')
-    return { ...result, fix: `pg_isready -h ${host} -p ${port} (is it the right place? potctl config show --origin)` };
+    return { ...result, next: `pg_isready -h ${host} -p ${port} (is it the right place? potctl config show --origin)` };
   if (code === 'E_DB_DENIED' && passwordSource !== null)
-    return { ...result, fix: `check the password of ${user} in ${passwordSource}` };
-  if (code === 'E_DATABASE_NOT_FOUND') return { ...result, fix: `psql -h ${host} -p ${port} -U ${user} -l` };
+    return { ...result, next: `check the password of ${user} in ${passwordSource}` };
+  if (code === 'E_DATABASE_NOT_FOUND') return { ...result, next: `psql -h ${host} -p ${port} -U ${user} -l` };
   return result;
 }
 
 /** Who, where, which version, and whether the way there is encrypted. */
-export async function connectionChecks({ session, settings }: Connected): Promise<CheckResult> {
+export async function connectionChecks({ session, settings }: Connected): Promise<DoctorCheck> {
   const { host, port, user, database, sslmode } = settings.connection;
   const [row] = await session.query<{ version: string; tls: string | null; address: string | null }>(
     `select current_setting('server_version') as version, s.version || ' ' || s.cipher as tls,
@@ -40,7 +40,7 @@ export async function connectionChecks({ session, settings }: Connected): Promis
 }
 
 /** Is it the server that the profile means? */
-export async function expectedServer({ session, settings }: Connected): Promise<CheckResult> {
+export async function expectedServer({ session, settings }: Connected): Promise<DoctorCheck> {
   const [row] = await session.query<{ id: string }>(
     'select system_identifier::text as id from pg_catalog.pg_control_system()',
   );
@@ -60,7 +60,7 @@ export async function expectedServer({ session, settings }: Connected): Promise<
 }
 
 /** Is there a pg_dump, and its companions, that can read this server? Found before the night, not in it. */
-export async function toolsCheck({ server, session }: Connected): Promise<CheckResult> {
+export async function toolsCheck({ server, session }: Connected): Promise<DoctorCheck> {
   const major = Math.floor(session.versionNum / 10_000);
   const found: string[] = [];
   for (const name of ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const) {
@@ -70,7 +70,7 @@ export async function toolsCheck({ server, session }: Connected): Promise<CheckR
     } catch (error) {
       const result = failed('tools', error);
       const missing = error instanceof PotctlError && error.code.startsWith('E_TOOL_');
-      return missing ? { ...result, fix: `apt install postgresql-client-${major}` } : result;
+      return missing ? { ...result, next: `apt install postgresql-client-${major}` } : result;
     }
   }
   return ok('tools', `${found.join(', ')}; server ${major}`);

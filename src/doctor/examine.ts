@@ -1,4 +1,4 @@
-import { type CheckResult, type Connected, type DoctorTools, failed, notChecked, unknown } from './check.js';
+import { type Connected, type DoctorCheck, type DoctorTools, failed, notChecked, unknown } from './check.js';
 import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
@@ -13,12 +13,12 @@ import { type SetupLook, schemaCheck } from './schema.js';
 
 /**
  * Looks at everything that a backup tonight and a restore tomorrow will need. Changes nothing but for one probe file in the repository,
- * which it removes. What cannot be checked is UNKNOWN; nothing that is wrong with the world makes it throw.
+ * which it removes. What cannot be checked is unknown; nothing that is wrong with the world makes it throw.
  *
  * @param look how potctl's own schema is examined
  * @returns one line per check, causes before what depends on them
  */
-export async function examine(tools: DoctorTools, look: SetupLook): Promise<CheckResult[]> {
+export async function examine(tools: DoctorTools, look: SetupLook): Promise<DoctorCheck[]> {
   let settings: Awaited<ReturnType<DoctorTools['settings']>>;
   try {
     settings = await tools.settings();
@@ -42,7 +42,7 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Chec
 }
 
 interface DatabaseResults {
-  readonly results: readonly CheckResult[];
+  readonly results: readonly DoctorCheck[];
   readonly connected: boolean;
   /** Size of the database; null where it is not known. */
   readonly bytes: number | null;
@@ -84,7 +84,7 @@ async function databaseChecks(
       ['schema potctl', (given: Connected) => schemaCheck(given, look)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;
-    const results: CheckResult[] = [];
+    const results: DoctorCheck[] = [];
     for (const [name, check] of checks)
       results.push(await check(connected).catch((error: unknown) => notChecked(name, error)));
     return { results, connected: true, bytes: await sizeOf(connected).catch(() => null) };

@@ -2,11 +2,11 @@ import { access, constants, lstat, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { counted } from '../kernel/counted.js';
-import { bytes, type CheckResult, fail, ok, unknown, warn } from './check.js';
+import { bytes, type DoctorCheck, fail, ok, unknown, warn } from './check.js';
 
 /** The files' line, and their size; null where it is not known. */
 export interface MeasuredFiles {
-  readonly result: CheckResult;
+  readonly result: DoctorCheck;
   readonly bytes: number | null;
 }
 

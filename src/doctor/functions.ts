@@ -1,8 +1,8 @@
 import { findFragileFunctions, fragileText } from '../postgres/fragile-functions.js';
-import { type CheckResult, type Connected, ok, warn } from './check.js';
+import { type Connected, type DoctorCheck, ok, warn } from './check.js';
 
 /** Would a restore find what checks, indexes, generated columns and materialized views call? It runs with an empty search_path. */
-export async function functionsCheck({ session }: Connected): Promise<CheckResult> {
+export async function functionsCheck({ session }: Connected): Promise<DoctorCheck> {
   const found = await findFragileFunctions(session);
   const [first] = found;
   if (first === undefined) return ok('functions', 'none that a restore runs depends on search_path');

@@ -5,7 +5,7 @@ import type { RepositorySettings, Settings } from '../config/settings.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import type { Repository } from '../repository/repository.js';
-import { bytes, type CheckResult, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
+import { bytes, type DoctorCheck, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
 
 const NAME_ONE = 'name one: `--repository DIR`, POTCTL_REPOSITORY, or `repositories` in the profile';
 
@@ -15,7 +15,7 @@ export async function repositoryChecks(
   settings: Settings,
   databaseBytes: number | null,
   treeBytes: number | null,
-): Promise<CheckResult[]> {
+): Promise<DoctorCheck[]> {
   const [first, ...further] = settings.repositories;
   if (first === undefined)
     return [
@@ -42,7 +42,7 @@ export async function repositoryChecks(
   ];
 }
 
-async function writable({ path: folder }: RepositorySettings, repository: Repository): Promise<CheckResult> {
+async function writable({ path: folder }: RepositorySettings, repository: Repository): Promise<DoctorCheck> {
   const name = `repository`;
   if (folder === undefined) return unknown(name, `${repository.url} is not a directory: not checked`);
   try {
@@ -59,7 +59,9 @@ async function writable({ path: folder }: RepositorySettings, repository: Reposi
     if (!(translated instanceof PotctlError)) throw error;
     const denied = translated.code === 'E_FILES_DENIED';
     const result = failed(name, translated);
-    return denied ? { ...result, fix: `ls -ld ${folder}, then run as its owner or \`chown\` it to this user` } : result;
+    return denied
+      ? { ...result, next: `ls -ld ${folder}, then run as its owner or \`chown\` it to this user` }
+      : result;
   }
 }
 
@@ -98,7 +100,7 @@ async function space(
   repository: Repository,
   databaseBytes: number | null,
   treeBytes: number | null,
-): Promise<CheckResult> {
+): Promise<DoctorCheck> {
   const free = await repository.freeBytes();
   if (free === null) return unknown('free space', `${repository.url} does not tell`);
   if (databaseBytes === null || treeBytes === null)

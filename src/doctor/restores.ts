@@ -1,7 +1,7 @@
-import { type CheckResult, type DoctorTools, ok, warn } from './check.js';
+import { type DoctorCheck, type DoctorTools, ok, warn } from './check.js';
 
 /** Did every earlier restore come to its end, and is nothing left of those that were killed? */
-export async function restoresCheck({ leftovers }: DoctorTools): Promise<CheckResult> {
+export async function restoresCheck({ leftovers }: DoctorTools): Promise<DoctorCheck> {
   const found = await leftovers();
   const [first] = found;
   if (first === undefined) return ok('restores', 'nothing is left of earlier ones');

@@ -1,11 +1,11 @@
 import type { Session } from '../postgres/server.js';
-import { type CheckResult, type Connected, fail, ok } from './check.js';
+import { type Connected, type DoctorCheck, fail, ok } from './check.js';
 
 /** Says what is wrong with what `potctl setup` installed, and the command that mends it; null = nothing. */
 export type SetupLook = (session: Session) => Promise<{ readonly detail: string; readonly fix: string } | null>;
 
 /** An old schema of potctl lets others become its owner: found here, because nobody looks at it otherwise. */
-export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<CheckResult> {
+export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<DoctorCheck> {
   const problem = await look(session);
   if (problem !== null) return fail('schema potctl', problem.detail, problem.fix);
   return ok('schema potctl', 'not installed, or as this potctl installs it');

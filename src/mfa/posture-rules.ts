@@ -1,13 +1,12 @@
 import type { MfaFacet } from '../applications/application.js';
+import type { Check, CheckState } from '../kernel/check.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
 
-/** One rule. `unknown` is never `ok`: it could not be looked at. */
-export interface PostureRule {
-  readonly id: string;
-  readonly state: 'ok' | 'warn' | 'crit' | 'unknown';
-  readonly detail: string;
-  readonly next: string | null;
+/** One rule, named `sec.…`, over the second factors of everybody. */
+export interface PostureCheck extends Check {
+  /** The command that shows more, or mends it. */
+  readonly next?: string;
 }
 
 /** How many people each thing is true of. null = could not be counted. */
@@ -50,16 +49,16 @@ export interface PostureFacts {
   readonly facts: MfaFacet['facts'];
 }
 
-type State = PostureRule['state'];
+type State = CheckState;
 const when = (count: number, state: State): State => (count > 0 ? state : 'ok');
-const rule = (id: string, state: State, detail: string, next: string | null = null): PostureRule => ({
-  ...{ id: `sec.${id}`, state, detail },
-  next: state === 'ok' ? null : next,
+const rule = (id: string, state: State, detail: string, next?: string): PostureCheck => ({
+  ...{ name: `sec.${id}`, state, detail },
+  ...(state !== 'ok' && next !== undefined && { next }),
 });
 const ALL_MISSING = 'potctl mfa list --required --missing';
 
 /** Judges the counts: one line for each rule, in a fixed order. Pure. */
-export function rulesOf(counts: Counts, facts: PostureFacts): PostureRule[] {
+export function rulesOf(counts: Counts, facts: PostureFacts): PostureCheck[] {
   return [
     ...peopleRules(counts, facts),
     ...secretRules(counts, facts),
@@ -68,19 +67,19 @@ export function rulesOf(counts: Counts, facts: PostureFacts): PostureRule[] {
   ];
 }
 
-/** The worst of them: crit, then unknown, warn, ok. */
-export function worst(rules: readonly PostureRule[]): State {
-  return (['crit', 'unknown', 'warn'] as const).find((state) => rules.some((one) => one.state === state)) ?? 'ok';
+/** The worst of them: fail, then unknown, warn, ok. */
+export function worst(rules: readonly PostureCheck[]): State {
+  return (['fail', 'unknown', 'warn'] as const).find((state) => rules.some((one) => one.state === state)) ?? 'ok';
 }
 
-function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): PostureRule[] {
+function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): PostureCheck[] {
   const { adminsWithout, locked, blocked, users } = counts;
   const shut = locked + (blocked ?? 0);
-  const manyLocked: State = users > 0 && shut >= 5 && shut * 10 >= users ? 'crit' : shut >= 5 ? 'warn' : 'ok';
+  const manyLocked: State = users > 0 && shut >= 5 && shut * 10 >= users ? 'fail' : shut >= 5 ? 'warn' : 'ok';
   return [
     rule(
       'admin_no_mfa',
-      when(adminsWithout, requiredForAdmin ? 'crit' : 'warn'),
+      when(adminsWithout, requiredForAdmin ? 'fail' : 'warn'),
       `administrators without a second factor: ${adminsWithout}`,
       ALL_MISSING,
     ),
@@ -93,16 +92,16 @@ const SECRET_RULES = [
   ...['enabled_without_secret', 'pending', 'pending_old'],
 ];
 
-function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureRule[] {
+function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureCheck[] {
   const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld } = counts;
   const replay = rule('replay_guard', 'ok', facts.noReplayGuard || 'the application keeps the step of the last code');
   if (!readsSecrets) {
     return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this role may not read secrets')), replay];
   }
-  const broken = unusable > 0 ? 'crit' : when(unusablePending, 'warn');
+  const broken = unusable > 0 ? 'fail' : when(unusablePending, 'warn');
   const see = 'potctl mfa list --state pending';
   return [
-    rule('plaintext_secret', when(plainSecrets, sealed ? 'crit' : 'warn'), `secrets in the clear: ${plainSecrets}`),
+    rule('plaintext_secret', when(plainSecrets, sealed ? 'fail' : 'warn'), `secrets in the clear: ${plainSecrets}`),
     rule(
       'unusable_secret',
       broken,
@@ -120,7 +119,7 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
 function codeRules(
   { plainCodes, fewCodes, adminsNoCodes }: Counts,
   { readsSecrets, bits }: PostureFacts,
-): PostureRule[] {
+): PostureCheck[] {
   if (bits === undefined) return [];
   const weak = rule(
     'weak_codes',
@@ -132,21 +131,21 @@ function codeRules(
     return [hidden('plaintext_codes'), weak, hidden('codes_low')];
   }
   return [
-    rule('plaintext_codes', when(plainCodes, 'crit'), `people whose backup codes stand in the clear: ${plainCodes}`),
+    rule('plaintext_codes', when(plainCodes, 'fail'), `people whose backup codes stand in the clear: ${plainCodes}`),
     weak,
     rule(
       'codes_low',
-      adminsNoCodes > 0 ? 'crit' : when(fewCodes, 'warn'),
+      adminsNoCodes > 0 ? 'fail' : when(fewCodes, 'warn'),
       `people with three codes or fewer: ${fewCodes}`,
       'potctl mfa list --state no-codes',
     ),
   ];
 }
 
-function ownRules(counts: Counts, { keys }: PostureFacts): PostureRule[] {
+function ownRules(counts: Counts, { keys }: PostureFacts): PostureCheck[] {
   const { installed, triggers, risky, problem } = counts;
   const none = installed === null ? 'potctl is not set up here' : null;
-  const guarded = triggers === 2 ? 'ok' : 'crit';
+  const guarded = triggers === 2 ? 'ok' : 'fail';
   return [
     rule(
       'journal',
@@ -156,7 +155,7 @@ function ownRules(counts: Counts, { keys }: PostureFacts): PostureRule[] {
     ),
     rule(
       'schema',
-      problem === null ? (none === null ? 'ok' : 'unknown') : 'crit',
+      problem === null ? (none === null ? 'ok' : 'unknown') : 'fail',
       problem?.detail ?? none ?? 'nobody becomes the owner of the schema potctl through its functions',
       problem?.fix ?? 'potctl setup',
     ),
@@ -174,7 +173,7 @@ function ownRules(counts: Counts, { keys }: PostureFacts): PostureRule[] {
 const SHOWN = 3;
 
 /** A change that nobody wrote down was made past potctl: with a stolen login, or by the application. */
-function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureRule {
+function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureCheck {
   const id = 'unrecorded';
   if (installed === null || installed < MFA_SCHEMA_VERSION) {
     return rule(
@@ -206,11 +205,11 @@ function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureRule {
   );
 }
 
-function keysRule(keys: readonly KeyCount[]): PostureRule {
+function keysRule(keys: readonly KeyCount[]): PostureCheck {
   const failed = keys.filter(({ problem }) => problem !== null).reduce((sum, { count }) => sum + count, 0);
   const unused = keys.filter(({ count, newest, problem }) => count === 0 && !newest && problem === null);
   if (failed > 0 || unused.length === 0) {
-    return rule('keys', when(failed, 'crit'), `secrets that no configured key opens: ${failed}`);
+    return rule('keys', when(failed, 'fail'), `secrets that no configured key opens: ${failed}`);
   }
   return rule('keys', 'warn', `keys that seal nothing any more: ${unused.map(({ key }) => key).join(', ')}`);
 }

@@ -1,5 +1,6 @@
 import { OVERVIEW_COLUMNS, type TotpRules, type WithMfa } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
+import type { CheckState } from '../kernel/check.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
@@ -7,14 +8,14 @@ import type { Uses } from './deps.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { countKeys, type KeyCount } from './key-check.js';
 import { STATE_SQL } from './list.js';
-import { type Counts, type PostureRule, rulesOf, worst } from './posture-rules.js';
+import { type Counts, type PostureCheck, rulesOf, worst } from './posture-rules.js';
 import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 
 /** What a monitor asks for. */
 export interface Posture {
   readonly application: string;
-  readonly state: PostureRule['state'];
-  readonly rules: readonly PostureRule[];
+  readonly state: CheckState;
+  readonly rules: readonly PostureCheck[];
   /** With `--keys`: how many secrets each key opens; null = not asked for. */
   readonly keys: readonly KeyCount[] | null;
 }

@@ -1,31 +1,23 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { isErrno } from '../kernel/errors.js';
-import { ensureFolder, readContained, replaceFile } from './durable.js';
-import { DOCUMENT_FOLDERS } from './format.js';
+import { MARKER } from '../storage/marker.js';
+import type { Storage } from '../storage/storage.js';
+import { DOCUMENT_FOLDERS, RESERVE } from './format.js';
 
 const FILE = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/;
-const TEMPORARY = /^\.[A-Za-z0-9_][A-Za-z0-9._-]*\.[0-9a-f]{12}\.tmp$/;
-const MARKER_TEMPORARY = '.potctl-repository.json.';
 const LIMIT = 16 * 1024 * 1024;
-/** A younger temporary document may belong to somebody who writes at this moment. */
-const TEMPORARY_AGE_MS = 60_000;
 
 /** Replaces a document, atomically and durably. The name is `<folder>/<file>` with a folder of {@link DOCUMENT_FOLDERS}. */
-export async function putDocument(root: string, name: string, text: string): Promise<void> {
-  const file = path.join(root, checkedName(name));
-  await ensureFolder(path.dirname(file));
-  await replaceFile(file, text);
+export async function putDocument(storage: Storage, name: string, text: string): Promise<void> {
+  await storage.put(checkedName(name), text);
 }
 
 /** undefined if there is none. */
-export async function getDocument(root: string, name: string): Promise<string | undefined> {
-  return readContained(root, checkedName(name), LIMIT);
+export async function getDocument(storage: Storage, name: string): Promise<string | undefined> {
+  return (await storage.get(checkedName(name), { limit: LIMIT }))?.toString('utf8');
 }
 
 /** Whole names, so that each can be given to {@link getDocument}; ascending. */
-export async function listDocuments(root: string, folder: string): Promise<string[]> {
-  const files = await namesIn(path.join(root, checkedFolder(folder)));
+export async function listDocuments(storage: Storage, folder: string): Promise<string[]> {
+  const files = await storage.list(checkedFolder(folder));
   return files
     .filter((file) => FILE.test(file))
     .map((file) => `${folder}/${file}`)
@@ -33,36 +25,15 @@ export async function listDocuments(root: string, folder: string): Promise<strin
 }
 
 /**
- * Removes what dead runs left half-written in the document folders, and of the marker in the top folder.
+ * Removes what dead runs left half-written in the document folders, and of the marker and the reserve at the top. The caller holds the lock.
  *
- * @param nowMs the present by the file system's own clock
+ * @param nowMs the present by the storage's own clock
  */
-export async function sweepDocuments(root: string, nowMs: number): Promise<void> {
-  for (const folder of ['.', ...DOCUMENT_FOLDERS]) {
-    // A folder that another user has made for himself is swept by him: it hinders nobody.
-    const names = (await namesIn(path.join(root, folder)).catch(ifDenied)).filter((name) => TEMPORARY.test(name));
-    const ours = folder === '.' ? names.filter((name) => name.startsWith(MARKER_TEMPORARY)) : names;
-    for (const name of ours) await removeIfOld(path.join(root, folder, name), nowMs);
-  }
-}
-
-function ifDenied(error: unknown): string[] {
-  if (isErrno(error, 'EACCES', 'EPERM')) return [];
-  throw error;
-}
-
-async function removeIfOld(file: string, nowMs: number): Promise<void> {
-  const facts = await stat(file).catch(() => null);
-  if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true }).catch(ifDenied);
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
+export async function sweepDocuments(storage: Storage, nowMs: number): Promise<void> {
+  await storage.tidy('', (name) => name === MARKER, nowMs);
+  // It is laid by whoever holds the lock, which we do: nobody is at it.
+  await storage.tidy('', (name) => name === RESERVE, Number.POSITIVE_INFINITY);
+  for (const folder of DOCUMENT_FOLDERS) await storage.tidy(folder, () => true, nowMs);
 }
 
 function checkedName(name: string): string {

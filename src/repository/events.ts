@@ -1,9 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chown, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { isErrno } from '../kernel/errors.js';
-import { appendLine, ensureFolder, readContained, replaceFile } from './durable.js';
-import { HISTORIES } from './format.js';
+import { isDenied } from '../storage/failures.js';
+import type { Storage } from '../storage/storage.js';
+import { HISTORIES, LAYOUT } from './format.js';
 import type { BackupEvent, EventLog } from './repository.js';
 
 const LIMIT = 64 * 1024 * 1024;
@@ -13,59 +11,52 @@ const LIMIT = 64 * 1024 * 1024;
  * of them, or to that folder, is seen and loses nothing. Each line bears a checksum over itself and the backup's id. Lines without one were
  * written by older versions, which knew one file only.
  */
-export interface EventFiles {
-  readonly folder: string;
+export interface EventKeys {
+  readonly storage: Pick<Storage, 'get' | 'put' | 'append' | 'remove'>;
   readonly id: string;
-  /** Stands before the names of the files. */
-  readonly prefix?: string;
-  /** The folder of the third file; missing = there is none. */
+  /** The first file; its copy has `.copy` behind the name. */
+  readonly main: string;
+  /** The third file; missing = there is none. */
   readonly apart?: string;
+  /** The files belong to the owner of this folder. */
+  readonly ownedLike: string;
 }
 
 /** The events of a backup of a repository. @param folder where the backup is now, if not under its id */
-export function eventFilesOf(backups: string, id: string, folder = path.join(backups, id)): EventFiles {
-  return { folder, id, apart: path.join(path.dirname(backups), HISTORIES) };
+export function eventKeysOf(storage: Storage, id: string, folder = `${LAYOUT.folder}/${id}`): EventKeys {
+  return { storage, id, main: `${folder}/events.ndjson`, apart: `${HISTORIES}/${id}.ndjson`, ownedLike: folder };
 }
 
 /** Reads all files. @throws PotctlError E_BACKUP_CORRUPT if one of them is a link or no file */
-export async function readEvents(files: EventFiles): Promise<EventLog> {
-  const known = await readAll(files);
+export async function readEvents(keys: EventKeys): Promise<EventLog> {
+  const known = await readAll(keys);
   return { events: merge(known).flatMap(({ event }) => event ?? []), damage: damageOf(known) };
 }
 
 /** Adds an event to all files, durably, one after the other, so that a kill between them leaves no doubt which of them is behind. */
-export async function appendEvent(files: EventFiles, event: BackupEvent): Promise<void> {
-  const known = await readAll(files);
+export async function appendEvent(keys: EventKeys, event: BackupEvent): Promise<void> {
+  const { storage, ownedLike } = keys;
+  const known = await readAll(keys);
   const [main] = known;
   // Emptied files must not look whole again because a line was added: only a pin or an unpin says what was in them.
-  const added = [...(isEmptied(known) ? [EMPTIED] : []), formatLine(files.id, event)];
+  const added = [...(isEmptied(known) ? [EMPTIED] : []), formatLine(keys.id, event)];
   for (const file of known) {
-    await unlessApart(file, files, async () => {
+    await unlessApart(file, keys, async () => {
       // An older version wrote no copy: it begins with what is there.
-      if (file.exists || main!.lines.length === 0) for (const line of added) await appendLine(file.path, line);
-      else await replaceFile(file.path, [...main!.raw, ...added, ''].join('\n'));
+      if (file.exists || main!.lines.length === 0)
+        for (const line of added) await storage.append(file.key, line, { ownedLike });
+      else await storage.put(file.key, [...main!.raw, ...added, ''].join('\n'), { ownedLike });
     });
   }
-  if (!known.every(({ exists }) => exists)) await giveToOwner(files);
 }
 
 /** The third file may be another user's, who shares the repository: then the two in the backup's folder must do. */
-async function unlessApart(file: EventFile, { apart }: EventFiles, write: () => Promise<void>): Promise<void> {
-  if (path.dirname(file.path) !== apart) return write();
+async function unlessApart({ key }: EventFile, { apart }: EventKeys, write: () => Promise<void>): Promise<void> {
+  if (key !== apart) return write();
   try {
-    await ensureFolder(apart);
     await write();
   } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
-  }
-}
-
-/** What root writes into somebody's repository must not lock its owner out. */
-async function giveToOwner(files: EventFiles): Promise<void> {
-  const { uid, gid } = await stat(files.folder);
-  for (const name of [...pathsOf(files), ...(files.apart === undefined ? [] : [files.apart])]) {
-    const facts = await stat(name).catch(() => null);
-    if (facts !== null && facts.uid !== uid) await chown(name, uid, gid).catch(() => {});
+    if (!isDenied(error)) throw error;
   }
 }
 
@@ -74,21 +65,21 @@ async function giveToOwner(files: EventFiles): Promise<void> {
  *
  * @returns what was wrong and is mended; null if nothing was, or nothing can be
  */
-export async function mendEvents(files: EventFiles): Promise<string | null> {
-  const known = await readAll(files);
+export async function mendEvents(keys: EventKeys): Promise<string | null> {
+  const { storage, ownedLike } = keys;
+  const known = await readAll(keys);
   const damage = damageOf(known);
   const lines = merge(known);
   if (lines.length === 0 || damage?.lost) return null;
   const text = `${lines.map(({ raw }) => raw).join('\n')}\n`;
-  const behind = known.filter((file) => !isSame(file, lines));
-  for (const file of behind) await unlessApart(file, files, () => replaceFile(file.path, text));
-  if (behind.length > 0) await giveToOwner(files);
+  for (const file of known.filter((file) => !isSame(file, lines)))
+    await unlessApart(file, keys, async () => void (await storage.put(file.key, text, { ownedLike })));
   return damage?.text ?? null;
 }
 
 /** Removes what is outside of the backup's folder. */
-export async function removeEventsApart({ apart, id }: EventFiles): Promise<void> {
-  if (apart !== undefined) await rm(path.join(apart, `${id}.ndjson`), { force: true });
+export async function removeEventsApart({ storage, apart }: EventKeys): Promise<void> {
+  if (apart !== undefined) await storage.remove(apart);
 }
 
 interface Line {
@@ -99,7 +90,8 @@ interface Line {
 }
 
 interface EventFile {
-  readonly path: string;
+  readonly key: string;
+  /** For people. */
   readonly name: string;
   readonly exists: boolean;
   /** As they stand there, the bad ones, too. */
@@ -111,38 +103,39 @@ interface EventFile {
 }
 
 /** In the order of writing. */
-function pathsOf({ folder, id, prefix = '', apart }: EventFiles): string[] {
-  const main = path.join(folder, `${prefix}events.ndjson`);
-  return [main, `${main}.copy`, ...(apart === undefined ? [] : [path.join(apart, `${id}.ndjson`)])];
-}
+const keysOf = ({ main, apart }: EventKeys): string[] => [
+  main,
+  `${main}.copy`,
+  ...(apart === undefined ? [] : [apart]),
+];
 
 /** Backwards: what is written later never has what the one before lacks. */
-async function readAll(files: EventFiles): Promise<EventFile[]> {
+async function readAll(keys: EventKeys): Promise<EventFile[]> {
   const known: EventFile[] = [];
-  for (const [at, file] of [...pathsOf(files).entries()].reverse()) {
+  for (const [at, key] of [...keysOf(keys).entries()].reverse()) {
     known.unshift(
-      await readFile(file, files).catch((error: unknown) => {
+      await readFile(key, keys).catch((error: unknown) => {
         // A copy that another user wrote for himself is as good as none.
-        if (at === 0 || !isErrno(error, 'EACCES', 'EPERM')) throw error;
-        return fileOf(file, files, undefined);
+        if (at === 0 || !isDenied(error)) throw error;
+        return fileOf(key, keys, undefined);
       }),
     );
   }
   return known;
 }
 
-async function readFile(file: string, files: EventFiles): Promise<EventFile> {
-  return fileOf(file, files, await readContained(path.dirname(file), path.basename(file), LIMIT));
+async function readFile(key: string, keys: EventKeys): Promise<EventFile> {
+  return fileOf(key, keys, (await keys.storage.get(key, { limit: LIMIT }))?.toString('utf8'));
 }
 
-function fileOf(file: string, { id, apart }: EventFiles, text: string | undefined): EventFile {
+function fileOf(key: string, { id, apart }: EventKeys, text: string | undefined): EventFile {
   const raw = (text ?? '').split('\n').filter((line) => line !== '');
   const parsed = raw.map((line) => parseLine(id, line));
   const lines = parsed.filter((line) => line !== null);
   const pinned = parsed.findLastIndex((line) => line?.event?.type === 'pin' || line?.event?.type === 'unpin');
   return {
-    ...{ raw, lines, path: file, exists: text !== undefined },
-    name: path.dirname(file) === apart ? `${HISTORIES}/${path.basename(file)}` : path.basename(file),
+    ...{ raw, lines, key, exists: text !== undefined },
+    name: key === apart ? key : key.slice(key.lastIndexOf('/') + 1),
     bad: parsed.length - lines.length,
     badSincePin: parsed.slice(pinned + 1).includes(null),
   };

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readdir, realpath, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
-import { claimName, ensureFolder, readContained, syncPath, uniqueSuffix, writeNew } from './durable.js';
-import { MARKER } from './marker.js';
+import { fromErrno, PotctlError } from '../kernel/errors.js';
+import { unusable } from '../storage/failures.js';
+import { MARKER } from '../storage/marker.js';
+import type { Layout, Storage } from '../storage/storage.js';
 
 const MARKER_LIMIT = 1024 * 1024;
 const MAJOR = 1;
 
-/** The names in the top folder that are potctl's; everything else there belongs to somebody else. */
-export const BACKUPS = 'backups';
+/** Each backup is a group of keys, and its manifest publishes it. */
+export const LAYOUT: Layout = { folder: 'backups', name: /^\d{8}T\d{6}Z-[0-9a-f]{6}$/, last: 'manifest.json' };
 /** Each backup's events once more, outside of its folder. */
 export const HISTORIES = 'histories';
 export const LOCK = 'potctl.lock';
@@ -17,7 +16,8 @@ export const LOCK = 'potctl.lock';
 export const RESERVE = 'potctl.reserve';
 /** Folders of small documents. */
 export const DOCUMENT_FOLDERS: readonly string[] = ['restores'];
-const OWN_NAMES = [BACKUPS, HISTORIES, LOCK, RESERVE, 'objects', ...DOCUMENT_FOLDERS];
+/** The names at the top that are potctl's; everything else there belongs to somebody else. */
+const OWN_NAMES = [LAYOUT.folder, HISTORIES, LOCK, RESERVE, 'objects', ...DOCUMENT_FOLDERS];
 
 /** A folder with all of these belongs to another program, whose next run could delete or refuse what potctl puts there. */
 const OTHERS: readonly { readonly owner: string; readonly names: readonly string[] }[] = [
@@ -28,87 +28,44 @@ const OTHERS: readonly { readonly owner: string; readonly names: readonly string
   { owner: 'the data directory of a PostgreSQL server', names: ['PG_VERSION', 'base'] },
 ];
 
-/** What a path turned out to be; `absent` may become a repository with the first write. */
-export interface Place {
-  readonly state: 'absent' | 'ready';
-  /** Free of symbolic links. */
-  readonly root: string;
-}
-
 /**
- * Looks at the folder of a repository, changes nothing. A symbolic link to a folder is followed, here and never again.
+ * Is there a repository in the storage? Changes nothing; false = the first write may make it one.
  *
- * @throws PotctlError E_REPOSITORY_FORMAT: a newer major version, a file, another program's folder, a missing parent; E_FILES_DENIED
+ * @throws PotctlError E_REPOSITORY_FORMAT: a newer major version, another program's folder; E_FILES_DENIED
  */
-export async function inspect(location: string): Promise<Place> {
+export async function isReady(storage: Storage): Promise<boolean> {
   try {
-    return await look(location);
+    if (!(await storage.isThere())) return false;
+    const marker = (await storage.get(MARKER, { limit: MARKER_LIMIT }))?.toString('utf8');
+    if (marker === undefined) await refuseOthers(storage);
+    else checkMarker(marker, storage.url);
+    return marker !== undefined;
   } catch (error) {
-    throw fromErrno(error, `open the repository '${location}'`);
+    throw fromErrno(error, `open the repository '${storage.url}'`);
   }
 }
 
 /**
- * Makes an absent place a repository: creates the folder (the last component only), then its marker, durably. Two that do it at once
- * agree on one id.
+ * Makes an empty place a repository: creates it (of a path the last component only), then its marker, durably. Two that do it at once agree
+ * on one id.
  *
  * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED, E_NO_SPACE
  */
-export async function initialise(root: string, now: Date): Promise<void> {
+export async function initialise(storage: Storage, now: Date): Promise<void> {
   try {
-    await ensureFolder(root);
-    await writeMarker(root, now);
-    await ensureFolder(path.join(root, BACKUPS));
+    await storage.create();
+    await storage.put(MARKER, `${markerText(randomUUID(), now)}\n`, { create: true, readable: true });
   } catch (error) {
-    throw fromErrno(error, `create the repository '${root}'`);
+    throw fromErrno(error, `create the repository '${storage.placeOf('')}'`);
   }
-}
-
-async function look(location: string): Promise<Place> {
-  const root = await resolve(location);
-  if (root === null) return { state: 'absent', root: await nameInParent(location) };
-  if (!(await lstat(root)).isDirectory()) throw foreign(location, 'it is not a directory');
-  const marker = await readContained(root, MARKER, MARKER_LIMIT);
-  if (marker !== undefined) {
-    checkMarker(marker, location);
-    return { state: 'ready', root };
-  }
-  await refuseOthers(root, location);
-  return { state: 'absent', root };
-}
-
-async function resolve(location: string): Promise<string | null> {
-  try {
-    return await realpath(location);
-  } catch (error) {
-    if (isErrno(error, 'ENOTDIR')) throw foreign(location, 'a part of the path is not a directory');
-    if (isErrno(error, 'ELOOP')) throw foreign(location, 'its symbolic links go in a circle');
-    if (!isErrno(error, 'ENOENT')) throw error;
-    return null;
-  }
-}
-
-async function nameInParent(location: string): Promise<string> {
-  const parent = await resolve(path.dirname(location));
-  if (parent === null) {
-    throw foreign(location, 'the directory above it does not exist', [
-      'Check the path, and whether its disk is mounted.',
-      `Or create it: \`mkdir -p ${path.dirname(location)}\``,
-    ]);
-  }
-  const root = path.join(parent, path.basename(location));
-  // Something else than a link was made by somebody else in this very moment.
-  const isLink = (await lstat(root).catch(() => null))?.isSymbolicLink() === true;
-  if (isLink) throw foreign(location, 'it is a symbolic link to a place that does not exist');
-  return root;
 }
 
 function checkMarker(text: string, location: string): void {
   const marker = parseMarker(text);
   const [, major] = /^(\d{1,9})\.\d+$/.exec(String(marker?.['format_version'])) ?? [];
   if (marker?.['format'] !== 'potctl.repository' || major === undefined) {
-    throw foreign(location, `its ${MARKER} is damaged`, [
-      `Compare ${MARKER} with that of another repository; the backups themselves lie in ${BACKUPS}/.`,
+    throw unusable(location, `its ${MARKER} is damaged`, [
+      `Compare ${MARKER} with that of another repository; the backups themselves lie in ${LAYOUT.folder}/.`,
     ]);
   }
   if (Number(major) > MAJOR) {
@@ -128,43 +85,24 @@ function parseMarker(text: string): Record<string, unknown> | null {
   }
 }
 
-async function refuseOthers(root: string, location: string): Promise<void> {
-  const names = new Set(await readdir(root));
+async function refuseOthers(storage: Storage): Promise<void> {
+  const { url } = storage;
+  const names = new Set(await storage.list(''));
   const other = OTHERS.find((candidate) => candidate.names.every((name) => names.has(name)));
-  if (other) throw foreign(location, `it is ${other.owner}`);
-  const above = path.dirname(root);
-  if ((await readContained(above, MARKER, MARKER_LIMIT)) !== undefined) {
-    throw foreign(location, 'it lies inside of another potctl repository', [
-      `Give that one: \`--repository ${above}\``,
-    ]);
+  if (other) throw unusable(url, `it is ${other.owner}`);
+  const above = await storage.around(MARKER);
+  if (above !== null) {
+    throw unusable(url, 'it lies inside of another potctl repository', [`Give that one: \`--repository ${above}\``]);
   }
   const taken = OWN_NAMES.filter((name) => names.has(name));
   if (taken.length === 0) return;
-  throw foreign(location, `it has no ${MARKER}, but holds ${taken.map((name) => `'${name}'`).join(', ')}`, [
+  throw unusable(url, `it has no ${MARKER}, but holds ${taken.map((name) => `'${name}'`).join(', ')}`, [
     'Choose an empty directory.',
-    `If these are potctl's own backups: \`echo '${markerText('restored')}' > ${path.join(root, MARKER)}\``,
+    `If these are potctl's own backups: \`echo '${markerText('restored')}' > ${storage.placeOf(MARKER)}\``,
   ]);
 }
 
 function markerText(id: string, now?: Date): string {
   const created = now === undefined ? {} : { created_at: now.toISOString() };
   return JSON.stringify({ format: 'potctl.repository', format_version: `${MAJOR}.0`, id, ...created, recipients: [] });
-}
-
-async function writeMarker(root: string, now: Date): Promise<void> {
-  const temporary = path.join(root, `.${MARKER}.${uniqueSuffix()}.tmp`);
-  await writeNew(temporary, `${markerText(randomUUID(), now)}\n`, 0o644);
-  try {
-    await claimName(temporary, path.join(root, MARKER));
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await syncPath(root);
-}
-
-function foreign(location: string, why: string, fix?: readonly string[]): PotctlError {
-  return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' cannot be used as a repository`, {
-    why,
-    ...(fix === undefined ? {} : { fix }),
-  });
 }

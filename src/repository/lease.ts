@@ -1,10 +1,10 @@
-import type { FileHandle } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { type HostIdentity, isGone } from '../kernel/host-identity.js';
-import { uniqueSuffix } from './durable.js';
-import { beat, claimLock, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock-file.js';
+import type { Claim, Storage } from '../storage/storage.js';
+import { claimLock, holderText, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock.js';
 import type { Lease, LockRequest } from './repository.js';
 
 /** How a lease lives, in milliseconds. */
@@ -19,7 +19,7 @@ export interface LeaseTimes {
 export const LEASE_TIMES: LeaseTimes = { heartbeatMs: 5_000, silenceMs: 60_000, pollMs: 500 };
 
 export interface LeaseDeps {
-  readonly root: string;
+  readonly storage: Storage;
   /** For messages. */
   readonly name: string;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export interface LeaseDeps {
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
 }
 
-/** A lease, and when it was taken by the clock of the file system that holds it, in ms since 1970. */
+/** A lease, and when it was taken by the clock of the storage that holds it, in ms since 1970. */
 export interface HeldLease extends Lease {
   readonly stampedMs: number;
 }
@@ -54,22 +54,29 @@ export async function acquireLease(deps: LeaseDeps, request: LockRequest): Promi
 }
 
 async function acquire(deps: LeaseDeps, request: LockRequest): Promise<HeldLease> {
-  const { root, clock, host, operator, times } = deps;
+  const { storage, clock, host, operator, times } = deps;
   const { command, runId, waitMs, signal } = request;
   const watch = new Map<string, Sighting>();
   const startedAt = clock.monotonicMs();
   for (;;) {
     signal.throwIfAborted();
-    const seen = await readLock(root);
+    const seen = await readLock(storage);
     if (seen === null) {
-      const holder = { token: uniqueSuffix(), command, runId, operator, since: clock.now().toISOString(), host };
-      const lock = await claimLock(root, holder);
+      const holder = {
+        token: randomBytes(6).toString('hex'),
+        command,
+        runId,
+        operator,
+        since: clock.now().toISOString(),
+        host,
+      };
+      const lock = await claimLock(storage, holder);
       if (lock !== null) return hold(deps, lock, holder);
       continue;
     }
     const sighting = await remember(watch, seen, deps);
     if (await isDead(seen, sighting, deps)) {
-      if (await removeLock(root, ({ text }) => text === seen.text)) deps.onTakeover?.(seen.holder);
+      if (await removeLock(storage, ({ text }) => text === seen.text)) deps.onTakeover?.(seen.holder);
       continue;
     }
     const now = clock.monotonicMs();
@@ -79,7 +86,7 @@ async function acquire(deps: LeaseDeps, request: LockRequest): Promise<HeldLease
   }
 }
 
-/** When a lock's text was first seen (monotonic), and how old it was then by the file system's clock. */
+/** When a lock's text was first seen (monotonic), and how old it was then by the storage's clock. */
 interface Sighting {
   readonly since: number;
   readonly ageMs: number;
@@ -91,7 +98,7 @@ async function remember(watch: Map<string, Sighting>, { text, holder }: SeenLock
   if (known !== undefined) return known;
   const isFirst = watch.size === 0;
   watch.clear();
-  const sighting = { since: deps.clock.monotonicMs(), ageMs: isFirst ? await lockAgeMs(deps.root) : 0 };
+  const sighting = { since: deps.clock.monotonicMs(), ageMs: isFirst ? await lockAgeMs(deps.storage) : 0 };
   watch.set(text, sighting);
   if (isFirst) deps.onWait?.(holder);
   return sighting;
@@ -102,19 +109,16 @@ async function isDead({ holder }: SeenLock, { since }: Sighting, { host, clock, 
   return holder !== null && (await isGone(holder.host, host));
 }
 
-async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Promise<HeldLease> {
-  // Of the open file: by name it may be away for a moment, on its way back from somebody who judged an older one.
-  const { mtimeMs: stampedMs } = await lock.stat();
+function hold(deps: LeaseDeps, lock: Claim, holder: LockHolder): HeldLease {
   const stopHeart = startHeart(lock, holder, deps.times.heartbeatMs);
   let released: Promise<void> | undefined;
   const letGo = async (): Promise<void> => {
     await stopHeart();
-    // What was written there was only a sign of life: a close that fails must not keep the lock, nor fail work that is done.
-    await lock.close().catch(() => {});
-    await removeLock(deps.root, (seen) => seen.holder?.token === holder.token);
+    await lock.close();
+    await removeLock(deps.storage, (seen) => seen.holder?.token === holder.token);
   };
   return {
-    stampedMs,
+    stampedMs: lock.stampedMs,
     assertHeld: () => assertHeld(deps, holder),
     release() {
       released ??= letGo();
@@ -127,7 +131,7 @@ async function hold(deps: LeaseDeps, lock: FileHandle, holder: LockHolder): Prom
  * Shows that the owner of a lock or a mark lives, until the returned function is called. A beat that fails shows to others as silence;
  * assertHeld is what the holder of the lock relies on.
  */
-export function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number): () => Promise<void> {
+export function startHeart(lock: Claim, holder: LockHolder, everyMs: number): () => Promise<void> {
   let count = 0;
   let beating: Promise<void> | null = null;
   const rest = (): void => {
@@ -136,7 +140,7 @@ export function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number
   const timer = setInterval(() => {
     if (beating !== null) return;
     count += 1;
-    beating = beat(lock, holder, count).then(rest, rest);
+    beating = lock.renew(holderText(holder, count)).then(rest, rest);
   }, everyMs);
   timer.unref();
   return async () => {
@@ -146,8 +150,11 @@ export function startHeart(lock: FileHandle, holder: LockHolder, everyMs: number
 }
 
 /** @see Repository.isAtWork */
-export async function isAtWork({ root, host }: Pick<LeaseDeps, 'root' | 'host'>, runId: string): Promise<boolean> {
-  const seen = await readLockSurely(root);
+export async function isAtWork(
+  { storage, host }: Pick<LeaseDeps, 'storage' | 'host'>,
+  runId: string,
+): Promise<boolean> {
+  const seen = await readLockSurely(storage);
   if (seen === null) return false;
   const { holder } = seen;
   return holder === null || (holder.runId === runId && !(await isGone(holder.host, host)));
@@ -157,17 +164,17 @@ const PUT_BACK_MS = 50;
 const PUT_BACK_TRIES = 4;
 
 /** A lock that is missing may just be on its way back from somebody who judged an older one. */
-async function readLockSurely(root: string): Promise<SeenLock | null> {
-  let seen = await readLock(root);
+async function readLockSurely(storage: Storage): Promise<SeenLock | null> {
+  let seen = await readLock(storage);
   for (let tries = 0; seen === null && tries < PUT_BACK_TRIES; tries += 1) {
     await sleep(PUT_BACK_MS);
-    seen = await readLock(root);
+    seen = await readLock(storage);
   }
   return seen;
 }
 
 async function assertHeld(deps: LeaseDeps, { token }: LockHolder): Promise<void> {
-  const seen = await readLockSurely(deps.root);
+  const seen = await readLockSurely(deps.storage);
   if (seen?.holder?.token === token) return;
   throw new PotctlError('E_LOCKED', `the lock on the repository '${deps.name}' was lost`, {
     why: {

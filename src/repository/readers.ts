@@ -1,14 +1,15 @@
-import { open, readdir, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { PotctlError } from '../kernel/errors.js';
 import { isGone } from '../kernel/host-identity.js';
-import { readContained, uniqueSuffix, writeNew } from './durable.js';
+import { isFailure } from '../storage/failures.js';
+import { LOCK } from './format.js';
 import { type LeaseDeps, startHeart } from './lease.js';
-import { holderText, type LockHolder, parseHolder } from './lock-file.js';
+import { holderText, type LockHolder, parseHolder } from './lock.js';
 import type { Hold } from './repository.js';
 
 const MARK_LIMIT = 64 * 1024;
-const MARK = /^potctl\.reader\.(\d{8}T\d{6}Z-[0-9a-f]{6})\.[0-9a-f]{12}$/;
+/** A mark, and one that its reader was about to claim. */
+const MARK = /^potctl\.reader\.(\d{8}T\d{6}Z-[0-9a-f]{6})\.[0-9a-f]{12}(?:\.[0-9a-f]{12})?$/;
 /** Of a reader that cannot be judged, in silences of a lock: nothing is lost by keeping its backup a little longer. */
 const SILENCES = 10;
 
@@ -18,18 +19,18 @@ const SILENCES = 10;
  * @returns null where no mark can be written: a reader without a mark is better than no reader
  */
 export async function markReader(deps: LeaseDeps, id: string, command: string): Promise<Hold | null> {
-  const { clock, host, operator, times } = deps;
+  const { storage, clock, host, operator, times } = deps;
   const since = clock.now().toISOString();
-  const holder: LockHolder = { token: uniqueSuffix(), command, runId: '', operator, since, host };
-  const file = path.join(deps.root, `potctl.reader.${id}.${holder.token}`);
+  const holder: LockHolder = { token: randomBytes(6).toString('hex'), command, runId: '', operator, since, host };
+  const key = `potctl.reader.${id}.${holder.token}`;
   try {
-    await writeNew(file, holderText(holder), 0o644);
-    const mark = await open(file, 'r+');
+    const mark = await storage.claims.claim(key, holderText(holder));
+    if (mark === null) return null;
     const stopHeart = startHeart(mark, holder, times.heartbeatMs);
     const letGo = async (): Promise<void> => {
       await stopHeart();
       await mark.close();
-      await rm(file, { force: true });
+      await storage.remove(key);
     };
     let released: Promise<void> | undefined;
     return {
@@ -40,7 +41,7 @@ export async function markReader(deps: LeaseDeps, id: string, command: string): 
       },
     };
   } catch (error) {
-    if (error instanceof Error && 'errno' in error) return null;
+    if (isFailure(error)) return null;
     throw error;
   }
 }
@@ -57,7 +58,7 @@ export async function readMarks(deps: LeaseDeps): Promise<ReadonlyMap<string, st
 
 /** Removes the marks of dead readers. */
 export async function sweepMarks(deps: LeaseDeps): Promise<void> {
-  for (const { id, file } of await marksOf(deps)) if (id === null) await rm(file, { force: true });
+  for (const { id, key } of await marksOf(deps)) if (id === null) await deps.storage.remove(key);
 }
 
 /** @throws PotctlError E_LOCKED if somebody reads the backup */
@@ -68,42 +69,30 @@ export async function refuseRead(deps: LeaseDeps, id: string): Promise<void> {
 }
 
 interface FoundMark {
-  readonly file: string;
+  readonly key: string;
   /** null = its reader is dead. */
   readonly id: string | null;
   readonly holder: LockHolder | null;
 }
 
 async function marksOf(deps: LeaseDeps): Promise<FoundMark[]> {
-  const names = (await readdir(deps.root)).filter((name) => MARK.test(name));
-  if (names.length === 0) return [];
-  const nowMs = await fileSystemNow(deps.root);
+  const { storage } = deps;
+  const keys = (await storage.list('')).filter((name) => MARK.test(name));
+  if (keys.length === 0) return [];
+  // Where nothing can be written nobody is thought dead for his silence.
+  const nowMs = await storage.now(LOCK).catch(() => null);
   const found: FoundMark[] = [];
-  for (const name of names) {
-    const text = await readContained(deps.root, name, MARK_LIMIT);
+  for (const key of keys) {
+    const text = (await storage.get(key, { limit: MARK_LIMIT }))?.toString('utf8');
     if (text === undefined) continue;
-    const file = path.join(deps.root, name);
     const holder = parseHolder(text);
-    const isDead = (holder !== null && (await isGone(holder.host, deps.host))) || (await isSilent(deps, file, nowMs));
-    found.push({ file, holder, id: isDead ? null : MARK.exec(name)![1]! });
+    const isDead = (holder !== null && (await isGone(holder.host, deps.host))) || (await isSilent(deps, key, nowMs));
+    found.push({ key, holder, id: isDead ? null : MARK.exec(key)![1]! });
   }
   return found;
 }
 
-async function isSilent({ times }: LeaseDeps, file: string, nowMs: number | null): Promise<boolean> {
-  const facts = await stat(file).catch(() => null);
-  return facts !== null && nowMs !== null && nowMs - facts.mtimeMs > SILENCES * times.silenceMs;
-}
-
-/** By the clock that stamps the marks; null where nothing can be written: then nobody is thought dead for his silence. */
-async function fileSystemNow(root: string): Promise<number | null> {
-  const probe = path.join(root, `potctl.lock.${uniqueSuffix()}`);
-  try {
-    await writeNew(probe, '', 0o600);
-    return (await stat(probe)).mtimeMs;
-  } catch {
-    return null;
-  } finally {
-    await rm(probe, { force: true }).catch(() => undefined);
-  }
+async function isSilent({ storage, times }: LeaseDeps, key: string, nowMs: number | null): Promise<boolean> {
+  const facts = await storage.stat(key).catch(() => null);
+  return facts !== null && nowMs !== null && nowMs - facts.modifiedMs > SILENCES * times.silenceMs;
 }

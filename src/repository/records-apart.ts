@@ -1,8 +1,8 @@
-import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readContained } from './durable.js';
+import { readContained } from '../storage/directory/durable.js';
+import { areWritable } from '../storage/directory/writable.js';
+import { holdsRepository, MARKER } from '../storage/marker.js';
 import { DOCUMENT_FOLDERS } from './format.js';
-import { MARKER } from './marker.js';
 import type { Lease, LockRequest, Repository } from './repository.js';
 
 /** Where records of a repository are kept that cannot be written into it. */
@@ -14,15 +14,8 @@ export interface Apart {
 }
 
 /** May this user write records into the repository? false also on a read-only file system. An absent one is made by whoever writes. */
-export async function canRecord(location: string): Promise<boolean> {
-  for (const folder of [location, ...DOCUMENT_FOLDERS.map((name) => path.join(location, name))]) {
-    const isClosed = await access(folder, constants.W_OK | constants.X_OK).then(
-      () => false,
-      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
-    );
-    if (isClosed) return false;
-  }
-  return true;
+export function canRecord(location: string): Promise<boolean> {
+  return areWritable([location, ...DOCUMENT_FOLDERS.map((name) => path.join(location, name))]);
 }
 
 /** The id that a repository has wherever it is mounted; undefined where there is none. */
@@ -39,22 +32,18 @@ export async function idOfRepository(location: string): Promise<string | undefin
  * @param instead new records and the lock go apart, too: the repository cannot be written to now
  */
 export function withRecordsApart(repository: Repository, apart: Apart, instead: boolean): Repository {
-  const isThere = async (): Promise<boolean> =>
-    stat(path.join(apart.folder, MARKER)).then(
-      () => true,
-      () => false,
-    );
+  const isThere = (): boolean => holdsRepository(Buffer.from(apart.folder));
   const fromApart = async (name: string): Promise<string | undefined> =>
-    (await isThere()) ? (await apart.open()).getDocument(name) : undefined;
+    isThere() ? (await apart.open()).getDocument(name) : undefined;
   return {
     ...repository,
     async lock(request) {
       if (instead) return (await apart.open()).lock(request);
       const lease = await repository.lock(request);
-      return (await isThere()) ? lockBoth(lease, await apart.open(), request) : lease;
+      return isThere() ? lockBoth(lease, await apart.open(), request) : lease;
     },
     isAtWork: async (runId) =>
-      (await repository.isAtWork(runId)) || ((await isThere()) && (await apart.open()).isAtWork(runId)),
+      (await repository.isAtWork(runId)) || (isThere() && (await apart.open()).isAtWork(runId)),
     async putDocument(name, text) {
       const place = instead || (await fromApart(name)) !== undefined ? await apart.open() : repository;
       return place.putDocument(name, text);
@@ -62,7 +51,7 @@ export function withRecordsApart(repository: Repository, apart: Apart, instead: 
     getDocument: async (name) => (await fromApart(name)) ?? repository.getDocument(name),
     async listDocuments(folder) {
       const names = await repository.listDocuments(folder);
-      if (!(await isThere())) return names;
+      if (!isThere()) return names;
       return [...new Set([...names, ...(await (await apart.open()).listDocuments(folder))])].sort();
     },
   };

@@ -1,17 +1,11 @@
 import type { Settings } from '../config/settings.js';
 import type { TocEntry } from '../dump/toc.js';
 import type { Changes } from '../kernel/changes.js';
+import type { Check } from '../kernel/check.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
-
-/** One check of a stored backup. `unknown`: it could not be made. */
-export interface StoredCheck {
-  readonly check: string;
-  readonly state: 'ok' | 'fail' | 'unknown';
-  readonly detail: string;
-}
 
 /** Excludes others until it is released, or until its connection is lost: `assertHeld` throws E_LOCKED then. */
 export interface HeldLock {
@@ -29,7 +23,7 @@ export interface RestoreDeps {
   /** Excludes other potctls from the database, on whatever host. */
   readonly lockDatabase: (database: string) => Promise<HeldLock>;
   /** Checks every stored byte of a backup against its manifest. */
-  readonly verify: (id: string) => Promise<{ readonly checks: readonly StoredCheck[] }>;
+  readonly verify: (id: string) => Promise<{ readonly checks: readonly Check[] }>;
   /** Reads the table of contents of a dump directory. */
   readonly readToc: (dumpFolder: string) => Promise<readonly TocEntry[]>;
   readonly clock: Clock;

@@ -1,7 +1,8 @@
 import type { Base } from '../host/base.js';
+import type { Check } from '../kernel/check.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
-import type { RestoreDeps, StoredCheck } from './deps.js';
+import type { RestoreDeps } from './deps.js';
 import type { FilesOptions, FilesRestored } from './files/request.js';
 import type { FilesPlan } from './files/restore-files.js';
 import type { ListedRun } from './list.js';
@@ -21,7 +22,7 @@ import type { UndoResult } from './undo.js';
 /** What a restore needs of backups beyond reading them. */
 export interface BackupPorts {
   /** Checks every stored byte of a backup against its manifest. */
-  verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly StoredCheck[] }>;
+  verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly Check[] }>;
   /** Backs up what is live. @returns the id */
   backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
 }

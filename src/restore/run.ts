@@ -12,7 +12,6 @@ import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { PreparedRestore } from './plan/prepare.js';
 import type { RunningRestore } from './running.js';
-import { withScriptKeys } from './script-keys.js';
 import { stageRestore } from './stage.js';
 import { swapStaged } from './swap-staged.js';
 
@@ -123,7 +122,7 @@ function resultOf(
   record: RunRecord,
   rest: Pick<RestoreResult, 'checks' | 'lost' | 'recordsIn' | 'state' | 'warnings' | 'safetyBackup'>,
 ): RestoreResult {
-  return withScriptKeys({
+  return {
     runId: record.run_id,
     backup: record.backup,
     mode: record.mode,
@@ -136,7 +135,7 @@ function resultOf(
     phases: record.phases,
     accepted: record.accepted ?? [],
     ...rest,
-  });
+  };
 }
 
 function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifest }: PreparedRestore): RunRecord {

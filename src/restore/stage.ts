@@ -140,7 +140,7 @@ async function settleFindings(
 function checkFailed(findings: readonly Finding[], otherWays: readonly string[]): PotctlError {
   const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : [];
   return new PotctlError('E_RESTORE_CHECK', 'the restored database is not what was backed up', {
-    why: [...findings.slice(0, SHOWN).map(({ text }) => text), ...more].join('\n'),
+    why: [...findings.slice(0, SHOWN).map(({ detail }) => detail), ...more].join('\n'),
     changedDetail: 'the restored database was removed; the live one is as it was',
     fix: ['Verify the backup (`potctl backup verify --level full`), or take another one.', ...otherWays],
     repeatWith: {

@@ -9,7 +9,6 @@ import { withLocks } from './locked.js';
 import { openPhases } from './phases.js';
 import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
-import { withScriptKeys } from './script-keys.js';
 import { swapStaged } from './swap-staged.js';
 
 /** What an undo came to. Times RFC 3339 UTC, durations in ms. */
@@ -76,7 +75,7 @@ async function undoneRun({ repository }: RestoreDeps, id: string): Promise<RunRe
 }
 
 function resultOf(closed: RunRecord, state: UndoResult['state'], warnings: readonly string[]): UndoResult {
-  return withScriptKeys({
+  return {
     state,
     runId: closed.run_id,
     undone: closed.undoes!,
@@ -87,5 +86,5 @@ function resultOf(closed: RunRecord, state: UndoResult['state'], warnings: reado
     downtimeMs: closed.downtime_ms,
     phases: closed.phases,
     warnings,
-  });
+  };
 }

@@ -1,9 +1,9 @@
+import type { Check } from '../kernel/check.js';
 import { PotctlError } from '../kernel/errors.js';
 
-/** What speaks against a restore until a person accepts it: its stable name, and the evidence. */
-export interface Finding {
-  readonly name: string;
-  readonly text: string;
+/** A check that speaks against a restore until a person accepts it by its stable name: it failed, or could not be made. */
+export interface Finding extends Check {
+  readonly state: 'fail' | 'unknown';
 }
 
 /** Something that a person accepted, as the record of the run keeps it. */
@@ -48,7 +48,7 @@ export function judgeFindings<T extends Finding>(
   const isAccepted = ({ name }: Finding): boolean => accept.includes(name);
   return {
     refused: findings.filter((finding) => !isAccepted(finding)),
-    accepted: findings.filter(isAccepted).map(({ name, text }) => ({ name, evidence: text })),
+    accepted: findings.filter(isAccepted).map(({ name, detail }) => ({ name, evidence: detail })),
   };
 }
 
@@ -66,6 +66,6 @@ export function unneeded(
 }
 
 /** What has to be added to the command line so that these are accepted. Pure. */
-export function acceptArguments(findings: readonly Finding[]): string[] {
+export function acceptArguments(findings: readonly Pick<Finding, 'name'>[]): string[] {
   return [...new Set(findings.map(({ name }) => name))].flatMap((name) => ['--accept', name]);
 }

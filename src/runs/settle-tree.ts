@@ -2,7 +2,7 @@ import { lstat, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { shellWord } from '../postgres/psql-line.js';
-import { removeTree } from '../repository/remove-tree.js';
+import { removeTree } from '../storage/remove-tree.js';
 import type { Leftover } from './leftover.js';
 import type { RunRecord, TreeMove } from './record.js';
 import { realDisk } from './tree/disk.js';

@@ -13,7 +13,7 @@ const names = commands.map(({ name }) => name).filter((name) => name !== 'demo')
 const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   explain: ['E_LOCKED'],
   completion: ['bash'],
-  'backup create': ['--only', 'db', '--jobs', '1'],
+  'backup create': ['--only', 'db', '--jobs', '1', '--label', 'buildOf=2.0.6'],
   'backup prune': ['--keep-last', '1', '--max-remove', '0'],
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
@@ -78,6 +78,15 @@ function runBy(potctl: typeof potctlHere, name: string, flags: readonly string[]
   return potctl([...name.split(' '), ...(ARGUMENT[name] ?? []), ...where, ...flags], { env });
 }
 
+/** Keys with a capital letter, but for those that somebody chose. */
+function oddKeys(value: unknown, verbatim: readonly string[]): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => [
+    ...(/[A-Z]/.test(key) ? [key] : []),
+    ...(verbatim.includes(key) ? [] : oddKeys(member, verbatim)),
+  ]);
+}
+
 const repositoryFiles = (): string[] =>
   readdirSync(path.join(folder, 'backups'), { recursive: true, encoding: 'utf8' }).sort();
 
@@ -97,6 +106,8 @@ describe.each(names)('potctl %s', (name) => {
       exit: exitCode,
       ok: exitCode === 0,
     });
+    const { verbatim = [] } = commands.find((command) => command.name === name)!;
+    if (verbatim !== true) expect(oddKeys(JSON.parse(stdout), verbatim)).toEqual([]);
   });
 
   test('never shows a secret, also not with --debug', async () => {
@@ -105,6 +116,13 @@ describe.each(names)('potctl %s', (name) => {
     for (const line of stderr.trimEnd().split('\n').filter(Boolean))
       expect(JSON.parse(line)).toMatchObject({ run_id: expect.any(String), trace_id: expect.any(String) });
   });
+});
+
+test('the name of a label stays as it was given, in JSON as elsewhere', async () => {
+  const labels = { buildOf: '2.0.6' };
+  expect(JSON.parse((await runHere('backup list', '--json')).stdout).items[0]).toMatchObject({ labels });
+  const { item } = JSON.parse((await runHere('backup show', '--json', '--manifest')).stdout);
+  expect(item).toMatchObject({ labels, manifest: { labels } });
 });
 
 test('no file that a command wrote holds the secret', () => {

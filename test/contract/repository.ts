@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeBackupId } from '../../src/catalog/id.js';
 import type { BackupEvent, Draft, LockRequest, Repository } from '../../src/repository/repository.js';
+import type { Storage } from '../../src/storage/storage.js';
 import { removing } from './removing.js';
 
 export const request = (facts: Partial<LockRequest> = {}): LockRequest => ({
@@ -40,8 +41,16 @@ const verify = {
 const ID = '20261122T095106Z-7f3a9c';
 const LATER = '20261123T095106Z-000001';
 
-/** What every Repository promises; see the interface for the wording. `open` opens the same, at first absent, place each time. */
-export function repositoryContract(name: string, fresh: () => Promise<{ open: () => Promise<Repository> }>): void {
+/** A place that is absent at first. */
+export interface Place {
+  /** Opens the same each time. */
+  readonly open: () => Promise<Repository>;
+  /** What the repository lies in. */
+  readonly storage: () => Promise<Storage>;
+}
+
+/** What every Repository promises; see the interface for the wording. */
+export function repositoryContract(name: string, fresh: Fresh): void {
   describe(`${name} keeps the contract of a repository`, () => {
     draftsAndPublishing(fresh);
     eventsAndDocuments(fresh);
@@ -50,7 +59,7 @@ export function repositoryContract(name: string, fresh: () => Promise<{ open: ()
   });
 }
 
-type Fresh = Parameters<typeof repositoryContract>[1];
+type Fresh = () => Promise<Place>;
 
 function draftsAndPublishing(fresh: Fresh): void {
   test('before the first write there is no repository, and reading says so instead of showing an empty one', async () => {

@@ -45,7 +45,7 @@ export function startPotctl(args: readonly string[], options: RunOptions = {}): 
   const program = options.user === undefined ? POTCTL : inject('installed');
   const child = spawn(process.execPath, [program, ...args], {
     cwd: options.cwd ?? '/',
-    env: cleanEnvironment(options.env),
+    env: cleanEnvironment({ ...stateOf(options.user), ...options.env }),
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   });
@@ -72,6 +72,10 @@ export function startPotctl(args: readonly string[], options: RunOptions = {}): 
   };
   return { child, ended, printed };
 }
+
+/** Each user keeps what belongs to no repository in a place of his own. */
+const stateOf = (user: number | undefined): Record<string, string> =>
+  user === undefined ? {} : { XDG_STATE_HOME: `${inject('state')}/${user}` };
 
 /** What `potctl` gets: nothing of the machine's own PG*, POTCTL_*, XDG_* or locale. */
 export function cleanEnvironment(extra: RunOptions['env'] = {}): Record<string, string> {

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
+import { checkLine } from '../../commands/top/doctor.js';
 import type { ConnectionSettings } from '../../src/config/libpq/settings.js';
 import type { Settings } from '../../src/config/settings.js';
-import type { CheckResult, DoctorTools } from '../../src/doctor/check.js';
+import type { DoctorTools } from '../../src/doctor/check.js';
 import { examine } from '../../src/doctor/examine.js';
 import { readSetupProblem } from '../../src/journal/installed.js';
 import { systemClock } from '../../src/kernel/clock.js';
@@ -23,8 +24,10 @@ interface Scene {
   readonly path?: string;
 }
 
+type Line = ReturnType<typeof checkLine>;
+
 /** Runs the doctor on real parts and gives its lines by name. */
-export async function doctor(database: string, scene: Scene = {}): Promise<Record<string, CheckResult>> {
+export async function doctor(database: string, scene: Scene = {}): Promise<Record<string, Line>> {
   const folder = await temporaryFolder();
   const connection = testSettings(database, scene.connection);
   const settings: Settings = {
@@ -64,10 +67,11 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
       return openRepository({ name: place.name, path: place.path }, { clock: systemClock, host, operator: 'ana@ops1' });
     },
   };
-  return Object.fromEntries((await examine(tools, readSetupProblem)).map((result) => [result.check, result]));
+  const lines = (await examine(tools, readSetupProblem)).map(checkLine);
+  return Object.fromEntries(lines.map((line) => [line.check, line]));
 }
 
-export const states = (results: Record<string, CheckResult>): Record<string, string> =>
+export const states = (results: Record<string, Line>): Record<string, string> =>
   Object.fromEntries(Object.values(results).map(({ check, state }) => [check, state]));
 
 export async function plainRole(database: TestDatabase, options = ''): Promise<string> {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeCursor } from '../../commands/cli/run/cursor.js';
 import type { MfaFilter } from '../../src/mfa/list.js';
 import { type MfaSite, mfaSite, newSecret, type TestPerson } from '../support/mfa.js';
 import { engineOn } from '../support/mfa-engine.js';
@@ -85,7 +86,7 @@ async function readPages(format: string, limit: number): Promise<{ rows: string[
 }
 
 test('the cursor of another list is refused as what it is', async () => {
-  const cursor = Buffer.from(JSON.stringify(['key', 'not-one-of-these-ids'])).toString('base64url');
+  const cursor = writeCursor({ list: 'mfa list', sort: '', after: 'not-one-of-these-ids', shown: 1 });
   expect(await site.json(['list', '--cursor', cursor])).toMatchObject({ exitCode: 2, error: { code: 'E_USAGE' } });
 });
 

@@ -29,7 +29,7 @@ async function createWith(verify: CreateDeps['verify']) {
 }
 
 test('a check afterwards that could not be made is not called good, and nothing is pruned on its word', async () => {
-  const check = { part: 'database', check: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
+  const check = { part: 'database', name: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
   const { deps, request, repository } = await createWith(async (id, level) => {
     return { id, level, ok: false, checks: [check], read_bytes: 0, duration_s: 0 };
   });

@@ -36,9 +36,9 @@ pg_restore: warning: errors ignored on restore: 3`);
     ['object:TABLE DATA public.people', ['is_country']],
     ['object:EVENT TRIGGER watch', ['public.f(integer, "A b")']],
   ]);
-  expect(failed[0]!.text).toContain('COPY people, line 1');
-  expect(failed[0]!.text).not.toContain('secret');
-  expect(failed[1]!.text).toMatch(/Command was: CREATE EVENT TRIGGER watch\n {2}ON ddl_command_end;$/);
+  expect(failed[0]!.detail).toContain('COPY people, line 1');
+  expect(failed[0]!.detail).not.toContain('secret');
+  expect(failed[1]!.detail).toMatch(/Command was: CREATE EVENT TRIGGER watch\n {2}ON ddl_command_end;$/);
 });
 
 test('workers that speak at once hide no failed object', () => {
@@ -98,8 +98,8 @@ test.each(['', 'rows', 'rows:', 'row:public.t', 'all', '*', 'large-objects:1', '
 
 test('a finding is accepted by its whole name and by nothing else, and what was not needed is told', () => {
   const findings = [
-    { name: 'rows:public.t', text: 'one' },
-    { name: 'rows:public.table', text: 'two' },
+    { name: 'rows:public.t', state: 'fail' as const, detail: 'one' },
+    { name: 'rows:public.table', state: 'fail' as const, detail: 'two' },
   ];
   const accept = ['rows:public.t', 'rows:public.x', 'slot s'];
   const { refused, accepted } = judgeFindings(findings, accept);

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { systemClock } from '../../src/kernel/clock.js';
 import { type HostIdentity, readHostIdentity } from '../../src/kernel/host-identity.js';
 import type { LeaseTimes } from '../../src/repository/lease.js';
-import type { LockHolder } from '../../src/repository/lock-file.js';
+import type { LockHolder } from '../../src/repository/lock.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { draftWithFiles, request } from '../contract/repository.js';

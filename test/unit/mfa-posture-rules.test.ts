@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { threeDPot } from '../../src/applications/3dpot.js';
 import { native } from '../../src/applications/native.js';
 import type { KeyCount } from '../../src/mfa/key-check.js';
-import { type Counts, type PostureFacts, type PostureRule, rulesOf, worst } from '../../src/mfa/posture-rules.js';
+import { type Counts, type PostureCheck, type PostureFacts, rulesOf, worst } from '../../src/mfa/posture-rules.js';
 
 const NOBODY: Counts = {
   ...{ users: 100, enabled: 90, adminsWithout: 0, plainSecrets: 0, unusable: 0, unusablePending: 0, short: 0 },
@@ -16,48 +16,48 @@ const FACTS: PostureFacts = {
 const key = (id: string, count: number, problem: string | null = null, newest = false): KeyCount => ({
   ...{ key: id, count, problem, newest },
 });
-const find = (id: string, counts: Partial<Counts>, facts: Partial<PostureFacts> = {}): PostureRule =>
-  rulesOf({ ...NOBODY, ...counts }, { ...FACTS, ...facts }).find((one) => one.id === `sec.${id}`)!;
+const find = (id: string, counts: Partial<Counts>, facts: Partial<PostureFacts> = {}): PostureCheck =>
+  rulesOf({ ...NOBODY, ...counts }, { ...FACTS, ...facts }).find((one) => one.name === `sec.${id}`)!;
 
 test('where nothing is wrong every rule is ok and asks for nothing', () => {
   const rules = rulesOf(NOBODY, FACTS);
-  expect(rules.filter(({ state, next }) => state !== 'ok' || next !== null)).toEqual([]);
+  expect(rules.filter(({ state, next }) => state !== 'ok' || next !== undefined)).toEqual([]);
   expect(worst(rules)).toBe('ok');
 });
 
 describe('a rule changes its state exactly at its limit', () => {
-  test.each<[string, Partial<Counts>, Partial<PostureFacts>, PostureRule['state']]>([
+  test.each<[string, Partial<Counts>, Partial<PostureFacts>, PostureCheck['state']]>([
     ['admin_no_mfa', { adminsWithout: 1 }, {}, 'warn'],
-    ['admin_no_mfa', { adminsWithout: 1 }, { requiredForAdmin: true }, 'crit'],
+    ['admin_no_mfa', { adminsWithout: 1 }, { requiredForAdmin: true }, 'fail'],
     ['admin_no_mfa', { adminsWithout: 0 }, { requiredForAdmin: true }, 'ok'],
     ['locked_now', { locked: 4 }, {}, 'ok'],
     ['locked_now', { locked: 5 }, {}, 'warn'],
     ['locked_now', { locked: 3, blocked: 2 }, {}, 'warn'],
     ['locked_now', { locked: 9 }, {}, 'warn'],
-    ['locked_now', { locked: 10 }, {}, 'crit'],
-    ['locked_now', { locked: 5, users: 50 }, {}, 'crit'],
+    ['locked_now', { locked: 10 }, {}, 'fail'],
+    ['locked_now', { locked: 5, users: 50 }, {}, 'fail'],
     ['locked_now', { locked: 5, users: 51 }, {}, 'warn'],
     ['locked_now', { locked: 4, users: 4 }, {}, 'ok'],
     ['locked_now', { locked: 5, blocked: null }, {}, 'warn'],
-    ['plaintext_secret', { plainSecrets: 1 }, {}, 'crit'],
+    ['plaintext_secret', { plainSecrets: 1 }, {}, 'fail'],
     ['plaintext_secret', { plainSecrets: 1 }, { sealed: false }, 'warn'],
     ['unusable_secret', { unusablePending: 1 }, {}, 'warn'],
-    ['unusable_secret', { unusable: 1, unusablePending: 1 }, {}, 'crit'],
+    ['unusable_secret', { unusable: 1, unusablePending: 1 }, {}, 'fail'],
     ['short_secret', { short: 1 }, {}, 'warn'],
     ['enabled_without_secret', { enabledWithout: 1 }, {}, 'warn'],
     ['pending', { pending: 1 }, {}, 'warn'],
     ['pending_old', { pendingOld: 1 }, {}, 'warn'],
-    ['plaintext_codes', { plainCodes: 1 }, {}, 'crit'],
+    ['plaintext_codes', { plainCodes: 1 }, {}, 'fail'],
     ['weak_codes', {}, { bits: 63.9 }, 'warn'],
     ['weak_codes', {}, { bits: 64 }, 'ok'],
     ['codes_low', { fewCodes: 1 }, {}, 'warn'],
-    ['codes_low', { fewCodes: 1, adminsNoCodes: 1 }, {}, 'crit'],
+    ['codes_low', { fewCodes: 1, adminsNoCodes: 1 }, {}, 'fail'],
     ['journal', { installed: null, triggers: null }, {}, 'unknown'],
     ['journal', { installed: 1, triggers: null }, {}, 'unknown'],
-    ['journal', { triggers: 1 }, {}, 'crit'],
-    ['journal', { triggers: 0 }, {}, 'crit'],
+    ['journal', { triggers: 1 }, {}, 'fail'],
+    ['journal', { triggers: 0 }, {}, 'fail'],
     ['roles', { risky: true }, {}, 'warn'],
-    ['schema', { problem: { detail: 'old', fix: 'potctl setup' } }, {}, 'crit'],
+    ['schema', { problem: { detail: 'old', fix: 'potctl setup' } }, {}, 'fail'],
     ['schema', { installed: null, triggers: null }, {}, 'unknown'],
     ['unrecorded', { unrecorded: ['native:1'] }, {}, 'warn'],
     ['unrecorded', { unrecorded: null }, {}, 'ok'],
@@ -68,8 +68,8 @@ describe('a rule changes its state exactly at its limit', () => {
     ['keys', {}, { keys: [key('k1', 3, null, true)] }, 'ok'],
     ['keys', {}, { keys: [key('k1', 3), key('k2', 0, null, true)] }, 'ok'],
     ['keys', {}, { keys: [key('k1', 0), key('k2', 3, null, true)] }, 'warn'],
-    ['keys', {}, { keys: [key('k1', 0), key('k2', 3, null, true), key('k9', 1, 'unknown key')] }, 'crit'],
-    ['keys', {}, { keys: [key('k2', 3, null, true), key('k2', 1, 'does not open')] }, 'crit'],
+    ['keys', {}, { keys: [key('k1', 0), key('k2', 3, null, true), key('k9', 1, 'unknown key')] }, 'fail'],
+    ['keys', {}, { keys: [key('k2', 3, null, true), key('k2', 1, 'does not open')] }, 'fail'],
   ])('%s with %j and %j is %4$s', (id, counts, facts, state) => {
     expect(find(id, counts, facts).state).toBe(state);
   });
@@ -77,7 +77,7 @@ describe('a rule changes its state exactly at its limit', () => {
 
 test('the details count people, and name keys that seal nothing', () => {
   expect(find('admin_no_mfa', { adminsWithout: 3 })).toEqual({
-    id: 'sec.admin_no_mfa',
+    name: 'sec.admin_no_mfa',
     state: 'warn',
     detail: 'administrators without a second factor: 3',
     next: 'potctl mfa list --required --missing',
@@ -94,12 +94,12 @@ describe('what this role may not see is unknown, never ok and never left out', (
   const blind = rulesOf(NOBODY, { ...FACTS, readsSecrets: false });
 
   test('the same rules are there in the same order', () => {
-    expect(blind.map(({ id }) => id)).toEqual(seen.map(({ id }) => id));
+    expect(blind.map(({ name }) => name)).toEqual(seen.map(({ name }) => name));
     expect(worst(blind)).toBe('unknown');
   });
 
   test('those about secrets and codes are unknown', () => {
-    const unknown = blind.filter(({ state }) => state === 'unknown').map(({ id }) => id.replace('sec.', ''));
+    const unknown = blind.filter(({ state }) => state === 'unknown').map(({ name }) => name.replace('sec.', ''));
     expect(unknown).toEqual([
       ...['plaintext_secret', 'unusable_secret', 'short_secret', 'enabled_without_secret', 'pending', 'pending_old'],
       ...['plaintext_codes', 'codes_low'],
@@ -108,8 +108,8 @@ describe('what this role may not see is unknown, never ok and never left out', (
 });
 
 test('an application without backup codes has no rules about them; without --keys there is none about keys', () => {
-  const ids = rulesOf(NOBODY, { ...FACTS, bits: undefined }).map(({ id }) => id);
-  expect(ids.filter((id) => /codes|keys/.test(id))).toEqual([]);
+  const names = rulesOf(NOBODY, { ...FACTS, bits: undefined }).map(({ name }) => name);
+  expect(names.filter((name) => /codes|keys/.test(name))).toEqual([]);
 });
 
 test('that an application has no replay guard is said, but is no fault of today', () => {
@@ -118,9 +118,9 @@ test('that an application has no replay guard is said, but is no fault of today'
   expect(find('replay_guard', {}).detail).toBe('the application keeps the step of the last code');
 });
 
-test('the worst state is crit, then unknown, then warn', () => {
-  const rule = (state: PostureRule['state']): PostureRule => ({ id: 'sec.x', state, detail: '', next: null });
-  expect(worst([rule('warn'), rule('crit'), rule('unknown')])).toBe('crit');
+test('the worst state is fail, then unknown, then warn', () => {
+  const rule = (state: PostureCheck['state']): PostureCheck => ({ name: 'sec.x', state, detail: '' });
+  expect(worst([rule('warn'), rule('fail'), rule('unknown')])).toBe('fail');
   expect(worst([rule('warn'), rule('unknown'), rule('ok')])).toBe('unknown');
   expect(worst([rule('ok'), rule('warn')])).toBe('warn');
   expect(worst([])).toBe('ok');

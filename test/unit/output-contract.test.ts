@@ -1,4 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { count } from '../../commands/cli/parse/options.js';
+import { writeCursor } from '../../commands/cli/run/cursor.js';
+import { scriptKeys } from '../../commands/cli/run/json.js';
+import { actionCommand, itemCommand, listCommand, streamCommand } from '../../commands/command.js';
+import { commands } from '../../commands/registry.js';
+import type { Column } from '../../commands/ui/columns.js';
 import { type MainOptions, type MainRun, runMain } from '../support/run-main.js';
 import { sampleCommands } from '../support/sample-commands.js';
 
@@ -181,5 +187,170 @@ describe('lists', () => {
     const { exitCode, stderr } = await run(['thing', 'list', flag, name]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain("Did you mean 'size'?");
+  });
+});
+
+interface Drop {
+  readonly id: string;
+  readonly takenMs: number;
+}
+
+const columns: readonly Column<Drop>[] = [
+  { name: 'id', text: ({ id }) => id },
+  { name: 'taken', text: ({ takenMs }) => `${takenMs} ms`, wide: true },
+];
+const drops = (rows: number): Drop[] => Array.from({ length: rows }, (_, at) => ({ id: `d${at}`, takenMs: at }));
+const common = { summary: 'rows while they are read', examples: ['potctl drop list'], offline: true } as const;
+const input = { rows: count('--rows <n>', 'how many', { default: 3 }) };
+
+const stream = streamCommand({
+  ...{ ...common, name: 'drop list', columns, input, key: ({ id }: Drop) => id },
+  async *run({ rows }, _context, { after, limit }) {
+    const from = after === null ? 0 : Number(after.slice(1)) + 1;
+    const wanted = drops(rows).slice(from, limit === 0 ? undefined : from + limit);
+    for (let at = 0; at < wanted.length; at += 4) yield wanted.slice(at, at + 4);
+  },
+});
+const within = itemCommand({
+  ...{ ...common, name: 'drop show', input: { ...input, limit: count('--limit <n>', 'rows', { default: 50 }) } },
+  async rows({ rows, limit }) {
+    const items = (async function* () {
+      yield* drops(rows);
+    })();
+    return { columns, items, total: rows, limit, warnings: ['one of them is odd'] };
+  },
+  run: async () => ({}),
+  render: () => {},
+});
+const whole = listCommand({
+  ...common,
+  name: 'drop all',
+  columns,
+  input,
+  run: async ({ rows }) => ({ items: drops(rows) }),
+});
+const labelled = {
+  undoUntil: null,
+  labels: { myLabel: { innerName: 1 } },
+  parts: [{ storedBytes: 5n, gone: undefined }],
+};
+const item = itemCommand({
+  ...{ ...common, name: 'drop label', input: {}, verbatim: ['labels'], run: async () => labelled, render: () => {} },
+});
+const action = actionCommand({
+  ...{
+    ...common,
+    name: 'drop do',
+    input: {},
+    verbatim: true,
+    run: async () => ({ enabledPercentage: 1 }),
+    render: () => {},
+  },
+});
+const runDrop = (args: string[], options?: MainOptions): Promise<MainRun> =>
+  runMain(['drop', ...args], [...sampleCommands, stream, within, whole, item, action], options);
+
+describe('rows of a list, of a stream, and within one thing come out alike', () => {
+  test.each([
+    ['plain', 'd0\nd1\nd2\nd3\nd4\n'],
+    ['table', 'ID\nd0\nd1\nd2\nd3\nd4\n'],
+    ['csv', 'id\nd0\nd1\nd2\nd3\nd4\n'],
+  ])('%s has its header once, whatever came at a time', async (format, text) => {
+    for (const name of ['list', 'all', ...(format === 'csv' ? [] : ['show'])]) {
+      expect((await runDrop([name, '--rows', '5', '-o', format])).stdout).toBe(text);
+    }
+  });
+
+  test('csv of rows within one thing has the wide columns: nothing could ask for them there', async () => {
+    expect((await runDrop(['show', '--rows', '2', '-o', 'csv'])).stdout).toBe('id,taken\nd0,0 ms\nd1,1 ms\n');
+  });
+
+  test.each(['json', 'ndjson'])('%s has the keys that scripts expect in each row', async (format) => {
+    for (const name of ['list', 'all', 'show']) {
+      const { stdout } = await runDrop([name, '--rows', '5', '-o', format]);
+      const lines = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const items = format === 'json' ? lines[0].items : lines.slice(0, -1);
+      expect(items).toEqual(drops(5).map(({ id, takenMs }) => ({ id, taken_ms: takenMs })));
+      expect(lines.at(-1).page).toMatchObject({ returned: 5, total: 5, truncated: false, next_cursor: null });
+    }
+  });
+
+  test('the page stands in front of the items where it is known before, and behind them where not', async () => {
+    const keys = async (name: string): Promise<string[]> =>
+      Object.keys(JSON.parse((await runDrop([name, '--json'])).stdout));
+    for (const name of ['all', 'show']) {
+      expect((await keys(name)).at(-1)).toBe('items');
+      expect(await keys(name)).toContain('page');
+    }
+    expect((await keys('list')).slice(-2)).toEqual(['items', 'page']);
+  });
+
+  test.each(['list', 'all', 'show'])('no row at all is a whole document, too (%s)', async (name) => {
+    expect(JSON.parse((await runDrop([name, '--rows', '0', '--json'])).stdout)).toMatchObject({
+      items: [],
+      page: { total: 0 },
+    });
+  });
+
+  test('a list on a terminal is JSON for people, and the same document', async () => {
+    const { stdout } = await runDrop(['all', '--json'], { columns: 80 });
+    expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), null, 2)}\n`);
+    const empty = await runDrop(['all', '--rows', '0', '--json'], { columns: 80 });
+    expect(empty.stdout).toBe(`${JSON.stringify(JSON.parse(empty.stdout), null, 2)}\n`);
+  });
+
+  test.each(['list', 'all'])('the cursor of %s reaches every row once', async (name) => {
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const more: string[] = cursor === '' ? [] : ['--cursor', cursor];
+      const { items, page } = JSON.parse(
+        (await runDrop([name, '--rows', '11', '--limit', '4', '--json', ...more])).stdout,
+      );
+      seen.push(...items.map(({ id }: Drop) => id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(drops(11).map(({ id }) => id));
+  });
+
+  test.each([
+    ['a stream', 'list', 'drop all', '', 'of the same list,'],
+    ['a list', 'all', 'drop list', '', 'of the same list and order,'],
+    ['a list in another order', 'all', 'drop all', 'id', 'of the same list and order,'],
+  ])('%s refuses the cursor of another', async (_title, name, list, sort, words) => {
+    const cursor = writeCursor({ list, sort, after: 'd1', shown: 2 });
+    const { exitCode, stdout, stderr } = await runDrop([name, '--cursor', cursor]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(`'--cursor' takes the cursor of the last page ${words} not '${cursor}'`);
+  });
+});
+
+describe('JSON has one case', () => {
+  test('keys become snake_case at every depth; what somebody named stays as it is', async () => {
+    const { stdout } = await runDrop(['label', '--json']);
+    expect(JSON.parse(stdout).item).toEqual({
+      ...{ undo_until: null, labels: { myLabel: { innerName: 1 } }, parts: [{ stored_bytes: 5, gone: null }] },
+    });
+  });
+
+  test('a result of another form stays as it is as a whole', async () => {
+    expect(JSON.parse((await runDrop(['do', '--json'])).stdout).result).toEqual({ enabledPercentage: 1 });
+  });
+
+  test('labels, manifests, entries of the journal, variables and documents of another form are marked', () => {
+    const marked = commands.flatMap(({ name, verbatim }) => (verbatim === undefined ? [] : [[name, verbatim]]));
+    expect(Object.fromEntries(marked)).toEqual({
+      ...{ 'backup list': ['labels'], 'backup show': ['labels', 'manifest'], history: ['details'] },
+      ...{ demo: ['environment'], 'config schema': true, 'mfa stats': true },
+    });
+  });
+
+  test('a program that has the result sees what it knows, and a copy is written like the result', () => {
+    const result = { runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] };
+    expect(scriptKeys({ ...result }, [])).toEqual({ run_id: 'r1', at: new Date(0), phases: [{ taken_ms: 2 }] });
+    expect(result).toEqual({ runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] });
   });
 });

@@ -1,11 +1,13 @@
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { LAYOUT } from '../../src/repository/format.js';
 import { removeBackup } from '../../src/repository/removal.js';
 import type { Repository } from '../../src/repository/repository.js';
+import { openDirectory } from '../../src/storage/directory/directory.js';
 import { published, request } from '../contract/repository.js';
 import { openedAt } from '../support/old-backups.js';
 import { describeTree } from '../support/tree.js';
@@ -29,10 +31,11 @@ beforeEach(async () => {
 afterAll(() => rm(top, { recursive: true, force: true }));
 
 /** Removes while `at(n)` happens at the n-th look around: before the tombstone, before the rename, behind it. */
-function removeWhile(at: (look: number) => Promise<void> | void): Promise<void> {
+async function removeWhile(at: (look: number) => Promise<void> | void): Promise<void> {
   let look = 0;
+  const storage = await openDirectory(path.dirname(backups), LAYOUT);
   const deps = {
-    ...{ backups, clock: systemClock, operator: 'tester@here', assertHeld: async () => {} },
+    ...{ storage, clock: systemClock, operator: 'tester@here', assertHeld: async () => {} },
     refuseRead: async () => {
       look += 1;
       await at(look);
@@ -85,4 +88,29 @@ test('bytes that were left without a manifest by a kill go with the next lock, f
   await writeFile(path.join(backups, 'notes.tombstone'), 'mine');
   await (await repository.lock(request())).release();
   expect(await readdir(backups)).toEqual(['notes.tombstone']);
+});
+
+test("what is somebody else's beside the backups stays when one is removed", async () => {
+  await writeFile(path.join(backups, 'README'), 'not of potctl');
+  await mkdir(path.join(backups, 'somebody'));
+  const lease = await repository.lock(request());
+  await repository.remove(ID, 'retention');
+  await lease.release();
+  expect((await readdir(backups)).sort()).toEqual(['README', 'somebody']);
+});
+
+test('what a link in a backup leads to is not removed with it', async () => {
+  const outside = path.join(top, `outside${count}`);
+  await mkdir(outside);
+  await writeFile(path.join(outside, 'precious'), 'kept');
+  await symlink(outside, path.join(backups, ID, 'db', 'link'));
+  await repository.remove(ID, 'retention');
+  expect(await readFile(path.join(outside, 'precious'), 'utf8')).toBe('kept');
+});
+
+test('what an interrupted removal left is unlisted, and goes when the lock is taken next', async () => {
+  await rename(path.join(backups, ID), path.join(backups, `${ID}.tombstone`));
+  expect(await repository.list()).toEqual([]);
+  await (await repository.lock(request())).release();
+  expect(await readdir(backups)).toEqual([]);
 });

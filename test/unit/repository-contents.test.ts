@@ -109,6 +109,7 @@ describe('taking the lock clears up', () => {
       'restores/.r.json.0123456789ab.tmp',
       'potctl.lock.0123456789ab',
       '.potctl-repository.json.0123456789ab.tmp',
+      '.potctl.reserve.0123456789ab.tmp',
     ];
     const young = ['restores/.r.json.aaaaaaaaaaaa.tmp', 'potctl.lock.aaaaaaaaaaaa'];
     for (const name of [...debris, ...young]) await writeFile(path.join(folder, name), '');
@@ -117,6 +118,17 @@ describe('taking the lock clears up', () => {
     expect(await names()).toEqual(['backups', 'potctl-repository.json', 'potctl.lock.aaaaaaaaaaaa', 'restores']);
     expect((await readdir(path.join(folder, 'restores'))).sort()).toEqual(['.r.json.aaaaaaaaaaaa.tmp', 'r.json']);
     expect(await (await opened()).listDocuments('restores')).toEqual(['restores/r.json']);
+  });
+
+  test('a reserve that a dead run was laying, however young, and a mark that a dead reader was claiming', async () => {
+    const repository = await opened();
+    await published(repository, ID);
+    const host = { ...(await readHostIdentity(process.pid)), pid: 2 ** 22 - 7 };
+    const dead = { token: 't', command: 'c', runId: '', operator: 'o', since: 's', host };
+    await writeFile(path.join(folder, '.potctl.reserve.aaaaaaaaaaaa.tmp'), 'half');
+    await writeFile(path.join(folder, `potctl.reader.${ID}.aaaaaaaaaaaa.bbbbbbbbbbbb`), `${JSON.stringify(dead)}\n0\n`);
+    await (await repository.lock(request())).release();
+    expect(await names()).toEqual(['backups', 'potctl-repository.json']);
   });
 
   test('drafts that an interrupted sweep or discard had put aside', async () => {

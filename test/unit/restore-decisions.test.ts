@@ -5,7 +5,6 @@ import { writesSince } from '../../src/restore/database/writes.js';
 import { decisiveBlocker } from '../../src/restore/plan/assess.js';
 import { chooseRun } from '../../src/restore/plan/choose-run.js';
 import { estimateMs } from '../../src/restore/plan/estimate.js';
-import { withScriptKeys } from '../../src/restore/script-keys.js';
 import { isSwapped } from '../../src/runs/database/facts.js';
 import { keptDatabaseName, stagedDatabaseName } from '../../src/runs/names.js';
 import { parseRecord, type RunRecord } from '../../src/runs/record.js';
@@ -184,10 +183,4 @@ test('where a sequence will stand is read from the dump, odd names and all', () 
     { name: 'public."It\'s ""S"""', value: '-7', called: false },
   ]);
   expect(parseSetval(`SELECT pg_catalog.setval('a', 1, true); drop table x;`)).toEqual([]);
-});
-
-test('scripts see snake case at every depth, programs see what they know', () => {
-  const result = withScriptKeys({ undoUntil: 1, phases: [{ takenMs: 2 }], gone: null });
-  expect(result.undoUntil).toBe(1);
-  expect(JSON.parse(JSON.stringify(result))).toEqual({ undo_until: 1, phases: [{ taken_ms: 2 }], gone: null });
 });

@@ -7,7 +7,7 @@ import { estimateTree } from '../../src/archive/estimate.js';
 import { markName, markText } from '../../src/archive/restore-folders.js';
 import { openTree } from '../../src/archive/tree.js';
 import { createExclusion, walk } from '../../src/archive/walk.js';
-import { identityOf } from '../../src/repository/place.js';
+import { identityOf } from '../../src/storage/place.js';
 import { place } from '../support/files.js';
 
 const signal = new AbortController().signal;

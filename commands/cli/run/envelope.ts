@@ -1,4 +1,5 @@
 import { ExitCode } from '../../../src/kernel/error-catalog.js';
+import { scriptKeys, type Verbatim } from './json.js';
 import type { Page } from './paging.js';
 
 /** What every envelope says besides its data. */
@@ -11,6 +12,8 @@ export interface EnvelopeFacts {
   readonly runId: string;
   readonly traceId: string;
   readonly warnings: readonly string[];
+  /** What of the data keeps the keys that it has. */
+  readonly verbatim: Verbatim;
 }
 
 /** What a change says of itself. */
@@ -22,50 +25,37 @@ export interface ActionFacts {
   readonly ticket: string | null;
 }
 
-/** Many things: `items`, and `page` which never hides that there are more. Without a page it is known at the end, and follows the items. */
-export function listEnvelope(
-  facts: EnvelopeFacts,
-  page: Page | null,
-  items: readonly unknown[],
-): Record<string, unknown> {
+/**
+ * Many things: `items`, still empty, and `page` which never hides that there are more. Without a page it is known at the end, and follows
+ * the items.
+ */
+export function listEnvelope(facts: EnvelopeFacts, page: Page | null): Record<string, unknown> {
   return {
     ...head(facts),
     window: { since: null, until: null },
     ...(page && { page: pageFacts(page) }),
     ...tail(facts),
-    items,
+    items: [],
   };
 }
 
 /** One thing: `item`. */
 export function itemEnvelope(facts: EnvelopeFacts, item: unknown): Record<string, unknown> {
-  return { ...head(facts), ...tail(facts), item };
+  return { ...head(facts), ...tail(facts), item: scriptKeys(item, facts.verbatim) };
 }
 
 /** A change: `result`, and whether anything was changed, by whom and why. */
 export function actionEnvelope(facts: EnvelopeFacts, action: ActionFacts, result: unknown): Record<string, unknown> {
   const { dryRun, changed, operator, reason, ticket } = action;
-  return { ...head(facts), dry_run: dryRun, changed, operator, reason, ticket, ...tail(facts), result };
+  return {
+    ...{ ...head(facts), dry_run: dryRun, changed, operator, reason, ticket, ...tail(facts) },
+    result: scriptKeys(result, facts.verbatim),
+  };
 }
 
 /** The last line of an ndjson list. */
 export function summaryLine(facts: EnvelopeFacts, page: Page): Record<string, unknown> {
   return { type: 'summary', ...head(facts), page: pageFacts(page), ...tail(facts) };
-}
-
-/**
- * JSON in which no key is missing: undefined becomes null, a bigint a number, or a string where a number would lose digits.
- *
- * @param pretty two blanks of indentation, for people
- */
-export function toJson(value: unknown, pretty = false): string {
-  return JSON.stringify(value, present, pretty ? 2 : undefined);
-}
-
-function present(_key: string, value: unknown): unknown {
-  if (value === undefined) return null;
-  if (typeof value !== 'bigint') return value;
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
 }
 
 function head(facts: EnvelopeFacts): Record<string, unknown> {

@@ -1,18 +1,14 @@
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import type { Prepared } from '../../../src/kernel/prepared.js';
-import type { ActionCommand, AnyCommand, ListCommand } from '../../command.js';
-import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
-import type { Diagnostics } from '../../ui/diagnostics.js';
+import type { ActionCommand, AnyCommand } from '../../command.js';
 import { createView } from '../../ui/screen.js';
-import type { Format } from '../parse/globals.js';
-import { aimed, aimedWarning } from './aim.js';
 import { confirm } from './confirm.js';
-import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
-import { chooseColumns, type Page, pageFooter, takePage } from './paging.js';
-import { executeRows } from './rows.js';
+import { actionEnvelope, type EnvelopeFacts, itemEnvelope } from './envelope.js';
+import { toJson } from './json.js';
 import { isJson, type Runtime } from './runtime.js';
-import { executeStream } from './stream.js';
+import { listSource, rowsSource, streamSource } from './sources.js';
+import { writeRows } from './writer.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the commands of the registry have every input and result
 type Any = any;
@@ -25,10 +21,14 @@ type Any = any;
  */
 export async function execute(runtime: Runtime, onChangesBegin: () => void): Promise<ExitCode> {
   const { command } = runtime.invocation;
-  if (command.kind === 'list') return executeList(command, runtime);
-  if (command.kind === 'stream') return executeStream(command, runtime, facts(runtime, 0));
+  if (command.kind === 'list')
+    return writeRows(await listSource(command, runtime, (exitCode) => facts(runtime, exitCode)), runtime);
+  if (command.kind === 'stream') return writeRows(streamSource(command, runtime, facts(runtime, 0)), runtime);
   const rows = command.kind === 'item' ? await command.rows?.(runtime.invocation.input, runtime.context) : undefined;
-  if (rows !== undefined) return executeRows(rows, runtime, facts(runtime, 0));
+  if (rows !== undefined) {
+    runtime.progress.end('done');
+    return writeRows(rowsSource(rows, facts(runtime, 0)), runtime);
+  }
   if (runtime.format === 'csv') {
     throw new PotctlError('E_USAGE', `'potctl ${command.name}' is no list: it has no csv`, { fix: ['Use `-o json`.'] });
   }
@@ -106,57 +106,6 @@ async function passGate(
   });
 }
 
-async function executeList(command: ListCommand<Any, Any>, runtime: Runtime): Promise<ExitCode> {
-  const { invocation, context, diagnostics, formats, now } = runtime;
-  const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
-  const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
-  const within = periodOf(command, runtime);
-  const { items: found, footer = [], ...told } = await command.run(invocation.input, context);
-  const warnings = (told.warnings ?? []).map((line) => aimedWarning(line, runtime.aim));
-  const all = found.filter(within);
-  runtime.progress.end('done');
-  const { items, page } = takePage(all, command.columns, { limit, cursor, sort }, formats);
-  const exitCode = failOnEmpty && all.length === 0 ? 10 : (command.exitCode?.(all) ?? 0);
-  const width = wide ? Number.POSITIVE_INFINITY : (runtime.output.columns ?? Number.POSITIVE_INFINITY);
-  const about = { ...facts(runtime, exitCode), warnings: [...runtime.progress.warnings, ...warnings] };
-  const lines: Record<Format, () => readonly string[]> = {
-    json: () => [toJson(listEnvelope(about, page, items), runtime.output.isTerminal)],
-    ndjson: () => [...items.map((item: unknown) => toJson(item)), toJson(summaryLine(about, page))],
-    csv: () => csvLines(columns, items, now, formats),
-    plain: () => plainLines(columns, items, now, formats),
-    table: () => gridLines(fitTable(columns, items, { width, fixed: names !== undefined, now, formats })),
-  };
-  for (const line of lines[runtime.format]()) runtime.output.write(`${line}\n`);
-  if (isJson(runtime.format)) return exitCode;
-  for (const line of warnings) diagnostics.warn(line);
-  sayFooter(
-    page,
-    footer.map((line) => aimed(line, runtime.aim)),
-    diagnostics,
-  );
-  return exitCode;
-}
-
-/** @throws E_USAGE when nothing can lie between the two */
-function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Runtime): (row: Any) => boolean {
-  const { since, until } = invocation.list;
-  const from = since?.(now.getTime()) ?? Number.NEGATIVE_INFINITY;
-  const to = until?.(now.getTime()) ?? Number.POSITIVE_INFINITY;
-  if (from > to) throw new PotctlError('E_USAGE', "'--since' lies after '--until'");
-  if (command.at === undefined || (since === undefined && until === undefined)) return () => true;
-  return (row) => {
-    const ms = Date.parse(command.at!(row));
-    return ms >= from && ms <= to;
-  };
-}
-
-function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnostics): void {
-  const more = pageFooter(page);
-  if (more !== undefined) diagnostics.note(more);
-  if (page.total === 0 && footer.length === 0) diagnostics.note('no rows');
-  for (const line of footer) diagnostics.note(line);
-}
-
 /** On stderr, drawn by the diagnostics: the view only lays out. */
 function planView({ diagnostics, formats, output, context }: Runtime): ReturnType<typeof createView> {
   const { say } = diagnostics;
@@ -180,5 +129,6 @@ function facts({ invocation, context, now, progress }: Runtime, exitCode: number
     runId,
     traceId,
     warnings: progress.warnings,
+    verbatim: invocation.command.verbatim ?? [],
   };
 }

@@ -2,6 +2,7 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 import type { Column } from '../../ui/columns.js';
 import type { Formats } from '../../ui/view.js';
 import { suggestion } from '../parse/suggest.js';
+import { type Cursor, readCursor, writeCursor } from './cursor.js';
 
 /** Which part of a list is shown. */
 export interface Page {
@@ -12,15 +13,9 @@ export interface Page {
   readonly nextCursor: string | null;
 }
 
-interface Cursor {
-  readonly sort: string;
-  /** The first column of the last row shown: rows that came in front meanwhile do not shift the page. */
-  readonly after: string;
-  /** Rows shown so far, for when that row is gone. */
-  readonly shown: number;
-}
-
 export interface PageRequest {
+  /** The name of its command. */
+  readonly list: string;
   /** 0 = all. */
   readonly limit: number;
   readonly cursor: string | undefined;
@@ -38,15 +33,17 @@ export function takePage<R>(
   request: PageRequest,
   formats: Formats,
 ): { readonly items: readonly R[]; readonly page: Page } {
-  const { limit, cursor, sort = '' } = request;
+  const { list, limit, cursor, sort = '' } = request;
   const keyOf = (row: R): string => keyText(columns[0]!, row, formats);
   const ordered = sort === '' ? rows : sorted(rows, columns, sort, formats);
-  const start = cursor === undefined ? 0 : startOf(readCursor(cursor, sort), ordered, keyOf);
+  const start = cursor === undefined ? 0 : startOf(readCursor(cursor, list, sort), ordered, keyOf);
   const items = limit === 0 ? ordered.slice(start) : ordered.slice(start, start + limit);
   const end = start + items.length;
   const truncated = end < ordered.length;
   const last = items.at(-1);
-  const nextCursor = truncated && last !== undefined ? writeCursor({ sort, after: keyOf(last), shown: end }) : null;
+  // The first column stands for the row.
+  const nextCursor =
+    truncated && last !== undefined ? writeCursor({ list, sort, after: keyOf(last), shown: end }) : null;
   return { items, page: { returned: items.length, total: ordered.length, truncated, nextCursor } };
 }
 
@@ -73,7 +70,8 @@ export function chooseColumns<R>(
 /** `50 of 812 shown — …`, or undefined when everything is shown. */
 export function pageFooter({ returned, total, truncated, nextCursor }: Page): string | undefined {
   if (!truncated) return undefined;
-  return `${returned} of ${total ?? 'more'} shown — --limit 0 for all, --cursor ${nextCursor} for the next`;
+  const next = nextCursor === null ? '' : `, --cursor ${nextCursor} for the next`;
+  return `${returned} of ${total ?? 'more'} shown — --limit 0 for all${next}`;
 }
 
 function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sort: string, formats: Formats): R[] {
@@ -108,22 +106,4 @@ function keyText<R>(column: Column<R>, row: R, formats: Formats): string {
 function startOf<R>(cursor: Cursor, rows: readonly R[], keyOf: (row: R) => string): number {
   const last = rows.findIndex((row) => keyOf(row) === cursor.after);
   return last < 0 ? Math.min(cursor.shown, rows.length) : last + 1;
-}
-
-function writeCursor(cursor: Cursor): string {
-  return Buffer.from(JSON.stringify([1, cursor.sort, cursor.after, cursor.shown])).toString('base64url');
-}
-
-function readCursor(text: string, sort: string): Cursor {
-  try {
-    const [version, written, after, shown] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
-    const sound = version === 1 && typeof after === 'string' && Number.isInteger(shown);
-    if (sound && written === sort) return { sort, after, shown: shown as number };
-  } catch {
-    // Not one of ours: said below.
-  }
-  throw new PotctlError(
-    'E_USAGE',
-    `'--cursor' takes the cursor of the last page of the same list and order, not '${text}'`,
-  );
 }

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { canonicalJson } from '../../catalog/parse-manifest.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { makeFolders } from '../../kernel/make-folders.js';
-import { appendEvent, type EventFiles, readEvents } from '../../repository/events.js';
+import { appendEvent, type EventKeys, readEvents } from '../../repository/events.js';
 import type { Repository } from '../../repository/repository.js';
+import { valuesIn } from '../../storage/directory/values.js';
 import { composeImported, type Reader, unreadParts } from './compose.js';
 import type { DescribeDeps } from './describe.js';
 import { type FoundSet, findSets, type OldSet } from './find-sets.js';
@@ -78,12 +79,13 @@ async function manifestText(set: OldSet, sideCar: SideCar, reader: Reader): Prom
 }
 
 function eventsIn(notes: string): Pick<Repository, 'events' | 'appendEvent'> {
-  const filesOf = (id: string): EventFiles => ({ folder: notes, id, prefix: `${id}.` });
+  const storage = valuesIn(notes);
+  const keysOf = (id: string): EventKeys => ({ storage, id, main: `${id}.events.ndjson`, ownedLike: '' });
   return {
-    events: (id) => readEvents(filesOf(id)),
+    events: (id) => readEvents(keysOf(id)),
     async appendEvent(id, event) {
       await makeFolders(notes);
-      await appendEvent(filesOf(id), event);
+      await appendEvent(keysOf(id), event);
     },
   };
 }

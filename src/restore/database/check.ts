@@ -80,22 +80,23 @@ async function checkBatch(session: Session, batch: readonly DumpedSequence[]): P
     return rows.flatMap(({ index, value, called }) => {
       const { name, value: dumped, called: wasCalled } = batch[index]!;
       if (value === dumped && called === wasCalled) return [];
-      const text = `the sequence ${name} is at ${positionOf(value, called)}, in the dump at ${positionOf(dumped, wasCalled)}`;
-      return [{ name: `sequence:${name}`, text }];
+      const detail = `the sequence ${name} is at ${positionOf(value, called)}, in the dump at ${positionOf(dumped, wasCalled)}`;
+      return [failed(`sequence:${name}`, detail)];
     });
   } catch (error) {
     if (!isFinding(error)) throw error;
     const [first] = batch;
     if (batch.length === 1) {
-      return [
-        { name: `sequence:${first!.name}`, text: `the sequence ${first!.name} cannot be read: ${error.message}` },
-      ];
+      const detail = `the sequence ${first!.name} cannot be read: ${error.message}`;
+      return [{ name: `sequence:${first!.name}`, state: 'unknown', detail }];
     }
     const each: Finding[] = [];
     for (const sequence of batch) each.push(...(await checkBatch(session, [sequence])));
     return each;
   }
 }
+
+const failed = (name: string, detail: string): Finding => ({ name, state: 'fail', detail });
 
 const positionOf = (value: string, called: boolean): string => (called ? value : `${value}, not used yet`);
 
@@ -114,7 +115,7 @@ async function checkLargeObjects(session: Session, { inventory }: DatabasePart):
   );
   const expected = String(inventory.large_objects);
   if (row!.found === expected) return [];
-  return [{ name: 'large-objects', text: `there are ${row!.found} large objects, the backup has ${expected}` }];
+  return [failed('large-objects', `there are ${row!.found} large objects, the backup has ${expected}`)];
 }
 
 /** Indexes of partitioned tables may be invalid by design, while a partition lacks its own. */
@@ -127,7 +128,7 @@ async function checkIndexes(session: Session): Promise<Finding[]> {
       where not i.indisvalid and c.relkind = 'i'
       order by 1`,
   );
-  return rows.map(({ name }) => ({ name: `index:${name}`, text: `the index ${name} is not valid` }));
+  return rows.map(({ name }) => failed(`index:${name}`, `the index ${name} is not valid`));
 }
 
 /**
@@ -150,5 +151,5 @@ async function checkConstraints(session: Session, part: DatabasePart, dump: Dump
       order by 1`,
   );
   if (rows.length === 0 || rows.length <= (part.inventory.not_valid ?? (await countNotValid(dump)))) return [];
-  return rows.map(({ name }) => ({ name: `constraint:${name}`, text: `the constraint ${name} is not validated` }));
+  return rows.map(({ name }) => failed(`constraint:${name}`, `the constraint ${name} is not validated`));
 }

@@ -206,12 +206,13 @@ async function countPastForcedRowSecurity(session: Session, relation: string, sq
 function compare({ name, tables, counts }: Unit): Finding[] {
   const accept = `rows:${name}`;
   const problems = counts.flatMap(({ problem }) => (problem === null ? [] : [problem]));
-  if (problems.length > 0) return [{ name: accept, text: problems.slice(0, SHOWN_PARTITIONS).join(', ') }];
+  if (problems.length > 0)
+    return [{ name: accept, state: 'unknown', detail: problems.slice(0, SHOWN_PARTITIONS).join(', ') }];
   const found = counts.reduce((sum, count) => sum + count.found!, 0);
   const expected = counts.reduce((sum, count) => sum + count.expected, 0);
   if (found === expected) return [];
-  const text = `${name} has ${found} rows, the backup ${expected}`;
-  return [{ name: accept, text: tables.length === 1 ? text : `${text} (${partitionsOf(counts)})` }];
+  const sum = `${name} has ${found} rows, the backup ${expected}`;
+  return [{ name: accept, state: 'fail', detail: tables.length === 1 ? sum : `${sum} (${partitionsOf(counts)})` }];
 }
 
 function partitionsOf(counts: readonly Count[]): string {

@@ -79,7 +79,8 @@ const OTHER = /^(pg_restore|psql)\b/;
 
 const OTHER_ERRORS: FailedObject = {
   name: 'object:OTHER ERRORS',
-  text: 'more errors than could be told apart',
+  state: 'fail',
+  detail: 'more errors than could be told apart',
   error: '',
   functions: [],
 };
@@ -101,8 +102,8 @@ function takeDetail(raw: Raw | undefined, line: string): void {
 }
 
 function describe({ name, error, context, command }: Raw): FailedObject {
-  const text = [`${name.replace(/^object:/, '')}: ${error}`, ...context, ...command].filter((line) => line !== '');
-  return { name, text: text.join('\n'), error, functions: context.flatMap(functionOf) };
+  const lines = [`${name.replace(/^object:/, '')}: ${error}`, ...context, ...command].filter((line) => line !== '');
+  return { name, state: 'fail', detail: lines.join('\n'), error, functions: context.flatMap(functionOf) };
 }
 
 function functionOf(line: string): string[] {
@@ -112,5 +113,5 @@ function functionOf(line: string): string[] {
 }
 
 function once(all: readonly FailedObject[]): FailedObject[] {
-  return [...new Map(all.map((one) => [`${one.name}\0${one.text}`, one])).values()];
+  return [...new Map(all.map((one) => [`${one.name}\0${one.detail}`, one])).values()];
 }

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TocEntry } from '../../dump/toc.js';
+import type { Check } from '../../kernel/check.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
-import type { StoredCheck } from '../deps.js';
 import { type FailedObject, objectName } from './failed-objects.js';
 
 /** Entries of a dump that stay behind, and what is to be said of them. */
@@ -16,18 +16,18 @@ export interface LeftBehind {
  *
  * @param damaged checks of the stored backup that failed; each bears the path of its file
  */
-export function damagedEntries(toc: readonly TocEntry[], damaged: readonly StoredCheck[]): LeftBehind {
+export function damagedEntries(toc: readonly TocEntry[], damaged: readonly Check[]): LeftBehind {
   const found = damaged.flatMap((check) => entriesOf(toc, check).map((entry) => ({ entry, check })));
   const failed = found.map(({ entry, check }) => {
     const name = objectName(entry);
-    const text = `${name.replace(/^object:/, '')}: left out, since "${check.check}" is damaged (${check.detail})`;
-    return { name, text, error: text, functions: [] };
+    const detail = `${name.replace(/^object:/, '')}: left out, since "${check.name}" is damaged (${check.detail})`;
+    return { name, state: 'fail' as const, detail, error: detail, functions: [] };
   });
   return { dumpIds: new Set(found.map(({ entry }) => entry.dumpId)), failed };
 }
 
-function entriesOf(toc: readonly TocEntry[], { check }: StoredCheck): TocEntry[] {
-  const file = path.posix.basename(check);
+function entriesOf(toc: readonly TocEntry[], { name }: Check): TocEntry[] {
+  const file = path.posix.basename(name);
   const dumpId = /^(\d+)\.dat(\.\w+)?$/.exec(file)?.[1];
   if (dumpId !== undefined) return toc.filter((entry) => entry.dumpId === Number(dumpId));
   return /^blobs?_.*\.(dat|toc)|^blobs\.toc$/.test(file) ? toc.filter(({ desc }) => desc === 'BLOBS') : [];

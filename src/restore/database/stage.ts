@@ -2,12 +2,12 @@ import path from 'node:path';
 import type { DatabasePart, SettledPart } from '../../catalog/manifest.js';
 import { createDatabaseStatements, propertyStatements } from '../../dump/database-properties.js';
 import type { TocEntry } from '../../dump/toc.js';
+import type { Check } from '../../kernel/check.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
 import { databaseOid } from '../../runs/database/facts.js';
 import { runPurpose } from '../../runs/database/sessions-of-run.js';
-import type { StoredCheck } from '../deps.js';
 import { quoteConninfo } from './conninfo.js';
 import { type FailedObject, listenForFailures } from './failed-objects.js';
 import { damagedEntries, withoutEntries } from './left-out.js';
@@ -73,7 +73,7 @@ export interface RestoreDump {
   /** Restore what can be restored, whatever else fails. */
   readonly continuePastErrors: boolean;
   /** Files of the backup that cannot be read, which was accepted: with `continuePastErrors` what lies in them is left out. */
-  readonly damaged: readonly StoredCheck[];
+  readonly damaged: readonly Check[];
   /** An existing folder for a small file that is removed again. */
   readonly scratch: string;
   readonly signal: AbortSignal;

@@ -29,7 +29,7 @@ export function stumbled(error: PotctlError, failed: readonly FailedObject[], du
   const tool = dump.part.dump.format === 'plain' ? 'psql' : 'pg_restore';
   const code = error.code === 'E_DB_DENIED' ? error.code : 'E_TOOL_FAILED';
   return new PotctlError(code, `'${tool}' could not restore ${first.name.replace(/^object:/, '')}`, {
-    why: failed.map(({ text }) => text).join('\n'),
+    why: failed.map(({ detail }) => detail).join('\n'),
     fix: [...sourceFixes(failed, dump), ...(error.code === 'E_DB_DENIED' ? error.fix : []), ...byHand(failed, dump)],
     repeatWith: { text: 'Or restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
     cause: error,

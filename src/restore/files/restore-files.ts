@@ -11,7 +11,6 @@ import { createLosses, expectedLosses, type Losses } from '../losses.js';
 import { openPhases, type Phases } from '../phases.js';
 import { refuseBlocked } from '../plan/assess.js';
 import { filesBlockers } from '../plan/tools.js';
-import { withScriptKeys } from '../script-keys.js';
 import { createTally, type Tally } from './decide.js';
 import { openFolder } from './folder.js';
 import { placeStaged } from './place.js';
@@ -129,7 +128,7 @@ function resultOf(
   outcome: Outcome & Pick<FilesRestored, 'state' | 'lost'>,
 ): FilesRestored {
   const keptIn = outcome.overwritten === 0 ? null : `${directory}/${foldersOf(runId).before}`;
-  return withScriptKeys({ runId, backup, directory, matched: picked.matched, ...outcome, keptIn, warnings });
+  return { runId, backup, directory, matched: picked.matched, ...outcome, keptIn, warnings };
 }
 
 function checkFailed(problems: readonly string[]): PotctlError {

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { markName, markText } from '../../archive/restore-folders.js';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { type HostIdentity, isGone } from '../../kernel/host-identity.js';
-import { removeTree } from '../../repository/remove-tree.js';
 import { foldersOf, runOfStaging } from '../../runs/tree/names.js';
+import { removeTree } from '../../storage/remove-tree.js';
 
 const OWNER = 'owner.json';
 const TREE = 'files';

@@ -2,8 +2,8 @@ import { type BigIntStats, constants, statSync } from 'node:fs';
 import { access, mkdir, realpath, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
-import { repositoryAround } from '../../repository/marker.js';
-import { overlapOf } from '../../repository/place.js';
+import { repositoryAround } from '../../storage/marker.js';
+import { overlapOf } from '../../storage/place.js';
 
 /** The directory that files come into. */
 export interface Target {

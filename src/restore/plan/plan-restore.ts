@@ -1,6 +1,5 @@
 import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
-import { withScriptKeys } from '../script-keys.js';
 import { decisiveBlocker, refuseBlocked } from './assess.js';
 import type { RestorePlan } from './plan.js';
 import { type PreparedRestore, prepareRestore } from './prepare.js';
@@ -12,7 +11,7 @@ export type JudgedPlan = RestorePlan & { readonly exit: ExitCode };
 export async function planRestore(deps: RestoreDeps, request: RestoreRequest): Promise<JudgedPlan> {
   const { plan } = await prepareRestore(deps, request);
   const decisive = decisiveBlocker(plan.blocking);
-  return withScriptKeys({ ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit });
+  return { ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit };
 }
 
 /** Like {@link planRestore}, for a run that follows. @throws what stands in the way */

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { GoodEntry } from '../../catalog/catalog.js';
 import type { FilesPart, Manifest } from '../../catalog/manifest.js';
+import type { Check } from '../../kernel/check.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { readRuns, recordsWarning } from '../../runs/record.js';
-import type { RestoreDeps, RestoreRequest, StoredCheck } from '../deps.js';
+import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { type Assessment, profileBlockers, refuseBlocked, settleAccepted } from './assess.js';
 import { chooseBackup } from './choose-backup.js';
 import { estimateMs } from './estimate.js';
@@ -20,7 +21,7 @@ export interface PreparedRestore {
   /** Local folder with the backup's artefacts. */
   readonly folder: string;
   /** What of it cannot be read, which was accepted. */
-  readonly damaged: readonly StoredCheck[];
+  readonly damaged: readonly Check[];
 }
 
 /**
@@ -97,8 +98,8 @@ function together(assessments: readonly (Assessment | null)[]): Assessment {
 }
 
 /** A damaged backup is restored only when that is accepted by its id; what could not be checked is said. */
-export function assessStored(id: string, checks: readonly StoredCheck[]): Assessment {
-  const say = ({ check, detail }: StoredCheck): string => `${check}: ${detail}`;
+export function assessStored(id: string, checks: readonly Check[]): Assessment {
+  const say = ({ name, detail }: Check): string => `${name}: ${detail}`;
   const failed = checks.filter(({ state }) => state === 'fail');
   const warnings = checks.filter(({ state }) => state === 'unknown').map((check) => `not checked: ${say(check)}`);
   if (failed.length === 0) return { blocking: [], warnings };

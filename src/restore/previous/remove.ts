@@ -4,7 +4,6 @@ import { recoverRuns } from '../../runs/recover.js';
 import type { RestoreDeps } from '../deps.js';
 import { withLocks } from '../locked.js';
 import { profileBlockers, refuseBlocked } from '../plan/assess.js';
-import { withScriptKeys } from '../script-keys.js';
 import { dropKept } from './databases.js';
 import { type OldPlan, type OldRequest, type OldThing, planOld } from './plan.js';
 import { removeKept } from './trees.js';
@@ -21,11 +20,11 @@ export interface OldRemoved {
   readonly warnings: readonly string[];
 }
 
-/** Like {@link planOld}, for a removal that follows, and with the keys that scripts expect. @throws E_PROFILE_REQUIRED */
+/** Like {@link planOld}, for a removal that follows. @throws E_PROFILE_REQUIRED */
 export async function readyOld(deps: RestoreDeps, request: OldRequest): Promise<OldPlan> {
   const plan = await planOld(deps, request);
   if (plan.remove.length > 0) refuseBlocked(profileBlockers(request));
-  return withScriptKeys(plan);
+  return plan;
 }
 
 /**
@@ -55,7 +54,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
     }
     const freedBytes = removed.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
     const kept = [...stuck, ...now.keep];
-    return withScriptKeys({ state: 'done', removed, kept, failed: stuck.length, freedBytes, warnings: now.warnings });
+    return { state: 'done', removed, kept, failed: stuck.length, freedBytes, warnings: now.warnings };
   });
 }
 
@@ -63,7 +62,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
 export const plannedRemoval = (shown: OldPlan): OldRemoved => unchanged(shown, 'planned');
 
 function unchanged({ remove, keep, freedBytes, warnings }: OldPlan, state: OldRemoved['state']): OldRemoved {
-  return withScriptKeys({ state, removed: remove, kept: keep, failed: 0, freedBytes, warnings });
+  return { state, removed: remove, kept: keep, failed: 0, freedBytes, warnings };
 }
 
 async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Promise<string | null> {

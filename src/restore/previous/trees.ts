@@ -4,12 +4,12 @@ import path from 'node:path';
 import { openTree } from '../../archive/tree.js';
 import { walk } from '../../archive/walk.js';
 import { fromErrno, isErrno } from '../../kernel/errors.js';
-import { findUntouchable, refuseUntouchable, removeTree } from '../../repository/remove-tree.js';
 import type { RunRecord } from '../../runs/record.js';
 import { realDisk } from '../../runs/tree/disk.js';
 import { foldersOf } from '../../runs/tree/names.js';
 import { besideOf } from '../../runs/tree/observe.js';
 import { observeTree } from '../../runs/tree/tree.js';
+import { findUntouchable, refuseUntouchable, removeTree } from '../../storage/remove-tree.js';
 
 /** A folder with a tree that was kept, or that looks so. */
 export interface SeenTree {

@@ -20,7 +20,6 @@ import { chooseBackup } from '../plan/choose-backup.js';
 import { type ObservedServer, observeServer } from '../plan/observe-server.js';
 import { assessStored, plannedBackup } from '../plan/prepare.js';
 import { settlePart } from '../plan/settle-part.js';
-import { withScriptKeys } from '../script-keys.js';
 import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
 import type { PlannedTable, TablesPlan } from './plan.js';
@@ -44,7 +43,7 @@ export type JudgedTablesPlan = TablesPlan & { readonly exit: ExitCode };
 export async function planTables(deps: RestoreDeps, request: TablesRequest): Promise<JudgedTablesPlan> {
   const { plan } = await prepareTables(deps, request);
   const decisive = decisiveBlocker(plan.blocking);
-  return withScriptKeys({ ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit });
+  return { ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit };
 }
 
 /** Like {@link planTables}, for a run that follows. @throws what stands in the way */

@@ -12,7 +12,6 @@ import { withLocks } from '../locked.js';
 import { openPhases } from '../phases.js';
 import { refuseBlocked, refuseStale } from '../plan/assess.js';
 import { firstRecordOf } from '../run.js';
-import { withScriptKeys } from '../script-keys.js';
 import { carryOver } from './carry.js';
 import { checkLive } from './check-live.js';
 import type { PreparedTables } from './prepare.js';
@@ -98,7 +97,7 @@ async function runLocked(running: RunningTables): Promise<TablesResult> {
   const { backup, leftOut, schema } = { ...closed, ...prepared.plan, backup: closed.backup };
   const warnings = [...prepared.plan.warnings, ...left.map((one) => `${describeLeftover(one)}; ${one.line}`)];
   const { tables } = scratch;
-  return withScriptKeys({
+  return {
     ...{ runId: closed.run_id, backup, state: 'done', mode: 'tables', database: name, schema, needs },
     tables: tables.map((table) => ({ table: table.name, rows: table.rows?.count ?? null })),
     restored: {
@@ -109,7 +108,7 @@ async function runLocked(running: RunningTables): Promise<TablesResult> {
     leftOut: [...leftOut, ...scratch.leftOut],
     phases: closed.phases,
     warnings,
-  });
+  };
 }
 
 const rowsOf = (tables: readonly MovedTable[]): number => tables.reduce((sum, { rows }) => sum + (rows?.count ?? 0), 0);
@@ -138,7 +137,7 @@ function firstRecord(
 /** The result as it would be, with nothing restored yet. */
 export function plannedTables({ plan, manifest, selection }: PreparedTables): TablesResult {
   const { runId, database, schema, needs, leftOut, warnings, tables } = plan;
-  return withScriptKeys({
+  return {
     ...{
       runId,
       backup: manifest.id,
@@ -153,5 +152,5 @@ export function plannedTables({ plan, manifest, selection }: PreparedTables): Ta
     restored: { tables: selection.tables.length, rows: 0, notCompared: 0 },
     needs: needs.map(({ kind, name }) => `${kind} ${name}`),
     phases: [],
-  });
+  };
 }

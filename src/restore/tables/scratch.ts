@@ -156,7 +156,7 @@ export async function checkRows(
   throw new PotctlError('E_RESTORE_CHECK', 'the restored tables are not what was backed up', {
     why: refused
       .slice(0, 8)
-      .map(({ text }) => text)
+      .map(({ detail }) => detail)
       .join('\n'),
     changedDetail: 'what was restored was removed; the live tables are as they were',
     repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv: acceptArguments(refused) },

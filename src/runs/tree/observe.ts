@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fromErrno, isErrno } from '../../kernel/errors.js';
-import { findNestedMounts } from '../../repository/mounts.js';
-import { findUntouchable, type Untouchable } from '../../repository/remove-tree.js';
+import { findNestedMounts } from '../../storage/mounts.js';
+import { findUntouchable, type Untouchable } from '../../storage/remove-tree.js';
 import { movable } from './converge.js';
 import { type DiskEntry, noTree, real, realDisk } from './disk.js';
 import { describe, findUnfinished, type UnfinishedSwap } from './journal.js';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { readMark } from '../../archive/restore-folders.js';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
-import { findNestedMounts, isMountPoint } from '../../repository/mounts.js';
+import { findNestedMounts, isMountPoint } from '../../storage/mounts.js';
 import { finishSwap, incomingOf, makeWritable, movable, type Site, takeBackSwap } from './converge.js';
 import { type DiskEntry, real, realDisk, type TreeDisk } from './disk.js';
 import {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
-import { isMountPoint } from '../../repository/mounts.js';
+import { isMountPoint } from '../../storage/mounts.js';
 import { real, realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
 import { foldersOf } from './names.js';

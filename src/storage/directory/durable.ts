@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno, PotctlError } from '../kernel/errors.js';
+import { isErrno, PotctlError } from '../../kernel/errors.js';
 
 const { COPYFILE_EXCL, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
@@ -25,7 +25,7 @@ export async function syncPath(target: string): Promise<void> {
 }
 
 /** Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again. */
-export async function writeNew(file: string, text: string, mode: number): Promise<void> {
+export async function writeNew(file: string, text: string | Uint8Array, mode: number): Promise<void> {
   const handle = await open(file, 'wx', mode);
   try {
     await fill(handle, text);
@@ -36,7 +36,7 @@ export async function writeNew(file: string, text: string, mode: number): Promis
 }
 
 /** Closing may fail, too: some network file systems tell only then that the disk is full. */
-async function fill(handle: FileHandle, text: string): Promise<void> {
+async function fill(handle: FileHandle, text: string | Uint8Array): Promise<void> {
   try {
     await handle.writeFile(text);
     await handle.sync();
@@ -72,20 +72,6 @@ async function copyExclusively(finished: string, name: string): Promise<boolean>
   }
 }
 
-/** Replaces a file's whole content: readers see the old text or the new one, also after a power failure. */
-export async function replaceFile(file: string, text: string): Promise<void> {
-  const folder = path.dirname(file);
-  const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
-  await writeNew(temporary, text, 0o600);
-  try {
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncPath(folder);
-}
-
 /** Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself. */
 export async function appendLine(file: string, line: string): Promise<void> {
   const handle = await open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
@@ -103,6 +89,15 @@ export async function appendLine(file: string, line: string): Promise<void> {
   await syncPath(path.dirname(file));
 }
 
+/** Which part of a file, and under which name errors speak of it. */
+export interface Wanted {
+  readonly name: string;
+  /** In bytes, of the whole file. */
+  readonly limit?: number;
+  readonly from?: number;
+  readonly length?: number;
+}
+
 /**
  * Reads a regular file below `root` (itself free of symbolic links) and follows no symbolic link on the way.
  *
@@ -110,38 +105,37 @@ export async function appendLine(file: string, line: string): Promise<void> {
  * @throws PotctlError E_BACKUP_CORRUPT for links, pipes, folders and what is larger than `limit` bytes
  */
 export async function readContained(root: string, name: string, limit: number): Promise<string | undefined> {
-  const file = path.join(root, name);
+  return (await readPlainFile(path.join(root, name), { name, limit }))?.toString('utf8');
+}
+
+/** As {@link readContained}, in bytes. @param file absolute; what stands above its folder is free of symbolic links */
+export async function readPlainFile(file: string, wanted: Wanted): Promise<Buffer | undefined> {
   try {
     const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    return await readPlain(handle, { file, name, limit });
+    return await readPart(handle, file, wanted);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw isErrno(error, 'ELOOP', 'ENXIO') ? notPlain(name) : error;
+    throw isErrno(error, 'ELOOP', 'ENXIO') ? notPlain(wanted.name) : error;
   }
 }
 
 /** Few calls: a catalogue reads thousands of these. */
-async function readPlain(handle: FileHandle, { file, name, limit }: Wanted): Promise<string> {
+async function readPart(handle: FileHandle, file: string, wanted: Wanted): Promise<Buffer> {
+  const { name, limit = Number.POSITIVE_INFINITY, from = 0, length = Number.POSITIVE_INFINITY } = wanted;
   try {
     const folder = path.dirname(file);
     const [facts, real] = await Promise.all([handle.stat(), realpath(folder)]);
     if (!facts.isFile() || real !== folder) throw notPlain(name);
     if (facts.size > limit) throw new PotctlError('E_BACKUP_CORRUPT', `'${name}' is larger than ${limit} bytes`);
-    const bytes = Buffer.alloc(facts.size);
+    const bytes = Buffer.alloc(Math.max(0, Math.min(facts.size - from, length)));
     let end = 0;
     for (let got = -1; end < bytes.length && got !== 0; end += got) {
-      got = (await handle.read(bytes, end, bytes.length - end)).bytesRead;
+      got = (await handle.read(bytes, end, bytes.length - end, from + end)).bytesRead;
     }
-    return bytes.toString('utf8', 0, end);
+    return bytes.subarray(0, end);
   } finally {
     await handle.close();
   }
-}
-
-interface Wanted {
-  readonly file: string;
-  readonly name: string;
-  readonly limit: number;
 }
 
 function notPlain(name: string): PotctlError {

@@ -1,0 +1,139 @@
+import { ExitCode } from '../../../src/kernel/error-catalog.js';
+import { PotctlError } from '../../../src/kernel/errors.js';
+import type { ListCommand, Rows, StreamCommand } from '../../command.js';
+import type { Column } from '../../ui/columns.js';
+import { aimed, aimedWarning } from './aim.js';
+import { readCursor, writeCursor } from './cursor.js';
+import type { EnvelopeFacts } from './envelope.js';
+import { chooseColumns, type Page, pageFooter, takePage } from './paging.js';
+import type { Runtime } from './runtime.js';
+import type { RowSource } from './writer.js';
+
+/** So many rows within one thing are drawn at once. */
+const AT_ONCE = 500;
+
+// biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
+type Any = any;
+
+/**
+ * A list: read whole, sorted and cut.
+ *
+ * @param factsOf what the envelope says, once the list was read
+ */
+export async function listSource(
+  command: ListCommand<Any, Any>,
+  runtime: Runtime,
+  factsOf: (exitCode: number) => EnvelopeFacts,
+): Promise<RowSource> {
+  const { invocation, context, formats, output, progress } = runtime;
+  const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
+  const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
+  const within = periodOf(command, runtime);
+  const { items: found, footer = [], ...told } = await command.run(invocation.input, context);
+  const warnings = (told.warnings ?? []).map((line) => aimedWarning(line, runtime.aim));
+  const all = found.filter(within);
+  progress.end('done');
+  const { items, page } = takePage(all, command.columns, { list: command.name, limit, cursor, sort }, formats);
+  const exitCode = failOnEmpty && all.length === 0 ? ExitCode.notFound : (command.exitCode?.(all) ?? ExitCode.ok);
+  const facts = factsOf(exitCode);
+  const more = pageFooter(page) ?? (page.total === 0 && footer.length === 0 ? 'no rows' : undefined);
+  const lines = [...(more === undefined ? [] : [more]), ...footer.map((line) => aimed(line, runtime.aim))];
+  return {
+    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined } },
+    ...{ batches: one(items), page, uniform: false, pretty: output.isTerminal },
+    facts: { ...facts, warnings: [...facts.warnings, ...warnings] },
+    end: () => ({ page, exitCode, warnings, footer: lines }),
+  };
+}
+
+async function* one(items: readonly Any[]): AsyncGenerator<readonly Any[]> {
+  yield items;
+}
+
+/** @throws E_USAGE when nothing can lie between the two */
+function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Runtime): (row: Any) => boolean {
+  const { since, until } = invocation.list;
+  const from = since?.(now.getTime()) ?? Number.NEGATIVE_INFINITY;
+  const to = until?.(now.getTime()) ?? Number.POSITIVE_INFINITY;
+  if (from > to) throw new PotctlError('E_USAGE', "'--since' lies after '--until'");
+  if (command.at === undefined || (since === undefined && until === undefined)) return () => true;
+  return (row) => {
+    const ms = Date.parse(command.at!(row));
+    return ms >= from && ms <= to;
+  };
+}
+
+/** Rows within one thing: how many there are is known, and no page goes on behind another. */
+export function rowsSource({ items, columns, total, limit, warnings }: Rows<Any>, facts: EnvelopeFacts): RowSource {
+  const returned = limit === 0 ? total : Math.min(limit, total);
+  const page: Page = { returned, total, truncated: returned < total, nextCursor: null };
+  const more = pageFooter(page);
+  return {
+    ...{ columns: columns.filter((column) => column.wide !== true), csvColumns: columns },
+    ...{ screen: { wide: false, fixed: false }, batches: batched(items, returned), page },
+    ...{ facts: { ...facts, warnings: [...facts.warnings, ...warnings] }, uniform: false, pretty: false },
+    end: () => ({ page, exitCode: ExitCode.ok, warnings, footer: more === undefined ? [] : [more] }),
+  };
+}
+
+async function* batched(items: AsyncIterable<Any>, wanted: number): AsyncGenerator<readonly Any[]> {
+  let batch: Any[] = [];
+  let taken = 0;
+  for await (const item of items) {
+    if (taken >= wanted) break;
+    batch.push(item);
+    taken += 1;
+    if (batch.length < AT_ONCE) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A stream: what is known of it at the end stands there. @throws E_USAGE for a cursor that is none of it */
+export function streamSource(command: StreamCommand<Any, Any>, runtime: Runtime, facts: EnvelopeFacts): RowSource {
+  const { limit, cursor, columns: names, wide, failOnEmpty } = runtime.invocation.list;
+  const columns = chooseColumns(command.columns, names, wide);
+  const list = command.name;
+  const from = cursor === undefined ? null : readCursor(cursor, list, undefined);
+  const seen = { count: 0, more: false, last: undefined as Any };
+  return {
+    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined } },
+    ...{ facts, page: null, uniform: true, pretty: false },
+    batches: cutAt(limit, openStream(command, runtime, from?.after ?? null), seen),
+    end() {
+      const { count, more, last } = seen;
+      const shown = (from?.shown ?? 0) + count;
+      const nextCursor = more ? writeCursor({ list, sort: '', after: command.key(last), shown }) : null;
+      const total = from === null && !more ? count : null;
+      const page: Page = { returned: count, total, truncated: more, nextCursor };
+      const line = count === 0 ? 'no rows' : pageFooter(page);
+      const exitCode = failOnEmpty && count === 0 ? ExitCode.notFound : ExitCode.ok;
+      return { page, exitCode, warnings: [], footer: line === undefined ? [] : [line] };
+    },
+  };
+}
+
+/** One row more than asked for: whether there are more must be known, and not guessed. */
+function openStream(
+  command: StreamCommand<Any, Any>,
+  { invocation, context }: Runtime,
+  after: string | null,
+): AsyncIterable<readonly Any[]> {
+  const { limit } = invocation.list;
+  return command.run(invocation.input, context, { after, limit: limit === 0 ? 0 : limit + 1 });
+}
+
+async function* cutAt(
+  limit: number,
+  batches: AsyncIterable<readonly Any[]>,
+  seen: { count: number; more: boolean; last: Any },
+): AsyncGenerator<readonly Any[]> {
+  for await (const batch of batches) {
+    const wanted = limit === 0 ? batch : batch.slice(0, limit - seen.count);
+    seen.more = wanted.length < batch.length;
+    seen.count += wanted.length;
+    seen.last = wanted.at(-1) ?? seen.last;
+    if (wanted.length > 0) yield wanted;
+  }
+}

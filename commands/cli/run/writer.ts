@@ -1,0 +1,125 @@
+import { ExitCode } from '../../../src/kernel/error-catalog.js';
+import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
+import type { Format } from '../parse/globals.js';
+import { type EnvelopeFacts, listEnvelope, pageFacts, summaryLine } from './envelope.js';
+import { rowWriter, toJson } from './json.js';
+import type { Page } from './paging.js';
+import { isJson, type Runtime } from './runtime.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
+type Any = any;
+
+/** Many rows on their way out: those of a list, of a stream, or within one thing. */
+export interface RowSource {
+  readonly columns: readonly Column<Any>[];
+  /** What csv has of them. */
+  readonly csvColumns: readonly Column<Any>[];
+  /** `wide`: as wide as it is; `fixed`: no column is dropped. */
+  readonly screen: { readonly wide: boolean; readonly fixed: boolean };
+  /** Each is drawn at once, with columns as wide as it needs. The next is asked for once this one was taken. */
+  readonly batches: AsyncIterable<readonly Any[]>;
+  readonly facts: EnvelopeFacts;
+  /** null = known at the end: then it follows the rows in JSON. */
+  readonly page: Page | null;
+  /** Every row has the form of the first. */
+  readonly uniform: boolean;
+  /** Indents JSON, for people. */
+  readonly pretty: boolean;
+  /** Asked once, after the last row. */
+  end(): RowsEnd;
+}
+
+/** What is known after the last row. */
+export interface RowsEnd {
+  readonly page: Page;
+  readonly exitCode: ExitCode;
+  /** For people, on stderr; JSON has the warnings in the envelope. */
+  readonly warnings: readonly string[];
+  readonly footer: readonly string[];
+}
+
+/**
+ * Writes rows in whatever format was asked for, while they are read: memory holds two batches. Stops without a word when nobody reads any
+ * more.
+ *
+ * @returns the exit code that the source asks for
+ */
+export async function writeRows(source: RowSource, runtime: Runtime): Promise<ExitCode> {
+  const { diagnostics, format, output, progress } = runtime;
+  const draw = DRAWINGS[format](source, runtime);
+  let isFirst = true;
+  for await (const batch of source.batches) {
+    if (!isFirst) {
+      await output.flush();
+      if (output.failure() !== undefined) return ExitCode.ok;
+    }
+    output.write(draw.rows(batch, isFirst));
+    isFirst = false;
+  }
+  progress.end('done');
+  const end = source.end();
+  output.write(draw.end(end, isFirst));
+  if (isJson(format)) return end.exitCode;
+  for (const line of end.warnings) diagnostics.warn(line);
+  for (const line of end.footer) diagnostics.note(line);
+  return end.exitCode;
+}
+
+/** One format. Header and first rows come together; further batches go on below. */
+interface Drawing {
+  rows(batch: readonly Any[], isFirst: boolean): string;
+  /** @param isFirst no batch came at all */
+  end(end: RowsEnd, isFirst: boolean): string;
+}
+
+const DRAWINGS: Readonly<Record<Format, (source: RowSource, runtime: Runtime) => Drawing>> = {
+  json: drawJson,
+  ndjson({ facts, uniform }) {
+    const text = rowWriter(facts.verbatim, uniform);
+    return {
+      rows: (batch) => lined(batch.map((row) => text(row))),
+      end: ({ page, exitCode }) => lined([toJson(summaryLine({ ...facts, exitCode }, page))]),
+    };
+  },
+  csv: ({ csvColumns }, { now, formats }) => ({
+    rows: (batch, isFirst) => lined(below(csvLines(csvColumns, batch, now, formats), isFirst)),
+    end: () => '',
+  }),
+  plain: ({ columns }, { now, formats }) => ({
+    rows: (batch) => lined(plainLines(columns, batch, now, formats)),
+    end: () => '',
+  }),
+  table: ({ columns, screen: { wide, fixed } }, { now, formats, output }) => ({
+    rows(batch, isFirst) {
+      const width = wide ? Number.POSITIVE_INFINITY : (output.columns ?? Number.POSITIVE_INFINITY);
+      return lined(below(gridLines(fitTable(columns, batch, { width, fixed, now, formats })), isFirst));
+    },
+    end: () => '',
+  }),
+};
+
+const lined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+const below = (lines: readonly string[], isFirst: boolean): readonly string[] => (isFirst ? lines : lines.slice(1));
+
+/** The items are the last member of the envelope: what is in front of them is written first, and the page behind where it is known late. */
+function drawJson({ facts, page, pretty, uniform }: RowSource): Drawing {
+  const [line, indent] = pretty ? ['\n', '    '] : ['', ''];
+  const text = rowWriter(facts.verbatim, uniform);
+  const head = (exitCode: number): string => {
+    const whole = toJson(listEnvelope({ ...facts, exitCode }, page), pretty);
+    return whole.slice(0, whole.lastIndexOf(']'));
+  };
+  let isEmpty = true;
+  const item = (row: Any): string => {
+    const comma = isEmpty ? '' : ',';
+    isEmpty = false;
+    return `${comma}${line}${indent}${pretty ? text(row, true).replaceAll('\n', `\n${indent}`) : text(row)}`;
+  };
+  return {
+    rows: (batch, isFirst) => `${isFirst ? head(facts.exitCode) : ''}${batch.map(item).join('')}`,
+    end(end, isFirst) {
+      const last = page === null ? `,"page":${toJson(pageFacts(end.page))}` : '';
+      return `${isFirst ? head(end.exitCode) : ''}${isEmpty ? '' : `${line}${indent.slice(2)}`}]${last}${line}}\n`;
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { chown, copyFile, type FileHandle, link, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrno } from '../../kernel/errors.js';
+import type { Hashed } from '../following-hash.js';
+import { hashFile } from '../hash.js';
+import type { Content, GetOptions, Layout, LocalFile, PutOptions, Stat, Storage } from '../storage.js';
+import { appendLine, claimName, ensureFolder, readPlainFile, syncPath, uniqueSuffix, writeNew } from './durable.js';
+
+const TEMPORARY = /^\.([A-Za-z0-9_][A-Za-z0-9._-]*)\.[0-9a-f]{12}\.tmp$/;
+/** A younger temporary file may belong to somebody who writes at this moment. */
+const TEMPORARY_AGE_MS = 60_000;
+
+type Values = Pick<Storage, 'put' | 'append' | 'get' | 'stat' | 'list' | 'remove' | 'localFile' | 'now' | 'tidy'>;
+
+/**
+ * Values as files below a folder.
+ *
+ * @param root absolute, free of symbolic links; need not exist yet
+ * @param layout null = there are no groups in it
+ */
+export function valuesIn(root: string, layout: Layout | null = null): Values {
+  const fileOf = (key: string): string => path.join(root, checkedKey(key));
+  return {
+    async put(key, content, options = {}) {
+      const file = fileOf(key);
+      await ensureTop(root, key);
+      const hashed = await write(file, content, options);
+      if (hashed !== null) await giveLike(root, key, options.ownedLike);
+      return hashed;
+    },
+    async append(key, line, { ownedLike } = {}) {
+      const file = fileOf(key);
+      await ensureTop(root, key);
+      await appendLine(file, line);
+      await giveLike(root, key, ownedLike);
+    },
+    get: (key, options: GetOptions = {}) => readPlainFile(fileOf(key), { ...options, name: nameOf(key, layout) }),
+    stat: (key) => statFile(fileOf(key)),
+    list: (folder) => namesIn(folder === '' ? root : fileOf(folder)),
+    remove: (key) => rm(fileOf(key), { force: true }),
+    async localFile(key) {
+      const file = fileOf(key);
+      return (await statFile(file)) === null ? undefined : file;
+    },
+    now: (key) => nowBeside(fileOf(key)),
+    tidy: (folder, isOurs, nowMs) => tidyFolder(folder === '' ? root : fileOf(folder), isOurs, nowMs),
+  };
+}
+
+/** Keys are made by us: one that leads elsewhere is a bug. */
+function checkedKey(key: string): string {
+  const isPlain = key.split('/').every((name) => name !== '' && name !== '.' && name !== '..');
+  if (!isPlain || key.includes('\0')) throw new Error(`'${key}' is not a key`);
+  return key;
+}
+
+/** Within a group a value is known by its name there. */
+function nameOf(key: string, layout: Layout | null): string {
+  const isInGroup = layout !== null && key.startsWith(`${layout.folder}/`);
+  return isInGroup ? key.split('/').slice(2).join('/') : key;
+}
+
+const topOf = (key: string): string | null => (key.split('/').length === 2 ? path.dirname(key) : null);
+
+async function ensureTop(root: string, key: string): Promise<void> {
+  const top = topOf(key);
+  if (top !== null) await ensureFolder(path.join(root, top));
+}
+
+async function giveLike(root: string, key: string, model: string | undefined): Promise<void> {
+  if (model === undefined) return;
+  const owner = await stat(path.join(root, model)).catch(() => null);
+  if (owner === null) return;
+  for (const name of [key, topOf(key)]) {
+    const facts = name === null ? null : await stat(path.join(root, name)).catch(() => null);
+    if (facts !== null && facts.uid !== owner.uid)
+      await chown(path.join(root, name!), owner.uid, owner.gid).catch(() => {});
+  }
+}
+
+/** Into a temporary file beside it, which then gets the name. */
+async function write(file: string, content: Content, { create, readable }: PutOptions): Promise<Hashed | null> {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
+  // Whether a name was claimed is told by the number of a file's names: one that comes from elsewhere must have no other.
+  const mayLink = isMoved(content) && !create;
+  const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink });
+  let isDone = false;
+  try {
+    if (create) isDone = await claimName(temporary, file);
+    else await rename(temporary, file).then(() => (isDone = true));
+  } finally {
+    if (create || !isDone) await rm(temporary, { force: true });
+  }
+  await syncPath(folder);
+  if (!isDone) return null;
+  if (isMoved(content)) await rm(content.file, { force: true });
+  return hashed;
+}
+
+const isMoved = (content: Content): content is LocalFile =>
+  typeof content === 'object' && 'file' in content && content.move === true;
+
+interface Filling {
+  readonly mode: number;
+  readonly mayLink: boolean;
+}
+
+async function fillNew(file: string, content: Content, { mode, mayLink }: Filling): Promise<Hashed> {
+  if (typeof content === 'string' || content instanceof Uint8Array) {
+    await writeNew(file, content, mode);
+    return { size: Buffer.byteLength(content), sha256: createHash('sha256').update(content).digest('hex') };
+  }
+  try {
+    return 'file' in content
+      ? await takeFile(file, content.file, { mode, mayLink })
+      : await fillFrom(file, content, mode);
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+async function fillFrom(file: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<Hashed> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const handle = await open(file, 'wx', mode);
+  try {
+    for await (const bytes of content) {
+      await handle.writeFile(bytes);
+      hash.update(bytes);
+      size += bytes.length;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { size, sha256: hash.digest('hex') };
+}
+
+/** By a second name where possible, so that a failure leaves the source as it was. */
+async function takeFile(file: string, source: string, { mode, mayLink }: Filling): Promise<Hashed> {
+  if (!(mayLink && (await isLinked(source, file)))) await copyFile(source, file);
+  const handle = await open(file, 'r');
+  await settle(handle, mode).finally(() => handle.close());
+  return hashFile(file, new AbortController().signal);
+}
+
+async function isLinked(source: string, file: string): Promise<boolean> {
+  try {
+    await link(source, file);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) return false;
+    throw error;
+  }
+}
+
+async function settle(handle: FileHandle, mode: number): Promise<void> {
+  await handle.chmod(mode);
+  await handle.sync();
+}
+
+async function statFile(file: string): Promise<Stat | null> {
+  try {
+    const facts = await lstat(file);
+    return facts.isFile() ? { size: facts.size, modifiedMs: facts.mtimeMs } : null;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** A new file has the time of the file system, which may be another machine. */
+async function nowBeside(file: string): Promise<number> {
+  const probe = `${file}.${uniqueSuffix()}`;
+  await writeNew(probe, '', 0o600);
+  try {
+    return (await stat(probe)).mtimeMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
+}
+
+async function tidyFolder(folder: string, isOurs: (name: string) => boolean, nowMs: number): Promise<void> {
+  // A folder that another user has made for himself is tidied by him: it hinders nobody.
+  for (const name of await namesIn(folder).catch(noneIfDenied)) {
+    const [, key] = TEMPORARY.exec(name) ?? [];
+    if (key === undefined || !isOurs(key)) continue;
+    const file = path.join(folder, name);
+    const facts = await stat(file).catch(() => null);
+    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true }).catch(noneIfDenied);
+  }
+}
+
+function noneIfDenied(error: unknown): string[] {
+  if (isErrno(error, 'EACCES', 'EPERM')) return [];
+  throw error;
+}

@@ -1,0 +1,103 @@
+import { chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { openDirectory } from '../../src/storage/directory/directory.js';
+import type { Storage } from '../../src/storage/storage.js';
+import { LAYOUT } from '../contract/storage.js';
+import { temporaryFolder } from '../support/tree.js';
+
+const LAST = { 'last.json': '{}\n' };
+
+let root: string;
+let storage: Storage;
+beforeEach(async () => {
+  root = path.join(await temporaryFolder(), 'place');
+  storage = await openDirectory(root, LAYOUT);
+  await storage.create();
+});
+
+async function committed(name: string): Promise<string> {
+  const staging = await storage.groups.begin(name);
+  await writeFile(path.join(staging!.folder, 'value'), 'alpha', { mode: 0o666 });
+  await staging!.commit(LAST, async () => {});
+  return path.join(root, 'groups', name);
+}
+
+const modeOf = async (...names: string[]): Promise<number> => (await stat(path.join(root, ...names))).mode & 0o777;
+
+test('only the owner may enter and read; what is readable may be read by all, and a group is never written again', async () => {
+  await storage.put('folder/value', 'x');
+  await storage.put('marker', 'x', { create: true, readable: true });
+  await committed('g1');
+  const modes = [[''], ['folder'], ['folder', 'value'], ['marker'], ['groups', 'g1'], ['groups', 'g1', 'value']];
+  expect(await Promise.all(modes.map((names) => modeOf(...names)))).toEqual([
+    ...[0o700, 0o700, 0o600, 0o644, 0o700, 0o400],
+  ]);
+});
+
+test.each(['../outside', 'a/../../outside', '/etc/hostname', 'a//b', '', 'a/.'])('%j is no key', async (key) => {
+  await expect((async () => storage.get(key))()).rejects.toThrow(/not a key/);
+  await expect(storage.put(key, 'x')).rejects.toThrow(/not a key/);
+});
+
+test('a value is not read through a link, neither its own nor one of its folder', async () => {
+  await writeFile(`${root}.outside`, 'secret');
+  await symlink(`${root}.outside`, path.join(root, 'link'));
+  await mkdir(path.join(root, 'real'));
+  await writeFile(path.join(root, 'real', 'value'), 'x');
+  await symlink('real', path.join(root, 'folder'));
+  for (const key of ['link', 'folder/value', 'real'])
+    await expect(storage.get(key)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
+  expect([await storage.stat('link'), await storage.localFile('link')]).toEqual([null, undefined]);
+  await expect(storage.append('link', 'x')).rejects.toThrow('ELOOP');
+  expect(await readFile(`${root}.outside`, 'utf8')).toBe('secret');
+});
+
+test('something else in the place of a group is told, and odd files in its folder', async () => {
+  await committed('g1');
+  await symlink('/etc', path.join(root, 'groups', 'g1', 'etc'));
+  await symlink('g1', path.join(root, 'groups', 'g2'));
+  expect((await storage.groups.localFolder('g1')).odd).toBe('etc');
+  expect([await storage.groups.stateOf('g1'), await storage.groups.stateOf('g2')]).toEqual(['complete', 'odd']);
+  expect(await storage.groups.begin('g2')).toBeNull();
+});
+
+test('a storage inside of a group is never removed with it, and stops no sweep', async () => {
+  const folder = await committed('g1');
+  await writeFile(path.join(folder, 'potctl-repository.json'), '{"format":"potctl.repository"}');
+  await expect(storage.groups.removal('g1')).rejects.toMatchObject({ code: 'E_REFUSED' });
+  const staging = await storage.groups.begin('g2');
+  await writeFile(path.join(staging!.folder, 'potctl-repository.json'), '{"format":"potctl.repository"}');
+  expect(await storage.groups.sweep(async () => {})).toEqual([staging!.folder]);
+  expect((await readdir(path.join(root, 'groups'))).sort()).toEqual(['g1', 'g2.partial']);
+});
+
+test('what dead writers left goes when it is old, and what is somebody else never', async () => {
+  const names = ['.value.0123456789ab.tmp', '.value.aaaaaaaaaaaa.tmp', '.other.0123456789ab.tmp', 'lock.0123456789ab'];
+  for (const name of names) await writeFile(path.join(root, name), 'half');
+  for (const name of [names[0]!, names[2]!]) await utimes(path.join(root, name), 1, 1);
+  const now = await storage.now('lock');
+  await storage.tidy('', (name) => name === 'value', now);
+  await storage.claims.sweep('lock', async (text) => text === 'dead', now);
+  expect((await readdir(root)).sort()).toEqual([names[2], names[1], names[3]].sort());
+  await storage.claims.sweep('lock', async (text) => text === 'half', now);
+  expect((await readdir(root)).sort()).toEqual([names[2], names[1]].sort());
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what root writes belongs to the owner of what it is like (needs root)',
+  async () => {
+    await chown(await committed('g1'), 65_534, 65_534);
+    await storage.append('groups/g1/log', 'x', { ownedLike: 'groups/g1' });
+    await storage.put('folder/value', 'x', { ownedLike: 'groups/g1' });
+    const owners = ['groups/g1/log', 'folder/value', 'folder', 'groups'].map((name) => stat(path.join(root, name)));
+    expect((await Promise.all(owners)).map(({ uid }) => uid)).toEqual([65_534, 65_534, 65_534, 0]);
+  },
+);
+
+test('a storage that has gone is not made anew by a write', async () => {
+  const gone = await openDirectory(path.join(path.dirname(root), 'gone'), LAYOUT);
+  await expect(gone.put('folder/value', 'x')).rejects.toThrow('ENOENT');
+  await expect(gone.append('log', 'x')).rejects.toThrow('ENOENT');
+  expect(await readdir(path.dirname(root))).toEqual(['place']);
+});
