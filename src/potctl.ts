@@ -9,6 +9,7 @@ import { type About, readAbout } from './host/about.js';
 import { type Base, openBase } from './host/base.js';
 import { completeHost, type Host, type HostOptions } from './host/host.js';
 import { once } from './kernel/once.js';
+import type { Mfa } from './mfa/open.js';
 import type { Server } from './postgres/server.js';
 import type { Restore } from './restore/open.js';
 import type { Setup } from './setup/open.js';
@@ -24,6 +25,7 @@ export interface Potctl {
   demo(): Promise<Demo>;
   doctor(): Promise<Doctor>;
   grants(): Promise<Grants>;
+  mfa(): Promise<Mfa>;
   restore(): Promise<Restore>;
   setup(): Promise<Setup>;
   /** What everything works with. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
@@ -57,14 +59,19 @@ export function openPotctl(given: HostOptions): Potctl {
 export function openOn(base: Base): Potctl {
   const { host } = base;
   const backup = once(async () => (await import('./backup/open.js')).openBackup(base));
+  const demo = once(async () => (await import('./demo/open.js')).openDemo(base));
   return {
     host,
     backup,
     audit: once(async () => (await import('./audit/open.js')).openAudit(base)),
     config: once(async () => (await import('./config/open.js')).openConfiguration(host.settings)),
-    demo: once(async () => (await import('./demo/open.js')).openDemo(base)),
+    demo,
     doctor: once(async () => (await import('./doctor/open.js')).openDoctor(base)),
     grants: once(async () => (await import('./grants/open.js')).openGrants(base)),
+    mfa: once(async () => {
+      const { openMfa } = await import('./mfa/open.js');
+      return openMfa(base, async (name, note) => (await demo()).throwAway(name, note));
+    }),
     restore: once(async () => (await import('./restore/open.js')).openRestore(base, await backup())),
     setup: once(async () => (await import('./setup/open.js')).openSetup(base)),
     settings: base.settings,

@@ -4,7 +4,6 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { PostureCheck } from '../../src/mfa/posture-rules.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 
 const STYLES = { ok: 'good', skipped: 'dim', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
 const WORDS = { ok: 'OK', skipped: 'SKIPPED', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
@@ -47,10 +46,9 @@ export const mfaCheck = itemCommand({
     }),
   },
 
-  async run({ keys, exit }, context) {
-    const { checkPosture } = await import('../../src/mfa/posture.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.check' });
-    const { application, state, rules, keys: counts } = await checkPosture(deps, { keys });
+  async run({ keys, exit }, { potctl }) {
+    const mfa = await potctl.mfa();
+    const { application, state, rules, keys: counts } = await mfa.check({ keys });
     return { application, state: wordOf(state), rules: rules.map(ruleLine), keys: counts, exit_codes: exit };
   },
 

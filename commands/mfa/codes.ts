@@ -1,9 +1,7 @@
 import { actionCommand } from '../command.js';
-import type { Context } from '../context.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from './shared/flags.js';
-import { codesPlace, handedOut } from './shared/input.js';
+import { changeReason, codesPlace, handedOut } from './shared/input.js';
 
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
 export const mfaCodes = actionCommand({
@@ -16,26 +14,14 @@ export const mfaCodes = actionCommand({
   atomic: true,
   input: { user: USER, codesTo: CODES_TO, codeForm: CODE_FORM, breakGlass: BREAK_GLASS },
 
-  gate: {
-    async prepare({ user, codesTo, codeForm, breakGlass }, context: Context) {
-      const { codesUse, planCodes } = await import('../../src/mfa/codes.js');
-      const deps = await mfaDeps(context, { purpose: 'mfa.codes', change: true, breakGlass });
-      const form = codeForm ?? deps.policy.codeForm;
-      const plan = await planCodes(deps, user, { form, dryRun: false });
-      const person = { name: plan.phrase, id: plan.record.person.id };
-      const use = codesUse(deps.database.application, form);
-      return { deps, form, plan, place: await codesPlace(context, codesTo, { person, use }) };
-    },
-    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
-    phrase: ({ plan }) => plan.phrase,
+  async prepare({ user, codesTo, codeForm: form, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.codes({ user, form, breakGlass, reason, place: (about) => codesPlace(context, codesTo, about) });
   },
 
-  async run(_options, _context, { dryRun, plan: { deps, form, plan, place } }) {
-    const { codesUse, replaceCodes } = await import('../../src/mfa/codes.js');
-    const { nowhere } = await import('../../src/mfa/delivery.js');
-    const delivery = dryRun ? nowhere(place.to) : await place.open();
-    const result = await replaceCodes(deps, plan, { form, dryRun }, delivery);
-    return { ...result, codes_to: delivery.to, codes_use: codesUse(deps.database.application, form) };
+  gate: {
+    renderPlan: renderChangePlan,
+    phrase: ({ phrase }) => phrase,
   },
 
   changed: ({ changed }) => changed,

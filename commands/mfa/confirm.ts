@@ -1,7 +1,6 @@
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from './shared/flags.js';
-import { codesPlace, handedOut, readCode } from './shared/input.js';
+import { changeReason, codesPlace, handedOut, readCode } from './shared/input.js';
 
 /** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
 export const mfaConfirm = actionCommand({
@@ -21,22 +20,13 @@ export const mfaConfirm = actionCommand({
     breakGlass: BREAK_GLASS,
   },
 
-  async run({ user, codeStdin, codesTo, codeForm, trustClock, breakGlass }, context, { dryRun }) {
-    const { confirmCode, planConfirm, unconfirmed } = await import('../../src/mfa/confirm.js');
-    const { codesUse } = await import('../../src/mfa/codes.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.confirm', change: true, breakGlass });
-    const plan = await planConfirm(deps, user);
-    if (!plan.changes || dryRun) return { ...unconfirmed(plan), codes_to: null, codes_use: null };
-    const { application } = deps.database;
-    const { username, email, id } = plan.record.person;
-    const person = { name: username ?? email ?? id, id };
-    const form = codeForm ?? deps.policy.codeForm;
-    const use = codesUse(application, form);
-    const place = application.codes === undefined ? null : await codesPlace(context, codesTo, { person, use });
-    const delivery = (await place?.open()) ?? null;
-    const code = await readCode(context, codeStdin, 'Code that the app shows now');
-    const result = await confirmCode(deps, plan, code, { form, trustClock }, delivery);
-    return { ...result, codes_to: delivery?.to ?? null, codes_use: delivery && use };
+  async prepare({ user, codeStdin, codesTo, codeForm: form, trustClock, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.confirm({
+      ...{ user, form, trustClock, breakGlass, reason },
+      place: (about) => codesPlace(context, codesTo, about),
+      code: () => readCode(context, codeStdin, 'Code that the app shows now'),
+    });
   },
 
   changed: ({ changed }) => changed,

@@ -1,8 +1,8 @@
 import { text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, USER } from './shared/flags.js';
+import { changeReason } from './shared/input.js';
 
 /** `potctl mfa disable`: off, with everything that belongs to it. */
 export const mfaDisable = actionCommand({
@@ -19,21 +19,15 @@ export const mfaDisable = actionCommand({
     breakGlass: BREAK_GLASS,
   },
 
-  gate: {
-    async prepare({ user, factor, breakGlass }, context) {
-      const { planDisable } = await import('../../src/mfa/disable.js');
-      const deps = await mfaDeps(context, { purpose: 'mfa.disable', change: true, breakGlass });
-      const options = { action: 'disable' as const, factorId: factor ?? null };
-      return { deps, options, plan: await planDisable(deps, user, { ...options, dryRun: false }) };
-    },
-    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
-    phrase: ({ plan }) => plan.phrase,
-    isAddition: ({ plan }) => !plan.changes,
+  async prepare({ user, factor, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.disable({ user, factor, breakGlass, reason });
   },
 
-  async run(_options, _context, { dryRun, plan: { deps, options, plan } }) {
-    const { disable } = await import('../../src/mfa/disable.js');
-    return disable(deps, plan, { ...options, dryRun });
+  gate: {
+    renderPlan: renderChangePlan,
+    phrase: ({ phrase }) => phrase,
+    isAddition: ({ changes }) => !changes,
   },
 
   changed: ({ changed }) => changed,

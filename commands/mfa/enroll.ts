@@ -1,15 +1,14 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { hiddenCharacterIn } from '../../src/kernel/hidden-character.js';
-import type { Delivery } from '../../src/mfa/delivery.js';
+import type { Delivery, SecretPlace } from '../../src/mfa/delivery.js';
 import { flag, text } from '../cli/parse/options.js';
 import { personWord } from '../cli/parse/shell.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import type { Terminal } from '../ui/terminal.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, USER } from './shared/flags.js';
-import { handOut, type SecretPlace } from './shared/input.js';
+import { changeReason, handOut } from './shared/input.js';
 
 /** `potctl mfa enroll`: a new secret that waits for its first code. */
 export const mfaEnroll = actionCommand({
@@ -32,26 +31,18 @@ export const mfaEnroll = actionCommand({
     breakGlass: BREAK_GLASS,
   },
 
-  gate: {
-    async prepare({ user, qr, secretTo, label, issuer, another, breakGlass }, context: Context) {
-      const { planEnroll, uriOf } = await import('../../src/mfa/enroll.js');
-      refuseHidden(label);
-      const deps = await mfaDeps(context, { purpose: 'mfa.enroll', change: true, breakGlass });
-      const options = { another, label, issuer: issuer ?? null };
-      const plan = await planEnroll(deps, user, { ...options, dryRun: false });
-      const person = { name: plan.phrase, id: plan.record.person.id };
-      const sample = uriOf(deps, plan.record, { ...options, dryRun: false }, SAMPLE_KEY);
-      return { deps, options, plan, place: await placeOf(context, { qr, secretTo, person, sample }) };
-    },
-    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
-    phrase: ({ plan }) => plan.phrase,
+  async prepare({ user, qr, secretTo, label, issuer = null, another, breakGlass }, context) {
+    refuseHidden(label);
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.enroll({
+      ...{ user, label, issuer, another, breakGlass, reason },
+      place: ({ person, sample }) => placeOf(context, { qr, secretTo, person, sample }),
+    });
   },
 
-  async run(_options, _context, { dryRun, plan: { deps, options, plan, place } }) {
-    const { enroll } = await import('../../src/mfa/enroll.js');
-    const { nowhere } = await import('../../src/mfa/delivery.js');
-    const delivery = dryRun ? nowhere(place.to) : await place.open();
-    return { ...(await enroll(deps, plan, { ...options, dryRun }, delivery)), secret_to: delivery.to };
+  gate: {
+    renderPlan: renderChangePlan,
+    phrase: ({ phrase }) => phrase,
   },
 
   changed: ({ changed }) => changed,
@@ -76,9 +67,6 @@ function refuseHidden(label: string): void {
     fix: ['Give a name that is what it looks like.'],
   });
 }
-
-/** As long as every new key is: for measuring the QR code before there is one. */
-const SAMPLE_KEY = 'A'.repeat(32);
 
 interface Asked {
   readonly qr: string | undefined;

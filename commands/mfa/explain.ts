@@ -1,7 +1,5 @@
 import { flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
-import type { Context } from '../context.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { CODE_STDIN, USER } from './shared/flags.js';
 import { readCode } from './shared/input.js';
 
@@ -19,9 +17,8 @@ export const mfaExplain = itemCommand({
   },
 
   async run({ user, askCode, codeStdin }, context) {
-    const { explainPerson } = await import('../../src/mfa/explain.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.explain' });
-    return explainPerson(deps, user, await codeOf(context, askCode, codeStdin));
+    const code = () => readCode(context, codeStdin, 'Code that the app shows now');
+    return (await context.potctl.mfa()).explain({ user, ...((askCode || codeStdin) && { code }) });
   },
 
   render({ user, verdict, evidence, next }, view) {
@@ -34,7 +31,3 @@ export const mfaExplain = itemCommand({
     for (const line of next) view.note(`Next:  ${line}`);
   },
 });
-
-async function codeOf(context: Context, asked: boolean, fromStdin: boolean): Promise<string | null> {
-  return asked || fromStdin ? readCode(context, fromStdin, 'Code that the app shows now') : null;
-}

@@ -1,8 +1,7 @@
-import type { MfaRow } from '../../src/mfa/list.js';
+import type { MfaFilter, MfaRow } from '../../src/mfa/list.js';
 import { choice, flag, text } from '../cli/parse/options.js';
 import { streamCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import type { Column } from '../ui/columns.js';
 
 const NONE = '–';
@@ -76,7 +75,6 @@ export const mfaList = streamCommand({
     ),
 });
 
-async function* rowsOf(filter: Parameters<typeof import('../../src/mfa/list.js').listPeople>[1], context: Context) {
-  const { listPeople } = await import('../../src/mfa/list.js');
-  yield* listPeople(await mfaDeps(context, { purpose: 'mfa.list' }), filter);
+async function* rowsOf(filter: MfaFilter, { potctl }: Context) {
+  yield* (await potctl.mfa()).list(filter);
 }

@@ -1,10 +1,8 @@
 import { personWord } from '../cli/parse/shell.js';
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, USER } from './shared/flags.js';
-
-const OPTIONS = { action: 'reset', factorId: null } as const;
+import { changeReason } from './shared/input.js';
 
 /** `potctl mfa reset`: the phone is lost. */
 export const mfaReset = actionCommand({
@@ -17,20 +15,15 @@ export const mfaReset = actionCommand({
   atomic: true,
   input: { user: USER, breakGlass: BREAK_GLASS },
 
-  gate: {
-    async prepare({ user, breakGlass }, context) {
-      const { planDisable } = await import('../../src/mfa/disable.js');
-      const deps = await mfaDeps(context, { purpose: 'mfa.reset', change: true, breakGlass });
-      return { deps, plan: await planDisable(deps, user, { ...OPTIONS, dryRun: false }) };
-    },
-    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
-    phrase: ({ plan }) => plan.phrase,
-    isAddition: ({ plan }) => !plan.changes,
+  async prepare({ user, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.reset({ user, breakGlass, reason });
   },
 
-  async run(_options, _context, { dryRun, plan: { deps, plan } }) {
-    const { disable } = await import('../../src/mfa/disable.js');
-    return disable(deps, plan, { ...OPTIONS, dryRun });
+  gate: {
+    renderPlan: renderChangePlan,
+    phrase: ({ phrase }) => phrase,
+    isAddition: ({ changes }) => !changes,
   },
 
   changed: ({ changed }) => changed,

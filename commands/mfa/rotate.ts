@@ -3,9 +3,9 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { RotatePlan, RotateResult } from '../../src/mfa/rotate.js';
 import { count, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import type { View } from '../ui/view.js';
 import { BREAK_GLASS } from './shared/flags.js';
+import { changeReason } from './shared/input.js';
 
 /** `potctl mfa rotate`: a new key for the secrets at rest. */
 export const mfaRotate = actionCommand({
@@ -22,20 +22,15 @@ export const mfaRotate = actionCommand({
     breakGlass: BREAK_GLASS,
   },
 
-  gate: {
-    async prepare({ to = null, batch, breakGlass }, context) {
-      const { planRotation } = await import('../../src/mfa/rotate.js');
-      const deps = await mfaDeps(context, { purpose: 'mfa.rotate', change: true, breakGlass });
-      return { deps, plan: await planRotation(deps, { to, batch }) };
-    },
-    renderPlan: ({ plan }, view) => renderPlan(plan, view),
-    phrase: ({ plan }) => plan.to,
-    isAddition: ({ plan }) => plan.pending === 0,
+  async prepare({ to = null, batch, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.rotate({ to, batch, breakGlass, reason });
   },
 
-  async run({ to = null, batch }, { progress }, { dryRun, plan: { deps, plan } }) {
-    const { rotate } = await import('../../src/mfa/rotate.js');
-    return rotate(deps, plan, { to, batch, dryRun, progress });
+  gate: {
+    renderPlan,
+    phrase: ({ to }) => to,
+    isAddition: ({ pending }) => pending === 0,
   },
 
   changed: ({ changed }) => changed,

@@ -1,6 +1,5 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { itemCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 
 /** `potctl mfa stats`: who has one. */
 export const mfaStats = itemCommand({
@@ -10,10 +9,7 @@ export const mfaStats = itemCommand({
   verbatim: true,
   input: {},
 
-  async run(_options, context) {
-    const { readStats } = await import('../../src/mfa/stats.js');
-    return readStats(await mfaDeps(context, { purpose: 'mfa.stats' }));
-  },
+  run: async (_options, { potctl }) => (await potctl.mfa()).stats(),
 
   render({ total, enabled, enabledPercentage, pending, unknown, admins, groups, resets_30d: resets }, view) {
     const hidden = unknown > 0;

@@ -1,6 +1,5 @@
 import type { MfaStatus } from '../../src/mfa/status.js';
 import { itemCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { byWhom } from '../ui/by-whom.js';
 import type { View } from '../ui/view.js';
 import { USER } from './shared/flags.js';
@@ -14,10 +13,7 @@ export const mfaStatus = itemCommand({
   examples: ['potctl mfa status ana.souza -p prod', 'potctl mfa status ana@example.com -p prod --json'],
   input: { user: USER },
 
-  async run({ user }, context) {
-    const { readStatus } = await import('../../src/mfa/status.js');
-    return readStatus(await mfaDeps(context, { purpose: 'mfa.status' }), user);
-  },
+  run: async ({ user }, { potctl }) => (await potctl.mfa()).status(user),
 
   render(status, view) {
     const { user, application } = status;

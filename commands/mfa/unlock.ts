@@ -1,8 +1,8 @@
 import { flag } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
 import { BREAK_GLASS, USER } from './shared/flags.js';
+import { changeReason } from './shared/input.js';
 
 /** `potctl mfa unlock`: locks and blocks, and nothing else. */
 export const mfaUnlock = actionCommand({
@@ -19,20 +19,15 @@ export const mfaUnlock = actionCommand({
     breakGlass: BREAK_GLASS,
   },
 
-  gate: {
-    async prepare({ user, resetConsecutive, breakGlass }, context) {
-      const { planUnlock } = await import('../../src/mfa/unlock.js');
-      const deps = await mfaDeps(context, { purpose: 'mfa.unlock', change: true, breakGlass });
-      return { deps, plan: await planUnlock(deps, user, { resetConsecutive, dryRun: false }) };
-    },
-    renderPlan: ({ plan }, view) => renderChangePlan(plan, view),
-    phrase: ({ plan }) => plan.phrase,
-    isAddition: ({ plan }) => !plan.changes,
+  async prepare({ user, resetConsecutive, breakGlass }, context) {
+    const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
+    return mfa.unlock({ user, resetConsecutive, breakGlass, reason });
   },
 
-  async run({ resetConsecutive }, _context, { dryRun, plan: { deps, plan } }) {
-    const { unlock } = await import('../../src/mfa/unlock.js');
-    return unlock(deps, plan, { resetConsecutive, dryRun });
+  gate: {
+    renderPlan: renderChangePlan,
+    phrase: ({ phrase }) => phrase,
+    isAddition: ({ changes }) => !changes,
   },
 
   changed: ({ changed }) => changed,

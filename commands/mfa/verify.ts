@@ -1,6 +1,5 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { actionCommand } from '../command.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from './shared/flags.js';
 import { readCode } from './shared/input.js';
 
@@ -20,9 +19,8 @@ export const mfaVerify = actionCommand({
 
   async run({ user, codeStdin, trustClock, breakGlass }, context, { dryRun }) {
     if (dryRun) throw noDryRun();
-    const { verifyCode } = await import('../../src/mfa/verify.js');
-    const deps = await mfaDeps(context, { purpose: 'mfa.verify', breakGlass });
-    return verifyCode(deps, user, await readCode(context, codeStdin, 'Code, or a backup code'), { trustClock });
+    const code = () => readCode(context, codeStdin, 'Code, or a backup code');
+    return (await context.potctl.mfa()).verify({ user, code, trustClock, breakGlass });
   },
 
   done: ({ person, by, journal_seq: seq }) =>

@@ -1,14 +1,14 @@
 import { PotctlError } from '../../src/kernel/errors.js';
-import type { DeskDeps } from '../../src/mfa/desk/deps.js';
-import type { CallerScript, PracticeScore } from '../../src/mfa/desk/practice.js';
+import type { SupportDesk } from '../../src/mfa/desk/open.js';
+import type { PracticeScore } from '../../src/mfa/desk/practice.js';
+import type { Callers } from '../../src/mfa/desk/practice-ground.js';
 import { flag } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { mfaDeps } from '../mfa-dependencies.js';
 import type { Terminal } from '../ui/terminal.js';
 import type { View } from '../ui/view.js';
 import type { HelpedPerson, Sitting } from './shared/desk/desk.js';
-import { type Callers, OUTCOME_WORDS } from './shared/desk/practice-talk.js';
+import { OUTCOME_WORDS } from './shared/desk/practice-talk.js';
 
 interface Result {
   readonly helped: readonly HelpedPerson[];
@@ -31,8 +31,8 @@ export const support = actionCommand({
     const terminal = requireTerminal(context);
     const sitting: Sitting = { done: [], owed: [], helped: [] };
     if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
-    const deps = await deskDeps(context);
-    await sit(context, deps, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
+    const desk = await (await context.potctl.mfa()).desk();
+    await sit(context, desk, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
     return { helped: sitting.helped, owed: sitting.owed, practice: null };
   },
 
@@ -60,56 +60,36 @@ function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
   });
 }
 
-async function deskDeps(context: Context): Promise<DeskDeps> {
-  const { createMailer } = await import('../../src/notify/mail.js');
-  const { email } = (await context.settings()).notify;
-  return { ...(await mfaDeps(context, { purpose: 'support' })), mail: email === null ? null : createMailer(email) };
-}
-
 interface Seat {
   readonly terminal: Terminal;
   /** Only in a practice. */
   readonly callers?: Callers;
 }
 
-async function sit(context: Context, deps: DeskDeps, sitting: Sitting, { terminal, callers }: Seat): Promise<void> {
-  const { openDesk } = await import('../../src/mfa/desk/case.js');
+async function sit(
+  { potctl, live }: Context,
+  desk: SupportDesk,
+  sitting: Sitting,
+  { terminal, callers }: Seat,
+): Promise<void> {
   const { createTalk } = await import('./shared/desk/talk.js');
   const { createPracticeTalk } = await import('./shared/desk/practice-talk.js');
   const { takeCalls } = await import('./shared/desk/calls.js');
   const talk = callers ? createPracticeTalk(createTalk(terminal), callers) : createTalk(terminal);
-  const { role } = await openDesk(deps);
+  const { who, uninterrupted } = potctl.host;
   talk.line();
   if (callers) talk.line('Practice: nothing here is real. Lines with ☎ are what you hear.');
-  else talk.line(`Support desk. You are ${context.operator} (database role ${role}). Everything here is recorded.`);
+  else talk.line(`Support desk. You are ${who.operator} (database role ${desk.role}). Everything here is recorded.`);
   talk.line('Answer with a number. 0 ends a call at any time, and nothing is left half done.');
-  const { uninterrupted, live } = context;
   const { readyToShow, showOnce } = terminal;
-  await takeCalls({ deps, talk, sitting, clock: live.clock, uninterrupted, readyToShow, showOnce });
+  await takeCalls({ desk, talk, sitting, clock: live.clock, uninterrupted, readyToShow, showOnce });
 }
 
-async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<PracticeScore[]> {
-  const { openPractice } = await import('../practice.js');
-  const { CALLERS } = await import('../../src/mfa/desk/practice.js');
-  const { codeShownAt } = await import('../../src/mfa/totp.js');
-  const practice = await openPractice(context);
+async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<readonly PracticeScore[]> {
+  const practice = await (await context.potctl.mfa()).practice((text) => context.live.note(text));
   try {
-    const heard: CallerScript[] = [];
-    const callers: Callers = {
-      next() {
-        const caller = CALLERS[heard.length];
-        if (caller !== undefined) heard.push(caller);
-        return caller ?? null;
-      },
-      digits: () => /\b\d{3} \d{3}\b/.exec(practice.letter()?.text ?? '')?.[0] ?? '',
-      appCode({ username, phoneOffS }) {
-        const now = context.clock.now().getTime();
-        return phoneOffS === null ? null : codeShownAt(practice.held.get(username)!.secret, now + phoneOffS * 1_000);
-      },
-      backupCode: ({ username, hasCode }) => (hasCode ? practice.held.get(username)!.code : ''),
-    };
-    await sit(context, practice.deps, sitting, { terminal, callers });
-    return await practice.score(heard);
+    await sit(context, practice.desk, sitting, { terminal, callers: practice.callers });
+    return await practice.score();
   } finally {
     await practice.close();
   }

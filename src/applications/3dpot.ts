@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE } from './application.js';
+import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE, type WithMfa } from './application.js';
 import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc, whose } from './sql.js';
 
 /**
@@ -8,35 +8,9 @@ import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne,
  *
  * @see dronreef2/3dPot@d129403 backend/models/__init__.py, services/mfa_service.py, observability/audit.py
  */
-export const threeDPot = adapter((at) => ({
+export const threeDPot = adapter<WithMfa>((at) => ({
   name: '3dpot',
   signature: { table: 'users', columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes'] },
-  secretColumn: { table: 'users', column: 'mfa_secret' },
-  names: { table: at('users'), id: 'id', email: 'email', username: 'username' },
-  several: false,
-  totp: {
-    ...{ window: 1, second: 'floor', storedAs: 'plain', issuer: '3dPot' },
-    ...{ strangers: 'refuse', minBytes: 1 },
-  },
-  facts: {
-    noReplayGuard:
-      'the application keeps no step of its own: a code that was seen works there until its window is over, a backup code for ever: only potctl uses it up',
-    requiredForAdmin:
-      'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `potctl mfa enroll` helps',
-    sessions: 'who has an access token already stays signed in with it, for up to 30 minutes',
-    login:
-      'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
-  },
-  guard: {
-    tables: [
-      {
-        ...{ table: 'users', person: 'id' },
-        columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes', 'login_attempts', 'locked_until'],
-      },
-      { table: 'refresh_tokens', columns: ['is_revoked', 'revoked_at'], person: 'user_id' },
-    ],
-    whose: () => `select ${whose(ADMIN, ['username', 'email'])} from ${at('users')} where id = $1::uuid`,
-  },
   tables: [
     {
       name: 'users',
@@ -70,63 +44,104 @@ export const threeDPot = adapter((at) => ({
     },
   ],
 
-  async findPeople(session, wanted) {
-    return session.query<Person>(
-      `select id::text, email, username, full_name as name, role::text as role, ${ADMIN} as "isAdmin",
-              coalesce(is_active, false) as active, array[]::text[] as organizations, ${utc('created_at')} as "createdAt",
-              ${utc('last_login')} as "lastLoginAt", ${LOCKED_UNTIL} as "lockedUntil", ${utc('updated_at')} as "updatedAt"
-         from ${at('users')} where id = $2 or ${isTyped('email')} or ${isTyped('username')}
-        order by id`,
-      [wanted, isUuid(wanted) ? wanted : null],
-    );
+  people: {
+    names: { table: at('users'), id: 'id', email: 'email', username: 'username' },
+    async find(session, wanted) {
+      return session.query<Person>(
+        `select id::text, email, username, full_name as name, role::text as role, ${ADMIN} as "isAdmin",
+                coalesce(is_active, false) as active, array[]::text[] as organizations, ${utc('created_at')} as "createdAt",
+                ${utc('last_login')} as "lastLoginAt", ${LOCKED_UNTIL} as "lockedUntil", ${utc('updated_at')} as "updatedAt"
+           from ${at('users')} where id = $2 or ${isTyped('email')} or ${isTyped('username')}
+          order by id`,
+        [wanted, isUuid(wanted) ? wanted : null],
+      );
+    },
   },
 
-  async readFactors(session, person, { secrets, lock }) {
-    const rows = await session.query<{ enabled: boolean; secret: string | null }>(
-      `select coalesce(mfa_enabled, false) as enabled, ${secrets ? 'mfa_secret' : 'null'} as secret
-         from ${at('users')} where id = $1${lock ? ' for update' : ''}`,
-      [person.id],
-    );
-    return rows.flatMap((row) => factorOf(row, person, secrets));
-  },
+  mfa: {
+    secretColumn: { table: 'users', column: 'mfa_secret' },
+    totp: {
+      ...{ window: 1, second: 'floor', storedAs: 'plain', issuer: '3dPot' },
+      ...{ strangers: 'refuse', minBytes: 1 },
+    },
+    several: false,
+    factorId: 'person',
+    facts: {
+      noReplayGuard:
+        'the application keeps no step of its own: a code that was seen works there until its window is over, a backup code for ever: only potctl uses it up',
+      requiredForAdmin:
+        'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `potctl mfa enroll` helps',
+      login:
+        'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
+    },
+    guard: {
+      tables: [
+        {
+          ...{ table: 'users', person: 'id' },
+          columns: ['mfa_enabled', 'mfa_secret', 'mfa_backup_codes', 'login_attempts', 'locked_until'],
+        },
+        { table: 'refresh_tokens', columns: ['is_revoked', 'revoked_at'], person: 'user_id' },
+      ],
+      whose: () => `select ${whose(ADMIN, ['username', 'email'])} from ${at('users')} where id = $1::uuid`,
+    },
 
-  async enroll(session, person) {
-    await update(session, at, person, `mfa_secret = (select value from ${PRIVATE} where n = 0), mfa_enabled = false`);
-    return person.id;
-  },
-  enable: (session, person) => update(session, at, person, 'mfa_enabled = true'),
-  async disable(session, person) {
-    await update(session, at, person, `mfa_enabled = false, mfa_secret = null, mfa_backup_codes = '[]'`);
-    return [{ kind: 'totp' }];
-  },
-  unlock: (session, person) => update(session, at, person, 'login_attempts = 0, locked_until = null'),
-
-  codes: {
-    kind: 'digits',
-    loginKind: 'digits-login',
-    atLogin: ['digits-login'],
-    async read(session, person) {
-      const [row] = await session.query<{ codes: string[] }>(
-        `select array(select coalesce(code, '') from json_array_elements_text(
-                  case when json_typeof(mfa_backup_codes) = 'array' then mfa_backup_codes else '[]' end) as code) as codes
-           from ${at('users')} where id = $1`,
+    async readFactors(session, person, { secrets, lock }) {
+      const rows = await session.query<{ enabled: boolean; secret: string | null }>(
+        `select coalesce(mfa_enabled, false) as enabled, ${secrets ? 'mfa_secret' : 'null'} as secret
+           from ${at('users')} where id = $1${lock ? ' for update' : ''}`,
         [person.id],
       );
-      return row?.codes ?? [];
+      return rows.flatMap((row) => factorOf(row, person, secrets));
     },
-    replace: (session, person) =>
-      update(session, at, person, `mfa_backup_codes = (select json_agg(value order by n) from ${PRIVATE})`),
-    async remove(session, person, index) {
-      const rows = await session.query(
-        `update ${at('users')} set updated_at = ${NOW}, mfa_backup_codes = coalesce((
-                  select json_agg(code order by place) from json_array_elements_text(mfa_backup_codes)
-                         with ordinality as left_over (code, place) where place <> $2::int + 1), '[]')
-          where id = $1 and json_array_length(mfa_backup_codes) > $2::int returning id`,
-        [person.id, index],
-      );
-      return rows.length === 1;
+
+    async enroll(session, person) {
+      await update(session, at, person, `mfa_secret = (select value from ${PRIVATE} where n = 0), mfa_enabled = false`);
+      return person.id;
     },
-    clear: (session, person) => update(session, at, person, `mfa_backup_codes = '[]'`),
+    enable: (session, person) => update(session, at, person, 'mfa_enabled = true'),
+    async disable(session, person) {
+      await update(session, at, person, `mfa_enabled = false, mfa_secret = null, mfa_backup_codes = '[]'`);
+      return [{ kind: 'totp' }];
+    },
+    unlock: (session, person) => update(session, at, person, 'login_attempts = 0, locked_until = null'),
+
+    codes: {
+      kind: 'digits',
+      loginKind: 'digits-login',
+      atLogin: ['digits-login'],
+      async read(session, person) {
+        const [row] = await session.query<{ codes: string[] }>(
+          `select array(select coalesce(code, '') from json_array_elements_text(
+                    case when json_typeof(mfa_backup_codes) = 'array' then mfa_backup_codes else '[]' end) as code) as codes
+             from ${at('users')} where id = $1`,
+          [person.id],
+        );
+        return row?.codes ?? [];
+      },
+      replace: (session, person) =>
+        update(session, at, person, `mfa_backup_codes = (select json_agg(value order by n) from ${PRIVATE})`),
+      async remove(session, person, index) {
+        const rows = await session.query(
+          `update ${at('users')} set updated_at = ${NOW}, mfa_backup_codes = coalesce((
+                    select json_agg(code order by place) from json_array_elements_text(mfa_backup_codes)
+                           with ordinality as left_over (code, place) where place <> $2::int + 1), '[]')
+            where id = $1 and json_array_length(mfa_backup_codes) > $2::int returning id`,
+          [person.id, index],
+        );
+        return rows.length === 1;
+      },
+      clear: (session, person) => update(session, at, person, `mfa_backup_codes = '[]'`),
+    },
+
+    overview: (secrets) => ({
+      keyType: 'uuid',
+      sql: `select id as key, id::text as id, email::text as email, username::text as username, role::text as role, ${ADMIN} as admin,
+                   coalesce(is_active, false) as active, ''::text as organizations, coalesce(mfa_enabled, false) as enabled,
+                   ${secrets ? secretClass('mfa_secret', 'refuse') : `'hidden'`} as secret,
+                   ${secrets ? CODES_LEFT : 'null::int'} as codes, ${secrets ? PLAIN : 'null::boolean'} as plain,
+                   null::text as since, null::text as pending_since, null::text as last_used, ${LOCKED_UNTIL} as locked_until
+              from ${at('users')}`,
+    }),
   },
 
   sessions: {
@@ -144,27 +159,20 @@ export const threeDPot = adapter((at) => ({
       );
       return ended.length;
     },
+    afterwards: 'who has an access token already stays signed in with it, for up to 30 minutes',
   },
 
-  async appendAudit(session, person, fact) {
-    await insertOne(
-      session,
-      at('audit_log'),
-      `insert into ${at('audit_log')} (id, user_id, acao, tabela, registro_id, dados_novos, timestamp)
-       values ($1, $2, $3, 'users', $2::uuid::text, $4::json, ${NOW})`,
-      [randomUUID(), person.id, ACTIONS[fact.event], JSON.stringify(detailsOf(fact))],
-    );
+  audit: {
+    async append(session, person, fact) {
+      await insertOne(
+        session,
+        at('audit_log'),
+        `insert into ${at('audit_log')} (id, user_id, acao, tabela, registro_id, dados_novos, timestamp)
+         values ($1, $2, $3, 'users', $2::uuid::text, $4::json, ${NOW})`,
+        [randomUUID(), person.id, ACTIONS[fact.event], JSON.stringify(detailsOf(fact))],
+      );
+    },
   },
-
-  overview: (secrets) => ({
-    keyType: 'uuid',
-    sql: `select id as key, id::text as id, email::text as email, username::text as username, role::text as role, ${ADMIN} as admin,
-                 coalesce(is_active, false) as active, ''::text as organizations, coalesce(mfa_enabled, false) as enabled,
-                 ${secrets ? secretClass('mfa_secret', 'refuse') : `'hidden'`} as secret,
-                 ${secrets ? CODES_LEFT : 'null::int'} as codes, ${secrets ? PLAIN : 'null::boolean'} as plain,
-                 null::text as since, null::text as pending_since, null::text as last_used, ${LOCKED_UNTIL} as locked_until
-            from ${at('users')}`,
-  }),
 }));
 
 const NOW = `${CLOCK} at time zone 'UTC'`;

@@ -1,7 +1,6 @@
 import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
-
-export type ApplicationName = '3dpot' | 'viu' | 'evo' | 'native';
+import type { Tables } from './tables.js';
 
 /** A user of an application. Times are RFC 3339 UTC; null = the application does not keep it. */
 export interface Person {
@@ -128,30 +127,8 @@ export interface BackupCodes {
   clear(session: Session, person: Person): Promise<void>;
 }
 
-/** What an application has, and how it spells it. SQL and spelling, no policy; what it lacks is absent. */
-export interface Application {
-  readonly name: ApplicationName;
-  /** Table and columns by which it is recognised; the rest is proved afterwards. */
-  readonly signature: { readonly table: string; readonly columns: readonly string[] };
-  readonly tables: readonly Table[];
-  /**
-   * Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected.
-   * `readers`: what only a role needs that may read secrets and codes.
-   */
-  readonly functions?: { readonly support: readonly string[]; readonly readers: readonly string[] };
-  /** Where the secret stands: for the envelope, for rights, for messages. */
-  readonly secretColumn: { readonly table: string; readonly column: string };
-  readonly totp: TotpRules;
-  /** May a person have several factors? */
-  readonly several: boolean;
-  /** What the operator must know of this application, each in a sentence. */
-  readonly facts: {
-    readonly noReplayGuard: string;
-    readonly requiredForAdmin?: string;
-    readonly login?: string;
-    /** What goes on when all sessions have ended. */
-    readonly sessions?: string;
-  };
+/** The people of an application. */
+export interface People {
   /** Where names stand, for those that are only near to what was typed. Absent: people are known by their id alone. */
   readonly names?: {
     readonly table: string;
@@ -159,8 +136,35 @@ export interface Application {
     readonly email: string;
     readonly username?: string;
   };
+  /** Do people belong to organizations? */
+  readonly organizations?: true;
   /** Everybody who fits: id exactly, e-mail and user name without regard to case. Sorted by id. */
-  findPeople(session: Session, wanted: string): Promise<Person[]>;
+  find(session: Session, wanted: string): Promise<Person[]>;
+}
+
+/** Second factors. */
+export interface MfaFacet {
+  /** Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected. */
+  readonly functions?: {
+    readonly support: readonly string[];
+    /** What only a role needs that may read secrets and codes. */
+    readonly readers: readonly string[];
+    /** The command that installs them. */
+    readonly setup: string;
+  };
+  /** Where the secret stands: for the envelope, for rights, for messages. */
+  readonly secretColumn: { readonly table: string; readonly column: string };
+  readonly totp: TotpRules;
+  /** May a person have several factors? */
+  readonly several: boolean;
+  /** `own`: a factor is a row with an id of its own. `person`: it stands in the person's row and goes by the person's id. */
+  readonly factorId: 'own' | 'person';
+  /** What the operator must know of this application, each in a sentence. */
+  readonly facts: {
+    readonly noReplayGuard: string;
+    readonly requiredForAdmin?: string;
+    readonly login?: string;
+  };
   readFactors(session: Session, person: Person, sight: Sight): Promise<Factor[]>;
   /** Stores the secret of {@link PRIVATE} as pending, in place of an earlier pending one. @returns the factor's id */
   enroll(
@@ -174,22 +178,12 @@ export interface Application {
   /** Notes that the code of `step` was accepted, where the application keeps that. */
   markUsed?(session: Session, factorId: string, step: bigint): Promise<void>;
   readonly codes?: BackupCodes;
-  readonly sessions?: {
-    count(session: Session, person: Person): Promise<number>;
-    /** @returns how many were ended */
-    end(session: Session, person: Person): Promise<number>;
-  };
   /** Absent: the application locks nobody. */
   unlock?(session: Session, person: Person): Promise<void>;
   /** Marks that the person must enrol at the next login. Absent: the application knows no such mark. */
   requireEnrollment?(session: Session, person: Person): Promise<void>;
   /** Does the application ask for it at the next login? */
   mustEnroll?(session: Session, person: Person): Promise<boolean>;
-  /** Nothing where the application has no word for it. */
-  appendAudit(session: Session, person: Person, fact: AuditFact): Promise<void>;
-  appendEvent?(session: Session, person: Person, fact: SecurityFact): Promise<void>;
-  /** The application's own type of security event for one refused code. */
-  readonly failedCode?: string;
   /** Where the application seals its secrets. */
   readonly sealed?: Sealed;
   /**
@@ -213,6 +207,51 @@ export interface Application {
   /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }
+
+/** The application's own audit table. */
+export interface AuditFacet {
+  /** Nothing where the application has no word for it. @throws E_NOT_KEPT */
+  append(session: Session, person: Person, fact: AuditFact): Promise<void>;
+}
+
+/** The application's own table of security events. */
+export interface SecurityFacet {
+  /** @throws E_NOT_KEPT */
+  append(session: Session, person: Person, fact: SecurityFact): Promise<void>;
+  /** Its own type of event for one refused code. */
+  readonly failedCode?: string;
+}
+
+/** Who is signed in, where the database knows that. */
+export interface SessionsFacet {
+  count(session: Session, person: Person): Promise<number>;
+  /** @returns how many were ended */
+  end(session: Session, person: Person): Promise<number>;
+  /** What goes on when all of them have ended, in a sentence. */
+  readonly afterwards?: string;
+}
+
+/**
+ * What an application has, and how it spells it. SQL and spelling, no policy: a facet that it lacks is absent, so that the compiler makes
+ * whoever needs it ask.
+ *
+ * Every application passes `test/contract/application.ts`.
+ */
+export interface Application {
+  /** As the profile's `application` names it; stands in potctl's own tables with the ids of its people. */
+  readonly name: string;
+  /** Table and columns by which it is recognised; the rest is proved afterwards. */
+  readonly signature: { readonly table: string; readonly columns: readonly string[] };
+  readonly tables: readonly Table[];
+  readonly people: People;
+  readonly mfa?: MfaFacet;
+  readonly audit?: AuditFacet;
+  readonly security?: SecurityFacet;
+  readonly sessions?: SessionsFacet;
+}
+
+/** An application that has second factors. */
+export type WithMfa = Application & { readonly mfa: MfaFacet };
 
 /** A sealed secret with what binds it to its row. */
 export type SealedRow = [factorId: string, userId: string, secret: string];
@@ -238,19 +277,21 @@ export interface Sealed {
 export type At = (table: string) => string;
 
 /** What an application is, wherever its tables lie. */
-export interface Adapter extends Application {
+export type Adapter<A extends Application = Application> = A & {
   /** The application whose SQL works on the tables in this schema. Without it no table is found: no session's search_path leads there. */
-  in(schema: string): Application;
-}
+  in(schema: string): A;
+  /** The form of the application that has these tables. Absent: it has one form. */
+  formOf?(tables: Tables): Adapter<A>;
+};
 
 /** Makes an adapter of what writes the SQL for given names of the tables. */
-export const adapter = (make: (at: At) => Application): Adapter => ({
+export const adapter = <A extends Application>(make: (at: At) => A): Adapter<A> => ({
   ...make(quoteIdentifier),
   in: (schema) => make((table) => quoteQualified(schema, table)),
 });
 
 /**
- * What a row of {@link Application.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
+ * What a row of {@link MfaFacet.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
  * hidden. `codes`: how many are left, null = not kept or hidden. `plain`: stored as they are.
  */
 export const OVERVIEW_COLUMNS =

@@ -1,15 +1,13 @@
 import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
-import { threeDPot } from './3dpot.js';
-import type { Adapter, Application, ApplicationName, Columns } from './application.js';
-import { evo } from './evo.js';
-import { native } from './native.js';
+import type { Adapter, Application, Columns } from './application.js';
+import { APPLICATIONS } from './known.js';
 import { readSchemas, type Tables } from './tables.js';
-import { viu } from './viu.js';
 
 /** Which application is looked for, and where; as the profile's `application` says. */
 export interface WantedApplication {
-  readonly name: 'auto' | ApplicationName;
+  /** `auto`, or the name of a known one. */
+  readonly name: string;
   /** null = wherever it is. */
   readonly schema: string | null;
 }
@@ -29,8 +27,6 @@ interface Match {
   readonly place: number;
 }
 
-const VARIANTS: readonly Adapter[] = [threeDPot, viu, evo(true), native];
-
 /**
  * Recognizes the application by its tables, and proves that every column that potctl needs is there with a type that it understands. Reads
  * only the catalog.
@@ -38,13 +34,18 @@ const VARIANTS: readonly Adapter[] = [threeDPot, viu, evo(true), native];
  * A schema that has all tables of an application goes before one that has some, then the search_path of the role decides, as it does for the
  * application itself.
  *
+ * @param known the applications that are looked for
  * @throws E_APPLICATION: none, several of equal standing, or one with missing or differing columns, which are listed
  */
-export async function detectApplication(session: Session, wanted: WantedApplication): Promise<Detected> {
-  const names = [...VARIANTS, evo(false)].flatMap(({ tables }) => tables.map(({ name }) => name));
+export async function detectApplication(
+  session: Session,
+  wanted: WantedApplication,
+  known: readonly Adapter[] = APPLICATIONS,
+): Promise<Detected> {
+  const names = known.flatMap(({ tables }) => tables.map(({ name }) => name));
   const all = await readSchemas(session, [...new Set(names)]);
   const schemas = new Map([...all].filter(([schema]) => wanted.schema === null || schema === wanted.schema));
-  const candidates = VARIANTS.filter(({ name }) => wanted.name === 'auto' || name === wanted.name);
+  const candidates = known.filter(({ name }) => wanted.name === 'auto' || name === wanted.name);
   const matches = candidates.flatMap((adapter) => matchesOf(adapter, schemas, session.roleSearchPath));
   const complete = matches.filter(({ adapter, tables }) => adapter.tables.every(({ name }) => tables.has(name)));
   const [found, ...others] = (complete.length > 0 ? complete : matches).sort((a, b) => a.place - b.place);
@@ -52,8 +53,7 @@ export async function detectApplication(session: Session, wanted: WantedApplicat
   if (others.some(({ place }) => place === found.place)) throw ambiguous([found, ...others]);
   if (wanted.schema === null) refuseStrangers(found, others);
   const { schema, tables } = found;
-  const hasEmail = tables.get('profiles')?.columns.has('email') === true;
-  const adapter = found.adapter.name === 'evo' ? evo(hasEmail) : found.adapter;
+  const adapter = found.adapter.formOf?.(tables) ?? found.adapter;
   const problems = adapter.tables.flatMap(({ name, columns }) => differences(tables, name, columns));
   if (problems.length > 0) throw differing(adapter, schema, problems);
   return { application: adapter.in(schema), schema };

@@ -28,14 +28,14 @@ export const evoPeople = (at: At, withEmail: boolean): string => `
                       from ${at('user_roles')} group by user_id) r on r.id = p.id
    order by p.id`;
 
-/** Roles stand in two tables, and a person may be in neither. @see Application.guard */
+/** Roles stand in two tables, and a person may be in neither. @see MfaFacet.guard */
 export const evoWhose = (at: At, withEmail: boolean): string => `
   select case when exists (select from ${at('user_roles')} where user_id::text = $1 and role in ${ADMIN_ROLES})
                 or exists (select from ${at('profiles')} where user_id::text = $1 and role in ${ADMIN_ROLES}) then 'an administrator'
               when $2 = lower($1)${withEmail ? ` or exists (select from ${at('profiles')} where user_id::text = $1 and $2 in (${namesOf('email')}))` : ''}
               then 'the account of the caller' end`;
 
-/** A factor was made, a code switched it on, it was switched off (also when another one is made in its place). @see Application.changes */
+/** A factor was made, a code switched it on, it was switched off (also when another one is made in its place). @see MfaFacet.changes */
 export function evoChanges(at: At): string {
   const change = (column: string, where: string, words: string, actions: string): string => `
     select f.user_id::text as id, f.${column} as at, ${audited(at, column, words)} as told, array[${actions}] as actions

@@ -2,7 +2,8 @@ import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/ident
 import type { Application } from './application.js';
 
 /** What `setup --guard-writes` puts on an application's tables, as SQL: a change by a support login is refused without the journal. */
-export function guardSql({ name, guard }: Application, schema: string): string | null {
+export function guardSql({ name, mfa }: Application, schema: string): string | null {
+  const guard = mfa?.guard;
   if (guard === undefined) return null;
   const triggers = guard.tables.map(({ table, columns, person }) => {
     const on = quoteQualified(schema, table);

@@ -1,6 +1,6 @@
 import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
-import { type Application, type BackupCodes, PRIVATE } from './application.js';
+import { type BackupCodes, type MfaFacet, PRIVATE } from './application.js';
 
 /**
  * What changes a second factor runs in functions of the owner of the tables, so that a support login needs no right to write secrets or codes.
@@ -41,7 +41,7 @@ export const NATIVE_WRITES = {
   async requireEnrollment(session, person) {
     await run(session, 'select potctl_app.require_enrollment($1::pg_catalog.uuid)', [person.id]);
   },
-} satisfies Partial<Application>;
+} satisfies Partial<MfaFacet>;
 
 /** @see NATIVE_WRITES */
 export const NATIVE_CODE_WRITES = {

@@ -20,7 +20,7 @@ const LOOKED_AT = 200;
  */
 export async function findNear(
   session: Session,
-  { names }: Application,
+  { people: { names } }: Application,
   typed: string,
   letters: readonly string[],
 ): Promise<NearName[]> {

@@ -1,11 +1,12 @@
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Server, Session } from '../postgres/server.js';
-import type { Application } from './application.js';
+import type { Adapter, Application } from './application.js';
 import { detectApplication, type WantedApplication } from './detect.js';
+import { APPLICATIONS } from './known.js';
 
 /** The database of an application, ready for its adapter. */
-export interface ApplicationDatabase {
-  readonly application: Application;
+export interface ApplicationDatabase<A extends Application = Application> {
+  readonly application: A;
   readonly schema: string;
   /** May this role read secrets and codes? */
   readonly readsSecrets: boolean;
@@ -16,15 +17,17 @@ export interface ApplicationDatabase {
 /**
  * Connects, recognises the application and what the role may see of it.
  *
+ * @param known the applications that are looked for
  * @throws E_APPLICATION, E_DB_*
  */
 export async function openApplication(
   server: Server,
   wanted: WantedApplication,
   purpose: string,
+  known: readonly Adapter[] = APPLICATIONS,
 ): Promise<ApplicationDatabase> {
   const first = await server.session({ purpose });
-  const { application, schema } = await detectApplication(first, wanted);
+  const { application, schema } = await detectApplication(first, wanted, known);
   const prepare = async (session: Session): Promise<Session> => {
     // Compiling the statement of a list takes longer than running it.
     await session.query('set row_security = off; set jit = off');
@@ -48,7 +51,7 @@ export async function openApplication(
 async function mayReadSecrets(session: Session, { tables }: Application, schema: string): Promise<boolean> {
   const hidden = tables.flatMap(({ name, hidden: columns = [] }) => columns.map((column) => [name, column] as const));
   const [row] = await session.query<{ may: boolean }>(
-    `select pg_catalog.bool_and(pg_catalog.has_column_privilege(t, c, 'select')) as may from unnest($1::text[], $2::text[]) as x (t, c)`,
+    `select coalesce(pg_catalog.bool_and(pg_catalog.has_column_privilege(t, c, 'select')), true) as may from unnest($1::text[], $2::text[]) as x (t, c)`,
     [hidden.map(([table]) => quoteQualified(schema, table)), hidden.map(([, column]) => column)],
   );
   return row!.may;

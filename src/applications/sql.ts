@@ -84,7 +84,7 @@ export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-
 /** What a role of the database may be called that is the person's own: all of it, and what stands before an @. */
 export const namesOf = (column: string): string => `lower(${column}), split_part(lower(${column}), '@', 1)`;
 
-/** Whose row it is, for a guard. @see Application.guard */
+/** Whose row it is, for a guard. @see MfaFacet.guard */
 export const whose = (admin: string, names: readonly string[]): string =>
   `case when ${admin} then 'an administrator' when $2 in (lower($1), ${names.map(namesOf).join(', ')}) then 'the account of the caller' end`;
 

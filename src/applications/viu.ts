@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Session } from '../postgres/server.js';
-import { type At, type AuditFact, adapter, type Person, PRIVATE, type SecurityFact } from './application.js';
+import {
+  type At,
+  type AuditFact,
+  adapter,
+  type Person,
+  PRIVATE,
+  type SecurityFact,
+  type WithMfa,
+} from './application.js';
 import { CLOCK, insertOne, isTyped, secretClass, updateOne, utc, whose } from './sql.js';
 import { VIU_TABLES } from './viu-tables.js';
 
@@ -11,94 +19,111 @@ const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
  *
  * @see FATEC-BOYS/viu-backend@bfc47ca prisma/schema.prisma, src/services/twoFactorService.ts, src/controllers/twoFactorController.ts
  */
-export const viu = adapter((at) => ({
+export const viu = adapter<WithMfa>((at) => ({
   name: 'viu',
   signature: { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'] },
-  secretColumn: { table: 'usuarios', column: 'twoFactorSecret' },
-  names: { table: at('usuarios'), id: 'id', email: 'email' },
-  several: false,
-  totp: {
-    ...{ window: 0, second: 'floor', storedAs: 'plain', issuer: 'VIU Platform' },
-    ...{ strangers: 'refuse', minBytes: 16, strict: true },
-  },
-  facts: {
-    noReplayGuard: 'the application keeps no step of its own, and some of its versions accept any code of six digits',
-    login:
-      'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
-  },
-  guard: {
-    tables: [
-      { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
-      { table: 'sessoes', columns: ['ativo'], person: 'usuarioId' },
-    ],
-    whose: () => `select ${whose(`tipo::text = 'ADMIN'`, ['email'])} from ${at('usuarios')} where id = $1`,
-  },
   tables: VIU_TABLES,
 
-  async findPeople(session, wanted) {
-    return session.query<Person>(
-      `select id, email, null::text as username, nome as name, tipo as role, tipo = 'ADMIN' as "isAdmin", ativo as active,
-              array[]::text[] as organizations, ${utc('"criadoEm"')} as "createdAt", null::text as "lastLoginAt",
-              null::text as "lockedUntil", ${utc('"atualizadoEm"')} as "updatedAt"
-         from ${at('usuarios')} where id = $1 or ${isTyped('email')}
-        order by id`,
-      [wanted],
-    );
+  people: {
+    names: { table: at('usuarios'), id: 'id', email: 'email' },
+    async find(session, wanted) {
+      return session.query<Person>(
+        `select id, email, null::text as username, nome as name, tipo as role, tipo = 'ADMIN' as "isAdmin", ativo as active,
+                array[]::text[] as organizations, ${utc('"criadoEm"')} as "createdAt", null::text as "lastLoginAt",
+                null::text as "lockedUntil", ${utc('"atualizadoEm"')} as "updatedAt"
+           from ${at('usuarios')} where id = $1 or ${isTyped('email')}
+          order by id`,
+        [wanted],
+      );
+    },
   },
 
-  async readFactors(session, person, { secrets, lock }) {
-    const rows = await session.query<{ enabled: boolean; secret: string | null }>(
-      `select "twoFactorEnabled" as enabled, ${secrets ? '"twoFactorSecret"' : 'null'} as secret
-         from ${at('usuarios')} where id = $1${lock ? ' for update' : ''}`,
-      [person.id],
-    );
-    const none = { kind: 'totp', label: null, createdAt: null, verifiedAt: null, lastUsedAt: null };
-    return rows.flatMap(({ enabled, secret }) => {
-      const isEmpty = secret === null || secret === '';
-      if (!enabled && isEmpty && secrets) return [];
-      const state = enabled ? ('enabled' as const) : isEmpty ? ('inactive' as const) : ('pending' as const);
-      return [{ ...none, id: person.id, state, secret: secrets ? secret : undefined }];
-    });
-  },
+  mfa: {
+    secretColumn: { table: 'usuarios', column: 'twoFactorSecret' },
+    totp: {
+      ...{ window: 0, second: 'floor', storedAs: 'plain', issuer: 'VIU Platform' },
+      ...{ strangers: 'refuse', minBytes: 16, strict: true },
+    },
+    several: false,
+    factorId: 'person',
+    facts: {
+      noReplayGuard: 'the application keeps no step of its own, and some of its versions accept any code of six digits',
+      login:
+        'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
+    },
+    guard: {
+      tables: [
+        { table: 'usuarios', columns: ['twoFactorEnabled', 'twoFactorSecret', 'twoFactorBackupCodes'], person: 'id' },
+        { table: 'sessoes', columns: ['ativo'], person: 'usuarioId' },
+      ],
+      whose: () => `select ${whose(`tipo::text = 'ADMIN'`, ['email'])} from ${at('usuarios')} where id = $1`,
+    },
 
-  async enroll(session, person) {
-    await update(
-      session,
-      at,
-      person,
-      `"twoFactorSecret" = (select value from ${PRIVATE} where n = 0), "twoFactorEnabled" = false`,
-    );
-    return person.id;
-  },
-  enable: (session, person) => update(session, at, person, '"twoFactorEnabled" = true'),
-  async disable(session, person) {
-    const off = `"twoFactorEnabled" = false, "twoFactorSecret" = null, "twoFactorBackupCodes" = '{}'`;
-    await update(session, at, person, off);
-    return [{ kind: 'totp' }];
-  },
-
-  codes: {
-    kind: 'hex-bcrypt',
-    atLogin: [],
-    async read(session, person) {
-      const [row] = await session.query<{ codes: string[] }>(
-        `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from ${at('usuarios')} where id = $1`,
+    async readFactors(session, person, { secrets, lock }) {
+      const rows = await session.query<{ enabled: boolean; secret: string | null }>(
+        `select "twoFactorEnabled" as enabled, ${secrets ? '"twoFactorSecret"' : 'null'} as secret
+           from ${at('usuarios')} where id = $1${lock ? ' for update' : ''}`,
         [person.id],
       );
-      return row?.codes ?? [];
+      const none = { kind: 'totp', label: null, createdAt: null, verifiedAt: null, lastUsedAt: null };
+      return rows.flatMap(({ enabled, secret }) => {
+        const isEmpty = secret === null || secret === '';
+        if (!enabled && isEmpty && secrets) return [];
+        const state = enabled ? ('enabled' as const) : isEmpty ? ('inactive' as const) : ('pending' as const);
+        return [{ ...none, id: person.id, state, secret: secrets ? secret : undefined }];
+      });
     },
-    replace: (session, person) =>
-      update(session, at, person, `"twoFactorBackupCodes" = array(select value from ${PRIVATE} order by n)`),
-    async remove(session, person, index) {
-      const rows = await session.query(
-        `update ${at('usuarios')} set "atualizadoEm" = ${NOW},
-                "twoFactorBackupCodes" = "twoFactorBackupCodes"[:$2::int] || "twoFactorBackupCodes"[$2::int + 2:]
-          where id = $1 and cardinality("twoFactorBackupCodes") > $2::int returning id`,
-        [person.id, index],
+
+    async enroll(session, person) {
+      await update(
+        session,
+        at,
+        person,
+        `"twoFactorSecret" = (select value from ${PRIVATE} where n = 0), "twoFactorEnabled" = false`,
       );
-      return rows.length === 1;
+      return person.id;
     },
-    clear: (session, person) => update(session, at, person, `"twoFactorBackupCodes" = '{}'`),
+    enable: (session, person) => update(session, at, person, '"twoFactorEnabled" = true'),
+    async disable(session, person) {
+      const off = `"twoFactorEnabled" = false, "twoFactorSecret" = null, "twoFactorBackupCodes" = '{}'`;
+      await update(session, at, person, off);
+      return [{ kind: 'totp' }];
+    },
+
+    codes: {
+      kind: 'hex-bcrypt',
+      atLogin: [],
+      async read(session, person) {
+        const [row] = await session.query<{ codes: string[] }>(
+          `select array(select coalesce(code, '') from unnest("twoFactorBackupCodes") as code) as codes from ${at('usuarios')} where id = $1`,
+          [person.id],
+        );
+        return row?.codes ?? [];
+      },
+      replace: (session, person) =>
+        update(session, at, person, `"twoFactorBackupCodes" = array(select value from ${PRIVATE} order by n)`),
+      async remove(session, person, index) {
+        const rows = await session.query(
+          `update ${at('usuarios')} set "atualizadoEm" = ${NOW},
+                  "twoFactorBackupCodes" = "twoFactorBackupCodes"[:$2::int] || "twoFactorBackupCodes"[$2::int + 2:]
+            where id = $1 and cardinality("twoFactorBackupCodes") > $2::int returning id`,
+          [person.id, index],
+        );
+        return rows.length === 1;
+      },
+      clear: (session, person) => update(session, at, person, `"twoFactorBackupCodes" = '{}'`),
+    },
+
+    overview: (secrets) => ({
+      keyType: 'text',
+      sql: `select id as key, id, email, null::text as username, tipo as role, tipo = 'ADMIN' as admin, ativo as active,
+                   ''::text as organizations, "twoFactorEnabled" as enabled,
+                   ${secrets ? secretClass('"twoFactorSecret"', 'refuse') : `'hidden'`} as secret,
+                   ${secrets ? 'coalesce(cardinality("twoFactorBackupCodes"), 0)' : 'null::int'} as codes,
+                   ${secrets ? `coalesce(array_to_string("twoFactorBackupCodes", ' ') !~ '^(\\$2[aby]\\$\\S+ ?)*$', false)` : 'null::boolean'} as plain,
+                   null::text as since, null::text as pending_since, null::text as last_used, null::text as locked_until
+              from ${at('usuarios')}`,
+    }),
   },
 
   sessions: {
@@ -118,41 +143,33 @@ export const viu = adapter((at) => ({
     },
   },
 
-  async appendAudit(session, person, fact) {
-    const action = ACTIONS[fact.event];
-    if (action === undefined) return;
-    await insertOne(
-      session,
-      at('audit_logs'),
-      `insert into ${at('audit_logs')} (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
-       values ($1, $2, 'Usuario', $3, $3, $4::jsonb, 'SUCCESS', ${NOW})`,
-      [newId(), action, person.id, JSON.stringify(detailsOf(fact))],
-    );
+  audit: {
+    async append(session, person, fact) {
+      const action = ACTIONS[fact.event];
+      if (action === undefined) return;
+      await insertOne(
+        session,
+        at('audit_logs'),
+        `insert into ${at('audit_logs')} (id, action, resource, "resourceId", "usuarioId", details, status, "criadoEm")
+         values ($1, $2, 'Usuario', $3, $3, $4::jsonb, 'SUCCESS', ${NOW})`,
+        [newId(), action, person.id, JSON.stringify(detailsOf(fact))],
+      );
+    },
   },
 
-  async appendEvent(session, person, fact) {
-    await insertEvent(session, at, person, fact);
-    if (fact.type !== FAILED_CODE) return;
-    const refused = await refusedLately(session, at, person);
-    if (refused < SUSPICIOUS) return;
-    await insertEvent(session, at, person, {
-      ...{ type: 'SUSPICIOUS_ACTIVITY', severity: 'HIGH', description: `Several codes were refused (${refused})` },
-      details: { ...fact.details, failedAttempts: refused },
-    });
+  security: {
+    failedCode: FAILED_CODE,
+    async append(session, person, fact) {
+      await insertEvent(session, at, person, fact);
+      if (fact.type !== FAILED_CODE) return;
+      const refused = await refusedLately(session, at, person);
+      if (refused < SUSPICIOUS) return;
+      await insertEvent(session, at, person, {
+        ...{ type: 'SUSPICIOUS_ACTIVITY', severity: 'HIGH', description: `Several codes were refused (${refused})` },
+        details: { ...fact.details, failedAttempts: refused },
+      });
+    },
   },
-
-  failedCode: FAILED_CODE,
-
-  overview: (secrets) => ({
-    keyType: 'text',
-    sql: `select id as key, id, email, null::text as username, tipo as role, tipo = 'ADMIN' as admin, ativo as active,
-                 ''::text as organizations, "twoFactorEnabled" as enabled,
-                 ${secrets ? secretClass('"twoFactorSecret"', 'refuse') : `'hidden'`} as secret,
-                 ${secrets ? 'coalesce(cardinality("twoFactorBackupCodes"), 0)' : 'null::int'} as codes,
-                 ${secrets ? `coalesce(array_to_string("twoFactorBackupCodes", ' ') !~ '^(\\$2[aby]\\$\\S+ ?)*$', false)` : 'null::boolean'} as plain,
-                 null::text as since, null::text as pending_since, null::text as last_used, null::text as locked_until
-            from ${at('usuarios')}`,
-  }),
 }));
 
 const NOW = `${CLOCK} at time zone 'UTC'`;

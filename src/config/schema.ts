@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { displayNameProblem } from '../kernel/display-name.js';
 import { DURATION } from '../kernel/duration.js';
+import { APPLICATION_NAMES } from './application-names.js';
 
 const text = (description: string) => z.string().min(1).describe(description);
 /** Absolute, or below the home directory: a path that depends on the current directory would name another place from cron. */
@@ -58,7 +59,7 @@ const database = z.strictObject({
     .optional(),
 });
 
-const applicationName = z.enum(['auto', '3dpot', 'viu', 'evo', 'native']);
+const applicationName = z.enum(['auto', ...APPLICATION_NAMES]);
 
 const repository = z.strictObject({
   path: file('directory').optional(),

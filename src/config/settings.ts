@@ -20,7 +20,8 @@ export interface Settings {
   readonly connection: ConnectionSettings;
   readonly expect: { readonly systemIdentifier: string | null };
   readonly application: {
-    readonly name: 'auto' | '3dpot' | 'viu' | 'evo' | 'native';
+    /** `auto`: the one whose tables are there. */
+    readonly name: string;
     /** Of its tables; null = where they are found. */
     readonly schema: string | null;
   };

@@ -73,8 +73,8 @@ const STATEMENTS: Readonly<Record<GrantRole, (name: string, place: GrantPlace) =
 
 /** Read before anybody gets the login: what whoever steals it can do. */
 function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
-  if (application === null) return [];
-  const change = changesOf(application);
+  const change = application === null ? '' : changesOf(application);
+  if (application === null || change === '') return [];
   if (guardedBy !== null) {
     const how = { functions: 'Only functions of the owner do it', triggers: 'Triggers see to it' }[guardedBy];
     return [
@@ -84,39 +84,43 @@ function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
       '-- It can also add rows to the tables of records of the application by itself: what counts as proof is the journal.',
     ];
   }
-  const { name } = application;
+  const { functions, guard } = application.mfa ?? {};
   return [
     `-- CAUTION: this login can ${change},`,
     '-- administrators included, with one statement and without an entry in the journal: whoever steals it gets past the second factor of anybody.',
-    ...(name === 'native'
-      ? [
-          '-- `potctl setup --application native` replaces these rights by functions that journal every change; then run this again.',
-        ]
+    ...(functions === undefined
+      ? guard
+        ? [GUARDS]
+        : []
       : [
-          '-- `potctl setup --guard-writes` lets the tables refuse such a change without the journal. `potctl mfa check` says what it can tell.',
+          `-- \`${functions.setup}\` replaces these rights by functions that journal every change; then run this again.`,
         ]),
   ];
 }
 
-/** In words, what the rights below come to. */
-function changesOf({ tables, secretColumn, codes, functions, sessions, unlock }: Application): string {
+const GUARDS =
+  '-- `potctl setup --guard-writes` lets the tables refuse such a change without the journal. `potctl mfa check` says what it can tell.';
+
+/** In words, what the rights below come to; empty = nothing. */
+function changesOf({ tables, mfa, sessions }: Application): string {
+  const { secretColumn, codes, functions, unlock } = mfa ?? {};
   const writes = (table: Table): boolean => table.hidden !== undefined && table.updates !== undefined;
   const calls = (name: string): boolean => functions?.support.some((one) => one.includes(`.${name}(`)) ?? false;
-  const secret = tables.some((table) => table.updates?.includes(secretColumn.column));
+  const secret = secretColumn && tables.some((table) => table.updates?.includes(secretColumn.column));
   const hidden = tables.flatMap((table) =>
     writes(table) ? table.hidden!.filter((one) => table.updates!.includes(one)) : [],
   );
   const can = [
-    'switch second factors off and on',
+    ...(mfa ? ['switch second factors off and on'] : []),
     ...(tables.some(({ deletes }) => deletes) ? ['remove security keys'] : []),
     ...(secret || calls('mfa_enroll') ? ['write a new secret'] : []),
-    ...(codes && (hidden.some((one) => one !== secretColumn.column) || calls('codes_replace'))
+    ...(codes && (hidden.some((one) => one !== secretColumn?.column) || calls('codes_replace'))
       ? ['write new backup codes']
       : []),
     ...(unlock ? [functions ? 'unlock accounts' : 'lock and unlock accounts'] : []),
     ...(sessions ? [functions ? 'end sessions' : 'end sessions and bring them back'] : []),
   ];
-  return `${can.slice(0, -1).join(', ')}, and ${can.at(-1)}`;
+  return can.length < 2 ? can.join('') : `${can.slice(0, -1).join(', ')}, and ${can.at(-1)}`;
 }
 
 function support(name: string, place: GrantPlace): string[] {
@@ -132,16 +136,15 @@ function support(name: string, place: GrantPlace): string[] {
 
 /** An earlier version of this printed rights on the tables: with the functions they go. */
 function functions(name: string, { application, schema, guardedBy }: GrantPlace): string[] {
-  if (application?.functions === undefined) return [];
+  const calls = application?.mfa?.functions;
+  if (application == null || calls === undefined) return [];
   if (guardedBy !== 'functions') {
-    return [
-      '-- The functions that change second factors are missing: run `potctl setup --application native`, then this again.',
-    ];
+    return [`-- The functions that change second factors are missing: run \`${calls.setup}\`, then this again.`];
   }
   const closed = application.tables.filter(({ inserts }) => inserts !== true);
   return [
     ...closed.map((table) => `REVOKE INSERT, UPDATE, DELETE ON ${quoteQualified(schema, table.name)} FROM ${name};`),
-    ...application.functions.support.map((one) => `GRANT EXECUTE ON FUNCTION ${one} TO ${name};`),
+    ...calls.support.map((one) => `GRANT EXECUTE ON FUNCTION ${one} TO ${name};`),
   ];
 }
 

@@ -23,7 +23,7 @@ async function findPlace(base: Base): Promise<GrantPlace> {
   const session = await server.session({ purpose: 'grants' });
   try {
     const isAnyWanted = wanted.name === 'auto' && wanted.schema === null;
-    const found = await detectApplication(session, wanted).catch((error: unknown) => {
+    const found = await detectApplication(session, wanted, base.host.applications).catch((error: unknown) => {
       if (isAnyWanted && error instanceof PotctlError && error.code === 'E_APPLICATION') return null;
       throw error;
     });

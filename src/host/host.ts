@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
+import type { Adapter } from '../applications/application.js';
 import type { SettingsFlags, SettingsRequest } from '../config/request.js';
 import type { Settings } from '../config/settings.js';
 import { type Changes, createChanges } from '../kernel/changes.js';
@@ -52,6 +53,8 @@ export interface Host {
   readonly childEnvironment: Readonly<Record<string, string>>;
   readonly who: Who;
   readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
+  /** The applications whose tables are recognized; undefined = those that potctl knows by itself. */
+  readonly applications: readonly Adapter[] | undefined;
   /** Of this process, for locks. */
   readonly pid: number;
   /** How many workers make sense by default. */
@@ -100,6 +103,7 @@ export function completeHost(given: HostOptions): Host {
     uninterrupted: (work) => work(),
     childEnvironment: childEnvironmentOf(environment),
     tool: { version: toolVersion(), node: process.versions.node, platform: `${process.platform}-${process.arch}` },
+    applications: undefined,
     pid: process.pid,
     processors: availableParallelism(),
     waitMs: 0,

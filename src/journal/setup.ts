@@ -1,3 +1,4 @@
+import type { Adapter } from '../applications/application.js';
 import { detectApplication } from '../applications/detect.js';
 import { guardSql } from '../applications/guard.js';
 import { readAsset } from '../kernel/assets.js';
@@ -33,6 +34,8 @@ export interface SetupExtras {
   readonly application: 'native' | null;
   /** Triggers on the tables of this application, or of the one that is there; null = none. */
   readonly guardWrites: Parameters<typeof detectApplication>[1] | null;
+  /** Those that are looked for; absent: those that potctl knows by itself. */
+  readonly known?: readonly Adapter[] | undefined;
 }
 
 /** Who installs it, and why. */
@@ -96,13 +99,17 @@ async function planOf(
   // What is there already is upgraded by whoever may, without being asked for it: an older version is less safe.
   const isWanted = extras.application === 'native' || (native.version !== null && native.owned);
   const app = isWanted ? scripts('native', native.version ?? 0, NATIVE_VERSION) : [];
-  const guards = extras.guardWrites === null ? [] : await guardsOf(session, extras.guardWrites);
+  const guards = extras.guardWrites === null ? [] : await guardsOf(session, extras.guardWrites, extras.known);
   return { installed, wanted: SCHEMA_VERSION, scripts: [...own, ...app, ...guards] };
 }
 
 /** @throws E_APPLICATION */
-async function guardsOf(session: Session, wanted: NonNullable<SetupExtras['guardWrites']>): Promise<string[]> {
-  const { application, schema } = await detectApplication(session, wanted);
+async function guardsOf(
+  session: Session,
+  wanted: NonNullable<SetupExtras['guardWrites']>,
+  known: SetupExtras['known'],
+): Promise<string[]> {
+  const { application, schema } = await detectApplication(session, wanted, known);
   if ((await readGuard(session, schema)) !== null) return [];
   const sql = guardSql(application, schema);
   return sql === null ? [] : [sql];

@@ -1,7 +1,7 @@
 import type { Factor } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { findBackupCode } from './backup-codes.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { secretOf } from './factor-secret.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -27,7 +27,7 @@ export type Verdict =
  * @returns until when not, RFC 3339, or `infinity`; null = go on
  */
 export async function gate(
-  deps: MfaDeps,
+  deps: Uses<'database'>,
   transaction: Transaction,
   person: MfaRecord['person'],
 ): Promise<string | null> {
@@ -47,7 +47,7 @@ export async function gate(
  * @throws E_MFA_SECRET, E_MFA_KEY, E_DB_DENIED: then nothing was counted
  */
 export async function judge(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'keys'>,
   transaction: Transaction,
   record: MfaRecord,
   factors: readonly Factor[],
@@ -63,14 +63,14 @@ export async function judge(
 }
 
 async function judgeTotp(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'keys'>,
   transaction: Transaction,
   { person, nowMs }: MfaRecord,
   factors: readonly Factor[],
   code: string,
 ): Promise<Verdict> {
   const { application } = deps.database;
-  const { second, window } = application.totp;
+  const { second, window } = application.mfa.totp;
   let near: CodeMatch | null = null;
   for (const { factor, secret } of await secretsOf(deps, person, factors)) {
     const match = findCode(secret, code, nowMs, { second, reach: DIAGNOSIS_STEPS });
@@ -82,7 +82,7 @@ async function judgeTotp(
       const spent = match.step <= used && (await isUnused(transaction, key, match));
       return { verdict: spent ? 'spent' : 'replayed', match };
     }
-    await application.markUsed?.(transaction, factor.id, BigInt(match.step));
+    await application.mfa.markUsed?.(transaction, factor.id, BigInt(match.step));
     return { verdict: 'accepted', by: 'totp', factor, match };
   }
   return { verdict: 'wrong', match: near };
@@ -106,7 +106,7 @@ async function isUnused(transaction: Transaction, key: string, match: CodeMatch)
 }
 
 /** One unusable secret is passed over while another one works. */
-async function secretsOf(deps: MfaDeps, person: MfaRecord['person'], factors: readonly Factor[]) {
+async function secretsOf(deps: Uses<'database' | 'keys'>, person: MfaRecord['person'], factors: readonly Factor[]) {
   const found: { readonly factor: Factor; readonly secret: Uint8Array }[] = [];
   let problem: unknown;
   for (const factor of factors) {
@@ -127,23 +127,23 @@ async function secretsOf(deps: MfaDeps, person: MfaRecord['person'], factors: re
  * @throws E_DB_DENIED: this role may not read backup codes
  */
 export async function matchBackupCode(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   { codes }: MfaRecord,
   typed: TypedCode,
 ): Promise<string | null> {
   if (typed.kind !== 'backup') return null;
   if (codes === null)
     throw new PotctlError('E_DB_DENIED', 'this role may not read backup codes, so it cannot check one');
-  return codes[await findBackupCode(database.application.codes!.kind, typed.code, codes)] ?? null;
+  return codes[await findBackupCode(database.application.mfa.codes!.kind, typed.code, codes)] ?? null;
 }
 
 async function judgeBackup(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   transaction: Transaction,
   { person, codes }: MfaRecord,
   stored: string | null,
 ): Promise<Verdict> {
-  const store = database.application.codes!;
+  const store = database.application.mfa.codes!;
   const index = stored === null || codes === null ? -1 : codes.indexOf(stored);
   if (index < 0 || codes === null || !(await store.remove(transaction, person, index)))
     return { verdict: 'wrong', match: null };

@@ -1,7 +1,8 @@
 import type { AuditFact, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
-import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
+import { MFA_SCHEMA_VERSION } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';
 import { type Action, type Caution, guardChange, refuseUnexplained } from './guard.js';
 import { checkKept, type Expected, stateOfFactors } from './kept.js';
@@ -46,7 +47,7 @@ export interface ChangeResult {
  * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_BREAK_GLASS, E_USER_*, E_SETUP_MISSING, E_DB_*
  */
 export async function planChange(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
   action: Action,
   detail: (record: MfaRecord) => PlanDetails,
@@ -82,7 +83,11 @@ export interface ChangeWork {
  *
  * @throws E_MFA_CHANGED, E_NOT_KEPT (the database kept something else), E_DB_*: nothing is changed then
  */
-export async function applyChange(deps: MfaDeps, plan: ChangePlan, work: ChangeWork): Promise<ChangeResult> {
+export async function applyChange(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  plan: ChangePlan,
+  work: ChangeWork,
+): Promise<ChangeResult> {
   const session = await deps.database.session(`mfa.${plan.action}`);
   try {
     return await inTransaction(session, deps.actor.runId, async (transaction) => {
@@ -109,10 +114,14 @@ export async function applyChange(deps: MfaDeps, plan: ChangePlan, work: ChangeW
  * @throws E_MFA_CHANGED where it is not what was agreed to: another operator, or the application itself, was faster; or a desk noted meanwhile
  * that a caller was somebody else
  */
-export async function lockAgreed(deps: MfaDeps, transaction: Transaction, agreed: MfaRecord): Promise<MfaRecord> {
+export async function lockAgreed(
+  deps: Uses<'database' | 'journal'>,
+  transaction: Transaction,
+  agreed: MfaRecord,
+): Promise<MfaRecord> {
   const { application } = deps.database;
   await lockPerson(transaction, keyOf(application, agreed.person));
-  await application.readFactors(transaction, agreed.person, { secrets: false, lock: true });
+  await application.mfa.readFactors(transaction, agreed.person, { secrets: false, lock: true });
   const person = await readPerson(transaction, application, agreed.person.id);
   const record = person && (await readRecord(deps, transaction, person));
   if (record?.fingerprint !== agreed.fingerprint) throw changedMeanwhile(agreed.person);
@@ -160,7 +169,7 @@ export function requireState({ installed }: Pick<MfaRecord, 'installed'>): void 
 }
 
 async function note(
-  { database, actor, journal }: MfaDeps,
+  { database, actor, journal }: Uses<'database' | 'journal' | 'actor'>,
   session: Session,
   { action, record, caution, changes }: ChangePlan,
   work: ChangeWork,
@@ -170,7 +179,7 @@ async function note(
   const { person, state } = record;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
   if (changes) {
-    await application.appendAudit(session, person, {
+    await application.audit?.append(session, person, {
       ...{ event: work.event, factorId: work.factorId ?? null, runId, traceId },
       ...(Array.isArray(details['removed']) && { removed: details['removed'] }),
       details: { potctl: true, operator, reason, ticket },
@@ -191,7 +200,7 @@ async function note(
 }
 
 /** "Could not check" is not "checked": what this role may write and not read could not be compared. */
-function unreadSecrets({ database }: MfaDeps, action: Action, person: Person): string[] {
+function unreadSecrets({ database }: Uses<'database'>, action: Action, person: Person): string[] {
   if (database.readsSecrets || !['enroll', 'codes'].includes(action)) return [];
   return [`this role may not read back what will be stored: let ${nameOf(person)} try a code before the call ends`];
 }

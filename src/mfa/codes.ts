@@ -1,19 +1,30 @@
-import type { Application, CodeKind } from '../applications/application.js';
+import type { CodeKind, WithMfa } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { Delivery } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import type { Delivery, SecretPlace } from './delivery.js';
+import type { Uses } from './deps.js';
 import { unchanged } from './kept.js';
 import { argumentOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
+import type { ChangeRequest, CodeForm, Named } from './request.js';
 import type { Transaction } from './transaction.js';
 
-/** Which form new codes have. */
-export interface CodesOptions {
-  readonly form: 'application' | 'login';
-  readonly dryRun: boolean;
+/** New backup codes, and where they go. */
+export interface CodesRequest extends ChangeRequest {
+  /** Default: as the profile says. */
+  readonly form?: CodeForm | undefined;
+  /** Chooses the place once the plan stands. @param about.use what the codes are good for, to follow a colon */
+  place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
+}
+
+export interface CodesResult extends ChangeResult {
+  /** Where the codes went, or would go. */
+  readonly codes_to: string;
+  /** What they are good for, to follow a colon. */
+  readonly codes_use: string;
 }
 
 /** A new set: to be shown once, and to be stored. */
@@ -27,7 +38,7 @@ export interface NewCodes {
  *
  * @throws E_UNSUPPORTED where the application has no backup codes, or no other form
  */
-export function codeKindOf({ codes, name }: Application, form: CodesOptions['form']): CodeKind {
+export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodeForm): CodeKind {
   if (codes === undefined) throw new PotctlError('E_UNSUPPORTED', `backup codes are not supported by '${name}'`);
   if (form === 'application') return codes.kind;
   if (codes.loginKind !== undefined) return codes.loginKind;
@@ -37,8 +48,9 @@ export function codeKindOf({ codes, name }: Application, form: CodesOptions['for
 }
 
 /** What new backup codes are good for, to follow a colon: not every application's login can take them. */
-export function codesUse(application: Application, form: CodesOptions['form']): string {
-  const { codes, name } = application;
+export function codesUse(application: WithMfa, form: CodeForm): string {
+  const { mfa, name } = application;
+  const { codes } = mfa;
   if (codes === undefined) return '';
   return codes.atLogin.includes(codeKindOf(application, form))
     ? 'each one works once at the login, instead of a code from the app.'
@@ -53,13 +65,36 @@ export async function makeCodes(kind: CodeKind): Promise<NewCodes> {
 
 /** Puts a new set in the place of all old codes, within the transaction. */
 export async function storeCodes(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   transaction: Transaction,
   { person }: MfaRecord,
   { stored }: NewCodes,
 ): Promise<void> {
   await transaction.conceal(stored);
-  await database.application.codes!.replace(transaction, person);
+  await database.application.mfa.codes!.replace(transaction, person);
+}
+
+/**
+ * Says what new codes would do, and chooses where they go. Applied, it replaces all backup codes, and hands the new ones out once.
+ *
+ * @throws what `request.place` throws, and as {@link planCodes}
+ */
+export async function prepareCodes(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  request: CodesRequest,
+): Promise<Prepared<ChangePlan, CodesResult>> {
+  const form = request.form ?? deps.policy.codeForm;
+  const plan = await planCodes(deps, request.user, form);
+  const use = codesUse(deps.database.application, form);
+  const place = await request.place({ person: { name: plan.phrase, id: plan.record.person.id }, use });
+  return {
+    plan,
+    dryRun: async () => ({ ...plannedResult(plan), codes_to: place.to, codes_use: use }),
+    async apply() {
+      const delivery = await place.open();
+      return { ...(await replaceCodes(deps, plan, form, delivery)), codes_to: delivery.to, codes_use: use };
+    },
+  };
 }
 
 /**
@@ -67,7 +102,11 @@ export async function storeCodes(
  *
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
-export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesOptions): Promise<ChangePlan> {
+export async function planCodes(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  form: CodeForm,
+): Promise<ChangePlan> {
   codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
@@ -88,20 +127,19 @@ export async function planCodes(deps: MfaDeps, wanted: string, { form }: CodesOp
  * @throws as applyChange
  */
 export async function replaceCodes(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   plan: ChangePlan,
-  options: CodesOptions,
+  form: CodeForm,
   delivery: Delivery,
 ): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
-  const codes = await makeCodes(codeKindOf(deps.database.application, options.form));
+  const codes = await makeCodes(codeKindOf(deps.database.application, form));
   const takeBack = await delivery.prepare(codes.shown);
   const result = await applyChange(deps, plan, {
     event: 'codes',
     expect: (record) => ({ ...unchanged(record), codes: codes.stored }),
     async run(transaction, record) {
       await storeCodes(deps, transaction, record, codes);
-      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form: options.form };
+      return { codes_before: record.codes?.length ?? null, codes_left: CODES, form };
     },
   }).catch(async (error: unknown) => {
     await takeBack();

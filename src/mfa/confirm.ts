@@ -1,22 +1,37 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { gate, judge, refusedCode, type Verdict } from './attempt.js';
 import { CODES } from './backup-codes.js';
 import { lockAgreed, requireState } from './change.js';
 import { checkClock } from './clock-check.js';
-import { codeKindOf, makeCodes, type NewCodes, storeCodes } from './codes.js';
-import type { Delivery } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import { codeKindOf, codesUse, makeCodes, type NewCodes, storeCodes } from './codes.js';
+import type { Delivery, SecretPlace } from './delivery.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { type Caution, guardChange, refuseUnexplained } from './guard.js';
 import { checkKept, type Expected, liveOf } from './kept.js';
 import { argumentOf, findOne, keyOf, nameOf } from './people.js';
 import { type MfaRecord, type MfaState, type Pending, readRecord } from './record.js';
 import { recordAttempt } from './record-attempt.js';
+import type { ChangeRequest, CodeForm, Named } from './request.js';
 import { inTransaction, type Transaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
 
-export interface ConfirmOptions {
-  readonly form: 'application' | 'login';
+/** The first code of an enrolment. */
+export interface ConfirmRequest extends ChangeRequest {
+  /** Asks for the code, as it was typed; the last question of all. */
+  code(): Promise<string>;
+  /** Of the backup codes that are handed out. Default: as the profile says. */
+  readonly form?: CodeForm | undefined;
+  /** Go on although the clocks of this machine and the database differ. */
+  readonly trustClock: boolean;
+  /** Chooses where backup codes go; not asked where the application has none. @param about.use what they are good for, to follow a colon */
+  place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
+}
+
+/** How a code is confirmed. */
+interface ConfirmOptions {
+  readonly form: CodeForm;
   readonly trustClock: boolean;
 }
 
@@ -36,6 +51,41 @@ export interface ConfirmResult {
   /** null in a dry run, and where it was enabled already. */
   readonly journal_seq: string | null;
   readonly warnings: readonly string[];
+  /** Where backup codes went; null = none were made. */
+  readonly codes_to: string | null;
+  /** What they are good for, to follow a colon. */
+  readonly codes_use: string | null;
+}
+
+/**
+ * Looks whether an enrollment waits for its first code. Applied, it asks for a place for the backup codes and for the code, and switches the
+ * factor on; where it is on already, nobody is asked anything.
+ *
+ * @throws as planConfirm
+ */
+export async function prepareConfirm(
+  deps: MfaDeps,
+  request: ConfirmRequest,
+): Promise<Prepared<ConfirmPlan, ConfirmResult>> {
+  const plan = await planConfirm(deps, request.user);
+  return {
+    plan,
+    dryRun: async () => unconfirmed(plan),
+    apply: async () => (plan.changes ? confirm(deps, plan, request) : unconfirmed(plan)),
+  };
+}
+
+async function confirm(deps: MfaDeps, plan: ConfirmPlan, request: ConfirmRequest): Promise<ConfirmResult> {
+  const { application } = deps.database;
+  const { person } = plan.record;
+  const form = request.form ?? deps.policy.codeForm;
+  const use = codesUse(application, form);
+  const hasCodes = application.mfa.codes !== undefined;
+  const place = hasCodes ? await request.place({ person: { name: nameOf(person), id: person.id }, use }) : null;
+  const delivery = (await place?.open()) ?? null;
+  const options = { form, trustClock: request.trustClock };
+  const result = await confirmCode(deps, plan, await request.code(), options, delivery);
+  return { ...result, codes_to: delivery?.to ?? null, codes_use: delivery && use };
 }
 
 /**
@@ -43,7 +93,10 @@ export interface ConfirmResult {
  *
  * @throws E_MFA_STATE (nothing waits, or it is too old), and as guardChange; E_USER_*, E_SETUP_MISSING, E_DB_*
  */
-export async function planConfirm(deps: MfaDeps, wanted: string): Promise<ConfirmPlan> {
+async function planConfirm(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+): Promise<ConfirmPlan> {
   refuseUnexplained(deps);
   const session = await deps.database.session('mfa.confirm.plan');
   try {
@@ -67,17 +120,17 @@ export async function planConfirm(deps: MfaDeps, wanted: string): Promise<Confir
  * @throws E_USAGE, E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_CHANGED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_NOT_KEPT, E_UNSUPPORTED,
  * E_DB_*, and what `delivery` throws before the commit
  */
-export async function confirmCode(
-  deps: MfaDeps,
+async function confirmCode(
+  deps: Uses<'database' | 'clock' | 'journal' | 'actor' | 'keys'>,
   plan: ConfirmPlan,
   typed: string,
   options: ConfirmOptions,
   delivery: Delivery | null,
-): Promise<ConfirmResult> {
+): Promise<Omit<ConfirmResult, 'codes_to' | 'codes_use'>> {
   const { application } = deps.database;
   const { person } = plan.record;
   const code = readTypedCode(typed, application, 'refused');
-  const codes = application.codes && (await makeCodes(codeKindOf(application, options.form)));
+  const codes = application.mfa.codes && (await makeCodes(codeKindOf(application, options.form)));
   const session = await deps.database.session('mfa.confirm');
   try {
     const late = await checkClock(session, deps.clock, options.trustClock);
@@ -128,10 +181,11 @@ const named = (person: Person): ConfirmResult['person'] => ({
 });
 
 /** The answer where nothing is done: it is enabled already, or it was only tried. */
-export function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan): ConfirmResult {
+function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan): ConfirmResult {
   const { warnings } = caution;
   return {
     ...{ person: named(person), state, changed: false, codes_left: codes?.length ?? null, journal_seq: null, warnings },
+    ...{ codes_to: null, codes_use: null },
   };
 }
 
@@ -158,7 +212,7 @@ function pendingOf({ person, pending, state }: MfaRecord): Pending {
 }
 
 async function switchOn(
-  deps: MfaDeps,
+  deps: Uses<'database'>,
   transaction: Transaction,
   record: MfaRecord,
   factorId: string,
@@ -166,7 +220,7 @@ async function switchOn(
 ): Promise<void> {
   const { application } = deps.database;
   const { person } = record;
-  await application.enable(transaction, person, factorId);
+  await application.mfa.enable(transaction, person, factorId);
   if (codes !== undefined) await storeCodes(deps, transaction, record, codes);
   await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
 }
@@ -178,7 +232,7 @@ const switchedOn = (record: MfaRecord, factorId: string, codes: NewCodes | undef
 });
 
 async function noteConfirmed(
-  { database, actor, journal }: MfaDeps,
+  { database, actor, journal }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   { record: { person, state }, caution }: ConfirmPlan,
   factorId: string,
@@ -187,14 +241,14 @@ async function noteConfirmed(
   const { application } = database;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
   const told = { potctl: true, operator, reason, ticket };
-  await application.appendAudit(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
+  await application.audit?.append(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
   return journal.append(transaction, {
     ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },
     action: 'mfa.confirm',
     target: keyOf(application, person),
     details: {
       ...{ changed: true, application: application.name, person: nameOf(person), email: person.email },
-      ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.codes ? CODES : null, form },
+      ...{ from: state, to: 'enabled', factor: factorId, codes_left: application.mfa.codes ? CODES : null, form },
       ...(caution.guarded.length > 0 && { break_glass: caution.guarded }),
       by: { os_user: osUser, host: hostname, potctl: toolVersion },
     },

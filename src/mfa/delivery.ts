@@ -12,6 +12,14 @@ export interface Delivery {
   hand(lines: readonly string[]): Promise<void>;
 }
 
+/** A place for what is seen once, chosen before it exists. */
+export interface SecretPlace {
+  /** For people, e.g. `/root/codes.txt`. */
+  readonly to: string;
+  /** Right before the change: asks what a person has to decide. @throws E_CANCELLED, E_SECRET_OUTPUT */
+  open(): Promise<Delivery>;
+}
+
 /**
  * A new file that only its owner may read. An existing one is never overwritten.
  *
@@ -30,13 +38,6 @@ export function toNewFile(
     hand: async () => {},
   };
 }
-
-/** For a dry run: there is nothing to hand out. */
-export const nowhere = (to: string): Delivery => ({
-  to,
-  prepare: async () => async () => {},
-  hand: async () => {},
-});
 
 /** Lines of text, each with its end. */
 export const asText = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));

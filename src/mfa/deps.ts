@@ -1,3 +1,4 @@
+import type { WithMfa } from '../applications/application.js';
 import type { ApplicationDatabase } from '../applications/open.js';
 import type { JournalEntry } from '../journal/entry.js';
 import type { Clock } from '../kernel/clock.js';
@@ -47,9 +48,9 @@ export interface JournalPort {
   guard(session: Session, schema: string): Promise<'functions' | 'triggers' | null>;
 }
 
-/** What everything about second factors works with. */
+/** What the use cases of second factors are made of. */
 export interface MfaDeps {
-  readonly database: ApplicationDatabase;
+  readonly database: ApplicationDatabase<WithMfa>;
   readonly clock: Clock;
   readonly journal: JournalPort;
   readonly actor: Actor;
@@ -57,6 +58,9 @@ export interface MfaDeps {
   /** Read when a secret has to be opened or sealed. @throws E_MFA_KEY */
   keys(): Promise<Keyring>;
 }
+
+/** What a function works with, of all that a use case has. */
+export type Uses<Key extends keyof MfaDeps> = Pick<MfaDeps, Key>;
 
 /** The version of potctl's own schema that knows second factors. */
 export const MFA_SCHEMA_VERSION = 2;

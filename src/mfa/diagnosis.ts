@@ -1,7 +1,7 @@
 import { verb } from '../kernel/counted.js';
 import type { Session } from '../postgres/server.js';
 import type { Verdict } from './attempt.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { argumentOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { MfaStatus } from './status.js';
@@ -51,7 +51,7 @@ export interface Seen {
 export type Cause = Diagnosis['verdict'] & { readonly next: readonly string[] };
 
 /** Puts what was seen together: the first cause that explains it, and everything that was looked at. */
-export function diagnose(deps: MfaDeps, seen: Seen): Diagnosis {
+export function diagnose(deps: Uses<'database' | 'policy'>, seen: Seen): Diagnosis {
   const cause = causes(deps, seen).find((one) => one !== null)!;
   const { next, ...verdict } = cause;
   return { user: seen.status.user, verdict, code: codeOf(seen.verdict), evidence: evidence(deps, seen), next };
@@ -61,7 +61,7 @@ const certain = (code: string, text: string, ...next: string[]): Cause => ({ cod
 const likely = (code: string, text: string, ...next: string[]): Cause => ({ code, text, confidence: 'likely', next });
 
 /** In the order in which they explain: what keeps everybody out first. */
-function causes(deps: MfaDeps, seen: Seen): (Cause | null)[] {
+function causes(deps: Uses<'database' | 'policy'>, seen: Seen): (Cause | null)[] {
   const who = argumentOf(seen.record.person);
   const nothing = 'nothing in the database keeps this person out: ask for the code that the app shows now';
   const next = seen.codeGiven ? [] : [`potctl mfa explain ${who} --ask-code`];
@@ -110,9 +110,13 @@ function unanswerable({ factors }: MfaStatus): boolean {
   return on.length > 0 && on.every(({ kind }) => kind !== 'totp' && kind !== 'webauthn');
 }
 
-function stateCauses({ policy, database }: MfaDeps, { record }: Seen, who: string): (Cause | null)[] {
+function stateCauses(
+  { policy, database }: Uses<'database' | 'policy'>,
+  { record }: Seen,
+  who: string,
+): (Cause | null)[] {
   const { person, state } = record;
-  const required = database.application.facts.requiredForAdmin ?? 'an administrator must have a second factor';
+  const required = database.application.mfa.facts.requiredForAdmin ?? 'an administrator must have a second factor';
   return [
     state !== 'enabled' && person.isAdmin && policy.requiredForAdmin
       ? certain('required_not_enrolled', required, `potctl mfa enroll ${who} --break-glass`)
@@ -264,9 +268,9 @@ export const CLOCK_MS = 5_000;
 const finding = (check: string, result: Finding['result'], detail: string): Finding => ({ check, result, detail });
 
 /** Everything that was looked at, one line each: also what is well. */
-export function evidence({ database }: MfaDeps, seen: Seen): Finding[] {
+export function evidence({ database }: Uses<'database'>, seen: Seen): Finding[] {
   const { status, clockMs } = seen;
-  const { noReplayGuard, login } = database.application.facts;
+  const { noReplayGuard, login } = database.application.mfa.facts;
   const { active } = status.user;
   const account = active === null ? 'the application does not say' : active ? 'active' : 'switched off';
   const lock = status.lock === null ? 'none' : `by ${status.lock.by} ${untilText(status.lock.until)}`;

@@ -1,8 +1,9 @@
 import type { Application, Factor, Person } from '../applications/application.js';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { liveOf } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -14,7 +15,21 @@ export interface DisableOptions {
   readonly action: 'disable' | 'reset';
   /** Only this factor; null = all, of every kind. */
   readonly factorId: string | null;
-  readonly dryRun: boolean;
+}
+
+/**
+ * Says what would be taken away. Applied, it switches the second factor off; with `reset` it also ends the person's sessions, in the same
+ * transaction.
+ *
+ * @throws E_MFA_STATE (no such factor), and as planChange
+ */
+export async function prepareDisable(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: DisableOptions,
+): Promise<Prepared<ChangePlan, ChangeResult>> {
+  const plan = await planDisable(deps, wanted, options);
+  return { plan, dryRun: async () => plannedResult(plan), apply: () => disable(deps, plan, options) };
 }
 
 /**
@@ -22,7 +37,11 @@ export interface DisableOptions {
  *
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
-export async function planDisable(deps: MfaDeps, wanted: string, options: DisableOptions): Promise<ChangePlan> {
+export async function planDisable(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: DisableOptions,
+): Promise<ChangePlan> {
   const { application } = deps.database;
   return planChange(deps, wanted, options.action, (record) => {
     const { codes, sessions, state } = record;
@@ -47,8 +66,11 @@ export async function planDisable(deps: MfaDeps, wanted: string, options: Disabl
  *
  * @throws as applyChange
  */
-export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableOptions): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
+export async function disable(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  plan: ChangePlan,
+  options: DisableOptions,
+): Promise<ChangeResult> {
   const { application } = deps.database;
   const isReset = options.action === 'reset';
   const isOff = options.factorId === null || !plan.record.enabled.some(({ id }) => id !== options.factorId);
@@ -56,16 +78,16 @@ export async function disable(deps: MfaDeps, plan: ChangePlan, options: DisableO
     ...{ event: 'disable', factorId: options.factorId },
     expect: (record) => ({
       factors: without(record, chosen(record, options.factorId)),
-      codes: isOff && application.codes ? [] : record.codes,
+      codes: isOff && application.mfa.codes ? [] : record.codes,
       ...(isReset && { noSessions: true, mustEnroll: true }),
     }),
     async run(transaction, record) {
       const { person, codes } = record;
-      const removed = await application.disable(transaction, person, chosen(record, options.factorId));
+      const removed = await application.mfa.disable(transaction, person, chosen(record, options.factorId));
       if (isOff) await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
-      const done = { removed, codes_before: codes?.length ?? null, codes_left: application.codes ? 0 : null };
+      const done = { removed, codes_before: codes?.length ?? null, codes_left: application.mfa.codes ? 0 : null };
       if (!isReset) return done;
-      await application.requireEnrollment?.(transaction, person);
+      await application.mfa.requireEnrollment?.(transaction, person);
       return { ...done, sessions_ended: await endSessions(deps, transaction, person) };
     },
   });
@@ -78,7 +100,11 @@ function goneWords({ kind, label, state }: Factor): string {
 }
 
 /** Who signs in again at this very moment is signed out as well. @returns null where the application keeps no sessions */
-async function endSessions({ database }: MfaDeps, transaction: Transaction, person: Person): Promise<number | null> {
+async function endSessions(
+  { database }: Uses<'database'>,
+  transaction: Transaction,
+  person: Person,
+): Promise<number | null> {
   const { sessions } = database.application;
   if (sessions === undefined) return null;
   const ended = await sessions.end(transaction, person);
@@ -98,17 +124,17 @@ function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor
   });
 }
 
-function sessionLines({ sessions }: MfaRecord, { sessions: kept, facts }: Application): string[] {
+function sessionLines({ sessions }: MfaRecord, { sessions: kept }: Application): string[] {
   if (kept === undefined)
     return ['this application keeps no sessions in its database: who is signed in stays so until that ends'];
-  const after = facts.sessions === undefined ? [] : [facts.sessions];
+  const after = kept.afterwards === undefined ? [] : [kept.afterwards];
   if (sessions === null || sessions === 0) return after;
   return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`, ...after];
 }
 
-function next({ database, policy }: MfaDeps, { person }: MfaRecord): string {
+function next({ database, policy }: Uses<'database' | 'policy'>, { person }: MfaRecord): string {
   const { application } = database;
-  if (application.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
-  const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.facts.requiredForAdmin : undefined;
+  if (application.mfa.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
+  const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.mfa.facts.requiredForAdmin : undefined;
   return lockedOut ?? `${nameOf(person)} can enroll again; the application does not ask for it by itself`;
 }

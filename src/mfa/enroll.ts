@@ -1,16 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
 import { encodeBase32 } from './base32.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { Delivery } from './delivery.js';
-import type { MfaDeps } from './deps.js';
+import type { Delivery, SecretPlace } from './delivery.js';
+import type { Uses } from './deps.js';
 import { storedForm } from './factor-secret.js';
 import { liveOf } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import { provisioningUri, SECRET_BYTES } from './provisioning-uri.js';
 import type { MfaRecord } from './record.js';
+import type { ChangeRequest, Named } from './request.js';
 import { markOf } from './secret-mark.js';
 
 /** What an enrolment may say besides the person. */
@@ -21,22 +23,50 @@ export interface EnrollOptions {
   readonly label: string;
   /** null = the profile's, else the application's. */
   readonly issuer: string | null;
-  readonly dryRun: boolean;
+}
+
+/** An enrolment, and where its secret goes. */
+export interface EnrollRequest extends ChangeRequest, EnrollOptions {
+  /** Chooses the place once the plan stands. @param about.sample an address as long as the one that will be shown */
+  place(about: { readonly person: Named; readonly sample: string }): Promise<SecretPlace>;
 }
 
 export interface EnrollResult extends ChangeResult {
   /** Until when potctl confirms it; the application itself may do so later as well. */
   readonly expires_at: string | null;
+  /** Where the secret went, or would go. */
+  readonly secret_to: string;
 }
 
 const EXPIRES_MS = 24 * 3_600_000;
 
+/** As long as every new key is: for measuring a QR code before there is one. */
+const SAMPLE_KEY = 'A'.repeat(32);
+
 /**
- * Says what an enrolment would do. Changes nothing.
+ * Says what an enrolment would do, and chooses where its secret goes. Applied, it writes the new secret as pending, and hands it out once.
  *
- * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), and as {@link planChange}
+ * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), what `request.place` throws, and as {@link planChange}
  */
-export async function planEnroll(deps: MfaDeps, wanted: string, options: EnrollOptions): Promise<ChangePlan> {
+export async function prepareEnroll(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
+  request: EnrollRequest,
+): Promise<Prepared<ChangePlan, EnrollResult>> {
+  const plan = await planEnroll(deps, request.user, request);
+  const sample = uriOf(deps, plan.record, request, SAMPLE_KEY);
+  const place = await request.place({ person: { name: plan.phrase, id: plan.record.person.id }, sample });
+  return {
+    plan,
+    dryRun: async () => ({ ...plannedResult(plan), expires_at: null, secret_to: place.to }),
+    apply: async () => enroll(deps, plan, request, await place.open()),
+  };
+}
+
+async function planEnroll(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: EnrollOptions,
+): Promise<ChangePlan> {
   return planChange(deps, wanted, 'enroll', (record) => {
     const { person, pending, codes } = record;
     uriOf(deps, record, options, 'A');
@@ -62,17 +92,16 @@ export async function planEnroll(deps: MfaDeps, wanted: string, options: EnrollO
  * @param delivery gets the secret in base32 and the `otpauth://` address, in this order
  * @throws as applyChange, and what `delivery` throws before the commit: nothing is changed then
  */
-export async function enroll(
-  deps: MfaDeps,
+async function enroll(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   plan: ChangePlan,
   options: EnrollOptions,
   delivery: Delivery,
 ): Promise<EnrollResult> {
-  if (options.dryRun) return { ...plannedResult(plan), expires_at: null };
   const { application } = deps.database;
   const { person } = plan.record;
   const secret = randomBytes(SECRET_BYTES);
-  const factorId = application.several || application.name === 'native' ? randomUUID() : person.id;
+  const factorId = application.mfa.factorId === 'own' ? randomUUID() : person.id;
   const text = new Secret(encodeBase32(secret)).reveal();
   const lines = [text, new Secret(uriOf(deps, plan.record, options, text)).reveal()];
   const stored = await storedForm(deps, person, factorId, secret);
@@ -89,8 +118,8 @@ export async function enroll(
     }),
     async run(transaction) {
       await transaction.conceal([stored]);
-      await application.enroll(transaction, person, { factorId, label: options.label });
-      if (clears) await application.codes!.clear(transaction, person);
+      await application.mfa.enroll(transaction, person, { factorId, label: options.label });
+      if (clears) await application.mfa.codes!.clear(transaction, person);
       const names = [`${application.name}:${factorId}#${markOf(secret)}`, keyOf(application, person)];
       await transaction.query('select potctl.mfa_enrollment_began($1, $2)', names);
       return { factor: factorId, ...(clears && { codes_left: 0 }) };
@@ -100,27 +129,35 @@ export async function enroll(
     throw error;
   });
   await delivery.hand(lines);
-  return { ...result, expires_at: new Date(plan.record.nowMs + EXPIRES_MS).toISOString() };
+  const expires = new Date(plan.record.nowMs + EXPIRES_MS).toISOString();
+  return { ...result, expires_at: expires, secret_to: delivery.to };
 }
 
 /** Codes that an earlier factor left would work again as soon as the application itself confirms the new one. */
-const clearsCodes = ({ database }: MfaDeps, { state }: MfaRecord): boolean =>
-  database.application.codes !== undefined && state !== 'enabled';
+const clearsCodes = ({ database }: Uses<'database'>, { state }: MfaRecord): boolean =>
+  database.application.mfa.codes !== undefined && state !== 'enabled';
 
 /** The `otpauth://` address that an enrolment of this person has with such a secret. @throws E_USAGE */
-export function uriOf(
-  { database, policy }: MfaDeps,
+function uriOf(
+  { database, policy }: Uses<'database' | 'policy'>,
   { person }: MfaRecord,
   options: EnrollOptions,
   secret: string,
 ): string {
-  const issuer = options.issuer ?? policy.issuer ?? database.application.totp.issuer;
+  const issuer = options.issuer ?? policy.issuer ?? database.application.mfa.totp.issuer;
   return provisioningUri(issuer, person.email ?? person.username ?? person.id, secret);
 }
 
-function refuseSecond({ database }: MfaDeps, { person, state, enabled }: MfaRecord, { another }: EnrollOptions): void {
+function refuseSecond(
+  { database }: Uses<'database'>,
+  { person, state, enabled }: MfaRecord,
+  { another }: EnrollOptions,
+): void {
   if (state !== 'enabled') return;
-  const { several, name } = database.application;
+  const {
+    name,
+    mfa: { several },
+  } = database.application;
   if (several && another) return;
   throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has a second factor already`, {
     why: enabled.map(({ kind, label, verifiedAt }) => [kind, label, verifiedAt].filter(Boolean).join(', ')).join('; '),

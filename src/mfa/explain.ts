@@ -11,6 +11,14 @@ import { statusOf } from './status.js';
 import { inTransaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
 
+/** Whose sign-in is looked at. */
+export interface ExplainRequest {
+  /** Id, e-mail or user name. */
+  readonly user: string;
+  /** Asks for the code that the app shows; absent: without one. */
+  readonly code?: (() => Promise<string>) | undefined;
+}
+
 /**
  * Why can she not sign in? Reads lock, state, secret, clock and history; with a code also says whether it is right and how many seconds off.
  * A code is an oracle, so it is used up and counted as in `verify`, and a wrong one is refused by the throttle in the same way.

@@ -1,7 +1,7 @@
-import type { Application, Factor, Person } from '../applications/application.js';
+import type { Factor, MfaFacet, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { encodeBase32 } from './base32.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { openSecret, type SecretPlace, sealSecret } from './envelope.js';
 import { argumentOf, nameOf } from './people.js';
 import { readStoredSecret, type SecretProblem } from './stored-secret.js';
@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<SecretProblem, string>> = {
 };
 
 /** Where the secret of a factor stands. */
-export function placeOf({ secretColumn }: Application, factorId: string, person: Person): SecretPlace {
+export function placeOf({ secretColumn }: MfaFacet, factorId: string, person: Person): SecretPlace {
   return { table: secretColumn.table, column: secretColumn.column, factorId, userId: person.id };
 }
 
@@ -25,30 +25,35 @@ export function placeOf({ secretColumn }: Application, factorId: string, person:
  *
  * @throws E_MFA_SECRET (it can never work), E_MFA_KEY (unknown key id), E_DB_DENIED (this role may not read it)
  */
-export async function secretOf(deps: MfaDeps, person: Person, factor: Factor): Promise<Uint8Array> {
-  const { application } = deps.database;
-  const { table, column } = application.secretColumn;
+export async function secretOf(deps: Uses<'database' | 'keys'>, person: Person, factor: Factor): Promise<Uint8Array> {
+  const { mfa } = deps.database.application;
+  const { table, column } = mfa.secretColumn;
   if (factor.secret === undefined) {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${table}.${column}, so it cannot check a code`, {
       fix: ['Use a role that may, or another proof of who is calling: `potctl support`.'],
     });
   }
-  if (application.totp.storedAs === 'envelope' && factor.secret?.startsWith('potctl:')) {
-    const opened = openSecret(factor.secret, placeOf(application, factor.id, person), await deps.keys());
+  if (mfa.totp.storedAs === 'envelope' && factor.secret?.startsWith('potctl:')) {
+    const opened = openSecret(factor.secret, placeOf(mfa, factor.id, person), await deps.keys());
     if (opened.ok) return opened.secret;
     if (opened.problem === 'unknown key') throw unknownKey(opened.keyId!);
     throw unusable(person, 'it does not open: it was changed, or belongs to another row: the person must enrol again');
   }
-  const read = readStoredSecret(factor.secret ?? '', application.totp);
+  const read = readStoredSecret(factor.secret ?? '', mfa.totp);
   if (!read.usable) throw unusable(person, WORDS[read.problem]);
   return read.bytes;
 }
 
 /** A new secret as the application stores it. @throws E_MFA_KEY */
-export async function storedForm(deps: MfaDeps, person: Person, factorId: string, secret: Uint8Array): Promise<string> {
-  const { application } = deps.database;
-  if (application.totp.storedAs === 'plain') return encodeBase32(secret);
-  return sealSecret(secret, placeOf(application, factorId, person), await deps.keys());
+export async function storedForm(
+  deps: Uses<'database' | 'keys'>,
+  person: Person,
+  factorId: string,
+  secret: Uint8Array,
+): Promise<string> {
+  const { mfa } = deps.database.application;
+  if (mfa.totp.storedAs === 'plain') return encodeBase32(secret);
+  return sealSecret(secret, placeOf(mfa, factorId, person), await deps.keys());
 }
 
 const unusable = (person: Person, why: string): PotctlError =>

@@ -4,7 +4,7 @@ import { isProtected } from '../config/guards.js';
 import { PotctlError } from '../kernel/errors.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
-import type { MfaDeps, MfaPolicy } from './deps.js';
+import type { MfaPolicy, Uses } from './deps.js';
 import { squashed } from './near-names.js';
 import { nameOf } from './people.js';
 import { requireReason } from './reason.js';
@@ -28,11 +28,16 @@ export interface Caution {
  * @returns what was let through by `--break-glass`, and what is only worth a warning
  * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_BREAK_GLASS
  */
-export async function guardChange(deps: MfaDeps, session: Session, person: Person, action: Action): Promise<Caution> {
+export async function guardChange(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  session: Session,
+  person: Person,
+  action: Action,
+): Promise<Caution> {
   const { actor, policy } = deps;
   const { application, schema } = deps.database;
   refuseUnexplained(deps);
-  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.secretColumn.table)]);
+  const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.mfa.secretColumn.table)]);
   const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
   const own = isOwn(actor.operator, actor.osUser, role!.name, person);
   const guarded = [
@@ -50,7 +55,7 @@ export async function guardChange(deps: MfaDeps, session: Session, person: Perso
 }
 
 /** What concerns nobody alone is guarded where the profile says so. @throws E_BREAK_GLASS */
-export function refuseProtected({ actor, policy }: MfaDeps, command: string): void {
+export function refuseProtected({ actor, policy }: Uses<'actor' | 'policy'>, command: string): void {
   if (actor.breakGlass || !isProtected(policy.protected, `mfa ${command}`)) return;
   throw new PotctlError('E_BREAK_GLASS', `\`mfa ${command}\` is guarded`, {
     why: `the profile protects mfa.${command}`,
@@ -58,7 +63,7 @@ export function refuseProtected({ actor, policy }: MfaDeps, command: string): vo
 }
 
 /** What can be said without the database: first of all, before anybody waits. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
-export function refuseUnexplained({ actor, policy }: MfaDeps): void {
+export function refuseUnexplained({ actor, policy }: Uses<'actor' | 'policy'>): void {
   requireReason(actor, policy);
   refuseUnnamedProduction(policy);
 }
@@ -96,7 +101,7 @@ function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
   ];
 }
 
-async function overBudget({ journal }: MfaDeps, session: Session, role: string): Promise<string[]> {
+async function overBudget({ journal }: Uses<'journal'>, session: Session, role: string): Promise<string[]> {
   if ((await journal.version(session)) === null) return [];
   const [row] = await session.query<{ changes: number; people: number; changesIn: number; peopleIn: number }>(
     `with made as (

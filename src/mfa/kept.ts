@@ -1,7 +1,7 @@
 import type { Factor, Person } from '../applications/application.js';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { nameOf, readPerson } from './people.js';
 import { type MfaRecord, type MfaState, readRecord } from './record.js';
 import type { Transaction } from './transaction.js';
@@ -41,7 +41,7 @@ export const stateOfFactors = (factors: Expected['factors']): MfaState =>
  * @throws E_NOT_KEPT with what differs, never with a value; E_DB_CONSTRAINT from a trigger that waited
  */
 export async function checkKept(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal'>,
   transaction: Transaction,
   person: Person,
   expected: Expected,
@@ -49,7 +49,7 @@ export async function checkKept(
   await transaction.query('set constraints all immediate');
   const found = await readRecord(deps, transaction, person);
   const { application } = deps.database;
-  const mustEnroll = expected.mustEnroll && (await application.mustEnroll?.(transaction, person)) === false;
+  const mustEnroll = expected.mustEnroll && (await application.mfa.mustEnroll?.(transaction, person)) === false;
   const problems = [
     ...differentFactors(found, expected.factors),
     ...differentCodes(found.codes, expected.codes),
@@ -95,13 +95,15 @@ function differentCodes(found: readonly string[] | null, wanted: readonly string
 }
 
 async function stillLocked(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   transaction: Transaction,
   { person, verifier }: MfaRecord,
 ): Promise<string[]> {
   const again = await readPerson(transaction, database.application, person.id);
   return [
-    ...(again?.lockedUntil != null && database.application.unlock ? ['the application still locks the account'] : []),
+    ...(again?.lockedUntil != null && database.application.mfa.unlock
+      ? ['the application still locks the account']
+      : []),
     ...(verifier?.blockedUntil != null ? ['potctl still blocks the account'] : []),
   ];
 }

@@ -1,6 +1,6 @@
 import type { SealedRow } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { openSecret } from './envelope.js';
 
 /** How many secrets are sealed with a key, and whether they open. */
@@ -18,10 +18,14 @@ export interface KeyCount {
  *
  * @throws E_MFA_KEY, E_DB_*
  */
-export async function countKeys({ database, keys }: MfaDeps, session: Session, sealed: string): Promise<KeyCount[]> {
+export async function countKeys(
+  { database, keys }: Uses<'database' | 'keys'>,
+  session: Session,
+  sealed: string,
+): Promise<KeyCount[]> {
   const ring = await keys();
   const newest = [...ring.keys()].at(-1) ?? null;
-  const { table, column } = database.application.secretColumn;
+  const { table, column } = database.application.mfa.secretColumn;
   const counts = new Map<string, { key: string | null; problem: string | null; count: number }>();
   for (const key of ring.keys()) counts.set(`${key} `, { key, problem: null, count: 0 });
   for await (const rows of session.stream(sealed)) {

@@ -1,8 +1,8 @@
-import { type Application, OVERVIEW_COLUMNS } from '../applications/application.js';
+import { OVERVIEW_COLUMNS, type WithMfa } from '../applications/application.js';
 import { isUuid } from '../applications/sql.js';
 import { PotctlError } from '../kernel/errors.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { readBlocked } from './verifier-state.js';
 
 /** A user in the list. */
@@ -47,7 +47,7 @@ export const STATE_SQL = `case when enabled then 'enabled' when pending_since is
  *
  * @throws E_UNSUPPORTED (organisations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
  */
-export async function* listPeople(deps: MfaDeps, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
+export async function* listPeople(deps: Uses<'database' | 'journal'>, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
   const session = await deps.database.session('mfa.list');
   try {
     await session.query('set statement_timeout = 0');
@@ -84,7 +84,7 @@ export function listSql(
   filter: MfaFilter & { readonly blocked: readonly string[] },
 ): string {
   refuseUnsupported(application, readsSecrets, filter);
-  const { sql, keyType } = application.overview(readsSecrets);
+  const { sql, keyType } = application.mfa.overview(readsSecrets);
   refuseOtherCursor(filter.after, keyType);
   return `select id, email, username, role, admin, active, organizations, ${STATE_SQL} as state, since, pending_since, codes,
                  last_used, locked_until
@@ -93,12 +93,13 @@ export function listSql(
            order by key${filter.limit === 0 ? '' : ` limit ${filter.limit}`}`;
 }
 
-function refuseUnsupported(application: Application, readsSecrets: boolean, filter: MfaFilter): void {
-  if (filter.organization !== null && application.name !== 'evo') {
+function refuseUnsupported(application: WithMfa, readsSecrets: boolean, filter: MfaFilter): void {
+  if (filter.organization !== null && !application.people.organizations) {
     throw new PotctlError('E_UNSUPPORTED', `organisations are not supported by '${application.name}'`);
   }
-  if (filter.state !== 'no-codes' || (application.codes !== undefined && readsSecrets)) return;
-  const why = application.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
+  if (filter.state !== 'no-codes' || (application.mfa.codes !== undefined && readsSecrets)) return;
+  const why =
+    application.mfa.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
   throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
 }
 

@@ -1,6 +1,7 @@
 import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
-import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
+import { MFA_SCHEMA_VERSION } from './deps.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 
@@ -12,7 +13,7 @@ const MANY_PEOPLE = 20;
  * standby, a role that only reads); who looks up many people stands in the journal.
  */
 export async function noteLookup(
-  { journal, actor, database }: MfaDeps,
+  { journal, actor, database }: Uses<'database' | 'journal' | 'actor'>,
   session: Session,
   { person, installed }: MfaRecord,
   command: string,

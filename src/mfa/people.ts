@@ -67,7 +67,7 @@ export async function findAll(session: Session, application: Application, wanted
 async function lookUp(session: Session, application: Application, wanted: string) {
   const found = new Map<string, Person>();
   for (const spelling of spellings(wanted)) {
-    for (const person of await known(application.findPeople(session, spelling))) found.set(person.id, person);
+    for (const person of await known(application.people.find(session, spelling))) found.set(person.id, person);
     const byId = found.get(wanted);
     if (byId !== undefined) return { people: [byId], proposed: [] };
   }
@@ -81,14 +81,14 @@ async function lookUp(session: Session, application: Application, wanted: string
 
 /** The person of that id as the database has it now; undefined = it is gone. */
 export async function readPerson(session: Session, application: Application, id: string): Promise<Person | undefined> {
-  const people = await application.findPeople(session, id);
+  const people = await application.people.find(session, id);
   return people.find((one) => one.id === id);
 }
 
 const wordsOf = ({ id, email, username }: Person): string[] => [id, email, username].filter((word) => word !== null);
 
-const kinds = ({ name }: Application): string =>
-  name === 'viu' || name === 'evo' ? 'an e-mail' : 'an e-mail or a user name';
+const kinds = ({ people: { names } }: Application): string =>
+  names?.username === undefined ? 'an e-mail' : 'an e-mail or a user name';
 
 function unknownUser(application: Application, wanted: string, proposed: readonly string[]): PotctlError {
   const why = `looked for an id, ${kinds(application)} in '${application.name}'`;

@@ -1,4 +1,4 @@
-import type { Application } from '../applications/application.js';
+import type { MfaFacet } from '../applications/application.js';
 import type { Check, CheckState } from '../kernel/check.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
@@ -46,7 +46,7 @@ export interface PostureFacts {
   /** Of one backup code; undefined = there are none. */
   readonly bits: number | undefined;
   readonly keys: readonly KeyCount[] | null;
-  readonly facts: Application['facts'];
+  readonly facts: MfaFacet['facts'];
 }
 
 type State = CheckState;

@@ -1,9 +1,10 @@
-import { type Application, OVERVIEW_COLUMNS, type TotpRules } from '../applications/application.js';
+import { OVERVIEW_COLUMNS, type TotpRules, type WithMfa } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
 import type { CheckState } from '../kernel/check.js';
 import { quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import { bitsOf } from './backup-codes.js';
+import type { Uses } from './deps.js';
 import { MFA_SCHEMA_VERSION, type MfaDeps } from './deps.js';
 import { countKeys, type KeyCount } from './key-check.js';
 import { STATE_SQL } from './list.js';
@@ -24,19 +25,22 @@ export interface Posture {
  *
  * @throws E_APPLICATION, E_MFA_KEY, E_DB_*
  */
-export async function checkPosture(deps: MfaDeps, options: { readonly keys: boolean }): Promise<Posture> {
+export async function checkPosture(
+  deps: Uses<'database' | 'journal' | 'policy' | 'keys'>,
+  options: { readonly keys: boolean },
+): Promise<Posture> {
   const { application, readsSecrets } = deps.database;
+  const { mfa } = application;
   const session = await deps.database.session('mfa.check');
   try {
     await session.query('set statement_timeout = 0');
-    const keys =
-      options.keys && application.sealed !== undefined ? await countKeys(deps, session, application.sealed.all) : null;
+    const keys = options.keys && mfa.sealed !== undefined ? await countKeys(deps, session, mfa.sealed.all) : null;
     const counts = await readCounts(deps, session);
     const rules = rulesOf(counts, {
-      ...{ readsSecrets, requiredForAdmin: deps.policy.requiredForAdmin, keys, facts: application.facts },
+      ...{ readsSecrets, requiredForAdmin: deps.policy.requiredForAdmin, keys, facts: mfa.facts },
       ...{
-        sealed: application.totp.storedAs === 'envelope',
-        bits: application.codes && bitsOf(application.codes.kind),
+        sealed: mfa.totp.storedAs === 'envelope',
+        bits: mfa.codes && bitsOf(mfa.codes.kind),
       },
     });
     return { application: application.name, state: worst(rules), rules, keys };
@@ -47,7 +51,7 @@ export async function checkPosture(deps: MfaDeps, options: { readonly keys: bool
 
 type PeopleCounts = Omit<Counts, 'blocked' | 'triggers' | 'risky' | 'installed' | 'problem' | 'guard' | 'unrecorded'>;
 
-async function readCounts({ database, journal }: MfaDeps, session: Session): Promise<Counts> {
+async function readCounts({ database, journal }: Uses<'database' | 'journal'>, session: Session): Promise<Counts> {
   const installed = await journal.version(session);
   const own = installed !== null && installed >= MFA_SCHEMA_VERSION;
   const [people] = await session.query<PeopleCounts>(peopleSql(database, own));
@@ -61,12 +65,12 @@ async function readCounts({ database, journal }: MfaDeps, session: Session): Pro
     installed,
     problem: await journal.problem(session),
     guard: await journal.guard(session, database.schema),
-    unrecorded: own && database.application.changes ? await unrecorded(database.application, session) : null,
+    unrecorded: own && database.application.mfa.changes ? await unrecorded(database.application, session) : null,
   };
 }
 
 /** Whose factor or codes were changed last without a word, neither potctl's nor the application's. */
-async function unrecorded({ name, changes }: Application, session: Session): Promise<string[]> {
+async function unrecorded({ name, mfa: { changes } }: WithMfa, session: Session): Promise<string[]> {
   const rows = await session.query<{ person: string }>(
     `select distinct $1 || ':' || c.id as person from (${changes}) as c
       where not c.told
@@ -81,7 +85,7 @@ async function unrecorded({ name, changes }: Application, session: Session): Pro
 
 /** @param own is potctl's schema there? */
 function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: boolean): string {
-  const unusable = unusableClasses(application.totp);
+  const unusable = unusableClasses(application.mfa.totp);
   // Where the application does not say since when a secret waits, potctl knows it of its own enrolments.
   const since = own ? 'coalesce(pending_since::timestamptz, e.started_at)' : 'pending_since::timestamptz';
   const begun = `left join potctl.mfa_enrollment e on e.person = ${quoteLiteral(`${application.name}:`)} || id`;
@@ -98,7 +102,7 @@ function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: bool
                  count(*) filter (where enabled and codes <= 3)::int as "fewCodes",
                  count(*) filter (where enabled and admin and codes = 0)::int as "adminsNoCodes",
                  count(*) filter (where locked_until is not null)::int as locked
-            from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people ${own ? begun : ''}`;
+            from (select ${OVERVIEW_COLUMNS} from (${application.mfa.overview(readsSecrets).sql}) as raw) as people ${own ? begun : ''}`;
 }
 
 /** @see secretClass, readStoredSecret */

@@ -56,7 +56,7 @@ export function requireReason({ reason, ticket }: Actor, policy: MfaPolicy): voi
 }
 
 /** What is wrong with a ticket; null = nothing, or the profile wants none. */
-export function ticketProblem(ticket: string | null, { ticket: pattern }: MfaPolicy): string | null {
+export function ticketProblem(ticket: string | null, { ticket: pattern }: Pick<MfaPolicy, 'ticket'>): string | null {
   if (pattern === null || (ticket !== null && new RegExp(pattern).test(ticket))) return null;
   return ticket === null ? 'there is none' : `'${ticket}' does not fit ${pattern}`;
 }

@@ -1,6 +1,6 @@
 import type { Application } from '../applications/application.js';
 import type { Verdict } from './attempt.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { checkKept, unchanged } from './kept.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
@@ -24,7 +24,7 @@ export interface AttemptPurpose {
  * @throws E_NOT_KEPT where the database did not let a used backup code go
  */
 export async function recordAttempt(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   record: MfaRecord,
   verdict: Verdict,
@@ -39,11 +39,11 @@ export async function recordAttempt(
   if (verdict.verdict !== 'blocked') {
     const told = { potctl: true, operator, reason: reason ?? 'caller check' };
     const event = accepted ? ('passed' as const) : ('failed' as const);
-    await application.appendAudit(transaction, person, { event, factorId, details: told, runId, traceId });
+    await application.audit?.append(transaction, person, { event, factorId, details: told, runId, traceId });
   }
   const alarm = alarmOf(verdict, application);
   if (alarm !== null) {
-    await application.appendEvent?.(transaction, person, {
+    await application.security?.append(transaction, person, {
       ...alarm,
       details: { potctl: true, run_id: runId, ...facts },
     });
@@ -84,7 +84,7 @@ function factsOf(verdict: Verdict): Record<string, unknown> {
 /** A valid code that comes twice was most likely read by somebody else. */
 function alarmOf(
   verdict: Verdict,
-  { failedCode }: Application,
+  { security }: Application,
 ): { type: string; severity: 'MEDIUM' | 'HIGH'; description: string } | null {
   if (verdict.verdict === 'replayed') {
     const description = 'A code that was right, but used before, was given to potctl';
@@ -94,6 +94,7 @@ function alarmOf(
     const severity = verdict.left <= 1 ? 'HIGH' : 'MEDIUM';
     return { type: 'MFA_BACKUP_CODE_USED', severity, description: `A backup code was used; ${verdict.left} are left` };
   }
-  if (verdict.verdict !== 'wrong' || failedCode === undefined) return null;
-  return { type: failedCode, severity: 'MEDIUM', description: 'A code given to potctl was refused' };
+  const type = security?.failedCode;
+  if (verdict.verdict !== 'wrong' || type === undefined) return null;
+  return { type, severity: 'MEDIUM', description: 'A code given to potctl was refused' };
 }

@@ -1,6 +1,6 @@
 import type { Factor, Person, SecretRules } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { fingerprintOf, readLastChange } from './fingerprint.js';
 import { keyOf } from './people.js';
 import { markOf } from './secret-mark.js';
@@ -49,22 +49,22 @@ const PENDING_MS = 24 * 3_600_000;
  * @throws E_DB_*
  */
 export async function readRecord(
-  { database, journal }: MfaDeps,
+  { database, journal }: Uses<'database' | 'journal'>,
   session: Session,
   person: Person,
   lock = false,
 ): Promise<MfaRecord> {
   const { application, readsSecrets } = database;
-  const factors = await application.readFactors(session, person, { secrets: readsSecrets, lock });
-  const codes = application.codes && readsSecrets ? await application.codes.read(session, person) : null;
-  const codesLeft = codes?.length ?? (await application.codes?.count?.(session, person)) ?? null;
+  const factors = await application.mfa.readFactors(session, person, { secrets: readsSecrets, lock });
+  const codes = application.mfa.codes && readsSecrets ? await application.mfa.codes.read(session, person) : null;
+  const codesLeft = codes?.length ?? (await application.mfa.codes?.count?.(session, person)) ?? null;
   const sessions = (await application.sessions?.count(session, person)) ?? null;
   const installed = await journal.version(session);
   const verifier = await readVerifierState(session, installed, keyOf(application, person));
   const [clock] = await session.query<{ now: string }>('select extract(epoch from clock_timestamp())::text as now');
   const nowMs = Number(clock!.now) * 1_000;
   const enabled = factors.filter(({ state }) => state === 'enabled');
-  const pending = pendingOf(factors, person, begunHere(factors, verifier, application.totp), nowMs);
+  const pending = pendingOf(factors, person, begunHere(factors, verifier, application.mfa.totp), nowMs);
   const state = stateOf(factors, readsSecrets);
   const sign = readsSecrets ? null : verifier === null ? '' : await readLastChange(session, keyOf(application, person));
   const fingerprint = fingerprintOf({ person, factors, codes, lastChange: sign });

@@ -1,17 +1,19 @@
 import type { Sealed, SealedRow } from '../applications/application.js';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Session } from '../postgres/server.js';
 import { requireState } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { type Keyring, openSecret, prefixOf, sealSecret } from './envelope.js';
 import { refuseProtected, refuseUnexplained } from './guard.js';
 import { countKeys, type KeyCount } from './key-check.js';
+import type { ChangeRequest } from './request.js';
 import { inTransaction, type Transaction } from './transaction.js';
 
 /** What is wanted of a rotation. */
-export interface RotateOptions {
+export interface RotateRequest extends Omit<ChangeRequest, 'user'> {
   /** Id of the key to seal under; null = the newest. An older one takes a rotation back. */
   readonly to: string | null;
   /** Secrets in one transaction. */
@@ -46,12 +48,28 @@ export interface RotateResult {
 }
 
 /**
- * Opens every sealed secret and says what would be sealed again. Changes nothing.
+ * Opens every sealed secret and says what would be sealed again. Applied, it seals every secret that rests under another key again.
  *
  * @throws E_UNSUPPORTED where the application seals nothing, E_MFA_KEY (no key of that id), E_REASON_REQUIRED, E_PROFILE_REQUIRED,
  * E_BREAK_GLASS (protected by the profile), E_SETUP_MISSING, E_DB_*
  */
-export async function planRotation(deps: MfaDeps, { to }: RotateOptions): Promise<RotatePlan> {
+export async function prepareRotation(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
+  { to, batch }: RotateRequest,
+  progress: Progress,
+): Promise<Prepared<RotatePlan, RotateResult>> {
+  const plan = await planRotation(deps, to);
+  return {
+    plan,
+    dryRun: async () => ({ ...untouched(plan), pending: plan.pending }),
+    apply: async () => (plan.pending === 0 ? untouched(plan) : rotate(deps, plan, batch, progress)),
+  };
+}
+
+async function planRotation(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
+  to: string | null,
+): Promise<RotatePlan> {
   refuseUnexplained(deps);
   refuseProtected(deps, 'rotate');
   const sealed = sealedOf(deps);
@@ -81,23 +99,18 @@ export async function planRotation(deps: MfaDeps, { to }: RotateOptions): Promis
  *
  * @throws E_DB_*, E_NOT_KEPT (the database kept something else); `changed` says how far it came
  */
-export async function rotate(
-  deps: MfaDeps,
+async function rotate(
+  deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
   plan: RotatePlan,
-  options: RotateOptions & { readonly dryRun: boolean; readonly progress: Progress },
+  limit: number,
+  progress: Progress,
 ): Promise<RotateResult> {
-  const unreadable = plan.keys.flatMap(({ key, problem, count }) =>
-    problem === null ? [] : [{ key, problem, count }],
-  );
-  const { to, settled } = plan;
-  const pending = options.dryRun ? plan.pending : 0;
-  const nothing = { to, changed: false, resealed: 0, pending, settled, unreadable, journal_seq: null };
-  if (options.dryRun || plan.pending === 0) return nothing;
+  const { to } = plan;
   const session = await deps.database.session('mfa.rotate');
   const sum = { done: 0, seq: null as string | null };
-  options.progress({ kind: 'phase', name: 'secrets' });
+  progress({ kind: 'phase', name: 'secrets' });
   try {
-    for await (const { count, seq } of batches(deps, session, to, options.batch)) {
+    for await (const { count, seq } of batches(deps, session, to, limit)) {
       sum.done += count;
       sum.seq = seq ?? sum.seq;
     }
@@ -106,8 +119,14 @@ export async function rotate(
   } finally {
     await session.close();
   }
-  options.progress({ kind: 'done', name: 'secrets', facts: { sealed: sum.done } });
-  return { ...nothing, changed: sum.done > 0, resealed: sum.done, journal_seq: sum.seq };
+  progress({ kind: 'done', name: 'secrets', facts: { sealed: sum.done } });
+  return { ...untouched(plan), changed: sum.done > 0, resealed: sum.done, journal_seq: sum.seq };
+}
+
+/** The result where nothing was written. */
+function untouched({ to, settled, keys }: RotatePlan): RotateResult {
+  const unreadable = keys.flatMap(({ key, problem, count }) => (problem === null ? [] : [{ key, problem, count }]));
+  return { to, changed: false, resealed: 0, pending: 0, settled, unreadable, journal_seq: null };
 }
 
 interface Batch {
@@ -123,7 +142,12 @@ interface From {
 }
 
 /** Each one is committed when it is given. */
-async function* batches(deps: MfaDeps, session: Session, to: string, limit: number): AsyncGenerator<Batch> {
+async function* batches(
+  deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
+  session: Session,
+  to: string,
+  limit: number,
+): AsyncGenerator<Batch> {
   const ring = await deps.keys();
   for (let after: string | null = null; ; ) {
     const from: From = { to, after, limit };
@@ -137,7 +161,7 @@ async function* batches(deps: MfaDeps, session: Session, to: string, limit: numb
 
 /** One batch within its transaction; null at the end. */
 async function sealAgain(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   ring: Keyring,
   { to, after, limit }: From,
@@ -166,12 +190,12 @@ async function sealAgain(
 
 /** null where it does not open: that is told beforehand. */
 function sealedAgain(
-  { database }: MfaDeps,
+  { database }: Uses<'database'>,
   [factorId, userId, text]: SealedRow,
   ring: Keyring,
   to: string,
 ): { readonly from: string; readonly text: string } | null {
-  const { table, column } = database.application.secretColumn;
+  const { table, column } = database.application.mfa.secretColumn;
   const place = { table, column, factorId, userId };
   const opened = openSecret(text, place, ring);
   if (!opened.ok) return null;
@@ -179,7 +203,7 @@ function sealedAgain(
 }
 
 function note(
-  { database, actor, journal }: MfaDeps,
+  { database, actor, journal }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   moved: { readonly to: string; readonly from: Readonly<Record<string, number>>; readonly count: number },
 ): Promise<string> {
@@ -191,8 +215,8 @@ function note(
   });
 }
 
-function sealedOf({ database: { application } }: MfaDeps): Sealed {
-  if (application.sealed !== undefined) return application.sealed;
+function sealedOf({ database: { application } }: Uses<'database'>): Sealed {
+  if (application.mfa.sealed !== undefined) return application.mfa.sealed;
   throw new PotctlError('E_UNSUPPORTED', `'${application.name}' keeps its secrets in the clear: no key seals them`);
 }
 

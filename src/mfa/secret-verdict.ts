@@ -1,6 +1,6 @@
 import type { Factor, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { secretOf } from './factor-secret.js';
 import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 
@@ -9,7 +9,11 @@ import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
  *
  * @returns `good`, `good, but …`, `cannot be opened: …` (the key is missing, the secret may be well), or why it `never works`; `hidden` where this role may not see it; null for a factor without a secret
  */
-export async function judgeSecret(deps: MfaDeps, person: Person, factor: Factor): Promise<string | null> {
+export async function judgeSecret(
+  deps: Uses<'database' | 'keys'>,
+  person: Person,
+  factor: Factor,
+): Promise<string | null> {
   if (factor.kind !== 'totp') return null;
   if (factor.secret === undefined) return factor.state === 'inactive' ? null : 'hidden';
   if (factor.state === 'inactive' || factor.secret === null) return factor.state === 'enabled' ? 'missing' : null;

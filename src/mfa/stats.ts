@@ -1,6 +1,6 @@
 import { OVERVIEW_COLUMNS } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
-import type { MfaDeps } from './deps.js';
+import type { MfaDeps, Uses } from './deps.js';
 import { STATE_SQL } from './list.js';
 
 /** How many of a role have a second factor. */
@@ -48,7 +48,7 @@ interface Counted {
 }
 
 /** Counts everybody in one scan. @throws E_APPLICATION, E_DB_* */
-export async function readStats({ database, journal }: MfaDeps): Promise<MfaStats> {
+export async function readStats({ database, journal }: Uses<'database' | 'journal'>): Promise<MfaStats> {
   const session = await database.session('mfa.stats');
   try {
     const { application } = database;
@@ -77,9 +77,9 @@ export const statsSql = ({
   `select role, grouping(role) = 1 as whole, count(*)::int as users, count(*) filter (where enabled)::int as enabled,
               count(*) filter (where ${STATE_SQL} = 'pending')::int as pending,
               count(*) filter (where ${STATE_SQL} = 'unknown')::int as unknown,
-              ${application.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
+              ${application.mfa.codes && readsSecrets ? '(count(*) filter (where enabled and codes = 0))::int' : 'null::int'} as no_codes,
               count(*) filter (where admin)::int as admins, count(*) filter (where admin and enabled)::int as admins_enabled
-         from (select ${OVERVIEW_COLUMNS} from (${application.overview(readsSecrets).sql}) as raw) as people
+         from (select ${OVERVIEW_COLUMNS} from (${application.mfa.overview(readsSecrets).sql}) as raw) as people
         group by grouping sets ((role), ()) order by role nulls last`;
 
 const groupOf = ({ role, users, enabled, pending, unknown, no_codes }: Counted): MfaGroup => ({

@@ -1,6 +1,6 @@
 import { counted, verb } from '../kernel/counted.js';
 import { CODES } from './backup-codes.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';
 import { noteLookup } from './lookups.js';
 import { findPerson } from './people.js';
@@ -56,7 +56,10 @@ export interface MfaStatus {
 }
 
 /** Everything that potctl knows of a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
-export async function readStatus(deps: MfaDeps, wanted: string): Promise<MfaStatus> {
+export async function readStatus(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
+  wanted: string,
+): Promise<MfaStatus> {
   const session = await deps.database.session('mfa.status');
   try {
     const person = await findPerson(session, deps.database.application, wanted);
@@ -69,7 +72,7 @@ export async function readStatus(deps: MfaDeps, wanted: string): Promise<MfaStat
 }
 
 /** The same of a record that was read already. */
-export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaStatus> {
+export async function statusOf(deps: Uses<'database' | 'policy' | 'keys'>, record: MfaRecord): Promise<MfaStatus> {
   const { application } = deps.database;
   const { person, state, enabled, pending, codesLeft: left, verifier } = record;
   const { id, email, username, name, role, active, organizations } = person;
@@ -82,7 +85,7 @@ export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaSta
     pending_since: pending?.since ?? null,
     pending_expired: pending?.expired ?? false,
     factors: await factorViews(deps, record),
-    codes: application.codes ? { left, set_of: CODES, storage: application.codes.kind } : null,
+    codes: application.mfa.codes ? { left, set_of: CODES, storage: application.mfa.codes.kind } : null,
     lock: lockOf(record),
     failed_24h: verifier?.failures24h ?? null,
     last_accepted_at: verifier?.lastSuccessAt ?? null,
@@ -93,7 +96,7 @@ export async function statusOf(deps: MfaDeps, record: MfaRecord): Promise<MfaSta
   };
 }
 
-async function factorViews(deps: MfaDeps, { person, factors }: MfaRecord): Promise<FactorView[]> {
+async function factorViews(deps: Uses<'database' | 'keys'>, { person, factors }: MfaRecord): Promise<FactorView[]> {
   return Promise.all(
     factors.map(async (factor) => ({
       ...{ id: factor.id, kind: factor.kind, label: factor.label, state: factor.state },
@@ -128,9 +131,12 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
   ];
 }
 
-function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: left, person }: MfaRecord): string[] {
+function notesOf(
+  { database, policy }: Uses<'database' | 'policy'>,
+  { state, installed, codesLeft: left, person }: MfaRecord,
+): string[] {
   const { application, readsSecrets } = database;
-  const { noReplayGuard, login } = application.facts;
+  const { noReplayGuard, login } = application.mfa.facts;
   const few = state === 'enabled' && left !== null && left <= FEW_CODES;
   const missing = person.isAdmin && policy.requiredForAdmin && state !== 'enabled';
   return [

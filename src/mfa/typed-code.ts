@@ -1,4 +1,4 @@
-import type { Application } from '../applications/application.js';
+import type { WithMfa } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
 import { readBackupCode } from './backup-codes.js';
 import { symbolsOf } from './typed-symbols.js';
@@ -14,10 +14,10 @@ export type TypedCode =
  *
  * @throws E_USAGE for anything else: nothing was looked up, and no attempt is counted
  */
-export function readTypedCode(typed: string, application: Application, backup: 'allowed' | 'refused'): TypedCode {
+export function readTypedCode(typed: string, application: WithMfa, backup: 'allowed' | 'refused'): TypedCode {
   const symbols = symbolsOf(typed);
   if (/^[0-9]{6}$/.test(symbols)) return { kind: 'totp', code: symbols };
-  const form = application.codes?.kind;
+  const form = application.mfa.codes?.kind;
   const code = backup === 'allowed' && form !== undefined ? readBackupCode(form, typed) : null;
   if (code !== null) return { kind: 'backup', code };
   const wanted = backup === 'allowed' && form !== undefined ? 'six digits or a backup code' : 'six digits';

@@ -1,7 +1,8 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
-import type { MfaDeps } from './deps.js';
+import type { Uses } from './deps.js';
 import { unchanged } from './kept.js';
 import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
@@ -9,12 +10,21 @@ import { untilText } from './verifier-state.js';
 export interface UnlockOptions {
   /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
   readonly resetConsecutive: boolean;
-  readonly dryRun: boolean;
+}
+
+/** Says what would be unlocked. Applied, it ends potctl's block and the application's own lock. @throws as planChange */
+export async function prepareUnlock(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  wanted: string,
+  options: UnlockOptions,
+): Promise<Prepared<ChangePlan, ChangeResult>> {
+  const plan = await planUnlock(deps, wanted, options);
+  return { plan, dryRun: async () => plannedResult(plan), apply: () => unlock(deps, plan, options) };
 }
 
 /** Says what would be unlocked. Changes nothing. @throws as planChange */
 export async function planUnlock(
-  deps: MfaDeps,
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
   { resetConsecutive }: UnlockOptions,
 ): Promise<ChangePlan> {
@@ -27,7 +37,7 @@ export async function planUnlock(
     }
     const { blockedUntil, failuresSinceSuccess } = verifier;
     if (blockedUntil === 'infinity' && !resetConsecutive) throw lockedForGood(person);
-    const lockedUntil = application.unlock === undefined ? null : person.lockedUntil;
+    const lockedUntil = application.mfa.unlock === undefined ? null : person.lockedUntil;
     const forgets = resetConsecutive && failuresSinceSuccess > 0;
     const steps = [
       ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} ends`]),
@@ -41,8 +51,11 @@ export async function planUnlock(
 }
 
 /** Ends potctl's block and the application's own lock. @throws as applyChange */
-export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOptions): Promise<ChangeResult> {
-  if (options.dryRun) return plannedResult(plan);
+export async function unlock(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  plan: ChangePlan,
+  options: UnlockOptions,
+): Promise<ChangeResult> {
   const { application } = deps.database;
   return applyChange(deps, plan, {
     event: 'unlock',
@@ -50,7 +63,7 @@ export async function unlock(deps: MfaDeps, plan: ChangePlan, options: UnlockOpt
     async run(transaction, { person }) {
       const kind = options.resetConsecutive ? 'reset' : 'unlock';
       await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(application, person), kind]);
-      await application.unlock?.(transaction, person);
+      await application.mfa.unlock?.(transaction, person);
       return { reset_consecutive: options.resetConsecutive, locked_until: person.lockedUntil };
     },
   });

@@ -12,6 +12,18 @@ import { PERIOD_S } from './totp.js';
 import { inTransaction } from './transaction.js';
 import { readTypedCode, type TypedCode } from './typed-code.js';
 
+/** A caller, and the code that was given. */
+export interface VerifyRequest {
+  /** Id, e-mail or user name. */
+  readonly user: string;
+  /** Asks for the code, as it was typed. */
+  code(): Promise<string>;
+  /** Go on although the clocks of this machine and the database differ. */
+  readonly trustClock: boolean;
+  /** Where the profile protects `mfa.verify`. */
+  readonly breakGlass?: boolean | undefined;
+}
+
 export interface VerifyResult {
   readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
   readonly accepted: true;

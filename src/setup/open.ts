@@ -16,12 +16,12 @@ export interface Setup {
 }
 
 /** Wires the installation. Nothing is opened before it is asked for. */
-export function openSetup({ host: { who }, settings, server }: Base): Setup {
+export function openSetup({ host: { who, applications }, settings, server }: Base): Setup {
   return {
     async install({ application = null, guardWrites = false } = {}) {
       const { prepareSetup } = await import('../journal/setup.js');
       const wanted = guardWrites ? (await settings()).application : null;
-      return prepareSetup(await server(), who, { application, guardWrites: wanted });
+      return prepareSetup(await server(), who, { application, guardWrites: wanted, known: applications });
     },
   };
 }

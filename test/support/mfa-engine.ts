@@ -1,61 +1,63 @@
 import { setMaxListeners } from 'node:events';
-import { openApplication } from '../../src/applications/open.js';
-import { appendEntry } from '../../src/journal/entry.js';
-import { readGuard, readSchemaVersion, readSetupProblem } from '../../src/journal/installed.js';
-import { type Clock, systemClock } from '../../src/kernel/clock.js';
-import type { Actor, MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
-import { verifyCode } from '../../src/mfa/verify.js';
-import { MFA_KEY, type MfaSite, WHY } from './mfa.js';
-import { openTestServer } from './server.js';
+import { inject, onTestFinished } from 'vitest';
+import type { Adapter } from '../../src/applications/application.js';
+import type { Clock } from '../../src/kernel/clock.js';
+import { asText, type SecretPlace, toNewFile } from '../../src/mfa/delivery.js';
+import type { Mfa } from '../../src/mfa/open.js';
+import { openPotctl } from '../../src/potctl.js';
+import { type MfaSite, WHY } from './mfa.js';
 
 /** What may differ from an ordinary support session. */
 export interface EngineOptions {
   readonly clock?: Clock;
-  readonly actor?: Partial<Actor>;
-  readonly policy?: Partial<MfaPolicy>;
   /** The role that logs in. Default: the cluster's own. */
   readonly user?: string;
+  /** Those that are looked for. Default: those that potctl knows by itself. */
+  readonly applications?: readonly Adapter[];
 }
 
-const ACTOR: Actor = {
-  ...{ operator: 'maria@desk', osUser: 'maria', hostname: 'desk', toolVersion: 'test', runId: 'run' },
-  ...{ traceId: '0af7651916cd43dd8448eb211c80319c', reason: WHY[1], ticket: null, breakGlass: false },
+const WHO = {
+  ...{ operator: 'maria@desk', osUser: 'maria', hostname: 'desk', runId: 'run' },
+  ...{ traceId: '0af7651916cd43dd8448eb211c80319c', reason: WHY[1], ticket: null },
 };
 
-const POLICY: MfaPolicy = {
-  ...{ profile: 'test', isProduction: false, profileOnCommandLine: true, ticket: null, protected: [] },
-  ...{ requiredForAdmin: false, issuer: null, codeForm: 'application' },
-};
-
-/** The engine on a site's database, without a process: every command that it runs has a session of its own. */
-export async function engineOn({ database }: MfaSite, options: EngineOptions = {}): Promise<MfaDeps> {
+/** The door on a site's database, without a process: every use case has a session of its own. */
+export async function engineOn(
+  { database, config }: Pick<MfaSite, 'database' | 'config'>,
+  { user, ...options }: EngineOptions = {},
+): Promise<Mfa> {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
-  return {
-    database: await openApplication(
-      openTestServer(database.name, { signal }, options.user === undefined ? {} : { user: options.user }),
-      { name: 'auto', schema: null },
-      'test',
-    ),
-    clock: options.clock ?? systemClock,
-    journal: { version: readSchemaVersion, append: appendEntry, problem: readSetupProblem, guard: readGuard },
-    actor: { ...ACTOR, ...options.actor },
-    policy: { ...POLICY, ...options.policy },
-    keys: async () => new Map([['k1', MFA_KEY]]),
-  };
+  const { host, port, user: owner } = inject('postgres');
+  const server = { PGHOST: host, PGPORT: String(port), PGUSER: user ?? owner, PGDATABASE: database.name };
+  const potctl = openPotctl({
+    ...options,
+    environment: { PATH: process.env['PATH'], HOME: '/nonexistent', ...server },
+    flags: { config, profile: 'test' },
+    who: WHO,
+    signal,
+  });
+  onTestFinished(() => potctl.close());
+  return potctl.mfa();
 }
 
+/** A new file, as the place for what is seen once. */
+export const into = (file: string) => async (): Promise<SecretPlace> => ({
+  to: file,
+  open: async () => toNewFile(file, asText),
+});
+
 /** The answers to codes that are all given at once: `totp`, `backup`, or the error's code; sorted. */
-export async function verifyAll(deps: MfaDeps, user: string, codes: readonly string[]): Promise<string[]> {
-  const answers = await Promise.all(codes.map((code) => verifyOne(deps, user, code)));
+export async function verifyAll(mfa: Mfa, user: string, codes: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(codes.map((code) => verifyOne(mfa, user, code)));
   return answers.sort();
 }
 
 /** One answer: `totp`, `backup`, or the error's code. Who waits too long in a crowd asks again, as potctl says. */
-export async function verifyOne(deps: MfaDeps, user: string, code: string): Promise<string> {
-  const answer = await verifyCode(deps, user, code, { trustClock: true }).then(
+export async function verifyOne(mfa: Mfa, user: string, code: string): Promise<string> {
+  const answer = await mfa.verify({ user, code: async () => code, trustClock: true }).then(
     ({ by }) => by,
     (error: { code?: string }) => error.code ?? String(error),
   );
-  return answer === 'E_DB_LOCKED' ? verifyOne(deps, user, code) : answer;
+  return answer === 'E_DB_LOCKED' ? verifyOne(mfa, user, code) : answer;
 }

@@ -1,4 +1,4 @@
-import type { Application, Factor, Person } from '../../src/applications/application.js';
+import type { Factor, Person, WithMfa } from '../../src/applications/application.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { MfaDeps, MfaPolicy } from '../../src/mfa/deps.js';
 import { NO_MEMORY } from '../../src/mfa/desk/memory.js';
@@ -40,7 +40,7 @@ export function recordOf(changes: Partial<MfaRecord> = {}): MfaRecord {
 }
 
 /** For what is decided without asking anybody: a question to the database is an error. */
-export function quietDeps(application: Application, policy: Partial<MfaPolicy> = {}): MfaDeps {
+export function quietDeps(application: WithMfa, policy: Partial<MfaPolicy> = {}): MfaDeps {
   const nobody = (): Promise<never> => Promise.reject(new Error('this asks the database'));
   return {
     database: { application, schema: 'public', readsSecrets: true, session: nobody },

@@ -55,7 +55,7 @@ const show = itemCommand({
     if (fail === 'hang') await new Promise(() => {});
     if (fail === 'late') {
       setTimeout(() => Promise.reject(new Error('nobody waits for me')), 5);
-      await sleep(5_000, undefined, { signal: context.signal }).catch(() => {});
+      await sleep(5_000, undefined, { signal: context.potctl.host.signal }).catch(() => {});
     }
     if (fail === 'secret') {
       const { password } = { password: new Secret('Canary"Secret\\77') };
@@ -102,11 +102,11 @@ const work = actionCommand({
     mark: text('--mark <file>', 'written at the end'),
   },
   async run({ for: ms, held, deaf, says, lines, mark }, context) {
-    context.progress({ kind: 'phase', name: 'working' });
-    const nap = (): Promise<void> => sleep(ms, undefined, deaf || held ? {} : { signal: context.signal });
+    context.potctl.host.progress({ kind: 'phase', name: 'working' });
+    const nap = (): Promise<void> => sleep(ms, undefined, deaf || held ? {} : { signal: context.potctl.host.signal });
     try {
-      await (held ? context.uninterrupted(nap) : nap());
-      context.signal.throwIfAborted();
+      await (held ? context.potctl.host.uninterrupted(nap) : nap());
+      context.potctl.host.signal.throwIfAborted();
     } catch (error) {
       if (!says) throw error;
       throw new PotctlError('E_TOOL_FAILED', 'the tool was killed', {
@@ -114,12 +114,12 @@ const work = actionCommand({
         changedDetail: 'half is there.',
       });
     }
-    context.progress({
+    context.potctl.host.progress({
       kind: 'done',
       name: 'working',
       facts: { stored_bytes: 131_596_288, tables: 63, rows: 4_812_331, wait_ms: 1_500 },
     });
-    context.progress({ kind: 'warning', text: 'one thing was odd' });
+    context.potctl.host.progress({ kind: 'warning', text: 'one thing was odd' });
     if (mark !== undefined) writeFileSync(mark, 'done');
     return { lines };
   },

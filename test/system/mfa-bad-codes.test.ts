@@ -43,9 +43,9 @@ test('what is no code is a usage error: nothing is looked up, no attempt is coun
     exitCode: 2,
     error: { code: 'E_USAGE', why: 'no attempt was counted', changed: 'nothing' },
   });
-  const deps = await engineOn(site);
+  const mfa = await engineOn(site);
   for (const text of ['', '1234567', '12a456', 'abcd-1234', '1234-567O', 'x'.repeat(500), "'; drop table users; --"]) {
-    expect([text, await verifyOne(deps, who.id, text)]).toEqual([text, 'E_USAGE']);
+    expect([text, await verifyOne(mfa, who.id, text)]).toEqual([text, 'E_USAGE']);
   }
   expect(await attempts(site, who)).toEqual([]);
 });
@@ -54,8 +54,8 @@ test('viu: from the third refused code within five minutes on there is its own e
   const site = sites.viu;
   const who = await site.seed();
   const wrong = wrongCodes(await site.enable(who), 5);
-  const deps = await engineOn(site);
-  const give = (code: string) => verifyOne(deps, who.id, code);
+  const mfa = await engineOn(site);
+  const give = (code: string) => verifyOne(mfa, who.id, code);
   await give(wrong[0]!);
   await site.database.query(`update security_events set "criadoEm" = "criadoEm" - interval '5 minutes 1 second'`);
   for (const code of wrong.slice(1)) await give(code);
@@ -193,14 +193,14 @@ test('a clock that is six seconds off is refused before anything is counted; --t
   expect(await checkClock(session, clock(6_000), true)).toMatch(/[56]\.\d s ahead of/);
   await session.close();
 
-  const { verifyCode } = await import('../../src/mfa/verify.js');
-  const deps = await engineOn(site, { clock: clock(6_000) });
-  await expect(verifyCode(deps, who.id, codeAt(secret), { trustClock: false })).rejects.toMatchObject({
+  const mfa = await engineOn(site, { clock: clock(6_000) });
+  const verify = (trustClock: boolean) => mfa.verify({ user: who.id, code: async () => codeAt(secret), trustClock });
+  await expect(verify(false)).rejects.toMatchObject({
     code: 'E_CLOCK',
     changed: 'nothing',
   });
   expect(await attempts(site, who)).toEqual([]);
-  expect(await verifyCode(deps, who.id, codeAt(secret), { trustClock: true })).toMatchObject({
+  expect(await verify(true)).toMatchObject({
     accepted: true,
     warnings: [expect.stringContaining('ahead'), expect.anything()],
   });

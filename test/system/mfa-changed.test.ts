@@ -1,13 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Prepared } from '../../src/kernel/prepared.js';
 import type { ChangePlan, ChangeResult } from '../../src/mfa/change.js';
-import { planCodes, replaceCodes } from '../../src/mfa/codes.js';
-import { confirmCode, planConfirm } from '../../src/mfa/confirm.js';
-import { asText, toNewFile } from '../../src/mfa/delivery.js';
-import type { MfaDeps } from '../../src/mfa/deps.js';
-import { disable, planDisable } from '../../src/mfa/disable.js';
-import { enroll, planEnroll } from '../../src/mfa/enroll.js';
+import type { Mfa } from '../../src/mfa/open.js';
 import { connect } from '../support/database.js';
 import {
   ALL_FORMS,
@@ -19,34 +15,16 @@ import {
   type TestPerson,
   WHY,
 } from '../support/mfa.js';
-import { engineOn } from '../support/mfa-engine.js';
+import { engineOn, into } from '../support/mfa-engine.js';
 import { FORMS } from '../support/mfa-forms.js';
 import { plainRole } from '../support/mfa-role.js';
 
-interface Change {
-  plan(deps: MfaDeps, id: string): Promise<ChangePlan>;
-  apply(deps: MfaDeps, plan: ChangePlan, file: string): Promise<ChangeResult>;
-}
+type Change = (mfa: Mfa, user: string, file: string) => Promise<Prepared<ChangePlan, ChangeResult>>;
 
-const FORM = { form: 'application', dryRun: false } as const;
-const ENROLL = { another: true, label: 'app', issuer: null, dryRun: false } as const;
-const RESET = { action: 'reset', factorId: null, dryRun: false } as const;
-const file = (name: string) => toNewFile(name, asText);
-
-const CHANGES: Readonly<Record<string, Change>> = {
-  codes: {
-    plan: (deps, id) => planCodes(deps, id, FORM),
-    apply: (deps, plan, name) => replaceCodes(deps, plan, FORM, file(name)),
-  },
-  enroll: {
-    plan: (deps, id) => planEnroll(deps, id, ENROLL),
-    apply: (deps, plan, name) => enroll(deps, plan, ENROLL, file(name)),
-  },
-  reset: {
-    plan: (deps, id) => planDisable(deps, id, RESET),
-    apply: (deps, plan) => disable(deps, plan, RESET),
-  },
-};
+const enroll = (mfa: Mfa, user: string, file: string) =>
+  mfa.enroll({ user, another: true, label: 'app', issuer: null, place: into(file) });
+const codes = (mfa: Mfa, user: string, file: string) => mfa.codes({ user, place: into(file) });
+const CHANGES: Readonly<Record<string, Change>> = { codes, enroll, reset: (mfa, user) => mfa.reset({ user }) };
 
 /** A full set, so that a new one differs in nothing but its codes. */
 const TEN = Array.from({ length: 10 }, (_, at) => `1234-567${at}`);
@@ -56,11 +34,11 @@ const codeOf = (error: unknown): unknown => (error as { code?: string }).code;
 /** Both look, then both do it: the second one must be told, whichever that is. */
 async function bothAtOnce(site: MfaSite, who: TestPerson, first: string, second: string): Promise<void> {
   const [one, two] = [await engineOn(site), await engineOn(site)];
-  const plans = [await CHANGES[first]!.plan(one, who.id), await CHANGES[second]!.plan(two, who.id)] as const;
   const [kept, refused] = ['first', 'second'].map((name) => path.join(site.folder, name)) as [string, string];
-  expect((await CHANGES[first]!.apply(one, plans[0], kept)).changed).toBe(true);
+  const plans = [await CHANGES[first]!(one, who.id, kept), await CHANGES[second]!(two, who.id, refused)] as const;
+  expect((await plans[0].apply()).changed).toBe(true);
   const after = [await site.stored(who), await site.database.query('select * from potctl.journal')];
-  expect(await CHANGES[second]!.apply(two, plans[1], refused).catch(codeOf)).toBe('E_MFA_CHANGED');
+  expect(await plans[1].apply().catch(codeOf)).toBe('E_MFA_CHANGED');
   expect(existsSync(refused)).toBe(false);
   expect([await site.stored(who), await site.database.query('select * from potctl.journal')]).toEqual(after);
 }
@@ -78,8 +56,7 @@ describe('of two operators the second is told that somebody was faster, and chan
   test.each(ALL_FORMS)('%s: an enrollment and another one, where one waits already', async (form) => {
     const site = await mfaSite(form);
     const who = await site.seed();
-    const deps = await engineOn(site);
-    await CHANGES['enroll']!.apply(deps, await CHANGES['enroll']!.plan(deps, who.id), path.join(site.folder, 'zero'));
+    await (await enroll(await engineOn(site), who.id, path.join(site.folder, 'zero'))).apply();
     await bothAtOnce(site, who, 'enroll', 'enroll');
   });
 
@@ -104,26 +81,24 @@ test.each<[Form, string]>([
   const site = await mfaSite(form);
   const who = await site.seed();
   await site.enable(who);
-  const deps = await engineOn(site);
-  const plan = await planDisable(deps, who.id, RESET);
+  const reset = await (await engineOn(site)).reset({ user: who.id });
   const fresh = form === 'native' ? (await site.stored(who)).secret!.replace(/.{8}$/, 'AAAAAAAA') : newSecret();
   await site.database.query(sql, [who.id, fresh]);
-  expect(await disable(deps, plan, RESET).catch(codeOf)).toBe('E_MFA_CHANGED');
+  expect(await reset.apply().catch(codeOf)).toBe('E_MFA_CHANGED');
   expect(await site.stored(who)).toMatchObject({ enabled: true, secret: fresh });
 });
 
 test('a code is not held against an enrollment that somebody replaced meanwhile', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
-  const deps = await engineOn(site);
+  const mfa = await engineOn(site);
   const secret = path.join(site.folder, 'secret');
-  await enroll(deps, await planEnroll(deps, who.id, ENROLL), ENROLL, file(secret));
-  const plan = await planConfirm(deps, who.id);
-  await enroll(deps, await planEnroll(deps, who.id, ENROLL), ENROLL, file(path.join(site.folder, 'other')));
-  const code = codeAt(readFileSync(secret, 'utf8').split('\n')[0]!);
-  const options = { form: 'application', trustClock: true } as const;
-  const answer = await confirmCode(deps, plan, code, options, file(path.join(site.folder, 'codes'))).catch(codeOf);
-  expect(answer).toBe('E_MFA_CHANGED');
+  await (await enroll(mfa, who.id, secret)).apply();
+  const code = async () => codeAt(readFileSync(secret, 'utf8').split('\n')[0]!);
+  const place = into(path.join(site.folder, 'codes'));
+  const confirm = await mfa.confirm({ user: who.id, code, place, trustClock: true });
+  await (await enroll(mfa, who.id, path.join(site.folder, 'other'))).apply();
+  expect(await confirm.apply().catch(codeOf)).toBe('E_MFA_CHANGED');
   expect(await site.database.query('select * from potctl.mfa_attempt')).toEqual([]);
 });
 
@@ -131,10 +106,9 @@ test('who became an administrator after the plan is not changed by it', async ()
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who);
-  const deps = await engineOn(site);
-  const plan = await planDisable(deps, who.id, RESET);
+  const reset = await (await engineOn(site)).reset({ user: who.id });
   await site.database.query('update users set is_superuser = true where id = $1', [who.id]);
-  expect(await disable(deps, plan, RESET).catch(codeOf)).toBe('E_MFA_CHANGED');
+  expect(await reset.apply().catch(codeOf)).toBe('E_MFA_CHANGED');
 });
 
 test('a role that may not read secrets sees the change of another operator all the same', async () => {
@@ -144,11 +118,13 @@ test('a role that may not read secrets sees the change of another operator all t
   const role = await plainRole(site);
   await site.database.query(`revoke select (mfa_secret, mfa_backup_codes) on public.users from ${role.name}`);
   const [one, two] = [await engineOn(site, { user: role.name }), await engineOn(site, { user: role.name })];
-  expect(one.database.readsSecrets).toBe(false);
-  const plans = [await planCodes(one, who.id, FORM), await planCodes(two, who.id, FORM)] as const;
-  await replaceCodes(one, plans[0], FORM, file(path.join(site.folder, 'first')));
-  const second = replaceCodes(two, plans[1], FORM, file(path.join(site.folder, 'second')));
-  expect(await second.catch(codeOf)).toBe('E_MFA_CHANGED');
+  expect((await one.status(who.id)).factors).toMatchObject([{ state: 'enabled', secret: 'hidden' }]);
+  const [first, second] = [
+    await codes(one, who.id, path.join(site.folder, 'first')),
+    await codes(two, who.id, path.join(site.folder, 'second')),
+  ];
+  await first.apply();
+  expect(await second.apply().catch(codeOf)).toBe('E_MFA_CHANGED');
   await role.drop();
 });
 

@@ -123,7 +123,7 @@ test.each([
   const useless: boolean[] = [];
   for (const secret of SECRETS) {
     await site.enable(await site.seed(), [], secret);
-    useless.push(!readStoredSecret(secret, application.totp).usable);
+    useless.push(!readStoredSecret(secret, application.mfa.totp).usable);
   }
   const { doc } = await site.json(['check']);
   const rule = doc.item.rules.find(({ id }: { id: string }) => id === 'sec.unusable_secret');

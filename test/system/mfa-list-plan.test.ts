@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { openApplication } from '../../src/applications/open.js';
 import { listSql, type MfaFilter } from '../../src/mfa/list.js';
+import { requireMfa } from '../../src/mfa/supported.js';
 import { type Form, mfaSite } from '../support/mfa.js';
-import { engineOn } from '../support/mfa-engine.js';
+import { openTestServer } from '../support/server.js';
 
 const PAGE: MfaFilter = {
   ...{ state: null, role: null, required: false, missing: false, organization: null, after: null, limit: 20 },
@@ -30,7 +32,8 @@ test.each(Object.keys(FILL) as Form[])('%s: a page of a list reads the users tha
   const site = await mfaSite(form, { version: 0 });
   await site.database.query(FILL[form]!);
   await site.database.query('vacuum analyze');
-  const { database } = await engineOn(site);
+  const server = openTestServer(site.database.name);
+  const database = requireMfa(await openApplication(server, { name: 'auto', schema: null }, 'test'));
   const session = await database.session('test');
 
   for (const readsSecrets of [true, false]) {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeCursor } from '../../commands/cli/run/cursor.js';
-import { listPeople, type MfaFilter } from '../../src/mfa/list.js';
+import type { MfaFilter } from '../../src/mfa/list.js';
 import { type MfaSite, mfaSite, newSecret, type TestPerson } from '../support/mfa.js';
 import { engineOn } from '../support/mfa-engine.js';
 import { cleanEnvironment, POTCTL } from '../support/run-cli.js';
@@ -46,7 +46,7 @@ const WHO_FITS: readonly [Partial<MfaFilter>, readonly string[]][] = [
 
 test.each(WHO_FITS)('%j lists who fits and nobody else', async (filter, expected) => {
   const found: (string | null)[] = [];
-  for await (const rows of listPeople(await engineOn(site), { ...ALL, ...filter })) {
+  for await (const rows of (await engineOn(site)).list({ ...ALL, ...filter })) {
     found.push(...rows.map(({ username }) => username));
   }
   expect(found.sort()).toEqual(expected);

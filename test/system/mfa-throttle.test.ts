@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { makeBackupCodes } from '../../src/mfa/backup-codes.js';
-import { explainPerson } from '../../src/mfa/explain.js';
 import {
   codeAt,
   type Form,
@@ -71,9 +70,10 @@ test.each(['3dpot', 'viu', 'native'] as const)(
 test('a diagnosis that comes beside a verify takes no other code than the one that was typed', async () => {
   const codes = makeBackupCodes('digits');
   const { site, who } = await enabled('3dpot', codes);
-  const deps = await engineOn(site);
+  const mfa = await engineOn(site);
+  const explain = (code: string) => mfa.explain({ user: who.id, code: async () => code });
   const both = await Promise.all(
-    codes.slice(0, 6).map((code, n) => (n % 2 ? verifyOne(deps, who.id, code) : explainPerson(deps, who.id, code))),
+    codes.slice(0, 6).map((code, n) => (n % 2 ? verifyOne(mfa, who.id, code) : explain(code))),
   );
   expect(both).toHaveLength(6);
   expect((await site.stored(who)).codes).toEqual(codes.slice(6));
@@ -82,9 +82,9 @@ test('a diagnosis that comes beside a verify takes no other code than the one th
 test('four callers with ten wrong codes each: ten are looked at, then nothing for fifteen minutes', async () => {
   const { site, who, secret } = await enabled('3dpot');
   const wrong = wrongCodes(secret, 41);
-  const deps = await Promise.all(times(4, site).map((one) => engineOn(one)));
+  const mfa = await Promise.all(times(4, site).map((one) => engineOn(one)));
   const answers = (
-    await Promise.all(deps.map((one, n) => verifyAll(one, who.id, wrong.slice(n * 10, n * 10 + 10))))
+    await Promise.all(mfa.map((one, n) => verifyAll(one, who.id, wrong.slice(n * 10, n * 10 + 10))))
   ).flat();
   expect(answers.sort()).toEqual([...times(10, 'E_CODE_REFUSED'), ...times(30, 'E_MFA_BLOCKED')]);
   expect(await attempts(site, who)).toEqual({ totp: 10, block: 1 });
@@ -117,28 +117,28 @@ test('processes at once share one count, and are told when it ends', async () =>
 
 test('a block ends to the second, and what was refused within it did not make it longer', async () => {
   const { site, who, secret } = await enabled('viu');
-  const deps = await engineOn(site);
-  expect(await verifyAll(deps, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
+  const mfa = await engineOn(site);
+  expect(await verifyAll(mfa, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   await age(site, who, '14 minutes 50 seconds');
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   await blockEndsIn(site, who, 3_000);
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   await blockEndsIn(site, who, -1);
   await roomInStep(3);
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('totp');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('totp');
   expect(await attempts(site, who)).toMatchObject({ block: 1, ok: 1 });
 });
 
 test('unlock ends a block, and an accepted code forgets what was refused before it', async () => {
   const { site, who, secret } = await enabled('3dpot');
-  const deps = await engineOn(site);
-  await verifyAll(deps, who.id, wrongCodes(secret, 11));
+  const mfa = await engineOn(site);
+  await verifyAll(mfa, who.id, wrongCodes(secret, 11));
   const unlock = ['unlock', who.id, ...WHY, '--confirm', who.name];
   expect(await site.json(unlock)).toMatchObject({ exitCode: 0, doc: { changed: true } });
   expect(await site.json(unlock)).toMatchObject({ exitCode: 0, doc: { changed: false } });
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('totp');
-  expect(await verifyAll(deps, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('totp');
+  expect(await verifyAll(mfa, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
 });
 
 test('a hundred refused codes in a row lock for good: only --reset-consecutive opens that', async () => {
@@ -147,10 +147,10 @@ test('a hundred refused codes in a row lock for good: only --reset-consecutive o
     `insert into potctl.mfa_attempt (person, at, kind) select $1, now() - interval '1 day' - n * interval '7 s', 'totp' from generate_series(1, 99) n`,
     [who.key],
   );
-  const deps = await engineOn(site);
+  const mfa = await engineOn(site);
   const [wrong] = wrongCodes(secret, 1) as [string];
-  expect(await verifyOne(deps, who.id, wrong)).toBe('E_CODE_REFUSED');
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
+  expect(await verifyOne(mfa, who.id, wrong)).toBe('E_CODE_REFUSED');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   const { item } = (await site.json(['status', who.id])).doc;
   expect(item.lock).toEqual({ by: 'potctl', until: 'infinity' });
   const unlock = ['unlock', who.id, ...WHY, '--confirm', who.name];
@@ -158,7 +158,7 @@ test('a hundred refused codes in a row lock for good: only --reset-consecutive o
   const kept = await site.json(unlock);
   expect(kept).toMatchObject({ exitCode: 30, error: { code: 'E_MFA_STATE', changed: 'nothing' } });
   expect(kept.error.fix.join()).toContain('--reset-consecutive');
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('E_MFA_BLOCKED');
   expect(await site.json([...unlock, '--reset-consecutive'])).toMatchObject({ exitCode: 0, doc: { changed: true } });
-  expect(await verifyOne(deps, who.id, codeAt(secret))).toBe('totp');
+  expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('totp');
 });

@@ -94,7 +94,7 @@ test('of 2000 odd texts potctl takes for VIU those from which its library makes 
     } catch {
       theirs = false;
     }
-    return [text, readStoredSecret(text, viu.totp).usable, theirs] as const;
+    return [text, readStoredSecret(text, viu.mfa.totp).usable, theirs] as const;
   });
   expect(verdicts.filter(([, , theirs]) => theirs).length).toBeGreaterThan(100);
   expect(verdicts.filter(([, ours, theirs]) => ours !== theirs)).toEqual([]);
@@ -133,7 +133,7 @@ describe('a stored secret', () => {
     ],
     ['A'.repeat(104), 520, 'too long', 520],
   ])('%j is for 3dPot %s, for VIU %s, for EVO %s', (text, forThreeDPot, forViu, forEvo) => {
-    expect([threeDPot, viu, evo(true)].map((application) => verdict(text, application))).toEqual([
+    expect([threeDPot, viu, evo].map((application) => verdict(text, application.mfa))).toEqual([
       forThreeDPot,
       forViu,
       forEvo,

@@ -133,7 +133,7 @@ describe('of several causes the one that keeps her out comes first', () => {
 
   test('a broken factor beside one that works does not make every code wrong', async () => {
     const factors = [{ ...FACTOR, id: 'f0', secret: BCRYPT }, FACTOR];
-    const found = await look({ application: evo(true), record: { factors, codes: null }, verdict: right(0) });
+    const found = await look({ application: evo, record: { factors, codes: null }, verdict: right(0) });
     expect(found.verdict.code).toBe('code_right');
     expect(found.evidence.filter(({ check }) => check === 'secret').map(({ result }) => result)).toEqual([
       'problem',

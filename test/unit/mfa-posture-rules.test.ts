@@ -11,7 +11,7 @@ const NOBODY: Counts = {
   ...{ problem: null, guard: 'functions', unrecorded: [] },
 };
 const FACTS: PostureFacts = {
-  ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.facts },
+  ...{ readsSecrets: true, requiredForAdmin: false, sealed: true, bits: 80, keys: null, facts: native.mfa.facts },
 };
 const key = (id: string, count: number, problem: string | null = null, newest = false): KeyCount => ({
   ...{ key: id, count, problem, newest },
@@ -113,8 +113,8 @@ test('an application without backup codes has no rules about them; without --key
 });
 
 test('that an application has no replay guard is said, but is no fault of today', () => {
-  const rule = find('replay_guard', {}, { facts: threeDPot.facts });
-  expect(rule).toMatchObject({ state: 'ok', detail: threeDPot.facts.noReplayGuard });
+  const rule = find('replay_guard', {}, { facts: threeDPot.mfa.facts });
+  expect(rule).toMatchObject({ state: 'ok', detail: threeDPot.mfa.facts.noReplayGuard });
   expect(find('replay_guard', {}).detail).toBe('the application keeps the step of the last code');
 });
 

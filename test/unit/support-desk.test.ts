@@ -144,7 +144,7 @@ test.each([
   const proving = { isEnough: () => enough, given: () => [] } as unknown as Proving;
   const plan = { action: 'reset', record: { person: { id } } } as unknown as ChangePlan;
   const call = { person: { id: 'one' }, flags: [] } as unknown as DeskCase;
-  const delivery = { to: '', prepare: async () => async () => {}, hand: async () => {} };
+  const delivery = () => ({ to: '', prepare: async () => async () => {}, hand: async () => {} });
   const order = { task: 'reset', plan, call, proving, delivery } as const;
   await expect(carryOut({} as DeskDeps, order)).rejects.toMatchObject({ code: 'E_REFUSED' });
 });

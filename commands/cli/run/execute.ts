@@ -67,7 +67,7 @@ async function executeAction(
     return exitCode;
   }
   const source = operator === undefined ? ('session' as const) : ('flag' as const);
-  const who = { name: context.operator, source, verified: false };
+  const who = { name: context.potctl.host.who.operator, source, verified: false };
   const action = { dryRun, changed, operator: who, reason, ticket };
   writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, result));
   return exitCode;
@@ -120,13 +120,14 @@ function writeJson(runtime: Runtime, envelope: Record<string, unknown>): void {
 
 function facts({ invocation, context, now, progress }: Runtime, exitCode: number): EnvelopeFacts {
   const profile = context.potctl.known()?.profile;
+  const { runId, traceId } = context.potctl.host.who;
   return {
     command: invocation.command.name,
     exitCode,
     profile: profile === undefined ? null : { name: profile.name, environment: profile.environment },
     generatedAt: now,
-    runId: context.runId,
-    traceId: context.traceId,
+    runId,
+    traceId,
     warnings: progress.warnings,
     verbatim: invocation.command.verbatim ?? [],
   };

@@ -35,17 +35,10 @@ export interface ContextRequest {
 export function openContext(request: ContextRequest): Context {
   const { invocation, host, interrupts, terminal, whyNot, live } = request;
   const potctl = openPotctl(hostOf(request));
-  const { clock, signal, changes, progress, who, childEnvironment, tool, settings: settingsRequest } = potctl.host;
-  const { operator, osUser, hostname, runId, traceId } = who;
   const { reason, ticket } = invocation.change;
   return {
     ...{ potctl, live, terminal, whyNoTerminal: whyNot, change: { reason, ticket } },
     readLine: async () => (await import('./read-line.js')).readLine(host.stdin, interrupts.signal),
-    ...{ clock, signal, changes, progress, childEnvironment, tool, settingsRequest },
-    uninterrupted: potctl.host.uninterrupted,
-    ...{ operator, osUser, hostname, runId, traceId },
-    settings: potctl.settings,
-    server: potctl.server,
   };
 }
 

@@ -53,8 +53,9 @@ async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Runt
 }
 
 function greet({ diagnostics, invocation, context }: Runtime): void {
-  diagnostics.event('info', 'start', { command: invocation.command.name, operator: context.operator });
-  if (invocation.globals.verbose) diagnostics.note(`run ${context.runId} · trace ${context.traceId}`);
+  const { operator, runId, traceId } = context.potctl.host.who;
+  diagnostics.event('info', 'start', { command: invocation.command.name, operator });
+  if (invocation.globals.verbose) diagnostics.note(`run ${runId} · trace ${traceId}`);
   for (const notice of invocation.notices) diagnostics.note(notice);
 }
 
@@ -70,7 +71,8 @@ function explainFailure(
   columns: number | undefined,
 ): ExitCode {
   const { context, diagnostics, format, interrupts } = runtime;
-  const { runId, traceId, clock } = context;
+  const { who, clock } = context.potctl.host;
+  const { runId, traceId } = who;
   const { command } = runtime.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);

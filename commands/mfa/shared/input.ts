@@ -1,11 +1,17 @@
 import type { ChangeNote } from '../../../src/kernel/changes.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
-import type { Delivery } from '../../../src/mfa/delivery.js';
+import type { Delivery, SecretPlace } from '../../../src/mfa/delivery.js';
 import { personWord } from '../../cli/parse/shell.js';
 import type { Context } from '../../context.js';
 import type { Drawn, ScreenSize } from '../../ui/show-once.js';
 import type { Terminal } from '../../ui/terminal.js';
 import { codesFit, codesScreen } from './codes-screen.js';
+
+/** --reason, else what the person at the terminal says; null where there is neither. Asked once the settings are known to be right. */
+export async function changeReason({ potctl, change, terminal }: Context): Promise<string | null> {
+  await potctl.settings();
+  return change.reason ?? (await terminal?.typed('Why? (for the record, ten letters or more)')) ?? null;
+}
 
 /**
  * The code, from stdin or from the person at the terminal, never from the command line.
@@ -20,14 +26,6 @@ export async function readCode(context: Context, fromStdin: boolean, question: s
     });
   }
   return (await context.terminal.hidden(question)).reveal();
-}
-
-/** A place for what is seen once, chosen before it exists. */
-export interface SecretPlace {
-  /** For people, e.g. `/root/codes.txt`. */
-  readonly to: string;
-  /** Right before the change: asks what the person has to decide. @throws E_CANCELLED, E_SECRET_OUTPUT */
-  open(): Promise<Delivery>;
 }
 
 /** Where secrets may go. */
@@ -75,11 +73,11 @@ export async function handOut(context: Context, options: HandOut): Promise<Secre
 }
 
 /** Handing over follows the commit: from then on every exit says what was changed. */
-function noted({ changes }: Context, done: ChangeNote, delivery: Delivery): Delivery {
+function noted({ potctl }: Context, done: ChangeNote, delivery: Delivery): Delivery {
   return {
     ...delivery,
     async hand(lines) {
-      changes.note('secret', done);
+      potctl.host.changes.note('secret', done);
       await delivery.hand(lines);
     },
   };

@@ -1,12 +1,13 @@
 import type { Person } from '../../applications/application.js';
 import { requireState } from '../change.js';
+import type { Uses } from '../deps.js';
 import { refuseUnnamedProduction } from '../guard.js';
 import { noteLookup } from '../lookups.js';
 import { findAll } from '../people.js';
 import { type MfaRecord, readRecord } from '../record.js';
 import type { RedFlag } from '../red-flag.js';
 import { type MfaStatus, statusOf } from '../status.js';
-import type { DeskDeps } from './deps.js';
+import type { DeskUses } from './deps.js';
 import { type MaskedPerson, maskPerson } from './mask.js';
 import { type Denial, NO_MEMORY } from './memory.js';
 import type { ProofMethod } from './proofs.js';
@@ -40,20 +41,20 @@ export interface DeskCase {
  * @returns the role of the database
  * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
  */
-export async function openDesk(deps: DeskDeps): Promise<{ readonly role: string }> {
+export async function readDeskRole(deps: Uses<'database' | 'journal' | 'policy'>): Promise<string> {
   refuseUnnamedProduction(deps.policy);
   const session = await deps.database.session('support');
   try {
     requireState({ installed: await deps.journal.version(session) });
     const [row] = await session.query<{ role: string }>('select session_user::text as role');
-    return row!;
+    return row!.role;
   } finally {
     await session.close();
   }
 }
 
 /** Everybody whom a caller may mean: id, e-mail or user name. Changes nothing. */
-export async function findCallers(deps: DeskDeps, wanted: string): Promise<readonly Person[]> {
+export async function findCallers(deps: Uses<'database'>, wanted: string): Promise<readonly Person[]> {
   const session = await deps.database.session('support.find');
   try {
     return await findAll(session, deps.database.application, wanted);
@@ -63,7 +64,10 @@ export async function findCallers(deps: DeskDeps, wanted: string): Promise<reado
 }
 
 /** Looks at one person; that somebody looked is noted. @throws E_DB_* */
-export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase> {
+export async function openCase(
+  deps: DeskUses<'database' | 'journal' | 'actor' | 'policy' | 'keys' | 'mail'>,
+  person: Person,
+): Promise<DeskCase> {
   const session = await deps.database.session('support.look');
   try {
     const record = await readRecord(deps, session, person);
@@ -79,7 +83,7 @@ export async function openCase(deps: DeskDeps, person: Person): Promise<DeskCase
 }
 
 function checkableOf(
-  { mail, database }: DeskDeps,
+  { mail, database }: DeskUses<'database' | 'mail'>,
   { person, codes, state }: MfaRecord,
   { factors, lock }: MfaStatus,
 ): Pick<DeskCase, 'checkable' | 'missing'> {
@@ -94,7 +98,7 @@ function checkableOf(
           ? null
           : 'there is no e-mail address on file',
     ],
-    ['backup_code', backupProblem({ blocked, codes, state, has: database.application.codes !== undefined })],
+    ['backup_code', backupProblem({ blocked, codes, state, has: database.application.mfa.codes !== undefined })],
     ['app_code', blocked ? BLOCKED : good ? null : 'there is no app whose code could be checked here'],
   ];
   return {

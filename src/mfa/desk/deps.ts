@@ -6,3 +6,6 @@ export interface DeskDeps extends MfaDeps {
   /** null = the profile names no mail server. */
   readonly mail: Mailer | null;
 }
+
+/** What a function works with, of all that the desk has. */
+export type DeskUses<Key extends keyof DeskDeps> = Pick<DeskDeps, Key>;

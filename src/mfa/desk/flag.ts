@@ -1,9 +1,9 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
+import type { Uses } from '../deps.js';
 import { keyOf, nameOf } from '../people.js';
 import type { RedFlag } from '../red-flag.js';
 import { inTransaction, type Transaction } from '../transaction.js';
-import type { DeskDeps } from './deps.js';
 import type { ProofMethod } from './proofs.js';
 
 /** Why somebody was flagged: the owner said that somebody else called, three proofs failed, or the operator was not convinced. */
@@ -26,10 +26,14 @@ const SEVERITY = { DESK_CALLER_DENIED: 'HIGH', DESK_PROOFS_FAILED: 'HIGH', DESK_
  * @returns the number in the journal
  * @throws E_DB_*
  */
-export async function flagPerson(deps: DeskDeps, person: Person, facts: FlagFacts): Promise<string> {
+export async function flagPerson(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  person: Person,
+  facts: FlagFacts,
+): Promise<string> {
   const { database, actor } = deps;
   const session = await database.session('mfa.flagged');
-  const isKept = database.application.appendEvent !== undefined;
+  const isKept = database.application.security !== undefined;
   const attempt = (withEvent: boolean): Promise<string> =>
     inTransaction(session, actor.runId, (transaction) => noteFlag(deps, transaction, person, facts, withEvent));
   try {
@@ -43,7 +47,7 @@ export async function flagPerson(deps: DeskDeps, person: Person, facts: FlagFact
 }
 
 async function noteFlag(
-  { database, journal, actor }: DeskDeps,
+  { database, journal, actor }: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
   person: Person,
   { event, reason, proofs, flags }: FlagFacts,
@@ -52,7 +56,7 @@ async function noteFlag(
   const { operator, ticket, runId, traceId } = actor;
   const { application } = database;
   if (withEvent) {
-    await application.appendEvent?.(transaction, person, {
+    await application.security?.append(transaction, person, {
       ...{ type: event, severity: SEVERITY[event], description: `Support desk: ${reason}` },
       details: { potctl: true, run_id: runId, operator, proofs },
     });
@@ -63,7 +67,7 @@ async function noteFlag(
     details: {
       ...{ application: application.name, person: nameOf(person), event, proofs },
       red_flags: flags.map(({ code }) => code),
-      ...(application.appendEvent && { security_event: withEvent }),
+      ...(application.security && { security_event: withEvent }),
     },
   });
 }
@@ -73,7 +77,7 @@ async function noteFlag(
  * operator's own typing error (`mistyped`).
  */
 export async function noteProof(
-  deps: DeskDeps,
+  deps: Uses<'database' | 'journal' | 'actor'>,
   person: Person,
   method: ProofMethod,
   what: 'proof' | 'mistyped',

@@ -1,7 +1,7 @@
 import type { Person } from '../../applications/application.js';
 import type { Letter } from '../../notify/mail.js';
+import type { Uses } from '../deps.js';
 import type { Action } from '../guard.js';
-import type { DeskDeps } from './deps.js';
 import { VALID_MINUTES } from './email-code.js';
 
 type Words = Omit<Letter, 'to'>;
@@ -14,7 +14,7 @@ const DONE: Readonly<Partial<Record<Action, string>>> = {
 };
 
 /** The letter with the six digits: it says what they are for, and what to do when nobody called. */
-export function codeLetter(deps: DeskDeps, digits: string): Words {
+export function codeLetter(deps: Uses<'database' | 'policy'>, digits: string): Words {
   const name = serviceName(deps);
   return {
     subject: `${name}: your code for support`,
@@ -31,7 +31,7 @@ export function codeLetter(deps: DeskDeps, digits: string): Words {
 }
 
 /** What was done to somebody's account, and how to object. */
-export function doneLetter(deps: DeskDeps, action: Action, ticket: string | null): Words {
+export function doneLetter(deps: Uses<'database' | 'clock' | 'policy'>, action: Action, ticket: string | null): Words {
   const name = serviceName(deps);
   const about = ticket === null ? '' : ` (${ticket})`;
   return {
@@ -48,7 +48,7 @@ export function doneLetter(deps: DeskDeps, action: Action, ticket: string | null
 }
 
 /** For the colleague in whose name somebody was helped. */
-export function voucherLetter(deps: DeskDeps, person: Person, ticket: string | null): Words {
+export function voucherLetter(deps: Uses<'database' | 'policy'>, person: Person, ticket: string | null): Words {
   const name = serviceName(deps);
   return {
     subject: `${name}: support was told that you vouch for somebody`,
@@ -61,4 +61,5 @@ export function voucherLetter(deps: DeskDeps, person: Person, ticket: string | n
   };
 }
 
-const serviceName = ({ policy, database }: DeskDeps): string => policy.issuer ?? database.application.totp.issuer;
+const serviceName = ({ policy, database }: Uses<'database' | 'policy'>): string =>
+  policy.issuer ?? database.application.mfa.totp.issuer;

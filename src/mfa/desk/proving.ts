@@ -1,10 +1,11 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
+import type { Uses } from '../deps.js';
 import { findPerson, nameOf } from '../people.js';
 import { readTypedCode } from '../typed-code.js';
 import { verifyCode } from '../verify.js';
 import type { DeskCase } from './case.js';
-import type { DeskDeps } from './deps.js';
+import type { DeskDeps, DeskUses } from './deps.js';
 import { type EmailCode, newEmailCode, readDigits } from './email-code.js';
 import { flagPerson, noteProof } from './flag.js';
 import { codeLetter } from './letters.js';
@@ -144,7 +145,10 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
   };
 }
 
-async function mailDigits(deps: DeskDeps, { person }: DeskCase): Promise<EmailCode> {
+async function mailDigits(
+  deps: DeskUses<'database' | 'clock' | 'policy' | 'mail'>,
+  { person }: DeskCase,
+): Promise<EmailCode> {
   const code = newEmailCode(deps.clock);
   const { mail } = deps;
   if (mail === null || !mail.canReach(person.email))
@@ -154,7 +158,7 @@ async function mailDigits(deps: DeskDeps, { person }: DeskCase): Promise<EmailCo
 }
 
 async function judge(
-  deps: DeskDeps,
+  deps: Uses<'database' | 'clock' | 'journal' | 'actor' | 'policy' | 'keys'>,
   call: DeskCase,
   method: CodeMethod,
   typed: string,
@@ -173,7 +177,7 @@ function judgeDigits(digits: EmailCode | null, typed: string): ProofAnswer {
 }
 
 async function judgeCode(
-  deps: DeskDeps,
+  deps: Uses<'database' | 'clock' | 'journal' | 'actor' | 'policy' | 'keys'>,
   { person }: DeskCase,
   wanted: 'totp' | 'backup',
   typed: string,
@@ -196,7 +200,11 @@ async function judgeCode(
 }
 
 /** A user of the application who is neither the person nor the operator. */
-async function findColleague(deps: DeskDeps, { person }: DeskCase, typed: string): Promise<Colleague> {
+async function findColleague(
+  deps: Uses<'database' | 'actor'>,
+  { person }: DeskCase,
+  typed: string,
+): Promise<Colleague> {
   const session = await deps.database.session('support.colleague');
   try {
     const colleague = await findPerson(session, deps.database.application, typed);
@@ -216,7 +224,7 @@ async function findColleague(deps: DeskDeps, { person }: DeskCase, typed: string
   }
 }
 
-function isOperator({ actor: { osUser, operator } }: DeskDeps, colleague: Person): boolean {
+function isOperator({ actor: { osUser, operator } }: Uses<'actor'>, colleague: Person): boolean {
   const names = [nameOf(colleague), colleague.email?.split('@')[0]].map((name) => name?.toLowerCase());
   return [osUser, operator, operator.split('@')[0]!].some((name) => names.includes(name.toLowerCase()));
 }

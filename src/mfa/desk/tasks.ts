@@ -3,12 +3,12 @@ import { PotctlError } from '../../kernel/errors.js';
 import { type ChangePlan, type ChangeResult, recordedMeanwhile, refuseDenied } from '../change.js';
 import { planCodes, replaceCodes } from '../codes.js';
 import type { Delivery } from '../delivery.js';
+import type { Uses } from '../deps.js';
 import { disable, planDisable } from '../disable.js';
 import { argumentOf } from '../people.js';
 import type { MfaRecord } from '../record.js';
 import { planUnlock, unlock } from '../unlock.js';
 import type { DeskCase } from './case.js';
-import type { DeskDeps } from './deps.js';
 import { proofWords } from './proofs.js';
 import type { Proving } from './proving.js';
 
@@ -22,16 +22,24 @@ const VERBS: Readonly<Record<DeskTask, string>> = { reset: 'reset', unlock: 'unl
  *
  * @throws E_BREAK_GLASS (an administrator, the operator's own account, a protected command), E_MFA_STATE, E_UNSUPPORTED, E_DB_*
  */
-export async function previewTask(deps: DeskDeps, person: Person, task: DeskTask): Promise<ChangePlan> {
-  const actor = { ...deps.actor, reason: 'asked for at the support desk' };
-  return planTask({ ...deps, actor, policy: { ...deps.policy, ticket: null } }, person, task);
+export async function previewTask(
+  { database, journal, actor, policy }: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  person: Person,
+  task: DeskTask,
+): Promise<ChangePlan> {
+  const asking = { ...actor, reason: 'asked for at the support desk' };
+  return planTask({ database, journal, actor: asking, policy: { ...policy, ticket: null } }, person, task);
 }
 
 /** What will happen, with the reason and the ticket in `deps.actor`. @throws as planChange */
-export async function planTask(deps: DeskDeps, { id }: Person, task: DeskTask): Promise<ChangePlan> {
-  if (task === 'unlock') return planUnlock(deps, id, { resetConsecutive: false, dryRun: false });
-  if (task === 'codes') return planCodes(deps, id, { form: deps.policy.codeForm, dryRun: false });
-  return planDisable(deps, id, { action: task, factorId: null, dryRun: false });
+export async function planTask(
+  deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
+  { id }: Person,
+  task: DeskTask,
+): Promise<ChangePlan> {
+  if (task === 'unlock') return planUnlock(deps, id, { resetConsecutive: false });
+  if (task === 'codes') return planCodes(deps, id, deps.policy.codeForm);
+  return planDisable(deps, id, { action: task, factorId: null });
 }
 
 /** What must be typed, in any case: `reset ana.souza`. */
@@ -43,8 +51,8 @@ export interface TaskOrder {
   readonly plan: ChangePlan;
   readonly call: DeskCase;
   readonly proving: Proving;
-  /** For new codes. */
-  readonly delivery: Delivery;
+  /** Where new codes go; not asked for anything else. */
+  delivery(): Delivery;
 }
 
 /**
@@ -54,7 +62,7 @@ export interface TaskOrder {
  * failed, since the call began; as applyChange
  */
 export async function carryOut(
-  deps: DeskDeps,
+  { database, journal, actor, policy }: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   { task, plan: shown, call, proving, delivery }: TaskOrder,
 ): Promise<ChangeResult> {
   if (!proving.isEnough() || shown.record.person.id !== call.person.id || shown.action !== task) {
@@ -62,10 +70,10 @@ export async function carryOut(
   }
   const plan = { ...shown, recheck: (now: MfaRecord) => refuseDoubted(call, now) };
   const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
-  const proved = { ...deps, actor: { ...deps.actor, evidence } };
-  if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false, dryRun: false });
-  if (task === 'codes') return replaceCodes(proved, plan, { form: deps.policy.codeForm, dryRun: false }, delivery);
-  return disable(proved, plan, { action: task, factorId: null, dryRun: false });
+  const proved = { database, journal, actor: { ...actor, evidence } };
+  if (task === 'unlock') return unlock(proved, plan, { resetConsecutive: false });
+  if (task === 'codes') return replaceCodes(proved, plan, policy.codeForm, delivery());
+  return disable(proved, plan, { action: task, factorId: null });
 }
 
 /** A call may be long: what other desks noted since it began counts as well. */
@@ -76,7 +84,12 @@ function refuseDoubted(call: DeskCase, now: MfaRecord): void {
 }
 
 /** The line with which an SRE does the same. */
-export function expertLine({ policy, actor }: DeskDeps, person: Person, task: DeskTask, ...flags: string[]): string {
+export function expertLine(
+  { policy, actor }: Uses<'actor' | 'policy'>,
+  person: Person,
+  task: DeskTask,
+  ...flags: string[]
+): string {
   const profile = policy.profile === null ? [] : ['-p', policy.profile];
   const ticket = policy.ticket === null ? [] : ['--ticket', actor.ticket ?? 'TICKET'];
   return ['potctl mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason "…"'].join(' ');

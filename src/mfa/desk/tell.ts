@@ -1,9 +1,10 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { Letter } from '../../notify/mail.js';
+import type { Uses } from '../deps.js';
 import type { Action } from '../guard.js';
 import { findPerson, keyOf, nameOf } from '../people.js';
-import type { DeskDeps } from './deps.js';
+import type { DeskUses } from './deps.js';
 import { doneLetter, voucherLetter } from './letters.js';
 import { maskPerson } from './mask.js';
 import type { Proof } from './proofs.js';
@@ -26,7 +27,10 @@ export interface DoneFacts {
  * Mails the person, and whoever vouched. Each try stands in the journal, the failed ones, too. It never throws: what was done is done, and
  * whoever was not told is in the answer.
  */
-export async function tellPeople(deps: DeskDeps, { person, action, proofs }: DoneFacts): Promise<readonly OwedWord[]> {
+export async function tellPeople(
+  deps: DeskUses<'database' | 'clock' | 'journal' | 'actor' | 'policy' | 'mail'>,
+  { person, action, proofs }: DoneFacts,
+): Promise<readonly OwedWord[]> {
   if (deps.mail === null) return [];
   const { ticket } = deps.actor;
   const owed = [await tell(deps, person, doneLetter(deps, action, ticket), `mfa.${action}`)];
@@ -36,14 +40,19 @@ export async function tellPeople(deps: DeskDeps, { person, action, proofs }: Don
   return owed.filter((one) => one !== null);
 }
 
-async function tellVoucher(deps: DeskDeps, by: string, person: Person, action: Action): Promise<OwedWord | null> {
+async function tellVoucher(
+  deps: DeskUses<'database' | 'journal' | 'actor' | 'policy' | 'mail'>,
+  by: string,
+  person: Person,
+  action: Action,
+): Promise<OwedWord | null> {
   const colleague = await find(deps, by).catch((error: unknown) => reasonOf(error));
   if (typeof colleague === 'string') return { name: by, email: null, why: colleague };
   return tell(deps, colleague, voucherLetter(deps, person, deps.actor.ticket), `vouching for mfa.${action}`);
 }
 
 async function tell(
-  deps: DeskDeps,
+  deps: DeskUses<'database' | 'journal' | 'actor' | 'mail'>,
   person: Person,
   words: Omit<Letter, 'to'>,
   about: string,
@@ -55,7 +64,7 @@ async function tell(
   return why === null ? null : { name, email, why };
 }
 
-async function post({ mail }: DeskDeps, { email }: Person, words: Omit<Letter, 'to'>): Promise<string | null> {
+async function post({ mail }: DeskUses<'mail'>, { email }: Person, words: Omit<Letter, 'to'>): Promise<string | null> {
   if (!mail!.canReach(email)) return 'there is no e-mail address on file';
   return mail!.send({ to: email, ...words }).then(
     () => null,
@@ -63,7 +72,12 @@ async function post({ mail }: DeskDeps, { email }: Person, words: Omit<Letter, '
   );
 }
 
-async function note(deps: DeskDeps, person: Person, about: string, problem: string | null): Promise<null> {
+async function note(
+  deps: Uses<'database' | 'journal' | 'actor'>,
+  person: Person,
+  about: string,
+  problem: string | null,
+): Promise<null> {
   const { journal, database, actor } = deps;
   const { operator, ticket, runId, traceId } = actor;
   const session = await database.session('mfa.notify');
@@ -79,7 +93,7 @@ async function note(deps: DeskDeps, person: Person, about: string, problem: stri
   }
 }
 
-async function find({ database }: DeskDeps, name: string): Promise<Person> {
+async function find({ database }: Uses<'database'>, name: string): Promise<Person> {
   const session = await database.session('support.colleague');
   try {
     return await findPerson(session, database.application, name);

@@ -1,4 +1,4 @@
-import type { DeskDeps } from '../../../../src/mfa/desk/deps.js';
+import type { SupportDesk } from '../../../../src/mfa/desk/open.js';
 import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
 import type { Terminal } from '../../../ui/terminal.js';
 import type { Talk } from './talk.js';
@@ -21,7 +21,8 @@ export interface HelpedPerson {
 
 /** Everything that a call works with. */
 export interface Desk {
-  readonly deps: DeskDeps;
+  /** Decides who is believed, and notes it. */
+  readonly desk: SupportDesk;
   readonly talk: Talk;
   readonly sitting: Sitting;
   /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */

@@ -12,12 +12,11 @@ const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
 const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'code_late', 'backup_code'];
 
 /** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
-export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | null> {
-  const { explainPerson } = await import('../../../../src/mfa/explain.js');
-  const { deps, talk } = desk;
-  let diagnosis = await explainPerson(deps, call.person.id, null);
-  const canCheck = call.status.state === 'enabled' && deps.database.readsSecrets;
-  if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(desk, call);
+export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | null> {
+  const { desk, talk } = here;
+  let diagnosis = await desk.explain(call.person, null);
+  const canCheck = call.status.state === 'enabled' && desk.readsSecrets;
+  if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(here, call);
   const { code, text } = diagnosis.verdict;
   const words = VERDICT_WORDS[code] ?? { means: text, say: '', next: 'expert' as const };
   talk.line();
@@ -37,14 +36,13 @@ export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | nu
   );
 }
 
-async function withCode({ deps, talk, sitting }: Desk, { person }: DeskCase): Promise<Diagnosis> {
-  const { explainPerson } = await import('../../../../src/mfa/explain.js');
+async function withCode({ desk, talk, sitting }: Desk, { person }: DeskCase): Promise<Diagnosis> {
   talk.line();
   talk.say('Open the app, wait for new digits, and read them to me. Each code works once, so this one is used up.');
   for (;;) {
     const typed = await talk.askHidden('Digits (not shown)');
     try {
-      const diagnosis = await explainPerson(deps, person.id, typed);
+      const diagnosis = await desk.explain(person, typed);
       sitting.done.push('a code was checked, and is used up');
       return diagnosis;
     } catch (error) {

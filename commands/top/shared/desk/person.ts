@@ -1,6 +1,7 @@
 import type { Person } from '../../../../src/applications/application.js';
 import type { DeskCase } from '../../../../src/mfa/desk/case.js';
 import type { MaskedPerson } from '../../../../src/mfa/desk/mask.js';
+import type { FoundCaller } from '../../../../src/mfa/desk/open.js';
 import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 
@@ -8,20 +9,19 @@ import { CallEnded } from './talk.js';
 const LISTED = 8;
 
 /** Finds the person whom the caller means, and says what the system sees. @throws CallEnded */
-export async function meetPerson(desk: Desk): Promise<DeskCase> {
+export async function meetPerson(here: Desk): Promise<DeskCase> {
   for (;;) {
-    const people = await askForPeople(desk);
-    const person = await pick(desk, people);
-    if (person !== null) return look(desk, person);
+    const people = await askForPeople(here);
+    const person = await pick(here, people);
+    if (person !== null) return look(here, person);
   }
 }
 
 /** The warnings come before any question of who is calling. @throws CallEnded while the desk is closed for this person */
-export async function look(desk: Desk, person: Person): Promise<DeskCase> {
-  const { openCase } = await import('../../../../src/mfa/desk/case.js');
-  const call = await openCase(desk.deps, person);
-  sayWhatIsSeen(desk, call);
-  return call.closedUntil === null ? call : besideOnly(desk, call, desk.clock(call.closedUntil));
+export async function look(here: Desk, person: Person): Promise<DeskCase> {
+  const call = await here.desk.look(person);
+  sayWhatIsSeen(here, call);
+  return call.closedUntil === null ? call : besideOnly(here, call, here.clock(call.closedUntil));
 }
 
 /** Three checks failed: on the phone nobody is helped for an hour, in person with an ID somebody is. */
@@ -37,12 +37,11 @@ async function besideOnly({ talk }: Desk, call: DeskCase, until: string): Promis
   throw new CallEnded();
 }
 
-async function askForPeople({ deps, talk }: Desk): Promise<readonly Person[]> {
-  const { findCallers } = await import('../../../../src/mfa/desk/case.js');
+async function askForPeople({ desk, talk }: Desk): Promise<readonly FoundCaller[]> {
   talk.line();
   for (;;) {
     const wanted = await talk.ask("Caller's e-mail address or user name");
-    const people = wanted === '' ? [] : await findCallers(deps, wanted);
+    const people = wanted === '' ? [] : await desk.find(wanted);
     if (people.length > LISTED) talk.line(`${people.length} accounts match. Ask for the e-mail address.`);
     else if (people.length > 0) return people;
     else talk.line('No account has that e-mail address or user name. Ask how it is spelled, or type 0 to leave.');
@@ -50,14 +49,13 @@ async function askForPeople({ deps, talk }: Desk): Promise<readonly Person[]> {
 }
 
 /** @returns null: somebody else is meant */
-async function pick({ talk }: Desk, people: readonly Person[]): Promise<Person | null> {
-  const { maskPerson } = await import('../../../../src/mfa/desk/mask.js');
-  const lines = people.map((person) => lineOf(maskPerson(person)));
+async function pick({ talk }: Desk, people: readonly FoundCaller[]): Promise<Person | null> {
+  const lines = people.map(({ masked }) => lineOf(masked));
   talk.line();
   if (people.length > 1) {
     const choices = lines.map((text, at) => ({ key: String(at + 1), text, value: String(at) }));
     const chosen = await talk.choose(`${people.length} accounts match. Ask which one it is.`, choices);
-    return people[Number(chosen)]!;
+    return people[Number(chosen)]!.person;
   }
   talk.line('Found one account:');
   talk.line(`  ${lines[0]}`);
@@ -67,9 +65,9 @@ async function pick({ talk }: Desk, people: readonly Person[]): Promise<Person |
       { key: '2', text: 'no, look again', value: 'no' },
       { key: '3', text: 'show its ID', value: 'id' },
     ]);
-    if (answer === 'yes') return people[0]!;
+    if (answer === 'yes') return people[0]!.person;
     if (answer === 'no') return null;
-    talk.line(`ID ${people[0]!.id}`);
+    talk.line(`ID ${people[0]!.person.id}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CallerScript, PracticeOutcome } from '../../../../src/mfa/desk/practice.js';
+import type { Callers } from '../../../../src/mfa/desk/practice-ground.js';
 import type { Talk } from './talk.js';
 
 /** What came of a call, for whoever practised. */
@@ -12,18 +13,6 @@ export const OUTCOME_WORDS: Readonly<Record<PracticeOutcome, string>> = {
   changed_needlessly: 'nothing had to be taken away: only the clock of the phone was wrong',
   left_alone: 'needed nothing but the right time on the phone',
 };
-
-/** What the people on the phone know. */
-export interface Callers {
-  /** Whoever calls next; null = nobody calls any more. */
-  next(): CallerScript | null;
-  /** The digits of the newest mail. */
-  digits(): string;
-  /** What the app of this caller shows now; null = there is none. */
-  appCode(caller: CallerScript): string | null;
-  /** Empty where the caller holds none. */
-  backupCode(caller: CallerScript): string;
-}
 
 type Answer = (caller: CallerScript, callers: Callers) => string;
 

@@ -17,24 +17,23 @@ type Code = Exclude<ProofMethod, Attested>;
  *
  * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, or three checks failed
  */
-export async function proveCaller(desk: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
-  const { startProving } = await import('../../../../src/mfa/desk/proving.js');
-  const proving = startProving(desk.deps, call);
+export async function proveCaller(here: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
+  const proving = here.desk.prove(call);
   let said = false;
   while (!proving.isEnough()) {
     if (!said && !proving.canBeChecked()) {
-      await sayNothingIsChecked(desk, call, task);
+      await sayNothingIsChecked(here, call, task);
       said = true;
     }
-    const choice = await desk.talk.choose(question(proving, call), [
+    const choice = await here.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
       { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
     ]);
-    if (choice === 'stop') return stop(desk, call, proving);
-    await (isAttested(choice) ? attest(desk, proving, choice) : tryCode(desk, call, proving, choice));
-    if (proving.failuresLeft() === 0) return endAfterFailures(desk, call);
+    if (choice === 'stop') return stop(here, call, proving);
+    await (isAttested(choice) ? attest(here, proving, choice) : tryCode(here, call, proving, choice));
+    if (proving.failuresLeft() === 0) return endAfterFailures(here, call);
   }
-  desk.talk.good(`That is enough: ${proving.given().length} of ${proving.count()} proofs.`);
+  here.talk.good(`That is enough: ${proving.given().length} of ${proving.count()} proofs.`);
   return proving;
 }
 
@@ -163,27 +162,20 @@ async function endAfterDenial(
   throw new CallEnded();
 }
 
-async function stop({ deps, talk, sitting }: Desk, call: DeskCase, proving: Proving): Promise<never> {
-  const { flagPerson } = await import('../../../../src/mfa/desk/flag.js');
-  const { proofWords } = await import('../../../../src/mfa/desk/proofs.js');
+async function stop({ desk, talk, sitting }: Desk, call: DeskCase, proving: Proving): Promise<never> {
   const typed = await talk.ask('What made you doubt? One sentence for the record', 'no comment').catch((error) => {
     throw error instanceof CallEnded ? new CallEnded('The call is over. The account was not flagged.') : error;
   });
-  const seq = await flagPerson(deps, call.person, {
-    ...{ event: 'DESK_NOT_CONVINCED', proofs: proofWords(proving.given()), flags: call.flags },
-    reason: typed === '' ? 'the operator was not convinced' : typed,
-  });
+  const seq = await desk.doubt(call, proving, typed);
   sitting.done.push(`an account was flagged (journal ${seq})`);
   talk.good(`Flagged (journal ${seq}). Nothing else was changed.`);
   talk.say('I cannot do this now. Please come in person with an ID. Thank you for calling.');
   throw new CallEnded();
 }
 
-async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never> {
-  const { openCase } = await import('../../../../src/mfa/desk/case.js');
-  const { talk, sitting, clock } = desk;
+async function endAfterFailures({ desk, talk, sitting, clock }: Desk, { person }: DeskCase): Promise<never> {
   sitting.done.push('an account was flagged after three failed identity checks');
-  const { closedUntil } = await openCase(desk.deps, person);
+  const { closedUntil } = await desk.look(person);
   const until = closedUntil === null ? 'an hour from now' : clock(closedUntil);
   talk.line();
   talk.bad(`Three identity checks failed. The account is flagged, and cannot be helped on the phone until ${until}.`);
@@ -192,12 +184,11 @@ async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never
 }
 
 /** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
-async function sayNothingIsChecked({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
-  const { expertLine } = await import('../../../../src/mfa/desk/tasks.js');
+async function sayNothingIsChecked({ desk, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   talk.line();
   const none = call.checkable.length === 0;
   talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
   for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
   talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
-  talk.line(`  ${expertLine(deps, call.person, task)}`);
+  talk.line(`  ${desk.expertLine(call.person, task)}`);
 }

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { openServer } from '../postgres/open.js';
+import type { Server } from '../postgres/server.js';
+import { startCluster } from './cluster/cluster.js';
+import { obtainBinaries } from './cluster/obtain.js';
+
+/** A PostgreSQL that nobody else uses, and that is gone when it is closed. */
+export interface ThrowAwayServer {
+  /** Its superuser. */
+  readonly owner: string;
+  /** Its database `postgres`, as that role; not yet connected. */
+  server(role: string): Server;
+  /** Closes what was opened, ends it, and removes its folder. */
+  close(): Promise<void>;
+}
+
+export interface ThrowAwayRequest {
+  /** Stands in the name of its folder. */
+  readonly name: string;
+  /** Hears what takes time. */
+  readonly note: (text: string) => void;
+  /** PATH, TMPDIR and where caches lie. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+const UNSAFE_BUT_FAST = { fsync: 'off', full_page_writes: 'off' };
+
+/** Starts one in a temporary folder. @throws E_TOOL_MISSING, E_UNFIT */
+export async function startThrowAway(request: ThrowAwayRequest): Promise<ThrowAwayServer> {
+  const { name, note, environment, childEnvironment, signal } = request;
+  const binaries = await obtainBinaries({ environment, signal, onNote: note });
+  const folder = await mkdtemp(path.join(environment['TMPDIR'] || '/tmp', `potctl-${name}-`));
+  const cleanUp: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const step of cleanUp.splice(0).reverse()) await step();
+  };
+  try {
+    const settings = { directory: folder, binaries, environment: childEnvironment, settings: UNSAFE_BUT_FAST, signal };
+    const cluster = await startCluster(settings);
+    cleanUp.push(() => cluster.stop());
+    return {
+      owner: cluster.user,
+      server(role) {
+        const opened = openServer(settingsOf(cluster, role), {
+          environment: childEnvironment,
+          runtimeDirectory: path.join(folder, 'run'),
+          signal,
+        });
+        cleanUp.push(() => opened.close());
+        return opened;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function settingsOf({ host, port }: { readonly host: string; readonly port: number }, user: string) {
+  const plain = { hostaddr: null, sslmode: 'prefer', sslrootcert: null, sslcert: null, sslkey: null } as const;
+  const nothing = { password: null, passwordSource: null, options: null, service: null };
+  return { host, port, user, database: 'postgres', connectTimeoutS: 10, ...plain, ...nothing };
+}

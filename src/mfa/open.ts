@@ -1,0 +1,155 @@
+import type { Settings } from '../config/settings.js';
+import type { Base } from '../host/base.js';
+import type { Prepared } from '../kernel/prepared.js';
+import type { ChangePlan, ChangeResult } from './change.js';
+import type { CodesRequest, CodesResult } from './codes.js';
+import type { ConfirmPlan, ConfirmRequest, ConfirmResult } from './confirm.js';
+import type { Actor, MfaDeps, MfaPolicy } from './deps.js';
+import type { SupportDesk } from './desk/open.js';
+import type { Practice, StartThrowAway } from './desk/practice-ground.js';
+import type { Diagnosis } from './diagnosis.js';
+import type { EnrollRequest, EnrollResult } from './enroll.js';
+import type { ExplainRequest } from './explain.js';
+import type { MfaFilter, MfaRow } from './list.js';
+import type { Posture } from './posture.js';
+import type { ChangeRequest } from './request.js';
+import type { RotatePlan, RotateRequest, RotateResult } from './rotate.js';
+import type { MfaStats } from './stats.js';
+import type { MfaStatus } from './status.js';
+import type { VerifyRequest, VerifyResult } from './verify.js';
+
+/**
+ * Second factors. Each use case connects and recognizes the application first.
+ *
+ * @throws E_UNSUPPORTED where the application has no second factors; E_APPLICATION, E_DB_*
+ */
+export interface Mfa {
+  /** Of one person: an id, an e-mail or a user name. */
+  status(user: string): Promise<MfaStatus>;
+  /** By id, in batches that are read while they are taken. */
+  list(filter: MfaFilter): AsyncIterable<readonly MfaRow[]>;
+  stats(): Promise<MfaStats>;
+  /** Why can a person not sign in? A code that is given is used up. */
+  explain(request: ExplainRequest): Promise<Diagnosis>;
+  /** @param options.keys also open every sealed secret */
+  check(options: { readonly keys: boolean }): Promise<Posture>;
+  /** Is a caller the person? The code is used up, a refused one is counted. */
+  verify(request: VerifyRequest): Promise<VerifyResult>;
+  enroll(request: EnrollRequest): Promise<Prepared<ChangePlan, EnrollResult>>;
+  confirm(request: ConfirmRequest): Promise<Prepared<ConfirmPlan, ConfirmResult>>;
+  codes(request: CodesRequest): Promise<Prepared<ChangePlan, CodesResult>>;
+  /** The phone is lost: all factors go, and the sessions end. */
+  reset(request: ChangeRequest): Promise<Prepared<ChangePlan, ChangeResult>>;
+  /** @param request.factor only this one; absent = all, of every kind */
+  disable(
+    request: ChangeRequest & { readonly factor?: string | undefined },
+  ): Promise<Prepared<ChangePlan, ChangeResult>>;
+  unlock(request: ChangeRequest & { readonly resetConsecutive: boolean }): Promise<Prepared<ChangePlan, ChangeResult>>;
+  rotate(request: RotateRequest): Promise<Prepared<RotatePlan, RotateResult>>;
+  /** The desk for those who are on the phone. @throws E_PROFILE_REQUIRED, E_SETUP_MISSING */
+  desk(): Promise<SupportDesk>;
+  /** A desk at which nothing is real. @param note hears what takes time */
+  practice(note: (text: string) => void): Promise<Practice>;
+}
+
+/** Wires what is about second factors. Nothing is opened before a use case asks for it. */
+export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
+  const { host } = base;
+  const depsOf = wiring(base);
+  return {
+    status: async (user) => (await import('./status.js')).readStatus(await depsOf('mfa.status'), user),
+    async *list(filter) {
+      const { listPeople } = await import('./list.js');
+      yield* listPeople(await depsOf('mfa.list'), filter);
+    },
+    stats: async () => (await import('./stats.js')).readStats(await depsOf('mfa.stats')),
+    async explain({ user, code }) {
+      const { explainPerson } = await import('./explain.js');
+      const deps = await depsOf('mfa.explain');
+      return explainPerson(deps, user, (await code?.()) ?? null);
+    },
+    check: async (options) => (await import('./posture.js')).checkPosture(await depsOf('mfa.check'), options),
+    async verify({ user, code, trustClock, breakGlass }) {
+      const { verifyCode } = await import('./verify.js');
+      const deps = await depsOf('mfa.verify', { breakGlass });
+      return verifyCode(deps, user, await code(), { trustClock });
+    },
+    enroll: async (request) =>
+      (await import('./enroll.js')).prepareEnroll(await depsOf('mfa.enroll', request), request),
+    confirm: async (request) =>
+      (await import('./confirm.js')).prepareConfirm(await depsOf('mfa.confirm', request), request),
+    codes: async (request) => (await import('./codes.js')).prepareCodes(await depsOf('mfa.codes', request), request),
+    async reset(request) {
+      const { prepareDisable } = await import('./disable.js');
+      return prepareDisable(await depsOf('mfa.reset', request), request.user, { action: 'reset', factorId: null });
+    },
+    async disable({ factor = null, ...request }) {
+      const { prepareDisable } = await import('./disable.js');
+      return prepareDisable(await depsOf('mfa.disable', request), request.user, {
+        action: 'disable',
+        factorId: factor,
+      });
+    },
+    unlock: async (request) =>
+      (await import('./unlock.js')).prepareUnlock(await depsOf('mfa.unlock', request), request.user, request),
+    async rotate(request) {
+      const { prepareRotation } = await import('./rotate.js');
+      return prepareRotation(await depsOf('mfa.rotate', request), request, host.progress);
+    },
+    async desk() {
+      const { openDesk } = await import('./desk/open.js');
+      const { createMailer } = await import('../notify/mail.js');
+      const { email } = (await base.settings()).notify;
+      return openDesk(await depsOf('support'), email === null ? null : createMailer(email));
+    },
+    practice: async (note) => (await import('./desk/practice-ground.js')).openPractice(host, startThrowAway, note),
+  };
+}
+
+/** In whose name, beyond what the host says. */
+type Acting = Pick<ChangeRequest, 'reason' | 'breakGlass'>;
+
+/** Connects once, for the first use case; each one after that has its own reason. */
+function wiring({ host, settings, server }: Base): (purpose: string, acting?: Acting) => Promise<MfaDeps> {
+  const connect = async (purpose: string): Promise<Omit<MfaDeps, 'actor'>> => {
+    const { openApplication } = await import('../applications/open.js');
+    const { JOURNAL } = await import('./journal-port.js');
+    const { requireMfa } = await import('./supported.js');
+    const { application, ...rest } = await settings();
+    return {
+      database: requireMfa(await openApplication(await server(), application, purpose, host.applications)),
+      clock: host.clock,
+      journal: JOURNAL,
+      policy: policyOf(rest),
+      async keys() {
+        const { readKeys } = await import('./keys.js');
+        return readKeys({ files: rest.mfa.keys, credentialsDirectory: rest.mfa.credentialsDirectory });
+      },
+    };
+  };
+  let opened: ReturnType<typeof connect> | undefined;
+  return async (purpose, acting = {}) => {
+    opened ??= connect(purpose);
+    const { database, clock, journal, policy, keys } = await opened;
+    return { database, clock, journal, policy, keys, actor: actorOf(host, acting) };
+  };
+}
+
+/** Who does it, as it stands in the record. */
+function actorOf({ who, tool }: Base['host'], { reason = who.reason, breakGlass = false }: Acting): Actor {
+  const { operator, osUser, hostname, runId, traceId, ticket } = who;
+  return { operator, osUser, hostname, runId, traceId, ticket, reason, breakGlass, toolVersion: tool.version };
+}
+
+function policyOf({ profile, mfa, guards }: Pick<Settings, 'profile' | 'mfa' | 'guards'>): MfaPolicy {
+  return {
+    profile: profile.name,
+    isProduction: profile.environment === 'production',
+    profileOnCommandLine: profile.onCommandLine,
+    ticket: guards.ticket,
+    protected: guards.protected,
+    requiredForAdmin: mfa.requiredForAdmin,
+    issuer: mfa.issuer,
+    codeForm: mfa.codeForm,
+  };
+}
