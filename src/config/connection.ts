@@ -4,7 +4,7 @@ import { isConnectionUrl, parseConnectionUrl } from './libpq/connection-url.js';
 import type { Given, Parameters } from './libpq/keywords.js';
 import { type ResolvedConnection, resolveConnection } from './libpq/parameters.js';
 import type { ConnectionSettings } from './libpq/settings.js';
-import type { Origins } from './origins.js';
+import { AS_THE_USER, type Origins } from './origins.js';
 import { withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
@@ -96,7 +96,7 @@ function recordOrigins({ target, parameters }: ResolvedConnection, origins: Orig
   origins.add(
     'database.name',
     target.database,
-    parameters.has('dbname') ? from('dbname') : `${from('user')} (the user's name)`,
+    parameters.has('dbname') ? from('dbname') : `${from('user')}${AS_THE_USER}`,
   );
   origins.add('database.user', target.user, parameters.has('user') ? from('user') : 'operating system');
   origins.add('database.sslmode', target.sslmode, from('sslmode'));

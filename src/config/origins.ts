@@ -39,6 +39,9 @@ export function printable(value: unknown): string {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 
+/** Ends the origin of a database's name that nobody said: libpq takes the user's. */
+export const AS_THE_USER = " (the user's name)";
+
 /** Where a value came from, for `config show --origin`. */
 export interface Origin {
   /** Dotted, e.g. `database.host`. */

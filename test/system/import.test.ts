@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { connect, freshDatabase } from '../support/database.js';
 import { pgTool } from '../support/old-scripts.js';
 import { oldSite, photograph, rowsOf, treeInSeconds } from '../support/old-site.js';
+import { potctl } from '../support/run-cli.js';
+import { temporaryFolder } from '../support/tree.js';
 
 const ZIPPED = async (file: string): Promise<void> => {
   await writeFile(`${file}.gz`, gzipSync(await readFile(file)));
@@ -151,6 +153,16 @@ test('a dump of another database than the one at hand is not taken for it', asyn
 
   expect(refused).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('--database-name') });
   expect(meant.exitCode).toBe(0);
+});
+
+test('where nobody named a database, the dump says which one it is of', async () => {
+  const { backUp, cwd } = await oldSite();
+  await backUp();
+  const place = path.join(await temporaryFolder(), 'repository');
+
+  const imported = await potctl(['backup', 'import', path.join(cwd, 'backups'), '--repository', place]);
+
+  expect(imported).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('1 imported') });
 });
 
 test('an error in a plain dump ends the restore: nothing is swapped', async () => {

@@ -2,6 +2,7 @@ import type { Manifest } from '../../catalog/manifest.js';
 import { canonicalJson } from '../../catalog/parse-manifest.js';
 import { refuseUnwanted } from '../../catalog/series.js';
 import { quoted } from '../../catalog/sets.js';
+import { AS_THE_USER } from '../../config/origins.js';
 import { fromHere } from '../../config/paths.js';
 import type { Settings } from '../../config/settings.js';
 import type { Host } from '../../host/host.js';
@@ -58,7 +59,7 @@ export function importRequest(
 ): ImportRequest {
   const { profile, connection, files, origins } = settings;
   const named = origins.find(({ key }) => key === 'database.name');
-  const isNamed = profile.name !== null || (named !== undefined && named.from !== 'default');
+  const isNamed = profile.name !== null || (named !== undefined && !named.from.endsWith(AS_THE_USER));
   return {
     ...{ runId: who.runId, traceId: who.traceId, hostname: who.hostname, waitMs },
     tool: { name: 'potctl', ...tool },
