@@ -1,6 +1,7 @@
 import type { ShownBackup } from '../../src/backup/show.js';
 import type { ShownFile } from '../../src/backup/show-files.js';
 import { counted } from '../../src/kernel/counted.js';
+import { advice } from '../../src/kernel/next.js';
 import { count, flag, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
@@ -18,6 +19,7 @@ export const backupShow = itemCommand({
     'potctl backup show 7f3a --manifest --repository /var/backups/potctl',
     "potctl backup show latest --files 'uploads/**' --limit 0 -o ndjson -p prod",
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     files: text('--files <glob>', 'its files by that glob: all with **; a path from / or ./ names the set instead'),
     limit: count('--limit <n>', 'with --files: rows at most; 0 = all', { default: 50 }),
@@ -48,7 +50,7 @@ export const backupShow = itemCommand({
   },
 
   render(backup, view) {
-    for (const warning of backup.warnings) view.note(`! ${warning}`);
+    for (const warning of backup.warnings) view.note(advice`! ${warning}`);
     if (backup.manifest !== null) return renderManifest(backup.manifest, view);
     renderSummary(backup, view);
     renderParts(backup, view);

@@ -5,7 +5,7 @@ export const configSchema = itemCommand({
   summary: 'JSON Schema of the configuration file, for editors',
   examples: ['potctl config schema', 'potctl config schema > potctl.schema.json'],
   input: {},
-  offline: true,
+  needs: [],
 
   async run(): Promise<Record<string, unknown>> {
     const { configJsonSchema } = await import('../../src/config/schema.js');

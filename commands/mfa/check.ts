@@ -1,5 +1,6 @@
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice } from '../../src/kernel/next.js';
 import type { Posture } from '../../src/mfa/posture.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
@@ -21,6 +22,7 @@ export const mfaCheck = itemCommand({
     'potctl mfa check -p prod --exit nagios',
     'potctl mfa check -p prod --keys --json',
   ],
+  needs: ['database'],
   input: {
     keys: flag('--keys', 'open every sealed secret, and count per key'),
     exit: choice('--exit <codes>', 'potctl (0, 3, 21) or nagios (0, 1, 2, 3)', ['potctl', 'nagios'], {
@@ -49,7 +51,7 @@ export const mfaCheck = itemCommand({
     view.line(
       `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules over the second factors of '${application}'`,
     );
-    for (const { next } of rules) if (next !== null) view.note(`Next:  ${next}`);
+    for (const { next } of rules) if (next !== null) view.note(advice`Next:  ${next}`);
   },
   exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
 });

@@ -7,6 +7,7 @@ export const mfaStats = itemCommand({
   name: 'mfa stats',
   summary: 'how many have a second factor, by role',
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
+  needs: ['database'],
   input: {},
 
   async run(_options, context) {

@@ -1,3 +1,4 @@
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { ListedRun } from '../../src/restore/list.js';
 import { listCommand } from '../command.js';
 import { OLD_BACKUPS, withBackupDir } from '../old-backups.js';
@@ -58,6 +59,7 @@ export const restoreList = listCommand({
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
   at: ({ started_at }) => started_at,
+  needs: ['database', 'repository', 'files'],
   input: OLD_BACKUPS,
 
   async run({ backupDir }, context) {
@@ -67,7 +69,7 @@ export const restoreList = listCommand({
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [
       ...unsettled.map(({ run_id }) => `What ${run_id} left is settled by the next restore, undo or create.`),
-      ...(undoable === undefined ? [] : [`To take one back:  potctl restore undo ${undoable.run_id}`]),
+      ...(undoable === undefined ? [] : [advice`To take one back:  ${potctl('restore', 'undo', undoable.run_id)}`]),
     ];
     return { items, footer };
   },

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { TourResult } from '../../src/demo/tour.js';
 import type { ExitCode } from '../../src/kernel/error-catalog.js';
+import { type Advice, advice, potctl } from '../../src/kernel/next.js';
 import { flag, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import type { View } from '../ui/view.js';
@@ -13,7 +14,8 @@ export const demo = itemCommand({
   name: 'demo',
   summary: 'a tour on a throw-away PostgreSQL: backup, loss, restore, undo',
   examples: ['potctl demo', 'potctl demo --keep', 'potctl demo --stop /tmp/potctl-demo-a1b2c3'],
-  offline: true,
+  needs: [],
+  standalone: true,
   input: {
     keep: flag('--keep', 'leave the server and the files running, to go on by hand'),
     stop: text('--stop <folder>', 'end a demo that was kept, and remove it'),
@@ -51,15 +53,16 @@ function summary({ ok, failed, proofs, duration_ms }: TourResult, view: View): s
   return [view.paint('good', `All ${equal} comparisons are equal. The tour took ${view.duration(duration_ms)}.`)];
 }
 
-function nextSteps({ kept }: TourResult): string[] {
-  if (!kept) return ['Nothing is left of it. Your own first backup: README.md. To play on: `potctl demo --keep`.'];
+function nextSteps({ kept }: TourResult): Advice[] {
+  if (!kept)
+    return [advice`Nothing is left of it. Your own first backup: README.md. To play on: ${potctl('demo', '--keep')}.`];
   return [
     'The server and the files are still there. Go on by hand:',
     `  cd ${kept.work}`,
     ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
     `  alias potctl=${kept.program}`,
-    '  potctl restore plan latest --files ./storage --repository ./backups',
+    advice`  ${{ ...potctl('restore', 'plan', 'latest'), scope: { files: './storage', repository: './backups' } }}`,
     'When you have enough:',
-    `  potctl demo --stop ${kept.folder}`,
+    advice`  ${potctl('demo', '--stop', kept.folder)}`,
   ];
 }

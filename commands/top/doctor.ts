@@ -2,13 +2,17 @@ import type { CheckResult } from '../../src/doctor/check.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { listCommand } from '../command.js';
 
+/** A row, its fix as people read it. */
+type DoctorRow = Omit<CheckResult, 'fix'> & { readonly fix: string | null };
+
 export const doctor = listCommand({
   name: 'doctor',
   summary: 'whether tonight’s backup and tomorrow’s restore can work, and what mends it',
   examples: ['potctl doctor', 'potctl doctor -p prod', 'potctl doctor --files ./storage --repository ./backups --json'],
+  needs: ['database', 'repository', 'files'],
   input: {},
   columns: [
-    { name: 'check', text: ({ check }: CheckResult) => check },
+    { name: 'check', text: ({ check }: DoctorRow) => check },
     { name: 'state', text: ({ state }) => state },
     // Cut where the screen is narrow; the footer has them whole.
     { name: 'detail', text: ({ detail }) => detail, flexible: true },
@@ -21,7 +25,8 @@ export const doctor = listCommand({
     const { readSetupProblem } = await import('../../src/journal/installed.js');
     const leftovers = async () =>
       observeLeftovers(await context.repository(), await context.server().catch(() => null));
-    const items = await examine({ ...context, leftovers }, readSetupProblem);
+    const found = await examine({ ...context, leftovers }, readSetupProblem);
+    const items = found.map((one) => ({ ...one, fix: one.fix === null ? null : context.live.spelled(one.fix) }));
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

@@ -37,6 +37,7 @@ export const history = listCommand({
   examples: ['potctl history -p prod --since 7d', 'potctl history -p prod --by maria --json'],
   columns,
   at: ({ at }) => at,
+  needs: ['database'],
   input: {
     by: text('--by <name>', 'entries of this operator or database role'),
     action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),

@@ -8,6 +8,7 @@ import { readSeries, refuseUnwanted } from '../catalog/series.js';
 import { setOf } from '../catalog/sets.js';
 import { type ObservedDatabase, observeDatabase } from '../dump/observe.js';
 import { PotctlError } from '../kernel/errors.js';
+import { potctl } from '../kernel/next.js';
 import { silent } from '../kernel/progress.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
 import type { Server } from '../postgres/server.js';
@@ -29,7 +30,8 @@ import { takeParts } from './take-parts.js';
 export async function createBackup(deps: CreateDeps, request: CreateRequest): Promise<CreateResult> {
   if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
   const isNew = !(await deps.repository.exists());
-  if (isNew && request.mayInit === false) refuseUnwanted(deps.repository, `backup create${onlyFlag(request)}`);
+  if (isNew && request.mayInit === false)
+    refuseUnwanted(deps.repository, potctl('backup', 'create', ...onlyFlag(request)));
   const underway = { ...(await begin(deps, request)), isNew };
   if (request.dryRun) return { ...planned, ...(await prepare(deps, request, underway)).figures };
   const { repository, signal } = deps;
@@ -64,7 +66,7 @@ const planned = {
   pruned: null,
 } as const;
 
-const onlyFlag = ({ only }: CreateRequest): string => (only == null ? '' : ` --only ${only}`);
+const onlyFlag = ({ only }: CreateRequest): string[] => (only == null ? [] : ['--only', only]);
 
 interface RunningRestore {
   readonly isNew: boolean;
@@ -212,7 +214,7 @@ export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, 
     changed: 'partial',
     changedDetail: 'the backup is listed with its failed check; older ones are as they were',
     why: failed.map(({ check, detail }) => `${check}: ${detail}`).join('; '),
-    fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
+    fix: ['Check the disk and the memory of this machine.', potctl('backup', 'create')],
   });
 }
 

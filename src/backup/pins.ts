@@ -3,6 +3,7 @@ import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 
 /** Why retention leaves a backup alone. Times RFC 3339 UTC. */
@@ -97,7 +98,7 @@ async function note(deps: PinDeps, request: PinRequest, event: BackupEvent, pin:
   throw new PotctlError('E_IO', `the ${event.type} of '${entry.id}' is not what was noted`, {
     changed: 'unknown',
     why: 'its events read otherwise now: somebody else pinned or unpinned it in this moment, or the disk is damaged',
-    fix: [`See: \`potctl backup show ${entry.id}\``],
+    fix: [advice`See: ${potctl('backup', 'show', entry.id)}`],
   });
 }
 

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again } from '../kernel/next.js';
 import type { CatalogEntry } from './catalog.js';
 
 /** Stands for the server in the name of a set when its identifier could not be read. */
@@ -39,7 +40,7 @@ export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): stri
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', `backups of several databases '${facts.database}' are here`, {
     why: 'the server could not be asked which of them it is',
-    fix: [first, ...others].map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
+    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
   });
 }
 

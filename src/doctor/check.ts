@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, type Again, type NextCommand, partsOf } from '../kernel/next.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
@@ -13,7 +14,7 @@ export interface CheckResult {
   readonly state: State;
   readonly detail: string;
   /** The command or sentence that mends it; null where nothing is to be done. */
-  readonly fix: string | null;
+  readonly fix: Advice | null;
 }
 
 /** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
@@ -25,7 +26,7 @@ export interface DoctorTools {
   server(): Promise<Server>;
   repository(): Promise<Repository>;
   /** What earlier restores left, in words, each with what puts it right. */
-  leftovers(): Promise<readonly { readonly text: string; readonly fix: string }[]>;
+  leftovers(): Promise<readonly { readonly text: string; readonly fix: Advice }[]>;
 }
 
 /** A connection that stands, and what it belongs to. */
@@ -36,19 +37,19 @@ export interface Connected {
 }
 
 export const ok = (check: string, detail: string): CheckResult => ({ check, state: 'OK', detail, fix: null });
-export const warn = (check: string, detail: string, fix: string | null): CheckResult => ({
+export const warn = (check: string, detail: string, fix: Advice | null): CheckResult => ({
   check,
   state: 'WARN',
   detail,
   fix,
 });
-export const fail = (check: string, detail: string, fix: string | null): CheckResult => ({
+export const fail = (check: string, detail: string, fix: Advice | null): CheckResult => ({
   check,
   state: 'FAIL',
   detail,
   fix,
 });
-export const unknown = (check: string, detail: string, fix: string | null = null): CheckResult => ({
+export const unknown = (check: string, detail: string, fix: Advice | null = null): CheckResult => ({
   check,
   state: 'UNKNOWN',
   detail,
@@ -68,7 +69,10 @@ export function notChecked(check: string, error: unknown): CheckResult {
 }
 
 /** The doctor is not sent to the doctor. */
-const fixOf = ({ fix }: PotctlError): string | null => fix.find((line) => !line.includes('`potctl doctor`')) ?? null;
+const fixOf = ({ fix }: PotctlError): Advice | null => fix.find((one) => !partsOf(one).some(isDoctor)) ?? null;
+
+const isDoctor = (part: string | NextCommand | Again): boolean =>
+  typeof part === 'object' && 'command' in part && part.command[0] === 'doctor';
 
 function describe({ message, why }: PotctlError): string {
   if (why === undefined) return message;

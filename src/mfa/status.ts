@@ -1,4 +1,5 @@
 import { counted, verb } from '../kernel/counted.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { CODES } from './backup-codes.js';
 import type { MfaDeps } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';
@@ -52,7 +53,7 @@ export interface MfaStatus {
   /** null = there is no journal, or this role may not read it. */
   readonly resets_90d: readonly PastReset[] | null;
   readonly red_flags: readonly RedFlag[];
-  readonly notes: readonly string[];
+  readonly notes: readonly Advice[];
 }
 
 /** Everything that potctl knows of a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
@@ -128,7 +129,7 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
   ];
 }
 
-function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: left, person }: MfaRecord): string[] {
+function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: left, person }: MfaRecord): Advice[] {
   const { application, readsSecrets } = database;
   const { noReplayGuard, login } = application.facts;
   const few = state === 'enabled' && left !== null && left <= FEW_CODES;
@@ -139,6 +140,8 @@ function notesOf({ database, policy }: MfaDeps, { state, installed, codesLeft: l
     ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
     ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
     ...(state === 'enabled' && login !== undefined ? [login] : []),
-    ...(installed === null ? ['potctl is not set up in this database: no history, no changes (`potctl setup`)'] : []),
+    ...(installed === null
+      ? [advice`potctl is not set up in this database: no history, no changes (${potctl('setup')})`]
+      : []),
   ];
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import type { HostIdentity } from '../kernel/host-identity.js';
+import { advice, potctl } from '../kernel/next.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft, sweepDrafts } from './draft.js';
 import { ensureFolder, readContained } from './durable.js';
@@ -258,6 +259,9 @@ async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
 function absent(location: string): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `there is no repository at '${location}'`, {
     why: 'the directory is missing, or potctl has not written to it yet',
-    fix: ['Check the path, and whether its disk is mounted.', 'The first backup creates it: `potctl backup create`'],
+    fix: [
+      'Check the path, and whether its disk is mounted.',
+      advice`The first backup creates it: ${potctl('backup', 'create')}`,
+    ],
   });
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, again } from '../kernel/next.js';
 import { claimName, ensureFolder, readContained, syncPath, uniqueSuffix, writeNew } from './durable.js';
 import { MARKER } from './marker.js';
 
@@ -135,7 +136,7 @@ async function refuseOthers(root: string, location: string): Promise<void> {
   const above = path.dirname(root);
   if ((await readContained(above, MARKER, MARKER_LIMIT)) !== undefined) {
     throw foreign(location, 'it lies inside of another potctl repository', [
-      `Give that one: \`--repository ${above}\``,
+      advice`Give that one: ${again('--repository', above)}`,
     ]);
   }
   const taken = OWN_NAMES.filter((name) => names.has(name));
@@ -162,7 +163,7 @@ async function writeMarker(root: string, now: Date): Promise<void> {
   await syncPath(root);
 }
 
-function foreign(location: string, why: string, fix?: readonly string[]): PotctlError {
+function foreign(location: string, why: string, fix?: readonly Advice[]): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' cannot be used as a repository`, {
     why,
     ...(fix === undefined ? {} : { fix }),

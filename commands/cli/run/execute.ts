@@ -5,9 +5,9 @@ import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui
 import type { Diagnostics } from '../../ui/diagnostics.js';
 import { createView } from '../../ui/screen.js';
 import type { Format } from '../parse/globals.js';
-import { aimed, aimedWarning } from './aim.js';
 import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope, listEnvelope, summaryLine, toJson } from './envelope.js';
+import { spelled, withSpelled } from './next.js';
 import { chooseColumns, type Page, pageFooter, takePage } from './paging.js';
 import { executeRows } from './rows.js';
 import { isJson, type Runtime } from './runtime.js';
@@ -39,7 +39,8 @@ async function executeItem(command: Extract<AnyCommand, { kind: 'item' }>, runti
   const result: Any = await command.run(invocation.input, context);
   runtime.progress.end('done');
   const exitCode = command.exitCode?.(result) ?? 0;
-  if (isJson(runtime.format)) writeJson(runtime, itemEnvelope(facts(runtime, exitCode), result));
+  if (isJson(runtime.format))
+    writeJson(runtime, itemEnvelope(facts(runtime, exitCode), withSpelled(result, runtime.here)));
   else command.render(result, runtime.context.live);
   return exitCode;
 }
@@ -67,7 +68,7 @@ async function executeAction(
   const source = operator === undefined ? ('session' as const) : ('flag' as const);
   const who = { name: context.operator, source, verified: false };
   const action = { dryRun, changed, operator: who, reason, ticket };
-  writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, result));
+  writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, withSpelled(result, runtime.here)));
   return exitCode;
 }
 
@@ -84,7 +85,6 @@ async function passGate(gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>,
     given: invocation.change.confirm,
     yes: invocation.change.yes,
     mild: gate.mild,
-    argv: runtime.argv,
     prompter: invocation.noConfirm ? null : runtime.prompter,
     whyNot: invocation.noConfirm ? '--no-confirm is not known any more: the name is wanted' : runtime.whyNot,
     say: diagnostics.say,
@@ -97,8 +97,9 @@ async function executeList(command: ListCommand<Any, Any>, runtime: Runtime): Pr
   const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
   const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
   const within = periodOf(command, runtime);
-  const { items: found, footer = [], ...told } = await command.run(invocation.input, context);
-  const warnings = (told.warnings ?? []).map((line) => aimedWarning(line, runtime.aim));
+  const { items: listed, footer = [], ...told } = await command.run(invocation.input, context);
+  const found = listed.map((item: Any) => withSpelled(item, runtime.here));
+  const warnings = (told.warnings ?? []).map((one) => spelled(one, runtime.here));
   const all = found.filter(within);
   runtime.progress.end('done');
   const { items, page } = takePage(all, command.columns, { limit, cursor, sort }, formats);
@@ -117,7 +118,7 @@ async function executeList(command: ListCommand<Any, Any>, runtime: Runtime): Pr
   for (const line of warnings) diagnostics.warn(line);
   sayFooter(
     page,
-    footer.map((line) => aimed(line, runtime.aim)),
+    footer.map((one) => spelled(one, runtime.here)),
     diagnostics,
   );
   return exitCode;
@@ -146,8 +147,11 @@ function sayFooter(page: Page, footer: readonly string[], diagnostics: Diagnosti
 /** On stderr, drawn by the diagnostics: the view only lays out. */
 function planView({ diagnostics, formats, output, context }: Runtime): ReturnType<typeof createView> {
   const { say } = diagnostics;
-  const { again, aimed } = context.live;
-  return createView({ data: say, note: say, again, aimed, draw: (text) => text, width: output.columns ?? 80 }, formats);
+  const { again, spelled } = context.live;
+  return createView(
+    { data: say, note: say, again, spelled, draw: (text) => text, width: output.columns ?? 80 },
+    formats,
+  );
 }
 
 function writeJson(runtime: Runtime, envelope: Record<string, unknown>): void {

@@ -3,6 +3,7 @@ import type { Rows } from '../../command.js';
 import { csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
 import type { Format } from '../parse/globals.js';
 import { type EnvelopeFacts, listEnvelope, summaryLine, toJson } from './envelope.js';
+import { spelled } from './next.js';
 import type { Page } from './paging.js';
 import { isJson, type Runtime } from './runtime.js';
 
@@ -19,7 +20,8 @@ export async function executeRows(rows: Rows<Any>, runtime: Runtime, known: Enve
   const returned = limit === 0 ? total : Math.min(limit, total);
   const page: Page = { returned, total, truncated: returned < total, nextCursor: null };
   runtime.progress.end('done');
-  const told = { ...known, warnings: [...known.warnings, ...warnings] };
+  const said = warnings.map((one) => spelled(one, runtime.here));
+  const told = { ...known, warnings: [...known.warnings, ...said] };
   // The items are the last member of the envelope: what is in front of them is written first.
   const envelope = toJson(listEnvelope(told, page, []));
   if (format === 'json') output.write(envelope.slice(0, -']}'.length));
@@ -31,7 +33,7 @@ export async function executeRows(rows: Rows<Any>, runtime: Runtime, known: Enve
   if (format === 'json') output.write(']}\n');
   if (format === 'ndjson') output.write(`${toJson(summaryLine(told, page))}\n`);
   if (isJson(format)) return 0;
-  for (const line of warnings) diagnostics.warn(line);
+  for (const line of said) diagnostics.warn(line);
   if (page.truncated) diagnostics.note(`${returned} of ${total} shown — --limit 0 for all`);
   return 0;
 }

@@ -1,5 +1,6 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { type NextCommand, potctl } from '../../kernel/next.js';
 import { type ChangePlan, type ChangeResult, recordedMeanwhile, refuseDenied } from '../change.js';
 import { planCodes, replaceCodes } from '../codes.js';
 import type { Delivery } from '../delivery.js';
@@ -76,8 +77,13 @@ function refuseDoubted(call: DeskCase, now: MfaRecord): void {
 }
 
 /** The line with which an SRE does the same. */
-export function expertLine({ policy, actor }: DeskDeps, person: Person, task: DeskTask, ...flags: string[]): string {
+export function expertLine(
+  { policy, actor }: DeskDeps,
+  person: Person,
+  task: DeskTask,
+  ...flags: string[]
+): NextCommand {
   const profile = policy.profile === null ? [] : ['-p', policy.profile];
   const ticket = policy.ticket === null ? [] : ['--ticket', actor.ticket ?? 'TICKET'];
-  return ['potctl mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason "…"'].join(' ');
+  return potctl('mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason', '…');
 }

@@ -24,13 +24,13 @@ export async function change(desk: Desk, call: DeskCase, task: DeskTask): Promis
 }
 
 /** Nobody should prove anything for what will be refused anyway. */
-async function refuseImpossible({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+async function refuseImpossible({ deps, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const { expertLine, previewTask } = await import('../../../../src/mfa/desk/tasks.js');
   const refuse = (why: string, ...flags: string[]): never => {
     talk.line();
     talk.bad(`The desk cannot do this: ${why.replaceAll('\n', '; ')}.`);
     talk.line('Pass it on to an SRE, who can run:');
-    talk.line(`  ${expertLine(deps, call.person, task, ...flags)}`);
+    talk.line(`  ${spelled(expertLine(deps, call.person, task, ...flags))}`);
     talk.say('I have to pass this on to my colleagues. They will call you back.');
     throw new CallEnded();
   };
@@ -80,14 +80,14 @@ function exampleOf(pattern: string): string | null {
   return begin !== undefined && new RegExp(pattern).test(`${begin}1234`) ? `${begin}1234` : null;
 }
 
-async function confirm({ talk }: Desk, task: DeskTask, plan: ChangePlan, deps: DeskDeps): Promise<void> {
+async function confirm({ talk, spelled }: Desk, task: DeskTask, plan: ChangePlan, deps: DeskDeps): Promise<void> {
   const { phraseOf } = await import('../../../../src/mfa/desk/tasks.js');
   const phrase = phraseOf(task, plan);
   talk.line();
   talk.line(`You are about to ${TASK_WORDS[task]}:`);
   for (const step of stepsInWords(task, plan)) talk.line(`  - ${step}`);
   if (deps.mail !== null) talk.line('  - a mail tells the person, and whoever vouched, what was done');
-  for (const text of plan.caution.warnings) talk.warn(text);
+  for (const text of plan.caution.warnings) talk.warn(spelled(text));
   for (let left = TRIES - 1; left >= 0; left -= 1) {
     const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
     // It is typed to make sure, not to test the keyboard.

@@ -14,7 +14,7 @@ const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clo
 /** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
 export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | null> {
   const { explainPerson } = await import('../../../../src/mfa/explain.js');
-  const { deps, talk } = desk;
+  const { deps, talk, spelled } = desk;
   let diagnosis = await explainPerson(deps, call.person.id, null);
   const canCheck = call.status.state === 'enabled' && deps.database.readsSecrets;
   if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(desk, call);
@@ -27,7 +27,7 @@ export async function findOut(desk: Desk, call: DeskCase): Promise<DeskTask | nu
   if (words.next === null) return null;
   if (words.next === 'expert') {
     talk.line('Pass this on to an SRE, with:');
-    for (const line of diagnosis.next) talk.line(`  ${line}`);
+    for (const one of diagnosis.next) talk.line(`  ${spelled(one)}`);
     return null;
   }
   return talk.choose(

@@ -192,12 +192,12 @@ async function endAfterFailures(desk: Desk, { person }: DeskCase): Promise<never
 }
 
 /** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
-async function sayNothingIsChecked({ deps, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+async function sayNothingIsChecked({ deps, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const { expertLine } = await import('../../../../src/mfa/desk/tasks.js');
   talk.line();
   const none = call.checkable.length === 0;
   talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
   for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
   talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
-  talk.line(`  ${expertLine(deps, call.person, task)}`);
+  talk.line(`  ${spelled(expertLine(deps, call.person, task))}`);
 }
