@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Settings } from '../../src/config/settings.js';
 import { Secret } from '../../src/kernel/secret.js';
+import { adviceText } from '../support/advice.js';
 import { freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 import { doctor, plainRole, states } from './doctor-scene.js';
@@ -120,7 +121,7 @@ describe('rights', () => {
     const look = () => doctor(database.name, { connection: { user: role } });
     const found = (await look())['backup rights'];
     expect(found).toMatchObject({ state: 'FAIL', detail: expect.stringMatching(/2 of 3 .*"Hid den"/) });
-    await database.query(found!.fix!.split(' Or ')[0]!);
+    await database.query(adviceText(found!.fix!).split(' Or ')[0]!);
     expect((await look())['backup rights']).toMatchObject({ state: 'OK' });
   });
 

@@ -8,6 +8,7 @@ import { prepareRestore } from '../../src/restore/plan/prepare.js';
 import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
 import { runRestore } from '../../src/restore/run.js';
 import { readRuns, writeRun } from '../../src/runs/record.js';
+import { adviceText } from '../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
@@ -112,7 +113,7 @@ test('a record whose names were edited drops no other database, and is said', as
   const incoming = { oid: null, staged_as: victim.name };
   await writeRun(repository, { ...record, state: 'running', database: { ...record.database!, incoming } });
   const warnings: string[] = [];
-  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   await restore({ ...deps, progress }, { ...request, runId: 'rnext' });
 
@@ -221,7 +222,7 @@ test('a killed run whose kept and staged files are gone stands in nobody’s way
   }
   await writeRun(repository, { ...(await readRuns(repository))[0]!, state: 'running', step: 'swapping' });
   const warnings: string[] = [];
-  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   expect(await restore({ ...deps, progress }, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createBackup } from '../../src/backup/create.js';
 import type { CreateDeps, CreateRequest } from '../../src/backup/create-request.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { adviceText } from '../support/advice.js';
 import { restoreDeps, testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
 
@@ -12,7 +13,7 @@ async function createWith(verify: CreateDeps['verify']) {
   const warnings: string[] = [];
   const deps: CreateDeps = {
     ...{ signal, clock, childEnvironment, repository, verify },
-    progress: (event) => event.kind === 'warning' && warnings.push(event.text),
+    progress: (event) => event.kind === 'warning' && warnings.push(adviceText(event.text)),
     server: async () => Promise.reject(new Error('not asked for')),
     recover: async () => {},
   };
