@@ -69,11 +69,6 @@ export function allSets(entries: readonly CatalogEntry[]): string[] {
   return [...new Set(entries.flatMap((entry) => (entry.ok ? [entry.manifest.set] : [])))].sort();
 }
 
-/** A set's name as it must be typed. */
-export function quoted(set: string): string {
-  return /^[\w:/.@-]+$/.test(set) ? set : `'${set.replaceAll("'", `'\\''`)}'`;
-}
-
 /** Only what stands before the first slash is the server: a database's name may hold slashes. */
 function setsOfDatabase(entries: readonly CatalogEntry[], database: string): string[] {
   return allSets(entries).filter(

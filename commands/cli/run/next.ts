@@ -1,5 +1,12 @@
 import path from 'node:path';
-import { type Advice, type Again, isAdvice, type NextCommand, partsOf } from '../../../src/kernel/next.js';
+import {
+  type Advice,
+  type Again,
+  isAdvice,
+  type NextCommand,
+  type NextScope,
+  partsOf,
+} from '../../../src/kernel/next.js';
 import type { AnyCommand } from '../../command.js';
 import type { Need } from '../parse/globals.js';
 import { flagsOf, wordsOf } from '../parse/grammar.js';
@@ -114,26 +121,25 @@ const lineOf = (part: NextCommand | Again, here: Here): string =>
 function commandText({ command, scope = {} }: NextCommand, here: Here): string {
   const found = here.commands.find((known) => wordsOf(known).every((word, at) => command[at] === word));
   if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${spelledWords(command)}`;
-  const profile = scope.profile === undefined ? [] : [['-p', scope.profile] as const];
-  const scoped = (flag: string, value: string | undefined, flags: readonly Flag[]): readonly Flag[] =>
-    value === undefined ? flags : [[flag, value], ...flags.filter(([name]) => name !== flag)];
-  const target: Here['target'] = {
-    database: scoped('--database', scope.database, here.target.database),
-    files: scoped('--files', scope.files, here.target.files),
-    repository: scoped('--repository', scope.repository, here.target.repository),
-  };
-  const flags = [
-    ...here.globals.filter(([flag]) => flag !== '-p' || profile.length === 0),
-    ...profile,
-    ...(['database', 'files', 'repository'] as const).flatMap((need) =>
-      found.needs.includes(need) ? target[need] : [],
-    ),
+  const inOrder = ['database', 'files', 'repository'] as const;
+  const needed = inOrder.filter((need) => found.needs.includes(need));
+  const flags: Flag[] = [
+    ...(scope.profile === undefined ? [] : [['-p', scope.profile] as const]),
+    ...here.globals,
+    ...needed.flatMap((need) => [...elsewhere(need, scope), ...here.target[need]]),
     ...('backupDir' in found.input ? here.backupDir : []),
-  ].filter(([flag]) => !isGiven(command, flag));
-  const words = withMore(command, flags.flat());
-  const needsDatabase = found.needs.includes('database') && profile.length === 0;
-  return `${needsDatabase ? variablesText(here.variables, words) : ''}potctl ${spelledWords(words)}`;
+  ];
+  const added = flags.filter(([flag], at) => {
+    return !isGiven(command, flag) && flags.findIndex(([other]) => other === flag) === at;
+  });
+  const words = withMore(command, added.flat());
+  // A profile that is named says it all.
+  const takesVariables = needed.includes('database') && !isGiven(words, '-p');
+  return `${takesVariables ? variablesText(here.variables, words) : ''}potctl ${spelledWords(words)}`;
 }
+
+const elsewhere = (need: Need, scope: NextScope): readonly Flag[] =>
+  scope[need] === undefined ? [] : [[`--${need}`, scope[need]]];
 
 /** A name may have letters of any language; what is to be filled in stays as it stands. */
 const spelledWords = (words: readonly string[]): string =>
