@@ -61,7 +61,8 @@ function nextSteps({ kept }: TourResult): Advice[] {
     `  cd ${kept.work}`,
     ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
     `  alias potctl=${kept.program}`,
-    advice`  ${{ ...potctl('restore', 'plan', 'latest'), scope: { files: './storage', repository: './backups' } }}`,
+    // In the shell that these lines make: what this line was told of another place does not belong there.
+    '  potctl restore plan latest --files ./storage --repository ./backups',
     'When you have enough:',
     advice`  ${potctl('demo', '--stop', kept.folder)}`,
   ];
