@@ -7,6 +7,7 @@ export { type Clock, systemClock } from './kernel/clock.js';
 export { ERROR_CATALOG, type ErrorCode, ExitCode } from './kernel/error-catalog.js';
 export { type Changed, PotctlError } from './kernel/errors.js';
 export { type HostIdentity, readHostIdentity } from './kernel/host-identity.js';
+export type { Advice, Again, NextCommand } from './kernel/next.js';
 export { type Progress, type ProgressEvent, silent } from './kernel/progress.js';
 export { Secret } from './kernel/secret.js';
 export { openServer } from './postgres/open.js';

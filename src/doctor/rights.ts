@@ -1,5 +1,5 @@
 import { counted } from '../kernel/counted.js';
-import { advice, potctl } from '../kernel/next.js';
+import { advice, joinAdvice, potctl } from '../kernel/next.js';
 import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
@@ -46,12 +46,15 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
     return fail(
       'backup rights',
       `${settings.connection.user} may not read ${unreadable} of ${things}, e.g. ${examples}`,
-      [
-        `grant usage on schema ${schemas} to ${role};`,
-        `grant select on all tables in schema ${schemas} to ${role};`,
-        `grant select on all sequences in schema ${schemas} to ${role};`,
-        advice`Or back up with a role of its own, which reads later tables, too: ${potctl('grants', 'sql', '--role', 'backup')}`,
-      ].join(' '),
+      joinAdvice(
+        [
+          `grant usage on schema ${schemas} to ${role};`,
+          `grant select on all tables in schema ${schemas} to ${role};`,
+          `grant select on all sequences in schema ${schemas} to ${role};`,
+          advice`Or back up with a role of its own, which reads later tables, too: ${potctl('grants', 'sql', '--role', 'backup')}`,
+        ],
+        ' ',
+      ),
     );
   if (guarded !== '0')
     return fail(

@@ -46,7 +46,7 @@ describe('a server', () => {
       files: 'OK',
       tar: 'OK',
     });
-    expect(results['connection']?.fix).toContain('pg_isready');
+    expect(adviceText(results['connection']!.fix!)).toContain('pg_isready');
     expect(results['free space']?.state).toBe('UNKNOWN');
   });
 
@@ -132,10 +132,8 @@ describe('rights', () => {
     const role = await plainRole(database);
     await database.query(`grant select on t to ${quote(role)}`);
     const results = await doctor(database.name, { connection: { user: role } });
-    expect(results['backup rights']).toMatchObject({
-      state: 'FAIL',
-      fix: expect.stringContaining('grants sql --role backup'),
-    });
+    expect(results['backup rights']?.state).toBe('FAIL');
+    expect(adviceText(results['backup rights']!.fix!)).toContain('grants sql --role backup');
   });
 
   test('what a restore would lack is named, and gone once it is granted', async () => {

@@ -143,7 +143,10 @@ test('what the refusal says to do by hand brings the whole database back', async
   const { name, deps, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
   const lines = (await failureOf(restore(deps, restoreRequest(name)))).fix.map(adviceText);
-  const byHand = lines.slice(lines.findIndex((line) => line.startsWith('createdb ')));
+  const byHand = lines.slice(
+    lines.findIndex((line) => line.startsWith('createdb ')),
+    lines.findIndex((line) => line.startsWith('Or restore everything else')),
+  );
   onTestFinished(() =>
     inMaintenance((client) => client.query(`drop database if exists ${quote(`${name}_by_hand`)}`)).then(() => {}),
   );
