@@ -13,7 +13,8 @@ export interface Reached {
   readonly files: string | null;
 }
 
-const LINE = /((?:sudo -u \S+ )?(?:[A-Z]+=(?:'[^']*'|\S)+ )*potctl [^`\n]+?)/.source;
+const NOUNS = [...new Set(commands.map(({ name }) => name.split(' ')[0]!))].join('|');
+const LINE = `((?:sudo -u \\S+ )?(?:[A-Z]+=(?:'[^']*'|\\S)+ )*potctl (?:${NOUNS})\\b[^\`\\n]*?)`;
 
 /** The potctl lines in a text: in backticks, or alone, or behind two blanks. */
 export function linesIn(text: string): string[] {
