@@ -1,5 +1,7 @@
 import type { ExitCode } from '../src/kernel/error-catalog.js';
+import type { Advice } from '../src/kernel/next.js';
 import type { Prepared } from '../src/kernel/prepared.js';
+import type { Need } from './cli/parse/globals.js';
 import type { Input, InputSpec } from './cli/parse/options.js';
 import type { Verbatim } from './cli/run/json.js';
 import type { Context } from './context.js';
@@ -28,8 +30,10 @@ interface Common<S extends InputSpec> {
   /** Each one is parsed by a test with the real parser. Examples come first in the help. */
   readonly examples: readonly string[];
   readonly input: S;
-  /** Needs neither database nor repository: it does not take --repository, --files, --host and their like. */
-  readonly offline?: true;
+  /** What it opens or asks the name of: it takes the flags that say where these are, and no others. */
+  readonly needs: readonly Need[];
+  /** Works the same everywhere: it does not read the configuration either. */
+  readonly standalone?: true;
   /**
    * JSON has the keys of a result in snake_case. Not so within these members, at every depth: their keys are names that somebody chose, or
    * they are documents of another form. `true`: the whole result.
@@ -48,8 +52,8 @@ export interface ListCommand<S extends InputSpec, R> extends Common<S> {
     context: Context,
   ): Promise<{
     readonly items: readonly R[];
-    readonly footer?: readonly string[];
-    readonly warnings?: readonly string[];
+    readonly footer?: readonly Advice[];
+    readonly warnings?: readonly Advice[];
   }>;
   exitCode?(items: readonly R[]): ExitCode;
 }
@@ -75,7 +79,7 @@ export interface Rows<R> {
   readonly total: number;
   /** 0 = all. */
   readonly limit: number;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /** One thing: `item` in JSON, `render` for people. */

@@ -27,7 +27,7 @@ export async function main(
   if (host.env['NO_COLOR'] && host.env['FORCE_COLOR']) delete host.env['FORCE_COLOR'];
   if (!argv.includes('--debug') && !isOn(host.env['POTCTL_DEBUG'])) host.removeAllListeners('warning');
   const { output, errors } = createOutputs(host.stdout, host.stderr);
-  const { exitCode, reads } = await answer({ argv, host, output, errors }, registry);
+  const { exitCode, reads } = await answer({ argv, host, output, errors, commands: registry }, registry);
   // Whoever was told to end does not wait for a terminal that is stopped, or for a pipe that nobody empties.
   const told = exitCode === ExitCode.interrupted || exitCode === ExitCode.terminated;
   if (!(await flushed([output, errors], told ? PATIENCE_MS : Number.POSITIVE_INFINITY))) host.exit(exitCode);

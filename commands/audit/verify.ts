@@ -12,6 +12,7 @@ export const auditVerify = itemCommand({
     'potctl audit verify -p prod --anchor /mnt/other-host/anchor.json',
     'potctl audit verify -p prod --anchor /var/backups/potctl/backups/20261122T095106Z-7f3a9c/manifest.json',
   ],
+  needs: ['database'],
   input: {
     anchor: text('--anchor <file>', 'what this command printed with --json, or the manifest of a backup'),
   },

@@ -1,6 +1,7 @@
 import type { CreateResult } from '../../src/backup/create-request.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice } from '../../src/kernel/next.js';
 import { choice, count, duration, flag, list, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
@@ -17,6 +18,7 @@ export const backupCreate = actionCommand({
     'potctl backup create -p prod --prune --keep-daily 7 --keep-weekly 4',
   ],
   atomic: true,
+  needs: ['database', 'repository', 'files'],
   input: {
     only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
     databaseOnly: flag('--database-only', 'the same as --only db'),
@@ -65,5 +67,5 @@ function renderPruned({ state, removed, freed_bytes, problem }: NonNullable<Crea
   if (problem === null) return;
   const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old ones could not be pruned';
   view.note(`${view.paint('warn', 'Warning')}: ${kept}: ${problem.message} (${problem.code})`);
-  for (const line of problem.fix) view.note(`  ${line}`);
+  for (const one of problem.fix) view.note(advice`  ${one}`);
 }

@@ -15,6 +15,7 @@ export const backupImport = actionCommand({
     'potctl backup import ./backups/backup_manifest_20261122_095046.json --repository /var/backups/potctl',
     'potctl backup import app.sql.gz --database-name app --tree storage.tar.gz -p prod',
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     path: argument('<path>', 'folder of the old scripts, one of their manifests, a dump, or a tar archive'),
     databaseName: text('--database-name <name>', 'database that the dump is of, where the dump does not tell it'),

@@ -1,4 +1,5 @@
 import type { ListedBackup, Listing } from '../../src/backup/listing.js';
+import { type Advice, advice, potctl } from '../../src/kernel/next.js';
 import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { listCommand } from '../command.js';
@@ -88,6 +89,7 @@ export const backupList = listCommand({
   columns,
   verbatim: ['labels'],
   at: ({ created_at }) => created_at,
+  needs: ['database', 'repository', 'files'],
   input: {
     ...OLD_BACKUPS,
     allSets: flag('--all-sets', 'backups of other profiles and databases, too'),
@@ -100,24 +102,24 @@ export const backupList = listCommand({
   },
 });
 
-function footerOf({ sets, fellBack, hidden, newestGood, newestGoodOf }: Listing): string[] {
+function footerOf({ sets, fellBack, hidden, newestGood, newestGoodOf }: Listing): Advice[] {
   const good = newestGood === null ? 'No good backup.' : `Newest good: ${newestGood.id}.`;
   const ofParts = newestGoodOf.map(({ part, id }) => `Newest good with ${WITH[part]}: ${id}.`);
   const shown = sets === null ? [] : [`Shown: ${sets.join(', ')}.`];
-  const more = hidden === 0 ? [] : [`${hidden} of other sets: \`potctl backup list --all-sets\``];
+  const more = hidden === 0 ? [] : [advice`${hidden} of other sets: ${potctl('backup', 'list', '--all-sets')}`];
   const other = fellBack ? ['None is of this database or these files, so all sets are shown.'] : [];
   return [[good, ...ofParts, ...shown].join(' '), ...other, ...more];
 }
 
 const WITH = { database: 'the database', files: 'files' } as const;
 
-function warningsOf({ items, fromFuture }: Listing): string[] {
+function warningsOf({ items, fromFuture }: Listing): Advice[] {
   return items.flatMap(({ id, created_at, problem, events_damage }) => [
     ...(problem === null ? [] : [`backup '${id}' is damaged: ${problem}`]),
     ...(events_damage === null ? [] : [`the history of backup '${id}' is damaged: ${events_damage}`]),
     ...(fromFuture.includes(id)
       ? [
-          `backup '${id}' has a time in the future, ${created_at}; if this machine's clock is right, remove it: \`potctl backup prune ${id}\``,
+          advice`backup '${id}' has a time in the future, ${created_at}; if this machine's clock is right, remove it: ${potctl('backup', 'prune', id)}`,
         ]
       : []),
   ]);

@@ -10,6 +10,7 @@ export const backupPin = actionCommand({
     'potctl backup pin latest --reason audit --until 2027-06-30 -p prod',
   ],
   atomic: true,
+  needs: ['database', 'repository', 'files'],
   input: {
     id: argument('<id>', 'id, unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why it must stay; required'),

@@ -34,6 +34,7 @@ export const backupPrune = actionCommand({
     'potctl backup prune --old-databases -p prod',
     'potctl backup prune --retention-days 30 --all-sets --confirm backups --repository ./backups',
   ],
+  needs: ['database', 'repository', 'files'],
   input,
 
   async prepare(options, { potctl }): Promise<Prepared<PrunePlan | OldPlan, PruneResult | OldRemoved>> {

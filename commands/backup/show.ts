@@ -1,6 +1,7 @@
 import type { ShownBackup } from '../../src/backup/show.js';
 import type { ShownFile } from '../../src/backup/show-files.js';
 import { counted } from '../../src/kernel/counted.js';
+import { advice } from '../../src/kernel/next.js';
 import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { count, flag, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
@@ -19,6 +20,7 @@ export const backupShow = itemCommand({
     "potctl backup show latest --files 'uploads/**' --limit 0 -o ndjson -p prod",
   ],
   verbatim: ['labels', 'manifest'],
+  needs: ['database', 'repository', 'files'],
   input: {
     files: text('--files <glob>', 'its files by that glob: all with **; a path from / or ./ names the set instead'),
     limit: count('--limit <n>', 'with --files: rows at most; 0 = all', { default: 50 }),
@@ -39,7 +41,7 @@ export const backupShow = itemCommand({
   },
 
   render(backup, view) {
-    for (const warning of backup.warnings) view.note(`! ${warning}`);
+    for (const warning of backup.warnings) view.note(advice`! ${warning}`);
     if (backup.manifest !== null) return renderManifest(backup.manifest, view);
     renderSummary(backup, view);
     renderParts(backup, view);

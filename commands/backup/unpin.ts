@@ -7,6 +7,7 @@ export const backupUnpin = actionCommand({
   summary: 'let the policy decide about a pinned backup again',
   examples: ['potctl backup unpin 7f3a -p prod', 'potctl backup unpin 7f3a --reason "audit is over" -p prod'],
   atomic: true,
+  needs: ['database', 'repository', 'files'],
   input: {
     id: argument('<id>', 'id, unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why, for the record'),

@@ -1,4 +1,5 @@
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { choice, optionalArgument, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
@@ -11,6 +12,7 @@ export const backupVerify = itemCommand({
     'potctl backup verify 7f3a --repository /var/backups/potctl',
     'potctl backup verify 20261122_095046 --backup-dir /var/backups/3dpot',
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
@@ -44,8 +46,8 @@ export const backupVerify = itemCommand({
     }
     view.note(`Error: backup ${id} is damaged: do not restore it.   E_BACKUP_CORRUPT`);
     view.note('  Changed:  nothing in the backup; the result stands in its events.');
-    view.note('  Do:       Find an intact one: `potctl backup list`');
-    view.note('  More:     potctl explain E_BACKUP_CORRUPT');
+    view.note(advice`  Do:       Find an intact one: ${potctl('backup', 'list')}`);
+    view.note(advice`  More:     ${potctl('explain', 'E_BACKUP_CORRUPT')}`);
   },
   exitCode({ ok, checks }) {
     if (ok) return ExitCode.ok;

@@ -1,3 +1,4 @@
+import { advice, potctl } from '../../src/kernel/next.js';
 import { choice } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 
@@ -10,6 +11,7 @@ export const configInit = actionCommand({
     'potctl config init -p prod --environment production --database app --files /srv/app/storage --repository /var/backups/potctl',
     'potctl config init --dry-run',
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     environment: choice(
       '--environment <name>',
@@ -32,7 +34,7 @@ export const configInit = actionCommand({
         ? `Written with the profile '${profile}', environment ${environment}. Edit it, then check it:`
         : `Nothing was written: dry run for ${file}.`,
     );
-    if (written) view.note(`Next:  potctl config validate`);
-    if (written) view.note(`Next:  potctl doctor -p ${profile}`);
+    if (written) view.note(advice`Next:  ${potctl('config', 'validate')}`);
+    if (written) view.note(advice`Next:  ${{ ...potctl('doctor'), scope: { profile } }}`);
   },
 });

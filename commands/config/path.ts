@@ -1,3 +1,4 @@
+import { advice, potctl } from '../../src/kernel/next.js';
 import { itemCommand } from '../command.js';
 
 export const configPath = itemCommand({
@@ -5,7 +6,7 @@ export const configPath = itemCommand({
   summary: 'which configuration file is used, and where one is looked for',
   examples: ['potctl config path', 'potctl config path --json'],
   input: {},
-  offline: true,
+  needs: [],
 
   async run(_input, { potctl }) {
     return (await potctl.config()).locate();
@@ -14,6 +15,6 @@ export const configPath = itemCommand({
   render({ file, chosen_by, looked_for }, view) {
     if (file !== null) view.line(file);
     view.note(file === null ? `there is none; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`);
-    if (file === null) view.note('Next:  potctl config init');
+    if (file === null) view.note(advice`Next:  ${potctl('config', 'init')}`);
   },
 });

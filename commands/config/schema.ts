@@ -6,7 +6,7 @@ export const configSchema = itemCommand({
   examples: ['potctl config schema', 'potctl config schema > potctl.schema.json'],
   verbatim: true,
   input: {},
-  offline: true,
+  needs: [],
 
   async run(_input, { potctl }) {
     return (await potctl.config()).jsonSchema();

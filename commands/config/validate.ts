@@ -11,7 +11,7 @@ export const configValidate = listCommand({
     'potctl config validate -p prod',
   ],
   input: {},
-  offline: true,
+  needs: [],
   columns: [
     { name: 'place', text: ({ file, line }: Problem) => (line === 0 ? file : `${file}:${line}`) },
     { name: 'problem', text: ({ problem }) => problem },

@@ -9,6 +9,7 @@ export const grantsSqlCommand = itemCommand({
   name: 'grants sql',
   summary: 'print the least rights for support, auditors, backups or triage, as SQL; nothing is run',
   examples: ['potctl grants sql --role support -p prod', 'potctl grants sql --role backup -p prod > backup-role.sql'],
+  needs: ['database'],
   input: {
     role: text('--role <role>', 'support, auditor, backup or triage'),
   },

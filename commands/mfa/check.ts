@@ -1,6 +1,7 @@
 import type { CheckState } from '../../src/kernel/check.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { type Advice, advice } from '../../src/kernel/next.js';
 import type { PostureCheck } from '../../src/mfa/posture-rules.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
@@ -22,7 +23,7 @@ interface RuleLine {
   readonly id: string;
   readonly state: Word;
   readonly detail: string;
-  readonly next: string | null;
+  readonly next: Advice | null;
 }
 
 /** The line of a rule. */
@@ -39,6 +40,7 @@ export const mfaCheck = itemCommand({
     'potctl mfa check -p prod --exit nagios',
     'potctl mfa check -p prod --keys --json',
   ],
+  needs: ['database'],
   input: {
     keys: flag('--keys', 'open every sealed secret, and count per key'),
     exit: choice('--exit <codes>', 'potctl (0, 3, 21) or nagios (0, 1, 2, 3)', ['potctl', 'nagios'], {
@@ -67,7 +69,7 @@ export const mfaCheck = itemCommand({
     view.line(
       `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules over the second factors of '${application}'`,
     );
-    for (const { next } of rules) if (next !== null) view.note(`Next:  ${next}`);
+    for (const { next } of rules) if (next !== null) view.note(advice`Next:  ${next}`);
   },
   exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
 });

@@ -12,6 +12,7 @@ export const mfaCodes = actionCommand({
     'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --codes-to ./codes.txt --confirm ana.souza',
   ],
   atomic: true,
+  needs: ['database'],
   input: { user: USER, codesTo: CODES_TO, codeForm: CODE_FORM, breakGlass: BREAK_GLASS },
 
   async prepare({ user, codesTo, codeForm: form, breakGlass }, context) {

@@ -1,3 +1,4 @@
+import { advice } from '../../src/kernel/next.js';
 import { actionCommand } from '../command.js';
 import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from './shared/flags.js';
 import { changeReason, codesPlace, handedOut, readCode } from './shared/input.js';
@@ -11,6 +12,7 @@ export const mfaConfirm = actionCommand({
     'potctl mfa confirm ana.souza -p prod --reason "new phone, by video call" --code-stdin --codes-to ./codes.txt',
   ],
   atomic: true,
+  needs: ['database'],
   input: {
     user: USER,
     codeStdin: CODE_STDIN,
@@ -37,6 +39,6 @@ export const mfaConfirm = actionCommand({
     else if (state === 'enabled') view.note(`Nothing to change: the second factor of ${person.name} is enabled.`);
     else view.note(`Dry run: nothing was changed. The right code would enable the second factor of ${person.name}.`);
     if (to !== null) view.note(`${handedOut(to)}: ${use}`);
-    for (const text of warnings) view.note(`${view.paint('warn', '!')} ${text}`);
+    for (const text of warnings) view.note(advice`${view.paint('warn', '!')} ${text}`);
   },
 });

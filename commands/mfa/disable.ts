@@ -13,6 +13,7 @@ export const mfaDisable = actionCommand({
     'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
   ],
   atomic: true,
+  needs: ['database'],
   input: {
     user: USER,
     factor: text('--factor <id>', 'only this one of several factors'),

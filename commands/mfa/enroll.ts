@@ -1,5 +1,6 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { hiddenCharacterIn } from '../../src/kernel/hidden-character.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { Delivery, SecretPlace } from '../../src/mfa/delivery.js';
 import { flag, text } from '../cli/parse/options.js';
 import { personWord } from '../cli/parse/shell.js';
@@ -19,6 +20,7 @@ export const mfaEnroll = actionCommand({
     'potctl mfa enroll admin@example.com -p prod --break-glass --reason "locked out by the application" --qr ./admin.png --confirm admin',
   ],
   atomic: true,
+  needs: ['database'],
   input: {
     user: USER,
     qr: text('--qr <file>', 'the square as a new image file (0600): FILE.png or FILE.svg'),
@@ -53,7 +55,7 @@ export const mfaEnroll = actionCommand({
         const beside = state === 'enabled' ? '; what was enabled before stays enabled' : '';
         return ['New secret', `stored for ${person.name}; it does nothing before its first code is confirmed${beside}`];
       },
-      next: ({ person }) => `potctl mfa confirm ${personWord(person)} --reason "…"`,
+      next: ({ person }) => potctl('mfa', 'confirm', personWord(person), '--reason', '…'),
     });
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
@@ -95,8 +97,8 @@ async function placeOf(context: Context, { qr, secretTo, person, sample }: Asked
       changed: 'complete',
       detail: `${person.name} has a new secret that waits for its first code; it does nothing before`,
       fix: [
-        `If it arrived in the app: \`potctl mfa confirm ${user} --reason "…"\``,
-        `If not, a new one: \`potctl mfa enroll ${user} --reason "…"\``,
+        advice`If it arrived in the app: ${potctl('mfa', 'confirm', user, '--reason', '…')}`,
+        advice`If not, a new one: ${potctl('mfa', 'enroll', user, '--reason', '…')}`,
       ],
     },
     makeRoom: (terminal) => makeRoom(terminal, sample),

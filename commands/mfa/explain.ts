@@ -1,3 +1,4 @@
+import { advice } from '../../src/kernel/next.js';
 import { flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import { CODE_STDIN, USER } from './shared/flags.js';
@@ -10,6 +11,7 @@ export const mfaExplain = itemCommand({
   name: 'mfa explain',
   summary: 'why can this person not sign in? verdict, evidence and the next command; with a code also its drift',
   examples: ['potctl mfa explain ana.souza -p prod', 'potctl mfa explain ana.souza -p prod --ask-code'],
+  needs: ['database'],
   input: {
     user: USER,
     askCode: flag('--ask-code', 'ask for the code that the app shows: it is used up, and counted when it is wrong'),
@@ -28,6 +30,6 @@ export const mfaExplain = itemCommand({
       ['LOOKED AT', 'RESULT', 'DETAIL'],
       evidence.map(({ check, result, detail }) => [check, view.paint(STYLES[result], result), detail]),
     );
-    for (const line of next) view.note(`Next:  ${line}`);
+    for (const line of next) view.note(advice`Next:  ${line}`);
   },
 });

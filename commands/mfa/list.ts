@@ -59,6 +59,7 @@ export const mfaList = streamCommand({
   ],
   columns,
   key: ({ id }) => id,
+  needs: ['database'],
   input: {
     state: choice('--state <state>', 'enabled, pending, off, unknown, locked or no-codes', [
       ...(['enabled', 'pending', 'off', 'unknown', 'locked', 'no-codes'] as const),

@@ -1,3 +1,4 @@
+import { advice, potctl } from '../../src/kernel/next.js';
 import { personWord } from '../cli/parse/shell.js';
 import { actionCommand } from '../command.js';
 import { changeDone, renderChange, renderChangePlan } from './shared/change-screen.js';
@@ -13,6 +14,7 @@ export const mfaReset = actionCommand({
     'potctl mfa reset ana@example.com -p prod --reason "lost phone, in person with ID" --confirm ana.souza --json',
   ],
   atomic: true,
+  needs: ['database'],
   input: { user: USER, breakGlass: BREAK_GLASS },
 
   async prepare({ user, breakGlass }, context) {
@@ -35,6 +37,7 @@ export const mfaReset = actionCommand({
         return ['Reset', `${person.name} has no second factor now${sessions}`];
       },
       unchanged: ({ person }) => `${person.name} has no second factor, and no session that could be ended`,
-      next: ({ person }) => `the person enrolls again, or \`potctl mfa enroll ${personWord(person)} --reason "…"\``,
+      next: ({ person }) =>
+        advice`the person enrolls again, or ${potctl('mfa', 'enroll', personWord(person), '--reason', '…')}`,
     }),
 });

@@ -16,6 +16,7 @@ export const mfaRotate = actionCommand({
     'potctl mfa rotate -p prod --reason "yearly change of keys, SEC-90" --confirm k2026b',
     'potctl mfa rotate -p prod --reason "k2026b was lost, SEC-91" --to k2026a --confirm k2026a',
   ],
+  needs: ['database'],
   input: {
     to: text('--to <key>', 'seal under this key instead of the newest: takes a rotation back'),
     batch: count('--batch <n>', 'secrets in one transaction', { default: 500, min: 1, max: 10_000 }),

@@ -7,6 +7,7 @@ export const mfaStats = itemCommand({
   summary: 'how many have a second factor, by role',
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
   verbatim: true,
+  needs: ['database'],
   input: {},
 
   run: async (_options, { potctl }) => (await potctl.mfa()).stats(),

@@ -1,3 +1,4 @@
+import { advice } from '../../src/kernel/next.js';
 import type { MfaStatus } from '../../src/mfa/status.js';
 import { itemCommand } from '../command.js';
 import { byWhom } from '../ui/by-whom.js';
@@ -11,6 +12,7 @@ export const mfaStatus = itemCommand({
   name: 'mfa status',
   summary: 'the second factor of one person: state, codes left, lock, sessions, resets, red flags; never a secret',
   examples: ['potctl mfa status ana.souza -p prod', 'potctl mfa status ana@example.com -p prod --json'],
+  needs: ['database'],
   input: { user: USER },
 
   run: async ({ user }, { potctl }) => (await potctl.mfa()).status(user),
@@ -34,7 +36,7 @@ export const mfaStatus = itemCommand({
       ...stateFields(status, view),
     ]);
     for (const { text } of status.red_flags) view.line(`  ${view.paint('bad', '!')} ${text}`);
-    for (const text of status.notes) view.note(`  ${text}`);
+    for (const text of status.notes) view.note(advice`  ${text}`);
   },
 });
 

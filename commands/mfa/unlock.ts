@@ -13,6 +13,7 @@ export const mfaUnlock = actionCommand({
     'potctl mfa unlock ana.souza -p prod --reset-consecutive --reason "attack is over, see SEC-77" --confirm ana.souza',
   ],
   atomic: true,
+  needs: ['database'],
   input: {
     user: USER,
     resetConsecutive: flag('--reset-consecutive', 'also forget refused codes in a row: a hundred lock for good'),

@@ -1,4 +1,5 @@
 import { PotctlError } from '../../src/kernel/errors.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { actionCommand } from '../command.js';
 import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from './shared/flags.js';
 import { readCode } from './shared/input.js';
@@ -6,7 +7,7 @@ import { readCode } from './shared/input.js';
 /** A code that was looked at is used up, or counted. */
 const noDryRun = (): PotctlError =>
   new PotctlError('E_USAGE', '`mfa verify` has no dry run: a code cannot be checked without using it up', {
-    fix: ['Leave out --dry-run, or see how things stand: `potctl mfa status USER`.'],
+    fix: [advice`Leave out --dry-run, or see how things stand: ${potctl('mfa', 'status', 'USER')}.`],
   });
 
 /** `potctl mfa verify`: is the caller the person? */
@@ -15,6 +16,7 @@ export const mfaVerify = actionCommand({
   summary: 'check a caller by a code or a backup code, which is used up; refused ones are counted',
   examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
   atomic: true,
+  needs: ['database'],
   input: { user: USER, codeStdin: CODE_STDIN, trustClock: TRUST_CLOCK, breakGlass: BREAK_GLASS },
 
   async run({ user, codeStdin, trustClock, breakGlass }, context, { dryRun }) {
@@ -29,6 +31,6 @@ export const mfaVerify = actionCommand({
     const how = by === 'backup' ? `a backup code, used up now (${left} left)` : 'the code of the app';
     const drift = offset === 0 ? '' : `, ${Math.abs(offset)} s ${offset < 0 ? 'slow' : 'fast'}`;
     view.note(`${view.paint('good', 'Accepted')}: ${person.name} gave ${how}${drift}. Journal ${seq}.`);
-    for (const text of warnings) view.note(`${view.paint('warn', '!')} ${text}`);
+    for (const text of warnings) view.note(advice`${view.paint('warn', '!')} ${text}`);
   },
 });

@@ -1,5 +1,6 @@
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice } from '../../src/kernel/next.js';
 import type { FilesRestored, Left, LeftReason } from '../../src/restore/files/request.js';
 import { choice, list, optionalArgument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
@@ -25,6 +26,7 @@ export const restoreFiles = actionCommand({
     "potctl restore files 7f3a --path '**/*.stl' --path plans --to ./found",
     'potctl restore files latest --path a.txt --to /srv/app --overwrite if-newer',
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
     path: list('--path <glob>', 'what to bring back, relative to the tree; may be repeated'),
@@ -45,7 +47,7 @@ export const restoreFiles = actionCommand({
   },
 
   render(result, view) {
-    for (const warning of result.warnings) view.note(`! ${warning}`);
+    for (const warning of result.warnings) view.note(advice`! ${warning}`);
     renderOutcome(result, view);
     renderLeft(result, view);
     for (const text of result.lost) view.note(`! ${text}`);

@@ -1,3 +1,4 @@
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { ListedRun } from '../../src/restore/list.js';
 import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { listCommand } from '../command.js';
@@ -58,15 +59,16 @@ export const restoreList = listCommand({
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
   at: ({ started_at }) => started_at,
+  needs: ['database', 'repository', 'files'],
   input: OLD_BACKUPS,
 
-  async run(from, { potctl }) {
-    const items = await (await potctl.restore()).list(from);
+  async run(from, { potctl: engine }) {
+    const items = await (await engine.restore()).list(from);
     const undoable = items.find(({ undo }) => undo === 'possible');
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [
       ...unsettled.map(({ run_id }) => `What ${run_id} left is settled by the next restore, undo or create.`),
-      ...(undoable === undefined ? [] : [`To take one back:  potctl restore undo ${undoable.run_id}`]),
+      ...(undoable === undefined ? [] : [advice`To take one back:  ${potctl('restore', 'undo', undoable.run_id)}`]),
     ];
     return { items, footer };
   },

@@ -12,6 +12,7 @@ export const restorePlan = itemCommand({
     'potctl restore plan 7f3a --only db --repository /var/backups/potctl',
     'potctl restore plan --mode new --into app_yesterday -p prod',
   ],
+  needs: ['database', 'repository', 'files'],
   input: RESTORE_FLAGS,
 
   async run(options, { potctl }) {

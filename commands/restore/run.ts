@@ -1,5 +1,6 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { RestoreResult } from '../../src/restore/run.js';
 import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';
@@ -19,6 +20,7 @@ export const restoreRun = actionCommand({
     'potctl restore run 7f3a --tables users --into-schema found -p prod',
     'potctl restore run 20261122_095046 --backup-dir /var/backups/3dpot -p prod',
   ],
+  needs: ['database', 'repository', 'files'],
   input: RESTORE_FLAGS,
 
   async prepare(options, { potctl }) {
@@ -67,9 +69,10 @@ function renderOutcome(result: RestoreResult, view: View): void {
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
   if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
   if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
-  for (const warning of result.warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
+  for (const warning of result.warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
   if (result.recordsIn !== null) view.note(`  The record of the run is kept in ${result.recordsIn}.`);
-  if (undoUntil !== null) view.note(`To take it back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
+  if (undoUntil !== null)
+    view.note(advice`To take it back until ${view.time(undoUntil)}:  ${potctl('restore', 'undo', runId)}`);
 }
 
 function renderTables(result: TablesResult, view: View): void {
@@ -82,5 +85,5 @@ function renderTables(result: TablesResult, view: View): void {
       : '';
   view.note(`  ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`);
   renderLeftOut(leftOut, { ...view, line: (text = '') => view.note(text) });
-  for (const warning of warnings) view.note(`! ${warning}`);
+  for (const warning of warnings) view.note(advice`! ${warning}`);
 }

@@ -1,5 +1,6 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
 import { OLD_BACKUPS } from '../cli/parse/old-backups.js';
 import { optionalArgument } from '../cli/parse/options.js';
@@ -17,6 +18,7 @@ export const restoreUndo = actionCommand({
     'potctl restore undo 5t2m8q3f7k --confirm app --repository ./backups',
     'potctl restore undo --files ./storage --repository ./backups --confirm app',
   ],
+  needs: ['database', 'repository', 'files'],
   input: {
     run: optionalArgument('[run]', 'id of the run, or a unique beginning; default: the newest that can be undone'),
     ...OLD_BACKUPS,
@@ -42,8 +44,9 @@ export const restoreUndo = actionCommand({
     view.note(`${view.paint('good', 'Undone')}: run ${undone}. What it had replaced is live again: ${places}.`);
     if (downtimeMs !== null) view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
     if (oldDatabase !== null) view.note(`  What was live until now is kept as ${oldDatabase}.`);
-    for (const warning of warnings) view.note(`${view.paint('warn', 'Warning')}: ${warning}`);
-    if (undoUntil !== null) view.note(`To take this back until ${view.time(undoUntil)}:  potctl restore undo ${runId}`);
+    for (const warning of warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
+    if (undoUntil !== null)
+      view.note(advice`To take this back until ${view.time(undoUntil)}:  ${potctl('restore', 'undo', runId)}`);
     view.line(runId);
   },
   exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
@@ -64,7 +67,7 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
           ],
         ] as const)),
     ...hookPairs(plan.hooks),
-    ['Undo', `${view.aimed(plan.undo)}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
+    ['Undo', `${view.spelled(plan.undo)}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
   ]);
   if (database?.loss) renderLoss('Since the restore', database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);

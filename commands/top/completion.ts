@@ -10,7 +10,8 @@ export const completionOf = (commands: () => readonly AnyCommand[]) =>
       'potctl completion bash > ~/.local/share/bash-completion/completions/potctl',
       'potctl completion zsh > ~/.zfunc/_potctl',
     ],
-    offline: true,
+    needs: [],
+    standalone: true,
     input: { shell: argument('<shell>', 'bash or zsh') },
 
     async run({ shell }) {

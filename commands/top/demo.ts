@@ -1,5 +1,6 @@
 import type { TourResult } from '../../src/demo/tour.js';
 import type { ExitCode } from '../../src/kernel/error-catalog.js';
+import { type Advice, advice, potctl } from '../../src/kernel/next.js';
 import { flag, text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import type { View } from '../ui/view.js';
@@ -12,7 +13,8 @@ export const demo = itemCommand({
   name: 'demo',
   summary: 'a tour on a throw-away PostgreSQL: backup, loss, restore, undo',
   examples: ['potctl demo', 'potctl demo --keep', 'potctl demo --stop /tmp/potctl-demo-a1b2c3'],
-  offline: true,
+  needs: [],
+  standalone: true,
   verbatim: ['environment'],
   input: {
     keep: flag('--keep', 'leave the server and the files running, to go on by hand'),
@@ -49,15 +51,17 @@ function summary({ ok, failed, proofs, duration_ms }: TourResult, view: View): s
   return [view.paint('good', `All ${equal} comparisons are equal. The tour took ${view.duration(duration_ms)}.`)];
 }
 
-function nextSteps({ kept }: TourResult): string[] {
-  if (!kept) return ['Nothing is left of it. Your own first backup: README.md. To play on: `potctl demo --keep`.'];
+function nextSteps({ kept }: TourResult): Advice[] {
+  if (!kept)
+    return [advice`Nothing is left of it. Your own first backup: README.md. To play on: ${potctl('demo', '--keep')}.`];
   return [
     'The server and the files are still there. Go on by hand:',
     `  cd ${kept.work}`,
     ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
     `  alias potctl=${kept.program}`,
+    // In the shell that these lines make: what this line was told of another place does not belong there.
     '  potctl restore plan latest --files ./storage --repository ./backups',
     'When you have enough:',
-    `  potctl demo --stop ${kept.folder}`,
+    advice`  ${potctl('demo', '--stop', kept.folder)}`,
   ];
 }

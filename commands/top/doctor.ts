@@ -1,6 +1,7 @@
 import type { DoctorCheck } from '../../src/doctor/check.js';
 import type { CheckState } from '../../src/kernel/check.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import type { Advice } from '../../src/kernel/next.js';
 import { listCommand } from '../command.js';
 
 /** A check as scripts and people have always read it here. */
@@ -13,14 +14,23 @@ interface CheckLine {
 }
 
 /** The line of a check. */
-export const checkLine = ({ name, state, detail, next }: DoctorCheck): CheckLine => ({
-  ...{ check: name, state: state.toUpperCase() as Uppercase<CheckState>, detail, fix: next ?? null },
+export const checkLine = (
+  { name, state, detail, next }: DoctorCheck,
+  spelled: (given: Advice) => string,
+): CheckLine => ({
+  ...{
+    check: name,
+    state: state.toUpperCase() as Uppercase<CheckState>,
+    detail,
+    fix: next === undefined ? null : spelled(next),
+  },
 });
 
 export const doctor = listCommand({
   name: 'doctor',
   summary: 'whether tonight’s backup and tomorrow’s restore can work, and what mends it',
   examples: ['potctl doctor', 'potctl doctor -p prod', 'potctl doctor --files ./storage --repository ./backups --json'],
+  needs: ['database', 'repository', 'files'],
   input: {},
   columns: [
     { name: 'check', text: ({ check }: CheckLine) => check },
@@ -30,8 +40,9 @@ export const doctor = listCommand({
     { name: 'fix', text: ({ fix }) => fix ?? '', flexible: true, priority: 2 },
   ],
 
-  async run(_input, { potctl }) {
-    const items = (await (await potctl.doctor()).examine()).map(checkLine);
+  async run(_input, { potctl, live }) {
+    const found = await (await potctl.doctor()).examine();
+    const items = found.map((check) => checkLine(check, live.spelled));
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);

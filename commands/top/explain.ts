@@ -1,7 +1,9 @@
 import { ERROR_CATALOG, type ErrorCode } from '../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { potctl } from '../../src/kernel/next.js';
 import { flag, optionalArgument } from '../cli/parse/options.js';
 import { suggestion } from '../cli/parse/suggest.js';
+import { NOWHERE, spelled } from '../cli/run/next.js';
 import { classOf, isRetryable } from '../cli/run/report.js';
 import { itemCommand } from '../command.js';
 
@@ -19,7 +21,8 @@ export const explain = itemCommand({
   name: 'explain',
   summary: 'what an error code means, and what to do',
   examples: ['potctl explain E_LOCKED', 'potctl explain --list'],
-  offline: true,
+  needs: [],
+  standalone: true,
   input: {
     code: optionalArgument('[code]', 'a code as it stands behind an error, e.g. E_LOCKED'),
     list: flag('--list', 'all codes'),
@@ -31,7 +34,9 @@ export const explain = itemCommand({
       return Object.keys(ERROR_CATALOG)
         .map(explanation)
         .sort((a, b) => a.exit - b.exit);
-    throw new PotctlError('E_USAGE', "'potctl explain' needs a code, or --list", { fix: ['potctl explain --list'] });
+    throw new PotctlError('E_USAGE', "'potctl explain' needs a code, or --list", {
+      fix: [potctl('explain', '--list')],
+    });
   },
 
   render(found, view) {
@@ -59,5 +64,6 @@ function explanation(given: string): Explanation {
     });
   }
   const { exit, means, remedy } = ERROR_CATALOG[code];
-  return { code, class: classOf(exit), exit, retryable: isRetryable(code), means, remedy };
+  const lines = remedy.map((one) => spelled(one, NOWHERE));
+  return { code, class: classOf(exit), exit, retryable: isRetryable(code), means, remedy: lines };
 }

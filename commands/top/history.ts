@@ -38,6 +38,7 @@ export const history = listCommand({
   columns,
   verbatim: ['details'],
   at: ({ at }) => at,
+  needs: ['database'],
   input: {
     by: text('--by <name>', 'entries of this operator or database role'),
     action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),

@@ -1,4 +1,5 @@
 import type { SetupPlan } from '../../src/journal/setup.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { choice, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
@@ -13,6 +14,7 @@ export const setup = actionCommand({
     'potctl setup --guard-writes -p prod',
   ],
   atomic: true,
+  needs: ['database'],
   input: {
     application: choice('--application <name>', 'native: also the tables of the reference application (potctl_app)', [
       'native',
@@ -42,9 +44,10 @@ export const setup = actionCommand({
     if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
     if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);
     view.note(
-      `${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  potctl history`,
+      advice`${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  ${potctl('history')}`,
     );
-    if (installed !== null) view.note('Roles of an earlier version lack rights:  potctl grants sql --role support');
+    if (installed !== null)
+      view.note(advice`Roles of an earlier version lack rights:  ${potctl('grants', 'sql', '--role', 'support')}`);
   },
 });
 

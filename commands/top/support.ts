@@ -1,4 +1,5 @@
 import { PotctlError } from '../../src/kernel/errors.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import type { SupportDesk } from '../../src/mfa/desk/open.js';
 import type { PracticeScore } from '../../src/mfa/desk/practice.js';
 import type { Callers } from '../../src/mfa/desk/practice-ground.js';
@@ -22,6 +23,7 @@ export const support = actionCommand({
   name: 'support',
   summary: 'guide support staff through a call: verify who is calling, then help',
   examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
+  needs: ['database'],
   input: {
     practice: flag('--practice', 'rehearse with three scripted callers on a throw-away PostgreSQL; nothing is real'),
   },
@@ -54,8 +56,8 @@ function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
   throw new PotctlError('E_CONFIRM_REQUIRED', `the support desk asks questions, and ${whyNoTerminal}`, {
     fix: [
       'Run it at a terminal, or use the commands:',
-      'potctl mfa explain USER',
-      'potctl mfa reset USER --reason "…" --ticket …',
+      potctl('mfa', 'explain', 'USER'),
+      potctl('mfa', 'reset', 'USER', '--reason', '…', '--ticket', '…'),
     ],
   });
 }
@@ -82,7 +84,8 @@ async function sit(
   else talk.line(`Support desk. You are ${who.operator} (database role ${desk.role}). Everything here is recorded.`);
   talk.line('Answer with a number. 0 ends a call at any time, and nothing is left half done.');
   const { readyToShow, showOnce } = terminal;
-  await takeCalls({ desk, talk, sitting, clock: live.clock, uninterrupted, readyToShow, showOnce });
+  const { clock, spelled } = live;
+  await takeCalls({ desk, talk, sitting, clock, spelled, uninterrupted, readyToShow, showOnce });
 }
 
 async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<readonly PracticeScore[]> {
@@ -101,7 +104,7 @@ function renderScore(practice: readonly PracticeScore[], view: View): void {
       `${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${OUTCOME_WORDS[outcome]}`,
     );
   }
-  view.note('Nothing is left of it. To rehearse again: potctl support --practice');
+  view.note(advice`Nothing is left of it. To rehearse again:  ${potctl('support', '--practice')}`);
 }
 
 /** Whatever ends the desk must not say that nothing was changed, when an earlier call did change something. */

@@ -5,7 +5,8 @@ export const version = itemCommand({
   name: 'version',
   summary: 'version of potctl, of its runtime, and of the pg_dump it finds',
   examples: ['potctl version', 'potctl version --json'],
-  offline: true,
+  needs: [],
+  standalone: true,
   input: {},
 
   run: (_input, { potctl }) => potctl.about(),

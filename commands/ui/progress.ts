@@ -1,4 +1,5 @@
 import { counted } from '../../src/kernel/counted.js';
+import type { Advice } from '../../src/kernel/next.js';
 import type { Progress, ProgressEvent } from '../../src/kernel/progress.js';
 import type { Diagnostics } from './diagnostics.js';
 import { formatBytes, formatDuration } from './format.js';
@@ -15,6 +16,8 @@ export interface ProgressDisplay {
   beside(write: () => void): void;
 }
 
+type SpelledEvent = Exclude<ProgressEvent, { kind: 'warning' }> | { readonly kind: 'warning'; readonly text: string };
+
 interface Phase {
   readonly name: string;
   readonly startedMs: number;
@@ -24,7 +27,7 @@ export interface ProgressOptions {
   readonly diagnostics: Diagnostics;
   readonly quiet: boolean;
   /** Gives the commands that a warning proposes what they need to work here. */
-  readonly aimed: (text: string) => string;
+  readonly spelled: (given: Advice) => string;
   /** The terminal for a spinner; null where stderr is none. */
   readonly terminal: SpinnerTerminal | null;
   monotonicMs(): number;
@@ -49,7 +52,7 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     if (drawn) diagnostics.note(`  ${mark} ${phase.name.padEnd(14)}${facts === '' ? '' : `  ${facts}`}  ${elapsed}`);
     phase = undefined;
   };
-  const draw = (event: ProgressEvent): void => {
+  const draw = (event: SpelledEvent): void => {
     log(event);
     if (event.kind === 'warning') warn(event.text, spinner, diagnostics);
     if (event.kind === 'bytes' && phase) spinner.show(`${phase.name}  ${bytesText(event)}`);
@@ -60,7 +63,7 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     else finish(paint('good', '✓'), factsText(event.facts));
   };
   const report = (told: ProgressEvent): void => {
-    const event = told.kind === 'warning' ? { ...told, text: options.aimed(told.text) } : told;
+    const event = told.kind === 'warning' ? { ...told, text: options.spelled(told.text) } : told;
     if (event.kind === 'warning') warnings.push(event.text);
     unharmed(() => draw(event), diagnostics);
   };
@@ -107,7 +110,7 @@ function warn(text: string, spinner: Spinner, diagnostics: Diagnostics): void {
   spinner.pause(() => (diagnostics.format === 'text' ? diagnostics.warn(text) : undefined));
 }
 
-function eventLog(diagnostics: Diagnostics, monotonicMs: () => number): Progress {
+function eventLog(diagnostics: Diagnostics, monotonicMs: () => number): (event: SpelledEvent) => void {
   let bytesAtMs = Number.NEGATIVE_INFINITY;
   return (event) => {
     if (event.kind === 'bytes' && monotonicMs() - bytesAtMs < BYTES_EVERY_MS) return;

@@ -10,7 +10,7 @@ export interface ViewTarget {
   /** Hints beside it, on stderr. */
   note(line: string): void;
   readonly again: View['again'];
-  readonly aimed: View['aimed'];
+  readonly spelled: View['spelled'];
   readonly draw: Draw;
   readonly width: number;
 }
@@ -22,10 +22,10 @@ export function createView(target: ViewTarget, formats: Formats): View {
     ...formats,
     width: target.width,
     again: target.again,
-    aimed: target.aimed,
+    spelled: target.spelled,
     paint,
     line,
-    note: (text) => target.note(text),
+    note: (text) => target.note(target.spelled(text)),
     heading: (text) => line(paint('strong', text)),
     fields(pairs) {
       const widest = Math.max(0, ...pairs.map(([label]) => displayWidth(label)));

@@ -1,3 +1,5 @@
+import type { Advice } from '../../src/kernel/next.js';
+
 /** How sizes, times and counts look, in the zone of --tz. */
 export interface Formats {
   /** `125.5 MiB` */
@@ -25,11 +27,11 @@ export interface View extends Formats {
   table(header: readonly string[], rows: readonly (readonly string[])[]): void;
   heading(text: string): void;
   /** Always to stderr: hints, next commands. */
-  note(text: string): void;
+  note(text: Advice): void;
   /** This line as another command of the same noun, about one thing: for the next step with the same flags. */
   again(command: string, argument: string): string;
-  /** A proposed command, beginning with `potctl`, with the flags and variables that it needs to work in the same place. Notes do it by themselves. */
-  aimed(command: string): string;
+  /** Advice as text: its commands with what they need to work in the same place. Notes do it by themselves. */
+  spelled(given: Advice): string;
   /** Words carry the meaning, colour only repeats it. */
   paint(style: 'good' | 'warn' | 'bad' | 'dim' | 'strong', text: string): string;
   /** Columns of the screen; 80 where there is none. */

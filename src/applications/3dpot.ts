@@ -70,7 +70,7 @@ export const threeDPot = adapter<WithMfa>((at) => ({
       noReplayGuard:
         'the application keeps no step of its own: a code that was seen works there until its window is over, a backup code for ever: only potctl uses it up',
       requiredForAdmin:
-        'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `potctl mfa enroll` helps',
+        'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `mfa enroll` helps',
       login:
         'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
     },

@@ -150,7 +150,7 @@ export interface MfaFacet {
     /** What only a role needs that may read secrets and codes. */
     readonly readers: readonly string[];
     /** The command that installs them. */
-    readonly setup: string;
+    readonly setup: readonly string[];
   };
   /** Where the secret stands: for the envelope, for rights, for messages. */
   readonly secretColumn: { readonly table: string; readonly column: string };

@@ -18,7 +18,7 @@ export const NATIVE_FUNCTIONS = {
     'potctl_app.require_enrollment(uuid)',
     'potctl_app.sessions_end(uuid)',
   ],
-  setup: 'potctl setup --application native',
+  setup: ['setup', '--application', 'native'],
   readers: [
     'potctl_app.mfa_enable(uuid, uuid)',
     'potctl_app.mfa_mark_used(uuid, bigint)',

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import { type BackupCodes, type MfaFacet, PRIVATE } from './application.js';
 
@@ -87,7 +88,7 @@ async function run<Row extends object>(session: Session, sql: string, values: re
     if (!isMissingFunction(error)) throw error;
     throw new PotctlError('E_SETUP_MISSING', 'the database lacks the functions that change second factors', {
       why: 'the schema "potctl_app" is of version 1, and 2 is needed',
-      fix: ['Let its owner install them: `potctl setup --application native`'],
+      fix: [advice`Let its owner install them: ${potctl('setup', '--application', 'native')}`],
     });
   });
 }

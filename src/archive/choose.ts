@@ -2,9 +2,10 @@ import path from 'node:path';
 import { type CatalogEntry, readCatalog, readManifest } from '../catalog/catalog.js';
 import type { FilesPart } from '../catalog/manifest.js';
 import { selectBackup } from '../catalog/selection.js';
-import { allSets, quoted, type SetFacts, setsAtHand } from '../catalog/sets.js';
+import { allSets, type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import { hashFile } from '../storage/hash.js';
 import { nearPaths } from './near-paths.js';
@@ -50,14 +51,14 @@ export async function chooseFiles(
   if (storage?.engine === 'tar') {
     throw new PotctlError('E_UNFIT', `single files cannot be taken out of the imported archive of '${entry.id}'`, {
       fix: [
-        `Take all of them, beside the live ones: \`potctl restore run ${entry.id} --mode new --only files --into-files DIR\``,
+        advice`Take all of them, beside the live ones: ${potctl('restore', 'run', entry.id, '--mode', 'new', '--only', 'files', '--into-files', 'DIR')}`,
       ],
     });
   }
   const part = storage as FilesPart | null;
   if (part === null) {
     throw new PotctlError('E_UNFIT', `the backup '${entry.id}' has no files`, {
-      fix: ['Choose another one: `potctl backup list`.'],
+      fix: [advice`Choose another one: ${potctl('backup', 'list')}.`],
     });
   }
   const folder = await repository.artefacts(entry.id);
@@ -74,7 +75,7 @@ function setFor(entries: readonly CatalogEntry[], at: Choice['at']): string | nu
   const sets = fitting.length > 0 ? fitting : allSets(entries);
   if (sets.length <= 1) return fitting[0] ?? null;
   throw new PotctlError('E_REFUSED', 'backups of several sets are here', {
-    fix: sets.slice(0, 5).map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
+    fix: sets.slice(0, 5).map((set) => advice`If it is this one: ${again('--from-set', set)}`),
   });
 }
 
@@ -92,7 +93,7 @@ function nothingNamed(backup: string, glob: string, near: readonly string[]): Po
     fix: [
       ...(near.length === 0 ? [] : [`Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`]),
       "At any depth: '**/name'",
-      `See what is there: \`potctl backup show ${backup} --files '**'\``,
+      advice`See what is there: ${potctl('backup', 'show', backup, '--files', '**')}`,
     ],
   });
 }

@@ -5,6 +5,7 @@ import type { Changes } from '../kernel/changes.js';
 import type { Clock } from '../kernel/clock.js';
 import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
+import type { Advice } from '../kernel/next.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
@@ -215,5 +216,5 @@ export interface PrunedAfter {
   /** Ids, newest first. */
   readonly removed: readonly string[];
   readonly freed_bytes: number;
-  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly fix: readonly string[] } | null;
+  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly fix: readonly Advice[] } | null;
 }

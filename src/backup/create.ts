@@ -8,6 +8,7 @@ import { readSeries, refuseUnwanted } from '../catalog/series.js';
 import { setOf } from '../catalog/sets.js';
 import { type ObservedDatabase, observeDatabase } from '../dump/observe.js';
 import { PotctlError } from '../kernel/errors.js';
+import { potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { silent } from '../kernel/progress.js';
 import { lockDatabase } from '../postgres/advisory-lock.js';
@@ -42,7 +43,8 @@ export async function prepareBackup(
 ): Promise<Prepared<CreatePlan, CreateResult>> {
   if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
   const isNew = !(await deps.repository.exists());
-  if (isNew && request.mayInit === false) refuseUnwanted(deps.repository, `backup create${onlyFlag(request)}`);
+  if (isNew && request.mayInit === false)
+    refuseUnwanted(deps.repository, potctl('backup', 'create', ...onlyFlag(request)));
   const begun = { ...(await begin(deps, request)), isNew };
   const { set, database } = begun;
   const plan = {
@@ -88,7 +90,7 @@ const planned = {
   pruned: null,
 } as const;
 
-const onlyFlag = ({ only }: CreateRequest): string => (only == null ? '' : ` --only ${only}`);
+const onlyFlag = ({ only }: CreateRequest): string[] => (only == null ? [] : ['--only', only]);
 
 interface Begun {
   readonly isNew: boolean;
@@ -232,7 +234,7 @@ export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, 
     changed: 'partial',
     changedDetail: 'the backup is listed with its failed check; older ones are as they were',
     why: failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '),
-    fix: ['Check the disk and the memory of this machine.', 'potctl backup create'],
+    fix: ['Check the disk and the memory of this machine.', potctl('backup', 'create')],
   });
 }
 

@@ -1,5 +1,6 @@
 import type { KeepRules, Settings } from '../config/settings.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import { zoneNamed } from './buckets.js';
 
 const DAY_MS = 86_400_000;
@@ -95,7 +96,7 @@ function noPolicy(): PotctlError {
   return new PotctlError('E_USAGE', 'nobody said which backups to keep', {
     why: 'without a policy every backup but the newest would go',
     fix: [
-      'Say it here: `potctl backup prune --keep-last 7 --keep-weekly 4 --dry-run`',
+      advice`Say it here: ${potctl('backup', 'prune', '--keep-last', '7', '--keep-weekly', '4', '--dry-run')}`,
       'Or in the profile: `retention: { last: 3, daily: 7, weekly: 4, monthly: 6 }`',
     ],
   });

@@ -3,6 +3,7 @@ import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 
@@ -110,7 +111,7 @@ async function append({ repository, clock }: PinDeps, event: BackupEvent, found:
   throw new PotctlError('E_IO', `the ${event.type} of '${found.id}' is not what was noted`, {
     changed: 'unknown',
     why: 'its events read otherwise now: somebody else pinned or unpinned it in this moment, or the disk is damaged',
-    fix: [`See: \`potctl backup show ${found.id}\``],
+    fix: [advice`See: ${potctl('backup', 'show', found.id)}`],
   });
 }
 

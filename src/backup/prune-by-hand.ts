@@ -1,7 +1,7 @@
 import { type GoodEntry, readCatalog } from '../catalog/catalog.js';
 import { selectBackup } from '../catalog/selection.js';
-import { quoted } from '../catalog/sets.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, type NextCommand, potctl } from '../kernel/next.js';
 import {
   candidateOf,
   describe,
@@ -50,22 +50,22 @@ function guarded(entry: GoodEntry, mine: readonly GoodEntry[], guards: readonly 
   return new PotctlError('E_REFUSED', `the backup '${id}' is not removed`, {
     why: guards.join('; '),
     fix: isPinned
-      ? [`If it need not stay: \`potctl backup unpin ${id} --reason TEXT\``]
+      ? [advice`If it need not stay: ${potctl('backup', 'unpin', id, '--reason', 'TEXT')}`]
       : [
-          `Make a good one that takes its place: \`potctl ${substitute(entry, mine, guards)}\``,
-          'See all: `potctl backup list`',
+          advice`Make a good one that takes its place: ${substitute(entry, mine, guards)}`,
+          advice`See all: ${potctl('backup', 'list')}`,
         ],
   });
 }
 
 /** The command that makes a backup with the same parts, checked as deeply. */
-function substitute({ manifest }: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): string {
+function substitute({ manifest }: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): NextCommand {
   const { database, storage } = manifest;
-  const withoutFiles = mine.some((other) => other.manifest.storage !== null) ? ['--only db'] : [];
-  return [
-    'backup create',
-    ...(database === null ? ['--only files'] : []),
-    ...(storage === null ? withoutFiles : [`--files ${quoted(storage.root)}`]),
-    ...(guards.some((guard) => guard.startsWith(VERIFIED_FULLY)) ? ['--verify full'] : []),
-  ].join(' ');
+  const withoutFiles = mine.some((other) => other.manifest.storage !== null) ? ['--only', 'db'] : [];
+  return potctl(
+    ...['backup', 'create'],
+    ...(database === null ? ['--only', 'files'] : []),
+    ...(storage === null ? withoutFiles : ['--files', storage.root]),
+    ...(guards.some((guard) => guard.startsWith(VERIFIED_FULLY)) ? ['--verify', 'full'] : []),
+  );
 }

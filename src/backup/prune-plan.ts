@@ -1,11 +1,12 @@
 import { type CatalogEntry, type DamagedEntry, type GoodEntry, readCatalog, takenAt } from '../catalog/catalog.js';
-import { allSets, quoted, type SetFacts, setsAtHand } from '../catalog/sets.js';
+import { allSets, type SetFacts, setsAtHand } from '../catalog/sets.js';
 import { farClock, isFromFuture, partsOf, standingOf } from '../catalog/standing.js';
 import type { Settings } from '../config/settings.js';
 import type { Changes } from '../kernel/changes.js';
 import type { Clock } from '../kernel/clock.js';
 import { counted } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { isPinOver, pinOf } from './pins.js';
@@ -156,7 +157,7 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   if (others.length === 0) return [first];
   throw new PotctlError('E_REFUSED', 'backups of several databases of that name are here', {
     why: { sets: [first, ...others] },
-    fix: [first, ...others].map((set) => `If you mean this one: \`--from-set ${quoted(set)}\``),
+    fix: [first, ...others].map((set) => advice`If you mean this one: ${again('--from-set', set)}`),
   });
 }
 
@@ -169,8 +170,8 @@ function noneOfSet(wanted: readonly string[], known: readonly string[], entries:
     {
       why: { sets: known },
       fix: [
-        ...known.slice(0, 5).map((set) => `Of another set on purpose: \`--from-set ${quoted(set)}\``),
-        'Of every set: `--all-sets`',
+        ...known.slice(0, 5).map((set) => advice`Of another set on purpose: ${again('--from-set', set)}`),
+        advice`Of every set: ${again('--all-sets')}`,
       ],
     },
   );
@@ -191,7 +192,7 @@ function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
       ...(isImported
         ? ['Repeat the command when that time has come.']
         : ["If this machine's clock is wrong, set it, then repeat the command: `timedatectl`"]),
-      `If the time of that backup is wrong, remove it: \`potctl backup prune ${newest.id}\``,
+      advice`If the time of that backup is wrong, remove it: ${potctl('backup', 'prune', newest.id)}`,
     ],
   });
 }

@@ -1,6 +1,6 @@
-import { quoted } from '../catalog/sets.js';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { type Decided, type PruneDeps, type PrunePlan, planPrune } from './prune-plan.js';
@@ -63,7 +63,7 @@ export async function pruneSet(deps: PruneDeps, policy: PrunePolicy, set: string
   if (plan.severe === null) return removePlanned(deps, lease, plan);
   throw new PotctlError('E_CONFIRM_REQUIRED', 'removing old backups needs a confirmation', {
     why: plan.severe,
-    fix: [`Once by hand, with the same --keep flags: \`potctl backup prune --confirm ${quoted(plan.confirm)}\``],
+    fix: [advice`Once by hand, with the same --keep flags: ${potctl('backup', 'prune', '--confirm', plan.confirm)}`],
   });
 }
 

@@ -1,8 +1,9 @@
 import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import type { CatalogEntry, DamagedEntry, GoodEntry } from './catalog.js';
 import { shortBackupId } from './id.js';
-import { allSets, quoted } from './sets.js';
+import { allSets } from './sets.js';
 import { flawOf, isGood, type Part, partsOf, standingOf } from './standing.js';
 
 const SHOWN = 10;
@@ -113,7 +114,7 @@ function notInside(reference: string, matches: readonly CatalogEntry[], wanted: 
   if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${reference}'`);
   return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another set`, {
     why: { wanted, sets: allSets(matches) },
-    fix: allSets(matches).map((set) => `If you mean that one: \`--from-set ${quoted(set)}\``),
+    fix: allSets(matches).map((set) => advice`If you mean that one: ${again('--from-set', set)}`),
   });
 }
 
@@ -128,7 +129,7 @@ function ambiguous(reference: string, candidates: readonly CatalogEntry[]): Potc
 function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
   return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the set '${set}'`, {
     why: { sets: allSets(entries) },
-    fix: ['See them: `potctl backup list --all-sets`'],
+    fix: [advice`See them: ${potctl('backup', 'list', '--all-sets')}`],
   });
 }
 
@@ -147,9 +148,11 @@ function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Look
   return new PotctlError(code, message, {
     why: { ...skipped, other_sets: others },
     fix: [
-      'See what there is: `potctl backup list --all-sets`',
-      ...(warnings.length === 0 ? [] : ['Look again at one that was skipped: `potctl backup verify ID --level full`']),
-      ...others.slice(0, 3).map((set) => `From another set on purpose: \`--from-set ${quoted(set)}\``),
+      advice`See what there is: ${potctl('backup', 'list', '--all-sets')}`,
+      ...(warnings.length === 0
+        ? []
+        : [advice`Look again at one that was skipped: ${potctl('backup', 'verify', 'ID', '--level', 'full')}`]),
+      ...others.slice(0, 3).map((set) => advice`From another set on purpose: ${again('--from-set', set)}`),
     ],
   });
 }

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, type NextCommand, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import { type GoodEntry, readCatalog } from './catalog.js';
 import type { Manifest } from './manifest.js';
@@ -14,7 +15,7 @@ export interface Series {
   /** Why the new one will not be complete, whatever is taken. */
   readonly doubts: readonly string[];
   /** What the operator should know although it does not make the backup worse. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /** The new backup, as far as it is known before it is made. */
@@ -73,25 +74,25 @@ function wrongClock(offMs: number | null): string[] {
   return [`its time is not true: the clock of this machine is ${far}`];
 }
 
-function fromFuture(mine: readonly GoodEntry[], now: Date): string[] {
+function fromFuture(mine: readonly GoodEntry[], now: Date): Advice[] {
   const [newest] = mine.filter(({ manifest }) => isFromFuture(manifest.timestamp, now));
   if (newest === undefined) return [];
   return [
-    `the backup '${newest.id}' was taken in the future, ${newest.manifest.timestamp}: if this machine's clock is right, remove it: \`potctl backup prune ${newest.id}\``,
+    advice`the backup '${newest.id}' was taken in the future, ${newest.manifest.timestamp}: if this machine's clock is right, remove it: ${potctl('backup', 'prune', newest.id)}`,
   ];
 }
 
 /**
  * A mistyped path would start a second repository, while the backups of the first grow old: in production somebody must want it.
  *
- * @param command that creates it, without `potctl`
+ * @param command that creates it
  * @throws PotctlError E_REFUSED
  */
-export function refuseUnwanted(repository: Pick<Repository, 'url'>, command: string): never {
+export function refuseUnwanted(repository: Pick<Repository, 'url'>, command: NextCommand): never {
   throw new PotctlError('E_REFUSED', `there is no repository at '${repository.url}' yet`, {
     why: 'in production a new one is created only when it is asked for: a mistyped path would start a second one',
     fix: [
-      `If it is to be a new one: \`potctl ${command} --init\``,
+      advice`If it is to be a new one: ${potctl(...command.command, '--init')}`,
       'Else check the path, and whether its disk is mounted.',
     ],
   });

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again } from '../kernel/next.js';
 import type { CatalogEntry } from './catalog.js';
 
 /** Stands for the server in the name of a set when its identifier could not be read. */
@@ -39,7 +40,7 @@ export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): stri
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', `backups of several databases '${facts.database}' are here`, {
     why: 'the server could not be asked which of them it is',
-    fix: [first, ...others].map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
+    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
   });
 }
 
@@ -66,11 +67,6 @@ export function setsAtHand(entries: readonly CatalogEntry[], facts: Omit<SetFact
 /** The names of all sets in the catalogue, ascending. */
 export function allSets(entries: readonly CatalogEntry[]): string[] {
   return [...new Set(entries.flatMap((entry) => (entry.ok ? [entry.manifest.set] : [])))].sort();
-}
-
-/** A set's name as it must be typed. */
-export function quoted(set: string): string {
-  return /^[\w:/.@-]+$/.test(set) ? set : `'${set.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Only what stands before the first slash is the server: a database's name may hold slashes. */

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, again, potctl } from '../kernel/next.js';
 import { fromHere } from './paths.js';
 import type { SettingsRequest } from './request.js';
 
@@ -97,16 +98,16 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
     if (isErrno(error, 'EACCES', 'EPERM'))
       throw new PotctlError('E_FILES_DENIED', `the configuration '${file}' may not be read`, {
         why: { chosen_by: chosenBy },
-        fix: ['run as the user that owns it', 'or name another file with `--config FILE`'],
+        fix: ['run as the user that owns it', advice`or name another file with ${again('--config', 'FILE')}`],
         cause: error,
       });
     throw error instanceof PotctlError ? error : unreadable(file, chosenBy, String(error));
   }
 }
 
-function unreadable(file: string, chosenBy: string, why: string, fix?: string): PotctlError {
+function unreadable(file: string, chosenBy: string, why: string, fix?: Advice): PotctlError {
   return new PotctlError('E_CONFIG', `the configuration '${file}' cannot be used`, {
     why: { problem: why, chosen_by: chosenBy },
-    fix: [fix ?? 'see which files are looked for: `potctl config path`'],
+    fix: [fix ?? advice`see which files are looked for: ${potctl('config', 'path')}`],
   });
 }

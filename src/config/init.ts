@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { readAsset } from '../kernel/assets.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import { explicitParameters } from './connection.js';
 import { configPlaces } from './discover.js';
 import { resolveConnection } from './libpq/parameters.js';
@@ -97,7 +98,10 @@ export async function writeConfiguration({ file, text }: NewConfiguration): Prom
     if (!isErrno(error, 'EEXIST')) throw fromErrno(error, `write the configuration '${file}'`);
     throw new PotctlError('E_REFUSED', `there is a configuration in '${file}'`, {
       why: 'potctl never changes a configuration file',
-      fix: ['See what it says: `potctl config show --origin`', 'Or write another one: `--config FILE`'],
+      fix: [
+        advice`See what it says: ${potctl('config', 'show', '--origin')}`,
+        advice`Or write another one: ${again('--config', 'FILE')}`,
+      ],
     });
   }
 }

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 
 /** One mistake in the configuration file. */
 export interface Problem {
@@ -24,6 +25,6 @@ export function asError(problems: readonly Problem[]): PotctlError {
   const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
   return new PotctlError('E_CONFIG', `the configuration has ${count}`, {
     why,
-    fix: ['mend the lines above, then check: `potctl config validate`'],
+    fix: [advice`mend the lines above, then check: ${potctl('config', 'validate')}`],
   });
 }

@@ -1,5 +1,6 @@
 import { closest } from '../kernel/closest.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again } from '../kernel/next.js';
 import type { Origins } from './origins.js';
 import { absolutePath, withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
@@ -79,7 +80,7 @@ function unknownName(typed: string, from: string, known: readonly RepositorySett
     why: { from, repositories: names.join(', ') },
     fix: [
       ...(guess === undefined ? [] : [`did you mean \`--repository ${guess}\`?`]),
-      `a directory of that name is \`--repository ./${typed}\``,
+      advice`a directory of that name is ${again('--repository', `./${typed}`)}`,
     ],
   });
 }

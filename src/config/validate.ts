@@ -59,6 +59,6 @@ function asProblem(error: PotctlError, profileAt: string, profile: string | null
     column: 0,
     key: profile === null ? '' : `profiles.${profile}`,
     problem: [error.message, ...details.map(([key, value]) => `${key}: ${String(value)}`)].join('; '),
-    suggestion: error.fix[0] ?? null,
+    suggestion: error.fix.find((one) => typeof one === 'string') ?? null,
   };
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { packageRoot } from '../kernel/assets.js';
 import { startChild } from '../kernel/child.js';
 import { isErrno, PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import { serverUser } from './cluster/system-user.js';
 import type { Workplace } from './workplace.js';
 
@@ -45,7 +46,9 @@ export async function stopKept(folder: string): Promise<void> {
   const binaries = await binariesOf(folder);
   if (binaries === undefined) {
     throw new PotctlError('E_REFUSED', `'${folder}' is not the folder of a kept demo of yours`, {
-      fix: ['Give the folder that `potctl demo --keep` printed, e.g. `potctl demo --stop /tmp/potctl-demo-a1b2c3`.'],
+      fix: [
+        advice`Give the folder that ${potctl('demo', '--keep')} printed, e.g. ${potctl('demo', '--stop', '/tmp/potctl-demo-a1b2c3')}.`,
+      ],
     });
   }
   await pgCtl(folder, binaries, ['stop', '-m', 'fast']);

@@ -2,13 +2,14 @@ import type { Settings } from '../config/settings.js';
 import type { Check, CheckState } from '../kernel/check.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, type Again, type NextCommand, partsOf } from '../kernel/next.js';
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
 /** One line of `potctl doctor`. */
 export interface DoctorCheck extends Check {
   /** The command or sentence that mends it. */
-  readonly next?: string;
+  readonly next?: Advice;
 }
 
 /** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
@@ -20,7 +21,7 @@ export interface DoctorTools {
   server(): Promise<Server>;
   repository(): Promise<Repository>;
   /** What earlier restores left, in words, each with what puts it right. */
-  leftovers(): Promise<readonly { readonly text: string; readonly fix: string }[]>;
+  leftovers(): Promise<readonly { readonly text: string; readonly fix: Advice }[]>;
 }
 
 /** A connection that stands, and what it belongs to. */
@@ -31,14 +32,14 @@ export interface Connected {
 }
 
 export const ok = (name: string, detail: string): DoctorCheck => ({ name, state: 'ok', detail });
-export const warn = (name: string, detail: string, next: string | null): DoctorCheck =>
+export const warn = (name: string, detail: string, next: Advice | null): DoctorCheck =>
   advised(name, 'warn', detail, next);
-export const fail = (name: string, detail: string, next: string | null): DoctorCheck =>
+export const fail = (name: string, detail: string, next: Advice | null): DoctorCheck =>
   advised(name, 'fail', detail, next);
-export const unknown = (name: string, detail: string, next: string | null = null): DoctorCheck =>
+export const unknown = (name: string, detail: string, next: Advice | null = null): DoctorCheck =>
   advised(name, 'unknown', detail, next);
 
-const advised = (name: string, state: CheckState, detail: string, next: string | null): DoctorCheck => ({
+const advised = (name: string, state: CheckState, detail: string, next: Advice | null): DoctorCheck => ({
   ...{ name, state, detail },
   ...(next !== null && { next }),
 });
@@ -56,7 +57,10 @@ export function notChecked(name: string, error: unknown): DoctorCheck {
 }
 
 /** The doctor is not sent to the doctor. */
-const fixOf = ({ fix }: PotctlError): string | null => fix.find((line) => !line.includes('`potctl doctor`')) ?? null;
+const fixOf = ({ fix }: PotctlError): Advice | null => fix.find((one) => !partsOf(one).some(isDoctor)) ?? null;
+
+const isDoctor = (part: string | NextCommand | Again): boolean =>
+  typeof part === 'object' && 'command' in part && part.command[0] === 'doctor';
 
 function describe({ message, why }: PotctlError): string {
   if (why === undefined) return message;

@@ -1,5 +1,6 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
 import type { Settings } from '../config/settings.js';
+import { potctl } from '../kernel/next.js';
 import { type DoctorCheck, ok, unknown, warn } from './check.js';
 
 /** The file, its mode, and what was left out of it. */
@@ -14,7 +15,7 @@ export function configurationChecks({ configFile, profile, warnings = [] }: Sett
   }
   // A password file with a wrong mode has a line of its own.
   const others = warnings.filter((warning) => !warning.includes(' is ignored: '));
-  return [...results, ...others.map((warning) => warn('configuration', warning, 'potctl config show --origin'))];
+  return [...results, ...others.map((warning) => warn('configuration', warning, potctl('config', 'show', '--origin')))];
 }
 
 /** Where the password comes from, and what is wrong with the places it could come from. */
@@ -43,6 +44,6 @@ export function passwordCheck(connection: ConnectionSettings, connected: boolean
   );
 }
 
-const WHERE_FROM = 'potctl config show --origin';
+const WHERE_FROM = potctl('config', 'show', '--origin');
 const pgpassLine = ({ host, port, database, user }: ConnectionSettings): string =>
   `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`;

@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { type Connected, type DoctorCheck, fail, failed, ok, unknown, warn } from './check.js';
 
@@ -11,7 +12,10 @@ export function unreachable(error: unknown, { connection }: Settings): DoctorChe
   // It has answered, and says what it lacks.
   if (sqlstateOf(error) === '53300') return result;
   if (code === 'E_DB_UNREACHABLE')
-    return { ...result, next: `pg_isready -h ${host} -p ${port} (is it the right place? potctl config show --origin)` };
+    return {
+      ...result,
+      next: advice`pg_isready -h ${host} -p ${port} (is it the right place? ${potctl('config', 'show', '--origin')})`,
+    };
   if (code === 'E_DB_DENIED' && passwordSource !== null)
     return { ...result, next: `check the password of ${user} in ${passwordSource}` };
   if (code === 'E_DATABASE_NOT_FOUND') return { ...result, next: `psql -h ${host} -p ${port} -U ${user} -l` };
@@ -51,11 +55,11 @@ export async function expectedServer({ session, settings }: Connected): Promise<
     return fail(
       'expected server',
       `the profile expects system identifier ${wanted}, this server is ${row.id}`,
-      'check host and port: `potctl config show --origin`',
+      advice`check host and port: ${potctl('config', 'show', '--origin')}`,
     );
-  const advice = `add to the profile's database: expect: { system_identifier: "${row.id}" }`;
+  const addition = `add to the profile's database: expect: { system_identifier: "${row.id}" }`;
   if (settings.profile.environment === 'production')
-    return warn('expected server', 'any server is accepted as production', advice);
+    return warn('expected server', 'any server is accepted as production', addition);
   return ok('expected server', `system identifier ${row.id}; the profile does not insist on it`);
 }
 

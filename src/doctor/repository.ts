@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { RepositorySettings, Settings } from '../config/settings.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import { bytes, type DoctorCheck, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
 
@@ -26,7 +27,7 @@ export async function repositoryChecks(
     warn(
       `repository ${one.name}`,
       'not used by this version: backups go to the first one only',
-      `back up there too: \`potctl backup create --repository ${one.name}\``,
+      advice`back up there too: ${potctl('backup', 'create', '--repository', one.name)}`,
     ),
   );
   let repository: Repository;

@@ -1,3 +1,4 @@
+import { joinAdvice, withoutRepeats } from '../kernel/next.js';
 import { type DoctorCheck, type DoctorTools, ok, warn } from './check.js';
 
 /** Did every earlier restore come to its end, and is nothing left of those that were killed? */
@@ -6,6 +7,6 @@ export async function restoresCheck({ leftovers }: DoctorTools): Promise<DoctorC
   const [first] = found;
   if (first === undefined) return ok('restores', 'nothing is left of earlier ones');
   const texts = found.map(({ text }) => text).join('; ');
-  const fixes = [...new Set(found.map(({ fix }) => fix))];
-  return warn('restores', texts, fixes.join('\n  '));
+  const fixes = withoutRepeats(found.map(({ fix }) => fix));
+  return warn('restores', texts, joinAdvice(fixes, '\n  '));
 }

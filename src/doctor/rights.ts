@@ -1,4 +1,5 @@
 import { counted } from '../kernel/counted.js';
+import { advice, joinAdvice, potctl } from '../kernel/next.js';
 import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
@@ -45,19 +46,22 @@ export async function backupRights({ session, settings }: Connected): Promise<Do
     return fail(
       'backup rights',
       `${settings.connection.user} may not read ${unreadable} of ${things}, e.g. ${examples}`,
-      [
-        `grant usage on schema ${schemas} to ${role};`,
-        `grant select on all tables in schema ${schemas} to ${role};`,
-        `grant select on all sequences in schema ${schemas} to ${role};`,
-        `Or back up with a role of its own, which reads later tables, too: potctl grants sql --role backup`,
-      ].join(' '),
+      joinAdvice(
+        [
+          `grant usage on schema ${schemas} to ${role};`,
+          `grant select on all tables in schema ${schemas} to ${role};`,
+          `grant select on all sequences in schema ${schemas} to ${role};`,
+          advice`Or back up with a role of its own, which reads later tables, too: ${potctl('grants', 'sql', '--role', 'backup')}`,
+        ],
+        ' ',
+      ),
     );
   if (guarded !== '0')
     return fail(
       'backup rights',
       `row level security hides rows of ${guarded} of ${counted(Number(total), 'table')} from ${settings.connection.user}, e.g. ${examples}`,
       // To the application's own role it would show what its policies hide.
-      'back up as a superuser, or with a role of its own that has BYPASSRLS: potctl grants sql --role backup',
+      advice`back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
     );
   const limit = await tightLimit(session);
   if (limit !== null)

@@ -1,8 +1,9 @@
+import type { Advice } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import { type Connected, type DoctorCheck, fail, ok } from './check.js';
 
 /** Says what is wrong with what `potctl setup` installed, and the command that mends it; null = nothing. */
-export type SetupLook = (session: Session) => Promise<{ readonly detail: string; readonly fix: string } | null>;
+export type SetupLook = (session: Session) => Promise<{ readonly detail: string; readonly fix: Advice } | null>;
 
 /** An old schema of potctl lets others become its owner: found here, because nobody looks at it otherwise. */
 export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<DoctorCheck> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { readClockOffset } from '../postgres/clock-offset.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { findFragileFunctions, fragileText } from '../postgres/fragile-functions.js';
@@ -15,7 +16,7 @@ export interface ObservedDatabase {
   /** How far this machine's clock is ahead of the server's; null where it did not tell. */
   readonly clockOffMs: number | null;
   /** What a restore may stumble over, with what mends it. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /**
@@ -57,14 +58,14 @@ export async function observeDatabase(
 const SHOWN_FUNCTIONS = 5;
 
 /** A hint must not keep anybody from a backup. */
-async function readWarnings(session: Session): Promise<string[]> {
+async function readWarnings(session: Session): Promise<Advice[]> {
   const found = await findFragileFunctions(session).catch((error: unknown) => {
     if (sqlstateOf(error) === undefined) throw error;
     return [];
   });
   const shown = found.slice(0, SHOWN_FUNCTIONS).map((one) => `${fragileText(one)}: ${one.fix}`);
   return found.length > SHOWN_FUNCTIONS
-    ? [...shown, `and ${found.length - SHOWN_FUNCTIONS} more: \`potctl doctor\``]
+    ? [...shown, advice`and ${found.length - SHOWN_FUNCTIONS} more: ${potctl('doctor')}`]
     : shown;
 }
 

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import { PLANNING_RUNS_CODE } from '../postgres/planning-code.js';
 import type { Session } from '../postgres/server.js';
@@ -67,7 +68,7 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${listed(denied)}`, {
       why: 'a backup without them would be incomplete',
       fix: [
-        'Back up with a role of its own, which reads every table: `potctl grants sql --role backup`',
+        advice`Back up with a role of its own, which reads every table: ${potctl('grants', 'sql', '--role', 'backup')}`,
         `Or grant them one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
       ],
     });
@@ -77,7 +78,7 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
   throw new PotctlError('E_DB_DENIED', `row level security may hide rows of ${listed(hidden)} from this role`, {
     why: 'a backup without them would be incomplete',
     fix: [
-      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
+      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
       'Or, where the role owns the table: `alter table … no force row level security`.',
     ],
   });

@@ -93,7 +93,7 @@ function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
         ? [GUARDS]
         : []
       : [
-          `-- \`${functions.setup}\` replaces these rights by functions that journal every change; then run this again.`,
+          `-- \`potctl ${functions.setup.join(' ')}\` replaces these rights by functions that journal every change; then run this again.`,
         ]),
   ];
 }
@@ -139,7 +139,9 @@ function functions(name: string, { application, schema, guardedBy }: GrantPlace)
   const calls = application?.mfa?.functions;
   if (application == null || calls === undefined) return [];
   if (guardedBy !== 'functions') {
-    return [`-- The functions that change second factors are missing: run \`${calls.setup}\`, then this again.`];
+    return [
+      `-- The functions that change second factors are missing: run \`potctl ${calls.setup.join(' ')}\`, then this again.`,
+    ];
   }
   const closed = application.tables.filter(({ inserts }) => inserts !== true);
   return [

@@ -46,7 +46,7 @@ export async function readAnchorFile(file: string): Promise<Anchor> {
 
 const noAnchor = (message: string): PotctlError =>
   new PotctlError('E_USAGE', message, {
-    why: 'an anchor is what `potctl audit verify --json` prints, or stands in the manifest of a backup',
+    why: 'an anchor is what `audit verify --json` prints, or stands in the manifest of a backup',
   });
 
 function candidates(text: string): unknown[] {

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 
 /** The newest version of potctl's own schema that this program knows; templates/sql/potctl-<n>.sql leads from n - 1 to n. */
@@ -44,7 +45,7 @@ export async function requireJournal(session: Session): Promise<void> {
 /** What is wrong with what `potctl setup` once installed, and the command that mends it. */
 export interface SetupProblem {
   readonly detail: string;
-  readonly fix: string;
+  readonly fix: Advice;
 }
 
 /**
@@ -57,20 +58,20 @@ export async function readSetupProblem(session: Session): Promise<SetupProblem |
   if (found!.open !== null) {
     return {
       detail: `an old schema "potctl" is installed: whoever may run ${found!.open.join(', ')} can run code as its owner`,
-      fix: 'potctl setup',
+      fix: potctl('setup'),
     };
   }
   const native = await readNative(session);
   if (native.version === 1) {
     return {
       detail: 'the schema "potctl_app" is of version 1: who may change a second factor can do so without the journal',
-      fix: 'potctl setup --application native',
+      fix: potctl('setup', '--application', 'native'),
     };
   }
   if (native.version === null || !(await hasOldRights(session))) return null;
   return {
     detail: 'the role potctl_support still may write into the tables of "potctl_app" by itself, past the journal',
-    fix: 'potctl grants sql --role support',
+    fix: potctl('grants', 'sql', '--role', 'support'),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Changed } from './errors.js';
+import type { Advice } from './next.js';
 
 /** What is changed from now on, whatever happens next. */
 export interface ChangeNote {
@@ -6,7 +7,7 @@ export interface ChangeNote {
   /** What exactly, in a sentence without its full stop. */
   readonly detail?: string;
   /** Commands that help whoever did not see the result, most likely first. */
-  readonly fix?: readonly string[];
+  readonly fix?: readonly Advice[];
 }
 
 /**

@@ -1,11 +1,12 @@
 import { type CatalogEntry, entry, passing } from './error-entry.js';
+import { advice, again, potctl } from './next.js';
 
 /** The causes around second factors and the people they belong to. */
 export const MFA_ERRORS = {
   E_USER_NOT_FOUND: entry(
     10,
     'The application has no user of that id, e-mail or user name.',
-    'Ask for the e-mail once more, or see whom there is: `potctl mfa list`.',
+    advice`Ask for the e-mail once more, or see whom there is: ${potctl('mfa', 'list')}.`,
   ),
   E_USER_AMBIGUOUS: entry(
     10,
@@ -15,7 +16,7 @@ export const MFA_ERRORS = {
   E_MFA_CHANGED: passing(
     11,
     'Somebody changed the second factor of this person, or a desk recorded a doubt, between what was shown and what should have been done.',
-    'Look again: `potctl mfa status USER`, then repeat.',
+    advice`Look again: ${potctl('mfa', 'status', 'USER')}, then repeat.`,
   ),
   E_APPLICATION: entry(
     15,
@@ -35,7 +36,7 @@ export const MFA_ERRORS = {
   E_MFA_SECRET: entry(
     20,
     'The stored secret can never verify a code: it is hashed, damaged, or not what the application reads.',
-    'Enrol the person again: `potctl mfa reset USER`, then `potctl mfa enroll USER`.',
+    advice`Enrol the person again: ${potctl('mfa', 'reset', 'USER')}, then ${potctl('mfa', 'enroll', 'USER')}.`,
   ),
   E_NOT_KEPT: entry(
     20,
@@ -45,36 +46,36 @@ export const MFA_ERRORS = {
   E_CODE_REFUSED: entry(
     30,
     'The code was not accepted. It is wrong, too old, or was used already: potctl does not say which, because the caller may be a stranger.',
-    'Ask for the code that is shown now. See why codes fail: `potctl mfa explain USER`.',
+    advice`Ask for the code that is shown now. See why codes fail: ${potctl('mfa', 'explain', 'USER')}.`,
   ),
   E_MFA_BLOCKED: passing(
     30,
     'Too many codes of this person were refused: for some time none is looked at, not even a right one.',
-    'Wait, or, when you know who it was: `potctl mfa unlock USER`.',
+    advice`Wait, or, when you know who it was: ${potctl('mfa', 'unlock', 'USER')}.`,
   ),
   E_MFA_STATE: entry(
     30,
     'The second factor of this person is not in the state that the command needs.',
-    'See it: `potctl mfa status USER`.',
+    advice`See it: ${potctl('mfa', 'status', 'USER')}.`,
   ),
   E_UNSUPPORTED: entry(
     30,
     'The application has no such thing, so there is nothing that could be changed.',
-    'See what it has: `potctl mfa status USER`.',
+    advice`See what it has: ${potctl('mfa', 'status', 'USER')}.`,
   ),
   E_REASON_REQUIRED: entry(
     30,
     'The record needs a reason, and the profile may want a ticket. Whoever reads it in a year should understand it.',
-    'Give it: `--reason "lost phone, called back" --ticket SUP-4812`.',
+    advice`Give it: ${again('--reason', 'lost phone, called back', '--ticket', 'SUP-4812')}.`,
   ),
   E_BREAK_GLASS: entry(
     30,
     'What was asked is guarded: an administrator, your own account, a protected command, a role that may do everything, or too many changes in a short time.',
-    'Let somebody else do it. Or repeat it, which is recorded in the journal as such: `--break-glass`',
+    advice`Let somebody else do it. Or repeat it, which is recorded in the journal as such: ${again('--break-glass')}`,
   ),
   E_SECRET_OUTPUT: entry(
     30,
     'A secret or backup codes would have to be shown, and there is no terminal and no file for them.',
-    'Run it at a terminal, or name a new file: `--secret-to FILE`, `--qr FILE.png`, `--codes-to FILE`.',
+    advice`Run it at a terminal, or name a new file: \`--secret-to FILE\`, \`--qr FILE.png\`, ${again('--codes-to', 'FILE')}.`,
   ),
 } as const satisfies Record<string, CatalogEntry>;

@@ -1,6 +1,7 @@
 import { MFA_ERRORS } from './error-catalog-mfa.js';
 import { type CatalogEntry, entry, passing } from './error-entry.js';
 import { ExitCode } from './exit-code.js';
+import { advice, again, potctl } from './next.js';
 
 export { ExitCode };
 
@@ -20,7 +21,7 @@ export const ERROR_CATALOG = {
   E_USAGE: entry(
     2,
     'The command line cannot be understood: an unknown command, flag or value, or a required value is missing.',
-    'See how it is meant: the same command with `--help`, or `potctl help`.',
+    advice`See how it is meant: the same command with \`--help\`, or ${potctl('help')}.`,
   ),
   E_PARTIAL: entry(
     3,
@@ -31,34 +32,34 @@ export const ERROR_CATALOG = {
   E_BACKUP_NOT_FOUND: entry(
     10,
     'No backup has that id in this repository and set, or the prefix fits several.',
-    'See what there is: `potctl backup list`.',
+    advice`See what there is: ${potctl('backup', 'list')}.`,
   ),
   E_PIECE_NOT_FOUND: entry(
     10,
     'The backup holds no file, directory or table of that name.',
-    'See what it holds: `potctl backup show`.',
+    advice`See what it holds: ${potctl('backup', 'show')}.`,
   ),
   E_RUN_NOT_FOUND: entry(
     10,
     'No restore run has that id, or there is none that could be undone.',
-    'See what there is: `potctl restore list`.',
+    advice`See what there is: ${potctl('restore', 'list')}.`,
   ),
   E_PROFILE_NOT_FOUND: entry(
     10,
     'The configuration has no profile of that name.',
-    'See the profiles: `potctl config show`.',
+    advice`See the profiles: ${potctl('config', 'show')}.`,
   ),
-  E_CODE_NOT_FOUND: entry(10, 'There is no such error code.', 'See all codes: `potctl explain --list`.'),
+  E_CODE_NOT_FOUND: entry(10, 'There is no such error code.', advice`See all codes: ${potctl('explain', '--list')}.`),
   E_DATABASE_NOT_FOUND: entry(
     10,
     'The server has no database of that name.',
-    'Check PGDATABASE or the profile: `potctl config show --origin`.',
+    advice`Check PGDATABASE or the profile: ${potctl('config', 'show', '--origin')}.`,
   ),
 
   E_LOCKED: passing(
     11,
     'Another potctl changes this repository or this database at the moment.',
-    'Wait for it: repeat the command with `--wait 30m`.',
+    advice`Wait for it: repeat the command with ${again('--wait', '30m')}.`,
     'A lock whose owner is dead is taken over by itself.',
   ),
   E_DB_LOCKED: passing(
@@ -70,7 +71,7 @@ export const ERROR_CATALOG = {
   E_DB_DENIED: entry(
     12,
     'The server refused the role, its password, or a right that the command needs.',
-    'Check which role and password source is used: `potctl doctor`. What a role needs: `potctl grants sql --role support`.',
+    advice`Check which role and password source is used: ${potctl('doctor')}. What a role needs: ${potctl('grants', 'sql', '--role', 'support')}.`,
   ),
   E_FILES_DENIED: entry(
     12,
@@ -81,7 +82,7 @@ export const ERROR_CATALOG = {
   E_CONFIG: entry(
     15,
     'The configuration file, an environment variable or a libpq file has a mistake.',
-    'See every mistake with file and line: `potctl config validate`.',
+    advice`See every mistake with file and line: ${potctl('config', 'validate')}.`,
   ),
   E_REPOSITORY_FORMAT: entry(
     15,
@@ -92,7 +93,7 @@ export const ERROR_CATALOG = {
   E_DB_UNREACHABLE: passing(
     16,
     'The database server does not answer, or the connection broke.',
-    'Check host, port and network: `potctl doctor`.',
+    advice`Check host, port and network: ${potctl('doctor')}.`,
   ),
   E_DB_TLS: entry(
     16,
@@ -119,7 +120,7 @@ export const ERROR_CATALOG = {
   E_TOOL_MISSING: entry(
     17,
     'A program that is needed is not installed.',
-    'Debian, Ubuntu: `apt install postgresql-client`; `potctl doctor` shows what is missing.',
+    advice`Debian, Ubuntu: \`apt install postgresql-client\`; ${potctl('doctor')} shows what is missing.`,
   ),
   E_TOOL_OLD: entry(
     17,
@@ -150,18 +151,18 @@ export const ERROR_CATALOG = {
   E_UNFIT: entry(
     17,
     'This machine or server lacks something that the command needs.',
-    'See what, and the command that mends it: `potctl doctor`.',
+    advice`See what, and the command that mends it: ${potctl('doctor')}.`,
   ),
 
   E_BACKUP_CORRUPT: entry(
     20,
     'A stored backup is not what its manifest promises. It must not be restored.',
-    'Find an intact one: `potctl backup list`, then `potctl backup verify ID --level full`.',
+    advice`Find an intact one: ${potctl('backup', 'list')}, then ${potctl('backup', 'verify', 'ID', '--level', 'full')}.`,
   ),
   E_MANIFEST: entry(
     20,
     'A manifest is damaged, hostile, or of a newer major version.',
-    'See the others: `potctl backup list`. The artefacts themselves may be intact.',
+    advice`See the others: ${potctl('backup', 'list')}. The artefacts themselves may be intact.`,
   ),
   E_RESTORE_CHECK: entry(
     20,
@@ -185,7 +186,7 @@ export const ERROR_CATALOG = {
   E_SETUP_MISSING: entry(
     17,
     'The database lacks the schema `potctl`, in which the journal and the state of potctl rest.',
-    'See what it is, and install it: `potctl setup --dry-run`, `potctl setup`.',
+    advice`See what it is, and install it: ${potctl('setup', '--dry-run')}, ${potctl('setup')}.`,
   ),
   E_SETUP_NEWER: entry(
     17,
@@ -216,7 +217,7 @@ export const ERROR_CATALOG = {
   E_BLOCKED: entry(
     30,
     'The plan found something that would make the restore fail or lose data.',
-    'Mend each blocking line of `potctl restore plan`, or accept it by the flag that it names.',
+    advice`Mend each blocking line of ${potctl('restore', 'plan')}, or accept it by the flag that it names.`,
   ),
   E_REFUSED: entry(30, 'potctl refuses, because it could lose data.', 'Read the reason in the message.'),
   E_TARGET_BUSY: passing(

@@ -1,4 +1,5 @@
 import { ERROR_CATALOG, type ErrorCode, type ExitCode } from './error-catalog.js';
+import type { Advice } from './next.js';
 
 /** What a failed command left behind: the first thing anybody asks on the phone. */
 export type Changed = 'nothing' | 'scratch' | 'partial' | 'complete' | 'unknown';
@@ -12,16 +13,8 @@ export interface ErrorFacts {
   /** One sentence that goes with `changed`, e.g. which backup is complete. */
   readonly changedDetail?: string;
   /** Commands or sentences that help, most likely first. Default: the catalogue's remedy. */
-  readonly fix?: readonly string[];
-  /** What the same command line would need besides, to go on, and what it would do then. */
-  readonly repeatWith?: RepeatWith;
+  readonly fix?: readonly Advice[];
   readonly cause?: unknown;
-}
-
-/** Words to add to the command line that failed. */
-export interface RepeatWith {
-  readonly text: string;
-  readonly argv: readonly string[];
 }
 
 /**
@@ -33,8 +26,7 @@ export class PotctlError extends Error {
   readonly why: ErrorFacts['why'];
   readonly changed: Changed;
   readonly changedDetail: string | undefined;
-  readonly fix: readonly string[];
-  readonly repeatWith: RepeatWith | undefined;
+  readonly fix: readonly Advice[];
 
   constructor(
     readonly code: ErrorCode,
@@ -47,7 +39,6 @@ export class PotctlError extends Error {
     this.changed = facts.changed ?? 'nothing';
     this.changedDetail = facts.changedDetail;
     this.fix = facts.fix ?? ERROR_CATALOG[code].remedy;
-    this.repeatWith = facts.repeatWith;
   }
 
   get exitCode(): ExitCode {
@@ -56,13 +47,12 @@ export class PotctlError extends Error {
 
   /** The same error, saying what was changed: for callers that know more than the place that threw. */
   with(facts: Pick<ErrorFacts, 'changed' | 'changedDetail' | 'fix'>): PotctlError {
-    const { why, changed, changedDetail, fix, repeatWith, cause } = this;
+    const { why, changed, changedDetail, fix, cause } = this;
     return new PotctlError(this.code, this.message, {
       ...(why === undefined ? {} : { why }),
       changed,
       ...(changedDetail === undefined ? {} : { changedDetail }),
       fix,
-      ...(repeatWith === undefined ? {} : { repeatWith }),
       cause,
       ...facts,
     });

@@ -8,20 +8,89 @@ export interface NextScope {
 
 /** A potctl command to type next, as a value. Whoever prints it adds the profile, database and places of the present command line. */
 export interface NextCommand {
-  /** The words after `potctl`, e.g. `['restore', 'undo', '5t2m8q3f7k']`. */
+  /** The words after `potctl`, e.g. `['restore', 'undo', '5t2m8q3f7k']`, not quoted; `…` is for the reader to fill in. */
   readonly command: readonly string[];
   readonly scope?: NextScope;
 }
 
 /** The present command line again, changed. */
 export interface Again {
-  /** Flags to add or to replace, e.g. `['--wait', '30m']`; empty = the line as it was typed. */
+  /** Flags to add or to replace, e.g. `['--wait', '30m']`, not quoted; empty = the line as it was typed. */
   readonly again: readonly string[];
+  /** Flags to leave out, e.g. `['--yes']`. */
+  readonly without?: readonly string[];
   /** As this user of the operating system, e.g. `postgres`. */
   readonly systemUser?: string;
   /** Variables set for this line, e.g. `{ PGUSER: 'app' }`. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** What to do next, for people: text with commands in it, each of which can be pasted. */
-export type Advice = string | readonly (string | NextCommand | Again)[];
+/** Text with commands in it. */
+export interface AdviceText {
+  readonly advice: readonly (string | NextCommand | Again)[];
+}
+
+/** What to do next, or what to know, for people: text with commands in it, each of which can be pasted. */
+export type Advice = string | NextCommand | Again | AdviceText;
+
+/** A command of potctl from its words: `potctl('backup', 'show', id)`. The words are not quoted; `…` is for the reader to fill in. */
+export const potctl = (...command: readonly string[]): NextCommand => ({ command });
+
+/** The present line with these flags added, or in the place of the same ones: `again('--wait', '30m')`. */
+export const again = (...flags: readonly string[]): Again => ({ again: flags });
+
+/** The present line as another user of the operating system: `asUser('postgres', { PGUSER: 'postgres' })`. */
+export function asUser(systemUser: string, environment?: Readonly<Record<string, string>>): Again {
+  return { again: [], systemUser, ...(environment && { environment }) };
+}
+
+/** The present line with variables set in front: `withVariables({ PGUSER: 'app' })`. */
+export const withVariables = (environment: Readonly<Record<string, string>>): Again => ({ again: [], environment });
+
+/**
+ * Text with commands in it: `` advice`See them: ${potctl('backup', 'list')}.` ``. Commands are printed in backticks, behind two blanks
+ * bare. Other advice becomes a part of it.
+ */
+export function advice(texts: TemplateStringsArray, ...values: readonly (Advice | number)[]): Advice {
+  const parts = texts.flatMap((text, at) => {
+    const value = values[at];
+    return [text, ...(value === undefined ? [] : partsOf(typeof value === 'number' ? String(value) : value))];
+  });
+  return joined(parts);
+}
+
+/** Several pieces of advice as one, with `separator` between them. */
+export function joinAdvice(several: readonly Advice[], separator: string): Advice {
+  return joined(several.flatMap((one, at) => [...(at === 0 ? [] : [separator]), ...partsOf(one)]));
+}
+
+/** Is it advice, and not only text? */
+export function isAdvice(value: unknown): value is Exclude<Advice, string> {
+  if (typeof value !== 'object' || value === null) return false;
+  const has = (key: string): boolean => Array.isArray((value as Record<string, unknown>)[key]);
+  return has('advice') || has('again') || (has('command') && Object.keys(value).every((key) => IN_COMMAND.has(key)));
+}
+
+const IN_COMMAND: ReadonlySet<string> = new Set<keyof NextCommand>(['command', 'scope']);
+
+/** The text and the commands of advice, in order. */
+export function partsOf(given: Advice): readonly (string | NextCommand | Again)[] {
+  return typeof given === 'object' && 'advice' in given ? given.advice : [given];
+}
+
+function joined(parts: readonly (string | NextCommand | Again)[]): Advice {
+  const merged: (string | NextCommand | Again)[] = [];
+  for (const part of parts) {
+    const before = merged.at(-1);
+    if (part === '') continue;
+    if (typeof part === 'string' && typeof before === 'string') merged[merged.length - 1] = before + part;
+    else merged.push(part);
+  }
+  const [only = ''] = merged;
+  return merged.length > 1 ? { advice: merged } : only;
+}
+
+/** Without what says the same twice; the first of it stays. */
+export function withoutRepeats(several: readonly Advice[]): readonly Advice[] {
+  return [...new Map([...several].reverse().map((one) => [JSON.stringify(one), one])).values()].reverse();
+}

@@ -1,3 +1,5 @@
+import type { Advice } from './next.js';
+
 /** What a long operation says about itself. Facts only: no wording, no colours. Wording lives in commands/ui/progress.ts. */
 export type ProgressEvent =
   /** A phase begins, e.g. `database`, `files`, `checks`; it ends with `done` or with the next phase. */
@@ -7,7 +9,7 @@ export type ProgressEvent =
   /** The phase ended well; facts in print order. Names ending in `bytes` are sizes, in `_ms` durations, other numbers counts. */
   | { readonly kind: 'done'; readonly name: string; readonly facts: Readonly<Record<string, string | number>> }
   /** Something the operator should read even when all goes well. */
-  | { readonly kind: 'warning'; readonly text: string };
+  | { readonly kind: 'warning'; readonly text: Advice };
 
 /** Called synchronously and often; must be cheap and must not throw. Results never depend on it. */
 export type Progress = (event: ProgressEvent) => void;

@@ -1,5 +1,6 @@
 import type { Factor } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { potctl } from '../kernel/next.js';
 import { findBackupCode } from './backup-codes.js';
 import type { Uses } from './deps.js';
 import { secretOf } from './factor-secret.js';
@@ -166,7 +167,7 @@ export function refusedCode(verdict: Verdict, person: MfaRecord['person']): Potc
       ? '100 codes in a row were refused: locked until an operator resets it'
       : `blocked until ${verdict.until}`,
     fix: [
-      `potctl mfa unlock ${argumentOf(person)}${hard ? ' --reset-consecutive' : ''} --reason "…"`,
+      potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : []), '--reason', '…'),
       ...(hard
         ? []
         : ['Where that does not help, this login had 30 codes refused in a day: another login may check one.']),

@@ -1,5 +1,6 @@
 import type { AuditFact, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import type { Uses } from './deps.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
@@ -37,7 +38,7 @@ export interface ChangeResult {
   readonly sessions_ended: number | null;
   /** The number of the entry in the journal; null in a dry run. */
   readonly journal_seq: string | null;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /**
@@ -140,7 +141,7 @@ export function refuseDenied(agreed: MfaRecord, { person, verifier }: MfaRecord)
 /** Somebody else was not convinced, while this change was prepared. */
 export const recordedMeanwhile = (person: Person, what: string): PotctlError =>
   new PotctlError('E_MFA_CHANGED', `somebody else recorded meanwhile for '${nameOf(person)}': ${what}`, {
-    fix: [`potctl mfa status ${argumentOf(person)}`],
+    fix: [potctl('mfa', 'status', argumentOf(person))],
   });
 
 /** The same answer for what was only tried. */
@@ -207,7 +208,7 @@ function unreadSecrets({ database }: Uses<'database'>, action: Action, person: P
 
 const changedMeanwhile = (person: Person): PotctlError =>
   new PotctlError('E_MFA_CHANGED', `somebody changed the second factor of '${nameOf(person)}' meanwhile`, {
-    fix: [`potctl mfa status ${argumentOf(person)}`],
+    fix: [potctl('mfa', 'status', argumentOf(person))],
   });
 
 function resultOf(

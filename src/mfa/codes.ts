@@ -1,5 +1,6 @@
 import type { CodeKind, WithMfa } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
 import { CODES, makeBackupCodes, storedCodes } from './backup-codes.js';
@@ -111,7 +112,7 @@ export async function planCodes(
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
       throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor: backup codes belong to one`, {
-        fix: [`potctl mfa ${state === 'pending' ? 'confirm' : 'enroll'} ${argumentOf(person)}`],
+        fix: [potctl('mfa', state === 'pending' ? 'confirm' : 'enroll', argumentOf(person))],
       });
     }
     const count = codes?.length ?? 'all';

@@ -1,5 +1,6 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { gate, judge, refusedCode, type Verdict } from './attempt.js';
 import { CODES } from './backup-codes.js';
@@ -50,7 +51,7 @@ export interface ConfirmResult {
   readonly codes_left: number | null;
   /** null in a dry run, and where it was enabled already. */
   readonly journal_seq: string | null;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
   /** Where backup codes went; null = none were made. */
   readonly codes_to: string | null;
   /** What they are good for, to follow a colon. */
@@ -191,7 +192,7 @@ function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan)
 
 /** @throws E_MFA_STATE when nothing waits for a first code, or it has waited too long; E_DB_DENIED where nobody can see that */
 function pendingOf({ person, pending, state }: MfaRecord): Pending {
-  const fix = [`potctl mfa enroll ${argumentOf(person)}`];
+  const fix = [potctl('mfa', 'enroll', argumentOf(person))];
   if (state === 'unknown') {
     throw new PotctlError('E_DB_DENIED', 'this role may not read secrets, so it cannot check a first code', {
       fix: ['Let the person confirm it in the application, or confirm it with a role that may read secrets.'],

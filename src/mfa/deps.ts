@@ -2,6 +2,7 @@ import type { WithMfa } from '../applications/application.js';
 import type { ApplicationDatabase } from '../applications/open.js';
 import type { JournalEntry } from '../journal/entry.js';
 import type { Clock } from '../kernel/clock.js';
+import type { Advice } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import type { Keyring } from './envelope.js';
 
@@ -43,7 +44,7 @@ export interface JournalPort {
   version(session: Session): Promise<number | null>;
   append(session: Session, entry: JournalEntry): Promise<string>;
   /** What is wrong with what is installed, and the command that mends it; null = nothing. */
-  problem(session: Session): Promise<{ readonly detail: string; readonly fix: string } | null>;
+  problem(session: Session): Promise<{ readonly detail: string; readonly fix: Advice } | null>;
   /** What keeps a support login from changing a second factor behind the journal's back; null = nothing. */
   guard(session: Session, schema: string): Promise<'functions' | 'triggers' | null>;
 }

@@ -1,4 +1,5 @@
 import { verb } from '../kernel/counted.js';
+import { type Advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import type { Verdict } from './attempt.js';
 import type { Uses } from './deps.js';
@@ -31,7 +32,7 @@ export interface Diagnosis {
   } | null;
   readonly evidence: readonly Finding[];
   /** Commands, most likely first. */
-  readonly next: readonly string[];
+  readonly next: readonly Advice[];
 }
 
 /** What a diagnosis rests on. */
@@ -48,7 +49,7 @@ export interface Seen {
 }
 
 /** A verdict with the commands that help. */
-export type Cause = Diagnosis['verdict'] & { readonly next: readonly string[] };
+export type Cause = Diagnosis['verdict'] & { readonly next: readonly Advice[] };
 
 /** Puts what was seen together: the first cause that explains it, and everything that was looked at. */
 export function diagnose(deps: Uses<'database' | 'policy'>, seen: Seen): Diagnosis {
@@ -57,14 +58,14 @@ export function diagnose(deps: Uses<'database' | 'policy'>, seen: Seen): Diagnos
   return { user: seen.status.user, verdict, code: codeOf(seen.verdict), evidence: evidence(deps, seen), next };
 }
 
-const certain = (code: string, text: string, ...next: string[]): Cause => ({ code, text, confidence: 'certain', next });
-const likely = (code: string, text: string, ...next: string[]): Cause => ({ code, text, confidence: 'likely', next });
+const certain = (code: string, text: string, ...next: Advice[]): Cause => ({ code, text, confidence: 'certain', next });
+const likely = (code: string, text: string, ...next: Advice[]): Cause => ({ code, text, confidence: 'likely', next });
 
 /** In the order in which they explain: what keeps everybody out first. */
 function causes(deps: Uses<'database' | 'policy'>, seen: Seen): (Cause | null)[] {
   const who = argumentOf(seen.record.person);
   const nothing = 'nothing in the database keeps this person out: ask for the code that the app shows now';
-  const next = seen.codeGiven ? [] : [`potctl mfa explain ${who} --ask-code`];
+  const next = seen.codeGiven ? [] : [potctl('mfa', 'explain', who, '--ask-code')];
   return [
     ...accountCauses(seen, who),
     ...secretCauses(seen, who),
@@ -81,12 +82,12 @@ function accountCauses({ record: { person } }: Seen, who: string): (Cause | null
   const locked = until === null ? '' : `the application refuses this person ${untilText(until)}`;
   return [
     person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
-    until === null ? null : certain('locked', locked, `potctl mfa unlock ${who}`),
+    until === null ? null : certain('locked', locked, potctl('mfa', 'unlock', who)),
   ];
 }
 
 function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
-  const again = [`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`];
+  const again = [potctl('mfa', 'reset', who), potctl('mfa', 'enroll', who)];
   const words = status.factors.filter(({ state }) => state === 'enabled').map(({ secret }) => secret ?? '');
   // One that works lets the person in, whatever the others are.
   if (words.some((word) => word.startsWith('good'))) return [];
@@ -94,7 +95,7 @@ function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
   const sealed = words.find((word) => word.startsWith('cannot be opened'));
   return [
     broken === undefined ? null : certain('secret_unusable', `no code can ever be right: ${broken}`, ...again),
-    sealed === undefined ? null : certain('key_missing', `the secret ${sealed}`, 'potctl mfa check --keys'),
+    sealed === undefined ? null : certain('key_missing', `the secret ${sealed}`, potctl('mfa', 'check', '--keys')),
     unanswerable(status) ? certain('factor_unsupported', FOREIGN, ...again) : null,
     words.includes('missing')
       ? certain('secret_missing', 'the factor is on, but has no secret: no code can ever be right', ...again)
@@ -119,7 +120,7 @@ function stateCauses(
   const required = database.application.mfa.facts.requiredForAdmin ?? 'an administrator must have a second factor';
   return [
     state !== 'enabled' && person.isAdmin && policy.requiredForAdmin
-      ? certain('required_not_enrolled', required, `potctl mfa enroll ${who} --break-glass`)
+      ? certain('required_not_enrolled', required, potctl('mfa', 'enroll', who, '--break-glass'))
       : null,
     state === 'pending' ? halfEnrolled(record, who) : null,
     state === 'off' ? noFactor(who) : null,
@@ -138,7 +139,7 @@ function halfEnrolled({ pending }: MfaRecord, who: string): Cause {
   return certain(
     'half_enrolled',
     `a secret was made${pending?.since ? ` (${pending.since})` : ''}, but its first code was never confirmed${old ? ', and it is too old now' : ''}`,
-    ...(old ? [`potctl mfa enroll ${who}`] : [`potctl mfa confirm ${who}`, `potctl mfa enroll ${who}`]),
+    ...(old ? [potctl('mfa', 'enroll', who)] : [potctl('mfa', 'confirm', who), potctl('mfa', 'enroll', who)]),
   );
 }
 
@@ -146,14 +147,14 @@ const noFactor = (who: string): Cause =>
   certain(
     'no_factor',
     'there is no second factor: if a code is asked for, it is for another account',
-    `potctl mfa enroll ${who}`,
+    potctl('mfa', 'enroll', who),
   );
 
 const likelyNoFactor = (who: string): Cause =>
   likely(
     'no_factor',
     'no second factor is switched on; whether an enrolment has begun, this role may not see',
-    `potctl mfa enroll ${who}`,
+    potctl('mfa', 'enroll', who),
   );
 
 const blockedByPotctl = (until: string, who: string): Cause => {
@@ -163,7 +164,7 @@ const blockedByPotctl = (until: string, who: string): Cause => {
     hard
       ? '100 codes in a row were refused: potctl looks at none'
       : `too many codes were refused: potctl looks at none ${untilText(until)}`,
-    `potctl mfa unlock ${who}${hard ? ' --reset-consecutive' : ''}`,
+    potctl('mfa', 'unlock', who, ...(hard ? ['--reset-consecutive'] : [])),
   );
 };
 
@@ -185,19 +186,19 @@ export function codeCause(seen: Seen, who: string): Cause | null {
   const { verdict } = seen;
   if (verdict === null || verdict.verdict === 'blocked') return null;
   if (verdict.verdict === 'replayed')
-    return certain('replayed', 'the code is right, but was used before', `potctl mfa status ${who}`);
+    return certain('replayed', 'the code is right, but was used before', potctl('mfa', 'status', who));
   if (verdict.verdict === 'spent')
     return likely(
       'spent',
       'the code is right, but the application took a code in the same half minute, perhaps this one: the next one tells',
-      `potctl mfa explain ${who} --ask-code`,
+      potctl('mfa', 'explain', who, '--ask-code'),
     );
   if (verdict.verdict === 'accepted') {
     return verdict.by === 'backup'
       ? certain(
           'backup_code',
           `it is one of the backup codes, used up now; ${verdict.left} ${verb(verdict.left, 'is', 'are')} left`,
-          `potctl mfa codes ${who}`,
+          potctl('mfa', 'codes', who),
         )
       : certain('code_right', `the code is right${driftText(verdict.match.offset)}: the cause is not the code`);
   }
@@ -205,7 +206,7 @@ export function codeCause(seen: Seen, who: string): Cause | null {
     return likely(
       'code_wrong',
       'the code fits nothing within ten minutes: another account in the app, or an old secret',
-      ...[`potctl mfa reset ${who}`, `potctl mfa enroll ${who}`],
+      ...[potctl('mfa', 'reset', who), potctl('mfa', 'enroll', who)],
     );
   }
   const { step, offset } = verdict.match;
@@ -221,7 +222,7 @@ const SET_TIME = 'let the phone set its time by the network';
 function tooLate({ nowMs, earlierOffsets }: Seen, step: number, offset: number, who: string): Cause {
   const late = Math.max(0, Math.floor(nowMs / 1_000) - (step + 1) * PERIOD_S);
   const again = earlierOffsets.some((earlier) => Math.max(earlier, offset) <= -2 && Math.abs(earlier - offset) <= 1);
-  const ask = `potctl mfa explain ${who} --ask-code`;
+  const ask = potctl('mfa', 'explain', who, '--ask-code');
   if (again) {
     const text = `codes come about ${Math.abs(offset) * PERIOD_S} s late again and again: the clock of the phone is slow; ${SET_TIME}`;
     return certain('clock_slow', text);

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
 import { encodeBase32 } from './base32.js';
@@ -162,8 +163,10 @@ function refuseSecond(
   throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has a second factor already`, {
     why: enabled.map(({ kind, label, verifiedAt }) => [kind, label, verifiedAt].filter(Boolean).join(', ')).join('; '),
     fix: [
-      `To replace it: \`potctl mfa reset ${argumentOf(person)}\`, then enrol.`,
-      ...(several ? ['One more beside it: repeat with `--another`.'] : [`'${name}' keeps one for each person.`]),
+      advice`To replace it: ${potctl('mfa', 'reset', argumentOf(person))}, then enrol.`,
+      ...(several
+        ? [advice`One more beside it: repeat with ${again('--another')}.`]
+        : [`'${name}' keeps one for each person.`]),
     ],
   });
 }

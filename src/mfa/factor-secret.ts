@@ -1,5 +1,6 @@
 import type { Factor, MfaFacet, Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import { encodeBase32 } from './base32.js';
 import type { Uses } from './deps.js';
 import { openSecret, type SecretPlace, sealSecret } from './envelope.js';
@@ -30,7 +31,7 @@ export async function secretOf(deps: Uses<'database' | 'keys'>, person: Person, 
   const { table, column } = mfa.secretColumn;
   if (factor.secret === undefined) {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${table}.${column}, so it cannot check a code`, {
-      fix: ['Use a role that may, or another proof of who is calling: `potctl support`.'],
+      fix: [advice`Use a role that may, or another proof of who is calling: ${potctl('support')}.`],
     });
   }
   if (mfa.totp.storedAs === 'envelope' && factor.secret?.startsWith('potctl:')) {
@@ -59,12 +60,12 @@ export async function storedForm(
 const unusable = (person: Person, why: string): PotctlError =>
   new PotctlError('E_MFA_SECRET', `the secret of '${nameOf(person)}' can never work`, {
     why,
-    fix: [`potctl mfa reset ${argumentOf(person)}`, `potctl mfa enroll ${argumentOf(person)}`],
+    fix: [potctl('mfa', 'reset', argumentOf(person)), potctl('mfa', 'enroll', argumentOf(person))],
   });
 
 const unknownKey = (id: string): PotctlError =>
   new PotctlError('E_MFA_KEY', `the secret is sealed with the key '${id}', which is not configured`, {
     fix: [
-      `Name its file in the profile: \`mfa: { keys: { ${id}: { file: … } } }\`; \`potctl mfa check --keys\` counts them.`,
+      advice`Name its file in the profile: \`mfa: { keys: { ${id}: { file: … } } }\`; ${potctl('mfa', 'check', '--keys')} counts them.`,
     ],
   });

@@ -1,7 +1,9 @@
 import type { Person } from '../applications/application.js';
 import { CLOCK } from '../applications/sql.js';
 import { isProtected } from '../config/guards.js';
+import { ERROR_CATALOG } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaPolicy, Uses } from './deps.js';
@@ -18,7 +20,7 @@ const PEOPLE_PER_10_MIN = 3;
 /** Why `--break-glass` is wanted, in sentences; a warning where it is not wanted but should be known. */
 export interface Caution {
   readonly guarded: readonly string[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /**
@@ -38,20 +40,25 @@ export async function guardChange(
   const { application, schema } = deps.database;
   refuseUnexplained(deps);
   const [role] = await session.query<Role>(ROLE, [quoteQualified(schema, application.mfa.secretColumn.table)]);
-  const risks = [...riskyRole(role!), ...(await overBudget(deps, session, role!.name))];
+  const risk = riskyRole(role!);
+  const over = await overBudget(deps, session, role!.name);
   const own = isOwn(actor.operator, actor.osUser, role!.name, person);
   const guarded = [
     ...(person.isAdmin ? [`${nameOf(person)} is an administrator`] : []),
     ...(own ? [`${nameOf(person)} is your own account`] : []),
     ...(isProtected(policy.protected, `mfa ${action}`) ? [`the profile protects mfa.${action}`] : []),
-    ...(policy.isProduction ? risks : []),
+    ...(policy.isProduction ? [...risk, ...over] : []),
   ];
   if (guarded.length > 0 && !actor.breakGlass) {
     throw new PotctlError('E_BREAK_GLASS', `\`mfa ${action}\` of '${nameOf(person)}' is guarded`, {
       why: guarded.join('\n'),
+      ...(risk.length > 0 && policy.isProduction
+        ? { fix: [...ERROR_CATALOG.E_BREAK_GLASS.remedy, advice`A smaller role: ${SMALLER}`] }
+        : {}),
     });
   }
-  return { guarded, warnings: policy.isProduction ? [] : risks };
+  const warned = risk.map((text) => advice`${text} (${SMALLER} makes a smaller one)`);
+  return { guarded, warnings: policy.isProduction ? [] : [...warned, ...over] };
 }
 
 /** What concerns nobody alone is guarded where the profile says so. @throws E_BREAK_GLASS */
@@ -87,6 +94,8 @@ const ROLE = `select session_user::text as name, rolsuper as super, rolbypassrls
                      coalesce(pg_has_role(session_user, (select relowner from pg_class where oid = to_regclass($1)), 'member'), false) as owner
                 from pg_roles where rolname = session_user`;
 
+const SMALLER = potctl('grants', 'sql', '--role', 'support');
+
 function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
   const what = all
     ? 'is a superuser'
@@ -96,9 +105,7 @@ function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
         ? "owns the application's tables"
         : null;
   if (what === null) return [];
-  return [
-    `the role '${name}' ${what}: it proves nobody's name (\`potctl grants sql --role support\` makes a smaller one)`,
-  ];
+  return [`the role '${name}' ${what}: it proves nobody's name`];
 }
 
 async function overBudget({ journal }: Uses<'journal'>, session: Session, role: string): Promise<string[]> {

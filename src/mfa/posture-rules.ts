@@ -1,12 +1,13 @@
 import type { MfaFacet } from '../applications/application.js';
 import type { Check, CheckState } from '../kernel/check.js';
+import { type Advice, potctl } from '../kernel/next.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
 
 /** One rule, named `sec.…`, over the second factors of everybody. */
 export interface PostureCheck extends Check {
   /** The command that shows more, or mends it. */
-  readonly next?: string;
+  readonly next?: Advice;
 }
 
 /** How many people each thing is true of. null = could not be counted. */
@@ -30,7 +31,7 @@ export interface Counts {
   readonly risky: boolean;
   readonly installed: number | null;
   /** What is wrong with what `setup` installed. */
-  readonly problem: { readonly detail: string; readonly fix: string } | null;
+  readonly problem: { readonly detail: string; readonly fix: Advice } | null;
   /** What keeps a support login from changing a second factor behind the journal's back. */
   readonly guard: 'functions' | 'triggers' | null;
   /** Whose last change is in no record; null = the application keeps no time of a change, or there is no journal. */
@@ -51,11 +52,11 @@ export interface PostureFacts {
 
 type State = CheckState;
 const when = (count: number, state: State): State => (count > 0 ? state : 'ok');
-const rule = (id: string, state: State, detail: string, next?: string): PostureCheck => ({
+const rule = (id: string, state: State, detail: string, next?: Advice): PostureCheck => ({
   ...{ name: `sec.${id}`, state, detail },
   ...(state !== 'ok' && next !== undefined && { next }),
 });
-const ALL_MISSING = 'potctl mfa list --required --missing';
+const ALL_MISSING = potctl('mfa', 'list', '--required', '--missing');
 
 /** Judges the counts: one line for each rule, in a fixed order. Pure. */
 export function rulesOf(counts: Counts, facts: PostureFacts): PostureCheck[] {
@@ -83,7 +84,7 @@ function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): Postur
       `administrators without a second factor: ${adminsWithout}`,
       ALL_MISSING,
     ),
-    rule('locked_now', manyLocked, `people locked or blocked: ${shut}`, 'potctl mfa list --state locked'),
+    rule('locked_now', manyLocked, `people locked or blocked: ${shut}`, potctl('mfa', 'list', '--state', 'locked')),
   ];
 }
 
@@ -99,14 +100,14 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
     return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this role may not read secrets')), replay];
   }
   const broken = unusable > 0 ? 'fail' : when(unusablePending, 'warn');
-  const see = 'potctl mfa list --state pending';
+  const see = potctl('mfa', 'list', '--state', 'pending');
   return [
     rule('plaintext_secret', when(plainSecrets, sealed ? 'fail' : 'warn'), `secrets in the clear: ${plainSecrets}`),
     rule(
       'unusable_secret',
       broken,
       `secrets that can never work: ${unusable + unusablePending}`,
-      'potctl mfa explain USER',
+      potctl('mfa', 'explain', 'USER'),
     ),
     rule('short_secret', when(short, 'warn'), `secrets below 128 bits: ${short}`),
     rule('enabled_without_secret', when(enabledWithout, 'warn'), `enabled without a secret: ${enabledWithout}`),
@@ -137,7 +138,7 @@ function codeRules(
       'codes_low',
       adminsNoCodes > 0 ? 'fail' : when(fewCodes, 'warn'),
       `people with three codes or fewer: ${fewCodes}`,
-      'potctl mfa list --state no-codes',
+      potctl('mfa', 'list', '--state', 'no-codes'),
     ),
   ];
 }
@@ -151,20 +152,20 @@ function ownRules(counts: Counts, { keys }: PostureFacts): PostureCheck[] {
       'journal',
       none === null ? (triggers === null ? 'unknown' : guarded) : 'unknown',
       none ?? 'the journal refuses changes',
-      'potctl setup',
+      potctl('setup'),
     ),
     rule(
       'schema',
       problem === null ? (none === null ? 'ok' : 'unknown') : 'fail',
       problem?.detail ?? none ?? 'nobody becomes the owner of the schema potctl through its functions',
-      problem?.fix ?? 'potctl setup',
+      problem?.fix ?? potctl('setup'),
     ),
     unrecordedRule(counts),
     rule(
       'roles',
       risky ? 'warn' : 'ok',
       risky ? 'this role may do everything, also change the journal' : 'this role is bounded',
-      'potctl grants sql --role support',
+      potctl('grants', 'sql', '--role', 'support'),
     ),
     ...(keys === null ? [] : [keysRule(keys)]),
   ];
@@ -180,13 +181,13 @@ function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureCheck 
       id,
       'unknown',
       `potctl is not set up here${installed === null ? '' : ' in its present version'}`,
-      'potctl setup',
+      potctl('setup'),
     );
   }
   if (unrecorded !== null && unrecorded.length > 0) {
     const more = unrecorded.length > SHOWN ? ', …' : '';
     const whose = `${unrecorded.slice(0, SHOWN).join(', ')}${more}`;
-    const next = `potctl history --target ${unrecorded[0]}`;
+    const next = potctl('history', '--target', unrecorded[0]!);
     return rule(id, 'warn', `second factors whose last change nobody recorded: ${unrecorded.length} (${whose})`, next);
   }
   if (guard !== null) return rule(id, 'ok', 'the database refuses a change of a support login without the journal');
@@ -201,7 +202,7 @@ function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureCheck 
     id,
     'unknown',
     'whether somebody changed a second factor past the journal cannot be told: the application keeps no time of it',
-    'potctl setup --guard-writes',
+    potctl('setup', '--guard-writes'),
   );
 }
 

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, again } from '../kernel/next.js';
 import type { Actor, MfaPolicy } from './deps.js';
 
 /** In Latin letters, or half as many of a script that writes a word or a syllable with each. */
@@ -44,7 +45,7 @@ export function requireReason({ reason, ticket }: Actor, policy: MfaPolicy): voi
   if (problem !== null) {
     throw new PotctlError('E_REASON_REQUIRED', 'the change needs a reason', {
       why: problem,
-      fix: ['Say why, for the record: `--reason "lost phone, called back at the number on file"`'],
+      fix: [advice`Say why, for the record: ${again('--reason', 'lost phone, called back at the number on file')}`],
     });
   }
   const missing = ticketProblem(ticket, policy);

@@ -1,4 +1,5 @@
 import { counted, verb } from '../kernel/counted.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { CODES } from './backup-codes.js';
 import type { Uses } from './deps.js';
 import { deskFlags, NO_MEMORY } from './desk/memory.js';
@@ -52,7 +53,7 @@ export interface MfaStatus {
   /** null = there is no journal, or this role may not read it. */
   readonly resets_90d: readonly PastReset[] | null;
   readonly red_flags: readonly RedFlag[];
-  readonly notes: readonly string[];
+  readonly notes: readonly Advice[];
 }
 
 /** Everything that potctl knows of a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
@@ -134,7 +135,7 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
 function notesOf(
   { database, policy }: Uses<'database' | 'policy'>,
   { state, installed, codesLeft: left, person }: MfaRecord,
-): string[] {
+): Advice[] {
   const { application, readsSecrets } = database;
   const { noReplayGuard, login } = application.mfa.facts;
   const few = state === 'enabled' && left !== null && left <= FEW_CODES;
@@ -145,6 +146,8 @@ function notesOf(
     ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
     ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
     ...(state === 'enabled' && login !== undefined ? [login] : []),
-    ...(installed === null ? ['potctl is not set up in this database: no history, no changes (`potctl setup`)'] : []),
+    ...(installed === null
+      ? [advice`potctl is not set up in this database: no history, no changes (${potctl('setup')})`]
+      : []),
   ];
 }

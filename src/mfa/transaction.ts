@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { potctl } from '../kernel/next.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 import { isWrite, writeQuietly } from './quiet-write.js';
@@ -74,6 +75,6 @@ function uncertain(error: PotctlError, runId: string): PotctlError {
   return error.with({
     changed: 'unknown',
     changedDetail: 'the server did not answer the COMMIT; the journal knows whether it happened',
-    fix: [`potctl history --run-id ${runId}`],
+    fix: [potctl('history', '--run-id', runId)],
   });
 }

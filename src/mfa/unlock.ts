@@ -1,5 +1,6 @@
 import type { Person } from '../applications/application.js';
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { applyChange, type ChangePlan, type ChangeResult, planChange, plannedResult } from './change.js';
 import type { Uses } from './deps.js';
@@ -32,7 +33,7 @@ export async function planUnlock(
   return planChange(deps, wanted, 'unlock', ({ person, verifier }) => {
     if (verifier === null) {
       throw new PotctlError('E_DB_DENIED', 'this role may not see whether potctl blocks somebody', {
-        fix: ['It needs SELECT on potctl.mfa_attempt: `potctl grants sql --role support`'],
+        fix: [advice`It needs SELECT on potctl.mfa_attempt: ${potctl('grants', 'sql', '--role', 'support')}`],
       });
     }
     const { blockedUntil, failuresSinceSuccess } = verifier;
@@ -76,5 +77,5 @@ const blockWords = (until: string): string =>
 const lockedForGood = (person: Person): PotctlError =>
   new PotctlError('E_MFA_STATE', `'${nameOf(person)}' stays locked: 100 codes in a row were refused`, {
     why: 'an ordinary unlock does not end this lock; somebody may be guessing codes',
-    fix: [`potctl mfa unlock ${argumentOf(person)} --reset-consecutive --reason "…"`],
+    fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive', '--reason', '…')],
   });

@@ -1,5 +1,6 @@
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { gate, judge, matchBackupCode, refusedCode, type Verdict } from './attempt.js';
 import { requireState } from './change.js';
 import { checkClock } from './clock-check.js';
@@ -35,7 +36,7 @@ export interface VerifyResult {
   readonly offset_s: number;
   readonly codes_left: number | null;
   readonly journal_seq: string;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /**
@@ -89,7 +90,7 @@ function refuseWithoutFactor({ person, state, enabled, codes }: MfaRecord, code:
   const none = state === 'pending' ? 'its enrolment is not confirmed yet' : 'there is none';
   throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor whose codes could be checked`, {
     why: enabled.length > 0 ? 'only others than codes' : none,
-    ...(state === 'pending' && { fix: [`potctl mfa confirm ${argumentOf(person)}`] }),
+    ...(state === 'pending' && { fix: [potctl('mfa', 'confirm', argumentOf(person))] }),
     ...(codes === null && {}),
   });
 }
@@ -108,7 +109,7 @@ function resultOf(verdict: Verdict, { person, codes }: MfaRecord, seq: string, l
       ...(late === null ? [] : [late]),
       ...(left !== null && left <= FEW_CODES
         ? [
-            `${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left: \`potctl mfa codes ${argumentOf(person)}\``,
+            advice`${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left: ${potctl('mfa', 'codes', argumentOf(person))}`,
           ]
         : []),
     ],

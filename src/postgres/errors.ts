@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, asUser, potctl } from '../kernel/next.js';
 import { quoteIdentifier } from './identifiers.js';
 import { shellWord } from './psql-line.js';
 
@@ -18,7 +19,7 @@ export const SERVER_IS_FULL = ['Free some space on the server (`df` there, table
 /** What to do when the lock table is full. */
 export const LOCKS_ARE_FULL = [
   'As a superuser: `alter system set max_locks_per_transaction = 256;`, then restart the server.',
-  'See how many it holds and needs: `potctl doctor`.',
+  advice`See how many it holds and needs: ${potctl('doctor')}.`,
 ];
 
 interface ServerWord {
@@ -100,15 +101,15 @@ function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): Potctl
 }
 
 /** A cluster as the distribution made it lets system users in only as the role of their own name, and has one role: postgres. */
-function roleAdvice({ sqlstate, message }: ServerWord): string[] | null {
+function roleAdvice({ sqlstate, message }: ServerWord): Advice[] | null {
   if (!sqlstate.startsWith('28')) return null;
   const missing = /^role "(.+)" does not exist$/.exec(message)?.[1];
   const peer = /^Peer authentication failed for user "(.+)"$/.exec(message)?.[1];
   if (missing === undefined && peer === undefined) return null;
   return [
     peer === undefined
-      ? 'Run it as the system user postgres, who has a role: `sudo -u postgres PGUSER=postgres`'
-      : `Run it as the system user of that role: \`sudo -u ${shellWord(peer)}\``,
+      ? advice`Run it as the system user postgres, who has a role: ${asUser('postgres', { PGUSER: 'postgres' })}`
+      : advice`Run it as the system user of that role: ${asUser(peer)}`,
     ...(missing === undefined
       ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
       : [
@@ -139,7 +140,7 @@ function isRefusedByData(sqlstate: string): boolean {
   return sqlstate.startsWith('23') || ['P0001', '44000', '22001', '27000', '09000'].includes(sqlstate);
 }
 
-function fixFor({ sqlstate, message }: ServerWord, { target }: ErrorPlace): readonly string[] | undefined {
+function fixFor({ sqlstate, message }: ServerWord, { target }: ErrorPlace): readonly Advice[] | undefined {
   if (sqlstate === '53100') return SERVER_IS_FULL;
   if (sqlstate === '53300') return tooManyConnections(message);
   if (sqlstate === '53200' && message.includes('shared memory')) return LOCKS_ARE_FULL;

@@ -1,6 +1,7 @@
 import type { ChildEnd } from '../kernel/child.js';
 import type { ErrorCode } from '../kernel/error-catalog.js';
 import { type ErrorFacts, PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { redact } from '../kernel/secret.js';
 import { LOCKS_ARE_FULL, SERVER_IS_FULL, tooManyConnections } from './errors.js';
 
@@ -14,7 +15,7 @@ interface Rule {
   readonly code: ErrorCode;
   readonly pattern: RegExp;
   message(match: RegExpExecArray, tool: string): string;
-  readonly fix?: readonly string[] | ((match: RegExpExecArray) => readonly string[]);
+  readonly fix?: readonly Advice[] | ((match: RegExpExecArray) => readonly Advice[]);
 }
 
 /** In this order: a full disk explains every error that follows from it, and where the server complains of one, it is the server's. */
@@ -64,7 +65,7 @@ const RULES: readonly Rule[] = [
     pattern: /query would be affected by row-level security policy for (?:table|relation) (.+)/,
     message: ([, table]) => `row level security hides rows of ${table} from this role, so the dump would be incomplete`,
     fix: [
-      'Back up as a superuser, or with a role of its own that has BYPASSRLS: `potctl grants sql --role backup`',
+      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
       'Or, where the role owns the table: `alter table NAME no force row level security`.',
     ],
   },
@@ -74,7 +75,7 @@ const RULES: readonly Rule[] = [
     message: ([, object]) => `permission denied for ${object}`,
     fix: [
       'Use the owner or a superuser, or grant what is missing.',
-      'For backups, a role of its own reads every table: `potctl grants sql --role backup`',
+      advice`For backups, a role of its own reads every table: ${potctl('grants', 'sql', '--role', 'backup')}`,
     ],
   },
   {
@@ -124,7 +125,7 @@ export function toToolError(tool: string, end: ChildEnd, stderr: readonly string
   return new PotctlError('E_TOOL_FAILED', `'${tool}' ended ${how}`, facts(end, stderr));
 }
 
-function facts(end: ChildEnd, stderr: readonly string[], fix?: readonly string[]): ErrorFacts {
+function facts(end: ChildEnd, stderr: readonly string[], fix?: readonly Advice[]): ErrorFacts {
   const lines = stderr.filter((line) => line.trim() !== '');
   const telling = lines.filter((line) => TELLING.test(line) || /error|fatal/i.test(line));
   const shown = (telling.length > 0 ? telling : lines).slice(-WHY_LINES);

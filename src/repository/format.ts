@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
+import { advice, again } from '../kernel/next.js';
 import { unusable } from '../storage/failures.js';
 import { MARKER } from '../storage/marker.js';
 import type { Layout, Storage } from '../storage/storage.js';
@@ -92,7 +93,9 @@ async function refuseOthers(storage: Storage): Promise<void> {
   if (other) throw unusable(url, `it is ${other.owner}`);
   const above = await storage.around(MARKER);
   if (above !== null) {
-    throw unusable(url, 'it lies inside of another potctl repository', [`Give that one: \`--repository ${above}\``]);
+    throw unusable(url, 'it lies inside of another potctl repository', [
+      advice`Give that one: ${again('--repository', above)}`,
+    ]);
   }
   const taken = OWN_NAMES.filter((name) => names.has(name));
   if (taken.length === 0) return;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { type HostIdentity, isGone } from '../kernel/host-identity.js';
+import { advice, again } from '../kernel/next.js';
 import type { Claim, Storage } from '../storage/storage.js';
 import { claimLock, holderText, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock.js';
 import type { Lease, LockRequest } from './repository.js';
@@ -189,7 +190,7 @@ function lockedBy(holder: LockHolder | null, ageMs: number, { name }: LeaseDeps)
   const doing = holder === null ? '' : `: '${holder.command}' is running`;
   return new PotctlError('E_LOCKED', `the repository '${name}' is locked${doing}`, {
     why: { ...(holder === null ? {} : factsOf(holder)), heartbeat_age_s: Math.round(ageMs / 1000) },
-    fix: ['Wait for it: repeat the command with `--wait 30m`'],
+    fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
   });
 }
 

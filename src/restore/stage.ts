@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { SettledPart } from '../catalog/manifest.js';
 import type { TocEntry } from '../dump/toc.js';
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, again, potctl } from '../kernel/next.js';
 import { affordableJobs } from '../postgres/connection-room.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import { inSession } from '../postgres/in-session.js';
@@ -128,7 +129,7 @@ async function check(
 async function settleFindings(
   { deps, request, journal }: RunningRestore,
   findings: readonly Finding[],
-  otherWays: () => readonly string[],
+  otherWays: () => readonly Advice[],
 ): Promise<void> {
   const { refused, accepted } = judgeFindings(findings, request.accept);
   if (refused.length > 0) throw checkFailed(refused, otherWays());
@@ -137,16 +138,17 @@ async function settleFindings(
   await journal.update({ accepted: [...(journal.record.accepted ?? []), ...accepted] });
 }
 
-function checkFailed(findings: readonly Finding[], otherWays: readonly string[]): PotctlError {
+function checkFailed(findings: readonly Finding[], otherWays: readonly Advice[]): PotctlError {
   const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : [];
   return new PotctlError('E_RESTORE_CHECK', 'the restored database is not what was backed up', {
     why: [...findings.slice(0, SHOWN).map(({ detail }) => detail), ...more].join('\n'),
     changedDetail: 'the restored database was removed; the live one is as it was',
-    fix: ['Verify the backup (`potctl backup verify --level full`), or take another one.', ...otherWays],
-    repeatWith: {
-      text: 'Or accept it: this line restores it all the same and records what was accepted:',
-      argv: acceptArguments(findings),
-    },
+    fix: [
+      advice`Verify the backup (${potctl('backup', 'verify', '--level', 'full')}), or take another one.`,
+      ...otherWays,
+      'Or accept it: this line restores it all the same and records what was accepted:',
+      again(...acceptArguments(findings)),
+    ],
   });
 }
 

@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { isErrno } from '../kernel/errors.js';
+import type { Advice } from '../kernel/next.js';
 import { inSession } from '../postgres/in-session.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
@@ -10,7 +11,7 @@ import { readRecords } from './record.js';
 export interface OpenEnd {
   readonly text: string;
   /** What puts it right. */
-  readonly fix: string;
+  readonly fix: Advice;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { type Advice, advice, potctl } from '../kernel/next.js';
 import { findSwappedRuns } from './database/swapped-runs.js';
 import { readSystemIdentifier } from './database/system-identifier.js';
 import { closeBack, closeForward } from './finish.js';
@@ -54,7 +55,7 @@ export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
       const { message, fix } = error as PotctlError;
       warn(
         deps,
-        `the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
+        advice`the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
       );
     }
   }
@@ -127,7 +128,9 @@ async function refuseHalfSwapped(root: string): Promise<void> {
   if (unfinished === null) return;
   throw new PotctlError('E_REFUSED', `the files in "${root}" are half-swapped: old and new lie there side by side`, {
     why: { run: unfinished.run, kind: unfinished.kind, phase: unfinished.phase },
-    fix: ['Finish that run first: `potctl restore run` or `undo` with its repository, its database and on its host.'],
+    fix: [
+      advice`Finish that run first: ${potctl('restore', 'run')} or \`undo\` with its repository, its database and on its host.`,
+    ],
   });
 }
 
@@ -157,4 +160,4 @@ async function startWritersAgain(deps: RecoverDeps, record: RunRecord): Promise<
   }
 }
 
-const warn = ({ progress }: RecoverDeps, text: string): void => progress({ kind: 'warning', text });
+const warn = ({ progress }: RecoverDeps, text: Advice): void => progress({ kind: 'warning', text });

@@ -1,4 +1,5 @@
 import { isErrno, PotctlError } from '../kernel/errors.js';
+import type { Advice } from '../kernel/next.js';
 
 /** Did the machine, or the place behind a network, refuse it to this user? A file system that is read-only does not count. */
 export const isDenied = (error: unknown): boolean =>
@@ -15,7 +16,7 @@ export const isFailure = (error: unknown): boolean =>
     : error instanceof Error && 'errno' in error;
 
 /** E_REPOSITORY_FORMAT: what is at this place, or is not, forbids to store anything there. */
-export function unusable(location: string, why: string, fix?: readonly string[]): PotctlError {
+export function unusable(location: string, why: string, fix?: readonly Advice[]): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' cannot be used as a repository`, {
     why,
     ...(fix === undefined ? {} : { fix }),

@@ -34,7 +34,7 @@ const EARLIER: Readonly<Record<string, number>> = {
   'restore undo': 10,
   ...Object.fromEntries(['enroll', 'codes', 'reset', 'disable', 'unlock'].map((verb) => [`mfa ${verb}`, 17])),
 };
-const offline = new Set(commands.filter((command) => command.offline).map(({ name }) => name));
+const needs = new Map(commands.map((command) => [command.name, command.needs]));
 const gated = commands.flatMap((command) => (command.kind === 'action' && command.gate ? [command] : []));
 const UNCONFIRMED = [[], ['--confirm', 'something else'], ['-y'], ['--json'], ['--no-confirm']];
 /** All of them go through one gate: these show that every flag comes to it, the others that they stand behind it. */
@@ -72,10 +72,16 @@ const run = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctl, na
 const runHere = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctlHere, name, flags);
 
 function runBy(potctl: typeof potctlHere, name: string, flags: readonly string[]): Promise<Ran> {
-  const places = ['--files', path.join(folder, 'storage'), '--repository', path.join(folder, 'backups')];
-  const where = offline.has(name) ? [] : [...places, '--password-file', path.join(folder, 'password')];
+  const where = {
+    files: ['--files', path.join(folder, 'storage')],
+    repository: ['--repository', path.join(folder, 'backups')],
+    database: ['--password-file', path.join(folder, 'password')],
+  };
   const env = { PGPASSWORD: CANARY, PGDATABASE: database.name, HOME: folder };
-  return potctl([...name.split(' '), ...(ARGUMENT[name] ?? []), ...where, ...flags], { env });
+  return potctl(
+    [...name.split(' '), ...(ARGUMENT[name] ?? []), ...needs.get(name)!.flatMap((need) => where[need]), ...flags],
+    { env },
+  );
 }
 
 /** Keys with a capital letter, but for those that somebody chose. */

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeBackupId } from '../../src/catalog/id.js';
+import { advice, again } from '../../src/kernel/next.js';
 import type { BackupEvent, Draft, LockRequest, Repository } from '../../src/repository/repository.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { removing } from './removing.js';
@@ -191,7 +192,7 @@ function locking(fresh: Fresh): void {
     await expect(second.lock(request())).rejects.toMatchObject({
       code: 'E_LOCKED',
       why: { command: 'backup create', run: 'run-1', pid: expect.any(Number), operator: expect.any(String) },
-      fix: [expect.stringContaining('--wait')],
+      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
     });
     await lease.assertHeld();
     await lease.release();

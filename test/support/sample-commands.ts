@@ -25,7 +25,7 @@ const list = listCommand({
   name: 'thing list',
   summary: 'rows of a list',
   examples: ['potctl thing list --rows 3'],
-  offline: true,
+  needs: [],
   input: { rows: count('--rows <n>', 'how many', { default: 3 }) },
   columns: [
     { name: 'id', text: ({ id }: Thing) => id },
@@ -47,7 +47,7 @@ const show = itemCommand({
   name: 'thing show',
   summary: 'one thing',
   examples: ['potctl thing show'],
-  offline: true,
+  needs: [],
   input: { fail: choice('--fail <how>', 'throw that', ['bug', 'errno', 'late', 'secret', 'hang']) },
   async run({ fail }, context) {
     if (fail === 'bug') throw new TypeError('undefined is not a function');
@@ -74,7 +74,7 @@ const drop = actionCommand({
   name: 'thing drop',
   summary: 'destroy a thing',
   examples: ['potctl thing drop app --mark ./dropped'],
-  offline: true,
+  needs: [],
   input: { name: argument('<name>', 'the thing'), mark: text('--mark <file>', 'written when it happens') },
   gate: {
     prepare: async ({ name }) => name,
@@ -92,7 +92,7 @@ const work = actionCommand({
   name: 'thing work',
   summary: 'work until somebody interrupts',
   examples: ['potctl thing work --for 1s'],
-  offline: true,
+  needs: [],
   input: {
     for: duration('--for <duration>', 'how long', { default: 30_000 }),
     held: flag('--held', 'in one piece that cannot be interrupted'),
@@ -142,7 +142,7 @@ const unlock = itemCommand({
   name: 'thing unlock',
   summary: 'ask for something that nobody may see',
   examples: ['potctl thing unlock'],
-  offline: true,
+  needs: [],
   input: {},
   run: async (_input, { terminal }) => ({ length: (await terminal!.hidden('Secret word')).reveal().length }),
   render: ({ length }, view) => view.line(`heard ${length} letters`),

@@ -6,6 +6,7 @@ import type { Settings } from '../../src/config/settings.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { openServer } from '../../src/postgres/open.js';
+import { adviceText } from '../support/advice.js';
 import { inMaintenance, quote, type TestDatabase } from '../support/database.js';
 import { testPotctl } from '../support/host.js';
 import { openedAt } from '../support/old-backups.js';
@@ -48,7 +49,7 @@ export async function doctor(database: string, scene: Scene = {}): Promise<Recor
       childEnvironment: environment,
     },
   });
-  const lines = (await (await potctl.doctor()).examine()).map(checkLine);
+  const lines = (await (await potctl.doctor()).examine()).map((check) => checkLine(check, adviceText));
   return Object.fromEntries(lines.map((line) => [line.check, line]));
 }
 

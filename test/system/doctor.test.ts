@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Settings } from '../../src/config/settings.js';
 import { Secret } from '../../src/kernel/secret.js';
+import { adviceText } from '../support/advice.js';
 import { freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 import { doctor, plainRole, states } from './doctor-scene.js';
@@ -45,7 +46,7 @@ describe('a server', () => {
       files: 'OK',
       tar: 'OK',
     });
-    expect(results['connection']?.fix).toContain('pg_isready');
+    expect(adviceText(results['connection']!.fix!)).toContain('pg_isready');
     expect(results['free space']?.state).toBe('UNKNOWN');
   });
 
@@ -120,7 +121,7 @@ describe('rights', () => {
     const look = () => doctor(database.name, { connection: { user: role } });
     const found = (await look())['backup rights'];
     expect(found).toMatchObject({ state: 'FAIL', detail: expect.stringMatching(/2 of 3 .*"Hid den"/) });
-    await database.query(found!.fix!.split(' Or ')[0]!);
+    await database.query(adviceText(found!.fix!).split(' Or ')[0]!);
     expect((await look())['backup rights']).toMatchObject({ state: 'OK' });
   });
 
@@ -131,10 +132,8 @@ describe('rights', () => {
     const role = await plainRole(database);
     await database.query(`grant select on t to ${quote(role)}`);
     const results = await doctor(database.name, { connection: { user: role } });
-    expect(results['backup rights']).toMatchObject({
-      state: 'FAIL',
-      fix: expect.stringContaining('grants sql --role backup'),
-    });
+    expect(results['backup rights']?.state).toBe('FAIL');
+    expect(adviceText(results['backup rights']!.fix!)).toContain('grants sql --role backup');
   });
 
   test('what a restore would lack is named, and gone once it is granted', async () => {

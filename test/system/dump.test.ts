@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { manifestSchema } from '../../src/catalog/manifest.js';
 import { dumpDatabase } from '../../src/dump/dump.js';
+import { adviceText } from '../support/advice.js';
 import { freshDatabase, quote } from '../support/database.js';
 import { dumpRequest } from '../support/dump-request.js';
 import { openTestServer } from '../support/server.js';
@@ -163,7 +164,7 @@ test('a references query that leaves schemas out runs with the path of the role,
     const told: string[] = [];
     const request = await dumpRequest({
       references,
-      progress: (event) => event.kind === 'warning' && told.push(event.text),
+      progress: (event) => event.kind === 'warning' && told.push(adviceText(event.text)),
     });
     const { referencedList } = await dumpDatabase(openTestServer(name), request);
     return { told, lines: await readFile(referencedList!, 'utf8') };

@@ -190,7 +190,8 @@ test('without guards one UPDATE is enough: the first lines of `grants sql` say s
   );
   expect(support.sql).toContain('potctl setup --guard-writes');
   expect(await attempt(`${KNOWN['3dpot'].write}'${who.id}'`)).toBe('committed');
-  expect(await checked(site)).toMatchObject([{ state: 'unknown', next: 'potctl setup --guard-writes' }]);
+  const next = `potctl setup --guard-writes --config ${site.config} -p test`;
+  expect(await checked(site)).toMatchObject([{ state: 'unknown', next }]);
 });
 
 test('guards are shown before, put there once, and go with the schema', async () => {

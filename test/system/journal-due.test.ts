@@ -151,7 +151,8 @@ test('rights that were granted before there were functions are critical, and go 
   expect(await look()).toMatchObject({ state: 'ok' });
   await old.database.query(`grant update (secret, status) on potctl_app.mfa_factors to potctl_support;
     grant delete on potctl_app.backup_codes to potctl_support`);
-  expect(await look()).toMatchObject({ state: 'crit', next: 'potctl grants sql --role support' });
+  const next = `potctl grants sql --role support --config ${old.config} -p test`;
+  expect(await look()).toMatchObject({ state: 'crit', next });
   await old.database.query(login.sql);
   expect(await look()).toMatchObject({ state: 'ok' });
   await expect(login.as.query('delete from potctl_app.backup_codes')).rejects.toMatchObject({ code: '42501' });
@@ -323,7 +324,7 @@ test('where nothing tells of a change, mfa check says unknown, and what would te
   const { item } = (await plain.json(['check'])).doc;
   expect(item.rules.find(({ id }: { id: string }) => id === 'sec.unrecorded')).toMatchObject({
     state: 'unknown',
-    next: 'potctl setup --guard-writes',
+    next: `potctl setup --guard-writes --config ${plain.config} -p test`,
   });
 });
 

@@ -5,9 +5,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { shellWords } from '../../commands/cli/parse/shell.js';
 import { readManifest } from '../../src/catalog/catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { type Again, again } from '../../src/kernel/next.js';
 import type { Progress } from '../../src/kernel/progress.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { readRuns } from '../../src/runs/record.js';
+import { adviceText } from '../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { openedAt } from '../support/old-backups.js';
 import { backUp, plan, restore, testRepository } from '../support/restoring.js';
@@ -69,7 +71,7 @@ test('a partition that lacks rows is found at its root, and named', async () => 
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
     why: 'public.r has 20 rows, the backup 21 (public.r1 10 of 11)',
-    repeatWith: { argv: ['--accept', 'rows:public.r'] },
+    fix: expect.arrayContaining([again('--accept', 'rows:public.r')]),
   });
   expect(await query('select count(*)::int as rows from r')).toEqual([{ rows: 20 }]);
 });
@@ -117,7 +119,7 @@ test('a function without search_path in a check stops a restore with its context
   expect(failure.why).toContain('relation "countries" does not exist');
   expect(failure.why).toMatch(/CONTEXT: +SQL function "is_country" during/);
   expect(failure.fix).toContain('ALTER FUNCTION public.is_country(text) SET search_path = public, pg_temp;');
-  expect(failure.repeatWith?.argv).toEqual(['--continue-past-errors']);
+  expect(failure.fix.at(-1)).toEqual(again('--continue-past-errors'));
   const sql = 'select oid::text from pg_database where datname = current_database()';
   expect(await valuesOf(name, sql)).toEqual(before);
 });
@@ -131,7 +133,7 @@ test('the printed line has the schema that holds what the function names, once f
 
   const refused = restore(parts, { continuePastErrors: true });
 
-  const { fix } = await failureOf(refused);
+  const fix = (await failureOf(refused)).fix.map(adviceText);
   const line = 'ALTER FUNCTION public.ok(integer) SET search_path = lib, public, pg_temp;';
   expect(fix.filter((text) => text.startsWith('ALTER FUNCTION'))).toEqual([line]);
   expect(fix.filter((text) => text.startsWith('psql ')).map((text) => text.split(' -c ')[1])).toEqual([`'${line}'`]);
@@ -140,8 +142,11 @@ test('the printed line has the schema that holds what the function names, once f
 test('what the refusal says to do by hand brings the whole database back', async () => {
   const { name, parts, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
-  const { fix: lines } = await failureOf(restore(parts));
-  const byHand = lines.slice(lines.findIndex((line) => line.startsWith('createdb ')));
+  const lines = (await failureOf(restore(parts))).fix.map(adviceText);
+  const byHand = lines.slice(
+    lines.findIndex((line) => line.startsWith('createdb ')),
+    lines.findIndex((line) => line.startsWith('Or restore everything else')),
+  );
   onTestFinished(() =>
     inMaintenance((client) => client.query(`drop database if exists ${quote(`${name}_by_hand`)}`)).then(() => {}),
   );
@@ -202,7 +207,7 @@ test('rows that break a foreign key, and a label of a provider that is not loade
 
   const refused = await failureOf(restore(parts, asked));
   expect(refused).toMatchObject({ code: 'E_RESTORE_CHECK', changed: 'nothing' });
-  expect(refused.repeatWith!.argv.filter((word) => word !== '--accept').sort()).toEqual(names);
+  expect((refused.fix.at(-1) as Again).again.filter((word) => word !== '--accept').sort()).toEqual(names);
   expect(refused.why).toContain('violates foreign key constraint');
   expect(refused.why).toContain('security label provider "nobody" is not loaded');
   expect(refused.why).toContain('Command was: ');
@@ -226,11 +231,11 @@ test('rows, sequences and large objects that differ are refused by name, and acc
   expect(await refused([])).toMatchObject({
     code: 'E_RESTORE_CHECK',
     why: 'public.t has 1 rows, the backup 2\nthere are 1 large objects, the backup has 4',
-    repeatWith: { argv: ['--accept', 'rows:public.t', '--accept', 'large-objects'] },
+    fix: expect.arrayContaining([again('--accept', 'rows:public.t', '--accept', 'large-objects')]),
   });
   expect(await refused([names[0]!])).toMatchObject({
     code: 'E_RESTORE_CHECK',
-    repeatWith: { argv: ['--accept', 'large-objects'] },
+    fix: expect.arrayContaining([again('--accept', 'large-objects')]),
   });
   expect(await refused(names)).toMatchObject({ state: 'done' });
   const [run] = (await readRuns(repository)).filter(({ state }) => state === 'done');
@@ -248,7 +253,7 @@ test('a name that no check has is an error, and one that nothing needed is told'
   expect(wrong).toMatchObject({ exitCode: 2 });
   expect(wrong.stderr).toContain("'--accept row:public.t' names nothing that could be accepted");
   const told: string[] = [];
-  const progress: Progress = (event) => event.kind === 'warning' && told.push(event.text);
+  const progress: Progress = (event) => event.kind === 'warning' && told.push(adviceText(event.text));
 
   const accept = ['rows:public.t', 'subscription none'];
   const planned = await plan(parts, { accept });

@@ -5,6 +5,7 @@ import { PotctlError } from '../../src/kernel/errors.js';
 import type { ProgressEvent } from '../../src/kernel/progress.js';
 import type { Server, Session } from '../../src/postgres/server.js';
 import { readRuns, writeRun } from '../../src/runs/record.js';
+import { adviceText } from '../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { testPotctl } from '../support/host.js';
 import { backUp, planUndo, restore, testRepository, undo, withTree } from '../support/restoring.js';
@@ -114,7 +115,7 @@ test('a record whose names were edited drops no other database, and is said', as
   const incoming = { oid: null, staged_as: victim.name };
   await writeRun(repository, { ...record, state: 'running', database: { ...record.database!, incoming } });
   const warnings: string[] = [];
-  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   await restore({ ...parts, host: { progress } });
 
@@ -223,7 +224,7 @@ test('a killed run whose kept and staged files are gone stands in nobody’s way
   }
   await writeRun(repository, { ...(await readRuns(repository))[0]!, state: 'running', step: 'swapping' });
   const warnings: string[] = [];
-  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   expect(await restore({ ...parts, host: { progress } })).toMatchObject({ state: 'done' });
 

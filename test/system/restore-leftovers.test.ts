@@ -4,7 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import type { ProgressEvent } from '../../src/kernel/progress.js';
 import { type RunRecord, readRuns, writeRun } from '../../src/runs/record.js';
+import { adviceText } from '../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, restore, testRepository } from '../support/restoring.js';
 import { potctl, type Ran } from '../support/run-cli.js';
@@ -133,7 +135,7 @@ test('a killed restore stopped before its subscription lost the slot is taken aw
 test('a subscription is restored disabled and without its slot, and what lets it go on is said', async () => {
   const { name, server, repository, subscription } = await subscribedSite();
   const warnings: string[] = [];
-  const progress = (event: { kind: string; text?: string }) => void (event.text && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   await restore({ server, repository, host: { progress } }, { accept: [`subscription ${subscription}`] });
 

@@ -1,6 +1,8 @@
 import { chmod, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { ProgressEvent } from '../../src/kernel/progress.js';
+import { adviceText } from '../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, plan, restore, testRepository } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
@@ -106,7 +108,7 @@ test('created roles bring along the groups they are members of and their setting
   await query(`alter table t owner to postgres`);
   await inMaintenance((client) => client.query(`drop role ${role}; drop role ${group}`));
   const warnings: string[] = [];
-  const progress = (event: { kind: string; text?: string }) => void (event.text && warnings.push(event.text));
+  const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
 
   expect((await plan(parts, { createRoles: true })).database?.createdRoles).toEqual([role, group].sort());
   await restore({ ...parts, host: { progress } }, { createRoles: true });

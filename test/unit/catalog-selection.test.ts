@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { NOWHERE, spelled } from '../../commands/cli/run/next.js';
 import type { CatalogEntry } from '../../src/catalog/catalog.js';
 import { selectBackup } from '../../src/catalog/selection.js';
 import { findSet, setOf, setsAtHand } from '../../src/catalog/sets.js';
+import type { Advice } from '../../src/kernel/next.js';
 import { damagedEntry, goodEntry } from './catalog-samples.js';
 
 const A = '7301/app';
@@ -25,7 +27,7 @@ const refusal = (code: string, text: RegExp) =>
   expect.objectContaining({
     code,
     message: expect.any(String),
-    fix: expect.arrayContaining([expect.stringMatching(text)]),
+    fix: expect.arrayContaining([{ asymmetricMatch: (given: Advice) => text.test(spelled(given, NOWHERE)) }]),
   });
 
 describe('a backup is found by', () => {

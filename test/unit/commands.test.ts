@@ -1,10 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { completionScript } from '../../commands/cli/parse/completion-script.js';
 import { flagsOf, nounsOf } from '../../commands/cli/parse/grammar.js';
 import { commandHelp, nounHelp, rootHelp } from '../../commands/cli/parse/help.js';
 import { understand } from '../../commands/cli/parse/invocation.js';
-import { nameOf } from '../../commands/cli/parse/options.js';
+import { type InputSpec, nameOf } from '../../commands/cli/parse/options.js';
 import { parseCommandLine } from '../../commands/cli/parse/program.js';
 import { shellWords } from '../../commands/cli/parse/shell.js';
 import { helpFor } from '../../commands/cli/parse/topics.js';
@@ -128,6 +129,53 @@ test('flags may stand before or behind the noun, and the one behind wins', () =>
   expect(profileOf('config', '-p', 'prod', 'show')).toBe('prod');
   expect(profileOf('config', 'show', '--profile=prod')).toBe('prod');
   expect(profileOf('-p', 'one', 'config', 'show', '-p', 'two')).toBe('two');
+});
+
+describe('where a command works', () => {
+  const WHERE = { database: '--database', repository: '--repository', files: '--files' } as const;
+  const own = ({ input }: (typeof commands)[number]): string[] =>
+    Object.values(input as InputSpec).map(({ declaration }) => `--${nameOf(declaration)}`);
+
+  test.each(commands.map((command) => [command.name, command] as const))(
+    'potctl %s is told by the flags of what it needs, and by no others',
+    (name, command) => {
+      for (const need of ['database', 'repository', 'files'] as const) {
+        const flag = WHERE[need];
+        if (own(command).includes(flag)) continue;
+        const offered = new RegExp(`^ +${flag} `, 'm').test(commandHelp(command));
+        expect(`${flag} offered: ${offered}`).toBe(`${flag} offered: ${command.needs.includes(need)}`);
+        const argument = flagsOf(command).argument?.declaration.startsWith('<') ? ['x'] : [];
+        for (const line of [
+          [...name.split(' '), ...argument, flag, 'x'],
+          [flag, 'x', ...name.split(' '), ...argument],
+        ]) {
+          const read = (): void => {
+            const parsed = parseCommandLine(line, commands);
+            if (parsed.kind === 'run') understand(parsed.command, parsed.raw, {});
+          };
+          if (command.needs.includes(need)) expect(read).not.toThrow();
+          else expect(read).toThrow(`'potctl ${name}' takes no '${flag}'`);
+        }
+      }
+    },
+  );
+
+  test('the error says why, and a variable for it disturbs nobody', async () => {
+    const { exitCode, stderr } = await runMain(['mfa', 'reset', 'ana', '--repository', 'r'], commands);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('it does not use a repository');
+    const env = { POTCTL_REPOSITORY: '/r', POTCTL_FILES: '/f', PGDATABASE: 'app' };
+    expect(await runMain(['explain', 'E_LOCKED'], commands, { env })).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('completion offers the same flags', () => {
+    const script = completionScript('bash', commands);
+    const wordsOf = (name: string): string[] => new RegExp(`"${name}"\\) words="(.*)" ;;`).exec(script)![1]!.split(' ');
+    expect(wordsOf('mfa reset')).toContain('--database');
+    expect(wordsOf('mfa reset')).not.toContain('--repository');
+    expect(wordsOf('backup list')).toContain('--repository');
+    expect(wordsOf('config path')).not.toContain('--database');
+  });
 });
 
 test('a variable stands for a flag that is not given, and loses against one that is', () => {

@@ -3,6 +3,7 @@ import { prepareBackup } from '../../src/backup/create.js';
 import type { CreateDeps, CreateRequest } from '../../src/backup/create-request.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
+import { adviceText } from '../support/advice.js';
 import { testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
 
@@ -17,7 +18,7 @@ async function createWith(verify: CreateDeps['verify']) {
   const deps: CreateDeps = {
     ...{ signal: new AbortController().signal, clock: systemClock, repository, verify },
     childEnvironment: { PATH: process.env['PATH'] ?? '' },
-    progress: (event) => event.kind === 'warning' && warnings.push(event.text),
+    progress: (event) => event.kind === 'warning' && warnings.push(adviceText(event.text)),
     server: async () => Promise.reject(new Error('not asked for')),
     recover: async () => {},
   };

@@ -6,6 +6,7 @@ import { factsText } from '../../commands/ui/progress.js';
 import { createView } from '../../commands/ui/screen.js';
 import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
 import { counted, grouped, verb } from '../../src/kernel/counted.js';
+import { adviceText } from '../support/advice.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const formats = createFormats('UTC', NOW);
@@ -164,7 +165,7 @@ test('a view aligns pairs and tables, painted or not', async () => {
     data: (line: string) => void lines.push(line),
     note: () => {},
     again: () => '',
-    aimed: (command: string) => command,
+    spelled: adviceText,
     draw: await createDraw(true),
     width: 80,
   };

@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { type HostIdentity, readHostIdentity } from '../../src/kernel/host-identity.js';
+import { advice, again } from '../../src/kernel/next.js';
 import type { LeaseTimes } from '../../src/repository/lease.js';
 import type { LockHolder } from '../../src/repository/lock.js';
 import { openRepository } from '../../src/repository/open.js';
@@ -121,7 +122,7 @@ describe('a holder on this host', () => {
         pid: holder.host.pid,
         since: expect.stringMatching(/Z$/),
       },
-      fix: [expect.stringContaining('--wait 30m')],
+      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
     });
     holder.child.stdin!.write('publish\n');
     expect(await holder.next()).toEqual({ outcome: 'published' });

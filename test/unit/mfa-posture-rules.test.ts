@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { threeDPot } from '../../src/applications/3dpot.js';
 import { native } from '../../src/applications/native.js';
+import { potctl } from '../../src/kernel/next.js';
 import type { KeyCount } from '../../src/mfa/key-check.js';
 import { type Counts, type PostureCheck, type PostureFacts, rulesOf, worst } from '../../src/mfa/posture-rules.js';
 
@@ -57,7 +58,7 @@ describe('a rule changes its state exactly at its limit', () => {
     ['journal', { triggers: 1 }, {}, 'fail'],
     ['journal', { triggers: 0 }, {}, 'fail'],
     ['roles', { risky: true }, {}, 'warn'],
-    ['schema', { problem: { detail: 'old', fix: 'potctl setup' } }, {}, 'fail'],
+    ['schema', { problem: { detail: 'old', fix: potctl('setup') } }, {}, 'fail'],
     ['schema', { installed: null, triggers: null }, {}, 'unknown'],
     ['unrecorded', { unrecorded: ['native:1'] }, {}, 'warn'],
     ['unrecorded', { unrecorded: null }, {}, 'ok'],
@@ -80,7 +81,7 @@ test('the details count people, and name keys that seal nothing', () => {
     name: 'sec.admin_no_mfa',
     state: 'warn',
     detail: 'administrators without a second factor: 3',
-    next: 'potctl mfa list --required --missing',
+    next: potctl('mfa', 'list', '--required', '--missing'),
   });
   expect(find('unusable_secret', { unusable: 2, unusablePending: 3 }).detail).toContain('5');
   expect(find('pending_old', { pendingOld: 7 }).detail).toContain('7');

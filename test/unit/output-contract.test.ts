@@ -200,7 +200,7 @@ const columns: readonly Column<Drop>[] = [
   { name: 'taken', text: ({ takenMs }) => `${takenMs} ms`, wide: true },
 ];
 const drops = (rows: number): Drop[] => Array.from({ length: rows }, (_, at) => ({ id: `d${at}`, takenMs: at }));
-const common = { summary: 'rows while they are read', examples: ['potctl drop list'], offline: true } as const;
+const common = { summary: 'rows while they are read', examples: ['potctl drop list'], needs: [] } as const;
 const input = { rows: count('--rows <n>', 'how many', { default: 3 }) };
 
 const stream = streamCommand({

@@ -8,6 +8,7 @@ import { type RecoverDeps, recoverRuns } from '../../src/runs/recover.js';
 import { finishTree } from '../../src/runs/settle-tree.js';
 import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 import { observeTree, prepareStaging, recoverTree, swapTree } from '../../src/runs/tree/tree.js';
+import { adviceText } from '../support/advice.js';
 import { crashingDisk } from '../support/crashing-disk.js';
 import { testRepository } from '../support/restoring.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
@@ -33,7 +34,8 @@ async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) 
   await (await repository.lock({ ...LOCK, signal: new AbortController().signal })).release();
   await writeRun(repository, record);
   const warnings: string[] = [];
-  const progress: RecoverDeps['progress'] = (event) => void (event.kind === 'warning' && warnings.push(event.text));
+  const progress: RecoverDeps['progress'] = (event) =>
+    void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
   const deps: RecoverDeps = {
     ...{
       server: null,

@@ -5,18 +5,36 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { completionScript } from '../../commands/cli/parse/completion-script.js';
+import { flagsOf } from '../../commands/cli/parse/grammar.js';
 import { commandLine, shellQuoted } from '../../commands/cli/parse/shell.js';
 import { closest } from '../../commands/cli/parse/suggest.js';
-import { withConfirm } from '../../commands/cli/run/confirm.js';
+import { confirm } from '../../commands/cli/run/confirm.js';
+import { NOWHERE, spelled } from '../../commands/cli/run/next.js';
 import { wantsColor } from '../../commands/cli/run/streams.js';
 import { commands } from '../../commands/registry.js';
 import { newRunId, newTraceId } from '../../src/host/identity.js';
+import type { PotctlError } from '../../src/kernel/errors.js';
 
 const bash = (script: string): string =>
   execFileSync('bash', ['-c', script], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', SHLVL: '1' },
   });
+
+/** The line that works, as the refusal of an unconfirmed one prints it. */
+async function confirmed(argv: readonly string[], phrase: string): Promise<string> {
+  const { own, shared } = flagsOf(commands.find(({ name }) => name === 'restore run')!);
+  const request = {
+    phrase,
+    given: undefined,
+    yes: false,
+    prompter: null,
+    whyNot: 'there is no terminal',
+    say: () => {},
+  };
+  const refused = await confirm(request).catch((error: unknown) => error as PotctlError);
+  return spelled(refused!.fix.at(-1)!, { ...NOWHERE, argv, known: [...own, ...shared] });
+}
 
 describe('a line to paste', () => {
   test('is read back by a shell as the same words, whatever stands in them', () => {
@@ -47,14 +65,10 @@ describe('a line to paste', () => {
     expect(read).toEqual(words);
   });
 
-  test('is the typed one, with --confirm in the place of what stood for it', () => {
-    expect(
-      withConfirm(
-        ['restore', 'run', '-y', 'x', '--no-confirm', '--confirm', 'wrong', '--confirm=worse', '-p', 'prod'],
-        'app',
-      ),
-    ).toEqual(['restore', 'run', 'x', '-p', 'prod', '--confirm', 'app']);
-    expect(withConfirm(['run', '--', '-x'], '-odd')).toEqual(['run', '--confirm=-odd', '--', '-x']);
+  test('is the typed one, with --confirm in the place of what stood for it', async () => {
+    const typed = ['restore', 'run', '-y', 'x', '--no-confirm', '--confirm', 'wrong', '--confirm=worse', '-p', 'prod'];
+    expect(await confirmed(typed, 'app')).toBe('potctl restore run x -p prod --confirm app');
+    expect(await confirmed(['run', '--', '-x'], '-odd')).toBe('potctl run --confirm=-odd -- -x');
     expect(commandLine(['restore', 'run', '--confirm', "it's"])).toBe(`potctl restore run --confirm 'it'\\''s'`);
   });
 });

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createOutputs, flushed, screenSize } from '../../commands/cli/run/streams.js';
 import { createProgress } from '../../commands/ui/progress.js';
+import { adviceText } from '../support/advice.js';
 
 /** A terminal that takes nothing until `open` is called; `taken` has what it took, in the order of both streams. */
 function heldTerminal(taken: string[]) {
@@ -83,7 +84,7 @@ test('whoever reports progress works on when the drawing throws, and no warning 
     diagnostics,
     quiet: false,
     terminal,
-    aimed: (text) => text,
+    spelled: adviceText,
     monotonicMs: () => 0,
   });
   report({ kind: 'phase', name: 'work' });

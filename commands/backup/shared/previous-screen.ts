@@ -1,3 +1,4 @@
+import { advice } from '../../../src/kernel/next.js';
 import type { OldPlan, OldThing } from '../../../src/restore/previous/plan.js';
 import type { OldRemoved } from '../../../src/restore/previous/remove.js';
 import type { View } from '../../ui/view.js';
@@ -12,7 +13,7 @@ export function renderOldPlan({ remove, keep, freedBytes, warnings }: OldPlan, v
     );
   }
   view.line(`${remove.length} of ${remove.length + keep.length} would go: ${view.bytes(freedBytes)}.`);
-  for (const warning of warnings) view.line(`! ${warning}`);
+  for (const warning of warnings) view.line(view.spelled(advice`! ${warning}`));
   if (remove.length > 0) view.line('After that, the runs that have kept them cannot be undone any more.');
 }
 
@@ -24,7 +25,7 @@ export function renderOldRemoved({ state, removed, kept, failed, freedBytes, war
   for (const { name, stays } of kept.slice(0, failed)) {
     view.note(`${view.paint('warn', 'Warning')}: could not remove ${name}: ${stays}`);
   }
-  for (const warning of warnings) view.note(`! ${warning}`);
+  for (const warning of warnings) view.note(advice`! ${warning}`);
   for (const { name } of removed) view.line(name);
 }
 

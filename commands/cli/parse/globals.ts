@@ -1,5 +1,5 @@
 import { PotctlError } from '../../../src/kernel/errors.js';
-import { choice, count, duration, flag, type Input, type InputSpec, moment, text } from './options.js';
+import { choice, count, duration, flag, type Input, type InputSpec, moment, type Spec, text } from './options.js';
 
 export const FORMATS = ['table', 'plain', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -28,6 +28,21 @@ export const TARGET_FLAGS = {
   database: text('--database <name>', 'name of the database (PGDATABASE)'),
   passwordFile: text('--password-file <file>', 'file with the password of the database role'),
 } as const satisfies InputSpec;
+
+/** What a command opens. */
+export type Need = 'database' | 'repository' | 'files';
+
+const NEED_OF: Readonly<Record<keyof typeof TARGET_FLAGS, Need>> = {
+  repository: 'repository',
+  files: 'files',
+  database: 'database',
+  passwordFile: 'database',
+};
+
+/** The flags that say where that is, each with what it belongs to. */
+export function targetFlags(): { readonly spec: Spec<unknown>; readonly need: Need }[] {
+  return Object.entries(NEED_OF).map(([key, need]) => ({ spec: TARGET_FLAGS[key as keyof typeof TARGET_FLAGS], need }));
+}
 
 export const CHANGE_FLAGS = {
   dryRun: flag('-n, --dry-run', 'stop before the first change, and say what would be done'),

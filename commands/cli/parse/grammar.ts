@@ -7,7 +7,7 @@ import {
   LIST_FLAGS,
   PERIOD_FLAGS,
   STREAM_FLAGS,
-  TARGET_FLAGS,
+  targetFlags,
 } from './globals.js';
 import { type InputSpec, nameOf, type Spec } from './options.js';
 
@@ -60,7 +60,7 @@ export function flagsOf(command: AnyCommand): CommandFlags {
   const free = (spec: Spec<unknown>): boolean => !taken.has(nameOf(spec.declaration));
   const shared = [
     ...Object.values(kindFlags(command)),
-    ...(command.offline ? [] : Object.values(TARGET_FLAGS)),
+    ...targetFlags().flatMap(({ spec, need }) => (command.needs.includes(need) ? [spec] : [])),
     ...Object.values(GLOBAL_FLAGS),
   ].filter(free);
   return {

@@ -49,7 +49,7 @@ export function commandHelp(command: AnyCommand): string {
   const flags = flagsOf(command);
   const kind = new Set(Object.values(kindFlags(command)).map((spec) => nameOf(spec.declaration)));
   const ofKind = flags.shared.filter((spec) => kind.has(nameOf(spec.declaration)));
-  const target = command.offline ? [] : within(flags, TARGET_FLAGS);
+  const target = within(flags, TARGET_FLAGS);
   return sections([
     wrapped(`potctl ${command.name}: ${command.summary}`, '', '  ').join('\n'),
     block('Examples', command.examples.flatMap(exampleLines)),

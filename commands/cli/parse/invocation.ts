@@ -15,8 +15,10 @@ import {
   TARGET_FLAGS,
   type Target,
 } from './globals.js';
+import { flagsOf } from './grammar.js';
 import { type Input, type InputSpec, nameOf } from './options.js';
 import type { RawInput } from './program.js';
+import { needlessFlag } from './usage-error.js';
 
 /** A command line, understood: every value has its type. */
 export interface Invocation {
@@ -36,7 +38,7 @@ export interface Invocation {
 /**
  * Turns what was given into typed values; a variable such as POTCTL_OUTPUT stands for a flag that was not.
  *
- * @throws PotctlError E_USAGE for the first value that does not fit
+ * @throws PotctlError E_USAGE for the first value that does not fit, and for a flag that the command does not use
  */
 export function understand(
   command: AnyCommand,
@@ -44,6 +46,7 @@ export function understand(
   environment: Readonly<Record<string, string | undefined>>,
 ): Invocation {
   const { raw, notices } = withOldHabits(command, given);
+  refuseNeedless(command, raw);
   return {
     command,
     input: parseAll(command.input as InputSpec, raw),
@@ -63,6 +66,16 @@ function withOldHabits(command: AnyCommand, raw: RawInput): { readonly raw: RawI
   if (command.name !== 'backup create' || !isFolder || raw['repository'] !== undefined) return { raw, notices: [] };
   const notices = [`'--output ${output}' is no format: taken as '--repository ${output}'.`];
   return { raw: { ...rest, repository: output }, notices };
+}
+
+/** In front of the command they are read before it is known. */
+function refuseNeedless(command: AnyCommand, raw: RawInput): void {
+  const { own, shared } = flagsOf(command);
+  const taken = new Set([...own, ...shared].map((spec) => nameOf(spec.declaration)));
+  for (const name of Object.keys(raw).filter((given) => !taken.has(given))) {
+    const error = needlessFlag(`potctl ${command.name}`, `--${name}`);
+    if (error !== undefined) throw error;
+  }
 }
 
 function parseAll<S extends InputSpec>(specs: S, raw: RawInput): Input<S> {

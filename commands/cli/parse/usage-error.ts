@@ -1,5 +1,7 @@
 import type { Command, CommanderError } from 'commander';
 import { PotctlError } from '../../../src/kernel/errors.js';
+import { targetFlags } from './globals.js';
+import { nameOf } from './options.js';
 import { closest, suggestion } from './suggest.js';
 
 /** An error of commander in our words, with what was probably meant. @param names the commands below `command` */
@@ -30,6 +32,23 @@ export function usageError(error: CommanderError, command: Command, names: reado
   return new PotctlError('E_USAGE', error.message.replace(/^error: /, ''), { fix: [helpLine] });
 }
 
+const WHAT = { database: 'a database', repository: 'a repository', files: "the application's files" } as const;
+
+/**
+ * The error of a flag that says where something is that the command does not use; undefined for any other flag.
+ *
+ * @param path with `potctl` in front
+ * @param flag as `--files`
+ */
+export function needlessFlag(path: string, flag: string): PotctlError | undefined {
+  const found = targetFlags().find(({ spec }) => `--${nameOf(spec.declaration)}` === flag);
+  if (found === undefined) return undefined;
+  return new PotctlError('E_USAGE', `'${path}' takes no '${flag}'`, {
+    why: `it does not use ${WHAT[found.need]}`,
+    fix: [`Leave it out. See \`${path} --help\`.`],
+  });
+}
+
 function unknownFlag(given: string, command: Command, helpLine: string): PotctlError {
   const name = given.split('=')[0]!;
   if (name === '--password') {
@@ -41,6 +60,8 @@ function unknownFlag(given: string, command: Command, helpLine: string): PotctlE
       ],
     });
   }
+  const needless = needlessFlag(pathOf(command), name);
+  if (needless !== undefined) return needless;
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? '');
   const near = suggestion(name, flags).fix ?? [];
   const behind = command.commands.length > 0 ? ['A flag of one command stands behind that command.'] : [];

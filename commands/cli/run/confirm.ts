@@ -1,6 +1,6 @@
 import { PotctlError } from '../../../src/kernel/errors.js';
+import { type Again, again } from '../../../src/kernel/next.js';
 import type { Prompter } from '../../ui/prompts.js';
-import { commandLine, withMore } from '../parse/shell.js';
 
 const TRIES = 3;
 
@@ -13,8 +13,6 @@ export interface GateRequest {
   /** `--yes`: enough only for what is mild. */
   readonly yes: boolean;
   readonly mild?: boolean | undefined;
-  /** The command line as it was typed, without the program's name: for the line that works. */
-  readonly argv: readonly string[];
   /** null where nobody can be asked. */
   readonly prompter: Prompter | null;
   /** Why nobody can be asked, e.g. `there is no terminal`. */
@@ -57,15 +55,8 @@ function required(request: GateRequest): PotctlError {
   });
 }
 
-function workingLine({ argv, phrase }: GateRequest): string {
-  return commandLine(withConfirm(argv, phrase));
-}
-
-/** The same arguments with `--confirm <phrase>` in the place of whatever stood for a confirmation. */
-export function withConfirm(argv: readonly string[], phrase: string): string[] {
-  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  const isConfirmation = (word: string, at: number): boolean =>
-    at < end && (argv[at - 1] === '--confirm' || /^--(confirm(=.*)?|no-confirm|yes)$|^-y$/s.test(word));
-  const kept = argv.filter((word, at) => !isConfirmation(word, at));
-  return withMore(kept, phrase.startsWith('-') ? [`--confirm=${phrase}`] : ['--confirm', phrase]);
+/** The line that works: with the name in the place of whatever stood for a confirmation. */
+function workingLine({ phrase }: GateRequest): Again {
+  const flags = phrase.startsWith('-') ? [`--confirm=${phrase}`] : ['--confirm', phrase];
+  return { ...again(...flags), without: ['--no-confirm', '--yes'] };
 }

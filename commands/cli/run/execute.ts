@@ -6,6 +6,7 @@ import { createView } from '../../ui/screen.js';
 import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope } from './envelope.js';
 import { toJson } from './json.js';
+import { withSpelled } from './next.js';
 import { isJson, type Runtime } from './runtime.js';
 import { listSource, rowsSource, streamSource } from './sources.js';
 import { writeRows } from './writer.js';
@@ -27,7 +28,7 @@ export async function execute(runtime: Runtime, onChangesBegin: () => void): Pro
   const rows = command.kind === 'item' ? await command.rows?.(runtime.invocation.input, runtime.context) : undefined;
   if (rows !== undefined) {
     runtime.progress.end('done');
-    return writeRows(rowsSource(rows, facts(runtime, 0)), runtime);
+    return writeRows(rowsSource(rows, runtime, facts(runtime, 0)), runtime);
   }
   if (runtime.format === 'csv') {
     throw new PotctlError('E_USAGE', `'potctl ${command.name}' is no list: it has no csv`, { fix: ['Use `-o json`.'] });
@@ -40,7 +41,8 @@ async function executeItem(command: Extract<AnyCommand, { kind: 'item' }>, runti
   const result: Any = await command.run(invocation.input, context);
   runtime.progress.end('done');
   const exitCode = command.exitCode?.(result) ?? 0;
-  if (isJson(runtime.format)) writeJson(runtime, itemEnvelope(facts(runtime, exitCode), result));
+  if (isJson(runtime.format))
+    writeJson(runtime, itemEnvelope(facts(runtime, exitCode), withSpelled(result, runtime.here)));
   else command.render(result, runtime.context.live);
   return exitCode;
 }
@@ -69,7 +71,7 @@ async function executeAction(
   const source = operator === undefined ? ('session' as const) : ('flag' as const);
   const who = { name: context.potctl.host.who.operator, source, verified: false };
   const action = { dryRun, changed, operator: who, reason, ticket };
-  writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, result));
+  writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, withSpelled(result, runtime.here)));
   return exitCode;
 }
 
@@ -99,7 +101,6 @@ async function passGate(
     given: invocation.change.confirm,
     yes: invocation.change.yes,
     mild: gate.mild,
-    argv: runtime.argv,
     prompter: invocation.noConfirm ? null : runtime.prompter,
     whyNot: invocation.noConfirm ? '--no-confirm is not known any more: the name is wanted' : runtime.whyNot,
     say: diagnostics.say,
@@ -109,8 +110,11 @@ async function passGate(
 /** On stderr, drawn by the diagnostics: the view only lays out. */
 function planView({ diagnostics, formats, output, context }: Runtime): ReturnType<typeof createView> {
   const { say } = diagnostics;
-  const { again, aimed } = context.live;
-  return createView({ data: say, note: say, again, aimed, draw: (text) => text, width: output.columns ?? 80 }, formats);
+  const { again, spelled } = context.live;
+  return createView(
+    { data: say, note: say, again, spelled, draw: (text) => text, width: output.columns ?? 80 },
+    formats,
+  );
 }
 
 function writeJson(runtime: Runtime, envelope: Record<string, unknown>): void {

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/kernel/clock.js';
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { createDiagnostics } from '../../ui/diagnostics.js';
 import { createDraw } from '../../ui/paint.js';
+import { NOWHERE } from './next.js';
 import { asPotctlError, report } from './report.js';
 import type { Frame } from './runtime.js';
 import { wantsColor } from './streams.js';
@@ -35,6 +36,7 @@ export async function reportUnparsed(frame: Frame, error: unknown): Promise<Exit
     runId,
     traceId,
     now: systemClock.now(),
+    here: NOWHERE,
   });
   return found.exitCode;
 }

@@ -5,7 +5,7 @@ import type { Diagnostics } from '../../ui/diagnostics.js';
 import { formatBytes } from '../../ui/format.js';
 import { paint } from '../../ui/paint.js';
 import { displayWidth, wrapWords } from '../../ui/visible.js';
-import { commandLine, withMore } from '../parse/shell.js';
+import { type Here, spelled } from './next.js';
 
 /** What the report needs besides the error. */
 export interface ReportFacts {
@@ -16,10 +16,8 @@ export interface ReportFacts {
   readonly runId: string;
   readonly traceId: string;
   readonly now: Date;
-  /** Puts into a proposed command what this one was told of its target; absent where the line could not be read. */
-  readonly aim?: (line: string) => string;
-  /** The command line as it was typed, without the program's name; absent where it could not be read. */
-  readonly argv?: readonly string[];
+  /** Where this line works: for the commands that are proposed. */
+  readonly here: Here;
 }
 
 const CHANGED: Readonly<Record<Changed, string>> = {
@@ -138,12 +136,7 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
   ];
 }
 
-/** The line that goes on is complete: what was typed, and what it lacked. It comes last: it is the alternative to what mends the cause. */
-function fixOf({ fix, repeatWith }: PotctlError, { aim = (line) => line, argv }: ReportFacts): string[] {
-  const lines = fix.map(aim);
-  if (repeatWith === undefined || argv === undefined) return lines;
-  return [...lines, repeatWith.text, aim(commandLine(withMore(argv, repeatWith.argv)))];
-}
+const fixOf = ({ fix }: PotctlError, { here }: ReportFacts): string[] => fix.map((one) => spelled(one, here));
 
 /** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */
 const shortened = (text: string): string => (text.length > 1000 ? `${text.slice(0, 500)}…${text.slice(-100)}` : text);

@@ -2,8 +2,8 @@ import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import { redact } from '../../../src/kernel/secret.js';
 import type { Invocation } from '../parse/invocation.js';
-import { aimed } from './aim.js';
 import { execute } from './execute.js';
+import type { Here } from './next.js';
 import { asPotctlError, report, withChanges } from './report.js';
 import { type Frame, type Host, isJson, openRuntime, type Runtime } from './runtime.js';
 import { interruptedError } from './signals.js';
@@ -59,8 +59,7 @@ function greet({ diagnostics, invocation, context }: Runtime): void {
   for (const notice of invocation.notices) diagnostics.note(notice);
 }
 
-const withoutProfile = ({ globals }: Runtime['aim']): Runtime['aim']['globals'] =>
-  globals.filter(([flag]) => flag !== '-p');
+const withoutProfile = (here: Here): Here => ({ ...here, globals: here.globals.filter(([flag]) => flag !== '-p') });
 
 const NAGIOS_UNKNOWN = 3;
 
@@ -79,9 +78,8 @@ function explainFailure(
   const found = withChanges(asPotctlError(cause, changed), runtime.changes.all());
   const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
   // A profile that is not there is not to be named again.
-  const aim =
-    found.code === 'E_PROFILE_NOT_FOUND' ? { ...runtime.aim, globals: withoutProfile(runtime.aim) } : runtime.aim;
-  report(found, diagnostics, { ...facts, aim: (line) => aimed(line, aim), argv: runtime.argv });
+  const here = found.code === 'E_PROFILE_NOT_FOUND' ? withoutProfile(runtime.here) : runtime.here;
+  report(found, diagnostics, { ...facts, here });
   if (runtime.invocation.input.exit !== 'nagios') return found.exitCode;
   // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
   if (!facts.json) runtime.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);

@@ -1,6 +1,8 @@
 import { newRunId, newTraceId } from '../../../src/host/identity.js';
 import { type Changes, createChanges } from '../../../src/kernel/changes.js';
 import { systemClock } from '../../../src/kernel/clock.js';
+import type { Advice } from '../../../src/kernel/next.js';
+import type { AnyCommand } from '../../command.js';
 import type { Context } from '../../context.js';
 import { createDiagnostics, type Diagnostics } from '../../ui/diagnostics.js';
 import { createFormats } from '../../ui/format.js';
@@ -11,10 +13,9 @@ import { createView, type ViewTarget } from '../../ui/screen.js';
 import { createTerminal } from '../../ui/terminal.js';
 import type { Formats } from '../../ui/view.js';
 import type { Format } from '../parse/globals.js';
-import { flagsOf } from '../parse/grammar.js';
 import { type Invocation, isOn } from '../parse/invocation.js';
-import { type InputSpec, nameOf } from '../parse/options.js';
-import { type Aim, aimed, aimedWarning, aimOf, asCommand } from './aim.js';
+import type { InputSpec } from '../parse/options.js';
+import { asCommand, type Here, hereOf, spelled } from './next.js';
 import { openContext } from './open-context.js';
 import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
 import { type Output, wantsColor } from './streams.js';
@@ -33,15 +34,15 @@ export interface Frame {
   readonly host: Host;
   readonly output: Output;
   readonly errors: Output;
+  /** All commands: a proposed one says by itself what it needs. */
+  readonly commands: readonly AnyCommand[];
 }
 
 /** Everything around one command. */
 export interface Runtime {
   readonly invocation: Invocation;
-  /** As typed, for lines that can be repeated. */
-  readonly argv: readonly string[];
-  /** What a proposed command needs to work in the same place. */
-  readonly aim: Aim;
+  /** Where this line works: for the commands that are proposed. */
+  readonly here: Here;
   readonly context: Context;
   readonly interrupts: Interrupts;
   readonly changes: Changes;
@@ -64,11 +65,13 @@ export async function openRuntime(frame: Frame, invocation: Invocation): Promise
   const ids = { runId: newRunId(now), traceId: globals.traceId ?? newTraceId() };
   const diagnostics = await openDiagnostics(frame, invocation, ids);
   const changes = createChanges();
-  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all);
+  const { argv, commands } = frame;
+  const here = hereOf(invocation, argv, { environment: host.env, cwd: directoryOf(host), commands });
+  const spell = (given: Advice): string => spelled(given, here);
+  const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all, spell);
   const formats = createFormats(globals.tz, now);
-  const aim = aimHere(frame, invocation);
-  const progress = openProgress(frame, diagnostics, globals.quiet, aim);
-  const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, aim }), formats);
+  const progress = openProgress(frame, diagnostics, globals.quiet, spell);
+  const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, here }), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
   const tools = { interrupts, changes, diagnostics, progress, prompter };
@@ -76,17 +79,7 @@ export async function openRuntime(frame: Frame, invocation: Invocation): Promise
     prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr, kind: host.env['TERM'] });
   const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
-  return { ...tools, invocation, argv: frame.argv, aim, output: frame.output, context, formats, format, now, whyNot };
-}
-
-function aimHere({ argv, host }: Frame, invocation: Invocation): Aim {
-  const { own, shared } = flagsOf(invocation.command);
-  return aimOf(
-    invocation,
-    argv,
-    { environment: host.env, cwd: directoryOf(host) },
-    [...own, ...shared].map(({ declaration }) => `--${nameOf(declaration)}`),
-  );
+  return { ...tools, invocation, here, output: frame.output, context, formats, format, now, whyNot };
 }
 
 /** null where it was deleted: then what is relative stays so. */
@@ -98,13 +91,18 @@ function directoryOf(host: Host): string | null {
   }
 }
 
-function openProgress({ host, errors }: Frame, diagnostics: Diagnostics, quiet: boolean, aim: Aim): ProgressDisplay {
+function openProgress(
+  { host, errors }: Frame,
+  diagnostics: Diagnostics,
+  quiet: boolean,
+  spell: (given: Advice) => string,
+): ProgressDisplay {
   const terminal = errors.isTerminal && host.env['TERM'] !== 'dumb' ? errors : null;
   return createProgress({
     diagnostics,
     quiet,
     terminal,
-    aimed: (text) => aimedWarning(text, aim),
+    spelled: spell,
     monotonicMs: systemClock.monotonicMs,
   });
 }
@@ -119,20 +117,20 @@ export function formatOf({ globals, command }: Invocation, output: Output): Form
 async function liveTarget(
   frame: Frame,
   invocation: Invocation,
-  { diagnostics, progress, aim }: Pick<Runtime, 'diagnostics' | 'progress' | 'aim'>,
+  { diagnostics, progress, here }: Pick<Runtime, 'diagnostics' | 'progress' | 'here'>,
 ): Promise<ViewTarget> {
   const { output, host } = frame;
   const width = output.columns ?? 80;
-  const { say } = diagnostics;
-  const here = (text: string): string => aimed(text, aim);
-  const note = (line: string): void => diagnostics.note(here(line));
+  const { say, note } = diagnostics;
+  const spell = (given: Advice): string => spelled(given, here);
   const typed = positionalOf(invocation);
   const again = (command: string, argument: string): string =>
-    asCommand([invocation.command.name, command], argument, typed, aim);
-  if (isJson(formatOf(invocation, output))) return { data: say, note, again, aimed: here, draw: (text) => text, width };
+    asCommand([invocation.command.name, command], argument, typed, here);
+  if (isJson(formatOf(invocation, output)))
+    return { data: say, note, again, spelled: spell, draw: (text) => text, width };
   const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
   const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));
-  return { data, note: (line) => progress.beside(() => note(line)), again, aimed: here, draw, width };
+  return { data, note: (line) => progress.beside(() => note(line)), again, spelled: spell, draw, width };
 }
 
 function positionalOf({ command, input }: Invocation): string | undefined {

@@ -1,5 +1,7 @@
 import type { ChangeNote } from '../../../src/kernel/changes.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
+import type { Advice } from '../../../src/kernel/next.js';
+import { NOWHERE, spelled } from './next.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
@@ -31,12 +33,14 @@ const LONGEST_TIMER_MS = 2_147_483_647;
  *
  * @param say writes a line on stderr
  * @param changed what was changed so far
+ * @param spell writes what to do then
  */
 export function watchInterrupts(
   host: SignalHost,
   timeoutMs: number | undefined,
   say: (line: string) => void,
   changed: () => ChangeNote | null = () => null,
+  spell: (given: Advice) => string = (given) => spelled(given, NOWHERE),
 ): Interrupts {
   const controller = new AbortController();
   const told = new AbortController();
@@ -51,7 +55,7 @@ export function watchInterrupts(
   };
   const onSignal = (signal: Signal): void => {
     if (pressed !== undefined) {
-      say(`Ended at once. ${endedSentence(changed())}`);
+      say(`Ended at once. ${endedSentence(changed(), spell)}`);
       host.exit(exitOf(pressed));
       return;
     }
@@ -83,11 +87,11 @@ export function watchInterrupts(
   return { signal: controller.signal, pressed: told.signal, uninterrupted, abort, close };
 }
 
-function endedSentence(note: ChangeNote | null): string {
+function endedSentence(note: ChangeNote | null, spell: (given: Advice) => string): string {
   const unfinished = 'What was unfinished is not listed; the next create, restore or undo clears it up.';
   if (note === null) return unfinished;
   const done = `Changed: ${note.detail ?? 'the work itself is complete'}.`;
-  return [done, ...(note.fix ?? []).map((line) => `Do: ${line}`), unfinished].join(' ');
+  return [done, ...(note.fix ?? []).map((one) => `Do: ${spell(one)}`), unfinished].join(' ');
 }
 
 function startTimer(timeoutMs: number | undefined, work: () => void): NodeJS.Timeout | undefined {

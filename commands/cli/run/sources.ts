@@ -2,9 +2,9 @@ import { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import type { ListCommand, Rows, StreamCommand } from '../../command.js';
 import type { Column } from '../../ui/columns.js';
-import { aimed, aimedWarning } from './aim.js';
 import { readCursor, writeCursor } from './cursor.js';
 import type { EnvelopeFacts } from './envelope.js';
+import { spelled, withSpelled } from './next.js';
 import { chooseColumns, type Page, pageFooter, takePage } from './paging.js';
 import type { Runtime } from './runtime.js';
 import type { RowSource } from './writer.js';
@@ -29,15 +29,16 @@ export async function listSource(
   const { limit, cursor, sort, columns: names, wide, failOnEmpty } = invocation.list;
   const columns: readonly Column<Any>[] = chooseColumns(command.columns, names, wide);
   const within = periodOf(command, runtime);
-  const { items: found, footer = [], ...told } = await command.run(invocation.input, context);
-  const warnings = (told.warnings ?? []).map((line) => aimedWarning(line, runtime.aim));
+  const { items: listed, footer = [], ...told } = await command.run(invocation.input, context);
+  const found = listed.map((item: Any) => withSpelled(item, runtime.here));
+  const warnings = (told.warnings ?? []).map((one) => spelled(one, runtime.here));
   const all = found.filter(within);
   progress.end('done');
   const { items, page } = takePage(all, command.columns, { list: command.name, limit, cursor, sort }, formats);
   const exitCode = failOnEmpty && all.length === 0 ? ExitCode.notFound : (command.exitCode?.(all) ?? ExitCode.ok);
   const facts = factsOf(exitCode);
   const more = pageFooter(page) ?? (page.total === 0 && footer.length === 0 ? 'no rows' : undefined);
-  const lines = [...(more === undefined ? [] : [more]), ...footer.map((line) => aimed(line, runtime.aim))];
+  const lines = [...(more === undefined ? [] : [more]), ...footer.map((one) => spelled(one, runtime.here))];
   return {
     ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined } },
     ...{ batches: one(items), page, uniform: false, pretty: output.isTerminal },
@@ -64,7 +65,9 @@ function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Runtime):
 }
 
 /** Rows within one thing: how many there are is known, and no page goes on behind another. */
-export function rowsSource({ items, columns, total, limit, warnings }: Rows<Any>, facts: EnvelopeFacts): RowSource {
+export function rowsSource(rows: Rows<Any>, runtime: Runtime, facts: EnvelopeFacts): RowSource {
+  const { items, columns, total, limit } = rows;
+  const warnings = rows.warnings.map((one) => spelled(one, runtime.here));
   const returned = limit === 0 ? total : Math.min(limit, total);
   const page: Page = { returned, total, truncated: returned < total, nextCursor: null };
   const more = pageFooter(page);

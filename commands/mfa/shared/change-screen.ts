@@ -1,3 +1,4 @@
+import { type Advice, advice } from '../../../src/kernel/next.js';
 import type { ChangePlan, ChangeResult } from '../../../src/mfa/change.js';
 import type { View } from '../../ui/view.js';
 
@@ -16,7 +17,7 @@ export function renderChangePlan({ action, record, phrase, caution, steps, chang
   if (!changes) view.line('  Nothing to change.');
   for (const step of changes ? steps : []) view.line(`  - ${step}`);
   for (const text of caution.guarded) view.line(`  ${view.paint('bad', '!')} ${text} (--break-glass)`);
-  for (const text of caution.warnings) view.line(`  ${view.paint('warn', '!')} ${text}`);
+  for (const text of caution.warnings) view.line(view.spelled(advice`  ${view.paint('warn', '!')} ${text}`));
 }
 
 /** What was changed, for an error that comes after it. */
@@ -33,7 +34,7 @@ export interface ChangeWords {
   done(result: ChangeResult): readonly [word: string, sentence: string];
   /** When there was nothing to do: why. */
   unchanged?(result: ChangeResult): string;
-  next?(result: ChangeResult): string;
+  next?(result: ChangeResult): Advice;
 }
 
 /** What was done, in one line, and what to type next. */
@@ -45,5 +46,5 @@ export function renderChange(result: ChangeResult, view: View, { done, unchanged
   }
   const [word, rest] = changed ? done(result) : ['Nothing to change', unchanged?.(result) ?? 'it is as it was'];
   view.note(`${changed ? view.paint('good', word) : word}: ${rest}. Journal ${seq}.`);
-  if (changed && next !== undefined) view.note(`Next:  ${next(result)}`);
+  if (changed && next !== undefined) view.note(advice`Next:  ${next(result)}`);
 }

@@ -1,5 +1,6 @@
 import type { ChangeNote } from '../../../src/kernel/changes.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
+import { advice, potctl } from '../../../src/kernel/next.js';
 import type { Delivery, SecretPlace } from '../../../src/mfa/delivery.js';
 import { personWord } from '../../cli/parse/shell.js';
 import type { Context } from '../../context.js';
@@ -91,7 +92,7 @@ function onScreen(context: Context, terminal: Terminal, { what, draw, done }: Ha
       const closed = await terminal.showOnce((size) => draw(lines, size));
       if (closed !== 'time') return;
       terminal.say(`! The time was over before somebody typed saved: ${what} were wiped.`);
-      for (const line of done.fix ?? []) context.live.note(`  ${line}`);
+      for (const line of done.fix ?? []) context.live.note(advice`  ${line}`);
     },
   });
 }
@@ -113,7 +114,7 @@ export async function codesPlace(
 ): Promise<SecretPlace> {
   const { asText, checkNewFile, toNewFile } = await import('../../../src/mfa/delivery.js');
   if (file !== undefined) await checkNewFile(file);
-  const again = `potctl mfa codes ${personWord(person)} --reason "codes were not seen"`;
+  const again = potctl('mfa', 'codes', personWord(person), '--reason', 'codes were not seen');
   return handOut(context, {
     what: 'the backup codes',
     draw: (lines, size) => codesScreen(lines, use, size),
@@ -122,7 +123,7 @@ export async function codesPlace(
     done: {
       changed: 'complete',
       detail: `the new backup codes of ${person.name} are in force, and older ones are not`,
-      fix: [file === undefined ? `New codes, if these were not copied: \`${again}\`` : `The codes are in ${file}.`],
+      fix: [file === undefined ? advice`New codes, if these were not copied: ${again}` : `The codes are in ${file}.`],
     },
     makeRoom: async (terminal) => {
       while (!codesFit(SAMPLE_CODES, use, terminal.size())) {

@@ -1,5 +1,6 @@
 import type { Environment } from '../../../src/config/settings.js';
 import { counted, verb } from '../../../src/kernel/counted.js';
+import type { Advice } from '../../../src/kernel/next.js';
 import type { Blocker } from '../../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../../src/restore/plan/plan.js';
@@ -30,7 +31,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
       'Undo',
       plan.undo === null
         ? 'nothing is replaced'
-        : `${view.aimed(plan.undo)}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
+        : `${view.spelled(plan.undo)}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
     ],
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
@@ -52,13 +53,13 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
 }
 
 /** What blocks, with what mends it, then what should be known. */
-export function renderFindings(blocking: readonly Blocker[], warnings: readonly string[], view: View): void {
+export function renderFindings(blocking: readonly Blocker[], warnings: readonly Advice[], view: View): void {
   for (const { text, fix, accept } of blocking) {
     view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
     const lines = accept === undefined ? fix : [...fix, `Or accept it: --accept ${shellQuoted(accept)}`];
-    for (const line of lines) view.line(`           ${view.paint('dim', line)}`);
+    for (const one of lines) view.line(`           ${view.paint('dim', view.spelled(one))}`);
   }
-  for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${warning}`);
+  for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${view.spelled(warning)}`);
 }
 
 /** Tables that have something to lose; how much the others have is said in one line. */

@@ -5,6 +5,7 @@ import type { Artefact, DatabasePart, FilesPart } from '../../catalog/manifest.j
 import type { DumpReader } from '../../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../../dump/scan-dump.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, again } from '../../kernel/next.js';
 import type { Progress } from '../../kernel/progress.js';
 import { hashFile } from '../../storage/hash.js';
 import { filesOf, layoutOf } from './layout.js';
@@ -143,13 +144,13 @@ function databaseName({ set, dump }: Source, told: string | undefined, chosen: s
   if (told !== undefined && claimed !== undefined && told !== claimed) {
     throw new PotctlError('E_REFUSED', `the dump is of the database "${told}", its manifest says "${claimed}"`, {
       why: 'one of them does not belong to the other',
-      fix: [`If it is what you want: \`--database-name ${told}\``],
+      fix: [advice`If it is what you want: ${again('--database-name', told)}`],
     });
   }
   const name = told ?? claimed;
   if (name !== undefined) return name;
   throw new PotctlError('E_USAGE', `the dump '${path.basename(dump!.file)}' does not tell which database it is of`, {
-    fix: ['Say it: `--database-name NAME`'],
+    fix: [advice`Say it: ${again('--database-name', 'NAME')}`],
   });
 }
 

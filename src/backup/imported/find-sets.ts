@@ -1,6 +1,7 @@
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { looksLikeV1, parseV1Manifest, type V1Artefact, type V1Manifest } from './v1-manifest.js';
 
 const MANIFEST_LIMIT = 1024 * 1024;
@@ -138,7 +139,10 @@ async function locate(
   }
   throw new PotctlError('E_BACKUP_CORRUPT', `the ${what} '${path.basename(written)}' is missing`, {
     why: `its manifest names it, and it is not in '${folder}'`,
-    fix: ['Put it beside the manifest.', 'Or import what is there by its own name: `potctl backup import FILE`'],
+    fix: [
+      'Put it beside the manifest.',
+      advice`Or import what is there by its own name: ${potctl('backup', 'import', 'FILE')}`,
+    ],
   });
 }
 

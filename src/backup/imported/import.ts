@@ -1,7 +1,6 @@
 import type { Manifest } from '../../catalog/manifest.js';
 import { canonicalJson } from '../../catalog/parse-manifest.js';
 import { refuseUnwanted } from '../../catalog/series.js';
-import { quoted } from '../../catalog/sets.js';
 import { AS_THE_USER } from '../../config/origins.js';
 import { fromHere } from '../../config/paths.js';
 import type { Settings } from '../../config/settings.js';
@@ -9,6 +8,7 @@ import type { Host } from '../../host/host.js';
 import type { Changes } from '../../kernel/changes.js';
 import type { Clock } from '../../kernel/clock.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, again, potctl } from '../../kernel/next.js';
 import type { Prepared } from '../../kernel/prepared.js';
 import type { Draft, Repository } from '../../repository/repository.js';
 import { mayInit } from '../create-request.js';
@@ -115,7 +115,7 @@ export async function prepareImport(
   const { repository, signal } = deps;
   refuseInside(repository.url, request.path);
   const isNew = !(await repository.exists());
-  if (isNew && request.mayInit === false) refuseUnwanted(repository, `backup import ${quoted(request.path)}`);
+  if (isNew && request.mayInit === false) refuseUnwanted(repository, potctl('backup', 'import', request.path));
   const candidates = await findCandidates(request, signal);
   return {
     plan: candidates.map(({ name }) => name),
@@ -262,7 +262,7 @@ function allFailed(items: readonly ImportedItem[]): PotctlError {
       .slice(0, 5)
       .map(({ name, problem }) => `${name}: ${problem}`)
       .join('; '),
-    fix: ['Import one by itself to see all of it: `potctl backup import MANIFEST.json`'],
+    fix: [advice`Import one by itself to see all of it: ${potctl('backup', 'import', 'MANIFEST.json')}`],
   });
 }
 
@@ -280,7 +280,7 @@ function refuseOtherDatabase(found: string | undefined, { expectedDatabase, data
   if (found === undefined || expectedDatabase === null || databaseName !== null || found === expectedDatabase) return;
   throw new PotctlError('E_WRONG_TARGET', `the dump is of the database "${found}", not of "${expectedDatabase}"`, {
     why: 'a later restore of the newest backup would bring back another database',
-    fix: [`If that database is meant, under another name: \`--database-name ${found}\``],
+    fix: [advice`If that database is meant, under another name: ${again('--database-name', found)}`],
   });
 }
 

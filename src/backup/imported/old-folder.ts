@@ -3,6 +3,7 @@ import path from 'node:path';
 import { canonicalJson } from '../../catalog/parse-manifest.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { makeFolders } from '../../kernel/make-folders.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { appendEvent, type EventKeys, readEvents } from '../../repository/events.js';
 import type { Repository } from '../../repository/repository.js';
 import { valuesIn } from '../../storage/directory/values.js';
@@ -111,13 +112,16 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 function readOnly(folder: string): PotctlError {
   return new PotctlError('E_REFUSED', `'${folder}' is a folder of the old scripts: potctl only reads it`, {
-    fix: [`Take its backups over: \`potctl backup import ${folder}\``],
+    fix: [advice`Take its backups over: ${potctl('backup', 'import', folder)}`],
   });
 }
 
 function noSets(folder: string): PotctlError {
   return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup of the old scripts in '${folder}'`, {
     why: 'it holds no backup_manifest_….json',
-    fix: ['Check the path.', 'A dump without a manifest is imported first: `potctl backup import FILE`'],
+    fix: [
+      'Check the path.',
+      advice`A dump without a manifest is imported first: ${potctl('backup', 'import', 'FILE')}`,
+    ],
   });
 }

@@ -4,6 +4,7 @@ import { readInside } from '../../archive/decompress.js';
 import { compressionOf, readHead } from '../../archive/imported/archive.js';
 import { refuseOtherThanSql } from '../../dump/plain-text.js';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
+import { advice, potctl } from '../../kernel/next.js';
 import type { OldSet } from './find-sets.js';
 
 /** A dump file or directory of another run of pg_dump. */
@@ -95,7 +96,7 @@ async function directoryAt(folder: string): Promise<FoundDump> {
   throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup in '${folder}' that potctl knows`, {
     why: 'neither a manifest of the old scripts (backup_manifest_….json) nor a dump directory (toc.dat) is in it',
     fix: [
-      `A dump or an archive without a manifest is named by itself: \`potctl backup import ${path.join(folder, 'FILE')}\``,
+      advice`A dump or an archive without a manifest is named by itself: ${potctl('backup', 'import', path.join(folder, 'FILE'))}`,
     ],
   });
 }

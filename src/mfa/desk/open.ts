@@ -1,4 +1,5 @@
 import type { Person } from '../../applications/application.js';
+import type { NextCommand } from '../../kernel/next.js';
 import type { Prepared } from '../../kernel/prepared.js';
 import type { Mailer } from '../../notify/mail.js';
 import { type ChangePlan, type ChangeResult, plannedResult } from '../change.js';
@@ -71,7 +72,7 @@ export interface SupportDesk {
   /** Tells the person, and whoever vouched, what was done. Never throws. @returns those who were not told */
   tell(wanted: Pick<DeskChange, 'call' | 'task' | 'proving' | 'ticket'>): Promise<readonly OwedWord[]>;
   /** The line with which an SRE does the same. */
-  expertLine(person: Person, task: DeskTask, ...flags: string[]): string;
+  expertLine(person: Person, task: DeskTask, ...flags: string[]): NextCommand;
 }
 
 /**

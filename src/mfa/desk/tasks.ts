@@ -1,5 +1,6 @@
 import type { Person } from '../../applications/application.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { type NextCommand, potctl } from '../../kernel/next.js';
 import { type ChangePlan, type ChangeResult, recordedMeanwhile, refuseDenied } from '../change.js';
 import { planCodes, replaceCodes } from '../codes.js';
 import type { Delivery } from '../delivery.js';
@@ -89,8 +90,8 @@ export function expertLine(
   person: Person,
   task: DeskTask,
   ...flags: string[]
-): string {
+): NextCommand {
   const profile = policy.profile === null ? [] : ['-p', policy.profile];
   const ticket = policy.ticket === null ? [] : ['--ticket', actor.ticket ?? 'TICKET'];
-  return ['potctl mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason "…"'].join(' ');
+  return potctl('mfa', task, argumentOf(person), ...profile, ...flags, ...ticket, '--reason', '…');
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
@@ -137,7 +138,7 @@ function unknownOutcome(name: string, cause: unknown): PotctlError {
     changed: 'unknown',
     changedDetail: 'the database is wholly the old one or wholly the new one; both are kept',
     fix: [
-      'When the server is back, the next `potctl restore undo`, `restore run` or `backup create` sets it right: `potctl restore list`.',
+      advice`When the server is back, the next ${potctl('restore', 'undo')}, \`restore run\` or \`backup create\` sets it right: ${potctl('restore', 'list')}.`,
     ],
     cause,
   });

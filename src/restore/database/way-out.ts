@@ -3,6 +3,7 @@ import type { DatabasePart } from '../../catalog/manifest.js';
 import type { ConnectionSettings } from '../../config/libpq/settings.js';
 import type { TocEntry } from '../../dump/toc.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { type Advice, advice, again, potctl } from '../../kernel/next.js';
 import { alterSearchPath, type BareName } from '../../postgres/fragile-functions.js';
 import { bareOrQuoted } from '../../postgres/identifiers.js';
 import type { FailedObject } from './failed-objects.js';
@@ -18,6 +19,12 @@ export interface StumbledDump {
 
 const SHOWN_FUNCTIONS = 3;
 
+/** The alternative to what mends the cause, so it comes last. */
+const GO_ON: readonly Advice[] = [
+  'Or restore everything else, and see what is missing then:',
+  again('--continue-past-errors'),
+];
+
 /**
  * The error of a dump in which an object failed: which one, with everything the server said of it, and the ways out.
  *
@@ -30,8 +37,12 @@ export function stumbled(error: PotctlError, failed: readonly FailedObject[], du
   const code = error.code === 'E_DB_DENIED' ? error.code : 'E_TOOL_FAILED';
   return new PotctlError(code, `'${tool}' could not restore ${first.name.replace(/^object:/, '')}`, {
     why: failed.map(({ detail }) => detail).join('\n'),
-    fix: [...sourceFixes(failed, dump), ...(error.code === 'E_DB_DENIED' ? error.fix : []), ...byHand(failed, dump)],
-    repeatWith: { text: 'Or restore everything else, and see what is missing then:', argv: ['--continue-past-errors'] },
+    fix: [
+      ...sourceFixes(failed, dump),
+      ...(error.code === 'E_DB_DENIED' ? error.fix : []),
+      ...byHand(failed, dump),
+      ...GO_ON,
+    ],
     cause: error,
   });
 }
@@ -43,14 +54,14 @@ function isAboutObject({ code }: PotctlError, { error }: FailedObject): boolean 
 }
 
 /** What to run where the backup came from, so that the next one can be restored. Pure. */
-export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<StumbledDump, 'toc'>): string[] {
+export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<StumbledDump, 'toc'>): Advice[] {
   const all = alterations(failed, toc);
   if (all.length === 0) return [];
   return [
     'On the source, where the function finds its tables by search_path, then take a new backup:',
     ...all.flatMap(withNote),
     // The server names only the first thing that it misses.
-    'The path needs the schema of everything else that the function names without one, too: `potctl doctor` there prints it complete.',
+    advice`The path needs the schema of everything else that the function names without one, too: ${potctl('doctor')} there prints it complete.`,
   ];
 }
 

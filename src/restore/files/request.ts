@@ -6,6 +6,7 @@ import type { Host } from '../../host/host.js';
 import type { Clock } from '../../kernel/clock.js';
 import { PotctlError } from '../../kernel/errors.js';
 import type { HostIdentity } from '../../kernel/host-identity.js';
+import { advice, again } from '../../kernel/next.js';
 import type { Progress } from '../../kernel/progress.js';
 import type { Repository } from '../../repository/repository.js';
 
@@ -96,7 +97,9 @@ export function filesRequest(
 ): FilesRequest {
   if (globs.length === 0) {
     throw new PotctlError('E_USAGE', "'--path' is missing: which files shall come back?", {
-      fix: ["One directory: `--path uploads`; by pattern: `--path 'uploads/**/*.stl'`; all: `--path '**'`."],
+      fix: [
+        advice`One directory: \`--path uploads\`; by pattern: \`--path 'uploads/**/*.stl'\`; all: ${again('--path', '**')}.`,
+      ],
     });
   }
   if (to === undefined) throw new PotctlError('E_USAGE', "'--to' is missing: into which directory?");

@@ -1,7 +1,8 @@
 import type { SettledPart } from '../../catalog/manifest.js';
 import type { TocEntry } from '../../dump/toc.js';
 import type { ErrorCode } from '../../kernel/error-catalog.js';
-import { PotctlError, type RepeatWith } from '../../kernel/errors.js';
+import { PotctlError } from '../../kernel/errors.js';
+import { type Advice, advice, again, potctl, withoutRepeats } from '../../kernel/next.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import { type Accepted, acceptArguments, unneeded } from '../../runs/accept.js';
@@ -14,7 +15,7 @@ export interface Blocker {
   readonly code: ErrorCode;
   readonly text: string;
   /** What mends or accepts it, most likely first. */
-  readonly fix: readonly string[];
+  readonly fix: readonly Advice[];
   /** The name by which a person may accept it; absent where nothing could go on. */
   readonly accept?: string;
 }
@@ -22,7 +23,7 @@ export interface Blocker {
 /** What the plan thinks of a database. */
 export interface Assessment {
   readonly blocking: readonly Blocker[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /** What the operator asked for, as far as it decides what may stand in the way. */
@@ -46,7 +47,7 @@ const MAINTENANCE = ['postgres', 'template0', 'template1'];
 
 /** Decides what stands in the way of restoring `part`, and what should be known before. Pure. */
 export function assessDatabase(part: SettledPart, server: ObservedServer, request: AssessRequest): Assessment {
-  const warnings: string[] = [];
+  const warnings: Advice[] = [];
   const blocking = [
     ...serverBlockers(part, server, request),
     ...roleBlockers(server, request, warnings),
@@ -59,7 +60,7 @@ export function assessDatabase(part: SettledPart, server: ObservedServer, reques
 }
 
 /** An obstacle without an exit code of its own. */
-export const block = (text: string, ...fix: string[]): Blocker => ({ code: 'E_BLOCKED', text, fix });
+export const block = (text: string, ...fix: Advice[]): Blocker => ({ code: 'E_BLOCKED', text, fix });
 
 /** The same with the name by which it can be accepted. What then fails in pg_restore needs `--continue-past-errors`. */
 export const acceptable = (accept: string, blocker: Blocker): Blocker => ({ ...blocker, accept });
@@ -73,7 +74,11 @@ export function targetBlockers(
   const { role } = server;
   if (expected !== null && expected !== server.systemIdentifier) {
     const text = `the server is ${server.systemIdentifier ?? 'not known to this role'}, the profile expects ${expected}`;
-    found.push({ code: 'E_WRONG_TARGET', text, fix: ['Check host and port: `potctl config show --origin`.'] });
+    found.push({
+      code: 'E_WRONG_TARGET',
+      text,
+      fix: [advice`Check host and port: ${potctl('config', 'show', '--origin')}.`],
+    });
   }
   if (server.inRecovery) found.push(block('the server is a standby: it takes no changes', 'Name the primary.'));
   if (!role.createDatabase) {
@@ -100,12 +105,12 @@ function serverBlockers(part: SettledPart, server: ObservedServer, request: Asse
   }
   if (request.mode === 'swap' && MAINTENANCE.includes(request.target)) {
     const text = `"${request.target}" is the database that sessions stand on while names are swapped`;
-    found.push(block(text, 'Restore it beside: `--mode new --into NAME`.'));
+    found.push(block(text, advice`Restore it beside: ${again('--mode', 'new', '--into', 'NAME')}.`));
   }
   return found;
 }
 
-function roleBlockers(server: ObservedServer, request: AssessRequest, warnings: string[]): Blocker[] {
+function roleBlockers(server: ObservedServer, request: AssessRequest, warnings: Advice[]): Blocker[] {
   if (server.missingRoles.length === 0) return [];
   const names = server.missingRoles.map((name) => `"${name}"`).join(', ');
   if (!request.createRoles) {
@@ -148,7 +153,7 @@ function rightBlockers(part: SettledPart, server: ObservedServer, request: Asses
   return found;
 }
 
-function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[] {
+function extensionBlockers(server: ObservedServer, warnings: Advice[]): Blocker[] {
   const found: Blocker[] = [];
   for (const { name, version, available, versionAvailable, mayCreate } of server.extensions) {
     if (!available) {
@@ -167,7 +172,7 @@ function extensionBlockers(server: ObservedServer, warnings: string[]): Blocker[
   return found;
 }
 
-function spaceBlockers({ freeBytes }: ObservedServer, { neededBytes }: AssessRequest, warnings: string[]): Blocker[] {
+function spaceBlockers({ freeBytes }: ObservedServer, { neededBytes }: AssessRequest, warnings: Advice[]): Blocker[] {
   if (freeBytes === null) {
     warnings.push('free space on the server cannot be seen from here');
     return [];
@@ -259,18 +264,17 @@ export function refuseBlocked(blocking: readonly Blocker[]): void {
   const others = blocking.filter((blocker) => blocker !== decisive).map(({ text }) => text);
   throw new PotctlError(decisive.code, decisive.text, {
     ...(others.length === 0 ? {} : { why: `also: ${others.join('; ')}` }),
-    fix: [...new Set(blocking.flatMap(({ fix }) => fix))],
-    ...acceptAll(blocking),
+    fix: [...withoutRepeats(blocking.flatMap(({ fix }) => fix)), ...acceptAll(blocking)],
   });
 }
 
 /** The line that accepts all of it; none where something cannot be accepted. */
-function acceptAll(blocking: readonly Blocker[]): { readonly repeatWith?: RepeatWith } {
+function acceptAll(blocking: readonly Blocker[]): readonly Advice[] {
   const findings = blocking.flatMap(({ accept, text }) => (accept === undefined ? [] : [{ name: accept, text }]));
-  if (findings.length < blocking.length) return {};
+  if (findings.length < blocking.length) return [];
   const isOfObjects = findings.some(({ name }) => OF_OBJECTS.test(name));
-  const argv = [...acceptArguments(findings), ...(isOfObjects ? ['--continue-past-errors'] : [])];
-  return { repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv } };
+  const flags = [...acceptArguments(findings), ...(isOfObjects ? ['--continue-past-errors'] : [])];
+  return ['Or accept it, which the record of the run keeps:', again(...flags)];
 }
 
 /** Then single objects are sure to fail in pg_restore; where one only may fail, its own refusal has the line. */

@@ -1,9 +1,10 @@
 import { type CatalogEntry, type GoodEntry, readCatalog, readManifest } from '../../catalog/catalog.js';
 import type { Manifest } from '../../catalog/manifest.js';
 import { type SelectionScope, selectBackup } from '../../catalog/selection.js';
-import { findSet, quoted, setsAtHand } from '../../catalog/sets.js';
+import { findSet, setsAtHand } from '../../catalog/sets.js';
 import { isGood } from '../../catalog/standing.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { type Advice, advice, again, potctl } from '../../kernel/next.js';
 import { readSystemIdentifier } from '../../runs/database/system-identifier.js';
 import type { Asked, RestoreDeps, RestoreRequest } from '../deps.js';
 
@@ -13,7 +14,7 @@ export interface ChosenBackup {
   readonly set: string;
   readonly entry: GoodEntry;
   readonly manifest: Manifest;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 type Wanted = Pick<RestoreRequest, 'reference' | 'fromSet' | 'files'> &
@@ -40,13 +41,13 @@ export async function chooseBackup(deps: RestoreDeps, request: Wanted): Promise<
 }
 
 /** Where backups of the database alone are newer than those with files, whoever wants both needs two. */
-function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit<SelectionScope, 'part'>): string[] {
+function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit<SelectionScope, 'part'>): Advice[] {
   const newest = entries.find(
     (entry) => isGood(entry, now) && entry.manifest.set === (fromSet ?? set) && entry.manifest.storage !== null,
   );
   if (newest === undefined) return [];
   return [
-    `the newest good backup with files is '${newest.id}'; to restore these: \`potctl restore run ${newest.id} --only files\``,
+    advice`the newest good backup with files is '${newest.id}'; to restore these: ${potctl('restore', 'run', newest.id, '--only', 'files')}`,
   ];
 }
 
@@ -74,7 +75,7 @@ function setByName(
   if (first === undefined) return findSet(entries, { ...facts, systemIdentifier: null });
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', 'backups of several sets fit this target', {
-    fix: [first, ...others].map((set) => `If it is this one: \`--from-set ${quoted(set)}\``),
+    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
   });
 }
 

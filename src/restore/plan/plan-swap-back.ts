@@ -1,5 +1,6 @@
 import { readManifest } from '../../catalog/catalog.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
@@ -122,7 +123,9 @@ async function observeKept(server: Server, oid: number): Promise<Kept | null> {
 function otherServer({ system_identifier: expected }: DatabaseMove, { systemIdentifier }: ObservedServer): Blocker[] {
   if (expected === null || systemIdentifier === null || expected === systemIdentifier) return [];
   const text = `the run was on the server ${expected}, this one is ${systemIdentifier}`;
-  return [{ code: 'E_WRONG_TARGET', text, fix: ['Check host and port: `potctl config show --origin`.'] }];
+  return [
+    { code: 'E_WRONG_TARGET', text, fix: [advice`Check host and port: ${potctl('config', 'show', '--origin')}.`] },
+  ];
 }
 
 /** A run's id reaches every run in the repository: the guards of one profile must not open another one's database. */
@@ -130,7 +133,11 @@ function otherDatabase({ name }: DatabaseMove, { database }: Pick<Asked, 'databa
   if (database === null || database === name) return [];
   const text = `the run was on the database "${name}", the target is "${database}"`;
   return [
-    { code: 'E_WRONG_TARGET', text, fix: ['Name the profile or the database of the run: `potctl restore list`.'] },
+    {
+      code: 'E_WRONG_TARGET',
+      text,
+      fix: [advice`Name the profile or the database of the run: ${potctl('restore', 'list')}.`],
+    },
   ];
 }
 
@@ -143,7 +150,7 @@ function keptBlockers(
   if (outgoing === null) return [];
   if (kept === null) {
     const text = `the database that the run ${undone.run_id} had replaced ("${outgoing.kept_as}") is gone`;
-    return [{ code: 'E_RUN_NOT_FOUND', text, fix: ['See what can be undone: `potctl restore list`.'] }];
+    return [{ code: 'E_RUN_NOT_FOUND', text, fix: [advice`See what can be undone: ${potctl('restore', 'list')}.`] }];
   }
   const blocking = kept.prepared.map((gid) =>
     block(`a prepared transaction "${gid}" holds "${kept.name}"`, `ROLLBACK PREPARED '${gid}';`),

@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/settings.js';
+import type { Advice, NextCommand } from '../../kernel/next.js';
 import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from './assess.js';
 import type { ObservedLoss } from './observe-loss.js';
@@ -19,10 +20,10 @@ export interface RestorePlan {
   /** Shell lines that stop and start the writers; null = none. */
   readonly hooks: { readonly stop: string | null; readonly start: string | null };
   /** The command line that takes it back; null in mode `new`, which replaces nothing. */
-  readonly undo: string | null;
+  readonly undo: NextCommand | null;
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
   /** What would block it, and was accepted by name. */
   readonly accepted: readonly Accepted[];
   /** What must be typed. */

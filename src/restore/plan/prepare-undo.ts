@@ -2,6 +2,7 @@ import path from 'node:path';
 import { readCatalog } from '../../catalog/catalog.js';
 import { importedSet } from '../../catalog/sets.js';
 import type { Environment } from '../../config/settings.js';
+import { type Advice, advice, type NextCommand, potctl } from '../../kernel/next.js';
 import type { Accepted } from '../../runs/accept.js';
 import { findSwappedRuns } from '../../runs/database/swapped-runs.js';
 import { type DatabaseMove, type RunRecord, readRuns, recordsWarning } from '../../runs/record.js';
@@ -33,10 +34,10 @@ export interface UndoPlan {
   readonly database: PlannedSwapBack | null;
   readonly files: PlannedTreeBack | null;
   readonly hooks: { readonly stop: string | null; readonly start: string | null };
-  readonly undo: string;
+  readonly undo: NextCommand;
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
   /** What would block it, and was accepted by name. */
   readonly accepted: readonly Accepted[];
   readonly confirm: string;
@@ -83,7 +84,7 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
     database: database?.planned ?? null,
     files: files?.planned ?? null,
     hooks: { stop: request.stopWriters, start: request.startWriters },
-    undo: `potctl restore undo ${request.runId}`,
+    undo: potctl('restore', 'undo', request.runId),
     undoPossibleMs: request.keepOldMs,
     ...settleAccepted(found, request.accept),
     confirm: undone.database?.name ?? path.basename(undone.files!.root),
@@ -117,12 +118,20 @@ async function planTreeBack(
   const blocking = await unmovableBlockers(root, observed);
   if (undone.database === null && filesPath !== null && path.resolve(filesPath) !== root) {
     const text = `the run was on the directory "${root}", the target is "${filesPath}"`;
-    blocking.push({ code: 'E_WRONG_TARGET', text, fix: ['Name the directory of the run: `potctl restore list`.'] });
+    blocking.push({
+      code: 'E_WRONG_TARGET',
+      text,
+      fix: [advice`Name the directory of the run: ${potctl('restore', 'list')}.`],
+    });
   }
   const isKept = beforeFolders.some(({ run }) => run === undone.run_id) || unfinished?.run === undone.run_id;
   if (!isKept && undone.state === 'done') {
     const text = `the files that the run ${undone.run_id} had replaced in "${root}" are not kept any more`;
-    blocking.push({ code: 'E_RUN_NOT_FOUND', text, fix: ['See what can be undone: `potctl restore list`.'] });
+    blocking.push({
+      code: 'E_RUN_NOT_FOUND',
+      text,
+      fix: [advice`See what can be undone: ${potctl('restore', 'list')}.`],
+    });
   }
   return { planned: { root, entries }, blocking, warnings: [] };
 }

@@ -3,6 +3,7 @@ import type { GoodEntry } from '../../catalog/catalog.js';
 import type { FilesPart, Manifest } from '../../catalog/manifest.js';
 import type { Check } from '../../kernel/check.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { type Advice, advice, potctl } from '../../kernel/next.js';
 import { readRuns, recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps, RestoreRequest } from '../deps.js';
 import { type Assessment, profileBlockers, refuseBlocked, settleAccepted } from './assess.js';
@@ -73,7 +74,7 @@ function askedFor(
     profile: profile.name,
     environment: profile.environment,
     hooks: { stop: stopWriters, start: startWriters },
-    undo: mode === 'swap' ? `potctl restore undo ${runId}` : null,
+    undo: mode === 'swap' ? potctl('restore', 'undo', runId) : null,
     undoPossibleMs: keepOldMs,
   };
 }
@@ -105,8 +106,8 @@ export function assessStored(id: string, checks: readonly Check[]): Assessment {
   if (failed.length === 0) return { blocking: [], warnings };
   const text = `the backup '${id}' is damaged: ${failed.slice(0, 5).map(say).join('; ')}`;
   const fix = [
-    'Find an intact one: `potctl backup list`.',
-    `See all of it: \`potctl backup verify ${id}\``,
+    advice`Find an intact one: ${potctl('backup', 'list')}.`,
+    advice`See all of it: ${potctl('backup', 'verify', id)}`,
     'Or restore what can still be read of it: accept the damage, with --continue-past-errors.',
   ];
   return { blocking: [{ code: 'E_BACKUP_CORRUPT', text, fix, accept: `damage:${id}` }], warnings };
@@ -116,7 +117,7 @@ interface Parts {
   readonly database: boolean;
   /** Where the files go; null = none. */
   readonly files: string | null;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 function partsOf(request: RestoreRequest, manifest: Manifest): Parts {
@@ -129,7 +130,7 @@ function partsOf(request: RestoreRequest, manifest: Manifest): Parts {
   if (!database && root === null) {
     throw new PotctlError('E_USAGE', 'there is nothing to restore', { fix: ['Name the directory with --files DIR.'] });
   }
-  const warnings: string[] = [];
+  const warnings: Advice[] = [];
   if (only === null && manifest.storage !== null && root === null) {
     warnings.push(
       `the files of the backup are not restored: no directory is named (${mode === 'new' ? '--into-files' : '--files'})`,
@@ -145,5 +146,5 @@ function partsOf(request: RestoreRequest, manifest: Manifest): Parts {
 
 const lacks = (id: string, part: string): PotctlError =>
   new PotctlError('E_UNFIT', `the backup '${id}' has no ${part}`, {
-    fix: ['Choose another one: `potctl backup list`.'],
+    fix: [advice`Choose another one: ${potctl('backup', 'list')}.`],
   });

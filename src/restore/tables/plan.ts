@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/settings.js';
+import type { Advice } from '../../kernel/next.js';
 import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from '../plan/assess.js';
 import type { PlannedBackup, PlannedDatabase } from '../plan/plan.js';
@@ -44,7 +45,7 @@ export interface TablesPlan {
   /** In the scratch database and beside the live tables. */
   readonly neededBytes: number;
   readonly blocking: readonly Blocker[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
   /** What would block it, and was accepted by name. */
   readonly accepted: readonly Accepted[];
   readonly confirm: string;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { DatabasePart, Manifest, SettledPart, TableRows } from '../../catalog/manifest.js';
 import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, again, potctl } from '../../kernel/next.js';
 import { stagedDatabaseName } from '../../runs/names.js';
 import { recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps } from '../deps.js';
@@ -87,7 +88,10 @@ function readablePart({ id, database }: Manifest): DatabasePart {
   if (database !== null && database.dump.format !== 'plain') return database;
   const why = database === null ? 'has no database' : 'is one SQL script, out of which no table can be taken';
   throw new PotctlError('E_UNFIT', `the backup '${id}' ${why}`, {
-    fix: ['Choose another one: `potctl backup list`.', 'Or restore all of it beside: `--mode new --into NAME`'],
+    fix: [
+      advice`Choose another one: ${potctl('backup', 'list')}.`,
+      advice`Or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}`,
+    ],
   });
 }
 
@@ -150,7 +154,7 @@ function plannedDatabase(
 function presentOf({ database }: ObservedServer, name: string): { readonly oid: number } {
   if (database !== null) return database;
   throw new PotctlError('E_DATABASE_NOT_FOUND', `there is no database "${name}" that tables could come into`, {
-    fix: ['Restore all of it: `potctl restore run`'],
+    fix: [advice`Restore all of it: ${potctl('restore', 'run')}`],
   });
 }
 
@@ -203,7 +207,7 @@ function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocke
   }
   if (!live.mayCreate) found.push(block(`this role may not create anything in the database or in "${intoSchema}"`));
   for (const { kind, name } of live.needs.filter(({ present }) => present === false)) {
-    const fix = 'Create it first, or restore all of it beside: `--mode new --into NAME`.';
+    const fix = advice`Create it first, or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}.`;
     found.push(block(`the tables need the ${kind} ${name}, which the live database does not have`, fix));
   }
   for (const name of live.publications) {

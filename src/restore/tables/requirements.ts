@@ -1,4 +1,5 @@
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, again } from '../../kernel/next.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
@@ -33,7 +34,7 @@ export async function checkRequirements({ deps, journal, prepared }: RunningTabl
   if (missing.length === 0) return requirements.map(told);
   throw new PotctlError('E_BLOCKED', 'the live database lacks what the tables rest on', {
     why: missing.slice(0, SHOWN).map(told).join('; '),
-    fix: ['Create it first, or restore all of it beside: `--mode new --into NAME`.'],
+    fix: [advice`Create it first, or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}.`],
   });
 }
 

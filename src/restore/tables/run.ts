@@ -1,3 +1,4 @@
+import type { Advice } from '../../kernel/next.js';
 import { abandon } from '../../runs/abandon.js';
 import { dropStagedDatabase } from '../../runs/database/drop-staged.js';
 import { closeForward } from '../../runs/finish.js';
@@ -37,7 +38,7 @@ export interface TablesResult {
   readonly needs: readonly string[];
   readonly leftOut: readonly LeftOut[];
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Advice[];
 }
 
 /**

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableRows } from '../../catalog/manifest.js';
+import { ERROR_CATALOG } from '../../kernel/error-catalog.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { again } from '../../kernel/next.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
@@ -159,7 +161,11 @@ export async function checkRows(
       .map(({ detail }) => detail)
       .join('\n'),
     changedDetail: 'what was restored was removed; the live tables are as they were',
-    repeatWith: { text: 'Or accept it, which the record of the run keeps:', argv: acceptArguments(refused) },
+    fix: [
+      ...ERROR_CATALOG.E_RESTORE_CHECK.remedy,
+      'Or accept it, which the record of the run keeps:',
+      again(...acceptArguments(refused)),
+    ],
   });
 }
 

@@ -1,5 +1,6 @@
 import { closest } from '../../kernel/closest.js';
 import { PotctlError } from '../../kernel/errors.js';
+import { advice, again, potctl } from '../../kernel/next.js';
 import type { GraphEntry } from './graph.js';
 import type { TableName } from './names.js';
 
@@ -109,7 +110,9 @@ function findTable(graph: readonly GraphEntry[], parents: ReadonlyMap<number, nu
   if (kind !== undefined) {
     throw new PotctlError('E_REFUSED', `'${wanted.text}' is ${kind}, not a table`, {
       why: 'only tables hold rows of their own in a backup',
-      fix: ['Name the tables that it reads, or restore the whole database beside: `--mode new --into NAME`.'],
+      fix: [
+        advice`Name the tables that it reads, or restore the whole database beside: ${again('--mode', 'new', '--into', 'NAME')}.`,
+      ],
     });
   }
   const parent = graph.find(({ dumpId }) => dumpId === parents.get(only.dumpId));
@@ -198,7 +201,7 @@ function notFound(relations: readonly GraphEntry[], { text, name }: TableName): 
   return new PotctlError('E_PIECE_NOT_FOUND', `the backup has no table '${text}'`, {
     fix: [
       ...(named === undefined ? [] : [`Did you mean '${named.schema}.${named.name}'?`]),
-      'See the tables: `potctl backup show`',
+      advice`See the tables: ${potctl('backup', 'show')}`,
     ],
   });
 }
@@ -212,6 +215,6 @@ function ambiguous(found: readonly GraphEntry[], { text }: TableName): PotctlErr
 function isPartition({ text }: TableName, parent: GraphEntry): PotctlError {
   return new PotctlError('E_REFUSED', `'${text}' is a partition of '${parent.schema}.${parent.name}'`, {
     why: 'a partition alone is no table that anybody could read as such',
-    fix: [`Name the whole table: \`--tables ${parent.schema}.${parent.name}\``],
+    fix: [advice`Name the whole table: ${again('--tables', `${parent.schema}.${parent.name}`)}`],
   });
 }

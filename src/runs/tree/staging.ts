@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { markName, markText, readMark } from '../../archive/restore-folders.js';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { refuseOverlap } from '../../storage/place.js';
 import { removeTree } from '../../storage/remove-tree.js';
 import { lateAside, makeWritable } from './converge.js';
@@ -87,7 +88,9 @@ export function refuseUnfinished(tree: string): void {
   if (unfinished === null) return;
   throw new PotctlError('E_REFUSED', `an interrupted swap waits in '${tree}'`, {
     why: { run: unfinished.plan.run, kind: unfinished.plan.kind, phase: unfinished.phase },
-    fix: ['It is finished or undone by itself when the next restore starts: `potctl restore list` shows it.'],
+    fix: [
+      advice`It is finished or undone by itself when the next restore starts: ${potctl('restore', 'list')} shows it.`,
+    ],
   });
 }
 

@@ -166,6 +166,6 @@ function waiting(error: unknown, { root, plan }: Site): unknown {
   return error.with({
     changed: 'partial',
     changedDetail,
-    fix: ['Mend the cause; the next `potctl restore` finishes it or takes it back.'],
+    fix: ['Mend the cause; the next restore finishes it or takes it back.'],
   });
 }

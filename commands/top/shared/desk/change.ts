@@ -23,12 +23,12 @@ export async function change(here: Desk, call: DeskCase, task: DeskTask): Promis
 }
 
 /** Nobody should prove anything for what will be refused anyway. */
-async function refuseImpossible({ desk, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+async function refuseImpossible({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const refuse = (why: string, ...flags: string[]): never => {
     talk.line();
     talk.bad(`The desk cannot do this: ${why.replaceAll('\n', '; ')}.`);
     talk.line('Pass it on to an SRE, who can run:');
-    talk.line(`  ${desk.expertLine(call.person, task, ...flags)}`);
+    talk.line(`  ${spelled(desk.expertLine(call.person, task, ...flags))}`);
     talk.say('I have to pass this on to my colleagues. They will call you back.');
     throw new CallEnded();
   };
@@ -77,12 +77,16 @@ function exampleOf(pattern: string): string | null {
   return begin !== undefined && new RegExp(pattern).test(`${begin}1234`) ? `${begin}1234` : null;
 }
 
-async function confirm({ desk, talk }: Desk, task: DeskTask, { change: plan, phrase }: DeskPlan): Promise<void> {
+async function confirm(
+  { desk, talk, spelled }: Desk,
+  task: DeskTask,
+  { change: plan, phrase }: DeskPlan,
+): Promise<void> {
   talk.line();
   talk.line(`You are about to ${TASK_WORDS[task]}:`);
   for (const step of stepsInWords(task, plan)) talk.line(`  - ${step}`);
   if (desk.hasMail) talk.line('  - a mail tells the person, and whoever vouched, what was done');
-  for (const text of plan.caution.warnings) talk.warn(text);
+  for (const text of plan.caution.warnings) talk.warn(spelled(text));
   for (let left = TRIES - 1; left >= 0; left -= 1) {
     const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
     // It is typed to make sure, not to test the keyboard.

@@ -1,3 +1,4 @@
+import type { Advice } from '../../../../src/kernel/next.js';
 import type { SupportDesk } from '../../../../src/mfa/desk/open.js';
 import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
 import type { Terminal } from '../../../ui/terminal.js';
@@ -27,6 +28,8 @@ export interface Desk {
   readonly sitting: Sitting;
   /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */
   clock(instant: string): string;
+  /** Advice as text, its commands as this line wants them. */
+  spelled(given: Advice): string;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   readonly readyToShow: Terminal['readyToShow'];
   readonly showOnce: Terminal['showOnce'];

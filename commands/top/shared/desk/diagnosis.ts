@@ -13,7 +13,7 @@ const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clo
 
 /** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
 export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | null> {
-  const { desk, talk } = here;
+  const { desk, talk, spelled } = here;
   let diagnosis = await desk.explain(call.person, null);
   const canCheck = call.status.state === 'enabled' && desk.readsSecrets;
   if (canCheck && NEEDS_CODE.includes(diagnosis.verdict.code)) diagnosis = await withCode(here, call);
@@ -26,7 +26,7 @@ export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | nu
   if (words.next === null) return null;
   if (words.next === 'expert') {
     talk.line('Pass this on to an SRE, with:');
-    for (const line of diagnosis.next) talk.line(`  ${line}`);
+    for (const one of diagnosis.next) talk.line(`  ${spelled(one)}`);
     return null;
   }
   return talk.choose(

@@ -184,11 +184,11 @@ async function endAfterFailures({ desk, talk, sitting, clock }: Desk, { person }
 }
 
 /** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
-async function sayNothingIsChecked({ desk, talk }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
+async function sayNothingIsChecked({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   talk.line();
   const none = call.checkable.length === 0;
   talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
   for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
   talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
-  talk.line(`  ${desk.expertLine(call.person, task)}`);
+  talk.line(`  ${spelled(desk.expertLine(call.person, task))}`);
 }

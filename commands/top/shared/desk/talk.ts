@@ -93,4 +93,5 @@ function unlessLeft(typed: string): string {
 }
 
 /** A command to paste stays whole. */
-const wrapped = (text: string, width: number): string[] => (/^ +potctl /.test(text) ? [text] : wrapWords(text, width));
+const wrapped = (text: string, width: number): string[] =>
+  /^ +(?:[A-Z]+=\S+ )*potctl /.test(text) ? [text] : wrapWords(text, width);

@@ -1,0 +1,236 @@
+import path from 'node:path';
+import {
+  type Advice,
+  type Again,
+  isAdvice,
+  type NextCommand,
+  type NextScope,
+  partsOf,
+} from '../../../src/kernel/next.js';
+import type { AnyCommand } from '../../command.js';
+import type { Need } from '../parse/globals.js';
+import { flagsOf, wordsOf } from '../parse/grammar.js';
+import type { Invocation } from '../parse/invocation.js';
+import { nameOf, type Spec } from '../parse/options.js';
+import { commandLine, shellQuoted, withMore } from '../parse/shell.js';
+
+/** Where the present line works: what a proposed command needs so that it works in the same place. */
+export interface Here {
+  /** Variables of libpq that say which database. */
+  readonly variables: Variables;
+  /** `--config` and `-p`, for every command that reads the configuration. */
+  readonly globals: readonly Flag[];
+  /** What the line said of its target, for the commands that need it. */
+  readonly target: Readonly<Record<Need, readonly Flag[]>>;
+  /** For commands that read the old scripts' backups where they lie, too. */
+  readonly backupDir: readonly Flag[];
+  /** This line, without the program's name; null where it could not be read. */
+  readonly argv: readonly string[] | null;
+  /** The flags that this command knows. */
+  readonly known: readonly Spec<unknown>[];
+  /** All commands, which say what they need. */
+  readonly commands: readonly AnyCommand[];
+}
+
+type Flag = readonly [flag: string, value: string];
+type Variables = Readonly<Record<string, string>>;
+
+/** They say whom a connection goes to; none of them is secret. */
+const CONNECTION = [
+  ...['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSERVICE', 'PGSERVICEFILE', 'PGPASSFILE'],
+  ...['PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'],
+];
+
+/** Of a line that could not be read nothing is known. */
+export const NOWHERE: Here = {
+  ...{ variables: {}, globals: [], backupDir: [], argv: null, known: [], commands: [] },
+  target: { database: [], repository: [], files: [] },
+};
+
+/** Where this line works. A variable may have been set for this line alone (`PGDATABASE=app potctl …`), so it is repeated. */
+export function hereOf(
+  { command, globals, target, input }: Pick<Invocation, 'command' | 'globals' | 'target' | 'input'>,
+  argv: readonly string[],
+  surroundings: {
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    /** null where it was deleted: then what is relative stays so. */
+    readonly cwd: string | null;
+    readonly commands: readonly AnyCommand[];
+  },
+): Here {
+  const { environment, cwd, commands } = surroundings;
+  const flags = flagsOf(command);
+  const isOwn = (name: string): boolean => flags.own.some(({ declaration }) => nameOf(declaration) === name);
+  const given = (...pairs: readonly (readonly [string, string | undefined])[]): Flag[] =>
+    pairs.flatMap(([flag, value]) => {
+      // `backup show --files` takes patterns, too.
+      if (value === undefined || (isOwn(flag.slice(2)) && flag === '--files' && !isPath(value))) return [];
+      return [[flag, anywhere(flag, value, cwd)] as const];
+    });
+  // A profile that was named says it all.
+  const variables = globals.profile === undefined ? CONNECTION.filter((name) => environment[name]) : [];
+  return {
+    variables: Object.fromEntries(variables.map((name) => [name, environment[name]!])),
+    globals: given(['--config', globals.config], ['-p', globals.profile]),
+    target: {
+      database: given(['--database', target.database], ['--password-file', target.passwordFile]),
+      files: given(['--files', target.files]),
+      repository: given(['--repository', target.repository]),
+    },
+    backupDir: given(['--backup-dir', typeof input.backupDir === 'string' ? input.backupDir : undefined]),
+    argv,
+    known: [...flags.own, ...flags.shared],
+    commands,
+  };
+}
+
+const isPath = (value: string): boolean => /^(\.{0,2}\/|\.{1,2}$)/.test(value);
+
+/** An undo is pasted days later, from another directory. A repository may also be a key of the profile, or a bucket. */
+function anywhere(flag: string, value: string, cwd: string | null): string {
+  if (cwd === null) return value;
+  if (flag === '-p' || flag === '--database' || value.includes('://')) return value;
+  return flag === '--repository' && !value.includes('/') ? value : path.resolve(cwd, value);
+}
+
+/** Advice as people read it: each command in backticks, or bare where it stands alone or behind two blanks. */
+export function spelled(given: Advice, here: Here): string {
+  const parts = partsOf(given);
+  return parts
+    .map((part, at) => {
+      if (typeof part === 'string') return part;
+      const before = parts[at - 1];
+      const isBare = parts.length === 1 || (typeof before === 'string' && before.endsWith('  '));
+      return isBare ? lineOf(part, here) : `\`${lineOf(part, here)}\``;
+    })
+    .join('');
+}
+
+/** A value with all advice in it spelled, as JSON has it: for results, which are values all the way down. */
+export function withSpelled(value: unknown, here: Here): unknown {
+  if (isAdvice(value)) return spelled(value, here);
+  if (Array.isArray(value)) return value.map((item) => withSpelled(item, here));
+  if (typeof value !== 'object' || value === null) return value;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return withSpelled(value.toJSON(), here);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withSpelled(item, here)]));
+}
+
+const lineOf = (part: NextCommand | Again, here: Here): string =>
+  'command' in part ? commandText(part, here) : againText(part, here);
+
+function commandText({ command, scope = {} }: NextCommand, here: Here): string {
+  const found = here.commands.find((known) => wordsOf(known).every((word, at) => command[at] === word));
+  if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${spelledWords(command)}`;
+  const inOrder = ['database', 'files', 'repository'] as const;
+  const needed = inOrder.filter((need) => found.needs.includes(need));
+  const flags: Flag[] = [
+    ...(scope.profile === undefined ? [] : [['-p', scope.profile] as const]),
+    ...here.globals,
+    ...needed.flatMap((need) => [...elsewhere(need, scope), ...here.target[need]]),
+    ...('backupDir' in found.input ? here.backupDir : []),
+  ];
+  const added = flags.filter(([flag], at) => {
+    return !isGiven(command, flag) && flags.findIndex(([other]) => other === flag) === at;
+  });
+  const words = withMore(command, added.flat());
+  // A profile that is named says it all.
+  const takesVariables = needed.includes('database') && !isGiven(words, '-p');
+  return `${takesVariables ? variablesText(here.variables, words) : ''}potctl ${spelledWords(words)}`;
+}
+
+const elsewhere = (need: Need, scope: NextScope): readonly Flag[] =>
+  scope[need] === undefined ? [] : [[`--${need}`, scope[need]]];
+
+/** A name may have letters of any language; what is to be filled in stays as it stands. */
+const spelledWords = (words: readonly string[]): string =>
+  words
+    .map((word) => {
+      if (word === '…') return '"…"';
+      return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(word) ? word : shellQuoted(word);
+    })
+    .join(' ');
+
+/** In front of a line; a database that is named by a flag needs no variable. */
+function variablesText(variables: Variables, words: readonly string[]): string {
+  const isNamed = isGiven(words, '--database');
+  return Object.entries(variables)
+    .filter(([name]) => name !== 'PGDATABASE' || !isNamed)
+    .map(([name, value]) => `${name}=${shellQuoted(value)} `)
+    .join('');
+}
+
+function isGiven(words: readonly string[], flag: string): boolean {
+  const names = flag === '-p' ? ['-p', '--profile'] : [flag];
+  return words.some((word) => names.some((name) => word === name || word.startsWith(`${name}=`)));
+}
+
+/** This line, changed; where its command does not know the flags, they alone. */
+function againText({ again: flags, without = [], systemUser, environment = {} }: Again, here: Here): string {
+  const front = [
+    ...(systemUser === undefined ? [] : ['sudo', '-u', shellQuoted(systemUser)]),
+    ...Object.entries(environment).map(([name, value]) => `${name}=${shellQuoted(value)}`),
+  ].join(' ');
+  const named = flags.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split('=')[0]!);
+  if (here.argv === null || named.some((name) => specOf(name, here) === undefined)) {
+    return [front, ...flags.map(shellQuoted)].filter((word) => word !== '').join(' ');
+  }
+  const words = withMore(
+    withoutFlags(here.argv, [...named.filter((name) => !isList(name, here)), ...without], here),
+    flags,
+  );
+  const kept = Object.fromEntries(Object.entries(here.variables).filter(([name]) => !(name in environment)));
+  const variables = variablesText(kept, words);
+  const line = commandLine(words);
+  if (front === '') return variables + line;
+  return systemUser === undefined ? `${variables}${front} ${line}` : `${front} ${variables}${line}`;
+}
+
+function specOf(name: string, { known }: Here): Spec<unknown> | undefined {
+  return known.find(({ declaration }) => namesOf(declaration).includes(name));
+}
+
+/** `-p, --profile <name>` → `-p`, `--profile`. */
+const namesOf = (declaration: string): string[] => declaration.match(/--?[a-z][a-z0-9-]*/g) ?? [];
+
+/** A flag that may be repeated is added to those that are there. */
+const isList = (name: string, here: Here): boolean => specOf(name, here)?.takes === 'list';
+
+function withoutFlags(argv: readonly string[], flags: readonly string[], here: Here): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const gone = new Map(
+    flags.flatMap((flag) => {
+      const spec = specOf(flag, here);
+      const takesValue = spec !== undefined && spec.takes !== 'flag';
+      return (spec === undefined ? [flag] : namesOf(spec.declaration)).map((name) => [name, takesValue] as const);
+    }),
+  );
+  return argv.filter((word, at) => {
+    if (at >= end) return true;
+    const isValue = at > 0 && gone.get(argv[at - 1]!) === true;
+    return !isValue && !gone.has(word) && !(word.startsWith('--') && gone.has(word.split('=')[0]!));
+  });
+}
+
+/**
+ * This line as another command of the same noun, about one thing: `restore plan latest --only db` → `restore run ID --only db`.
+ *
+ * @param typed what stands in the place of `argument` now
+ */
+export function asCommand(
+  [from, to]: readonly [from: string, to: string],
+  argument: string,
+  typed: string | undefined,
+  { argv, variables }: Pick<Here, 'argv' | 'variables'>,
+): string {
+  const [noun, old] = from.split(' ');
+  const verb = to.split(' ')[1]!;
+  const line = argv ?? [];
+  const at = line.indexOf(noun!);
+  const verbAt = line.findIndex((word, place) => place > at && word === old);
+  const words = line.map((word, place) => (place === verbAt ? verb : word));
+  const named = typed === undefined ? -1 : words.findIndex((word, place) => place > verbAt && word === typed);
+  if (named >= 0) words[named] = argument;
+  else words.splice(verbAt + 1, 0, argument);
+  const kept = words.filter((word) => word !== '--json');
+  return variablesText(variables, kept) + commandLine(kept);
+}
