@@ -19,7 +19,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'system',
-          include: ['test/{contract,system,cli}/**/*.test.ts'],
+          include: ['test/{contract,system,cli,library}/**/*.test.ts'],
           globalSetup: ['test/support/postgres-cluster.ts', 'test/support/built-binary.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -6,7 +6,7 @@ import type { Demo } from './demo/open.js';
 import type { Doctor } from './doctor/open.js';
 import type { Grants } from './grants/open.js';
 import { type About, readAbout } from './host/about.js';
-import { openBase } from './host/base.js';
+import { type Base, openBase } from './host/base.js';
 import { completeHost, type Host, type HostOptions } from './host/host.js';
 import { once } from './kernel/once.js';
 import type { Mfa } from './mfa/open.js';
@@ -48,11 +48,16 @@ export interface Potctl {
  * await potctl.close();
  */
 export function openPotctl(given: HostOptions): Potctl {
-  const host = completeHost(given);
-  const base = openBase(host, async (...folder) => {
+  const base = openBase(completeHost(given), async (...folder) => {
     const { openOldBackups } = await import('./backup/imported/open-old-folder.js');
     return openOldBackups(...folder);
   });
+  return openOn(base);
+}
+
+/** The same on a base that was made already, such as one with a server that fails. */
+export function openOn(base: Base): Potctl {
+  const { host } = base;
   const backup = once(async () => (await import('./backup/open.js')).openBackup(base));
   const demo = once(async () => (await import('./demo/open.js')).openDemo(base));
   return {

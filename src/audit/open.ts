@@ -4,20 +4,21 @@ import type { JournalReport } from '../journal/verify.js';
 
 /** What the journal says. */
 export interface Audit {
-  /** Its entries, the newest first. */
-  history(filter: HistoryFilter): Promise<readonly HistoryEntry[]>;
-  /** Recomputes every entry outside of the server. @param anchorFile what was kept elsewhere; null = nothing */
-  verify(anchorFile: string | null): Promise<JournalReport>;
+  /** Its entries, the newest first; without a filter all. */
+  history(filter?: Partial<HistoryFilter>): Promise<readonly HistoryEntry[]>;
+  /** Recomputes every entry outside of the server. @param anchorFile what was kept elsewhere; default: nothing */
+  verify(anchorFile?: string | null): Promise<JournalReport>;
 }
 
 /** Wires what reads the journal. Nothing is opened before a use case asks for it. */
 export function openAudit({ server }: Base): Audit {
   return {
-    async history(filter) {
+    async history(filter = {}) {
       const { readHistory } = await import('../journal/history.js');
-      return readHistory(await server(), filter);
+      const { operator = null, action = null, target = null, runId = null } = filter;
+      return readHistory(await server(), { operator, action, target, runId });
     },
-    async verify(anchorFile) {
+    async verify(anchorFile = null) {
       const { verifyJournal } = await import('../journal/verify.js');
       return verifyJournal(await server(), anchorFile);
     },

@@ -3,18 +3,20 @@ import { PotctlError } from '../kernel/errors.js';
 import { zoneNamed } from './buckets.js';
 
 const DAY_MS = 86_400_000;
+const MAX_REMOVE = 5;
 
 /** What a person says about keeping backups, beyond the profile. Durations in ms. */
 export interface KeepOptions {
-  readonly keepLast: number | undefined;
-  readonly keepWithin: number | undefined;
-  readonly keepDaily: number | undefined;
-  readonly keepWeekly: number | undefined;
-  readonly keepMonthly: number | undefined;
-  readonly keepYearly: number | undefined;
-  readonly retentionDays: number | undefined;
-  readonly keepTz: string | undefined;
-  readonly maxRemove: number;
+  readonly keepLast?: number | undefined;
+  readonly keepWithin?: number | undefined;
+  readonly keepDaily?: number | undefined;
+  readonly keepWeekly?: number | undefined;
+  readonly keepMonthly?: number | undefined;
+  readonly keepYearly?: number | undefined;
+  readonly retentionDays?: number | undefined;
+  readonly keepTz?: string | undefined;
+  /** More than so many at once want a confirmation; default 5. */
+  readonly maxRemove?: number;
 }
 
 /** A policy that keeps something. */
@@ -38,13 +40,13 @@ export function prunePolicy(
   refuseGuarded({ retention, profile });
   const rules = chosenRules(options) ?? retention.rules;
   if (rules === null) throw noPolicy();
-  return { rules, zone: chosenZone(options.keepTz) ?? retention.zone, maxRemove: options.maxRemove };
+  return { rules, zone: chosenZone(options.keepTz) ?? retention.zone, maxRemove: options.maxRemove ?? MAX_REMOVE };
 }
 
 /** One backup that is named needs no policy. @throws PotctlError E_USAGE for both; E_CONFIG where the profile guards it */
 export function refuseRules(
   settings: Pick<Settings, 'retention' | 'profile'>,
-  options: KeepOptions & { readonly allSets: boolean },
+  options: KeepOptions & { readonly allSets?: boolean },
 ): void {
   refuseGuarded(settings);
   if (!saysWhatToKeep(options) && !options.allSets) return;

@@ -1,6 +1,7 @@
 import type { Choice } from '../archive/choose.js';
 import type { Settings } from '../config/settings.js';
 import { type Base, targetOf } from '../host/base.js';
+import type { Who } from '../host/host.js';
 import { createChanges } from '../kernel/changes.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
@@ -30,35 +31,36 @@ export interface Reference {
 /** Which backups go. */
 export type PruneOptions = KeepOptions & {
   /** This one backup, instead of a policy. */
-  readonly id: string | undefined;
-  readonly fromSet: string | undefined;
-  readonly allSets: boolean;
+  readonly id?: string | undefined;
+  readonly fromSet?: string | undefined;
+  readonly allSets?: boolean;
 };
 
 /** Backups: what they are made with, looked at, kept and removed. */
 export interface Backup {
   /** @throws as prepareBackup, createRequest */
-  create(options: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
+  create(options?: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
   list(
-    options: Pick<ListRequest, 'allSets' | 'status'> & { readonly backupDir?: string | undefined },
+    options?: Partial<Pick<ListRequest, 'allSets' | 'status'>> & { readonly backupDir?: string | undefined },
   ): Promise<Listing>;
   show(reference: Reference, withManifest?: boolean): Promise<ShownBackup>;
   /** The files of a backup that a glob names, read while they are asked for. */
   files(reference: Reference, glob: string): Promise<ShownFiles>;
-  verify(reference: Reference, level: VerifyLevel): Promise<VerifyReport>;
+  /** @param level default `quick` */
+  verify(reference: Reference, level?: VerifyLevel): Promise<VerifyReport>;
   /** Removes old backups by a policy, or the one that is named. */
   prune(options: PruneOptions): Promise<Prepared<PrunePlan, PruneResult>>;
   pin(
     reference: Reference,
-    options: { readonly reason: string | undefined; readonly until?: Until | undefined },
+    options?: { readonly reason?: string | undefined; readonly until?: Until | undefined },
   ): Promise<Prepared<Pinned, Pinned>>;
-  unpin(reference: Reference, options: { readonly reason: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
+  unpin(reference: Reference, options?: { readonly reason?: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
   /** Takes over what the old scripts, or other people's pg_dump, left. */
   import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
   /** Checks a stored backup without noting it in its events: a plan changes nothing. */
   verifyStored(repository: Repository, id: string): Promise<VerifyReport>;
-  /** Backs up what a restore is about to replace. @returns the backup's id */
-  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+  /** Backs up what a restore is about to replace. @param run that restore's @returns the backup's id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
 /** Wires what is about backups. Nothing is opened before a use case asks for it. */
@@ -81,7 +83,7 @@ export function openBackup(base: Base): Backup {
   };
   const requestOf = async (options: Partial<CreateOptions>): Promise<CreateRequest> => {
     const { createRequest, DEFAULT_OPTIONS } = await import('./create-request.js');
-    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, host);
+    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, { ...host, who: base.nextRun() });
   };
   const choiceOf = async ({ id, fromSet }: Reference, globs: readonly string[]): Promise<Choice> => ({
     ...{ reference: id, fromSet: fromSet ?? null, globs },
@@ -103,12 +105,12 @@ export function openBackup(base: Base): Backup {
     });
 
   return {
-    async create(options) {
+    async create(options = {}) {
       const { prepareBackup } = await import('./create.js');
       const request = await requestOf(options);
       return prepareBackup(await createDeps(request), request);
     },
-    async list({ allSets, status, backupDir }) {
+    async list({ allSets = false, status = null, backupDir } = {}) {
       const { listBackups } = await import('./listing.js');
       const at = targetOf(await base.settings());
       return listBackups(await base.repository(backupDir), { at, allSets, status, now: clock.now() });
@@ -123,7 +125,7 @@ export function openBackup(base: Base): Backup {
       const choice = await choiceOf(reference, [glob]);
       return showFiles({ repository: await base.repository(reference.backupDir), signal, clock }, choice);
     },
-    async verify(reference, level) {
+    async verify(reference, level = 'quick') {
       const { verifySelected } = await import('./verify-selected.js');
       const deps = await verifyDeps(await base.repository(reference.backupDir));
       return verifySelected(deps, await referenceOf(reference), level);
@@ -136,22 +138,22 @@ export function openBackup(base: Base): Backup {
       const deps = await pruneDeps();
       const shown = await plan(deps);
       refuseDefaultProfile(settings.profile, shown);
-      const request = { plan, runId: who.runId, waitMs: host.waitMs };
+      const request = { plan, runId: base.nextRun().runId, waitMs: host.waitMs };
       return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
     },
-    async pin(reference, { reason, until }) {
+    async pin(reference, { reason, until } = {}) {
       const { preparePin } = await import('./pins.js');
       const { deps, request } = await pinOf(reference, reason);
       return preparePin(deps, request, until);
     },
-    async unpin(reference, { reason }) {
+    async unpin(reference, { reason } = {}) {
       const { prepareUnpin } = await import('./pins.js');
       const { deps, request } = await pinOf(reference, reason);
       return prepareUnpin(deps, request);
     },
     async import(options) {
       const { importRequest, prepareImport } = await import('./imported/import.js');
-      const request = importRequest(await base.settings(), options, host);
+      const request = importRequest(await base.settings(), options, { ...host, who: base.nextRun() });
       const { operator: _, ...deps } = await verifyDeps(await base.repository());
       return prepareImport({ ...deps, changes }, request);
     },
@@ -160,10 +162,10 @@ export function openBackup(base: Base): Backup {
       const unrecorded = { ...repository, appendEvent: async () => {} };
       return verifyBackup(await verifyDeps(unrecorded), id, 'quick');
     },
-    async backUpForSafety(parts) {
+    async backUpForSafety(parts, run) {
       const { prepareBackup } = await import('./create.js');
       const { safetyRequest } = await import('./create-request.js');
-      const request = safetyRequest(await base.settings(), parts, host);
+      const request = safetyRequest(await base.settings(), parts, { ...host, who: run });
       // What is added to be safe is no part of the work.
       const deps = { ...(await createDeps(request)), changes: createChanges() };
       const { id, degraded_reasons, verified } = await (await prepareBackup(deps, request)).apply();
@@ -201,7 +203,7 @@ async function wireCreate(
 
 /** By the id that was named, else by the policy. */
 async function decisionOf(settings: Settings, options: PruneOptions): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
-  const { id, fromSet = null, allSets } = options;
+  const { id, fromSet = null, allSets = false } = options;
   const { prunePolicy, refuseRules } = await import('./keep-rules.js');
   if (id !== undefined) {
     const { planRemoval } = await import('./prune-by-hand.js');

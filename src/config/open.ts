@@ -17,7 +17,7 @@ export interface Configuration {
   /** For editors. */
   jsonSchema(): Promise<Record<string, unknown>>;
   /** The first file, from what was typed and what the environment says; `apply` writes it. */
-  init(environment: Environment | undefined): Promise<Prepared<NewConfiguration, Written>>;
+  init(environment?: Environment): Promise<Prepared<NewConfiguration, Written>>;
 }
 
 /** `written`: is the file there now? */

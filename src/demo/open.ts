@@ -6,8 +6,8 @@ import type { TourResult } from './tour.js';
 
 /** A tour on a throw-away PostgreSQL. */
 export interface Demo {
-  /** @param keep leave the server and the files running */
-  tour(options: { readonly keep: boolean; readonly tell: (event: TourEvent) => void }): Promise<TourResult>;
+  /** @param options `keep`: leave the server and the files; `tell` hears of each step */
+  tour(options?: { readonly keep?: boolean; readonly tell?: (event: TourEvent) => void }): Promise<TourResult>;
   /** Ends a demo that was kept, and removes it. @param folder may be relative @returns its absolute path */
   stop(folder: string): Promise<string>;
   /** An empty PostgreSQL for whoever needs one. @param name stands in the name of its folder @param note hears what takes time */
@@ -17,7 +17,7 @@ export interface Demo {
 /** Wires the tour. Nothing is started before it is asked for. */
 export function openDemo({ host: { clock, signal, settings, childEnvironment } }: Base): Demo {
   return {
-    async tour({ keep, tell }) {
+    async tour({ keep = false, tell = () => {} } = {}) {
       const { runTour } = await import('./tour.js');
       return runTour({ clock, signal, environment: settings.environment, tell, keep });
     },

@@ -4,7 +4,8 @@ import { PotctlError } from '../kernel/errors.js';
 import { once } from '../kernel/once.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
-import type { Host } from './host.js';
+import type { Host, Who } from './host.js';
+import { newRunId } from './identity.js';
 
 /** What every domain's wiring starts from. What costs is a function: it is done when it is first asked for, and once. */
 export interface Base {
@@ -24,6 +25,8 @@ export interface Base {
   restorable(oldFolder?: string): Promise<{ readonly repository: Repository; readonly recordsIn: string | null }>;
   /** The newest pg_restore of this machine, for dumps that lie in a repository; null where none is installed. */
   dumpReader(): Promise<DumpReader | null>;
+  /** Who makes the next change: the first has the host's run id, each further one an id of its own. */
+  nextRun(): Who;
   /** The settings, if anybody has asked for them. */
   known(): Settings | undefined;
   /** Closes what was opened, the newest first; never rejects. */
@@ -43,6 +46,7 @@ export type OpenOldFolder = (
 /** Opens what was asked for when it is asked for. Nothing is read or connected yet. */
 export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
   const closers: (() => Promise<void>)[] = [];
+  let runs = 0;
   let known: Settings | undefined;
   const settings = once(async () => {
     const { loadSettings } = await import('../config/load.js');
@@ -78,6 +82,10 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
       // Its records go to the repository that is configured, or to one of this user's own.
       return { repository: await old(typed, async () => (await forRestore()).repository), recordsIn: null };
     }),
+    nextRun() {
+      runs += 1;
+      return runs === 1 ? host.who : { ...host.who, runId: newRunId(host.clock.now()) };
+    },
     known: () => known,
     async close() {
       for (const close of closers.splice(0).reverse()) {

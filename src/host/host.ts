@@ -15,7 +15,7 @@ export interface Who {
   /** The user of the operating system. */
   readonly osUser: string;
   readonly hostname: string;
-  /** One for each opened potctl: names databases, files and records of this run. */
+  /** Names databases, files and records of this run. Of several changes by one opened potctl it is the first one's. */
   readonly runId: string;
   /** 32 hex digits that go into logs and manifests. */
   readonly traceId: string;

@@ -1,4 +1,5 @@
 import type { Base } from '../host/base.js';
+import type { Who } from '../host/host.js';
 import type { Check } from '../kernel/check.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { Repository } from '../repository/repository.js';
@@ -23,8 +24,8 @@ import type { UndoResult } from './undo.js';
 export interface BackupPorts {
   /** Checks every stored byte of a backup against its manifest. */
   verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly Check[] }>;
-  /** Backs up what is live. @returns the id */
-  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }): Promise<string>;
+  /** Backs up what is live. @param run that replaces it @returns the id */
+  backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
 /** A folder of the old scripts' backups, instead of the repository. */
@@ -42,29 +43,29 @@ export interface Restore {
   /** @throws what stands in the way */
   run(options: RunOptions): Promise<Prepared<RestorePlan | TablesPlan, RestoreResult | TablesResult>>;
   /** Takes a restore or an undo back. */
-  undo(options: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
+  undo(options?: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
   /** The newest first. */
-  list(from: From): Promise<readonly ListedRun[]>;
+  list(from?: From): Promise<readonly ListedRun[]>;
   /** Brings single files back into a directory. */
   files(options: FilesOptions): Promise<Prepared<FilesPlan, FilesRestored>>;
   /**
    * Removes databases and trees that restores have kept.
    *
-   * @param runs those whose time is not over, too: ids or unique beginnings
+   * @param options `runs`: also those whose time is not over, by id or unique beginning; `everywhere`: of every target of the repository
    */
-  removePrevious(options: {
-    readonly runs: readonly string[];
-    readonly everywhere: boolean;
+  removePrevious(options?: {
+    readonly runs?: readonly string[];
+    readonly everywhere?: boolean;
   }): Promise<Prepared<OldPlan, OldRemoved>>;
 }
 
 /** Wires what is about restores. Nothing is opened before a use case asks for it. */
 export function openRestore(base: Base, backups: BackupPorts): Restore {
   const { host } = base;
-  const { clock, signal, progress, changes, childEnvironment, waitMs, who } = host;
+  const { clock, signal, progress, changes, childEnvironment, waitMs } = host;
 
   /** @param withServer false: only files take part, and no server is asked */
-  const depsOf = async (withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
+  const depsOf = async (run: Who, withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
     const { lockDatabase } = await import('../postgres/advisory-lock.js');
     const { readToc } = await import('../dump/toc.js');
     const { repository, recordsIn } = await base.restorable(backupDir);
@@ -75,7 +76,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       lockDatabase: async (database) =>
         lockDatabase(await base.server(), database, { command: 'restore', waitMs, signal }),
       verify: (id) => backups.verifyStored(repository, id),
-      safetyBackup: backups.backUpForSafety,
+      safetyBackup: (parts) => backups.backUpForSafety(parts, run),
       // It has listed the dump already, for the verification; where there is none, the server's tools say what is missing.
       readToc: async (folder) => (await base.dumpReader())?.toc(folder) ?? readToc(await base.server(), folder, signal),
     };
@@ -84,12 +85,13 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
     const { asksForTables, tablesRequest } = await import('./tables/request.js');
     const { restoreRequest } = await import('./requests.js');
     const settings = await base.settings();
+    const who = base.nextRun();
     if (asksForTables(options)) {
-      const request = tablesRequest(settings, options, host);
-      return { tables: { request, deps: await depsOf(true, options.backupDir) } };
+      const request = tablesRequest(settings, options, { ...host, who });
+      return { tables: { request, deps: await depsOf(who, true, options.backupDir) } };
     }
-    const request = restoreRequest(settings, options, host);
-    return { whole: { request, deps: await depsOf(request.only !== 'files', options.backupDir) } };
+    const request = restoreRequest(settings, options, { ...host, who });
+    return { whole: { request, deps: await depsOf(who, request.only !== 'files', options.backupDir) } };
   };
 
   return {
@@ -106,16 +108,17 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { tables, whole } = await asked(options);
       return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
     },
-    async undo({ backupDir, ...options }) {
+    async undo({ backupDir, ...options } = {}) {
       const { readyUndo } = await import('./plan/prepare-undo.js');
       const { undoRequest } = await import('./requests.js');
       const { plannedUndo, runUndo } = await import('./undo.js');
-      const request = undoRequest(await base.settings(), options, host);
-      const deps = await depsOf(true, backupDir);
+      const who = base.nextRun();
+      const request = undoRequest(await base.settings(), options, { ...host, who });
+      const deps = await depsOf(who, true, backupDir);
       const ready = await readyUndo(deps, request);
       return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
     },
-    async list({ backupDir }) {
+    async list({ backupDir } = {}) {
       const { listRuns } = await import('./list.js');
       return listRuns(await base.repository(backupDir), base.server);
     },
@@ -123,18 +126,19 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { prepareFiles } = await import('./files/restore-files.js');
       const { filesRequest } = await import('./files/request.js');
       const { readHostIdentity } = await import('../kernel/host-identity.js');
-      const request = filesRequest(await base.settings(), options, host);
+      const request = filesRequest(await base.settings(), options, { ...host, who: base.nextRun() });
       const owner = await readHostIdentity(host.pid);
       const repository = await base.repository();
       return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
     },
-    async removePrevious({ runs, everywhere }) {
+    async removePrevious({ runs = [], everywhere = false } = {}) {
       const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
       const { connection, files, profile } = await base.settings();
+      const who = base.nextRun();
       const { runId, hostname } = who;
       const target = { database: connection.database, filesPath: files?.path ?? null };
       const request = { ...target, runId, hostname, waitMs, runs, everywhere, profile };
-      const deps = await depsOf(true);
+      const deps = await depsOf(who, true);
       const plan = await readyOld(deps, request);
       return { plan, dryRun: async () => plannedRemoval(plan), apply: () => removeOld(deps, request, plan) };
     },

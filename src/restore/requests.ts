@@ -10,27 +10,35 @@ import type { UndoRequest } from './plan/prepare-undo.js';
 /** Who runs it, and where: what neither settings nor options know. */
 export type Runner = Pick<Host, 'who' | 'settings' | 'processors' | 'waitMs'>;
 
-/** What a person may say about one restore, beyond the profile. */
+/** What a person may say about one restore, beyond the profile. What is absent has the default of the command line. */
 export interface RestoreOptions {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly id: string;
-  readonly fromSet: string | undefined;
-  readonly only: 'db' | 'files' | undefined;
-  readonly mode: 'swap' | 'new' | undefined;
-  readonly into: string | undefined;
-  readonly intoFiles: string | undefined;
-  readonly jobs: number | undefined;
-  readonly createRoles: boolean;
-  readonly continuePastErrors: boolean;
-  readonly safetyBackup: boolean;
-  readonly accept: readonly string[];
-  readonly stopWriters: string | undefined;
-  readonly startWriters: string | undefined;
-  readonly keepOld: number | undefined;
+  readonly fromSet?: string | undefined;
+  readonly only?: 'db' | 'files' | undefined;
+  /** Default `swap`. */
+  readonly mode?: 'swap' | 'new' | undefined;
+  /** The new database of mode `new`. */
+  readonly into?: string | undefined;
+  /** The new directory of mode `new`; may be relative. */
+  readonly intoFiles?: string | undefined;
+  readonly jobs?: number | undefined;
+  readonly createRoles?: boolean;
+  readonly continuePastErrors?: boolean;
+  readonly safetyBackup?: boolean;
+  /** Blockers and failed checks that were accepted, each by the name that the refusal gives it. */
+  readonly accept?: readonly string[];
+  /** Shell lines; default: those of the profile. */
+  readonly stopWriters?: string | undefined;
+  readonly startWriters?: string | undefined;
+  /** How long what was replaced is kept, in ms; default: as the profile says. */
+  readonly keepOld?: number | undefined;
 }
 
 /** What a person may say about an undo. */
 export type UndoOptions = Pick<RestoreOptions, 'accept' | 'stopWriters' | 'startWriters' | 'keepOld'> & {
-  readonly run: string | undefined;
+  /** An id or a unique beginning of one; default: the newest run that can be undone. */
+  readonly run?: string | undefined;
 };
 
 /**
@@ -40,7 +48,7 @@ export type UndoOptions = Pick<RestoreOptions, 'accept' | 'stopWriters' | 'start
  */
 export function restoreRequest(settings: Settings, options: RestoreOptions, runner: Runner): RestoreRequest {
   refuseContradictions(options);
-  const { only = null, mode = 'swap', into = null, intoFiles, jobs = runner.processors, createRoles } = options;
+  const { only = null, mode = 'swap', into = null, intoFiles, jobs = runner.processors } = options;
   return {
     ...asked(settings, options, runner),
     // Beside the live data nobody is in the way.
@@ -53,9 +61,9 @@ export function restoreRequest(settings: Settings, options: RestoreOptions, runn
     intoFiles: intoFiles === undefined ? null : fromHere(intoFiles, runner.settings),
     files: only === 'db' ? null : settings.files,
     jobs,
-    createRoles,
-    continuePastErrors: options.continuePastErrors,
-    safetyBackup: options.safetyBackup,
+    createRoles: options.createRoles ?? false,
+    continuePastErrors: options.continuePastErrors ?? false,
+    safetyBackup: options.safetyBackup ?? false,
   };
 }
 
@@ -69,7 +77,8 @@ export function undoRequest(settings: Settings, options: UndoOptions, runner: Ru
 }
 
 function asked(settings: Settings, options: Omit<UndoOptions, 'run'>, runner: Runner): Asked {
-  refuseUnknownNames(options.accept);
+  const { accept = [] } = options;
+  refuseUnknownNames(accept);
   const { runId, traceId, operator, hostname } = runner.who;
   const { restore, profile, expect, connection } = settings;
   return {
@@ -79,7 +88,7 @@ function asked(settings: Settings, options: Omit<UndoOptions, 'run'>, runner: Ru
     stopWriters: options.stopWriters ?? restore.stopWriters,
     startWriters: options.startWriters ?? restore.startWriters,
     keepOldMs: options.keepOld ?? restore.keepOldMs,
-    accept: options.accept,
+    accept,
   };
 }
 
@@ -89,7 +98,7 @@ function refuseContradictions({
   intoFiles,
   only,
   stopWriters,
-  safetyBackup,
+  safetyBackup = false,
 }: RestoreOptions): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
     throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");

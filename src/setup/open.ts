@@ -4,21 +4,21 @@ import type { Prepared } from '../kernel/prepared.js';
 
 /** What is installed besides potctl's own schema. */
 export interface SetupOptions {
-  /** The tables of the reference application. */
-  readonly application: 'native' | null;
+  /** The tables of the reference application; default: none. */
+  readonly application?: 'native' | null;
   /** Triggers on the application's tables, so that no support login changes them without the journal. */
-  readonly guardWrites: boolean;
+  readonly guardWrites?: boolean;
 }
 
 /** The only thing that installs anything in the database. */
 export interface Setup {
-  install(options: SetupOptions): Promise<Prepared<SetupPlan, SetupResult>>;
+  install(options?: SetupOptions): Promise<Prepared<SetupPlan, SetupResult>>;
 }
 
 /** Wires the installation. Nothing is opened before it is asked for. */
 export function openSetup({ host: { who, applications }, settings, server }: Base): Setup {
   return {
-    async install({ application, guardWrites }) {
+    async install({ application = null, guardWrites = false } = {}) {
       const { prepareSetup } = await import('../journal/setup.js');
       const wanted = guardWrites ? (await settings()).application : null;
       return prepareSetup(await server(), who, { application, guardWrites: wanted, known: applications });

@@ -14,9 +14,14 @@ export function hashWrites(target: string, matching?: RegExp): FollowingHash {
     following = followWrites(target, matching);
   }, PATIENCE_MS).unref();
   return {
-    finish(files) {
+    async finish(files) {
       clearTimeout(start);
-      return (following ?? hashAfterwards()).finish(files);
+      try {
+        return await (following ?? hashAfterwards()).finish(files);
+      } catch (error) {
+        if (!isNowhere(error)) throw error;
+        return hashAfterwards().finish(files);
+      }
     },
     async abandon() {
       clearTimeout(start);
@@ -24,6 +29,9 @@ export function hashWrites(target: string, matching?: RegExp): FollowingHash {
     },
   };
 }
+
+/** A thread of Node's asks for the current directory as it starts, and dies where that was deleted. */
+const isNowhere = (error: unknown): boolean => error instanceof Error && error.message.includes('uv_cwd');
 
 /** Hashes small files once they are written. */
 function hashAfterwards(): FollowingHash {

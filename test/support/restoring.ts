@@ -1,21 +1,24 @@
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { prepareBackup } from '../../src/backup/create.js';
-import { readToc } from '../../src/dump/toc.js';
+import type { CreateOptions } from '../../src/backup/create-request.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { readHostIdentity } from '../../src/kernel/host-identity.js';
-import { lockDatabase } from '../../src/postgres/advisory-lock.js';
 import type { Server } from '../../src/postgres/server.js';
 import { openRepository } from '../../src/repository/open.js';
 import type { Repository } from '../../src/repository/repository.js';
-import type { RestoreDeps, RestoreRequest } from '../../src/restore/deps.js';
-import { type PreparedRestore, prepareRestore } from '../../src/restore/plan/prepare.js';
-import { type PreparedUndo, prepareUndo, type UndoRequest } from '../../src/restore/plan/prepare-undo.js';
-import { type RestoreResult, runRestore } from '../../src/restore/run.js';
-import { runUndo, type UndoResult } from '../../src/restore/undo.js';
+import type { ListedRun } from '../../src/restore/list.js';
+import type { RunOptions } from '../../src/restore/open.js';
+import type { JudgedPlan } from '../../src/restore/plan/plan-restore.js';
+import type { UndoPlan } from '../../src/restore/plan/prepare-undo.js';
+import type { RestoreResult } from '../../src/restore/run.js';
+import type { UndoResult } from '../../src/restore/undo.js';
+import { type TestParts, testPotctl } from './host.js';
 import { temporaryFolder } from './tree.js';
 
-const TRACE = `${'0'.repeat(31)}1`;
+/** A database and perhaps a tree, with the repository of their backups. */
+export interface Target extends TestParts {
+  readonly server: Server;
+  readonly repository: Repository;
+}
 
 /** An empty repository in a temporary folder. */
 export async function testRepository(): Promise<Repository> {
@@ -24,110 +27,41 @@ export async function testRepository(): Promise<Repository> {
   return openRepository({ name: 'test', path: place }, { clock: systemClock, host, operator: 'tester@here' });
 }
 
-/** What a restore works with, on real parts; verifying is left to its own tests. */
-export function restoreDeps(
-  server: Server | null,
-  repository: Repository,
-  change: Partial<RestoreDeps> = {},
-): RestoreDeps {
-  return {
-    server,
-    repository,
-    lockDatabase: (database) => lockDatabase(server!, database, { command: 'restore' }),
-    verify: async () => ({ checks: [] }),
-    readToc: (folder) => readToc(server!, folder),
-    clock: systemClock,
-    signal: new AbortController().signal,
-    progress: () => {},
-    childEnvironment: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
-    uninterrupted: (work) => work(),
-    safetyBackup: () => Promise.reject(new Error('no safety backup was asked for')),
-    ...change,
-  };
-}
+/** The settings of a target with this tree. */
+export const withTree = (path: string) => ({ settings: { files: { path, engine: 'archive', excludes: [] } as const } });
 
-/** A restore of the newest backup over the database of the server's settings. */
-export function restoreRequest(database: string | null, change: Partial<RestoreRequest> = {}): RestoreRequest {
-  return {
-    runId: `r${randomBytes(4).toString('hex')}`,
-    traceId: TRACE,
-    operator: 'tester@here',
-    hostname: 'here',
-    profile: { name: null, environment: null, onCommandLine: false },
-    database,
-    expectedSystemIdentifier: null,
-    stopWriters: null,
-    startWriters: null,
-    keepOldMs: 3_600_000,
-    waitMs: 0,
-    accept: [],
-    reference: 'latest',
-    fromSet: null,
-    only: null,
-    mode: 'swap',
-    into: null,
-    intoFiles: null,
-    files: null,
-    jobs: 2,
-    createRoles: false,
-    continuePastErrors: false,
-    safetyBackup: false,
-    ...change,
-  };
-}
-
-/** Backs up the database of the server's settings, and the tree; the backup's id. */
-export async function backUp(
-  server: Server,
-  repository: Repository,
-  tree: string | null = null,
-  change: Partial<RestoreDeps> = {},
-): Promise<string> {
-  const { signal, clock, progress, childEnvironment } = restoreDeps(server, repository, change);
-  const prepared = await prepareBackup(
-    {
-      ...{ signal, clock, progress, childEnvironment, repository },
-      server: async () => server,
-      recover: async () => {},
-      verify: async () => Promise.reject(new Error('not asked for')),
-    },
-    {
-      ...{ runId: 'backup', traceId: TRACE, profile: null, expectedSystemIdentifier: null, database: true },
-      files: tree === null ? null : { path: tree, excludes: [] },
-      ...{
-        references: null,
-        jobs: 2,
-        rows: 'exact',
-        lockWaitMs: 10_000,
-        waitMs: 0,
-        verify: 'none',
-        kind: 'logical',
-        note: null,
-      },
-      ...{ labels: {}, hostname: 'here' },
-      tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' },
-    },
-  );
+/** Backs up what the settings name, without the check afterwards, which has its own tests; the backup's id. */
+export async function backUp(parts: TestParts, options: Partial<CreateOptions> = {}): Promise<string> {
+  const backup = await testPotctl(parts).backup();
+  const prepared = await backup.create({ jobs: 2, verify: 'none', ...options });
   return (await prepared.apply()).id!;
 }
 
+/** What a test says of a restore: of the newest backup, and what is replaced is kept for an hour. */
+const OPTIONS = { id: 'latest', jobs: 2, keepOld: 3_600_000 };
+
 /** Plans and runs. */
-export async function restore(deps: RestoreDeps, request: RestoreRequest): Promise<RestoreResult> {
-  return runRestore(deps, request, await prepareRestore(deps, request));
+export async function restore(parts: TestParts, options: Partial<RunOptions> = {}): Promise<RestoreResult> {
+  const prepared = await (await testPotctl(parts).restore()).run({ ...OPTIONS, ...options });
+  return (await prepared.apply()) as RestoreResult;
 }
 
 /** Only plans. */
-export async function plan(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore['plan']> {
-  return (await prepareRestore(deps, request)).plan;
+export async function plan(parts: TestParts, options: Partial<RunOptions> = {}): Promise<JudgedPlan> {
+  return (await (await testPotctl(parts).restore()).plan({ ...OPTIONS, ...options })) as JudgedPlan;
 }
 
-/** Plans an undo of the newest run, and only that. */
-export async function preparedUndo(deps: RestoreDeps, database: string): Promise<PreparedUndo> {
-  return prepareUndo(deps, { ...restoreRequest(database), run: null, filesPath: null });
+/** Plans an undo, and only that: of the newest run, where none is named. */
+export async function planUndo(parts: TestParts, run?: string): Promise<UndoPlan> {
+  return (await (await testPotctl(parts).restore()).undo({ run, keepOld: OPTIONS.keepOld })).plan;
 }
 
-/** Plans and takes back: `run` null = the newest. */
-export async function undo(deps: RestoreDeps, database: string | null, run: string | null = null): Promise<UndoResult> {
-  const request: UndoRequest = { ...restoreRequest(database), run, filesPath: null };
-  return runUndo(deps, request, await prepareUndo(deps, request));
+/** Plans and takes back: the newest run, where none is named. */
+export async function undo(parts: TestParts, run?: string): Promise<UndoResult> {
+  return (await (await testPotctl(parts).restore()).undo({ run, keepOld: OPTIONS.keepOld })).apply();
+}
+
+/** The runs of the repository, the newest first. */
+export async function listRuns(parts: TestParts): Promise<readonly ListedRun[]> {
+  return (await testPotctl(parts).restore()).list();
 }

@@ -1,10 +1,8 @@
-import type { RestoreDeps } from '../../src/restore/deps.js';
-import { parseTableNames } from '../../src/restore/tables/names.js';
-import { prepareTables } from '../../src/restore/tables/prepare.js';
-import type { TablesRequest } from '../../src/restore/tables/request.js';
-import { runTables, type TablesResult } from '../../src/restore/tables/run.js';
+import type { RunOptions } from '../../src/restore/open.js';
+import type { TablesResult } from '../../src/restore/tables/run.js';
 import { freshDatabase, inMaintenance, type TestDatabase } from './database.js';
-import { backUp, restoreDeps, restoreRequest, testRepository } from './restoring.js';
+import { type TestParts, testPotctl } from './host.js';
+import { backUp, type Target, testRepository } from './restoring.js';
 import { openTestServer } from './server.js';
 
 /** A shop with one of each that a table can have. */
@@ -38,37 +36,20 @@ export const SHOP = `
 
 /** A backed-up database, and restores of single tables of it. */
 export interface TablesSite extends TestDatabase {
-  readonly deps: RestoreDeps;
-  request(tables: string, schema: string, change?: Partial<TablesRequest>): TablesRequest;
-  restore(
-    tables: string,
-    schema: string,
-    change?: Partial<TablesRequest>,
-    deps?: Partial<RestoreDeps>,
-  ): Promise<TablesResult>;
+  readonly parts: Target;
+  restore(tables: string, schema: string, options?: Partial<RunOptions>, parts?: TestParts): Promise<TablesResult>;
   /** What could be left behind: scratch databases, staged schemas. */
   leftovers(): Promise<string[]>;
 }
 
 export async function tablesSite(schema: string = SHOP): Promise<TablesSite> {
   const database = await freshDatabase({ schema });
-  const repository = await testRepository();
-  const server = openTestServer(database.name);
-  await backUp(server, repository);
-  const deps = restoreDeps(server, repository);
-  const request: TablesSite['request'] = (tables, into, change = {}) => ({
-    ...restoreRequest(database.name, { only: 'db' }),
-    ...{ tables: parseTableNames([tables]), intoSchema: into },
-    ...change,
-  });
+  const parts = { server: openTestServer(database.name), repository: await testRepository() };
+  await backUp(parts);
   return {
     ...database,
-    deps,
-    request,
-    async restore(tables, into, change, more = {}) {
-      const [asked, all] = [request(tables, into, change), { ...deps, ...more }];
-      return runTables(all, asked, await prepareTables(all, asked));
-    },
+    parts,
+    restore: (tables, into, options, more) => restoreTables({ ...parts, ...more }, tables, into, options),
     async leftovers() {
       const staged = await database.query<{ name: string }>(
         `select nspname as name from pg_namespace where nspname like 'potctl%'`,
@@ -78,4 +59,16 @@ export async function tablesSite(schema: string = SHOP): Promise<TablesSite> {
       return [...staged, ...scratch.rows].map(({ name }) => name);
     },
   };
+}
+
+/** Brings tables of the newest backup back into a schema. */
+export async function restoreTables(
+  parts: TestParts,
+  tables: string,
+  intoSchema: string,
+  options: Partial<RunOptions> = {},
+): Promise<TablesResult> {
+  const restore = await testPotctl(parts).restore();
+  const prepared = await restore.run({ id: 'latest', jobs: 2, tables: [tables], intoSchema, ...options });
+  return (await prepared.apply()) as TablesResult;
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { describe, expect, inject, test } from 'vitest';
-import { type ImportDeps, prepareImport } from '../../src/backup/imported/import.js';
-import { openDumpReader } from '../../src/dump/dump-reader.js';
-import { systemClock } from '../../src/kernel/clock.js';
-import { silent } from '../../src/kernel/progress.js';
+import { describe, expect, test } from 'vitest';
+import type { ImportResult } from '../../src/backup/imported/import.js';
+import { type Progress, silent } from '../../src/kernel/progress.js';
+import type { Repository } from '../../src/repository/repository.js';
 import { freshDatabase } from '../support/database.js';
+import { testPotctl } from '../support/host.js';
 import { openedAt } from '../support/old-backups.js';
 import { oldBackup, pgTool } from '../support/old-scripts.js';
 import { photograph } from '../support/old-site.js';
@@ -15,7 +15,6 @@ import { atPhase, canMount, smallDisk, unfinished } from '../support/small-disk.
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
 
 const SCHEMA = 'create table t as select i, md5(i::text) as body from generate_series(1, 3000) i';
-const signal = new AbortController().signal;
 
 /** A set of the old scripts, and a repository on a small disk. */
 async function importSite() {
@@ -26,21 +25,14 @@ async function importSite() {
   const { folder } = await oldBackup({ database: name, storage, backupDir: 'old', cwd });
   const place = path.join(disk, 'backups');
   const repository = await openedAt(place);
-  const environment = { PATH: process.env['PATH'] ?? '', POTCTL_PG_BINDIR: inject('postgres').binaries };
-  const dumpReader = await openDumpReader({ environment, signal });
-  const deps = { repository, clock: systemClock, dumpReader, signal, progress: silent };
-  return { ...small, name, cwd, folder, place, repository, run: runner(deps) };
+  return { ...small, name, cwd, folder, place, repository, run: runner(repository, name) };
 }
 
 const runner =
-  (deps: ImportDeps) => async (source: string, databaseName: string | null, progress: ImportDeps['progress']) => {
-    const request = {
-      ...{ path: source, tree: null, databaseName, expectedDatabase: null, stripTop: true, waitMs: 0 },
-      ...{ runId: 'import', traceId: `${'0'.repeat(31)}1`, operator: 'tester@here', hostname: 'here' },
-      ...{ profile: null, filesPath: null },
-      tool: { name: 'potctl', version: '0.0.0', node: '20', platform: 'test' } as const,
-    };
-    return (await prepareImport({ ...deps, progress }, request)).apply();
+  (repository: Repository, database: string) =>
+  async (folder: string, databaseName: string | undefined, progress: Progress): Promise<ImportResult> => {
+    const backup = await testPotctl({ server: null, repository, host: { progress, flags: { database } } }).backup();
+    return (await backup.import({ path: folder, databaseName })).apply();
   };
 
 describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
@@ -50,12 +42,12 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
       const { folder, place, repository, run, fill, empty } = await importSite();
       const before = await photograph(folder);
 
-      const failed = run(folder, null, atPhase(phase, 1, fill));
+      const failed = run(folder, undefined, atPhase(phase, 1, fill));
 
       await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing', fix: [expect.any(String)] });
       expect([await repository.list(), unfinished(place), await photograph(folder)]).toEqual([[], [], before]);
       empty();
-      expect(await run(folder, null, silent)).toMatchObject({ imported: 1 });
+      expect(await run(folder, undefined, silent)).toMatchObject({ imported: 1 });
       expect([(await repository.list()).length, unfinished(place)]).toEqual([1, []]);
     },
   );

@@ -5,12 +5,9 @@ import pg from 'pg';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { startCluster } from '../../src/demo/cluster/cluster.js';
 import { serverUser } from '../../src/demo/cluster/system-user.js';
-import type { RestoreDeps } from '../../src/restore/deps.js';
-import { parseTableNames } from '../../src/restore/tables/names.js';
-import { prepareTables } from '../../src/restore/tables/prepare.js';
-import { runTables } from '../../src/restore/tables/run.js';
-import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, type Target, testRepository, withTree } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
+import { restoreTables } from '../support/single-tables.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../support/small-disk.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
 
@@ -93,10 +90,11 @@ async function changedSite(grounds: Grounds) {
   const tree = await makeTree({ 'a.txt': 'alpha' }, path.join(await temporaryFolder(), 'storage'));
   const repository = await testRepository();
   const server = openTestServer(name, {}, { host: at.host, port: at.port });
-  await backUp(server, repository, tree);
+  const parts = { server, repository, ...withTree(tree) };
+  await backUp(parts);
   await query(name, 'delete from t where i > 1; checkpoint');
   fs.writeFileSync(path.join(tree, 'a.txt'), 'changed');
-  return { ...grounds, tree, repository, deps: restoreDeps(server, repository) };
+  return { ...grounds, tree, repository, parts };
 }
 
 type Site = Awaited<ReturnType<typeof changedSite>>;
@@ -114,16 +112,14 @@ async function rows({ query, name }: Pick<Site, 'query' | 'name'>, table = 't'):
   return (await query(name, `select count(*)::int as n from ${table}`))[0]!['n'];
 }
 
-const restoreAll = ({ name, tree }: Site, deps: RestoreDeps) =>
-  restore(deps, restoreRequest(name, { files: { path: tree, excludes: [] } }));
-
-async function bringTable({ name }: Site, deps: RestoreDeps) {
-  const request = { ...restoreRequest(name, { only: 'db' }), tables: parseTableNames(['t']), intoSchema: 'found' };
-  return runTables(deps, request, await prepareTables(deps, request));
-}
+const restoreAll = (parts: Target) => restore(parts);
+const bringTable = (parts: Target) => restoreTables(parts, 't', 'found');
 
 /** The disk fills up when that phase begins. */
-const failing = ({ deps, fill }: Site, phase: string): RestoreDeps => ({ ...deps, progress: atPhase(phase, 1, fill) });
+const failing = ({ parts, fill }: Site, phase: string): Target => ({
+  ...parts,
+  host: { progress: atPhase(phase, 1, fill) },
+});
 
 const SERVER_FULL = {
   code: 'E_NO_SPACE',
@@ -138,14 +134,14 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
       const site = await onTablespace();
       const before = await look(site);
 
-      await expect(restoreAll(site, failing(site, phase))).rejects.toMatchObject({
+      await expect(restoreAll(failing(site, phase))).rejects.toMatchObject({
         ...SERVER_FULL,
         changed: 'nothing',
       });
 
       expect(await look(site)).toEqual(before);
       site.empty();
-      expect(await restoreAll(site, site.deps)).toMatchObject({ state: 'done' });
+      expect(await restoreAll(site.parts)).toMatchObject({ state: 'done' });
       expect(await rows(site)).toBe(6000);
       expect(fs.readFileSync(path.join(site.tree, 'a.txt'), 'utf8')).toBe('alpha');
     },
@@ -153,12 +149,11 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
 
   test('under a tablespace is seen by the plan, however much room the data directory has', async () => {
     const site = await onTablespace();
-    const request = restoreRequest(site.name);
-    expect((await plan(site.deps, request)).database?.freeBytes).toBeLessThan(64 * 2 ** 20);
+    expect((await plan(site.parts, { only: 'db' })).database?.freeBytes).toBeLessThan(64 * 2 ** 20);
 
     site.fill();
 
-    const { blocking, database } = await plan(site.deps, request);
+    const { blocking, database } = await plan(site.parts, { only: 'db' });
     expect(database?.freeBytes).toBe(0);
     expect(blocking).toMatchObject([{ code: 'E_NO_SPACE' }]);
   });
@@ -167,12 +162,12 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     const site = await onTablespace();
     const before = await look(site);
 
-    const failed = bringTable(site, failing(site, 'carry over'));
+    const failed = bringTable(failing(site, 'carry over'));
 
     await expect(failed).rejects.toMatchObject({ ...SERVER_FULL, changed: 'nothing' });
     expect(await look(site)).toEqual(before);
     site.empty();
-    expect(await bringTable(site, site.deps)).toMatchObject({ state: 'done' });
+    expect(await bringTable(site.parts)).toMatchObject({ state: 'done' });
     expect([await rows(site, 'found.t'), await rows(site)]).toEqual([6000, 1]);
   });
 
@@ -185,7 +180,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
       const site = await onCluster();
       const before = await look(site);
 
-      const error = await run(site, failing(site, phase)).catch((reason: unknown) => reason);
+      const error = await run(failing(site, phase)).catch((reason: unknown) => reason);
 
       expect(error).toMatchObject(SERVER_FULL);
       site.empty();
@@ -193,7 +188,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
       const { rows: live, files, schemas } = await look(site);
       expect({ live, files }).toEqual({ live: before.rows, files: before.files });
       expect(schemas).toEqual(before.schemas);
-      expect(await run(site, site.deps)).toMatchObject({ state: 'done' });
+      expect(await run(site.parts)).toMatchObject({ state: 'done' });
       expect(await rows(site, table)).toBe(6000);
       const { databases, left } = await look(site);
       expect([databases.filter(({ datname }) => String(datname).includes('_restore_')), left]).toEqual([[], []]);

@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.js';
 import type { PotctlError } from '../../src/kernel/errors.js';
-import { readHostIdentity } from '../../src/kernel/host-identity.js';
-import { openRepository } from '../../src/repository/open.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest } from '../support/restoring.js';
+import { openedAt } from '../support/old-backups.js';
+import { backUp, restore, withTree } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../support/small-disk.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -24,15 +22,11 @@ async function site(small: 'repository' | 'tree') {
     path.join(await at('tree'), 'storage'),
   );
   const place = path.join(await at('repository'), 'backups');
-  const host = await readHostIdentity(process.pid);
-  const repository = await openRepository(
-    { name: 'test', path: place },
-    { clock: systemClock, host, operator: 'tester@here' },
-  );
-  const server = openTestServer(name);
-  await backUp(server, repository, tree);
+  const repository = await openedAt(place);
+  const parts = { server: openTestServer(name), repository, ...withTree(tree) };
+  await backUp(parts);
   const ids = await repository.list();
-  return { name, query, server, repository, place, tree, ids, fill, empty };
+  return { name, query, parts, repository, place, tree, ids, fill, empty };
 }
 
 async function rows(database: string): Promise<number> {
@@ -58,14 +52,14 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
   ] as const)(
     'while a backup is at %s (%i) ends in no space, and nothing of it is listed or left',
     async (phase, nth) => {
-      const { server, repository, place, tree, ids, fill, empty } = await site('repository');
+      const { parts, repository, place, ids, fill, empty } = await site('repository');
 
-      const failed = backUp(server, repository, tree, { progress: atPhase(phase, nth, fill) });
+      const failed = backUp({ ...parts, host: { progress: atPhase(phase, nth, fill) } });
 
       await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing' });
       expect([await repository.list(), unfinished(place)]).toEqual([ids, []]);
       empty();
-      await backUp(server, repository, tree);
+      await backUp(parts);
       expect(await repository.list()).toHaveLength(2);
     },
   );
@@ -83,15 +77,14 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
 });
 
 async function fillDuringRestore(small: 'repository' | 'tree', phase: string): Promise<void> {
-  const { name, query, server, repository, place, tree, fill, empty } = await site(small);
+  const { name, query, parts, place, tree, fill, empty } = await site(small);
+  const runId = 'rfull';
   const backedUp = await describeTree(tree);
   await query('delete from t where i > 1');
   fs.writeFileSync(path.join(tree, 'a.txt'), 'changed');
   const changed = await describeTree(tree);
-  const deps = restoreDeps(server, repository);
-  const request = restoreRequest(name, { files: { path: tree, excludes: [] } });
 
-  const error = await restore({ ...deps, progress: atPhase(phase, 1, fill) }, request).then(
+  const error = await restore({ ...parts, host: { progress: atPhase(phase, 1, fill), who: { runId } } }).then(
     () => null,
     (reason: unknown) => reason,
   );
@@ -104,10 +97,10 @@ async function fillDuringRestore(small: 'repository' | 'tree', phase: string): P
   );
   // One that was live for a moment is kept, and said: clients may have written to it.
   const isKept = told?.changedDetail?.includes('is kept in') === true;
-  const kept = isKept ? [`${name}_restore_${request.runId}`] : [];
+  const kept = isKept ? [`${name}_restore_${runId}`] : [];
   expect(await databases(`${name}_restore_`)).toEqual(kept);
   empty();
-  expect(await restore(deps, { ...request, runId: 'ragain' })).toMatchObject({ state: 'done' });
+  expect(await restore(parts)).toMatchObject({ state: 'done' });
   expect([await rows(name), withoutOwn(await describeTree(tree))]).toEqual([3000, withoutOwn(backedUp)]);
   expect([unfinished(place), unfinished(tree), await databases(`${name}_restore_`)]).toEqual([[], [], kept]);
 }

@@ -1,11 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import type { RestoreDeps } from '../../src/restore/deps.js';
-import type { OldRequest } from '../../src/restore/previous/plan.js';
-import { readyOld, removeOld } from '../../src/restore/previous/remove.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
+import { type TestParts, testPotctl } from '../support/host.js';
+import { backUp, restore, testRepository, undo, withTree } from '../support/restoring.js';
 import { potctlHere as potctl } from '../support/run-main.js';
 import { openTestServer } from '../support/server.js';
 import { makeTree } from '../support/tree.js';
@@ -16,27 +15,13 @@ async function site() {
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
   const repository = await testRepository();
   const server = openTestServer(database.name);
-  await backUp(server, repository, tree);
-  const deps = restoreDeps(server, repository);
-  const files = { path: tree, excludes: [] };
-  const { runId } = await restore(deps, restoreRequest(database.name, { files }));
+  const parts = { server, repository, ...withTree(tree) };
+  await backUp(parts);
+  const { runId } = await restore(parts);
   const where = ['--files', tree, '--repository', repository.url];
   const { name } = database;
-  const request: OldRequest = {
-    ...{ runId: 'rprune', database: name, filesPath: tree, everywhere: false, runs: [], dryRun: false, waitMs: 0 },
-    ...{ hostname: 'here', profile: { name: null, environment: null, onCommandLine: false } },
-  };
-  return {
-    ...database,
-    tree,
-    deps,
-    where,
-    run: runId,
-    files,
-    request,
-    kept: `${name}_before_${runId}`,
-    env: { PGDATABASE: name },
-  };
+  const kept = `${name}_before_${runId}`;
+  return { ...database, tree, parts, where, run: runId, kept, env: { PGDATABASE: name } };
 }
 
 async function databases(name: string): Promise<string[]> {
@@ -47,15 +32,16 @@ async function databases(name: string): Promise<string[]> {
 }
 
 const keptIn = (tree: string): string[] => readdirSync(tree).filter((name) => /before|pruned/.test(name));
-const later = (deps: RestoreDeps, ms: number): RestoreDeps => ({
-  ...deps,
-  clock: { ...deps.clock, now: () => new Date(Date.now() + ms) },
+const later = (parts: TestParts, ms: number): TestParts => ({
+  ...parts,
+  host: { clock: { ...systemClock, now: () => new Date(Date.now() + ms) } },
 });
-const both = async (deps: RestoreDeps, request: OldRequest) => removeOld(deps, request, await readyOld(deps, request));
+const ready = async (parts: TestParts) => (await testPotctl(parts).restore()).removePrevious();
+const both = async (parts: TestParts) => (await ready(parts)).apply();
 
 test('as long as undo is possible everything stays, with size, last write and the end of that time', async () => {
-  const { name, tree, kept, run, deps, request } = await site();
-  const plan = await readyOld(deps, request);
+  const { name, tree, kept, run, parts } = await site();
+  const { plan } = await ready(parts);
   const stays = expect.stringContaining('undo is possible until');
   const known = {
     run,
@@ -69,21 +55,21 @@ test('as long as undo is possible everything stays, with size, last write and th
     { ...known, kind: 'database', name: kept },
     { ...known, kind: 'tree', name: path.join(tree, `.potctl-before-${run}`) },
   ]);
-  expect(await both(deps, request)).toMatchObject({ removed: [], freedBytes: 0 });
+  expect(await both(parts)).toMatchObject({ removed: [], freedBytes: 0 });
   expect(await databases(name)).toEqual([name, kept]);
 });
 
 test('afterwards both go, the live ones stay, and restore list says that undo is not possible any more', async () => {
-  const { name, tree, where, env, deps, request, run } = await site();
+  const { name, tree, where, env, parts, run } = await site();
 
-  const result = await both(later(deps, 3_700_000), request);
+  const result = await both(later(parts, 3_700_000));
 
   expect(result.removed.map(({ kind }) => kind)).toEqual(['database', 'tree']);
   expect(result.freedBytes).toBeGreaterThan(1_000_000);
   expect([await databases(name), keptIn(tree), readdirSync(tree).sort()]).toEqual([[name], [], ['a.txt', 'sub']]);
   const listed = await potctl(['restore', 'list', ...where, '--json'], { env });
   expect(JSON.parse(listed.stdout).items).toMatchObject([{ run_id: run, undo: 'gone' }]);
-  await expect(undo(deps, name, run)).rejects.toMatchObject({
+  await expect(undo(parts, run)).rejects.toMatchObject({
     code: 'E_REFUSED',
     why: expect.stringContaining('was removed'),
   });
@@ -110,25 +96,25 @@ test('a named run goes at once, but only with its name typed; nothing goes by it
 });
 
 test('one that somebody is connected to stays with its tree, and so does its undo', async () => {
-  const { name, deps, request, kept, tree, run } = await site();
+  const { name, parts, kept, tree, run } = await site();
   const client = await connect(kept);
-  const result = await both(later(deps, 3_700_000), request);
+  const result = await both(later(parts, 3_700_000));
   await client.end();
   const because = '1 session is connected to it';
   expect(result.removed).toEqual([]);
   expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run stays: ${because}`]);
   expect([await databases(name), keptIn(tree)]).toEqual([[name, kept], [`.potctl-before-${run}`]]);
-  expect(await undo(deps, name, run)).toMatchObject({ state: 'done' });
+  expect(await undo(parts, run)).toMatchObject({ state: 'done' });
 });
 
 test('what no record proves is named and left: alike names, renamed ones, folders of others', async () => {
-  const { name, deps, request, kept, tree } = await site();
+  const { name, parts, kept, tree } = await site();
   await inMaintenance((client) => client.query(`create database ${quote(`${name}_before_lunch`)}`));
   await inMaintenance((client) => client.query(`alter database ${quote(kept)} rename to ${quote(`${name}_mine`)}`));
   mkdirSync(path.join(tree, '.potctl-before-mine'));
   writeFileSync(path.join(tree, '.potctl-before-mine', 'x'), 'x');
 
-  const { kept: stays, removed } = await both(later(deps, 3_700_000), request);
+  const { kept: stays, removed } = await both(later(parts, 3_700_000));
 
   expect(removed.map(({ kind }) => kind)).toEqual(['tree']);
   expect(stays.map(({ name: one, stays: why }) => [path.basename(one), why])).toEqual(
@@ -143,12 +129,12 @@ test('what no record proves is named and left: alike names, renamed ones, folder
 });
 
 test('after an undo the live database is never taken for a kept one', async () => {
-  const { name, deps, request, run } = await site();
-  await undo(deps, name, run);
-  const runs = await readyOld(later(deps, 3_700_000), request);
+  const { name, parts, run } = await site();
+  await undo(parts, run);
+  const { plan: runs } = await ready(later(parts, 3_700_000));
   expect(runs.remove.map(({ kind }) => kind).sort()).toEqual(['database', 'tree']);
   expect(runs.remove.every((one) => one.run !== run)).toBe(true);
-  await both(later(deps, 3_700_000), request);
+  await both(later(parts, 3_700_000));
   const client = await connect(name);
   expect((await client.query('select count(*)::int as n from t')).rows).toEqual([{ n: 10 }]);
   await client.end();

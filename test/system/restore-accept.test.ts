@@ -10,7 +10,7 @@ import type { Repository } from '../../src/repository/repository.js';
 import { readRuns } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { openedAt } from '../support/old-backups.js';
-import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, testRepository } from '../support/restoring.js';
 import { rewriteManifest } from '../support/rewritten-manifest.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
@@ -18,10 +18,10 @@ import { temporaryFolder } from '../support/tree.js';
 
 async function site(schema: string) {
   const database = await freshDatabase({ schema });
-  const server = openTestServer(database.name);
   const repository = await testRepository();
-  await backUp(server, repository);
-  return { ...database, server, repository, deps: restoreDeps(server, repository) };
+  const parts = { server: openTestServer(database.name), repository };
+  await backUp(parts);
+  return { ...database, repository, parts };
 }
 
 async function valuesOf(name: string, sql: string): Promise<unknown[]> {
@@ -42,19 +42,19 @@ const ENUM_HASH = `
   insert into ph select (enum_range(null::mood))[1 + i % 6], i from generate_series(1, 300) i;`;
 
 test('hash partitions by an enum are compared at their root: the oids of another database deal the rows out in another way', async () => {
-  const { name, deps, query } = await site(ENUM_HASH);
+  const { name, parts, query } = await site(ENUM_HASH);
   await query('create table younger as select 1 as i');
 
-  const result = await restore(deps, restoreRequest(name));
+  const result = await restore(parts);
 
   expect(result.checks).toMatchObject({ tables: 3, rows: 300 });
   expect(await valuesOf(name, 'select count(*)::int from ph')).toEqual([300]);
-  const again = await plan(deps, restoreRequest(name));
+  const again = await plan(parts);
   expect(again.database!.loss!.tables).toMatchObject([{ table: 'ph', rowsNow: 300, rowsInBackup: 300 }]);
 });
 
 test('a partition that lacks rows is found at its root, and named', async () => {
-  const { name, deps, repository, query } = await site(`
+  const { parts, repository, query } = await site(`
     create table r (i int) partition by range (i);
     create table r0 partition of r for values from (0) to (10);
     create table r1 partition of r for values from (10) to (20);
@@ -63,7 +63,7 @@ test('a partition that lacks rows is found at its root, and named', async () => 
     manifest.database!.inventory.tables.find(({ table }) => table === 'r1')!.count = 11;
   });
 
-  const refused = restore(deps, restoreRequest(name));
+  const refused = restore(parts);
 
   await expect(refused).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
@@ -75,7 +75,7 @@ test('a partition that lacks rows is found at its root, and named', async () => 
 });
 
 test('constraints that were never validated stay so: on a parent, its children, partitions, a foreign key, a domain', async () => {
-  const { name, deps } = await site(`
+  const { name, parts } = await site(`
     create table parent (i int); create table child () inherits (parent); create table grandchild () inherits (child);
     insert into child values (-1); alter table parent add constraint positive check (i > 0) not valid;
     create table p (i int) partition by range (i);
@@ -91,7 +91,7 @@ test('constraints that were never validated stay so: on a parent, its children, 
   const before = await valuesOf(name, unvalidated);
   expect(before.length).toBeGreaterThan(7);
 
-  expect(await restore(deps, restoreRequest(name))).toMatchObject({ state: 'done' });
+  expect(await restore(parts)).toMatchObject({ state: 'done' });
 
   expect(await valuesOf(name, unvalidated)).toEqual(before);
 });
@@ -107,10 +107,10 @@ const FRAGILE = `
   create sequence s; select setval('s', 9)`;
 
 test('a function without search_path in a check stops a restore with its context, its name, and the line that mends it', async () => {
-  const { name, deps } = await site(`${FRAGILE}; drop index by_rank`);
+  const { name, parts } = await site(`${FRAGILE}; drop index by_rank`);
   const before = await valuesOf(name, 'select oid::text from pg_database where datname = current_database()');
 
-  const failure = await failureOf(restore(deps, restoreRequest(name)));
+  const failure = await failureOf(restore(parts));
 
   expect(failure).toMatchObject({ code: 'E_TOOL_FAILED', changed: 'nothing' });
   expect(failure.message).toBe("'pg_restore' could not restore TABLE DATA public.people");
@@ -123,13 +123,13 @@ test('a function without search_path in a check stops a restore with its context
 });
 
 test('the printed line has the schema that holds what the function names, once for all that failed by it', async () => {
-  const { name, deps } = await site(`
+  const { parts } = await site(`
     create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
     create function public.ok(i int) returns boolean language plpgsql immutable as 'begin return i < (select max(v) from lim); end';
     create table public.a (i int check (public.ok(i))); insert into public.a values (1);
     create table public.b (i int check (public.ok(i))); insert into public.b values (1)`);
 
-  const refused = restore(deps, { ...restoreRequest(name), continuePastErrors: true });
+  const refused = restore(parts, { continuePastErrors: true });
 
   const { fix } = await failureOf(refused);
   const line = 'ALTER FUNCTION public.ok(integer) SET search_path = lib, public, pg_temp;';
@@ -138,9 +138,9 @@ test('the printed line has the schema that holds what the function names, once f
 });
 
 test('what the refusal says to do by hand brings the whole database back', async () => {
-  const { name, deps, query } = await site(`${FRAGILE}; drop index by_rank`);
+  const { name, parts, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
-  const { fix: lines } = await failureOf(restore(deps, restoreRequest(name)));
+  const { fix: lines } = await failureOf(restore(parts));
   const byHand = lines.slice(lines.findIndex((line) => line.startsWith('createdb ')));
   onTestFinished(() =>
     inMaintenance((client) => client.query(`drop database if exists ${quote(`${name}_by_hand`)}`)).then(() => {}),
@@ -192,22 +192,22 @@ test('with --continue-past-errors the rest comes back, once each failed object w
 });
 
 test('rows that break a foreign key, and a label of a provider that is not loaded, fail by name and can be accepted', async () => {
-  const { name, deps, query } = await site(`
+  const { name, parts, query } = await site(`
     create table parent (id int primary key); create table child (id int constraint of_parent references parent);
     set session_replication_role = replica; insert into child values (5); reset session_replication_role;
     insert into pg_seclabel select 'child'::regclass, 'pg_class'::regclass, 0, 'nobody', 'secret'`);
   await query('drop table child');
-  const asked = restoreRequest(name, { continuePastErrors: true });
+  const asked = { continuePastErrors: true };
   const names = ['object:FK CONSTRAINT public.child of_parent', 'object:SECURITY LABEL public.TABLE child'];
 
-  const refused = await failureOf(restore(deps, asked));
+  const refused = await failureOf(restore(parts, asked));
   expect(refused).toMatchObject({ code: 'E_RESTORE_CHECK', changed: 'nothing' });
   expect(refused.repeatWith!.argv.filter((word) => word !== '--accept').sort()).toEqual(names);
   expect(refused.why).toContain('violates foreign key constraint');
   expect(refused.why).toContain('security label provider "nobody" is not loaded');
   expect(refused.why).toContain('Command was: ');
 
-  expect(await restore(deps, { ...asked, runId: 'r2222222', accept: names })).toMatchObject({
+  expect(await restore(parts, { ...asked, accept: names })).toMatchObject({
     state: 'done',
     checks: { tables: 2, rows: 1 },
   });
@@ -215,14 +215,13 @@ test('rows that break a foreign key, and a label of a provider that is not loade
 });
 
 test('rows, sequences and large objects that differ are refused by name, and accepted only by all of these names', async () => {
-  const { name, deps, repository } = await site(`create table t as select 1 as i; select lo_from_bytea(0, 'x')`);
+  const { parts, repository } = await site(`create table t as select 1 as i; select lo_from_bytea(0, 'x')`);
   await rewriteManifest(repository, await newest(repository), (manifest) => {
     manifest.database!.inventory.tables[0]!.count = 2;
     manifest.database!.inventory.large_objects = 4;
   });
   const names = ['rows:public.t', 'large-objects'];
-  const refused = (accept: string[]) =>
-    restore(deps, restoreRequest(name, { accept })).catch((error: PotctlError) => error);
+  const refused = (accept: string[]) => restore(parts, { accept }).catch((error: PotctlError) => error);
 
   expect(await refused([])).toMatchObject({
     code: 'E_RESTORE_CHECK',
@@ -242,7 +241,7 @@ test('rows, sequences and large objects that differ are refused by name, and acc
 });
 
 test('a name that no check has is an error, and one that nothing needed is told', async () => {
-  const { name, deps } = await site('create table t as select 1 as i');
+  const { name, parts } = await site('create table t as select 1 as i');
   const wrong = await potctl(['restore', 'plan', 'latest', '--accept', 'row:public.t', '--repository', '/nowhere'], {
     env: { PGDATABASE: name },
   });
@@ -252,8 +251,8 @@ test('a name that no check has is an error, and one that nothing needed is told'
   const progress: Progress = (event) => event.kind === 'warning' && told.push(event.text);
 
   const accept = ['rows:public.t', 'subscription none'];
-  const planned = await plan(deps, restoreRequest(name, { accept }));
-  await restore({ ...deps, progress }, restoreRequest(name, { accept }));
+  const planned = await plan(parts, { accept });
+  await restore({ ...parts, host: { progress } }, { accept });
 
   expect(planned.warnings).toContain(
     '--accept subscription none was not needed: nothing of that name speaks against it',

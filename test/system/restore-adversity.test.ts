@@ -4,12 +4,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { PotctlError } from '../../src/kernel/errors.js';
 import type { ProgressEvent } from '../../src/kernel/progress.js';
 import type { Server, Session } from '../../src/postgres/server.js';
-import { prepareRestore } from '../../src/restore/plan/prepare.js';
-import { prepareUndo } from '../../src/restore/plan/prepare-undo.js';
-import { runRestore } from '../../src/restore/run.js';
 import { readRuns, writeRun } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
+import { testPotctl } from '../support/host.js';
+import { backUp, planUndo, restore, testRepository, undo, withTree } from '../support/restoring.js';
 import { openTestServer } from '../support/server.js';
 import { describeTree, makeTree } from '../support/tree.js';
 
@@ -20,12 +18,11 @@ async function site(more = '') {
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
   const server = openTestServer(database.name);
   const repository = await testRepository();
-  await backUp(server, repository, tree);
+  const parts = { server, repository, ...withTree(tree) };
+  await backUp(parts);
   await database.query('delete from t');
   await writeFile(path.join(tree, 'a.txt'), 'changed');
-  const deps = restoreDeps(server, repository);
-  const request = restoreRequest(database.name, { files: { path: tree, excludes: [] } });
-  return { ...database, tree, repository, deps, request, changed: await describeTree(tree) };
+  return { ...database, tree, repository, parts, changed: await describeTree(tree) };
 }
 
 async function ask(database: string, sql: string): Promise<unknown> {
@@ -47,7 +44,7 @@ async function databases(prefix: string): Promise<string[]> {
 }
 
 test('a database that got the live name while the new one was built is not replaced', async () => {
-  const { name, tree, deps, request, changed } = await site();
+  const { name, tree, parts, changed } = await site();
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
     await inMaintenance(async (client) => {
       await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
@@ -58,7 +55,7 @@ test('a database that got the live name while the new one was built is not repla
     return work();
   };
 
-  const run = restore({ ...deps, uninterrupted }, request);
+  const run = restore({ ...parts, host: { uninterrupted } });
 
   await expect(run).rejects.toMatchObject({ code: 'E_REFUSED', changed: 'nothing' });
   expect(await ask(name, `select count(*)::int from pg_class where relname = 'theirs'`)).toBe(1);
@@ -67,46 +64,51 @@ test('a database that got the live name while the new one was built is not repla
 });
 
 test('a restored database that was live for a moment is kept when the tree takes it back: it may hold new rows', async () => {
-  const { name, tree, deps, request, changed } = await site();
+  const { name, tree, parts, changed } = await site();
+  const runId = 'rfailed';
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
-    await rm(path.join(tree, `.potctl-restore-${request.runId}`), { recursive: true });
+    await rm(path.join(tree, `.potctl-restore-${runId}`), { recursive: true });
     return work();
   };
 
-  const failed = restore({ ...deps, uninterrupted }, request);
+  const failed = restore({ ...parts, host: { uninterrupted, who: { runId } } });
 
-  const kept = `${name}_restore_${request.runId}`;
+  const kept = `${name}_restore_${runId}`;
   await expect(failed).rejects.toMatchObject({ changed: 'scratch', changedDetail: expect.stringContaining(kept) });
   expect([await rows(name), await describeTree(tree), await rows(kept)]).toEqual([0, changed, 10]);
-  expect(await restore(deps, { ...request, runId: 'ragain' })).toMatchObject({ state: 'done' });
+  expect(await restore(parts)).toMatchObject({ state: 'done' });
   expect(await databases(name)).toContain(kept);
 });
 
 test('a run whose kept database is live again cannot be undone once more, and nothing is claimed', async () => {
-  const { name, deps, request } = await site();
-  const { oldDatabase, runId } = await restore(deps, { ...request, only: 'db', files: null });
+  const { name, parts } = await site();
+  const { oldDatabase, runId } = await restore(parts, { only: 'db' });
   await inMaintenance(async (client) => {
     await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
     await client.query(`alter database ${quote(name)} rename to ${quote(`${name}_before_human`)}`);
     await client.query(`alter database ${quote(oldDatabase!)} rename to ${quote(name)}`);
   });
 
-  await expect(undo(deps, name, runId)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
+  await expect(undo(parts, runId)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 });
 
 test('a run of another database than the target is not undone', async () => {
-  const { name, deps, request } = await site();
+  const { name, parts } = await site();
   const other = await freshDatabase();
-  const { runId } = await restore(deps, { ...request, only: 'db', files: null });
+  const { runId } = await restore(parts, { only: 'db' });
 
-  const { plan } = await prepareUndo(deps, { ...restoreRequest(other.name), run: runId, filesPath: null });
+  const refused = planUndo({ ...parts, server: openTestServer(other.name) }, runId);
 
-  expect(plan.blocking).toMatchObject([{ code: 'E_WRONG_TARGET', text: expect.stringContaining(name) }]);
+  await expect(refused).rejects.toMatchObject({
+    code: 'E_WRONG_TARGET',
+    message: expect.stringContaining(name),
+    why: undefined,
+  });
 });
 
 test('a record whose names were edited drops no other database, and is said', async () => {
-  const { name, deps, request, repository } = await site();
-  await restore(deps, { ...request, only: 'db', files: null });
+  const { name, parts, repository } = await site();
+  await restore(parts, { only: 'db' });
   const victim = await freshDatabase();
   const record = (await readRuns(repository))[0]!;
   const incoming = { oid: null, staged_as: victim.name };
@@ -114,7 +116,7 @@ test('a record whose names were edited drops no other database, and is said', as
   const warnings: string[] = [];
   const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
 
-  await restore({ ...deps, progress }, { ...request, runId: 'rnext' });
+  await restore({ ...parts, host: { progress } });
 
   expect(await databases(victim.name)).toEqual([victim.name]);
   expect(warnings).toContainEqual(expect.stringContaining(`restores/${record.run_id}.json`));
@@ -130,19 +132,19 @@ async function siteOfLostRole() {
   const made = await site(`create role ${role}; create table owned (); alter table owned owner to ${role}`);
   await made.query('drop table owned');
   await inMaintenance((client) => client.query(`drop role ${role}`));
-  return { ...made, role, request: { ...made.request, createRoles: true } };
+  return { ...made, role, options: { createRoles: true } };
 }
 
 const exists = (role: string) => ask('postgres', `select count(*)::int from pg_roles where rolname = '${role}'`);
 
 test('a role that a failed restore made and somebody uses by now stays, and stands in nobody else’s way', async () => {
-  const { name, deps, request, role } = await siteOfLostRole();
+  const { name, parts, options, role } = await siteOfLostRole();
   const uninterrupted = async () => {
     await inMaintenance((client) => client.query(`grant connect on database ${quote(name)} to ${role}`));
     throw new PotctlError('E_IO', 'struck by lightning');
   };
 
-  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toMatchObject({
+  await expect(restore({ ...parts, host: { uninterrupted } }, options)).rejects.toMatchObject({
     changed: 'scratch',
     changedDetail: expect.stringContaining(`the role "${role}" could not be removed`),
     fix: expect.arrayContaining([
@@ -151,16 +153,16 @@ test('a role that a failed restore made and somebody uses by now stays, and stan
   });
 
   expect([await exists(role), await databases(name)]).toEqual([1, [name]]);
-  expect(await restore(deps, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });
+  expect(await restore(parts, options)).toMatchObject({ state: 'done' });
   await dropAll(name);
 });
 
 test('a role that somebody else made after the plan is not taken away', async () => {
-  const { deps, request, role } = await siteOfLostRole();
-  const prepared = await prepareRestore(deps, request);
+  const { parts, options, role } = await siteOfLostRole();
+  const prepared = await (await testPotctl(parts).restore()).run({ id: 'latest', ...options });
   await inMaintenance((client) => client.query(`create role ${role}`));
 
-  await expect(runRestore(deps, request, prepared)).rejects.toMatchObject({ code: 'E_DB_QUERY', changed: 'nothing' });
+  await expect(prepared.apply()).rejects.toMatchObject({ code: 'E_DB_QUERY', changed: 'nothing' });
 
   expect(await exists(role)).toBe(1);
 });
@@ -187,35 +189,35 @@ function breakingAtCommit(server: Server, done: boolean): Server {
 }
 
 test('a connection lost at the COMMIT that was done is a success; the tree follows', async () => {
-  const { name, tree, deps, request } = await site();
-  const server = breakingAtCommit(deps.server!, true);
+  const { name, tree, parts } = await site();
+  const server = breakingAtCommit(parts.server, true);
 
-  expect(await restore({ ...deps, server }, request)).toMatchObject({ state: 'done' });
+  expect(await restore({ ...parts, server })).toMatchObject({ state: 'done' });
 
   expect([await rows(name), (await describeTree(tree)).length]).toEqual([10, 3]);
 });
 
 test('a connection lost at the COMMIT that never arrived changes nothing', async () => {
-  const { name, tree, deps, request, changed } = await site();
-  const server = breakingAtCommit(deps.server!, false);
+  const { name, tree, parts, changed } = await site();
+  const server = breakingAtCommit(parts.server, false);
 
-  const failed = restore({ ...deps, server }, request);
+  const failed = restore({ ...parts, server });
 
   await expect(failed).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE', changed: 'nothing' });
   expect([await rows(name), await describeTree(tree), await databases(name)]).toEqual([0, changed, [name]]);
 });
 
 test('a kept database that takes no connections does not come back to refuse everybody', async () => {
-  const { name, deps, request } = await site();
-  const { oldDatabase } = await restore(deps, { ...request, only: 'db', files: null });
+  const { parts } = await site();
+  const { oldDatabase } = await restore(parts, { only: 'db' });
   await inMaintenance((client) => client.query(`alter database ${quote(oldDatabase!)} allow_connections false`));
 
-  await expect(undo(deps, name)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
+  await expect(undo(parts)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 });
 
 test('a killed run whose kept and staged files are gone stands in nobody’s way, and is said', async () => {
-  const { name, tree, deps, request, repository } = await site();
-  const { runId } = await restore(deps, request);
+  const { name, tree, parts, repository } = await site();
+  const { runId } = await restore(parts);
   for (const kept of [`.potctl-before-${runId}`, `.potctl-swap-${runId}.ndjson`]) {
     await rm(path.join(tree, kept), { recursive: true });
   }
@@ -223,7 +225,7 @@ test('a killed run whose kept and staged files are gone stands in nobody’s way
   const warnings: string[] = [];
   const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(event.text));
 
-  expect(await restore({ ...deps, progress }, { ...request, runId: 'rnext' })).toMatchObject({ state: 'done' });
+  expect(await restore({ ...parts, host: { progress } })).toMatchObject({ state: 'done' });
 
   expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped its database`)]);
   expect(await rows(name)).toBe(10);

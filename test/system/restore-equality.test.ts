@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository, undo } from '../support/restoring.js';
+import { backUp, restore, testRepository, undo } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -35,13 +35,11 @@ test('odd names survive: quotes, blanks, equal signs, 63 bytes, digits first', a
       name,
       schema: 'create table "T ""1\n" as select 1 as i; create sequence "S\n1"',
     });
-    const server = openTestServer(name);
-    const repository = await testRepository();
-    await backUp(server, repository);
+    const parts = { server: openTestServer(name), repository: await testRepository() };
+    await backUp(parts);
     await odd.query('drop table "T ""1\n"');
-    const deps = restoreDeps(server, repository);
 
-    expect(await restore(deps, restoreRequest(name))).toMatchObject({
+    expect(await restore(parts)).toMatchObject({
       state: 'done',
       checks: { tables: 1, sequences: 1 },
     });
@@ -49,7 +47,7 @@ test('odd names survive: quotes, blanks, equal signs, 63 bytes, digits first', a
     const client = await connect(name);
     expect((await client.query('select * from "T ""1\n"')).rows).toEqual([{ i: 1 }]);
     await client.end();
-    expect(await undo(deps, name)).toMatchObject({ state: 'done', database: name });
+    expect(await undo(parts)).toMatchObject({ state: 'done', database: name });
   }
 });
 
@@ -63,11 +61,10 @@ test('what asks for a setting of its database while it is restored finds it, and
   );
   await client.end();
   await query(`alter database ${quote(name)} set default_transaction_read_only to on`);
-  const server = openTestServer(name);
-  const repository = await testRepository();
-  await backUp(server, repository);
+  const parts = { server: openTestServer(name), repository: await testRepository() };
+  await backUp(parts);
 
-  await restore(restoreDeps(server, repository), restoreRequest(name));
+  await restore(parts);
 
   const after = await connect(name);
   expect((await after.query('select * from tenant')).rows).toEqual([{ name: 'north', zone: 'Asia/Tokyo' }]);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readManifest } from '../../src/catalog/catalog.js';
 import { connect, freshDatabase, type TestDatabase } from '../support/database.js';
 import { availableExtensions, extensionFolder, makeExtension } from '../support/made-extension.js';
-import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, testRepository } from '../support/restoring.js';
 import { rewriteManifest } from '../support/rewritten-manifest.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
@@ -152,17 +152,15 @@ test('a backup that does not tell an extension’s condition is judged without t
   if (folder === null) return context.skip('this user may not write into the folder of extensions');
   await makeExtension(folder, 'potctl_made', MADE);
   const database = await freshDatabase({ schema: 'create extension potctl_made; create table t as select 1 as i' });
-  const server = openTestServer(database.name);
-  const repository = await testRepository();
-  const id = await backUp(server, repository);
-  await rewriteManifest(repository, id, (manifest) => {
+  const parts = { server: openTestServer(database.name), repository: await testRepository() };
+  const id = await backUp(parts);
+  await rewriteManifest(parts.repository, id, (manifest) => {
     for (const table of manifest.database!.inventory.tables) delete table.condition;
   });
   await database.query('drop extension potctl_made cascade; create table potctl_made_settings (i int)');
-  const deps = restoreDeps(server, repository);
 
-  expect((await plan(deps, restoreRequest(database.name))).database!.loss!.missing).toEqual(['public.potctl_made_all']);
-  const { checks } = await restore(deps, restoreRequest(database.name));
+  expect((await plan(parts)).database!.loss!.missing).toEqual(['public.potctl_made_all']);
+  const { checks } = await restore(parts);
 
   expect(checks).toMatchObject({ tables: 1, rows: 1, notCompared: 2 });
 });
@@ -170,7 +168,7 @@ test('a backup that does not tell an extension’s condition is judged without t
 test('the condition of an extension’s table is stored with its count, and of no other table', async () => {
   const database = await freshDatabase({ schema: `${CONFIGURED}; create table t as select 1 as i` });
   const repository = await testRepository();
-  const id = await backUp(openTestServer(database.name), repository);
+  const id = await backUp({ server: openTestServer(database.name), repository });
   const manifest = await readManifest(repository, id);
   expect(manifest.database!.inventory.tables.map(({ table, count, condition }) => [table, count, condition])).toEqual([
     ['config', 7, 'where own'],

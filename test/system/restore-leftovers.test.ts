@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { type RunRecord, readRuns, writeRun } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, restore, testRepository } from '../support/restoring.js';
 import { potctl, type Ran } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
@@ -29,7 +29,7 @@ async function site(schema = SCHEMA) {
   const database = await freshDatabase({ schema });
   const server = openTestServer(database.name);
   const repository = await testRepository();
-  await backUp(server, repository);
+  await backUp({ server, repository });
   return {
     ...database,
     server,
@@ -135,10 +135,7 @@ test('a subscription is restored disabled and without its slot, and what lets it
   const warnings: string[] = [];
   const progress = (event: { kind: string; text?: string }) => void (event.text && warnings.push(event.text));
 
-  await restore(
-    restoreDeps(server, repository, { progress }),
-    restoreRequest(name, { accept: [`subscription ${subscription}`] }),
-  );
+  await restore({ server, repository, host: { progress } }, { accept: [`subscription ${subscription}`] });
 
   const { rows } = await inMaintenance((client) =>
     client.query(

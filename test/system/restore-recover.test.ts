@@ -4,9 +4,10 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { swapDatabases } from '../../src/restore/database/swap.js';
-import { readRuns, writeRun } from '../../src/runs/record.js';
+import { readRuns } from '../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
-import { backUp, preparedUndo, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { mortal } from '../support/mortal.js';
+import { backUp, restore, testRepository, undo, withTree } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -17,7 +18,8 @@ async function site() {
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
   const server = openTestServer(database.name);
   const repository = await testRepository();
-  await backUp(server, repository, tree);
+  const parts = { server, repository, ...withTree(tree) };
+  await backUp(parts);
   const backedUp = await describeTree(tree);
   await database.query('delete from t');
   await writeFile(path.join(tree, 'a.txt'), 'changed');
@@ -25,7 +27,7 @@ async function site() {
   const where = ['--files', tree, '--repository', repository.url];
   const env = { PGDATABASE: database.name };
   const changed = await describeTree(tree);
-  return { ...database, tree, server, repository, where, env, backedUp, changed };
+  return { ...database, tree, parts, repository, where, env, backedUp, changed };
 }
 
 async function rows(name: string): Promise<number> {
@@ -108,28 +110,33 @@ test('a start hook that fails is said: the restore stands, exit 3; one that stay
 });
 
 test('stopped between the swap of the database and that of the tree: the tree follows', async () => {
-  const { name, tree, server, repository, backedUp } = await site();
-  const deps = restoreDeps(server, repository);
-  const request = restoreRequest(name, { files: { path: tree, excludes: [] } });
+  const { name, tree, parts, repository, backedUp } = await site();
+  const { server } = parts;
+  const runId = 'rstruck';
   const uninterrupted = async () => {
     const { database } = (await readRuns(repository)).at(-1)!;
-    await swapDatabases({ server, clock: systemClock }, request.runId, database!);
+    await swapDatabases({ server, clock: systemClock }, runId, database!);
     throw new Error('struck by lightning');
   };
 
-  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toThrow('struck');
+  await expect(restore({ ...parts, host: { uninterrupted, who: { runId } } })).rejects.toThrow('struck');
 
   expect([await rows(name), await describeTree(tree)]).toEqual([10, backedUp]);
   expect(await readRuns(repository)).toMatchObject([{ state: 'done' }]);
 });
 
 test('an undo that was killed between the swap of the database and that of the tree is finished by the next command', async () => {
-  const { name, tree, server, repository, where, env, changed } = await site();
-  const deps = restoreDeps(server, repository);
-  await restore(deps, restoreRequest(name, { files: { path: tree, excludes: [] } }));
-  const { move } = await preparedUndo(deps, name);
-  await writeRun(repository, { ...move, hostname: os.hostname(), step: 'swapping' });
-  await swapDatabases({ server, clock: systemClock }, move.run_id, move.database!);
+  const { name, tree, parts, repository, where, env, changed } = await site();
+  await restore(parts);
+  const { parts: dying, die } = mortal(parts);
+  const who = { runId: 'rkilled', hostname: os.hostname() };
+  const uninterrupted = async () => {
+    const { database } = (await readRuns(repository)).find(({ run_id }) => run_id === who.runId)!;
+    await swapDatabases({ server: parts.server, clock: systemClock }, who.runId, database!);
+    die();
+    throw new Error('killed');
+  };
+  await expect(undo({ ...dying, host: { who, uninterrupted } })).rejects.toThrow();
 
   const next = await potctl(['backup', 'create', ...where], { env });
 
@@ -140,15 +147,16 @@ test('an undo that was killed between the swap of the database and that of the t
 });
 
 test('a tree that cannot be swapped takes the database back with it', async () => {
-  const { name, tree, server, repository, changed } = await site();
-  const deps = restoreDeps(server, repository);
-  const request = restoreRequest(name, { files: { path: tree, excludes: [] } });
+  const { name, tree, parts, changed } = await site();
+  const runId = 'rfailed';
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
-    await rm(path.join(tree, `.potctl-restore-${request.runId}`), { recursive: true });
+    await rm(path.join(tree, `.potctl-restore-${runId}`), { recursive: true });
     return work();
   };
 
-  await expect(restore({ ...deps, uninterrupted }, request)).rejects.toMatchObject({ changed: 'scratch' });
+  await expect(restore({ ...parts, host: { uninterrupted, who: { runId } } })).rejects.toMatchObject({
+    changed: 'scratch',
+  });
 
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
 });

@@ -2,7 +2,7 @@ import { chmod, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, testRepository } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -13,9 +13,9 @@ async function site(schema = SCHEMA, user?: string) {
   const database = await freshDatabase({ schema });
   const server = openTestServer(database.name);
   const repository = await testRepository();
-  await backUp(server, repository);
+  await backUp({ server, repository });
   const asked = user === undefined ? server : openTestServer(database.name, {}, { user });
-  return { ...database, repository, deps: restoreDeps(asked, repository) };
+  return { ...database, repository, parts: { server: asked, repository } };
 }
 
 /** A role that goes when the test ends, with everything that it owns. */
@@ -36,7 +36,7 @@ async function freshRole(attributes: string, grantedOn: string[] = []): Promise<
 const texts = (blocking: readonly { readonly text: string }[]): string[] => blocking.map(({ text }) => text);
 
 test('a template, a prepared transaction, and what hangs on the database block until they are gone or accepted', async () => {
-  const { name, deps, query } = await site(`${SCHEMA}; create publication p for all tables`);
+  const { name, parts, query } = await site(`${SCHEMA}; create publication p for all tables`);
   const database = quote(name);
   const subscription = `sub_${name}`;
   await query(`create subscription ${subscription} connection 'host=nowhere' publication p with (connect = false)`);
@@ -47,19 +47,18 @@ test('a template, a prepared transaction, and what hangs on the database block u
   await other.query(`begin; insert into t values (1); prepare transaction '${name}'`);
   await inMaintenance((client) => client.query(`alter database ${database} is_template true`));
 
-  const blocked = await plan(deps, restoreRequest(name));
+  const blocked = await plan(parts);
   expect(texts(blocked.blocking)).toEqual([
     `the database "${name}" is a template`,
     `a prepared transaction "${name}" holds the database`,
     `subscription ${subscription} hangs on the old database and would stay with it`,
   ]);
-  await expect(restore(deps, restoreRequest(name))).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
+  await expect(restore(parts)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 
   await other.query(`rollback prepared '${name}'`);
   await other.end();
   await inMaintenance((client) => client.query(`alter database ${database} is_template false`));
-  const accepted = restoreRequest(name, { accept: [`subscription ${subscription}`] });
-  expect(await restore(deps, accepted)).toMatchObject({ state: 'done' });
+  expect(await restore(parts, { accept: [`subscription ${subscription}`] })).toMatchObject({ state: 'done' });
 });
 
 async function familyOf(name: string): Promise<string[]> {
@@ -84,14 +83,14 @@ async function dropSubscription(database: string, subscription: string): Promise
 
 test('missing roles are named before anything starts, and made only with --create-roles, as they were', async () => {
   const role = await freshRole(`login connection limit 3 password 'canary-of-${Date.now()}'`);
-  const { name, deps, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
+  const { name, parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
   await query(`alter table t owner to postgres`);
   await inMaintenance((client) => client.query(`drop role ${role}`));
 
-  const blocked = await plan(deps, restoreRequest(name));
+  const blocked = await plan(parts);
   expect(texts(blocked.blocking)).toEqual([`roles of the backup are missing: "${role}"`]);
 
-  await restore(deps, restoreRequest(name, { createRoles: true }));
+  await restore(parts, { createRoles: true });
   const sql = `select rolcanlogin as login, rolconnlimit as connections, rolpassword like 'SCRAM%' as scram from pg_authid where rolname = $1`;
   const { rows } = await inMaintenance((client) => client.query(sql, [role]));
   expect(rows).toEqual([{ login: true, connections: 3, scram: true }]);
@@ -101,17 +100,16 @@ test('missing roles are named before anything starts, and made only with --creat
 test('created roles bring along the groups they are members of and their settings; a setting this server refuses is said', async () => {
   const role = await freshRole('login');
   const group = await freshRole('nologin');
-  const { name, deps, query } = await site(`${SCHEMA}; alter table t owner to ${role}; grant ${group} to ${role};
+  const { name, parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}; grant ${group} to ${role};
     comment on role ${role} is 'of the application';
     alter role ${role} set search_path = app, public; alter role ${role} set "gone.setting" = 'x'`);
   await query(`alter table t owner to postgres`);
   await inMaintenance((client) => client.query(`drop role ${role}; drop role ${group}`));
   const warnings: string[] = [];
   const progress = (event: { kind: string; text?: string }) => void (event.text && warnings.push(event.text));
-  const request = restoreRequest(name, { createRoles: true });
 
-  expect((await plan(deps, request)).database?.createdRoles).toEqual([role, group].sort());
-  await restore({ ...deps, progress }, request);
+  expect((await plan(parts, { createRoles: true })).database?.createdRoles).toEqual([role, group].sort());
+  await restore({ ...parts, host: { progress } }, { createRoles: true });
 
   const { rows } = await inMaintenance((client) =>
     client.query(
@@ -127,20 +125,20 @@ test('created roles bring along the groups they are members of and their setting
 
 test('what belongs to the owner of the database, whoever that is, is restored by that owner', async () => {
   const role = await freshRole('login createdb');
-  const { name, deps, query } = await site(SCHEMA, role);
+  const { name, parts, query } = await site(SCHEMA, role);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} owner to ${role}`));
   await query(
     `alter table t owner to ${role}; comment on schema public is 'ours'; grant usage on schema public to ${role}`,
   );
-  await backUp(openTestServer(name), deps.repository);
+  await backUp({ ...parts, server: openTestServer(name) });
   const dropped = connectionEnded(name);
   await inMaintenance((client) =>
     client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]),
   );
   await dropped;
 
-  expect((await plan(deps, restoreRequest(name))).blocking).toEqual([]);
-  expect(await restore(deps, restoreRequest(name))).toMatchObject({ state: 'done' });
+  expect((await plan(parts)).blocking).toEqual([]);
+  expect(await restore(parts)).toMatchObject({ state: 'done' });
 
   const client = await connect(name);
   const { rows } = await client.query(
@@ -152,12 +150,12 @@ test('what belongs to the owner of the database, whoever that is, is restored by
 
 test('roles that a failed restore had created are gone again', async () => {
   const role = await freshRole('nologin');
-  const { name, deps, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
+  const { parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
   await query(`alter table t owner to postgres`);
   await inMaintenance((client) => client.query(`drop role ${role}`));
   const uninterrupted = async () => Promise.reject(new Error('struck by lightning'));
 
-  const struck = restore({ ...deps, uninterrupted }, restoreRequest(name, { createRoles: true }));
+  const struck = restore({ ...parts, host: { uninterrupted } }, { createRoles: true });
 
   await expect(struck).rejects.toThrow('struck');
   const { rows } = await inMaintenance((client) => client.query('select from pg_roles where rolname = $1', [role]));
@@ -166,15 +164,15 @@ test('roles that a failed restore had created are gone again', async () => {
 
 test('an owner without superuser rights restores what needs no more', async () => {
   const role = await freshRole('login createdb');
-  const { name, deps, query } = await site(`${SCHEMA}; create extension if not exists plpgsql`, role);
+  const { name, parts, query } = await site(`${SCHEMA}; create extension if not exists plpgsql`, role);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} owner to ${role}`));
   await query(
     `alter table t owner to ${role}; alter table t enable row level security; alter table t force row level security`,
   );
-  await backUp(openTestServer(name), deps.repository);
+  await backUp({ ...parts, server: openTestServer(name) });
   await query('delete from t');
 
-  const busy = await plan(deps, restoreRequest(name));
+  const busy = await plan(parts);
   expect(busy.blocking).toMatchObject([{ code: 'E_TARGET_BUSY', text: expect.stringContaining('(postgres, ') }]);
   const dropped = connectionEnded(name);
   await inMaintenance((client) =>
@@ -182,7 +180,7 @@ test('an owner without superuser rights restores what needs no more', async () =
   );
   await dropped;
 
-  const result = await restore(deps, restoreRequest(name));
+  const result = await restore(parts);
 
   expect(result).toMatchObject({ state: 'done', checks: { tables: 1, rows: 10 } });
   await inMaintenance(async (client) => {
@@ -201,14 +199,14 @@ async function connectionEnded(name: string): Promise<void> {
 
 test('what only a superuser could restore is named for everybody else', async () => {
   const role = await freshRole('login');
-  const { name, deps } = await site(
+  const { name, parts } = await site(
     `${SCHEMA}; create publication "all of it" for all tables;
      create function f() returns event_trigger language plpgsql as $$begin end$$;
      create event trigger watch on ddl_command_end execute function f()`,
     role,
   );
 
-  const { blocking } = await plan(deps, restoreRequest(name));
+  const { blocking } = await plan(parts);
 
   expect(texts(blocking)).toEqual(
     expect.arrayContaining([
@@ -222,12 +220,12 @@ test('what only a superuser could restore is named for everybody else', async ()
 });
 
 test('another server than the profile expects, and production that nobody named, are refused', async () => {
-  const { name, deps } = await site();
-  const wrong = await plan(deps, restoreRequest(name, { expectedSystemIdentifier: '4711' }));
+  const { parts } = await site();
+  const wrong = await plan({ ...parts, settings: { expect: { systemIdentifier: '4711' } } });
   expect(wrong.blocking).toMatchObject([{ code: 'E_WRONG_TARGET' }]);
   const production = { name: 'prod', environment: 'production', onCommandLine: false } as const;
-  const set = (await plan(deps, restoreRequest(name))).set;
-  const unnamed = await plan(deps, restoreRequest(name, { profile: production, fromSet: set }));
+  const fromSet = (await plan(parts)).set;
+  const unnamed = await plan({ ...parts, settings: { profile: production } }, { fromSet });
   expect(unnamed.blocking).toMatchObject([{ code: 'E_PROFILE_REQUIRED' }]);
 });
 
@@ -283,12 +281,12 @@ test('no repository, no backup, an unknown id: each has its own answer', async (
 
 test('a count that row security or missing rights refuse is not said to take long', async () => {
   const role = await freshRole('login createdb');
-  const { name, deps, query } = await site(`${SCHEMA}; create table closed (i int); create table own (i int)`, role);
+  const { parts, query } = await site(`${SCHEMA}; create table closed (i int); create table own (i int)`, role);
   await query(
     `grant select on t to ${role}; alter table t enable row level security; alter table own owner to ${role}`,
   );
 
-  const { database } = await plan(deps, restoreRequest(name));
+  const { database } = await plan(parts);
 
   expect(database?.loss?.unknown).toEqual([
     '2 tables are estimated: this role may not read all their rows (rights or row security)',

@@ -2,16 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, plan, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, plan, restore, testRepository } from '../support/restoring.js';
+import { rewriteManifest } from '../support/rewritten-manifest.js';
 import { openTestServer } from '../support/server.js';
 
 /** A database, a backup of it, and what a restore of it works with. */
 async function site(schema = 'create table t as select generate_series(1, 1000) i') {
   const database = await freshDatabase({ schema });
-  const server = openTestServer(database.name);
-  const repository = await testRepository();
-  await backUp(server, repository);
-  return { ...database, server, repository, deps: restoreDeps(server, repository) };
+  const parts = { server: openTestServer(database.name), repository: await testRepository() };
+  return { ...database, parts, id: await backUp(parts) };
 }
 
 async function databases(prefix: string): Promise<string[]> {
@@ -22,7 +21,7 @@ async function databases(prefix: string): Promise<string[]> {
 }
 
 test('six clients that reconnect in a loop neither prevent the swap nor miss the restored data', async () => {
-  const { name, query, deps } = await site();
+  const { name, query, parts } = await site();
   await query('delete from t');
   let working = true;
   const seen = new Set<number>();
@@ -30,7 +29,7 @@ test('six clients that reconnect in a loop neither prevent the swap nor miss the
     while (working) await look(name, seen);
   });
 
-  const { downtimeMs } = await restore(deps, restoreRequest(name));
+  const { downtimeMs } = await restore(parts);
   await delay(300);
   const after = new Set<number>();
   await look(name, after);
@@ -59,8 +58,7 @@ async function look(name: string, seen: Set<number>): Promise<void> {
 test('counts and foreign keys of a backup taken while writers go on hold after the restore', async () => {
   const schema = 'create table a (id serial primary key); create table b (a int not null references a)';
   const database = await freshDatabase({ schema });
-  const server = openTestServer(database.name);
-  const repository = await testRepository();
+  const parts = { server: openTestServer(database.name), repository: await testRepository() };
   const writer = await connect(database.name);
   let writing = true;
   const written = (async () => {
@@ -69,12 +67,12 @@ test('counts and foreign keys of a backup taken while writers go on hold after t
     }
   })();
   await delay(100);
-  await backUp(server, repository);
+  await backUp(parts);
   writing = false;
   await written;
   await writer.end();
 
-  const { restored, checks } = await restore(restoreDeps(server, repository), restoreRequest(database.name));
+  const { restored, checks } = await restore(parts);
 
   const client = await connect(database.name);
   const sql = `select (select count(*)::int from a) as a, (select count(*)::int from b) as b,
@@ -87,14 +85,12 @@ test('counts and foreign keys of a backup taken while writers go on hold after t
 });
 
 test('a backup that says more than its dump holds is not swapped in, and nothing is left of the try', async () => {
-  const { name, query, deps } = await site();
-  const { prepareRestore } = await import('../../src/restore/plan/prepare.js');
-  const { runRestore } = await import('../../src/restore/run.js');
-  const request = restoreRequest(name);
-  const prepared = await prepareRestore(deps, request);
-  prepared.manifest.database!.inventory.tables[0]!.count! += 1;
+  const { name, query, parts, id } = await site();
+  await rewriteManifest(parts.repository, id, (manifest) => {
+    manifest.database!.inventory.tables[0]!.count! += 1;
+  });
 
-  await expect(runRestore(deps, request, prepared)).rejects.toMatchObject({
+  await expect(restore(parts)).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
     why: expect.stringContaining('public.t has 1000 rows, the backup 1001'),
@@ -105,11 +101,11 @@ test('a backup that says more than its dump holds is not swapped in, and nothing
 });
 
 test('an error while names are swapped leaves the live database and removes what was built', async () => {
-  const { name, deps, query } = await site();
+  const { name, parts, query } = await site();
   await inMaintenance((client) => client.query(`create database ${quote(`${name}_taken`)}`));
   const uninterrupted = async () => Promise.reject(new Error('struck by lightning'));
 
-  await expect(restore({ ...deps, uninterrupted }, restoreRequest(name))).rejects.toThrow('struck by lightning');
+  await expect(restore({ ...parts, host: { uninterrupted } })).rejects.toThrow('struck by lightning');
 
   expect(await databases(`${name}_restore`)).toEqual([]);
   expect(await query('select count(*)::int as n from t')).toEqual([{ n: 1000 }]);
@@ -117,7 +113,7 @@ test('an error while names are swapped leaves the live database and removes what
 });
 
 test('Ctrl-C while pg_restore works removes what was built and leaves the live database', async () => {
-  const { name, query, deps, repository } = await site(
+  const { name, query, parts } = await site(
     'create table t as select generate_series(1, 300000) i; create index on t (i)',
   );
   const interrupt = new AbortController();
@@ -125,23 +121,23 @@ test('Ctrl-C while pg_restore works removes what was built and leaves the live d
   const progress = (event: { kind: string; name?: string }) => {
     if (event.kind === 'phase' && event.name === 'pg_restore') setTimeout(() => interrupt.abort(), 30);
   };
-  const interrupted = { ...restoreDeps(server, repository), signal: interrupt.signal, progress };
+  const interrupted = { ...parts, server, host: { signal: interrupt.signal, progress } };
 
-  await expect(restore(interrupted, restoreRequest(name))).rejects.toMatchObject({
+  await expect(restore(interrupted)).rejects.toMatchObject({
     code: 'E_INTERRUPTED',
     changed: 'nothing',
   });
 
   expect(await databases(name)).toEqual([name]);
   expect(await query('select count(*)::int as n from t')).toEqual([{ n: 300_000 }]);
-  expect((await plan(deps, restoreRequest(name))).blocking).toEqual([]);
+  expect((await plan(parts)).blocking).toEqual([]);
 });
 
 test('mode new restores beside and leaves the live database alone', async () => {
-  const { name, query, deps } = await site();
+  const { name, query, parts } = await site();
   await query('delete from t');
 
-  const result = await restore(deps, restoreRequest(name, { mode: 'new', into: `${name}_before_look` }));
+  const result = await restore(parts, { mode: 'new', into: `${name}_before_look` });
 
   expect(result).toMatchObject({ database: `${name}_before_look`, oldDatabase: null, undoUntil: null });
   expect(await databases(name)).toEqual([name, `${name}_before_look`]);
@@ -149,6 +145,6 @@ test('mode new restores beside and leaves the live database alone', async () => 
   const beside = await connect(`${name}_before_look`);
   expect((await beside.query('select count(*)::int as n from t')).rows).toEqual([{ n: 1000 }]);
   await beside.end();
-  const again = await plan(deps, restoreRequest(name, { mode: 'new', into: `${name}_before_look` }));
+  const again = await plan(parts, { mode: 'new', into: `${name}_before_look` });
   expect(again.blocking.map(({ text }) => text)).toEqual([`a database "${name}_before_look" exists already`]);
 });

@@ -8,7 +8,7 @@ async function cli() {
   );
   const env = { PGDATABASE: site.name };
   const run = (...flags: string[]) =>
-    potctl(['restore', 'run', 'latest', '--repository', site.deps.repository.url, ...flags], { env });
+    potctl(['restore', 'run', 'latest', '--repository', site.parts.repository.url, ...flags], { env });
   return { ...site, run };
 }
 
@@ -63,10 +63,10 @@ test('a publication of all tables would send the rows away: it blocks until it i
 });
 
 test('the plan names tables, needs and what is left out, for people and as JSON, and the run says what it made', async () => {
-  const { run, name, deps, query } = await cli();
+  const { run, name, parts, query } = await cli();
   const flags = ['--tables', 'orders,"Users"', '--into-schema', 'found'];
   const plan = (...more: string[]) =>
-    potctl(['restore', 'plan', 'latest', '--repository', deps.repository.url, ...flags, ...more], {
+    potctl(['restore', 'plan', 'latest', '--repository', parts.repository.url, ...flags, ...more], {
       env: { PGDATABASE: name },
     });
 
@@ -97,11 +97,11 @@ test('the plan names tables, needs and what is left out, for people and as JSON,
     result: { mode: 'tables', schema: 'found', restored: { tables: 2, rows: 1000, not_compared: 0 } },
   });
   expect(await query('select count(*)::int as n from found.orders')).toEqual([{ n: 1000 }]);
-  const listed = await potctl(['restore', 'list', '--repository', deps.repository.url, '--json'], {
+  const listed = await potctl(['restore', 'list', '--repository', parts.repository.url, '--json'], {
     env: { PGDATABASE: name },
   });
   expect(JSON.parse(listed.stdout).items).toMatchObject([{ state: 'done', undo: null, into_schema: 'found' }]);
-  const undone = await potctl(['restore', 'undo', done.result.run_id, '--repository', deps.repository.url], {
+  const undone = await potctl(['restore', 'undo', done.result.run_id, '--repository', parts.repository.url], {
     env: { PGDATABASE: name },
   });
   expect(undone).toMatchObject({

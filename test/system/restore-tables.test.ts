@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { rewriteManifest } from '../support/rewritten-manifest.js';
 import { tablesSite } from '../support/single-tables.js';
 
 /** Everything outside of one schema: what must not change. */
@@ -102,7 +103,7 @@ test('it works while the application goes on writing, and takes no lock that cou
   const { query, restore } = await tablesSite();
   await query('begin; lock table orders, users in access exclusive mode');
 
-  await restore('orders', 'found', {}, {});
+  await restore('orders', 'found');
   await query('insert into users (name) values ($1)', ['meanwhile']);
 
   await query('commit');
@@ -110,18 +111,13 @@ test('it works while the application goes on writing, and takes no lock that cou
 });
 
 test('rows that differ from the manifest are found before anybody can see them, and everything is taken away again', async () => {
-  const { query, request, deps, leftovers } = await tablesSite();
-  const { prepareTables } = await import('../../src/restore/tables/prepare.js');
-  const { runTables } = await import('../../src/restore/tables/run.js');
-  const asked = request('users', 'found');
-  const prepared = await prepareTables(deps, asked);
-  const { inventory } = prepared.part;
-  const tables = inventory.tables.map((one) => (one.table === 'users' ? { ...one, count: 99 } : one));
-
-  const wrong = runTables(deps, asked, {
-    ...prepared,
-    part: { ...prepared.part, inventory: { ...inventory, tables } },
+  const { query, restore, parts, leftovers } = await tablesSite();
+  const [id] = await parts.repository.list();
+  await rewriteManifest(parts.repository, id!, (manifest) => {
+    manifest.database!.inventory.tables.find(({ table }) => table === 'users')!.count = 99;
   });
+
+  const wrong = restore('users', 'found');
 
   await expect(wrong).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',

@@ -1,8 +1,9 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { lockDatabase } from '../../src/postgres/advisory-lock.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
-import { backUp, restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { backUp, restore, testRepository, withTree } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../support/tree.js';
@@ -12,11 +13,10 @@ async function site() {
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' }, empty: {} });
   const repository = await testRepository();
   const server = openTestServer(database.name);
-  await backUp(server, repository, tree);
+  const parts = { server, repository, ...withTree(tree) };
+  await backUp(parts);
   const where = ['--files', tree, '--repository', repository.url];
-  const deps = restoreDeps(server, repository);
-  const request = restoreRequest(database.name, { files: { path: tree, excludes: [] } });
-  return { ...database, tree, repository, where, deps, request, env: { PGDATABASE: database.name } };
+  return { ...database, tree, repository, where, parts, env: { PGDATABASE: database.name } };
 }
 
 async function rows(name: string): Promise<number> {
@@ -86,49 +86,43 @@ test('scripts get what was restored, checked and kept as JSON, and the plan as J
 });
 
 test('mode new puts database and files beside, in directories that are new', async () => {
-  const { name, tree, deps, request } = await site();
+  const { name, tree, parts } = await site();
   const before = await describeTree(tree);
   const beside = path.join(await temporaryFolder(), 'deep', 'beside');
   await writeFile(path.join(tree, 'a.txt'), 'changed');
   const live = await describeTree(tree);
 
-  await restore(deps, { ...request, mode: 'new', into: `${name}_restore_look`, intoFiles: beside });
+  await restore(parts, { mode: 'new', into: `${name}_restore_look`, intoFiles: beside });
 
   expect(await describeTree(beside)).toEqual(before);
   expect(await describeTree(tree)).toEqual(live);
   expect(await rows(`${name}_restore_look`)).toBe(1000);
   expect(await readdir(path.dirname(beside))).toEqual(['beside']);
   await writeFile(path.join(beside, 'mine'), '');
-  const again = restore(deps, {
-    ...request,
-    runId: 'ragain',
-    mode: 'new',
-    into: `${name}_restore_2`,
-    intoFiles: beside,
-  });
+  const again = restore(parts, { mode: 'new', into: `${name}_restore_2`, intoFiles: beside });
   await expect(again).rejects.toMatchObject({ code: 'E_BLOCKED', message: `"${beside}" is not empty` });
 });
 
 test('a tree around the repository is refused before anything is built', async () => {
-  const { deps, request, repository } = await site();
+  const { parts, repository } = await site();
   const around = path.dirname(repository.url);
 
-  const refused = restore(deps, { ...request, files: { path: around, excludes: [] } });
+  const refused = restore({ ...parts, ...withTree(around) });
 
   await expect(refused).rejects.toMatchObject({ code: 'E_REFUSED', changed: 'nothing' });
   expect(await repository.listDocuments('restores')).toEqual([]);
 });
 
 test('one at a time: a restore does not start while another command holds the repository or the database', async () => {
-  const { name, where, env, repository, deps } = await site();
+  const { name, where, env, repository, parts } = await site();
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
-  const { signal } = deps;
+  const { signal } = new AbortController();
   const lease = await repository.lock({ command: 'backup create', runId: 'other', waitMs: 0, signal });
   const behindRepository = await potctl(run, { env });
   await lease.release();
   expect(behindRepository).toMatchObject({ exitCode: 11, stderr: expect.stringContaining('E_LOCKED') });
 
-  const lock = await deps.lockDatabase(name);
+  const lock = await lockDatabase(parts.server, name, { command: 'restore' });
   const behindDatabase = await potctl(run, { env });
   await lock.release();
   expect(behindDatabase).toMatchObject({ exitCode: 11, stderr: expect.stringContaining('E_LOCKED') });

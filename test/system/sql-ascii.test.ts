@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { connect, freshDatabase } from '../support/database.js';
-import { restore, restoreDeps, restoreRequest, testRepository } from '../support/restoring.js';
+import { restore, testRepository } from '../support/restoring.js';
 import { potctl } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 
@@ -40,6 +40,6 @@ test('an SQL_ASCII database with names that are not UTF-8 is backed up, says wha
     degraded_reasons: [expect.stringContaining('not UTF-8'), expect.stringContaining('not UTF-8')],
   });
   await database.client.end();
-  await restore(restoreDeps(openTestServer(name), repository), restoreRequest(name));
+  await restore({ server: openTestServer(name), repository });
   expect(await tablesOf(name)).toEqual(before);
 });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/kernel/secret.js';
 import { openPassfile } from '../../src/postgres/passfile.js';
-import { freshDatabase } from '../support/database.js';
+import { connect, freshDatabase } from '../support/database.js';
 import { mfaSite, WHY } from '../support/mfa.js';
+import { pgTool } from '../support/old-scripts.js';
 import { cleanEnvironment, POTCTL, potctl } from '../support/run-cli.js';
 import { canMount, smallDisk } from '../support/small-disk.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -81,6 +82,8 @@ describe('a current directory that was deleted', () => {
   test.each([
     [['backup', 'list', '--repository', './backups']],
     [['backup', 'create', '--only', 'db', '--repository', 'rel']],
+    [['backup', 'import', 'app.dump', '--repository', '/nonexistent/r']],
+    [['restore', 'files', 'latest', '--path', 'a', '--to', 'found', '--repository', '/nonexistent/r']],
   ])('is named by %j, with what to do', async (args) => {
     const { exitCode, stderr } = await inDeleted(...args);
     expect(exitCode).toBe(17);
@@ -99,6 +102,39 @@ describe('a current directory that was deleted', () => {
     for (const args of [['list'], ['verify', 'latest'], ['prune', '--keep-last', '1']])
       expect(await inDeleted('backup', ...args, ...place)).toMatchObject({ exitCode: 0 });
     expect((await inDeleted('backup', 'create', '--help')).exitCode).toBe(0);
+  });
+
+  test('does not matter to a restore, its undo, single files and an import whose paths are absolute', async () => {
+    const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) as n' });
+    const folder = await temporaryFolder();
+    const [files, dump, found] = ['files', 'app.dump', 'found'].map((name) => path.join(folder, name));
+    mkdirSync(files!);
+    writeFileSync(path.join(files!, 'a'), 'a');
+    await pgTool('pg_dump', ['-d', database.name, '-Fc', '-f', dump!]);
+    const place = ['--repository', path.join(folder, 'r'), '--files', files!, '--database', database.name];
+    const confirm = ['--confirm', database.name];
+    const run = async (...args: string[]): Promise<void> => {
+      const { exitCode, stderr } = await inDeleted(...args, ...place);
+      expect(exitCode, `${args.join(' ')}: ${stderr}`).toBe(0);
+    };
+    const rows = async (): Promise<unknown> => {
+      const client = await connect(database.name);
+      const counted = await client.query('select count(*)::int as n from t');
+      await client.end();
+      return counted.rows[0].n;
+    };
+
+    await run('backup', 'create');
+    await database.query('delete from t');
+    await database.client.end();
+    writeFileSync(path.join(files!, 'a'), 'changed');
+    await run('restore', 'run', 'latest', ...confirm);
+    expect([await rows(), readFileSync(path.join(files!, 'a'), 'utf8')]).toEqual([10, 'a']);
+    await run('restore', 'files', 'latest', '--path', 'a', '--to', found!);
+    expect(readFileSync(path.join(found!, 'a'), 'utf8')).toBe('a');
+    await run('restore', 'undo', ...confirm);
+    expect([await rows(), readFileSync(path.join(files!, 'a'), 'utf8')]).toEqual([0, 'changed']);
+    await run('backup', 'import', dump!);
   });
 });
 

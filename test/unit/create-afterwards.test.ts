@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { prepareBackup } from '../../src/backup/create.js';
 import type { CreateDeps, CreateRequest } from '../../src/backup/create-request.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { PotctlError } from '../../src/kernel/errors.js';
-import { restoreDeps, testRepository } from '../support/restoring.js';
+import { testRepository } from '../support/restoring.js';
 import { makeTree } from '../support/tree.js';
 
 /** Looks and takes it. */
@@ -11,10 +12,11 @@ const createBackup = async (deps: CreateDeps, request: CreateRequest) => (await 
 /** A backup of one file, whose check afterwards is `verify`. */
 async function createWith(verify: CreateDeps['verify']) {
   const files = { path: await makeTree({ a: 'x' }), excludes: [] };
-  const { signal, clock, childEnvironment, repository } = restoreDeps(null, await testRepository());
+  const repository = await testRepository();
   const warnings: string[] = [];
   const deps: CreateDeps = {
-    ...{ signal, clock, childEnvironment, repository, verify },
+    ...{ signal: new AbortController().signal, clock: systemClock, repository, verify },
+    childEnvironment: { PATH: process.env['PATH'] ?? '' },
     progress: (event) => event.kind === 'warning' && warnings.push(event.text),
     server: async () => Promise.reject(new Error('not asked for')),
     recover: async () => {},

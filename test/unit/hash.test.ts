@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -22,4 +22,23 @@ test.each([
   expect(await hashing.finish(files)).toEqual(
     expected.map((text) => ({ size: text.length, sha256: createHash('sha256').update(text).digest('hex') })),
   );
+});
+
+test('where the current directory was deleted, no thread can follow; what is written has its hash all the same', async () => {
+  const file = path.join(await temporaryFolder(), 'archive');
+  const gone = path.join(await temporaryFolder(), 'gone');
+  const before = process.cwd();
+  await mkdir(gone);
+  process.chdir(gone);
+  try {
+    await rmdir(gone);
+    const hashing = hashWrites(file);
+    await appendFile(file, 'written');
+    await sleep(700);
+
+    const sha256 = createHash('sha256').update('written').digest('hex');
+    expect(await hashing.finish([file])).toEqual([{ size: 7, sha256 }]);
+  } finally {
+    process.chdir(before);
+  }
 });

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.js';
 import { runHook } from '../../src/runs/hooks.js';
 import { type RunRecord, readRuns, writeRun } from '../../src/runs/record.js';
 import { type RecoverDeps, recoverRuns } from '../../src/runs/recover.js';
@@ -8,7 +9,7 @@ import { finishTree } from '../../src/runs/settle-tree.js';
 import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 import { observeTree, prepareStaging, recoverTree, swapTree } from '../../src/runs/tree/tree.js';
 import { crashingDisk } from '../support/crashing-disk.js';
-import { restoreDeps, testRepository } from '../support/restoring.js';
+import { testRepository } from '../support/restoring.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 
 const HERE = 'here';
@@ -34,7 +35,13 @@ async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) 
   const warnings: string[] = [];
   const progress: RecoverDeps['progress'] = (event) => void (event.kind === 'warning' && warnings.push(event.text));
   const deps: RecoverDeps = {
-    ...restoreDeps(null, repository, { progress }),
+    ...{
+      server: null,
+      repository,
+      clock: systemClock,
+      progress,
+      childEnvironment: { PATH: process.env['PATH'] ?? '' },
+    },
     ...{ startWriters: null, set: 'profile:prod', hostname: HERE, tree: null, database: null },
     ...change,
   };

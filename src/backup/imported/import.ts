@@ -27,11 +27,12 @@ export interface ImportDeps extends DescribeDeps {
 /** What is imported. Paths may be relative. */
 export interface ImportOptions {
   readonly path: string;
-  readonly databaseName: string | undefined;
-  readonly tree: string | undefined;
+  readonly databaseName?: string | undefined;
+  readonly tree?: string | undefined;
   /** Is the folder at the top of the archive a part of the tree? */
-  readonly keepTop: boolean;
-  readonly init: boolean;
+  readonly keepTop?: boolean;
+  /** Create the repository, if it is not there yet: asked for in production only. */
+  readonly init?: boolean;
 }
 
 /** What to import, and for whom. */
@@ -52,7 +53,7 @@ export interface ImportRequest extends Reader {
 /** Makes the request from settings and what was asked for. The current directory is looked at only for relative paths. */
 export function importRequest(
   settings: Settings,
-  { path: place, databaseName, tree, keepTop, init }: ImportOptions,
+  { path: place, databaseName, tree, keepTop = false, init = false }: ImportOptions,
   { who, tool, waitMs, settings: from }: Pick<Host, 'who' | 'tool' | 'waitMs' | 'settings'>,
 ): ImportRequest {
   const { profile, connection, files, origins } = settings;

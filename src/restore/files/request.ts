@@ -73,11 +73,15 @@ export interface FilesRestored extends Outcome {
 
 /** What a person may say about it. */
 export interface FilesOptions {
+  /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly id: string;
-  readonly fromSet: string | undefined;
+  readonly fromSet?: string | undefined;
+  /** Globs, relative to the tree. */
   readonly path: readonly string[];
+  /** The directory that they come into; may be relative. */
   readonly to: string | undefined;
-  readonly overwrite: Overwrite;
+  /** Default `never`. */
+  readonly overwrite?: Overwrite;
 }
 
 /**
@@ -87,7 +91,7 @@ export interface FilesOptions {
  */
 export function filesRequest(
   { profile, connection, files }: Settings,
-  { id, fromSet, path: globs, to, overwrite }: FilesOptions,
+  { id, fromSet, path: globs, to, overwrite = 'never' }: FilesOptions,
   { who, settings: from }: Pick<Host, 'who' | 'settings'>,
 ): FilesRequest {
   if (globs.length === 0) {

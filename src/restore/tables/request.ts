@@ -12,12 +12,13 @@ export interface TablesRequest extends RestoreRequest {
 
 /** What a person may say about it; it excludes everything that says where a whole backup goes. */
 export type TablesOptions = RestoreOptions & {
-  readonly tables: readonly string[];
-  readonly intoSchema: string | undefined;
+  /** Names as PostgreSQL writes them; one text may hold several, with commas. */
+  readonly tables?: readonly string[];
+  readonly intoSchema?: string | undefined;
 };
 
 /** Were single tables asked for? @throws E_USAGE where one of the two flags is missing */
-export function asksForTables({ tables, intoSchema }: Pick<TablesOptions, 'tables' | 'intoSchema'>): boolean {
+export function asksForTables({ tables = [], intoSchema }: Pick<TablesOptions, 'tables' | 'intoSchema'>): boolean {
   if (tables.length === 0 && intoSchema !== undefined) {
     throw new PotctlError('E_USAGE', "'--into-schema' belongs to '--tables': which tables shall come back?");
   }
@@ -33,12 +34,13 @@ export function asksForTables({ tables, intoSchema }: Pick<TablesOptions, 'table
 export function tablesRequest(settings: Settings, options: TablesOptions, runner: Runner): TablesRequest {
   refuseContradictions(options);
   const whole = restoreRequest(settings, { ...options, only: 'db', mode: 'swap' }, runner);
-  const tables = parseTableNames(options.tables);
+  const tables = parseTableNames(options.tables ?? []);
   return { ...whole, stopWriters: null, tables, intoSchema: checkSchemaName(options.intoSchema!) };
 }
 
 function refuseContradictions(options: TablesOptions): void {
-  const { mode, into, intoFiles, only, safetyBackup, stopWriters, createRoles, continuePastErrors } = options;
+  const { mode, into, intoFiles, only, stopWriters } = options;
+  const { safetyBackup = false, createRoles = false, continuePastErrors = false } = options;
   const given: [string, boolean][] = [
     ['--mode', mode !== undefined],
     ['--into', into !== undefined],
