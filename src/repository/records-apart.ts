@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { readContained } from '../storage/directory/durable.js';
+import { valuesIn } from '../storage/directory/values.js';
 import { areWritable } from '../storage/directory/writable.js';
-import { holdsRepository, MARKER } from '../storage/marker.js';
+import { MARKER } from '../storage/marker.js';
 import { DOCUMENT_FOLDERS } from './format.js';
 import type { Lease, LockRequest, Repository } from './repository.js';
 
@@ -20,8 +20,10 @@ export function canRecord(location: string): Promise<boolean> {
 
 /** The id that a repository has wherever it is mounted; undefined where there is none. */
 export async function idOfRepository(location: string): Promise<string | undefined> {
-  const text = await readContained(location, MARKER, 1024 * 1024).catch(() => undefined);
-  const [, id] = /"id":\s*"([0-9a-f-]{36})"/.exec(text ?? '') ?? [];
+  const text = await valuesIn(location)
+    .get(MARKER, { limit: 1024 * 1024 })
+    .catch(() => undefined);
+  const [, id] = /"id":\s*"([0-9a-f-]{36})"/.exec(text?.toString('utf8') ?? '') ?? [];
   return id;
 }
 
@@ -32,18 +34,24 @@ export async function idOfRepository(location: string): Promise<string | undefin
  * @param instead new records and the lock go apart, too: the repository cannot be written to now
  */
 export function withRecordsApart(repository: Repository, apart: Apart, instead: boolean): Repository {
-  const isThere = (): boolean => holdsRepository(Buffer.from(apart.folder));
+  const isThere = (): Promise<boolean> =>
+    valuesIn(apart.folder)
+      .stat(MARKER)
+      .then(
+        (facts) => facts !== null,
+        () => false,
+      );
   const fromApart = async (name: string): Promise<string | undefined> =>
-    isThere() ? (await apart.open()).getDocument(name) : undefined;
+    (await isThere()) ? (await apart.open()).getDocument(name) : undefined;
   return {
     ...repository,
     async lock(request) {
       if (instead) return (await apart.open()).lock(request);
       const lease = await repository.lock(request);
-      return isThere() ? lockBoth(lease, await apart.open(), request) : lease;
+      return (await isThere()) ? lockBoth(lease, await apart.open(), request) : lease;
     },
     isAtWork: async (runId) =>
-      (await repository.isAtWork(runId)) || (isThere() && (await apart.open()).isAtWork(runId)),
+      (await repository.isAtWork(runId)) || ((await isThere()) && (await apart.open()).isAtWork(runId)),
     async putDocument(name, text) {
       const place = instead || (await fromApart(name)) !== undefined ? await apart.open() : repository;
       return place.putDocument(name, text);
@@ -51,7 +59,7 @@ export function withRecordsApart(repository: Repository, apart: Apart, instead: 
     getDocument: async (name) => (await fromApart(name)) ?? repository.getDocument(name),
     async listDocuments(folder) {
       const names = await repository.listDocuments(folder);
-      if (!isThere()) return names;
+      if (!(await isThere())) return names;
       return [...new Set([...names, ...(await (await apart.open()).listDocuments(folder))])].sort();
     },
   };

@@ -185,8 +185,10 @@ async function begin(memory: Memory, layout: Layout, name: string): Promise<Stag
       await confirm();
       // Swept by somebody who took the lock over: what is left must not be seen.
       if (!stored.every((key) => values.has(key))) throw new PotctlError('E_IO', `'${name}' was swept meanwhile`);
-      await put(memory, lastOf(name, layout), last, { create: true });
-      await rm(folder, { recursive: true });
+      if ((await put(memory, lastOf(name, layout), last, { create: true })) === null)
+        throw new PotctlError('E_REFUSED', `there is already a '${name}'`);
+      // It is seen: what cannot be removed now goes with the next sweep.
+      await removeTree(folder).catch(() => undefined);
     },
     async discard() {
       for (const key of stored) values.delete(key);

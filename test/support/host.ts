@@ -29,8 +29,9 @@ export function testHost(options: Partial<HostOptions> = {}): HostOptions {
 /** What the door opens with. What is absent is the real one, made from the host. */
 export interface TestParts {
   readonly host?: Partial<HostOptions>;
-  /** null: whoever asks for it fails the test. */
+  /** null: nobody answers. */
   readonly server?: Server | null;
+  /** Whatever place is named. */
   readonly repository?: Repository | (() => Promise<Repository>);
   /** Over what the host's environment and flags say; the connection is the given server's. */
   readonly settings?: Partial<Settings>;
@@ -45,7 +46,7 @@ export function testBase({ host, server, repository, settings }: TestParts): Bas
   return {
     ...real,
     settings: once(async () => ({ ...(await real.settings()), ...ofServer, ...settings })),
-    ...(server === undefined ? {} : { server: async () => server ?? notExpected('server') }),
+    ...(server === undefined ? {} : { server: async () => server ?? Promise.reject(new Error('nobody answers')) }),
     ...(repository === undefined
       ? {}
       : { repository: opened, restorable: async () => ({ repository: await opened(), recordsIn: null }) }),
@@ -57,10 +58,6 @@ export function testPotctl(parts: TestParts): Potctl {
   return openOn(testBase(parts));
 }
 
-function notExpected(what: string): never {
-  throw new Error(`no ${what} was to be asked for`);
-}
-
 /** As a command gets it; unit tests have no cluster. */
 function quietEnvironment(): Record<string, string> {
   const cluster: ReturnType<typeof inject<'postgres'>> | undefined = inject('postgres');
@@ -70,13 +67,7 @@ function quietEnvironment(): Record<string, string> {
     PATH: process.env['PATH'] ?? '',
     HOME: '/nonexistent',
     XDG_STATE_HOME: state,
-    ...(cluster && {
-      ...{
-        POTCTL_PG_BINDIR: cluster.binaries,
-        PGHOST: cluster.host,
-        PGPORT: String(cluster.port),
-        PGUSER: cluster.user,
-      },
-    }),
+    ...(cluster && { PGHOST: cluster.host, PGPORT: String(cluster.port), PGUSER: cluster.user }),
+    ...(cluster && { POTCTL_PG_BINDIR: cluster.binaries }),
   };
 }

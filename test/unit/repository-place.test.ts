@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/kernel/clock.js';
 import { readHostIdentity } from '../../src/kernel/host-identity.js';
 import { openRepository } from '../../src/repository/open.js';
+import { withRecordsApart } from '../../src/repository/records-apart.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { draftWithFiles, published, request } from '../contract/repository.js';
 
@@ -215,6 +216,23 @@ describe('without the right', () => {
       await expect(opened()).rejects.toMatchObject({ code: 'E_FILES_DENIED' });
     });
     await chmod(folder, 0o700);
+  });
+
+  test('to look where records are kept apart, those of the repository are read', async () => {
+    await (await opened()).putDocument('restores/r.json', 'its own');
+    await chmod(folder, 0o755);
+    await chmod(path.join(folder, 'restores'), 0o755);
+    await chmod(path.join(folder, 'restores', 'r.json'), 0o644);
+    const closed = `${folder}.closed`;
+    await mkdir(path.join(closed, 'apart'), { recursive: true });
+    await writeFile(path.join(closed, 'apart', 'potctl-repository.json'), '{}');
+    await chmod(closed, 0);
+    await asNobody(async () => {
+      const apart = { folder: path.join(closed, 'apart'), open: () => Promise.reject(new Error('opened')) };
+      const both = withRecordsApart(await opened(), apart, false);
+      expect(await both.getDocument('restores/r.json')).toBe('its own');
+    });
+    await chmod(closed, 0o700);
   });
 
   test('of the owner, a draft with folders that nobody may write is removed all the same', async () => {
