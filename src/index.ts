@@ -1,5 +1,7 @@
 /** potctl as a library: what the commands call, without a terminal. Values go in, values come out; nothing is read from the process. */
 
+export { type Adapter, type Application, adapter } from './applications/application.js';
+export { APPLICATIONS } from './applications/known.js';
 export type { Audit } from './audit/open.js';
 export type { CreatePlan } from './backup/create.js';
 export type { CreateOptions, CreateResult } from './backup/create-request.js';
@@ -26,6 +28,8 @@ export type { Advice, Again, NextCommand } from './kernel/next.js';
 export type { Prepared } from './kernel/prepared.js';
 export { type Progress, type ProgressEvent, silent } from './kernel/progress.js';
 export { Secret } from './kernel/secret.js';
+export type { Delivery, SecretPlace } from './mfa/delivery.js';
+export type { Mfa } from './mfa/open.js';
 export { openPotctl, type Potctl } from './potctl.js';
 export type { FilesOptions, FilesRestored } from './restore/files/request.js';
 export type { ListedRun } from './restore/list.js';

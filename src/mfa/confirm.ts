@@ -18,7 +18,7 @@ import type { ChangeRequest, CodeForm, Named } from './request.js';
 import { inTransaction, type Transaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
 
-/** The first code of an enrolment. */
+/** The first code of an enrollment. */
 export interface ConfirmRequest extends ChangeRequest {
   /** Asks for the code, as it was typed; the last question of all. */
   code(): Promise<string>;

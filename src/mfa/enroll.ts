@@ -26,7 +26,7 @@ export interface EnrollOptions {
   readonly issuer: string | null;
 }
 
-/** An enrolment, and where its secret goes. */
+/** An enrollment, and where its secret goes. */
 export interface EnrollRequest extends ChangeRequest, EnrollOptions {
   /** Chooses the place once the plan stands. @param about.sample an address as long as the one that will be shown */
   place(about: { readonly person: Named; readonly sample: string }): Promise<SecretPlace>;
@@ -45,7 +45,7 @@ const EXPIRES_MS = 24 * 3_600_000;
 const SAMPLE_KEY = 'A'.repeat(32);
 
 /**
- * Says what an enrolment would do, and chooses where its secret goes. Applied, it writes the new secret as pending, and hands it out once.
+ * Says what an enrollment would do, and chooses where its secret goes. Applied, it writes the new secret as pending, and hands it out once.
  *
  * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), what `request.place` throws, and as {@link planChange}
  */

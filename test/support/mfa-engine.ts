@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { inject, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { Adapter } from '../../src/applications/application.js';
 import type { Clock } from '../../src/kernel/clock.js';
 import { asText, type SecretPlace, toNewFile } from '../../src/mfa/delivery.js';
 import type { Mfa } from '../../src/mfa/open.js';
 import { openPotctl } from '../../src/potctl.js';
+import { testHost } from './host.js';
 import { type MfaSite, WHY } from './mfa.js';
 
 /** What may differ from an ordinary support session. */
@@ -28,15 +29,10 @@ export async function engineOn(
 ): Promise<Mfa> {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
-  const { host, port, user: owner } = inject('postgres');
-  const server = { PGHOST: host, PGPORT: String(port), PGUSER: user ?? owner, PGDATABASE: database.name };
-  const potctl = openPotctl({
-    ...options,
-    environment: { PATH: process.env['PATH'], HOME: '/nonexistent', ...server },
-    flags: { config, profile: 'test' },
-    who: WHO,
-    signal,
-  });
+  const environment = { PGDATABASE: database.name, ...(user !== undefined && { PGUSER: user }) };
+  const potctl = openPotctl(
+    testHost({ ...options, environment, flags: { config, profile: 'test' }, who: WHO, signal }),
+  );
   onTestFinished(() => potctl.close());
   return potctl.mfa();
 }
