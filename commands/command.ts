@@ -47,6 +47,7 @@ export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   readonly columns: readonly Column<R>[];
   /** When a row happened, RFC 3339: the list takes --since and --until then. */
   at?(row: R): string;
+  /** Rows have no advice in them: `context.live.spelled` makes it text. */
   run(
     input: Input<S>,
     context: Context,

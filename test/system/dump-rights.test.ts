@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { dumpDatabase } from '../../src/dump/dump.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { freshDatabase, inMaintenance, quote, type TestDatabase } from '../support/database.js';
 import { dumpRequest } from '../support/dump-request.js';
 import { openTestServer } from '../support/server.js';
@@ -42,7 +43,9 @@ test('row level security forced on the owner is refused, since the dump would la
   await expect(dumpDatabase(server, await dumpRequest())).rejects.toMatchObject({
     code: 'E_DB_DENIED',
     message: expect.stringContaining('"public"."secret"'),
-    fix: expect.arrayContaining([expect.stringContaining('BYPASSRLS')]),
+    fix: expect.arrayContaining([
+      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
+    ]),
   });
 
   await client.query(`alter role ${quote(role)} bypassrls`);
