@@ -9,9 +9,7 @@ import type { Column } from './ui/columns.js';
 import type { View } from './ui/view.js';
 
 /** The step in front of what cannot be undone: shown first, then confirmed by typing `phrase`. */
-export interface Gate<I, P> {
-  /** Looks, changes nothing. Throws what makes the command impossible. Only where the command has `run`. */
-  prepare?(input: I, context: Context): Promise<P>;
+export interface Gate<P> {
   /** Draws what will happen, on stderr. */
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
@@ -97,15 +95,13 @@ export interface ItemCommand<S extends InputSpec, R> extends Common<S> {
 /** A change: `result`, `changed`, `dry_run`, `run_id` in JSON. `-n/--dry-run` is added to its flags, and `--confirm` where it has a gate. */
 export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   readonly kind: 'action';
-  readonly gate?: Gate<Input<S>, P>;
+  readonly gate?: Gate<P>;
   /** All or nothing: its work appears in one step at the end, so that an interruption has changed nothing. */
   readonly atomic?: true;
   /** A conversation: it asks at the terminal for everything that the flags of changes would say, and takes of them --operator alone. */
   readonly asks?: true;
   /** Looks, changes nothing, and gives the change as one value. @throws what makes it impossible */
-  prepare?(input: Input<S>, context: Context): Promise<Prepared<P, R>>;
-  /** `plan` is what the gate prepared (undefined without a gate). With `dryRun` it stops before the first write and says what would be. */
-  run?(input: Input<S>, context: Context, mode: { readonly dryRun: boolean; readonly plan: P }): Promise<R>;
+  prepare(input: Input<S>, context: Context): Promise<Prepared<P, R>>;
   render(result: R, view: View): void;
   /** Default true unless dry run. */
   changed?(result: R): boolean;
@@ -129,6 +125,6 @@ export const itemCommand = <S extends InputSpec, R>(command: Omit<ItemCommand<S,
   kind: 'item',
   ...command,
 });
-export const actionCommand = <S extends InputSpec, R, P = undefined>(
+export const actionCommand = <S extends InputSpec, R, P>(
   command: Omit<ActionCommand<S, R, P>, 'kind'>,
 ): ActionCommand<S, R, P> => ({ kind: 'action', ...command });

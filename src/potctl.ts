@@ -10,7 +10,6 @@ import { type Base, openBase } from './host/base.js';
 import { completeHost, type Host, type HostOptions } from './host/host.js';
 import { once } from './kernel/once.js';
 import type { Mfa } from './mfa/open.js';
-import type { Server } from './postgres/server.js';
 import type { Restore } from './restore/open.js';
 import type { Setup } from './setup/open.js';
 
@@ -30,8 +29,6 @@ export interface Potctl {
   setup(): Promise<Setup>;
   /** What everything works with. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
   settings(): Promise<Settings>;
-  /** The server of the settings, not yet connected. */
-  server(): Promise<Server>;
   /** The settings, if anybody has asked for them. */
   known(): Settings | undefined;
   /** Closes connections; never rejects. */
@@ -75,7 +72,6 @@ export function openOn(base: Base): Potctl {
     restore: once(async () => (await import('./restore/open.js')).openRestore(base, await backup())),
     setup: once(async () => (await import('./setup/open.js')).openSetup(base)),
     settings: base.settings,
-    server: base.server,
     known: base.known,
     about: () => readAbout(host),
     close: base.close,

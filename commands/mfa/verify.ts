@@ -19,11 +19,14 @@ export const mfaVerify = actionCommand({
   needs: ['database'],
   input: { user: USER, codeStdin: CODE_STDIN, trustClock: TRUST_CLOCK, breakGlass: BREAK_GLASS },
 
-  async run({ user, codeStdin, trustClock, breakGlass }, context, { dryRun }) {
-    if (dryRun) throw noDryRun();
-    const code = () => readCode(context, codeStdin, 'Code, or a backup code');
-    return (await context.potctl.mfa()).verify({ user, code, trustClock, breakGlass });
-  },
+  prepare: async ({ user, codeStdin, trustClock, breakGlass }, context) => ({
+    plan: null,
+    dryRun: () => Promise.reject(noDryRun()),
+    async apply() {
+      const code = () => readCode(context, codeStdin, 'Code, or a backup code');
+      return (await context.potctl.mfa()).verify({ user, code, trustClock, breakGlass });
+    },
+  }),
 
   done: ({ person, by, journal_seq: seq }) =>
     `${by === 'backup' ? 'the backup code' : 'the code'} of ${person.name} was right, and is used up now (journal ${seq})`,

@@ -1,5 +1,6 @@
 import { PotctlError } from '../../src/kernel/errors.js';
 import { advice, potctl } from '../../src/kernel/next.js';
+import type { Prepared } from '../../src/kernel/prepared.js';
 import type { SupportDesk } from '../../src/mfa/desk/open.js';
 import type { PracticeScore } from '../../src/mfa/desk/practice.js';
 import type { Callers } from '../../src/mfa/desk/practice-ground.js';
@@ -29,13 +30,11 @@ export const support = actionCommand({
   },
   asks: true,
 
-  async run({ practice }, context): Promise<Result> {
+  async prepare({ practice }, context): Promise<Prepared<null, Result>> {
     const terminal = requireTerminal(context);
-    const sitting: Sitting = { done: [], owed: [], helped: [] };
-    if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
-    const desk = await (await context.potctl.mfa()).desk();
-    await sit(context, desk, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
-    return { helped: sitting.helped, owed: sitting.owed, practice: null };
+    // Each change is planned and confirmed within the conversation.
+    const converse = (): Promise<Result> => openDesk(context, terminal, practice);
+    return { plan: null, dryRun: converse, apply: converse };
   },
 
   changed: ({ helped }) => helped.length > 0,
@@ -49,6 +48,14 @@ export const support = actionCommand({
     for (const text of owed) view.note(`${view.paint('bad', 'TO DO')}  ${text}`);
   },
 });
+
+async function openDesk(context: Context, terminal: Terminal, practice: boolean): Promise<Result> {
+  const sitting: Sitting = { done: [], owed: [], helped: [] };
+  if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
+  const desk = await (await context.potctl.mfa()).desk();
+  await sit(context, desk, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
+  return { helped: sitting.helped, owed: sitting.owed, practice: null };
+}
 
 /** Everything here is a question, so there must be somebody who answers. @throws E_CONFIRM_REQUIRED */
 function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {

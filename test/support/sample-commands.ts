@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { argument, choice, count, duration, flag, text } from '../../commands/cli/parse/options.js';
+import { argument, choice, count, duration, flag, type Input, text } from '../../commands/cli/parse/options.js';
 import { type AnyCommand, actionCommand, itemCommand, listCommand } from '../../commands/command.js';
+import type { Context } from '../../commands/context.js';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { Secret } from '../../src/kernel/secret.js';
 
@@ -77,51 +78,61 @@ const drop = actionCommand({
   needs: [],
   input: { name: argument('<name>', 'the thing'), mark: text('--mark <file>', 'written when it happens') },
   gate: {
-    prepare: async ({ name }) => name,
-    renderPlan: (name, view) => view.line(`PLAN: ${name} will be destroyed`),
-    phrase: (name) => name,
+    renderPlan: (name: string, view) => view.line(`PLAN: ${name} will be destroyed`),
+    phrase: (name: string) => name,
   },
-  async run({ mark }, _context, { dryRun, plan }) {
-    if (!dryRun && mark !== undefined) writeFileSync(mark, plan);
-    return plan;
-  },
+  prepare: async ({ name, mark }) => ({
+    plan: name,
+    dryRun: async () => name,
+    async apply() {
+      if (mark !== undefined) writeFileSync(mark, name);
+      return name;
+    },
+  }),
   render: (name, view) => view.line(`dropped ${name}`),
 });
+
+const WORK = {
+  for: duration('--for <duration>', 'how long', { default: 30_000 }),
+  held: flag('--held', 'in one piece that cannot be interrupted'),
+  deaf: flag('--deaf', 'without listening to anybody'),
+  says: flag('--says', 'say what was left behind'),
+  lines: count('--lines <n>', 'print so many lines at the end', { default: 0 }),
+  mark: text('--mark <file>', 'written at the end'),
+};
+
+async function workFor({ for: ms, held, deaf, says, lines, mark }: Input<typeof WORK>, context: Context) {
+  context.potctl.host.progress({ kind: 'phase', name: 'working' });
+  const nap = (): Promise<void> => sleep(ms, undefined, deaf || held ? {} : { signal: context.potctl.host.signal });
+  try {
+    await (held ? context.potctl.host.uninterrupted(nap) : nap());
+    context.potctl.host.signal.throwIfAborted();
+  } catch (error) {
+    if (!says) throw error;
+    throw new PotctlError('E_TOOL_FAILED', 'the tool was killed', {
+      changed: 'partial',
+      changedDetail: 'half is there.',
+    });
+  }
+  context.potctl.host.progress({
+    kind: 'done',
+    name: 'working',
+    facts: { stored_bytes: 131_596_288, tables: 63, rows: 4_812_331, wait_ms: 1_500 },
+  });
+  context.potctl.host.progress({ kind: 'warning', text: 'one thing was odd' });
+  if (mark !== undefined) writeFileSync(mark, 'done');
+  return { lines };
+}
 
 const work = actionCommand({
   name: 'thing work',
   summary: 'work until somebody interrupts',
   examples: ['potctl thing work --for 1s'],
   needs: [],
-  input: {
-    for: duration('--for <duration>', 'how long', { default: 30_000 }),
-    held: flag('--held', 'in one piece that cannot be interrupted'),
-    deaf: flag('--deaf', 'without listening to anybody'),
-    says: flag('--says', 'say what was left behind'),
-    lines: count('--lines <n>', 'print so many lines at the end', { default: 0 }),
-    mark: text('--mark <file>', 'written at the end'),
-  },
-  async run({ for: ms, held, deaf, says, lines, mark }, context) {
-    context.potctl.host.progress({ kind: 'phase', name: 'working' });
-    const nap = (): Promise<void> => sleep(ms, undefined, deaf || held ? {} : { signal: context.potctl.host.signal });
-    try {
-      await (held ? context.potctl.host.uninterrupted(nap) : nap());
-      context.potctl.host.signal.throwIfAborted();
-    } catch (error) {
-      if (!says) throw error;
-      throw new PotctlError('E_TOOL_FAILED', 'the tool was killed', {
-        changed: 'partial',
-        changedDetail: 'half is there.',
-      });
-    }
-    context.potctl.host.progress({
-      kind: 'done',
-      name: 'working',
-      facts: { stored_bytes: 131_596_288, tables: 63, rows: 4_812_331, wait_ms: 1_500 },
-    });
-    context.potctl.host.progress({ kind: 'warning', text: 'one thing was odd' });
-    if (mark !== undefined) writeFileSync(mark, 'done');
-    return { lines };
+  input: WORK,
+  async prepare(input, context) {
+    const apply = () => workFor(input, context);
+    return { plan: null, dryRun: apply, apply };
   },
   render({ lines }, view) {
     view.note('hint: look at it');

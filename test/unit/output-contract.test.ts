@@ -237,13 +237,14 @@ const labelled = {
 const item = itemCommand({
   ...{ ...common, name: 'drop label', input: {}, verbatim: ['labels'], run: async () => labelled, render: () => {} },
 });
+const share = async () => ({ enabledPercentage: 1 });
 const action = actionCommand({
   ...{
     ...common,
     name: 'drop do',
     input: {},
     verbatim: true,
-    run: async () => ({ enabledPercentage: 1 }),
+    prepare: async () => ({ plan: null, dryRun: share, apply: share }),
     render: () => {},
   },
 });

@@ -1,6 +1,5 @@
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
-import type { Prepared } from '../../../src/kernel/prepared.js';
 import type { ActionCommand, AnyCommand } from '../../command.js';
 import { createView } from '../../ui/screen.js';
 import { confirm } from './confirm.js';
@@ -54,7 +53,7 @@ async function executeAction(
 ): Promise<ExitCode> {
   const { invocation, context } = runtime;
   const { dryRun, operator, reason = null, ticket = null } = invocation.change;
-  const change = await prepareChange(command, runtime);
+  const change = await command.prepare(invocation.input, context);
   if (command.gate) await passGate(command.gate, change.plan, runtime);
   if (!dryRun) onChangesBegin();
   const result: Any = await (dryRun ? change.dryRun() : change.apply());
@@ -73,16 +72,6 @@ async function executeAction(
   const action = { dryRun, changed, operator: who, reason, ticket };
   writeJson(runtime, actionEnvelope(facts(runtime, exitCode), action, withSpelled(result, runtime.here)));
   return exitCode;
-}
-
-async function prepareChange(
-  command: ActionCommand<Any, Any, Any>,
-  { invocation: { input }, context }: Runtime,
-): Promise<Prepared<Any, Any>> {
-  if (command.prepare) return command.prepare(input, context);
-  const plan = await command.gate?.prepare?.(input, context);
-  const run = (dryRun: boolean): Promise<Any> => command.run!(input, context, { dryRun, plan });
-  return { plan, dryRun: () => run(true), apply: () => run(false) };
 }
 
 /** The plan is shown before the question, and also when nobody is asked: logs should say what was agreed to. */
