@@ -1,6 +1,7 @@
 import type { Choice } from '../archive/choose.js';
 import type { Settings } from '../config/settings.js';
 import { type Base, targetOf } from '../host/base.js';
+import { guarded } from '../host/guarded.js';
 import type { Who } from '../host/host.js';
 import { createChanges } from '../kernel/changes.js';
 import type { Prepared } from '../kernel/prepared.js';
@@ -105,11 +106,12 @@ export function openBackup(base: Base): Backup {
     });
 
   return {
-    async create(options = {}) {
-      const { prepareBackup } = await import('./create.js');
-      const request = await requestOf(options);
-      return prepareBackup(await createDeps(request), request);
-    },
+    create: (options = {}) =>
+      guarded(base, 'backup create', async () => {
+        const { prepareBackup } = await import('./create.js');
+        const request = await requestOf(options);
+        return prepareBackup(await createDeps(request), request);
+      }),
     async list({ allSets = false, status = null, backupDir } = {}) {
       const { listBackups } = await import('./listing.js');
       const at = targetOf(await base.settings());
@@ -130,33 +132,37 @@ export function openBackup(base: Base): Backup {
       const deps = await verifyDeps(await base.repository(reference.backupDir));
       return verifySelected(deps, await referenceOf(reference), level);
     },
-    async prune(options) {
-      const { plannedPrune, runPrune } = await import('./prune.js');
-      const { refuseDefaultProfile } = await import('./prune-plan.js');
-      const settings = await base.settings();
-      const plan = await decisionOf(settings, options);
-      const deps = await pruneDeps();
-      const shown = await plan(deps);
-      refuseDefaultProfile(settings.profile, shown);
-      const request = { plan, runId: base.nextRun().runId, waitMs: host.waitMs };
-      return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
-    },
-    async pin(reference, { reason, until } = {}) {
-      const { preparePin } = await import('./pins.js');
-      const { deps, request } = await pinOf(reference, reason);
-      return preparePin(deps, request, until);
-    },
-    async unpin(reference, { reason } = {}) {
-      const { prepareUnpin } = await import('./pins.js');
-      const { deps, request } = await pinOf(reference, reason);
-      return prepareUnpin(deps, request);
-    },
-    async import(options) {
-      const { importRequest, prepareImport } = await import('./imported/import.js');
-      const request = importRequest(await base.settings(), options, { ...host, who: base.nextRun() });
-      const { operator: _, ...deps } = await verifyDeps(await base.repository());
-      return prepareImport({ ...deps, changes }, request);
-    },
+    prune: (options) =>
+      guarded(base, 'backup prune', async () => {
+        const { plannedPrune, runPrune } = await import('./prune.js');
+        const { refuseDefaultProfile } = await import('./prune-plan.js');
+        const settings = await base.settings();
+        const plan = await decisionOf(settings, options);
+        const deps = await pruneDeps();
+        const shown = await plan(deps);
+        refuseDefaultProfile(settings.profile, shown);
+        const request = { plan, runId: base.nextRun().runId, waitMs: host.waitMs };
+        return { plan: shown, dryRun: async () => plannedPrune(shown), apply: () => runPrune(deps, request, shown) };
+      }),
+    pin: (reference, { reason, until } = {}) =>
+      guarded(base, 'backup pin', async () => {
+        const { preparePin } = await import('./pins.js');
+        const { deps, request } = await pinOf(reference, reason);
+        return preparePin(deps, request, until);
+      }),
+    unpin: (reference, { reason } = {}) =>
+      guarded(base, 'backup unpin', async () => {
+        const { prepareUnpin } = await import('./pins.js');
+        const { deps, request } = await pinOf(reference, reason);
+        return prepareUnpin(deps, request);
+      }),
+    import: (options) =>
+      guarded(base, 'backup import', async () => {
+        const { importRequest, prepareImport } = await import('./imported/import.js');
+        const request = importRequest(await base.settings(), options, { ...host, who: base.nextRun() });
+        const { operator: _, ...deps } = await verifyDeps(await base.repository());
+        return prepareImport({ ...deps, changes }, request);
+      }),
     async verifyStored(repository, id) {
       const { verifyBackup } = await import('./verify.js');
       const unrecorded = { ...repository, appendEvent: async () => {} };

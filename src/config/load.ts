@@ -7,7 +7,7 @@ import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.
 import { findRepositories } from './repositories.js';
 import type { SettingsRequest } from './request.js';
 import { findMfa, findNotify, findRetention, type Settings } from './settings.js';
-import { refuseMissingFeatures, refuseProtected } from './unsupported.js';
+import { findRefusals } from './unsupported.js';
 
 /**
  * Decides everything that a command works with: flag > POTCTL_* > profile > default, each value with its origin. Connects to nothing and
@@ -34,8 +34,6 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     value: values.database?.expect?.system_identifier,
     from: profile.where('database', 'expect', 'system_identifier'),
   });
-  if (request.changes) refuseProtected(request.command, profile);
-  const missing = refuseMissingFeatures(request.command, profile);
   return {
     profile: { name, environment: environment ?? null, onCommandLine },
     connection: connection.settings,
@@ -48,8 +46,9 @@ export async function settingsOf(request: SettingsRequest, profile: ChosenProfil
     retention: findRetention(profile, origins),
     ...findMfa(request, profile, origins),
     notify: findNotify(profile, origins),
+    refusals: findRefusals(profile),
     origins: origins.list,
-    warnings: [...connection.warnings, ...missing],
+    warnings: connection.warnings,
   };
 }
 

@@ -7,10 +7,6 @@ export interface SettingsRequest {
   readonly userName: string;
   /** For relative paths on the command line and in the environment. */
   readonly cwd: string;
-  /** The command as typed, e.g. `backup create`: it is refused when the profile asks for something that it cannot do yet. */
-  readonly command?: string;
-  /** Does it change something? Then it is refused when the profile protects it. */
-  readonly changes?: boolean;
   /** Runs `password_command`, without a shell. Default: as a child of this process. @throws E_TOOL_MISSING, E_TOOL_FAILED */
   readonly run?: (argv: readonly string[]) => Promise<string>;
   /** Asks the person at the terminal; absent where there is none. */

@@ -6,6 +6,7 @@ import type { Origin, Origins } from './origins.js';
 import { withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
+import type { Refusals } from './unsupported.js';
 
 export type Environment = 'production' | 'staging' | 'development';
 
@@ -67,6 +68,8 @@ export interface Settings {
     /** null where the profile names no server for mail. */
     readonly email: MailSettings | null;
   };
+  /** What the profile protects, and what it asks for in vain. */
+  readonly refusals: Refusals;
   readonly origins: readonly Origin[];
   /** The file in force and its permission bits; null where there is none. */
   readonly configFile?: { readonly path: string; readonly mode: number } | null;

@@ -53,37 +53,59 @@ const MISSING: readonly MissingFeature[] = [
   },
 ];
 
+/** What a profile refuses, or does without: it is judged when a use case is known. */
+export interface Refusals {
+  readonly profile: string | null;
+  /** Changes that the profile protects, such as `restore` or `backup.prune`, and where it says so. */
+  readonly protected: { readonly names: readonly string[]; readonly from: string };
+  /** What the profile asks for and this version cannot do. */
+  readonly missing: readonly AskedFeature[];
+}
+
+/** `from`: where the profile asks for it. */
+type AskedFeature = Pick<MissingFeature, 'refused' | 'warned' | 'problem' | 'instead'> & { readonly from: string };
+
+/** Looks through a profile for what it protects and what this version cannot do. */
+export function findRefusals({ values, name, where }: ChosenProfile): Refusals {
+  return {
+    profile: name,
+    protected: { names: values.guards?.protected ?? [], from: where('guards', 'protected') },
+    missing: MISSING.filter(({ asked }) => asked(values)).map(({ key, refused, warned, problem, instead }) => ({
+      ...{ refused, warned, problem, instead },
+      from: where(...key),
+    })),
+  };
+}
+
 /**
- * Refuses a command that changes something and that the profile protects, where it cannot ask for `--break-glass` itself.
+ * Refuses a change that the profile protects, where it cannot ask for `--break-glass` itself.
  *
+ * @param command the change as it is typed, e.g. `backup prune`
  * @throws PotctlError E_CONFIG
  */
-export function refuseProtected(command: string | undefined, { values, name, where }: ChosenProfile): void {
-  const list = values.guards?.protected ?? [];
-  // These know whom they change: they judge it themselves, and note in the journal what was let through.
-  if (command === undefined || command.startsWith('mfa ') || !isProtected(list, command)) return;
-  throw new PotctlError('E_CONFIG', `\`${command}\` is protected by the profile '${name}'`, {
-    why: { problem: 'the profile protects this command', from: where('guards', 'protected') },
+export function refuseProtected({ profile, protected: { names, from } }: Refusals, command: string): void {
+  if (!isProtected(names, command)) return;
+  throw new PotctlError('E_CONFIG', `\`${command}\` is protected by the profile '${profile}'`, {
+    why: { problem: 'the profile protects this command', from },
     fix: ['Take it out of `guards.protected` for this one change, and put it back afterwards.'],
   });
 }
 
 /**
- * Refuses a command for which the profile asks what this version cannot do.
+ * Refuses a use case for which the profile asks what this version cannot do.
  *
+ * @param command the use case as it is typed, e.g. `backup create`
  * @returns a warning for each thing that is left out without harm
  * @throws PotctlError E_CONFIG naming the key and what works instead
  */
-export function refuseMissingFeatures(command: string | undefined, profile: ChosenProfile): string[] {
-  if (command === undefined) return [];
-  const asked = MISSING.filter((feature) => feature.asked(profile.values));
-  const blocking = asked.find((feature) => feature.refused.includes(command));
+export function refuseMissingFeatures({ profile, missing }: Refusals, command: string): string[] {
+  const blocking = missing.find(({ refused }) => refused.includes(command));
   if (blocking !== undefined)
-    throw new PotctlError('E_CONFIG', `\`${command}\` cannot do what the profile '${profile.name}' asks for`, {
-      why: { problem: blocking.problem, from: profile.where(...blocking.key) },
+    throw new PotctlError('E_CONFIG', `\`${command}\` cannot do what the profile '${profile}' asks for`, {
+      why: { problem: blocking.problem, from: blocking.from },
       fix: [blocking.instead],
     });
-  return asked
-    .filter((feature) => feature.warned.includes(command))
-    .map(({ problem, instead, key }) => `${problem} (${profile.where(...key)}); ${instead}`);
+  return missing
+    .filter(({ warned }) => warned.includes(command))
+    .map(({ problem, instead, from }) => `${problem} (${from}); ${instead}`);
 }

@@ -61,6 +61,8 @@ export interface Host {
   readonly processors: number;
   /** How long to wait for a lock, in ms; 0 = not at all. */
   readonly waitMs: number;
+  /** When a change that the profile protects is refused: before it is planned, where it is sure to be made, or before it is made. */
+  readonly refusesProtected: 'plan' | 'apply';
   readonly listener: Listener;
 }
 
@@ -107,6 +109,7 @@ export function completeHost(given: HostOptions): Host {
     pid: process.pid,
     processors: availableParallelism(),
     waitMs: 0,
+    refusesProtected: 'apply',
     ...rest,
     clock,
     settings: settings ?? { flags, environment, cwd, homeDirectory: homeOf(environment), userName: userName() },

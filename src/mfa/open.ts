@@ -99,7 +99,10 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
     async desk() {
       const { openDesk } = await import('./desk/open.js');
       const { createMailer } = await import('../notify/mail.js');
-      const { email } = (await base.settings()).notify;
+      const { refuseProtected } = await import('../config/unsupported.js');
+      const { notify, refusals } = await base.settings();
+      refuseProtected(refusals, 'support');
+      const { email } = notify;
       return openDesk(await depsOf('support'), email === null ? null : createMailer(email));
     },
     practice: async (note) => (await import('./desk/practice-ground.js')).openPractice(host, startThrowAway, note),

@@ -1,4 +1,5 @@
 import type { Base } from '../host/base.js';
+import { guarded } from '../host/guarded.js';
 import type { Who } from '../host/host.js';
 import type { Check } from '../kernel/check.js';
 import type { Prepared } from '../kernel/prepared.js';
@@ -104,44 +105,48 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       const { planRestore } = await import('./plan/plan-restore.js');
       return planRestore(whole.deps, whole.request);
     },
-    async run(options) {
-      const { tables, whole } = await asked(options);
-      return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
-    },
-    async undo({ backupDir, ...options } = {}) {
-      const { readyUndo } = await import('./plan/prepare-undo.js');
-      const { undoRequest } = await import('./requests.js');
-      const { plannedUndo, runUndo } = await import('./undo.js');
-      const who = base.nextRun();
-      const request = undoRequest(await base.settings(), options, { ...host, who });
-      const deps = await depsOf(who, true, backupDir);
-      const ready = await readyUndo(deps, request);
-      return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
-    },
+    run: (options) =>
+      guarded<RestorePlan | TablesPlan, RestoreResult | TablesResult>(base, 'restore run', async () => {
+        const { tables, whole } = await asked(options);
+        return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
+      }),
+    undo: ({ backupDir, ...options } = {}) =>
+      guarded(base, 'restore undo', async () => {
+        const { readyUndo } = await import('./plan/prepare-undo.js');
+        const { undoRequest } = await import('./requests.js');
+        const { plannedUndo, runUndo } = await import('./undo.js');
+        const who = base.nextRun();
+        const request = undoRequest(await base.settings(), options, { ...host, who });
+        const deps = await depsOf(who, true, backupDir);
+        const ready = await readyUndo(deps, request);
+        return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
+      }),
     async list({ backupDir } = {}) {
       const { listRuns } = await import('./list.js');
       return listRuns(await base.repository(backupDir), base.server);
     },
-    async files(options) {
-      const { prepareFiles } = await import('./files/restore-files.js');
-      const { filesRequest } = await import('./files/request.js');
-      const { readHostIdentity } = await import('../kernel/host-identity.js');
-      const request = filesRequest(await base.settings(), options, { ...host, who: base.nextRun() });
-      const owner = await readHostIdentity(host.pid);
-      const repository = await base.repository();
-      return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
-    },
-    async removePrevious({ runs = [], everywhere = false } = {}) {
-      const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
-      const { connection, files, profile } = await base.settings();
-      const who = base.nextRun();
-      const { runId, hostname } = who;
-      const target = { database: connection.database, filesPath: files?.path ?? null };
-      const request = { ...target, runId, hostname, waitMs, runs, everywhere, profile };
-      const deps = await depsOf(who, true);
-      const plan = await readyOld(deps, request);
-      return { plan, dryRun: async () => plannedRemoval(plan), apply: () => removeOld(deps, request, plan) };
-    },
+    files: (options) =>
+      guarded(base, 'restore files', async () => {
+        const { prepareFiles } = await import('./files/restore-files.js');
+        const { filesRequest } = await import('./files/request.js');
+        const { readHostIdentity } = await import('../kernel/host-identity.js');
+        const request = filesRequest(await base.settings(), options, { ...host, who: base.nextRun() });
+        const owner = await readHostIdentity(host.pid);
+        const repository = await base.repository();
+        return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);
+      }),
+    removePrevious: ({ runs = [], everywhere = false } = {}) =>
+      guarded(base, 'backup prune', async () => {
+        const { plannedRemoval, readyOld, removeOld } = await import('./previous/remove.js');
+        const { connection, files, profile } = await base.settings();
+        const who = base.nextRun();
+        const { runId, hostname } = who;
+        const target = { database: connection.database, filesPath: files?.path ?? null };
+        const request = { ...target, runId, hostname, waitMs, runs, everywhere, profile };
+        const deps = await depsOf(who, true);
+        const plan = await readyOld(deps, request);
+        return { plan, dryRun: async () => plannedRemoval(plan), apply: () => removeOld(deps, request, plan) };
+      }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Base } from '../host/base.js';
+import { guarded } from '../host/guarded.js';
 import type { SetupPlan, SetupResult } from '../journal/setup.js';
 import type { Prepared } from '../kernel/prepared.js';
 
@@ -16,12 +17,14 @@ export interface Setup {
 }
 
 /** Wires the installation. Nothing is opened before it is asked for. */
-export function openSetup({ host: { who, applications }, settings, server }: Base): Setup {
+export function openSetup(base: Base): Setup {
+  const { host, settings, server } = base;
   return {
-    async install({ application = null, guardWrites = false } = {}) {
-      const { prepareSetup } = await import('../journal/setup.js');
-      const wanted = guardWrites ? (await settings()).application : null;
-      return prepareSetup(await server(), who, { application, guardWrites: wanted, known: applications });
-    },
+    install: ({ application = null, guardWrites = false } = {}) =>
+      guarded(base, 'setup', async () => {
+        const { prepareSetup } = await import('../journal/setup.js');
+        const wanted = guardWrites ? (await settings()).application : null;
+        return prepareSetup(await server(), host.who, { application, guardWrites: wanted, known: host.applications });
+      }),
   };
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadSettings } from '../../src/config/load.js';
 import type { SettingsRequest } from '../../src/config/request.js';
+import { refuseMissingFeatures, refuseProtected } from '../../src/config/unsupported.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -166,14 +167,13 @@ describe('what this version cannot do yet is refused, never left out', () => {
     ['backup create', 'encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }', 'unencrypted'],
     ['restore run', 'guards: { protected: [restore] }', 'guard'],
   ])('%s with %s', async (command, line, word) => {
-    const made = (as: string) =>
-      loadSettings(
-        withConfig(`profiles: { prod: { ${line} } }`, {
-          command: as,
-          changes: as !== 'backup list',
-          flags: { profile: 'prod' },
-        }),
-      );
+    const { refusals } = await loadSettings(
+      withConfig(`profiles: { prod: { ${line} } }`, { flags: { profile: 'prod' } }),
+    );
+    const made = async (as: string): Promise<unknown> => {
+      refuseProtected(refusals, as);
+      return refuseMissingFeatures(refusals, as);
+    };
     const error = await made(command).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_CONFIG' });
     expect(JSON.stringify(error)).toContain(word);

@@ -53,6 +53,7 @@ function hostOf(request: ContextRequest): HostOptions {
     progress: progress.report,
     changes,
     waitMs: change.wait ?? 0,
+    refusesProtected: change.dryRun ? 'apply' : 'plan',
     settings: settingsRequest(request),
     who: {
       ...{ runId, traceId, reason: change.reason ?? null, ticket: change.ticket ?? null },
@@ -74,10 +75,8 @@ function announce(settings: Settings, { diagnostics, host: { stderr }, invocatio
 }
 
 function settingsRequest({ invocation, host, prompter, progress }: ContextRequest): SettingsRequest {
-  const { command, globals, target } = invocation;
+  const { globals, target } = invocation;
   return {
-    command: command.name,
-    changes: command.kind === 'action' && !invocation.change.dryRun,
     environment: host.env,
     // Looked at only by what needs it: it may have been deleted.
     get cwd() {
