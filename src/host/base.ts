@@ -80,7 +80,8 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
     restorable: keyed(async (typed) => {
       if (typed === undefined) return forRestore();
       // Its records go to the repository that is configured, or to one of this user's own.
-      return { repository: await old(typed, async () => (await forRestore()).repository), recordsIn: null };
+      const recordsIn = (await settings()).repositories.length > 0 ? (await forRestore()).recordsIn : null;
+      return { repository: await old(typed, async () => (await forRestore()).repository), recordsIn };
     }),
     nextRun() {
       runs += 1;

@@ -5,6 +5,7 @@ import zlib from 'node:zlib';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { refusalOf } from '../support/bad-input.js';
 import { connect, freshDatabase, inMaintenance } from '../support/database.js';
+import { oldSite } from '../support/old-site.js';
 import { potctl, startPotctl } from '../support/run-cli.js';
 import { describeTree, folderForAll, makeTree, temporaryFolder } from '../support/tree.js';
 
@@ -20,10 +21,15 @@ async function site() {
   const run = (...args: string[]) => potctl([...args, '--repository', repository], { env: { PGDATABASE: name } });
   for (const _ of 'ab') expect((await run('backup', 'create', '--files', tree)).exitCode).toBe(0);
   await query('delete from t');
-  execFileSync('mount', ['--bind', repository, repository]);
-  onTestFinished(() => void spawnSync('umount', ['--lazy', repository], { stdio: 'ignore' }));
-  execFileSync('mount', ['-o', 'remount,ro,bind', repository]);
+  mountReadOnly(repository);
   return { name, tree, repository, run, query };
+}
+
+/** From now until the test ends nobody may write there. */
+function mountReadOnly(folder: string): void {
+  execFileSync('mount', ['--bind', folder, folder]);
+  onTestFinished(() => void spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' }));
+  execFileSync('mount', ['-o', 'remount,ro,bind', folder]);
 }
 
 /** Of the table, over a connection of its own: a swap ends the others. */
@@ -83,6 +89,25 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     expect([again.exitCode, again.stderr]).toEqual([0, again.stderr]);
     expect(await rowsIn(name)).toEqual([{ n: 10 }]);
     expect(await describeTree(repository)).toEqual(before);
+  });
+
+  test('keeps no record of a restore from a folder of the old scripts: plan, run and undo say where it goes', async () => {
+    const { name, run, backUp, repository, where } = await oldSite();
+    const { folder } = await backUp();
+    expect((await run('backup', 'create', ...where)).exitCode).toBe(0);
+    mountReadOnly(repository);
+    const from = [...where, '--backup-dir', folder];
+    const warned = (recordsIn: string) => expect.arrayContaining([expect.stringContaining(recordsIn)]);
+
+    const plan = await run('restore', 'plan', 'latest', ...from, '--json');
+    const done = await run('restore', 'run', 'latest', ...from, '--confirm', name, '--json');
+    expect([done.exitCode, done.stderr]).toEqual([0, done.stderr]);
+    const { run_id: runId, records_in: recordsIn } = JSON.parse(done.stdout).result;
+    expect(readdirSync(path.join(recordsIn, 'restores'))).toEqual([`${runId}.json`]);
+    expect(JSON.parse(plan.stdout).item.warnings).toEqual(warned(recordsIn));
+
+    const undo = await run('restore', 'undo', runId, ...from, '--confirm', name);
+    expect([undo.exitCode, undo.stderr]).toEqual([0, expect.stringContaining(recordsIn)]);
   });
 
   test.each(['/proc/nope', '/dev/null/state'])(
