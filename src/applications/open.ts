@@ -26,15 +26,16 @@ export async function openApplication(
   purpose: string,
   known: readonly Adapter[] = APPLICATIONS,
 ): Promise<ApplicationDatabase> {
-  const first = await server.session({ purpose });
-  const { application, schema } = await detectApplication(first, wanted, known);
   const prepare = async (session: Session): Promise<Session> => {
     // Compiling the statement of a list takes longer than running it.
     await session.query('set row_security = off; set jit = off');
     return session;
   };
-  await prepare(first);
-  const readsSecrets = await mayReadSecrets(first, application, schema);
+  const first = await server.session({ purpose });
+  const { application, schema, readsSecrets } = await look().catch(async (error: unknown) => {
+    await first.close();
+    throw error;
+  });
   let unused: Session | null = first;
   return {
     application,
@@ -46,6 +47,12 @@ export async function openApplication(
       return ready;
     },
   };
+
+  async function look() {
+    const found = await detectApplication(first, wanted, known);
+    await prepare(first);
+    return { ...found, readsSecrets: await mayReadSecrets(first, found.application, found.schema) };
+  }
 }
 
 async function mayReadSecrets(session: Session, { tables }: Application, schema: string): Promise<boolean> {

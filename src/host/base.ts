@@ -1,7 +1,7 @@
 import type { Settings } from '../config/settings.js';
 import type { DumpReader } from '../dump/dump-reader.js';
 import { PotctlError } from '../kernel/errors.js';
-import { once } from '../kernel/once.js';
+import { once, onceEach } from '../kernel/once.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 import type { Host, Who } from './host.js';
@@ -76,8 +76,8 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
     settings,
     server,
     dumpReader,
-    repository: keyed(async (typed) => (typed === undefined ? recorded() : old(typed, recorded))),
-    restorable: keyed(async (typed) => {
+    repository: onceEach(async (typed?: string) => (typed === undefined ? recorded() : old(typed, recorded))),
+    restorable: onceEach(async (typed?: string) => {
       if (typed === undefined) return forRestore();
       // Its records go to the repository that is configured, or to one of this user's own.
       const recordsIn = (await settings()).repositories.length > 0 ? (await forRestore()).recordsIn : null;
@@ -160,13 +160,4 @@ async function openPlace(
       listener.warn(`The history of the backup '${id}' was damaged and is whole again: ${damage}. Check the disk.`),
     onWait: (holder) => listener.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
   });
-}
-
-function keyed<T>(make: (key?: string) => Promise<T>): (key?: string) => Promise<T> {
-  const values = new Map<string | undefined, Promise<T>>();
-  return (key) => {
-    const value = values.get(key) ?? make(key);
-    values.set(key, value);
-    return value;
-  };
 }

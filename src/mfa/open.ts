@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.js';
 import type { Base } from '../host/base.js';
+import { once } from '../kernel/once.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { ChangePlan, ChangeResult } from './change.js';
 import type { CodesRequest, CodesResult } from './codes.js';
@@ -115,12 +116,11 @@ type Acting = Pick<ChangeRequest, 'reason' | 'breakGlass'>;
 /** Connects once, for the first use case; each one after that has its own reason. */
 function wiring({ host, settings, server }: Base): (purpose: string, acting?: Acting) => Promise<MfaDeps> {
   const connect = async (purpose: string): Promise<Omit<MfaDeps, 'actor'>> => {
-    const { openApplication } = await import('../applications/open.js');
     const { JOURNAL } = await import('./journal-port.js');
-    const { requireMfa } = await import('./supported.js');
+    const { openWithMfa } = await import('./supported.js');
     const { application, ...rest } = await settings();
     return {
-      database: requireMfa(await openApplication(await server(), application, purpose, host.applications)),
+      database: await openWithMfa(await server(), application, purpose, host.applications),
       clock: host.clock,
       journal: JOURNAL,
       policy: policyOf(rest),
@@ -130,10 +130,11 @@ function wiring({ host, settings, server }: Base): (purpose: string, acting?: Ac
       },
     };
   };
-  let opened: ReturnType<typeof connect> | undefined;
+  let first = '';
+  const opened = once(() => connect(first));
   return async (purpose, acting = {}) => {
-    opened ??= connect(purpose);
-    const { database, clock, journal, policy, keys } = await opened;
+    first = purpose;
+    const { database, clock, journal, policy, keys } = await opened();
     return { database, clock, journal, policy, keys, actor: actorOf(host, acting) };
   };
 }

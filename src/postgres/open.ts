@@ -1,4 +1,5 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
+import { once } from '../kernel/once.js';
 import { openLogin } from './login.js';
 import type { ToolRunner } from './run-tool.js';
 import type { OpenOptions, Server } from './server.js';
@@ -9,9 +10,9 @@ export function openServer(settings: ConnectionSettings, options: OpenOptions): 
   const login = openLogin(settings);
   const sessions = openSessions(settings, login, options);
   let opened: ToolRunner | undefined;
-  const serverVersion = memoised(() => sessions.serverVersion());
+  const serverVersion = once(() => sessions.serverVersion());
   // Whoever only asks the database does without what starting programs needs: a tenth of the start of a command.
-  const runner = memoised(async () => {
+  const runner = once(async () => {
     const { openToolRunner } = await import('./run-tool.js');
     opened ??= openToolRunner({ settings, login, options, serverVersion });
     return opened;
@@ -26,17 +27,5 @@ export function openServer(settings: ConnectionSettings, options: OpenOptions): 
       await sessions.closeAll();
       await opened?.close();
     },
-  };
-}
-
-/** Asks once; a failure is asked again. */
-function memoised<T>(make: () => Promise<T>): () => Promise<T> {
-  let value: Promise<T> | undefined;
-  return () => {
-    value ??= make().catch((error: unknown) => {
-      value = undefined;
-      throw error;
-    });
-    return value;
   };
 }

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { PRACTICE_ROLE } from '../../applications/native-practice.js';
-import { openApplication } from '../../applications/open.js';
 import type { Host } from '../../host/host.js';
 import { prepareSetup } from '../../journal/setup.js';
 import type { Letter } from '../../notify/mail.js';
 import type { Server } from '../../postgres/server.js';
 import type { Keyring } from '../envelope.js';
 import { JOURNAL } from '../journal-port.js';
-import { requireMfa } from '../supported.js';
+import { openWithMfa } from '../supported.js';
 import { codeShownAt } from '../totp.js';
 import { openDesk, type SupportDesk } from './open.js';
 import {
@@ -103,7 +102,7 @@ async function practiceDesk(
   const { operator, osUser, hostname, runId, traceId } = who;
   const mfa = {
     clock,
-    database: requireMfa(await openApplication(server, { name: 'native', schema: null }, 'support')),
+    database: await openWithMfa(server, { name: 'native', schema: null }, 'support'),
     journal: JOURNAL,
     actor: {
       ...{ operator, osUser, hostname, runId, traceId, toolVersion: tool.version },
