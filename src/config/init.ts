@@ -6,6 +6,7 @@ import { advice, again, potctl } from '../kernel/next.js';
 import { explicitParameters } from './connection.js';
 import { configPlaces } from './discover.js';
 import { resolveConnection } from './libpq/parameters.js';
+import { fromHere } from './paths.js';
 import { noProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
 import type { Environment } from './settings.js';
@@ -31,7 +32,7 @@ export async function composeConfiguration(
   request: SettingsRequest,
   wanted: Environment | undefined,
 ): Promise<NewConfiguration> {
-  const { flags, cwd } = request;
+  const { flags } = request;
   const profile = flags.profile ?? 'default';
   const environment = wanted ?? saidBy(profile);
   const { explicit } = explicitParameters(request, noProfile);
@@ -39,8 +40,8 @@ export async function composeConfiguration(
   const { host, port, database: name, user, service, sslmode } = target;
   const place = service === null ? { host, port, name, user } : { service, name };
   const database = { ...place, ...(parameters.has('sslmode') ? { sslmode } : {}) };
-  const local = flags.repository === undefined ? null : { local: { path: path.resolve(cwd, flags.repository) } };
-  const files = flags.files === undefined ? null : { path: path.resolve(cwd, flags.files) };
+  const local = flags.repository === undefined ? null : { local: { path: fromHere(flags.repository, request) } };
+  const files = flags.files === undefined ? null : { path: fromHere(flags.files, request) };
   const values = new Map([
     ['profile', JSON.stringify(profile)],
     ['environment', environment],

@@ -5,7 +5,7 @@ export interface SettingsRequest {
   readonly homeDirectory: string;
   /** Name of the operating system's user. */
   readonly userName: string;
-  /** For relative paths on the command line and in the environment. */
+  /** For relative paths on the command line and in the environment; empty = there is none, and they are refused. */
   readonly cwd: string;
   /** Runs `password_command`, without a shell. Default: as a child of this process. @throws E_TOOL_MISSING, E_TOOL_FAILED */
   readonly run?: (argv: readonly string[]) => Promise<string>;

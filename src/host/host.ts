@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from 'node:os';
+import { availableParallelism, hostname as systemHostname } from 'node:os';
 import type { Adapter } from '../applications/application.js';
 import type { SettingsFlags, SettingsRequest } from '../config/request.js';
 import type { Settings } from '../config/settings.js';
@@ -6,7 +6,7 @@ import { type Changes, createChanges } from '../kernel/changes.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import { type Progress, silent } from '../kernel/progress.js';
 import { toolVersion } from '../kernel/version.js';
-import { homeOf, newRunId, newTraceId, operatorName, userName } from './identity.js';
+import { homeOf, newRunId, newTraceId, userName } from './identity.js';
 
 /** Who is at work, in which run, and why. */
 export interface Who {
@@ -72,7 +72,7 @@ export interface HostOptions extends Partial<Omit<Host, 'settings' | 'who' | 'li
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What would stand on a command line: profile, repository, files, database. */
   readonly flags?: SettingsFlags;
-  /** Absolute; for relative paths. */
+  /** Absolute; for relative paths, which are refused without it. */
   readonly cwd?: string;
   readonly settings?: SettingsRequest;
   readonly who?: Partial<Who>;
@@ -96,7 +96,7 @@ const nothing = (): void => {};
 
 /** A host of what was given: the system's clock, a signal that never comes, and silence where nothing else was said. */
 export function completeHost(given: HostOptions): Host {
-  const { environment, flags = {}, cwd = '/', who = {}, listener = {}, settings, ...rest } = given;
+  const { environment, flags = {}, cwd = '', who = {}, listener = {}, settings, ...rest } = given;
   const clock = given.clock ?? systemClock;
   return {
     signal: new AbortController().signal,
@@ -110,20 +110,23 @@ export function completeHost(given: HostOptions): Host {
     processors: availableParallelism(),
     waitMs: 0,
     refusesProtected: 'apply',
-    ...rest,
+    ...said(rest),
     clock,
     settings: settings ?? { flags, environment, cwd, homeDirectory: homeOf(environment), userName: userName() },
-    who: {
-      operator: operatorName(who.operator),
-      osUser: who.osUser ?? userName(),
-      hostname: who.hostname ?? hostname(),
-      runId: who.runId ?? newRunId(clock.now()),
-      traceId: who.traceId ?? newTraceId(),
-      reason: who.reason ?? null,
-      ticket: who.ticket ?? null,
-    },
-    listener: { note: nothing, warn: nothing, debug: nothing, settled: nothing, connected: nothing, ...listener },
+    who: completeWho(who, clock),
+    listener: { note: nothing, warn: nothing, debug: nothing, settled: nothing, connected: nothing, ...said(listener) },
   };
+}
+
+function completeWho(given: Partial<Who>, clock: Clock): Who {
+  const { osUser = userName(), hostname = systemHostname(), reason = null, ticket = null } = given;
+  const { operator = `${osUser}@${hostname}`, runId = newRunId(clock.now()), traceId = newTraceId() } = given;
+  return { operator, osUser, hostname, runId, traceId, reason, ticket };
+}
+
+/** Without what is undefined: in JavaScript it is said as often as it is left out. */
+function said<T extends object>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 }
 
 function childEnvironmentOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { PotctlError } from '../../kernel/errors.js';
+import { fromHere } from '../paths.js';
 import { type Given, LIBPQ_KEYWORDS, type Parameters } from './keywords.js';
 import { readService, SYSTEM_DIRECTORIES } from './service-file.js';
 import type { ConnectionSettings } from './settings.js';
@@ -161,8 +162,7 @@ function readSslmode(parameters: Parameters): ConnectionSettings['sslmode'] {
 
 /** The current directory may have been deleted. */
 function absolute(file: string | null, sources: ConnectionSources): string | null {
-  if (file === null || path.isAbsolute(file)) return file && path.resolve(file);
-  return path.resolve(sources.cwd, file);
+  return file === null ? null : fromHere(file, sources);
 }
 
 function personal({ homeDirectory }: ConnectionSources, name: string): string | null {

@@ -1,0 +1,52 @@
+import { hostname } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { loadSettings } from '../../src/config/load.js';
+import { completeHost, type HostOptions } from '../../src/host/host.js';
+
+const environment = { HOME: '/nonexistent' };
+
+describe('a host that says little', () => {
+  test('has a default for what is undefined, as for what is left out', () => {
+    const unsaid = {
+      signal: undefined,
+      progress: undefined,
+      applications: undefined,
+      waitMs: undefined,
+      clock: undefined,
+    };
+    const host = completeHost({
+      ...{ environment, ...unsaid },
+      ...{ listener: { warn: undefined }, who: { operator: undefined, runId: undefined } },
+    } as unknown as HostOptions);
+
+    expect(host.signal.aborted).toBe(false);
+    expect(host.waitMs).toBe(0);
+    host.progress({ kind: 'warning', text: 'heard by nobody' });
+    host.listener.warn('heard by nobody');
+    expect(host.who.operator).toBe(`${host.who.osUser}@${hostname()}`);
+    expect(host.who.runId).toMatch(/^[0-9a-z]{10}$/);
+  });
+
+  test('is operated by the user and on the machine that were given', () => {
+    const { who } = completeHost({ environment, who: { osUser: 'ana', hostname: 'desk' } });
+    expect(who).toMatchObject({ operator: 'ana@desk', osUser: 'ana', hostname: 'desk' });
+    expect(completeHost({ environment, who: { operator: 'bo', osUser: 'ana' } }).who.operator).toBe('bo');
+  });
+
+  test.each([{ repository: './backups' }, { files: 'storage' }, { config: 'potctl.yaml' }, { passwordFile: 'secret' }])(
+    'knows no place for a relative path: %j',
+    async (flags) => {
+      const { settings } = completeHost({ environment, flags });
+      const [file] = Object.values(flags);
+      await expect(loadSettings(settings)).rejects.toMatchObject({
+        ...{ code: 'E_USAGE', message: `'${file}' is a relative path, and no current directory is known` },
+        fix: [expect.stringContaining('absolute')],
+      });
+    },
+  );
+
+  test('finds a relative path from the directory that it names', async () => {
+    const { settings } = completeHost({ environment, cwd: '/srv', flags: { repository: './backups' } });
+    expect((await loadSettings(settings)).repositories).toEqual([{ name: './backups', path: '/srv/backups' }]);
+  });
+});
