@@ -27,6 +27,8 @@ export interface Base {
   dumpReader(): Promise<DumpReader | null>;
   /** Who makes the next change: the first has the host's run id, each further one an id of its own. */
   nextRun(): Who;
+  /** Who would make the next change, for a plan that nobody carries out: it takes no id away from a change. */
+  plannedRun(): Who;
   /** The settings, if anybody has asked for them. */
   known(): Settings | undefined;
   /** Closes what was opened, the newest first; never rejects. */
@@ -71,6 +73,7 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
   const forRestore = once(async () => (await import('./records.js')).forRestore(await recorded(), apart));
   const old = (typed: string, records: () => Promise<Repository>): Promise<Repository> =>
     openOldFolder({ host, settings, dumpReader }, typed, { records, at });
+  const upcoming = (): Who => (runs === 0 ? host.who : { ...host.who, runId: newRunId(host.clock.now()) });
   return {
     host,
     settings,
@@ -84,9 +87,11 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
       return { repository: await old(typed, async () => (await forRestore()).repository), recordsIn };
     }),
     nextRun() {
+      const who = upcoming();
       runs += 1;
-      return runs === 1 ? host.who : { ...host.who, runId: newRunId(host.clock.now()) };
+      return who;
     },
+    plannedRun: upcoming,
     known: () => known,
     async close() {
       for (const close of closers.splice(0).reverse()) {

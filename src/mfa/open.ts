@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.js';
 import type { Base } from '../host/base.js';
+import type { Host, Who } from '../host/host.js';
 import { once } from '../kernel/once.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { ChangePlan, ChangeResult } from './change.js';
@@ -66,7 +67,8 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
     stats: async () => (await import('./stats.js')).readStats(await depsOf('mfa.stats')),
     async explain({ user, code }) {
       const { explainPerson } = await import('./explain.js');
-      const deps = await depsOf('mfa.explain');
+      // A code is used up.
+      const deps = await depsOf('mfa.explain', code && {});
       return explainPerson(deps, user, (await code?.()) ?? null);
     },
     check: async (options) => (await import('./posture.js')).checkPosture(await depsOf('mfa.check'), options),
@@ -104,7 +106,8 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
       const { notify, refusals } = await base.settings();
       refuseProtected(refusals, 'support');
       const { email } = notify;
-      return openDesk(await depsOf('support'), email === null ? null : createMailer(email));
+      const deps = await depsOf('support', {});
+      return openDesk(deps, email === null ? null : createMailer(email), () => base.nextRun().runId);
     },
     practice: async (note) => (await import('./desk/practice-ground.js')).openPractice(host, startThrowAway, note),
   };
@@ -113,8 +116,8 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
 /** In whose name, beyond what the host says. */
 type Acting = Pick<ChangeRequest, 'reason' | 'breakGlass'>;
 
-/** Connects once, for the first use case; each one after that has its own reason. */
-function wiring({ host, settings, server }: Base): (purpose: string, acting?: Acting) => Promise<MfaDeps> {
+/** Connects once, for the first use case. Each change after that has its own run and reason; what only looks says nothing of `acting`. */
+function wiring({ host, settings, server, nextRun }: Base): (purpose: string, acting?: Acting) => Promise<MfaDeps> {
   const connect = async (purpose: string): Promise<Omit<MfaDeps, 'actor'>> => {
     const { JOURNAL } = await import('./journal-port.js');
     const { openWithMfa } = await import('./supported.js');
@@ -132,15 +135,15 @@ function wiring({ host, settings, server }: Base): (purpose: string, acting?: Ac
   };
   let first = '';
   const opened = once(() => connect(first));
-  return async (purpose, acting = {}) => {
+  return async (purpose, acting) => {
     first = purpose;
     const { database, clock, journal, policy, keys } = await opened();
-    return { database, clock, journal, policy, keys, actor: actorOf(host, acting) };
+    return { database, clock, journal, policy, keys, actor: actorOf(host.tool, acting ? nextRun() : host.who, acting) };
   };
 }
 
 /** Who does it, as it stands in the record. */
-function actorOf({ who, tool }: Base['host'], { reason = who.reason, breakGlass = false }: Acting): Actor {
+function actorOf(tool: Host['tool'], who: Who, { reason = who.reason, breakGlass = false }: Acting = {}): Actor {
   const { operator, osUser, hostname, runId, traceId, ticket } = who;
   return { operator, osUser, hostname, runId, traceId, ticket, reason, breakGlass, toolVersion: tool.version };
 }

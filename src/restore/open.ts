@@ -82,11 +82,11 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
       readToc: async (folder) => (await base.dumpReader())?.toc(folder) ?? readToc(await base.server(), folder, signal),
     };
   };
-  const asked = async (options: RunOptions) => {
+  const asked = async (options: RunOptions, run: () => Who) => {
     const { asksForTables, tablesRequest } = await import('./tables/request.js');
     const { restoreRequest } = await import('./requests.js');
     const settings = await base.settings();
-    const who = base.nextRun();
+    const who = run();
     if (asksForTables(options)) {
       const request = tablesRequest(settings, options, { ...host, who });
       return { tables: { request, deps: await depsOf(who, true, options.backupDir) } };
@@ -97,7 +97,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
 
   return {
     async plan(options) {
-      const { tables, whole } = await asked(options);
+      const { tables, whole } = await asked(options, base.plannedRun);
       if (tables !== undefined) {
         const { planTables } = await import('./tables/prepare.js');
         return planTables(tables.deps, tables.request);
@@ -107,7 +107,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
     },
     run: (options) =>
       guarded<RestorePlan | TablesPlan, RestoreResult | TablesResult>(base, 'restore run', async () => {
-        const { tables, whole } = await asked(options);
+        const { tables, whole } = await asked(options, base.nextRun);
         return tables === undefined ? prepareWhole(whole) : prepareTables(tables);
       }),
     undo: ({ backupDir, ...options } = {}) =>

@@ -24,7 +24,8 @@ export function openSetup(base: Base): Setup {
       guarded(base, 'setup', async () => {
         const { prepareSetup } = await import('../journal/setup.js');
         const wanted = guardWrites ? (await settings()).application : null;
-        return prepareSetup(await server(), host.who, { application, guardWrites: wanted, known: host.applications });
+        const wants = { application, guardWrites: wanted, known: host.applications };
+        return prepareSetup(await server(), base.nextRun(), wants);
       }),
   };
 }

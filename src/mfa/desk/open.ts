@@ -79,14 +79,15 @@ export interface SupportDesk {
  * Opens the desk: production was named, and there is a place for the record.
  *
  * @param mail null = the profile names no mail server
+ * @param nextRunId each change is a run of its own; what is noted beside has the run of the desk
  * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
  */
-export async function openDesk(mfa: MfaDeps, mail: Mailer | null): Promise<SupportDesk> {
+export async function openDesk(mfa: MfaDeps, mail: Mailer | null, nextRunId: () => string): Promise<SupportDesk> {
   const { database, clock, journal, policy, keys, actor } = mfa;
   const deps: DeskDeps = { database, clock, journal, policy, keys, actor, mail };
-  const inName = (reason: string | null, ticket: string | null): DeskDeps => ({
+  const inName = (reason: string | null, ticket: string | null, runId = actor.runId): DeskDeps => ({
     ...{ database, clock, journal, policy, keys, mail },
-    actor: { ...actor, reason, ticket },
+    actor: { ...actor, reason, ticket, runId },
   });
   return {
     role: await readDeskRole(deps),
@@ -105,7 +106,7 @@ export async function openDesk(mfa: MfaDeps, mail: Mailer | null): Promise<Suppo
     preview: (person, task) => previewTask(deps, person, task),
     ticketProblem: (ticket) => ticketProblem(ticket, policy),
     reasonProblem,
-    change: ({ reason, ticket, ...wanted }) => prepareTask(inName(reason, ticket), wanted),
+    change: ({ reason, ticket, ...wanted }) => prepareTask(inName(reason, ticket, nextRunId()), wanted),
     tell: ({ call, task, proving, ticket }) =>
       tellPeople(inName(actor.reason, ticket), { person: call.person, action: task, proofs: proving.given() }),
     expertLine: (person, task, ...flags) => expertLine(deps, person, task, ...flags),

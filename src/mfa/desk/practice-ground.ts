@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { PRACTICE_ROLE } from '../../applications/native-practice.js';
 import type { Host } from '../../host/host.js';
+import { newRunId } from '../../host/identity.js';
 import { prepareSetup } from '../../journal/setup.js';
-import type { Letter } from '../../notify/mail.js';
+import type { Letter, Mailer } from '../../notify/mail.js';
 import type { Server } from '../../postgres/server.js';
 import type { Keyring } from '../envelope.js';
 import { JOURNAL } from '../journal-port.js';
@@ -114,10 +115,11 @@ async function practiceDesk(
     },
     keys: async () => keys,
   };
-  return openDesk(mfa, {
+  const mailer: Mailer = {
     canReach: (address): address is string => address !== null,
     send: async (letter) => void sent.push(letter),
-  });
+  };
+  return openDesk(mfa, mailer, () => newRunId(clock.now()));
 }
 
 function callersOf(
