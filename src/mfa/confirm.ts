@@ -25,7 +25,7 @@ export interface ConfirmRequest extends ChangeRequest {
   /** Of the backup codes that are handed out. Default: as the profile says. */
   readonly form?: CodeForm | undefined;
   /** Go on although the clocks of this machine and the database differ. */
-  readonly trustClock: boolean;
+  readonly trustClock?: boolean | undefined;
   /** Chooses where backup codes go; not asked where the application has none. @param about.use what they are good for, to follow a colon */
   place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
 }
@@ -84,7 +84,7 @@ async function confirm(deps: MfaDeps, plan: ConfirmPlan, request: ConfirmRequest
   const hasCodes = application.mfa.codes !== undefined;
   const place = hasCodes ? await request.place({ person: { name: nameOf(person), id: person.id }, use }) : null;
   const delivery = (await place?.open()) ?? null;
-  const options = { form, trustClock: request.trustClock };
+  const options = { form, trustClock: request.trustClock ?? false };
   const result = await confirmCode(deps, plan, await request.code(), options, delivery);
   return { ...result, codes_to: delivery?.to ?? null, codes_use: delivery && use };
 }

@@ -16,8 +16,8 @@ import type { MfaRecord } from './record.js';
 import type { ChangeRequest, Named } from './request.js';
 import { markOf } from './secret-mark.js';
 
-/** What an enrolment may say besides the person. */
-export interface EnrollOptions {
+/** What an enrollment says besides the person. */
+interface EnrollOptions {
   /** Where the application keeps several: one more beside the others. */
   readonly another: boolean;
   /** What the factor is called, where the application keeps that. */
@@ -27,7 +27,13 @@ export interface EnrollOptions {
 }
 
 /** An enrollment, and where its secret goes. */
-export interface EnrollRequest extends ChangeRequest, EnrollOptions {
+export interface EnrollRequest extends ChangeRequest {
+  /** Where the application keeps several: one more beside the others. Default: only the first. */
+  readonly another?: boolean | undefined;
+  /** What the factor is called, where the application keeps that. Default `Authenticator App`. */
+  readonly label?: string | undefined;
+  /** Default: the profile's, else the application's. */
+  readonly issuer?: string | null | undefined;
   /** Chooses the place once the plan stands. @param about.sample an address as long as the one that will be shown */
   place(about: { readonly person: Named; readonly sample: string }): Promise<SecretPlace>;
 }
@@ -53,13 +59,15 @@ export async function prepareEnroll(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   request: EnrollRequest,
 ): Promise<Prepared<ChangePlan, EnrollResult>> {
-  const plan = await planEnroll(deps, request.user, request);
-  const sample = uriOf(deps, plan.record, request, SAMPLE_KEY);
+  const { another = false, label = 'Authenticator App', issuer = null } = request;
+  const options = { another, label, issuer };
+  const plan = await planEnroll(deps, request.user, options);
+  const sample = uriOf(deps, plan.record, options, SAMPLE_KEY);
   const place = await request.place({ person: { name: plan.phrase, id: plan.record.person.id }, sample });
   return {
     plan,
     dryRun: async () => ({ ...plannedResult(plan), expires_at: null, secret_to: place.to }),
-    apply: async () => enroll(deps, plan, request, await place.open()),
+    apply: async () => enroll(deps, plan, options, await place.open()),
   };
 }
 

@@ -25,17 +25,17 @@ export interface MfaRow {
 
 /** Which users; null and false = all. */
 export interface MfaFilter {
-  readonly state: 'enabled' | 'pending' | 'off' | 'unknown' | 'locked' | 'no-codes' | null;
-  readonly role: string | null;
+  readonly state?: MfaRow['state'] | 'locked' | 'no-codes' | null | undefined;
+  readonly role?: string | null | undefined;
   /** Only those who must have a second factor: the administrators. */
-  readonly required: boolean;
+  readonly required?: boolean | undefined;
   /** Only those who have none. */
-  readonly missing: boolean;
-  readonly organization: string | null;
+  readonly missing?: boolean | undefined;
+  readonly organization?: string | null | undefined;
   /** The id of the last one of the page before. */
-  readonly after: string | null;
-  /** Rows at most; 0 = all. */
-  readonly limit: number;
+  readonly after?: string | null | undefined;
+  /** Rows at most; 0 = all, which is the default. */
+  readonly limit?: number | undefined;
 }
 
 /** What an overview's row means, in SQL. */
@@ -47,7 +47,10 @@ export const STATE_SQL = `case when enabled then 'enabled' when pending_since is
  *
  * @throws E_UNSUPPORTED (organisations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
  */
-export async function* listPeople(deps: Uses<'database' | 'journal'>, filter: MfaFilter): AsyncGenerator<MfaRow[]> {
+export async function* listPeople(
+  deps: Uses<'database' | 'journal'>,
+  filter: MfaFilter = {},
+): AsyncGenerator<MfaRow[]> {
   const session = await deps.database.session('mfa.list');
   try {
     await session.query('set statement_timeout = 0');
@@ -85,16 +88,16 @@ export function listSql(
 ): string {
   refuseUnsupported(application, readsSecrets, filter);
   const { sql, keyType } = application.mfa.overview(readsSecrets);
-  refuseOtherCursor(filter.after, keyType);
+  refuseOtherCursor(filter.after ?? null, keyType);
   return `select id, email, username, role, admin, active, organizations, ${STATE_SQL} as state, since, pending_since, codes,
                  last_used, locked_until
             from (select ${OVERVIEW_COLUMNS} from (${sql}) as raw) as people
            where ${conditions(filter, keyType).join(' and ')}
-           order by key${filter.limit === 0 ? '' : ` limit ${filter.limit}`}`;
+           order by key${filter.limit ? ` limit ${filter.limit}` : ''}`;
 }
 
 function refuseUnsupported(application: WithMfa, readsSecrets: boolean, filter: MfaFilter): void {
-  if (filter.organization !== null && !application.people.organizations) {
+  if (filter.organization != null && !application.people.organizations) {
     throw new PotctlError('E_UNSUPPORTED', `organisations are not supported by '${application.name}'`);
   }
   if (filter.state !== 'no-codes' || (application.mfa.codes !== undefined && readsSecrets)) return;
@@ -116,7 +119,7 @@ function refuseOtherCursor(after: string | null, keyType: 'uuid' | 'text'): void
 }
 
 function conditions(filter: MfaFilter & { readonly blocked: readonly string[] }, keyType: 'uuid' | 'text'): string[] {
-  const { state, role, required, missing, organization, after, blocked } = filter;
+  const { state = null, role = null, required, missing, organization = null, after = null, blocked } = filter;
   const locked = [STATES.locked, ...blocked.map((id) => `id = ${quoteLiteral(id)}`)].join(' or ');
   return [
     'true',

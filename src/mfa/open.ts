@@ -18,6 +18,7 @@ import type { ChangeRequest } from './request.js';
 import type { RotatePlan, RotateRequest, RotateResult } from './rotate.js';
 import type { MfaStats } from './stats.js';
 import type { MfaStatus } from './status.js';
+import type { UnlockOptions } from './unlock.js';
 import type { VerifyRequest, VerifyResult } from './verify.js';
 
 /**
@@ -28,13 +29,13 @@ import type { VerifyRequest, VerifyResult } from './verify.js';
 export interface Mfa {
   /** Of one person: an id, an e-mail or a user name. */
   status(user: string): Promise<MfaStatus>;
-  /** By id, in batches that are read while they are taken. */
-  list(filter: MfaFilter): AsyncIterable<readonly MfaRow[]>;
+  /** By id, in batches that are read while they are taken. Default: everybody. */
+  list(filter?: MfaFilter): AsyncIterable<readonly MfaRow[]>;
   stats(): Promise<MfaStats>;
   /** Why can a person not sign in? A code that is given is used up. */
   explain(request: ExplainRequest): Promise<Diagnosis>;
   /** @param options.keys also open every sealed secret */
-  check(options: { readonly keys: boolean }): Promise<Posture>;
+  check(options?: { readonly keys?: boolean | undefined }): Promise<Posture>;
   /** Is a caller the person? The code is used up, a refused one is counted. */
   verify(request: VerifyRequest): Promise<VerifyResult>;
   enroll(request: EnrollRequest): Promise<Prepared<ChangePlan, EnrollResult>>;
@@ -46,7 +47,7 @@ export interface Mfa {
   disable(
     request: ChangeRequest & { readonly factor?: string | undefined },
   ): Promise<Prepared<ChangePlan, ChangeResult>>;
-  unlock(request: ChangeRequest & { readonly resetConsecutive: boolean }): Promise<Prepared<ChangePlan, ChangeResult>>;
+  unlock(request: ChangeRequest & UnlockOptions): Promise<Prepared<ChangePlan, ChangeResult>>;
   rotate(request: RotateRequest): Promise<Prepared<RotatePlan, RotateResult>>;
   /** The desk for those who are on the phone. @throws E_PROFILE_REQUIRED, E_SETUP_MISSING */
   desk(): Promise<SupportDesk>;
@@ -72,7 +73,7 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
       return explainPerson(deps, user, (await code?.()) ?? null);
     },
     check: async (options) => (await import('./posture.js')).checkPosture(await depsOf('mfa.check'), options),
-    async verify({ user, code, trustClock, breakGlass }) {
+    async verify({ user, code, trustClock = false, breakGlass }) {
       const { verifyCode } = await import('./verify.js');
       const deps = await depsOf('mfa.verify', { breakGlass });
       return verifyCode(deps, user, await code(), { trustClock });

@@ -27,7 +27,7 @@ export interface Posture {
  */
 export async function checkPosture(
   deps: Uses<'database' | 'journal' | 'policy' | 'keys'>,
-  options: { readonly keys: boolean },
+  options: { readonly keys?: boolean | undefined } = {},
 ): Promise<Posture> {
   const { application, readsSecrets } = deps.database;
   const { mfa } = application;

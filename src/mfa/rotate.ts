@@ -14,10 +14,10 @@ import { inTransaction, type Transaction } from './transaction.js';
 
 /** What is wanted of a rotation. */
 export interface RotateRequest extends Omit<ChangeRequest, 'user'> {
-  /** Id of the key to seal under; null = the newest. An older one takes a rotation back. */
-  readonly to: string | null;
-  /** Secrets in one transaction. */
-  readonly batch: number;
+  /** Id of the key to seal under; default: the newest. An older one takes a rotation back. */
+  readonly to?: string | null | undefined;
+  /** Secrets in one transaction. Default 500. */
+  readonly batch?: number | undefined;
 }
 
 /** What a rotation would do. */
@@ -55,7 +55,7 @@ export interface RotateResult {
  */
 export async function prepareRotation(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
-  { to, batch }: RotateRequest,
+  { to = null, batch = 500 }: RotateRequest,
   progress: Progress,
 ): Promise<Prepared<RotatePlan, RotateResult>> {
   const plan = await planRotation(deps, to);

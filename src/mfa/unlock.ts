@@ -10,7 +10,7 @@ import { untilText } from './verifier-state.js';
 
 export interface UnlockOptions {
   /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
-  readonly resetConsecutive: boolean;
+  readonly resetConsecutive?: boolean | undefined;
 }
 
 /** Says what would be unlocked. Applied, it ends potctl's block and the application's own lock. @throws as planChange */
@@ -27,7 +27,7 @@ export async function prepareUnlock(
 export async function planUnlock(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
-  { resetConsecutive }: UnlockOptions,
+  { resetConsecutive = false }: UnlockOptions,
 ): Promise<ChangePlan> {
   const { application } = deps.database;
   return planChange(deps, wanted, 'unlock', ({ person, verifier }) => {
@@ -55,17 +55,17 @@ export async function planUnlock(
 export async function unlock(
   deps: Uses<'database' | 'journal' | 'actor'>,
   plan: ChangePlan,
-  options: UnlockOptions,
+  { resetConsecutive = false }: UnlockOptions,
 ): Promise<ChangeResult> {
   const { application } = deps.database;
   return applyChange(deps, plan, {
     event: 'unlock',
     expect: (record) => ({ ...unchanged(record), unlocked: true }),
     async run(transaction, { person }) {
-      const kind = options.resetConsecutive ? 'reset' : 'unlock';
+      const kind = resetConsecutive ? 'reset' : 'unlock';
       await transaction.query('select potctl.mfa_note($1, $2)', [keyOf(application, person), kind]);
       await application.mfa.unlock?.(transaction, person);
-      return { reset_consecutive: options.resetConsecutive, locked_until: person.lockedUntil };
+      return { reset_consecutive: resetConsecutive, locked_until: person.lockedUntil };
     },
   });
 }

@@ -20,7 +20,7 @@ export interface VerifyRequest {
   /** Asks for the code, as it was typed. */
   code(): Promise<string>;
   /** Go on although the clocks of this machine and the database differ. */
-  readonly trustClock: boolean;
+  readonly trustClock?: boolean | undefined;
   /** Where the profile protects `mfa.verify`. */
   readonly breakGlass?: boolean | undefined;
 }
