@@ -55,11 +55,11 @@ export function openPotctl(given: HostOptions): Potctl {
 /** The same on a base that was made already, such as one with a server that fails. */
 export function openOn(base: Base): Potctl {
   const { host } = base;
-  const backup = once(async () => (await import('./backup/open.js')).openBackup(base));
+  const backups = once(async () => (await import('./backup/open.js')).openBackup(base));
   const demo = once(async () => (await import('./demo/open.js')).openDemo(base));
   return {
     host,
-    backup,
+    backup: async () => (await backups()).backup,
     audit: once(async () => (await import('./audit/open.js')).openAudit(base)),
     config: once(async () => (await import('./config/open.js')).openConfiguration(host.settings)),
     demo,
@@ -69,7 +69,7 @@ export function openOn(base: Base): Potctl {
       const { openMfa } = await import('./mfa/open.js');
       return openMfa(base, async (name, note) => (await demo()).throwAway(name, note));
     }),
-    restore: once(async () => (await import('./restore/open.js')).openRestore(base, await backup())),
+    restore: once(async () => (await import('./restore/open.js')).openRestore(base, (await backups()).ports)),
     setup: once(async () => (await import('./setup/open.js')).openSetup(base)),
     settings: base.settings,
     known: base.known,

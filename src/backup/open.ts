@@ -58,14 +58,22 @@ export interface Backup {
   unpin(reference: Reference, options?: { readonly reason?: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
   /** Takes over what the old scripts, or other people's pg_dump, left. */
   import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
+}
+
+/** What a restore needs of backups beyond reading them. */
+interface RestorePorts {
   /** Checks a stored backup without noting it in its events: a plan changes nothing. */
   verifyStored(repository: Repository, id: string): Promise<VerifyReport>;
   /** Backs up what a restore is about to replace. @param run that restore's @returns the backup's id */
   backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
-/** Wires what is about backups. Nothing is opened before a use case asks for it. */
-export function openBackup(base: Base): Backup {
+/**
+ * Wires what is about backups. Nothing is opened before a use case asks for it.
+ *
+ * @returns also what restores alone may ask for
+ */
+export function openBackup(base: Base): { readonly backup: Backup; readonly ports: RestorePorts } {
   const { host } = base;
   const { clock, signal, progress, childEnvironment, changes, who } = host;
 
@@ -105,7 +113,7 @@ export function openBackup(base: Base): Backup {
       return verifyBackup({ ...(await verifyDeps(repository, database && !readBack)), readBack }, id, level);
     });
 
-  return {
+  const backup: Backup = {
     create: (options = {}) =>
       guarded(base, 'backup create', async () => {
         const { prepareBackup } = await import('./create.js');
@@ -163,6 +171,8 @@ export function openBackup(base: Base): Backup {
         const { operator: _, ...deps } = await verifyDeps(await base.repository());
         return prepareImport({ ...deps, changes }, request);
       }),
+  };
+  const ports: RestorePorts = {
     async verifyStored(repository, id) {
       const { verifyBackup } = await import('./verify.js');
       const unrecorded = { ...repository, appendEvent: async () => {} };
@@ -181,6 +191,7 @@ export function openBackup(base: Base): Backup {
       return id!;
     },
   };
+  return { backup, ports };
 }
 
 /** A restore that was killed is settled before a backup is taken: the lock is held by then. */
