@@ -185,6 +185,8 @@ export interface CreateDeps {
   readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
   /** Backups that running restores want; asked only by a request that prunes. */
   readonly restoring?: PruneDeps['restoring'];
+  /** How far this machine's clock is ahead of the server's; asked only by a request that prunes. */
+  readonly clockOffMs?: PruneDeps['clockOffMs'];
 }
 
 /** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */

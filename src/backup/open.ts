@@ -77,6 +77,10 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
   const { host } = base;
   const { clock, signal, progress, childEnvironment, changes, who } = host;
 
+  const runner = (run: Who) => {
+    const { tool, processors, waitMs, settings } = host;
+    return { who: run, tool, processors, waitMs, settings };
+  };
   const verifyDeps = async (repository: Repository, withDump = true): Promise<VerifyDeps> => ({
     ...{ repository, clock, signal, progress, childEnvironment, operator: who.operator },
     dumpReader: withDump ? await base.dumpReader() : null,
@@ -92,7 +96,7 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
   };
   const requestOf = async (options: Partial<CreateOptions>): Promise<CreateRequest> => {
     const { createRequest, DEFAULT_OPTIONS } = await import('./create-request.js');
-    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, { ...host, who: base.nextRun() });
+    return createRequest(await base.settings(), { ...DEFAULT_OPTIONS, ...options }, runner(base.nextRun()));
   };
   const choiceOf = async ({ id, fromSet }: Reference, globs: readonly string[]): Promise<Choice> => ({
     ...{ reference: id, fromSet: fromSet ?? null, globs },
@@ -167,7 +171,7 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
     import: (options) =>
       guarded(base, 'backup import', async () => {
         const { importRequest, prepareImport } = await import('./imported/import.js');
-        const request = importRequest(await base.settings(), options, { ...host, who: base.nextRun() });
+        const request = importRequest(await base.settings(), options, runner(base.nextRun()));
         const { operator: _, ...deps } = await verifyDeps(await base.repository());
         return prepareImport({ ...deps, changes }, request);
       }),
@@ -181,7 +185,7 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
     async backUpForSafety(parts, run) {
       const { prepareBackup } = await import('./create.js');
       const { safetyRequest } = await import('./create-request.js');
-      const request = safetyRequest(await base.settings(), parts, { ...host, who: run });
+      const request = safetyRequest(await base.settings(), parts, runner(run));
       // What is added to be safe is no part of the work.
       const deps = { ...(await createDeps(request)), changes: createChanges() };
       const { id, degraded_reasons, verified } = await (await prepareBackup(deps, request)).apply();
@@ -197,7 +201,7 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
 /** A restore that was killed is settled before a backup is taken: the lock is held by then. */
 async function wireCreate(
   base: Base,
-  deps: PruneDeps,
+  { repository, restoring, clockOffMs }: PruneDeps,
   withDatabase: boolean,
   verify: (repository: Repository, id: string, level: VerifyLevel) => Promise<VerifyReport>,
 ): Promise<CreateDeps> {
@@ -206,14 +210,14 @@ async function wireCreate(
   const { clock, signal, progress, childEnvironment, changes, who } = base.host;
   const { startWriters } = (await base.settings()).restore;
   return {
-    ...{ ...deps, clock, signal, progress, childEnvironment, changes, readAnchor },
+    ...{ repository, restoring, clockOffMs, clock, signal, progress, childEnvironment, changes, readAnchor },
     server: base.server,
-    verify: (id, level) => verify(deps.repository, id, level),
-    async recover(place) {
-      const { repository } = await base.restorable();
+    verify: (id, level) => verify(repository, id, level),
+    async recover({ set, tree }) {
+      const { repository: recorded } = await base.restorable();
       const server = withDatabase ? await base.server() : null;
-      const run = { server, repository, clock, progress, changes, childEnvironment };
-      return recoverRuns({ ...run, ...place, startWriters, hostname: who.hostname, database: null });
+      const run = { server, repository: recorded, clock, progress, changes, childEnvironment };
+      return recoverRuns({ ...run, set, tree, startWriters, hostname: who.hostname, database: null });
     },
   };
 }

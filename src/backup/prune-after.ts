@@ -7,14 +7,16 @@ import type { PruneDeps } from './prune-plan.js';
 
 /** As {@link pruneAfter}; null where the request does not want it. */
 export async function pruneIfAsked(
-  { restoring, ...deps }: CreateDeps,
+  { repository, clock, signal, changes, restoring, clockOffMs }: CreateDeps,
   request: CreateRequest,
   made: Made,
   lease: Lease,
 ): Promise<PrunedAfter | null> {
   if (!request.prune) return null;
   if (restoring === undefined) throw new Error('nobody told which backups are being restored');
-  return pruneAfter({ ...deps, restoring }, request.prune, made, lease);
+  if (clockOffMs === undefined) throw new Error('nobody told how to ask for the time of the server');
+  const deps = { repository, clock, signal, restoring, clockOffMs, ...(changes && { changes }) };
+  return pruneAfter(deps, request.prune, made, lease);
 }
 
 type Made = Pick<CreateResult, 'set' | 'status' | 'verified'>;

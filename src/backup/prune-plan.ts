@@ -21,7 +21,7 @@ export interface PruneDeps {
   /** Backups from which a restore runs, and what to say of it. */
   readonly restoring: () => Promise<ReadonlyMap<string, string>>;
   /** How far this machine's clock is ahead of the database server's; null where none can be asked. */
-  readonly clockOffMs?: () => Promise<number | null>;
+  readonly clockOffMs: () => Promise<number | null>;
 }
 
 /** Whose old backups go. */
@@ -73,7 +73,7 @@ export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: Pru
   const now = clock.now();
   await refuseWrongClock(deps, entries, now);
   const plan = decidePrune(entries, policy, scope, { now, inUse, repository: repository.name });
-  if (goesByClock(plan, policy, entries, now)) refuseFarClock((await deps.clockOffMs?.()) ?? null);
+  if (goesByClock(plan, policy, entries, now)) refuseFarClock(await deps.clockOffMs());
   return plan;
 }
 
@@ -208,7 +208,7 @@ export async function refuseWrongClock(
   now: Date,
 ): Promise<void> {
   if (entries.some((entry) => entry.ok && isFromFuture(entry.manifest.timestamp, now)))
-    refuseFarClock((await clockOffMs?.()) ?? null);
+    refuseFarClock(await clockOffMs());
 }
 
 function refuseFarClock(offMs: number | null): void {

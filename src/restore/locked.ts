@@ -1,4 +1,5 @@
 import type { Lease } from '../repository/repository.js';
+import { type RecoverDeps, recoverRuns } from '../runs/recover.js';
 import type { RestoreDeps } from './deps.js';
 
 /** Who locks, and what. */
@@ -35,4 +36,17 @@ export async function withLocks<T>(
   } finally {
     await lease.release();
   }
+}
+
+/** What is worked on once the ground is settled. */
+type About = Pick<RecoverDeps, 'startWriters' | 'set' | 'hostname' | 'tree' | 'database'>;
+
+/** Settles what killed runs left, before anything is built on it. The caller holds the locks. @throws as recoverRuns */
+export async function settleFirst(deps: RestoreDeps, about: About): Promise<void> {
+  const { server, repository, clock, progress, changes, childEnvironment } = deps;
+  const { startWriters, set, hostname, tree, database } = about;
+  await recoverRuns({
+    ...{ server, repository, clock, progress, childEnvironment, ...(changes && { changes }) },
+    ...{ startWriters, set, hostname, tree, database },
+  });
 }

@@ -63,7 +63,8 @@ export interface Restore {
 /** Wires what is about restores. Nothing is opened before a use case asks for it. */
 export function openRestore(base: Base, backups: BackupPorts): Restore {
   const { host } = base;
-  const { clock, signal, progress, changes, childEnvironment, waitMs } = host;
+  const { clock, signal, progress, changes, childEnvironment, processors, waitMs } = host;
+  const runner = (who: Who) => ({ who, processors, waitMs, settings: host.settings });
 
   /** @param withServer false: only files take part, and no server is asked */
   const depsOf = async (run: Who, withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
@@ -88,10 +89,10 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
     const settings = await base.settings();
     const who = run();
     if (asksForTables(options)) {
-      const request = tablesRequest(settings, options, { ...host, who });
+      const request = tablesRequest(settings, options, runner(who));
       return { tables: { request, deps: await depsOf(who, true, options.backupDir) } };
     }
-    const request = restoreRequest(settings, options, { ...host, who });
+    const request = restoreRequest(settings, options, runner(who));
     return { whole: { request, deps: await depsOf(who, request.only !== 'files', options.backupDir) } };
   };
 
@@ -116,7 +117,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
         const { undoRequest } = await import('./requests.js');
         const { plannedUndo, runUndo } = await import('./undo.js');
         const who = base.nextRun();
-        const request = undoRequest(await base.settings(), options, { ...host, who });
+        const request = undoRequest(await base.settings(), options, runner(who));
         const deps = await depsOf(who, true, backupDir);
         const ready = await readyUndo(deps, request);
         return { plan: ready.plan, dryRun: async () => plannedUndo(ready), apply: () => runUndo(deps, request, ready) };
@@ -130,7 +131,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
         const { prepareFiles } = await import('./files/restore-files.js');
         const { filesRequest } = await import('./files/request.js');
         const { readHostIdentity } = await import('../kernel/host-identity.js');
-        const request = filesRequest(await base.settings(), options, { ...host, who: base.nextRun() });
+        const request = filesRequest(await base.settings(), options, runner(base.nextRun()));
         const owner = await readHostIdentity(host.pid);
         const repository = await base.repository();
         return prepareFiles({ repository, clock, signal, progress, childEnvironment, owner }, request);

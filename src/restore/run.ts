@@ -3,10 +3,9 @@ import type { Accepted } from '../runs/accept.js';
 import { closeForward } from '../runs/finish.js';
 import { openJournal } from '../runs/journal.js';
 import type { DatabaseMove, RunRecord } from '../runs/record.js';
-import { recoverRuns } from '../runs/recover.js';
 import type { DatabaseChecks } from './database/check.js';
 import type { RestoreDeps, RestoreRequest } from './deps.js';
-import { withLocks } from './locked.js';
+import { settleFirst, withLocks } from './locked.js';
 import { openPhases } from './phases.js';
 import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PlannedDatabase } from './plan/plan.js';
@@ -89,7 +88,7 @@ async function runHeld(
   return withLocks(deps, { command: 'restore run', runId, waitMs, database }, async (lease, assertHeld) => {
     const { database: planned, files, set } = prepared.plan;
     const tree = request.mode === 'swap' ? (files?.root ?? null) : null;
-    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree, database });
+    await settleFirst(deps, { startWriters, hostname: request.hostname, set, tree, database });
     await refuseStale(deps, planned && { name: planned.name, oid: planned.present?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, first);
     return restoreLocked({ deps, request, prepared, journal, assertHeld, phases: openPhases(deps), safetyBackup });

@@ -2,10 +2,9 @@ import { abandon } from '../runs/abandon.js';
 import { closeForward } from '../runs/finish.js';
 import { type Journal, openJournal } from '../runs/journal.js';
 import { type RunRecord, readRuns } from '../runs/record.js';
-import { recoverRuns } from '../runs/recover.js';
 import { readWrites } from './database/writes.js';
 import type { Asked, RestoreDeps } from './deps.js';
-import { withLocks } from './locked.js';
+import { settleFirst, withLocks } from './locked.js';
 import { openPhases } from './phases.js';
 import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
@@ -40,7 +39,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
   return withLocks(deps, { command: 'restore undo', runId, waitMs, database }, async (lease, assertHeld) => {
     const { set, files } = move;
     const tree = files?.root ?? null;
-    await recoverRuns({ ...deps, startWriters, hostname: request.hostname, set, tree, database });
+    await settleFirst(deps, { startWriters, hostname: request.hostname, set, tree, database });
     await refuseStale(deps, move.database && { name: move.database.name, oid: move.database.outgoing?.oid ?? null });
     const journal = await openJournal(deps.repository, lease, { ...move, started_at: deps.clock.now().toISOString() });
     const phases = openPhases(deps);

@@ -41,8 +41,23 @@ test('a check afterwards that could not be made is not called good, and nothing 
   const rules = { last: 1, withinMs: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
   const pruning = { ...request, prune: { rules, zone: 'UTC', maxRemove: 5 } };
   const restoring = async () => new Map<string, string>();
-  expect((await createBackup({ ...deps, restoring }, pruning)).pruned).toMatchObject({ state: 'skipped', removed: [] });
+  const asked = { ...deps, restoring, clockOffMs: async () => null };
+  expect((await createBackup(asked, pruning)).pruned).toMatchObject({ state: 'skipped', removed: [] });
   expect((await repository.list()).length).toBe(2);
+});
+
+test('a prune afterwards asks the clock of the server before a window decides', async () => {
+  const { deps, request, repository } = await createWith(async (id, level) => {
+    return { id, level, ok: true, checks: [], read_bytes: 0, duration_s: 0 };
+  });
+  const rules = { last: 0, withinMs: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+  const pruning = { ...request, prune: { rules, zone: 'UTC', maxRemove: 5 } };
+  const asked = { ...deps, restoring: async () => new Map<string, string>(), clockOffMs: async () => 7_200_000 };
+  const pruned = [];
+  for (const _ of 'abc') pruned.push((await createBackup(asked, pruning)).pruned);
+
+  expect(pruned.at(-1)).toMatchObject({ state: 'failed', removed: [], problem: { code: 'E_UNFIT' } });
+  expect(await repository.list()).toHaveLength(3);
 });
 
 test('a check afterwards that the disk fails leaves a backup that is told as unchecked, not an error that says nothing was changed', async () => {

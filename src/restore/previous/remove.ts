@@ -1,8 +1,7 @@
 import { PotctlError } from '../../kernel/errors.js';
 import { type RunRecord, readRuns, writeRun } from '../../runs/record.js';
-import { recoverRuns } from '../../runs/recover.js';
 import type { RestoreDeps } from '../deps.js';
-import { withLocks } from '../locked.js';
+import { settleFirst, withLocks } from '../locked.js';
 import { profileBlockers, refuseBlocked } from '../plan/assess.js';
 import { dropKept } from './databases.js';
 import { type OldPlan, type OldRequest, type OldThing, planOld } from './plan.js';
@@ -37,7 +36,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
   if (shown.remove.length === 0) return unchanged(shown, 'done');
   const { runId, waitMs, database, hostname } = request;
   return withLocks(deps, { command: 'backup prune', runId, waitMs, database }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters: null, hostname, set: '', tree: null, database });
+    await settleFirst(deps, { startWriters: null, hostname, set: '', tree: null, database });
     const now = await planOld(deps, request);
     const agreed = now.remove.filter((thing) =>
       shown.remove.some(({ kind, name }) => kind === thing.kind && name === thing.name),

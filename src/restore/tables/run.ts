@@ -6,10 +6,9 @@ import { openJournal } from '../../runs/journal.js';
 import { describeLeftover } from '../../runs/leftover.js';
 import { stagedSchemaName } from '../../runs/names.js';
 import type { RunRecord } from '../../runs/record.js';
-import { recoverRuns } from '../../runs/recover.js';
 import { placeTables } from '../../runs/tables-place.js';
 import type { RestoreDeps } from '../deps.js';
-import { withLocks } from '../locked.js';
+import { settleFirst, withLocks } from '../locked.js';
 import { openPhases } from '../phases.js';
 import { refuseBlocked, refuseStale } from '../plan/assess.js';
 import { firstRecordOf } from '../run.js';
@@ -68,7 +67,7 @@ async function runHeld(deps: RestoreDeps, request: TablesRequest, prepared: Prep
   const { runId, waitMs, startWriters, hostname } = request;
   const { database, set } = prepared.plan;
   return withLocks(deps, { command: 'restore run', runId, waitMs, database: database.name }, async (lease) => {
-    await recoverRuns({ ...deps, startWriters, hostname, set, tree: null, database: database.name });
+    await settleFirst(deps, { startWriters, hostname, set, tree: null, database: database.name });
     await refuseStale(deps, database);
     const journal = await openJournal(deps.repository, lease, firstRecord(deps, request, prepared));
     const running = { deps, request, prepared, journal, phases: openPhases(deps) };
