@@ -115,7 +115,7 @@ async function connect(settings: Settings, { childEnvironment, settings: from, s
   const { runtimeDirectory } = await import('./runtime-directory.js');
   const server = openServer(settings.connection, {
     environment: childEnvironment,
-    runtimeDirectory: await runtimeDirectory(from.environment['XDG_RUNTIME_DIR']),
+    runtimeDirectory: await runtimeDirectory(from.environment),
     signal,
     onDebug: listener.debug,
   });

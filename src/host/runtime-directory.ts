@@ -1,18 +1,18 @@
 import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PotctlError } from '../kernel/errors.js';
 
 /**
  * A directory of our own for what must not outlive the run, such as passfiles: below XDG_RUNTIME_DIR, else in the temporary
- * directory, else in /tmp. One there that somebody else prepared for us is never used.
+ * directory of this environment, else in /tmp. One there that somebody else prepared for us is never used.
  *
  * @throws E_UNFIT where no temporary directory can be written
  */
-export async function runtimeDirectory(own: string | undefined): Promise<string> {
+export async function runtimeDirectory(environment: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const { XDG_RUNTIME_DIR: own, TMPDIR, TMP, TEMP } = environment;
   if (own) return path.join(own, 'potctl');
   const problems: string[] = [];
-  for (const parent of new Set([tmpdir(), '/tmp'])) {
+  for (const parent of new Set([TMPDIR || TMP || TEMP || '/tmp', '/tmp'])) {
     try {
       return await ownBelow(parent);
     } catch (error) {

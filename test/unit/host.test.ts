@@ -1,7 +1,10 @@
-import { hostname } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { loadSettings } from '../../src/config/load.js';
 import { completeHost, type HostOptions } from '../../src/host/host.js';
+import { runtimeDirectory } from '../../src/host/runtime-directory.js';
 
 const environment = { HOME: '/nonexistent' };
 
@@ -48,5 +51,19 @@ describe('a host that says little', () => {
   test('finds a relative path from the directory that it names', async () => {
     const { settings } = completeHost({ environment, cwd: '/srv', flags: { repository: './backups' } });
     expect((await loadSettings(settings)).repositories).toEqual([{ name: './backups', path: '/srv/backups' }]);
+  });
+});
+
+describe('the directory for what must not outlive the run', () => {
+  test('is where the given environment says, whatever that of this process is', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'potctl-host-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const mine = path.join(folder, `potctl-${process.getuid?.()}`);
+
+    expect(await runtimeDirectory({ XDG_RUNTIME_DIR: '/run/user/7', TMPDIR: folder })).toBe('/run/user/7/potctl');
+    expect(await runtimeDirectory({ TMPDIR: folder })).toBe(mine);
+    vi.stubEnv('TMPDIR', folder);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await runtimeDirectory({ XDG_RUNTIME_DIR: '' })).toMatch(/^\/tmp\/potctl-/);
   });
 });
