@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -92,6 +93,30 @@ test.skipIf(process.getuid?.() !== 0)(
     await storage.put('folder/value', 'x', { ownedLike: 'groups/g1' });
     const owners = ['groups/g1/log', 'folder/value', 'folder', 'groups'].map((name) => stat(path.join(root, name)));
     expect((await Promise.all(owners)).map(({ uid }) => uid)).toEqual([65_534, 65_534, 65_534, 0]);
+  },
+);
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what root writes belongs to the owner of what it is like as soon as it has its name (needs root)',
+  async () => {
+    await chown(await committed('g1'), 65_534, 65_534);
+    async function* bytes(): AsyncIterable<Uint8Array> {
+      yield Buffer.from('x');
+    }
+    for (const [at, content] of ['x', bytes(), { file: '/etc/hostname' }].entries()) {
+      const seen = new Set<number>();
+      let isDone = false;
+      const look = (): void => {
+        const facts = statSync(path.join(root, `value${at}`), { throwIfNoEntry: false });
+        if (facts !== undefined) seen.add(facts.uid);
+        if (!isDone) setImmediate(look);
+      };
+      look();
+      await storage.put(`value${at}`, content, { ownedLike: 'groups/g1' });
+      isDone = true;
+      look();
+      expect([...seen]).toEqual([65_534]);
+    }
   },
 );
 

@@ -20,7 +20,7 @@ export async function openDirectory(location: string, layout: Layout): Promise<S
     url: location,
     placeOf: (key) => path.join(folder, key),
     isThere: async () => (await located(folder)).isThere,
-    create: () => ensureFolder(folder),
+    create: async () => void (await ensureFolder(folder)),
     around: (key) => around(folder, key),
     freeBytes: () => freeBytes(folder),
     ...valuesIn(folder, layout),
