@@ -80,9 +80,13 @@ export async function mendEvents(keys: EventKeys): Promise<string | null> {
   return damage?.text ?? null;
 }
 
-/** Removes what is outside of the backup's folder. */
+/** Removes what is outside of the backup's folder. What another user keeps for himself there stays: the backup goes all the same. */
 export async function removeEventsApart({ storage, apart }: EventKeys): Promise<void> {
-  if (apart !== undefined) await storage.remove(apart);
+  try {
+    if (apart !== undefined) await storage.remove(apart);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+  }
 }
 
 interface Line {

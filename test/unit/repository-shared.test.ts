@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -96,5 +97,19 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     await giveAway(folder, at('backups'), at('backups', ID));
     await repository.appendEvent(ID, PIN);
     expect(await owns(at('histories'))).toEqual({ uid: OWNER, gid: OWNER, mode: 0o700 });
+  });
+
+  test('lets its owner remove a backup wholly where root keeps the histories for itself', async () => {
+    await repository.appendEvent(ID, PIN);
+    execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
+    await chown(at('histories'), 0, 0);
+    await as(OWNER, async () => {
+      const lease = await repository.lock(request());
+      await repository.remove(ID, 'retention');
+      await lease.release();
+      await (await repository.lock(request())).release();
+    });
+    expect([await repository.list(), await readdir(at('backups'))]).toEqual([[], []]);
+    expect(await readdir(at('histories'))).toEqual([`${ID}.ndjson`]);
   });
 });
