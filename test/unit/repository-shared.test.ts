@@ -112,4 +112,18 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     expect([await repository.list(), await readdir(at('backups'))]).toEqual([[], []]);
     expect(await readdir(at('histories'))).toEqual([`${ID}.ndjson`]);
   });
+
+  test('whose files its owner may not remove keeps the backup whole and listed', async () => {
+    await repository.appendEvent(ID, PIN);
+    execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
+    await chmod(at('backups', ID), 0o500);
+    await as(OWNER, async () => {
+      await expect(repository.remove(ID, 'retention')).rejects.toMatchObject({
+        code: 'E_FILES_DENIED',
+        changed: 'nothing',
+      });
+    });
+    expect([await repository.list(), await readdir(at('backups'))]).toEqual([[ID], [ID]]);
+    expect(await repository.readText(ID, 'manifest.json')).toBe('{}\n');
+  });
 });
