@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
-import { chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, test } from 'vitest';
 import { openDirectory } from '../../src/storage/directory/directory.js';
+import { claimName } from '../../src/storage/directory/durable.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { LAYOUT } from '../contract/storage.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -126,3 +128,45 @@ test('a storage that has gone is not made anew by a write', async () => {
   await expect(gone.append('log', 'x')).rejects.toThrow('ENOENT');
   expect(await readdir(path.dirname(root))).toEqual(['place']);
 });
+
+test('a claim that somebody moves aside for a moment, to judge it, is told as taken by whoever took it', async () => {
+  const current = new Int32Array(new SharedArrayBuffer(4));
+  const judge = new Worker(
+    `const { renameSync } = require('node:fs');
+     const { workerData: [root, current] } = require('node:worker_threads');
+     for (;;) {
+       const lock = root + '/lock' + Atomics.load(current, 0);
+       try { renameSync(lock, lock + '.judged'); renameSync(lock + '.judged', lock); } catch {}
+     }`,
+    { eval: true, workerData: [root, current] },
+  );
+  const lost: number[] = [];
+  for (let at = 0; at < 200; at += 1) {
+    Atomics.store(current, 0, at);
+    const claim = await storage.claims.claim(`lock${at}`, 'me');
+    if (claim === null) lost.push(at);
+    await claim?.close();
+  }
+  await judge.terminate();
+  expect(lost).toEqual([]);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'where no second name can be given a value is copied to the name, and of several one succeeds (needs root)',
+  async () => {
+    // Linux lets nobody link a file that he could not write.
+    const finished = path.join(root, 'finished');
+    await writeFile(finished, 'alpha', { mode: 0o644 });
+    await chmod(path.dirname(root), 0o711);
+    await chmod(root, 0o777);
+    process.seteuid!(65_534);
+    try {
+      const names = await Promise.all([1, 2, 3].map(() => claimName(finished, path.join(root, 'name'))));
+      expect(names.sort()).toEqual(['copied', null, null]);
+    } finally {
+      process.seteuid!(0);
+    }
+    expect(await readFile(path.join(root, 'name'), 'utf8')).toBe('alpha');
+    expect([await modeOf('name'), (await readdir(root)).sort()]).toEqual([0o644, ['finished', 'name']]);
+  },
+);

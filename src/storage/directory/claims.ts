@@ -1,8 +1,11 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno } from '../../kernel/errors.js';
 import type { Claim, Claims } from '../storage.js';
 import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
+
+const { O_NOFOLLOW, O_RDWR } = constants;
 
 const LIMIT = 64 * 1024;
 /** Debris whose owner cannot be judged is left alone for so long, by the file system's own clock. */
@@ -23,14 +26,28 @@ async function claim(file: string, text: string): Promise<Claim | null> {
   const candidate = `${file}.${uniqueSuffix()}`;
   await writeNew(candidate, text, 0o644);
   try {
-    return (await claimName(candidate, file)) ? await claimOf(await open(file, 'r+'), text) : null;
+    const handle = await openNamed(candidate, file);
+    return handle === null ? null : await claimOf(handle, text);
   } catch (error) {
-    // Somebody swept the candidate, or took the claim over before it could be opened: the next attempt will tell.
+    // Somebody swept the candidate, or took over what had to be copied before it could be opened: the next attempt will tell.
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   } finally {
     await rm(candidate, { force: true });
   }
+}
+
+/** It is open before it has the name: by the name it may be another one, or away for a moment. */
+async function openNamed(candidate: string, file: string): Promise<FileHandle | null> {
+  const handle = await open(candidate, O_RDWR | O_NOFOLLOW);
+  let named: Awaited<ReturnType<typeof claimName>> = null;
+  try {
+    named = await claimName(candidate, file);
+  } finally {
+    if (named !== 'linked') await handle.close();
+  }
+  if (named === 'copied') return open(file, O_RDWR | O_NOFOLLOW);
+  return named === null ? null : handle;
 }
 
 async function claimOf(handle: FileHandle, text: string): Promise<Claim> {

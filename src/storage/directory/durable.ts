@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
 import { give, type Owner } from './owners.js';
 
-const { COPYFILE_EXCL, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 /** 12 hex digits that nobody else has. */
 export function uniqueSuffix(): string {
@@ -25,17 +25,16 @@ export async function syncPath(target: string): Promise<void> {
   }
 }
 
+type Bytes = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+const isWhole = (text: Bytes): text is string | Uint8Array => typeof text === 'string' || text instanceof Uint8Array;
+
 /**
  * Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again.
  *
  * @param owner whom it belongs to; null = whoever writes it
  */
-export async function writeNew(
-  file: string,
-  text: string | Uint8Array,
-  mode: number,
-  owner: Owner | null = null,
-): Promise<void> {
+export async function writeNew(file: string, text: Bytes, mode: number, owner: Owner | null = null): Promise<void> {
   const handle = await open(file, 'wx', mode);
   try {
     await fill(handle, text, owner);
@@ -46,9 +45,9 @@ export async function writeNew(
 }
 
 /** Closing may fail, too: some network file systems tell only then that the disk is full. */
-async function fill(handle: FileHandle, text: string | Uint8Array, owner: Owner | null): Promise<void> {
+async function fill(handle: FileHandle, text: Bytes, owner: Owner | null): Promise<void> {
   try {
-    await handle.writeFile(text);
+    for await (const bytes of isWhole(text) ? [text] : text) await handle.writeFile(bytes);
     await give(handle, owner);
     await handle.sync();
   } finally {
@@ -60,26 +59,32 @@ async function fill(handle: FileHandle, text: string | Uint8Array, owner: Owner 
  * Gives a finished file a second name if that name is free: of several that try at once, one succeeds.
  *
  * Where the file system has no hard links (FAT, some network shares) the content is copied to a name taken exclusively.
+ *
+ * @returns how it got the name; null = the name is taken
  */
-export async function claimName(finished: string, name: string): Promise<boolean> {
+export async function claimName(finished: string, name: string): Promise<'linked' | 'copied' | null> {
   try {
     await link(finished, name);
-    return true;
+    return 'linked';
   } catch (error) {
     // Over NFS the answer to a link that succeeded may get lost, and its repetition fails.
-    if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1;
+    if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1 ? 'linked' : null;
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error;
     return copyExclusively(finished, name);
   }
 }
 
-async function copyExclusively(finished: string, name: string): Promise<boolean> {
+async function copyExclusively(finished: string, name: string): Promise<'copied' | null> {
+  const source = await open(finished, O_RDONLY | O_NOFOLLOW);
   try {
-    await copyFile(finished, name, COPYFILE_EXCL);
-    return true;
+    const facts = await source.stat();
+    await writeNew(name, source.createReadStream({ autoClose: false }), facts.mode & 0o777, facts);
+    return 'copied';
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false;
+    if (isErrno(error, 'EEXIST')) return null;
     throw error;
+  } finally {
+    await source.close();
   }
 }
 

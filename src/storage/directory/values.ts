@@ -110,7 +110,7 @@ async function write(file: string, content: Content, { create, readable, owner }
   const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink, owner });
   let isDone = false;
   try {
-    if (create) isDone = await claimName(temporary, file);
+    if (create) isDone = (await claimName(temporary, file)) !== null;
     else await rename(temporary, file).then(() => (isDone = true));
   } finally {
     if (create || !isDone) await rm(temporary, { force: true });
