@@ -99,19 +99,23 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     expect(await owns(at('histories'))).toEqual({ uid: OWNER, gid: OWNER, mode: 0o700 });
   });
 
-  test('lets its owner remove a backup wholly where root keeps the histories for itself', async () => {
-    await repository.appendEvent(ID, PIN);
-    execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
-    await chown(at('histories'), 0, 0);
-    await as(OWNER, async () => {
-      const lease = await repository.lock(request());
-      await repository.remove(ID, 'retention');
-      await lease.release();
-      await (await repository.lock(request())).release();
-    });
-    expect([await repository.list(), await readdir(at('backups'))]).toEqual([[], []]);
-    expect(await readdir(at('histories'))).toEqual([`${ID}.ndjson`]);
-  });
+  test.each([0o700, 0o755, 0o1777])(
+    'lets its owner remove a backup wholly where root keeps the histories for itself (%o)',
+    async (mode) => {
+      await repository.appendEvent(ID, PIN);
+      execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
+      execFileSync('chown', ['-R', '0:0', at('histories')]);
+      await chmod(at('histories'), mode);
+      await as(OWNER, async () => {
+        const lease = await repository.lock(request());
+        await repository.remove(ID, 'retention');
+        await lease.release();
+        await (await repository.lock(request())).release();
+      });
+      expect([await repository.list(), await readdir(at('backups'))]).toEqual([[], []]);
+      expect(await readdir(at('histories'))).toEqual([`${ID}.ndjson`]);
+    },
+  );
 
   test('whose files its owner may not remove keeps the backup whole and listed', async () => {
     await repository.appendEvent(ID, PIN);

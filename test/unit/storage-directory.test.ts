@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { chmod, chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, lutimes, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, test } from 'vitest';
@@ -168,5 +168,35 @@ test.skipIf(process.getuid?.() !== 0)(
     }
     expect(await readFile(path.join(root, 'name'), 'utf8')).toBe('alpha');
     expect([await modeOf('name'), (await readdir(root)).sort()]).toEqual([0o644, ['finished', 'name']]);
+  },
+);
+
+test('a link or a folder named as what an attempt to lock leaves stops no sweep, and only its age decides', async () => {
+  const [old, young, inside] = ['lock.aaaaaaaaaaaa', 'lock.bbbbbbbbbbbb', 'lock.cccccccccccc'];
+  await writeFile(`${root}.outside`, 'dead');
+  for (const name of [old, young]) await symlink(`${root}.outside`, path.join(root, name));
+  await mkdir(path.join(root, inside));
+  for (const name of [old, inside]) await lutimes(path.join(root, name), 1, 1);
+  await storage.claims.sweep('lock', async (text) => text === 'dead', await storage.now('lock'));
+  expect((await readdir(root)).sort()).toEqual([young, inside]);
+  expect(await readFile(`${root}.outside`, 'utf8')).toBe('dead');
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what somebody else left of an attempt to lock, and keeps for himself, stops no sweep (needs root)',
+  async () => {
+    await writeFile(path.join(root, 'lock.aaaaaaaaaaaa'), 'dead', { mode: 0o600 });
+    await utimes(path.join(root, 'lock.aaaaaaaaaaaa'), 1, 1);
+    await chmod(path.dirname(root), 0o711);
+    await chmod(root, 0o1777);
+    process.seteuid!(65_534);
+    try {
+      await storage.claims.sweep('lock', async (text) => text === 'dead', await storage.now('lock'));
+    } finally {
+      process.seteuid!(0);
+    }
+    expect(await readdir(root)).toEqual(['lock.aaaaaaaaaaaa']);
+    await storage.claims.sweep('lock', async () => false, await storage.now('lock'));
+    expect(await readdir(root)).toEqual([]);
   },
 );

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../../kernel/errors.js';
+import { isErrno, PotctlError } from '../../kernel/errors.js';
+import { isDenied } from '../failures.js';
 import type { Claim, Claims } from '../storage.js';
-import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
+import { claimName, readContained, removeFile, uniqueSuffix, writeNew } from './durable.js';
 
 const { O_NOFOLLOW, O_RDWR } = constants;
 
@@ -97,9 +98,25 @@ async function sweepDebris(
 ): Promise<void> {
   const isDebris = (name: string): boolean => name.startsWith(key) && SUFFIX.test(name.slice(key.length));
   for (const name of (await readdir(root)).filter(isDebris)) {
-    const text = (await readContained(root, name, LIMIT)) ?? '';
-    const facts = await stat(path.join(root, name)).catch(() => null);
-    const isOld = facts !== null && nowMs - facts.mtimeMs > DEBRIS_AGE_MS;
-    if (isOld || (await isDead(text))) await rm(path.join(root, name), { force: true });
+    const file = path.join(root, name);
+    const facts = await lstat(file).catch(() => null);
+    if (facts === null || facts.isDirectory()) continue;
+    const isOld = nowMs - facts.mtimeMs > DEBRIS_AGE_MS;
+    if (isOld || (await isDead(await readDebris(root, name)))) await removeFile(file).catch(ignoreDenied);
   }
+}
+
+/** Of what is no plain file, or is not for this user, only the age tells anything. */
+async function readDebris(root: string, name: string): Promise<string> {
+  try {
+    return (await readContained(root, name, LIMIT)) ?? '';
+  } catch (error) {
+    if (isDenied(error) || (error instanceof PotctlError && error.code === 'E_BACKUP_CORRUPT')) return '';
+    throw error;
+  }
+}
+
+/** It hinders nobody: whoever left it removes it. */
+function ignoreDenied(error: unknown): void {
+  if (!isDenied(error)) throw error;
 }

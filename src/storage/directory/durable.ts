@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, realpath, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
 import { give, type Owner } from './owners.js';
@@ -108,6 +108,15 @@ export async function appendLine(file: string, line: string, owner: Owner | null
     await handle.close();
   }
   await syncPath(path.dirname(file));
+}
+
+/** No error if there is none. In a folder whose files only their owners remove, `rm` would tell ENOTDIR instead of EPERM. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }
 
 /** Which part of a file, and under which name errors speak of it. */

@@ -11,6 +11,7 @@ import {
   ensureFolder,
   isWithin,
   readPlainFile,
+  removeFile,
   requireWithin,
   syncPath,
   uniqueSuffix,
@@ -48,7 +49,7 @@ export function valuesIn(root: string, layout: Layout | null = null): Values {
     list: (folder) => namesIn(folder === '' ? root : fileOf(folder)),
     async remove(key) {
       const file = fileOf(key);
-      if (await isOurs(root, path.dirname(file))) await rm(file, { force: true });
+      if (await isOurs(root, path.dirname(file))) await removeFile(file);
     },
     async localFile(key) {
       const file = fileOf(key);
@@ -226,7 +227,7 @@ async function tidyFolder(folder: string, isKey: (name: string) => boolean, nowM
     if (key === undefined || !isKey(key)) continue;
     const file = path.join(folder, name);
     const facts = await stat(file).catch(() => null);
-    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true }).catch(noneIfDenied);
+    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await removeFile(file).catch(noneIfDenied);
   }
 }
 
