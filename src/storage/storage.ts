@@ -37,7 +37,7 @@ export interface Storage {
   get(key: string, options?: GetOptions): Promise<Buffer | undefined>;
   /** null if there is no such value. */
   stat(key: string): Promise<Stat | null>;
-  /** Names directly below a folder (`''` = the top), of values and of folders, in no order. */
+  /** Names directly below a folder (`''` = the top), of values and of folders, in no order. Fails for the top once it was there and has gone. */
   list(folder: string): Promise<string[]>;
   /** No error if there is none. */
   remove(key: string): Promise<void>;

@@ -1,5 +1,17 @@
 import { statSync } from 'node:fs';
-import { chmod, chown, lutimes, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lutimes,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, test } from 'vitest';
@@ -200,3 +212,17 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(await readdir(root)).toEqual([]);
   },
 );
+
+test('names at the top of a storage that was there and has gone are not told as none', async () => {
+  await storage.put('mark', 'x');
+  const opened = await openDirectory(root, LAYOUT);
+  const late = await openDirectory(path.join(path.dirname(root), 'late'), LAYOUT);
+  expect(await late.list('')).toEqual([]);
+  await late.create();
+  for (const one of [opened, storage, late]) {
+    expect((await one.list('')).length).toBe(one === late ? 0 : 1);
+    expect(await one.list('folder')).toEqual([]);
+  }
+  for (const folder of [root, path.join(path.dirname(root), 'late')]) await rm(folder, { recursive: true });
+  for (const one of [opened, storage, late]) await expect(one.list('')).rejects.toThrow('ENOENT');
+});

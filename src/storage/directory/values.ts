@@ -30,8 +30,9 @@ type Values = Pick<Storage, 'put' | 'append' | 'get' | 'stat' | 'list' | 'remove
  *
  * @param root absolute, free of symbolic links; need not exist yet
  * @param layout null = there are no groups in it
+ * @param wasThere did the root exist? Then one that is missing has gone, and is no empty one
  */
-export function valuesIn(root: string, layout: Layout | null = null): Values {
+export function valuesIn(root: string, layout: Layout | null = null, wasThere: () => boolean = () => false): Values {
   const fileOf = (key: string): string => path.join(root, checkedKey(key));
   return {
     async put(key, content, options = {}) {
@@ -46,7 +47,10 @@ export function valuesIn(root: string, layout: Layout | null = null): Values {
     },
     get: (key, options: GetOptions = {}) => readPlainFile(fileOf(key), { ...options, name: nameOf(key, layout) }),
     stat: (key) => statFile(fileOf(key)),
-    list: (folder) => namesIn(folder === '' ? root : fileOf(folder)),
+    async list(folder) {
+      if (folder !== '') return namesIn(fileOf(folder));
+      return wasThere() ? readdir(root) : namesIn(root);
+    },
     async remove(key) {
       const file = fileOf(key);
       if (await isOurs(root, path.dirname(file))) await removeFile(file);
