@@ -2,10 +2,12 @@ import { statSync } from 'node:fs';
 import {
   chmod,
   chown,
+  link,
   lutimes,
   mkdir,
   readdir,
   readFile,
+  readlink,
   rm,
   stat,
   symlink,
@@ -14,7 +16,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { openDirectory } from '../../src/storage/directory/directory.js';
 import { claimName } from '../../src/storage/directory/durable.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -225,4 +227,41 @@ test('names at the top of a storage that was there and has gone are not told as 
   }
   for (const folder of [root, path.join(path.dirname(root), 'late')]) await rm(folder, { recursive: true });
   for (const one of [opened, storage, late]) await expect(one.list('')).rejects.toThrow('ENOENT');
+});
+
+describe('a file that may be moved', () => {
+  const inside = (): Promise<string[]> => readdir(root);
+
+  test('is refused if it is a link or no file, and nothing where it leads is changed', async () => {
+    await writeFile(`${root}.target`, 'alpha', { mode: 0o400 });
+    await symlink(`${root}.target`, `${root}.link`);
+    await mkdir(`${root}.folder`);
+    for (const file of [`${root}.link`, `${root}.folder`])
+      await expect(storage.put('value', { file, move: true })).rejects.toMatchObject({ code: 'E_IO' });
+    expect([(await stat(`${root}.target`)).mode & 0o777, await readlink(`${root}.link`)]).toEqual([
+      ...[0o400, `${root}.target`],
+    ]);
+    expect(await inside()).toEqual([]);
+  });
+
+  test.each([0o440, 0o600])('is as it was after a failure, its mode (%o), too', async (wanted) => {
+    const file = `${root}.source`;
+    await writeFile(file, 'alpha');
+    await chmod(file, wanted);
+    await mkdir(path.join(root, 'value'));
+    await expect(storage.put('value', { file, move: true })).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+    const { mode, nlink } = await stat(file);
+    expect([await readFile(file, 'utf8'), mode & 0o777, nlink]).toEqual(['alpha', wanted, 1]);
+    expect(await inside()).toEqual(['value']);
+  });
+
+  test('stays where it is the value already, by whatever name', async () => {
+    await storage.put('value', 'alpha');
+    const file = path.join(root, 'value');
+    await storage.put('value', { file, move: true });
+    expect([await readFile(file, 'utf8'), await inside()]).toEqual(['alpha', ['value']]);
+    await link(file, `${root}.second`);
+    await storage.put('value', { file: `${root}.second`, move: true });
+    expect([await readFile(file, 'utf8'), await inside()]).toEqual(['alpha', ['value']]);
+  });
 });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { copyFile, type FileHandle, link, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, lstat, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../../kernel/errors.js';
+import { isErrno, PotctlError } from '../../kernel/errors.js';
 import type { Hashed } from '../following-hash.js';
 import { hashFile } from '../hash.js';
 import type { Content, GetOptions, Layout, LocalFile, PutOptions, Stat, Storage } from '../storage.js';
@@ -18,6 +19,8 @@ import {
   writeNew,
 } from './durable.js';
 import { give, giveFolder, type Owner, ownerOf } from './owners.js';
+
+const { O_NOFOLLOW, O_RDONLY } = constants;
 
 const TEMPORARY = /^\.([A-Za-z0-9_][A-Za-z0-9._-]*)\.[0-9a-f]{12}\.tmp$/;
 /** A younger temporary file may belong to somebody who writes at this moment. */
@@ -110,19 +113,20 @@ interface Writing extends PutOptions {
 async function write(file: string, content: Content, { create, readable, owner }: Writing): Promise<Hashed | null> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
+  // A file that lies at its place already is no source that goes.
+  const source = isMoved(content) && (await realpath(content.file)) !== file ? content.file : null;
   // Whether a name was claimed is told by the number of a file's names: one that comes from elsewhere must have no other.
-  const mayLink = isMoved(content) && !create && owner === null;
+  const mayLink = !create && owner === null;
   const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink, owner });
-  let isDone = false;
   try {
-    if (create) isDone = (await claimName(temporary, file)) !== null;
-    else await rename(temporary, file).then(() => (isDone = true));
+    if (!create) await rename(temporary, file);
+    else if ((await claimName(temporary, file)) === null) return null;
   } finally {
-    if (create || !isDone) await rm(temporary, { force: true });
+    // Also after a rename: of two names of one file it removes none.
+    await rm(temporary, { force: true });
   }
   await syncPath(folder);
-  if (!isDone) return null;
-  if (isMoved(content)) await rm(content.file, { force: true });
+  if (source !== null) await rm(source, { force: true });
   return hashed;
 }
 
@@ -141,7 +145,7 @@ async function fillNew(file: string, content: Content, filling: Filling): Promis
     return { size: Buffer.byteLength(content), sha256: createHash('sha256').update(content).digest('hex') };
   }
   try {
-    return 'file' in content ? await takeFile(file, content.file, filling) : await fillFrom(file, content, filling);
+    return 'file' in content ? await takeFile(file, content, filling) : await fillFrom(file, content, filling);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
@@ -170,12 +174,21 @@ async function fillFrom(
   return { size, sha256: hash.digest('hex') };
 }
 
-/** By a second name where possible, so that a failure leaves the source as it was. */
-async function takeFile(file: string, source: string, { mode, mayLink, owner }: Filling): Promise<Hashed> {
-  if (!(mayLink && (await isLinked(source, file)))) await copyFile(source, file);
-  const handle = await open(file, 'r');
-  await settle(handle, mode, owner).finally(() => handle.close());
+/** By a second name where that changes nothing in the source: a failure leaves it as it was. */
+async function takeFile(file: string, { file: source, move }: LocalFile, filling: Filling): Promise<Hashed> {
+  const isAsWanted = move === true && (await isMovable(source, filling.mode));
+  const isCopied = !(isAsWanted && filling.mayLink && (await isLinked(source, file)));
+  if (isCopied) await copyFile(source, file);
+  const handle = await open(file, O_RDONLY | O_NOFOLLOW);
+  await settle(handle, isCopied ? filling : null).finally(() => handle.close());
   return hashFile(file, new AbortController().signal);
+}
+
+/** Has it the mode and the owner of what we write? @throws PotctlError E_IO if it is no plain file: it could lead anywhere */
+async function isMovable(source: string, mode: number): Promise<boolean> {
+  const facts = await lstat(source);
+  if (!facts.isFile()) throw new PotctlError('E_IO', `'${source}' is not a plain file`);
+  return (facts.mode & 0o7777) === mode && facts.uid === process.geteuid?.();
 }
 
 async function isLinked(source: string, file: string): Promise<boolean> {
@@ -188,9 +201,12 @@ async function isLinked(source: string, file: string): Promise<boolean> {
   }
 }
 
-async function settle(handle: FileHandle, mode: number, owner: Owner | null): Promise<void> {
-  await handle.chmod(mode);
-  await give(handle, owner);
+/** @param changes null = it is as it should be */
+async function settle(handle: FileHandle, changes: Pick<Filling, 'mode' | 'owner'> | null): Promise<void> {
+  if (changes !== null) {
+    await handle.chmod(changes.mode);
+    await give(handle, changes.owner);
+  }
   await handle.sync();
 }
 
