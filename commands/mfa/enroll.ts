@@ -1,5 +1,4 @@
 import { PotctlError } from '../../src/kernel/errors.js';
-import { hiddenCharacterIn } from '../../src/kernel/hidden-character.js';
 import { advice, potctl } from '../../src/kernel/next.js';
 import type { Delivery, SecretPlace } from '../../src/mfa/delivery.js';
 import { flag, text } from '../cli/parse/options.js';
@@ -34,7 +33,6 @@ export const mfaEnroll = actionCommand({
   },
 
   async prepare({ user, qr, secretTo, label, issuer = null, another, breakGlass }, context) {
-    refuseHidden(label);
     const [mfa, reason] = [await context.potctl.mfa(), await changeReason(context)];
     return mfa.enroll({
       ...{ user, label, issuer, another, breakGlass, reason },
@@ -60,15 +58,6 @@ export const mfaEnroll = actionCommand({
     if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
   },
 });
-
-/** The application shows it to the person. */
-function refuseHidden(label: string): void {
-  const hidden = hiddenCharacterIn(label);
-  if (hidden === null) return;
-  throw new PotctlError('E_USAGE', `'--name' has ${hidden}, a control or hidden character`, {
-    fix: ['Give a name that is what it looks like.'],
-  });
-}
 
 interface Asked {
   readonly qr: string | undefined;

@@ -28,7 +28,7 @@ export interface PruneRequest {
 
 /**
  * Removes what the plan showed, oldest first, as far as it may still go once the repository is locked. A kill leaves each backup either as
- * it was or out of the list; the next command that locks the repository removes the rest of its bytes.
+ * it was or out of the list; the next command that locks the repository lists one that is whole again, and removes the rest of the others.
  *
  * @throws PotctlError E_LOCKED; E_FILES_DENIED, E_NO_SPACE, E_IO if nothing at all could be removed; the signal's reason, saying how many
  * are gone

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { counted, verb } from '../kernel/counted.js';
 import { PotctlError } from '../kernel/errors.js';
+import { hiddenCharacterIn } from '../kernel/hidden-character.js';
 import { advice, again, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import { Secret } from '../kernel/secret.js';
@@ -69,6 +70,15 @@ export async function prepareEnroll(
     dryRun: async () => ({ ...plannedResult(plan), expires_at: null, secret_to: place.to }),
     apply: async () => enroll(deps, plan, options, await place.open()),
   };
+}
+
+/** The application shows the name of a factor to the person. @throws E_USAGE for control and hidden characters */
+export function refuseHidden({ label = '' }: Pick<EnrollRequest, 'label'>): void {
+  const hidden = hiddenCharacterIn(label);
+  if (hidden === null) return;
+  throw new PotctlError('E_USAGE', `'--name' has ${hidden}, a control or hidden character`, {
+    fix: ['Give a name that is what it looks like.'],
+  });
 }
 
 async function planEnroll(

@@ -78,8 +78,11 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
       const deps = await depsOf('mfa.verify', { breakGlass });
       return verifyCode(deps, user, await code(), { trustClock });
     },
-    enroll: async (request) =>
-      (await import('./enroll.js')).prepareEnroll(await depsOf('mfa.enroll', request), request),
+    async enroll(request) {
+      const { prepareEnroll, refuseHidden } = await import('./enroll.js');
+      refuseHidden(request);
+      return prepareEnroll(await depsOf('mfa.enroll', request), request);
+    },
     confirm: async (request) =>
       (await import('./confirm.js')).prepareConfirm(await depsOf('mfa.confirm', request), request),
     codes: async (request) => (await import('./codes.js')).prepareCodes(await depsOf('mfa.codes', request), request),

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { PotctlError } from '../kernel/errors.js';
 import { isDenied } from '../storage/failures.js';
 import type { Storage } from '../storage/storage.js';
 import { HISTORIES, LAYOUT } from './format.js';
@@ -51,12 +52,14 @@ export async function appendEvent(keys: EventKeys, event: BackupEvent): Promise<
 }
 
 /** The third file may be another user's, who shares the repository: then the two in the backup's folder must do. */
-async function unlessApart({ key }: EventFile, { apart }: EventKeys, write: () => Promise<void>): Promise<void> {
+async function unlessApart({ key }: EventFile, { id, apart }: EventKeys, write: () => Promise<void>): Promise<void> {
   if (key !== apart) return write();
   try {
     await write();
   } catch (error) {
-    if (!isDenied(error)) throw error;
+    if (isDenied(error)) return;
+    const changedDetail = `it is noted in the folder of the backup '${id}', and not in '${apart}'`;
+    throw error instanceof PotctlError ? error.with({ changed: 'partial', changedDetail }) : error;
   }
 }
 
@@ -77,9 +80,13 @@ export async function mendEvents(keys: EventKeys): Promise<string | null> {
   return damage?.text ?? null;
 }
 
-/** Removes what is outside of the backup's folder. */
+/** Removes what is outside of the backup's folder. What another user keeps for himself there stays: the backup goes all the same. */
 export async function removeEventsApart({ storage, apart }: EventKeys): Promise<void> {
-  if (apart !== undefined) await storage.remove(apart);
+  try {
+    if (apart !== undefined) await storage.remove(apart);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+  }
 }
 
 interface Line {

@@ -36,7 +36,7 @@ export interface Repository {
 
   /**
    * One lock per repository: a lease with a heartbeat. Waits up to `waitMs` (0 = not at all).
-   * Once it is held, what dead runs left unfinished (`*.partial`, `*.tombstone`) is swept.
+   * Once it is held, what dead runs left unfinished (`*.partial`, `*.tombstone`) is swept; a `*.tombstone` with its manifest is a backup again.
    * @throws PotctlError E_LOCKED naming host, pid, command and since
    */
   lock(request: LockRequest): Promise<Lease>;
@@ -55,7 +55,7 @@ export interface Repository {
   held(): Promise<ReadonlyMap<string, string>>;
   /**
    * Removes a backup for ever. It goes out of the list in one step; then its bytes go, the manifest first. What an interruption leaves of
-   * it is unlisted, and is swept when the lock is taken next. The caller holds the lock.
+   * it is unlisted until the lock is taken next: with its manifest it is listed again, without it is swept. The caller holds the lock.
    *
    * @param reason why, for the backup's events
    * @param seenEvents how many events the caller's decision rests on; an event that came since (a pin) keeps the backup

@@ -24,7 +24,7 @@ export interface Memory {
 
 /**
  * A storage in memory, for tests of what is built on one. It does what an object store can do, and no more: nothing is renamed; a group is
- * seen when its last key is put, and hidden when that is removed.
+ * seen when its last key is put, and hidden by one more key.
  */
 export function openMemory(memory: Memory, layout: Layout): Storage {
   return {
@@ -57,7 +57,7 @@ function valuesIn(memory: Memory, layout: Layout): Values {
       set(memory, key, Buffer.from(`${text}${isCut ? '\n' : ''}${line}\n`));
       const group = groupOf(key, layout);
       // Whoever hides a group reads its values afterwards: so either he sees this line, or it is refused here.
-      if (group !== null && !values.has(lastOf(group, layout)))
+      if (group !== null && !isComplete(memory, layout, group))
         throw new PotctlError('E_IO', `'${key}' was removed meanwhile`);
     },
     async get(key, { limit = Number.POSITIVE_INFINITY, from = 0, length = Number.POSITIVE_INFINITY } = {}) {
@@ -127,6 +127,12 @@ function claimsIn(memory: Memory): Claims {
 
 const lastOf = (name: string, { folder, last }: Layout): string => `${folder}/${name}/${last}`;
 
+/** A key that hides the group. */
+const hidingOf = (name: string, layout: Layout): string => `${lastOf(name, layout)}.hidden`;
+
+const isComplete = ({ values }: Memory, layout: Layout, name: string): boolean =>
+  values.has(lastOf(name, layout)) && !values.has(hidingOf(name, layout));
+
 function groupOf(key: string, layout: Layout): string | null {
   const [top, name = '', ...rest] = key.split('/');
   return top === layout.folder && layout.name.test(name) && rest.length > 0 ? name : null;
@@ -138,11 +144,11 @@ function groupsIn(memory: Memory, layout: Layout): Groups {
   const keysOf = (name: string): string[] =>
     [...values.keys()].filter((key) => key.startsWith(`${layout.folder}/${name}/`));
   const all = (): string[] => [...new Set([...values.keys()].flatMap((key) => groupOf(key, layout) ?? []))];
-  const isComplete = (name: string): boolean => values.has(lastOf(name, layout));
+  const isSeen = (name: string): boolean => isComplete(memory, layout, name);
   return {
-    names: async () => all().filter(isComplete).sort(),
-    stateOf: async (name) => (isComplete(name) ? 'complete' : 'absent'),
-    begin: async (name) => (isComplete(name) ? null : begin(memory, layout, name)),
+    names: async () => all().filter(isSeen).sort(),
+    stateOf: async (name) => (isSeen(name) ? 'complete' : 'absent'),
+    begin: async (name) => (isSeen(name) ? null : begin(memory, layout, name)),
     async localFolder(name) {
       await rm(local(name), { recursive: true, force: true });
       for (const key of keysOf(name)) {
@@ -156,7 +162,11 @@ function groupsIn(memory: Memory, layout: Layout): Groups {
     async sweep(besides) {
       await removeTree(path.join(folder, 'staging'));
       await mkdir(path.join(folder, 'staging'), { recursive: true });
-      for (const name of all().filter((one) => !isComplete(one))) {
+      for (const name of all().filter((one) => !isSeen(one))) {
+        if (values.has(lastOf(name, layout))) {
+          values.delete(hidingOf(name, layout));
+          continue;
+        }
         await besides(name);
         for (const key of keysOf(name)) values.delete(key);
       }
@@ -197,19 +207,18 @@ async function begin(memory: Memory, layout: Layout, name: string): Promise<Stag
   };
 }
 
-function removal({ values, folder }: Memory, layout: Layout, name: string): GroupRemoval {
-  const last = lastOf(name, layout);
-  const before = values.get(last);
+function removal(memory: Memory, layout: Layout, name: string): GroupRemoval {
+  const { values, folder } = memory;
+  const hiding = hidingOf(name, layout);
   return {
     place: `memory:${layout.folder}/${name}`,
     async hide() {
-      values.delete(last);
+      set(memory, hiding, Buffer.from(''));
       return `${layout.folder}/${name}`;
     },
-    async show() {
-      if (before !== undefined) values.set(last, before);
-    },
+    show: async () => void values.delete(hiding),
     async erase(besides) {
+      values.delete(lastOf(name, layout));
       await besides();
       for (const key of [...values.keys()].filter((one) => groupOf(one, layout) === name)) values.delete(key);
       await rm(path.join(folder, 'local', name), { recursive: true, force: true });

@@ -37,7 +37,7 @@ export interface Storage {
   get(key: string, options?: GetOptions): Promise<Buffer | undefined>;
   /** null if there is no such value. */
   stat(key: string): Promise<Stat | null>;
-  /** Names directly below a folder (`''` = the top), of values and of folders, in no order. */
+  /** Names directly below a folder (`''` = the top), of values and of folders, in no order. Fails for the top once it was there and has gone. */
   list(folder: string): Promise<string[]>;
   /** No error if there is none. */
   remove(key: string): Promise<void>;
@@ -143,9 +143,10 @@ export interface Groups {
   /** Prepares to remove a group; changes nothing. @throws PotctlError E_REFUSED if something else would go with it */
   removal(name: string): Promise<GroupRemoval>;
   /**
-   * Removes what was begun and what was hidden by dead runs. The caller holds the lock.
+   * Removes what dead runs had begun, and what they had begun to erase; what they had only hidden is shown again, whole: nobody knows
+   * whether it was to go. The caller holds the lock.
    *
-   * @param besides removes what belongs to a hidden group elsewhere; called before the last of it goes
+   * @param besides removes what belongs to a group elsewhere; called before the last of it goes
    * @returns where something is that cannot be removed now; it stays, unnamed, for the next time
    */
   sweep(besides: (name: string) => Promise<void>): Promise<string[]>;
@@ -181,6 +182,6 @@ export interface GroupRemoval {
   hide(): Promise<string>;
   /** Takes `hide` back. */
   show(): Promise<void>;
-  /** Makes `hide` durable and removes the last key, then what `besides` removes, then all other bytes. */
+  /** Makes `hide` durable and removes the last key, then what `besides` removes, then all other bytes. As long as it has it, it can be shown. */
   erase(besides: () => Promise<void>): Promise<void>;
 }

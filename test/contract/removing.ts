@@ -59,9 +59,25 @@ export function removing(fresh: () => Promise<Place>): void {
 
   test('what an interrupted removal left is unlisted, and goes when the lock is taken next', async () => {
     const { repository, second, storage } = await two();
+    const removal = await storage.groups.removal(ID);
+    await removal.hide();
+    await removal.erase(() => Promise.reject(new Error('killed'))).catch(() => {});
+    expect(await repository.list()).toEqual([OTHER]);
+    await (await second.lock(request())).release();
+    expect(await storage.list('backups')).toEqual([OTHER]);
+  });
+
+  test('a backup that got a pin right before it was hidden by a run that died then is back with the next lock, with the pin', async () => {
+    const { repository, second, storage } = await two();
+    await second.appendEvent(ID, { ...EVENT, type: 'tombstone', reason: 'retention' });
+    await second.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });
     await (await storage.groups.removal(ID)).hide();
     expect(await repository.list()).toEqual([OTHER]);
     await (await second.lock(request())).release();
+    expect(await repository.list()).toEqual([ID, OTHER]);
+    expect((await repository.events(ID)).events.map(({ type }) => type)).toEqual(['tombstone', 'pin']);
+    expect(await repository.readText(ID, 'files.tar')).toBe('archive');
+    await repository.remove(ID, 'retention');
     expect(await storage.list('backups')).toEqual([OTHER]);
   });
 }

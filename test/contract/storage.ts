@@ -332,10 +332,30 @@ function removingGroups(): void {
     expect(await text('groups/g2/b')).toBe('beta');
   });
 
-  test('what a dead run had hidden is swept, and what belongs to it elsewhere', async () => {
+  test('what a dead run had hidden and not begun to erase is shown again, as it was', async () => {
     await committed();
     await committed('g2');
     await (await storage.groups.removal('g1')).hide();
+    const besides: string[] = [];
+    expect(await other.groups.sweep(async (name) => void besides.push(name))).toEqual([]);
+    expect([besides, await other.groups.names(), (await storage.list('groups')).sort()]).toEqual([
+      ...[[], ['g1', 'g2'], ['g1', 'g2']],
+    ]);
+    for (const [key, value] of Object.entries({ 'deep/a': 'alpha', b: 'beta', ...LAST }))
+      expect([key, await text(`groups/g1/${key}`, other)]).toEqual([key, value]);
+    await storage.append('groups/g1/log', 'x');
+    const again = await storage.groups.removal('g1');
+    await again.hide();
+    await again.erase(never);
+    expect(await storage.list('groups')).toEqual(['g2']);
+  });
+
+  test('what a dead run had begun to erase is swept, and what belongs to it elsewhere', async () => {
+    await committed();
+    await committed('g2');
+    const removal = await storage.groups.removal('g1');
+    await removal.hide();
+    await expect(removal.erase(() => Promise.reject(new Error('killed')))).rejects.toThrow('killed');
     const besides: string[] = [];
     expect(await other.groups.sweep(async (name) => void besides.push(name))).toEqual([]);
     expect(besides).toEqual(['g1']);

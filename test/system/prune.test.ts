@@ -48,7 +48,7 @@ async function until(holds: () => Promise<boolean>, running: Running): Promise<v
 }
 
 describe('a prune that is killed', () => {
-  test('leaves each backup whole or unlisted at any moment, and the next one ends what it began', async () => {
+  test('leaves each backup whole or unlisted at any moment, and the next ones end what it began', async () => {
     const ids = await publishBig(26, 60);
     await writeFile(path.join(backups, 'README'), 'mine');
     const whole = await describeTree(path.join(backups, ids[0]!));
@@ -68,7 +68,8 @@ describe('a prune that is killed', () => {
     }
     expect(killed).toBeGreaterThan(3);
 
-    expect((await prune(...flags)).exitCode).toBe(0);
+    // What the last kill had hidden, and not begun to erase, comes back with the lock, behind the plan: the one after that decides on it.
+    for (const _ of 'ab') expect((await prune(...flags)).exitCode).toBe(0);
     expect(await left()).toEqual([...ids.slice(0, 2), 'README'].sort());
     expect(await describeTree(path.join(backups, ids[0]!))).toEqual(whole);
     expect((await readdir(folder)).sort()).toEqual([

@@ -85,3 +85,11 @@ test("a mark that cannot be read counts until it is old, and a name that only lo
   await (await (await opened()).lock(request())).release();
   expect(await marks()).toEqual(['potctl.reader.notes']);
 });
+
+test('who reads is never told as nobody where the repository has gone', async () => {
+  const repository = await opened();
+  await repository.hold(ID, 'backup verify');
+  await rm(folder, { recursive: true });
+  await expect(repository.held()).rejects.toMatchObject({ code: 'E_IO' });
+  await expect(repository.remove(ID, 'retention')).rejects.toThrow();
+});

@@ -108,9 +108,59 @@ test('what a link in a backup leads to is not removed with it', async () => {
   expect(await readFile(path.join(outside, 'precious'), 'utf8')).toBe('kept');
 });
 
-test('what an interrupted removal left is unlisted, and goes when the lock is taken next', async () => {
+test('a backup that was hidden by a kill, and is whole, is listed again with the next lock', async () => {
+  const before = await describeTree(path.join(backups, ID));
   await rename(path.join(backups, ID), path.join(backups, `${ID}.tombstone`));
   expect(await repository.list()).toEqual([]);
   await (await repository.lock(request())).release();
-  expect(await readdir(backups)).toEqual([]);
+  expect(await readdir(backups)).toEqual([ID]);
+  expect(await describeTree(path.join(backups, ID))).toEqual(before);
+});
+
+test('a link in place of what a kill left is removed, and nothing where it leads', async () => {
+  const outside = path.join(top, `outside${count}`);
+  await mkdir(outside);
+  await writeFile(path.join(outside, 'manifest.json'), 'kept');
+  await symlink(outside, path.join(backups, '20200101T000000Z-000001.tombstone'));
+  await (await repository.lock(request())).release();
+  expect([await readdir(backups), await readdir(outside)]).toEqual([[ID], ['manifest.json']]);
+});
+
+test('a backup that cannot be put back into the list is told, with the place of its bytes; the next lock puts it back', async () => {
+  const taken = path.join(backups, ID);
+  const removing = removeWhile(async (look) => {
+    if (look !== 3) return;
+    await writeFile(taken, 'in its place');
+    throw new PotctlError('E_LOCKED', 'it is being read');
+  });
+  await expect(removing).rejects.toMatchObject({
+    code: 'E_IO',
+    why: expect.stringMatching(/rename.*it is being read/),
+    changed: 'partial',
+    changedDetail: expect.stringContaining(`'${taken}.tombstone'`),
+  });
+  await rm(taken);
+  await (await repository.lock(request())).release();
+  expect(await repository.list()).toEqual([ID]);
+});
+
+test('a backup that somebody with the lock showed again meanwhile is not told as lost', async () => {
+  const removing = removeWhile(async (look) => {
+    if (look === 3) await (await repository.lock(request())).release();
+  });
+  await expect(removing).rejects.toMatchObject({ code: 'E_IO', changed: 'nothing' });
+  expect(await repository.list()).toEqual([ID]);
+  expect(await repository.readText(ID, 'manifest.json')).toBe('{}\n');
+});
+
+test('whoever lost the lock while he removed a backup puts it back', async () => {
+  let looks = 0;
+  const storage = await openDirectory(path.dirname(backups), LAYOUT);
+  const assertHeld = async (): Promise<void> => {
+    looks += 1;
+    if (looks === 2) throw new PotctlError('E_LOCKED', 'lost');
+  };
+  const deps = { ...{ storage, clock: systemClock, operator: 'tester@here', assertHeld }, refuseRead: async () => {} };
+  await expect(removeBackup(deps, { id: ID, reason: 'retention', seenEvents: null })).rejects.toThrow('lost');
+  expect(await readdir(backups)).toEqual([ID]);
 });

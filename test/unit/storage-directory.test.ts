@@ -1,7 +1,24 @@
-import { chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import {
+  chmod,
+  chown,
+  link,
+  lutimes,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { openDirectory } from '../../src/storage/directory/directory.js';
+import { claimName } from '../../src/storage/directory/durable.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { LAYOUT } from '../contract/storage.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -95,9 +112,156 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
+test.skipIf(process.getuid?.() !== 0)(
+  'what root writes belongs to the owner of what it is like as soon as it has its name (needs root)',
+  async () => {
+    await chown(await committed('g1'), 65_534, 65_534);
+    async function* bytes(): AsyncIterable<Uint8Array> {
+      yield Buffer.from('x');
+    }
+    for (const [at, content] of ['x', bytes(), { file: '/etc/hostname' }].entries()) {
+      const seen = new Set<number>();
+      let isDone = false;
+      const look = (): void => {
+        const facts = statSync(path.join(root, `value${at}`), { throwIfNoEntry: false });
+        if (facts !== undefined) seen.add(facts.uid);
+        if (!isDone) setImmediate(look);
+      };
+      look();
+      await storage.put(`value${at}`, content, { ownedLike: 'groups/g1' });
+      isDone = true;
+      look();
+      expect([...seen]).toEqual([65_534]);
+    }
+  },
+);
+
 test('a storage that has gone is not made anew by a write', async () => {
   const gone = await openDirectory(path.join(path.dirname(root), 'gone'), LAYOUT);
   await expect(gone.put('folder/value', 'x')).rejects.toThrow('ENOENT');
   await expect(gone.append('log', 'x')).rejects.toThrow('ENOENT');
   expect(await readdir(path.dirname(root))).toEqual(['place']);
+});
+
+test('a claim that somebody moves aside for a moment, to judge it, is told as taken by whoever took it', async () => {
+  const current = new Int32Array(new SharedArrayBuffer(4));
+  const judge = new Worker(
+    `const { renameSync } = require('node:fs');
+     const { workerData: [root, current] } = require('node:worker_threads');
+     for (;;) {
+       const lock = root + '/lock' + Atomics.load(current, 0);
+       try { renameSync(lock, lock + '.judged'); renameSync(lock + '.judged', lock); } catch {}
+     }`,
+    { eval: true, workerData: [root, current] },
+  );
+  const lost: number[] = [];
+  for (let at = 0; at < 200; at += 1) {
+    Atomics.store(current, 0, at);
+    const claim = await storage.claims.claim(`lock${at}`, 'me');
+    if (claim === null) lost.push(at);
+    await claim?.close();
+  }
+  await judge.terminate();
+  expect(lost).toEqual([]);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'where no second name can be given a value is copied to the name, and of several one succeeds (needs root)',
+  async () => {
+    // Linux lets nobody link a file that he could not write.
+    const finished = path.join(root, 'finished');
+    await writeFile(finished, 'alpha', { mode: 0o644 });
+    await chmod(path.dirname(root), 0o711);
+    await chmod(root, 0o777);
+    process.seteuid!(65_534);
+    try {
+      const names = await Promise.all([1, 2, 3].map(() => claimName(finished, path.join(root, 'name'))));
+      expect(names.sort()).toEqual(['copied', null, null]);
+    } finally {
+      process.seteuid!(0);
+    }
+    expect(await readFile(path.join(root, 'name'), 'utf8')).toBe('alpha');
+    expect([await modeOf('name'), (await readdir(root)).sort()]).toEqual([0o644, ['finished', 'name']]);
+  },
+);
+
+test('a link or a folder named as what an attempt to lock leaves stops no sweep, and only its age decides', async () => {
+  const [old, young, inside] = ['lock.aaaaaaaaaaaa', 'lock.bbbbbbbbbbbb', 'lock.cccccccccccc'];
+  await writeFile(`${root}.outside`, 'dead');
+  for (const name of [old, young]) await symlink(`${root}.outside`, path.join(root, name));
+  await mkdir(path.join(root, inside));
+  for (const name of [old, inside]) await lutimes(path.join(root, name), 1, 1);
+  await storage.claims.sweep('lock', async (text) => text === 'dead', await storage.now('lock'));
+  expect((await readdir(root)).sort()).toEqual([young, inside]);
+  expect(await readFile(`${root}.outside`, 'utf8')).toBe('dead');
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what somebody else left of an attempt to lock, and keeps for himself, stops no sweep (needs root)',
+  async () => {
+    await writeFile(path.join(root, 'lock.aaaaaaaaaaaa'), 'dead', { mode: 0o600 });
+    await utimes(path.join(root, 'lock.aaaaaaaaaaaa'), 1, 1);
+    await chmod(path.dirname(root), 0o711);
+    await chmod(root, 0o1777);
+    process.seteuid!(65_534);
+    try {
+      await storage.claims.sweep('lock', async (text) => text === 'dead', await storage.now('lock'));
+    } finally {
+      process.seteuid!(0);
+    }
+    expect(await readdir(root)).toEqual(['lock.aaaaaaaaaaaa']);
+    await storage.claims.sweep('lock', async () => false, await storage.now('lock'));
+    expect(await readdir(root)).toEqual([]);
+  },
+);
+
+test('names at the top of a storage that was there and has gone are not told as none', async () => {
+  await storage.put('mark', 'x');
+  const opened = await openDirectory(root, LAYOUT);
+  const late = await openDirectory(path.join(path.dirname(root), 'late'), LAYOUT);
+  expect(await late.list('')).toEqual([]);
+  await late.create();
+  for (const one of [opened, storage, late]) {
+    expect((await one.list('')).length).toBe(one === late ? 0 : 1);
+    expect(await one.list('folder')).toEqual([]);
+  }
+  for (const folder of [root, path.join(path.dirname(root), 'late')]) await rm(folder, { recursive: true });
+  for (const one of [opened, storage, late]) await expect(one.list('')).rejects.toThrow('ENOENT');
+});
+
+describe('a file that may be moved', () => {
+  const inside = (): Promise<string[]> => readdir(root);
+
+  test('is refused if it is a link or no file, and nothing where it leads is changed', async () => {
+    await writeFile(`${root}.target`, 'alpha', { mode: 0o400 });
+    await symlink(`${root}.target`, `${root}.link`);
+    await mkdir(`${root}.folder`);
+    for (const file of [`${root}.link`, `${root}.folder`])
+      await expect(storage.put('value', { file, move: true })).rejects.toMatchObject({ code: 'E_IO' });
+    expect([(await stat(`${root}.target`)).mode & 0o777, await readlink(`${root}.link`)]).toEqual([
+      ...[0o400, `${root}.target`],
+    ]);
+    expect(await inside()).toEqual([]);
+  });
+
+  test.each([0o440, 0o600])('is as it was after a failure, its mode (%o), too', async (wanted) => {
+    const file = `${root}.source`;
+    await writeFile(file, 'alpha');
+    await chmod(file, wanted);
+    await mkdir(path.join(root, 'value'));
+    await expect(storage.put('value', { file, move: true })).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+    const { mode, nlink } = await stat(file);
+    expect([await readFile(file, 'utf8'), mode & 0o777, nlink]).toEqual(['alpha', wanted, 1]);
+    expect(await inside()).toEqual(['value']);
+  });
+
+  test('stays where it is the value already, by whatever name', async () => {
+    await storage.put('value', 'alpha');
+    const file = path.join(root, 'value');
+    await storage.put('value', { file, move: true });
+    expect([await readFile(file, 'utf8'), await inside()]).toEqual(['alpha', ['value']]);
+    await link(file, `${root}.second`);
+    await storage.put('value', { file: `${root}.second`, move: true });
+    expect([await readFile(file, 'utf8'), await inside()]).toEqual(['alpha', ['value']]);
+  });
 });

@@ -1,8 +1,12 @@
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../../kernel/errors.js';
+import { isErrno, PotctlError } from '../../kernel/errors.js';
+import { isDenied } from '../failures.js';
 import type { Claim, Claims } from '../storage.js';
-import { claimName, readContained, uniqueSuffix, writeNew } from './durable.js';
+import { claimName, readContained, removeFile, uniqueSuffix, writeNew } from './durable.js';
+
+const { O_NOFOLLOW, O_RDWR } = constants;
 
 const LIMIT = 64 * 1024;
 /** Debris whose owner cannot be judged is left alone for so long, by the file system's own clock. */
@@ -23,14 +27,28 @@ async function claim(file: string, text: string): Promise<Claim | null> {
   const candidate = `${file}.${uniqueSuffix()}`;
   await writeNew(candidate, text, 0o644);
   try {
-    return (await claimName(candidate, file)) ? await claimOf(await open(file, 'r+'), text) : null;
+    const handle = await openNamed(candidate, file);
+    return handle === null ? null : await claimOf(handle, text);
   } catch (error) {
-    // Somebody swept the candidate, or took the claim over before it could be opened: the next attempt will tell.
+    // Somebody swept the candidate, or took over what had to be copied before it could be opened: the next attempt will tell.
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   } finally {
     await rm(candidate, { force: true });
   }
+}
+
+/** It is open before it has the name: by the name it may be another one, or away for a moment. */
+async function openNamed(candidate: string, file: string): Promise<FileHandle | null> {
+  const handle = await open(candidate, O_RDWR | O_NOFOLLOW);
+  let named: Awaited<ReturnType<typeof claimName>> = null;
+  try {
+    named = await claimName(candidate, file);
+  } finally {
+    if (named !== 'linked') await handle.close();
+  }
+  if (named === 'copied') return open(file, O_RDWR | O_NOFOLLOW);
+  return named === null ? null : handle;
 }
 
 async function claimOf(handle: FileHandle, text: string): Promise<Claim> {
@@ -80,9 +98,25 @@ async function sweepDebris(
 ): Promise<void> {
   const isDebris = (name: string): boolean => name.startsWith(key) && SUFFIX.test(name.slice(key.length));
   for (const name of (await readdir(root)).filter(isDebris)) {
-    const text = (await readContained(root, name, LIMIT)) ?? '';
-    const facts = await stat(path.join(root, name)).catch(() => null);
-    const isOld = facts !== null && nowMs - facts.mtimeMs > DEBRIS_AGE_MS;
-    if (isOld || (await isDead(text))) await rm(path.join(root, name), { force: true });
+    const file = path.join(root, name);
+    const facts = await lstat(file).catch(() => null);
+    if (facts === null || facts.isDirectory()) continue;
+    const isOld = nowMs - facts.mtimeMs > DEBRIS_AGE_MS;
+    if (isOld || (await isDead(await readDebris(root, name)))) await removeFile(file).catch(ignoreDenied);
   }
+}
+
+/** Of what is no plain file, or is not for this user, only the age tells anything. */
+async function readDebris(root: string, name: string): Promise<string> {
+  try {
+    return (await readContained(root, name, LIMIT)) ?? '';
+  } catch (error) {
+    if (isDenied(error) || (error instanceof PotctlError && error.code === 'E_BACKUP_CORRUPT')) return '';
+    throw error;
+  }
+}
+
+/** It hinders nobody: whoever left it removes it. */
+function ignoreDenied(error: unknown): void {
+  if (!isDenied(error)) throw error;
 }

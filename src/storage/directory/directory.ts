@@ -15,15 +15,23 @@ import { valuesIn } from './values.js';
  * @throws PotctlError E_REPOSITORY_FORMAT (a file, a link to nowhere, a missing parent), E_FILES_DENIED, E_IO
  */
 export async function openDirectory(location: string, layout: Layout): Promise<Storage> {
-  const { folder } = await located(location);
+  const { folder, isThere } = await located(location);
+  let wasThere = isThere;
   return {
     url: location,
     placeOf: (key) => path.join(folder, key),
-    isThere: async () => (await located(folder)).isThere,
-    create: () => ensureFolder(folder),
+    async isThere() {
+      const found = await located(folder);
+      wasThere ||= found.isThere;
+      return found.isThere;
+    },
+    async create() {
+      await ensureFolder(folder);
+      wasThere = true;
+    },
     around: (key) => around(folder, key),
     freeBytes: () => freeBytes(folder),
-    ...valuesIn(folder, layout),
+    ...valuesIn(folder, layout, () => wasThere),
     claims: claimsIn(folder),
     groups: groupsIn(folder, layout),
   };

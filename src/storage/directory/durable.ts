@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, realpath, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, realpath, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
+import { give, type Owner } from './owners.js';
 
-const { COPYFILE_EXCL, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 /** 12 hex digits that nobody else has. */
 export function uniqueSuffix(): string {
@@ -24,11 +25,19 @@ export async function syncPath(target: string): Promise<void> {
   }
 }
 
-/** Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again. */
-export async function writeNew(file: string, text: string | Uint8Array, mode: number): Promise<void> {
+type Bytes = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+const isWhole = (text: Bytes): text is string | Uint8Array => typeof text === 'string' || text instanceof Uint8Array;
+
+/**
+ * Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again.
+ *
+ * @param owner whom it belongs to; null = whoever writes it
+ */
+export async function writeNew(file: string, text: Bytes, mode: number, owner: Owner | null = null): Promise<void> {
   const handle = await open(file, 'wx', mode);
   try {
-    await fill(handle, text);
+    await fill(handle, text, owner);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
@@ -36,9 +45,10 @@ export async function writeNew(file: string, text: string | Uint8Array, mode: nu
 }
 
 /** Closing may fail, too: some network file systems tell only then that the disk is full. */
-async function fill(handle: FileHandle, text: string | Uint8Array): Promise<void> {
+async function fill(handle: FileHandle, text: Bytes, owner: Owner | null): Promise<void> {
   try {
-    await handle.writeFile(text);
+    for await (const bytes of isWhole(text) ? [text] : text) await handle.writeFile(bytes);
+    await give(handle, owner);
     await handle.sync();
   } finally {
     await handle.close();
@@ -49,37 +59,48 @@ async function fill(handle: FileHandle, text: string | Uint8Array): Promise<void
  * Gives a finished file a second name if that name is free: of several that try at once, one succeeds.
  *
  * Where the file system has no hard links (FAT, some network shares) the content is copied to a name taken exclusively.
+ *
+ * @returns how it got the name; null = the name is taken
  */
-export async function claimName(finished: string, name: string): Promise<boolean> {
+export async function claimName(finished: string, name: string): Promise<'linked' | 'copied' | null> {
   try {
     await link(finished, name);
-    return true;
+    return 'linked';
   } catch (error) {
     // Over NFS the answer to a link that succeeded may get lost, and its repetition fails.
-    if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1;
+    if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1 ? 'linked' : null;
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error;
     return copyExclusively(finished, name);
   }
 }
 
-async function copyExclusively(finished: string, name: string): Promise<boolean> {
+async function copyExclusively(finished: string, name: string): Promise<'copied' | null> {
+  const source = await open(finished, O_RDONLY | O_NOFOLLOW);
   try {
-    await copyFile(finished, name, COPYFILE_EXCL);
-    return true;
+    const facts = await source.stat();
+    await writeNew(name, source.createReadStream({ autoClose: false }), facts.mode & 0o777, facts);
+    return 'copied';
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false;
+    if (isErrno(error, 'EEXIST')) return null;
     throw error;
+  } finally {
+    await source.close();
   }
 }
 
-/** Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself. */
-export async function appendLine(file: string, line: string): Promise<void> {
+/**
+ * Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself.
+ *
+ * @param owner whom the file belongs to; null = it stays as it is
+ */
+export async function appendLine(file: string, line: string, owner: Owner | null): Promise<void> {
   const handle = await open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     const { size } = await handle.stat();
     const last = Buffer.from('\n');
     if (size > 0) await handle.read(last, 0, 1, size - 1);
     const bytes = Buffer.from(`${last[0] === 0x0a ? '' : '\n'}${line}\n`);
+    await give(handle, owner);
     const { bytesWritten } = await handle.write(bytes);
     await handle.sync();
     if (bytesWritten < bytes.length) throw new PotctlError('E_NO_SPACE', `no space for a line in '${file}'`);
@@ -87,6 +108,15 @@ export async function appendLine(file: string, line: string): Promise<void> {
     await handle.close();
   }
   await syncPath(path.dirname(file));
+}
+
+/** No error if there is none. In a folder whose files only their owners remove, `rm` would tell ENOTDIR instead of EPERM. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }
 
 /** Which part of a file, and under which name errors speak of it. */
@@ -144,12 +174,44 @@ function notPlain(name: string): PotctlError {
   });
 }
 
-/** Makes a folder that only its owner enters, and its name durable; one that is there already stays as it is. */
-export async function ensureFolder(folder: string): Promise<void> {
+/**
+ * Makes a folder that only its owner enters, and its name durable; one that is there already stays as it is.
+ *
+ * @returns was it made?
+ * @throws PotctlError E_REPOSITORY_FORMAT if something else stands in its place, also a link to a folder
+ */
+export async function ensureFolder(folder: string): Promise<boolean> {
   try {
     await mkdir(folder, { mode: 0o700 });
-    await syncPath(path.dirname(folder));
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
+    if (!(await lstat(folder)).isDirectory()) throw notOurs(folder);
+    return false;
   }
+  await syncPath(path.dirname(folder));
+  return true;
+}
+
+/**
+ * Nothing is written through a link.
+ *
+ * @param folder within `root`
+ * @throws PotctlError E_REPOSITORY_FORMAT if a link leads elsewhere; ENOENT
+ */
+export async function requireWithin(root: string, folder: string): Promise<void> {
+  if (!(await isWithin(root, folder))) throw notOurs(folder);
+}
+
+/** Is the folder where its name says, below `root`? false where a link leads elsewhere. */
+export async function isWithin(root: string, folder: string): Promise<boolean> {
+  const [real, top] = await Promise.all([realpath(folder), realpath(root)]);
+  return real === path.join(top, path.relative(root, folder));
+}
+
+/** Never told as a missing right: that would pass for a repository of somebody else, whose history is only warned of. */
+function notOurs(folder: string): PotctlError {
+  return new PotctlError('E_REPOSITORY_FORMAT', `'${folder}' is not a directory`, {
+    why: 'a symbolic link or something else stands in its place, and potctl writes through no link',
+    fix: [`Find out who put it there: \`ls -ld '${folder}'\``, 'Put the directory back in its place, then repeat.'],
+  });
 }

@@ -117,13 +117,22 @@ async function removal(root: string, layout: Layout, name: string): Promise<Grou
       await rename(folder, aside);
       return path.relative(root, aside);
     },
-    show: () => rename(aside, folder),
+    show: () => showAgain(aside, folder),
     async erase(besides) {
       // Not before the rename is durable: after a power failure nobody may find a listed group without its bytes.
       await syncPath(path.dirname(folder));
       await eraseLastFirst(aside, layout, besides);
     },
   };
+}
+
+/** Whoever holds the lock by now may have shown it already. */
+async function showAgain(aside: string, folder: string): Promise<void> {
+  try {
+    await rename(aside, folder);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') || (await stateOf(folder)) !== 'complete') throw error;
+  }
 }
 
 /** Without its last key nobody can take the rest for a complete group. */
@@ -151,16 +160,29 @@ async function sweep(top: string, layout: Layout, besides: (name: string) => Pro
   });
   for (const { name, group, isTombstone } of found.sort((a, b) => Number(a.isTombstone) - Number(b.isTombstone))) {
     try {
-      if (isTombstone) {
-        await refuseUntouchable(path.join(top, name));
-        await eraseLastFirst(path.join(top, name), layout, () => besides(group));
-      } else await removeAside(top, name);
+      if (isTombstone) await settleHidden(top, { name, group, layout }, () => besides(group));
+      else await removeAside(top, name);
     } catch (error) {
       if (!isStuck(error)) throw error;
       stuck.push(path.join(top, name));
     }
   }
   return stuck;
+}
+
+/** The last key goes first once it is decided: with it, whoever hid the group may have died before he looked what came in between. */
+async function settleHidden(
+  top: string,
+  { name, group, layout }: { readonly name: string; readonly group: string; readonly layout: Layout },
+  besides: () => Promise<void>,
+): Promise<void> {
+  const folder = path.join(top, name);
+  await refuseUntouchable(folder);
+  const isFolder = (await stateOf(folder)) === 'complete';
+  if (isFolder && (await stateOf(path.join(folder, layout.last))) !== 'absent')
+    return show(folder, path.join(top, group), top);
+  // Not through a link of that name.
+  return isFolder ? eraseLastFirst(folder, layout, besides) : removeTree(folder);
 }
 
 /**

@@ -1,11 +1,26 @@
 import { createHash } from 'node:crypto';
-import { chown, copyFile, type FileHandle, link, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, lstat, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrno } from '../../kernel/errors.js';
+import { isErrno, PotctlError } from '../../kernel/errors.js';
 import type { Hashed } from '../following-hash.js';
 import { hashFile } from '../hash.js';
 import type { Content, GetOptions, Layout, LocalFile, PutOptions, Stat, Storage } from '../storage.js';
-import { appendLine, claimName, ensureFolder, readPlainFile, syncPath, uniqueSuffix, writeNew } from './durable.js';
+import {
+  appendLine,
+  claimName,
+  ensureFolder,
+  isWithin,
+  readPlainFile,
+  removeFile,
+  requireWithin,
+  syncPath,
+  uniqueSuffix,
+  writeNew,
+} from './durable.js';
+import { give, giveFolder, type Owner, ownerOf } from './owners.js';
+
+const { O_NOFOLLOW, O_RDONLY } = constants;
 
 const TEMPORARY = /^\.([A-Za-z0-9_][A-Za-z0-9._-]*)\.[0-9a-f]{12}\.tmp$/;
 /** A younger temporary file may belong to somebody who writes at this moment. */
@@ -18,33 +33,40 @@ type Values = Pick<Storage, 'put' | 'append' | 'get' | 'stat' | 'list' | 'remove
  *
  * @param root absolute, free of symbolic links; need not exist yet
  * @param layout null = there are no groups in it
+ * @param wasThere did the root exist? Then one that is missing has gone, and is no empty one
  */
-export function valuesIn(root: string, layout: Layout | null = null): Values {
+export function valuesIn(root: string, layout: Layout | null = null, wasThere: () => boolean = () => false): Values {
   const fileOf = (key: string): string => path.join(root, checkedKey(key));
   return {
     async put(key, content, options = {}) {
       const file = fileOf(key);
-      await ensureTop(root, key);
-      const hashed = await write(file, content, options);
-      if (hashed !== null) await giveLike(root, key, options.ownedLike);
-      return hashed;
+      const owner = await prepare(root, key, options.ownedLike);
+      return write(file, content, { ...options, owner });
     },
     async append(key, line, { ownedLike } = {}) {
       const file = fileOf(key);
-      await ensureTop(root, key);
-      await appendLine(file, line);
-      await giveLike(root, key, ownedLike);
+      const owner = await prepare(root, key, ownedLike);
+      await appendLine(file, line, owner);
     },
     get: (key, options: GetOptions = {}) => readPlainFile(fileOf(key), { ...options, name: nameOf(key, layout) }),
     stat: (key) => statFile(fileOf(key)),
-    list: (folder) => namesIn(folder === '' ? root : fileOf(folder)),
-    remove: (key) => rm(fileOf(key), { force: true }),
+    async list(folder) {
+      if (folder !== '') return namesIn(fileOf(folder));
+      return wasThere() ? readdir(root) : namesIn(root);
+    },
+    async remove(key) {
+      const file = fileOf(key);
+      if (await isOurs(root, path.dirname(file))) await removeFile(file);
+    },
     async localFile(key) {
       const file = fileOf(key);
       return (await statFile(file)) === null ? undefined : file;
     },
     now: (key) => nowBeside(fileOf(key)),
-    tidy: (folder, isOurs, nowMs) => tidyFolder(folder === '' ? root : fileOf(folder), isOurs, nowMs),
+    async tidy(key, isKey, nowMs) {
+      const folder = key === '' ? root : fileOf(key);
+      if (await isOurs(root, folder)) await tidyFolder(folder, isKey, nowMs);
+    },
   };
 }
 
@@ -63,39 +85,48 @@ function nameOf(key: string, layout: Layout | null): string {
 
 const topOf = (key: string): string | null => (key.split('/').length === 2 ? path.dirname(key) : null);
 
-async function ensureTop(root: string, key: string): Promise<void> {
-  const top = topOf(key);
-  if (top !== null) await ensureFolder(path.join(root, top));
+/** Nothing is removed where a link leads, nor where nothing is. */
+async function isOurs(root: string, folder: string): Promise<boolean> {
+  try {
+    return await isWithin(root, folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
-async function giveLike(root: string, key: string, model: string | undefined): Promise<void> {
-  if (model === undefined) return;
-  const owner = await stat(path.join(root, model)).catch(() => null);
-  if (owner === null) return;
-  for (const name of [key, topOf(key)]) {
-    const facts = name === null ? null : await stat(path.join(root, name)).catch(() => null);
-    if (facts !== null && facts.uid !== owner.uid)
-      await chown(path.join(root, name!), owner.uid, owner.gid).catch(() => {});
-  }
+/** Makes the top folder of a key, if it is missing. @returns whom the value is to belong to; null = whoever writes it */
+async function prepare(root: string, key: string, model: string | undefined): Promise<Owner | null> {
+  const owner = model === undefined ? null : await ownerOf(path.join(root, model));
+  const top = topOf(key);
+  // One that is there may be shared: it stays as its owner made it.
+  if (top !== null && (await ensureFolder(path.join(root, top)))) await giveFolder(path.join(root, top), owner);
+  await requireWithin(root, path.join(root, path.dirname(key)));
+  return owner;
+}
+
+interface Writing extends PutOptions {
+  readonly owner: Owner | null;
 }
 
 /** Into a temporary file beside it, which then gets the name. */
-async function write(file: string, content: Content, { create, readable }: PutOptions): Promise<Hashed | null> {
+async function write(file: string, content: Content, { create, readable, owner }: Writing): Promise<Hashed | null> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
+  // A file that lies at its place already is no source that goes.
+  const source = isMoved(content) && (await realpath(content.file)) !== file ? content.file : null;
   // Whether a name was claimed is told by the number of a file's names: one that comes from elsewhere must have no other.
-  const mayLink = isMoved(content) && !create;
-  const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink });
-  let isDone = false;
+  const mayLink = !create && owner === null;
+  const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink, owner });
   try {
-    if (create) isDone = await claimName(temporary, file);
-    else await rename(temporary, file).then(() => (isDone = true));
+    if (!create) await rename(temporary, file);
+    else if ((await claimName(temporary, file)) === null) return null;
   } finally {
-    if (create || !isDone) await rm(temporary, { force: true });
+    // Also after a rename: of two names of one file it removes none.
+    await rm(temporary, { force: true });
   }
   await syncPath(folder);
-  if (!isDone) return null;
-  if (isMoved(content)) await rm(content.file, { force: true });
+  if (source !== null) await rm(source, { force: true });
   return hashed;
 }
 
@@ -105,24 +136,27 @@ const isMoved = (content: Content): content is LocalFile =>
 interface Filling {
   readonly mode: number;
   readonly mayLink: boolean;
+  readonly owner: Owner | null;
 }
 
-async function fillNew(file: string, content: Content, { mode, mayLink }: Filling): Promise<Hashed> {
+async function fillNew(file: string, content: Content, filling: Filling): Promise<Hashed> {
   if (typeof content === 'string' || content instanceof Uint8Array) {
-    await writeNew(file, content, mode);
+    await writeNew(file, content, filling.mode, filling.owner);
     return { size: Buffer.byteLength(content), sha256: createHash('sha256').update(content).digest('hex') };
   }
   try {
-    return 'file' in content
-      ? await takeFile(file, content.file, { mode, mayLink })
-      : await fillFrom(file, content, mode);
+    return 'file' in content ? await takeFile(file, content, filling) : await fillFrom(file, content, filling);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
   }
 }
 
-async function fillFrom(file: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<Hashed> {
+async function fillFrom(
+  file: string,
+  content: AsyncIterable<Uint8Array>,
+  { mode, owner }: Pick<Filling, 'mode' | 'owner'>,
+): Promise<Hashed> {
   const hash = createHash('sha256');
   let size = 0;
   const handle = await open(file, 'wx', mode);
@@ -132,6 +166,7 @@ async function fillFrom(file: string, content: AsyncIterable<Uint8Array>, mode: 
       hash.update(bytes);
       size += bytes.length;
     }
+    await give(handle, owner);
     await handle.sync();
   } finally {
     await handle.close();
@@ -139,12 +174,21 @@ async function fillFrom(file: string, content: AsyncIterable<Uint8Array>, mode: 
   return { size, sha256: hash.digest('hex') };
 }
 
-/** By a second name where possible, so that a failure leaves the source as it was. */
-async function takeFile(file: string, source: string, { mode, mayLink }: Filling): Promise<Hashed> {
-  if (!(mayLink && (await isLinked(source, file)))) await copyFile(source, file);
-  const handle = await open(file, 'r');
-  await settle(handle, mode).finally(() => handle.close());
+/** By a second name where that changes nothing in the source: a failure leaves it as it was. */
+async function takeFile(file: string, { file: source, move }: LocalFile, filling: Filling): Promise<Hashed> {
+  const isAsWanted = move === true && (await isMovable(source, filling.mode));
+  const isCopied = !(isAsWanted && filling.mayLink && (await isLinked(source, file)));
+  if (isCopied) await copyFile(source, file);
+  const handle = await open(file, O_RDONLY | O_NOFOLLOW);
+  await settle(handle, isCopied ? filling : null).finally(() => handle.close());
   return hashFile(file, new AbortController().signal);
+}
+
+/** Has it the mode and the owner of what we write? @throws PotctlError E_IO if it is no plain file: it could lead anywhere */
+async function isMovable(source: string, mode: number): Promise<boolean> {
+  const facts = await lstat(source);
+  if (!facts.isFile()) throw new PotctlError('E_IO', `'${source}' is not a plain file`);
+  return (facts.mode & 0o7777) === mode && facts.uid === process.geteuid?.();
 }
 
 async function isLinked(source: string, file: string): Promise<boolean> {
@@ -157,8 +201,12 @@ async function isLinked(source: string, file: string): Promise<boolean> {
   }
 }
 
-async function settle(handle: FileHandle, mode: number): Promise<void> {
-  await handle.chmod(mode);
+/** @param changes null = it is as it should be */
+async function settle(handle: FileHandle, changes: Pick<Filling, 'mode' | 'owner'> | null): Promise<void> {
+  if (changes !== null) {
+    await handle.chmod(changes.mode);
+    await give(handle, changes.owner);
+  }
   await handle.sync();
 }
 
@@ -192,14 +240,14 @@ async function nowBeside(file: string): Promise<number> {
   }
 }
 
-async function tidyFolder(folder: string, isOurs: (name: string) => boolean, nowMs: number): Promise<void> {
+async function tidyFolder(folder: string, isKey: (name: string) => boolean, nowMs: number): Promise<void> {
   // A folder that another user has made for himself is tidied by him: it hinders nobody.
   for (const name of await namesIn(folder).catch(noneIfDenied)) {
     const [, key] = TEMPORARY.exec(name) ?? [];
-    if (key === undefined || !isOurs(key)) continue;
+    if (key === undefined || !isKey(key)) continue;
     const file = path.join(folder, name);
     const facts = await stat(file).catch(() => null);
-    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true }).catch(noneIfDenied);
+    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await removeFile(file).catch(noneIfDenied);
   }
 }
 
