@@ -87,6 +87,10 @@ describe('pasted into a shell, it works where the line before worked', () => {
     ['restore plan --database other --password-file password --repository r/r', { PGHOST: 'db1', PGDATABASE: 'app' }],
     ["restore run latest --config 'my config.yaml' -p prod --database other --files f/ --repository r/", {}],
     ['mfa list --database other', { PGHOST: 'db1', PGPORT: '5433', PGUSER: 'support' }],
+    ['restore run latest', { POTCTL_REPOSITORY: './my-backups', POTCTL_FILES: 'my files', PGDATABASE: 'app' }],
+    ['backup list', { POTCTL_REPOSITORY: 's3://bucket/a', POTCTL_CONFIG: 'my config.yaml', POTCTL_PROFILE: 'test' }],
+    ['backup create', { POTCTL_CONFIG: 'my config.yaml', POTCTL_PROFILE: 'prod', PGDATABASE: 'other' }],
+    ['backup create -p prod --files other', { POTCTL_CONFIG: 'my config.yaml', POTCTL_FILES: '/srv', PGHOST: 'db2' }],
     ['doctor', { PGHOST: 'db1', PGUSER: 'ops', PGDATABASE: 'app' }],
   ];
 

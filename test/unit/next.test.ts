@@ -115,6 +115,32 @@ test('a profile that was named stands for all variables', () => {
   expect(spelled(potctl('doctor'), at('doctor', {}, env))).toBe('PGHOST=/run/pg potctl doctor');
 });
 
+test('what a variable said for this line alone is said by flags, absolute; a profile stays a variable, which is no -p', () => {
+  const env = { POTCTL_REPOSITORY: 'r/p', POTCTL_FILES: '~/st', POTCTL_CONFIG: 'c.yaml', POTCTL_PROFILE: 'prod' };
+  const here = at('restore run', {}, { ...env, PGDATABASE: 'app' });
+  expect(spelled(potctl('restore', 'undo', '5t2'), here)).toBe(
+    "POTCTL_PROFILE=prod PGDATABASE=app potctl restore undo 5t2 --config /w/c.yaml --files '~/st' --repository /w/r/p",
+  );
+  expect(spelled(potctl('config', 'validate'), here)).toBe(
+    'POTCTL_PROFILE=prod potctl config validate --config /w/c.yaml',
+  );
+  expect(spelled(again('--repository', 'offsite', '-p', 'prod'), here)).toBe(
+    "potctl restore run --config /w/c.yaml --files '~/st' --repository offsite -p prod",
+  );
+  const plan = at('restore plan', {}, env);
+  expect(asCommand(['restore plan', 'restore run'], 'ID', undefined, plan)).toBe(
+    "POTCTL_PROFILE=prod potctl restore run ID --config /w/c.yaml --files '~/st' --repository /w/r/p",
+  );
+});
+
+test('a flag goes before its variable, and one that takes patterns is left alone', () => {
+  const env = { POTCTL_REPOSITORY: '/env', POTCTL_FILES: '/srv' };
+  const target = { repository: '/flag', files: 'up/**' } as Invocation['target'];
+  const here = at('backup show', { target }, env);
+  expect(spelled(potctl('backup', 'list'), here)).toBe('potctl backup list --files /srv --repository /flag');
+  expect(spelled(again('--repository', '/other'), here)).toBe('potctl backup show --repository /other');
+});
+
 test('a command of another place says so, whatever this line said', () => {
   const here: Here = { ...HERE, variables: { PGHOST: '/run/pg' } };
   const scope = { profile: 'other', repository: '/r' };
