@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PotctlError } from '../../src/kernel/errors.js';
-import { advice, again } from '../../src/kernel/next.js';
+import { advice, again, potctl } from '../../src/kernel/next.js';
 import { parseGraph } from '../../src/restore/tables/graph.js';
 import { checkSchemaName, parseTableNames } from '../../src/restore/tables/names.js';
 import { asksForTables, type TablesOptions, tablesRequest } from '../../src/restore/tables/request.js';
@@ -133,7 +133,7 @@ const DUMP = `
 `.split('\n');
 
 describe('what of a dump a table needs', () => {
-  const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]));
+  const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]), '20261122T095046Z-7f3a');
 
   test('a table brings its data, keys, defaults and own sequences, and what these rest on, in the order of the archive', () => {
     const { entries, needs, leftOut } = select('users');
@@ -168,6 +168,10 @@ describe('what of a dump a table needs', () => {
     expect(fixOf('vw')).toMatchObject({
       advice: [expect.anything(), { without: expect.arrayContaining(['--tables', '--into-schema']) }, '.'],
     });
+  });
+  test('a table that is not there sends to this backup, not to the latest', () => {
+    const shown = advice`See the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
+    expect(() => select('oders')).toThrow(expect.objectContaining({ fix: [expect.any(String), shown] }));
   });
   test('a name is found without regard to case as long as it has no quotes', () => {
     expect(select('Users').tables[0]!.name).toBe('users');

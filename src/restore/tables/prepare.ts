@@ -67,7 +67,7 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const dump = path.join(await repository.artefacts(entry.id), part.backup_file);
   const graph = await readGraph(deps.server!, dump, deps.signal);
-  const selection = selectTables(graph, request.tables);
+  const selection = selectTables(graph, request.tables, manifest.id);
   const found = await observe(deps, request, part, graph, selection);
   const { runId, profile, intoSchema: schema } = request;
   const blocking = [...stored.blocking, ...profileBlockers(request), ...found.blocking];

@@ -75,12 +75,17 @@ const KINDS: Readonly<Record<string, string>> = {
  * Chooses what of a dump the named tables need: themselves, their partitions, data, indexes, constraints and sequences, and what these rest
  * on. Pure.
  *
+ * @param backup its id, for messages
  * @throws E_PIECE_NOT_FOUND with near names; E_USAGE for a name that several schemas have, two tables of one name; E_REFUSED for a partition, a view
  */
-export function selectTables(graph: readonly GraphEntry[], wanted: readonly TableName[]): TableSelection {
+export function selectTables(
+  graph: readonly GraphEntry[],
+  wanted: readonly TableName[],
+  backup: string,
+): TableSelection {
   const byId = new Map(graph.map((entry) => [entry.dumpId, entry]));
   const parents = partitionParents(graph, byId);
-  const tables = wanted.map((name) => findTable(graph, parents, name, wanted));
+  const tables = wanted.map((name) => findTable(graph, parents, name, { wanted, backup }));
   refuseSameName(tables);
   const chosen = new Set(tables.flatMap(({ dumpId, partitions }) => [dumpId, ...partitions.map((one) => one.dumpId)]));
   const own = ownEntries(graph, byId, chosen);
@@ -112,12 +117,12 @@ function findTable(
   graph: readonly GraphEntry[],
   parents: Parents,
   name: TableName,
-  wanted: readonly TableName[],
+  { wanted, backup }: { readonly wanted: readonly TableName[]; readonly backup: string },
 ): ChosenTable {
   const relations = relationsOf(graph);
   const { found, used } = called(relations, name);
   const [only, ...others] = found;
-  if (only === undefined) throw notFound(relations, name);
+  if (only === undefined) throw notFound(relations, name, backup);
   if (others.length > 0) throw ambiguous(found, name);
   const kind = KINDS[only.desc];
   if (kind !== undefined) {
@@ -232,7 +237,7 @@ function refuseSameName(tables: readonly ChosenTable[]): void {
   });
 }
 
-function notFound(relations: readonly GraphEntry[], { text, name }: TableName): PotctlError {
+function notFound(relations: readonly GraphEntry[], { text, name }: TableName, backup: string): PotctlError {
   const near = closest(
     name,
     relations.map((entry) => entry.name),
@@ -241,7 +246,7 @@ function notFound(relations: readonly GraphEntry[], { text, name }: TableName): 
   return new PotctlError('E_PIECE_NOT_FOUND', `the backup has no table '${text}'`, {
     fix: [
       ...(named === undefined ? [] : [`Did you mean '${named.schema}.${named.name}'?`]),
-      advice`See the tables: ${potctl('backup', 'show')}`,
+      advice`See the tables: ${potctl('backup', 'show', backup)}`,
     ],
   });
 }
