@@ -20,7 +20,7 @@ const TEXTS: readonly string[] = [
 ];
 
 /** Words that are computed, and what they may be. */
-const COMPUTED = { task: ['reset'], 'command.command': ['backup', 'create'], withoutFiles: ['--only', 'db'] };
+const COMPUTED = { task: ['reset'], withoutFiles: ['--only', 'db'] };
 
 const engine = sourcesOf('src');
 const proposals = proposalsIn('potctl', sourcesOf('src', 'commands'), COMPUTED);
