@@ -4,7 +4,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { flagsOf, nounsOf } from '../../commands/cli/parse/grammar.js';
 import { understand } from '../../commands/cli/parse/invocation.js';
-import { nameOf } from '../../commands/cli/parse/options.js';
 import { parseCommandLine } from '../../commands/cli/parse/program.js';
 import { hereOf, spelled } from '../../commands/cli/run/next.js';
 import { commands } from '../../commands/registry.js';
@@ -36,6 +35,14 @@ test('no file of the engine holds a command as text', () => {
   expect(found).toEqual([]);
 });
 
+test('no file of the engine, and no command, holds a flag with its value as text', () => {
+  const flag = /(?:\\`|accept it: )--?[a-z][a-z-]* \$\{.*/;
+  const found = sourcesOf('src', 'commands').flatMap(({ file, code }) =>
+    code.split('\n').flatMap((line) => (flag.test(line) ? [`${file}: ${line.trim()}`] : [])),
+  );
+  expect(found).toEqual([]);
+});
+
 test('every command that is proposed anywhere is one, with flags and arguments that it takes', () => {
   expect(proposals.length).toBeGreaterThan(100);
   const wrong = proposals.filter(({ words }) => {
@@ -53,10 +60,13 @@ test('every command that is proposed anywhere is one, with flags and arguments t
 /** A number where a number is wanted: no flag of a proposal takes anything else that `X` is not. */
 const filledIn = (word: string): string => (word === '…' ? 'some text' : word);
 
+/** `-p, --profile <name>` → `-p`, `--profile`. */
+const namesOf = (declaration: string): string[] => declaration.match(/(?<![a-z])--?[a-z][a-z0-9-]*/g) ?? [];
+
 test('every flag with which a line is proposed again belongs to some command', () => {
   const known = new Set(
     commands.flatMap((command) =>
-      [...flagsOf(command).own, ...flagsOf(command).shared].map(({ declaration }) => `--${nameOf(declaration)}`),
+      [...flagsOf(command).own, ...flagsOf(command).shared].flatMap(({ declaration }) => namesOf(declaration)),
     ),
   );
   const again = proposalsIn('again', sourcesOf('src', 'commands'));
