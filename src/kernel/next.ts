@@ -44,9 +44,6 @@ export function asUser(systemUser: string, environment?: Readonly<Record<string,
   return { again: [], systemUser, ...(environment && { environment }) };
 }
 
-/** The present line with variables set in front: `withVariables({ PGUSER: 'app' })`. */
-export const withVariables = (environment: Readonly<Record<string, string>>): Again => ({ again: [], environment });
-
 /**
  * Text with commands in it: `` advice`See them: ${potctl('backup', 'list')}.` ``. Commands are printed in backticks, behind two blanks
  * bare. Other advice becomes a part of it.

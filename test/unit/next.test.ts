@@ -5,13 +5,13 @@ import { asCommand, type Here, hereOf, NOWHERE, spelled, withSpelled } from '../
 import { commands } from '../../commands/registry.js';
 import {
   type Advice,
+  type Again,
   advice,
   again,
   asUser,
   joinAdvice,
   potctl,
   withoutRepeats,
-  withVariables,
 } from '../../src/kernel/next.js';
 
 const NONE: Here = { ...NOWHERE, commands };
@@ -158,6 +158,7 @@ test('flags stand in front of what is no flag', () => {
   expect(spelled(potctl('mfa', 'status', '--', '-odd'), HERE)).toBe('potctl mfa status -p prod -- -odd');
 });
 
+const AS_APP: Again = { again: [], environment: { PGUSER: 'app' } };
 const KNOWN = [text('--from-set <name>', ''), text('--wait <duration>', ''), list('--accept <name>', '')];
 
 const parts: readonly (readonly [Advice, string])[] = [
@@ -175,7 +176,7 @@ const parts: readonly (readonly [Advice, string])[] = [
     'Run as its user: `sudo -u postgres potctl restore plan latest -p prod --wait 5m`',
   ],
   [
-    advice`Or as another role: ${withVariables({ PGUSER: 'app' })}`,
+    advice`Or as another role: ${AS_APP}`,
     'Or as another role: `PGUSER=app potctl restore plan latest -p prod --wait 5m`',
   ],
 ];
@@ -190,9 +191,7 @@ test('a flag takes the place of the same one, and a variable of the one that is 
   expect(spelled(again('--wait', '30m'), here)).toBe(
     'PGUSER=root PGDATABASE=app potctl restore plan --wait 30m -- -odd',
   );
-  expect(spelled(withVariables({ PGUSER: 'app' }), here)).toBe(
-    'PGDATABASE=app PGUSER=app potctl restore plan --wait 1s -- -odd',
-  );
+  expect(spelled(AS_APP, here)).toBe('PGDATABASE=app PGUSER=app potctl restore plan --wait 1s -- -odd');
   expect(spelled(asUser('postgres', { PGUSER: 'postgres' }), here)).toBe(
     'sudo -u postgres PGUSER=postgres PGDATABASE=app potctl restore plan --wait 1s -- -odd',
   );
