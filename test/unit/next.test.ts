@@ -7,6 +7,7 @@ import {
   type Advice,
   type Again,
   advice,
+  adviceText,
   again,
   asUser,
   joinAdvice,
@@ -239,4 +240,24 @@ test('the plan becomes the run with the same flags and the id of what was looked
     asCommand(['restore plan', 'restore run'], 'ID', argv.includes('latest') ? 'latest' : undefined, { ...NONE, argv });
   expect(as('restore', 'plan', 'latest', '--only', 'db', '--json')).toBe('potctl restore run ID --only db');
   expect(as('-p', 'prod', 'restore', 'plan')).toBe('potctl -p prod restore run ID');
+});
+
+const toldPlainly: readonly (readonly [Advice, string])[] = [
+  [advice`See ${potctl('backup', 'show', "it's")}.`, "See `potctl backup show 'it'\\''s'`."],
+  [advice`Next:  ${potctl('mfa', 'confirm', 'joão', '--reason', '…')}`, 'Next:  potctl mfa confirm joão --reason "…"'],
+  [
+    { ...potctl('backup', 'list'), scope: { profile: 'b', repository: '/r r' } },
+    "potctl backup list -p b --repository '/r r'",
+  ],
+  [{ ...potctl('mfa', 'status', '--', '-odd'), scope: { profile: 'b' } }, 'potctl mfa status -p b -- -odd'],
+  [advice`Wait: ${again('--wait', '30m')}.`, 'Wait: the same command with `--wait 30m`.'],
+  [
+    { ...again('--mode', 'new'), without: ['--tables', '--yes'] },
+    'the same command without --tables --yes with --mode new',
+  ],
+  [asUser('postgres', { PGUSER: 'a b' }), "the same command with PGUSER='a b' as the system user postgres"],
+  ['only text', 'only text'],
+];
+test.each(toldPlainly)('without a command line, advice is text all the same: %j', (given, wanted) => {
+  expect(adviceText(given)).toBe(wanted);
 });

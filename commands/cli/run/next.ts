@@ -2,17 +2,18 @@ import path from 'node:path';
 import {
   type Advice,
   type Again,
+  adviceText,
   isAdvice,
   type NextCommand,
   type NextScope,
-  partsOf,
 } from '../../../src/kernel/next.js';
+import { shellLine, shellQuoted } from '../../../src/kernel/shell-quoted.js';
 import type { AnyCommand } from '../../command.js';
 import type { Need } from '../parse/globals.js';
 import { flagsOf, wordsOf } from '../parse/grammar.js';
 import type { Invocation } from '../parse/invocation.js';
 import { nameOf, type Spec } from '../parse/options.js';
-import { commandLine, shellQuoted, withMore } from '../parse/shell.js';
+import { commandLine, withMore } from '../parse/shell.js';
 
 /** Where the present line works: what a proposed command needs so that it works in the same place. */
 export interface Here {
@@ -105,17 +106,7 @@ function anywhere(flag: string, value: string, cwd: string | null): string {
 }
 
 /** Advice as people read it: each command in backticks, or bare where it stands alone or behind two blanks. */
-export function spelled(given: Advice, here: Here): string {
-  const parts = partsOf(given);
-  return parts
-    .map((part, at) => {
-      if (typeof part === 'string') return part;
-      const before = parts[at - 1];
-      const isBare = parts.length === 1 || (typeof before === 'string' && before.endsWith('  '));
-      return isBare ? lineOf(part, here) : `\`${lineOf(part, here)}\``;
-    })
-    .join('');
-}
+export const spelled = (given: Advice, here: Here): string => adviceText(given, (part) => lineOf(part, here));
 
 /** A value with all advice in it spelled, as JSON has it: for results, which are values all the way down. */
 export function withSpelled(value: unknown, here: Here): unknown {
@@ -131,7 +122,7 @@ const lineOf = (part: NextCommand | Again, here: Here): string =>
 
 function commandText({ command, scope = {} }: NextCommand, here: Here): string {
   const found = here.commands.find((known) => wordsOf(known).every((word, at) => command[at] === word));
-  if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${spelledWords(command)}`;
+  if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${shellLine(command)}`;
   const inOrder = ['database', 'files', 'repository'] as const;
   const needed = inOrder.filter((need) => found.needs.includes(need));
   const flags: Flag[] = [
@@ -145,20 +136,11 @@ function commandText({ command, scope = {} }: NextCommand, here: Here): string {
   });
   const words = withMore(command, added.flat());
   const variables = needed.includes('database') ? here.variables : onlyProfile(here.variables);
-  return `${variablesText(variables, words)}potctl ${spelledWords(words)}`;
+  return `${variablesText(variables, words)}potctl ${shellLine(words)}`;
 }
 
 const elsewhere = (need: Need, scope: NextScope): readonly Flag[] =>
   scope[need] === undefined ? [] : [[`--${need}`, scope[need]]];
-
-/** A name may have letters of any language; what is to be filled in stays as it stands. */
-const spelledWords = (words: readonly string[]): string =>
-  words
-    .map((word) => {
-      if (word === '…') return '"…"';
-      return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(word) ? word : shellQuoted(word);
-    })
-    .join(' ');
 
 const onlyProfile = (variables: Variables): Variables =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => name === 'POTCTL_PROFILE'));
