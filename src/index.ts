@@ -24,7 +24,7 @@ export type { Check } from './kernel/check.js';
 export { type Clock, systemClock } from './kernel/clock.js';
 export { ERROR_CATALOG, type ErrorCode, ExitCode } from './kernel/error-catalog.js';
 export { type Changed, PotctlError } from './kernel/errors.js';
-export type { Advice, Again, NextCommand } from './kernel/next.js';
+export { type Advice, type Again, adviceText, type NextCommand } from './kernel/next.js';
 export type { Prepared } from './kernel/prepared.js';
 export { type Progress, type ProgressEvent, silent } from './kernel/progress.js';
 export { Secret } from './kernel/secret.js';

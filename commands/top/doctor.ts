@@ -1,5 +1,4 @@
-import type { DoctorCheck } from '../../src/doctor/check.js';
-import type { CheckState } from '../../src/kernel/check.js';
+import type { Check, CheckState } from '../../src/kernel/check.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Advice } from '../../src/kernel/next.js';
 import { listCommand } from '../command.js';
@@ -14,10 +13,7 @@ interface CheckLine {
 }
 
 /** The line of a check. */
-export const checkLine = (
-  { name, state, detail, next }: DoctorCheck,
-  spelled: (given: Advice) => string,
-): CheckLine => ({
+export const checkLine = ({ name, state, detail, next }: Check, spelled: (given: Advice) => string): CheckLine => ({
   ...{
     check: name,
     state: state.toUpperCase() as Uppercase<CheckState>,

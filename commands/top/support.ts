@@ -19,6 +19,12 @@ interface Result {
   readonly practice: readonly PracticeScore[] | null;
 }
 
+/** Whoever answers the questions makes changes. */
+const noDryRun = (): PotctlError =>
+  new PotctlError('E_USAGE', '`support` has no dry run: its changes are made in the conversation', {
+    fix: [advice`Rehearse on a throw-away PostgreSQL: ${potctl('support', '--practice')}.`],
+  });
+
 /** `potctl support`: a desk for those who are on the phone. */
 export const support = actionCommand({
   name: 'support',
@@ -33,8 +39,11 @@ export const support = actionCommand({
   async prepare({ practice }, context): Promise<Prepared<null, Result>> {
     const terminal = requireTerminal(context);
     // Each change is planned and confirmed within the conversation.
-    const converse = (): Promise<Result> => openDesk(context, terminal, practice);
-    return { plan: null, dryRun: converse, apply: converse };
+    return {
+      plan: null,
+      dryRun: () => Promise.reject(noDryRun()),
+      apply: () => openDesk(context, terminal, practice),
+    };
   },
 
   changed: ({ helped }) => helped.length > 0,

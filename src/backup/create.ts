@@ -43,8 +43,7 @@ export async function prepareBackup(
 ): Promise<Prepared<CreatePlan, CreateResult>> {
   if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);
   const isNew = !(await deps.repository.exists());
-  if (isNew && request.mayInit === false)
-    refuseUnwanted(deps.repository, potctl('backup', 'create', ...onlyFlag(request)));
+  if (isNew && request.mayInit === false) refuseUnwanted(deps.repository);
   const begun = { ...(await begin(deps, request)), isNew };
   const { set, database } = begun;
   const plan = {
@@ -89,8 +88,6 @@ const planned = {
   duration_s: 0,
   pruned: null,
 } as const;
-
-const onlyFlag = ({ only }: CreateRequest): string[] => (only == null ? [] : ['--only', only]);
 
 interface Begun {
   readonly isNew: boolean;

@@ -91,15 +91,18 @@ async function note(
   const sets = request.reference.startsWith('latest') ? setsAtHand(entries, request.at) : [];
   const set = sets.length === 1 ? sets[0]! : null;
   const { entry } = selectBackup(entries, request.reference, { set, fromSet: request.fromSet, now: clock.now() });
-  const before = pinOf(entry.events, clock.now());
-  const found = { id: entry.id, set: entry.manifest.set, pin, before };
-  // Where a pin may be lost, somebody's word that there is none ends the doubt.
-  const isDoubtful = entry.eventsDamage?.lost === true;
-  const isNothing = pin === null && before === null && !isDoubtful;
+  const found = { id: entry.id, set: entry.manifest.set, pin, before: pinOf(entry.events, clock.now()) };
   return {
     plan: found,
     dryRun: async () => found,
-    apply: async () => (isNothing ? found : append(deps, event, found)),
+    async apply() {
+      // Somebody else may have pinned or unpinned it since.
+      const { events, damage } = await repository.events(found.id);
+      const now = { ...found, before: pinOf(events, clock.now()) };
+      // Where a pin may be lost, somebody's word that there is none ends the doubt.
+      const isNothing = pin === null && now.before === null && damage?.lost !== true;
+      return isNothing ? now : append(deps, event, now);
+    },
   };
 }
 

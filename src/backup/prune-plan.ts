@@ -141,7 +141,7 @@ export function refuseDefaultProfile(
   if (severe === null || environment !== 'production' || onCommandLine) return;
   throw new PotctlError('E_PROFILE_REQUIRED', `'${name}' is production: name it on the command line`, {
     why: severe,
-    fix: [`Repeat it with \`-p ${name}\`.`],
+    fix: [advice`Repeat it with its name: ${again('-p', name ?? 'NAME')}.`],
   });
 }
 

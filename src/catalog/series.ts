@@ -1,5 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
-import { type Advice, advice, type NextCommand, potctl } from '../kernel/next.js';
+import { type Advice, advice, again, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import { type GoodEntry, readCatalog } from './catalog.js';
 import type { Manifest } from './manifest.js';
@@ -85,14 +85,13 @@ function fromFuture(mine: readonly GoodEntry[], now: Date): Advice[] {
 /**
  * A mistyped path would start a second repository, while the backups of the first grow old: in production somebody must want it.
  *
- * @param command that creates it
  * @throws PotctlError E_REFUSED
  */
-export function refuseUnwanted(repository: Pick<Repository, 'url'>, command: NextCommand): never {
+export function refuseUnwanted(repository: Pick<Repository, 'url'>): never {
   throw new PotctlError('E_REFUSED', `there is no repository at '${repository.url}' yet`, {
     why: 'in production a new one is created only when it is asked for: a mistyped path would start a second one',
     fix: [
-      advice`If it is to be a new one: ${potctl(...command.command, '--init')}`,
+      advice`If it is to be a new one: ${again('--init')}`,
       'Else check the path, and whether its disk is mounted.',
     ],
   });

@@ -1,6 +1,6 @@
 import { closest } from '../kernel/closest.js';
 import { PotctlError } from '../kernel/errors.js';
-import { advice, potctl } from '../kernel/next.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import { configPlaces, type FoundFile, findConfigFile } from './discover.js';
 import type { ParsedConfig } from './parse.js';
 import { asError } from './problems.js';
@@ -91,7 +91,7 @@ function unknownProfile(
         ? { from, problem: `there is no configuration file; looked for ${looked.join(', ')}` }
         : { from, file: configuration.found.file, profiles: names.length === 0 ? 'none' : names.join(', ') },
     fix: [
-      ...(guess === undefined ? [] : [`did you mean \`-p ${guess}\`?`]),
+      ...(guess === undefined ? [] : [advice`did you mean ${again('-p', guess)}?`]),
       configuration === null
         ? advice`Make the first file: ${potctl('config', 'init')}`
         : advice`See all profiles: ${potctl('config', 'show')}`,

@@ -79,7 +79,7 @@ function unknownName(typed: string, from: string, known: readonly RepositorySett
   return new PotctlError('E_CONFIG', `the profile has no repository '${typed}'`, {
     why: { from, repositories: names.join(', ') },
     fix: [
-      ...(guess === undefined ? [] : [`did you mean \`--repository ${guess}\`?`]),
+      ...(guess === undefined ? [] : [advice`did you mean ${again('--repository', guess)}?`]),
       advice`a directory of that name is ${again('--repository', `./${typed}`)}`,
     ],
   });

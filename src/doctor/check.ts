@@ -6,12 +6,6 @@ import { type Advice, type Again, type NextCommand, partsOf } from '../kernel/ne
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
-/** One line of `potctl doctor`. */
-export interface DoctorCheck extends Check {
-  /** The command or sentence that mends it. */
-  readonly next?: Advice;
-}
-
 /** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
 export interface DoctorTools {
   readonly clock: Clock;
@@ -31,27 +25,25 @@ export interface Connected {
   readonly settings: Settings;
 }
 
-export const ok = (name: string, detail: string): DoctorCheck => ({ name, state: 'ok', detail });
-export const warn = (name: string, detail: string, next: Advice | null): DoctorCheck =>
-  advised(name, 'warn', detail, next);
-export const fail = (name: string, detail: string, next: Advice | null): DoctorCheck =>
-  advised(name, 'fail', detail, next);
-export const unknown = (name: string, detail: string, next: Advice | null = null): DoctorCheck =>
+export const ok = (name: string, detail: string): Check => ({ name, state: 'ok', detail });
+export const warn = (name: string, detail: string, next: Advice | null): Check => advised(name, 'warn', detail, next);
+export const fail = (name: string, detail: string, next: Advice | null): Check => advised(name, 'fail', detail, next);
+export const unknown = (name: string, detail: string, next: Advice | null = null): Check =>
   advised(name, 'unknown', detail, next);
 
-const advised = (name: string, state: CheckState, detail: string, next: Advice | null): DoctorCheck => ({
+const advised = (name: string, state: CheckState, detail: string, next: Advice | null): Check => ({
   ...{ name, state, detail },
   ...(next !== null && { next }),
 });
 
 /** A failure as a line: what the operator can meet has failed, anything else could not be checked. */
-export function failed(name: string, error: unknown): DoctorCheck {
+export function failed(name: string, error: unknown): Check {
   if (!(error instanceof PotctlError)) return unknown(name, `could not be checked: ${text(error)}`);
   return fail(name, describe(error), fixOf(error));
 }
 
 /** The same where the check itself was refused: it says nothing about what was to be checked. */
-export function notChecked(name: string, error: unknown): DoctorCheck {
+export function notChecked(name: string, error: unknown): Check {
   const reason = error instanceof PotctlError ? describe(error) : text(error);
   return unknown(name, `could not be checked: ${reason}`, error instanceof PotctlError ? fixOf(error) : null);
 }

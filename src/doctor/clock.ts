@@ -1,12 +1,13 @@
+import type { Check } from '../kernel/check.js';
 import type { Clock } from '../kernel/clock.js';
 import { type ClockOffset, readClockOffset } from '../postgres/clock-offset.js';
-import { type Connected, type DoctorCheck, fail, ok, unknown, warn } from './check.js';
+import { type Connected, fail, ok, unknown, warn } from './check.js';
 
 const WARN_MS = 2_000;
 const FAIL_MS = 30_000;
 
 /** How far this machine's clock is from the database's. Half of the round trip is taken for the way; three tries, the quickest counts. */
-export async function clockCheck({ session }: Connected, clock: Clock): Promise<DoctorCheck> {
+export async function clockCheck({ session }: Connected, clock: Clock): Promise<Check> {
   let best: ClockOffset | null = null;
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const found = await readClockOffset(session, clock);

@@ -1,10 +1,11 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
 import type { Settings } from '../config/settings.js';
+import type { Check } from '../kernel/check.js';
 import { potctl } from '../kernel/next.js';
-import { type DoctorCheck, ok, unknown, warn } from './check.js';
+import { ok, unknown, warn } from './check.js';
 
 /** The file, its mode, and what was left out of it. */
-export function configurationChecks({ configFile, profile, warnings = [] }: Settings): DoctorCheck[] {
+export function configurationChecks({ configFile, profile, warnings = [] }: Settings): Check[] {
   const where = configFile
     ? `${configFile.path}, ${profile.name ? `profile ${profile.name}` : 'no profile chosen'}`
     : null;
@@ -19,7 +20,7 @@ export function configurationChecks({ configFile, profile, warnings = [] }: Sett
 }
 
 /** Where the password comes from, and what is wrong with the places it could come from. */
-export function passwordCheck(connection: ConnectionSettings, connected: boolean): DoctorCheck {
+export function passwordCheck(connection: ConnectionSettings, connected: boolean): Check {
   const { passwordSource: source, passwordNotes: notes = [] } = connection;
   const [note] = notes;
   const split = note?.split('; ') ?? [];

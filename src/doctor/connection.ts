@@ -1,11 +1,12 @@
 import type { Settings } from '../config/settings.js';
+import type { Check } from '../kernel/check.js';
 import { PotctlError } from '../kernel/errors.js';
 import { advice, potctl } from '../kernel/next.js';
 import { sqlstateOf } from '../postgres/errors.js';
-import { type Connected, type DoctorCheck, fail, failed, ok, unknown, warn } from './check.js';
+import { type Connected, fail, failed, ok, unknown, warn } from './check.js';
 
 /** Why there is no connection, and where to look first. */
-export function unreachable(error: unknown, { connection }: Settings): DoctorCheck {
+export function unreachable(error: unknown, { connection }: Settings): Check {
   const { host, port, user, passwordSource } = connection;
   const result = failed('connection', error);
   const code = error instanceof PotctlError ? error.code : null;
@@ -23,7 +24,7 @@ export function unreachable(error: unknown, { connection }: Settings): DoctorChe
 }
 
 /** Who, where, which version, and whether the way there is encrypted. */
-export async function connectionChecks({ session, settings }: Connected): Promise<DoctorCheck> {
+export async function connectionChecks({ session, settings }: Connected): Promise<Check> {
   const { host, port, user, database, sslmode } = settings.connection;
   const [row] = await session.query<{ version: string; tls: string | null; address: string | null }>(
     `select current_setting('server_version') as version, s.version || ' ' || s.cipher as tls,
@@ -44,7 +45,7 @@ export async function connectionChecks({ session, settings }: Connected): Promis
 }
 
 /** Is it the server that the profile means? */
-export async function expectedServer({ session, settings }: Connected): Promise<DoctorCheck> {
+export async function expectedServer({ session, settings }: Connected): Promise<Check> {
   const [row] = await session.query<{ id: string }>(
     'select system_identifier::text as id from pg_catalog.pg_control_system()',
   );
@@ -64,7 +65,7 @@ export async function expectedServer({ session, settings }: Connected): Promise<
 }
 
 /** Is there a pg_dump, and its companions, that can read this server? Found before the night, not in it. */
-export async function toolsCheck({ server, session }: Connected): Promise<DoctorCheck> {
+export async function toolsCheck({ server, session }: Connected): Promise<Check> {
   const major = Math.floor(session.versionNum / 10_000);
   const found: string[] = [];
   for (const name of ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const) {

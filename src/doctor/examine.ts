@@ -1,4 +1,5 @@
-import { type Connected, type DoctorCheck, type DoctorTools, failed, notChecked, unknown } from './check.js';
+import type { Check } from '../kernel/check.js';
+import { type Connected, type DoctorTools, failed, notChecked, unknown } from './check.js';
 import { clockCheck } from './clock.js';
 import { configurationChecks, passwordCheck } from './configuration.js';
 import { connectionChecks, expectedServer, toolsCheck, unreachable } from './connection.js';
@@ -18,7 +19,7 @@ import { type SetupLook, schemaCheck } from './schema.js';
  * @param look how potctl's own schema is examined
  * @returns one line per check, causes before what depends on them
  */
-export async function examine(tools: DoctorTools, look: SetupLook): Promise<DoctorCheck[]> {
+export async function examine(tools: DoctorTools, look: SetupLook): Promise<Check[]> {
   let settings: Awaited<ReturnType<DoctorTools['settings']>>;
   try {
     settings = await tools.settings();
@@ -42,7 +43,7 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Doct
 }
 
 interface DatabaseResults {
-  readonly results: readonly DoctorCheck[];
+  readonly results: readonly Check[];
   readonly connected: boolean;
   /** Size of the database; null where it is not known. */
   readonly bytes: number | null;
@@ -84,7 +85,7 @@ async function databaseChecks(
       ['schema potctl', (given: Connected) => schemaCheck(given, look)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;
-    const results: DoctorCheck[] = [];
+    const results: Check[] = [];
     for (const [name, check] of checks)
       results.push(await check(connected).catch((error: unknown) => notChecked(name, error)));
     return { results, connected: true, bytes: await sizeOf(connected).catch(() => null) };

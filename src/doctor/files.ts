@@ -1,12 +1,13 @@
 import { access, constants, lstat, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Settings } from '../config/settings.js';
+import type { Check } from '../kernel/check.js';
 import { counted } from '../kernel/counted.js';
-import { bytes, type DoctorCheck, fail, ok, unknown, warn } from './check.js';
+import { bytes, fail, ok, unknown, warn } from './check.js';
 
 /** The files' line, and their size; null where it is not known. */
 export interface MeasuredFiles {
-  readonly result: DoctorCheck;
+  readonly result: Check;
   readonly bytes: number | null;
 }
 

@@ -1,8 +1,9 @@
+import type { Check } from '../kernel/check.js';
 import { findFragileFunctions, fragileText } from '../postgres/fragile-functions.js';
-import { type Connected, type DoctorCheck, ok, warn } from './check.js';
+import { type Connected, ok, warn } from './check.js';
 
 /** Would a restore find what checks, indexes, generated columns and materialized views call? It runs with an empty search_path. */
-export async function functionsCheck({ session }: Connected): Promise<DoctorCheck> {
+export async function functionsCheck({ session }: Connected): Promise<Check> {
   const found = await findFragileFunctions(session);
   const [first] = found;
   if (first === undefined) return ok('functions', 'none that a restore runs depends on search_path');

@@ -1,6 +1,7 @@
+import type { Check } from '../kernel/check.js';
 import { counted } from '../kernel/counted.js';
 import { readLockRoom } from '../postgres/lock-room.js';
-import { type Connected, type DoctorCheck, ok, warn } from './check.js';
+import { type Connected, ok, warn } from './check.js';
 
 /** What pg_dump locks besides the tables: the catalogue's own, with their indexes. */
 const CATALOGUE = 150;
@@ -14,7 +15,7 @@ interface Row {
 }
 
 /** Does the server's lock table hold all tables at once, partitions included, as a dump wants it? */
-export async function lockRoom({ session }: Connected): Promise<DoctorCheck> {
+export async function lockRoom({ session }: Connected): Promise<Check> {
   const [row] = await session.query<Row>(
     `select (select count(*)::int from pg_catalog.pg_class as c
               where c.relkind in ('r', 'p') and c.relpersistence <> 't'

@@ -1,10 +1,10 @@
 import type { Base } from '../host/base.js';
-import type { DoctorCheck } from './check.js';
+import type { Check } from '../kernel/check.js';
 
 /** Whether tonight's backup and tomorrow's restore can work. */
 export interface Doctor {
   /** One line per check, causes before what depends on them. */
-  examine(): Promise<readonly DoctorCheck[]>;
+  examine(): Promise<readonly Check[]>;
 }
 
 /** Wires the examination. Nothing is opened before it is asked for. */

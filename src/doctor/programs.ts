@@ -2,17 +2,18 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import zlib from 'node:zlib';
+import type { Check } from '../kernel/check.js';
 import { startChild } from '../kernel/child.js';
-import { type DoctorCheck, fail, ok, warn } from './check.js';
+import { fail, ok, warn } from './check.js';
 
 type Environment = Readonly<Record<string, string>>;
 
 /** The programs beside PostgreSQL's: tar for files, zstd for speed, age for encryption. */
-export async function programChecks(environment: Environment, withFiles: boolean): Promise<DoctorCheck[]> {
+export async function programChecks(environment: Environment, withFiles: boolean): Promise<Check[]> {
   return [await tarCheck(environment, withFiles), await zstdCheck(environment), await ageCheck(environment)];
 }
 
-async function tarCheck(environment: Environment, withFiles: boolean): Promise<DoctorCheck> {
+async function tarCheck(environment: Environment, withFiles: boolean): Promise<Check> {
   const version = await versionOf('tar', environment);
   if (version?.includes('GNU tar')) return ok('tar', version);
   const detail = version === null ? 'not installed' : `${version} is not GNU tar`;
@@ -20,14 +21,14 @@ async function tarCheck(environment: Environment, withFiles: boolean): Promise<D
   return report('tar', `${detail}: files cannot be backed up`, 'apt install tar (macOS: brew install gnu-tar)');
 }
 
-async function zstdCheck(environment: Environment): Promise<DoctorCheck> {
+async function zstdCheck(environment: Environment): Promise<Check> {
   if ('createZstdCompress' in zlib) return ok('zstd', 'built into Node.js');
   const file = await find('zstd', environment);
   if (file !== null) return ok('zstd', file);
   return warn('zstd', 'not installed: files are compressed with gzip, slower and larger', 'apt install zstd');
 }
 
-async function ageCheck(environment: Environment): Promise<DoctorCheck> {
+async function ageCheck(environment: Environment): Promise<Check> {
   const file = await find('age', environment);
   return ok('age', file ?? 'not installed; only encrypted backups want it (apt install age)');
 }

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RepositorySettings, Settings } from '../config/settings.js';
+import type { Check } from '../kernel/check.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { advice, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
-import { bytes, type DoctorCheck, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
+import { bytes, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
 
 const NAME_ONE = 'name one: `--repository DIR`, POTCTL_REPOSITORY, or `repositories` in the profile';
 
@@ -16,7 +17,7 @@ export async function repositoryChecks(
   settings: Settings,
   databaseBytes: number | null,
   treeBytes: number | null,
-): Promise<DoctorCheck[]> {
+): Promise<Check[]> {
   const [first, ...further] = settings.repositories;
   if (first === undefined)
     return [
@@ -43,7 +44,7 @@ export async function repositoryChecks(
   ];
 }
 
-async function writable({ path: folder }: RepositorySettings, repository: Repository): Promise<DoctorCheck> {
+async function writable({ path: folder }: RepositorySettings, repository: Repository): Promise<Check> {
   const name = `repository`;
   if (folder === undefined) return unknown(name, `${repository.url} is not a directory: not checked`);
   try {
@@ -97,11 +98,7 @@ async function probeFolder(parent: string): Promise<void> {
 
 const RESERVE = 16 * 1_048_576;
 
-async function space(
-  repository: Repository,
-  databaseBytes: number | null,
-  treeBytes: number | null,
-): Promise<DoctorCheck> {
+async function space(repository: Repository, databaseBytes: number | null, treeBytes: number | null): Promise<Check> {
   const free = await repository.freeBytes();
   if (free === null) return unknown('free space', `${repository.url} does not tell`);
   if (databaseBytes === null || treeBytes === null)

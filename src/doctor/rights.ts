@@ -1,9 +1,10 @@
+import type { Check } from '../kernel/check.js';
 import { counted } from '../kernel/counted.js';
 import { advice, joinAdvice, potctl } from '../kernel/next.js';
 import { BACKUP_CONNECTIONS, raiseLimit } from '../postgres/errors.js';
 import { quoteIdentifier } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
-import { type Connected, type DoctorCheck, fail, ok, warn } from './check.js';
+import { type Connected, fail, ok, warn } from './check.js';
 
 interface Unreadable {
   readonly total: string;
@@ -37,7 +38,7 @@ const UNREADABLE = `with objects as (
  * Can the role read everything that pg_dump will dump, with as many connections as that takes? Row level security counts: pg_dump refuses a
  * table that hides rows.
  */
-export async function backupRights({ session, settings }: Connected): Promise<DoctorCheck> {
+export async function backupRights({ session, settings }: Connected): Promise<Check> {
   const [row] = await session.query<Unreadable>(UNREADABLE);
   const { total = '0', unreadable = '0', guarded = '0', examples = null, schemas = null } = row ?? {};
   const things = counted(Number(total), 'table or sequence', 'tables and sequences');
@@ -104,7 +105,7 @@ interface Rights {
 }
 
 /** Can the role create a database and rename this one? */
-export async function restoreRights({ session, settings }: Connected): Promise<DoctorCheck> {
+export async function restoreRights({ session, settings }: Connected): Promise<Check> {
   const [row] = await session.query<Rights>(
     `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owned,
             pg_catalog.pg_get_userbyid(d.datdba) as owner, d.datname as database,

@@ -1,12 +1,13 @@
+import type { Check } from '../kernel/check.js';
 import type { Advice } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
-import { type Connected, type DoctorCheck, fail, ok } from './check.js';
+import { type Connected, fail, ok } from './check.js';
 
 /** Says what is wrong with what `potctl setup` installed, and the command that mends it; null = nothing. */
 export type SetupLook = (session: Session) => Promise<{ readonly detail: string; readonly fix: Advice } | null>;
 
 /** An old schema of potctl lets others become its owner: found here, because nobody looks at it otherwise. */
-export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<DoctorCheck> {
+export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<Check> {
   const problem = await look(session);
   if (problem !== null) return fail('schema potctl', problem.detail, problem.fix);
   return ok('schema potctl', 'not installed, or as this potctl installs it');

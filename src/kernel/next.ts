@@ -1,3 +1,5 @@
+import { shellLine, shellQuoted } from './shell-quoted.js';
+
 /** Where a proposed command works, when that is not where the present command line works. */
 export interface NextScope {
   readonly profile?: string;
@@ -43,9 +45,6 @@ export const again = (...flags: readonly string[]): Again => ({ again: flags });
 export function asUser(systemUser: string, environment?: Readonly<Record<string, string>>): Again {
   return { again: [], systemUser, ...(environment && { environment }) };
 }
-
-/** The present line with variables set in front: `withVariables({ PGUSER: 'app' })`. */
-export const withVariables = (environment: Readonly<Record<string, string>>): Again => ({ again: [], environment });
 
 /**
  * Text with commands in it: `` advice`See them: ${potctl('backup', 'list')}.` ``. Commands are printed in backticks, behind two blanks
@@ -93,4 +92,43 @@ function joined(parts: readonly (string | NextCommand | Again)[]): Advice {
 /** Without what says the same twice; the first of it stays. */
 export function withoutRepeats(several: readonly Advice[]): readonly Advice[] {
   return [...new Map([...several].reverse().map((one) => [JSON.stringify(one), one])).values()].reverse();
+}
+
+/**
+ * Advice as text for people. Each command is in backticks, or bare where it stands alone or behind two blanks, and can be pasted:
+ * `` See `potctl backup show 7f3a`. ``. The call that gave the advice is `the same command`: `` the same command with `--wait 30m` ``.
+ *
+ * @param spell another way to say a command, without backticks
+ */
+export function adviceText(given: Advice, spell?: (part: NextCommand | Again) => string): string {
+  const parts = partsOf(given);
+  return parts
+    .map((part, at) => {
+      if (typeof part === 'string') return part;
+      const before = parts[at - 1];
+      const isBare = parts.length === 1 || (typeof before === 'string' && before.endsWith('  '));
+      const mark = isBare ? '' : '`';
+      if (spell !== undefined) return mark + spell(part) + mark;
+      return 'command' in part ? mark + commandText(part) + mark : againText(part, mark);
+    })
+    .join('');
+}
+
+function commandText({ command, scope: { profile, ...places } = {} }: NextCommand): string {
+  const where = Object.entries(places).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]));
+  const end = command.includes('--') ? command.indexOf('--') : command.length;
+  const flags = [...(profile === undefined ? [] : ['-p', profile]), ...where];
+  return `potctl ${shellLine([...command.slice(0, end), ...flags, ...command.slice(end)])}`;
+}
+
+function againText({ again: flags, without = [], systemUser, environment = {} }: Again, mark: string): string {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${shellQuoted(value)}`);
+  const said = (word: string, what: readonly string[]): string[] =>
+    what.length === 0 ? [] : [`${word} ${mark}${what.join(' ')}${mark}`];
+  return [
+    'the same command',
+    ...said('without', without),
+    ...said('with', [...variables, ...flags.map((flag) => shellLine([flag]))]),
+    ...(systemUser === undefined ? [] : [`as the system user ${systemUser}`]),
+  ].join(' ');
 }

@@ -3,7 +3,7 @@ import { CLOCK } from '../applications/sql.js';
 import { isProtected } from '../config/guards.js';
 import { ERROR_CATALOG } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
-import { type Advice, advice, potctl } from '../kernel/next.js';
+import { type Advice, advice, again, potctl } from '../kernel/next.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { MfaPolicy, Uses } from './deps.js';
@@ -79,7 +79,7 @@ export function refuseUnexplained({ actor, policy }: Uses<'actor' | 'policy'>): 
 export function refuseUnnamedProduction(policy: MfaPolicy): void {
   if (!policy.isProduction || policy.profileOnCommandLine) return;
   throw new PotctlError('E_PROFILE_REQUIRED', 'the profile is production, and was not named on the command line', {
-    fix: [`Repeat it with \`-p ${policy.profile}\`.`],
+    fix: [advice`Repeat it with its name: ${again('-p', policy.profile ?? 'NAME')}.`],
   });
 }
 

@@ -127,24 +127,24 @@ async function check(
 
 /** Goes on only when a person has accepted each finding; the record keeps what that was. @throws E_RESTORE_CHECK */
 async function settleFindings(
-  { deps, request, journal }: RunningRestore,
+  { deps, request, journal, prepared }: RunningRestore,
   findings: readonly Finding[],
   otherWays: () => readonly Advice[],
 ): Promise<void> {
   const { refused, accepted } = judgeFindings(findings, request.accept);
-  if (refused.length > 0) throw checkFailed(refused, otherWays());
+  if (refused.length > 0) throw checkFailed(prepared.manifest.id, refused, otherWays());
   for (const text of unneeded(request.accept, accepted, 'checks')) deps.progress({ kind: 'warning', text });
   for (const { name } of accepted) deps.progress({ kind: 'warning', text: `accepted: ${name}` });
   await journal.update({ accepted: [...(journal.record.accepted ?? []), ...accepted] });
 }
 
-function checkFailed(findings: readonly Finding[], otherWays: readonly Advice[]): PotctlError {
+function checkFailed(id: string, findings: readonly Finding[], otherWays: readonly Advice[]): PotctlError {
   const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : [];
   return new PotctlError('E_RESTORE_CHECK', 'the restored database is not what was backed up', {
     why: [...findings.slice(0, SHOWN).map(({ detail }) => detail), ...more].join('\n'),
     changedDetail: 'the restored database was removed; the live one is as it was',
     fix: [
-      advice`Verify the backup (${potctl('backup', 'verify', '--level', 'full')}), or take another one.`,
+      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or take another one.`,
       ...otherWays,
       'Or accept it: this line restores it all the same and records what was accepted:',
       again(...acceptArguments(findings)),

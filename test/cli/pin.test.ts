@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { preparePin, prepareUnpin } from '../../src/backup/pins.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { request } from '../contract/repository.js';
 import { openedAt, publishOld } from '../support/old-backups.js';
@@ -99,4 +101,19 @@ test.each<[string, string[], number, string]>([
   const refused = await run(...args, '--json');
   expect({ exit: refused.exitCode, code: errorOf(refused).code }).toEqual({ exit, code });
   expect(await Promise.all(ids.map(events))).toEqual(before);
+});
+
+test('whoever pins it between the plan and the unpin is not passed over', async () => {
+  const [id = ''] = await publishOld(await openedAt(folder), [9]);
+  const deps = { repository, clock: systemClock, operator: 'ana@ops1' };
+  const at = { database: null, host: null, port: null, profile: null, files: null } as never;
+  const of = { reference: id, fromSet: null, at, reason: 'court' };
+  const unpin = await prepareUnpin(deps, { ...of, reason: null });
+  await (await preparePin({ ...deps, operator: 'bo@ops1' }, of)).apply();
+  expect(await unpin.apply()).toMatchObject({ pin: null, before: { reason: 'court', by: 'bo@ops1' } });
+  expect(await events(id)).toEqual(['pin', 'unpin']);
+
+  const again = await prepareUnpin(deps, of);
+  expect(await again.apply()).toMatchObject({ pin: null, before: null });
+  expect(await events(id)).toEqual(['pin', 'unpin']);
 });

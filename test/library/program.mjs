@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openPotctl, PotctlError } from 'potctl';
+import { adviceText, openPotctl, PotctlError } from 'potctl';
 
 const [database, repository, files] = process.argv.slice(2);
 const potctl = openPotctl({ environment: process.env, flags: { database, repository, files } });
@@ -26,7 +26,8 @@ try {
 
   const refused = await restore.run({ id: 'ffffff' }).catch((error) => error);
   const { code, exitCode, message, changed, fix } = refused;
-  const failed = { isPotctlError: refused instanceof PotctlError, code, exitCode, message, changed, fix };
+  const advice = fix.map((one) => adviceText(one));
+  const failed = { isPotctlError: refused instanceof PotctlError, code, exitCode, message, changed, fix, advice };
   const rowsSeen = { before, after, again };
   process.stdout.write(JSON.stringify({ made, listed, verified, planned, restored, undone, rowsSeen, runs, failed }));
 } finally {

@@ -55,6 +55,7 @@ test('a program that imports potctl backs up, lists, verifies, restores and undo
   expect(failed).toMatchObject({
     ...{ isPotctlError: true, code: 'E_BACKUP_NOT_FOUND', exitCode: 10, changed: 'nothing' },
     fix: expect.arrayContaining([expect.anything()]),
+    advice: expect.arrayContaining([expect.stringContaining('potctl ')]),
   });
 });
 

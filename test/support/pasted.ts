@@ -14,7 +14,7 @@ export interface Reached {
 }
 
 const NOUNS = [...new Set(commands.map(({ name }) => name.split(' ')[0]!))].join('|');
-const LINE = `((?:sudo -u \\S+ )?(?:[A-Z]+=(?:'[^']*'|\\S)+ )*potctl (?:${NOUNS})\\b[^\`\\n]*?)`;
+const LINE = `((?:sudo -u \\S+ )?(?:[A-Z_]+=(?:'[^']*'|\\S)+ )*potctl (?:${NOUNS})\\b[^\`\\n]*?)`;
 
 /** The potctl lines in a text: in backticks, or alone, or behind two blanks. */
 export function linesIn(text: string): string[] {
@@ -33,7 +33,7 @@ function typed(line: string, cwd: string): { readonly argv: string[]; readonly e
   const env = { PATH: '/usr/bin:/bin' };
   const printed = execFileSync('bash', ['-c', `${PROGRAMS}${line}`], { cwd, env, encoding: 'utf8' });
   const [count = '', ...words] = printed.split('\0');
-  const variables = words.slice(Number(count)).filter((word) => word.startsWith('PG'));
+  const variables = words.slice(Number(count)).filter((word) => /^(PG|POTCTL_)/.test(word));
   return {
     argv: words.slice(0, Number(count)),
     environment: Object.fromEntries(variables.map((word) => [word.split('=')[0]!, word.slice(word.indexOf('=') + 1)])),

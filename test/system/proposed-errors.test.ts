@@ -19,6 +19,9 @@ beforeAll(async () => {
   const id = 'c56a4180-65aa-42ec-a945-5fd21dec0538';
   const user = `insert into users (id, email, username, hashed_password, is_active) values ('${id}', 'ana@example.com', 'ana', 'x', true)`;
   await database.query(user);
+  await database.query('create view seen as select id from users');
+  await database.query('create table log (at int) partition by range (at)');
+  await database.query('create table log_1 partition of log for values from (1) to (9)');
   folder = await mkdtemp(path.join(tmpdir(), 'potctl-errors-'));
   await makeTree({ 'a b.txt': 'x' }, path.join(folder, 'my files'));
   const { host, port, user: role } = inject('postgres');
@@ -48,6 +51,8 @@ const FAILING: readonly (readonly [string, readonly string[]])[] = [
   ['there is no such run', ['restore', 'undo', 'nosuch', '--confirm', 'x']],
   ['the backup has no such file', ['restore', 'files', 'latest', '--path', 'nosuch', '--to', 'found']],
   ['the backup has no such table', ['restore', 'run', 'latest', '--tables', 'nosuch', '--into-schema', 'found']],
+  ['it is a view', ['restore', 'plan', 'latest', '--tables', 'users,seen', '--into-schema', 'found']],
+  ['it is a partition', ['restore', 'plan', 'latest', '--tables', 'users,log_1', '--into-schema', 'found']],
   ['no policy is given', ['backup', 'prune']],
   ['it is the only one', ['backup', 'prune', 'BACKUP', '--confirm', 'test']],
   ['nobody confirmed it', ['restore', 'run', 'latest']],
@@ -101,7 +106,10 @@ async function pastes(line: string, typed: Reached): Promise<void> {
   }
   if (!READING.test(line) || /\b(ID|USER|FILE)\b/.test(line)) return;
   const { status, out } = paste(line, cwd);
-  expect([1, 2, 12, 16], `${line}\n${out}`).not.toContain(status);
+  // A plan that is proposed can be made; one of another set comes to what stands in its way only then.
+  const isPlan = line.includes('potctl restore plan ') && !line.includes('--from-set');
+  const failures = isPlan ? [1, 2, 12, 16, 30] : [1, 2, 12, 16];
+  expect(failures, `${line}\n${out}`).not.toContain(status);
 }
 
 const quoted = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../support/database.js';
 import { backUp, plan, restore, testRepository } from '../support/restoring.js';
 import { rewriteManifest } from '../support/rewritten-manifest.js';
@@ -94,6 +95,9 @@ test('a backup that says more than its dump holds is not swapped in, and nothing
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
     why: expect.stringContaining('public.t has 1000 rows, the backup 1001'),
+    fix: expect.arrayContaining([
+      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or take another one.`,
+    ]),
   });
 
   expect(await databases(name)).toEqual([name]);

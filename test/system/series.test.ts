@@ -204,11 +204,15 @@ describe('a repository that is not there yet', () => {
     for (const flags of [[], ['--dry-run']]) {
       const refused = await production('backup', 'create', '--only', 'db', ...flags);
       expect(refused).toMatchObject({ exitCode: 30, stdout: '' });
-      expect(refused.stderr).toContain('potctl backup create --only db --init');
+      expect(refused.stderr).toMatch(/`(?:PG\S+ )*potctl backup create --only db .*--init`/);
     }
     const dump = path.join(top, 'app.sql');
     await writeFile(dump, 'create table t (i int);\n');
-    expect((await production('backup', 'import', dump, '--database-name', database)).exitCode).toBe(30);
+    const imported = await production('backup', 'import', dump, '--database-name', database);
+    expect(imported.exitCode).toBe(30);
+    expect(imported.stderr).toMatch(/potctl backup import \S+ --database-name \S+ .*--init`/);
+    const labelled = await production('backup', 'create', '--label', 'before=upgrade');
+    expect(labelled.stderr).toMatch(/potctl backup create --label before=upgrade .*--init`/);
     expect(existsSync(repository)).toBe(false);
 
     expect((await production('backup', 'create', '--init')).exitCode).toBe(0);

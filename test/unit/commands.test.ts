@@ -9,7 +9,9 @@ import { type InputSpec, nameOf } from '../../commands/cli/parse/options.js';
 import { parseCommandLine } from '../../commands/cli/parse/program.js';
 import { shellWords } from '../../commands/cli/parse/shell.js';
 import { helpFor } from '../../commands/cli/parse/topics.js';
+import type { Context } from '../../commands/context.js';
 import { commands } from '../../commands/registry.js';
+import { support } from '../../commands/top/support.js';
 import { runMain } from '../support/run-main.js';
 
 const folder = (name: string): string => fileURLToPath(new URL(`../../commands/${name}`, import.meta.url));
@@ -196,4 +198,9 @@ test('old habits: backup create --output DIR names the repository, with a notice
   const { exitCode, stderr } = await runMain(['backup', 'list', '--output', './backups'], commands);
   expect(exitCode).toBe(2);
   expect(stderr).toContain("'--output' takes one of table, plain, json, ndjson, csv");
+});
+
+test('the support desk has no dry run: whoever answers its questions makes changes', async () => {
+  const change = await support.prepare({ practice: false }, { terminal: {} } as unknown as Context);
+  await expect(change.dryRun()).rejects.toMatchObject({ code: 'E_USAGE', changed: 'nothing' });
 });

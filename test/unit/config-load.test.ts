@@ -5,6 +5,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { loadSettings } from '../../src/config/load.js';
 import type { SettingsRequest } from '../../src/config/request.js';
 import { refuseMissingFeatures, refuseProtected } from '../../src/config/unsupported.js';
+import type { PotctlError } from '../../src/kernel/errors.js';
+import { advice, again } from '../../src/kernel/next.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -117,7 +119,7 @@ describe('profiles', () => {
       (thrown: unknown) => thrown,
     );
     expect(error).toMatchObject({ code: 'E_PROFILE_NOT_FOUND', why: { profiles: 'prod, staging' } });
-    expect((error as { fix: string[] }).fix[0]).toContain('-p prod');
+    expect((error as PotctlError).fix[0]).toEqual(advice`did you mean ${again('-p', 'prod')}?`);
   });
 
   test('no profile has the name of an object’s inner parts', async () => {
@@ -156,7 +158,7 @@ describe('repositories', () => {
   test('a misspelt key does not become a new, empty directory', async () => {
     await expect(repositories('ofsite')).rejects.toMatchObject({
       code: 'E_CONFIG',
-      fix: expect.arrayContaining([expect.stringContaining('--repository offsite')]),
+      fix: expect.arrayContaining([advice`did you mean ${again('--repository', 'offsite')}?`]),
     });
   });
 });

@@ -5,13 +5,14 @@ import { asCommand, type Here, hereOf, NOWHERE, spelled, withSpelled } from '../
 import { commands } from '../../commands/registry.js';
 import {
   type Advice,
+  type Again,
   advice,
+  adviceText,
   again,
   asUser,
   joinAdvice,
   potctl,
   withoutRepeats,
-  withVariables,
 } from '../../src/kernel/next.js';
 
 const NONE: Here = { ...NOWHERE, commands };
@@ -115,6 +116,32 @@ test('a profile that was named stands for all variables', () => {
   expect(spelled(potctl('doctor'), at('doctor', {}, env))).toBe('PGHOST=/run/pg potctl doctor');
 });
 
+test('what a variable said for this line alone is said by flags, absolute; a profile stays a variable, which is no -p', () => {
+  const env = { POTCTL_REPOSITORY: 'r/p', POTCTL_FILES: '~/st', POTCTL_CONFIG: 'c.yaml', POTCTL_PROFILE: 'prod' };
+  const here = at('restore run', {}, { ...env, PGDATABASE: 'app' });
+  expect(spelled(potctl('restore', 'undo', '5t2'), here)).toBe(
+    "POTCTL_PROFILE=prod PGDATABASE=app potctl restore undo 5t2 --config /w/c.yaml --files '~/st' --repository /w/r/p",
+  );
+  expect(spelled(potctl('config', 'validate'), here)).toBe(
+    'POTCTL_PROFILE=prod potctl config validate --config /w/c.yaml',
+  );
+  expect(spelled(again('--repository', 'offsite', '-p', 'prod'), here)).toBe(
+    "potctl restore run --config /w/c.yaml --files '~/st' --repository offsite -p prod",
+  );
+  const plan = at('restore plan', {}, env);
+  expect(asCommand(['restore plan', 'restore run'], 'ID', undefined, plan)).toBe(
+    "POTCTL_PROFILE=prod potctl restore run ID --config /w/c.yaml --files '~/st' --repository /w/r/p",
+  );
+});
+
+test('a flag goes before its variable, and one that takes patterns is left alone', () => {
+  const env = { POTCTL_REPOSITORY: '/env', POTCTL_FILES: '/srv' };
+  const target = { repository: '/flag', files: 'up/**' } as Invocation['target'];
+  const here = at('backup show', { target }, env);
+  expect(spelled(potctl('backup', 'list'), here)).toBe('potctl backup list --files /srv --repository /flag');
+  expect(spelled(again('--repository', '/other'), here)).toBe('potctl backup show --repository /other');
+});
+
 test('a command of another place says so, whatever this line said', () => {
   const here: Here = { ...HERE, variables: { PGHOST: '/run/pg' } };
   const scope = { profile: 'other', repository: '/r' };
@@ -132,6 +159,7 @@ test('flags stand in front of what is no flag', () => {
   expect(spelled(potctl('mfa', 'status', '--', '-odd'), HERE)).toBe('potctl mfa status -p prod -- -odd');
 });
 
+const AS_APP: Again = { again: [], environment: { PGUSER: 'app' } };
 const KNOWN = [text('--from-set <name>', ''), text('--wait <duration>', ''), list('--accept <name>', '')];
 
 const parts: readonly (readonly [Advice, string])[] = [
@@ -149,7 +177,7 @@ const parts: readonly (readonly [Advice, string])[] = [
     'Run as its user: `sudo -u postgres potctl restore plan latest -p prod --wait 5m`',
   ],
   [
-    advice`Or as another role: ${withVariables({ PGUSER: 'app' })}`,
+    advice`Or as another role: ${AS_APP}`,
     'Or as another role: `PGUSER=app potctl restore plan latest -p prod --wait 5m`',
   ],
 ];
@@ -164,9 +192,7 @@ test('a flag takes the place of the same one, and a variable of the one that is 
   expect(spelled(again('--wait', '30m'), here)).toBe(
     'PGUSER=root PGDATABASE=app potctl restore plan --wait 30m -- -odd',
   );
-  expect(spelled(withVariables({ PGUSER: 'app' }), here)).toBe(
-    'PGDATABASE=app PGUSER=app potctl restore plan --wait 1s -- -odd',
-  );
+  expect(spelled(AS_APP, here)).toBe('PGDATABASE=app PGUSER=app potctl restore plan --wait 1s -- -odd');
   expect(spelled(asUser('postgres', { PGUSER: 'postgres' }), here)).toBe(
     'sudo -u postgres PGUSER=postgres PGDATABASE=app potctl restore plan --wait 1s -- -odd',
   );
@@ -214,4 +240,24 @@ test('the plan becomes the run with the same flags and the id of what was looked
     asCommand(['restore plan', 'restore run'], 'ID', argv.includes('latest') ? 'latest' : undefined, { ...NONE, argv });
   expect(as('restore', 'plan', 'latest', '--only', 'db', '--json')).toBe('potctl restore run ID --only db');
   expect(as('-p', 'prod', 'restore', 'plan')).toBe('potctl -p prod restore run ID');
+});
+
+const toldPlainly: readonly (readonly [Advice, string])[] = [
+  [advice`See ${potctl('backup', 'show', "it's")}.`, "See `potctl backup show 'it'\\''s'`."],
+  [advice`Next:  ${potctl('mfa', 'confirm', 'joão', '--reason', '…')}`, 'Next:  potctl mfa confirm joão --reason "…"'],
+  [
+    { ...potctl('backup', 'list'), scope: { profile: 'b', repository: '/r r' } },
+    "potctl backup list -p b --repository '/r r'",
+  ],
+  [{ ...potctl('mfa', 'status', '--', '-odd'), scope: { profile: 'b' } }, 'potctl mfa status -p b -- -odd'],
+  [advice`Wait: ${again('--wait', '30m')}.`, 'Wait: the same command with `--wait 30m`.'],
+  [
+    { ...again('--mode', 'new'), without: ['--tables', '--yes'] },
+    'the same command without --tables --yes with --mode new',
+  ],
+  [asUser('postgres', { PGUSER: 'a b' }), "the same command with PGUSER='a b' as the system user postgres"],
+  ['only text', 'only text'],
+];
+test.each(toldPlainly)('without a command line, advice is text all the same: %j', (given, wanted) => {
+  expect(adviceText(given)).toBe(wanted);
 });

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { completionScript } from '../../commands/cli/parse/completion-script.js';
 import { flagsOf } from '../../commands/cli/parse/grammar.js';
-import { commandLine, shellQuoted } from '../../commands/cli/parse/shell.js';
+import { commandLine } from '../../commands/cli/parse/shell.js';
 import { closest } from '../../commands/cli/parse/suggest.js';
 import { confirm } from '../../commands/cli/run/confirm.js';
 import { NOWHERE, spelled } from '../../commands/cli/run/next.js';
@@ -14,6 +14,7 @@ import { wantsColor } from '../../commands/cli/run/streams.js';
 import { commands } from '../../commands/registry.js';
 import { newRunId, newTraceId } from '../../src/host/identity.js';
 import type { PotctlError } from '../../src/kernel/errors.js';
+import { shellQuoted } from '../../src/kernel/shell-quoted.js';
 
 const bash = (script: string): string =>
   execFileSync('bash', ['-c', script], {

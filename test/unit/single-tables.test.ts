@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { PotctlError } from '../../src/kernel/errors.js';
+import { advice, again, potctl } from '../../src/kernel/next.js';
 import { parseGraph } from '../../src/restore/tables/graph.js';
 import { checkSchemaName, parseTableNames } from '../../src/restore/tables/names.js';
 import { asksForTables, type TablesOptions, tablesRequest } from '../../src/restore/tables/request.js';
@@ -99,6 +101,11 @@ const DUMP = `
 220; 1259 16520 TABLE public par owner
 221; 1259 16524 TABLE public par 1 owner
 ;\tdepends on: 220
+222; 1259 16530 TABLE public deep, 1 owner
+;\tdepends on: 221
+224; 1259 16540 TABLE public od.d owner
+225; 1259 16544 TABLE public odd, one owner
+;\tdepends on: 224
 216; 1259 16498 SEQUENCE public users_id_seq owner
 ;\tdepends on: 217
 3493; 0 0 SEQUENCE OWNED BY public users_id_seq owner
@@ -107,6 +114,10 @@ const DUMP = `
 ;\tdepends on: 217 217
 3315; 0 0 TABLE ATTACH public par 1 owner
 ;\tdepends on: 221 220
+3317; 0 0 TABLE ATTACH public deep, 1 owner
+;\tdepends on: 222 221
+3318; 0 0 TABLE ATTACH public odd, one owner
+;\tdepends on: 225 224
 3316; 2604 16502 DEFAULT public users id owner
 ;\tdepends on: 216 217 217
 3481; 0 16508 TABLE DATA public orders owner
@@ -122,7 +133,7 @@ const DUMP = `
 `.split('\n');
 
 describe('what of a dump a table needs', () => {
-  const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]));
+  const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]), '20261122T095046Z-7f3a');
 
   test('a table brings its data, keys, defaults and own sequences, and what these rest on, in the order of the archive', () => {
     const { entries, needs, leftOut } = select('users');
@@ -139,8 +150,28 @@ describe('what of a dump a table needs', () => {
     expect(select('orders,users').leftOut.map(({ kind }) => kind)).toEqual(['trigger']);
   });
   test('a partitioned table brings its partitions; one of these alone is refused with the name of the whole', () => {
-    expect(select('par').tables[0]!.partitions.map(({ dumpId }) => dumpId)).toEqual([221]);
+    expect(select('par').tables[0]!.partitions.map(({ dumpId }) => dumpId)).toEqual([221, 222]);
     expect(() => select('"par 1"')).toThrow("a partition of 'public.par'");
+  });
+  test('what is proposed in the place of a partition names everything that was wanted, each once', () => {
+    const fixOf = (tables: string): unknown => {
+      try {
+        return select(tables);
+      } catch (error) {
+        return (error as PotctlError).fix[0];
+      }
+    };
+    const whole = (tables: string) =>
+      advice`Name the whole table: ${{ ...again('--tables', tables), without: ['--tables'] }}`;
+    expect(fixOf('Users,"par 1","deep, 1"')).toEqual(whole('Users,public.par'));
+    expect(fixOf('"odd, one"')).toEqual(whole('public."od.d"'));
+    expect(fixOf('vw')).toMatchObject({
+      advice: [expect.anything(), { without: expect.arrayContaining(['--tables', '--into-schema']) }, '.'],
+    });
+  });
+  test('a table that is not there sends to this backup, not to the latest', () => {
+    const shown = advice`See the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
+    expect(() => select('oders')).toThrow(expect.objectContaining({ fix: [expect.any(String), shown] }));
   });
   test('a name is found without regard to case as long as it has no quotes', () => {
     expect(select('Users').tables[0]!.name).toBe('users');

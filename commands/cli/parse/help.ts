@@ -1,8 +1,9 @@
+import { shellQuoted } from '../../../src/kernel/shell-quoted.js';
 import type { AnyCommand } from '../../command.js';
 import { GLOBAL_FLAGS, TARGET_FLAGS } from './globals.js';
 import { type CommandFlags, flagsOf, kindFlags, type Noun, nounsOf, wordsOf } from './grammar.js';
 import { type InputSpec, nameOf, type Spec } from './options.js';
-import { shellQuoted, shellWords } from './shell.js';
+import { shellWords } from './shell.js';
 
 const WIDTH = 80;
 

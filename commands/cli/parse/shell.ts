@@ -1,15 +1,4 @@
-const SAFE = /^[A-Za-z0-9_@%+=:,./~-]+$/;
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
-
-/** One word as a shell reads it back: bare where that is safe, in single quotes, or in bash's `$'…'` for control characters. */
-export function shellQuoted(word: string): string {
-  if (SAFE.test(word) && !word.startsWith('~')) return word;
-  if (word.search(CONTROL) < 0) return `'${word.replaceAll("'", `'\\''`)}'`;
-  const escaped = word
-    .replace(/[\\']/g, '\\$&')
-    .replace(CONTROL, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`);
-  return `$'${escaped}'`;
-}
+import { shellQuoted } from '../../../src/kernel/shell-quoted.js';
 
 /** A person as a word of a command that can be pasted: the name where no shell would take it for something else. */
 export const personWord = ({ name, id }: { readonly name: string; readonly id: string }): string =>

@@ -2,22 +2,25 @@ import path from 'node:path';
 import {
   type Advice,
   type Again,
+  adviceText,
   isAdvice,
   type NextCommand,
   type NextScope,
-  partsOf,
 } from '../../../src/kernel/next.js';
+import { shellLine, shellQuoted } from '../../../src/kernel/shell-quoted.js';
 import type { AnyCommand } from '../../command.js';
 import type { Need } from '../parse/globals.js';
 import { flagsOf, wordsOf } from '../parse/grammar.js';
 import type { Invocation } from '../parse/invocation.js';
 import { nameOf, type Spec } from '../parse/options.js';
-import { commandLine, shellQuoted, withMore } from '../parse/shell.js';
+import { commandLine, withMore } from '../parse/shell.js';
 
 /** Where the present line works: what a proposed command needs so that it works in the same place. */
 export interface Here {
-  /** Variables of libpq that say which database. */
+  /** Variables that say which profile and which database. */
   readonly variables: Variables;
+  /** What variables said that flags say, too: this line again says it by flags. */
+  readonly fromVariables: readonly Flag[];
   /** `--config` and `-p`, for every command that reads the configuration. */
   readonly globals: readonly Flag[];
   /** What the line said of its target, for the commands that need it. */
@@ -35,15 +38,15 @@ export interface Here {
 type Flag = readonly [flag: string, value: string];
 type Variables = Readonly<Record<string, string>>;
 
-/** They say whom a connection goes to; none of them is secret. */
-const CONNECTION = [
-  ...['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSERVICE', 'PGSERVICEFILE', 'PGPASSFILE'],
-  ...['PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'],
+/** They say whom a connection goes to; none of them is secret. A profile that a variable names does not count as `-p`. */
+const REPEATED = [
+  ...['POTCTL_PROFILE', 'PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSERVICE', 'PGSERVICEFILE'],
+  ...['PGPASSFILE', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'],
 ];
 
 /** Of a line that could not be read nothing is known. */
 export const NOWHERE: Here = {
-  ...{ variables: {}, globals: [], backupDir: [], argv: null, known: [], commands: [] },
+  ...{ variables: {}, fromVariables: [], globals: [], backupDir: [], argv: null, known: [], commands: [] },
   target: { database: [], repository: [], files: [] },
 };
 
@@ -60,26 +63,33 @@ export function hereOf(
 ): Here {
   const { environment, cwd, commands } = surroundings;
   const flags = flagsOf(command);
-  const isOwn = (name: string): boolean => flags.own.some(({ declaration }) => nameOf(declaration) === name);
+  const known = [...flags.own, ...flags.shared];
+  // `backup show --files` takes patterns, too.
+  const hasPatterns = flags.own.some(({ declaration }) => nameOf(declaration) === 'files');
+  const files = hasPatterns && target.files !== undefined && !isPath(target.files) ? undefined : target.files;
   const given = (...pairs: readonly (readonly [string, string | undefined])[]): Flag[] =>
-    pairs.flatMap(([flag, value]) => {
-      // `backup show --files` takes patterns, too.
-      if (value === undefined || (isOwn(flag.slice(2)) && flag === '--files' && !isPath(value))) return [];
-      return [[flag, anywhere(flag, value, cwd)] as const];
-    });
+    pairs.flatMap(([flag, value]) => (value === undefined ? [] : [[flag, anywhere(flag, value, cwd)] as const]));
+  const set = (flag: string, name: string, typed: string | undefined): Flag[] =>
+    typed === undefined ? given([flag, environment[name] || undefined]) : [];
+  const config = set('--config', 'POTCTL_CONFIG', globals.config);
+  const filesSet = set('--files', 'POTCTL_FILES', files);
+  const repository = set('--repository', 'POTCTL_REPOSITORY', target.repository);
   // A profile that was named says it all.
-  const variables = globals.profile === undefined ? CONNECTION.filter((name) => environment[name]) : [];
+  const variables = globals.profile === undefined ? REPEATED.filter((name) => environment[name]) : [];
   return {
     variables: Object.fromEntries(variables.map((name) => [name, environment[name]!])),
-    globals: given(['--config', globals.config], ['-p', globals.profile]),
+    fromVariables: [...config, ...(hasPatterns ? [] : filesSet), ...repository].filter(([flag]) => {
+      return !command.standalone && specIn(known, flag) !== undefined;
+    }),
+    globals: [...given(['--config', globals.config]), ...config, ...given(['-p', globals.profile])],
     target: {
       database: given(['--database', target.database], ['--password-file', target.passwordFile]),
-      files: given(['--files', target.files]),
-      repository: given(['--repository', target.repository]),
+      files: [...given(['--files', files]), ...filesSet],
+      repository: [...given(['--repository', target.repository]), ...repository],
     },
     backupDir: given(['--backup-dir', typeof input.backupDir === 'string' ? input.backupDir : undefined]),
     argv,
-    known: [...flags.own, ...flags.shared],
+    known,
     commands,
   };
 }
@@ -90,21 +100,13 @@ const isPath = (value: string): boolean => /^(\.{0,2}\/|\.{1,2}$)/.test(value);
 function anywhere(flag: string, value: string, cwd: string | null): string {
   if (cwd === null) return value;
   if (flag === '-p' || flag === '--database' || value.includes('://')) return value;
+  // Of a variable no shell has made it the home directory yet: potctl does.
+  if (flag !== '--config' && (value === '~' || value.startsWith('~/'))) return value;
   return flag === '--repository' && !value.includes('/') ? value : path.resolve(cwd, value);
 }
 
 /** Advice as people read it: each command in backticks, or bare where it stands alone or behind two blanks. */
-export function spelled(given: Advice, here: Here): string {
-  const parts = partsOf(given);
-  return parts
-    .map((part, at) => {
-      if (typeof part === 'string') return part;
-      const before = parts[at - 1];
-      const isBare = parts.length === 1 || (typeof before === 'string' && before.endsWith('  '));
-      return isBare ? lineOf(part, here) : `\`${lineOf(part, here)}\``;
-    })
-    .join('');
-}
+export const spelled = (given: Advice, here: Here): string => adviceText(given, (part) => lineOf(part, here));
 
 /** A value with all advice in it spelled, as JSON has it: for results, which are values all the way down. */
 export function withSpelled(value: unknown, here: Here): unknown {
@@ -120,7 +122,7 @@ const lineOf = (part: NextCommand | Again, here: Here): string =>
 
 function commandText({ command, scope = {} }: NextCommand, here: Here): string {
   const found = here.commands.find((known) => wordsOf(known).every((word, at) => command[at] === word));
-  if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${spelledWords(command)}`;
+  if (found === undefined || found.standalone || command.includes('--help')) return `potctl ${shellLine(command)}`;
   const inOrder = ['database', 'files', 'repository'] as const;
   const needed = inOrder.filter((need) => found.needs.includes(need));
   const flags: Flag[] = [
@@ -133,25 +135,19 @@ function commandText({ command, scope = {} }: NextCommand, here: Here): string {
     return !isGiven(command, flag) && flags.findIndex(([other]) => other === flag) === at;
   });
   const words = withMore(command, added.flat());
-  // A profile that is named says it all.
-  const takesVariables = needed.includes('database') && !isGiven(words, '-p');
-  return `${takesVariables ? variablesText(here.variables, words) : ''}potctl ${spelledWords(words)}`;
+  const variables = needed.includes('database') ? here.variables : onlyProfile(here.variables);
+  return `${variablesText(variables, words)}potctl ${shellLine(words)}`;
 }
 
 const elsewhere = (need: Need, scope: NextScope): readonly Flag[] =>
   scope[need] === undefined ? [] : [[`--${need}`, scope[need]]];
 
-/** A name may have letters of any language; what is to be filled in stays as it stands. */
-const spelledWords = (words: readonly string[]): string =>
-  words
-    .map((word) => {
-      if (word === '…') return '"…"';
-      return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(word) ? word : shellQuoted(word);
-    })
-    .join(' ');
+const onlyProfile = (variables: Variables): Variables =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => name === 'POTCTL_PROFILE'));
 
-/** In front of a line; a database that is named by a flag needs no variable. */
+/** In front of a line; a database that is named by a flag needs no variable, and a profile that is named says it all. */
 function variablesText(variables: Variables, words: readonly string[]): string {
+  if (isGiven(words, '-p')) return '';
   const isNamed = isGiven(words, '--database');
   return Object.entries(variables)
     .filter(([name]) => name !== 'PGDATABASE' || !isNamed)
@@ -174,10 +170,9 @@ function againText({ again: flags, without = [], systemUser, environment = {} }:
   if (here.argv === null || named.some((name) => specOf(name, here) === undefined)) {
     return [front, ...flags.map(shellQuoted)].filter((word) => word !== '').join(' ');
   }
-  const words = withMore(
-    withoutFlags(here.argv, [...named.filter((name) => !isList(name, here)), ...without], here),
-    flags,
-  );
+  const gone = [...named.filter((name) => !isList(name, here)), ...without];
+  const set = here.fromVariables.filter(([flag]) => !gone.includes(flag));
+  const words = withMore(withoutFlags(here.argv, gone, here), [...set.flat(), ...flags]);
   const kept = Object.fromEntries(Object.entries(here.variables).filter(([name]) => !(name in environment)));
   const variables = variablesText(kept, words);
   const line = commandLine(words);
@@ -185,7 +180,9 @@ function againText({ again: flags, without = [], systemUser, environment = {} }:
   return systemUser === undefined ? `${variables}${front} ${line}` : `${front} ${variables}${line}`;
 }
 
-function specOf(name: string, { known }: Here): Spec<unknown> | undefined {
+const specOf = (name: string, { known }: Here): Spec<unknown> | undefined => specIn(known, name);
+
+function specIn(known: Here['known'], name: string): Spec<unknown> | undefined {
   return known.find(({ declaration }) => namesOf(declaration).includes(name));
 }
 
@@ -220,7 +217,7 @@ export function asCommand(
   [from, to]: readonly [from: string, to: string],
   argument: string,
   typed: string | undefined,
-  { argv, variables }: Pick<Here, 'argv' | 'variables'>,
+  { argv, variables, fromVariables }: Pick<Here, 'argv' | 'variables' | 'fromVariables'>,
 ): string {
   const [noun, old] = from.split(' ');
   const verb = to.split(' ')[1]!;
@@ -231,6 +228,9 @@ export function asCommand(
   const named = typed === undefined ? -1 : words.findIndex((word, place) => place > verbAt && word === typed);
   if (named >= 0) words[named] = argument;
   else words.splice(verbAt + 1, 0, argument);
-  const kept = words.filter((word) => word !== '--json');
+  const kept = withMore(
+    words.filter((word) => word !== '--json'),
+    fromVariables.flat(),
+  );
   return variablesText(variables, kept) + commandLine(kept);
 }

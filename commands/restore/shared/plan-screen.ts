@@ -1,10 +1,9 @@
 import type { Environment } from '../../../src/config/settings.js';
 import { counted, verb } from '../../../src/kernel/counted.js';
-import type { Advice } from '../../../src/kernel/next.js';
+import { type Advice, advice, again } from '../../../src/kernel/next.js';
 import type { Blocker } from '../../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../../src/restore/plan/plan.js';
-import { shellQuoted } from '../../cli/parse/shell.js';
 import type { View } from '../../ui/view.js';
 
 type Pair = readonly [label: string, value: string];
@@ -56,7 +55,7 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
 export function renderFindings(blocking: readonly Blocker[], warnings: readonly Advice[], view: View): void {
   for (const { text, fix, accept } of blocking) {
     view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
-    const lines = accept === undefined ? fix : [...fix, `Or accept it: --accept ${shellQuoted(accept)}`];
+    const lines = accept === undefined ? fix : [...fix, advice`Or accept it: ${again('--accept', accept)}`];
     for (const one of lines) view.line(`           ${view.paint('dim', view.spelled(one))}`);
   }
   for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${view.spelled(warning)}`);

@@ -115,7 +115,7 @@ export async function prepareImport(
   const { repository, signal } = deps;
   refuseInside(repository.url, request.path);
   const isNew = !(await repository.exists());
-  if (isNew && request.mayInit === false) refuseUnwanted(repository, potctl('backup', 'import', request.path));
+  if (isNew && request.mayInit === false) refuseUnwanted(repository);
   const candidates = await findCandidates(request, signal);
   return {
     plan: candidates.map(({ name }) => name),

@@ -300,7 +300,13 @@ export async function refuseStale(
 export function profileBlockers({ profile }: Pick<Asked, 'profile'>): Blocker[] {
   if (profile.environment !== 'production' || profile.onCommandLine) return [];
   const text = `"${profile.name}" is production: name it on the command line`;
-  return [{ code: 'E_PROFILE_REQUIRED', text, fix: [`Repeat it with \`-p ${profile.name}\`.`] }];
+  return [
+    {
+      code: 'E_PROFILE_REQUIRED',
+      text,
+      fix: [advice`Repeat it with its name: ${again('-p', profile.name ?? 'NAME')}.`],
+    },
+  ];
 }
 
 /** Kinds of objects that PostgreSQL lets only superusers create, as pg_restore names them. */

@@ -52,6 +52,10 @@ function readPart(list: string, at: number): [string, number] {
   return [name, at + match[0].length];
 }
 
+/** A name, or its schema, as {@link parseTableNames} reads it back. */
+export const quotedPart = (name: string): string =>
+  /^[^",.\s]([^",.]*[^",.\s])?$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+
 function skipBlanks(list: string, at: number): number {
   let next = at;
   while (list[next] === ' ') next += 1;

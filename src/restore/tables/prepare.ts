@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { DatabasePart, Manifest, SettledPart, TableRows } from '../../catalog/manifest.js';
 import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import { PotctlError } from '../../kernel/errors.js';
-import { advice, again, potctl } from '../../kernel/next.js';
+import { advice, potctl } from '../../kernel/next.js';
 import { stagedDatabaseName } from '../../runs/names.js';
 import { recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps } from '../deps.js';
@@ -25,7 +25,7 @@ import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
 import type { PlannedTable, TablesPlan } from './plan.js';
 import type { TablesRequest } from './request.js';
-import { type ChosenTable, selectTables, type TableSelection } from './select.js';
+import { type ChosenTable, selectTables, type TableSelection, WHOLE_BESIDE } from './select.js';
 
 /** A plan for single tables, and what the run needs of the backup. */
 export interface PreparedTables {
@@ -67,7 +67,7 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const dump = path.join(await repository.artefacts(entry.id), part.backup_file);
   const graph = await readGraph(deps.server!, dump, deps.signal);
-  const selection = selectTables(graph, request.tables);
+  const selection = selectTables(graph, request.tables, manifest.id);
   const found = await observe(deps, request, part, graph, selection);
   const { runId, profile, intoSchema: schema } = request;
   const blocking = [...stored.blocking, ...profileBlockers(request), ...found.blocking];
@@ -90,7 +90,7 @@ function readablePart({ id, database }: Manifest): DatabasePart {
   throw new PotctlError('E_UNFIT', `the backup '${id}' ${why}`, {
     fix: [
       advice`Choose another one: ${potctl('backup', 'list')}.`,
-      advice`Or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}`,
+      advice`Or restore all of it beside: ${WHOLE_BESIDE}`,
     ],
   });
 }
@@ -207,7 +207,7 @@ function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocke
   }
   if (!live.mayCreate) found.push(block(`this role may not create anything in the database or in "${intoSchema}"`));
   for (const { kind, name } of live.needs.filter(({ present }) => present === false)) {
-    const fix = advice`Create it first, or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}.`;
+    const fix = advice`Create it first, or restore all of it beside: ${WHOLE_BESIDE}.`;
     found.push(block(`the tables need the ${kind} ${name}, which the live database does not have`, fix));
   }
   for (const name of live.publications) {

@@ -1,11 +1,12 @@
 import { PotctlError } from '../../kernel/errors.js';
-import { advice, again } from '../../kernel/next.js';
+import { advice } from '../../kernel/next.js';
 import { sqlstateOf } from '../../postgres/errors.js';
 import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
 import { stagedSchemaName } from '../../runs/names.js';
 import type { RunningTables } from './running.js';
+import { WHOLE_BESIDE } from './select.js';
 
 interface Requirement {
   readonly type: string;
@@ -34,7 +35,7 @@ export async function checkRequirements({ deps, journal, prepared }: RunningTabl
   if (missing.length === 0) return requirements.map(told);
   throw new PotctlError('E_BLOCKED', 'the live database lacks what the tables rest on', {
     why: missing.slice(0, SHOWN).map(told).join('; '),
-    fix: [advice`Create it first, or restore all of it beside: ${again('--mode', 'new', '--into', 'NAME')}.`],
+    fix: [advice`Create it first, or restore all of it beside: ${WHOLE_BESIDE}.`],
   });
 }
 

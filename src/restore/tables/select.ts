@@ -1,8 +1,8 @@
 import { closest } from '../../kernel/closest.js';
 import { PotctlError } from '../../kernel/errors.js';
-import { advice, again, potctl } from '../../kernel/next.js';
+import { type Again, advice, again, potctl } from '../../kernel/next.js';
 import type { GraphEntry } from './graph.js';
-import type { TableName } from './names.js';
+import { quotedPart, type TableName } from './names.js';
 
 /** Something of a chosen table that does not come along. */
 export interface LeftOut {
@@ -57,6 +57,13 @@ const LEFT: Readonly<Record<string, LeftOut['kind']>> = {
   'SECURITY LABEL': 'label',
 };
 
+/** The present line for the whole database, beside the live one. */
+export const WHOLE_BESIDE: Again = {
+  ...again('--mode', 'new', '--into', 'NAME'),
+  // They exclude each other, and the name that was typed was that of the schema.
+  without: ['--tables', '--into-schema', '--confirm'],
+};
+
 const KINDS: Readonly<Record<string, string>> = {
   VIEW: 'a view',
   'MATERIALIZED VIEW': 'a materialized view',
@@ -68,12 +75,17 @@ const KINDS: Readonly<Record<string, string>> = {
  * Chooses what of a dump the named tables need: themselves, their partitions, data, indexes, constraints and sequences, and what these rest
  * on. Pure.
  *
+ * @param backup its id, for messages
  * @throws E_PIECE_NOT_FOUND with near names; E_USAGE for a name that several schemas have, two tables of one name; E_REFUSED for a partition, a view
  */
-export function selectTables(graph: readonly GraphEntry[], wanted: readonly TableName[]): TableSelection {
+export function selectTables(
+  graph: readonly GraphEntry[],
+  wanted: readonly TableName[],
+  backup: string,
+): TableSelection {
   const byId = new Map(graph.map((entry) => [entry.dumpId, entry]));
   const parents = partitionParents(graph, byId);
-  const tables = wanted.map((name) => findTable(graph, parents, name));
+  const tables = wanted.map((name) => findTable(graph, parents, name, { wanted, backup }));
   refuseSameName(tables);
   const chosen = new Set(tables.flatMap(({ dumpId, partitions }) => [dumpId, ...partitions.map((one) => one.dumpId)]));
   const own = ownEntries(graph, byId, chosen);
@@ -99,29 +111,62 @@ function partitionParents(graph: readonly GraphEntry[], byId: ReadonlyMap<number
   return parents;
 }
 
-function findTable(graph: readonly GraphEntry[], parents: ReadonlyMap<number, number>, wanted: TableName): ChosenTable {
-  const relations = graph.filter(({ desc }) => desc === 'TABLE' || desc in KINDS);
-  const exact = relations.filter((entry) => bears(entry, wanted));
-  const found = exact.length > 0 ? exact : relations.filter((entry) => bears(entry, folded(wanted)));
+type Parents = ReadonlyMap<number, number>;
+
+function findTable(
+  graph: readonly GraphEntry[],
+  parents: Parents,
+  name: TableName,
+  { wanted, backup }: { readonly wanted: readonly TableName[]; readonly backup: string },
+): ChosenTable {
+  const relations = relationsOf(graph);
+  const { found, used } = called(relations, name);
   const [only, ...others] = found;
-  if (only === undefined) throw notFound(relations, wanted);
-  if (others.length > 0) throw ambiguous(found, wanted);
+  if (only === undefined) throw notFound(relations, name, backup);
+  if (others.length > 0) throw ambiguous(found, name);
   const kind = KINDS[only.desc];
   if (kind !== undefined) {
-    throw new PotctlError('E_REFUSED', `'${wanted.text}' is ${kind}, not a table`, {
+    throw new PotctlError('E_REFUSED', `'${name.text}' is ${kind}, not a table`, {
       why: 'only tables hold rows of their own in a backup',
-      fix: [
-        advice`Name the tables that it reads, or restore the whole database beside: ${again('--mode', 'new', '--into', 'NAME')}.`,
-      ],
+      fix: [advice`Name the tables that it reads, or restore the whole database beside: ${WHOLE_BESIDE}.`],
     });
   }
   const parent = graph.find(({ dumpId }) => dumpId === parents.get(only.dumpId));
-  if (parent !== undefined) throw isPartition(wanted, parent);
+  if (parent !== undefined) throw isPartition(name, parent, wholeTables(graph, parents, wanted));
   const isBelow = (id: number | undefined): boolean =>
     id !== undefined && (id === only.dumpId || isBelow(parents.get(id)));
   const partitions = graph.filter(({ dumpId }) => dumpId !== only.dumpId && parents.has(dumpId) && isBelow(dumpId));
-  const used = exact.length > 0 ? wanted : folded(wanted);
   return { schema: used.schema ?? only.schema!, name: used.name, dumpId: only.dumpId, partitions };
+}
+
+const relationsOf = (graph: readonly GraphEntry[]): GraphEntry[] =>
+  graph.filter(({ desc }) => desc === 'TABLE' || desc in KINDS);
+
+/** Those of that name, and the name as the dump has it. */
+function called(
+  relations: readonly GraphEntry[],
+  name: TableName,
+): { readonly found: readonly GraphEntry[]; readonly used: TableName } {
+  const exact = relations.filter((entry) => bears(entry, name));
+  if (exact.length > 0) return { found: exact, used: name };
+  return { found: relations.filter((entry) => bears(entry, folded(name))), used: folded(name) };
+}
+
+/** What is wanted as one list for `--tables`, with the table at the top in the place of each partition. */
+function wholeTables(graph: readonly GraphEntry[], parents: Parents, wanted: readonly TableName[]): string {
+  const top = (id: number): number => (parents.has(id) ? top(parents.get(id)!) : id);
+  const names = wanted.map((name) => {
+    const [entry] = called(relationsOf(graph), name).found;
+    const whole = entry && parents.has(entry.dumpId) ? top(entry.dumpId) : undefined;
+    const { schema, name: table } = graph.find(({ dumpId }) => dumpId === whole) ?? {};
+    return table === undefined
+      ? name.text
+      : [schema, table]
+          .filter((part) => part != null)
+          .map(quotedPart)
+          .join('.');
+  });
+  return [...new Set(names)].join(',');
 }
 
 /** pg_restore prints names without quotes and line feeds as blanks: a known name can be found there, not read from it. */
@@ -192,7 +237,7 @@ function refuseSameName(tables: readonly ChosenTable[]): void {
   });
 }
 
-function notFound(relations: readonly GraphEntry[], { text, name }: TableName): PotctlError {
+function notFound(relations: readonly GraphEntry[], { text, name }: TableName, backup: string): PotctlError {
   const near = closest(
     name,
     relations.map((entry) => entry.name),
@@ -201,7 +246,7 @@ function notFound(relations: readonly GraphEntry[], { text, name }: TableName): 
   return new PotctlError('E_PIECE_NOT_FOUND', `the backup has no table '${text}'`, {
     fix: [
       ...(named === undefined ? [] : [`Did you mean '${named.schema}.${named.name}'?`]),
-      advice`See the tables: ${potctl('backup', 'show')}`,
+      advice`See the tables: ${potctl('backup', 'show', backup)}`,
     ],
   });
 }
@@ -212,9 +257,9 @@ function ambiguous(found: readonly GraphEntry[], { text }: TableName): PotctlErr
   });
 }
 
-function isPartition({ text }: TableName, parent: GraphEntry): PotctlError {
+function isPartition({ text }: TableName, parent: GraphEntry, whole: string): PotctlError {
   return new PotctlError('E_REFUSED', `'${text}' is a partition of '${parent.schema}.${parent.name}'`, {
     why: 'a partition alone is no table that anybody could read as such',
-    fix: [advice`Name the whole table: ${again('--tables', `${parent.schema}.${parent.name}`)}`],
+    fix: [advice`Name the whole table: ${{ ...again('--tables', whole), without: ['--tables'] }}`],
   });
 }
