@@ -1,4 +1,5 @@
-import { inspect } from 'node:util';
+/** As node:util has it; importing that makes Node 24 warn of NO_COLOR beside FORCE_COLOR before the program begins. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 const known = new Set<string>();
 
@@ -23,7 +24,7 @@ export class Secret {
     return '[secret]';
   }
 
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return '[secret]';
   }
 }

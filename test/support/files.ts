@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import zlib from 'node:zlib';
 import { onTestFinished } from 'vitest';
 import { startFilesBackup } from '../../src/archive/archive.js';
 import { compareTree } from '../../src/archive/compare.js';
@@ -11,6 +12,19 @@ import { extractArchive } from '../../src/archive/extract.js';
 import type { FilesPart } from '../../src/catalog/manifest.js';
 import { silent } from '../../src/kernel/progress.js';
 import { removeFolder } from './file-tree.js';
+
+/** Node has it since 22.15; the types are older. */
+const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync?: (bytes: Buffer) => Buffer };
+
+/** What plain tar makes of a stored archive. Where the zstd program is not installed, Node unpacks it. */
+export function unpackPlainly(archive: string, into: string, flags: readonly string[] = []): void {
+  const isNodes = archive.endsWith('.zst') && spawnSync('zstd', ['--version']).error !== undefined;
+  const input = isNodes ? zstdDecompressSync?.(readFileSync(archive)) : undefined;
+  execFileSync('tar', [...flags, '-xf', input === undefined ? archive : '-'], {
+    cwd: into,
+    ...(input !== undefined && { input, maxBuffer: 1 << 30 }),
+  });
+}
 
 /** Folders of one test; removed when it ends. */
 export interface Place {
@@ -90,9 +104,7 @@ export function pathWith(at: Place, ...programs: readonly string[]): string {
 export async function thereAndBack(at: Place) {
   const part = await finish(await begin(at));
   await extractArchive({ ...request(at, part), into: at.into });
-  execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--acls', '-xpf', path.join(at.folder, part.backup_file)], {
-    cwd: at.plain,
-  });
+  unpackPlainly(path.join(at.folder, part.backup_file), at.plain, ['--xattrs', '--xattrs-include=*', '--acls', '-p']);
   const problems = await compareTree({ ...request(at, part), root: at.into });
   return { part, problems, was: everything(at.tree), by: everything(at.into), plain: everything(at.plain) };
 }

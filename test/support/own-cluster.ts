@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -16,6 +17,12 @@ export interface OwnCluster {
   /** Runs statements as the superuser, each by itself where they are several. */
   sql<Row extends object = Record<string, unknown>>(database: string, ...statements: string[]): Promise<Row[]>;
   stop(): Promise<void>;
+}
+
+/** Of the server that the tests start. */
+export function serverMajor(): number {
+  const program = path.join(inject('postgres').binaries, 'postgres');
+  return Number(/\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[0]);
 }
 
 /** Starts it, without fsync. */

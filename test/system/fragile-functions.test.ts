@@ -6,10 +6,13 @@ import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
 
 const TABLE = `create table countries (code text primary key); create type mood as enum ('sad');
-  create function bare(text) returns boolean language sql immutable as 'select exists (select from countries where code = $1)';`;
+  create function bare(text) returns boolean language sql immutable as 'select exists (select from public.countries where code = $1)';`;
+
+/** Since 17 a server builds no index and no materialized view with such a function, but what is there stays. */
+const BARE = `create or replace function bare(text) returns boolean language sql immutable as 'select exists (select from countries where code = $1)'`;
 
 async function found(schema: string): Promise<string[]> {
-  const { name } = await freshDatabase({ schema: `${TABLE}${schema}` });
+  const { name } = await freshDatabase({ schema: `${TABLE}${schema}; ${BARE}` });
   const session = await openTestServer(name).session({ purpose: 'test' });
   return (await findFragileFunctions(session)).map(
     ({ signature, usedBy, bareName }) => `${signature} ${bareName}: ${usedBy}`,
@@ -70,7 +73,7 @@ test('what a restore does not run, sets its own search_path, qualifies its names
 
 test('a backup and the doctor warn of such a function, with the line that mends it; the backup is made all the same', async () => {
   const { name, query } = await freshDatabase({
-    schema: `${TABLE} create table t (c text constraint known check (bare(c)))`,
+    schema: `${TABLE} create table t (c text constraint known check (bare(c))); ${BARE}`,
   });
   const run = async (...args: string[]) =>
     potctl([...args, '--repository', `${await temporaryFolder()}/r`], { env: { PGDATABASE: name } });

@@ -103,8 +103,11 @@ const FRAGILE = `
   create function is_country(text) returns boolean language sql as 'select exists (select from countries where code = $1)';
   create table people (id int, country text check (is_country(country))); insert into people values (1, 'de');
   create function ranked(i int) returns int language plpgsql immutable as
-    'begin return (select count(*) from countries) + i; end';
+    'begin return (select count(*) from public.countries) + i; end';
   create table scores (i int); insert into scores values (1); create index by_rank on scores (ranked(i));
+  -- Since 17 a server builds no index with the other one, but what is there stays.
+  create or replace function ranked(i int) returns int language plpgsql immutable as
+    'begin return (select count(*) from countries) + i; end';
   create table fine (i int); insert into fine select generate_series(1, 5);
   create sequence s; select setval('s', 9)`;
 

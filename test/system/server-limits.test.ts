@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { countRows } from '../../src/dump/count-rows.js';
 import { openSnapshot } from '../../src/dump/snapshot.js';
 import { readStoredIn, rewrittenReasons, rewrittenSince } from '../../src/dump/stored-in.js';
-import { type OwnCluster, startOwnCluster } from '../support/own-cluster.js';
+import { type OwnCluster, serverMajor, startOwnCluster } from '../support/own-cluster.js';
 import { potctl, type Ran } from '../support/run-cli.js';
 import { openTestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/tree.js';
@@ -15,6 +15,7 @@ beforeAll(async () => {
   cluster = await startOwnCluster({
     ...{ max_locks_per_transaction: '24', max_connections: '20', max_worker_processes: '0', max_wal_senders: '0' },
     ...{ autovacuum_max_workers: '1', max_prepared_transactions: '0' },
+    ...(serverMajor() >= 18 ? { autovacuum_worker_slots: '1' } : {}),
   });
 }, 60_000);
 afterAll(() => cluster.stop());
