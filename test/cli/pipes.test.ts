@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { POTCTL } from '../support/run-cli.js';
 import { buildSampleCli, type SampleCli } from '../support/sample-cli.js';
 
 let cli: SampleCli;
@@ -10,9 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => cli.remove());
 
-/** A line of bash in which `$potctl` is the program. */
+/** A line of bash in which `$potctl` is the program with sample commands, and `$built` the real one. */
 function bash(line: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', potctl: `${process.execPath} ${cli.file}` };
+  const [potctl, built] = [`${process.execPath} ${cli.file}`, `${process.execPath} ${POTCTL}`];
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', potctl, built };
   return new Promise((resolve) => {
     execFile('bash', ['-c', line], { env, maxBuffer: 64 << 20 }, (_error, stdout, stderr) =>
       resolve({ stdout, stderr }),
@@ -68,8 +70,11 @@ describe('pipes', () => {
 
 describe('the runtime keeps quiet', () => {
   test('stderr is empty, also with both NO_COLOR and FORCE_COLOR set', async () => {
-    const { stdout, stderr } = await bash('NO_COLOR=1 FORCE_COLOR=1 $potctl thing list --rows 2; $potctl --version');
+    const { stdout, stderr } = await bash(
+      '$potctl thing list --rows 2; export NO_COLOR=1 FORCE_COLOR=1; $built --version; $built explain E_LOCKED',
+    );
     expect(stderr).toBe('');
-    expect(stdout.split('\n')[2]).toBe('potctl 0.0.0-sample');
+    expect(stdout.split('\n')[2]).toMatch(/^potctl \d/);
+    expect(stdout).toContain('E_LOCKED  exit 11');
   });
 });
