@@ -88,7 +88,7 @@ const RULES: readonly Rule[] = [
     code: 'E_DB_LOCKED',
     pattern: /canceling statement due to lock timeout|could not obtain lock on relation (.+)/,
     message: ([, table]) => `a lock was not granted in time${table === undefined ? '' : ` on ${table}`}`,
-    // A worker of pg_dump says no more than that, also where the lock table of the server is full (seen on PostgreSQL 18).
+    // A worker of pg_dump says no more than that, also where the lock table of the server is full.
     fix: ([, table]) => [
       ...ERROR_CATALOG.E_DB_LOCKED.remedy,
       ...(table === undefined
