@@ -65,13 +65,26 @@ async function checkListed({ repository }: Site, potctl: Potctl): Promise<string
   const list = await potctl.run(['backup', 'list', '--json', '--repository', repository]);
   if (list.exitCode !== 0) return [`backup list ended with ${list.exitCode}: ${lastLines(list.stderr)}`];
   const { items } = JSON.parse(list.stdout) as { items: { id: string; status: string }[] };
-  const broken = items.filter(({ status }) => status !== 'complete').map(({ id, status }) => `${id} is ${status}`);
+  const broken: string[] = [];
+  for (const { id, status } of items) {
+    const reasons = status === 'complete' ? [] : await reasonsOf(potctl, repository, id);
+    if (status !== 'complete' && !isWithoutRoles(status, reasons)) broken.push(`${id} is ${status}: ${reasons}`);
+  }
   if (items.length === 0) return ['no backup is listed'];
   // One is the old backup, which every restore reads anyway.
   if (items.length === 1) return broken;
   const verified = await potctl.run(['backup', 'verify', 'latest', '--level', 'quick', '--repository', repository]);
   return verified.exitCode === 0 ? broken : [...broken, `a listed backup is not good: ${lastLines(verified.stderr)}`];
 }
+
+async function reasonsOf(potctl: Potctl, repository: string, id: string): Promise<string[]> {
+  const shown = await potctl.run(['backup', 'show', id, '--json', '--repository', repository]);
+  return (JSON.parse(shown.stdout) as { degraded_reasons: string[] }).degraded_reasons;
+}
+
+/** A killed pg_dumpall costs the roles, never the data: that backup is kept, and says what it lacks. */
+const isWithoutRoles = (status: string, reasons: readonly string[]): boolean =>
+  status === 'degraded' && reasons.length === 1 && reasons[0]?.startsWith('the roles could not be dumped: ') === true;
 
 /** What a dead create left is gone once the next one has run. */
 async function checkSwept(site: Site, potctl: Potctl): Promise<string[]> {
