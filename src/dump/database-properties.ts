@@ -126,7 +126,7 @@ function settingStatement(database: string, entry: DatabaseProperties['settings'
   return `${target} SET ${name} TO ${values.map(quoteLiteral).join(', ')}`;
 }
 
-/** `zoo, "$user", "a ""b"""` → its names. Never empty: SET wants at least one string. */
+/** `objects, "$user", "a ""b"""` → its names. Never empty: SET wants at least one string. */
 function splitList(list: string): string[] {
   const names = Array.from(list.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g), ([whole, quoted]) =>
     quoted === undefined ? whole : quoted.replaceAll('""', '"'),

@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { freshDatabase } from '../support/database.js';
-import { potctlToFullDisk } from '../support/full-output.js';
 import { cleanEnvironment, potctl } from '../support/run-cli.js';
 import { temporaryFolder } from '../support/tree.js';
+import { potctlToFullDisk } from './full-output.js';
 
 test('every command that changes something says what, also when its result cannot be written', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 100) as n' });

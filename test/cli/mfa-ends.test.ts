@@ -1,8 +1,8 @@
 import { spawn } from '@lydell/node-pty';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../support/database.js';
-import { potctlToFullDisk } from '../support/full-output.js';
 import { cleanEnvironment, POTCTL, potctl } from '../support/run-cli.js';
+import { potctlToFullDisk } from './full-output.js';
 
 const WHY = ['--reason', 'new phone, in person'];
 const SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';

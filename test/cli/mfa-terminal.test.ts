@@ -7,8 +7,8 @@ import { freshDatabase, type TestDatabase } from '../support/database.js';
 import { codeAt } from '../support/mfa.js';
 import { outputOf, testWith } from '../support/programs.js';
 import { potctl } from '../support/run-cli.js';
-import { hasTmux, openTmux, type Tmux } from '../support/tmux.js';
 import { temporaryFolder } from '../support/tree.js';
+import { hasTmux, openTmux, type Tmux } from './tmux.js';
 
 const ANA = '11111111-1111-1111-1111-111111111111';
 const why = '--reason "new phone, in person"';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POTCTL } from '../support/run-cli.js';
-import { buildSampleCli, type SampleCli } from '../support/sample-cli.js';
+import { buildSampleCli, type SampleCli } from './sample-cli.js';
 
 let cli: SampleCli;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildSampleCli, type SampleCli, type SampleOptions } from '../support/sample-cli.js';
+import { buildSampleCli, type SampleCli, type SampleOptions } from './sample-cli.js';
 
 let cli: SampleCli;
 beforeAll(async () => {

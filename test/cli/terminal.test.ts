@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildSampleCli, type SampleCli } from '../support/sample-cli.js';
+import { buildSampleCli, type SampleCli } from './sample-cli.js';
 
 let cli: SampleCli;
 beforeAll(async () => {

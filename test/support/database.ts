@@ -11,13 +11,13 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-const FIXTURES = ['3dpot', 'viu', 'evo', 'evo-production', 'zoo'] as const;
+const FIXTURES = ['3dpot', 'viu', 'evo', 'evo-production', 'all-objects'] as const;
 
 /** Schemas that are kept as SQL: `native` is potctl's own template, the others are fixtures. */
 export type SchemaName = (typeof FIXTURES)[number] | 'native';
 
 export interface FreshDatabase {
-  /** An application's tables, `zoo` (one row in every kind of object), or SQL. Default: empty. */
+  /** An application's tables, `all-objects` (one row in every kind of object), or SQL. Default: empty. */
   readonly schema?: SchemaName | (string & {});
   /** Default: a name of its own. Any bytes that PostgreSQL allows. */
   readonly name?: string;

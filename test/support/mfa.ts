@@ -11,7 +11,7 @@ import { FORMS } from './mfa-forms.js';
 import { potctl, type Ran, type RunOptions } from './run-cli.js';
 import { potctlHere } from './run-main.js';
 
-export type Form = Exclude<SchemaName, 'zoo'>;
+export type Form = Exclude<SchemaName, 'all-objects'>;
 export const ALL_FORMS: readonly Form[] = ['3dpot', 'viu', 'evo', 'evo-production', 'native'];
 
 /** A reason that is one. */

@@ -9,7 +9,7 @@ import { type Diagnosis, diagnose } from '../../src/mfa/diagnosis.js';
 import type { MfaRecord } from '../../src/mfa/record.js';
 import { statusOf } from '../../src/mfa/status.js';
 import { adviceText } from '../support/advice.js';
-import { ANA, FACTOR, quietDeps, recordOf, VERIFIER } from '../support/mfa-record.js';
+import { ANA, FACTOR, quietDeps, recordOf, VERIFIER } from './mfa-record.js';
 
 interface Scene {
   readonly record?: Partial<MfaRecord>;

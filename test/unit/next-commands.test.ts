@@ -9,8 +9,8 @@ import { hereOf, spelled } from '../../commands/cli/run/next.js';
 import { commands } from '../../commands/registry.js';
 import { ERROR_CATALOG } from '../../src/kernel/error-catalog.js';
 import { partsOf, potctl } from '../../src/kernel/next.js';
-import { proposalsIn, sourcesOf } from '../support/next-literals.js';
 import { reachedBy } from '../support/pasted.js';
+import { proposalsIn, sourcesOf } from './next-literals.js';
 
 /** Text that goes to a file or a server, and not to somebody who would paste it. */
 const TEXTS: readonly string[] = [

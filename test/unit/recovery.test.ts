@@ -9,9 +9,9 @@ import { finishTree } from '../../src/runs/settle-tree.js';
 import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 import { observeTree, prepareStaging, recoverTree, swapTree } from '../../src/runs/tree/tree.js';
 import { adviceText } from '../support/advice.js';
-import { crashingDisk } from '../support/crashing-disk.js';
 import { testRepository } from '../support/restoring.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
+import { crashingDisk } from './crashing-disk.js';
 
 const HERE = 'here';
 

@@ -12,7 +12,7 @@ import {
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { photograph, plantTree } from '../support/file-tree.js';
-import { filesSite } from '../support/pieces.js';
+import { filesSite } from '../support/files-backup.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 
 const text = (...parts: string[]): string => readFileSync(path.join(...parts), 'utf8');

@@ -10,8 +10,8 @@ import {
   swapTree,
   undoTree,
 } from '../../src/runs/tree/tree.js';
-import { Crash, crashingDisk } from '../support/crashing-disk.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
+import { Crash, crashingDisk } from './crashing-disk.js';
 
 type Decision = 'finish' | 'undo';
 const T0 = 1_700_000_000;

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { fromErrno, PotctlError } from '../../src/kernel/errors.js';
 import type { TreeDisk } from '../../src/runs/tree/disk.js';
 import { observeTree, prepareStaging, recoverTree, swapTree, undoTree } from '../../src/runs/tree/tree.js';
-import { crashingDisk } from '../support/crashing-disk.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
+import { crashingDisk } from './crashing-disk.js';
 
 const T0 = 1_700_000_000;
 

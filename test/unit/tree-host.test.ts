@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyAttributes, readAttributes } from '../../src/runs/tree/attributes.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
-import { bundleTree, runTreeProcess } from '../support/tree-process.js';
+import { bundleTree, runTreeProcess } from './tree-process.js';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;

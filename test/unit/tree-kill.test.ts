@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareStaging, recoverTree } from '../../src/runs/tree/tree.js';
 import { memoryFolder, photograph, removeFolder } from '../support/file-tree.js';
-import { bundleTree, startTreeProcess } from '../support/tree-process.js';
+import { bundleTree, startTreeProcess } from './tree-process.js';
 
 const ENTRIES = 1_200;
 const POINTS = 20;

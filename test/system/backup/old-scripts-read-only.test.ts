@@ -1,0 +1,32 @@
+import { chmod, copyFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { freeze, oldSite, photograph } from '../../support/old-site.js';
+
+test('nothing is ever written into the folder of the old scripts, nor into its files', async () => {
+  const { name, run, backUp, storage, cwd } = await oldSite();
+  const { folder, manifest } = await backUp();
+  await copyFile(manifest, path.join(cwd, 'copy.json'));
+  await freeze(folder);
+  onTestFinished(() => chmod(folder, 0o755));
+  const before = await photograph(folder);
+  const where = ['--backup-dir', folder];
+
+  const codes = [];
+  for (const command of [
+    ['backup', 'list', ...where],
+    ['backup', 'show', ...where],
+    ['backup', 'verify', '--level', 'full', ...where],
+    ['restore', 'plan', '--files', storage, ...where],
+    ['restore', 'run', '--files', storage, '--confirm', name, ...where],
+    ['restore', 'list', ...where],
+    ['restore', 'undo', '--files', storage, '--confirm', name, ...where],
+    ['backup', 'import', folder, '--repository', path.join(cwd, 'repository')],
+  ]) {
+    const ran = await run(...command);
+    codes.push([command.slice(0, 2).join(' '), ran.exitCode, ran.exitCode === 0 ? '' : ran.stderr]);
+  }
+
+  expect(codes.filter(([, code]) => code !== 0)).toEqual([]);
+  expect(await photograph(folder)).toEqual(before);
+}, 120_000);

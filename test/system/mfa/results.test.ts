@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { refusalOf } from '../../support/bad-input.js';
+import { ALL_FORMS, codeAt, mfaSite, roomInStep, WHY } from '../../support/mfa.js';
+import { FORMS } from '../../support/mfa-forms.js';
+import { plainRole } from '../../support/mfa-role.js';
+
+describe.each(ALL_FORMS)('%s: every result says what is true', (form) => {
+  test('of an enrollment, its first code, new codes, the end of it all, and of each once more', async () => {
+    const site = await mfaSite(form, { here: true });
+    const who = await site.seed({ sessions: FORMS[form].session === null ? 0 : 2 });
+    const file = (name: string): string => path.join(site.folder, name);
+    const codes = (name: string): string[] => (FORMS[form].codeKind === null ? [] : ['--codes-to', file(name)]);
+    const said = async (args: readonly string[], stdin = ''): Promise<string> => {
+      const ran = await site.mfa([args[0]!, who.id, ...args.slice(1), ...WHY], { stdin });
+      expect([args, ran.exitCode, ran.exitCode === 0 ? '' : ran.stderr]).toEqual([args, 0, '']);
+      return ran.stderr;
+    };
+    const gate = ['--confirm', who.name];
+
+    expect(await said(['unlock', ...gate])).toContain(`Nothing to change: ${who.name} is not locked.`);
+    expect(await said(['disable', ...gate])).toContain(`Nothing to change: ${who.name} has no second factor.`);
+    expect(await said(['enroll', ...gate, '--secret-to', file('dry'), '-n'])).toMatch(
+      /^Dry run: nothing was changed\.$/m,
+    );
+    const made = await said(['enroll', ...gate, '--secret-to', file('secret')]);
+    expect(made).toContain('it does nothing before its first code is confirmed.');
+    expect(made).not.toContain('enabled');
+
+    const dry = await said(['confirm', '--code-stdin', ...codes('c'), '-n']);
+    expect(dry).toContain('Dry run: nothing was changed. The right code would enable');
+    expect((await site.json(['confirm', who.id, ...WHY, '-n', '--code-stdin', ...codes('c')])).doc).toMatchObject({
+      ...{ changed: false, dry_run: true, result: { state: 'pending' } },
+    });
+    expect(await site.stored(who)).toMatchObject({ enabled: false });
+
+    await roomInStep(10);
+    const secret = readFileSync(file('secret'), 'utf8').trim();
+    const on = await said(['confirm', '--code-stdin', ...codes('c')], codeAt(secret));
+    expect(on).toContain(`Enabled: ${who.name} signs in with the app`);
+    if (form === 'viu' || form === '3dpot') expect(on).toContain(`the login of '${form}' cannot take it`);
+    if (form === 'native') expect(on).toContain('works once at the login');
+    if (form.startsWith('evo')) expect(on).not.toContain('codes');
+    expect(await said(['confirm', '--code-stdin', ...codes('d')])).toMatch(/Nothing to change: .* is enabled\./);
+
+    const off = await said(['disable', ...gate]);
+    expect(off).toContain(`Switched off: ${who.name} signs in without a second factor`);
+    expect(off.match(/Switched off/g)).toHaveLength(1);
+    const ended = FORMS[form].session === null ? 'Nothing to change: ' : '2 sessions ended';
+    expect(await said(['reset', ...gate])).toContain(ended);
+    const again = await said(['reset', ...gate]);
+    expect(again).toContain('has no second factor, and no session that could be ended');
+  }, 60_000);
+
+  test('a hundred refused codes: unlock says that it does not unlock, and the line that is printed does', async () => {
+    const site = await mfaSite(form, { here: true });
+    const who = await site.seed();
+    await site.enable(who);
+    const attempts = `insert into potctl.mfa_attempt (person, kind) select $1, 'totp' from generate_series(1, 100)`;
+    await site.database.query(attempts, [who.key]);
+    const lock = async (): Promise<unknown> => (await site.json(['status', who.id])).doc.item.lock;
+    const unlock = ['unlock', who.id, ...WHY, '--confirm', who.name];
+    const { code, exit, fix } = refusalOf(await site.mfa([...unlock, '--json']));
+    expect({ code, exit }).toEqual({ code: 'E_MFA_STATE', exit: 30 });
+    expect(fix.join()).toContain('--reset-consecutive');
+    expect(await lock()).toEqual({ by: 'potctl', until: 'infinity' });
+    const done = await site.mfa([...unlock, '--reset-consecutive']);
+    expect(done.stderr).toContain(`Unlocked: ${who.name} can try codes again.`);
+    expect(await lock()).toBeNull();
+  });
+});
+
+test('EVO: one factor beside another is told as what it is, and what only waits is not called switched off', async () => {
+  const site = await mfaSite('evo-production', { here: true });
+  const who = await site.seed();
+  await site.enable(who);
+  const secret = path.join(site.folder, 'secret');
+  const made = await site.mfa(['enroll', who.id, ...WHY, '--another', '--confirm', who.name, '--secret-to', secret]);
+  expect(made.stderr).toContain('what was enabled before stays enabled');
+  const off = await site.mfa(['disable', who.id, ...WHY, '--confirm', who.name]);
+  expect(off.stderr.match(/ is switched off/g)).toHaveLength(1);
+  expect(off.stderr).toContain('the secret that waits for its first code is thrown away');
+});
+
+test.each(['3dpot', 'viu', 'native'] as const)(
+  '%s: what a role may not see is unknown in the list and the statistics, never off',
+  async (form) => {
+    const site = await mfaSite(form);
+    const [on, off, begun] = [await site.seed(), await site.seed(), await site.seed()];
+    await site.enable(on);
+    const secret = path.join(site.folder, 'secret');
+    await site.mfa(['enroll', begun.id, ...WHY, '--confirm', begun.name, '--secret-to', secret]);
+    const role = await plainRole(site);
+    const hidden = {
+      '3dpot': 'select (mfa_secret, mfa_backup_codes) on users',
+      viu: 'select ("twoFactorSecret", "twoFactorBackupCodes") on usuarios',
+      native: 'select (secret) on potctl_app.mfa_factors',
+    }[form];
+    await site.database.query(`revoke ${hidden} from ${role.name}`);
+    const as = { env: { PGUSER: role.name } };
+    const { doc } = await site.json(['list', '--limit', '0'], as);
+    const states = new Map(doc.items.map(({ id, state }: { id: string; state: string }) => [id, state]));
+    // native keeps the state of a factor in a column of its own, which everybody in support may see.
+    const seen = form === 'native' ? ['enabled', 'off', 'pending'] : ['enabled', 'unknown', 'unknown'];
+    expect([on, off, begun].map(({ id }) => states.get(id))).toEqual(seen);
+    const { item } = (await site.json(['stats'], as)).doc;
+    expect(item).toMatchObject(form === 'native' ? { unknown: 0, pending: 1 } : { unknown: 2, pending: 0 });
+    if (form !== 'native') {
+      const { items } = (await site.json(['list', '--state', 'off'], as)).doc;
+      expect(items).toEqual([]);
+    }
+    await role.drop();
+  },
+);
+
+test('a check that uses a code up has no dry run', async () => {
+  const site = await mfaSite('3dpot', { here: true });
+  const who = await site.seed();
+  const secret = await site.enable(who);
+  const ran = await site.mfa(['verify', who.id, '--code-stdin', '--dry-run', '--json'], { stdin: codeAt(secret) });
+  expect(refusalOf(ran)).toMatchObject({ exit: 2, code: 'E_USAGE' });
+  expect(await site.database.query('select * from potctl.mfa_attempt')).toEqual([]);
+});

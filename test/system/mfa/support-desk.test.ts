@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest';
+import { MAIL_PASSWORD } from '../../support/mail-server.js';
+import { potctl } from '../../support/run-cli.js';
+import { because, CODES, call, deskSite, leave, SECRET } from './desk.js';
+
+test('a caller with a new phone is helped after a mailed code and a call back, and database, journal and mail say so', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ANA.private@example.com'),
+    ['Who is calling? 0 of 2', '1'],
+    ['Read me the six digits', () => site.digits()],
+    ['1 of 2 proofs', '4'],
+    ['Did the owner of the account answer', '1'],
+    ...because('reset ana.souza'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toContain('you will see a QR code');
+  expect(await site.user('ana.souza')).toMatchObject({ mfa_enabled: false, mfa_secret: null, mfa_backup_codes: [] });
+  expect(await site.journal()).toMatchObject([
+    {
+      ...{
+        action: 'mfa.reset',
+        status: 'done',
+        ticket: 'SUP-4812',
+        reason: 'lost phone, called back',
+        operator: 'carla',
+      },
+      details: { proofs: ['email_code (checked)', 'call_back (attested)'], red_flags: [], from: 'enabled', to: 'off' },
+    },
+    { action: 'mfa.notify', status: 'done', details: { by: 'email' } },
+  ]);
+  expect(site.mail.received).toHaveLength(2);
+  const told = site.mail.received[1]!;
+  expect(told).toMatchObject({ to: ['ana.private@example.com'], from: 'support@example.com' });
+  expect(told.content).toMatch(
+    /reset by support[\s\S]*SUP-4812[\s\S]*If you did not ask for this[\s\S]*answer this mail/,
+  );
+  expect(told.content).toContain('Reply-To: security@example.com');
+});
+
+test('the operator sees a masked person; mailed digits, address, secret, codes and the password of the mail server are nowhere', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit(
+    [
+      ...call('1', 'ana.souza'),
+      ['Who is calling?', '1'],
+      ['Read me the six digits', ''],
+      ['Who is calling?', '0'],
+      leave,
+    ],
+    ['-p', 'desk', '--debug', '-v'],
+  );
+  expect(exitCode, screen).toBe(0);
+  expect(screen).toContain('Ana S••••   a•••@e••••••.com   user, active, since 2024-02');
+  const written = screen + JSON.stringify(await site.journal());
+  const id = String((await site.user('ana.souza'))['id']);
+  for (const hidden of [site.digits(), 'ana.private', 'Souza', id, SECRET, ...CODES, MAIL_PASSWORD]) {
+    expect(written).not.toContain(hidden);
+  }
+});
+
+test('wrong digits, no digits, a ticket of another form, a thin reason and a wrong phrase are asked again', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ['What does the caller need?', '7'],
+    ['Type one of 1, 2, 3, 4, 5, 0', '1'],
+    ['e-mail address or user name', 'nobody'],
+    ['No account has that', 'ana.souza'],
+    ['Is that the right account?', '1'],
+    ['Who is calling?', '1'],
+    ['Read me the six digits', '12 34'],
+    ['That is not six digits. Nothing was counted', () => (site.digits() === '000000' ? '111111' : '000000')],
+    ['did you type what they said?', '1'],
+    ['2 tries left', () => site.digits().replace(/^.../, '$& ')],
+    ['1 of 2 proofs', '6'],
+    ['picture of the ID', '1'],
+    ['Ticket number', '4812'],
+    ["'4812' does not look like SUP-1234", 'SUP-4812'],
+    ['Why?', 'lost'],
+    ['That says too little', 'came in person, phone lost'],
+    ['Type  reset ana.souza', 'reset ana'],
+    ["That is not 'reset ana.souza'. 2 tries left", 'RESET  Ana.Souza'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+});
+
+test('an unused backup code is a proof, and is used up; one of the app is asked for by another number', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', '123456'],
+    ['That is a code of the app, not a backup code', CODES[1]!],
+    ['1 of 2 proofs', '0'],
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(0);
+  expect(screen.split('1 of 2 proofs')[1]).not.toContain('an unused backup code');
+  expect((await site.user('ana.souza'))['mfa_backup_codes']).toEqual(CODES.filter((code) => code !== CODES[1]));
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(true);
+});
+
+test('no transaction is open while a question waits', async () => {
+  const site = await deskSite();
+  let open: unknown;
+  const { exitCode } = await site.sit([
+    ...call('1', 'ana.souza'),
+    [
+      'Who is calling?',
+      async () => {
+        open = await site.database.query(
+          `select state from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()`,
+        );
+        return '0';
+      },
+    ],
+    leave,
+  ]);
+  expect(exitCode).toBe(0);
+  expect(open).toEqual([]);
+});
+
+test('a mail that cannot be sent after the change is exit 3, a task on the screen and a failed entry in the journal', async () => {
+  const site = await deskSite();
+  const { exitCode, screen } = await site.sit([
+    ...call('1', 'ana.souza'),
+    ['Who is calling?', '2'],
+    ['Read me one of the backup codes', CODES[0]!],
+    ['1 of 2 proofs', '4'],
+    [
+      'Did the owner of the account answer',
+      () => {
+        site.mail.refuse();
+        return '1';
+      },
+    ],
+    ...because('reset ana.souza'),
+    leave,
+  ]);
+  expect(exitCode, screen).toBe(3);
+  expect(screen).toMatch(
+    /TO DO {2}Tell Ana S•••• \(a•••@e••••••\.com\)[\s\S]*The desk is closed[\s\S]*TO DO {2}Tell Ana/,
+  );
+  expect(screen).not.toContain('ana.private');
+  expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
+  const lines = (await site.journal()).map(({ action, status }) => `${action} ${status}`);
+  expect(lines).toEqual(['mfa.verify done', 'mfa.reset done', 'mfa.notify failed']);
+});
+
+test('without a terminal it is refused with 30 and the commands for experts', async () => {
+  const { exitCode, stdout, stderr } = await potctl(['support'], { stdin: '1\n' });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 30, stdout: '' });
+  expect(stderr).toMatch(/E_CONFIRM_REQUIRED[\s\S]*Changed: +nothing[\s\S]*potctl mfa reset USER/);
+});
+
+test('production wants its name on the command line before the first question', async () => {
+  const site = await deskSite({ environment: 'production' });
+  const { exitCode, screen } = await site.sit([], []);
+  expect(exitCode).toBe(30);
+  expect(screen).toContain('E_PROFILE_REQUIRED');
+  expect(screen).not.toContain('What does the caller need?');
+});

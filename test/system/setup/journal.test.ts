@@ -1,0 +1,142 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { SCHEMA_VERSION } from '../../../src/journal/installed.js';
+import { freshDatabase } from '../../support/database.js';
+import type { Ran } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
+import { openTestServer } from '../../support/server.js';
+import { temporaryFolder } from '../../support/tree.js';
+
+async function site() {
+  const database = await freshDatabase();
+  const folder = await temporaryFolder();
+  const run = (...args: string[]): Promise<Ran> => potctl(args, { env: { PGDATABASE: database.name } });
+  const sql = async (text: string) => {
+    const session = await openTestServer(database.name).session({ purpose: 'test' });
+    return session.query(text).finally(() => session.close());
+  };
+  const append = (reason: string, target: string | null = null) =>
+    sql(
+      `select potctl.audit_append('maria', 'test.change', ${target === null ? 'null' : `'${target}'`}, '${reason}', null, 'done', 'r', null, '{"b": 1, "a": "ç"}')`,
+    );
+  const verify = async (...args: string[]) => {
+    const ran = await run('audit', 'verify', '--json', ...args);
+    return { exitCode: ran.exitCode, ...JSON.parse(ran.stdout).item };
+  };
+  return { database, folder, run, sql, append, verify };
+}
+
+const owner = `set session_replication_role = replica; alter table potctl.journal disable trigger all;`;
+
+test('setup prints its SQL, wants a yes, installs once, and notes that it did', async () => {
+  const { database, run, sql } = await site();
+
+  expect(await run('history')).toMatchObject({ exitCode: 17, stderr: expect.stringContaining('E_SETUP_MISSING') });
+  const dry = await run('setup', '--dry-run');
+  expect(dry).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('CREATE TABLE potctl.journal') });
+  expect(await run('setup')).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('E_CONFIRM_REQUIRED') });
+  expect(await sql(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
+
+  expect((await run('setup', '--yes', '--reason', 'journal for support')).exitCode).toBe(0);
+  const again = JSON.parse((await run('setup', '--json')).stdout);
+  expect(again).toMatchObject({ changed: false, result: { state: 'unchanged', database: database.name } });
+  const { items } = JSON.parse((await run('history', '--json')).stdout);
+  expect(items).toMatchObject([
+    {
+      seq: '1',
+      action: 'potctl.setup',
+      reason: 'journal for support',
+      db_role: 'postgres',
+      details: { to: SCHEMA_VERSION },
+    },
+  ]);
+});
+
+test('two setups at once install it once', async () => {
+  const { run } = await site();
+  const both = await Promise.all([run('setup', '--yes'), run('setup', '--yes')]);
+  expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  expect(JSON.parse((await run('history', '--json')).stdout).items).toHaveLength(1);
+});
+
+test('the journal takes no change, not even from its owner under replica, and no entry without a reason', async () => {
+  const { run, sql, append } = await site();
+  await run('setup', '--yes');
+  for (const change of [
+    'update potctl.journal set reason = $$x$$',
+    'delete from potctl.journal',
+    'truncate potctl.journal',
+  ]) {
+    await expect(sql(`set session_replication_role = replica; ${change}`)).rejects.toMatchObject({
+      code: 'E_DB_DENIED',
+    });
+  }
+  await expect(append('  ')).rejects.toMatchObject({ code: 'E_DB_QUERY' });
+});
+
+test('appends that come at once make one chain without forks or gaps', async () => {
+  const { run, append, verify } = await site();
+  await run('setup', '--yes');
+  await Promise.all(Array.from({ length: 8 }, (_, n) => append(`change ${n}`, n % 2 ? null : '')));
+  expect(await verify()).toMatchObject({ exitCode: 0, ok: true, checked: 9, first_break: null });
+});
+
+test.each([
+  ['content', `update potctl.journal set reason = 'another' where seq = 2`, '2'],
+  ['content', `update potctl.journal set target = '' where seq = 3`, '3'],
+  ['gap', 'delete from potctl.journal where seq = 2', '3'],
+  ['gap', 'delete from potctl.journal where seq = 1', '2'],
+  ['head', 'delete from potctl.journal where seq = 4', null],
+])('what an owner does behind its back is found: %s', async (kind, change, seq) => {
+  const { run, sql, append, verify } = await site();
+  await run('setup', '--yes');
+  for (const n of [1, 2, 3]) await append(`change ${n}`);
+  await sql(`${owner} ${change}`);
+  expect(await verify()).toMatchObject({ exitCode: 20, ok: false, first_break: { kind, seq } });
+});
+
+test('a tail that was cut together with the head shows beside an anchor, as does a journal written anew', async () => {
+  const { folder, run, sql, append, verify } = await site();
+  await run('setup', '--yes');
+  for (const n of [1, 2]) await append(`change ${n}`);
+  const file = path.join(folder, 'anchor.json');
+  await writeFile(file, (await run('audit', 'verify', '--json')).stdout);
+  expect(await verify('--anchor', file)).toMatchObject({ ok: true, anchored: true });
+
+  const cut = `delete from potctl.journal where seq = 3;
+               update potctl.journal_head h set seq = j.seq, hash = j.hash from potctl.journal j where j.seq = 2`;
+  await sql(`${owner} ${cut}`);
+  expect(await verify()).toMatchObject({ ok: true, checked: 2 });
+  expect(await verify('--anchor', file)).toMatchObject({ exitCode: 20, first_break: { kind: 'cut' } });
+  await append('another story');
+  expect(await verify('--anchor', file)).toMatchObject({ exitCode: 20, first_break: { kind: 'rewritten', seq: '3' } });
+});
+
+test('the newest anchor goes into the manifest of a backup, and the journal comes back whole with a restore', async () => {
+  const { database, folder, run, append, verify } = await site();
+  await run('setup', '--yes');
+  await append('before the backup');
+  const repository = path.join(folder, 'r');
+  const id = (await run('backup', 'create', '--repository', repository)).stdout.trim();
+  const manifest = path.join(repository, 'backups', id, 'manifest.json');
+  const { anchor } = await verify('--anchor', manifest);
+  expect(JSON.parse(await readFile(manifest, 'utf8')).database.journal_anchor).toEqual(anchor);
+
+  const restored = await run('restore', 'run', id, '--repository', repository, '--confirm', database.name);
+  expect(restored).toMatchObject({ exitCode: 0 });
+  expect(await verify('--anchor', manifest)).toMatchObject({ ok: true, checked: 2 });
+});
+
+test('a schema of that name that is not ours, and a file without an anchor, are refused', async () => {
+  const { folder, run, sql } = await site();
+  await sql('create schema potctl');
+  expect(await run('setup', '--yes')).toMatchObject({
+    exitCode: 30,
+    stderr: expect.stringContaining('not from potctl'),
+  });
+  const file = path.join(folder, 'a');
+  await writeFile(file, '{"seq": 1}');
+  expect((await run('audit', 'verify', '--anchor', file)).exitCode).toBe(2);
+  expect((await run('audit', 'verify', '--anchor', path.join(folder, 'none'))).exitCode).not.toBe(0);
+});
