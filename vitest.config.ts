@@ -1,6 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs nothing; `system` gets one throw-away PostgreSQL for all and the built binary. */
+/** One throw-away PostgreSQL for all, and the built binary. */
+const REAL = {
+  globalSetup: ['test/support/postgres-cluster.ts', 'test/support/built-binary.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
+/** `unit` needs nothing. `system` proves every promise once; `sweep` repeats promises at many moments, in many states. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -8,23 +15,13 @@ export default defineConfig({
     isolate: false,
     // The built program is loaded as it is.
     server: { deps: { external: [/\/dist\//] } },
-    // On a loaded build server a process may be late once; what fails twice is broken.
-    retry: process.env['CI'] ? 1 : 0,
     projects: [
       {
         extends: true,
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
       },
-      {
-        extends: true,
-        test: {
-          name: 'system',
-          include: ['test/{contract,system,cli,library}/**/*.test.ts'],
-          globalSetup: ['test/support/postgres-cluster.ts', 'test/support/built-binary.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { extends: true, test: { name: 'system', include: ['test/{contract,system,cli,library}/**/*.test.ts'], ...REAL } },
+      { extends: true, test: { name: 'sweep', include: ['test/sweep/**/*.test.ts'], ...REAL } },
     ],
   },
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { OPERATIONS, describe as told } from '../../bench/faults/points.js';
-import { type PointResult, sweep } from '../../bench/faults/sweep.js';
-import { POTCTL } from '../../support/run-cli.js';
+import { OPERATIONS, describe as told } from '../bench/faults/points.js';
+import { type PointResult, sweep } from '../bench/faults/sweep.js';
+import { POTCTL } from '../support/run-cli.js';
 
 const SEED = 20_261_123;
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { planPoints } from '../../bench/kill/points.js';
-import { type PointResult, sweep } from '../../bench/kill/sweep.js';
-import { POTCTL } from '../../support/run-cli.js';
+import { planPoints } from '../bench/kill/points.js';
+import { type PointResult, sweep } from '../bench/kill/sweep.js';
+import { POTCTL } from '../support/run-cli.js';
 
 test('kill -9 of potctl, its tools or the server at 20 moments leaves everything wholly old or wholly new', async () => {
   const results: PointResult[] = [];
