@@ -20,7 +20,10 @@ export default defineConfig({
         extends: true,
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
       },
-      { extends: true, test: { name: 'system', include: ['test/{contract,system,cli,library}/**/*.test.ts'], ...REAL } },
+      {
+        extends: true,
+        test: { name: 'system', include: ['test/{contract,system,cli,library}/**/*.test.ts'], ...REAL },
+      },
       { extends: true, test: { name: 'sweep', include: ['test/sweep/**/*.test.ts'], ...REAL } },
     ],
   },
