@@ -34,7 +34,7 @@ function machine({ user, has, apt }: { user: number; has: readonly string[]; apt
   return { status, stdout, stderr, asked: existsSync(asked) ? readFileSync(asked, 'utf8').trim().split('\n') : [] };
 }
 
-const ALL = ['oathtool', 'zbarimg', 'faketime', 'tmux'];
+const ALL = ['oathtool', 'zbarimg', 'faketime', 'tmux', 'zstd'];
 const isDebian = existsSync('/etc/debian_version');
 const hasPython = spawnSync('/usr/bin/python3', ['-c', 'import pyotp, cryptography']).status === 0;
 const majors = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map(Number) : [];

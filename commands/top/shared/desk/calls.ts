@@ -74,7 +74,7 @@ async function selfServiceFirst({ talk }: Desk, { status }: DeskCase): Promise<v
   if (answer === 'yes') throw new CallEnded('Good: nothing had to be changed here.');
 }
 
-async function besideOrReset({ talk }: Desk): Promise<DeskTask> {
+async function codesOrReset({ talk }: Desk): Promise<DeskTask> {
   talk.line();
   talk.line(
     'New backup codes are shown once, on this screen. Never read ten codes over the phone, and never mail them.',
