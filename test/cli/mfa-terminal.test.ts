@@ -135,7 +135,7 @@ testWith('zbarimg')(
 
 /** The lines of the square as they are coloured on the screen; tmux names a colour only where it changes. */
 function squareOn(screen: string): string[] {
-  const colors = '\u001b[38;5;16m\u001b[48;5;231m';
+  const colors = '\u001b[38;5;231m\u001b[48;5;16m';
   let isOpen = false;
   return screen.split('\n').map((line) => {
     if (!isOpen && !line.startsWith(colors)) return '';

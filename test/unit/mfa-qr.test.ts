@@ -44,13 +44,20 @@ describe('the square on the screen', () => {
     });
   }
 
+  testWith('zbarimg')('is scanned where the font leaves a pixel between lines', () => {
+    for (const theme of Object.values(THEMES)) {
+      expect(scan(pixelsOf(qrLines(LONG, WIDE)!, { ...theme, lineGap: 1 }))).toBe(LONG);
+    }
+  });
+
   test.each(URIS)('of a %s address leaves no colour to the theme, and has four light modules around', (_, uri) => {
     const lines = qrLines(uri, WIDE)!;
-    for (const line of lines) expect(line).toMatch(/^\u001b\[38;5;16;48;5;231m[ ▀▄█]+\u001b\[0m$/);
+    for (const line of lines) expect(line).toMatch(/^\u001b\[38;5;231;48;5;16m[ ▀▄█]+\u001b\[0m$/);
     const cells = lines.map((line) => line.replace(/\u001b\[[0-9;]*m/g, ''));
     expect(new Set(cells.map((line) => line.length)).size).toBe(1);
-    expect(cells.slice(0, 2).join('')).toMatch(/^ +$/);
-    for (const line of cells) expect(line).toMatch(/^ {4}.* {4}$/);
+    expect(cells.slice(0, 2).join('')).toMatch(/^█+$/);
+    expect(cells.slice(-2).join('')).toMatch(/^█+$/);
+    for (const line of cells) expect(line).toMatch(/^█{4}.*█{4}$/);
     expect(cells.length).toBe(Math.ceil(cells[0]!.length / 2));
   });
 
