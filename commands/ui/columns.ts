@@ -1,3 +1,4 @@
+import { type Grid, narrowed, totalWidth } from './grid.js';
 import type { Formats } from './view.js';
 import { cut, displayWidth, visible } from './visible.js';
 
@@ -20,20 +21,13 @@ export interface Column<R> {
   sortKey?(row: R): string | number;
 }
 
-/** A table that fits: header and cells are free of control characters. */
-export interface Grid {
-  readonly header: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  readonly align: readonly ('left' | 'right')[];
-}
-
 interface Draft<R> {
   readonly column: Column<R>;
   readonly cells: readonly string[];
   readonly width: number;
 }
 
-const GAP = 2;
+/** Cut to no less than this. */
 const NARROWEST = 8;
 
 /**
@@ -46,10 +40,15 @@ export function fitTable<R>(
   columns: readonly Column<R>[],
   rows: readonly R[],
   screen: { readonly width: number; readonly fixed: boolean; readonly now: Date; readonly formats: Formats },
-): Grid {
+): Grid & { readonly header: readonly string[] } {
   const drafts = columns.map((column) => draftOf(column, rows, screen.now, screen.formats));
   const kept = screen.fixed ? drafts : dropped(drafts, screen.width);
-  const widths = narrowed(kept, screen.width);
+  const least = kept.map(({ column, width }) => (column.flexible ? Math.min(width, NARROWEST) : width));
+  const widths = narrowed(
+    kept.map(({ width }) => width),
+    least,
+    screen.width,
+  );
   return {
     header: kept.map(({ column }, at) => cut(column.name.toUpperCase(), widths[at]!)),
     rows: rows.map((_, row) => kept.map(({ cells }, at) => cut(cells[row]!, widths[at]!))),
@@ -76,18 +75,6 @@ export function csvLines<R>(columns: readonly Column<R>[], rows: readonly R[], n
   return [columns.map(({ name }) => csvCell(name)).join(','), ...lines];
 }
 
-/** Pads the cells of a grid into lines without trailing blanks. */
-export function gridLines(grid: Grid): string[] {
-  const all = [grid.header, ...grid.rows];
-  const widths = grid.header.map((_, at) => Math.max(...all.map((row) => displayWidth(row[at] ?? ''))));
-  return all.map((row) =>
-    row
-      .map((cell, at) => padded(cell, widths[at]!, grid.align[at]!))
-      .join(' '.repeat(GAP))
-      .trimEnd(),
-  );
-}
-
 function draftOf<R>(column: Column<R>, rows: readonly R[], now: Date, formats: Formats): Draft<R> {
   const cells = rows.map((row) => visible(column.text(row, now, formats)));
   const width = cells.reduce((widest, cell) => Math.max(widest, displayWidth(cell)), displayWidth(column.name));
@@ -95,7 +82,7 @@ function draftOf<R>(column: Column<R>, rows: readonly R[], now: Date, formats: F
 }
 
 function dropped<R>(drafts: readonly Draft<R>[], width: number): readonly Draft<R>[] {
-  if (total(drafts.map((draft) => draft.width)) <= width) return drafts;
+  if (totalWidth(drafts.map((draft) => draft.width)) <= width) return drafts;
   const last = Math.max(...drafts.map(({ column }) => column.priority ?? 1));
   if (last <= 1) return drafts;
   const victim = drafts.findLast(({ column }) => (column.priority ?? 1) === last);
@@ -103,27 +90,6 @@ function dropped<R>(drafts: readonly Draft<R>[], width: number): readonly Draft<
     drafts.filter((draft) => draft !== victim),
     width,
   );
-}
-
-function narrowed<R>(drafts: readonly Draft<R>[], width: number): number[] {
-  const widths = drafts.map((draft) => draft.width);
-  for (let excess = total(widths) - width; excess > 0; excess = total(widths) - width) {
-    const candidates = drafts.map(({ column }, at) => (column.flexible && widths[at]! > NARROWEST ? widths[at]! : 0));
-    const widest = Math.max(0, ...candidates);
-    if (widest === 0) break;
-    const second = Math.max(NARROWEST, ...candidates.filter((value) => value < widest));
-    widths[candidates.indexOf(widest)] = Math.max(second === widest ? widest - 1 : second, widest - excess);
-  }
-  return widths;
-}
-
-function total(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
-}
-
-function padded(cell: string, width: number, align: 'left' | 'right'): string {
-  const blank = ' '.repeat(Math.max(0, width - displayWidth(cell)));
-  return align === 'right' ? blank + cell : cell + blank;
 }
 
 function machineText<R>(column: Column<R>, row: R, now: Date, formats: Formats): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChalkInstance } from 'chalk';
-import { visible } from './visible.js';
+import { displayWidth, visible, wrapWords } from './visible.js';
 
 export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 'staging';
 
@@ -27,6 +27,23 @@ export async function createDraw(color: boolean): Promise<Draw> {
 
 /** The text without marks, made visible: for logs and for measuring. */
 export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
+
+/** The text with everything but our marks made visible: for cells, in which a line break is ours from then on. */
+export const escaped: Draw = (text) => drawMarks(text, paint);
+
+/** Breaks painted text between words into lines of at most `width` columns; each line is painted by itself. */
+export function wrapPainted(text: string, width: number): string[] {
+  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width);
+  const [begin, end] = [new RegExp(`\\u0001${secret}[a-z]+;`, 'g'), `\u0002${secret}`];
+  const widthOf = (part: string): number => displayWidth(part.replace(begin, '').replaceAll(end, ''));
+  let open = '';
+  return wrapWords(text, width, widthOf).map((line) => {
+    const whole = open + line;
+    const last = [...whole.matchAll(begin)].at(-1);
+    open = last !== undefined && whole.indexOf(end, last.index) < 0 ? last[0] : '';
+    return open === '' ? whole : whole + end;
+  });
+}
 
 function drawMarks(text: string, style: (name: Style, inner: string) => string): string {
   if (secret === undefined || !text.includes(secret)) return visible(text);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../commands/ui/columns.js';
+import { type Column, csvLines, fitTable, plainLines } from '../../commands/ui/columns.js';
 import { createFormats, formatAge, formatBytes, formatDuration, formatInstant } from '../../commands/ui/format.js';
 import { createDraw, paint } from '../../commands/ui/paint.js';
 import { factsText } from '../../commands/ui/progress.js';
 import { createView } from '../../commands/ui/screen.js';
+import { tableLines } from '../../commands/ui/table.js';
 import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
 import { counted, grouped, verb } from '../../src/kernel/counted.js';
 import { adviceText } from '../support/advice.js';
@@ -118,27 +119,27 @@ const columns: readonly Column<Row>[] = [
 const rows: readonly Row[] = [
   { id: '20261122T095106Z-7f3a9c', note: 'before the update of everything', where: 'local' },
 ];
-const drawn = (width: number, fixed = false): string[] =>
-  gridLines(fitTable(columns, rows, { width, fixed, now: NOW, formats }));
+const drawn = async (width: number, fixed = false): Promise<string[]> =>
+  tableLines(fitTable(columns, rows, { width, fixed, now: NOW, formats }));
 
 describe('a table fits', () => {
-  test('when there is room, all of it is shown', () => {
-    expect(drawn(80)).toEqual(
+  test('when there is room, all of it is shown', async () => {
+    expect(await drawn(80)).toEqual(
       [
         'ID                      NOTE                             WHERE',
         '20261122T095106Z-7f3a9c  before the update of everything  local',
       ].map((line, at) => (at === 0 ? line.replace('ID  ', 'ID   ') : line)),
     );
   });
-  test('the columns of the highest priority number go first', () => {
-    expect(drawn(58)[0]).toMatch(/^ID +NOTE$/);
-    expect(drawn(40)[0]).toBe('ID');
+  test('the columns of the highest priority number go first', async () => {
+    expect((await drawn(58))[0]).toMatch(/^ID +NOTE$/);
+    expect((await drawn(40))[0]).toBe('ID');
   });
-  test('columns that somebody asked for stay; what is flexible is cut', () => {
-    expect(drawn(48, true)[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
+  test('columns that somebody asked for stay; what is flexible is cut', async () => {
+    expect((await drawn(48, true))[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
   });
-  test('ids are never cut, however narrow it gets', () => {
-    expect(drawn(10, true)[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
+  test('ids are never cut, however narrow it gets', async () => {
+    expect((await drawn(10, true))[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
   });
 });
 
@@ -181,11 +182,14 @@ test('a view aligns pairs and tables, painted or not', async () => {
       ['long name', '12 B'],
     ],
   );
+  view.line('end');
+  await view.written();
   expect(lines).toEqual([
     '  Id        x',
     '  Taken at  \u001b[32mnow\u001b[39m',
-    'NAME          SIZE',
+    '\u001b[2mNAME\u001b[22m          \u001b[2mSIZE\u001b[22m',
     '\u001b[31ma\u001b[39m          1.0 KiB',
     'long name     12 B',
+    'end',
   ]);
 });

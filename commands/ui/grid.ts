@@ -1,0 +1,109 @@
+import { bare, wrapPainted } from './paint.js';
+import { displayWidth } from './visible.js';
+
+/** The cells of a table. They may be painted; control characters in them are already visible, so a line break is one of ours. */
+export interface Grid {
+  /** null = no header line. */
+  readonly header: readonly string[] | null;
+  readonly rows: readonly (readonly string[])[];
+  readonly align: readonly ('left' | 'right')[];
+}
+
+/** Blank columns between two cells. */
+export const GAP = 2;
+/** Text is wrapped to no less than this. */
+const NARROWEST_TEXT = 16;
+
+/** Columns that a painted line takes on a terminal. */
+export function paintedWidth(line: string): number {
+  return displayWidth(bare(line));
+}
+
+/** The width of each column, in terminal columns. */
+export function columnWidths({ header, rows, align }: Grid): number[] {
+  const all = header === null ? rows : [header, ...rows];
+  return align.map((_, at) => all.reduce((widest, row) => Math.max(widest, cellWidth(row[at] ?? '')), 0));
+}
+
+/**
+ * Takes room from the widest columns first until all of them fit.
+ *
+ * @param least what each column keeps
+ * @returns the new widths; their sum is larger than `room` where that is impossible
+ */
+export function narrowed(widths: readonly number[], least: readonly number[], room: number): number[] {
+  const result = [...widths];
+  for (let excess = totalWidth(result) - room; excess > 0; excess = totalWidth(result) - room) {
+    const candidates = result.map((width, at) => (width > least[at]! ? width : 0));
+    const widest = Math.max(0, ...candidates);
+    if (widest === 0) break;
+    const at = candidates.indexOf(widest);
+    const second = Math.max(least[at]!, ...candidates.filter((width) => width < widest));
+    result[at] = Math.max(second, widest - excess);
+  }
+  return result;
+}
+
+/** The width of a table with these columns. */
+export function totalWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
+}
+
+/** A command line is copied and pasted as one line, so only the terminal may break it. */
+const isCommand = (cell: string): boolean => /(^| )potctl [a-z]/.test(bare(cell));
+
+/** Blanks in times, counts and sizes, between which no line ends: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
+const FIXED_BLANK = /(?<=\d-\d\d) (?=\d\d:)|(?<=\(\S+) (?=ago\))|(?<=\d) (?=\d{3}\b|[KMGTP]?i?B\b)/g;
+const FIGURE_SPACE = '\u2007';
+
+/**
+ * Breaks the text in cells between words until the table is at most `width` wide. Words, right-aligned cells and command lines stay whole:
+ * with long ones the table remains wider.
+ */
+export function wrapGrid(grid: Grid, width: number): Grid {
+  const measured = (cellOf: (cell: string) => string): number[] => {
+    const cells = (row: readonly string[]): string[] => row.map((cell) => (isCommand(cell) ? '' : cellOf(cell)));
+    return columnWidths({ ...grid, header: grid.header && cells(grid.header), rows: grid.rows.map(cells) });
+  };
+  const widths = measured((cell) => cell);
+  if (totalWidth(widths) <= width) return grid;
+  const words = measured(longestWord);
+  const amounts = columnWidths({ ...grid, header: null });
+  const least = widths.map((own, at) =>
+    grid.align[at] === 'right'
+      ? Math.max(words[at]!, amounts[at]!)
+      : Math.min(own, Math.max(words[at]!, NARROWEST_TEXT)),
+  );
+  const room = narrowed(widths, least, width);
+  const wrapped = (row: readonly string[]): string[] =>
+    row.map((cell, at) => (isCommand(cell) ? cell : wrapCell(cell, room[at]!)));
+  return { ...grid, header: grid.header && wrapped(grid.header), rows: grid.rows.map(wrapped) };
+}
+
+function wrapCell(cell: string, width: number): string {
+  return wrapPainted(glued(cell), width).join('\n').replaceAll(FIGURE_SPACE, ' ');
+}
+
+/** Pads cells of one line each, without trailing blanks: for lists that are too long for cli-table3. */
+export function paddedLines(grid: Grid): string[] {
+  const widths = columnWidths(grid);
+  const all = grid.header === null ? grid.rows : [grid.header, ...grid.rows];
+  return all.map((row) =>
+    row
+      .map((cell, at) => padded(cell, widths[at]!, grid.align[at]!))
+      .join(' '.repeat(GAP))
+      .trimEnd(),
+  );
+}
+
+function padded(cell: string, width: number, align: 'left' | 'right'): string {
+  const blank = ' '.repeat(width - paintedWidth(cell));
+  return align === 'right' ? blank + cell : cell + blank;
+}
+
+const glued = (cell: string): string => cell.replace(FIXED_BLANK, FIGURE_SPACE);
+const cellWidth = (cell: string): number => Math.max(...cell.split('\n').map(paintedWidth));
+const longestWord = (cell: string): string =>
+  glued(bare(cell))
+    .split(' ')
+    .reduce((longest, word) => (displayWidth(word) > displayWidth(longest) ? word : longest), '');
