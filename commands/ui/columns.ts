@@ -2,22 +2,22 @@ import { type Grid, narrowed, totalWidth } from './grid.js';
 import type { Formats } from './view.js';
 import { cut, displayWidth, visible } from './visible.js';
 
-/** One column of a list, the single source of table, plain, csv and ndjson order. */
+/** One column of a list. Table, plain, csv and ndjson all take their columns from here. */
 export interface Column<R> {
-  /** `--columns` name, lower case; the header is its upper case. */
+  /** Name for `--columns`, in lower case; the header is the same in upper case. */
   readonly name: string;
-  /** What a person sees; control characters are made visible by the drawing code. `now` is for ages. */
+  /** Text for people. The drawing code escapes control characters. `now` is for ages. */
   text(row: R, now: Date, format: Formats): string;
-  /** What plain and csv carry instead: full ids, RFC 3339, integer bytes. Default: `text`. */
+  /** Text for plain and csv: full ids, RFC 3339 times, bytes as integers. Default: `text`. */
   machine?(row: R): string;
-  /** 1 = always there; higher numbers are dropped first when the screen is narrow. Default 1. */
+  /** 1 = always shown; on a narrow screen the highest numbers are dropped first. Default 1. */
   readonly priority?: number;
-  /** Only with --wide or when named. */
+  /** Shown only with --wide or when named in --columns. */
   readonly wide?: true;
-  /** May be cut with `…` (never ids, times, amounts). */
+  /** May be truncated with `…`. Never for ids, times and amounts. */
   readonly flexible?: true;
   readonly align?: 'right';
-  /** Sort key for --sort. */
+  /** Key for --sort. Default: the text for programs. */
   sortKey?(row: R): string | number;
 }
 
@@ -27,14 +27,14 @@ interface Draft<R> {
   readonly width: number;
 }
 
-/** Cut to no less than this. */
+/** A flexible column is not truncated below this width. */
 const NARROWEST = 8;
 
 /**
- * The cells of a table that is at most `width` wide: columns of low priority are dropped, then flexible ones cut, the widest first.
- * Ids, times and amounts are never cut: what then still does not fit is wider than the screen.
+ * Returns a table that is at most `width` wide. It drops the columns with the highest priority numbers first, then truncates flexible
+ * columns, the widest first. Ids, times and amounts are never truncated, so the table may still be wider than the screen.
  *
- * @param fixed columns that somebody asked for: none of them is dropped
+ * @param screen `fixed`: the user named the columns, so none is dropped
  */
 export function fitTable<R>(
   columns: readonly Column<R>[],
@@ -56,7 +56,7 @@ export function fitTable<R>(
   };
 }
 
-/** One line per row, fields separated by a tab, without a header: for cut, awk and while-read. */
+/** Returns one line per row, fields separated by tabs, without a header: for cut, awk and `while read`. */
 export function plainLines<R>(
   columns: readonly Column<R>[],
   rows: readonly R[],
@@ -67,8 +67,8 @@ export function plainLines<R>(
 }
 
 /**
- * RFC 4180 with a header line. A cell that a spreadsheet would take for a formula gets a `'` in front; line breaks inside a cell
- * become spaces, other control characters are made visible.
+ * Returns RFC 4180 lines with a header. Prefixes a cell that a spreadsheet would run as a formula with `'`. Line breaks in a cell become
+ * spaces; other control characters are escaped.
  */
 export function csvLines<R>(columns: readonly Column<R>[], rows: readonly R[], now: Date, formats: Formats): string[] {
   const lines = rows.map((row) => columns.map((column) => csvCell(machineText(column, row, now, formats))).join(','));

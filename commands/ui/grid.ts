@@ -1,7 +1,7 @@
 import { bare, wrapPainted } from './paint.js';
 import { displayWidth } from './visible.js';
 
-/** The cells of a table. They may be painted; control characters in them are already visible, so a line break is one of ours. */
+/** The cells of a table. They may be painted. Control characters in them are already escaped, so a line break is one of ours. */
 export interface Grid {
   /** null = no header line. */
   readonly header: readonly string[] | null;
@@ -11,25 +11,25 @@ export interface Grid {
 
 /** Blank columns between two cells. */
 export const GAP = 2;
-/** Text is wrapped to no less than this. */
+/** A column of text is not wrapped below this width. */
 const NARROWEST_TEXT = 16;
 
-/** Columns that a painted line takes on a terminal. */
+/** Returns how many columns a painted line takes on a terminal. */
 export function paintedWidth(line: string): number {
   return displayWidth(bare(line));
 }
 
-/** The width of each column, in terminal columns. */
+/** Returns the width of each column. */
 export function columnWidths({ header, rows, align }: Grid): number[] {
   const all = header === null ? rows : [header, ...rows];
   return align.map((_, at) => all.reduce((widest, row) => Math.max(widest, cellWidth(row[at] ?? '')), 0));
 }
 
 /**
- * Takes room from the widest columns first until all of them fit.
+ * Narrows the widest columns first until the table fits.
  *
- * @param least what each column keeps
- * @returns the new widths; their sum is larger than `room` where that is impossible
+ * @param least the width below which a column is not narrowed
+ * @returns the new widths; if they cannot fit, they are still wider than `room`
  */
 export function narrowed(widths: readonly number[], least: readonly number[], room: number): number[] {
   const result = [...widths];
@@ -44,7 +44,7 @@ export function narrowed(widths: readonly number[], least: readonly number[], ro
   return result;
 }
 
-/** The width of a table with these columns. */
+/** Returns the width of a table with these columns. */
 export function totalWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
 }
@@ -52,13 +52,13 @@ export function totalWidth(widths: readonly number[]): number {
 /** A command line is copied and pasted as one line, so only the terminal may break it. */
 const isCommand = (cell: string): boolean => /(^| )potctl [a-z]/.test(bare(cell));
 
-/** Blanks in times, counts and sizes, between which no line ends: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
+/** Spaces in times, counts and sizes, at which no line is broken: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
 const FIXED_BLANK = /(?<=\d-\d\d) (?=\d\d:)|(?<=\(\S+) (?=ago\))|(?<=\d) (?=\d{3}\b|[KMGTP]?i?B\b)/g;
 const FIGURE_SPACE = '\u2007';
 
 /**
- * Breaks the text in cells between words until the table is at most `width` wide. Words, right-aligned cells and command lines stay whole:
- * with long ones the table remains wider.
+ * Wraps text in cells between words until the table is at most `width` wide. Words, right-aligned cells and command lines are not broken, so
+ * the table may still be wider.
  */
 export function wrapGrid(grid: Grid, width: number): Grid {
   const measured = (cellOf: (cell: string) => string): number[] => {
@@ -84,7 +84,7 @@ function wrapCell(cell: string, width: number): string {
   return wrapPainted(glued(cell), width).join('\n').replaceAll(FIGURE_SPACE, ' ');
 }
 
-/** Pads cells of one line each, without trailing blanks: for lists that are too long for cli-table3. */
+/** Aligns cells of one line each, without trailing spaces. For lists that are too long for cli-table3. */
 export function paddedLines(grid: Grid): string[] {
   const widths = columnWidths(grid);
   const all = grid.header === null ? grid.rows : [grid.header, ...grid.rows];

@@ -14,20 +14,19 @@ export interface ViewTarget {
   readonly spelled: View['spelled'];
   readonly draw: Draw;
   readonly width: number;
-  /** Columns in which tables and pairs are wrapped. undefined = not a terminal: each row stays on one line. */
+  /** Columns at which tables and fields wrap. undefined = not a terminal: each row stays on one line. */
   readonly wrapAt?: number | undefined;
 }
 
-/** A view, and when all of it is on the screen. */
+/** A view that says when everything was written. */
 export interface Screen extends View {
   readonly draw: Draw;
-  /** Resolves once everything was written: the first table waits until the package that draws it is loaded. */
+  /** Resolves when everything is written. The first table waits until cli-table3 is loaded. */
   written(): Promise<void>;
 }
 
 /**
- * Creates a view. Its lines are written at once and in order; control characters in data are made visible, and colors are drawn where the
- * target has them.
+ * Creates a view. It writes lines at once and in order, escapes control characters in data, and draws colors if the target has them.
  */
 export function createView(target: ViewTarget, formats: Formats): Screen {
   const { again, spelled, draw, width, wrapAt } = target;
@@ -59,7 +58,7 @@ function fieldsGrid(pairs: readonly (readonly [label: string, value: string])[])
   };
 }
 
-/** Columns of amounts are aligned to the right. */
+/** Aligns columns of amounts to the right. */
 function tableGrid(header: readonly string[], rows: readonly (readonly string[])[]): Grid {
   const isRight = header.map((_, at) => rows.length > 0 && rows.every((row) => isAmount(bare(row[at] ?? '').trim())));
   return {
@@ -73,7 +72,7 @@ function isAmount(cell: string): boolean {
   return cell === '' || cell === '–' || /^[+-]?\d[\d ]*(\.\d+)?( ?([KMGTP]i)?B|%)?$/.test(cell);
 }
 
-/** Work is done at once, unless it comes after work that is not finished yet. */
+/** Runs work at once, or after earlier work that has not finished. */
 function inOrder(): { write(work: () => void | Promise<void>): void; written(): Promise<void> } {
   let pending: Promise<void> | undefined;
   const track = (work: Promise<void>): void => {

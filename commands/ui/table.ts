@@ -1,8 +1,8 @@
 import { columnWidths, GAP, type Grid, paddedLines, paintedWidth } from './grid.js';
 
-/** Longer lists are padded line by line: cli-table3 takes about 0.2 ms a row, the writer 0.01 ms. */
+/** Longer lists are padded line by line: cli-table3 takes about 0.2 ms per row, padding 0.01 ms. */
 const LONG_ROWS = 2_000;
-/** Rows that cli-table3 lays out at once: its time grows with their square. */
+/** Rows that cli-table3 lays out at a time. Its time grows with their square. */
 const LAID_OUT_ROWS = 100;
 
 const CHARS = ['top', 'bottom', 'left', 'right', 'mid'];
@@ -13,10 +13,10 @@ const NO_FRAME = Object.fromEntries(
 let drawPackaged: ((grid: Grid) => string[]) | undefined;
 
 /**
- * Draws a table without a frame. The package that draws it is loaded with the first one.
+ * Draws a table without a frame. Loads cli-table3 with the first table.
  *
- * @param before how many rows of the same list were drawn before
- * @returns its lines without trailing blanks; at once where nothing needs to be loaded
+ * @param before how many rows of the same list were already drawn
+ * @returns the lines without trailing spaces; a promise only while cli-table3 is being loaded
  */
 export function tableLines(grid: Grid, before = 0): string[] | Promise<string[]> {
   if (before + grid.rows.length > LONG_ROWS) return paddedLines(grid);
@@ -44,8 +44,9 @@ function packagedLines(grid: Grid, Table: typeof import('cli-table3')): string[]
 }
 
 /**
- * cli-table3 measures with string-width 4, which counts Cyrillic, Thai and Hebrew marks as columns and knows no emoji since 2019, so that
- * such rows would be out of line. It therefore lays out letters that are as many as the cell is wide; the cell comes in afterwards, painted.
+ * Stands in for a line of a cell during layout. cli-table3 measures with string-width 4, which counts Cyrillic, Thai and Hebrew marks as
+ * columns and does not know emoji newer than 2019, so such rows would not line up. It gets as many letters as the line is wide instead, and
+ * the painted line replaces them afterwards.
  */
 const dummy = (line: string): string => 'x'.repeat(paintedWidth(line));
 

@@ -5,22 +5,22 @@ const HIDDEN = new RegExp(HIDDEN_CHARACTER, 'gu');
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /**
- * Shows what would be invisible or would act on a terminal: control characters, direction overrides, zero-width characters and halves
- * of surrogate pairs become `\x1b`, `\u202e`, `\n`. Rows come from strangers; a user agent must not clear the screen.
+ * Escapes what is invisible or acts on a terminal: control characters, direction overrides, zero-width characters and halves of surrogate
+ * pairs become `\x1b`, `\u202e`, `\n`. Rows hold data from strangers: a user agent must not clear the screen.
  */
 export function visible(text: string): string {
   return PLAIN.test(text) ? text : text.replace(HIDDEN, escaped);
 }
 
-/** Columns that a text without control characters takes on a terminal. */
+/** Returns how many columns a text without control characters takes on a terminal. */
 export function displayWidth(text: string): number {
   return PLAIN.test(text) ? text.length : fastStringWidth(text);
 }
 
-/** What a reader takes for one character: an accent stays with its letter, and a flag is not cut in two. */
+/** Splits by what a reader sees as one character: an accent stays with its letter, a flag is not cut in two. */
 const characters = new Intl.Segmenter();
 
-/** Cuts to `width` columns, the last one being `…`. */
+/** Truncates to `width` columns, the last of them `…`. */
 export function cut(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';

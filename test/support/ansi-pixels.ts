@@ -2,7 +2,7 @@ import { PNG } from 'pngjs';
 
 type Color = readonly [number, number, number];
 
-/** What a terminal shows where nobody chose a colour. */
+/** What a terminal shows if no color is set. */
 export interface Theme {
   readonly text: Color;
   readonly background: Color;
@@ -37,7 +37,7 @@ export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
   return PNG.sync.write(image);
 }
 
-/** Upper half, lower half, and what a font leaves free below. */
+/** Upper half, lower half, and the gap below. */
 type Cell = readonly [Color, Color, Color];
 
 function cellsOf(line: string, theme: Theme): Cell[] {

@@ -45,7 +45,7 @@ const grid: Grid = {
   align: ['left', 'left', 'right'],
 };
 
-test('rows are in line whatever script or emoji is in them', async () => {
+test('columns stay aligned with any script or emoji in a cell', async () => {
   const lines = await tableLines(grid);
   expect(lines).toHaveLength(TEXTS.length + 1);
   expect(new Set(lines.map(paintedWidth)).size).toBe(1);
@@ -57,12 +57,12 @@ test('rows are in line whatever script or emoji is in them', async () => {
   }
 });
 
-test('a width is what terminals show', () => {
+test('the width of a text is what terminals show', () => {
   const widths = ['日本', 'e\u0301', '🎉', '👍🏽', '🇧🇷', '✅', 'й\u0483', 'ﾊﾝ', '…–·✓'].map(displayWidth);
   expect(widths).toEqual([4, 1, 2, 2, 2, 2, 1, 2, 4]);
 });
 
-test('long lists look like short ones, line for line', async () => {
+test('long lists look like short ones', async () => {
   const rows = Array.from({ length: 2_000 }, (_, at) => [...grid.rows[at % grid.rows.length]!]);
   const packaged = await tableLines({ ...grid, rows });
   expect(packaged).toEqual(paddedLines({ ...grid, rows }));
@@ -76,7 +76,7 @@ test('a long list is drawn in time that grows with its length', async () => {
   expect(performance.now() - started).toBeLessThan(10_000);
 });
 
-test('no trailing blanks, no frame', async () => {
+test('a table has no frame and no trailing spaces', async () => {
   expect(
     await tableLines({
       ...grid,
@@ -88,7 +88,7 @@ test('no trailing blanks, no frame', async () => {
   ).toEqual(['TEXT  AGAIN  N', 'a', 'b     c      1']);
 });
 
-test('text is wrapped between words in its own column; words, amounts and paint stay whole', async () => {
+test('text wraps between words in its own column; words and amounts stay whole, and each line is painted', async () => {
   const prose = `one two ${paint('bad', 'three four five six seven')} eight /a/path/that/has/no/blanks nine`;
   const narrow = wrapGrid(
     {
@@ -113,13 +113,13 @@ test('text is wrapped between words in its own column; words, amounts and paint 
   ]);
 });
 
-test('painted text that fits is not touched, and a break never opens a mark that stays open', () => {
+test('painted text that fits is unchanged, and a wrapped line closes its colors', () => {
   const text = `${paint('good', 'a b')} ${paint('bad', 'c d e')}`;
   expect(wrapPainted(text, 9)).toEqual([text]);
   expect(wrapPainted(text, 3)).toEqual([paint('good', 'a b'), paint('bad', 'c d'), paint('bad', 'e')]);
 });
 
-test('a command stays on one line, whatever is wrapped around it', async () => {
+test('a command stays on one line when its neighbors wrap', async () => {
   const command = 'PGHOST=/tmp potctl restore undo 6g417qse7v --repository /var/backups/potctl';
   const pairs = [
     ['Undo', command],
@@ -156,7 +156,7 @@ test('values wrap in their own column on a terminal, and stay on one line elsewh
   expect(await drawnPairs([pair], undefined)).toEqual([`  Database  ${pair[1]}`]);
 });
 
-test('what was drawn first is written first, also while the table waits for its package', async () => {
+test('lines are written in order while the first table is being loaded', async () => {
   const lines = await drawn((view) => {
     view.line('1');
     view.table(['N'], [['2']]);
