@@ -18,11 +18,12 @@ export function displayWidth(text: string): number {
 }
 
 /** Splits by what a reader sees as one character: an accent stays with its letter, a flag is not cut in two. */
-const characters = new Intl.Segmenter();
+let characters: Intl.Segmenter | undefined;
 
 /** Truncates to `width` columns, the last of them `…`. */
 export function cut(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
+  characters ??= new Intl.Segmenter();
   let kept = '';
   let used = 0;
   for (const { segment } of characters.segment(text)) {
