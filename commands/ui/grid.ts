@@ -49,8 +49,9 @@ export function totalWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
 }
 
-/** A command line is copied and pasted as one line, so only the terminal may break it. */
-const isCommand = (cell: string): boolean => /(^| )potctl [a-z]/.test(bare(cell));
+/** `PGHOST=… potctl …`, or `potctl …` with flags. It is copied and pasted as one line, so only the terminal may break it. */
+const COMMAND = /^ *((?:[A-Z_]+=\S+ )+potctl |potctl .* --?[a-z])/;
+const isCommand = (cell: string): boolean => COMMAND.test(bare(cell));
 
 /** Spaces in times, counts and sizes, at which no line is broken: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
 const FIXED_BLANK = /(?<=\d-\d\d) (?=\d\d:)|(?<=\(\S+) (?=ago\))|(?<=\d) (?=\d{3}\b|[KMGTP]?i?B\b)/g;

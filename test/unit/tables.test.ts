@@ -117,11 +117,14 @@ test('a command stays on one line when its neighbors wrap', async () => {
   const pairs = [
     ['Undo', command],
     ['Time', 'not known: no earlier restore of this series'],
+    ['Next', 'potctl is not set up in this database yet'],
   ] as const;
   expect(await drawnPairs(pairs, 40)).toEqual([
     `  Undo  ${command}`,
     '  Time  not known: no earlier restore of',
     '        this series',
+    '  Next  potctl is not set up in this',
+    '        database yet',
   ]);
 });
 
