@@ -86,20 +86,20 @@ function wrapCell(cell: string, width: number): string {
 }
 
 /** Aligns cells of one line each, without trailing spaces. For lists that are too long for cli-table3. */
-export function paddedLines(grid: Grid): string[] {
-  const widths = columnWidths(grid);
-  const all = grid.header === null ? grid.rows : [grid.header, ...grid.rows];
-  return all.map((row) =>
-    row
-      .map((cell, at) => padded(cell, widths[at]!, grid.align[at]!))
+export function paddedLines({ header, rows, align }: Grid): string[] {
+  const all = header === null ? rows : [header, ...rows];
+  const measured = all.map((row) => row.map(paintedWidth));
+  const widths = align.map((_, at) => measured.reduce((widest, row) => Math.max(widest, row[at]!), 0));
+  const padded = (cell: string, row: number, at: number): string => {
+    const blank = ' '.repeat(widths[at]! - measured[row]![at]!);
+    return align[at] === 'right' ? blank + cell : cell + blank;
+  };
+  return all.map((cells, row) =>
+    cells
+      .map((cell, at) => padded(cell, row, at))
       .join(' '.repeat(GAP))
       .trimEnd(),
   );
-}
-
-function padded(cell: string, width: number, align: 'left' | 'right'): string {
-  const blank = ' '.repeat(width - paintedWidth(cell));
-  return align === 'right' ? blank + cell : cell + blank;
 }
 
 const glued = (cell: string): string => cell.replace(FIXED_BLANK, FIGURE_SPACE);
