@@ -6,9 +6,9 @@ const ASK_PLACE = '\u001b[6n';
 const ANSWERS_WITHIN_MS = 2_000;
 
 /**
- * Has this terminal a second screen, so that nothing of what is shown there stays? Neither TERM nor terminfo tells (tmux and screen can
- * switch it off, and some emulators have none): it is tried. Entering saves the cursor and leaving brings it back; where the cursor stays
- * where it was moved to meanwhile, there was no second screen. A terminal that does not answer counts as one without.
+ * Tells whether the terminal has an alternate screen, which leaves nothing in the scrollback. TERM and terminfo do not say (tmux and screen
+ * can switch it off, some emulators have none), so this tries it: entering saves the cursor position and leaving restores it. If the cursor
+ * is still where it was moved in between, there is no alternate screen. A terminal that does not answer counts as one without.
  */
 export async function hasAlternateScreen(
   input: NodeJS.ReadStream,
@@ -23,19 +23,19 @@ export async function hasAlternateScreen(
   return false;
 }
 
-/** Moves the cursor; the first row and column are 1. */
+/** Returns the sequence that moves the cursor. The first row and column are 1. */
 export function goTo([row, column]: Place): string {
   return `\u001b[${row};${column}H`;
 }
 
-/** Whatever else is typed meanwhile is thrown away. */
+/** Asks the terminal for the cursor position. Discards anything typed in the meantime. */
 function placeOfCursor(
   input: NodeJS.ReadStream,
   output: Pick<NodeJS.WriteStream, 'write'>,
   first: string,
 ): Promise<Place | null> {
   return new Promise((resolve) => {
-    let heard = '';
+    let received = '';
     const done = (place: Place | null): void => {
       clearTimeout(timer);
       raw.release();
@@ -43,8 +43,8 @@ function placeOfCursor(
     };
     const timer = setTimeout(() => done(null), ANSWERS_WITHIN_MS);
     const raw = readRaw(input, (keys) => {
-      heard += keys ?? '';
-      const [, row, column] = /\u001b\[(\d+);(\d+)R/.exec(heard) ?? [];
+      received += keys ?? '';
+      const [, row, column] = /\u001b\[(\d+);(\d+)R/.exec(received) ?? [];
       if (keys === null) done(null);
       else if (row !== undefined) done([Number(row), Number(column)]);
     });

@@ -4,19 +4,19 @@ import { bare, type Draw, paint } from './paint.js';
 
 export type Level = 'debug' | 'info' | 'warning' | 'error';
 
-/** Everything that goes to stderr: text for people, or with --log-format json one object per line. Secrets never pass. */
+/** Everything that goes to stderr: text for people, or one object per line with --log-format json. Secrets are redacted. */
 export interface Diagnostics {
   readonly format: 'text' | 'json';
-  /** Said whatever -q says: a plan, an interruption. */
+  /** Always written, even with -q: a plan, an interruption. */
   say(line: string): void;
-  /** A hint; not with -q. */
+  /** A hint. Not written with -q. */
   note(line: string): void;
   warn(line: string): void;
-  /** Only with --debug. */
+  /** Written only with --debug. */
   debug(line: string): void;
-  /** A line of the log; nothing where the format is text. */
+  /** A log line. Not written in text format. */
   event(level: Level, name: string, fields: Readonly<Record<string, unknown>>): void;
-  /** A ready-made object, e.g. an error. */
+  /** Writes an object as it is, e.g. an error. */
   object(value: Readonly<Record<string, unknown>>): void;
   readonly draw: Draw;
 }
@@ -32,7 +32,7 @@ export interface DiagnosticsOptions {
   readonly traceId: string;
 }
 
-/** The only writer of stderr. */
+/** Creates the only writer of stderr. */
 export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
   const { write, draw, clock, format, quiet, debug, runId, traceId } = options;
   const object = (value: Readonly<Record<string, unknown>>): void => write(`${JSON.stringify(value, redacted)}\n`);
@@ -56,7 +56,7 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
   };
 }
 
-/** Before a text is escaped for JSON: a secret with quotes would not be found in it any more. */
+/** Redacts before JSON escaping: a secret with quotes would no longer match afterwards. */
 function redacted(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? redact(value) : value;
 }

@@ -3,7 +3,7 @@ import type { Formats } from './view.js';
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** `125.5 MiB`; below 1 KiB `812 B`. */
+/** Formats bytes: `125.5 MiB`, or `812 B` below 1 KiB. */
 export function formatBytes(size: number): string {
   if (Math.abs(size) < 1024) return `${size} B`;
   let value = size / 1024;
@@ -15,23 +15,23 @@ export function formatBytes(size: number): string {
   return `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** `0.4s`, `38.2s`, `3m21s`, `2h05m`, `1d11h` from milliseconds. */
+/** Formats milliseconds: `0.4s`, `38.2s`, `3m21s`, `2h05m`, `1d11h`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)}s`;
   return formatSpan(ms, true);
 }
 
-/** How long before `now`: `3s`, `12m`, `2h`, `1d11h`; `in 2h` for what lies ahead. */
+/** Formats how long before `now` a time was: `3s`, `12m`, `2h`, `1d11h`. A future time is `in 2h`. */
 export function formatAge(at: Date, now: Date): string {
   const ms = now.getTime() - at.getTime();
   return ms < -999 ? `in ${formatSpan(-ms, false)}` : formatSpan(Math.max(0, ms), false);
 }
 
 /**
- * `2026-11-22 09:51:06Z`; in other zones the offset stands in the place of the Z.
+ * Formats a time as `2026-11-22 09:51:06Z`, with the offset instead of `Z` in zones other than UTC.
  *
- * @param zone `UTC`, or a name that Intl knows
+ * @param zone `UTC` or an IANA time zone name
  */
 export function formatInstant(at: Date, zone: string): string {
   if (zone === 'UTC') return `${at.toISOString().slice(0, 19).replace('T', ' ')}Z`;
@@ -42,9 +42,9 @@ export function formatInstant(at: Date, zone: string): string {
 }
 
 /**
- * `15:42`; where that is not today, `2026-11-22 15:42`.
+ * Formats a time as a clock on the wall shows it: `15:42`, or `2026-11-22 15:42` if that is not today.
  *
- * @param zone `UTC` stands for local time here: who is on the phone looks at the clock on the wall
+ * @param zone `UTC` means local time here, because a caller on the phone reads the time off a clock
  */
 export function formatClock(at: Date, now: Date, zone: string): string {
   const local = zone === 'UTC' ? new Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
@@ -52,7 +52,7 @@ export function formatClock(at: Date, now: Date, zone: string): string {
   return then!.slice(0, 10) === today!.slice(0, 10) ? then!.slice(11) : then!;
 }
 
-/** The formats of one invocation: `zone` from --tz, `now` for ages. A text that is no time is shown as it is. */
+/** Creates the formats of one invocation: `zone` from --tz, `now` for ages. Text that is not a time is shown unchanged. */
 export function createFormats(zone: string, now: Date): Formats {
   const when = (instant: string | Date, draw: (at: Date) => string): string => {
     const at = instant instanceof Date ? instant : new Date(instant);

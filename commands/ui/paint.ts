@@ -1,32 +1,49 @@
 import { randomUUID } from 'node:crypto';
 import type { ChalkInstance } from 'chalk';
-import { visible } from './visible.js';
+import { displayWidth, visible, wrapWords } from './visible.js';
 
 export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 'staging';
 
-/** Turns marked text into what a stream gets: colours from our marks, everything else made visible. */
+/** Turns painted text into what a stream gets: our marks become colors, control characters are escaped. */
 export type Draw = (text: string) => string;
 
-/** Our marks carry a secret of this process, so that data cannot bring marks, or colours, of its own. */
+/** Our marks carry a secret of this process, so that data cannot forge marks or colors. */
 let secret: string | undefined;
 const nonce = (): string => {
   secret ??= randomUUID();
   return secret;
 };
 
-/** Marks `text` to be drawn in `style`, where the stream has colours. */
+/** Marks `text` to be drawn in `style` on a stream with colors. */
 export function paint(style: Style, text: string): string {
   return `\u0001${nonce()}${style};${text}\u0002${nonce()}`;
 }
 
-/** Loads what draws: chalk only where there are colours. */
+/** Creates what draws painted text. Loads chalk only if the stream has colors. */
 export async function createDraw(color: boolean): Promise<Draw> {
   const styles = color ? stylesOf(new (await import('chalk')).Chalk({ level: 1 })) : undefined;
   return (text) => drawMarks(text, (style, inner) => styles?.[style](inner) ?? inner);
 }
 
-/** The text without marks, made visible: for logs and for measuring. */
+/** Removes our marks and escapes control characters: for logs and for measuring. */
 export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
+
+/** Escapes control characters and keeps our marks. In an escaped cell, a line break can only be ours. */
+export const escaped: Draw = (text) => drawMarks(text, paint);
+
+/** Breaks painted text between words into lines of at most `width` columns. Each line carries its own marks. */
+export function wrapPainted(text: string, width: number): string[] {
+  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width);
+  const [begin, end] = [new RegExp(`\\u0001${secret}[a-z]+;`, 'g'), `\u0002${secret}`];
+  const widthOf = (part: string): number => displayWidth(part.replace(begin, '').replaceAll(end, ''));
+  let open = '';
+  return wrapWords(text, width, widthOf).map((line) => {
+    const whole = open + line;
+    const last = [...whole.matchAll(begin)].at(-1);
+    open = last !== undefined && whole.indexOf(end, last.index) < 0 ? last[0] : '';
+    return open === '' ? whole : whole + end;
+  });
+}
 
 function drawMarks(text: string, style: (name: Style, inner: string) => string): string {
   if (secret === undefined || !text.includes(secret)) return visible(text);

@@ -6,13 +6,13 @@ import { formatBytes, formatDuration } from './format.js';
 import { paint } from './paint.js';
 import { createSpinner, type Spinner, type SpinnerTerminal } from './spinner.js';
 
-/** Progress on stderr, and the warnings that passed by. */
+/** Shows progress on stderr and collects warnings. */
 export interface ProgressDisplay {
   readonly report: Progress;
   readonly warnings: readonly string[];
-  /** Ends the running phase: with a ✓ after success, else with a ✗. Nothing is drawn any more until the next event. */
+  /** Ends the current phase, with ✓ for `done` and ✗ for `failed`. Nothing is drawn until the next event. */
   end(outcome: 'done' | 'failed' | 'paused'): void;
-  /** Writes lines without disturbing what moves. */
+  /** Writes lines without disturbing the spinner. */
   beside(write: () => void): void;
 }
 
@@ -26,17 +26,20 @@ interface Phase {
 export interface ProgressOptions {
   readonly diagnostics: Diagnostics;
   readonly quiet: boolean;
-  /** Gives the commands that a warning proposes what they need to work here. */
+  /** Adds the flags that a command in a warning needs to work here. */
   readonly spelled: (given: Advice) => string;
-  /** The terminal for a spinner; null where stderr is none. */
+  /** The terminal for the spinner; null if stderr is not a terminal. */
   readonly terminal: SpinnerTerminal | null;
   monotonicMs(): number;
 }
 
-/** In a log at most one line a second says how many bytes are done. */
+/** A log gets at most one byte count per second. */
 const BYTES_EVERY_MS = 1_000;
 
-/** A spinner on a terminal, one plain line per finished phase elsewhere, JSON lines with --log-format json, nothing with -q. */
+/**
+ * Creates the progress display: a spinner on a terminal, one line per finished phase elsewhere, JSON lines with --log-format json, nothing
+ * with -q.
+ */
 export function createProgress(options: ProgressOptions): ProgressDisplay {
   const { diagnostics, quiet, monotonicMs } = options;
   const drawn = diagnostics.format === 'text' && !quiet;
@@ -62,10 +65,10 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
     if (event.kind === 'phase') spinner.show(event.name);
     else finish(paint('good', '✓'), factsText(event.facts));
   };
-  const report = (told: ProgressEvent): void => {
-    const event = told.kind === 'warning' ? { ...told, text: options.spelled(told.text) } : told;
+  const report = (given: ProgressEvent): void => {
+    const event = given.kind === 'warning' ? { ...given, text: options.spelled(given.text) } : given;
     if (event.kind === 'warning') warnings.push(event.text);
-    unharmed(() => draw(event), diagnostics);
+    guarded(() => draw(event), diagnostics);
   };
   const end = (outcome: 'done' | 'failed' | 'paused'): void => {
     if (outcome !== 'paused') finish(outcome === 'done' ? paint('good', '✓') : paint('bad', '✗'));
@@ -74,8 +77,8 @@ export function createProgress(options: ProgressOptions): ProgressDisplay {
   return { report, warnings, end, beside: spinner.pause };
 }
 
-/** Whoever reports works on, whatever happens in the drawing. */
-function unharmed(drawing: () => void, diagnostics: Diagnostics): void {
+/** A failure to draw must not stop the work that reports progress. */
+function guarded(drawing: () => void, diagnostics: Diagnostics): void {
   try {
     drawing();
   } catch (error) {
@@ -83,7 +86,9 @@ function unharmed(drawing: () => void, diagnostics: Diagnostics): void {
   }
 }
 
-/** `125.5 MiB, 63 tables, 4 812 331 rows`: names ending in `bytes` are sizes, in `_ms` durations, other numbers counts. */
+/**
+ * Formats facts: `125.5 MiB, 63 tables, 4 812 331 rows`. Names ending in `bytes` are sizes, in `_ms` durations; other numbers are counts.
+ */
 export function factsText(facts: Readonly<Record<string, string | number>>): string {
   return Object.entries(facts)
     .map(([name, value]) => factText(name, value))
@@ -98,7 +103,7 @@ function factText(name: string, value: string | number): string {
   return counted(value, oneOf(words(/^$/)), words(/^$/));
 }
 
-/** Facts are named in the plural: `rows`, `entries`. */
+/** Facts have plural names: `rows`, `entries`. */
 const oneOf = (many: string): string => (many.endsWith('ies') ? `${many.slice(0, -3)}y` : many.replace(/s$/, ''));
 
 function bytesText({ done, total }: { readonly done: number; readonly total?: number }): string {

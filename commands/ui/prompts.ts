@@ -2,9 +2,9 @@ import type { Readable, Writable } from 'node:stream';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { Secret } from '../../src/kernel/secret.js';
 
-/** Questions to a person at a terminal, drawn on stderr. Every one of them may reject with E_CANCELLED. */
+/** Asks a person at a terminal, on stderr. Each question may reject with E_CANCELLED. */
 export interface Prompter {
-  /** What was typed, exactly. */
+  /** Returns exactly what was typed. */
   typed(question: string): Promise<string>;
   password(question: string): Promise<Secret>;
 }
@@ -15,7 +15,7 @@ export interface PromptStreams {
   readonly signal: AbortSignal;
 }
 
-/** Asks through @inquirer/prompts, which is loaded with the first question. Only for a terminal: whoever has none must not call it. */
+/** Creates a prompter. It loads @inquirer/prompts with the first question. Do not call it without a terminal. */
 export function createPrompter(streams: PromptStreams): Prompter {
   const { input, output, signal } = streams;
   const context = { input: input as NodeJS.ReadableStream, output: output as NodeJS.WritableStream, signal };
@@ -35,7 +35,7 @@ async function ask<T>(signal: AbortSignal, question: () => Promise<T>): Promise<
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Error && error.name === 'ExitPromptError') {
-      throw new PotctlError('E_CANCELLED', 'cancelled at the question', { changed: 'nothing' });
+      throw new PotctlError('E_CANCELLED', 'canceled at the prompt', { changed: 'nothing' });
     }
     throw error;
   }

@@ -1,48 +1,88 @@
-import { encode, renderSVG } from 'uqr';
+import qrcode from 'qrcode-terminal';
 import { CLOSING, type Drawn, type ScreenSize } from './show-once.js';
 
-/** Light modules around the square that scanners need; ISO/IEC 18004 asks for four. Every scanner tried reads it with one. */
+/** Light modules around the QR code that scanners need; ISO/IEC 18004 requires four. Every scanner tried reads it with one. */
 const QUIET = 4;
 const LEAST_QUIET = 1;
-const BLACK_ON_WHITE = '\u001b[38;5;16;48;5;231m';
+const LIGHT = '█';
+const WHITE_ON_BLACK = '\u001b[38;5;231;48;5;16m';
 const RESET = '\u001b[0m';
-const HALVES = [' ', '▄', '▀', '█'] as const;
 const PNG_SCALE = 8;
-/** Blank columns between the square and the text beside it. */
+const SVG_SCALE = 10;
+/** Blank columns between the QR code and the text next to it. */
 const GAP = 2;
 
-/** The modules, dark = true, with their quiet zone. */
-function modulesOf(text: string, quiet = QUIET): boolean[][] {
-  return encode(text, { ecc: 'L', border: quiet }).data;
+/**
+ * Returns the QR code as qrcode-terminal draws it, without its frame of one module: two modules per character, the light ones in the text
+ * color. Measured with zbarimg on 19 texts of 39 to 2 900 characters and four themes: the same size and the same reading rate as with uqr,
+ * which drew dark modules on a light background. With one pixel of background between lines, as some fonts leave it, zbarimg read none of
+ * uqr's and all of these.
+ *
+ * @param text ASCII, such as a percent-encoded address
+ */
+function drawnLines(text: string): string[] {
+  let drawn = '';
+  qrcode.generate(text, { small: true }, (lines) => {
+    drawn = lines;
+  });
+  const [, ...lines] = drawn.trimEnd().split('\n');
+  return lines.map((line) => line.slice(1, -1));
+}
+
+/** Adds the quiet zone. The last drawn line ends with a light half, which counts as one of its modules. */
+function quietLines(lines: readonly string[], quiet: number): string[] {
+  const side = LIGHT.repeat(quiet);
+  const blank = LIGHT.repeat(lines.length === 0 ? 0 : lines[0]!.length + 2 * quiet);
+  const above = Array.from({ length: Math.ceil(quiet / 2) }, () => blank);
+  const below = Array.from({ length: Math.floor(quiet / 2) }, () => blank);
+  return [...above, ...lines.map((line) => `${side}${line}${side}`), ...below];
+}
+
+/** Returns the modules with their quiet zone, dark = true. */
+function modulesOf(text: string): boolean[][] {
+  const lines = quietLines(drawnLines(text), QUIET).map((line) => [...line]);
+  const rows = lines.flatMap((cells) => [
+    cells.map((cell) => cell === ' ' || cell === '▄'),
+    cells.map((cell) => cell === ' ' || cell === '▀'),
+  ]);
+  return rows.slice(0, rows[0]!.length);
 }
 
 /**
- * The square as lines for a terminal: two modules a character, always dark on white, so that it scans on light and dark themes.
+ * Returns the QR code as lines for a terminal. Each line sets black and white, so that it scans on light and dark themes.
  *
- * @returns null when it does not fit: a square that wraps cannot be scanned
+ * @returns null if it does not fit: a QR code that wraps cannot be scanned
  */
 export function qrLines(text: string, { columns, rows }: ScreenSize): string[] | null {
+  const drawn = drawnLines(text);
   for (let quiet = QUIET; quiet >= LEAST_QUIET; quiet -= 1) {
-    const modules = modulesOf(text, quiet);
-    const lines = Math.ceil(modules.length / 2);
-    if (modules.length <= columns && lines <= rows) return halfBlocks(modules, lines);
+    const lines = quietLines(drawn, quiet);
+    if (lines[0]!.length <= columns && lines.length <= rows)
+      return lines.map((line) => `${WHITE_ON_BLACK}${line}${RESET}`);
   }
   return null;
 }
 
-function halfBlocks(modules: readonly boolean[][], lines: number): string[] {
-  return Array.from({ length: lines }, (_, line) => {
-    const [upper, lower] = [modules[2 * line]!, modules[2 * line + 1]];
-    const cells = upper.map((isDark, at) => HALVES[(isDark ? 2 : 0) + (lower?.[at] === true ? 1 : 0)]);
-    return `${BLACK_ON_WHITE}${cells.join('')}${RESET}`;
-  });
+/** Returns the QR code as an image: SVG if the file name ends in `.svg`, else PNG. */
+export async function qrImage(text: string, file: string): Promise<Uint8Array> {
+  const modules = modulesOf(text);
+  return /\.svg$/i.test(file) ? svgOf(modules) : pngOf(modules);
 }
 
-/** The square as an image: PNG or SVG, by the end of the file's name. */
-export async function qrImage(text: string, file: string): Promise<Uint8Array> {
-  if (/\.svg$/i.test(file)) return Buffer.from(renderSVG(text, { ecc: 'L', border: QUIET }));
+function svgOf(modules: readonly boolean[][]): Uint8Array {
+  const size = modules.length * SVG_SCALE;
+  const box = `h${SVG_SCALE}v${SVG_SCALE}h-${SVG_SCALE}z`;
+  const dark = modules.flatMap((row, y) =>
+    row.map((isDark, x) => (isDark ? `M${x * SVG_SCALE},${y * SVG_SCALE}${box}` : '')),
+  );
+  return Buffer.from(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}">` +
+      `<rect fill="white" width="${size}" height="${size}"/><path fill="black" d="${dark.join('')}"/></svg>`,
+  );
+}
+
+async function pngOf(modules: readonly boolean[][]): Promise<Uint8Array> {
   const { PNG } = (await import('pngjs')).default;
-  const modules = modulesOf(text);
   const size = modules.length * PNG_SCALE;
   const image = new PNG({ width: size, height: size, colorType: 0 });
   for (let y = 0; y < size; y += 1) {
@@ -55,33 +95,33 @@ export async function qrImage(text: string, file: string): Promise<Uint8Array> {
   return PNG.sync.write(image, { colorType: 0 });
 }
 
-/** The smallest window that shows the square of such an address, with the text beside it. */
+/** Returns the smallest window that shows the QR code of this address with the text next to it. */
 export function qrNeeds(uri: string): ScreenSize {
-  const width = modulesOf(uri, LEAST_QUIET).length;
-  return { columns: width + GAP + CLOSING.columns, rows: Math.max(Math.ceil(width / 2), BESIDE_ROWS) };
+  const lines = quietLines(drawnLines(uri), LEAST_QUIET);
+  return { columns: lines[0]!.length + GAP + CLOSING.columns, rows: Math.max(lines.length, BESIDE_ROWS) };
 }
 
-/** Rows of the text beside the square. */
+/** Rows of the text next to the QR code. */
 const BESIDE_ROWS = 12;
 
 /**
- * What is shown of a new secret: the square with the key beneath or beside it, or, where the screen is too small, the key in groups of
+ * Draws a new secret: the QR code with the key below or next to it. On a screen that is too small it shows only the key, in groups of
  * four.
  *
- * @param lines the secret in base32, and its `otpauth://` address
+ * @param lines the secret in base32 and its `otpauth://` address
  */
 export function secretScreen([secret = '', uri = '']: readonly string[], size: ScreenSize): Drawn {
   const groups = secret.match(/.{1,4}/g) ?? [];
   return (
-    squareAbove(groups, uri, size) ??
-    squareBeside(groups, uri, size) ??
+    qrAbove(groups, uri, size) ??
+    qrBeside(groups, uri, size) ??
     below(['Type this key in the app:', '', `  ${groups.join(' ')}`, '', 'Then confirm the first code.', ''])
   );
 }
 
-/** Is there room for the square of such an address? */
+/** Tells whether the QR code of this address fits on the screen. */
 export function squareFits(uri: string, size: ScreenSize): boolean {
-  return (squareAbove(SAMPLE_GROUPS, uri, size) ?? squareBeside(SAMPLE_GROUPS, uri, size)) !== null;
+  return (qrAbove(SAMPLE_GROUPS, uri, size) ?? qrBeside(SAMPLE_GROUPS, uri, size)) !== null;
 }
 
 const SAMPLE_GROUPS = Array.from({ length: 8 }, () => 'AAAA');
@@ -90,26 +130,26 @@ function below(lines: readonly string[]): Drawn {
   return { lines, closing: { row: lines.length, column: 0 } };
 }
 
-function squareAbove(groups: readonly string[], uri: string, { columns, rows }: ScreenSize): Drawn | null {
+function qrAbove(groups: readonly string[], uri: string, { columns, rows }: ScreenSize): Drawn | null {
   const words = ['', `Or type this key in the app:  ${groups.join(' ')}`, 'Then confirm the first code.'];
-  const square = qrLines(uri, { columns, rows: rows - words.length - CLOSING.rows });
-  return square === null || words[1]!.length > columns ? null : below([...square, ...words]);
+  const code = qrLines(uri, { columns, rows: rows - words.length - CLOSING.rows });
+  return code === null || words[1]!.length > columns ? null : below([...code, ...words]);
 }
 
-function squareBeside(groups: readonly string[], uri: string, { columns, rows }: ScreenSize): Drawn | null {
-  const square = qrLines(uri, { columns: columns - GAP - CLOSING.columns, rows });
-  if (square === null || rows < BESIDE_ROWS) return null;
+function qrBeside(groups: readonly string[], uri: string, { columns, rows }: ScreenSize): Drawn | null {
+  const code = qrLines(uri, { columns: columns - GAP - CLOSING.columns, rows });
+  if (code === null || rows < BESIDE_ROWS) return null;
   const keys = [groups.slice(0, 4), groups.slice(4, 8), groups.slice(8)].filter((line) => line.length > 0);
   const words = [
     ...['Scan this QR code in the app,', 'or type this key there:', ''],
     ...keys.map((line) => ` ${line.join(' ')}`),
     ...['', 'Then confirm the first code.', ''],
   ];
-  const width = square[0]!.length - BLACK_ON_WHITE.length - RESET.length;
+  const width = code[0]!.length - WHITE_ON_BLACK.length - RESET.length;
   const blank = ' '.repeat(width);
-  const height = Math.max(square.length, words.length);
+  const height = Math.max(code.length, words.length);
   const lines = Array.from({ length: height }, (_, row) =>
-    `${square[row] ?? blank}${' '.repeat(GAP)}${words[row] ?? ''}`.trimEnd(),
+    `${code[row] ?? blank}${' '.repeat(GAP)}${words[row] ?? ''}`.trimEnd(),
   );
   return { lines, closing: { row: words.length, column: width + GAP } };
 }

@@ -1,35 +1,35 @@
-/** The keyboard, key by key. */
+/** A keyboard that is being read key by key. */
 export interface RawInput {
-  /** Gives the keyboard back as it was. */
+  /** Stops reading and restores the terminal mode. */
   release(): void;
 }
 
 /**
- * Reads keys as they are pressed, without an echo; Ctrl-C comes as a key.
+ * Reads keys as they are pressed, without echo. Ctrl-C arrives as a key.
  *
- * @param onKeys what was typed; null when the terminal is gone
+ * @param onKeys called with what was typed, or with null when the terminal is gone
  */
 export function readRaw(input: NodeJS.ReadStream, onKeys: (keys: string | null) => void): RawInput {
   const wasRaw = input.isRaw;
-  const heard = (chunk: Buffer | string): void => onKeys(String(chunk));
+  const received = (chunk: Buffer | string): void => onKeys(String(chunk));
   const gone = (): void => onKeys(null);
   input.setRawMode(true);
-  input.on('data', heard).on('error', gone).on('end', gone).resume();
+  input.on('data', received).on('error', gone).on('end', gone).resume();
   return {
     release() {
-      input.off('data', heard).off('end', gone).pause();
+      input.off('data', received).off('end', gone).pause();
       try {
         if (!wasRaw) input.setRawMode(false);
       } catch {
         // The terminal is gone.
       }
-      // A late EIO of a terminal that is gone must not be a crash.
+      // A late EIO from a terminal that is gone must not crash the process.
       input.off('error', gone).on('error', () => {});
     },
   };
 }
 
-/** Throws away what was typed ahead: resolves when nothing has come for `quietMs`. */
+/** Discards what was typed ahead. Resolves when nothing has arrived for `quietMs`. */
 export function discardTyped(input: NodeJS.ReadStream, quietMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -1,64 +1,91 @@
-import { gridLines } from './columns.js';
-import { bare, type Draw, paint } from './paint.js';
+import type { Grid } from './grid.js';
+import { wrapGrid } from './grid.js';
+import { bare, type Draw, escaped, paint } from './paint.js';
+import { tableLines } from './table.js';
 import type { Formats, View } from './view.js';
-import { displayWidth } from './visible.js';
 
 /** Where the lines of a view go. */
 export interface ViewTarget {
   /** The result. */
   data(line: string): void;
-  /** Hints beside it, on stderr. */
+  /** Hints, on stderr. */
   note(line: string): void;
   readonly again: View['again'];
   readonly spelled: View['spelled'];
   readonly draw: Draw;
   readonly width: number;
+  /** Columns at which tables and fields wrap. undefined = not a terminal: each row stays on one line. */
+  readonly wrapAt?: number | undefined;
 }
 
-/** A view whose lines appear at once; control characters from data are made visible, colours are drawn where the target has them. */
-export function createView(target: ViewTarget, formats: Formats): View {
-  const line = (text = ''): void => target.data(target.draw(text));
+/** A view that says when everything was written. */
+export interface Screen extends View {
+  readonly draw: Draw;
+  /** Resolves when everything is written. The first table waits until cli-table3 is loaded. */
+  written(): Promise<void>;
+}
+
+/**
+ * Creates a view. It writes lines at once and in order, escapes control characters in data, and draws colors if the target has them.
+ */
+export function createView(target: ViewTarget, formats: Formats): Screen {
+  const { again, spelled, draw, width, wrapAt } = target;
+  const { write, written } = inOrder();
+  const emit = (lines: readonly string[]): void => {
+    for (const one of lines) target.data(draw(one));
+  };
+  const line = (text = ''): void => write(() => emit([text]));
+  const grid = (cells: Grid): void =>
+    write(() => {
+      const lines = tableLines(wrapAt === undefined ? cells : wrapGrid(cells, wrapAt));
+      return Array.isArray(lines) ? emit(lines) : lines.then(emit);
+    });
   return {
     ...formats,
-    width: target.width,
-    again: target.again,
-    spelled: target.spelled,
-    paint,
-    line,
-    note: (text) => target.note(target.spelled(text)),
+    ...{ width, again, spelled, draw, paint, line, written },
+    note: (text) => write(() => target.note(spelled(text))),
     heading: (text) => line(paint('strong', text)),
-    fields(pairs) {
-      const widest = Math.max(0, ...pairs.map(([label]) => displayWidth(label)));
-      for (const [label, value] of pairs) line(`  ${label}${' '.repeat(widest - displayWidth(label))}  ${value}`);
-    },
-    table(header, rows) {
-      for (const drawn of tableLines(header, rows, target.draw)) target.data(drawn);
-    },
+    fields: (pairs) => grid(fieldsGrid(pairs)),
+    table: (header, rows) => grid(tableGrid(header, rows)),
   };
 }
 
-/** Cells may be painted: the colours are put in after the widths were measured without them. */
-function tableLines(header: readonly string[], rows: readonly (readonly string[])[], draw: Draw): string[] {
-  const all = [header, ...rows];
-  const measured = all.map((row) => header.map((_, at) => bare(row[at] ?? '').trim()));
-  const right = header.map((_, at) => rows.length > 0 && measured.slice(1).every((row) => isAmount(row[at]!)));
-  const align = right.map((isRight) => (isRight ? ('right' as const) : ('left' as const)));
-  const lines = gridLines({ header: measured[0]!, rows: measured.slice(1), align });
-  return lines.map((drawn, row) => colored(drawn, all[row]!, measured[row]!, draw));
+function fieldsGrid(pairs: readonly (readonly [label: string, value: string])[]): Grid {
+  return {
+    header: null,
+    rows: pairs.map(([label, value]) => [`  ${escaped(label)}`, escaped(value)]),
+    align: ['left', 'left'],
+  };
 }
 
-function colored(drawn: string, cells: readonly string[], measured: readonly string[], draw: Draw): string {
-  let rest = drawn;
-  let line = '';
-  measured.forEach((plain, at) => {
-    if (plain === '') return;
-    const start = rest.indexOf(plain);
-    line += rest.slice(0, start) + draw(cells[at]!);
-    rest = rest.slice(start + plain.length);
-  });
-  return line + rest;
+/** Aligns columns of amounts to the right. */
+function tableGrid(header: readonly string[], rows: readonly (readonly string[])[]): Grid {
+  const isRight = header.map((_, at) => rows.length > 0 && rows.every((row) => isAmount(bare(row[at] ?? '').trim())));
+  return {
+    header: header.map((name) => paint('dim', name)),
+    rows: rows.map((row) => header.map((_, at) => escaped(row[at] ?? ''))),
+    align: isRight.map((right) => (right ? 'right' : 'left')),
+  };
 }
 
 function isAmount(cell: string): boolean {
   return cell === '' || cell === '–' || /^[+-]?\d[\d ]*(\.\d+)?( ?([KMGTP]i)?B|%)?$/.test(cell);
+}
+
+/** Runs work at once, or after earlier work that has not finished. */
+function inOrder(): { write(work: () => void | Promise<void>): void; written(): Promise<void> } {
+  let pending: Promise<void> | undefined;
+  const track = (work: Promise<void>): void => {
+    const mine = work.then(() => {
+      if (pending === mine) pending = undefined;
+    });
+    pending = mine;
+  };
+  return {
+    write(work) {
+      const started = pending === undefined ? work() : pending.then(work);
+      if (started !== undefined) track(started);
+    },
+    written: () => pending ?? Promise.resolve(),
+  };
 }

@@ -10,48 +10,48 @@ export interface ScreenSize {
   readonly rows: number;
 }
 
-/** What stands on the screen. */
+/** The content of the screen. */
 export interface Drawn {
   readonly lines: readonly string[];
-  /** Where the lines go that say how the screen is closed; the first row and column are 0. */
+  /** Where the lines about closing the screen go. The first row and column are 0. */
   readonly closing: { readonly row: number; readonly column: number };
 }
 
 /** Why the screen was closed. */
 export type Closed = 'saved' | 'time' | 'interrupted';
 
-/** What a screen that is shown once works with. */
+/** What `showOnce` works with. */
 export interface ShowParts {
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
   readonly interrupts: { readonly pressed: AbortSignal; abort(reason: PotctlError): void };
-  /** False where what is shown goes to the scrollback: it is cleared afterwards. */
+  /** False if the terminal has no alternate screen. Then the scrollback is cleared afterwards. */
   readonly wipes: boolean;
   /** Default ten minutes. */
   readonly shownMs?: number;
 }
 
-/** How many rows and columns the lines take that say how the screen is closed. */
+/** How many rows and columns the lines about closing the screen take. */
 export const CLOSING = { rows: 3, columns: 30 } as const;
 
 const SHOWN_MS = 600_000;
-/** What arrives later than this was typed by somebody who sees the screen. */
+/** Keys that arrive later than this were typed by someone who sees the screen. */
 const TYPED_AHEAD_MS = 250;
-/** Arrow keys, and late answers of the terminal. */
+/** Arrow keys and late answers from the terminal. */
 const SEQUENCE = /\u001b(\[[0-9;?]*[A-Za-z~]|O.)/g;
 const ENTER = '\u001b[?1049h\u001b[H\u001b[2J';
 const LEAVE = '\u001b[?1049l';
 const CLEAR_SCROLLBACK = '\u001b[3J';
 
 /**
- * Shows lines until somebody types `saved`, the time is over, or the command is interrupted; then they are wiped. What was typed before
- * they stood there is thrown away. `more` gives more time; a new size of the window draws everything again.
+ * Shows lines until someone types `saved`, the time is up, or the command is interrupted; then wipes them. Discards what was typed before
+ * they appeared. Typing `more` restarts the time. Redraws everything when the window is resized.
  */
 export async function showOnce(draw: (size: ScreenSize) => Drawn, parts: ShowParts): Promise<Closed> {
   const { input, output, wipes } = parts;
   await discardTyped(input, TYPED_AHEAD_MS);
   const leave = (): void => void output.write(wiped(screenSize(output)) + (wipes ? '' : CLEAR_SCROLLBACK));
-  // Also when this process ends at once: nothing of it may stay.
+  // Nothing may stay on the screen, even if the process ends at once.
   process.once('exit', leave);
   output.write(ENTER);
   try {
@@ -62,7 +62,7 @@ export async function showOnce(draw: (size: ScreenSize) => Drawn, parts: ShowPar
   }
 }
 
-/** Row by row: clearing the whole screen at once would make some terminals keep it in their scrollback. */
+/** Wipes row by row: some terminals keep a screen that is cleared at once in their scrollback. */
 function wiped({ rows }: ScreenSize): string {
   return `${Array.from({ length: rows }, (_, row) => `${goTo([row + 1, 1])}\u001b[2K`).join('')}${goTo([1, 1])}${LEAVE}`;
 }
@@ -113,7 +113,7 @@ function untilClosed(draw: (size: ScreenSize) => Drawn, parts: ShowParts): Promi
   });
 }
 
-/** Letters, and what a backspace leaves of them. */
+/** Returns the typed letters after applying backspaces. */
 function edited(keys: string): string {
   let text = '';
   for (const key of keys) {

@@ -4,16 +4,16 @@ import { cut, visible } from './visible.js';
 export interface Spinner {
   show(text: string): void;
   clear(): void;
-  /** Clears the line, does `work`, draws it again. */
+  /** Clears the line, runs `work`, and draws the line again. */
   pause(work: () => void): void;
 }
 
-/** What a spinner needs of a terminal. */
+/** What a spinner needs from a terminal. */
 export interface SpinnerTerminal {
-  /** As it is now. */
+  /** The current width. */
   readonly columns: number | undefined;
   write(text: string): void;
-  /** Has it taken everything that was written? */
+  /** True if the terminal has taken everything that was written. */
   isIdle(): boolean;
 }
 
@@ -23,8 +23,8 @@ const ERASE = '\r\u001b[K';
 const still: Spinner = { show() {}, clear() {}, pause: (work) => work() };
 
 /**
- * A spinner on `terminal`; one that does nothing where there is none. It writes one line that never wraps, hides no cursor, and skips a
- * frame when the terminal has not taken the last one.
+ * Creates a spinner, or one that does nothing without a terminal. It writes one line that never wraps, does not hide the cursor, and skips
+ * a frame if the terminal has not taken the last one.
  */
 export function createSpinner(terminal: SpinnerTerminal | null): Spinner {
   if (terminal === null) return still;

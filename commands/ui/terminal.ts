@@ -9,30 +9,30 @@ import { type Closed, type Drawn, type ScreenSize, type ShowParts, showOnce } fr
 
 /** The person at the keyboard. */
 export interface Terminal {
-  /** What was typed, exactly. @throws E_CANCELLED */
+  /** Returns exactly what was typed. @throws E_CANCELLED */
   typed(question: string): Promise<string>;
-  /** Typed without an echo. @throws E_CANCELLED */
+  /** Returns what was typed without echo. @throws E_CANCELLED */
   hidden(question: string): Promise<Secret>;
-  /** A line on stderr. */
+  /** Writes a line to stderr. */
   say(line: string): void;
-  /** As it is now. */
+  /** The current size. */
   size(): ScreenSize;
   /**
-   * To be called before there is a secret: where what is shown would stay in the scrollback, the person decides.
+   * Asks for consent if what is shown would stay in the scrollback. Call it before the secret is created.
    *
    * @param what e.g. `the backup codes`
-   * @param instead the flag that writes a file, e.g. `--codes-to FILE`
+   * @param instead the flag that writes to a file, e.g. `--codes-to FILE`
    * @throws E_CANCELLED
    */
   readyToShow(what: string, instead?: string): Promise<void>;
   /**
-   * Shows lines on the alternate screen until `saved` is typed, ten minutes are over, or the command is interrupted; then they are wiped.
-   * The lines go to the terminal as they are: they may bring colours, and nothing of a stranger's.
+   * Shows lines on the alternate screen until `saved` is typed, ten minutes have passed, or the command is interrupted; then wipes them.
+   * The lines are written unescaped: they may contain colors, but no data from outside.
    */
   showOnce(draw: (size: ScreenSize) => Drawn): Promise<Closed>;
 }
 
-/** What a terminal is made of. */
+/** What a terminal works with. */
 export interface TerminalParts {
   readonly prompter: Prompter;
   readonly diagnostics: Diagnostics;
@@ -40,11 +40,11 @@ export interface TerminalParts {
   readonly interrupts: ShowParts['interrupts'] & { readonly signal: AbortSignal };
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
-  /** TERM. */
+  /** The value of TERM. */
   readonly kind: string | undefined;
 }
 
-/** The terminal of stdin and stderr; whoever has none must not make one. */
+/** Creates the terminal on stdin and stderr. Do not call it if either is not a terminal. */
 export function createTerminal(parts: TerminalParts): Terminal {
   const { prompter, diagnostics, progress, interrupts, input, output } = parts;
   let wipes: boolean | undefined;
@@ -80,10 +80,10 @@ async function askToShow(terminal: Terminal, what: string, instead: string | und
     ...(instead === undefined ? [] : [`Write them to a new file instead: ${instead}`]),
     'tmux: `tmux set-option -g alternate-screen on`; GNU screen: `altscreen on` in ~/.screenrc.',
   ];
-  terminal.say(`! This terminal has no second screen: ${what} would stay in its scrollback.`);
-  terminal.say('  They are erased afterwards, as far as the terminal does what it is told.');
+  terminal.say(`! This terminal has no alternate screen: ${what} would stay in its scrollback.`);
+  terminal.say('  potctl erases them afterwards, but the terminal may keep a copy.');
   for (const line of fix) terminal.say(`  ${line}`);
   const answer = await terminal.typed('Type show to show them here (Enter cancels)');
   if (answer.trim().toLowerCase() === 'show') return;
-  throw new PotctlError('E_CANCELLED', `${what} were not shown, and not made`, { changed: 'nothing', fix });
+  throw new PotctlError('E_CANCELLED', `canceled: ${what} not created`, { changed: 'nothing', fix });
 }

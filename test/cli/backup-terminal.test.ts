@@ -33,7 +33,7 @@ function withoutSize(
   });
 }
 
-test('a backup is made in a terminal without a size, as anywhere else', async () => {
+test('a backup completes in a terminal without a size', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 1000) as n' });
   const repository = path.join(await temporaryFolder(), 'backups');
   const env = { PGDATABASE: database.name };
@@ -47,7 +47,7 @@ test('a backup is made in a terminal without a size, as anywhere else', async ()
 test.each([
   ['Ctrl-C', 130],
   ['SIGTERM', 143],
-])('%s ends a backup there, and leaves the repository unlocked', async (how, status) => {
+])('%s ends a backup in a terminal without a size and leaves the repository unlocked', async (how, status) => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 1000) as n' });
   const repository = path.join(await temporaryFolder(), 'backups');
   const env = { PGDATABASE: database.name };

@@ -23,7 +23,7 @@ function bash(line: string): Promise<{ readonly stdout: string; readonly stderr:
 }
 
 describe('pipes', () => {
-  test('3 MB arrive whole', async () => {
+  test('3 MB arrive complete', async () => {
     const { stdout } = await bash('$potctl thing list --rows 40000 --limit 0 --json | cat');
     expect(stdout.length).toBeGreaterThan(3_000_000);
     expect(JSON.parse(stdout).items).toHaveLength(40_000);
@@ -32,7 +32,7 @@ describe('pipes', () => {
   });
 
   test.each(['table', 'plain', 'csv', 'ndjson', 'json'])(
-    '| head -1 of a reader: no stack, status 141 (%s)',
+    'a list piped into head ends with status 141 and no stack (%s)',
     async (format) => {
       const { stdout, stderr } = await bash(
         `$potctl thing list --rows 50000 --limit 0 -o ${format} | head -c 20 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
@@ -42,7 +42,7 @@ describe('pipes', () => {
     },
   );
 
-  test('| head -1 of a writer: the work is done and the status is its own', async () => {
+  test('a change piped into head completes and keeps its own status', async () => {
     const mark = path.join(cli.folder, 'written');
     const { stdout, stderr } = await bash(
       `$potctl thing work --for 0s --lines 50000 --mark ${mark} -q | head -1 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
@@ -52,7 +52,7 @@ describe('pipes', () => {
     expect(readFileSync(mark, 'utf8')).toBe('done');
   });
 
-  test('nobody reads stderr: the work is done all the same', async () => {
+  test('a change completes even if nobody reads stderr', async () => {
     const mark = path.join(cli.folder, 'unheard');
     const { stdout } = await bash(
       `{ sleep 0.2; $potctl thing work --for 0s --mark ${mark}; echo "status $?"; } 2> >(exec true)`,

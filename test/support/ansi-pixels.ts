@@ -2,10 +2,12 @@ import { PNG } from 'pngjs';
 
 type Color = readonly [number, number, number];
 
-/** What a terminal shows where nobody chose a colour. */
+/** What a terminal shows if no color is set. */
 export interface Theme {
   readonly text: Color;
   readonly background: Color;
+  /** Pixels of background between two lines, as fonts leave them. Default 0. */
+  readonly lineGap?: number;
 }
 
 /** Pixels of half a cell: a cell is as wide as its half is high. */
@@ -19,12 +21,13 @@ const PALETTE: Readonly<Record<string, Color>> = { '16': [0, 0, 0], '231': [255,
 export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
   const rows = lines.map((line) => cellsOf(line, theme));
   const columns = Math.max(...rows.map((cells) => cells.length)) + 2 * MARGIN;
-  const image = new PNG({ width: columns * HALF, height: (rows.length + 2 * MARGIN) * 2 * HALF });
+  const lineHeight = 2 * HALF + (theme.lineGap ?? 0);
+  const image = new PNG({ width: columns * HALF, height: (rows.length + 2 * MARGIN) * lineHeight });
   for (let y = 0; y < image.height; y += 1) {
-    const [row, isLower] = [Math.floor(y / (2 * HALF)) - MARGIN, y % (2 * HALF) >= HALF];
+    const [row, part] = [Math.floor(y / lineHeight) - MARGIN, Math.floor((y % lineHeight) / HALF)];
     for (let x = 0; x < image.width; x += 1) {
       const cell = rows[row]?.[Math.floor(x / HALF) - MARGIN];
-      const color = cell?.[isLower ? 1 : 0] ?? theme.background;
+      const color = cell?.[part] ?? theme.background;
       image.data.writeUInt32BE(
         ((color[0] << 24) | (color[1] << 16) | (color[2] << 8) | 255) >>> 0,
         (y * image.width + x) * 4,
@@ -34,12 +37,14 @@ export function pixelsOf(lines: readonly string[], theme: Theme): Buffer {
   return PNG.sync.write(image);
 }
 
-/** Upper and lower half of each cell. */
-function cellsOf(line: string, theme: Theme): [Color, Color][] {
+/** Upper half, lower half, and the gap below. */
+type Cell = readonly [Color, Color, Color];
+
+function cellsOf(line: string, theme: Theme): Cell[] {
   let { text, background } = theme;
-  const cells: [Color, Color][] = [];
+  const cells: Cell[] = [];
   for (const [whole, codes] of line.matchAll(/\u001b\[([0-9;]*)m|[\s\S]/gu)) {
-    if (codes === undefined) cells.push(halvesOf(whole, text, background));
+    if (codes === undefined) cells.push([...halvesOf(whole, text, background), background]);
     else if (/^0?$/.test(codes)) ({ text, background } = theme);
     else {
       for (const [code, ink, paper] of codes.matchAll(/38;5;(\d+)|48;5;(\d+)|\d+/g)) {

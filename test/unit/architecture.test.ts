@@ -39,7 +39,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'pg-copy-streams': /^src\/postgres\//,
   otplib: /^src\/mfa\/totp\.ts$/,
   bcryptjs: /^src\/mfa\/backup-codes\.ts$/,
-  uqr: /^commands\/ui\/qr\.ts$/,
+  'qrcode-terminal': /^commands\/ui\/qr\.ts$/,
   pngjs: /^commands\/ui\/qr\.ts$/,
   execa: /^src\/kernel\/child\.ts$/,
   zod: /^src\/(config\/|catalog\/manifest\.ts)/,
@@ -48,6 +48,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   nodemailer: /^src\/notify\//,
   commander: /^commands\/cli\/parse\//,
   chalk: /^commands\/ui\//,
+  'cli-table3': /^commands\/ui\/table\.ts$/,
+  'fast-string-width': /^commands\/ui\/visible\.ts$/,
   '@inquirer/prompts': /^commands\/ui\//,
 };
 
@@ -81,7 +83,8 @@ test('each package has one home', () => {
 test('help and version load nothing heavy: the engine and the drawing packages come when they are needed', () => {
   const face = values.filter(({ from, lazy }) => from.startsWith('commands/') && !lazy);
   const heavy = face.filter(
-    ({ to }) => /^src\/(?!kernel\/|host\/)[^/]+\//.test(to) || ['chalk', '@inquirer/prompts'].includes(to),
+    ({ to }) =>
+      /^src\/(?!kernel\/|host\/)[^/]+\//.test(to) || ['chalk', 'cli-table3', '@inquirer/prompts'].includes(to),
   );
   expect(heavy).toEqual([]);
   expect(values.filter(({ to, lazy }) => to === 'pg' && !lazy)).toEqual([]);

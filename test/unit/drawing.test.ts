@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../commands/ui/columns.js';
+import { type Column, csvLines, fitTable, plainLines } from '../../commands/ui/columns.js';
 import { createFormats, formatAge, formatBytes, formatDuration, formatInstant } from '../../commands/ui/format.js';
 import { createDraw, paint } from '../../commands/ui/paint.js';
 import { factsText } from '../../commands/ui/progress.js';
 import { createView } from '../../commands/ui/screen.js';
+import { tableLines } from '../../commands/ui/table.js';
 import { cut, displayWidth, visible } from '../../commands/ui/visible.js';
 import { counted, grouped, verb } from '../../src/kernel/counted.js';
 import { adviceText } from '../support/advice.js';
@@ -11,7 +12,7 @@ import { adviceText } from '../support/advice.js';
 const NOW = new Date('2026-11-22T12:00:00Z');
 const formats = createFormats('UTC', NOW);
 
-test('one thing is named as one, and more as more', () => {
+test('one is singular, other counts are plural', () => {
   expect([0, 1, 2, 1_234_567].map((n) => counted(n, 'table'))).toEqual([
     '0 tables',
     '1 table',
@@ -49,7 +50,7 @@ describe('figures', () => {
     [4_812_331, '4 812 331'],
     [-1234, '-1 234'],
   ])('%d is %s', (value, text) => expect(grouped(value)).toBe(text));
-  test('facts of a phase say what they are by their names', () => {
+  test('the name of a fact decides how it is formatted', () => {
     expect(factsText({ bytes: 1024, free_bytes: 2048, tables: 3, wait_ms: 1500, where: 'here' })).toBe(
       '1.0 KiB, 2.0 KiB free, 3 tables, wait 1.5s, here',
     );
@@ -75,13 +76,13 @@ describe('times', () => {
   ])('%d s before now is %s', (seconds, text) => {
     expect(formatAge(new Date(NOW.getTime() - seconds * 1000), NOW)).toBe(text);
   });
-  test('both forms stand together, and what is no time is shown as it is', () => {
+  test('time and age are shown together, and text that is not a time is unchanged', () => {
     expect(formats.time('2026-11-22T10:00:00Z')).toBe('2026-11-22 10:00:00Z (2h ago)');
     expect(formats.time('yesterday-ish')).toBe('yesterday-ish');
   });
 });
 
-describe('what cannot be seen is made visible', () => {
+describe('invisible characters are escaped', () => {
   test.each([
     ['\u001b[2J', String.raw`\x1b[2J`],
     ['a\nb\tc\r', String.raw`a\nb\tc\r`],
@@ -92,16 +93,17 @@ describe('what cannot be seen is made visible', () => {
     ['\u{e0041}', String.raw`\u{e0041}`],
     ['Łódź 日本 é 🎉', 'Łódź 日本 é 🎉'],
   ])('%j', (text, shown) => expect(visible(text)).toBe(shown));
-  test('colours come from our own marks only', async () => {
+  test('only our own marks become colors', async () => {
     const draw = await createDraw(true);
     expect(draw(`${paint('bad', 'x\u001b[0m')} \u001b[31mred\u0001fake;\u0002`)).toBe(
       `\u001b[31mx\\x1b[0m\u001b[39m \\x1b[31mred\\x01fake;\\x02`,
     );
     expect((await createDraw(false))(paint('bad', 'x'))).toBe('x');
   });
-  test('wide characters count two columns, accents none, and a cut never splits one', () => {
+  test('wide characters count two columns, accents none, and truncation never splits one', () => {
     expect([displayWidth('日本'), displayWidth('e\u0301'), displayWidth('abc')]).toEqual([4, 1, 3]);
     expect([cut('日本語', 4), cut('abcdef', 4), cut('abc', 3)]).toEqual(['日…', 'abc…', 'abc']);
+    expect([cut('a🇧🇷🇧🇷', 4), cut('xe\u0301yz', 3), cut('👍🏽👍🏽👍🏽', 5)]).toEqual(['a🇧🇷…', 'xe\u0301…', '👍🏽👍🏽…']);
   });
 });
 
@@ -118,27 +120,27 @@ const columns: readonly Column<Row>[] = [
 const rows: readonly Row[] = [
   { id: '20261122T095106Z-7f3a9c', note: 'before the update of everything', where: 'local' },
 ];
-const drawn = (width: number, fixed = false): string[] =>
-  gridLines(fitTable(columns, rows, { width, fixed, now: NOW, formats }));
+const drawn = async (width: number, fixed = false): Promise<string[]> =>
+  tableLines(fitTable(columns, rows, { width, fixed, now: NOW, formats }));
 
 describe('a table fits', () => {
-  test('when there is room, all of it is shown', () => {
-    expect(drawn(80)).toEqual(
+  test('if there is room, every column is shown whole', async () => {
+    expect(await drawn(80)).toEqual(
       [
         'ID                      NOTE                             WHERE',
         '20261122T095106Z-7f3a9c  before the update of everything  local',
       ].map((line, at) => (at === 0 ? line.replace('ID  ', 'ID   ') : line)),
     );
   });
-  test('the columns of the highest priority number go first', () => {
-    expect(drawn(58)[0]).toMatch(/^ID +NOTE$/);
-    expect(drawn(40)[0]).toBe('ID');
+  test('columns with the highest priority number are dropped first', async () => {
+    expect((await drawn(58))[0]).toMatch(/^ID +NOTE$/);
+    expect((await drawn(40))[0]).toBe('ID');
   });
-  test('columns that somebody asked for stay; what is flexible is cut', () => {
-    expect(drawn(48, true)[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
+  test('columns that were asked for stay; flexible ones are truncated', async () => {
+    expect((await drawn(48, true))[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
   });
-  test('ids are never cut, however narrow it gets', () => {
-    expect(drawn(10, true)[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
+  test('ids are never truncated, however narrow the screen', async () => {
+    expect((await drawn(10, true))[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
   });
 });
 
@@ -147,10 +149,10 @@ describe('for programs', () => {
     { id: '-12', note: '=1+1', where: 'a "b", c\r\nd' },
     { id: '-x', note: '@sum', where: '+1' },
   ];
-  test('plain is tabs without a header', () => {
+  test('plain is separated by tabs, without a header', () => {
     expect(plainLines(columns, hostile, NOW, formats)[0]).toBe('-12\t=1+1\ta "b", c\\r\\nd');
   });
-  test('csv is quoted, one line a row, and no cell is a formula', () => {
+  test('csv is quoted, one line per row, and no cell is a formula', () => {
     expect(csvLines(columns, hostile, NOW, formats)).toEqual([
       'id,note,where',
       `-12,'=1+1,"a ""b"", c d"`,
@@ -159,7 +161,7 @@ describe('for programs', () => {
   });
 });
 
-test('a view aligns pairs and tables, painted or not', async () => {
+test('a view aligns fields and tables, painted or not', async () => {
   const lines: string[] = [];
   const target = {
     data: (line: string) => void lines.push(line),
@@ -181,11 +183,14 @@ test('a view aligns pairs and tables, painted or not', async () => {
       ['long name', '12 B'],
     ],
   );
+  view.line('end');
+  await view.written();
   expect(lines).toEqual([
     '  Id        x',
     '  Taken at  \u001b[32mnow\u001b[39m',
-    'NAME          SIZE',
+    '\u001b[2mNAME\u001b[22m          \u001b[2mSIZE\u001b[22m',
     '\u001b[31ma\u001b[39m          1.0 KiB',
     'long name     12 B',
+    'end',
   ]);
 });

@@ -35,7 +35,7 @@ function scan(image: Uint8Array): string {
   return outputOf('zbarimg', ['--quiet', '--raw', '-Sdisable', '-Sqrcode.enable', file]).trimEnd();
 }
 
-describe('the square on the screen', () => {
+describe('the QR code on the screen', () => {
   for (const [length, uri] of URIS) {
     testWith('zbarimg')(`of a ${length} address is scanned on dark, light and solarized terminals`, () => {
       const lines = qrLines(uri, WIDE)!;
@@ -44,17 +44,24 @@ describe('the square on the screen', () => {
     });
   }
 
-  test.each(URIS)('of a %s address leaves no colour to the theme, and has four light modules around', (_, uri) => {
+  testWith('zbarimg')('is scanned if the font leaves a pixel between lines', () => {
+    for (const theme of Object.values(THEMES)) {
+      expect(scan(pixelsOf(qrLines(LONG, WIDE)!, { ...theme, lineGap: 1 }))).toBe(LONG);
+    }
+  });
+
+  test.each(URIS)('of a %s address sets its own colors and has a quiet zone of four modules', (_, uri) => {
     const lines = qrLines(uri, WIDE)!;
-    for (const line of lines) expect(line).toMatch(/^\u001b\[38;5;16;48;5;231m[ ▀▄█]+\u001b\[0m$/);
+    for (const line of lines) expect(line).toMatch(/^\u001b\[38;5;231;48;5;16m[ ▀▄█]+\u001b\[0m$/);
     const cells = lines.map((line) => line.replace(/\u001b\[[0-9;]*m/g, ''));
     expect(new Set(cells.map((line) => line.length)).size).toBe(1);
-    expect(cells.slice(0, 2).join('')).toMatch(/^ +$/);
-    for (const line of cells) expect(line).toMatch(/^ {4}.* {4}$/);
+    expect(cells.slice(0, 2).join('')).toMatch(/^█+$/);
+    expect(cells.slice(-2).join('')).toMatch(/^█+$/);
+    for (const line of cells) expect(line).toMatch(/^█{4}.*█{4}$/);
     expect(cells.length).toBe(Math.ceil(cells[0]!.length / 2));
   });
 
-  test.each(URIS)('of a %s address is not drawn where it would wrap or scroll by one', (_, uri) => {
+  test.each(URIS)('of a %s address is not drawn if it would wrap or scroll by one', (_, uri) => {
     const least = qrLines(uri, WIDE)!.length - 3;
     const columns = widthOf(qrLines(uri, WIDE)![0]!) - 6;
     expect(qrLines(uri, { columns, rows: least })).toHaveLength(least);
@@ -69,7 +76,7 @@ describe('the square on the screen', () => {
     });
   }
 
-  testWith('zbarimg')('is scanned with the narrowest light frame that is ever drawn', () => {
+  testWith('zbarimg')('is scanned with the narrowest quiet zone that is ever drawn', () => {
     for (const [, uri] of URIS) {
       const size = qrNeeds(uri);
       const screen = screenOf(secretScreen([SECRET, uri], size), size);
@@ -78,7 +85,7 @@ describe('the square on the screen', () => {
   });
 });
 
-/** What a terminal of that size shows, without the words: they are no part of the square. */
+/** What a terminal of that size shows, without the words: they are not part of the QR code. */
 function screenOf({ lines, closing }: Drawn, { columns, rows }: ScreenSize): string[] {
   expect(lines.length).toBeLessThanOrEqual(rows);
   expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
@@ -96,7 +103,7 @@ const widthOf = (line: string): number => line.replace(/\u001b\[[0-9;]*m/g, '').
 describe('the screen of a new secret', () => {
   const KEY = 'GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ';
 
-  test('shows the square and the key in groups of four, and never more rows or columns than there are', () => {
+  test('shows the QR code and the key in groups of four, within the rows and columns of the window', () => {
     for (let rows = 9; rows < 60; rows += 1) {
       const { lines, closing } = secretScreen([SECRET, MIDDLE], { columns: 100, rows });
       const words = lines.map((line) => line.replace(/^\u001b.*\u001b\[0m/, '').trim());
@@ -107,7 +114,7 @@ describe('the screen of a new secret', () => {
     expect(secretScreen([SECRET, MIDDLE], WIDE).lines.join('\n')).toContain('▀');
   });
 
-  test('in a window that is too small has the key to type; the address does not stand there', () => {
+  test('shows only the key in a window that is too small, never the address', () => {
     const size = { columns: 60, rows: 20 };
     expect(squareFits(SHORT, size)).toBe(false);
     const { lines } = secretScreen([SECRET, SHORT], size);
@@ -115,7 +122,7 @@ describe('the screen of a new secret', () => {
     expect(lines.join('\n')).not.toMatch(/otpauth|▀/);
   });
 
-  test('a window of the size that is asked for is large enough, and a smaller one is not', () => {
+  test('the size that is asked for is large enough, and one row or column less is not', () => {
     for (const [, uri] of URIS) {
       const { columns, rows } = qrNeeds(uri);
       expect(squareFits(uri, { columns, rows })).toBe(true);
@@ -133,27 +140,27 @@ describe('the screen of backup codes', () => {
     [60, 20],
     [100, 12],
     [200, 9],
-  ])('has all of them whole at %i × %i', (columns, rows) => {
+  ])('shows every code whole at %i × %i', (columns, rows) => {
     expect(codesFit(codes, 'each one works once.', { columns, rows })).toBe(true);
     const { lines, closing } = codesScreen(codes, 'each one works once.', { columns, rows });
     for (const code of codes) expect(lines.join('\n')).toContain(code);
     expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
   });
 
-  test('does not fit where one would be cut', () => {
+  test('does not fit if a code would be truncated', () => {
     expect(codesFit(codes, 'each one works once.', { columns: 40, rows: 9 })).toBe(false);
     expect(codesFit(codes, 'each one works once.', { columns: 20, rows: 24 })).toBe(false);
   });
 });
 
-describe('the square in a file', () => {
+describe('the QR code in a file', () => {
   for (const [length, uri] of URIS) {
     testWith('zbarimg')(`of a ${length} address is scanned from PNG`, async () => {
       expect(scan(await qrImage(uri, 'qr.png'))).toBe(uri);
     });
   }
 
-  test('PNG is grey, and each module is a whole number of pixels', async () => {
+  test('PNG is black and white, and each module is a whole number of pixels', async () => {
     const image = PNG.sync.read(Buffer.from(await qrImage(SHORT, 'QR.PNG')));
     expect([image.width, image.width % 8]).toEqual([image.height, 0]);
     expect(new Set(image.data)).toEqual(new Set([0, 255]));

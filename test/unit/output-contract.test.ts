@@ -20,7 +20,7 @@ describe('stdout carries the data and nothing else', () => {
     expect(stderr).toBe('');
   });
 
-  test('JSON is one envelope with every key, and says that there is more', async () => {
+  test('JSON is one envelope with every key, and says if there is more', async () => {
     const { stdout } = await run(['thing', 'list', '--rows', '120', '--json']);
     const envelope = JSON.parse(stdout);
     expect(Object.keys(envelope)).toEqual(
@@ -70,7 +70,7 @@ describe('stdout carries the data and nothing else', () => {
     expect(seen).toEqual([...seen].sort().reverse());
   });
 
-  test('ndjson is one row a line and a summary at the end', async () => {
+  test('ndjson is one row per line and a summary at the end', async () => {
     const { stdout } = await run(['thing', 'list', '-o', 'ndjson']);
     const lines = stdout
       .trimEnd()
@@ -91,21 +91,21 @@ describe('stdout carries the data and nothing else', () => {
     expect(first).toBe(String.raw`thing-000000,"'=cmd(""\x1b[2J"") fake row\t\u202eabc\u200b"`);
   });
 
-  test.each(['table', 'plain', 'csv'])('%s makes control characters from data visible', async (format) => {
+  test.each(['table', 'plain', 'csv'])('%s escapes control characters in data', async (format) => {
     const { stdout } = await run(['thing', 'list', '-o', format]);
     expect(stdout).not.toMatch(HIDDEN);
     expect(stdout).toContain(String.raw`\x1b[2J`);
     expect(stdout.trimEnd().split('\n')).toHaveLength(format === 'plain' ? 3 : 4);
   });
 
-  test('what is drawn for people makes them visible, too, and its colours cannot be forged', async () => {
+  test('text for people escapes them, too, and its colors cannot be forged', async () => {
     const { stdout } = await run(['thing', 'show', '--color', 'always']);
     expect(stdout.split('\n')[1]).toBe(
       String.raw`label ${'\u001b[31m'}=cmd("\x1b[2J")\nfake row\t\u202eabc\u200b${'\u001b[39m'}`,
     );
   });
 
-  test('JSON leaves no key out: undefined is null, and no digit of a big number is lost', async () => {
+  test('JSON leaves out no key and no digit of a big number', async () => {
     const { stdout } = await run(['thing', 'show', '--json']);
     expect(JSON.parse(stdout).item).toMatchObject({
       missing: null,
@@ -157,13 +157,13 @@ describe('lists', () => {
     expect(stderr).toMatch(/^50 of 60 shown — --limit 0 for all, --cursor \S+ for the next\n$/);
   });
 
-  test('--limit 0 shows all, and nothing is said about more', async () => {
+  test('--limit 0 shows everything, without a footer', async () => {
     const { stdout, stderr } = await run(['thing', 'list', '--rows', '60', '--limit', '0']);
     expect(stdout.trimEnd().split('\n')).toHaveLength(60);
     expect(stderr).toBe('');
   });
 
-  test('an empty list is an empty list, and --fail-on-empty exits 10', async () => {
+  test('an empty list succeeds, and --fail-on-empty exits 10', async () => {
     const { exitCode, stdout } = await run(['thing', 'list', '--rows', '0', '--json', '--fail-on-empty']);
     expect(exitCode).toBe(10);
     expect(JSON.parse(stdout)).toMatchObject({ ok: false, exit: 10, items: [], page: { total: 0 } });
@@ -251,7 +251,7 @@ const action = actionCommand({
 const runDrop = (args: string[], options?: MainOptions): Promise<MainRun> =>
   runMain(['drop', ...args], [...sampleCommands, stream, within, whole, item, action], options);
 
-describe('rows of a list, of a stream, and within one thing come out alike', () => {
+describe('rows of a list, of a stream and of an item look the same', () => {
   test.each([
     ['plain', 'd0\nd1\nd2\nd3\nd4\n'],
     ['table', 'ID\nd0\nd1\nd2\nd3\nd4\n'],
@@ -262,7 +262,7 @@ describe('rows of a list, of a stream, and within one thing come out alike', () 
     }
   });
 
-  test('csv of rows within one thing has the wide columns: nothing could ask for them there', async () => {
+  test('csv of the rows of an item has the wide columns, because no flag could add them', async () => {
     expect((await runDrop(['show', '--rows', '2', '-o', 'csv'])).stdout).toBe('id,taken\nd0,0 ms\nd1,1 ms\n');
   });
 
@@ -279,7 +279,7 @@ describe('rows of a list, of a stream, and within one thing come out alike', () 
     }
   });
 
-  test('the page stands in front of the items where it is known before, and behind them where not', async () => {
+  test('the page comes before the items if it is known by then, else after them', async () => {
     const keys = async (name: string): Promise<string[]> =>
       Object.keys(JSON.parse((await runDrop([name, '--json'])).stdout));
     for (const name of ['all', 'show']) {
@@ -289,14 +289,14 @@ describe('rows of a list, of a stream, and within one thing come out alike', () 
     expect((await keys('list')).slice(-2)).toEqual(['items', 'page']);
   });
 
-  test.each(['list', 'all', 'show'])('no row at all is a whole document, too (%s)', async (name) => {
+  test.each(['list', 'all', 'show'])('an empty result is a complete document (%s)', async (name) => {
     expect(JSON.parse((await runDrop([name, '--rows', '0', '--json'])).stdout)).toMatchObject({
       items: [],
       page: { total: 0 },
     });
   });
 
-  test('a list on a terminal is JSON for people, and the same document', async () => {
+  test('JSON on a terminal is indented and otherwise the same', async () => {
     const { stdout } = await runDrop(['all', '--json'], { columns: 80 });
     expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), null, 2)}\n`);
     const empty = await runDrop(['all', '--rows', '0', '--json'], { columns: 80 });
@@ -330,18 +330,18 @@ describe('rows of a list, of a stream, and within one thing come out alike', () 
 });
 
 describe('JSON has one case', () => {
-  test('keys become snake_case at every depth; what somebody named stays as it is', async () => {
+  test('keys become snake_case at every depth, except names that users chose', async () => {
     const { stdout } = await runDrop(['label', '--json']);
     expect(JSON.parse(stdout).item).toEqual({
       ...{ undo_until: null, labels: { myLabel: { innerName: 1 } }, parts: [{ stored_bytes: 5, gone: null }] },
     });
   });
 
-  test('a result of another form stays as it is as a whole', async () => {
+  test('a result in a foreign format stays unchanged', async () => {
     expect(JSON.parse((await runDrop(['do', '--json'])).stdout).result).toEqual({ enabledPercentage: 1 });
   });
 
-  test('labels, manifests, entries of the journal, variables and documents of another form are marked', () => {
+  test('results that keep their keys are listed here', () => {
     const marked = commands.flatMap(({ name, verbatim }) => (verbatim === undefined ? [] : [[name, verbatim]]));
     expect(Object.fromEntries(marked)).toEqual({
       ...{ 'backup list': ['labels'], 'backup show': ['labels', 'manifest'], history: ['details'] },
@@ -349,7 +349,7 @@ describe('JSON has one case', () => {
     });
   });
 
-  test('a program that has the result sees what it knows, and a copy is written like the result', () => {
+  test('converting keys changes a copy, never the result itself', () => {
     const result = { runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] };
     expect(scriptKeys({ ...result }, [])).toEqual({ run_id: 'r1', at: new Date(0), phases: [{ taken_ms: 2 }] });
     expect(result).toEqual({ runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] });

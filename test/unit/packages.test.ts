@@ -6,7 +6,7 @@ interface Locked {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-test('the lock file names the packages of every platform, or npm ci refuses on a machine with an empty cache', () => {
+test('the lock file lists the packages of every platform, which npm ci needs with an empty cache', () => {
   const { packages } = JSON.parse(document('package-lock.json')) as { packages: Record<string, Locked> };
   const wanted = Object.entries(packages).flatMap(([parent, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies).map((name) => [`node_modules/${name}`, `${parent}/node_modules/${name}`]),

@@ -42,7 +42,8 @@ async function executeItem(command: Extract<AnyCommand, { kind: 'item' }>, runti
   const exitCode = command.exitCode?.(result) ?? 0;
   if (isJson(runtime.format))
     writeJson(runtime, itemEnvelope(facts(runtime, exitCode), withSpelled(result, runtime.here)));
-  else command.render(result, runtime.context.live);
+  else command.render(result, runtime.screen);
+  await runtime.screen.written();
   return exitCode;
 }
 
@@ -64,7 +65,8 @@ async function executeAction(
   }
   const exitCode = command.exitCode?.(result) ?? 0;
   if (!isJson(runtime.format)) {
-    command.render(result, runtime.context.live);
+    command.render(result, runtime.screen);
+    await runtime.screen.written();
     return exitCode;
   }
   const source = operator === undefined ? ('session' as const) : ('flag' as const);
@@ -82,7 +84,9 @@ async function passGate(
 ): Promise<void> {
   const { invocation, diagnostics } = runtime;
   runtime.progress.end('done');
-  gate.renderPlan(plan, planView(runtime));
+  const view = planView(runtime);
+  gate.renderPlan(plan, view);
+  await view.written();
   const unasked = invocation.change.confirm === undefined && !invocation.noConfirm;
   if (invocation.change.dryRun || (unasked && gate.isAddition?.(plan))) return;
   await confirm({
@@ -101,7 +105,7 @@ function planView({ diagnostics, formats, output, context }: Runtime): ReturnTyp
   const { say } = diagnostics;
   const { again, spelled } = context.live;
   return createView(
-    { data: say, note: say, again, spelled, draw: (text) => text, width: output.columns ?? 80 },
+    { data: say, note: say, again, spelled, draw: (text) => text, width: output.columns ?? 80, wrapAt: output.columns },
     formats,
   );
 }

@@ -9,7 +9,7 @@ import { createFormats } from '../../ui/format.js';
 import { createDraw } from '../../ui/paint.js';
 import { createProgress, type ProgressDisplay } from '../../ui/progress.js';
 import { createPrompter, type Prompter } from '../../ui/prompts.js';
-import { createView, type ViewTarget } from '../../ui/screen.js';
+import { createView, type Screen, type ViewTarget } from '../../ui/screen.js';
 import { createTerminal } from '../../ui/terminal.js';
 import type { Formats } from '../../ui/view.js';
 import type { Format } from '../parse/globals.js';
@@ -44,6 +44,8 @@ export interface Runtime {
   /** Where this line works: for the commands that are proposed. */
   readonly here: Here;
   readonly context: Context;
+  /** The view of the result. */
+  readonly screen: Screen;
   readonly interrupts: Interrupts;
   readonly changes: Changes;
   readonly progress: ProgressDisplay;
@@ -71,15 +73,15 @@ export async function openRuntime(frame: Frame, invocation: Invocation): Promise
   const interrupts = watchInterrupts(host, globals.timeout, diagnostics.say, changes.all, spell);
   const formats = createFormats(globals.tz, now);
   const progress = openProgress(frame, diagnostics, globals.quiet, spell);
-  const live = createView(await liveTarget(frame, invocation, { diagnostics, progress, here }), formats);
+  const screen = createView(await liveTarget(frame, invocation, { diagnostics, progress, here }), formats);
   const whyNot = whyNobodyIsAsked(host, globals.noInput);
   const prompter = whyNot === '' ? promptHere(host, interrupts.signal) : null;
   const tools = { interrupts, changes, diagnostics, progress, prompter };
   const terminal =
     prompter && createTerminal({ ...tools, prompter, input: host.stdin, output: host.stderr, kind: host.env['TERM'] });
-  const context = openContext({ ...ids, ...tools, live, invocation, host, terminal, whyNot });
+  const context = openContext({ ...ids, ...tools, live: screen, invocation, host, terminal, whyNot });
   const format = formatOf(invocation, frame.output);
-  return { ...tools, invocation, here, output: frame.output, context, formats, format, now, whyNot };
+  return { ...tools, invocation, here, output: frame.output, screen, context, formats, format, now, whyNot };
 }
 
 /** null where it was deleted: then what is relative stays so. */
@@ -130,7 +132,15 @@ async function liveTarget(
     return { data: say, note, again, spelled: spell, draw: (text) => text, width };
   const data = (line: string): void => progress.beside(() => output.write(`${line}\n`));
   const draw = await createDraw(wantsColor(output.isTerminal, invocation.globals.color, host.env));
-  return { data, note: (line) => progress.beside(() => note(line)), again, spelled: spell, draw, width };
+  return {
+    data,
+    note: (line) => progress.beside(() => note(line)),
+    again,
+    spelled: spell,
+    draw,
+    width,
+    wrapAt: output.columns,
+  };
 }
 
 function positionalOf({ command, input }: Invocation): string | undefined {

@@ -1,5 +1,7 @@
 import { ExitCode } from '../../../src/kernel/error-catalog.js';
-import { type Column, csvLines, fitTable, gridLines, plainLines } from '../../ui/columns.js';
+import { type Column, csvLines, fitTable, plainLines } from '../../ui/columns.js';
+import { paint } from '../../ui/paint.js';
+import { tableLines } from '../../ui/table.js';
 import type { Format } from '../parse/globals.js';
 import { type EnvelopeFacts, listEnvelope, pageFacts, summaryLine } from './envelope.js';
 import { rowWriter, toJson } from './json.js';
@@ -53,7 +55,7 @@ export async function writeRows(source: RowSource, runtime: Runtime): Promise<Ex
       await output.flush();
       if (output.failure() !== undefined) return ExitCode.ok;
     }
-    output.write(draw.rows(batch, isFirst));
+    output.write(await draw.rows(batch, isFirst));
     isFirst = false;
   }
   progress.end('done');
@@ -67,7 +69,7 @@ export async function writeRows(source: RowSource, runtime: Runtime): Promise<Ex
 
 /** One format. Header and first rows come together; further batches go on below. */
 interface Drawing {
-  rows(batch: readonly Any[], isFirst: boolean): string;
+  rows(batch: readonly Any[], isFirst: boolean): string | Promise<string>;
   /** @param isFirst no batch came at all */
   end(end: RowsEnd, isFirst: boolean): string;
 }
@@ -89,17 +91,29 @@ const DRAWINGS: Readonly<Record<Format, (source: RowSource, runtime: Runtime) =>
     rows: (batch) => lined(plainLines(columns, batch, now, formats)),
     end: () => '',
   }),
-  table: ({ columns, screen: { wide, fixed } }, { now, formats, output }) => ({
-    rows(batch, isFirst) {
-      const width = wide ? Number.POSITIVE_INFINITY : (output.columns ?? Number.POSITIVE_INFINITY);
-      return lined(below(gridLines(fitTable(columns, batch, { width, fixed, now, formats })), isFirst));
-    },
-    end: () => '',
-  }),
+  table: drawTable,
 };
 
 const lined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 const below = (lines: readonly string[], isFirst: boolean): readonly string[] => (isFirst ? lines : lines.slice(1));
+
+function drawTable(
+  { columns, screen: { wide, fixed } }: RowSource,
+  { now, formats, output, screen }: Runtime,
+): Drawing {
+  let drawn = 0;
+  return {
+    async rows(batch, isFirst) {
+      const width = wide ? Number.POSITIVE_INFINITY : (output.columns ?? Number.POSITIVE_INFINITY);
+      const { header, rows, align } = fitTable(columns, batch, { width, fixed, now, formats });
+      const painted = header.map((name) => paint('dim', name));
+      const lines = await tableLines({ header: painted, rows, align }, drawn);
+      drawn += batch.length;
+      return lined(below(lines.map(screen.draw), isFirst));
+    },
+    end: () => '',
+  };
+}
 
 /** The items are the last member of the envelope: what is in front of them is written first, and the page behind where it is known late. */
 function drawJson({ facts, page, pretty, uniform }: RowSource): Drawing {

@@ -285,7 +285,7 @@ test('status and history name the login that the database proved, and what it ca
   await support.as.query(said(support.name, 2));
   const status = await site.mfa(['status', ana!.id]);
   expect(status.stdout).toContain(`by ${support.name}: reason number 2`);
-  expect(status.stdout).toContain(`by ${support.name} (calls itself the.director@office): reason number 1`);
+  expect(status.stdout).toContain(`by ${support.name} (claims to be the.director@office): reason number 1`);
   const { item } = (await site.json(['status', ana!.id])).doc;
   expect(item.resets_90d[1]).toMatchObject({ db_role: support.name, operator: 'the.director@office' });
   const history = await support.run(['history', '--target', ana!.key]);
