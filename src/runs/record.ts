@@ -13,7 +13,7 @@ export type RunState = 'running' | 'done' | 'undone' | 'failed' | 'interrupted';
 
 /** One database replaces another. They are identified by oid, because names change. */
 export interface DatabaseMove {
-  /** null where the role may not read it. */
+  /** null if the role may not read it. */
   readonly system_identifier: string | null;
   /** The live name. */
   readonly name: string;
