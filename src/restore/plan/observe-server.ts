@@ -165,13 +165,13 @@ async function readTakenNames(session: Session, names: readonly string[]): Promi
 
 async function readMissing(
   session: Session,
-  catalogue: 'pg_roles' | 'pg_tablespace',
+  catalog: 'pg_roles' | 'pg_tablespace',
   column: 'rolname' | 'spcname',
   names: readonly string[],
 ): Promise<string[]> {
   const rows = await session.query<{ name: string }>(
     `select name from unnest($1::text[]) as name
-      where not exists (select from ${catalogue} where ${column} = name)
+      where not exists (select from ${catalog} where ${column} = name)
       order by 1`,
     [names],
   );
