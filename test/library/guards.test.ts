@@ -57,5 +57,5 @@ test('what is left out without harm is a warning of the use case that leaves it 
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
   expect(warnings).toEqual([]);
   await (await potctl.backup()).create();
-  expect(warnings).toEqual([expect.stringContaining('nobody will be told')]);
+  expect(warnings).toEqual([expect.stringContaining('nobody will be notified')]);
 });

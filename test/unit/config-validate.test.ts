@@ -123,7 +123,7 @@ describe('a file', () => {
       /^5: host and url/,
     );
     expect(found('profiles:\n  a:\n    database: { password_file: /a, password_command: b }\n')[0]).toContain(
-      'already gives',
+      'already provides',
     );
     expect(found('profiles:\n  a:\n    repositories: { x: {} }\n')[0]).toContain('either path or s3');
     expect(found('profiles:\n  a:\n    notify: { ping: {} }\n')[0]).toContain('either url or url_file');

@@ -42,7 +42,7 @@ describe('a host that says little', () => {
       const { settings } = completeHost({ environment, flags });
       const [file] = Object.values(flags);
       await expect(loadSettings(settings)).rejects.toMatchObject({
-        ...{ code: 'E_USAGE', message: `'${file}' is a relative path, and no current directory is known` },
+        ...{ code: 'E_USAGE', message: `'${file}' is a relative path, and the current directory is unknown` },
         fix: [expect.stringContaining('absolute')],
       });
     },

@@ -71,9 +71,9 @@ describe('the environment', () => {
     [{ PGHOST: '@abstract' }, 'abstract', 'env PGHOST'],
     [{ PGHOSTADDR: 'db1' }, 'IP address', 'env PGHOSTADDR'],
     [{ PGCONNECT_TIMEOUT: 'soon' }, 'whole number', 'env PGCONNECT_TIMEOUT'],
-    [{ PGREQUIREPEER: 'postgres' }, 'cannot honour', 'env PGREQUIREPEER'],
-    [{ PGCHANNELBINDING: 'require' }, 'cannot honour', 'env PGCHANNELBINDING'],
-    [{ PGTARGETSESSIONATTRS: 'read-write' }, 'cannot honour', 'env PGTARGETSESSIONATTRS'],
+    [{ PGREQUIREPEER: 'postgres' }, 'does not support', 'env PGREQUIREPEER'],
+    [{ PGCHANNELBINDING: 'require' }, 'does not support', 'env PGCHANNELBINDING'],
+    [{ PGTARGETSESSIONATTRS: 'read-write' }, 'does not support', 'env PGTARGETSESSIONATTRS'],
     [{ PGSSLROOTCERT: 'system', PGSSLMODE: 'require' }, 'too weak', 'env PGSSLMODE'],
   ])('%o is refused and its place named', async (environment, words, from) => {
     const error = await refusal(resolve(environment as Record<string, string>));

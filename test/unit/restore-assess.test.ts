@@ -47,7 +47,7 @@ test.each<[string, ObservedServer, Partial<AssessRequest>, string, RegExp]>([
   ['too little space', { ...good, freeBytes: 499 }, {}, 'E_NO_SPACE', /499/],
   ['a tablespace that is missing', { ...good, missingTablespaces: ['fast'] }, {}, 'E_BLOCKED', /"fast" does not exist/],
   ['a tablespace without rights', { ...plain, deniedTablespaces: ['fast'] }, {}, 'E_BLOCKED', /tablespace "fast"/],
-  ['a maintenance database', good, { target: 'postgres' }, 'E_BLOCKED', /sessions stand on/],
+  ['a maintenance database', good, { target: 'postgres' }, 'E_BLOCKED', /connects to during the swap/],
   [
     'an extension that is not there',
     { ...good, extensions: [{ ...extension, available: false }] },

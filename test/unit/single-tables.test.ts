@@ -40,10 +40,10 @@ describe('the names of --tables', () => {
   test.each([
     ['', 'a name is missing'],
     ['a,', 'a name is missing'],
-    ['a..b', 'cannot be read'],
-    ['a.b.c', 'cannot be read'],
-    ['"a', 'cannot be read'],
-    ['a,a', 'named twice'],
+    ['a..b', 'cannot parse'],
+    ['a.b.c', 'cannot parse'],
+    ['"a', 'cannot parse'],
+    ['a,a', 'listed twice'],
     ['x'.repeat(64), 'too long'],
   ])('%j is refused', (text, why) => {
     expect(() => named(text)).toThrow(expect.objectContaining({ code: 'E_USAGE', why: expect.stringContaining(why) }));
@@ -88,7 +88,7 @@ describe('options that contradict each other', () => {
     [{ createRoles: true }, '--create-roles'],
   ])('%j beside --tables', (change, text) => {
     const asked = (): unknown => tablesRequest({} as never, { ...none, ...change }, {} as never);
-    expect(asked).toThrow(`'${text}' exclude each other`);
+    expect(asked).toThrow(`'${text}' cannot be combined`);
   });
 });
 
@@ -162,7 +162,7 @@ describe('what of a dump a table needs', () => {
       }
     };
     const whole = (tables: string) =>
-      advice`Name the whole table: ${{ ...again('--tables', tables), without: ['--tables'] }}`;
+      advice`Restore the whole table: ${{ ...again('--tables', tables), without: ['--tables'] }}`;
     expect(fixOf('Users,"par 1","deep, 1"')).toEqual(whole('Users,public.par'));
     expect(fixOf('"odd, one"')).toEqual(whole('public."od.d"'));
     expect(fixOf('vw')).toMatchObject({
@@ -170,7 +170,7 @@ describe('what of a dump a table needs', () => {
     });
   });
   test('a table that is not there sends to this backup, not to the latest', () => {
-    const shown = advice`See the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
+    const shown = advice`List the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
     expect(() => select('oders')).toThrow(expect.objectContaining({ fix: [expect.any(String), shown] }));
   });
   test('a name is found without regard to case as long as it has no quotes', () => {

@@ -128,7 +128,7 @@ test('another repository inside the files is left out of the backup, named, and 
   const nested = at('data', 'sub', 'other');
   expect((await create(at('data'), at('backups'))).stderr).toContain('the backup repository "sub/other" inside the');
   const planned = await restore('plan', at('data'), at('backups'));
-  expect(planned.stdout.replace(/\s+/g, ' ')).toContain(`Move "${nested}" to a place outside of the tree, then repeat`);
+  expect(planned.stdout.replace(/\s+/g, ' ')).toContain(`Move "${nested}" out of the tree, then repeat`);
   const within = await restore(
     'plan',
     at('data', 'sub', 'other', 'x'),
@@ -136,7 +136,7 @@ test('another repository inside the files is left out of the backup, named, and 
     '--from-set',
     `files:${at('data')}`,
   );
-  expect(within.stdout.replace(/\s+/g, ' ')).toContain(`lie inside the backup repository "${nested}"`);
+  expect(within.stdout.replace(/\s+/g, ' ')).toContain(`are inside the backup repository "${nested}"`);
   expect(refusalOf(run)).toMatchObject({ exit: 30, code: 'E_BLOCKED' });
   expect(refusalOf(run).message).toContain(`"${at('data', 'sub', 'other')}" is a backup repository`);
   expect(manifests(at('data', 'sub', 'other'))).toHaveLength(1);

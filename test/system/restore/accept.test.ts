@@ -175,7 +175,7 @@ test('with --continue-past-errors the rest comes back, once each failed object w
 
   const second = await potctl(pasted(first.stderr), { env });
   expect(second, second.stderr).toMatchObject({ exitCode: 20, stdout: '' });
-  expect(second.stderr).toContain('live database and files are as they were');
+  expect(second.stderr).toContain('live database and files were not changed');
   expect(await valuesOf(name, 'select i from younger')).toEqual([1]);
 
   const third = await potctl(pasted(second.stderr), { env });

@@ -228,6 +228,6 @@ test('a killed run whose kept and staged files are gone stands in nobody’s way
 
   expect(await restore({ ...parts, host: { progress } })).toMatchObject({ state: 'done' });
 
-  expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped its database`)]);
+  expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped the database`)]);
   expect(await rows(name)).toBe(10);
 });

@@ -123,7 +123,7 @@ const failing = ({ parts, fill }: Site, phase: string): Target => ({
 
 const SERVER_FULL = {
   code: 'E_NO_SPACE',
-  message: expect.stringMatching(/the disk of the server.* is full/),
+  message: expect.stringMatching(/the server.* is out of disk space/),
   fix: [expect.stringContaining('on the server')],
 };
 

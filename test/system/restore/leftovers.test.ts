@@ -109,7 +109,7 @@ test('a killed restore of a database with a subscription is taken away by the ne
 
   const next = await potctl(['backup', 'create', ...where], { env });
 
-  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was taken back') });
+  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('rolled it back') });
   expect(await stagedOf(name)).toEqual([]);
   expect(await readRuns(repository)).toMatchObject([{ state: 'interrupted' }]);
   const live = await inMaintenance((client) =>
@@ -168,7 +168,7 @@ test('the printed undo takes back a restore with a subscription; what was kept g
   const stuck = await prune(await restoreIt());
   expect(stuck.exitCode).not.toBe(0);
   expect(await keptOf(name)).toHaveLength(1);
-  const [, line] = /this removes it with its subscription: (.+)/.exec(`${stuck.stdout}${stuck.stderr}`)!;
+  const [, line] = /to drop it with its subscription: (.+)/.exec(`${stuck.stdout}${stuck.stderr}`)!;
   await shell('sh', ['-ec', line!]);
   expect(await keptOf(name)).toEqual([]);
 });

@@ -102,7 +102,7 @@ test('one that somebody is connected to stays with its tree, and so does its und
   await client.end();
   const because = '1 session is connected to it';
   expect(result.removed).toEqual([]);
-  expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run stays: ${because}`]);
+  expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run is kept: ${because}`]);
   expect([await databases(name), keptIn(tree)]).toEqual([[name, kept], [`.potctl-before-${run}`]]);
   expect(await undo(parts, run)).toMatchObject({ state: 'done' });
 });
@@ -119,9 +119,9 @@ test('what no record proves is named and left: alike names, renamed ones, folder
   expect(removed.map(({ kind }) => kind)).toEqual(['tree']);
   expect(stays.map(({ name: one, stays: why }) => [path.basename(one), why])).toEqual(
     expect.arrayContaining([
-      [`${name}_before_lunch`, 'no record of a restore proves that it is ours'],
-      [`${name}_mine`, `it was kept as "${kept}", and somebody has renamed it`],
-      ['.potctl-before-mine', 'no record of a restore proves that it is ours'],
+      [`${name}_before_lunch`, 'no restore record shows that potctl created it'],
+      [`${name}_mine`, `it was renamed; its run kept it as "${kept}"`],
+      ['.potctl-before-mine', 'no restore record shows that potctl created it'],
     ]),
   );
   expect(keptIn(tree)).toEqual(['.potctl-before-mine']);

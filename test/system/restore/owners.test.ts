@@ -35,7 +35,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     const done = await run('restore', 'run', ...line, '--confirm', 'files', '--json');
 
     const lost = [
-      expect.stringMatching(/^only root can give files their owners: 2 entries .*33:33/),
+      expect.stringMatching(/^only root can restore file owners: 2 entries .*33:33/),
       expect.stringContaining('set-user-ID'),
     ];
     expect(JSON.parse(plan.stdout).item).toMatchObject({ blocking: [], warnings: lost });
@@ -59,7 +59,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     const own = await run('restore', 'files', 'latest', '--path', 'mine.txt', '--to', to);
 
     expect([tried.exitCode, done.exitCode, own.exitCode]).toEqual([0, 3, 0]);
-    for (const { stderr } of [tried, done]) expect(stderr).toContain('only root can give files their owners');
+    for (const { stderr } of [tried, done]) expect(stderr).toContain('only root can restore file owners');
     expect(own.stderr).not.toContain('owners');
   });
 });

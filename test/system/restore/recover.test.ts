@@ -79,7 +79,7 @@ test('killed after the swap: the next undo finishes the run, starts the writers,
     ['restore', 'undo', ...where, '--confirm', name, '--start-writers', `echo started >> ${writers}`],
     { env },
   );
-  expect(undone).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('had been killed') });
+  expect(undone).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was killed') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
   expect(await readFile(writers, 'utf8')).toBe('started\n');
   const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);

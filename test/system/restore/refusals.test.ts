@@ -52,8 +52,8 @@ test('a template, a prepared transaction, and what hangs on the database block u
   const blocked = await plan(parts);
   expect(texts(blocked.blocking)).toEqual([
     `the database "${name}" is a template`,
-    `a prepared transaction "${name}" holds the database`,
-    `subscription ${subscription} hangs on the old database and would stay with it`,
+    `the prepared transaction "${name}" locks the database`,
+    `subscription ${subscription} is bound to the current database and would stay with it after the swap`,
   ]);
   await expect(restore(parts)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 

@@ -137,7 +137,7 @@ test('the plan changes nothing, also where the live database cannot be read', as
   const planned = await potctl(['restore', 'plan', ...where], { env });
 
   expect(planned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Nothing was changed') });
-  expect(planned.stdout).toContain('takes no connections');
+  expect(planned.stdout).toContain('does not allow connections');
   expect(await describeTree(tree)).toEqual(before);
   expect(await repository.listDocuments('restores')).toEqual([]);
   expect((await repository.events((await repository.list())[0]!)).events.length).toBe(0);

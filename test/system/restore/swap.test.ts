@@ -96,7 +96,7 @@ test('a backup that says more than its dump holds is not swapped in, and nothing
     changed: 'nothing',
     why: expect.stringContaining('public.t has 1000 rows, the backup 1001'),
     fix: expect.arrayContaining([
-      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or take another one.`,
+      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or restore another one.`,
     ]),
   });
 
