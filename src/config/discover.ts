@@ -85,7 +85,7 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
         throw unreadable(
           file,
           chosenBy,
-          'it is writable for everybody, and it can contain commands to run',
+          'it is world-writable, and it can contain commands that potctl runs',
           `chmod 0600 ${file}`,
         );
       return { file, chosenBy, text: await handle.readFile('utf8'), mode: facts.mode & 0o777 };

@@ -69,7 +69,7 @@ function inDatabase(unknown: string): string | null {
   if (unknown === 'password' || unknown === 'pass')
     return 'a password does not belong here: use password_file, password_command or .pgpass';
   if (unknown === 'username') return "did you mean 'user'?";
-  return unknown in LIBPQ_KEYWORDS ? `libpq knows '${unknown}', but potctl cannot support it` : null;
+  return unknown in LIBPQ_KEYWORDS ? `libpq knows '${unknown}', but potctl does not support it` : null;
 }
 
 function wrongType(name: string, expected: string, actual: unknown): { text: string; suggestion: string | null } {

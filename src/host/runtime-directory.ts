@@ -21,7 +21,7 @@ export async function runtimeDirectory(environment: Readonly<Record<string, stri
   }
   throw new PotctlError('E_UNFIT', 'no temporary directory is writable', {
     why: problems.join('\n'),
-    fix: ['Set TMPDIR to a directory that exists, has free space, and is writable for you.'],
+    fix: ['Set TMPDIR to a directory that exists, has free space, and is writable by you.'],
   });
 }
 

@@ -19,7 +19,7 @@ export async function makeShortLivedFolder(parent: string, kind: string): Promis
   return mkdtemp(path.join(parent, `potctl-${kind}-${machineOf(ours)}-${pid}-${ours.startTime}-`)).catch((error) => {
     throw new PotctlError('E_UNFIT', `cannot create a temporary folder in '${parent}'`, {
       why: String((error as Error).message),
-      fix: ['Set TMPDIR to a directory that exists, has free space, and is writable for you.'],
+      fix: ['Set TMPDIR to a directory that exists, has free space, and is writable by you.'],
       cause: error,
     });
   });

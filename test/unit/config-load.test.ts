@@ -166,7 +166,7 @@ describe('repositories', () => {
 describe('what this version cannot do yet is refused, never left out', () => {
   test.each([
     ['backup create', 'files: { path: /srv, engine: incremental }', 'incremental'],
-    ['backup create', 'encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }', 'unencrypted'],
+    ['backup create', 'encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }', 'encrypted backups'],
     ['restore run', 'guards: { protected: [restore] }', 'guard'],
   ])('%s with %s', async (command, line, word) => {
     const { refusals } = await loadSettings(

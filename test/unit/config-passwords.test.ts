@@ -169,7 +169,7 @@ describe('what goes wrong with a source', () => {
 
   test('a named PGPASSFILE that is not there is said', async () => {
     const { connection } = await load({ environment: { PGPASSFILE: '/nowhere/pgpass' } });
-    expect(connection.passwordNotes).toEqual(['/nowhere/pgpass (PGPASSFILE) is not there']);
+    expect(connection.passwordNotes).toEqual(['/nowhere/pgpass (PGPASSFILE) does not exist']);
   });
 });
 

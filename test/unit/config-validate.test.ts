@@ -95,11 +95,11 @@ describe('a file', () => {
       '8: port must be a whole number (write it without quotes)',
       "9: unknown key 'dbname' (libpq's dbname is called 'name' here)",
       "10: unknown key 'password' (a password does not belong here: use password_file, password_command or .pgpass)",
-      "11: unknown key 'requirepeer' (libpq knows 'requirepeer', but potctl cannot honour it)",
-      '12: path must be an absolute path, or begin with ~/ ()',
+      "11: unknown key 'requirepeer' (libpq knows 'requirepeer', but potctl does not support it)",
+      '12: path must be an absolute path, or start with ~/ ()',
       '13: keep_old must be text (put it in quotes)',
       '14: last must be at least 0 ()',
-      "15: the name '9a' must begin with a letter; letters, digits, . _ - may follow ()",
+      "15: the name '9a' must start with a letter, followed by letters, digits, . _ or - ()",
     ]);
     expect(lines.join()).not.toContain('canary');
   });
@@ -155,7 +155,7 @@ describe('a file', () => {
     const secret = 'profiles:\n  a:\n    database: { url: "postgres://u:canary@h/db" }\n';
     expect(found(secret)).toEqual([]);
     expect(found(secret, 0o640)).toEqual([
-      '3: a secret stands here, and others may read the file (chmod 0600 /c.yaml)',
+      '3: this is a secret, and the file is readable by others (chmod 0600 /c.yaml)',
     ]);
     expect(found('profiles:\n  a:\n    notify: { slack: { url: "https://hooks/x" } }\n', 0o644)).toHaveLength(1);
   });
@@ -165,7 +165,7 @@ describe('a file', () => {
     chmodSync(made.flags.config ?? '', 0o602);
     await expect(loadSettings(made)).rejects.toMatchObject({
       code: 'E_CONFIG',
-      why: { problem: expect.stringContaining('write') },
+      why: { problem: expect.stringContaining('world-writable') },
     });
   });
 });

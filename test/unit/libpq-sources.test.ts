@@ -124,7 +124,7 @@ describe('services', () => {
   });
 
   test.each([
-    ['[app]\nhost = db\n', 'no space', 2],
+    ['[app]\nhost = db\n', 'does not allow a space', 2],
     ['[app]\nhots=db\n', "no keyword 'hots'", 2],
     ['[app]\n\nnonsense\n', 'keyword=value', 3],
     ['[app]\nservice=b\n', 'cannot refer', 2],

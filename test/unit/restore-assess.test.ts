@@ -42,7 +42,7 @@ test.each<[string, ObservedServer, Partial<AssessRequest>, string, RegExp]>([
     { ...good, systemIdentifier: null },
     { expectedSystemIdentifier: '8' },
     'E_WRONG_TARGET',
-    /not known/,
+    /not readable by this role/,
   ],
   ['too little space', { ...good, freeBytes: 499 }, {}, 'E_NO_SPACE', /499/],
   ['a tablespace that is missing', { ...good, missingTablespaces: ['fast'] }, {}, 'E_BLOCKED', /"fast" does not exist/],
@@ -94,7 +94,7 @@ test('a newer server, another version of an extension and space that nobody can 
   expect(warnings).toEqual([
     expect.stringContaining('"app"'),
     expect.stringContaining('"postgis" had version 3.3'),
-    expect.stringContaining('free space'),
+    expect.stringContaining('free disk space'),
   ]);
 });
 

@@ -82,7 +82,7 @@ async function placeBlockers(root: string, repositoryUrl: string): Promise<Block
     () => false,
   );
   if (!mayWrite) {
-    const text = `"${folder}" is not writable for this user`;
+    const text = `"${folder}" is not writable by this user`;
     found.push({ code: 'E_FILES_DENIED', text, fix: ['Run as the user that owns it, or fix its permissions.'] });
   }
   return found;
