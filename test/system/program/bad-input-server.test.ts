@@ -63,7 +63,7 @@ describe.each(ways)('a server that $name', (way) => {
     ['backup', 'create', '--json'],
     ['restore', 'plan', '--json', '--debug'],
     ['doctor', '--json', '--log-format', 'json'],
-  ])('%s %s says so with its exit code, changes nothing, and repeats no password', async (...words) => {
+  ])('%s %s reports it with its exit code, changes nothing, and repeats no password', async (...words) => {
     const folder = await temporaryFolder();
     const repository = path.join(folder, 'repository');
     const args = [...words, '--repository', repository];

@@ -107,7 +107,7 @@ describe.skipIf(!canMount)('a repository and files (needs root, to mount) where 
   refusesBoth(MOUNTED),
 );
 
-test('another repository inside the files is left out of the backup, named, and is not swapped away', async () => {
+test('another repository inside the files is excluded from the backup, reported, and not swapped', async () => {
   const { at } = await site();
   expect((await create(at('data', 'sub'), at('other'))).exitCode).toBe(0);
   renameSync(at('other'), at('data', 'sub', 'other'));
@@ -145,7 +145,7 @@ test('another repository inside the files is left out of the backup, named, and 
   expect((await restore('run', at('data'), at('backups'), '--confirm', 'data')).exitCode).toBe(0);
 });
 
-test('what a restore has kept is not removed as long as it holds a repository', async () => {
+test('previous files are not removed while they contain a repository', async () => {
   const { at } = await site();
   await create(at('data'), at('backups'));
   const line = ['--only', 'files', '--files', at('data'), '--repository', at('backups')];
@@ -171,7 +171,7 @@ test('what a restore has kept is not removed as long as it holds a repository', 
 });
 
 describe.skipIf(!canMount)('a mount point inside (needs root, to mount)', () => {
-  test('an unfinished backup stays, is reported, and stops no other backup', async () => {
+  test('an unfinished backup keeps it, is reported, and blocks no other backup', async () => {
     const { at } = await site();
     await create(at('data'), at('backups'));
     const draft = at('backups', 'backups', '20260101T000000Z-abcdef.partial');
@@ -188,7 +188,7 @@ describe.skipIf(!canMount)('a mount point inside (needs root, to mount)', () => 
     expect(manifests(at('backups')).filter((name) => !name.endsWith('.partial'))).toHaveLength(2);
   });
 
-  test('what a killed restore has staged stays, is reported, and stops no other backup', async () => {
+  test('staged files of a killed restore keep it, are reported, and block no other backup', async () => {
     const { at } = await site();
     await create(at('data'), at('backups'));
     const line = ['--only', 'files', '--files', at('data'), '--repository', at('backups')];

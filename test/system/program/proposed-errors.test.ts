@@ -68,7 +68,7 @@ const FAILING: readonly (readonly [string, readonly string[]])[] = [
 const READING =
   /potctl (backup (list|show|verify)|restore (list|plan)|config (show|validate|path)|mfa (status|list|explain)|doctor|grants sql|audit verify|history|explain|setup --dry-run)\b/;
 
-test.each(FAILING)('where %s, each line that helps works in the same place', { timeout: 120_000 }, async (_, args) => {
+test.each(FAILING)('if %s, each proposed command works in the same place', { timeout: 120_000 }, async (_, args) => {
   const words = args.map((word) => (word === 'BACKUP' ? backup : word));
   const needs = await reachedBy(`potctl ${words.map(quoted).join(' ')} ${PROFILE.join(' ')}`, folder);
   const flags = FLAGS.filter((_flag, at) => needs[at < 2 ? 'files' : 'repository'] !== null);
@@ -149,7 +149,7 @@ function paste(
   return { status, out: stdout + stderr };
 }
 
-test('every line of the tour works where the tour works, and so do those that it leaves to go on with', {
+test('every command of the demo works in its place, and so do those that it proposes at the end', {
   timeout: 200_000,
 }, async () => {
   const temporary = await folderForAll();

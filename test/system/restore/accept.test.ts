@@ -43,7 +43,7 @@ const ENUM_HASH = `
   create table ph2 partition of ph for values with (modulus 3, remainder 2);
   insert into ph select (enum_range(null::mood))[1 + i % 6], i from generate_series(1, 300) i;`;
 
-test('hash partitions by an enum are compared at their root: the oids of another database deal the rows out in another way', async () => {
+test('hash partitions by an enum are compared at their root, because a restore may distribute their rows differently', async () => {
   const { name, parts, query } = await site(ENUM_HASH);
   await query('create table younger as select 1 as i');
 
@@ -55,7 +55,7 @@ test('hash partitions by an enum are compared at their root: the oids of another
   expect(again.database!.loss!.tables).toMatchObject([{ table: 'ph', rowsNow: 300, rowsInBackup: 300 }]);
 });
 
-test('a partition that lacks rows is found at its root, and named', async () => {
+test('a partition with missing rows is reported under its root, by name', async () => {
   const { parts, repository, query } = await site(`
     create table r (i int) partition by range (i);
     create table r0 partition of r for values from (0) to (10);
@@ -76,7 +76,7 @@ test('a partition that lacks rows is found at its root, and named', async () => 
   expect(await query('select count(*)::int as rows from r')).toEqual([{ rows: 20 }]);
 });
 
-test('constraints that were never validated stay so: on a parent, its children, partitions, a foreign key, a domain', async () => {
+test('constraints that were never validated stay unvalidated: on a parent, its children, partitions, a foreign key, a domain', async () => {
   const { name, parts } = await site(`
     create table parent (i int); create table child () inherits (parent); create table grandchild () inherits (child);
     insert into child values (-1); alter table parent add constraint positive check (i > 0) not valid;
@@ -111,7 +111,7 @@ const FRAGILE = `
   create table fine (i int); insert into fine select generate_series(1, 5);
   create sequence s; select setval('s', 9)`;
 
-test('a function without search_path in a check stops a restore with its context, its name, and the line that mends it', async () => {
+test('a check that calls a function without search_path stops the restore, and the error prints the statement that fixes it', async () => {
   const { name, parts } = await site(`${FRAGILE}; drop index by_rank`);
   const before = await valuesOf(name, 'select oid::text from pg_database where datname = current_database()');
 
@@ -127,7 +127,7 @@ test('a function without search_path in a check stops a restore with its context
   expect(await valuesOf(name, sql)).toEqual(before);
 });
 
-test('the printed line has the schema that holds what the function names, once for all that failed by it', async () => {
+test('the printed ALTER FUNCTION names the schema of the missing table, once per function', async () => {
   const { parts } = await site(`
     create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
     create function public.ok(i int) returns boolean language plpgsql immutable as 'begin return i < (select max(v) from lim); end';
@@ -142,7 +142,7 @@ test('the printed line has the schema that holds what the function names, once f
   expect(fix.filter((text) => text.startsWith('psql ')).map((text) => text.split(' -c ')[1])).toEqual([`'${line}'`]);
 });
 
-test('what the refusal says to do by hand brings the whole database back', async () => {
+test('the commands that the error prints for a manual restore restore the whole database', async () => {
   const { name, parts, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
   const lines = (await failureOf(restore(parts))).fix.map(adviceText);
@@ -161,7 +161,7 @@ test('what the refusal says to do by hand brings the whole database back', async
   ).toEqual([1, 5]);
 });
 
-test('with --continue-past-errors the rest comes back, once each failed object was accepted by the printed line; the record keeps why', async () => {
+test('--continue-past-errors restores the rest once each failed object is accepted, and the record keeps the reasons', async () => {
   const { name, client } = await freshDatabase({ schema: FRAGILE });
   const place = path.join(await temporaryFolder(), 'repository');
   const env = { PGDATABASE: name };
@@ -199,7 +199,7 @@ test('with --continue-past-errors the rest comes back, once each failed object w
   expect(await valuesOf(name, 'select i from younger')).toEqual([1]);
 });
 
-test('rows that break a foreign key, and a label of a provider that is not loaded, fail by name and can be accepted', async () => {
+test('rows that violate a foreign key, and a label of an unloaded provider, fail by name and can be accepted', async () => {
   const { name, parts, query } = await site(`
     create table parent (id int primary key); create table child (id int constraint of_parent references parent);
     set session_replication_role = replica; insert into child values (5); reset session_replication_role;
@@ -222,7 +222,7 @@ test('rows that break a foreign key, and a label of a provider that is not loade
   expect(await valuesOf(name, 'select id from child')).toEqual([5]);
 });
 
-test('rows, sequences and large objects that differ are refused by name, and accepted only by all of these names', async () => {
+test('differing rows, sequences and large objects are refused by name, and accepted only by all of their names', async () => {
   const { parts, repository } = await site(`create table t as select 1 as i; select lo_from_bytea(0, 'x')`);
   await rewriteManifest(repository, await newest(repository), (manifest) => {
     manifest.database!.inventory.tables[0]!.count = 2;
@@ -248,7 +248,7 @@ test('rows, sequences and large objects that differ are refused by name, and acc
   ]);
 });
 
-test('a name that no check has is an error, and one that nothing needed is told', async () => {
+test('an unknown name in --accept is an error, and an unneeded one is a warning', async () => {
   const { name, parts } = await site('create table t as select 1 as i');
   const wrong = await potctl(['restore', 'plan', 'latest', '--accept', 'row:public.t', '--repository', '/nowhere'], {
     env: { PGDATABASE: name },
@@ -268,7 +268,7 @@ test('a name that no check has is an error, and one that nothing needed is told'
   expect(told).toContain('--accept rows:public.t was not needed: nothing of that name speaks against it');
 });
 
-test('a damaged backup is restored as far as it can be read, once the damage is accepted by its id', async () => {
+test('a damaged backup is restored as far as it is readable once the damage is accepted by its id', async () => {
   const { name, client } = await freshDatabase({
     schema: 'create table a as select 1 as i; create table b as select 2 as i',
   });
@@ -296,7 +296,7 @@ test('a damaged backup is restored as far as it can be read, once the damage is 
   expect(await valuesOf(name, 'select (select count(*) from a)::int, (select count(*) from b)::int')).toEqual([0, 1]);
 });
 
-test('a plain dump that psql stumbles over names the line, and comes back without it', async () => {
+test('an error in a plain dump names the line, and the rest is restored once it is accepted', async () => {
   const { name, env, place, dump } = await importable(`${FRAGILE}; drop index by_rank`, ['--format=plain']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,
@@ -317,7 +317,7 @@ test('a plain dump that psql stumbles over names the line, and comes back withou
   ]);
 });
 
-test('an imported dump that was loaded through the root of partitions is compared at the root', async () => {
+test('an imported dump that was loaded through a partition root is compared at the root', async () => {
   const { name, env, place, dump } = await importable(ENUM_HASH, ['--format=custom', '--load-via-partition-root']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,
@@ -332,7 +332,7 @@ test('an imported dump that was loaded through the root of partitions is compare
   expect(JSON.parse(restored.stdout).result).toMatchObject({ state: 'done', checks: { tables: 1, rows: 300 } });
 });
 
-test('a refusal says what mends it before how to accept it, and asks to go past errors only where objects are sure to fail', async () => {
+test('an error prints fixes before --accept, and --continue-past-errors only if objects are certain to fail', async () => {
   const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--format=plain']);
   const newer = (await readFile(dump, 'utf8')).replace(
     /^-- Dumped from database version .*$/m,
@@ -354,7 +354,7 @@ test('a refusal says what mends it before how to accept it, and asks to go past 
   expect(lines[accepted! + 1]).toMatch(/--accept server-version$/);
 });
 
-test('of a dump without data the plan and the outcome say so, instead of counting no tables', async () => {
+test('the plan and the result of a dump without data say that there are no rows to compare', async () => {
   const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--schema-only', '-Fc']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,

@@ -81,7 +81,7 @@ async function databases(): Promise<unknown[]> {
   return (await inMaintenance((client) => client.query(sql, [database.name]))).rows;
 }
 
-describe('a manifest whose hash is right is not restored when', () => {
+describe('a manifest with a correct checksum is refused if', () => {
   const artefact = (manifest: Json) => manifest.database.files[0];
   test.each<[string, (manifest: Json) => unknown, RegExp]>([
     [
@@ -105,7 +105,7 @@ describe('a manifest whose hash is right is not restored when', () => {
     expect(await expectNothingRestored('E_MANIFEST')).toMatch(says);
   });
 
-  test('it is cut', async () => {
+  test('it is truncated', async () => {
     const text = await readFile(path.join(backup, 'manifest.json'), 'utf8');
     await writeManifest(text.slice(0, text.length / 2));
     await expectNothingRestored('E_MANIFEST');
@@ -157,8 +157,8 @@ async function writeArchive(hostile: readonly Hostile[]): Promise<void> {
   await writeManifest(JSON.stringify(manifest));
 }
 
-describe('an archive whose hashes are right', () => {
-  test('is restored when it is honest, so that the refusals below mean something', async () => {
+describe('an archive with correct checksums', () => {
+  test('is restored if it is harmless, so that the refusals below mean something', async () => {
     await writeArchive([file('a.txt'), link('link', '/etc'), link('z', 'a.txt', '1')]);
     const restored = await run(
       'restore',

@@ -127,9 +127,9 @@ const SERVER_FULL = {
   fix: [expect.stringContaining('on the server')],
 };
 
-describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mount a small one)", () => {
+describe.skipIf(!canMount)('a full disk on the server (needs root, to mount a small one)', () => {
   test.each(['create database', 'pg_restore'])(
-    'under a tablespace, while a restore is at %s: nothing is left, all is as it was, and a repetition succeeds',
+    'under a tablespace, while a restore is at %s: nothing is left or changed, and a retry succeeds',
     async (phase) => {
       const site = await onTablespace();
       const before = await look(site);
@@ -147,7 +147,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     },
   );
 
-  test('under a tablespace is seen by the plan, however much room the data directory has', async () => {
+  test('under a tablespace is detected by the plan, however much space the data directory has', async () => {
     const site = await onTablespace();
     expect((await plan(site.parts, { only: 'db' })).database?.freeBytes).toBeLessThan(64 * 2 ** 20);
 
@@ -158,7 +158,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     expect(blocking).toMatchObject([{ code: 'E_NO_SPACE' }]);
   });
 
-  test('under a tablespace, while single tables are carried over: the same', async () => {
+  test('under a tablespace, while single tables are copied: nothing is left or changed', async () => {
     const site = await onTablespace();
     const before = await look(site);
 
@@ -175,7 +175,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     ['restore', 'pg_restore', restoreAll, 't'],
     ['restore of single tables', 'carry over', bringTable, 'found.t'],
   ] as const)(
-    'under the whole cluster, during a %s, may end the server: what is live stays, and the next run takes away what was left',
+    'under the whole cluster, during a %s, may stop the server: live data stays, and the next run removes the leftovers',
     async (_, phase, run, table) => {
       const site = await onCluster();
       const before = await look(site);

@@ -102,7 +102,7 @@ async function typeTheLine({ stderr }: Ran): Promise<void> {
   await shell('sh', ['-c', line!]);
 }
 
-test('a killed restore of a database with a subscription is taken away by the next backup, and its slot is left alone', async () => {
+test('the next backup removes a killed restore of a database with a subscription, and leaves its slot alone', async () => {
   const made = await subscribedSite();
   const { name, where, env, subscription, repository } = made;
   await killedRestore(made, ['--accept', `subscription ${subscription}`]);
@@ -118,7 +118,7 @@ test('a killed restore of a database with a subscription is taken away by the ne
   expect(live.rows).toEqual([{ subslotname: 'live_slot' }]);
 });
 
-test('a killed restore stopped before its subscription lost the slot is taken away as well', async () => {
+test('a restore killed before its subscription lost the slot is removed as well', async () => {
   const made = await subscribedSite();
   const { name, subscription, where, env } = made;
   await killedRestore(made, ['--accept', `subscription ${subscription}`]);
@@ -132,7 +132,7 @@ test('a killed restore stopped before its subscription lost the slot is taken aw
   expect(await stagedOf(name)).toEqual([]);
 });
 
-test('a subscription is restored disabled and without its slot, and what lets it go on is said', async () => {
+test('a subscription is restored disabled and without its slot, and a warning prints how to resume it', async () => {
   const { name, server, repository, subscription } = await subscribedSite();
   const warnings: string[] = [];
   const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
@@ -149,7 +149,7 @@ test('a subscription is restored disabled and without its slot, and what lets it
   expect(warnings.join('\n')).toContain(`ALTER SUBSCRIPTION "${subscription}" SET (slot_name = 'live_slot');`);
 });
 
-test('the printed undo takes back a restore with a subscription; what was kept goes, or the line that removes it is printed', async () => {
+test('the printed undo works after a restore with a subscription; the previous database is dropped, or the command for it is printed', async () => {
   const { name, where, env, subscription } = await subscribedSite();
   const run = async (...args: string[]) => potctl([...args, ...where, '--confirm', name], { env });
   const prune = async (id: string) => run('backup', 'prune', '--old-databases', '--run', id);
@@ -179,7 +179,7 @@ async function keptOf(name: string): Promise<string[]> {
   return rows.map(({ datname }) => datname);
 }
 
-test('what an administrator’s killed restore left hinders no backup and no other restore; the printed line removes it', async () => {
+test('leftovers of an administrator’s killed restore block no backup and no restore; the printed command removes them', async () => {
   const made = await site();
   const { name, where, env, repository } = made;
   await killedRestore(made);
@@ -208,7 +208,7 @@ test('what an administrator’s killed restore left hinders no backup and no oth
   expect((await readRuns(repository))[0]).not.toHaveProperty('left_behind');
 });
 
-test('a prepared transaction in a killed restore’s database is named in the line that removes both', async () => {
+test('the command that removes a killed restore’s database also rolls back its prepared transaction', async () => {
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
@@ -224,7 +224,7 @@ test('a prepared transaction in a killed restore’s database is named in the li
   expect(await stagedOf(name)).toEqual([]);
 });
 
-test('a staging database that refuses connections, is a template, or is read by a session goes all the same', async () => {
+test('a staging database that is closed to connections, a template, or in use is dropped anyway', async () => {
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
@@ -265,7 +265,7 @@ async function strangersSite() {
   return { repository, place, hand, create };
 }
 
-test('files that a killed restore staged and this user cannot remove are named with their line, and hinder no backup', async () => {
+test('staged files of a killed restore that this user cannot remove are reported with a command, and block no backup', async () => {
   const { repository, hand, create } = await strangersSite();
   const root = await makeTree({ 'a.txt': 'a' });
   const stagedAt = `${root}.potctl-restore-r1`;
@@ -282,7 +282,7 @@ test('files that a killed restore staged and this user cannot remove are named w
   expect(await create()).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('rm -r') });
 });
 
-test('records that another user wrote for himself are a warning, not the end of every backup', async () => {
+test('unreadable records of another user lead to a warning and do not stop backups', async () => {
   const { place, create } = await strangersSite();
   await mkdir(path.join(place, 'restores'), { mode: 0o700 });
   await writeFile(path.join(place, 'restores', 'r1.json'), '{}', { mode: 0o600 });

@@ -59,7 +59,7 @@ async function databases(prefix: string): Promise<string[]> {
   return found.rows.map(({ datname }) => datname);
 }
 
-test('a restore that lost the lock of its database before the swap swaps nothing', async () => {
+test('a restore that lost its database lock before the swap swaps nothing', async () => {
   const { name, tree, parts, holders } = await site();
   const changed = await describeTree(tree);
 
@@ -71,7 +71,7 @@ test('a restore that lost the lock of its database before the swap swaps nothing
   expect(await rows(name)).toBe(10);
 });
 
-test('an undo that lost it swaps nothing either, and can be repeated', async () => {
+test('an undo that lost its database lock swaps nothing, and can be repeated', async () => {
   const { name, parts, holders } = await site();
   const { runId } = await restore(parts);
 
@@ -83,7 +83,7 @@ test('an undo that lost it swaps nothing either, and can be repeated', async () 
   expect(await rows(name)).toBe(0);
 });
 
-test('a run whose owner is dead is listed as interrupted, one at work as running', async () => {
+test('a run whose process is dead is listed as interrupted, an active one as running', async () => {
   const { parts } = await site();
   const { repository } = parts;
   const { runId } = await restore(parts);

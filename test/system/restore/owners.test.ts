@@ -26,8 +26,8 @@ async function site() {
   return { files, folder, repository, run };
 }
 
-describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such files)', () => {
-  test('is told by the plan and by the result which ones are lost, and the result is partial', async () => {
+describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to create such files)', () => {
+  test('is shown by plan and result which owners are lost, and the result is partial', async () => {
     const { files, run } = await site();
     const line = ['latest', '--only', 'files'];
 
@@ -50,7 +50,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     expect(read.stderr).not.toContain('as in the backup');
   });
 
-  test('is told the same of single files', async () => {
+  test('gets the same report for single files', async () => {
     const { folder, run } = await site();
     const to = path.join(folder, 'data', 'found');
 
@@ -64,7 +64,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
   });
 });
 
-test.skipIf(!isRoot)('root restores every owner, and says so (needs root)', async () => {
+test.skipIf(!isRoot)('root restores every owner and reports no losses (needs root)', async () => {
   const { files, repository } = await site();
   const before = await describeTree(files);
   const line = ['latest', '--only', 'files', '--files', files, '--repository', repository, '--confirm', 'files'];
@@ -75,7 +75,7 @@ test.skipIf(!isRoot)('root restores every owner, and says so (needs root)', asyn
   expect(await describeTree(files)).toEqual(before);
 });
 
-test("the user's own files whose names begin as potctl's are backed up, restored and undone like any other", async () => {
+test('user files whose names start like those of potctl are backed up, restored and undone like any other', async () => {
   const folder = await folderForAll();
   const own = { '.potctl-notes': 'mine', '.potctl-before-launch': { 'plan.txt': 'mine, too' }, 'a.txt': 'a' };
   const files = await makeTree({ ...own, '.potctl-swap-x.ndjson': 'no journal' }, path.join(folder, 'files'));
