@@ -24,7 +24,7 @@ const COMPUTED = { task: ['reset'], withoutFiles: ['--only', 'db'] };
 const engine = sourcesOf('src');
 const proposals = proposalsIn('potctl', sourcesOf('src', 'commands'), COMPUTED);
 
-test('no file of the engine holds a command as text', () => {
+test('no file of the engine contains a command as text', () => {
   const firsts = [...nounsOf(commands), ...commands].map(({ name }) => name.split(' ')[0]!);
   const command = new RegExp(`\\bpotctl (?:${[...new Set([...firsts, 'help'])].join('|')})\\b.*`);
   const found = engine
@@ -35,7 +35,7 @@ test('no file of the engine holds a command as text', () => {
   expect(found).toEqual([]);
 });
 
-test('no file of the engine, and no command, holds a flag with its value as text', () => {
+test('no file of the engine, and no command, contains a flag with its value as text', () => {
   const flag = /(?:\\`|accept it: )--?[a-z][a-z-]* \$\{.*/;
   const found = sourcesOf('src', 'commands').flatMap(({ file, code }) =>
     code.split('\n').flatMap((line) => (flag.test(line) ? [`${file}: ${line.trim()}`] : [])),
@@ -43,7 +43,7 @@ test('no file of the engine, and no command, holds a flag with its value as text
   expect(found).toEqual([]);
 });
 
-test('every command that is proposed anywhere is one, with flags and arguments that it takes', () => {
+test('every proposed command exists, with flags and arguments that it accepts', () => {
   expect(proposals.length).toBeGreaterThan(100);
   const wrong = proposals.filter(({ words }) => {
     try {
@@ -63,7 +63,7 @@ const filledIn = (word: string): string => (word === '…' ? 'some text' : word)
 /** `-p, --profile <name>` → `-p`, `--profile`. */
 const namesOf = (declaration: string): string[] => declaration.match(/(?<![a-z])--?[a-z][a-z0-9-]*/g) ?? [];
 
-test('every flag with which a line is proposed again belongs to some command', () => {
+test('every flag of a proposed repetition belongs to some command', () => {
   const known = new Set(
     commands.flatMap((command) =>
       [...flagsOf(command).own, ...flagsOf(command).shared].flatMap(({ declaration }) => namesOf(declaration)),
@@ -75,7 +75,7 @@ test('every flag with which a line is proposed again belongs to some command', (
   expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
 });
 
-describe('pasted into a shell, it works where the line before worked', () => {
+describe('pasted into a shell, a proposed command works where the original one did', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), "potctl next's "));

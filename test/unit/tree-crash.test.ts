@@ -64,7 +64,7 @@ const recover = (decision: Decision) => recoverTree({ root, decision, disk: cras
 const swap = (disk: ReturnType<typeof crashingDisk>['disk']) => swapTree({ root, run: 'r1', disk });
 
 test.each(['finish', 'undo'] as const)(
-  'a swap that dies at any of its changes is brought to its end by %s',
+  'a swap that dies after any of its changes is completed by %s',
   async (decision) => {
     await stage();
     const points = await countChanges(swap);
@@ -110,7 +110,7 @@ test('a recovery that dies is recovered again, whatever was decided before', asy
   );
 });
 
-test('an undo that dies at any of its changes leaves the tree wholly old or wholly new', async () => {
+test('an undo that dies after any of its changes leaves the tree completely old or completely new', async () => {
   const undo = (disk: ReturnType<typeof crashingDisk>['disk']) => undoTree({ root, run: 'r1', undoRun: 'u1', disk });
   await stage();
   await swap(crashingDisk().disk);
@@ -130,7 +130,7 @@ test('an undo that dies at any of its changes leaves the tree wholly old or whol
   }
 });
 
-test('a failure without a death puts the tree back and says that nothing was changed', async () => {
+test('a failure without a crash rolls the tree back and reports that nothing was changed', async () => {
   await stage();
   const { disk } = crashingDisk();
   let renames = 0;

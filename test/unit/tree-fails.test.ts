@@ -78,7 +78,7 @@ async function check(nth: number, work: Promise<unknown>, before: string[], afte
 const withoutRootTime = (lines: readonly string[]): string[] =>
   lines.map((text) => text.replace(/^(\. \d+ \d+) \d+/, '$1'));
 
-test('a swap in which any one call fails is wholly done, or taken back and said', async () => {
+test('a swap in which any single call fails is either completed, or rolled back and reported', async () => {
   await stage();
   const { disk, calls } = failingDisk(0);
   await swap(disk);
@@ -89,7 +89,7 @@ test('a swap in which any one call fails is wholly done, or taken back and said'
   }
 });
 
-test('an undo in which any one call fails is wholly done, or taken back and said', async () => {
+test('an undo in which any single call fails is either completed, or rolled back and reported', async () => {
   await stage();
   await swap(crashingDisk().disk);
   const { disk, calls } = failingDisk(0);
@@ -101,7 +101,7 @@ test('an undo in which any one call fails is wholly done, or taken back and said
   }
 });
 
-test('the undo of a restore that had made the root leaves it where it was when any one call fails', async () => {
+test('the undo of a restore that created the root leaves it in place if any single call fails', async () => {
   const lose = async (): Promise<string[]> => {
     for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
     plantTree(await prepareStaging({ root, run: 'r1', disk: crashingDisk().disk }), 'new');

@@ -42,7 +42,7 @@ const names = (root: string): string[] =>
     .slice(1)
     .map((text) => text.replace(/ \d+ \d+ \d+ /, ' '));
 
-test('kill -9 at any moment of a swap leaves a tree that is wholly old or wholly new once recovered', async () => {
+test('kill -9 at any moment of a swap leaves a tree that is completely old or completely new after recovery', async () => {
   const root = path.join(scratch, 'storage');
   const random = moments(20261122);
   const seen = new Set<string>();
