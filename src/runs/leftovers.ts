@@ -8,7 +8,7 @@ import { describeLeftover, type Leftover } from './leftover.js';
 import { readRecords } from './record.js';
 
 /** An unfinished part of an earlier restore, for people. */
-export interface OpenEnd {
+export interface Unfinished {
   readonly text: string;
   /** What fixes it. */
   readonly fix: Advice;
@@ -21,10 +21,10 @@ export interface OpenEnd {
  * @param server null = do not ask: then databases and roles are assumed to exist
  * @throws E_DB_*, E_FILES_DENIED, E_IO
  */
-export async function observeLeftovers(repository: Repository, server: Server | null): Promise<OpenEnd[]> {
+export async function observeLeftovers(repository: Repository, server: Server | null): Promise<Unfinished[]> {
   if (!(await repository.exists())) return [];
   const { runs, damaged } = await readRecords(repository);
-  const found: OpenEnd[] = damaged.map((name) => ({
+  const found: Unfinished[] = damaged.map((name) => ({
     text: `"${name}" is not a valid restore record, or this user may not read it`,
     fix: `ls -l ${repository.url.replace('file://', '')}/${name}`,
   }));

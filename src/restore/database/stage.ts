@@ -12,7 +12,7 @@ import { quoteConninfo } from './conninfo.js';
 import { type FailedObject, listenForFailures } from './failed-objects.js';
 import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
-import { stumbled } from './way-out.js';
+import { restoreFailure } from './remedies.js';
 import { writableEnvironment } from './writable.js';
 
 /**
@@ -120,7 +120,7 @@ async function restorePass(
     if (!(error instanceof PotctlError)) throw error;
     // A pg_restore that finished prints a summary; any other error stopped it.
     if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failures.failed();
-    throw stumbled(error, failures.failed(), { ...request, settings: server.settings });
+    throw restoreFailure(error, failures.failed(), { ...request, settings: server.settings });
   }
 }
 

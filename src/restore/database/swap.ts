@@ -136,7 +136,7 @@ function unknownOutcome(name: string, cause: unknown): PotctlError {
   return new PotctlError('E_DB_UNREACHABLE', `the server became unreachable while "${name}" was swapped`, {
     why: cause instanceof Error ? cause.message : String(cause),
     changed: 'unknown',
-    changedDetail: 'either the previous or the restored database is live, completely; both are kept',
+    changedDetail: 'either the previous or the restored database is live, never a mix; both are kept',
     fix: [
       advice`When the server is back, the next ${potctl('restore', 'undo')}, \`restore run\` or \`backup create\` resolves it; check with ${potctl('restore', 'list')}.`,
     ],

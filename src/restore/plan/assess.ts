@@ -40,7 +40,7 @@ export interface AssessRequest {
 }
 
 /** For this one restore, instead of granting privileges permanently. */
-const AS_SUPERUSER = 'Restore as a superuser: PGUSER, or `user` in the profile.';
+const AS_SUPERUSER = 'Restore as a superuser: set PGUSER, or `user` in the profile.';
 
 /** Databases to which sessions must stay connected while another one is renamed. */
 const MAINTENANCE = ['postgres', 'template0', 'template1'];
@@ -167,7 +167,7 @@ function extensionBlockers(server: ObservedServer, warnings: Advice[]): Blocker[
       found.push(acceptable(`extension:${name}`, blocker));
     } else if (!versionAvailable && version !== null) {
       warnings.push(
-        `the extension "${name}" had version ${version}, which the server does not have: its own version will be used`,
+        `the extension "${name}" had version ${version} in the backup; the server does not have it and will use its default version`,
       );
     }
   }

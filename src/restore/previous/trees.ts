@@ -7,7 +7,7 @@ import { fromErrno, isErrno } from '../../kernel/errors.js';
 import type { RunRecord } from '../../runs/record.js';
 import { realDisk } from '../../runs/tree/disk.js';
 import { foldersOf } from '../../runs/tree/names.js';
-import { besideOf } from '../../runs/tree/observe.js';
+import { keptRootOf } from '../../runs/tree/observe.js';
 import { observeTree } from '../../runs/tree/tree.js';
 import { findUntouchable, refuseUntouchable, removeTree } from '../../storage/remove-tree.js';
 
@@ -97,7 +97,7 @@ export async function removeKept({ path: folder, record }: Pick<SeenTree, 'path'
     if (folder !== gone) await rename(folder, gone);
     realDisk().syncFolder(path.dirname(gone));
     await removeTree(gone);
-    if (folder === besideOf(files!.root, run)) return;
+    if (folder === keptRootOf(files!.root, run)) return;
     await unlink(path.join(files!.root, foldersOf(run).journal)).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT')) throw error;
     });

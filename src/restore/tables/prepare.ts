@@ -25,7 +25,7 @@ import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
 import type { PlannedTable, TablesPlan } from './plan.js';
 import type { TablesRequest } from './request.js';
-import { type ChosenTable, selectTables, type TableSelection, WHOLE_BESIDE } from './select.js';
+import { type ChosenTable, selectTables, type TableSelection, WHOLE_BACKUP } from './select.js';
 
 /** A plan for single tables, and what the run needs of the backup. */
 export interface PreparedTables {
@@ -90,7 +90,7 @@ function readablePart({ id, database }: Manifest): DatabasePart {
   throw new PotctlError('E_UNFIT', `the backup '${id}' ${why}`, {
     fix: [
       advice`Choose another one: ${potctl('backup', 'list')}.`,
-      advice`Or restore it completely into a new database: ${WHOLE_BESIDE}`,
+      advice`Or restore it completely into a new database: ${WHOLE_BACKUP}`,
     ],
   });
 }
@@ -212,7 +212,7 @@ function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocke
   if (!live.mayCreate)
     found.push(block(`this role may not create schemas in the database, or tables in "${intoSchema}"`));
   for (const { kind, name } of live.needs.filter(({ present }) => present === false)) {
-    const fix = advice`Create it first, or restore the whole backup into a new database: ${WHOLE_BESIDE}.`;
+    const fix = advice`Create it first, or restore the whole backup into a new database: ${WHOLE_BACKUP}.`;
     found.push(block(`the tables require the ${kind} ${name}, which does not exist in the live database`, fix));
   }
   for (const name of live.publications) {

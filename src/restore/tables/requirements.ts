@@ -6,7 +6,7 @@ import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
 import { stagedSchemaName } from '../../runs/names.js';
 import type { RunningTables } from './running.js';
-import { WHOLE_BESIDE } from './select.js';
+import { WHOLE_BACKUP } from './select.js';
 
 interface Requirement {
   readonly type: string;
@@ -35,7 +35,7 @@ export async function checkRequirements({ deps, journal, prepared }: RunningTabl
   if (missing.length === 0) return requirements.map(textOf);
   throw new PotctlError('E_BLOCKED', 'the live database lacks objects that the tables depend on', {
     why: missing.slice(0, SHOWN).map(textOf).join('; '),
-    fix: [advice`Create them first, or restore the whole backup into a new database: ${WHOLE_BESIDE}.`],
+    fix: [advice`Create them first, or restore the whole backup into a new database: ${WHOLE_BACKUP}.`],
   });
 }
 

@@ -58,7 +58,7 @@ const LEFT: Readonly<Record<string, LeftOut['kind']>> = {
 };
 
 /** The current command line for the whole database, restored under a new name. */
-export const WHOLE_BESIDE: Again = {
+export const WHOLE_BACKUP: Again = {
   ...again('--mode', 'new', '--into', 'NAME'),
   // These flags cannot be combined with --mode new, and --confirm named the schema.
   without: ['--tables', '--into-schema', '--confirm'],
@@ -129,7 +129,7 @@ function findTable(
   if (kind !== undefined) {
     throw new PotctlError('E_REFUSED', `'${name.text}' is ${kind}, not a table`, {
       why: 'only tables have rows in a backup',
-      fix: [advice`Restore the tables that it reads, or the whole backup into a new database: ${WHOLE_BESIDE}.`],
+      fix: [advice`Restore the tables that it reads, or the whole backup into a new database: ${WHOLE_BACKUP}.`],
     });
   }
   const parent = graph.find(({ dumpId }) => dumpId === parents.get(only.dumpId));

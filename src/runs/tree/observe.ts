@@ -32,7 +32,7 @@ export interface TreeObservation {
  */
 export async function observeTree({ root }: { readonly root: string }): Promise<TreeObservation> {
   const tree = real(root);
-  const beside = keptBeside(tree ?? path.resolve(root));
+  const beside = keptNextTo(tree ?? path.resolve(root));
   if (tree === null) {
     return { exists: false, entries: 0, nestedMounts: [], beforeFolders: beside, stagings: [], unfinished: null };
   }
@@ -78,9 +78,9 @@ export const unmovableFix = ({ path: place, what }: Untouchable): string =>
     : `Move "${place}" out of the tree, then repeat the command. Afterwards you can move it back.`;
 
 /** Where an undo keeps a root that the undone run had created: next to it, because undo removes the root. */
-export const besideOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
+export const keptRootOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
 
-function keptBeside(tree: string): BeforeFolder[] {
+function keptNextTo(tree: string): BeforeFolder[] {
   const folder = path.dirname(tree);
   if (real(folder) === null) return [];
   const prefix = nameOf(Buffer.from(`${path.basename(tree)}.potctl-before-`));

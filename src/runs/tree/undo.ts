@@ -4,7 +4,7 @@ import { isMountPoint } from '../../storage/mounts.js';
 import { real, realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
 import { foldersOf } from './names.js';
-import { besideOf } from './observe.js';
+import { keptRootOf } from './observe.js';
 import { commonPlan, type SwapResult, startSwap } from './swap.js';
 
 export interface UndoRequest {
@@ -26,7 +26,7 @@ export interface UndoRequest {
 export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRequest): Promise<SwapResult> {
   const tree = real(root);
   const place = tree ?? path.resolve(root);
-  if (disk.look(besideOf(place, run)) !== null) return bringBack(disk, place, run, undoRun);
+  if (disk.look(keptRootOf(place, run)) !== null) return bringBack(disk, place, run, undoRun);
   const { before: staged } = foldersOf(run);
   const record = tree === null ? null : readJournal(disk, tree, run);
   if (tree === null || record?.phase !== 'done' || disk.look(path.join(tree, staged)) === null)
@@ -43,7 +43,7 @@ export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRe
 
 /** The root did not exist before the restore, so undo removes it. */
 function takeAway(disk: TreeDisk, tree: string, undoRun: string): SwapResult {
-  const kept = besideOf(tree, undoRun);
+  const kept = keptRootOf(tree, undoRun);
   if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' already exists`);
   try {
     renameDurably(disk, tree, kept);
@@ -55,7 +55,7 @@ function takeAway(disk: TreeDisk, tree: string, undoRun: string): SwapResult {
 
 /** The undo of {@link takeAway}. The record that allows undoing it in turn is written before the one rename. */
 async function bringBack(disk: TreeDisk, tree: string, run: string, undoRun: string): Promise<SwapResult> {
-  const beside = besideOf(tree, run);
+  const beside = keptRootOf(tree, run);
   const { before } = foldersOf(undoRun);
   try {
     removeEmptyRoot(disk, tree, beside);

@@ -9,7 +9,7 @@ import { bareOrQuoted } from '../../postgres/identifiers.js';
 import type { FailedObject } from './failed-objects.js';
 
 /** What is needed to explain how to restore a dump on which pg_restore failed. */
-export interface StumbledDump {
+export interface FailedDump {
   readonly settings: Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'database'>;
   readonly folder: string;
   readonly part: DatabasePart;
@@ -30,7 +30,7 @@ const GO_ON: readonly Advice[] = [
  *
  * @param error the tool's own error
  */
-export function stumbled(error: PotctlError, failed: readonly FailedObject[], dump: StumbledDump): PotctlError {
+export function restoreFailure(error: PotctlError, failed: readonly FailedObject[], dump: FailedDump): PotctlError {
   const [first] = failed;
   if (first === undefined || !isAboutObject(error, first)) return error;
   const tool = dump.part.dump.format === 'plain' ? 'psql' : 'pg_restore';
@@ -54,7 +54,7 @@ function isAboutObject({ code }: PotctlError, { error }: FailedObject): boolean 
 }
 
 /** What to run on the source, so that its next backup can be restored. Pure. */
-export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<StumbledDump, 'toc'>): Advice[] {
+export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<FailedDump, 'toc'>): Advice[] {
   const all = alterations(failed, toc);
   if (all.length === 0) return [];
   return [
@@ -125,7 +125,7 @@ function signatureOf(name: string, toc: readonly TocEntry[]): Signature[] {
 }
 
 /** The equivalent commands with PostgreSQL's own programs, into a separate database. Pure. */
-export function byHand(failed: readonly FailedObject[], { settings, folder, part, toc, jobs }: StumbledDump): string[] {
+export function byHand(failed: readonly FailedObject[], { settings, folder, part, toc, jobs }: FailedDump): string[] {
   const { host, port, user, database } = settings;
   const at = `${host === '' ? '' : `-h ${word(host)} `}-p ${port} -U ${word(user)}`;
   const name = word(`${database}_by_hand`);
