@@ -15,7 +15,7 @@ import { crashingDisk } from './crashing-disk.js';
 
 const HERE = 'here';
 
-/** The record of a run that moves only files and was killed. */
+/** The record of a killed run that moves only files. */
 function killed(root: string, change: Partial<RunRecord> = {}): RunRecord {
   return {
     ...{ schema: 'potctl.restore', schema_version: '1.0', run_id: 'r1', trace_id: '0', operator: 'tester@here' },
@@ -28,7 +28,7 @@ function killed(root: string, change: Partial<RunRecord> = {}): RunRecord {
   };
 }
 
-/** A repository that knows that run, and the recovery of it with what it warned of. */
+/** A repository with that run, and its recovery with the warnings. */
 async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) {
   const repository = await testRepository();
   await (await repository.lock({ ...LOCK, signal: new AbortController().signal })).release();
@@ -51,13 +51,13 @@ async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) 
 }
 const LOCK = { command: 'test', runId: 'r0', waitMs: 0 };
 
-/** Dies after so many changes; attributes are the real ones, so that the real disk can go on. */
+/** Dies after that many changes; attributes are real, so that the real disk can continue. */
 function dyingAfter(changes: number): TreeDisk {
   const { readAttributes, applyAttributes } = realDisk();
   return { ...crashingDisk(changes).disk, readAttributes, applyAttributes };
 }
 
-/** A tree in which a swap of the run died in its midst. */
+/** A tree in which a swap of the run died halfway. */
 async function halfSwapped(): Promise<string> {
   const root = await makeTree({ 'a.txt': 'old', 'b.txt': 'old' });
   await makeTree({ 'a.txt': 'new' }, await prepareStaging({ root, run: 'r1' }));

@@ -13,7 +13,7 @@ afterEach(() => removeFolder(parent));
 
 const names = (): string[] => fs.readdirSync(parent).sort();
 
-/** A folder with something in it, named as another process of this machine would name its own. */
+/** A non-empty folder, named as another process of this machine would name its own. */
 async function leave({ pid, startTime }: { pid: number; startTime: string }, machine?: string): Promise<string> {
   const folder = await makeShortLivedFolder(parent, 'pipe');
   const [, kind, made = '', , , letters] = path.basename(folder).split('-');
@@ -46,7 +46,7 @@ test('folders of another machine, boot or container are kept, and so are those t
   const foreign = await leave({ pid, startTime: '1' }, '0123456789ab');
   const target = scratchFolder();
   const link = await leave({ pid, startTime: '2' });
-  // Away and back as a link, before anything sweeps it.
+  // Replaced by a symbolic link before anything sweeps it.
   fs.rmSync(path.join(parent, link), { recursive: true });
   fs.symlinkSync(target, path.join(parent, link));
   fs.writeFileSync(path.join(target, 'kept'), '');

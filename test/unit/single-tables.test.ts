@@ -92,7 +92,7 @@ describe('contradictory options', () => {
   });
 });
 
-/** As pg_restore 15 prints it. */
+/** As printed by pg_restore 15. */
 const DUMP = `
 893; 1247 16386 TYPE public mood owner
 217; 1259 16499 TABLE public users owner

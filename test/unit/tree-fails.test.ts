@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(scratch));
 
-/** The real disk, on which the `nth` call of all kinds fails, once; from 1. */
+/** The real disk, on which the `nth` call fails once; counted from 1, over all kinds of calls. */
 function failingDisk(nth: number): { readonly disk: TreeDisk; calls(): number } {
   let calls = 0;
   const real = crashingDisk().disk;
@@ -37,7 +37,7 @@ function failingDisk(nth: number): { readonly disk: TreeDisk; calls(): number } 
   return { disk, calls: () => calls };
 }
 
-/** A live tree and another one staged for the run `r1`, with their photographs. */
+/** A live tree and another one staged for the run `r1`, with snapshots of both. */
 async function stage(): Promise<{ readonly old: string[]; readonly fresh: string[] }> {
   removeFolder(root);
   for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
@@ -54,7 +54,7 @@ async function stage(): Promise<{ readonly old: string[]; readonly fresh: string
 const swap = (disk: TreeDisk) => swapTree({ root, run: 'r1', disk });
 const undo = (disk: TreeDisk) => undoTree({ root, run: 'r1', undoRun: 'u1', disk });
 
-/** Success is the new tree; an error the former one, at once or after what waits was taken back. */
+/** Success means the new tree; an error means the earlier one, immediately or after rolling back the interrupted swap. */
 async function check(nth: number, work: Promise<unknown>, before: string[], after: string[]): Promise<void> {
   const error = await work.then(
     () => null,
@@ -74,7 +74,7 @@ async function check(nth: number, work: Promise<unknown>, before: string[], afte
   expect([nth, fs.readdirSync(root).filter((name) => name.endsWith('.tmp'))]).toEqual([nth, []]);
 }
 
-/** Where only the very last touch of the root failed, its mtime is that of the moment. */
+/** If only the very last update of the root failed, its mtime is the current time. */
 const withoutRootTime = (lines: readonly string[]): string[] =>
   lines.map((text) => text.replace(/^(\. \d+ \d+) \d+/, '$1'));
 

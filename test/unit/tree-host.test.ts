@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(scratch));
 
-/** Does a private mount work here? A container may forbid it to root, too. */
+/** Whether a private mount works here. A container may deny it even to root. */
 const mayMount = isRoot && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
 describe.skipIf(!mayMount)('mount points (needs root and mount(2))', () => {
@@ -140,7 +140,7 @@ test('the attributes of a folder are restored with nanoseconds and extended attr
   expect(await readAttributes(to, environment)).toBe(attributes);
 });
 
-/** A tar that says nothing but: this folder has that extended attribute. Node cannot set one. */
+/** A tar that contains only an extended attribute of a folder. Node cannot set one. */
 function withExtendedAttribute(name: string, value: string): string {
   const tail = ` SCHILY.xattr.${name}=${value}\n`;
   const record = `${tail.length + 2}${tail}`;

@@ -36,7 +36,7 @@ function plant(folder: string, mark: string): void {
   }
 }
 
-/** Names and targets; times of folders are left to the crash test. */
+/** Names and targets; times of folders are covered by the crash test. */
 const names = (root: string): string[] =>
   photograph(root)
     .slice(1)

@@ -18,7 +18,7 @@ const refused = { code: 'E_REFUSED', changed: 'nothing' };
 const put = (file: string, text: string): void => fs.writeFileSync(path.join(root, file), text);
 const has = (file: string): string => fs.readFileSync(path.join(root, file), 'utf8');
 
-/** A writer that does not know of us: acts once, right before the journal enters a phase. */
+/** A writer unaware of potctl: acts once, right before the journal enters a phase. */
 function withWriter(phase: 'in' | 'back-in', act: () => void, disk: TreeDisk = realDisk()): TreeDisk {
   return {
     ...disk,

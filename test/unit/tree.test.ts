@@ -25,7 +25,7 @@ const kept = (run: string): string => path.join(root, `.potctl-before-${run}`);
 const own = (): string[] => fs.readdirSync(root).filter((name) => name.startsWith('.potctl-'));
 const quick = (): TreeDisk => ({ ...realDisk(), flush: async () => {} });
 
-/** A live tree and a staged one; both photographs. */
+/** A live tree and a staged one, with snapshots of both. */
 async function staged(run = 'r1'): Promise<{ old: string[]; fresh: string[] }> {
   fs.mkdirSync(root);
   plantTree(root, 'old');

@@ -122,7 +122,7 @@ async function plainClient({ host, port }: Address, database: string): Promise<p
   return client;
 }
 
-/** Leaves so many idle backends in the pool. */
+/** Leaves that many idle backends in the pool. */
 async function warmUp(address: Address, database: string, backends: number): Promise<void> {
   const clients = await Promise.all(Array.from({ length: backends }, () => plainClient(address, database)));
   for (const client of clients) await client.query('begin');

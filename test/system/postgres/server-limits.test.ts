@@ -10,7 +10,7 @@ import { type OwnCluster, serverMajor, startOwnCluster } from './own-cluster.js'
 
 let cluster: OwnCluster;
 
-/** Room for 24 × 20 locks. */
+/** A lock table for 24 × 20 locks. */
 beforeAll(async () => {
   cluster = await startOwnCluster({
     ...{ max_locks_per_transaction: '24', max_connections: '20', max_worker_processes: '0', max_wal_senders: '0' },
@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster.stop());
 
-/** Tables `t1`, `t2`, …, one row in each. One after the other: making them takes locks as well. */
+/** Tables `t1`, `t2`, … with one row each. Created one by one, because creating them also takes locks. */
 async function makeTables(database: string, count: number, indexes: number): Promise<void> {
   await cluster.sql('postgres', `create database ${database}`);
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
@@ -68,7 +68,7 @@ test('a lock table that is too small is reported with the server’s hint and a 
 
   const { error } = JSON.parse(ran.stderr.trim().split('\n').at(-1)!);
   if (ran.exitCode === 11) {
-    // Now and then all that pg_dump says is that a worker got no lock.
+    // Sometimes pg_dump reports only that a worker got no lock.
     expect(error).toMatchObject({ code: 'E_DB_LOCKED', fix: [expect.anything(), expect.stringContaining('doctor')] });
     return;
   }

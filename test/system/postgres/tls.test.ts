@@ -103,7 +103,7 @@ test('a password is fetched once, when the server asks, for driver and tools tog
 interface Case extends Partial<ConnectionSettings> {
   readonly sslmode: ConnectionSettings['sslmode'];
   readonly home: string;
-  /** At the server without TLS. */
+  /** Use the server without TLS. */
   readonly without?: boolean;
 }
 
@@ -145,7 +145,7 @@ async function byDriver(request: Case): Promise<string> {
   return row!.ssl ? 't' : 'f';
 }
 
-/** With our settings for the tools, and without the driver, which would be asked for the server's version. */
+/** Uses our settings for the tools, without the driver, which would query the server's version. */
 async function byPsqlAlone(request: Case): Promise<string> {
   const { settings } = open(request);
   const options = { environment: environmentOf(request), runtimeDirectory: path.join(homes, 'run') };

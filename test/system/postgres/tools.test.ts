@@ -151,7 +151,7 @@ test('passfiles of dead processes are removed, those of live ones are not', asyn
   expect(existsSync(path.join(runtimeDirectory, mine!))).toBe(true);
 });
 
-/** Programs that only know their version. */
+/** Programs that only print their version. */
 async function toolsOf(version: string, directory?: string): Promise<string> {
   const folder = directory ?? (await temporaryFolder());
   await mkdir(folder, { recursive: true });
@@ -165,7 +165,7 @@ async function toolsOf(version: string, directory?: string): Promise<string> {
   return folder;
 }
 
-/** Samples argv and environment of our children until the returned function is called. */
+/** Records argv and environment of our children until the returned function is called. */
 function watchProcesses(marker: string, canary: string): () => { samples: number; leaks: string[] } {
   const leaks: string[] = [];
   let samples = 0;
@@ -178,7 +178,7 @@ function watchProcesses(marker: string, canary: string): () => { samples: number
         const all = environment + readFileSync(`/proc/${pid}/cmdline`, 'utf8');
         if (all.includes(canary) || all.includes('PGPASSWORD')) leaks.push(all);
       } catch {
-        // It has ended meanwhile.
+        // The child has ended in the meantime.
       }
     }
   }, 5);

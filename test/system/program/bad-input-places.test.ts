@@ -28,7 +28,7 @@ const create = (repository: string, tree = files): Promise<Ran> =>
   run('backup', 'create', '--repository', repository, '--files', tree);
 const resultOf = ({ stdout }: Ran) => JSON.parse(stdout).result;
 
-/** A small disk of its own; it goes when the test ends. */
+/** A small disk that is removed after the test. */
 function mountSmall(at: string, bytes: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', at]);
   onTestFinished(() => void execFileSync('umount', ['--lazy', at]));
@@ -106,7 +106,7 @@ describe('a repository', () => {
   });
 });
 
-/** As an ordinary user of the machine, who cannot reach the server's socket: for the files alone. */
+/** As an ordinary user who cannot reach the server's socket: for files only. */
 async function asNobody(...args: string[]): Promise<Ran> {
   return potctl([...args, '--json'], { env: { PGDATABASE: database.name }, user: NOBODY });
 }

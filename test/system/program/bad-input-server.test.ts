@@ -19,7 +19,7 @@ afterAll(() => cluster.stop());
 interface Way {
   readonly name: string;
   readonly user?: string;
-  /** After the database's name, e.g. `sslmode=disable`. */
+  /** URL parameters, e.g. `sslmode=disable`. */
   readonly options?: string;
   readonly database?: string;
   readonly port?: () => number;
@@ -52,7 +52,7 @@ const ways: readonly Way[] = [
   { name: 'lacks the database', database: 'nope', right: true, exit: 10, code: 'E_DATABASE_NOT_FOUND', says: /nope/ },
 ];
 
-/** DATABASE_URL is all that is known, so the password stands in it. */
+/** Only DATABASE_URL is set, so it contains the password. */
 function addressOf({ user = 'both', options, database = 'postgres', port, right }: Way): string {
   const password = encodeURIComponent(right ? cluster.password : CANARY);
   return `postgres://${user}:${password}@127.0.0.1:${port?.() ?? cluster.port}/${database}${options ? `?${options}` : ''}`;

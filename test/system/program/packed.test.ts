@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** A network namespace has no network but its own, which is down. Where none may be made, an empty cache and --offline must do. */
+/** A network namespace has only its own network, which is down. If none can be created, an empty cache and --offline must do. */
 const ISOLATED = [['unshare', '-n'], ['unshare', '-rn'], []].find(([program, ...flags]) => {
   try {
     if (program !== undefined) execFileSync(program, [...flags, 'true'], { stdio: 'ignore' });
@@ -34,7 +34,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program in the site, without a network and with nothing in npm's cache. Rejects when it fails. */
+/** Runs a program without a network and with an empty npm cache. Rejects if it fails. */
 function run(line: readonly string[]): Promise<Ran> {
   const [program = '', ...args] = [...ISOLATED, ...line];
   const env = {

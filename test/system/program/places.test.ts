@@ -9,7 +9,7 @@ import { makeTree, temporaryFolder } from '../../support/tree.js';
 const canMount =
   process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
-/** A folder with a tree `data`, and another one `other`; paths in it. */
+/** A folder with a tree `data`, and another one `other`; and paths in it. */
 async function site() {
   const folder = await temporaryFolder();
   const at = (...names: string[]): string => path.join(folder, ...names);
@@ -89,7 +89,7 @@ function refusesBoth(ways: typeof WAYS): void {
       });
       expect(execFileSync('find', [folder, '-printf', '%p %s\n'], { encoding: 'utf8' })).toBe(before);
 
-      // A repository from before this was refused: its backups must survive the restore.
+      // A repository created before such places were refused: its backups must survive the restore.
       if (repository !== at('data')) mkdirSync(repository, { recursive: true });
       execFileSync('cp', ['-a', `${at('elsewhere')}/.`, repository]);
       const [id] = manifests(repository);

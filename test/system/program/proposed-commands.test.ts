@@ -37,7 +37,7 @@ test('a name with shell syntax is never proposed: the id is used instead', async
   expect(reset.stderr).toContain(`\`potctl mfa enroll ${who.id} --reason "…" ${place()}\``);
 });
 
-/** Pastes a line into a shell that knows nothing but where potctl is and where its state lies. */
+/** Pastes a line into a shell that only knows where potctl and its state are. */
 function paste(line: string, cwd: string): { readonly status: number | null; readonly out: string } {
   const { binaries } = inject('postgres');
   const wrapper = path.join(cwd, 'bin', 'potctl');
@@ -51,7 +51,7 @@ function paste(line: string, cwd: string): { readonly status: number | null; rea
   return { status, out: stdout + stderr };
 }
 
-/** The command line behind a text on the screen. */
+/** The command line after a text on the screen. */
 const proposed = (screen: string, behind: RegExp): string =>
   new RegExp(`${behind.source}[^\\n]*?((?:[A-Z]+=\\S+ )*potctl [^\`\\n]+?)(?:\`|   |$)`, 'm').exec(screen)?.[1] ??
   '(none)';

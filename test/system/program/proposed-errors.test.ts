@@ -45,7 +45,7 @@ const FLAGS = ['--files', 'my files', '--repository', 'my backups'];
 
 const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => potctl(args, { cwd: folder, env });
 
-/** A command that fails, or warns, and why; `potctl` and where it works are added. */
+/** Why a command fails or warns, and the command; `potctl` and the place are added. */
 const FAILING: readonly (readonly [string, readonly string[]])[] = [
   ['there is no such backup', ['backup', 'show', 'nosuch']],
   ['there is no such run', ['restore', 'undo', 'nosuch', '--confirm', 'x']],
@@ -64,7 +64,7 @@ const FAILING: readonly (readonly [string, readonly string[]])[] = [
   ['somebody cannot sign in', ['mfa', 'explain', 'ana']],
 ];
 
-/** They look and change nothing, so that they are run for real. */
+/** These commands change nothing, so they are really run. */
 const READING =
   /potctl (backup (list|show|verify)|restore (list|plan)|config (show|validate|path)|mfa (status|list|explain)|doctor|grants sql|audit verify|history|explain|setup --dry-run)\b/;
 
@@ -95,7 +95,7 @@ function variables(): Record<string, string> {
   return { PGHOST: host, PGPORT: String(port), PGUSER: user, PGDATABASE: database.name };
 }
 
-/** Pasted elsewhere, but for the line itself with something added: it is pasted where it was typed. */
+/** Pasted elsewhere, except a repetition of the line itself, which is pasted where it was typed. */
 async function pastes(line: string, typed: Reached): Promise<void> {
   const isSame = /--config config\.yaml|'my (files|backups)'/.test(line);
   const cwd = isSame ? folder : path.join(folder, 'elsewhere');
@@ -106,7 +106,7 @@ async function pastes(line: string, typed: Reached): Promise<void> {
   }
   if (!READING.test(line) || /\b(ID|USER|FILE)\b/.test(line)) return;
   const { status, out } = paste(line, cwd);
-  // A plan that is proposed can be made; one of another set comes to what stands in its way only then.
+  // A proposed plan can be made; the blockers of one of another series show only then.
   const isPlan = line.includes('potctl restore plan ') && !line.includes('--from-set');
   const failures = isPlan ? [1, 2, 12, 16, 30] : [1, 2, 12, 16];
   expect(failures, `${line}\n${out}`).not.toContain(status);
@@ -114,7 +114,7 @@ async function pastes(line: string, typed: Reached): Promise<void> {
 
 const quoted = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
-/** All texts of documents, one a line. */
+/** All texts of documents, one per line. */
 function stringsIn(documents: string): string {
   const texts: string[] = [];
   const read = (_key: string, value: unknown): unknown => {
@@ -125,7 +125,7 @@ function stringsIn(documents: string): string {
   return texts.join('\n');
 }
 
-/** Really runs it, in a shell that knows nothing but where potctl is. */
+/** Runs it in a shell that only knows where potctl is. */
 function paste(
   line: string,
   cwd: string,

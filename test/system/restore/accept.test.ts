@@ -367,7 +367,7 @@ test('the plan and the result of a dump without data say that there are no rows 
   expect(stderr.match(/0 rows \(the dump has no data\)/g)).toHaveLength(2);
 });
 
-/** A database, and a dump of it that another program made. */
+/** A database, and a dump of it made by another program. */
 async function importable(schema: string, options: string[]) {
   const { name, client } = await freshDatabase({ schema });
   const folder = await temporaryFolder();
@@ -378,14 +378,14 @@ async function importable(schema: string, options: string[]) {
   return { name, dump, env: { PGDATABASE: name }, place: ['--repository', path.join(folder, 'repository')] };
 }
 
-/** What a restore was refused for. */
+/** The error of a refused restore. */
 async function failureOf(restoring: Promise<unknown>): Promise<PotctlError> {
   const failure = await restoring.catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(PotctlError);
   return failure as PotctlError;
 }
 
-/** The complete line of a refusal, as somebody would paste it. */
+/** The complete command in an error, as a person would paste it. */
 function pasted(stderr: string): string[] {
   const line = stderr.split('\n').find((one) => /\bpotctl restore run .*(--accept|--continue-past-errors)/.test(one));
   expect(line, stderr).toMatch(/^ +(Do: +)?(PG[A-Z]+=\S+ )*PGDATABASE=\S+ (PG[A-Z]+=\S+ )*potctl /);

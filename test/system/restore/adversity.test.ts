@@ -12,7 +12,7 @@ import { backUp, planUndo, restore, testRepository, undo, withTree } from '../..
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree } from '../../support/tree.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site(more = '') {
   const schema = `create table t as select generate_series(1, 10) i; ${more}`;
   const database = await freshDatabase({ schema });
@@ -124,7 +124,7 @@ test('a record with edited names makes potctl drop no other database, and leads 
   expect(await rows(name)).toBe(10);
 });
 
-/** A backup with a table of a role that is gone since. */
+/** A backup with a table whose role has been dropped since. */
 async function siteOfLostRole() {
   const role = `role_${Math.random().toString(36).slice(2, 10)}`;
   onTestFinished(async () => {
@@ -174,7 +174,7 @@ async function dropAll(name: string): Promise<void> {
   }
 }
 
-/** The server of a site whose connection breaks at a COMMIT: after it had been done, or before it arrived. */
+/** A server whose connection is lost at a COMMIT: after it was executed, or before it arrived. */
 function breakingAtCommit(server: Server, done: boolean): Server {
   const maintenanceSession = async (purpose: string): Promise<Session> => {
     const session = await server.maintenanceSession(purpose);

@@ -12,10 +12,10 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 import { tarOf, type WrittenMember } from '../../support/tar-writer.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: what is made here breaks every type on purpose
+// biome-ignore lint/suspicious/noExplicitAny: these values break every type on purpose
 type Json = any;
 
-/** One good backup, made once; each test makes a hostile copy whose hashes are all right. */
+/** One good backup, created once; each test makes a hostile copy with correct checksums. */
 let database: TestDatabase;
 let source: string;
 let id: string;
@@ -65,7 +65,7 @@ async function writeManifest(text: string): Promise<void> {
 
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A restore of it is refused; neither the server, nor the tree, nor anything beside it has changed. */
+/** Its restore is refused, and neither the server, nor the tree, nor anything next to it has changed. */
 async function expectNothingRestored(code: string, flags = ['--confirm', database.name]): Promise<string> {
   const before = { databases: await databases(), tree: await describeTree(tree) };
   const asked = [...where(folder), '--files', tree, ...flags];
@@ -114,7 +114,7 @@ describe('a manifest with a correct checksum is refused if', () => {
   });
 });
 
-/** A member in archive and list; `listed` stands in the list instead. */
+/** A member of the archive and its entry in the list; `listed` replaces the entry. */
 interface Hostile {
   readonly member: WrittenMember;
   readonly listed?: Json;
@@ -136,7 +136,7 @@ function lineOf({ member, listed }: Hostile): Json {
   return { ...line, ...listed };
 }
 
-/** Makes this the archive of the backup, with a list and hashes that fit. */
+/** Makes this the archive of the backup, with a matching list and checksums. */
 async function writeArchive(hostile: readonly Hostile[]): Promise<void> {
   const all = [{ member: { name: './', flag: '5', mode: 0o755 } }, ...hostile];
   const lines = all.map(lineOf);

@@ -89,7 +89,7 @@ async function recreate(server: Server, original: string, copy: string): Promise
   await session.close();
 }
 
-/** What pg_dump says about the database itself. */
+/** The statements of pg_dump about the database itself. */
 async function createText(server: Server, database: string, folder: string): Promise<string> {
   const file = path.join(folder, 'create.sql');
   await server.runTool('pg_dump', ['--create', '--schema-only', '--schema=public', '-f', file], { database, signal });

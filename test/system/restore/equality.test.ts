@@ -74,7 +74,7 @@ test('objects can read database settings during the restore, and settings that w
   await after.end();
 });
 
-/** Everything that belongs to the database itself. */
+/** The properties of the database itself. */
 async function dress(name: string): Promise<void> {
   const database = quote(name);
   await inMaintenance((client) =>

@@ -9,7 +9,7 @@ import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 import { availableExtensions, extensionFolder, makeExtension } from './made-extension.js';
 
-/** Tables as PostGIS, pg_cron and others have them: with a condition, in whole, and without any configuration. */
+/** Configuration tables as in PostGIS, pg_cron and others: with a condition, dumped completely, and without configuration. */
 const MADE = `
 create table potctl_made_settings (key text primary key, value text, own boolean not null default true);
 insert into potctl_made_settings select 'brought ' || i, 'x', false from generate_series(1, 30) i;
@@ -26,9 +26,9 @@ select pg_catalog.pg_extension_config_dump('potctl_made_dumped', '');
 
 interface ExtensionCase {
   readonly extension: string;
-  /** Everything that is there before the backup. */
+  /** Set up before the backup. */
   readonly schema: string;
-  /** One value that says that all of it is there. */
+  /** A single value that proves that everything is there. */
   readonly proof: string;
 }
 

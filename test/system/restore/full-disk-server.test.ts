@@ -27,7 +27,7 @@ const queries =
     }
   };
 
-/** The small disk holds the tablespace of the database, and nothing else of the suite's server. */
+/** The small disk holds only the tablespace of the database. */
 async function onTablespace() {
   const { disk, ...small } = await smallDisk();
   fs.chmodSync(disk, 0o755);
@@ -48,7 +48,7 @@ async function dropAll(query: Query, name: string): Promise<void> {
   await query('postgres', `drop tablespace if exists "${name}"`);
 }
 
-/** The small disk holds a whole cluster: data, log and all. */
+/** The small disk holds a whole cluster, with data and log. */
 async function onCluster() {
   const { disk, ...small } = await smallDisk(256);
   fs.chmodSync(disk, 0o755);
@@ -76,7 +76,7 @@ interface Grounds {
   readonly query: Query;
   readonly name: string;
   readonly at: { readonly host: string; readonly port: number };
-  /** Of CREATE DATABASE. */
+  /** The tablespace clause of CREATE DATABASE. */
   readonly options: string;
   fill(): void;
   empty(): void;
@@ -99,7 +99,7 @@ async function changedSite(grounds: Grounds) {
 
 type Site = Awaited<ReturnType<typeof changedSite>>;
 
-/** All that a failed restore could have changed or left. */
+/** Everything that a failed restore could change or leave behind. */
 async function look({ query, name, tree, repository }: Site) {
   const sql = `select datname from pg_database where starts_with(datname, '${name}') order by 1`;
   const schemas = await query(name, `select nspname from pg_namespace where nspname !~ '^pg_' order by 1`);
@@ -115,7 +115,7 @@ async function rows({ query, name }: Pick<Site, 'query' | 'name'>, table = 't'):
 const restoreAll = (parts: Target) => restore(parts);
 const bringTable = (parts: Target) => restoreTables(parts, 't', 'found');
 
-/** The disk fills up when that phase begins. */
+/** Fills the disk when that phase starts. */
 const failing = ({ parts, fill }: Site, phase: string): Target => ({
   ...parts,
   host: { progress: atPhase(phase, 1, fill) },

@@ -41,7 +41,7 @@ async function site(schema = SCHEMA) {
   };
 }
 
-/** The same with a subscription, whose slot is at a publisher that is far away. */
+/** The same with a subscription to an unreachable publisher. */
 async function subscribedSite() {
   const name = `sub_${Math.random().toString(36).slice(2, 10)}`;
   const subscribed = await site(
@@ -80,7 +80,7 @@ async function stagedOf(name: string): Promise<string[]> {
   return rows.map(({ datname }) => datname);
 }
 
-/** May read the database, create others, and owns nothing. */
+/** May read the database and create others, and owns nothing. */
 async function nightlyRole(databases: readonly string[]): Promise<string> {
   const role = `nightly_${Math.random().toString(36).slice(2, 10)}`;
   await inMaintenance((client) => client.query(`create role ${role} login createdb in role pg_read_all_data`));
@@ -95,7 +95,7 @@ async function nightlyRole(databases: readonly string[]): Promise<string> {
   return role;
 }
 
-/** The line after "to remove it:", typed into a shell. */
+/** Runs the command after "to remove it:" in a shell. */
 async function typeTheLine({ stderr }: Ran): Promise<void> {
   const line = /to remove it: (.+)$/m.exec(stderr)?.[1];
   expect(line, stderr).toBeDefined();
@@ -164,7 +164,7 @@ test('the printed undo works after a restore with a subscription; the previous d
   expect(await prune(detached!)).toMatchObject({ exitCode: 0 });
   expect(await keptOf(name)).toEqual([]);
 
-  // Now the one that has the slot is kept: nobody but a person may take it.
+  // Now the previous database has the slot: only a person may remove it.
   const stuck = await prune(await restoreIt());
   expect(stuck.exitCode).not.toBe(0);
   expect(await keptOf(name)).toHaveLength(1);
@@ -243,10 +243,10 @@ test('a staging database that is closed to connections, a template, or in use is
   expect(await stagedOf(name)).toEqual([]);
 });
 
-/** Nobody in particular: owns nothing, may read what others may, and has no way to the server. */
+/** An ordinary user: owns nothing, may read what others may read, and cannot connect to the server. */
 const STRANGER = 65_534;
 
-/** A repository of the stranger, who backs up a tree that anybody may read. */
+/** A repository of that user, who backs up a world-readable tree. */
 async function strangersSite() {
   const { repository } = await site();
   const place = repository.url.replace('file://', '');

@@ -21,7 +21,7 @@ async function site() {
   return { name, tree, parts, holders };
 }
 
-/** The server, and the backends of the sessions that were opened for a lock. */
+/** The server, and the backends of the sessions opened for a lock. */
 function watchingLocks(server: Server) {
   const holders: number[] = [];
   const session: Server['session'] = async (options) => {
@@ -34,7 +34,7 @@ function watchingLocks(server: Server) {
   return { server: { ...server, session }, holders };
 }
 
-/** Ends the connection that holds the database's lock, as a restart of the server would, just before the swap. */
+/** Terminates the connection that holds the database's lock just before the swap, as a server restart would. */
 function losing(holders: readonly number[]) {
   return async <T>(work: () => Promise<T>): Promise<T> => {
     const sql = 'select pg_terminate_backend(pid) from pg_stat_activity where pid = any ($1)';

@@ -9,7 +9,7 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { makeTree } from '../../support/tree.js';
 
-/** A restored database and tree: what was there before is kept, for an hour. */
+/** A restored database and tree whose previous data is kept for an hour. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
@@ -77,7 +77,7 @@ test('after the deadline, previous database and files are removed, live data sta
 
 test('a named run is removed early, but only with --confirm; nothing is removed automatically', async () => {
   const { name, where, env, run, kept } = await site();
-  // Records of this machine's own name: the command line is not the test's host.
+  // The records need this machine's host name: the command line does not use the test's host.
   const prune = (...flags: string[]) => potctl(['backup', 'prune', '--old-databases', ...where, ...flags], { env });
 
   const shown = await prune();

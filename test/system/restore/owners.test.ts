@@ -9,7 +9,7 @@ const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
 const hasAttributes = spawnSync('setcap', ['-h'], { stdio: 'ignore' }).error === undefined;
 
-/** A backup that root made of files of three owners, in a place where another user may restore them. */
+/** A backup by root of files with three owners, stored where another user may restore them. */
 async function site() {
   const folder = await folderForAll();
   const files = await makeTree({ 'mine.txt': 'x', 'web.txt': 'y', tool: 'z' }, path.join(folder, 'data', 'files'));
@@ -97,7 +97,7 @@ test('user files whose names start like those of potctl are backed up, restored 
   expect(execFileSync('cat', [path.join(files, '.potctl-notes')], { encoding: 'utf8' })).toBe('mine');
   expect(existsSync(path.join(files, '.potctl-late-1'))).toBe(false);
 
-  // What the run keeps is in no backup.
+  // Files kept by a run are excluded from backups.
   const listed = await run('backup', 'create');
   const shown = await potctl([
     'backup',

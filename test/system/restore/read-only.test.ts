@@ -12,7 +12,7 @@ import { describeTree, folderForAll, makeTree, temporaryFolder } from '../../sup
 const canMount =
   process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
-/** Two backups in a repository that nobody may write to any more, not even root. */
+/** Two backups in a read-only repository, into which not even root can write. */
 async function site() {
   const { name, query } = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const folder = await temporaryFolder();
@@ -25,14 +25,14 @@ async function site() {
   return { name, tree, repository, run, query };
 }
 
-/** From now until the test ends nobody may write there. */
+/** Makes it read-only until the test ends. */
 function mountReadOnly(folder: string): void {
   execFileSync('mount', ['--bind', folder, folder]);
   onTestFinished(() => void spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' }));
   execFileSync('mount', ['-o', 'remount,ro,bind', folder]);
 }
 
-/** Of the table, over a connection of its own: a swap ends the others. */
+/** Counts the rows over a separate connection: a swap terminates the others. */
 async function rowsIn(name: string): Promise<unknown[]> {
   const client = await connect(name);
   const { rows } = await client.query('select count(*)::int as n from t');
@@ -221,7 +221,7 @@ test.skipIf(process.geteuid?.() !== 0)(
 );
 
 describe('a program that the restore needs and that is not installed', () => {
-  /** A folder with every program of this machine but one. */
+  /** A folder with every program of this machine except one. */
   async function pathWithout(program: string): Promise<string> {
     const bin = path.join(await temporaryFolder(), 'bin');
     mkdirSync(bin);

@@ -12,7 +12,7 @@ import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 import { mortal } from './mortal.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });

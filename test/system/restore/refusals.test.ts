@@ -20,7 +20,7 @@ async function site(schema = SCHEMA, user?: string) {
   return { ...database, repository, parts: { server: asked, repository } };
 }
 
-/** A role that goes when the test ends, with everything that it owns. */
+/** A role that is dropped after the test, with everything it owns. */
 async function freshRole(attributes: string, grantedOn: string[] = []): Promise<string> {
   const role = `role_${Math.random().toString(36).slice(2, 10)}`;
   await inMaintenance((client) => client.query(`create role ${role} ${attributes}`));

@@ -7,7 +7,7 @@ import { backUp, plan, restore, testRepository } from '../../support/restoring.j
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { openTestServer } from '../../support/server.js';
 
-/** A database, a backup of it, and what a restore of it works with. */
+/** A database, its backup, and the parts for a restore. */
 async function site(schema = 'create table t as select generate_series(1, 1000) i') {
   const database = await freshDatabase({ schema });
   const parts = { server: openTestServer(database.name), repository: await testRepository() };

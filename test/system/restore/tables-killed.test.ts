@@ -4,7 +4,7 @@ import { backUp, type Target } from '../../support/restoring.js';
 import { mortal } from './mortal.js';
 import { tablesSite } from './single-tables.js';
 
-/** Works until the run has written its record so often, and then neither writes nor tidies anything any more. */
+/** Works until the run has written its record that many times, then neither writes nor cleans up anything. */
 function killedAt(parts: Target, write: number): Target {
   let writes = 0;
   const one = mortal(parts, () => {
@@ -14,7 +14,7 @@ function killedAt(parts: Target, write: number): Target {
   return one.parts;
 }
 
-/** The next start of any kind settles what a killed run left. */
+/** Any next start cleans up after a killed run. */
 const nextStart = (parts: Target) => backUp(parts, { only: 'db' });
 
 test.each([

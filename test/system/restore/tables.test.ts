@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { tablesSite } from './single-tables.js';
 
-/** Everything outside of one schema: what must not change. */
+/** Everything outside one schema: it must not change. */
 const OUTSIDE = `
   select format('%s %s %s %s %s', c.oid, n.nspname, c.relname, c.relkind, c.relhastriggers) as line
     from pg_class c join pg_namespace n on n.oid = c.relnamespace

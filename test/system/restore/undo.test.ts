@@ -6,7 +6,7 @@ import { backUp, listRuns, planUndo, restore, testRepository, undo, withTree } f
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree } from '../../support/tree.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
@@ -103,7 +103,7 @@ test('files that differ after unpacking are not swapped in', async () => {
   const runId = 'rslow';
   const progress = (event: { kind: string; name?: string }) => {
     if (event.kind !== 'phase' || event.name !== 'files check') return;
-    // Somebody writes into the staged tree between unpacking and its check.
+    // A writer changes the staged tree between unpacking and its check.
     void writeFile(path.join(tree, `.potctl-restore-${runId}`, 'intruder'), 'x');
   };
 
