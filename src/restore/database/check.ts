@@ -80,7 +80,7 @@ async function checkBatch(session: Session, batch: readonly DumpedSequence[]): P
     return rows.flatMap(({ index, value, called }) => {
       const { name, value: dumped, called: wasCalled } = batch[index]!;
       if (value === dumped && called === wasCalled) return [];
-      const detail = `sequence ${name} is at ${positionOf(value, called)}, but at ${positionOf(dumped, wasCalled)} in the backup`;
+      const detail = `sequence ${name}: ${positionOf(value, called)} restored, ${positionOf(dumped, wasCalled)} in the backup`;
       return [failed(`sequence:${name}`, detail)];
     });
   } catch (error) {
@@ -115,7 +115,7 @@ async function checkLargeObjects(session: Session, { inventory }: DatabasePart):
   );
   const expected = String(inventory.large_objects);
   if (row!.found === expected) return [];
-  return [failed('large-objects', `${row!.found} large objects were restored, but the backup has ${expected}`)];
+  return [failed('large-objects', `large objects: ${row!.found} restored, ${expected} in the backup`)];
 }
 
 /** Indexes of partitioned tables may be invalid by design, while a partition lacks its own index. */

@@ -211,7 +211,7 @@ function compare({ name, tables, counts }: Unit): Finding[] {
   const found = counts.reduce((sum, count) => sum + count.found!, 0);
   const expected = counts.reduce((sum, count) => sum + count.expected, 0);
   if (found === expected) return [];
-  const sum = `${name} has ${found} rows, but ${expected} in the backup`;
+  const sum = `row count of ${name}: ${found} restored, ${expected} in the backup`;
   return [{ name: accept, state: 'fail', detail: tables.length === 1 ? sum : `${sum} (${partitionsOf(counts)})` }];
 }
 

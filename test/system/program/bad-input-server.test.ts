@@ -34,7 +34,7 @@ const ways: readonly Way[] = [
   { name: 'refuses the password', exit: 12, code: 'E_DB_DENIED', says: /password authentication failed/ },
   { name: 'does not know the role', user: 'nobody_here', exit: 12, code: 'E_DB_DENIED', says: /nobody_here/ },
   {
-    name: 'wants TLS',
+    name: 'requires TLS',
     user: 'tls_only',
     options: 'sslmode=disable',
     exit: 16,

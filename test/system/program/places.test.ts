@@ -31,13 +31,13 @@ const manifests = (repository: string): string[] =>
   existsSync(path.join(repository, 'backups')) ? readdirSync(path.join(repository, 'backups')) : [];
 
 const WAYS: Readonly<Record<string, (at: (...names: string[]) => string) => { tree: string; repository: string }>> = {
-  'lies inside them, plainly': (at) => ({ tree: at('data'), repository: at('data', 'backups') }),
+  'is inside them': (at) => ({ tree: at('data'), repository: at('data', 'backups') }),
   'is named by a link that leads into them': (at) => {
     mkdirSync(at('data', 'backups'));
     symlinkSync(at('data', 'backups'), at('backups'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'holds them': (at) => ({ tree: at('data', 'sub'), repository: at('data') }),
+  'contains them': (at) => ({ tree: at('data', 'sub'), repository: at('data') }),
 };
 
 const MOUNTED: typeof WAYS = {
@@ -45,11 +45,11 @@ const MOUNTED: typeof WAYS = {
     bind(at('data', 'backups'), at('backups'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'lies below a folder of theirs that is mounted elsewhere': (at) => {
+  'is below one of their folders that is mounted elsewhere': (at) => {
     bind(at('data', 'sub'), at('volume'));
     return { tree: at('data'), repository: at('volume', 'backups') };
   },
-  'lies in them, and they are named by another mount': (at) => {
+  'is inside them, and they are named by another mount': (at) => {
     bind(at('data'), at('storage'));
     return { tree: at('storage'), repository: at('data', 'sub', 'backups') };
   },
@@ -62,7 +62,7 @@ const MOUNTED: typeof WAYS = {
     bind(at('backups'), at('data', 'sub', 'mounted'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'lies in a folder that is mounted into them': (at) => {
+  'is in a folder that is mounted into them': (at) => {
     bind(at('volume'), at('data', 'mounted'));
     return { tree: at('data'), repository: at('volume', 'backups') };
   },

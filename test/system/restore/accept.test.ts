@@ -70,7 +70,7 @@ test('a partition with missing rows is reported under its root, by name', async 
   await expect(refused).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
-    why: 'public.r has 20 rows, the backup 21 (public.r1 10 of 11)',
+    why: 'row count of public.r: 20 restored, 21 in the backup (public.r1 10 of 11)',
     fix: expect.arrayContaining([again('--accept', 'rows:public.r')]),
   });
   expect(await query('select count(*)::int as rows from r')).toEqual([{ rows: 20 }]);
@@ -233,7 +233,7 @@ test('differing rows, sequences and large objects are refused by name, and accep
 
   expect(await refused([])).toMatchObject({
     code: 'E_RESTORE_CHECK',
-    why: 'public.t has 1 rows, the backup 2\nthere are 1 large objects, the backup has 4',
+    why: 'row count of public.t: 1 restored, 2 in the backup\nlarge objects: 1 restored, 4 in the backup',
     fix: expect.arrayContaining([again('--accept', 'rows:public.t', '--accept', 'large-objects')]),
   });
   expect(await refused([names[0]!])).toMatchObject({
@@ -243,8 +243,8 @@ test('differing rows, sequences and large objects are refused by name, and accep
   expect(await refused(names)).toMatchObject({ state: 'done' });
   const [run] = (await readRuns(repository)).filter(({ state }) => state === 'done');
   expect(run!.accepted).toEqual([
-    { name: 'rows:public.t', evidence: 'public.t has 1 rows, the backup 2' },
-    { name: 'large-objects', evidence: 'there are 1 large objects, the backup has 4' },
+    { name: 'rows:public.t', evidence: 'row count of public.t: 1 restored, 2 in the backup' },
+    { name: 'large-objects', evidence: 'large objects: 1 restored, 4 in the backup' },
   ]);
 });
 
@@ -262,10 +262,8 @@ test('an unknown name in --accept is an error, and an unneeded one is a warning'
   const planned = await plan(parts, { accept });
   await restore({ ...parts, host: { progress } }, { accept });
 
-  expect(planned.warnings).toContain(
-    '--accept subscription none was not needed: nothing of that name speaks against it',
-  );
-  expect(told).toContain('--accept rows:public.t was not needed: nothing of that name speaks against it');
+  expect(planned.warnings).toContain('--accept subscription none was not needed: there is no such finding');
+  expect(told).toContain('--accept rows:public.t was not needed: there is no such finding');
 });
 
 test('a damaged backup is restored as far as it is readable once the damage is accepted by its id', async () => {
@@ -291,7 +289,7 @@ test('a damaged backup is restored as far as it is readable once the damage is a
 
   const listed = await potctl([...pasted(refused.stderr), '--continue-past-errors'], { env });
   expect(listed).toMatchObject({ exitCode: 20 });
-  expect(listed.stderr).toContain(`TABLE DATA public.a: left out, since "${member}" is damaged`);
+  expect(listed.stderr).toContain(`TABLE DATA public.a: skipped, because "${member}" is damaged`);
   expect(await potctl(pasted(listed.stderr), { env })).toMatchObject({ exitCode: 0 });
   expect(await valuesOf(name, 'select (select count(*) from a)::int, (select count(*) from b)::int')).toEqual([0, 1]);
 });
@@ -346,7 +344,7 @@ test('an error prints fixes before --accept, and --continue-past-errors only if 
   const { stderr } = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name], { env });
 
   const lines = stderr.split('\n').map((line) => line.trim());
-  const [mended, accepted] = ['Restore into a server of version 99', 'Or accept it'].map((text) =>
+  const [mended, accepted] = ['Restore to a server of version 99', 'Or accept the blockers'].map((text) =>
     lines.findLastIndex((line) => line.includes(text)),
   );
   expect(mended, stderr).toBeGreaterThan(0);

@@ -149,7 +149,7 @@ test('a role that a failed restore created and that is in use now is kept, and b
     changed: 'scratch',
     changedDetail: expect.stringContaining(`the role "${role}" could not be removed`),
     fix: expect.arrayContaining([
-      expect.stringMatching(new RegExp(`^To remove what stays: psql .*DROP ROLE.*${role}`)),
+      expect.stringMatching(new RegExp(`^To remove the leftovers: psql .*DROP ROLE.*${role}`)),
     ]),
   });
 

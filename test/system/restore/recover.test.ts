@@ -140,7 +140,7 @@ test('the next command finishes an undo that was killed between the database swa
 
   const next = await potctl(['backup', 'create', ...where], { env });
 
-  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was finished') });
+  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('so potctl finished it') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
   const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);
   expect(Object.fromEntries(states)).toEqual({ restore: 'undone', undo: 'done' });

@@ -90,7 +90,7 @@ test('missing roles are reported in advance, and created only with --create-role
   await inMaintenance((client) => client.query(`drop role ${role}`));
 
   const blocked = await plan(parts);
-  expect(texts(blocked.blocking)).toEqual([`roles of the backup are missing: "${role}"`]);
+  expect(texts(blocked.blocking)).toEqual([`roles used in the backup do not exist: "${role}"`]);
 
   await restore(parts, { createRoles: true });
   const sql = `select rolcanlogin as login, rolconnlimit as connections, rolpassword like 'SCRAM%' as scram from pg_authid where rolname = $1`;
@@ -213,7 +213,7 @@ test('objects that need a superuser are reported to other roles', async () => {
   expect(texts(blocking)).toEqual(
     expect.arrayContaining([
       `the role "${role}" may not create databases`,
-      `objects belong to "postgres", of which "${role}" is not a member`,
+      `objects belong to "postgres", and "${role}" is not a member of that role`,
       'only a superuser may create EVENT TRIGGER watch',
       'only a superuser may create PUBLICATION "all of it" FOR ALL TABLES',
       `the role "${role}" does not own the database "${name}"`,
@@ -291,8 +291,8 @@ test('a count refused by row security or privileges is not reported as slow', as
   const { database } = await plan(parts);
 
   expect(database?.loss?.unknown).toEqual([
-    '2 tables are estimated: this role may not read all their rows (rights or row security)',
-    expect.stringContaining('no column'),
+    '2 tables are estimated: this role may not read all rows (privileges or row security)',
+    expect.stringContaining('no timestamp column'),
   ]);
   await query(`alter table own owner to postgres; revoke select on t from ${role}`);
 });

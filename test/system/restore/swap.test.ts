@@ -94,7 +94,7 @@ test('a backup whose manifest exceeds its dump is not swapped in, and nothing is
   await expect(restore(parts)).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
-    why: expect.stringContaining('public.t has 1000 rows, the backup 1001'),
+    why: expect.stringContaining('row count of public.t: 1000 restored, 1001 in the backup'),
     fix: expect.arrayContaining([
       advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or restore another one.`,
     ]),
@@ -150,5 +150,5 @@ test('mode new restores under another name and leaves the live database alone', 
   expect((await beside.query('select count(*)::int as n from t')).rows).toEqual([{ n: 1000 }]);
   await beside.end();
   const again = await plan(parts, { mode: 'new', into: `${name}_before_look` });
-  expect(again.blocking.map(({ text }) => text)).toEqual([`a database "${name}_before_look" exists already`]);
+  expect(again.blocking.map(({ text }) => text)).toEqual([`a database "${name}_before_look" already exists`]);
 });

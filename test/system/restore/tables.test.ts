@@ -121,7 +121,7 @@ test('rows that differ from the manifest are found before they become visible, a
 
   await expect(wrong).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
-    why: expect.stringContaining('100 rows, the backup 99'),
+    why: expect.stringContaining('100 restored, 99 in the backup'),
   });
   expect(await query(`select nspname from pg_namespace where nspname = 'found'`)).toEqual([]);
   expect(await leftovers()).toEqual([]);
