@@ -1,4 +1,4 @@
-/** potctl as a library: what the commands call, without a terminal. Values go in, values come out; nothing is read from the process. */
+/** potctl as a library: what the commands call, without a terminal. Values go in, values come out; it reads nothing from the process. */
 
 export { type Adapter, type Application, adapter } from './applications/application.js';
 export { APPLICATIONS } from './applications/known.js';

@@ -13,7 +13,7 @@ import type { Mfa } from './mfa/open.js';
 import type { Restore } from './restore/open.js';
 import type { Setup } from './setup/open.js';
 
-/** Everything that potctl can do, each domain opened when it is first asked for. */
+/** Everything that potctl can do. Each domain is opened when it is first used. */
 export interface Potctl {
   readonly host: Host;
   /** This program, its runtime, and the pg_dump that it would use. */
@@ -27,16 +27,16 @@ export interface Potctl {
   mfa(): Promise<Mfa>;
   restore(): Promise<Restore>;
   setup(): Promise<Setup>;
-  /** What everything works with. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
+  /** The settings that everything uses. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
   settings(): Promise<Settings>;
-  /** The settings, if anybody has asked for them. */
+  /** The settings, if they have been loaded. */
   known(): Settings | undefined;
   /** Closes connections; never rejects. */
   close(): Promise<void>;
 }
 
 /**
- * The door of the engine: commands, tests and other programs come in here, and nothing else picks implementations.
+ * Opens potctl. Commands, tests and other programs all enter here, and nothing else picks implementations.
  *
  * @example
  * const potctl = openPotctl({ environment: process.env, flags: { database: 'app', repository: '/var/backups/potctl' } });
@@ -52,7 +52,7 @@ export function openPotctl(given: HostOptions): Potctl {
   return openOn(base);
 }
 
-/** The same on a base that was made already, such as one with a server that fails. */
+/** The same on a base that already exists, such as one with a server that fails. */
 export function openOn(base: Base): Potctl {
   const { host } = base;
   const backups = once(async () => (await import('./backup/open.js')).openBackup(base));

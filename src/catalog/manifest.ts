@@ -37,7 +37,7 @@ const tableRows = z.looseObject({
   partitioned: z.boolean().optional(),
 });
 
-/** What pg_restore into a new name loses (DESIGN §7.1); statements carry `%I` in the place of the database's name. */
+/** Properties that pg_restore does not restore under a new database name; statements have `%I` in place of the name. */
 const properties = z.looseObject({
   owner: z.string(),
   encoding: z.string(),
@@ -174,7 +174,7 @@ export const manifestSchema = z.looseObject({
   status: z.enum(['complete', 'degraded']),
   degraded_reasons: z.array(z.string()),
   kind: z.enum(['logical', 'safety']),
-  /** `profile:NAME`, or `SYSTEM_IDENTIFIER/DATABASE`, or `files:PATH` (DESIGN §6). */
+  /** `profile:NAME`, or `SYSTEM_IDENTIFIER/DATABASE`, or `files:PATH`; see `findSet` in sets.ts. */
   set: z.string(),
   profile: z.string().nullable(),
   trace_id: z.string(),

@@ -9,23 +9,23 @@ import { withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
 
-/** The connection, and what a person should know about how it was decided. */
+/** The connection settings, and warnings about how they were chosen. */
 export interface Connection {
   readonly settings: ConnectionSettings;
   readonly warnings: readonly string[];
 }
 
-/** Variables that say which server is meant: with one of them set, DATABASE_URL does not count. */
+/** Variables that choose the server: if one of them is set, DATABASE_URL is ignored. */
 const PLACE_VARIABLES = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGSERVICE', 'PGDATABASE'];
-/** Keys of the profile that libpq spells otherwise, or that are paths. */
+/** Keys in the profile that libpq spells differently, or that are paths. */
 const SPELLING: Readonly<Record<string, string>> = { name: 'dbname' };
 const PATHS = ['sslrootcert', 'sslcert', 'sslkey', 'passfile'];
 const NOT_LIBPQ = ['url', 'password_file', 'password_command', 'expect'];
 
 /**
- * Decides the connection of a profile, or of the environment where there is none.
+ * Resolves the connection of a profile, or of the environment if there is no profile.
  *
- * @throws PotctlError E_CONFIG naming the value and where it stands
+ * @throws PotctlError E_CONFIG with the value and its origin
  */
 export async function findConnection(
   request: SettingsRequest,
@@ -51,7 +51,7 @@ export async function findConnection(
   };
 }
 
-/** What outranks the service file and the environment: flag, profile, or DATABASE_URL where neither speaks. */
+/** Values that outrank the service file and the environment: from flags and profile, or from DATABASE_URL without a profile. */
 export function explicitParameters(
   request: SettingsRequest,
   profile: ChosenProfile,
@@ -74,9 +74,9 @@ export function explicitParameters(
   }
   if (flags.database !== undefined) {
     if (isConnectionUrl(flags.database))
-      throw new PotctlError('E_USAGE', '--database takes the name of a database, not a URL', {
+      throw new PotctlError('E_USAGE', '--database expects the name of a database, not a URL', {
         why: 'a URL on the command line shows its password to everybody on this machine',
-        fix: ['put the URL into DATABASE_URL, or host and user into a profile'],
+        fix: ['set DATABASE_URL to the URL, or host and user into a profile'],
       });
     explicit.set('dbname', { value: flags.database, from: 'flag --database' });
   }

@@ -10,38 +10,38 @@ import { absolutePath, fromHere, withHome } from './paths.js';
 import type { ChosenProfile } from './profile.js';
 import type { SettingsRequest } from './request.js';
 
-/** A password, or how to get it when the server asks. */
+/** A password, or a way to get it when the server asks for one. */
 export interface FoundPassword {
   readonly password: Secret | null;
-  /** For people, e.g. `/home/ana/.pgpass line 3`; null if nothing was found. */
+  /** For people, e.g. `/home/ana/.pgpass line 3`; null if none was found. */
   readonly source: string | null;
   /** What `config show` prints, e.g. `set (file /run/…, 24 bytes, 0600)`. */
   readonly shown: string | null;
   readonly fetch?: () => Promise<Secret>;
-  /** Why a source gave nothing. */
+  /** Why a source provided no password. */
   readonly notes: readonly string[];
 }
 
-/** What the search looks at. */
+/** The input of the search. */
 export interface PasswordSearch {
   readonly request: SettingsRequest;
   readonly profile: ChosenProfile;
-  /** What flags, profile and URL gave. */
+  /** From flags, profile and URL. */
   readonly explicit: Parameters;
   readonly resolved: ResolvedConnection;
 }
 
 /**
  * Finds the password for a connection. First of: --password-file, the profile's password_file, password_command or URL, systemd's
- * credential `potctl.db`, POTCTL_DB_PASSWORD_FILE, the service file, .pgpass, PGPASSWORD, the person at the terminal.
+ * credential `potctl.db`, POTCTL_DB_PASSWORD_FILE, the service file, .pgpass, PGPASSWORD, a prompt on the terminal.
  *
- * A source that was named and fails is not skipped: its error appears when the server asks for the password, not before, so that
- * commands without a database, and logins without a password, go on working.
+ * A source that was named and fails is not skipped: its error appears when the server asks for the password, not before. Commands without a
+ * database, and logins without a password, therefore still work.
  */
 export async function findPassword(search: PasswordSearch): Promise<FoundPassword> {
   const { request, resolved } = search;
   const fromVariable = request.environment['PGPASSWORD'];
-  // Known from now on to the redaction, used or not.
+  // From now on it is redacted in all output, whether it is used or not.
   const variable = fromVariable ? new Secret(fromVariable) : null;
   const named = (await inProfile(search)) ?? (await inEnvironment(request));
   if (named !== null) return named;
@@ -89,7 +89,7 @@ async function inPassfile({ request, resolved }: PasswordSearch): Promise<FoundP
     const source = `${file} line ${answer.line}`;
     return { password: answer.password, source, shown: `set (${source})`, notes: [] };
   }
-  const note = answer.note ?? (given === undefined ? null : `${file} (PGPASSFILE) is not there`);
+  const note = answer.note ?? (given === undefined ? null : `${file} (PGPASSFILE) does not exist`);
   const notes = note === null ? [] : [answer.fix === null ? note : `${note}; ${answer.fix}`];
   return { password: null, source: null, shown: null, notes };
 }
@@ -110,7 +110,7 @@ async function fromFile(file: string, from: string): Promise<FoundPassword> {
     if (line === '') throw new PotctlError('E_CONFIG', `the password file '${file}' is empty`, { why: { from } });
     const password = new Secret(line);
     const bits = (mode & 0o777).toString(8).padStart(4, '0');
-    const notes = (mode & 0o077) === 0 ? [] : [`${file} may be read by others (mode ${bits}); chmod 0600 ${file}`];
+    const notes = (mode & 0o077) === 0 ? [] : [`${file} is readable by others (mode ${bits}); chmod 0600 ${file}`];
     return { password, source, shown: `set (file ${file}, ${Buffer.byteLength(line)} bytes, ${bits})`, notes };
   } catch (error) {
     const failure = asConfigError(error, file, from);
@@ -123,9 +123,9 @@ function asConfigError(error: unknown, file: string, from: string): PotctlError 
   if (error instanceof PotctlError) return error;
   const problem = error instanceof Error ? error.message : String(error);
   const code = isErrno(error, 'EACCES', 'EPERM') ? 'E_FILES_DENIED' : 'E_CONFIG';
-  return new PotctlError(code, `the password file '${file}' cannot be read`, {
+  return new PotctlError(code, `cannot read the password file '${file}'`, {
     why: { problem, from },
-    fix: [`put the password into ${file}, alone on the first line, mode 0600`],
+    fix: [`write the password on the first line of ${file}, with mode 0600`],
     cause: error,
   });
 }

@@ -4,9 +4,9 @@ import { type Origin, printable } from './origins.js';
 import { type ChosenProfile, chooseProfile, readConfiguration } from './profile.js';
 import type { SettingsRequest } from './request.js';
 
-/** What is in force, for `config show`. Secrets are said to be set, and nothing more. */
+/** The values in force, for `config show`. For a secret only the fact that it is set. */
 export interface ConfigurationView {
-  /** The configuration file, null where there is none. */
+  /** The configuration file; null if there is none. */
   readonly file: string | null;
   readonly profile: string | null;
   /** All names, in the order of the file. */
@@ -16,9 +16,9 @@ export interface ConfigurationView {
 }
 
 /**
- * Shows every value with its origin: those that commands use first, then what else the profile says.
+ * Lists every value with its origin: those that commands use first, then the remaining ones of the profile.
  *
- * @throws PotctlError as loadSettings
+ * @throws PotctlError like loadSettings
  */
 export async function describeConfiguration(request: SettingsRequest): Promise<ConfigurationView> {
   const configuration = await readConfiguration(request);
@@ -36,7 +36,7 @@ export async function describeConfiguration(request: SettingsRequest): Promise<C
 }
 
 const cleaned = (origin: Origin): Origin => ({ ...origin, value: redact(origin.value) });
-/** A password of `postgres` is common on a laptop, and must not turn the role of that name into a riddle. */
+/** A password `postgres` is common on a laptop; it must not redact the role with the same name. */
 const isName = (key: string): boolean => /^database\.(host|hostaddr|name|user|service)$/.test(key);
 
 function profileValues(profile: ChosenProfile): Origin[] {
@@ -56,5 +56,5 @@ function profileValues(profile: ChosenProfile): Origin[] {
   return list;
 }
 
-/** Keys whose effect stands in another line already. */
+/** Keys whose effect is already shown by another line. */
 const isShownOtherwise = (key: string): boolean => key.startsWith('repositories.') || key === 'database.url';

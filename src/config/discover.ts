@@ -6,7 +6,7 @@ import { type Advice, advice, again, potctl } from '../kernel/next.js';
 import { fromHere } from './paths.js';
 import type { SettingsRequest } from './request.js';
 
-/** The configuration file as found, before it is understood. */
+/** The configuration file as found, not parsed yet. */
 export interface FoundFile {
   /** Absolute. */
   readonly file: string;
@@ -17,7 +17,7 @@ export interface FoundFile {
   readonly mode: number;
 }
 
-/** A place where a file is looked for. `given` places were named by somebody: there the file must be. */
+/** A location where a file is looked for. `given`: the user named it, so the file must exist. */
 export interface Place {
   readonly file: string;
   readonly chosenBy: string;
@@ -28,7 +28,7 @@ const LARGEST_FILE = 1_048_576;
 
 /**
  * Where the configuration may be, highest rank first. Never the current directory and never `.env`: a file that is found by `cd` could
- * bring a `password_command` along.
+ * contain a `password_command`.
  */
 export function configPlaces(request: SettingsRequest): Place[] {
   const { flags, environment, homeDirectory, systemFile = '/etc/potctl/config.yaml' } = request;
@@ -45,9 +45,9 @@ export function configPlaces(request: SettingsRequest): Place[] {
 }
 
 /**
- * The first configuration file that is there, or null if there is none.
+ * The first configuration file that exists, or null if there is none.
  *
- * @throws PotctlError E_CONFIG if a named file is missing or anybody may write to it, E_FILES_DENIED if it may not be read
+ * @throws PotctlError E_CONFIG if a named file is missing or world-writable, E_FILES_DENIED if it is not readable
  */
 export async function findConfigFile(request: SettingsRequest): Promise<FoundFile | null> {
   for (const place of configPlaces(request)) {
@@ -57,14 +57,14 @@ export async function findConfigFile(request: SettingsRequest): Promise<FoundFil
   return null;
 }
 
-/** Which configuration file is in force, and where one was looked for, highest rank first. */
+/** Which configuration file is used, and where potctl looked for one, highest rank first. */
 export interface ConfigLocation {
   readonly file: string | null;
   readonly chosen_by: string | null;
   readonly looked_for: readonly string[];
 }
 
-/** Says which configuration file is used. @throws PotctlError as findConfigFile */
+/** Finds out which configuration file is used. @throws PotctlError like findConfigFile */
 export async function locateConfiguration(request: SettingsRequest): Promise<ConfigLocation> {
   const found = await findConfigFile(request);
   return {
@@ -79,13 +79,13 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const facts = await handle.stat();
-      if (!facts.isFile()) throw unreadable(file, chosenBy, 'it is not a plain file');
+      if (!facts.isFile()) throw unreadable(file, chosenBy, 'it is not a regular file');
       if (facts.size > LARGEST_FILE) throw unreadable(file, chosenBy, 'it is larger than 1 MiB');
       if ((facts.mode & 0o002) !== 0)
         throw unreadable(
           file,
           chosenBy,
-          'everybody may write to it, and it can name commands to run',
+          'it is world-writable, and it can contain commands that potctl runs',
           `chmod 0600 ${file}`,
         );
       return { file, chosenBy, text: await handle.readFile('utf8'), mode: facts.mode & 0o777 };
@@ -94,9 +94,9 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
     }
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR') && !given) return null;
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw unreadable(file, chosenBy, 'there is no such file');
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw unreadable(file, chosenBy, 'the file does not exist');
     if (isErrno(error, 'EACCES', 'EPERM'))
-      throw new PotctlError('E_FILES_DENIED', `the configuration '${file}' may not be read`, {
+      throw new PotctlError('E_FILES_DENIED', `permission denied for the configuration '${file}'`, {
         why: { chosen_by: chosenBy },
         fix: ['run as the user that owns it', advice`or name another file with ${again('--config', 'FILE')}`],
         cause: error,
@@ -108,6 +108,6 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
 function unreadable(file: string, chosenBy: string, why: string, fix?: Advice): PotctlError {
   return new PotctlError('E_CONFIG', `the configuration '${file}' cannot be used`, {
     why: { problem: why, chosen_by: chosenBy },
-    fix: [fix ?? advice`see which files are looked for: ${potctl('config', 'path')}`],
+    fix: [fix ?? advice`see which files potctl looks for: ${potctl('config', 'path')}`],
   });
 }

@@ -3,14 +3,14 @@ import { closest } from '../kernel/closest.js';
 import { keysAt } from './known-keys.js';
 import { LIBPQ_KEYWORDS } from './libpq/keywords.js';
 
-/** A mistake at a key of the file. */
+/** A mistake at a key of the configuration file. */
 export interface Finding {
   readonly key: readonly PropertyKey[];
   readonly text: string;
   readonly suggestion: string | null;
 }
 
-/** Says in an operator's words what the schema's check found. `root` is the whole value that was checked. */
+/** Explains in plain words what the schema check found. `root` is the complete value that was checked. */
 export function explainIssue(issue: z.core.$ZodIssue, root: unknown): Finding[] {
   const key = issue.path;
   const name = String(key.at(-1) ?? 'the file');
@@ -39,7 +39,7 @@ export function explainIssue(issue: z.core.$ZodIssue, root: unknown): Finding[] 
   }
 }
 
-/** Of the forms that a value may have, the one whose kind it is says what is wrong. */
+/** If a value may have several forms, picks the form of its kind and reports what is wrong with it. */
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, name: string, root: unknown): Finding[] {
   const key = issue.path;
   const isOther = (one: z.core.$ZodIssue): boolean =>
@@ -69,7 +69,7 @@ function inDatabase(unknown: string): string | null {
   if (unknown === 'password' || unknown === 'pass')
     return 'a password does not belong here: use password_file, password_command or .pgpass';
   if (unknown === 'username') return "did you mean 'user'?";
-  return unknown in LIBPQ_KEYWORDS ? `libpq knows '${unknown}', but potctl cannot honour it` : null;
+  return unknown in LIBPQ_KEYWORDS ? `libpq knows '${unknown}', but potctl does not support it` : null;
 }
 
 function wrongType(name: string, expected: string, actual: unknown): { text: string; suggestion: string | null } {
@@ -84,7 +84,7 @@ function wrongType(name: string, expected: string, actual: unknown): { text: str
   };
   if (actual === undefined) return { text: `${name} is missing`, suggestion: null };
   const text = `${name} must be ${words[expected] ?? expected}`;
-  if (actual === null) return { text: `${text}, but there is no value`, suggestion: null };
+  if (actual === null) return { text: `${text}, but it is empty`, suggestion: null };
   if (expected === 'string' && ['number', 'boolean'].includes(typeof actual))
     return { text, suggestion: 'put it in quotes' };
   if (typeof actual === 'string' && /^\d+$/.test(actual)) return { text, suggestion: 'write it without quotes' };
@@ -98,7 +98,7 @@ function tooSmall(name: string, origin: string, minimum: number): string {
 
 function hint(name: string, value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  if (value.startsWith('AGE-SECRET-KEY-')) return 'this is a private key: only the public one, age1…, belongs here';
+  if (value.startsWith('AGE-SECRET-KEY-')) return 'this is a private key; only the public key, age1…, belongs here';
   if (name === 'within' || name === 'keep_old') return /^\d+$/.test(value) ? 'add a unit, e.g. h or d' : null;
   return null;
 }

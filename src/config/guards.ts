@@ -1,7 +1,7 @@
 /**
- * Does a list such as `protected: [restore, prune, mfa.disable]` mean this command: by its noun, by its verb, or by both?
+ * Whether a list such as `protected: [restore, prune, mfa.disable]` contains this command, by its noun, its verb, or both.
  *
- * @param command as it is typed, e.g. `backup prune`
+ * @param command as typed, e.g. `backup prune`
  */
 export function isProtected(protectedOnes: readonly string[], command: string): boolean {
   const words = [command.replace(' ', '.'), ...command.split(' ')];

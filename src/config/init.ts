@@ -21,11 +21,11 @@ export interface NewConfiguration {
 }
 
 /**
- * The configuration that says what this command line and environment say: database, files and repository, as one profile. What nobody said
- * stands there as a comment. Nothing is connected to and nothing is written.
+ * Composes a configuration file from this command line and environment: database, files and repository, as one profile. Values that are
+ * not given appear as comments. Makes no connection and writes nothing.
  *
- * @param request `-p` names the profile, `--config` the file; default: `default`, in the user's own place
- * @param wanted undefined = what the name of the profile says, else development
+ * @param request `-p` names the profile, `--config` the file; default: `default`, in the user's own location
+ * @param wanted undefined = derived from the name of the profile, otherwise development
  * @throws E_CONFIG, E_USAGE as for any connection
  */
 export async function composeConfiguration(
@@ -34,7 +34,7 @@ export async function composeConfiguration(
 ): Promise<NewConfiguration> {
   const { flags } = request;
   const profile = flags.profile ?? 'default';
-  const environment = wanted ?? saidBy(profile);
+  const environment = wanted ?? impliedBy(profile);
   const { explicit } = explicitParameters(request, noProfile);
   const { target, parameters } = await resolveConnection({ ...request, explicit });
   const { host, port, database: name, user, service, sslmode } = target;
@@ -54,8 +54,8 @@ export async function composeConfiguration(
   return { file: configPlaces(request)[0]!.file, profile, environment, text };
 }
 
-/** A profile that is called so and has no guards would be the worse surprise. */
-function saidBy(profile: string): Environment {
+/** A profile named `prod` without guards would be the worse surprise. */
+function impliedBy(profile: string): Environment {
   if (/^(prod|production|live)\b/i.test(profile)) return 'production';
   return /^stag/i.test(profile) ? 'staging' : 'development';
 }
@@ -65,7 +65,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   repositories: '{ local: { path: /var/backups/potctl } }',
 };
 
-/** A line without its value becomes a comment with an example. */
+/** A line without a value becomes a comment with an example. */
 function filled(line: string, values: ReadonlyMap<string, string | null>): string {
   const key = /@(\w+)@/.exec(line)?.[1];
   if (key === undefined) return line;
@@ -74,16 +74,16 @@ function filled(line: string, values: ReadonlyMap<string, string | null>): strin
   return line.replace(/^ +/, (spaces) => `${spaces}# `).replace(`@${key}@`, EXAMPLES[key]!);
 }
 
-/** JSON is YAML; with a space inside the braces it reads as the rest of the file does. */
+/** JSON is valid YAML; spaces inside the braces match the style of the file. */
 const flow = (value: object): string =>
   JSON.stringify(value, null, 1)
     .replace(/\n */g, ' ')
     .replace(/"(\w+)":/g, '$1:');
 
 /**
- * Writes it as a new file, mode 0600, with its folder. A file that is there is never touched.
+ * Writes a new file with mode 0600, and its folder. Never touches an existing file.
  *
- * @throws E_REFUSED when there is one, E_FILES_DENIED, E_NO_SPACE, E_IO
+ * @throws E_REFUSED if the file exists, E_FILES_DENIED, E_NO_SPACE, E_IO
  */
 export async function writeConfiguration({ file, text }: NewConfiguration): Promise<void> {
   try {
@@ -97,11 +97,11 @@ export async function writeConfiguration({ file, text }: NewConfiguration): Prom
     }
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw fromErrno(error, `write the configuration '${file}'`);
-    throw new PotctlError('E_REFUSED', `there is a configuration in '${file}'`, {
+    throw new PotctlError('E_REFUSED', `the configuration file '${file}' already exists`, {
       why: 'potctl never changes a configuration file',
       fix: [
-        advice`See what it says: ${potctl('config', 'show', '--origin')}`,
-        advice`Or write another one: ${again('--config', 'FILE')}`,
+        advice`Show its values: ${potctl('config', 'show', '--origin')}`,
+        advice`Or write another file: ${again('--config', 'FILE')}`,
       ],
     });
   }

@@ -7,14 +7,14 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
-/** The keys that the schema knows at a place of the file, in the order of the schema. */
+/** The keys that the schema allows at a position of the file, in the order of the schema. */
 export function keysAt(key: readonly PropertyKey[]): string[] {
   let node = configJsonSchema() as Node | undefined;
   for (const step of key) node = child(node, step);
   return Object.keys(propertiesOf(node));
 }
 
-/** Of a value that may also be something else than a block, those of the block. */
+/** If a value may be something other than a block, the keys of the block. */
 const propertiesOf = (node: Node | undefined): Readonly<Record<string, Node>> =>
   node?.properties ?? node?.anyOf?.find(({ properties }) => properties !== undefined)?.properties ?? {};
 

@@ -10,11 +10,11 @@ import { findMfa, findNotify, findRetention, type Settings } from './settings.js
 import { findRefusals } from './unsupported.js';
 
 /**
- * Decides everything that a command works with: flag > POTCTL_* > profile > default, each value with its origin. Connects to nothing and
- * runs nothing; a password that costs is fetched when the server asks for it.
+ * Resolves all settings of a command: flag > POTCTL_* > profile > default, each value with its origin. Makes no connection and runs no
+ * program; a password that needs a command or a prompt is fetched when the server asks for it.
  *
- * @throws PotctlError E_CONFIG with every mistake of the file, or naming the variable or libpq file at fault; E_PROFILE_NOT_FOUND;
- * E_FILES_DENIED if the configuration may not be read
+ * @throws PotctlError E_CONFIG with every mistake in the file, or with the variable or libpq file at fault; E_PROFILE_NOT_FOUND;
+ * E_FILES_DENIED if the configuration is not readable
  */
 export async function loadSettings(request: SettingsRequest): Promise<Settings> {
   const configuration = await readConfiguration(request);
@@ -23,7 +23,7 @@ export async function loadSettings(request: SettingsRequest): Promise<Settings> 
   return { ...settings, configFile: found === undefined ? null : { path: found.file, mode: found.mode } };
 }
 
-/** The settings of a profile that was chosen already. @throws PotctlError E_CONFIG */
+/** The settings of a profile that has already been chosen. @throws PotctlError E_CONFIG */
 export async function settingsOf(request: SettingsRequest, profile: ChosenProfile): Promise<Settings> {
   const origins = collectOrigins();
   const { values, name, onCommandLine } = profile;
@@ -72,7 +72,7 @@ function findFiles(request: SettingsRequest, profile: ChosenProfile, origins: Or
   const { flags, environment, homeDirectory } = request;
   const { path, engine, exclude } = profile.values.files ?? {};
   if (flags.files === '')
-    throw new PotctlError('E_USAGE', '--files names no directory', { why: 'it is empty: is a variable not set?' });
+    throw new PotctlError('E_USAGE', '--files is empty', { why: 'perhaps a shell variable is not set' });
   const typed = (value: string | undefined): string | undefined =>
     value === undefined || value === '' ? undefined : absolutePath(value, request);
   const root = origins.pick(

@@ -6,24 +6,24 @@ import type { SettingsRequest } from './request.js';
 import type { Environment } from './settings.js';
 import type { Validation } from './validate.js';
 
-/** The configuration file: found, checked, shown, written for the first time. None of it connects to anything. */
+/** Finds, checks, shows and creates the configuration file. None of it makes a connection. */
 export interface Configuration {
   /** Every value in force, with its origin. */
   describe(): Promise<ConfigurationView>;
-  /** Which file is used, and where one is looked for. */
+  /** Which file is used, and where potctl looks for one. */
   locate(): Promise<ConfigLocation>;
-  /** Every mistake in it. */
+  /** Every mistake in the file. */
   validate(): Promise<Validation>;
-  /** For editors. */
+  /** The JSON Schema, for editors. */
   jsonSchema(): Promise<Record<string, unknown>>;
-  /** The first file, from what was typed and what the environment says; `apply` writes it. */
+  /** Plans the first file, from the command line and the environment; `apply` writes it. */
   init(environment?: Environment): Promise<Prepared<NewConfiguration, Written>>;
 }
 
-/** `written`: is the file there now? */
+/** `written`: whether the file was written. */
 type Written = NewConfiguration & { readonly written: boolean };
 
-/** Wires what is about the configuration. Nothing is read before a use case asks for it. */
+/** Wires the configuration use cases. Nothing is read before one of them runs. */
 export function openConfiguration(request: SettingsRequest): Configuration {
   return {
     describe: async () => (await import('./describe.js')).describeConfiguration(request),

@@ -1,12 +1,12 @@
-/** Collects where each value came from, in the order in which they are asked for. */
+/** Collects the origin of each value, in the order in which values are requested. */
 export interface Origins {
-  /** The first candidate that is there; it is recorded under `key`. */
+  /** Returns the first candidate that has a value, and records its origin under `key`. */
   pick<T>(key: string, ...candidates: readonly (Candidate<T> | undefined)[]): T | undefined;
   add(key: string, value: string, from: string): void;
   readonly list: readonly Origin[];
 }
 
-/** A value that may win, highest rank first. */
+/** A possible value; candidates are listed highest rank first. */
 export interface Candidate<T> {
   readonly value: T | undefined;
   readonly from: string;
@@ -14,7 +14,7 @@ export interface Candidate<T> {
   readonly shown?: string;
 }
 
-/** Collects where each value came from, in the order in which they are decided. */
+/** Creates an empty collection of origins. */
 export function collectOrigins(): Origins {
   const list: Origin[] = [];
   const add = (key: string, value: string, from: string): void => {
@@ -39,7 +39,7 @@ export function printable(value: unknown): string {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** Ends the origin of a database's name that nobody said: libpq takes the user's. */
+/** Suffix of the origin of a database name that was not given: libpq uses the user's name. */
 export const AS_THE_USER = " (the user's name)";
 
 /** Where a value came from, for `config show --origin`. */

@@ -4,21 +4,21 @@ import type { Problem } from './problems.js';
 import { findSecrets, furtherProblems } from './rules.js';
 import { type ConfigFile, configSchema } from './schema.js';
 
-/** A configuration file that was read. `document` is null when it has mistakes. */
+/** A parsed configuration file. `document` is null if it has mistakes. */
 export interface ParsedConfig {
   readonly document: ConfigFile | null;
-  /** All of them, in the order of the file. */
+  /** All mistakes, in the order of the file. */
   readonly problems: readonly Problem[];
-  /** Keys whose value is a secret that stands in the file itself. */
+  /** Keys whose value is a secret written in the file itself. */
   readonly secrets: readonly string[];
-  /** `file:line` of a key, or of the nearest one above it that is written down. */
+  /** `file:line` of a key, or of its nearest parent that the file contains. */
   where(key: readonly PropertyKey[]): string;
 }
 
 /**
- * Reads YAML and checks it against the schema and its rules. Pure: a text in, a value and every mistake out.
+ * Parses YAML and checks it against the schema and its rules. Pure: text in, a value and every mistake out.
  *
- * @param mode permission bits of the file: a secret in a file that others may read is a mistake
+ * @param mode permission bits of the file: a secret in a file that others can read is a mistake
  */
 export function parseConfig(text: string, file: string, mode: number): ParsedConfig {
   const lines = new LineCounter();
@@ -37,7 +37,7 @@ export function parseConfig(text: string, file: string, mode: number): ParsedCon
   const exposed = (mode & 0o077) === 0 ? [] : secrets;
   const problems = [
     ...found.map(({ key, text, suggestion }) => problem(key, text, suggestion)),
-    ...exposed.map((key) => problem(key, 'a secret stands here, and others may read the file', `chmod 0600 ${file}`)),
+    ...exposed.map((key) => problem(key, 'this is a secret, and the file is readable by others', `chmod 0600 ${file}`)),
   ].sort((a, b) => a.line - b.line || a.column - b.column);
   return {
     document: checked.success && problems.length === 0 ? checked.data : null,
@@ -49,7 +49,7 @@ export function parseConfig(text: string, file: string, mode: number): ParsedCon
 
 type Parsed = ReturnType<typeof parseDocument<ParsedNode>>;
 
-/** Says where in the file a key stands. */
+/** Maps keys to positions in the file. */
 function locator(document: Parsed, lines: LineCounter, file: string) {
   const place = (key: readonly PropertyKey[]): { line: number; column: number } => {
     const { line, col } = lines.linePos(offsetOf(document.contents, key));
@@ -73,7 +73,7 @@ function syntaxProblems(document: Parsed, lines: LineCounter, file: string): Pro
   });
 }
 
-/** The plain value, or why there is none. Integers too large for a number stay digits: a system identifier has 19 of them. */
+/** The plain value, or why there is none. Integers too large for a number stay strings of digits: a system identifier has 19 digits. */
 function plainValue(document: ReturnType<typeof parseDocument>): { value: unknown } | string {
   try {
     return { value: withoutBigInts(document.toJS({ maxAliasCount: 100 })) };
@@ -89,7 +89,7 @@ function withoutBigInts(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutBigInts(inner)]));
 }
 
-/** Where a key begins in the text; the last step that is written down counts. */
+/** The offset of a key in the text, or of its nearest parent that the file contains. */
 function offsetOf(root: ParsedNode | null, key: readonly PropertyKey[]): number {
   let node: unknown = root;
   let offset = root?.range[0] ?? 0;

@@ -7,10 +7,10 @@ const TIMEOUT_MS = 60_000;
 const LONGEST_OUTPUT = 65_536;
 
 /**
- * Runs a profile's `password_command` without a shell; the first line of its output is the password. It gets the operator's
- * environment (password managers need their own variables) without the passwords in it, and 60 s.
+ * Runs a profile's `password_command` without a shell; the first line of its output is the password. It receives the operator's
+ * environment (password managers need their variables) without passwords, and must finish within 60 s.
  *
- * @throws PotctlError E_CONFIG if the command cannot be understood or prints nothing; E_TOOL_MISSING, E_TOOL_FAILED
+ * @throws PotctlError E_CONFIG if the command is malformed or prints nothing; E_TOOL_MISSING, E_TOOL_FAILED
  */
 export async function readPasswordCommand(
   command: string | readonly string[],
@@ -19,7 +19,7 @@ export async function readPasswordCommand(
 ): Promise<Secret> {
   const argv = typeof command === 'string' ? splitCommand(command) : command;
   if (typeof argv === 'string')
-    throw new PotctlError('E_CONFIG', 'password_command cannot be run', { why: { problem: argv, from } });
+    throw new PotctlError('E_CONFIG', 'password_command is malformed', { why: { problem: argv, from } });
   const output = await (request.run ?? ((list) => runChild(list, from, request.environment)))(argv);
   const line = output.split(/\r?\n/, 1)[0] ?? '';
   if (line === '')
@@ -54,10 +54,8 @@ async function runChild(
       from,
       ended:
         end.startError ??
-        (end.cancelled
-          ? `after ${TIMEOUT_MS / 1_000} s without an end`
-          : (end.signal ?? `with exit code ${end.exitCode}`)),
-      last_line: end.stderrTail.at(-1) ?? 'it said nothing',
+        (end.cancelled ? `timed out after ${TIMEOUT_MS / 1_000} s` : (end.signal ?? `with exit code ${end.exitCode}`)),
+      last_line: end.stderrTail.at(-1) ?? 'no output',
     },
     fix: ['run it by hand as this user: its first line must be the password'],
   });

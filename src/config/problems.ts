@@ -9,12 +9,12 @@ export interface Problem {
   readonly column: number;
   /** Dotted, e.g. `profiles.prod.database.prot`; empty for the file as a whole. */
   readonly key: string;
-  /** Never repeats a value that could be a secret. */
+  /** Never contains a value that could be a secret. */
   readonly problem: string;
   readonly suggestion: string | null;
 }
 
-/** One error that says all of them, each with file and line. */
+/** One error with all problems, each with file and line. */
 export function asError(problems: readonly Problem[]): PotctlError {
   const why: Record<string, string> = {};
   for (const { file, line, problem, suggestion } of problems) {
@@ -25,6 +25,6 @@ export function asError(problems: readonly Problem[]): PotctlError {
   const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
   return new PotctlError('E_CONFIG', `the configuration has ${count}`, {
     why,
-    fix: [advice`mend the lines above, then check: ${potctl('config', 'validate')}`],
+    fix: [advice`fix the lines above, then check: ${potctl('config', 'validate')}`],
   });
 }

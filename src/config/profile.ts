@@ -7,7 +7,7 @@ import { asError } from './problems.js';
 import type { SettingsRequest } from './request.js';
 import type { Profile } from './schema.js';
 
-/** The profile that a command works with. Without a configuration file it is empty and has no name. */
+/** The profile that a command uses. Without a configuration file it is empty and has no name. */
 export interface ChosenProfile {
   readonly name: string | null;
   /** What chose it, e.g. `flag --profile`. */
@@ -20,13 +20,13 @@ export interface ChosenProfile {
   where(...key: readonly PropertyKey[]): string;
 }
 
-/** The file and what it says; null where there is none. */
+/** The configuration file and its contents. */
 export interface Configuration {
   readonly found: FoundFile;
   readonly parsed: ParsedConfig;
 }
 
-/** Finds and reads the configuration, mistakes included. The YAML reader loads only when there is a file. */
+/** Finds and parses the configuration, including its mistakes; null if there is no file. The YAML parser is loaded only if there is one. */
 export async function readConfiguration(request: SettingsRequest): Promise<Configuration | null> {
   const found = await findConfigFile(request);
   if (found === null) return null;
@@ -35,7 +35,7 @@ export async function readConfiguration(request: SettingsRequest): Promise<Confi
 }
 
 /**
- * Chooses by -p, POTCTL_PROFILE, then `default_profile`.
+ * Chooses the profile by -p, POTCTL_PROFILE, then `default_profile`.
  *
  * @throws PotctlError E_CONFIG with every mistake of the file; E_PROFILE_NOT_FOUND
  */
@@ -66,7 +66,7 @@ export function chooseProfile(request: SettingsRequest, configuration: Configura
   };
 }
 
-/** What there is without a configuration file, or without a profile in it. */
+/** The profile if there is no configuration file, or no profile was chosen. */
 export const noProfile: ChosenProfile = {
   name: null,
   from: 'default',
@@ -93,8 +93,8 @@ function unknownProfile(
     fix: [
       ...(guess === undefined ? [] : [advice`did you mean ${again('-p', guess)}?`]),
       configuration === null
-        ? advice`Make the first file: ${potctl('config', 'init')}`
-        : advice`See all profiles: ${potctl('config', 'show')}`,
+        ? advice`Create a configuration file: ${potctl('config', 'init')}`
+        : advice`List the profiles: ${potctl('config', 'show')}`,
     ],
   });
 }

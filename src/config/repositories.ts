@@ -8,9 +8,9 @@ import type { SettingsRequest } from './request.js';
 import type { RepositorySettings } from './settings.js';
 
 /**
- * The repositories of the profile in its order; what --repository or POTCTL_REPOSITORY names comes first.
+ * The repositories of the profile in order; the one named by --repository or POTCTL_REPOSITORY comes first.
  *
- * @throws PotctlError E_CONFIG if a name is neither a key of the profile nor a path
+ * @throws PotctlError E_CONFIG if a name is neither a key in the profile nor a path
  */
 export function findRepositories(
   request: SettingsRequest,
@@ -36,7 +36,7 @@ export function findRepositories(
   return ordered;
 }
 
-/** A repository as a person names it: its directory, or `s3://bucket/prefix`. */
+/** A repository for people: its directory, or `s3://bucket/prefix`. */
 export function printRepository({ path, s3 }: RepositorySettings): string {
   if (s3 === undefined) return path;
   return `s3://${s3.bucket}${s3.prefix === '' ? '' : `/${s3.prefix}`}${s3.endpoint === null ? '' : ` at ${s3.endpoint}`}`;
@@ -50,7 +50,7 @@ function named(
 ): RepositorySettings {
   const key = known.find(({ name }) => name === typed);
   if (key !== undefined) return key;
-  if (typed === '') throw new PotctlError('E_CONFIG', 'the repository has no name', { why: { from } });
+  if (typed === '') throw new PotctlError('E_CONFIG', 'the repository is empty', { why: { from } });
   const bucket = /^s3:\/\/([^/]+)(?:\/(.*))?$/.exec(typed);
   if (bucket !== null)
     return {
@@ -64,11 +64,11 @@ function named(
       },
     };
   if (/^[a-z0-9+]+:\/\//i.test(typed))
-    throw new PotctlError('E_CONFIG', `'${typed.replace(/:.*/s, '')}' repositories do not exist`, {
+    throw new PotctlError('E_CONFIG', `'${typed.replace(/:.*/s, '')}' repositories are not supported`, {
       why: { from },
-      fix: ['name a directory, or `s3://bucket/prefix`'],
+      fix: ['use a directory, or `s3://bucket/prefix`'],
     });
-  // Beside named repositories a bare word is more likely a slip than a directory, and a slip would make a new, empty one.
+  // If named repositories exist, a bare word is more likely a typo than a directory, and a typo would create a new, empty repository.
   if (known.length > 0 && !/[/.~]/.test(typed)) throw unknownName(typed, from, known);
   return { name: typed, path: absolutePath(typed, request) };
 }
@@ -80,7 +80,7 @@ function unknownName(typed: string, from: string, known: readonly RepositorySett
     why: { from, repositories: names.join(', ') },
     fix: [
       ...(guess === undefined ? [] : [advice`did you mean ${again('--repository', guess)}?`]),
-      advice`a directory of that name is ${again('--repository', `./${typed}`)}`,
+      advice`for a directory with that name, use ${again('--repository', `./${typed}`)}`,
     ],
   });
 }

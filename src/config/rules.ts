@@ -2,7 +2,7 @@ import { closest } from '../kernel/closest.js';
 import type { Finding } from './explain-issue.js';
 import type { ConfigFile, Profile } from './schema.js';
 
-/** Mistakes that show only when several keys are looked at together. */
+/** Mistakes that involve several keys. */
 export function furtherProblems(config: ConfigFile): Finding[] {
   const profiles = config.profiles ?? {};
   const names = Object.keys(profiles);
@@ -30,7 +30,7 @@ function databaseProblems(key: readonly PropertyKey[], database: NonNullable<Pro
     for (const name of doubled)
       found.push({
         key: [...key, name],
-        text: `${name} and url both say where the database is`,
+        text: `${name} and url cannot both be set`,
         suggestion: 'keep one',
       });
   }
@@ -41,7 +41,7 @@ function databaseProblems(key: readonly PropertyKey[], database: NonNullable<Pro
   for (const name of sources.slice(1))
     found.push({
       key: [...key, name],
-      text: `${sources[0]} already gives the password`,
+      text: `${sources[0]} already provides the password`,
       suggestion: 'keep one source',
     });
   return found;
@@ -72,7 +72,7 @@ function placeProblems(key: readonly PropertyKey[], profile: Profile): Finding[]
 const passwordInUrl = (text: string): boolean =>
   /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@]*:[^/?#\s@]+@/i.test(text) || /[?&](password|sslpassword)=[^&]/i.test(text);
 
-/** Keys whose value is a secret in the file itself: a password in a URL, the address of a hook, a private key. */
+/** Keys whose value is a secret in the file itself: a password in a URL, the URL of a webhook, a private key. */
 export function findSecrets(value: unknown, key: readonly PropertyKey[] = []): PropertyKey[][] {
   if (typeof value === 'string') return isSecret(value, key) ? [[...key]] : [];
   if (typeof value !== 'object' || value === null) return [];

@@ -4,11 +4,11 @@ import { DURATION } from '../kernel/duration.js';
 import { APPLICATION_NAMES } from './application-names.js';
 
 const text = (description: string) => z.string().min(1).describe(description);
-/** Absolute, or below the home directory: a path that depends on the current directory would name another place from cron. */
+/** Absolute, or below the home directory: a relative path would mean a different location in a cron job. */
 const file = (description: string) =>
   z
     .string()
-    .regex(/^(\/|~\/|~$)/, 'must be an absolute path, or begin with ~/')
+    .regex(/^(\/|~\/|~$)/, 'must be an absolute path, or start with ~/')
     .describe(description);
 const duration = (description: string) =>
   z.string().min(2).regex(DURATION, 'must be a duration such as 72h, 7d or 1d12h').describe(description);
@@ -28,11 +28,11 @@ const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const database = z.strictObject({
   service: text('a service of pg_service.conf').optional(),
   host: text('host name, address, or directory of the Unix socket').optional(),
-  hostaddr: text('IP address, to spare the look-up of the name').optional(),
+  hostaddr: text('IP address, to skip the DNS lookup').optional(),
   port: z.int().min(1).max(65_535).optional(),
   name: text('name of the database (dbname of libpq)').optional(),
   user: text('the role').optional(),
-  url: url(['postgres', 'postgresql'], 'all of it as one URL, instead of host, port, name and user').optional(),
+  url: url(['postgres', 'postgresql'], 'everything as one URL, instead of host, port, name and user').optional(),
   sslmode: z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']).optional(),
   sslrootcert: z
     .string()
@@ -41,7 +41,7 @@ const database = z.strictObject({
   sslcert: file('client certificate').optional(),
   sslkey: file('key of the client certificate').optional(),
   options: text('command-line options for the server session').optional(),
-  connect_timeout: z.int().min(0).max(3_600).describe('seconds; 0 waits for ever').optional(),
+  connect_timeout: z.int().min(0).max(3_600).describe('seconds; 0 waits forever').optional(),
   passfile: file('a .pgpass file').optional(),
   password_file: file('a file whose first line is the password').optional(),
   password_command: z
@@ -55,7 +55,7 @@ const database = z.strictObject({
         .regex(/^\d{1,20}$/, 'must be the digits that `select system_identifier from pg_control_system()` returns')
         .optional(),
     })
-    .describe('what the server must be; another one is refused')
+    .describe('the expected server; any other one is refused')
     .optional(),
 });
 
@@ -67,7 +67,7 @@ const repository = z.strictObject({
     .strictObject({
       bucket: text('bucket'),
       prefix: z.string().optional(),
-      endpoint: web('for other servers than Amazon').optional(),
+      endpoint: web('for S3 servers other than Amazon').optional(),
       region: text('region').optional(),
       path_style: z.boolean().optional(),
     })
@@ -75,33 +75,35 @@ const repository = z.strictObject({
 });
 
 const target = z.strictObject({
-  url: web('a secret: whoever knows it can send').optional(),
+  url: web('a secret: anyone who knows it can post').optional(),
   url_file: file('a file whose first line is the URL').optional(),
 });
 
 const profile = z.strictObject({
-  environment: z.enum(['production', 'staging', 'development']).describe('colours, guards, confirmations').optional(),
+  environment: z.enum(['production', 'staging', 'development']).describe('colors, guards, confirmations').optional(),
   database: database.optional(),
   application: z
     .union([
       applicationName,
-      z.strictObject({ name: applicationName.optional(), schema: text('of its tables').optional() }),
+      z.strictObject({ name: applicationName.optional(), schema: text('schema of its tables').optional() }),
     ])
-    .describe('whose tables the database has; name and schema where tables of that kind are in several schemas')
+    .describe(
+      'the application whose tables are in the database; with name and schema if several schemas have such tables',
+    )
     .optional(),
   files: z
     .strictObject({
-      path: file('the tree of files'),
+      path: file('the files directory'),
       engine: z.enum(['archive', 'incremental']).optional(),
-      exclude: z.array(text('a glob relative to the tree')).optional(),
+      exclude: z.array(text('a glob relative to the files directory')).optional(),
     })
     .optional(),
   references: text(
-    'SQL whose first column is a path relative to the tree. It runs as the role of the backup, read-only, in its snapshot; name schemas (public.projects): without them it runs with the search_path of the role, and whoever may create in a schema of it can have functions run as that role',
+    'SQL whose first column is a file path relative to the files directory. It runs as the role of the backup, read-only, in its snapshot. Qualify names with their schema (public.projects): unqualified names use the search_path of the role, and anyone who may create objects in one of those schemas could have functions run as that role',
   ).optional(),
   repositories: z
-    .record(z.string().regex(name, 'must begin with a letter; letters, digits, . _ - may follow'), repository)
-    .describe('where backups rest; the first one is the default')
+    .record(z.string().regex(name, 'must start with a letter, followed by letters, digits, . _ or -'), repository)
+    .describe('where backups are stored; the first one is the default')
     .optional(),
   encryption: z
     .strictObject({
@@ -109,29 +111,29 @@ const profile = z.strictObject({
         .array(z.string().regex(/^age1[0-9a-z]{10,}$/, 'must be a public key, age1…'))
         .min(1)
         .optional(),
-      identity_file: file('private key, only where backups are restored').optional(),
+      identity_file: file('private key; only on hosts that restore backups').optional(),
     })
     .optional(),
   retention: z
     .strictObject({
-      last: count('newest backups').optional(),
-      within: duration('everything younger').optional(),
-      daily: count('days with a backup').optional(),
-      weekly: count('weeks with a backup').optional(),
-      monthly: count('months with a backup').optional(),
-      yearly: count('years with a backup').optional(),
+      last: count('number of newest backups to keep').optional(),
+      within: duration('keep everything newer than this').optional(),
+      daily: count('number of days to keep one backup for').optional(),
+      weekly: count('number of weeks to keep one backup for').optional(),
+      monthly: count('number of months to keep one backup for').optional(),
+      yearly: count('number of years to keep one backup for').optional(),
       timezone: z
         .string()
         .refine(isZone, 'must be UTC or a zone such as Europe/Lisbon')
-        .describe('in which days, weeks, months and years are counted; default UTC')
+        .describe('time zone for days, weeks, months and years; default UTC')
         .optional(),
     })
     .optional(),
   restore: z
     .strictObject({
-      keep_old: duration('how long the replaced database and files are kept').optional(),
-      stop_writers: text('run before the swap').optional(),
-      start_writers: text('run after the swap').optional(),
+      keep_old: duration('how long the previous database and files are kept').optional(),
+      stop_writers: text('command to run before the swap').optional(),
+      start_writers: text('command to run after the swap').optional(),
     })
     .optional(),
   mfa: z
@@ -159,10 +161,10 @@ const profile = z.strictObject({
     .optional(),
   probes: z
     .strictObject({
-      http: z.array(z.strictObject({ name: text('name'), url: web('address') })).optional(),
-      prometheus: web('address').optional(),
-      alertmanager: web('address').optional(),
-      redis: url(['redis', 'rediss'], 'address').optional(),
+      http: z.array(z.strictObject({ name: text('name'), url: web('URL') })).optional(),
+      prometheus: web('URL').optional(),
+      alertmanager: web('URL').optional(),
+      redis: url(['redis', 'rediss'], 'URL').optional(),
       logs: z.array(file('log files, a glob')).optional(),
       tls: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'must be host:port')).optional(),
     })
@@ -174,7 +176,7 @@ const profile = z.strictObject({
       webhook: target.optional(),
       email: z
         .strictObject({
-          to: z.array(z.string().regex(/^[^\s@]+@[^\s@]+$/, 'must be an address')).min(1),
+          to: z.array(z.string().regex(/^[^\s@]+@[^\s@]+$/, 'must be an email address')).min(1),
           from: text('sender').optional(),
           smtp: url(['smtp', 'smtps'], 'server').optional(),
         })
@@ -183,12 +185,12 @@ const profile = z.strictObject({
     .optional(),
 });
 
-/** The configuration file. Its JSON Schema is made from this, so that an editor and potctl never disagree. */
+/** The schema of the configuration file. The JSON Schema is derived from it, so that editors and potctl agree. */
 export const configSchema = z.strictObject({
   default_profile: z
     .string()
     .regex(profileName, 'must be the name of a profile')
-    .describe('used without -p; never by severe commands on production')
+    .describe('used without -p; never by destructive commands on production')
     .optional(),
   profiles: z
     .record(z.string().regex(profileName, 'must be letters, digits, . _ or -'), profile)
@@ -196,7 +198,7 @@ export const configSchema = z.strictObject({
     .optional(),
 });
 
-/** A file that passed the check. */
+/** A configuration file that passed the check. */
 export type ConfigFile = z.output<typeof configSchema>;
 /** One target environment as written in the file. */
 export type Profile = z.output<typeof profile>;

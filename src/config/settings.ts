@@ -10,20 +10,20 @@ import type { Refusals } from './unsupported.js';
 
 export type Environment = 'production' | 'staging' | 'development';
 
-/** What a command works with: flags > POTCTL_* > profile > defaults, each value with its origin. Times in ms, sizes in bytes. */
+/** The settings of a command: flags > POTCTL_* > profile > defaults, each value with its origin. Times in ms, sizes in bytes. */
 export interface Settings {
   readonly profile: {
     readonly name: string | null;
     readonly environment: Environment | null;
-    /** Was -p given on the command line? Severe commands on production want it. */
+    /** Whether -p was given on the command line; destructive commands on production require it. */
     readonly onCommandLine: boolean;
   };
   readonly connection: ConnectionSettings;
   readonly expect: { readonly systemIdentifier: string | null };
   readonly application: {
-    /** `auto`: the one whose tables are there. */
+    /** `auto`: the one whose tables exist. */
     readonly name: string;
-    /** Of its tables; null = where they are found. */
+    /** The schema of its tables; null = found by search. */
     readonly schema: string | null;
   };
   readonly files: {
@@ -31,9 +31,9 @@ export interface Settings {
     readonly engine: 'archive' | 'incremental';
     readonly excludes: readonly string[];
   } | null;
-  /** SQL whose first column is a file path relative to the tree. */
+  /** SQL whose first column is a file path relative to the files directory. */
   readonly references: string | null;
-  /** In the order of the profile; --repository puts its own first. */
+  /** In the order of the profile; the one of --repository comes first. */
   readonly repositories: readonly RepositorySettings[];
   readonly restore: {
     readonly keepOldMs: number;
@@ -41,74 +41,74 @@ export interface Settings {
     readonly startWriters: string | null;
   };
   readonly retention: {
-    /** null where the profile has none, or none that keeps anything. */
+    /** null if the profile has no rules, or only rules of 0. */
     readonly rules: KeepRules | null;
-    /** In which days, weeks, months and years are counted; a name that Intl knows. */
+    /** The time zone for days, weeks, months and years; a name known to Intl. */
     readonly zone: string;
-    /** Does the profile want an approval, a reason or a ticket for it, which this version cannot ask for? */
+    /** Whether the profile requires an approval, a reason or a ticket for it, which this version does not support. */
     readonly guarded: boolean;
   };
   readonly mfa: {
-    /** Name in authenticator apps; null = the application's own. */
+    /** The name shown in authenticator apps; null = the application's own. */
     readonly issuer: string | null;
     readonly requiredForAdmin: boolean;
     readonly codeForm: 'application' | 'login';
     /** Key files by key id. */
     readonly keys: Readonly<Record<string, string>>;
-    /** systemd's directory of credentials, where keys may lie, too. */
+    /** systemd's directory of credentials, where keys may also be. */
     readonly credentialsDirectory: string | null;
   };
   readonly guards: {
-    /** Commands such as `mfa.disable` that want --break-glass. */
+    /** Commands such as `mfa.disable` that require --break-glass. */
     readonly protected: readonly string[];
-    /** A regular expression that a ticket must fit; null = none is wanted. */
+    /** A regular expression that a ticket must match; null = no ticket is required. */
     readonly ticket: string | null;
   };
   readonly notify: {
-    /** null where the profile names no server for mail. */
+    /** null if the profile names no mail server. */
     readonly email: MailSettings | null;
   };
-  /** What the profile protects, and what it asks for in vain. */
+  /** What the profile protects, and what it asks for that is not supported. */
   readonly refusals: Refusals;
   readonly origins: readonly Origin[];
-  /** The file in force and its permission bits; null where there is none. */
+  /** The configuration file in use and its permission bits; null if there is none. */
   readonly configFile?: { readonly path: string; readonly mode: number } | null;
-  /** What a person should read although the command goes on; one line each, for stderr. */
+  /** Warnings that do not stop the command; one line each, for stderr. */
   readonly warnings?: readonly string[];
 }
 
-/** Through which server mail leaves, and in whose name. */
+/** The mail server and the addresses of a mail. */
 export interface MailSettings {
-  /** `smtp://…` or `smtps://…`: a password may stand in it. */
+  /** `smtp://…` or `smtps://…`; may contain a password. */
   readonly smtp: Secret;
   /** For people: the server without user and password. */
   readonly server: string;
   readonly from: string;
-  /** Who reads the answers. */
+  /** Who receives replies. */
   readonly replyTo: readonly string[];
 }
 
-/** How many backups are kept, of which kind; 0 = the rule is not in force. */
+/** How many backups of each kind are kept; 0 = the rule is off. */
 export interface KeepRules {
-  /** The newest. */
+  /** The newest backups. */
   readonly last: number;
-  /** Everything younger, in ms. */
+  /** Everything newer than this, in ms. */
   readonly withinMs: number;
-  /** The newest of each of so many days, weeks, months, years that have one. */
+  /** The newest backup of each of that many days, weeks, months, years. */
   readonly daily: number;
   readonly weekly: number;
   readonly monthly: number;
   readonly yearly: number;
 }
 
-/** A directory, or a bucket that this version can only be told about. */
+/** A directory, or an S3 bucket, which this version cannot use yet. */
 export type RepositorySettings =
   | { readonly name: string; readonly path: string; readonly s3?: undefined }
   | { readonly name: string; readonly path?: undefined; readonly s3: S3Settings };
 
 export interface S3Settings {
   readonly bucket: string;
-  /** Without slashes at its ends; empty = the whole bucket. */
+  /** Without leading and trailing slashes; empty = the whole bucket. */
   readonly prefix: string;
   readonly endpoint: string | null;
   readonly region: string | null;
@@ -116,19 +116,19 @@ export interface S3Settings {
 }
 
 /**
- * Through which server the profile lets mail be sent: `notify.email`.
+ * The mail server of the profile: `notify.email`.
  *
- * @throws E_CONFIG when `smtp` is no URL
+ * @throws E_CONFIG if `smtp` is not a URL
  */
 export function findNotify(profile: ChosenProfile, origins: Origins): Settings['notify'] {
   const { smtp, from, to = [] } = profile.values.notify?.email ?? {};
   if (smtp === undefined) return { email: null };
   const where = (key: string): string => profile.where('notify', 'email', key);
   if (!URL.canParse(smtp)) {
-    throw new PotctlError('E_CONFIG', '`notify.email.smtp` is no URL', {
+    throw new PotctlError('E_CONFIG', '`notify.email.smtp` is not a URL', {
       why: { from: where('smtp') },
       fix: [
-        'For example `smtps://user:password@mail.example.com`; special characters in a password are written as %40.',
+        'For example `smtps://user:password@mail.example.com`; write special characters in the password percent-encoded, e.g. @ as %40.',
       ],
     });
   }
@@ -144,19 +144,19 @@ export function findNotify(profile: ChosenProfile, origins: Origins): Settings['
   return { email: { smtp: new Secret(smtp), server, from: sender ?? 'potctl', replyTo: to } };
 }
 
-/** From now on the redaction knows the password itself, in both spellings. @throws E_CONFIG */
+/** Registers the password for redaction, in both spellings. @throws E_CONFIG */
 function rememberPassword(written: string, from: string): void {
   try {
     for (const spelling of [written, decodeURIComponent(written)]) new Secret(spelling);
   } catch {
-    throw new PotctlError('E_CONFIG', 'the password in `notify.email.smtp` is written wrongly', {
+    throw new PotctlError('E_CONFIG', 'the password in `notify.email.smtp` is not percent-encoded correctly', {
       why: { from },
-      fix: ['A % in a password is written as %25, an @ as %40.'],
+      fix: ['Write % in the password as %25, and @ as %40.'],
     });
   }
 }
 
-/** What the profile says of second factors, and what it guards. */
+/** The profile's settings for second factors, and its guards. */
 export function findMfa(
   { environment, homeDirectory }: SettingsRequest,
   profile: ChosenProfile,
@@ -182,7 +182,7 @@ export function findMfa(
   };
 }
 
-/** What the profile says of keeping backups. Rules of 0 keep nothing; if all are, there is no policy. */
+/** The profile's retention settings. Rules of 0 keep nothing; if all are 0, there is no policy. */
 export function findRetention(profile: ChosenProfile, origins: Origins): Settings['retention'] {
   const { retention = {}, guards } = profile.values;
   const pick = <T>(key: keyof typeof retention, value: T | undefined): T | undefined =>

@@ -1,7 +1,7 @@
 /**
- * Splits a command into its arguments as a shell would, quotes included, but without a shell's powers.
+ * Splits a command into its arguments as a shell would, including quotes, but without expansion or redirection.
  *
- * @returns the arguments, or a sentence that says what cannot be understood
+ * @returns the arguments, or a sentence that says what is wrong
  */
 export function splitCommand(command: string): string[] | string {
   const argv: string[] = [];
@@ -23,10 +23,10 @@ export function splitCommand(command: string): string[] | string {
     else if (quote === null && /[|&;<>()]/.test(letter)) return noShell(letter);
     else current = (current ?? '') + letter;
   }
-  if (quote !== null) return `a ${quote} is not closed`;
+  if (quote !== null) return `the quote ${quote} is not closed`;
   if (current !== null) argv.push(current);
   return argv.length === 0 ? 'it is empty' : argv;
 }
 
 const noShell = (letter: string): string =>
-  `'${letter}' has no meaning here, since no shell runs; for a shell write a list: [sh, -c, "…"]`;
+  `'${letter}' does not work here, because no shell runs; to use a shell, write a list: [sh, -c, "…"]`;

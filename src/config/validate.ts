@@ -4,18 +4,18 @@ import type { Problem } from './problems.js';
 import { type Configuration, chooseProfile, readConfiguration } from './profile.js';
 import type { SettingsRequest } from './request.js';
 
-/** What `config validate` found. */
+/** The result of `config validate`. */
 export interface Validation {
-  /** The file that was checked, null where there is none: then only the environment was. */
+  /** The file that was checked; null if there is none: then only the environment was checked. */
   readonly file: string | null;
-  /** Profiles that were resolved, service and libpq files included. */
+  /** Profiles that were resolved, including service and libpq files. */
   readonly profiles: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 /**
- * Finds every mistake: in the file, and, once it can be read, in what each profile refers to (services, URLs, variables). Connects to
- * nothing and runs nothing.
+ * Finds every mistake: in the file, and, if it can be parsed, in what each profile refers to (services, URLs, variables). Makes no
+ * connection and runs no program.
  *
  * @throws PotctlError E_CONFIG if a named file cannot be used at all, E_PROFILE_NOT_FOUND
  */

@@ -5,11 +5,11 @@ export interface About {
   readonly version: string;
   readonly node: string;
   readonly platform: string;
-  /** null = none was found. */
+  /** null = none found. */
   readonly pg_dump: { readonly version: string; readonly path: string } | null;
 }
 
-/** Looks which pg_dump is the newest here; asks no server. */
+/** Finds the newest pg_dump on this machine; contacts no server. */
 export async function readAbout({ tool, childEnvironment }: Host): Promise<About> {
   const { findTools } = await import('../postgres/tools.js');
   const [newest] = await findTools({ environment: childEnvironment });

@@ -7,35 +7,35 @@ import type { Repository } from '../repository/repository.js';
 import type { Host, Who } from './host.js';
 import { newRunId } from './identity.js';
 
-/** What every domain's wiring starts from. What costs is a function: it is done when it is first asked for, and once. */
+/** What every domain's wiring starts from. Whatever is expensive is a function: it runs on its first call, and only once. */
 export interface Base {
   readonly host: Host;
   /** Flags > POTCTL_* > profile > defaults. @throws E_CONFIG, E_PROFILE_NOT_FOUND */
   settings(): Promise<Settings>;
-  /** Not yet connected. */
+  /** The server; not connected yet. */
   server(): Promise<Server>;
   /**
-   * The repository that was named, else the first of the profile; or a folder of the old scripts' backups, read where it lies.
+   * The repository that was named, or the first one of the profile; or a folder of backups of the old scripts, read in place.
    *
    * @param oldFolder the folder of the old scripts, as typed
-   * @throws E_CONFIG when none is configured
+   * @throws E_CONFIG if none is configured
    */
   repository(oldFolder?: string): Promise<Repository>;
-  /** As {@link Base.repository}, for a restore: `recordsIn` says where its records go; null = into the repository. */
+  /** Like {@link Base.repository}, for a restore: `recordsIn` says where its records are stored; null = in the repository. */
   restorable(oldFolder?: string): Promise<{ readonly repository: Repository; readonly recordsIn: string | null }>;
-  /** The newest pg_restore of this machine, for dumps that lie in a repository; null where none is installed. */
+  /** The newest pg_restore on this machine, for dumps stored in a repository; null if none is installed. */
   dumpReader(): Promise<DumpReader | null>;
-  /** Who makes the next change: the first has the host's run id, each further one an id of its own. */
+  /** The identity for the next change: the first one gets the host's run id, each later one an id of its own. */
   nextRun(): Who;
-  /** Who would make the next change, for a plan that nobody carries out: it takes no id away from a change. */
+  /** The identity that the next change would get, for a plan that may never be applied: it uses up no id. */
   plannedRun(): Who;
-  /** The settings, if anybody has asked for them. */
+  /** The settings, if they have been loaded. */
   known(): Settings | undefined;
-  /** Closes what was opened, the newest first; never rejects. */
+  /** Closes everything that was opened, newest first; never rejects. */
   close(): Promise<void>;
 }
 
-/** Opens a folder of the old scripts' backups. @param records where what must be remembered goes */
+/** Opens a folder of backups of the old scripts. @param records where its records are stored */
 export type OpenOldFolder = (
   base: Pick<Base, 'host' | 'settings' | 'dumpReader'>,
   typed: string,
@@ -45,7 +45,7 @@ export type OpenOldFolder = (
   },
 ) => Promise<Repository>;
 
-/** Opens what was asked for when it is asked for. Nothing is read or connected yet. */
+/** Creates the base. Everything is opened on first use; nothing is read or connected yet. */
 export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
   const closers: (() => Promise<void>)[] = [];
   let runs = 0;
@@ -82,7 +82,7 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
     repository: onceEach(async (typed?: string) => (typed === undefined ? recorded() : old(typed, recorded))),
     restorable: onceEach(async (typed?: string) => {
       if (typed === undefined) return forRestore();
-      // Its records go to the repository that is configured, or to one of this user's own.
+      // Its records are stored in the configured repository, or in one of this user's own.
       const recordsIn = (await settings()).repositories.length > 0 ? (await forRestore()).recordsIn : null;
       return { repository: await old(typed, async () => (await forRestore()).repository), recordsIn };
     }),
@@ -101,7 +101,7 @@ export function openBase(host: Host, openOldFolder: OpenOldFolder): Base {
   };
 }
 
-/** What backups are found by: profile, database and files of the settings. */
+/** What backups are looked up by: profile, database and files of the settings. */
 export function targetOf({ profile, connection, files }: Settings): {
   readonly profile: string | null;
   readonly database: string;
@@ -134,14 +134,18 @@ async function connect(settings: Settings, { childEnvironment, settings: from, s
 
 function firstPlace({ repositories: [place] }: Settings): { readonly name: string; readonly path: string } {
   if (place === undefined) {
-    throw new PotctlError('E_CONFIG', 'no repository is configured: potctl does not know where backups rest', {
-      fix: ['Give it with `--repository DIR`, or as `repositories` in the profile.'],
+    throw new PotctlError('E_CONFIG', 'no repository is configured: potctl does not know where to store backups', {
+      fix: ['Pass `--repository DIR`, or set `repositories` in the profile.'],
     });
   }
   if (place.path === undefined) {
-    throw new PotctlError('E_CONFIG', `the repository '${place.name}' is a bucket, which potctl cannot use yet`, {
-      fix: ['Give a directory with `--repository DIR`.'],
-    });
+    throw new PotctlError(
+      'E_CONFIG',
+      `the repository '${place.name}' is an S3 bucket, which potctl does not support yet`,
+      {
+        fix: ['Use a directory: `--repository DIR`.'],
+      },
+    );
   }
   return { name: place.name, path: place.path };
 }
@@ -156,13 +160,14 @@ async function openPlace(
     clock,
     host: await readHostIdentity(pid),
     operator: who.operator,
-    onTakeover: (holder) => listener.note(`The lock of a dead run was removed${holder ? ` (${holder.command})` : ''}.`),
+    onTakeover: (holder) =>
+      listener.note(`Removed the stale lock of a run that has ended${holder ? ` (${holder.command})` : ''}.`),
     onStuck: (stuck) =>
       listener.warn(
-        `Left over from an older run, and cannot be removed: '${stuck}'. Look who may write there, and for mount points in it.`,
+        `Cannot remove '${stuck}', left over from an earlier run. Check who may write there, and whether it contains mount points.`,
       ),
     onMended: (id, damage) =>
-      listener.warn(`The history of the backup '${id}' was damaged and is whole again: ${damage}. Check the disk.`),
-    onWait: (holder) => listener.note(`Waiting for the lock${holder ? `: ${holder.command} holds it` : ''}.`),
+      listener.warn(`Repaired the damaged history of backup '${id}': ${damage}. Check the disk.`),
+    onWait: (holder) => listener.note(`Waiting for the lock${holder ? ` held by ${holder.command}` : ''}.`),
   });
 }

@@ -2,10 +2,10 @@ import type { Prepared } from '../kernel/prepared.js';
 import type { Base } from './base.js';
 
 /**
- * Prepares a change as the profile allows it: what the profile asks for and potctl cannot do is refused before anything is opened, what it
- * protects as the host says, before it is planned or before it is made.
+ * Prepares a change if the profile allows it. A feature that the profile requires and potctl lacks is refused before anything is opened. A
+ * protected change is refused before planning or before it is applied, as the host decides.
  *
- * @param command the change as it is typed, e.g. `backup create`
+ * @param command the change as typed, e.g. `backup create`
  * @throws PotctlError E_CONFIG naming the key of the profile; what `prepare` throws
  */
 export async function guarded<Plan, Result>(

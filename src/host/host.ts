@@ -8,14 +8,14 @@ import { type Progress, silent } from '../kernel/progress.js';
 import { toolVersion } from '../kernel/version.js';
 import { homeOf, newRunId, newTraceId, userName } from './identity.js';
 
-/** Who is at work, in which run, and why. */
+/** Who runs potctl, in which run, and why. */
 export interface Who {
-  /** As it stands in every record: a name that was given, else `user@host`. */
+  /** As recorded everywhere: the name that was given, otherwise `user@host`. */
   readonly operator: string;
   /** The user of the operating system. */
   readonly osUser: string;
   readonly hostname: string;
-  /** Names databases, files and records of this run. Of several changes by one opened potctl it is the first one's. */
+  /** Part of the names of databases, files and records of this run. If one opened potctl makes several changes, this is the first one's id. */
   readonly runId: string;
   /** 32 hex digits that go into logs and manifests. */
   readonly traceId: string;
@@ -23,63 +23,63 @@ export interface Who {
   readonly ticket: string | null;
 }
 
-/** Hears what happens beside the work. Called synchronously; must not throw. */
+/** Receives what happens during the work. Called synchronously; must not throw. */
 export interface Listener {
-  /** For people who watch, e.g. that a lock is waited for. */
+  /** Information for people who watch, e.g. that potctl waits for a lock. */
   note(text: string): void;
-  /** What should be looked at, although the work goes on. */
+  /** A problem that does not stop the work but needs attention. */
   warn(text: string): void;
   /** Each statement before it is sent, without its values. */
   debug(text: string): void;
-  /** The settings are known. */
+  /** Called once the settings are known. */
   settled(settings: Settings): void;
-  /** The first connection to the database stands. */
+  /** Called once the first connection to the database is established. */
   connected(settings: Settings): void;
 }
 
-/** What potctl takes from whoever uses it: a terminal, a test, another program. Nothing else of the process is looked at. */
+/** What potctl takes from its caller: a terminal, a test, another program. It reads nothing else from the process. */
 export interface Host {
   readonly clock: Clock;
-  /** Ends all work; its reason is thrown. */
+  /** Aborts all work; its reason is thrown. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** What was changed so far. */
+  /** What has been changed so far. */
   readonly changes: Changes;
-  /** Runs what must not be cut in two by Ctrl-C: `signal` is held back meanwhile. */
+  /** Runs work that Ctrl-C must not interrupt: `signal` is delayed until it has finished. */
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   /** What settings are made from. */
   readonly settings: SettingsRequest;
-  /** The whole environment of children: PATH, HOME and their like; no PG*, nothing secret. */
+  /** The complete environment of child processes: PATH, HOME and the like; no PG*, no secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
   readonly who: Who;
   readonly tool: { readonly version: string; readonly node: string; readonly platform: string };
-  /** The applications whose tables are recognized; undefined = those that potctl knows by itself. */
+  /** The applications whose tables are recognized; undefined = the built-in ones. */
   readonly applications: readonly Adapter[] | undefined;
-  /** Of this process, for locks. */
+  /** The process id, for locks. */
   readonly pid: number;
-  /** How many workers make sense by default. */
+  /** Default number of workers. */
   readonly processors: number;
-  /** How long to wait for a lock, in ms; 0 = not at all. */
+  /** How long to wait for a lock, in ms; 0 = do not wait. */
   readonly waitMs: number;
-  /** When a change that the profile protects is refused: before it is planned, where it is sure to be made, or before it is made. */
+  /** When a protected change is refused: before it is planned (if it will certainly be applied), or before it is applied. */
   readonly refusesProtected: 'plan' | 'apply';
   readonly listener: Listener;
 }
 
-/** What a host has to say; everything else has a default. */
+/** What a caller passes; everything else has a default. */
 export interface HostOptions extends Partial<Omit<Host, 'settings' | 'who' | 'listener'>> {
-  /** Where PG*, POTCTL_* and XDG_* are looked up, e.g. `process.env`. */
+  /** Where PG*, POTCTL_* and XDG_* are read from, e.g. `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What would stand on a command line: profile, repository, files, database. */
+  /** What a command line would contain: profile, repository, files, database. */
   readonly flags?: SettingsFlags;
-  /** Absolute; for relative paths, which are refused without it. */
+  /** Absolute, for relative paths; without it they are refused. */
   readonly cwd?: string;
   readonly settings?: SettingsRequest;
   readonly who?: Partial<Who>;
   readonly listener?: Partial<Listener>;
 }
 
-/** What children may know of the environment: nothing of PG*, nothing secret. */
+/** The variables that children receive: no PG*, no secrets. */
 const FOR_CHILDREN = [
   'PATH',
   'HOME',
@@ -94,7 +94,7 @@ const FOR_CHILDREN = [
 
 const nothing = (): void => {};
 
-/** A host of what was given: the system's clock, a signal that never comes, and silence where nothing else was said. */
+/** Completes the given options: the system's clock, a signal that never fires, and no output where nothing is given. */
 export function completeHost(given: HostOptions): Host {
   const { environment, flags = {}, cwd = '', who = {}, listener = {}, settings, ...rest } = given;
   const clock = given.clock ?? systemClock;
@@ -110,11 +110,18 @@ export function completeHost(given: HostOptions): Host {
     processors: availableParallelism(),
     waitMs: 0,
     refusesProtected: 'apply',
-    ...said(rest),
+    ...defined(rest),
     clock,
     settings: settings ?? { flags, environment, cwd, homeDirectory: homeOf(environment), userName: userName() },
     who: completeWho(who, clock),
-    listener: { note: nothing, warn: nothing, debug: nothing, settled: nothing, connected: nothing, ...said(listener) },
+    listener: {
+      note: nothing,
+      warn: nothing,
+      debug: nothing,
+      settled: nothing,
+      connected: nothing,
+      ...defined(listener),
+    },
   };
 }
 
@@ -124,8 +131,8 @@ function completeWho(given: Partial<Who>, clock: Clock): Who {
   return { operator, osUser, hostname, runId, traceId, reason, ticket };
 }
 
-/** Without what is undefined: in JavaScript it is said as often as it is left out. */
-function said<T extends object>(values: T): T {
+/** Drops undefined values: JavaScript callers often pass them explicitly. */
+function defined<T extends object>(values: T): T {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 }
 

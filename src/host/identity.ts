@@ -5,7 +5,7 @@ import path from 'node:path';
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 const EPOCH_MS = Date.UTC(2020, 0, 1);
 
-/** Ten characters, ascending with time by the second, fit for names of databases and files: `5t2m8q3f7k`. */
+/** Ten characters, ascending with time by the second, usable in names of databases and files: `5t2m8q3f7k`. */
 export function newRunId(now: Date): string {
   let seconds = Math.floor((now.getTime() - EPOCH_MS) / 1_000);
   let time = '';
@@ -23,7 +23,7 @@ export function newTraceId(): string {
     .replace(/^0{32}$/, `${'0'.repeat(31)}1`);
 }
 
-/** The operating system's user; a number where it has no name (as in some containers). */
+/** The operating system's user name, or a number if it has no name (as in some containers). */
 export function userName(uid: { readonly username: string } | null = userInfoOrNull()): string {
   return uid?.username ?? `uid-${process.getuid?.() ?? 'unknown'}`;
 }
@@ -34,8 +34,8 @@ export function operatorName(given: string | undefined): string {
 }
 
 /**
- * The user's home: HOME, else what the system knows of the user. An empty or relative HOME would make the files below it depend on the
- * current directory. Where there is none at all (a container with an unknown uid) it is a directory that does not exist.
+ * The user's home directory: HOME, otherwise what the system knows. An empty or relative HOME is ignored, because files below it would
+ * depend on the current directory. If there is none (a container with an unknown uid), the result is a directory that does not exist.
  */
 export function homeOf(environment: Readonly<Record<string, string | undefined>>): string {
   const known = [environment['HOME'], userInfoOrNull()?.homedir];

@@ -7,25 +7,25 @@ import { makeFolders } from '../kernel/make-folders.js';
 import type { Apart } from '../repository/records-apart.js';
 import type { Repository } from '../repository/repository.js';
 
-/** Where this user keeps what belongs to no repository. */
+/** Where this user stores records that belong to no repository. */
 interface At {
   readonly host: Pick<SettingsRequest, 'environment' | 'homeDirectory'>;
   /** Opens a repository in a directory, an absolute path. */
   readonly at: (name: string, folder: string) => Promise<Repository>;
 }
 
-/** The repository, and beside its own records of restores those that this user had to keep in the state directory. */
+/** The repository together with the restore records that this user had to store in the state directory. */
 export async function withRecords(repository: Repository, at: At): Promise<Repository> {
   const { withRecordsApart } = await import('../repository/records-apart.js');
   return withRecordsApart(repository, await apartOf(repository, at), false);
 }
 
 /**
- * The repository for a restore. Of one that cannot be written to (a mounted snapshot, a rescue disk, somebody else's) the record goes to the
+ * The repository for a restore. If it is read-only (a mounted snapshot, a rescue disk, somebody else's), the record is stored in the
  * state directory, where undo and recovery find it.
  *
- * @returns also where records go; null = into the repository itself
- * @throws E_FILES_DENIED where there is no place for them, before anything is planned on it
+ * @returns also where records are stored; null = in the repository itself
+ * @throws E_FILES_DENIED if they can be stored nowhere; checked before any planning
  */
 export async function forRestore(
   repository: Repository,
@@ -45,16 +45,14 @@ export async function forRestore(
 
 function noPlace(repository: Repository, { folder }: Apart, cause: unknown): PotctlError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new PotctlError('E_FILES_DENIED', 'there is no place for the record of the restore, which undo needs', {
-    why: `the repository "${repository.url}" cannot be written to, and "${folder}" cannot be made: ${reason}`,
-    fix: [
-      'Name a directory that can be written to, and name it again for undo: `export XDG_STATE_HOME=DIR`, then repeat.',
-    ],
+  return new PotctlError('E_FILES_DENIED', 'cannot store the record of the restore, which undo needs', {
+    why: `the repository "${repository.url}" is not writable, and "${folder}" cannot be created: ${reason}`,
+    fix: ['Choose a writable directory, and use the same one for undo: `export XDG_STATE_HOME=DIR`, then retry.'],
     cause,
   });
 }
 
-/** One folder for each repository, wherever it is mounted at the moment. */
+/** One folder per repository, independent of where it is mounted. */
 async function apartOf(repository: Repository, at: At): Promise<Apart> {
   const { idOfRepository } = await import('../repository/records-apart.js');
   const id = (await idOfRepository(repository.url)) ?? createHash('sha256').update(repository.url).digest('hex');
@@ -68,7 +66,7 @@ async function apartOf(repository: Repository, at: At): Promise<Apart> {
   return { folder, open };
 }
 
-/** Where this user's potctl keeps what belongs to no repository. */
+/** Where potctl stores what belongs to this user and to no repository. */
 export function stateDirectory({
   environment,
   homeDirectory,

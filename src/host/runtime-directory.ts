@@ -3,10 +3,10 @@ import path from 'node:path';
 import { PotctlError } from '../kernel/errors.js';
 
 /**
- * A directory of our own for what must not outlive the run, such as passfiles: below XDG_RUNTIME_DIR, else in the temporary
- * directory of this environment, else in /tmp. One there that somebody else prepared for us is never used.
+ * A private directory for files that must not outlive the run, such as passfiles: below XDG_RUNTIME_DIR, otherwise in the temporary
+ * directory of this environment, otherwise in /tmp. A directory there that another user prepared is never used.
  *
- * @throws E_UNFIT where no temporary directory can be written
+ * @throws E_UNFIT if no temporary directory is writable
  */
 export async function runtimeDirectory(environment: Readonly<Record<string, string | undefined>>): Promise<string> {
   const { XDG_RUNTIME_DIR: own, TMPDIR, TMP, TEMP } = environment;
@@ -19,9 +19,9 @@ export async function runtimeDirectory(environment: Readonly<Record<string, stri
       problems.push((error as Error).message);
     }
   }
-  throw new PotctlError('E_UNFIT', 'there is no temporary directory that can be written', {
+  throw new PotctlError('E_UNFIT', 'no temporary directory is writable', {
     why: problems.join('\n'),
-    fix: ['Set TMPDIR to a directory that exists, has room, and that you may write to.'],
+    fix: ['Set TMPDIR to a directory that exists, has free space, and is writable by you.'],
   });
 }
 

@@ -13,7 +13,7 @@ export function packageRoot(): string {
   return folder;
 }
 
-/** The text of a file that is shipped with the package, e.g. `readAsset('templates', 'config/config.yaml')`. */
+/** Returns the text of a file that ships with the package, e.g. `readAsset('templates', 'config/config.yaml')`. */
 export function readAsset(kind: 'templates' | 'runbook', name: string): string {
   return readFileSync(path.join(packageRoot(), kind, name), 'utf8');
 }

@@ -1,27 +1,27 @@
 import type { Changed } from './errors.js';
 import type { Advice } from './next.js';
 
-/** What is changed from now on, whatever happens next. */
+/** A change that has been made and stays, whatever happens next. */
 export interface ChangeNote {
   readonly changed: Exclude<Changed, 'nothing'>;
-  /** What exactly, in a sentence without its full stop. */
+  /** What exactly changed: a sentence without its full stop. */
   readonly detail?: string;
-  /** Commands that help whoever did not see the result, most likely first. */
+  /** Commands for somebody who did not see the result, most likely first. */
   readonly fix?: readonly Advice[];
 }
 
 /**
- * The one record of what a command has changed: a use case writes it the moment it is true, and whatever ends the command (its result, an
- * error, a signal, a crash, an output that cannot be written) reads it.
+ * Records what a command has changed so far. A use case notes each change as soon as it is made; whatever ends the command (its result, an
+ * error, a signal, a crash, output that cannot be written) reads it.
  */
 export interface Changes {
-  /** @param about what it is about: a later note about the same replaces the earlier one */
+  /** @param about the subject; a later note about the same subject replaces the earlier one */
   note(about: string, note: ChangeNote): void;
-  /** Everything that was noted, as one; null: nothing. */
+  /** All notes merged into one; null if there are none. */
   all(): ChangeNote | null;
 }
 
-/** An empty record. */
+/** Creates an empty record. */
 export function createChanges(): Changes {
   const notes = new Map<string, ChangeNote>();
   return {

@@ -1,13 +1,13 @@
 import type { Advice } from './next.js';
 
-/** `unknown`: it could not be looked at, which is never ok. `skipped`: what it depends on failed, or it does not apply. */
+/** `unknown`: could not be checked, which never counts as ok. `skipped`: a prerequisite failed, or the check does not apply. */
 export type CheckState = 'ok' | 'warn' | 'fail' | 'unknown' | 'skipped';
 
-/** One thing that was looked at, by whatever command. */
+/** The result of one check, of any command. */
 export interface Check {
   readonly name: string;
   readonly state: CheckState;
   readonly detail: string;
-  /** What helps; absent where nothing is to be done. */
+  /** What to do next; absent if nothing needs to be done. */
   readonly next?: Advice;
 }

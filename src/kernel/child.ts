@@ -4,40 +4,40 @@ import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { PotctlError } from './errors.js';
 
-/** A program that runs for us. */
+/** A running child process. */
 export interface Child {
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Resolves when the program has ended and its stderr was read; never rejects. */
+  /** Resolves when the program has ended and its stderr has been read; never rejects. */
   readonly ended: Promise<ChildEnd>;
   readonly pid: number | undefined;
   /** Default SIGKILL. */
   kill(signal?: NodeJS.Signals): void;
 }
 
-/** How a program ended. `ok` is exit code 0 and nothing else. */
+/** How a program ended. `ok` means exit code 0 and nothing else. */
 export interface ChildEnd {
   readonly ok: boolean;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Did our AbortSignal end it? */
+  /** Whether our AbortSignal ended it. */
   readonly cancelled: boolean;
-  /** Could it not be started (ENOENT, EACCES, E2BIG)? */
+  /** Why it could not be started (ENOENT, EACCES, E2BIG); null if it was. */
   readonly startError: string | null;
   /** The last 40 lines of stderr. */
   readonly stderrTail: readonly string[];
 }
 
-/** What programs say when the machine lacks something; what they were reading may be whole. */
+/** Messages of programs that ran out of a resource of the machine; the data that they were reading may be intact. */
 const LACKS =
   /Permission denied|Operation not permitted|[Oo]ut of memory|[Nn]ot enough memory|too much memory|Cannot allocate memory|[Aa]llocation error|Too many open files|No space left|Disk quota exceeded|Input\/output error|Stale file handle|not connected|Read error(?! \(39\))|Broken pipe|[Ww]rite error/;
 
-/** How a program ended of which no exit status tells about the data: `env`, setpriv and shells could not start it. */
+/** Exit codes that say nothing about the data: `env`, setpriv and shells could not start the program. */
 const NOT_STARTED = [126, 127];
 
 /**
- * Why the end of a program says nothing about the data that it read: it was killed (the kernel does that when memory runs out), was not
- * started, or lacked something. null = it has judged the data.
+ * Why the end of a program says nothing about the data that it read: it was killed (the kernel does so when memory runs out), was not
+ * started, or ran out of a resource. null = the program did judge the data.
  */
 export function whyNotDone({ startError, signal, cancelled, exitCode, stderrTail }: ChildEnd): string | null {
   if (startError !== null) return startError;
@@ -48,15 +48,15 @@ export function whyNotDone({ startError, signal, cancelled, exitCode, stderrTail
   return exitCode !== null && NOT_STARTED.includes(exitCode) ? (stderrTail.at(-1) ?? 'it could not be started') : null;
 }
 
-/** What ends a program that stumbles over itself or over the bytes it reads, and not whoever kills it. */
+/** Signals of a program that crashes on its own or because of the bytes it reads, not because somebody kills it. */
 const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGFPE', 'SIGILL'];
 
-/** A program crashed while it read a file. Of a file that nobody has checked this is damage; of one whose hash is right nobody knows. */
+/** A program crashed while it read a file. If nobody has verified the file, it is damaged; if its checksum matches, the cause is unknown. */
 export class ToolCrash extends PotctlError {
   override readonly name = 'ToolCrash';
 }
 
-/** Did the program crash? */
+/** Whether the program crashed. */
 export const hasCrashed = ({ signal }: ChildEnd): boolean => signal !== null && CRASHES.includes(signal);
 
 export interface ChildOptions {
@@ -65,15 +65,15 @@ export interface ChildOptions {
   readonly signal?: AbortSignal;
   readonly cwd?: string;
   readonly onStderrLine?: (line: string) => void;
-  /** Default `ignore`. A number is a file descriptor of ours that the program shares; closing ours stays with the caller. */
+  /** Default `ignore`. A number is one of our file descriptors, which the program shares; the caller still closes it. */
   readonly stdin?: 'pipe' | 'ignore' | number;
-  /** Default `pipe`: whoever asks for it must read it. A number as for stdin. */
+  /** Default `pipe`: a caller that asks for it must read it. A number as for stdin. */
   readonly stdout?: 'pipe' | 'ignore' | number;
-  /** Another user to run as, without supplementary groups; only root can. */
+  /** Run as another user, without supplementary groups; requires root. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** What the kernel sends when this process dies; default KILL. */
+  /** The signal that the kernel sends to the child when this process dies; default KILL. */
   readonly whenWeDie?: 'KILL' | 'QUIT' | 'TERM';
-  /** A session of its own: Ctrl-C at the terminal reaches us and not the program. */
+  /** Run in its own session: Ctrl-C at the terminal reaches this process and not the program. */
   readonly ownSession?: boolean;
 }
 
@@ -81,8 +81,8 @@ const TAIL_LINES = 40;
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file));
 
 /**
- * Starts a program without a shell. Where util-linux's setpriv is there, the kernel ends the program when this process dies,
- * kill -9 included, so that nothing goes on writing behind our back.
+ * Starts a program without a shell. If util-linux's setpriv is installed, the kernel ends the program when this process dies,
+ * even by kill -9, so that no orphan goes on writing.
  *
  * Arguments never carry secrets: anybody on the machine can read them.
  */
@@ -119,7 +119,7 @@ export function startChild(file: string, args: readonly string[], options: Child
   };
 }
 
-/** No child starts in a directory that was deleted; what it is given are absolute paths. */
+/** A child cannot start in a deleted directory. All its arguments are absolute paths. */
 function here(): string {
   try {
     return path.resolve();
@@ -175,7 +175,7 @@ async function readLines(stream: Readable | null, onLine: (line: string) => void
       for (const line of lines) onLine(line);
     }
   } catch {
-    // The program died and took its pipe along: its exit status tells.
+    // The program died and closed its pipe: its exit status shows why.
   }
   if (rest !== '') onLine(rest);
 }

@@ -1,7 +1,7 @@
-/** The time outside; the only place that asks for it. */
+/** The current time. Nothing else reads the system clock. */
 export interface Clock {
   now(): Date;
-  /** Milliseconds that only grow, for durations. */
+  /** Milliseconds that never decrease, for durations. */
   monotonicMs(): number;
 }
 

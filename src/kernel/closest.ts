@@ -1,4 +1,4 @@
-/** The name nearest to what was typed, or undefined if none is near enough to be meant. Case does not count. */
+/** The name closest to what was typed, ignoring case; undefined if none is close enough. */
 export function closest(typed: string, names: Iterable<string>): string | undefined {
   let best: { name: string; distance: number } | undefined;
   for (const name of names) {
@@ -10,9 +10,9 @@ export function closest(typed: string, names: Iterable<string>): string | undefi
 }
 
 /**
- * How many edits make one word of the other: insert, delete, replace, and two neighbors swapped count one each.
+ * The number of edits between two words: an insertion, a deletion, a replacement or a swap of two neighbors counts as one.
  *
- * @param atMost words whose lengths differ by more are infinitely far apart, without being compared
+ * @param atMost if the lengths differ by more, the result is infinity, without a comparison
  */
 export function editDistance(a: string, b: string, atMost = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > atMost) return Number.POSITIVE_INFINITY;

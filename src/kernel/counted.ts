@@ -1,4 +1,4 @@
-/** `4 812 331` */
+/** A number with its digits in groups of three: `4 812 331` */
 export function grouped(value: number): string {
   return String(value).replace(/(?<=\d)(?=(\d{3})+$)/g, ' ');
 }
@@ -8,7 +8,7 @@ export function counted(value: number, one: string, many = manyOf(one)): string 
   return `${grouped(value)} ${value === 1 ? one : many}`;
 }
 
-/** `is` or `are`, `was` or `were`, …: the verb that goes with so many. */
+/** `is` or `are`, `was` or `were`, …: the verb form for that number. */
 export function verb(value: number, one: string, many: string): string {
   return value === 1 ? one : many;
 }

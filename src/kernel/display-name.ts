@@ -1,8 +1,8 @@
 import { hiddenCharacterIn } from './hidden-character.js';
 
 /**
- * Why a text cannot be the issuer or the account in an authenticator app, e.g. `has a colon, which …`; null where it can. What such an app
- * shows is what people trust: nothing in it may be hidden, or turn the rest around.
+ * Why a text cannot be the issuer or the account in an authenticator app, e.g. `has a colon, which …`; null if it can. Users trust what
+ * the app shows: it must not contain hidden characters or ones that reverse the rest.
  */
 export function displayNameProblem(text: string): string | null {
   if (text.includes(':')) return 'has a colon, which authenticator apps read as a separator';

@@ -7,7 +7,7 @@ export const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** How a duration is written: parts from large to small, e.g. `72h`, `7d`, `1d12h`. */
+/** The format of a duration: parts from large to small, e.g. `72h`, `7d`, `1d12h`. */
 export const DURATION = /^(?=\d)(\d{1,6}w)?(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,8}s)?$/;
 
 /** Milliseconds of a duration like `72h`; undefined if it is not one. */
@@ -18,7 +18,7 @@ export function parseDuration(text: string): number | undefined {
   }, 0);
 }
 
-/** Milliseconds as {@link parseDuration} reads them, in as few parts as possible: `7d`, `1d12h`. Less than a second is left out. */
+/** Formats milliseconds so that {@link parseDuration} reads them, in as few parts as possible: `7d`, `1d12h`. Drops fractions of a second. */
 export function formatDuration(ms: number): string {
   let rest = ms;
   const parts = ['d', 'h', 'm', 's'].map((unit) => {

@@ -1,26 +1,26 @@
 import { ERROR_CATALOG, type ErrorCode, type ExitCode } from './error-catalog.js';
 import type { Advice } from './next.js';
 
-/** What a failed command left behind: the first thing anybody asks on the phone. */
+/** What a failed command left behind: the first question of any operator. */
 export type Changed = 'nothing' | 'scratch' | 'partial' | 'complete' | 'unknown';
 
 /** The parts of an error besides its message; see {@link PotctlError}. */
 export interface ErrorFacts {
-  /** Why, in a sentence or as facts (printed as `key value`, and as an object with --json). */
+  /** Why it failed: a sentence, or facts (printed as `key value`, and as an object with --json). */
   readonly why?: string | Readonly<Record<string, unknown>>;
   /** Default `nothing`. */
   readonly changed?: Changed;
-  /** One sentence that goes with `changed`, e.g. which backup is complete. */
+  /** A sentence that completes `changed`, e.g. which backup is complete. */
   readonly changedDetail?: string;
-  /** Commands or sentences that help, most likely first. Default: the catalogue's remedy. */
+  /** What to do next, commands or sentences, most likely first. Default: the remedy in the catalog. */
   readonly fix?: readonly Advice[];
   readonly cause?: unknown;
 }
 
 /**
- * An error written for the operator. Everything else that is thrown is a bug (exit 1).
+ * An error whose message is written for the operator. Anything else that is thrown is a bug (exit 1).
  *
- * `message`: lower case, no full stop, the object in quotes. Never a password, a URL with credentials, a parameter value or row content.
+ * `message`: lower case, no full stop, the object in quotes. It never contains a password, a URL with credentials, a parameter value or row content.
  */
 export class PotctlError extends Error {
   readonly why: ErrorFacts['why'];
@@ -45,7 +45,7 @@ export class PotctlError extends Error {
     return ERROR_CATALOG[this.code].exit;
   }
 
-  /** The same error, saying what was changed: for callers that know more than the place that threw. */
+  /** Returns the same error with what was changed, for callers that know more than the place that threw it. */
   with(facts: Pick<ErrorFacts, 'changed' | 'changedDetail' | 'fix'>): PotctlError {
     const { why, changed, changedDetail, fix, cause } = this;
     return new PotctlError(this.code, this.message, {
@@ -59,13 +59,13 @@ export class PotctlError extends Error {
   }
 }
 
-/** Is `error` a Node system error with that code (`ENOENT`, `ENOSPC`, …)? */
+/** Whether `error` is a Node system error with one of these codes (`ENOENT`, `ENOSPC`, …). */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
 /**
- * Turns a file system error into one for the operator; anything else is returned as it is.
+ * Turns a file system error into a PotctlError; returns anything else unchanged.
  *
  * EACCES, EPERM → E_FILES_DENIED; EROFS → E_FILES_DENIED; ENOSPC, EDQUOT → E_NO_SPACE; other errno → E_IO.
  */
@@ -80,7 +80,7 @@ export function fromErrno(error: unknown, action: string): unknown {
     why: error.message,
     cause: error,
     ...(isErrno(error, 'EROFS')
-      ? { fix: ['It lies on a file system that is mounted read-only: remount it, or name another place.'] }
+      ? { fix: ['The file system is mounted read-only: remount it, or choose another location.'] }
       : {}),
   });
 }

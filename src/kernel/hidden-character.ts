@@ -1,6 +1,6 @@
 /**
- * What nobody sees, or what acts on a screen: control characters, direction overrides, zero-width characters, fillers, halves of surrogate
- * pairs. Variation selectors stay: emoji have them.
+ * Characters that are invisible or that control a terminal: control characters, direction overrides, zero-width characters, fillers, halves
+ * of surrogate pairs. Variation selectors are allowed: emoji need them.
  */
 export const HIDDEN_CHARACTER = /(?![\ufe00-\ufe0f])[\p{Cc}\p{Cs}\p{DI}\u2028\u2029\ufff9-\ufffb]/u;
 
@@ -30,7 +30,7 @@ const NAMES: Readonly<Record<number, string>> = {
   65279: 'byte order mark',
 };
 
-/** The first hidden character of a text, by its name, e.g. `U+202E (right-to-left override)`; null where there is none. */
+/** The first hidden character of a text, with its name, e.g. `U+202E (right-to-left override)`; null if there is none. */
 export function hiddenCharacterIn(text: string): string | null {
   const found = HIDDEN_CHARACTER.exec(text)?.[0].codePointAt(0);
   if (found === undefined) return null;

@@ -4,21 +4,21 @@ import { kill } from 'node:process';
 import { isErrno } from './errors.js';
 
 /**
- * Which process this is, so that others can tell later whether it still runs. null where the system does not say: then nobody can
- * prove it dead, and its silence decides.
+ * Identifies a process, so that others can tell later whether it still runs. A field is null where the system does not provide it: then
+ * nobody can prove that the process is dead, and only its heartbeat decides.
  */
 export interface HostIdentity {
   readonly hostname: string;
-  /** Changes with every start of the machine; two machines never share it. */
+  /** Changes with every boot; no two machines share it. */
   readonly bootId: string | null;
-  /** null also when /proc shows another namespace's numbers than our own. */
+  /** Also null if /proc shows the pids of another namespace. */
   readonly pidNamespace: string | null;
   readonly pid: number;
-  /** In clock ticks since the boot (field 22 of /proc/<pid>/stat): a number that is used again has another one. */
+  /** In clock ticks since the boot (field 22 of /proc/<pid>/stat): a reused pid has another start time. */
   readonly startTime: string | null;
 }
 
-/** The identity of the running process with that number. Reads /proc; elsewhere than on Linux only host name and pid are known. */
+/** Returns the identity of this process. Reads /proc; on systems other than Linux only host name and pid are known. */
 export async function readHostIdentity(pid: number): Promise<HostIdentity> {
   const seenAs = await optional(readlink('/proc/self'));
   const procIsOurs = seenAs === String(pid);
@@ -32,12 +32,12 @@ export async function readHostIdentity(pid: number): Promise<HostIdentity> {
 }
 
 /**
- * Is it certain that `owner` runs no more? Only a process of our own host, boot and pid namespace can be judged; `false` means alive
+ * Whether `owner` has certainly ended. Only a process on our host, in our boot and our pid namespace can be judged; `false` means alive
  * or unknown.
  */
 export async function isGone(owner: HostIdentity, ours: HostIdentity): Promise<boolean> {
   if (!shareNumbers(owner, ours)) return false;
-  // The signal asks first: with hidepid a living process of another user has no /proc entry.
+  // The signal comes first: with hidepid, a live process of another user has no /proc entry.
   if (!exists(owner.pid)) return true;
   const found = await readProcess(String(owner.pid));
   if (found === null || owner.startTime === null) return false;
@@ -58,7 +58,7 @@ function exists(pid: number): boolean {
   }
 }
 
-/** The name in parentheses may hold blanks and parentheses: fields are counted from the last one. */
+/** The name in parentheses may contain spaces and parentheses, so fields are counted from the last one. */
 async function readProcess(pid: string): Promise<{ startTime: string; isZombie: boolean } | null> {
   const text = await optional(readFile(`/proc/${pid}/stat`, 'utf8'));
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');

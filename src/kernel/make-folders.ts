@@ -3,10 +3,10 @@ import path from 'node:path';
 import { isErrno } from './errors.js';
 
 /**
- * Makes a directory and what is missing above it, for this user alone. Node's own recursive mkdir never ends where the file system says
- * that there is no such parent, as /proc does.
+ * Creates a directory and its missing parents with mode 0700. Node's own recursive mkdir never returns where the file system denies that a
+ * parent can exist, as /proc does.
  *
- * @throws the errno of the first that cannot be made
+ * @throws the errno of the first directory that cannot be created
  */
 export async function makeFolders(directory: string): Promise<void> {
   const missing: string[] = [];

@@ -1,6 +1,6 @@
 import { shellLine, shellQuoted } from './shell-quoted.js';
 
-/** Where a proposed command works, when that is not where the present command line works. */
+/** Where a proposed command runs, if not where the current command line does. */
 export interface NextScope {
   readonly profile?: string;
   readonly database?: string;
@@ -8,20 +8,20 @@ export interface NextScope {
   readonly files?: string;
 }
 
-/** A potctl command to type next, as a value. Whoever prints it adds the profile, database and places of the present command line. */
+/** A potctl command to run next, as a value. Whoever prints it adds the profile, database and locations of the current command line. */
 export interface NextCommand {
-  /** The words after `potctl`, e.g. `['restore', 'undo', '5t2m8q3f7k']`, not quoted; `…` is for the reader to fill in. */
+  /** The words after `potctl`, e.g. `['restore', 'undo', '5t2m8q3f7k']`, not quoted; the reader fills in `…`. */
   readonly command: readonly string[];
   readonly scope?: NextScope;
 }
 
-/** The present command line again, changed. */
+/** The current command line again, with changes. */
 export interface Again {
-  /** Flags to add or to replace, e.g. `['--wait', '30m']`, not quoted; empty = the line as it was typed. */
+  /** Flags to add or to replace, e.g. `['--wait', '30m']`, not quoted; empty = the line as typed. */
   readonly again: readonly string[];
   /** Flags to leave out, e.g. `['--yes']`. */
   readonly without?: readonly string[];
-  /** As this user of the operating system, e.g. `postgres`. */
+  /** Run as this user of the operating system, e.g. `postgres`. */
   readonly systemUser?: string;
   /** Variables set for this line, e.g. `{ PGUSER: 'app' }`. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -32,23 +32,23 @@ export interface AdviceText {
   readonly advice: readonly (string | NextCommand | Again)[];
 }
 
-/** What to do next, or what to know, for people: text with commands in it, each of which can be pasted. */
+/** What to do or to know next, for people: text with commands that can be pasted. */
 export type Advice = string | NextCommand | Again | AdviceText;
 
-/** A command of potctl from its words: `potctl('backup', 'show', id)`. The words are not quoted; `…` is for the reader to fill in. */
+/** A potctl command from its words: `potctl('backup', 'show', id)`. The words are not quoted; the reader fills in `…`. */
 export const potctl = (...command: readonly string[]): NextCommand => ({ command });
 
-/** The present line with these flags added, or in the place of the same ones: `again('--wait', '30m')`. */
+/** The current command line with these flags added or replaced: `again('--wait', '30m')`. */
 export const again = (...flags: readonly string[]): Again => ({ again: flags });
 
-/** The present line as another user of the operating system: `asUser('postgres', { PGUSER: 'postgres' })`. */
+/** The current command line as another user of the operating system: `asUser('postgres', { PGUSER: 'postgres' })`. */
 export function asUser(systemUser: string, environment?: Readonly<Record<string, string>>): Again {
   return { again: [], systemUser, ...(environment && { environment }) };
 }
 
 /**
- * Text with commands in it: `` advice`See them: ${potctl('backup', 'list')}.` ``. Commands are printed in backticks, behind two blanks
- * bare. Other advice becomes a part of it.
+ * Text with commands in it: `` advice`See them: ${potctl('backup', 'list')}.` ``. Commands are printed in backticks, or bare after two
+ * spaces. Other advice may be embedded.
  */
 export function advice(texts: TemplateStringsArray, ...values: readonly (Advice | number)[]): Advice {
   const parts = texts.flatMap((text, at) => {
@@ -63,7 +63,7 @@ export function joinAdvice(several: readonly Advice[], separator: string): Advic
   return joined(several.flatMap((one, at) => [...(at === 0 ? [] : [separator]), ...partsOf(one)]));
 }
 
-/** Is it advice, and not only text? */
+/** Whether the value is advice other than plain text. */
 export function isAdvice(value: unknown): value is Exclude<Advice, string> {
   if (typeof value !== 'object' || value === null) return false;
   const has = (key: string): boolean => Array.isArray((value as Record<string, unknown>)[key]);
@@ -89,16 +89,16 @@ function joined(parts: readonly (string | NextCommand | Again)[]): Advice {
   return merged.length > 1 ? { advice: merged } : only;
 }
 
-/** Without what says the same twice; the first of it stays. */
+/** Drops duplicates; keeps the first of each. */
 export function withoutRepeats(several: readonly Advice[]): readonly Advice[] {
   return [...new Map([...several].reverse().map((one) => [JSON.stringify(one), one])).values()].reverse();
 }
 
 /**
- * Advice as text for people. Each command is in backticks, or bare where it stands alone or behind two blanks, and can be pasted:
- * `` See `potctl backup show 7f3a`. ``. The call that gave the advice is `the same command`: `` the same command with `--wait 30m` ``.
+ * Renders advice as text for people. Each command can be pasted; it is in backticks, or bare if it stands alone or follows two spaces:
+ * `` See `potctl backup show 7f3a`. ``. The call that returned the advice is rendered as `the same command`: `` the same command with `--wait 30m` ``.
  *
- * @param spell another way to say a command, without backticks
+ * @param spell renders a command in another way, without backticks
  */
 export function adviceText(given: Advice, spell?: (part: NextCommand | Again) => string): string {
   const parts = partsOf(given);
@@ -123,12 +123,12 @@ function commandText({ command, scope: { profile, ...places } = {} }: NextComman
 
 function againText({ again: flags, without = [], systemUser, environment = {} }: Again, mark: string): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${shellQuoted(value)}`);
-  const said = (word: string, what: readonly string[]): string[] =>
+  const part = (word: string, what: readonly string[]): string[] =>
     what.length === 0 ? [] : [`${word} ${mark}${what.join(' ')}${mark}`];
   return [
     'the same command',
-    ...said('without', without),
-    ...said('with', [...variables, ...flags.map((flag) => shellLine([flag]))]),
+    ...part('without', without),
+    ...part('with', [...variables, ...flags.map((flag) => shellLine([flag]))]),
     ...(systemUser === undefined ? [] : [`as the system user ${systemUser}`]),
   ].join(' ');
 }

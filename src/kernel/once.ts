@@ -1,4 +1,4 @@
-/** The same promise each time: the work is done when it is first asked for. What failed is forgotten, and done anew for whoever asks next. */
+/** Returns a function that starts the work on its first call and then returns the same promise. After a failure, the next call starts again. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let value: Promise<T> | undefined;
   return () => {

@@ -1,9 +1,9 @@
-/** A change that was looked at and not yet made. What is shown, what is confirmed and what is done are this one value. */
+/** A change that has been planned but not made. What is shown, confirmed and applied is this one value. */
 export interface Prepared<Plan, Result> {
-  /** What will happen, for whoever has to agree to it. */
+  /** What will happen, to be shown and confirmed. */
   readonly plan: Plan;
-  /** The result as it would be. Changes nothing. */
+  /** The expected result. Changes nothing. */
   dryRun(): Promise<Result>;
-  /** Makes the change. To be called once; what differs by then from what the plan was made of is refused. */
+  /** Makes the change. Call it once; refuses if the plan's basis has changed since. */
   apply(): Promise<Result>;
 }

@@ -1,9 +1,9 @@
-/** As node:util has it; importing that makes Node 24 warn of NO_COLOR beside FORCE_COLOR before the program begins. */
+/** The symbol of node:util; importing it makes Node 24 warn about NO_COLOR with FORCE_COLOR before the program starts. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 const known = new Set<string>();
 
-/** A value that never prints. `reveal()` is called where it is used, as late as possible, and nowhere else. */
+/** A value that never prints. Call `reveal()` only where the value is used, as late as possible. */
 export class Secret {
   readonly #value: string;
 
@@ -29,7 +29,7 @@ export class Secret {
   }
 }
 
-/** Replaces every secret that this process has met, and passwords inside URLs, for text that goes to a person or a log. */
+/** Replaces every secret that this process has seen, and passwords inside URLs, in text that goes to a person or a log. */
 export function redact(text: string): string {
   let clean = text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@/]+@/gi, '$1:[secret]@');
   for (const value of known) {

@@ -4,7 +4,7 @@ import { packageRoot } from './assets.js';
 
 declare const POTCTL_VERSION: string;
 
-/** The version of this program: put in by the build, else read from package.json. */
+/** The version of this program: set by the build, otherwise read from package.json. */
 export function toolVersion(): string {
   if (typeof POTCTL_VERSION === 'string') return POTCTL_VERSION;
   return (JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;

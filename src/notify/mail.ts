@@ -2,18 +2,18 @@ import type { MailSettings } from '../config/settings.js';
 import { PotctlError } from '../kernel/errors.js';
 import { redact } from '../kernel/secret.js';
 
-/** One mail to one person. */
+/** One email to one person. */
 export interface Letter {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
 }
 
-/** Whoever sends mail. */
+/** Sends email. */
 export interface Mailer {
-  /** Is that one address to which mail can go? */
+  /** Whether it is one valid address. */
   canReach(address: string | null): address is string;
-  /** Hands a letter to the mail server. @throws E_MAIL: it did not take it, or nobody knows */
+  /** Hands an email to the mail server. @throws E_MAIL if the server did not accept it, or it is unknown whether it did */
   send(letter: Letter): Promise<void>;
 }
 
@@ -23,23 +23,23 @@ const TIMEOUTS = {
   socketCloseTimeout: 1_000,
 };
 
-/** One address and nothing else: no list, no name, no line. */
+/** Exactly one address: no list, no display name, no line break. */
 const ONE_ADDRESS = /^[^\s@,;:<>()"\\]+@[^\s@,;:<>()"\\]+$/;
 
 const canReach = (address: string | null): address is string => address !== null && ONE_ADDRESS.test(address);
 
-/** A sender of mail; it connects with each letter, and keeps nothing open. */
+/** Creates a mailer. It connects for each email and keeps no connection open. */
 export function createMailer(settings: MailSettings): Mailer {
   return { canReach, send: (letter) => send(settings, letter) };
 }
 
 async function send({ smtp, server, from, replyTo }: MailSettings, { to, subject, text }: Letter): Promise<void> {
-  if (!canReach(to)) throw notSent(server, 'what stands there as the address is none');
+  if (!canReach(to)) throw notSent(server, 'the address is not valid');
   const { createTransport } = await import('nodemailer');
   const url = smtp.reveal();
   const transport = createTransport({ url, requireTLS: wantsTls(url), ...TIMEOUTS });
   try {
-    // As an object an address is never read as a list of them.
+    // Passed as an object, an address is never parsed as a list.
     await transport.sendMail({
       ...{ from, replyTo: [...replyTo], to: { name: '', address: to }, subject, text },
       ...{ disableFileAccess: true, disableUrlAccess: true },
@@ -51,18 +51,18 @@ async function send({ smtp, server, from, replyTo }: MailSettings, { to, subject
   }
 }
 
-/** A password travels only where it is sealed, or stays on this machine; `?requireTLS=false` in the URL says otherwise. */
+/** A password is sent only over TLS or within this machine; `?requireTLS=false` in the URL overrides this. */
 function wantsTls(url: string): boolean {
   const { password, hostname } = new URL(url);
   return password !== '' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** Answers of servers repeat the address, which whoever reads this may not be meant to see. */
+/** Replies of servers repeat the address, which the reader of the message may not be allowed to see. */
 function whatFailed(error: unknown, to: string): string {
   const { code = '', message = String(error) } = error as { readonly code?: string; readonly message?: string };
   return redact(`${code} ${message}`.trim()).replaceAll(to, 'the address');
 }
 
 function notSent(server: string, why: string, cause?: unknown): PotctlError {
-  return new PotctlError('E_MAIL', 'the mail was not sent', { why: { server, problem: why }, cause });
+  return new PotctlError('E_MAIL', 'the email was not sent', { why: { server, problem: why }, cause });
 }

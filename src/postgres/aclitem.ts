@@ -3,11 +3,11 @@ export interface AclItem {
   /** null = PUBLIC. */
   readonly grantee: string | null;
   readonly grantor: string;
-  /** Letters as in the documentation of privileges, in their order. */
+  /** Letters as in the documentation of privileges, in order. */
   readonly privileges: readonly { readonly letter: string; readonly withGrantOption: boolean }[];
 }
 
-/** Reads an aclitem's text form: names are bare, or in double quotes that are doubled inside. @throws RangeError when it is not one */
+/** Parses the text form of an aclitem: names are bare, or in double quotes that are doubled inside. @throws RangeError if it is malformed */
 export function parseAclItem(text: string): AclItem {
   const match = /^("(?:[^"]|"")*"|[^"=]*)=((?:[A-Za-z]\*?)*)\/("(?:[^"]|"")*"|[^"]+)$/s.exec(text);
   if (!match) throw new RangeError('not an aclitem');

@@ -3,18 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PotctlError } from '../kernel/errors.js';
 import type { Server, Session } from './server.js';
 
-/** Held until released, or until its connection ends. */
+/** A lock that is held until released, or until its connection ends. */
 export interface DatabaseLock {
-  /** @throws E_LOCKED when the connection that held it is gone: the holder must stop */
+  /** @throws E_LOCKED if the connection that held it is lost: the holder must stop */
   assertHeld(): Promise<void>;
   /** Safe to call twice. */
   release(): Promise<void>;
 }
 
 export interface LockOptions {
-  /** What the holder does, e.g. `backup create`: others see it as the application name. */
+  /** What the holder does, e.g. `backup create`; visible to others as the application name. */
   readonly command?: string;
-  /** Default 0: not at all. */
+  /** Default 0: do not wait. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -26,19 +26,19 @@ interface Holder {
   readonly since: string | null;
 }
 
-/** `potc` as a number: the first half of the key, which keeps us apart from the application's own advisory locks. */
+/** `potc` as a number: the first half of the key, to avoid collisions with the application's own advisory locks. */
 const SPACE = 0x706f7463;
 const RETRY_MS = 500;
 
 /**
- * One potctl at a time changes or dumps a database, whatever host it runs on. The lock is taken on the server, keyed by the database's name,
- * so that it holds for a database that is dropped or renamed meanwhile.
+ * Ensures that only one potctl at a time changes or dumps a database, from whatever host. The lock is taken on the server and keyed by the
+ * database's name, so it also works if the database is dropped or renamed meanwhile.
  *
- * It lies in the database `postgres`, or, where this role may not go there, in the target itself. Advisory locks of different
- * databases do not meet, therefore all holders of the key on the server are looked for afterwards: two that come at the same moment
- * by different doors may both be refused, never both let in.
+ * It is taken in the database `postgres`, or in the target itself if this role may not connect to `postgres`. Advisory locks of different
+ * databases do not conflict, so all holders of the key on the server are checked afterwards: two that start at the same moment in different
+ * databases may both be refused, but never both succeed.
  *
- * @throws E_LOCKED naming the holder
+ * @throws E_LOCKED with the holder
  */
 export async function lockDatabase(server: Server, database: string, options: LockOptions = {}): Promise<DatabaseLock> {
   const { command = 'work', waitMs = 0, signal } = options;
@@ -61,7 +61,7 @@ export async function lockDatabase(server: Server, database: string, options: Lo
 
 async function lockSession(server: Server, database: string, purpose: string): Promise<Session> {
   try {
-    // Not template1, where maintenanceSession would go next: a session there blocks everybody's CREATE DATABASE.
+    // Not template1, the fallback of maintenanceSession: a session there blocks every CREATE DATABASE.
     return await server.session({ database: 'postgres', purpose });
   } catch (error) {
     const code = error instanceof PotctlError ? error.code : '';
@@ -70,7 +70,7 @@ async function lockSession(server: Server, database: string, purpose: string): P
   }
 }
 
-/** Undefined when we hold it now, and nobody else does by another door. */
+/** Returns undefined if we now hold the lock, and nobody holds it in another database. */
 async function tryLock(session: Session, key: number): Promise<Holder | undefined> {
   const [row] = await session.query<{ granted: boolean }>(
     'select pg_catalog.pg_try_advisory_lock($1::int, $2::int) as granted',
@@ -125,7 +125,7 @@ function held(session: Session, key: number, database: string): DatabaseLock {
 }
 
 function locked(database: string, holder: Holder): PotctlError {
-  return new PotctlError('E_LOCKED', `another potctl works on database '${database}'`, {
+  return new PotctlError('E_LOCKED', `another potctl process is working on database '${database}'`, {
     why: {
       holder: holder.application ?? 'unknown',
       pid: holder.pid,
@@ -135,7 +135,7 @@ function locked(database: string, holder: Holder): PotctlError {
   });
 }
 
-/** 32 bits of the name's hash: two names may share it, then one waits without need. */
+/** 32 bits of the name's hash: if two names collide, one waits unnecessarily. */
 function keyOf(database: string): number {
   return createHash('sha256').update(database).digest().readInt32BE(0);
 }

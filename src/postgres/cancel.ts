@@ -5,8 +5,8 @@ const CANCEL_REQUEST = 80_877_102;
 const GIVE_UP_MS = 3_000;
 
 /**
- * Asks the server to cancel what a connection is doing. The answer is the cancelled statement's error, or nothing when it had ended;
- * never rejects. The request goes without TLS, as libpq's older PQcancel does: it holds a key that is good for nothing else.
+ * Asks the server to cancel a connection's statement. The statement then fails, unless it had already ended; this call never rejects.
+ * The request is sent without TLS, as by libpq's older PQcancel: its key is useful for nothing else.
  */
 export async function requestCancel(settings: ConnectionSettings, pid: number, key: number): Promise<void> {
   const { host, hostaddr, port } = settings;

@@ -5,10 +5,10 @@ import { mayTryOtherTls, sqlstateOf, toDatabaseError } from './errors.js';
 import type { Login } from './login.js';
 import { type TlsAttempt, tlsAttempts } from './tls.js';
 
-/** A connection of the driver, logged in and nothing else. */
+/** A connection of the driver, logged in, without session state. */
 export interface Connected {
   readonly client: Client;
-  /** What the server, or whoever answers in its place, gave for cancelling: pid and key. */
+  /** The cancel key of the server, or of a pooler in front of it. */
   readonly processId: number;
   readonly secretKey: number;
   /** Ends the socket at once; whatever runs rejects. */
@@ -22,11 +22,11 @@ export interface ConnectRequest {
   readonly purpose: string;
   /** HOME for libpq's certificate files. */
   readonly home: string | undefined;
-  /** Aborting gives the attempt up. */
+  /** Aborts the attempt. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** The driver's own fields, which its types leave out. */
+/** Fields of the driver that its types do not declare. */
 interface ClientInside {
   readonly processID: number | null;
   readonly secretKey: number | null;
@@ -37,9 +37,9 @@ interface ClientInside {
 const TEXT_IN_DRIVER = new Set([1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270, 600, 718]);
 
 /**
- * Connects as libpq would: TLS by sslmode, the password only when the server asks. Nothing of this process's PG* variables is read.
+ * Connects as libpq would: TLS according to sslmode, the password only when the server asks. Ignores the PG* variables of this process.
  *
- * @throws E_DB_UNREACHABLE, E_DB_DENIED, E_DB_TLS, E_DATABASE_NOT_FOUND; the signal's reason when aborted
+ * @throws E_DB_UNREACHABLE, E_DB_DENIED, E_DB_TLS, E_DATABASE_NOT_FOUND; the signal's reason if aborted
  */
 export async function connectClient(request: ConnectRequest): Promise<Connected> {
   const attempts = await tlsAttempts(request.settings, request.home);
@@ -56,7 +56,7 @@ export async function connectClient(request: ConnectRequest): Promise<Connected>
   throw toConnectError(failures, request);
 }
 
-/** Refused both with and without TLS, it is not about TLS. */
+/** If the server rejects the login both with and without TLS, the cause is not TLS. */
 function toConnectError(failures: readonly unknown[], request: ConnectRequest): PotctlError {
   const { settings, database } = request;
   const target = targetName(settings, database);
@@ -75,9 +75,9 @@ async function connectOnce(request: ConnectRequest, tls: TlsAttempt): Promise<Co
   const { default: pg } = await import('pg');
   const client = new pg.Client(await configOf(request, tls));
   const inside = client as unknown as ClientInside;
-  // The driver falls back on this process's PGOPTIONS, PGREPLICATION and PGBINARY: our settings decide alone.
+  // The driver falls back to PGOPTIONS, PGREPLICATION and PGBINARY of this process: only our settings must count.
   Object.assign(inside.connectionParameters, { options: request.settings.options, replication: undefined });
-  // A connection that dies while nobody asks anything must not end the process; the next statement says so.
+  // A connection that is lost while idle must not end the process; the next statement reports it.
   client.on('error', () => {});
   const destroy = () => inside.connection.stream.destroy();
   request.signal?.addEventListener('abort', destroy, { once: true });
@@ -107,7 +107,7 @@ async function configOf(request: ConnectRequest, tls: TlsAttempt): Promise<Clien
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     types: {
-      // Text keeps what a Date loses: microseconds, infinity, years before Christ. int8 and numeric are text already.
+      // Text preserves what a Date loses: microseconds, infinity, years BC. int8 and numeric are text already.
       getTypeParser: ((oid: number, format: 'text') =>
         TEXT_IN_DRIVER.has(oid) ? (text: string) => text : pg.types.getTypeParser(oid, format)) as never,
     },

@@ -1,13 +1,13 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Session } from './server.js';
 
-/** How far this machine's clock is ahead of the server's (behind: negative), and how long the answer took: it is no more exact than that. */
+/** How far this machine's clock is ahead of the server's (negative: behind), and the round-trip time, which limits the precision. */
 export interface ClockOffset {
   readonly offMs: number;
   readonly tripMs: number;
 }
 
-/** Asks the server for the time once; half of the round trip is taken for the way. @returns null if it did not tell */
+/** Asks the server for the time once and assumes half of the round trip for each direction. @returns null if the answer is unusable */
 export async function readClockOffset(session: Pick<Session, 'query'>, clock: Clock): Promise<ClockOffset | null> {
   const began = clock.monotonicMs();
   const [row] = await session.query<{ ms: string }>(

@@ -2,7 +2,7 @@ import { counted, verb } from '../kernel/counted.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Session } from './server.js';
 
-/** How many more connections this role may open now, as the limits of role, database and server say. */
+/** How many more connections this role may open now, according to the limits of role, database and server. */
 export async function readConnectionRoom(session: Session): Promise<number> {
   const [row] = await session.query<{ room: string }>(
     `select least(
@@ -20,9 +20,9 @@ export async function readConnectionRoom(session: Session): Promise<number> {
 }
 
 /**
- * As many jobs as there are connections for, at least one: slower is better than not at all. Says so where it is fewer than asked for.
+ * Limits the jobs to the available connections, at least one: slower is better than not at all. Warns if there are fewer than requested.
  *
- * @param besides connections that are needed next to those of the jobs
+ * @param besides connections needed in addition to those of the jobs
  */
 export async function affordableJobs(
   session: Session,
@@ -35,7 +35,7 @@ export async function affordableJobs(
   const jobs = Math.max(1, Math.min(wanted, room - besides));
   if (jobs < wanted) {
     const more = `${counted(Math.max(0, room), 'more connection')} ${verb(room, 'is', 'are')}`;
-    const text = `only ${more} allowed to this role now, so it works with --jobs ${jobs} instead of ${wanted}`;
+    const text = `only ${more} allowed to this role now, so potctl uses --jobs ${jobs} instead of ${wanted}`;
     progress({ kind: 'warning', text });
   }
   return jobs;

@@ -2,24 +2,25 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Connected } from './client.js';
 
 /**
- * So much text makes a batch. What becomes of it is a few times as long, and a string above 128 KiB gets pages of its own from the system:
- * measured, each row takes three times as long then. And the server goes on meanwhile.
+ * Size of a batch of text. Its result is a few times as long, and a string above 128 KiB gets its own pages from the system: measured, each
+ * row then takes three times as long. Meanwhile the server continues.
  */
 const BATCH_CHARACTERS = 16 * 1024;
 
 /**
- * Reads `copy (sql) to stdout` in batches of rows, or a whole `copy table to stdout`. Whoever stops before the end loses the connection: the server would go on sending.
+ * Reads `copy (sql) to stdout` in batches of rows, or a whole `copy table to stdout`. A caller that stops early loses the connection,
+ * because the server would continue sending.
  *
  * @see https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
  */
 export async function* copiedRows({ client, destroy }: Connected, sql: string): AsyncGenerator<(string | null)[][]> {
   const { to } = (await import('pg-copy-streams')).default;
-  // TextDecoder makes two bytes of every character, and all work on the text costs twice as much.
+  // TextDecoder makes two-byte strings, which doubles the cost of all work on the text.
   const decoder = new StringDecoder('utf8');
   let text = '';
   let isOver = false;
   try {
-    // A chunk is a view on a buffer that is used again: it becomes text at once.
+    // A chunk is a view of a reused buffer, so it is converted to text at once.
     for await (const chunk of client.query(to(/^copy\b/.test(sql) ? sql : `copy (${sql}) to stdout`))) {
       text += decoder.write(chunk as Buffer);
       for (let end = endOfBatch(text); end > 0; end = endOfBatch(text)) {
@@ -37,7 +38,7 @@ export async function* copiedRows({ client, destroy }: Connected, sql: string): 
   if (text !== '') yield rowsOf(text);
 }
 
-/** Behind the last line that a batch has room for, or behind a longer one; 0 = there is not enough yet. */
+/** The end of the last complete line within a batch, or of a single longer line; 0 = more text is needed. */
 function endOfBatch(text: string): number {
   if (text.length < BATCH_CHARACTERS) return 0;
   const end = text.lastIndexOf('\n', BATCH_CHARACTERS - 1) + 1;
@@ -46,7 +47,7 @@ function endOfBatch(text: string): number {
 
 const [TAB, LINE_END] = [9, 10];
 
-/** One look at each character: cutting lines, then cells, costs twice as much. */
+/** Looks at each character once: splitting into lines, then cells, costs twice as much. */
 function rowsOf(text: string): (string | null)[][] {
   const rows: (string | null)[][] = [];
   let row: (string | null)[] = [];

@@ -4,22 +4,22 @@ import { type Advice, advice, asUser, potctl } from '../kernel/next.js';
 import { quoteIdentifier } from './identifiers.js';
 import { shellWord } from './psql-line.js';
 
-/** Where the error came from, for the message. */
+/** Where the error occurred, for the message. */
 export interface ErrorPlace {
   /** `user@host:port/database`. */
   readonly target: string;
-  /** True while the connection is made: then everything that is not the server's word is about reaching it. */
+  /** True while connecting: then every error that the server did not send is about reaching it. */
   readonly connecting: boolean;
   readonly passwordNotes?: readonly string[];
 }
 
-/** What to do then: another repository, as for other full disks, would not help. */
-export const SERVER_IS_FULL = ['Free some space on the server (`df` there, tablespaces included), then repeat.'];
+/** The remedy. Choosing another repository, as for other full disks, would not help. */
+export const SERVER_IS_FULL = ['Free some space on the server (check `df`, including tablespaces), then retry.'];
 
-/** What to do when the lock table is full. */
+/** The remedy for a full lock table. */
 export const LOCKS_ARE_FULL = [
   'As a superuser: `alter system set max_locks_per_transaction = 256;`, then restart the server.',
-  advice`See how many it holds and needs: ${potctl('doctor')}.`,
+  advice`See its capacity and what is needed: ${potctl('doctor')}.`,
 ];
 
 interface ServerWord {
@@ -36,7 +36,7 @@ const UNREACHABLE_ERRNO = new Set(
 );
 const TLS_WORDS = /does not support SSL|establishing an SSL connection|^ERR_(SSL|TLS|OSSL)|CERT|SIGNATURE|EPROTO/;
 
-/** The SQLSTATE of an error of the server, undefined for every other error. */
+/** The SQLSTATE of a server error; undefined for any other error. */
 export function sqlstateOf(error: unknown): string | undefined {
   if (error instanceof PotctlError) {
     const why = error.why;
@@ -45,14 +45,14 @@ export function sqlstateOf(error: unknown): string | undefined {
   return serverWord(error)?.sqlstate;
 }
 
-/** Data exceptions and broken constraints: their DETAIL holds the row. */
+/** Data exceptions and constraint violations: their DETAIL contains the row. */
 const WITH_ROW_CONTENT = /^(22|23|44)/;
 
 /**
- * Turns what the driver throws into an error for the operator, with the server's own DETAIL and HINT; the DETAIL only where it cannot hold row
+ * Converts an error of the driver into a PotctlError with the server's own DETAIL and HINT. Drops the DETAIL if it may contain row
  * content.
  *
- * A PotctlError is returned as it is.
+ * Returns a PotctlError unchanged.
  */
 export function toDatabaseError(error: unknown, place: ErrorPlace): PotctlError {
   if (error instanceof PotctlError) return error;
@@ -62,14 +62,14 @@ export function toDatabaseError(error: unknown, place: ErrorPlace): PotctlError 
   const code: ErrorCode = isAboutTls(error) ? 'E_DB_TLS' : 'E_DB_UNREACHABLE';
   const message =
     code === 'E_DB_TLS'
-      ? `no agreement about TLS with '${place.target}'`
+      ? `cannot negotiate TLS with '${place.target}'`
       : place.connecting
         ? `cannot reach '${place.target}'`
-        : `the connection to '${place.target}' broke`;
+        : `the connection to '${place.target}' was lost`;
   return new PotctlError(code, message, { why: reason, cause: error });
 }
 
-/** Is it the kind of failure after which libpq's `sslmode=allow` and `prefer` try the other way? */
+/** Whether, after this failure, libpq's `sslmode=allow` and `prefer` try again with or without TLS. */
 export function mayTryOtherTls(error: unknown): boolean {
   return serverWord(error)?.sqlstate === '28000' || isAboutTls(error);
 }
@@ -77,12 +77,12 @@ export function mayTryOtherTls(error: unknown): boolean {
 function serverWord(error: unknown): ServerWord | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
   if (typeof error.code !== 'string' || !/^[0-9A-Z]{5}$/.test(error.code)) return undefined;
-  const said = (key: 'detail' | 'hint'): string | undefined => {
+  const field = (key: 'detail' | 'hint'): string | undefined => {
     const value: unknown = key in error ? (error as unknown as Record<string, unknown>)[key] : undefined;
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const detail = WITH_ROW_CONTENT.test(error.code) ? undefined : said('detail');
-  const hint = said('hint');
+  const detail = WITH_ROW_CONTENT.test(error.code) ? undefined : field('detail');
+  const hint = field('hint');
   return { message: error.message, sqlstate: error.code, ...(detail && { detail }), ...(hint && { hint }) };
 }
 
@@ -100,7 +100,7 @@ function fromServer(word: ServerWord, place: ErrorPlace, cause: unknown): Potctl
   return new PotctlError(code, messageFor(code, word, place), { why, cause, ...(fix && { fix }) });
 }
 
-/** A cluster as the distribution made it lets system users in only as the role of their own name, and has one role: postgres. */
+/** In a cluster with the distribution's defaults, system users can log in only as the role with their own name, and the only role is postgres. */
 function roleAdvice({ sqlstate, message }: ServerWord): Advice[] | null {
   if (!sqlstate.startsWith('28')) return null;
   const missing = /^role "(.+)" does not exist$/.exec(message)?.[1];
@@ -108,13 +108,13 @@ function roleAdvice({ sqlstate, message }: ServerWord): Advice[] | null {
   if (missing === undefined && peer === undefined) return null;
   return [
     peer === undefined
-      ? advice`Run it as the system user postgres, who has a role: ${asUser('postgres', { PGUSER: 'postgres' })}`
-      : advice`Run it as the system user of that role: ${asUser(peer)}`,
+      ? advice`Run it as the system user postgres, which has a role: ${asUser('postgres', { PGUSER: 'postgres' })}`
+      : advice`Run it as the system user with the name of that role: ${asUser(peer)}`,
     ...(missing === undefined
-      ? ['Or connect as the role that has your own name, or over TCP with a password: set PGUSER, or PGHOST=localhost.']
+      ? ['Or connect as the role with your own name (set PGUSER), or over TCP with a password (set PGHOST=localhost).']
       : [
-          `Or create the role: \`sudo -u postgres createuser ${shellWord(missing)}\` (it may do what you grant it)`,
-          'Or name another role: set PGUSER, or `user` in the profile.',
+          `Or create the role: \`sudo -u postgres createuser ${shellWord(missing)}\` (then grant it what it needs)`,
+          'Or use another role: set PGUSER, or `user` in the profile.',
         ]),
   ];
 }
@@ -128,14 +128,14 @@ function codeFor({ sqlstate, message }: ServerWord): ErrorCode {
   if (sqlstate === '55P03' || sqlstate.startsWith('40')) return 'E_DB_LOCKED';
   if (sqlstate === '53100') return 'E_NO_SPACE';
   if (sqlstate.startsWith('08') || /^57P0|^25P03$/.test(sqlstate)) return 'E_DB_UNREACHABLE';
-  // Of the whole server it passes; of a role or a database it is a setting.
+  // A limit of the whole server is temporary; a limit of a role or a database is a setting.
   if (sqlstate === '53300' && !isOwnLimit(message)) return 'E_DB_UNREACHABLE';
-  // Memory, locks, connections: the server has answered, and says what it lacks.
+  // Memory, locks, connections: the server answered and reports what it lacks.
   if (sqlstate.startsWith('53') || sqlstate === '25006') return 'E_UNFIT';
   return 'E_DB_QUERY';
 }
 
-/** A constraint, a trigger that raised or was in the way, a view's check option, a column that is too narrow. */
+/** A constraint, a trigger that raised an error or interfered, a view's check option, a column that is too narrow. */
 function isRefusedByData(sqlstate: string): boolean {
   return sqlstate.startsWith('23') || ['P0001', '44000', '22001', '27000', '09000'].includes(sqlstate);
 }
@@ -151,42 +151,42 @@ function fixFor({ sqlstate, message }: ServerWord, { target }: ErrorPlace): read
 const OWN_LIMIT = /for (role|database) "(.*)"/;
 const isOwnLimit = (message: string): boolean => OWN_LIMIT.test(message);
 
-/** Connections that a backup has at once with `--jobs 1`, to which it lowers itself: its lock, its snapshot, and pg_dump. */
+/** Connections that a backup needs with `--jobs 1`, its minimum: its lock, its snapshot, and pg_dump. */
 export const BACKUP_CONNECTIONS = 3;
 
 /** The statement that raises the limit of a role or a database. */
 export const raiseLimit = (kind: string, name: string): string =>
   `ALTER ${kind.toUpperCase()} ${quoteIdentifier(name)} CONNECTION LIMIT 20;`;
 
-/** Which limit it was, and how many are needed: potctl takes no more jobs than there are connections for. */
+/** Which limit was reached, and how many connections are needed: potctl lowers its jobs to the available connections. */
 export function tooManyConnections(message: string): string[] {
   const limit = OWN_LIMIT.exec(message);
   return [
     limit === null
       ? 'End some sessions, or raise max_connections.'
       : `As a superuser: \`${raiseLimit(limit[1]!, limit[2]!)}\``,
-    `A backup needs ${BACKUP_CONNECTIONS} connections at once, whatever \`--jobs\` says; those of others count, too.`,
+    `A backup needs ${BACKUP_CONNECTIONS} connections at once, even with \`--jobs 1\`; connections of other sessions count, too.`,
   ];
 }
 
 function readOnly(target: string): string[] {
   const role = quoteIdentifier(target.slice(0, target.lastIndexOf('@')));
   return [
-    `Where the role is set so: \`ALTER ROLE ${role} RESET default_transaction_read_only;\``,
-    'Where the server is a standby: name the primary.',
+    `If the role is read-only: \`ALTER ROLE ${role} RESET default_transaction_read_only;\``,
+    'If the server is a standby: use the primary.',
   ];
 }
 
 function messageFor(code: ErrorCode, { message }: ServerWord, { target, connecting }: ErrorPlace): string {
   const prefix = connecting ? `cannot log in to '${target}'` : `on '${target}'`;
-  if (code === 'E_NO_SPACE') return `the disk of the server '${target}' is full: ${message}`;
-  if (code === 'E_DB_CONSTRAINT') return `the database refused what was to be written: ${message}`;
-  if (code === 'E_UNFIT' && !connecting) return `the server '${target}' cannot do it: ${message}`;
-  if (code === 'E_DB_QUERY' && !connecting) return `the server refused a statement: ${message}`;
+  if (code === 'E_NO_SPACE') return `the server '${target}' is out of disk space: ${message}`;
+  if (code === 'E_DB_CONSTRAINT') return `the database rejected the write: ${message}`;
+  if (code === 'E_UNFIT' && !connecting) return `the server '${target}' cannot run the statement: ${message}`;
+  if (code === 'E_DB_QUERY' && !connecting) return `the server rejected a statement: ${message}`;
   return `${prefix}: ${message}`;
 }
 
-/** With several addresses for a host Node throws an AggregateError without a message of its own. */
+/** If a host has several addresses, Node throws an AggregateError without a message of its own. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
   if (!(error instanceof Error)) return String(error);

@@ -1,15 +1,15 @@
 import { bareOrQuoted } from './identifiers.js';
 import type { Session } from './server.js';
 
-/** A function that a restore has to run, and that finds something only by somebody's search_path. */
+/** A function that a restore must run and that depends on the caller's search_path. */
 export interface FragileFunction {
   /** With its schema and arguments, as SQL. */
   readonly signature: string;
-  /** What runs it while a dump is restored, e.g. `constraint people_country_check on people`. */
+  /** What runs it during a restore, e.g. `constraint people_country_check on people`. */
   readonly usedBy: string;
-  /** The name that it uses without a schema. */
+  /** A name that it uses without a schema. */
   readonly bareName: string;
-  /** What mends it. */
+  /** The statement that fixes it. */
   readonly fix: string;
 }
 
@@ -19,17 +19,18 @@ interface Row {
   readonly name: string;
   readonly signature: string;
   readonly source: string;
-  /** The search_path that it sets, as PostgreSQL stores it; null = none. */
+  /** The search_path that the function sets, as PostgreSQL stores it; null = none. */
   readonly path: string | null;
   readonly usedBy: string | null;
 }
 
 /**
- * Looks for functions in checks, index expressions, generated columns, partition keys and materialized views that use tables, types or other
- * functions by bare names and set no search_path that has them: a dump is restored with an empty one, so there they find nothing.
+ * Finds functions in check constraints, index expressions, generated columns, partition keys and materialized views that use tables, types
+ * or other functions by unqualified names and set no search_path that contains them. A dump is restored with an empty search_path, so these
+ * names are not found.
  *
- * Reads only the catalog. Text is text: what a string builds is not seen, and a column that is named like a table is taken for it. A hint,
- * never a reason to refuse.
+ * Reads only the catalog. Function bodies are matched as text: dynamic SQL is not recognized, and a column with a table's name is mistaken
+ * for the table. The result is a hint, never a reason to refuse.
  */
 export async function findFragileFunctions(session: Session): Promise<FragileFunction[]> {
   const functions = await session.query<Row & object>(FUNCTIONS);
@@ -39,10 +40,10 @@ export async function findFragileFunctions(session: Session): Promise<FragileFun
 }
 
 type Kind = 'relation' | 'function' | 'type';
-/** Where something of this kind and name is. */
+/** The schemas that contain an object of this kind and name. */
 type Known = ReadonlyMap<string, readonly string[]>;
 
-/** Follows the calls from the functions that a restore runs to those which they call; who is called has the path of the caller. */
+/** Follows calls from the functions that a restore runs to those they call; a called function inherits the caller's path. */
 function judge(functions: readonly Row[], known: Known): FragileFunction[] {
   const found = new Map<string, FragileFunction>();
   const seen = new Set<string>();
@@ -66,7 +67,7 @@ function judge(functions: readonly Row[], known: Known): FragileFunction[] {
   return [...found.values()];
 }
 
-/** Something that is named without its schema, and the schemas that have it. */
+/** An unqualified name, and the schemas that contain it. */
 export interface BareName {
   readonly name: string;
   readonly schemas: readonly string[];
@@ -90,11 +91,11 @@ function describe(
 }
 
 /**
- * The line after which a function finds what it names, whoever runs it. Pure.
+ * The statement after which a function finds its names, whoever runs it. Pure.
  *
- * @param path schemas that it looks through already
- * @param own the schema of the function, which it looks through last
- * @returns `note`: what is to be filled in for `SCHEMA`, where several schemas have the name, or none is known to; null = nothing
+ * @param path schemas already on its search_path
+ * @param own the schema of the function, searched last
+ * @returns `note`: what to fill in for `SCHEMA` if several schemas contain a name, or none is known to; null = nothing
  */
 export function alterSearchPath(
   signature: string,
@@ -116,14 +117,16 @@ export function alterSearchPath(
   const notes = [...new Map(unsure.map(({ name, schemas }) => [name, whereIs(name, schemas)])).values()];
   return {
     line: `ALTER FUNCTION ${signature} SET search_path = ${words.join(', ')};`,
-    note: notes.length === 0 ? null : `fill in SCHEMA, which cannot be told: ${notes.join('; ')}`,
+    note: notes.length === 0 ? null : `replace SCHEMA, which is ambiguous: ${notes.join('; ')}`,
   };
 }
 
 const whereIs = (name: string, schemas: readonly string[]): string =>
-  schemas.length === 0 ? `the one that has "${name}"` : `"${name}" is in ${schemas.map(bareOrQuoted).join(' and in ')}`;
+  schemas.length === 0
+    ? `the schema that contains "${name}"`
+    : `"${name}" is in ${schemas.map(bareOrQuoted).join(' and in ')}`;
 
-/** `lib, "Own"` as the names that it has. */
+/** The names in a search_path such as `lib, "Own"`. */
 const pathOf = (path: string | null): string[] =>
   [...(path ?? '').matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g)]
     .map(([word, quoted]) => quoted?.replaceAll('""', '"') ?? word)
@@ -131,7 +134,7 @@ const pathOf = (path: string | null): string[] =>
 
 const COMMENT_OR_STRING = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'/g;
 const NAME = String.raw`("(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*(?![\p{L}\p{N}_$]))`;
-/** Where a name stands tells what it names: a column may be called like a table. */
+/** The position of a name shows its kind: a column may have the name of a table. */
 const PLACES: readonly (readonly [Kind, RegExp])[] = [
   [
     'relation',
@@ -158,11 +161,11 @@ function usesOf(source: string): Use[] {
   );
 }
 
-/** One of them in a sentence, for a warning. Pure. */
+/** One of them as a sentence, for a warning. Pure. */
 export const fragileText = ({ signature, usedBy, bareName }: FragileFunction): string =>
-  `a restore may fail: ${usedBy} runs ${signature}, which finds "${bareName}" only by search_path`;
+  `a restore may fail: ${usedBy} runs ${signature}, which finds "${bareName}" only through the search_path`;
 
-/** Those of which the text is all that is known (a body of standard SQL is bound when it is made), and what runs them in a restore. */
+/** Functions whose body is stored as text (a standard SQL body is bound when it is created), and what runs them in a restore. */
 const FUNCTIONS = `
   with recursive used(proc, by) as (
     select d.refobjid,
@@ -213,7 +216,7 @@ const FUNCTIONS = `
                       where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
    order by 4`;
 
-/** Everything that a bare name may mean outside of pg_catalog, but for what pg_catalog has by the same name, and where it is. */
+/** Everything that an unqualified name may mean outside pg_catalog, except names that pg_catalog also has, and where it is. */
 const NAMES = `
   with named as (
     select 'relation' as kind, relname::pg_catalog.text as name, relnamespace as space

@@ -1,31 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connected } from './client.js';
 
-/** A connection that nobody works on at the moment. */
+/** A connection that no session uses at the moment. */
 export interface Idle {
   readonly connected: Connected;
   readonly versionNum: number;
-  /** The backend's pid, as it says itself. */
+  /** The backend's own pid. */
   readonly pid: number;
   readonly roleSearchPath: readonly string[];
 }
 
-/** Keeps one connection between two uses. */
+/** Keeps one connection for reuse. */
 export interface IdleConnection {
-  /** Keeps it, unless another one is kept already; false: the caller is to close it. Never rejects. */
+  /** Keeps it, unless another one is kept already; false: the caller must close it. Never rejects. */
   park(idle: Idle): Promise<boolean>;
-  /** Hands it out, as good as new; undefined where none is kept, or where it died meanwhile. */
+  /** Returns the reset connection; undefined if none is kept, or if it was lost meanwhile. */
   take(): Promise<Idle | undefined>;
   close(): void;
 }
 
-/** No longer than a moment: a session of ours is in the way of whoever wants to rename or copy its database. */
+/** Kept only briefly: our session would prevent others from renaming or copying its database. */
 const KEPT_MS = 3_000;
 const ANSWER_MS = 1_000;
 
 /**
- * A command asks the server several times, each time in a session of its own. A new connection costs a process on the server, 50 ms; the
- * last one, set back to how it began, nothing.
+ * Creates the holder. A command queries the server several times, each time in its own session. A new connection costs 50 ms for a process
+ * on the server; reusing the last one after a reset costs nothing.
  */
 export function keepIdleConnection(): IdleConnection {
   let kept: { readonly idle: Idle; readonly timer: NodeJS.Timeout } | undefined;
@@ -40,7 +40,7 @@ export function keepIdleConnection(): IdleConnection {
     close,
     async park(idle) {
       if (kept !== undefined || !(await setBack(idle))) return false;
-      // Another one may have come meanwhile.
+      // Another one may have been parked meanwhile.
       if (kept !== undefined) return false;
       kept = { idle, timer: setTimeout(close, KEPT_MS).unref() };
       return true;
@@ -54,13 +54,13 @@ export function keepIdleConnection(): IdleConnection {
   };
 }
 
-/** Whatever was left open, set or locked is not there for the next one. */
+/** Ends transactions and drops settings and locks, so that the next session starts clean. */
 const setBack = ({ connected: { client } }: Idle): Promise<boolean> =>
   soon(client.query('rollback').then(() => client.query('discard all')));
 
 const answers = ({ connected: { client } }: Idle): Promise<boolean> => soon(client.query('select'));
 
-/** Does it succeed before anybody would notice the wait? A network that is gone gives no answer at all. */
+/** Whether the work succeeds within a short time. If the network is down, no answer arrives at all. */
 async function soon(work: Promise<unknown>): Promise<boolean> {
   const stop = new AbortController();
   const late = delay(ANSWER_MS, false, { signal: stop.signal, ref: false }).catch(() => false);

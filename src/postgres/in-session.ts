@@ -1,6 +1,6 @@
 import type { Session } from './server.js';
 
-/** Opens a session, works in it, and closes it whatever happens. */
+/** Opens a session, runs the work in it, and always closes it. */
 export async function inSession<T>(opening: Promise<Session>, work: (session: Session) => Promise<T>): Promise<T> {
   const session = await opening;
   try {

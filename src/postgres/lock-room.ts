@@ -1,6 +1,6 @@
 import type { Session } from './server.js';
 
-/** How many objects the server's lock table holds for certain, of all its sessions together. */
+/** The guaranteed capacity of the server's lock table, in objects, for all sessions together. */
 export async function readLockRoom(session: Session): Promise<number> {
   const [row] = await session.query<{ room: string }>(
     `select (pg_catalog.current_setting('max_locks_per_transaction')::bigint

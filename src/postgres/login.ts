@@ -4,15 +4,15 @@ import type { ConnectionSettings } from '../config/libpq/settings.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { Secret } from '../kernel/secret.js';
 
-/** Who logs in, and the password once somebody asked for it. Shared by the driver and the tools, so that a prompt appears once. */
+/** The password of a login. Shared by the driver and the tools, so that a prompt appears only once. */
 export interface Login {
-  /** Called when the server asks. @throws E_DB_DENIED when there is none */
+  /** Called when the server asks. @throws E_DB_DENIED if there is no password */
   password(): Promise<Secret>;
-  /** What is known without asking anybody. */
+  /** The password, if it is known without a prompt or command. */
   known(): Secret | null;
 }
 
-/** Remembers a fetched password for the tools, which cannot ask. */
+/** Remembers a fetched password for the tools, which cannot prompt. */
 export function openLogin(settings: ConnectionSettings): Login {
   let fetched: Promise<Secret> | undefined;
   let known = settings.password;
@@ -30,11 +30,15 @@ export function openLogin(settings: ConnectionSettings): Login {
 
 function noPassword(settings: ConnectionSettings): PotctlError {
   const notes = settings.passwordNotes ?? [];
-  return new PotctlError('E_DB_DENIED', `the server wants a password for '${settings.user}', and there is none`, {
-    why: notes.length > 0 ? notes.join('; ') : 'no source of a password is set',
-    fix: [
-      `Put this line into ~/.pgpass (mode 0600): ${passfileLine(settings, defaultSocketDirectory())}`,
-      'Or set `password_file` or `password_command` in the profile.',
-    ],
-  });
+  return new PotctlError(
+    'E_DB_DENIED',
+    `the server requires a password for '${settings.user}', and none is configured`,
+    {
+      why: notes.length > 0 ? notes.join('; ') : 'no password source is configured',
+      fix: [
+        `Add this line to ~/.pgpass (mode 0600): ${passfileLine(settings, defaultSocketDirectory())}`,
+        'Or set `password_file` or `password_command` in the profile.',
+      ],
+    },
+  );
 }

@@ -3,7 +3,7 @@ import type { Session } from './server.js';
 
 const SHOWN = 5;
 
-/** Adds the names of similar databases to E_DATABASE_NOT_FOUND, where they can be listed; every other error is returned as it is. */
+/** Adds similar database names to E_DATABASE_NOT_FOUND if they can be listed; returns any other error unchanged. */
 export async function namedAlike(
   error: unknown,
   database: string,
@@ -31,7 +31,7 @@ async function listDatabases(maintenanceSession: (purpose: string) => Promise<Se
   }
 }
 
-/** Few databases: all of them, most alike first. Many: those that share pairs of letters with the name. */
+/** Few databases: all of them, most similar first. Many: those that share letter pairs with the name. */
 function closest(names: readonly string[], wanted: string): string[] {
   const scored = names.map((name) => ({ name, score: likeness(name, wanted) }));
   const chosen = names.length <= SHOWN ? scored : scored.filter(({ score }) => score > 0.3);

@@ -5,13 +5,13 @@ import type { ToolRunner } from './run-tool.js';
 import type { OpenOptions, Server } from './server.js';
 import { openSessions } from './sessions.js';
 
-/** The server of `settings`. Nothing is connected before the first session. */
+/** The server of `settings`. Connects when the first session is opened. */
 export function openServer(settings: ConnectionSettings, options: OpenOptions): Server {
   const login = openLogin(settings);
   const sessions = openSessions(settings, login, options);
   let opened: ToolRunner | undefined;
   const serverVersion = once(() => sessions.serverVersion());
-  // Whoever only asks the database does without what starting programs needs: a tenth of the start of a command.
+  // Commands that only query the database do not load the code that starts programs: it takes a tenth of their start time.
   const runner = once(async () => {
     const { openToolRunner } = await import('./run-tool.js');
     opened ??= openToolRunner({ settings, login, options, serverVersion });

@@ -5,22 +5,22 @@ import { pid } from 'node:process';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import type { Secret } from '../kernel/secret.js';
 
-/** A file of libpq's .pgpass format that lives as long as its server object. */
+/** A file in libpq's .pgpass format that exists as long as its server object. */
 export interface Passfile {
-  /** Its path; written when it is not there. Never rejects for a second caller what it did for the first. */
+  /** Returns its path; writes the file if it does not exist. A failure of one call does not affect the next one. */
   path(password: Secret): Promise<string>;
   remove(): Promise<void>;
 }
 
 const PREFIX = 'pgpass-';
-/** The repository has nothing to do with it. */
+/** The repository is not involved. */
 const ROOM_ELSEWHERE =
-  'Free some space there, or set TMPDIR (XDG_RUNTIME_DIR, where that is set) to a directory that has room.';
+  'Free some space there, or set TMPDIR (XDG_RUNTIME_DIR, if that is set) to a directory with free space.';
 const STALE_MS = 600_000;
 
 /**
- * Keeps a password for the PostgreSQL tools in a 0600 file below `directory` (created 0700), never in argv or environment. Files that
- * dead processes left there are removed at the first use.
+ * Stores a password for the PostgreSQL tools in a 0600 file below `directory` (created with mode 0700), never in argv or environment. The
+ * first use removes files that dead processes left there.
  */
 export function openPassfile(directory: string): Passfile {
   let file: Promise<string> | undefined;
@@ -31,7 +31,7 @@ export function openPassfile(directory: string): Passfile {
         file = undefined;
         throw error;
       });
-      // A fresh time says that it is in use: see sweep.
+      // A recent timestamp shows that it is in use: see sweep.
       const now = Date.now() / 1_000;
       const there = await utimes(written, now, now).then(
         () => true,
@@ -63,24 +63,26 @@ async function create(directory: string, password: Secret): Promise<string> {
     }
     return file;
   } catch (error) {
-    const told = fromErrno(error, `write a passfile in '${directory}'`);
-    throw told instanceof PotctlError && told.code === 'E_NO_SPACE' ? told.with({ fix: [ROOM_ELSEWHERE] }) : told;
+    const failure = fromErrno(error, `write a passfile in '${directory}'`);
+    throw failure instanceof PotctlError && failure.code === 'E_NO_SPACE'
+      ? failure.with({ fix: [ROOM_ELSEWHERE] })
+      : failure;
   }
 }
 
-/** Any host and database: only our own children get to see the file, and they connect to our server alone. */
+/** Matches any host and database: only our own children see the file, and they connect only to our server. */
 function passfileLine(password: string): string {
   if (/[\n\r\0]/.test(password)) {
-    throw new PotctlError('E_CONFIG', 'the password contains a line break, which no passfile can hold', {
-      fix: ['Check the password source: it may end with a second line.'],
+    throw new PotctlError('E_CONFIG', 'the password contains a line break, which a passfile cannot hold', {
+      fix: ['Check the password source: it may have a second line.'],
     });
   }
   return `*:*:*:*:${password.replaceAll('\\', '\\\\').replaceAll(':', '\\:')}\n`;
 }
 
 /**
- * Removes passfiles of processes that are gone. In another container a pid looks gone though it lives; then the file was touched lately,
- * and its owner would write it anew.
+ * Removes passfiles of processes that have ended. A process in another container looks dead although it lives; then its file was touched
+ * recently, and otherwise its owner writes it again.
  */
 async function sweep(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
@@ -95,9 +97,9 @@ async function sweep(directory: string): Promise<void> {
   }
 }
 
-/** When the process started, in clock ticks since boot: with it a pid is unique. `unknown` where /proc does not say. */
+/** Start time of the process in clock ticks since boot, which makes a pid unique. `unknown` if /proc does not show it. */
 async function startOf(process: number): Promise<string> {
   const line = await readFile(`/proc/${process}/stat`, 'latin1').catch(() => '');
-  // The second field is the program's name in parentheses and may hold blanks.
+  // The second field is the program's name in parentheses and may contain spaces.
   return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown';
 }

@@ -2,16 +2,16 @@ import { quoteIdentifier, quoteQualified } from './identifiers.js';
 import type { Session } from './server.js';
 
 /**
- * SQL: would planning a query on the table `c` run a function of somebody who is no superuser? PostgreSQL computes what is constant in the
- * expressions and conditions of a table's indexes and statistics, also for `select count(*)`, as whoever asks: the owner of a table would have
- * a function run by a superuser who counts its rows.
+ * SQL: whether planning a query on the table `c` would run a function that is not owned by a superuser. PostgreSQL evaluates constants in the
+ * expressions and conditions of a table's indexes and statistics as the current role, even for `select count(*)`: the owner of a table
+ * could have a superuser who counts its rows run a function.
  */
 export const PLANNING_RUNS_CODE = `(
   exists (select from pg_catalog.pg_index x join ${callsOf('pg_class', 'x.indexrelid')}
            where x.indrelid = c.oid and (x.indexprs is not null or x.indpred is not null))
   or exists (select from pg_catalog.pg_statistic_ext x join ${callsOf('pg_statistic_ext', 'x.oid')} where x.stxrelid = c.oid))`;
 
-/** Joins the functions of no superuser that an object calls, by themselves or as operators. */
+/** Joins the functions of non-superusers that an object calls, directly or as operators. */
 function callsOf(catalog: string, object: string): string {
   return `pg_catalog.pg_depend d on d.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass and d.objid = ${object}
          join pg_catalog.pg_proc f on f.oid = case d.refclassid
@@ -20,7 +20,7 @@ function callsOf(catalog: string, object: string): string {
          join pg_catalog.pg_roles r on r.oid = f.proowner and not r.rolsuper`;
 }
 
-/** Counts the rows of one table, without those of its children, with no plan: by reading its narrowest column. */
+/** Counts the rows of one table, without its child tables and without a query plan, by reading its narrowest column. */
 export async function countWithoutPlan(
   session: Session,
   table: { oid: number; schema: string; name: string },

@@ -3,24 +3,24 @@ import { PotctlError } from '../kernel/errors.js';
 import type { Connected } from './client.js';
 import { targetName } from './client.js';
 
-/** A pooler that has no server connection left for the probe lets it wait: then nothing is proved. */
+/** If the pooler has no free server connection for the probe, it makes the probe wait: then nothing is proved. */
 const PROBE_MS = 5_000;
 
 interface PoolerProbe {
   readonly settings: ConnectionSettings;
-  /** Logs in, one more time. */
+  /** Logs in once more. */
   connect(): Promise<Connected>;
 }
 
 /**
- * Refuses a transaction pooler. Called when the pid that the login gave (BackendKeyData) is not the backend's own: then somebody stands
- * between, for a pooler hands out cancel keys of its own. Sends nothing that outlives a transaction, because that would reach other clients.
+ * Refuses a transaction pooler. Called if the pid from the login (BackendKeyData) differs from the backend's own: then there is a pooler,
+ * because poolers hand out their own cancel keys. Sends nothing that outlives a transaction, because it would reach other clients.
  *
- * In session mode our backend stays ours, and potctl works. In transaction mode it is free between our statements; a second client that
- * opens a transaction takes it, or, where the pool hands out its idle backends in turn, our next statement runs elsewhere. With one and
- * then two others in a transaction, one of both must happen, whatever the number of idle backends.
+ * In session mode, our backend stays ours, and potctl works. In transaction mode, it is free between our statements; a second client that
+ * opens a transaction takes it, or, if the pool rotates its idle backends, our next statement runs elsewhere. With one and then two others
+ * in a transaction, one of the two must happen, whatever the number of idle backends.
  *
- * @throws E_DB_POOLER also when the probe cannot be made: "could not check" is never "ok"
+ * @throws E_DB_POOLER also if the probe cannot be made: "could not check" is never "ok"
  */
 export async function refuseTransactionPooler(first: Connected, probe: PoolerProbe): Promise<void> {
   const others: Connected[] = [];
@@ -28,13 +28,13 @@ export async function refuseTransactionPooler(first: Connected, probe: PoolerPro
   const endOthers = () => {
     for (const other of others.splice(0)) other.destroy();
   };
-  // Also a connection that the pooler grants when nobody waits for it any more.
+  // Includes a connection that the pooler grants after we have stopped waiting.
   proof.then(endOthers, endOthers);
   try {
     if (await withinTime(proof)) return;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw pooler(probe.settings, `it could not be proved that a connection keeps its backend: ${reason}`, error);
+    throw pooler(probe.settings, `cannot verify that a connection keeps its backend: ${reason}`, error);
   } finally {
     endOthers();
   }
@@ -53,7 +53,7 @@ async function keepsItsBackend(first: Connected, probe: PoolerProbe, others: Con
 }
 
 async function backendOf({ client }: Connected): Promise<string> {
-  // The search_path is not ours yet: no operator and no type may be left to be looked up.
+  // The session uses the role's search_path: every function must be qualified, and no operator or type used.
   const { rows } = await client.query<{ pid: number; started: string }>(
     'select pg_catalog.pg_backend_pid() as pid, pg_catalog.pg_postmaster_start_time() as started',
   );
@@ -63,7 +63,7 @@ async function backendOf({ client }: Connected): Promise<string> {
 async function withinTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the pooler had no connection free for the check')), PROBE_MS);
+    timer = setTimeout(() => reject(new Error('the pooler had no free connection for the check')), PROBE_MS);
   });
   work.catch(() => {});
   try {
@@ -78,8 +78,8 @@ function pooler(settings: ConnectionSettings, why: string, cause?: unknown): Pot
     why,
     cause,
     fix: [
-      'Give host and port of the PostgreSQL server itself (often port 5432 on the host that the pooler is configured for).',
-      'Or add a database in session mode to the pooler: PgBouncer `pool_mode=session` in its `[databases]` line.',
+      'Use host and port of the PostgreSQL server itself (often port 5432 on the host that the pooler connects to).',
+      'Or add a database in session mode to the pooler: in PgBouncer, `pool_mode=session` on its line in `[databases]`.',
     ],
   });
 }

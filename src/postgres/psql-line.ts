@@ -1,16 +1,16 @@
 import type { ConnectionSettings } from '../config/libpq/settings.js';
 
 /**
- * A shell line that runs statements with psql on the server of these settings, each by itself. It can be pasted as it is.
+ * A shell line that runs statements with psql on the server of these settings, each on its own. Can be pasted as it is.
  *
- * @param user who may do it
+ * @param target.user a role with the privileges to run them
  */
 export function psqlLine(
   { host, hostaddr, port }: Pick<ConnectionSettings, 'host' | 'hostaddr' | 'port'>,
   target: { readonly database: string; readonly user: string },
   statements: readonly string[],
 ): string {
-  // psql would take such a name for a whole connection string.
+  // psql would interpret such a name as a connection string.
   const database = /=|:\/\//.test(target.database)
     ? `dbname='${target.database.replace(/[\\']/g, '\\$&')}'`
     : target.database;
@@ -18,7 +18,7 @@ export function psqlLine(
   return [...words, ...statements.flatMap((statement) => ['-c', statement])].map(shellWord).join(' ');
 }
 
-/** One word as a POSIX shell reads it back. */
+/** One word quoted for a POSIX shell. */
 export function shellWord(word: string): string {
   return /^[A-Za-z0-9_@%+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -15,7 +15,7 @@ interface RunnerRequest {
   readonly settings: ConnectionSettings;
   readonly login: Login;
   readonly options: Pick<OpenOptions, 'environment' | 'runtimeDirectory' | 'toolDirectories' | 'onDebug'>;
-  /** server_version_num of the server; it is what the tools have to be able to read. */
+  /** server_version_num of the server, which the tools must support. */
   serverVersion(): Promise<number>;
 }
 
@@ -25,7 +25,7 @@ export interface ToolRunner {
   close(): Promise<void>;
 }
 
-/** Finds and runs the PostgreSQL tools against one server; see Server.tool and Server.runTool for the promises. */
+/** Finds and runs the PostgreSQL tools for one server; see Server.tool and Server.runTool for the contract. */
 export function openToolRunner({ settings, login, options, serverVersion }: RunnerRequest): ToolRunner {
   const passfile = openPassfile(options.runtimeDirectory);
   const { toolDirectories: directories } = options;
@@ -54,7 +54,7 @@ export function openToolRunner({ settings, login, options, serverVersion }: Runn
       const environment = {
         ...search.environment,
         ...libpqEnvironment(settings, name, run.database),
-        // Without a password a file that is not there, lest ~/.pgpass says something else than our settings.
+        // Without a password, a file that does not exist: ~/.pgpass could contradict our settings.
         PGPASSFILE: secret === null ? path.join(options.runtimeDirectory, 'no-pgpass') : await passfile.path(secret),
         ...run.environment,
       };
@@ -72,7 +72,7 @@ async function runChild(
   environment: Readonly<Record<string, string>>,
   { signal, onStderrLine, onStdoutLine, feed }: RunToolOptions,
 ): Promise<void> {
-  // Verbose tools write a line per object: the errors among them must not be pushed out of the tail.
+  // Verbose tools write a line per object, which must not push the errors out of the tail.
   const errors: string[] = [];
   const child = startChild(file, args, {
     environment,
@@ -91,7 +91,7 @@ async function runChild(
   if (!end.ok) throw toToolError(name, end, errors.length > 0 ? errors : end.stderrTail);
 }
 
-/** A tool that ends early takes its pipe along: its exit status tells why. */
+/** A tool that ends early closes its pipe: its exit status shows why. */
 async function feedChild(child: Child, feed: NonNullable<RunToolOptions['feed']>): Promise<void> {
   const { stdin } = child;
   stdin.on('error', () => {});
@@ -112,7 +112,7 @@ async function feedChild(child: Child, feed: NonNullable<RunToolOptions['feed']>
 
 class BrokenPipe extends Error {}
 
-/** The connection as libpq's variables. Never PGPASSWORD: anybody of the same user reads another process's environment. */
+/** The connection as libpq's variables. Never PGPASSWORD: other processes of the same user can read the environment. */
 function libpqEnvironment(settings: ConnectionSettings, tool: ToolName, database: string): Record<string, string> {
   const { host, hostaddr, port, user, sslmode, sslrootcert, sslcert, sslkey, options, connectTimeoutS } = settings;
   const optional = {
@@ -131,7 +131,7 @@ function libpqEnvironment(settings: ConnectionSettings, tool: ToolName, database
     PGSSLMODE: sslmode,
     PGCONNECT_TIMEOUT: String(connectTimeoutS),
     PGAPPNAME: `potctl:${tool}`,
-    // The driver cannot do it, and both must take the same way.
+    // The driver does not support GSS encryption, and driver and tools must connect in the same way.
     PGGSSENCMODE: 'disable',
     LC_ALL: 'C',
   };

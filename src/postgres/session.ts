@@ -8,9 +8,9 @@ import { copiedRows } from './copied-rows.js';
 import { toDatabaseError } from './errors.js';
 import type { Session } from './server.js';
 
-/** A session that its server can end. */
+/** A session that its server can close. */
 export interface OwnedSession extends Session {
-  /** Cancels what runs; from now on every statement of this session rejects with `reason`. */
+  /** Cancels the running statement; from now on every statement of this session rejects with `reason`. */
   abort(reason: unknown): void;
 }
 
@@ -19,19 +19,19 @@ export interface SessionContext {
   /** `user@host:port/database` */
   readonly target: string;
   readonly versionNum: number;
-  /** The backend's pid, as it says itself. */
+  /** The backend's own pid. */
   readonly pid: number;
   readonly roleSearchPath: readonly string[];
   readonly onDebug: ((statement: string) => void) | undefined;
   readonly onClose: (session: OwnedSession) => void;
-  /** Takes over the connection of a session that ended well; false: it is to be closed. */
+  /** Takes over the connection of a session that ended cleanly; false: the caller must close it. */
   readonly park?: () => Promise<boolean>;
 }
 
-/** A cancelled statement that does not answer (the network is gone) loses its connection after this time. */
+/** If a canceled statement does not return (the network is down), its connection is destroyed after this time. */
 const CANCEL_GRACE_MS = 3_000;
 
-/** Wraps a connection: statements one after the other, errors for the operator, cancelling. */
+/** Wraps a connection: runs statements one at a time, converts errors, and supports canceling. */
 export function wrapSession(connected: Connected, context: SessionContext): OwnedSession {
   const state: State = { running: 0, refusals: [], closing: undefined };
   const session: OwnedSession = {
@@ -58,7 +58,7 @@ export function wrapSession(connected: Connected, context: SessionContext): Owne
 
 interface State {
   running: number;
-  /** Why no statement is accepted any more; the first reason counts. */
+  /** Why no statement is accepted any more; the first reason wins. */
   readonly refusals: unknown[];
   closing: Promise<void> | undefined;
 }
@@ -121,18 +121,18 @@ async function end(connected: Connected, context: SessionContext, state: State):
   connected.destroy();
 }
 
-/** The error of whoever aborted when it is for the operator, else that it was interrupted. */
+/** Returns the reason of the abort if it is a PotctlError, otherwise E_INTERRUPTED. */
 export function toAbortError(reason: unknown): PotctlError {
   if (reason instanceof PotctlError) return reason;
   return new PotctlError('E_INTERRUPTED', 'interrupted', { cause: reason });
 }
 
-/** With values, even none, one statement only: the extended protocol refuses several. */
+/** With values, even an empty list, only a single statement: the extended protocol refuses several. */
 function toQuery(sql: string, values: readonly unknown[] | undefined) {
   return values === undefined ? { text: sql } : { text: sql, values: [...values], queryMode: 'extended' };
 }
 
-/** Several statements at once give several results; the last one counts. */
+/** Several statements return several results; the last one is used. */
 function lastRows<Row extends object>(result: QueryResult | QueryResult[]): Row[] {
   const last = Array.isArray(result) ? result.at(-1) : result;
   return (last?.rows ?? []) as Row[];

@@ -21,10 +21,10 @@ export interface Sessions {
 
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
-/** Of every session, whatever the role, the database or PGOPTIONS say. pg_temp, when it is not named, would come first. */
+/** The search_path of every session, whatever role, database or PGOPTIONS set. If pg_temp were not named, it would come first. */
 const SEARCH_PATH = 'pg_catalog, pg_temp';
 
-/** Opens sessions, ends them together, and refuses a transaction pooler before the first of them changes anything. */
+/** Opens sessions, closes them together, and refuses a transaction pooler before the first session changes anything. */
 export function openSessions(settings: ConnectionSettings, login: Login, options: OpenOptions): Sessions {
   const { signal } = options;
   const known = { poolerCheck: undefined, versionNum: undefined };
@@ -40,7 +40,7 @@ export function openSessions(settings: ConnectionSettings, login: Login, options
 }
 
 interface Request extends SessionOptions {
-  /** The session is about the server as a whole: it may work on a connection that another one left, and leave it to the next. */
+  /** The session is about the server as a whole: it may reuse the connection of an earlier session, and leave it for the next one. */
   readonly shared?: boolean;
 }
 
@@ -51,11 +51,11 @@ interface Opened {
   readonly all: Set<OwnedSession>;
   readonly idle: IdleConnection;
   poolerCheck: Promise<void> | undefined;
-  /** Of the server, once anybody has connected. */
+  /** Of the server, known after the first connection. */
   versionNum: number | undefined;
 }
 
-/** What is underway when the signal aborts is given up; what begins afterwards is for cleaning up and goes on. */
+/** When the signal aborts, a connection attempt in progress is abandoned; sessions opened later are for cleanup and work normally. */
 async function openOne(opened: Opened, request: Request): Promise<Session> {
   const { settings, options } = opened;
   const database = request.database ?? settings.database;
@@ -84,7 +84,7 @@ function connect({ settings, login, options }: Opened, database: string, purpose
   return connectClient({ settings, login, database, purpose, home: options.environment['HOME'], signal });
 }
 
-/** What takes a database as it is, and shows nobody its text. */
+/** Purposes that handle a database's bytes unchanged and show them to nobody. */
 const MOVES_DATA = /^(backup|restore)/;
 
 async function meet(opened: Opened, connected: Connected, database: string, purpose: string): Promise<Idle> {
@@ -96,7 +96,7 @@ async function meet(opened: Opened, connected: Connected, database: string, purp
     opened.poolerCheck ??= refuseTransactionPooler(connected, probe);
     await opened.poolerCheck;
   }
-  // Such a database may hold any bytes, in names as well; as UTF-8 the server would refuse to send them. What is not UTF-8 arrives as U+FFFD.
+  // Such a database may contain arbitrary bytes, also in names; the server would refuse to convert them to UTF-8. Invalid UTF-8 arrives as U+FFFD.
   if (encoding === 'SQL_ASCII' && MOVES_DATA.test(purpose))
     await connected.client.query(`set client_encoding = 'SQL_ASCII'`);
   return { connected, pid, versionNum, roleSearchPath };
@@ -153,7 +153,7 @@ function sessionsOf(
   };
 }
 
-/** Runs with whatever search_path the role has: no operator, no type and no function in it may be left to be looked up. */
+/** Runs under the search_path of the role: every operator, type and function must be qualified. */
 async function firstFacts({ client }: Connected): Promise<Omit<Idle, 'connected'> & { encoding: string }> {
   const { rows } = await client.query<{ pid: number; version: string; path: string[]; encoding: string }>(
     `select pg_catalog.pg_backend_pid() as pid, pg_catalog.current_setting('server_version_num') as version,
@@ -164,28 +164,28 @@ async function firstFacts({ client }: Connected): Promise<Omit<Idle, 'connected'
   return { pid, versionNum: Number(version), roleSearchPath: path, encoding };
 }
 
-/** Session state; sent only once we know that the backend is ours, because a pooler would hand it on to other clients. */
+/** Session state; sent only once the backend is known to be ours, because a pooler would pass it on to other clients. */
 function setUp(request: SessionOptions, versionNum: number): string {
   return [
-    // Whoever may create in a schema of the path could have a function of their own run in place of the server's.
+    // Otherwise, anyone who may create objects in a schema on the path could replace the server's functions.
     `set search_path = ${SEARCH_PATH}`,
-    // A connection that is used again still has the name of its first use.
+    // A reused connection still has the name of its first use.
     `set application_name = ${quoteLiteral(`potctl:${request.purpose}`)}`,
     `set timezone = 'UTC'`,
     `set datestyle = 'ISO, YMD'`,
     'set standard_conforming_strings = on',
     `set statement_timeout = ${request.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
-    // A restore replaces what the role or the database is set to leave alone; the role that may do it may say so.
+    // A restore replaces objects even if role or database default to read-only transactions; a role with the right to do so may say so.
     request.purpose.startsWith('restore.')
       ? 'set default_transaction_read_only = off'
       : 'reset default_transaction_read_only',
-    // A session may rest for hours while pg_restore works.
+    // A session may be idle for hours while pg_restore works.
     ...(versionNum >= 140_000 ? ['set idle_session_timeout = 0'] : []),
   ].join('; ');
 }
 
-/** The database is missing, or closed to us (`datallowconn`, CONNECT, pg_hba.conf): another one may do. */
+/** The database is missing, or closed to this role (`datallowconn`, CONNECT, pg_hba.conf): another one may work. */
 function isAboutTheDatabase(error: unknown): boolean {
   if (!(error instanceof PotctlError) || typeof error.why !== 'object') return false;
   return ['3D000', '42501', '28000', '55000'].includes(String(error.why['sqlstate']));

@@ -16,13 +16,13 @@ const SYSTEM_BUNDLES = [
 ];
 
 /**
- * What libpq's sslmode means, as the attempts to make in order; a later one is for a server that refuses the earlier.
+ * Translates libpq's sslmode into connection attempts, in order; a later one is for a server that refuses the earlier.
  *
- * Where a root certificate is there, every mode checks the chain, like libpq: `require` is `verify-ca` then, and `prefer` goes on without TLS.
- * On a Unix socket there is no TLS.
+ * If a root certificate exists, every mode verifies the chain, like libpq: `require` then means `verify-ca`, and `prefer` falls back to no
+ * TLS. On a Unix socket there is no TLS.
  *
  * @param home for ~/.postgresql/{root.crt,postgresql.crt,postgresql.key}; undefined = no such defaults
- * @throws E_DB_TLS when the certificate files that the mode needs are missing or unreadable
+ * @throws E_DB_TLS if certificate files that the mode requires are missing or unreadable
  */
 export async function tlsAttempts(settings: ConnectionSettings, home: string | undefined): Promise<TlsAttempt[]> {
   const { sslmode } = settings;
@@ -41,7 +41,7 @@ async function tlsOptions(settings: ConnectionSettings, home: string | undefined
     rejectUnauthorized: roots !== undefined,
     ...(roots === undefined ? {} : { ca: roots }),
     ...(hostChecked ? {} : { checkServerIdentity: () => undefined }),
-    // The certificate speaks of the host, also when the address is given apart.
+    // The certificate is for the host name, even if the address is given separately.
     ...(settings.hostaddr === null || isIP(settings.host) !== 0 ? {} : { servername: settings.host }),
     ...(await clientCertificate(settings, home)),
   };
@@ -51,8 +51,8 @@ async function rootsOf(settings: ConnectionSettings, home: string | undefined): 
   const { sslrootcert, sslmode } = settings;
   if (sslrootcert === 'system') {
     if (sslmode !== 'verify-full') {
-      throw new PotctlError('E_DB_TLS', `sslrootcert=system wants sslmode=verify-full, not '${sslmode}'`, {
-        why: "libpq refuses weaker modes with the system's certificates: anybody can get one of those",
+      throw new PotctlError('E_DB_TLS', `sslrootcert=system requires sslmode=verify-full, not '${sslmode}'`, {
+        why: "libpq refuses weaker modes with the system's certificates: anyone can get a certificate from these authorities",
         fix: ['Set `sslmode` to verify-full.'],
       });
     }
@@ -79,8 +79,8 @@ async function clientCertificate(settings: ConnectionSettings, home: string | un
   if (cert === undefined) return {};
   const key = await readIfThere(keyFile);
   if (key === undefined) {
-    throw new PotctlError('E_DB_TLS', `the client certificate '${certFile}' has no key '${keyFile}'`, {
-      fix: ['Set `sslkey` to the file of its private key.'],
+    throw new PotctlError('E_DB_TLS', `the client certificate '${certFile}' has no private key '${keyFile}'`, {
+      fix: ['Set `sslkey` to its private key file.'],
     });
   }
   return { cert, key };
@@ -88,9 +88,9 @@ async function clientCertificate(settings: ConnectionSettings, home: string | un
 
 function noRoots(settings: ConnectionSettings, home: string | undefined): PotctlError {
   const file = settings.sslrootcert ?? inHome(home, 'root.crt') ?? '~/.postgresql/root.crt';
-  return new PotctlError('E_DB_TLS', `sslmode '${settings.sslmode}' needs the root certificate '${file}'`, {
+  return new PotctlError('E_DB_TLS', `sslmode '${settings.sslmode}' requires the root certificate '${file}'`, {
     why: 'the file does not exist',
-    fix: ['Put it there or set `sslrootcert`; `sslrootcert=system` uses the certificates of the operating system.'],
+    fix: ['Create it or set `sslrootcert`; `sslrootcert=system` uses the certificates of the operating system.'],
   });
 }
 

@@ -5,7 +5,7 @@ import { startChild } from '../kernel/child.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { ToolName } from './server.js';
 
-/** A PostgreSQL tool that was found and asked for its version. */
+/** A PostgreSQL tool that was found, with its version. */
 export interface Tool {
   readonly path: string;
   readonly version: string;
@@ -15,11 +15,11 @@ export interface Tool {
 export interface ToolSearch {
   /** The children's environment. POTCTL_PG_BINDIR in it (folders separated by `:`) replaces all others; PATH is searched last. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Instead of the known directories and PATH. */
+  /** Overrides the known directories and PATH. */
   readonly directories?: readonly string[];
 }
 
-/** `*` stands for one whole or partial path segment. */
+/** `*` matches one path segment or a part of it. */
 const KNOWN_DIRECTORIES = [
   '/usr/lib/postgresql/*/bin',
   '/usr/pgsql-*/bin',
@@ -31,8 +31,8 @@ const KNOWN_DIRECTORIES = [
 ];
 
 /**
- * All installed versions of a tool, newest first; of pg_dump, where all tools of a run should come from one directory.
- * Debian's pg_wrapper is left out: which version it starts depends on the server's clusters.
+ * Finds all installed versions of a tool, newest first; of pg_dump where all tools of a run should come from one directory.
+ * Skips Debian's pg_wrapper: which version it starts depends on the server's clusters.
  */
 export async function findTools(search: ToolSearch, name: ToolName = 'pg_dump'): Promise<Tool[]> {
   const directories = search.directories ??
@@ -48,15 +48,15 @@ export async function findTools(search: ToolSearch, name: ToolName = 'pg_dump'):
   return found.sort((one, other) => other.major - one.major || compareVersions(other.version, one.version));
 }
 
-/** The newest tool of that name, for work without a server; undefined where none is installed. */
+/** The newest tool with that name, for work without a server; undefined if none is installed. */
 export async function newestTool(name: ToolName, search: ToolSearch): Promise<Tool | undefined> {
   return (await findTools(search, name))[0];
 }
 
 /**
- * The newest tool that can work with a server of that major version: tools read older servers, never newer ones.
+ * The newest tool that works with a server of that major version: tools read older servers, never newer ones.
  *
- * @throws E_TOOL_MISSING when there is none at all, E_TOOL_OLD when all are older; both say what was found
+ * @throws E_TOOL_MISSING if none is installed, E_TOOL_OLD if all are older; both list what was found
  */
 export async function chooseTool(
   name: ToolName,
@@ -79,7 +79,7 @@ function named({ POTCTL_PG_BINDIR: folders }: ToolSearch['environment']): string
   return folders ? folders.split(path.delimiter) : undefined;
 }
 
-/** What lies in the folder of a package beside pg_dump is of its version, too: starting each tool to ask costs a tenth of a second. */
+/** Tools next to pg_dump in a package's directory have its version: asking each one costs a tenth of a second. */
 async function companionOf(
   dump: Tool,
   name: ToolName,
@@ -95,7 +95,7 @@ async function companionOf(
 const isOfPackage = (folder: string): boolean =>
   KNOWN_DIRECTORIES.some((pattern) => new RegExp(`^${pattern.replaceAll('*', '[^/]*')}$`).test(folder));
 
-/** Where it really lies; undefined for what cannot be run, and for Debian's wrapper. */
+/** The real path; undefined for a file that is not executable, and for Debian's wrapper. */
 async function executableAt(file: string): Promise<string | undefined> {
   try {
     await access(file, constants.X_OK);
@@ -133,10 +133,10 @@ function compareVersions(one: string, other: string): number {
 }
 
 function missing(name: ToolName, search: ToolSearch): PotctlError {
-  return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed, or does not run`, {
-    why: `looked in ${(search.directories ?? named(search.environment) ?? [...KNOWN_DIRECTORIES, 'PATH']).join(', ')}`,
+  return new PotctlError('E_TOOL_MISSING', `'${name}' is not installed or cannot be run`, {
+    why: `searched ${(search.directories ?? named(search.environment) ?? [...KNOWN_DIRECTORIES, 'PATH']).join(', ')}`,
     fix: [
-      ...(named(search.environment) ? ['Mend or unset POTCTL_PG_BINDIR: it replaces all other places.'] : []),
+      ...(named(search.environment) ? ['Correct or unset POTCTL_PG_BINDIR: it replaces all other locations.'] : []),
       'Debian, Ubuntu: `apt install postgresql-client`',
       'Fedora, RHEL: `dnf install postgresql` · Alpine: `apk add postgresql-client` · macOS: `brew install libpq`',
     ],
@@ -145,8 +145,12 @@ function missing(name: ToolName, search: ToolSearch): PotctlError {
 
 function tooOld(name: ToolName, minimumMajor: number, found: readonly Tool[]): PotctlError {
   const list = found.map(({ path: file, version }) => `${version} in ${path.dirname(file)}`).join(', ');
-  return new PotctlError('E_TOOL_OLD', `the server is PostgreSQL ${minimumMajor}, and every '${name}' here is older`, {
-    why: `found ${list}`,
-    fix: [`Debian, Ubuntu: \`apt install postgresql-client-${minimumMajor}\` (packages of apt.postgresql.org)`],
-  });
+  return new PotctlError(
+    'E_TOOL_OLD',
+    `the server is PostgreSQL ${minimumMajor}, and every installed '${name}' is older`,
+    {
+      why: `found ${list}`,
+      fix: [`Debian, Ubuntu: \`apt install postgresql-client-${minimumMajor}\` (packages of apt.postgresql.org)`],
+    },
+  );
 }

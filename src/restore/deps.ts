@@ -7,22 +7,22 @@ import type { Progress } from '../kernel/progress.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
-/** Excludes others until it is released, or until its connection is lost: `assertHeld` throws E_LOCKED then. */
+/** Excludes others until it is released or its connection is lost; then `assertHeld` throws E_LOCKED. */
 export interface HeldLock {
   assertHeld(): Promise<void>;
   release(): Promise<void>;
 }
 
-/** What a restore works with; every power that it uses is here. */
+/** What a restore works with. */
 export interface RestoreDeps {
-  /** null where only files are restored. */
+  /** null if only files are restored. */
   readonly server: Server | null;
   readonly repository: Repository;
-  /** Where the records of runs go when the repository cannot be written to; absent or null = into the repository. */
+  /** Where the records of runs are stored if the repository is read-only; absent or null = in the repository. */
   readonly recordsIn?: string | null;
-  /** Excludes other potctls from the database, on whatever host. */
+  /** Excludes other potctl processes from the database, on any host. */
   readonly lockDatabase: (database: string) => Promise<HeldLock>;
-  /** Checks every stored byte of a backup against its manifest. */
+  /** Verifies every stored byte of a backup against its manifest. */
   readonly verify: (id: string) => Promise<{ readonly checks: readonly Check[] }>;
   /** Reads the table of contents of a dump directory. */
   readonly readToc: (dumpFolder: string) => Promise<readonly TocEntry[]>;
@@ -31,51 +31,51 @@ export interface RestoreDeps {
   readonly progress: Progress;
   readonly changes?: Changes;
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** Backs up what is live, as a backup of kind `safety`; its id. Takes and releases the repository's lock itself. */
+  /** Backs up the live data as a backup of kind `safety` and returns its id. Takes and releases the repository's lock itself. */
   readonly safetyBackup: (parts: { readonly database: boolean; readonly files: boolean }) => Promise<string>;
-  /** Runs what must not be cut in two by Ctrl-C. */
+  /** Runs work that Ctrl-C must not interrupt. */
   readonly uninterrupted: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** Who asks, on which target: the same for restore and undo. */
+/** What restore and undo requests have in common: who asks, and for which target. */
 export interface Asked {
   readonly runId: string;
   readonly traceId: string;
   readonly operator: string;
   readonly hostname: string;
   readonly profile: Settings['profile'];
-  /** The target's database, also where only its files take part; null = none. */
+  /** The target's database, even if only its files are involved; null = none. */
   readonly database: string | null;
   readonly expectedSystemIdentifier: string | null;
-  /** Shell lines; null = none. */
+  /** Shell commands; null = none. */
   readonly stopWriters: string | null;
   readonly startWriters: string | null;
-  /** How long the replaced database and tree are promised to be kept. */
+  /** How long the previous database and tree are guaranteed to be kept. */
   readonly keepOldMs: number;
-  /** How long to wait for another potctl, 0 = not at all. */
+  /** How long to wait for another potctl process; 0 = do not wait. */
   readonly waitMs: number;
-  /** What may speak against it, each by the name that the refusal gives it. */
+  /** Names of accepted findings, as printed by the error that reports them. */
   readonly accept: readonly string[];
 }
 
 /** What to restore, and how. */
 export interface RestoreRequest extends Asked {
-  /** An id, a unique beginning of one, `latest` or `latest~N`. */
+  /** An id, a unique prefix of one, `latest` or `latest~N`. */
   readonly reference: string;
-  /** Another set than the target's own, named on purpose. */
+  /** A backup series other than the target's own, if the user named one. */
   readonly fromSet: string | null;
   readonly only: 'db' | 'files' | null;
   readonly mode: 'swap' | 'new';
   /** The new database of mode `new`. */
   readonly into: string | null;
-  /** The new directory of mode `new`; null = no files then. */
+  /** The new directory of mode `new`; null = restore no files. */
   readonly intoFiles: string | null;
   /** The live tree; null = no files. */
   readonly files: { readonly path: string; readonly excludes: readonly string[] } | null;
   readonly jobs: number;
   readonly createRoles: boolean;
-  /** Restore what can be restored; what fails must be accepted by name. */
+  /** Restore everything that can be restored; failed objects must be accepted by name. */
   readonly continuePastErrors: boolean;
-  /** Back up what is live before it is replaced. */
+  /** Back up the live data before it is replaced. */
   readonly safetyBackup: boolean;
 }

@@ -5,7 +5,7 @@ import { readSystemIdentifier } from '../runs/database/system-identifier.js';
 import { type RunRecord, readRuns } from '../runs/record.js';
 import { observeTree } from '../runs/tree/tree.js';
 
-/** One run as scripts see it. Times RFC 3339 UTC. */
+/** One run as scripts see it. Times are RFC 3339 UTC. */
 export interface ListedRun {
   readonly run_id: string;
   readonly started_at: string;
@@ -16,27 +16,27 @@ export interface ListedRun {
   readonly set: string;
   readonly database: string | null;
   readonly directory: string | null;
-  /** The schema that single tables came into; null = it was a whole restore. */
+  /** The schema into which single tables were restored; null = it was a whole restore. */
   readonly into_schema: string | null;
   readonly state: RunRecord['state'];
-  /** false: it was killed, and the next restore, undo or create finishes it or takes it back. */
+  /** false: it was killed, and the next restore, undo or backup finishes it or rolls it back. */
   readonly settled: boolean;
   readonly duration_ms: number | null;
   readonly downtime_ms: number | null;
   readonly old_database: string | null;
   readonly undoes: string | null;
   readonly undone_by: string | null;
-  /** Until then what was replaced is promised to be kept. */
+  /** Until then, the previous data is guaranteed to be kept. */
   readonly undo_until: string | null;
-  /** Can it be undone? `gone`: what was replaced is not there any more; `unknown`: nobody could be asked; null: not undoable by its kind. */
+  /** Whether it can be undone. `gone`: the previous data no longer exists; `unknown`: could not be checked; null: this kind cannot be undone. */
   readonly undo: 'possible' | 'gone' | 'unknown' | null;
   readonly operator: string;
   readonly error: RunRecord['error'];
 }
 
 /**
- * Lists the restores and undos that the repository knows, newest first, and whether each can still be undone, as far as the server
- * and the disk can be asked.
+ * Lists the restores and undos in the repository, newest first, and whether each can still be undone, as far as the server and the disk
+ * can be checked.
  *
  * @param openServer may fail: then `undo` is unknown
  * @throws E_REPOSITORY_FORMAT, E_FILES_DENIED
@@ -53,7 +53,7 @@ interface SeenRun extends RunRecord {
   readonly settled: boolean;
 }
 
-/** A run that its dead owner left as `running` was interrupted. Read again after the look at the lock: it may just have ended. */
+/** A run that its dead owner left as `running` was interrupted. Reads it again after checking the lock: it may just have ended. */
 async function readSeen(repository: Repository): Promise<SeenRun[]> {
   const dead = new Set<string>();
   const runs = await readRuns(repository);
@@ -88,7 +88,7 @@ async function undoable(run: RunRecord, databases: Databases | null): Promise<Li
   if (run.old_removed_at !== undefined) return 'gone';
   if (database !== null) {
     if (databases === null || databases.systemIdentifier !== database.system_identifier) return 'unknown';
-    // A restore of a dropped database has kept none: its undo takes the restored one away.
+    // A restore of a dropped database kept none: its undo removes the restored one.
     const needed = database.outgoing?.oid ?? database.incoming?.oid;
     if (needed == null || !databases.oids.has(needed)) return 'gone';
   }

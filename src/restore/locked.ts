@@ -2,18 +2,18 @@ import type { Lease } from '../repository/repository.js';
 import { type RecoverDeps, recoverRuns } from '../runs/recover.js';
 import type { RestoreDeps } from './deps.js';
 
-/** Who locks, and what. */
+/** Who takes the locks, and for what. */
 export interface LockFor {
   readonly command: string;
   readonly runId: string;
   readonly waitMs: number;
-  /** null = no database takes part. */
+  /** null = no database is involved. */
   readonly database: string | null;
 }
 
 /**
- * Works while both locks are held: the repository's, then the database's. No other potctl changes either meanwhile, as long as
- * `assertHeld` does not throw: a lease that was silent too long, or a connection that broke, is a lock that others may have by now.
+ * Works while holding both locks: the repository's, then the database's. No other potctl changes either meanwhile, unless `assertHeld`
+ * throws: if the lease has expired or the connection was lost, others may hold the lock by now.
  *
  * @throws E_LOCKED
  */
@@ -38,10 +38,10 @@ export async function withLocks<T>(
   }
 }
 
-/** What is worked on once the ground is settled. */
+/** What the command will work on after recovery. */
 type About = Pick<RecoverDeps, 'startWriters' | 'set' | 'hostname' | 'tree' | 'database'>;
 
-/** Settles what killed runs left, before anything is built on it. The caller holds the locks. @throws as recoverRuns */
+/** Cleans up after killed runs before anything else starts. The caller holds the locks. @throws like recoverRuns */
 export async function settleFirst(deps: RestoreDeps, about: About): Promise<void> {
   const { server, repository, clock, progress, changes, childEnvironment } = deps;
   const { startWriters, set, hostname, tree, database } = about;

@@ -3,19 +3,19 @@ import { quote } from '../archive/follow.js';
 import { runsAsRoot } from '../archive/tree.js';
 import { counted, verb } from '../kernel/counted.js';
 
-/** Adds up what restored files lack, though their content is that of the backup. */
+/** Counts what restored files lack, although their content matches the backup. */
 export interface Losses {
-  /** A file, directory or link that does not have its owner. */
+  /** A file, directory or link without its original owner. */
   owner(file: ListedFile): void;
-  /** What tar says of an attribute that it could not set. */
+  /** tar's message about an attribute that it could not set. */
   attribute(line: string): void;
-  /** One sentence for each kind; empty when nothing is lost. */
+  /** One sentence per kind; empty if nothing is lost. */
   warnings(): string[];
 }
 
 const NAMED = 3;
 
-/** Starts with nothing. */
+/** Creates an empty count. */
 export function createLosses(): Losses {
   const owners = { count: 0, programs: 0, ids: new Set<string>(), examples: [] as string[] };
   const attributes = { count: 0, examples: [] as string[] };
@@ -34,7 +34,7 @@ export function createLosses(): Losses {
       ...(owners.count === 0 ? [] : [ownersText(owners)]),
       ...(owners.programs === 0
         ? []
-        : [`${owners.programs} of these run as their owner (set-user-ID, set-group-ID), who is another one then`]),
+        : [`${owners.programs} of these are set-user-ID or set-group-ID programs and will run as the wrong user`]),
       ...(attributes.count === 0
         ? []
         : [`attributes that could not be set: ${attributes.count}, e.g. ${attributes.examples.join('; ')}`]),
@@ -44,14 +44,14 @@ export function createLosses(): Losses {
 
 function ownersText({ count, ids, examples }: { count: number; ids: Set<string>; examples: readonly string[] }) {
   const which = `${[...ids].join(', ')}; e.g. ${examples.join(', ')}`;
-  return `only root can give files their owners: ${counted(count, 'entry')} ${verb(count, 'belongs', 'belong')} to this user instead (in the backup: ${which})`;
+  return `only root can restore file owners: ${counted(count, 'entry')} ${verb(count, 'belongs', 'belong')} to this user instead (in the backup: ${which})`;
 }
 
-/** Will the entry lack its owner when this user restores it? */
+/** Whether the entry loses its owner if this user restores it. */
 export const losesOwner = ({ uid, gid }: Pick<ListedFile, 'uid' | 'gid'>): boolean =>
   !runsAsRoot() && (uid !== process.geteuid?.() || gid !== process.getegid?.());
 
-/** What a restore by this user would lose of these entries; what tar will say is not known before. */
+/** The losses if this user restores these entries; problems that only tar finds are not known in advance. */
 export async function expectedLosses(files: AsyncIterable<ListedFile>): Promise<string[]> {
   const losses = createLosses();
   if (runsAsRoot()) return [];

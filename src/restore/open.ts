@@ -21,38 +21,38 @@ import type { TablesOptions } from './tables/request.js';
 import type { TablesResult } from './tables/run.js';
 import type { UndoResult } from './undo.js';
 
-/** What a restore needs of backups beyond reading them. */
+/** What a restore needs of the backup domain. */
 export interface BackupPorts {
-  /** Checks every stored byte of a backup against its manifest. */
+  /** Verifies every stored byte of a backup against its manifest. */
   verifyStored(repository: Repository, id: string): Promise<{ readonly checks: readonly Check[] }>;
-  /** Backs up what is live. @param run that replaces it @returns the id */
+  /** Backs up the live data. @param run the run that replaces it @returns the id */
   backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
-/** A folder of the old scripts' backups, instead of the repository. */
+/** A folder of backups of the old scripts, instead of the repository. */
 interface From {
   readonly backupDir?: string | undefined;
 }
 
-/** Whole backups and single tables are asked for by the same options: `tables` chooses. */
+/** Options for whole backups and for single tables; `tables` selects the latter. */
 export type RunOptions = TablesOptions & From;
 
-/** Restores: planned, run, taken back, listed. */
+/** Plans, runs, undoes and lists restores. */
 export interface Restore {
-  /** What a restore would do and what stands in its way. Changes nothing. */
+  /** What a restore would do, and its blockers. Changes nothing. */
   plan(options: RunOptions): Promise<JudgedPlan | JudgedTablesPlan>;
-  /** @throws what stands in the way */
+  /** @throws the blockers */
   run(options: RunOptions): Promise<Prepared<RestorePlan | TablesPlan, RestoreResult | TablesResult>>;
-  /** Takes a restore or an undo back. */
+  /** Undoes a restore or an undo. */
   undo(options?: UndoOptions & From): Promise<Prepared<UndoPlan, UndoResult>>;
-  /** The newest first. */
+  /** Newest first. */
   list(from?: From): Promise<readonly ListedRun[]>;
-  /** Brings single files back into a directory. */
+  /** Restores single files into a directory. */
   files(options: FilesOptions): Promise<Prepared<FilesPlan, FilesRestored>>;
   /**
-   * Removes databases and trees that restores have kept.
+   * Removes previous databases and trees that restores kept.
    *
-   * @param options `runs`: also those whose time is not over, by id or unique beginning; `everywhere`: of every target of the repository
+   * @param options `runs`: also these runs, even if their time is not over, by id or unique prefix; `everywhere`: of all targets in the repository
    */
   removePrevious(options?: {
     readonly runs?: readonly string[];
@@ -60,13 +60,13 @@ export interface Restore {
   }): Promise<Prepared<OldPlan, OldRemoved>>;
 }
 
-/** Wires what is about restores. Nothing is opened before a use case asks for it. */
+/** Wires the restore use cases. Nothing is opened before one of them runs. */
 export function openRestore(base: Base, backups: BackupPorts): Restore {
   const { host } = base;
   const { clock, signal, progress, changes, childEnvironment, processors, waitMs } = host;
   const runner = (who: Who) => ({ who, processors, waitMs, settings: host.settings });
 
-  /** @param withServer false: only files take part, and no server is asked */
+  /** @param withServer false: only files are involved, and no server is contacted */
   const depsOf = async (run: Who, withServer: boolean, backupDir?: string): Promise<RestoreDeps> => {
     const { lockDatabase } = await import('../postgres/advisory-lock.js');
     const { readToc } = await import('../dump/toc.js');
@@ -79,7 +79,7 @@ export function openRestore(base: Base, backups: BackupPorts): Restore {
         lockDatabase(await base.server(), database, { command: 'restore', waitMs, signal }),
       verify: (id) => backups.verifyStored(repository, id),
       safetyBackup: (parts) => backups.backUpForSafety(parts, run),
-      // It has listed the dump already, for the verification; where there is none, the server's tools say what is missing.
+      // The dump reader may have listed the dump during verification; without one, the server's tools report what is missing.
       readToc: async (folder) => (await base.dumpReader())?.toc(folder) ?? readToc(await base.server(), folder, signal),
     };
   };

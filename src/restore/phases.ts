@@ -3,14 +3,14 @@ import type { Progress } from '../kernel/progress.js';
 
 export type Facts = Readonly<Record<string, string | number>>;
 
-/** Measures the phases of a run and tells of each. */
+/** Measures the phases of a run and reports them. */
 export interface Phases {
   readonly taken: readonly { readonly name: string; readonly ms: number }[];
-  /** `factsOf` says what the phase came to. */
+  /** `factsOf` returns what the phase achieved. */
   run<T>(name: string, work: () => Promise<T>, factsOf?: (result: T) => Facts): Promise<T>;
 }
 
-/** A phase that fails is measured, too, but not told as done. */
+/** A phase that fails is measured, too, but not reported as done. */
 export function openPhases({ clock, progress }: { readonly clock: Clock; readonly progress: Progress }): Phases {
   const taken: { name: string; ms: number }[] = [];
   return {

@@ -7,12 +7,12 @@ import { refuseUnknownNames } from '../runs/accept.js';
 import type { Asked, RestoreRequest } from './deps.js';
 import type { UndoRequest } from './plan/prepare-undo.js';
 
-/** Who runs it, and where: what neither settings nor options know. */
+/** Who runs it, and where: what is in neither settings nor options. */
 export type Runner = Pick<Host, 'who' | 'settings' | 'processors' | 'waitMs'>;
 
-/** What a person may say about one restore, beyond the profile. What is absent has the default of the command line. */
+/** The options of one restore, in addition to the profile. Absent options have the defaults of the command line. */
 export interface RestoreOptions {
-  /** An id, a unique part of it, `latest`, `latest~1`. */
+  /** An id, a unique part of one, `latest`, `latest~1`. */
   readonly id: string;
   readonly fromSet?: string | undefined;
   readonly only?: 'db' | 'files' | undefined;
@@ -26,32 +26,32 @@ export interface RestoreOptions {
   readonly createRoles?: boolean;
   readonly continuePastErrors?: boolean;
   readonly safetyBackup?: boolean;
-  /** Blockers and failed checks that were accepted, each by the name that the refusal gives it. */
+  /** Blockers and failed checks that were accepted, each by the name printed with it. */
   readonly accept?: readonly string[];
-  /** Shell lines; default: those of the profile. */
+  /** Shell commands; default: those of the profile. */
   readonly stopWriters?: string | undefined;
   readonly startWriters?: string | undefined;
-  /** How long what was replaced is kept, in ms; default: as the profile says. */
+  /** How long the previous data is kept, in ms; default: as in the profile. */
   readonly keepOld?: number | undefined;
 }
 
-/** What a person may say about an undo. */
+/** The options of an undo. */
 export type UndoOptions = Pick<RestoreOptions, 'accept' | 'stopWriters' | 'startWriters' | 'keepOld'> & {
-  /** An id or a unique beginning of one; default: the newest run that can be undone. */
+  /** An id or a unique prefix of one; default: the newest run that can be undone. */
   readonly run?: string | undefined;
 };
 
 /**
- * Makes the request for a restore from settings and options. Pure.
+ * Builds the request for a restore from settings and options. Pure.
  *
- * @throws E_USAGE for contradictions
+ * @throws E_USAGE for contradictory options
  */
 export function restoreRequest(settings: Settings, options: RestoreOptions, runner: Runner): RestoreRequest {
   refuseContradictions(options);
   const { only = null, mode = 'swap', into = null, intoFiles, jobs = runner.processors } = options;
   return {
     ...asked(settings, options, runner),
-    // Beside the live data nobody is in the way.
+    // Next to the live data, writers do not have to stop.
     ...(mode === 'new' ? { stopWriters: null } : {}),
     reference: options.id,
     fromSet: options.fromSet ?? null,
@@ -67,7 +67,7 @@ export function restoreRequest(settings: Settings, options: RestoreOptions, runn
   };
 }
 
-/** Makes the request for an undo from settings and options. Pure. @throws E_USAGE */
+/** Builds the request for an undo from settings and options. Pure. @throws E_USAGE */
 export function undoRequest(settings: Settings, options: UndoOptions, runner: Runner): UndoRequest {
   return {
     ...asked(settings, options, runner),
@@ -101,19 +101,19 @@ function refuseContradictions({
   safetyBackup = false,
 }: RestoreOptions): void {
   if (mode === 'swap' && (into !== undefined || intoFiles !== undefined)) {
-    throw new PotctlError('E_USAGE', "'--into' and '--into-files' belong to '--mode new'");
+    throw new PotctlError('E_USAGE', "'--into' and '--into-files' require '--mode new'");
   }
   if (mode === 'new' && only !== 'files' && into === undefined) {
-    throw new PotctlError('E_USAGE', "'--mode new' wants the name of the new database: '--into NAME'");
+    throw new PotctlError('E_USAGE', "'--mode new' requires the name of the new database: '--into NAME'");
   }
   if (mode === 'new' && only === 'files' && intoFiles === undefined) {
-    throw new PotctlError('E_USAGE', "'--mode new --only files' wants the new directory: '--into-files DIR'");
+    throw new PotctlError('E_USAGE', "'--mode new --only files' requires the new directory: '--into-files DIR'");
   }
   if (mode === 'new' && (stopWriters !== undefined || safetyBackup)) {
     const name = safetyBackup ? '--safety-backup' : '--stop-writers';
-    throw new PotctlError('E_USAGE', `'${name}' belongs to '--mode swap': '--mode new' touches nothing live`);
+    throw new PotctlError('E_USAGE', `'${name}' requires '--mode swap': '--mode new' does not change live data`);
   }
   if (into !== undefined && (into === '' || into.includes('\0') || cutToBytes(into, NAME_MAX_BYTES) !== into)) {
-    throw new PotctlError('E_USAGE', `'--into' wants a name of 1 to ${NAME_MAX_BYTES} bytes`);
+    throw new PotctlError('E_USAGE', `'--into' requires a name of 1 to ${NAME_MAX_BYTES} bytes`);
   }
 }

@@ -14,7 +14,7 @@ import type { RunningRestore } from './running.js';
 import { stageRestore } from './stage.js';
 import { swapStaged } from './swap-staged.js';
 
-/** What a restore came to. Times RFC 3339 UTC, durations in ms. */
+/** The result of a restore. Times are RFC 3339 UTC, durations in ms. */
 export interface RestoreResult {
   readonly runId: string;
   readonly backup: string;
@@ -26,32 +26,32 @@ export interface RestoreResult {
   readonly database: string | null;
   readonly directory: string | null;
   readonly checks: DatabaseChecks | null;
-  /** What the files lack besides their content: owners and attributes that this user cannot set. Among the warnings, too. */
+  /** What the restored files lack: owners and attributes that this user cannot set. Also among the warnings. */
   readonly lost: readonly string[];
-  /** Where the record of the run is kept, when the repository could not be written to; undo finds it there. */
+  /** Where the record of the run is stored if the repository is read-only; undo finds it there. */
   readonly recordsIn: string | null;
-  /** What spoke against it and was accepted by name. */
+  /** Findings that were accepted by name. */
   readonly accepted: readonly Accepted[];
-  /** The backup of what was live, where --safety-backup asked for one. */
+  /** The backup of the live data, if --safety-backup was given. */
   readonly safetyBackup: string | null;
-  /** The name under which the replaced database is kept; null = nothing was replaced. */
+  /** The name of the previous database; null = nothing was replaced. */
   readonly oldDatabase: string | null;
   readonly undoUntil: string | null;
   /** How long the database refused connections. */
   readonly downtimeMs: number | null;
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
-  /** What went wrong after the restore itself was complete, e.g. a start hook. */
+  /** Problems after the restore itself was complete, e.g. with a start hook. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Restores a backup: everything is built and checked beside the live database and the live files; then, in a second, both take the place
- * of what was there, which is kept for `undo`.
+ * Restores a backup: into a staging database and staging files, which are verified and then swapped in within a second; what was live is
+ * kept for `undo`.
  *
- * Until that second an error, Ctrl-C or a kill leaves the live data as it was; after a kill the next start finishes the swap or removes
- * what was built.
+ * Until the swap, an error, Ctrl-C or a kill leaves the live data unchanged; after a kill, the next start finishes the swap or removes the
+ * staged data.
  *
- * @throws E_BLOCKED and other refusals of the plan; E_LOCKED; E_RESTORE_CHECK, E_FILES_CHECK (nothing was swapped); E_TARGET_BUSY; E_DB_*,
+ * @throws E_BLOCKED and other codes of blockers; E_LOCKED; E_RESTORE_CHECK, E_FILES_CHECK (nothing was swapped); E_TARGET_BUSY; E_DB_*,
  * E_TOOL_*, E_NO_SPACE
  */
 export async function runRestore(
@@ -69,7 +69,7 @@ export async function runRestore(
   }
 }
 
-/** The result as it would be, with nothing restored yet. @throws as the refusals of {@link runRestore} */
+/** The expected result, without restoring anything. @throws the blockers, like {@link runRestore} */
 export function plannedRestore(deps: RestoreDeps, request: RestoreRequest, prepared: PreparedRestore): RestoreResult {
   refuseBlocked(prepared.plan.blocking);
   const nothing = { checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null } as const;
@@ -95,7 +95,7 @@ async function runHeld(
   });
 }
 
-/** What is dropped or missing already cannot be secured any more. */
+/** A database or tree that is already missing cannot be backed up. */
 async function secure(deps: RestoreDeps, request: RestoreRequest, { plan }: PreparedRestore): Promise<string | null> {
   if (!request.safetyBackup) return null;
   const parts = { database: plan.database?.present != null, files: plan.files?.present != null };
@@ -151,7 +151,7 @@ function firstRecord(deps: RestoreDeps, request: RestoreRequest, { plan, manifes
   };
 }
 
-/** The record with which any run begins; what it moves is up to the caller. */
+/** The initial record of any run; the caller adds what it moves. */
 export function firstRecordOf(
   { clock }: Pick<RestoreDeps, 'clock'>,
   request: RestoreRequest,

@@ -3,7 +3,7 @@ import type { RestoreDeps, RestoreRequest } from './deps.js';
 import type { Phases } from './phases.js';
 import type { PreparedRestore } from './plan/prepare.js';
 
-/** A restore under way. */
+/** A restore in progress. */
 export interface RunningRestore {
   readonly deps: RestoreDeps;
   readonly request: RestoreRequest;

@@ -12,17 +12,17 @@ import type { RunningRestore } from './running.js';
 
 const SHOWN_PROBLEMS = 8;
 
-/** What was staged. */
+/** The result of staging the files. */
 export interface StagedFiles {
   readonly files: number;
   readonly lost: readonly string[];
 }
 
 /**
- * Unpacks the files beside the live ones, inside the same root, and compares what lies on disk then with the list of what was backed up.
+ * Unpacks the files into a staging folder inside the live root, and compares the result on disk with the file list of the backup.
  *
- * @returns how many files there are, and what they lack besides their content
- * @throws E_FILES_CHECK naming the differences, E_BACKUP_CORRUPT, E_FILES_DENIED, E_NO_SPACE, E_REFUSED
+ * @returns the number of files, and what they lack besides their content
+ * @throws E_FILES_CHECK with the differences, E_BACKUP_CORRUPT, E_FILES_DENIED, E_NO_SPACE, E_REFUSED
  */
 export async function stageFiles(
   running: RunningRestore,
@@ -65,7 +65,7 @@ async function prepareFolder(
 
 function checkFailed(problems: readonly string[]): PotctlError {
   const more = problems.length > SHOWN_PROBLEMS ? [`and ${problems.length - SHOWN_PROBLEMS} more`] : [];
-  return new PotctlError('E_FILES_CHECK', 'the restored files are not what was backed up', {
+  return new PotctlError('E_FILES_CHECK', 'the restored files do not match the backup', {
     why: [...problems.slice(0, SHOWN_PROBLEMS), ...more].join('; '),
   });
 }

@@ -14,9 +14,9 @@ import { analyzeDatabase } from './database/analyze.js';
 import { checkDatabase, type DatabaseChecks } from './database/check.js';
 import type { FailedObject } from './database/failed-objects.js';
 import { watchGrowth } from './database/growth.js';
+import { byHand, sourceFixes } from './database/remedies.js';
 import { createMissingRoles, readGlobals } from './database/roles.js';
 import { applyEarlySettings, applyProperties, createStagedDatabase, restoreDump } from './database/stage.js';
-import { byHand, sourceFixes } from './database/way-out.js';
 import { readWrites } from './database/writes.js';
 import type { PlannedDatabase } from './plan/plan.js';
 import type { RunningRestore } from './running.js';
@@ -24,7 +24,7 @@ import { stageFiles } from './stage-files.js';
 
 const SHOWN = 8;
 
-/** What stands beside the live data now, complete and checked. */
+/** The staged data, complete and verified. */
 export interface Staged {
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number };
   readonly checks: DatabaseChecks | null;
@@ -33,7 +33,7 @@ export interface Staged {
 }
 
 /**
- * Builds the new database and the new tree beside the live ones and checks them against the backup's manifest. Touches nothing live.
+ * Restores into a staging database and a staging tree, and verifies them against the backup's manifest. Changes nothing live.
  *
  * @throws E_RESTORE_CHECK, E_FILES_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
  */
@@ -72,22 +72,22 @@ async function stageDatabase(
     return restoreDump(server, restoring).finally(stop);
   });
   for (const line of await detachSubscriptions(server, name)) {
-    const text = `a subscription was restored disabled and without its slot; when it should go on: ${line}`;
+    const text = `a subscription was restored disabled and without its slot; to resume it: ${line}`;
     deps.progress({ kind: 'warning', text });
   }
   const checks = await checkAndAnalyze(running, name, { part, toc, failed, jobs });
-  // Taken before anybody else can write: from here an undo counts what was written since.
+  // Read before anybody else can write: an undo later counts the rows written since.
   await running.journal.update({ written: await readWrites(server, name) });
   await applyProperties(server, name, part);
   return checks;
 }
 
-/** What was restored, and what could not be. */
+/** What was restored, and what failed. */
 interface Restored {
   readonly part: SettledPart;
   readonly toc: readonly TocEntry[];
   readonly failed: readonly FailedObject[];
-  /** Sessions that the server allows. */
+  /** The number of parallel sessions that the server allows. */
   readonly jobs: number;
 }
 
@@ -125,7 +125,7 @@ async function check(
   return checks;
 }
 
-/** Goes on only when a person has accepted each finding; the record keeps what that was. @throws E_RESTORE_CHECK */
+/** Continues only if each finding was accepted by name; the record stores the evidence. @throws E_RESTORE_CHECK */
 async function settleFindings(
   { deps, request, journal, prepared }: RunningRestore,
   findings: readonly Finding[],
@@ -140,13 +140,13 @@ async function settleFindings(
 
 function checkFailed(id: string, findings: readonly Finding[], otherWays: readonly Advice[]): PotctlError {
   const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : [];
-  return new PotctlError('E_RESTORE_CHECK', 'the restored database is not what was backed up', {
+  return new PotctlError('E_RESTORE_CHECK', 'the restored database does not match the backup', {
     why: [...findings.slice(0, SHOWN).map(({ detail }) => detail), ...more].join('\n'),
-    changedDetail: 'the restored database was removed; the live one is as it was',
+    changedDetail: 'the restored database was dropped; the live database was not changed',
     fix: [
-      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or take another one.`,
+      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or restore another one.`,
       ...otherWays,
-      'Or accept it: this line restores it all the same and records what was accepted:',
+      'Or accept the differences, which are then recorded in the run:',
       again(...acceptArguments(findings)),
     ],
   });
@@ -160,7 +160,7 @@ async function createDatabase(running: RunningRestore, planned: PlannedDatabase,
       await journal.update({ created_roles: planned.createdRoles });
       const globals = await readGlobals(prepared.folder, part);
       const leftOut = await createMissingRoles(server, globals, planned.createdRoles).catch(async (error: unknown) => {
-        // Somebody else made one of them meanwhile, so none of them is ours: nobody shall take it away.
+        // Somebody else created one of them meanwhile, so it is not certain that any is ours: none will be dropped.
         if (sqlstateOf(error) === '42710') await journal.update({ created_roles: [] });
         throw error;
       });

@@ -12,20 +12,20 @@ export interface Swapping {
   readonly deps: RestoreDeps;
   readonly request: Pick<Asked, 'stopWriters' | 'startWriters'>;
   readonly journal: Journal;
-  /** Throws E_LOCKED when a lock was lost: somebody else may be at work here. */
+  /** Throws E_LOCKED if a lock was lost: somebody else may be working on the same data. */
   readonly assertHeld: () => Promise<void>;
   readonly phases: Phases;
 }
 
-/** How the swap went; `warnings` are about what came after it. */
+/** The result of the swap; `warnings` are about what came after it. */
 export interface SwapOutcome {
   readonly downtimeMs: number | null;
   readonly warnings: readonly string[];
 }
 
 /**
- * Stops the writers, swaps the databases, then the trees, and starts the writers again, whatever happened in between. Ctrl-C waits
- * until it is over.
+ * Stops the writers, swaps the databases, then the trees, and starts the writers again, whatever happened in between. Ctrl-C is delayed
+ * until the swap has finished.
  *
  * If the tree cannot be swapped, the databases are swapped back: database and files belong together.
  *
@@ -53,7 +53,7 @@ async function swapBoth({ deps, journal, assertHeld, phases }: Swapping): Promis
     const swap = (): Promise<{ downtimeMs: number }> =>
       swapDatabases({ server: deps.server!, clock: deps.clock }, journal.record.run_id, database);
     const swapped = await phases.run('swap', swap, (result) => ({ downtime_ms: result.downtimeMs }));
-    // A name that nothing had refused nobody.
+    // If there was no live database, nobody was refused a connection.
     if (database.outgoing !== null) downtimeMs = swapped.downtimeMs;
   }
   if (files !== null) {
@@ -71,14 +71,14 @@ async function swapBack(
   error: unknown,
 ): Promise<never> {
   if (move !== null) {
-    // Noted before: whoever takes the run back must not drop what clients may have written to. The disk that failed the tree may refuse it.
+    // Recorded first: a database that clients may have written to must never be dropped. If the disk is full, writing it may fail.
     await journal.update({ was_live: true }).catch(() => {});
     await swapDatabases({ server: deps.server!, clock: deps.clock }, journal.record.run_id, reversed(move));
   }
   throw error;
 }
 
-/** The same two databases the other way round. */
+/** The same two databases in the opposite direction. */
 function reversed({ outgoing, incoming, ...rest }: DatabaseMove): DatabaseMove {
   return {
     ...rest,
@@ -90,7 +90,7 @@ function reversed({ outgoing, incoming, ...rest }: DatabaseMove): DatabaseMove {
 async function stopWriters({ deps, request, journal, phases }: Swapping): Promise<void> {
   const line = request.stopWriters;
   if (line === null) return;
-  // Noted before: a hook that fails half-way may have stopped some of them.
+  // Recorded first: a hook that fails halfway may have stopped some of them.
   await journal.update({ writers_stopped: true });
   const { childEnvironment: environment, signal } = deps;
   await phases.run('stop writers', () => runHook('stop_writers', line, { environment, signal }));

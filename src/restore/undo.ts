@@ -10,10 +10,10 @@ import { refuseBlocked, refuseStale } from './plan/assess.js';
 import type { PreparedUndo } from './plan/prepare-undo.js';
 import { swapStaged } from './swap-staged.js';
 
-/** What an undo came to. Times RFC 3339 UTC, durations in ms. */
+/** The result of an undo. Times are RFC 3339 UTC, durations in ms. */
 export interface UndoResult {
   readonly runId: string;
-  /** The run that was taken back. */
+  /** The run that was undone. */
   readonly undone: string;
   /** `planned`: a dry run, nothing was changed. */
   readonly state: 'done' | 'planned';
@@ -28,7 +28,8 @@ export interface UndoResult {
 }
 
 /**
- * Swaps back what a run had replaced, also after it was written to: what is live now is kept in turn, and this undo can be undone.
+ * Swaps the previous data of a run back in, even if there were writes since: the current live data is kept in turn, and this undo can itself
+ * be undone.
  *
  * @throws E_LOCKED, E_REFUSED (the database changed since the plan), E_TARGET_BUSY, E_TOOL_FAILED (a hook), E_DB_*, E_IO
  */
@@ -55,13 +56,13 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
   });
 }
 
-/** The result as it would be, with nothing swapped yet. @throws as the refusals of {@link runUndo} */
+/** The expected result, without swapping anything. @throws the blockers, like {@link runUndo} */
 export function plannedUndo({ plan, move }: PreparedUndo): UndoResult {
   refuseBlocked(plan.blocking);
   return resultOf(move, 'planned', []);
 }
 
-/** For the undo of this undo: the counters of the database that comes back. It may be one that nobody can enter. */
+/** Records the counters of the database that comes back, for an undo of this undo. It may accept no connections. */
 async function noteWrites({ server }: RestoreDeps, journal: Journal): Promise<void> {
   const { database } = journal.record;
   if (server === null || database === null || database.incoming === null) return;

@@ -5,16 +5,16 @@ import { describeLeftover, type Leftover } from './leftover.js';
 import { type RunRecord, readRuns, writeRun } from './record.js';
 import { type SettleDeps, type Settled, settleRun } from './settle.js';
 
-/** What giving up a run needs. */
+/** What {@link abandon} needs. */
 export interface AbandonDeps extends SettleDeps {
   readonly signal: AbortSignal;
 }
 
 /**
- * Puts things right after an error, by what the server and the disk say: normally all that was built is removed and the live data is as it
- * was. Where that cannot be done now, the record stays `running` and the next start does it.
+ * Cleans up after an error, based on what the server and the disk say: normally everything that was built is removed and the live data is
+ * unchanged. If that is impossible now, the record stays `running` and the next start cleans up.
  *
- * @returns the error to throw, saying what is left
+ * @returns the error to throw, with what is left behind
  */
 export async function abandon(deps: AbandonDeps, journal: Journal, error: unknown): Promise<unknown> {
   const record = { ...journal.record, error: recordedError(error) };
@@ -39,16 +39,21 @@ async function closed(deps: AbandonDeps, record: RunRecord, { way, left }: Settl
   const runs = await readRuns(deps.repository);
   await closeForward(deps, record, runs.find(({ run_id }) => run_id === record.undoes) ?? null, left);
   const stays = left.map((one) => `; ${describeLeftover(one)}`).join('');
-  const done = `the swap of run ${record.run_id} is complete, only what came after it failed${stays}`;
+  const done = `the swap of run ${record.run_id} is complete; only a later step failed${stays}`;
   return saying(error, 'complete', done, left);
 }
 
-/** The repository that failed the run may refuse its record as well. */
+/** The repository that made the run fail may also reject its record. */
 function recordLeft(error: unknown, run: string, { way, left }: Settled, reason: unknown): unknown {
-  const later = `its record could not be closed (${messageOf(reason)}): the next restore or backup does it by itself`;
+  const later = `could not be closed (${messageOf(reason)}): the next restore or backup closes it automatically`;
   if (way === 'back')
-    return saying(error, 'scratch', `live database and files are as they were; of run ${run} ${later}`, left);
-  return saying(error, 'complete', `the swap of run ${run} is complete; ${later}`, left);
+    return saying(
+      error,
+      'scratch',
+      `live database and files were not changed; the record of run ${run} ${later}`,
+      left,
+    );
+  return saying(error, 'complete', `the swap of run ${run} is complete; its record ${later}`, left);
 }
 
 function takenBack(
@@ -56,16 +61,16 @@ function takenBack(
   { was_live: wasLive, kind, database }: RunRecord,
   left: readonly Leftover[],
 ): unknown {
-  const same = 'live database and files are as they were';
+  const same = 'live database and files were not changed';
   if (wasLive && kind === 'restore') {
-    const kept = `the restored database was live for a moment: what was written to it is kept in "${database!.incoming!.staged_as}"`;
+    const kept = `the restored database was live for a moment; it is kept, with anything written to it, as "${database!.incoming!.staged_as}"`;
     return saying(error, 'scratch', `${same}; ${kept}`, left);
   }
   if (left.length > 0) return saying(error, 'scratch', `${same}; ${left.map(describeLeftover).join('; ')}`, left);
-  return saying(error, 'nothing', `what had been restored beside them was removed; ${same}`);
+  return saying(error, 'nothing', `everything restored so far was removed; ${same}`);
 }
 
-/** The lines that remove what stays come after what helps against the error itself. */
+/** The commands that remove leftovers come after the remedies of the error itself. */
 function saying(
   error: unknown,
   changed: 'nothing' | 'scratch' | 'complete' | 'unknown',
@@ -73,12 +78,12 @@ function saying(
   left: readonly Leftover[] = [],
 ): unknown {
   if (!(error instanceof PotctlError)) return error;
-  const fix = [...error.fix, ...left.map(({ line }) => `To remove what stays: ${line}`)];
+  const fix = [...error.fix, ...left.map(({ line }) => `To remove the leftovers: ${line}`)];
   return error.with({ changed, changedDetail: detail, fix });
 }
 
 function leftOver(run: string, reason: unknown): string {
-  return `what run ${run} left could not be set right now (${messageOf(reason)}); the next restore or backup does it by itself`;
+  return `run ${run} could not be cleaned up now (${messageOf(reason)}); the next restore or backup does it automatically`;
 }
 
 const messageOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));

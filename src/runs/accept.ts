@@ -1,23 +1,23 @@
 import type { Check } from '../kernel/check.js';
 import { PotctlError } from '../kernel/errors.js';
 
-/** A check that speaks against a restore until a person accepts it by its stable name: it failed, or could not be made. */
+/** A check that blocks a restore until it is accepted by its stable name: it failed, or could not be made. */
 export interface Finding extends Check {
   readonly state: 'fail' | 'unknown';
 }
 
-/** Something that a person accepted, as the record of the run keeps it. */
+/** A finding that was accepted, as stored in the record of the run. */
 export interface Accepted {
   readonly name: string;
   readonly evidence: string;
 }
 
-/** Names that the plan knows before anything is restored. */
+/** Names of findings of the plan, before anything is restored. */
 const BY_PLAN = [
   'slot NAME', 'subscription NAME', 'publication NAME', 'pg_cron', 'damage:BACKUP', 'server-version', 'space',
   'extension:NAME', 'owner:ROLE', 'superuser:OBJECT',
 ]; // biome-ignore format: a table of words
-/** Names that only the checks of the restored database know. */
+/** Names of findings of the checks of the restored database. */
 const BY_CHECKS = [
   'object:KIND NAME', 'rows:SCHEMA.TABLE', 'sequence:SCHEMA.NAME', 'large-objects', 'index:NAME', 'constraint:TABLE.NAME',
 ]; // biome-ignore format: a table of words
@@ -30,17 +30,17 @@ function matching(forms: readonly string[]): RegExp {
   return new RegExp(`^(?:${patterns.join('|')})$`, 's');
 }
 
-/** @throws E_USAGE for a name that no check has */
+/** @throws E_USAGE for a name that no check uses */
 export function refuseUnknownNames(accept: readonly string[]): void {
   const unknown = accept.find((name) => !PLANNED.test(name) && !CHECKED.test(name));
   if (unknown === undefined) return;
-  throw new PotctlError('E_USAGE', `'--accept ${unknown}' names nothing that could be accepted`, {
-    why: `the names have these forms: ${[...BY_PLAN, ...BY_CHECKS].join(', ')}`,
-    fix: ['Copy the name from the refusal: it prints the complete line.'],
+  throw new PotctlError('E_USAGE', `'--accept ${unknown}' is not the name of a finding`, {
+    why: `valid names are: ${[...BY_PLAN, ...BY_CHECKS].join(', ')}`,
+    fix: ['Copy the flag from the error message, which prints it in full.'],
   });
 }
 
-/** Tells the findings that were accepted by name from those that still refuse. Pure. */
+/** Separates the findings that were accepted by name from those that still block. Pure. */
 export function judgeFindings<T extends Finding>(
   findings: readonly T[],
   accept: readonly string[],
@@ -52,7 +52,7 @@ export function judgeFindings<T extends Finding>(
   };
 }
 
-/** The names in `accept` that nothing needed: of those that the plan knows, or of those that the checks know. Pure. */
+/** Warnings about names in `accept` that were not needed: of the plan's names, or of the checks' names. Pure. */
 export function unneeded(
   accept: readonly string[],
   accepted: readonly Accepted[],
@@ -62,10 +62,10 @@ export function unneeded(
   const used = new Set(accepted.map(({ name }) => name));
   return [...new Set(accept)]
     .filter((name) => form.test(name) && !used.has(name))
-    .map((name) => `--accept ${name} was not needed: nothing of that name speaks against it`);
+    .map((name) => `--accept ${name} was not needed: there is no such finding`);
 }
 
-/** What has to be added to the command line so that these are accepted. Pure. */
+/** The flags that accept these findings. Pure. */
 export function acceptArguments(findings: readonly Pick<Finding, 'name'>[]): string[] {
   return [...new Set(findings.map(({ name }) => name))].flatMap((name) => ['--accept', name]);
 }

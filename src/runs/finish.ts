@@ -10,7 +10,7 @@ interface Closing {
 }
 
 /**
- * Closes the record of a run that went forward, of the run that it took back, and tells the backup's events of it.
+ * Closes the record of a run that succeeded and of the run that it undid, and adds an event to the backup.
  *
  * @returns the closed record
  */
@@ -29,7 +29,7 @@ export async function closeForward(
     finished_at: now.toISOString(),
     undo_until: record.mode === 'new' ? null : new Date(now.getTime() + record.keep_old_ms).toISOString(),
   };
-  // First what cannot be undone any more: until the other one is written, the next start comes here again.
+  // The undone run first: until the other record is written, the next start repeats this.
   if (undone !== null) await writeRun(repository, { ...undone, state: 'undone', undone_by: record.run_id });
   await writeRun(repository, closed);
   changes?.note(record.run_id, {
@@ -40,7 +40,7 @@ export async function closeForward(
   return closed;
 }
 
-/** Closes the record of a run after which everything is as it was before. */
+/** Closes the record of a run after which everything is as before. */
 export async function closeBack(
   { repository, clock }: Closing,
   record: RunRecord,
@@ -56,7 +56,7 @@ export async function closeBack(
 const leftBehind = (left: readonly Leftover[]): Pick<RunRecord, 'left_behind'> =>
   left.length === 0 ? {} : { left_behind: left };
 
-/** The backup's own history; the run's record stands without it, so a backup that is gone by now is no failure. */
+/** Adds the event to the backup. The run's record does not depend on it, so a backup that was deleted meanwhile is no failure. */
 async function tellBackup(repository: Repository, record: RunRecord, ok: boolean): Promise<void> {
   const { run_id: run, finished_at: at, started_at: started, operator: by, backup } = record;
   const target = record.database?.name ?? record.files?.root ?? '';
@@ -65,7 +65,7 @@ async function tellBackup(repository: Repository, record: RunRecord, ok: boolean
   await repository.appendEvent(backup, event).catch(() => {});
 }
 
-/** Single tables prove nothing of the rest. */
+/** Single tables do not verify the rest of a backup. */
 function wholeParts({ database, files, tables }: RunRecord): ('database' | 'files')[] {
   return [
     ...(database !== null && tables === undefined ? (['database'] as const) : []),

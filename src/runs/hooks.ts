@@ -13,15 +13,15 @@ interface HookOptions {
 }
 
 /**
- * Runs a shell line of the profile, such as `systemctl stop api`, to its end.
+ * Runs a shell command of the profile, such as `systemctl stop api`, and waits for its end.
  *
- * Its output goes to a file, not to a pipe: a program that it leaves in the background would hold a pipe open for ever.
+ * Its output goes to a file instead of a pipe: a background program that it leaves would keep a pipe open forever.
  *
  * @param name for messages, `stop_writers` or `start_writers`
  * @throws E_TOOL_FAILED with the last lines of its output
  */
 export async function runHook(name: string, line: string, { environment, signal }: HookOptions): Promise<void> {
-  // A full disk must not keep the writers stopped: without a place for its output the hook runs all the same.
+  // A full disk must not keep the writers stopped: without a file for its output, the hook runs anyway.
   const folder = await makeShortLivedFolder(temporaryFolder(environment), 'hook').catch(() => null);
   const output = folder === null ? '/dev/null' : path.join(folder, 'output');
   try {
@@ -42,7 +42,7 @@ async function hookFailed(name: string, line: string, reason: string, output: st
   const text = await readFile(output, 'utf8').catch(() => '');
   const tail = text.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
   return new PotctlError('E_TOOL_FAILED', `the hook ${name} failed: ${reason}`, {
-    why: tail === '' ? `\`${line}\` said nothing` : tail,
-    fix: [`Mend it, then repeat: \`${line}\``],
+    why: tail === '' ? `\`${line}\` printed nothing` : tail,
+    fix: [`Fix the command, then retry: \`${line}\``],
   });
 }

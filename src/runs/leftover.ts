@@ -1,7 +1,7 @@
-/** What a run made, and nobody could remove: it hinders nothing, and somebody with more rights has to take it away. */
+/** Something that a run created and could not remove. It does no harm, but somebody with more privileges has to remove it. */
 export interface Leftover {
   readonly kind: 'database' | 'schema' | 'role' | 'files';
-  /** Of a schema and a role: as it is called; of files: the directory. */
+  /** The name of the database, schema or role; for files, the directory. */
   readonly name: string;
   /** What the server or the system says. */
   readonly why: string;
@@ -16,7 +16,7 @@ const WORDS = {
   files: 'the staging directory',
 } as const;
 
-/** What stays, and why, without the line. Pure. */
+/** Names the leftover and why it was not removed, without the command. Pure. */
 export function describeLeftover({ kind, name, why }: Leftover): string {
   return `${WORDS[kind]} "${name}" could not be removed: ${why}`;
 }

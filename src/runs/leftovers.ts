@@ -7,36 +7,36 @@ import type { Repository } from '../repository/repository.js';
 import { describeLeftover, type Leftover } from './leftover.js';
 import { readRecords } from './record.js';
 
-/** Something of an earlier restore that is not at its end, for people. */
-export interface OpenEnd {
+/** An unfinished part of an earlier restore, for people. */
+export interface Unfinished {
   readonly text: string;
-  /** What puts it right. */
+  /** What fixes it. */
   readonly fix: Advice;
 }
 
 /**
- * Looks for what earlier restores left: killed runs that nobody has put right yet, what could not be removed and is still there, records that
- * cannot be read. Changes nothing.
+ * Lists what earlier restores left behind: killed runs that have not been cleaned up, leftovers that still exist, and unreadable records.
+ * Changes nothing.
  *
- * @param server null where none is asked: then databases and roles are believed to be there
+ * @param server null = do not ask: then databases and roles are assumed to exist
  * @throws E_DB_*, E_FILES_DENIED, E_IO
  */
-export async function observeLeftovers(repository: Repository, server: Server | null): Promise<OpenEnd[]> {
+export async function observeLeftovers(repository: Repository, server: Server | null): Promise<Unfinished[]> {
   if (!(await repository.exists())) return [];
   const { runs, damaged } = await readRecords(repository);
-  const found: OpenEnd[] = damaged.map((name) => ({
-    text: `"${name}" is no record of a restore, or this user may not read it`,
+  const found: Unfinished[] = damaged.map((name) => ({
+    text: `"${name}" is not a valid restore record, or this user may not read it`,
     fix: `ls -l ${repository.url.replace('file://', '')}/${name}`,
   }));
   for (const { run_id: run, state, left_behind: left = [] } of runs) {
     if (state === 'running' && !(await repository.isAtWork(run)))
       found.push({
         text: `the restore run ${run} was killed`,
-        fix: 'the next restore or backup finishes it or takes it back',
+        fix: 'The next restore or backup finishes it or rolls it back.',
       });
     for (const one of left) {
       if (await isThere(one, server))
-        found.push({ text: `of the restore run ${run}, ${describeLeftover(one)}`, fix: one.line });
+        found.push({ text: `restore run ${run}: ${describeLeftover(one)}`, fix: one.line });
     }
   }
   return found;

@@ -7,50 +7,49 @@ import { stagedDatabaseName, stagedSchemaName, stagedTreePath } from './names.js
 const FOLDER = 'restores';
 
 /**
- * `running` is also what a killed run leaves behind; whoever holds the repository's lock next sets it right. `undone`: a later run took
- * it back.
+ * A killed run also stays `running`; the next holder of the repository's lock cleans it up. `undone`: a later run undid it.
  */
 export type RunState = 'running' | 'done' | 'undone' | 'failed' | 'interrupted';
 
-/** One database goes and another comes, told apart by oid: names change hands. */
+/** One database replaces another. They are identified by oid, because names change. */
 export interface DatabaseMove {
-  /** null where the role may not read it. */
+  /** null if the role may not read it. */
   readonly system_identifier: string | null;
   /** The live name. */
   readonly name: string;
-  /** What had the live name, and the name under which it is kept. null: nothing had it. */
+  /** The database that had the live name, and the name under which it is kept. null: there was none. */
   readonly outgoing: { readonly oid: number; readonly kept_as: string } | null;
-  /** What gets the live name, and its name until then; `oid` is null until it exists. null: nothing gets it. */
+  /** The database that gets the live name, and its name until then; `oid` is null until it exists. null: there is none. */
   readonly incoming: { readonly oid: number | null; readonly staged_as: string } | null;
 }
 
-/** One tree goes and another comes inside the same root; the steps are in the tree's own journal. */
+/** One tree replaces another inside the same root; the steps are in the tree's own journal. */
 export interface TreeMove {
   readonly root: string;
-  /** Was there a tree before? */
+  /** Whether there was a tree before. */
   readonly existed: boolean;
   /** Mode `new`: where the tree is until it gets its name in one rename. null = inside the root. */
   readonly staged_at: string | null;
 }
 
-/** Single tables come into a schema of the live database; until they are checked they wait in another one, which bears the run's id. */
+/** Single tables are restored into a schema of the live database; until they are verified, they are in a staging schema named after the run. */
 export interface TablesMove {
   readonly schema: string;
   readonly staged_schema: string;
-  /** Their names in both. */
+  /** The table names, the same in both schemas. */
   readonly names: readonly string[];
 }
 
-/** How much was written to a database until a moment, as its statistics say. */
+/** How much had been written to a database at some moment, according to its statistics. */
 export interface WriteBaseline {
   readonly inserted: number;
   readonly updated: number;
   readonly deleted: number;
-  /** When the counters were last set to zero; null = never. */
+  /** When the counters were last reset; null = never. */
   readonly stats_reset: string | null;
 }
 
-/** What is known of one restore or undo, as stored in `restores/<run>.json`. Written before each step that cannot be taken back. */
+/** The record of one restore or undo, stored as `restores/<run>.json`. Written before each irreversible step. */
 export interface RunRecord {
   readonly schema: 'potctl.restore';
   readonly schema_version: '1.0';
@@ -61,54 +60,54 @@ export interface RunRecord {
   readonly kind: 'restore' | 'undo';
   readonly mode: 'swap' | 'new';
   readonly set: string;
-  /** The restored backup; of an undo the one that it takes back. */
+  /** The restored backup; for an undo, the backup of the run that it undoes. */
   readonly backup: string;
   readonly undoes: string | null;
   readonly undone_by: string | null;
   readonly state: RunState;
-  /** How far it came: preparing beside the live data, swapping, or past the point of no return. */
+  /** How far it got: preparing next to the live data, swapping, or past the point of no return. */
   readonly step: 'staging' | 'swapping' | 'swapped';
   readonly started_at: string;
   readonly finished_at: string | null;
   readonly keep_old_ms: number;
   readonly undo_until: string | null;
-  /** Since then what it had kept is being removed, or is gone: it cannot be undone any more. */
+  /** Since when its previous database or files are being removed; it can no longer be undone. */
   readonly old_removed_at?: string;
   readonly database: DatabaseMove | null;
   readonly files: TreeMove | null;
-  /** Only of a run that brings single tables: then `database.incoming` is a scratch database, which never becomes live. */
+  /** Only for a run that restores single tables: then `database.incoming` is a scratch database, which never becomes live. */
   readonly tables?: TablesMove;
-  /** Was what was restored live for a moment, and taken back? Then it may hold what was written meanwhile, and is never dropped. */
+  /** Whether the restored data was live for a moment and then rolled back. It may hold new writes and is never dropped. */
   readonly was_live?: boolean;
-  /** Roles that this run made; taken away again if it fails. */
+  /** Roles that this run created; dropped again if it fails. */
   readonly created_roles: readonly string[];
-  /** What it made and could not remove at its end: every later start tries again. Absent = nothing. */
+  /** What it created and could not remove; every later start tries again. Absent = nothing. */
   readonly left_behind?: readonly Leftover[];
-  /** Was the stop hook run, and not yet the start hook? */
+  /** Whether the stop hook has run and the start hook has not. */
   readonly writers_stopped: boolean;
   readonly restored: { readonly tables: number; readonly rows: number; readonly files: number } | null;
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   readonly downtime_ms: number | null;
-  /** Bytes of the source, for the next run's estimate. */
+  /** Bytes of the source, for the estimate of later runs. */
   readonly source_bytes: number;
   readonly written: WriteBaseline | null;
   readonly error: { readonly code: string; readonly message: string } | null;
-  /** What spoke against it and was accepted by name, with the evidence; absent in records of older versions. */
+  /** Findings that were accepted by name, with the evidence; absent in records of older versions. */
   readonly accepted?: readonly Accepted[];
 }
 
-/** A record that another user has written for himself is as good as a damaged one: it names nothing. */
+/** A record that only another user can read counts as damaged: nothing in it can be used. */
 function unreadable(error: unknown): null {
   if (error instanceof PotctlError && (error.code === 'E_FILES_DENIED' || error.code === 'E_IO')) return null;
   throw error;
 }
 
-/** Reads every run that the repository knows, oldest first. Damaged documents are left out: they name nothing that could be relied on. */
+/** Reads all runs in the repository, oldest first. Skips damaged records, which cannot be relied on. */
 export async function readRuns(repository: Repository): Promise<RunRecord[]> {
   return (await readRecords(repository)).runs;
 }
 
-/** Like {@link readRuns}; `damaged` are the documents that are no records, or not as a run of ours would have written them. */
+/** Like {@link readRuns}; `damaged` lists documents that are not valid records, or not as potctl writes them. */
 export async function readRecords(repository: Repository): Promise<{ runs: RunRecord[]; damaged: string[] }> {
   const runs: RunRecord[] = [];
   const damaged: string[] = [];
@@ -123,26 +122,26 @@ export async function readRecords(repository: Repository): Promise<{ runs: RunRe
   return { runs, damaged };
 }
 
-/** What a plan says where the record of its run cannot go into the repository. */
+/** The plan's warning if the record of its run cannot be stored in the repository. */
 export function recordsWarning({ recordsIn }: { readonly recordsIn?: string | null }): string[] {
   if (recordsIn == null) return [];
-  return [`the repository cannot be written to: the record of this run, which undo needs, is kept in "${recordsIn}"`];
+  return [`the repository is read-only: the record of this run, which undo needs, is stored in "${recordsIn}"`];
 }
 
-/** The backups of runs that are not at their end, each with what is to be said of it. Such a run may want its backup again. */
+/** The backups of unfinished runs, each with the run to name in messages. Such a run may need its backup again. */
 export async function backupsOfRunning(repository: Repository): Promise<ReadonlyMap<string, string>> {
   const running = (await readRuns(repository)).filter(({ state }) => state === 'running');
   return new Map(running.map(({ backup, kind, run_id }) => [backup, `${kind} ${run_id}`]));
 }
 
-/** Stores a run, durably, in the place of what was known of it. */
+/** Stores a run durably, replacing its earlier record. */
 export async function writeRun(repository: Repository, record: RunRecord): Promise<void> {
   await repository.putDocument(documentOf(record.run_id), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 const documentOf = (runId: string): string => `${FOLDER}/${runId}.json`;
 
-/** Reads one stored run; undefined for anything that is not one of ours. */
+/** Parses one stored run; undefined for anything that is not a valid record. */
 export function parseRecord(text: string): RunRecord | undefined {
   try {
     const record = asRecord(JSON.parse(text));
@@ -156,11 +155,11 @@ function asRecord(value: unknown): RunRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { schema, schema_version: version, run_id: run } = value as Partial<Record<keyof RunRecord, unknown>>;
   const ours = schema === 'potctl.restore' && typeof version === 'string' && version.startsWith('1.');
-  // The one marked edge of this format: what it holds was written by writeRun.
+  // The one unchecked cast of this format: its content was written by writeRun.
   return ours && typeof run === 'string' ? (value as RunRecord) : undefined;
 }
 
-/** Taking a run back drops a database and removes a directory: only such as bear the run's own id are believed to be its work. */
+/** Rolling back a run drops a database and removes a directory: only names with the run's own id are trusted. */
 function namesItsOwn({ run_id: run, kind, database, files, tables }: RunRecord): boolean {
   if (tables !== undefined && tables.staged_schema !== stagedSchemaName(run)) return false;
   const { staged_at: stagedAt = null, root = '' } = files ?? {};

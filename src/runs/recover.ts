@@ -10,39 +10,39 @@ import { removeLeftovers, type SettleDeps, settleRun, type Way } from './settle.
 import { hasTreeOf } from './settle-tree.js';
 import { observeTree } from './tree/tree.js';
 
-/** What recovery needs besides. */
+/** What recovery needs in addition. */
 export interface RecoverDeps extends SettleDeps {
   /** Starts the writers that a killed run left stopped; null = no hook. */
   readonly startWriters: string | null;
-  /** The set of what is worked on now: the hook belongs to its writers and to no others. */
+  /** The current backup series: the hook is for its writers only. */
   readonly set: string;
-  /** This machine. */
+  /** The name of this machine. */
   readonly hostname: string;
-  /** The tree that is worked on now; null = none. */
+  /** The tree of the current command; null = none. */
   readonly tree: string | null;
-  /** The database that is replaced or written into now; null = none, as for a backup, which no leftover may hinder. */
+  /** The database that the current command replaces or writes to; null = none, as for a backup, which no leftover may block. */
   readonly database: string | null;
 }
 
-/** A run of the past that was brought to an end now. */
+/** An earlier run that has now been finished or rolled back. */
 export interface Recovered {
   readonly runId: string;
   readonly outcome: Way;
 }
 
 /**
- * Sets right what killed restores and undos left: each is finished if its databases were swapped already, else taken back. Runs on
- * another server or host are left to whoever reaches that one. What cannot be removed is a warning with the line that removes it.
+ * Cleans up after killed restores and undos: each is finished if its databases had been swapped, otherwise rolled back. Runs on another
+ * server or host are left for a command that reaches it. What cannot be removed becomes a warning with the command that removes it.
  *
- * The caller holds the repository's lock: whatever is still marked as running has no living owner.
+ * The caller holds the repository's lock, so a run that is still `running` has no living owner.
  *
- * @throws E_DB_*, E_LOCKED when a run on the same database cannot be settled, E_REFUSED when the tree is half-swapped all the same:
- * working on would mean to build on unknown ground
+ * @throws E_DB_*, E_LOCKED if a run on the same database cannot be settled, E_REFUSED if the tree stays half-swapped: continuing would
+ * build on an unknown state
  */
 export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
   const { runs, damaged } = await readRecords(deps.repository);
   for (const name of damaged)
-    warn(deps, `"${name}" is no record of a restore, or this user may not read it: what it began is not put right`);
+    warn(deps, `"${name}" is not a valid restore record, or this user may not read it: that run was not cleaned up`);
   const recovered: Recovered[] = [];
   for (const record of runs) {
     try {
@@ -55,7 +55,7 @@ export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
       const { message, fix } = error as PotctlError;
       warn(
         deps,
-        advice`the restore run ${record.run_id} had been killed and cannot be put right now: ${message}. ${fix[0] ?? ''}`,
+        advice`restore run ${record.run_id} was killed and cannot be cleaned up now: ${message}. ${fix[0] ?? ''}`,
       );
     }
   }
@@ -63,13 +63,13 @@ export async function recoverRuns(deps: RecoverDeps): Promise<Recovered[]> {
   return recovered;
 }
 
-/** What a run left elsewhere is no reason to stop; what it left here is, for whoever is about to change the same database. */
+/** Leftovers elsewhere are no reason to stop; an unsettled run on the database that this command is about to change is. */
 function mustStop({ database }: RecoverDeps, record: RunRecord, error: unknown): boolean {
   if (!(error instanceof PotctlError) || STOPPING.includes(error.code)) return true;
   return record.state === 'running' && database !== null && record.database?.name === database;
 }
 
-/** Ctrl-C, and a server without which nothing else would work, either. */
+/** Ctrl-C, and a server without which nothing else would work either. */
 const STOPPING = ['E_INTERRUPTED', 'E_TERMINATED', 'E_TIMEOUT', 'E_DB_UNREACHABLE'];
 
 async function recoverWithinReach(
@@ -79,7 +79,7 @@ async function recoverWithinReach(
 ): Promise<Way | null> {
   const beyond = await whyBeyondReach(deps, record);
   if (beyond === null) return recoverRun(deps, record, runs);
-  warn(deps, `the restore run ${record.run_id} ${beyond}`);
+  warn(deps, `restore run ${record.run_id} ${beyond}`);
   return null;
 }
 
@@ -91,13 +91,16 @@ async function recoverRun(deps: RecoverDeps, record: RunRecord, runs: readonly R
   } else {
     await closeBack(deps, settled, 'interrupted', left);
   }
-  const end = way === 'forward' ? 'it had swapped, and was finished' : 'it had not swapped, and was taken back';
-  warn(deps, `the restore run ${record.run_id} had been killed: ${end}`);
+  const end =
+    way === 'forward'
+      ? 'it had already swapped, so potctl finished it'
+      : 'it had not swapped yet, so potctl rolled it back';
+  warn(deps, `restore run ${record.run_id} was killed: ${end}`);
   tell(deps, record, left);
   return way;
 }
 
-/** What an ended run has left behind, once more: by now somebody may have removed what held it. */
+/** Tries again to remove what an ended run left behind: the obstacle may be gone by now. */
 async function removeAgain(deps: RecoverDeps, record: RunRecord): Promise<void> {
   if (!(await isServerOf(deps, record))) return;
   const left = await removeLeftovers(deps, record);
@@ -108,28 +111,28 @@ async function removeAgain(deps: RecoverDeps, record: RunRecord): Promise<void> 
 
 function tell(deps: RecoverDeps, { run_id: run }: RunRecord, left: readonly Leftover[]): void {
   for (const one of left) {
-    warn(deps, `of the restore run ${run}, ${describeLeftover(one)}. It hinders nothing; to remove it: ${one.line}`);
+    warn(deps, `restore run ${run}: ${describeLeftover(one)}. It does no harm; to remove it: ${one.line}`);
   }
 }
 
-/** What cannot be seen from here is left alone: "not here" says nothing about where it is. */
+/** Leaves alone what is not visible from here: it may exist elsewhere. */
 async function whyBeyondReach(deps: RecoverDeps, record: RunRecord): Promise<string | null> {
-  if (!(await isServerOf(deps, record))) return 'ended half-way on another server';
+  if (!(await isServerOf(deps, record))) return 'stopped halfway on another server';
   const { files, step, hostname } = record;
   if (files === null || step === 'staging' || (await hasTreeOf(record, files))) return null;
-  if (hostname !== deps.hostname) return `ended half-way on the host ${hostname}`;
+  if (hostname !== deps.hostname) return `stopped halfway on the host ${hostname}`;
   if ((await findSwappedRuns(deps.server, [record])).length === 0) return null;
-  return `has swapped its database, but its files are neither staged nor kept in "${files.root}"`;
+  return `has swapped the database, but its files are neither staged nor kept in "${files.root}"`;
 }
 
-/** Its run belongs to another repository, or was beyond reach. */
+/** The run belongs to another repository, or was out of reach. */
 async function refuseHalfSwapped(root: string): Promise<void> {
   const { unfinished } = await observeTree({ root });
   if (unfinished === null) return;
-  throw new PotctlError('E_REFUSED', `the files in "${root}" are half-swapped: old and new lie there side by side`, {
+  throw new PotctlError('E_REFUSED', `the files in "${root}" are half swapped: old and new entries are mixed`, {
     why: { run: unfinished.run, kind: unfinished.kind, phase: unfinished.phase },
     fix: [
-      advice`Finish that run first: ${potctl('restore', 'run')} or \`undo\` with its repository, its database and on its host.`,
+      advice`Finish that run first: ${potctl('restore', 'run')} or \`undo\`, with its repository and database, on its host.`,
     ],
   });
 }
@@ -142,12 +145,12 @@ async function isServerOf({ server }: RecoverDeps, { database }: RunRecord): Pro
   return found === null || found === database.system_identifier;
 }
 
-/** @returns whether they run again */
+/** @returns whether they are running again */
 async function startWritersAgain(deps: RecoverDeps, record: RunRecord): Promise<boolean> {
   const { startWriters, childEnvironment, set } = deps;
   if (!record.writers_stopped) return true;
   if (startWriters === null || record.set !== set) {
-    warn(deps, `the run ${record.run_id} had stopped the writers of ${record.set}; start them again`);
+    warn(deps, `run ${record.run_id} had stopped the writers of ${record.set}; start them again`);
     return false;
   }
   try {

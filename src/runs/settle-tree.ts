@@ -9,7 +9,7 @@ import { realDisk } from './tree/disk.js';
 import { foldersOf } from './tree/names.js';
 import { discardStaging, observeTree, recoverTree, swapTree, undoTree } from './tree/tree.js';
 
-/** Did the tree of a run that moved only files get past the point from which it leads forward? */
+/** Whether the tree of a files-only run had passed the point of no return. */
 export async function isTreeSwapping(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
   if (record.step === 'staging') return false;
   if (stagedAt !== null) return !(await exists(stagedAt));
@@ -17,34 +17,34 @@ export async function isTreeSwapping(record: RunRecord, { root, staged_at: stage
   return unfinished?.run === record.run_id || beforeFolders.some(({ run }) => run === record.run_id);
 }
 
-/** Is there anything here, staged, half-swapped or kept, that the tree of this run can be told by? Another host's disk shows nothing. */
+/** Whether this host has anything of the run's tree: staged, half swapped or kept. On another host's disk there is nothing. */
 export async function hasTreeOf(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<boolean> {
   if (stagedAt !== null) return (await exists(stagedAt)) || (await exists(root));
   const { run_id: run, undoes } = record;
   const { unfinished, stagings, beforeFolders } = await observeTree({ root });
   if (unfinished?.run === run || stagings.includes(run)) return true;
-  // What an undo brings back is what the other run kept: nothing else is staged for it.
+  // An undo restores what the other run kept: it has no staging folder of its own.
   return beforeFolders.some((kept) => kept.run === run || kept.run === undoes);
 }
 
-/** Brings the tree of a run to the end that its database has reached already, from wherever it stopped. */
+/** Completes the tree swap of a run whose database has been swapped, from wherever it stopped. */
 export async function finishTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<void> {
   if (stagedAt !== null) return finishBeside(root, stagedAt);
   const { run_id: run, undoes } = record;
   const { unfinished } = await observeTree({ root });
-  // One that was nearly taken back cannot be finished: it begins anew.
+  // A swap that was almost rolled back cannot be finished: it starts over.
   if (unfinished?.run === run && (await recoverTree({ root, decision: 'finish' })) === 'finished') return;
   const { beforeFolders } = await observeTree({ root });
-  // Its own before folder is the last thing that a swap could have made: then nothing is left to do.
+  // The run's own before folder is the last thing that a swap creates: then nothing is left to do.
   if (beforeFolders.some((kept) => kept.run === run)) return;
   if (undoes === null) await swapTree({ root, run });
   else await undoTree({ root, run: undoes, undoRun: run });
 }
 
 /**
- * Puts the tree of a run back to where it was, and removes what was staged.
+ * Rolls back the tree swap of a run, and removes what was staged.
  *
- * @returns what was staged and could not be removed: it is beside the live files, which are as they were
+ * @returns what was staged and could not be removed: it is separate from the live files, which are unchanged
  */
 export async function takeBackTree(record: RunRecord, { root, staged_at: stagedAt }: TreeMove): Promise<Leftover[]> {
   const { run_id: run } = record;
@@ -60,13 +60,13 @@ export async function takeBackTree(record: RunRecord, { root, staged_at: stagedA
     const known = fromErrno(error, `remove "${folder}"`);
     if (!(known instanceof PotctlError)) throw error;
     const why = typeof known.why === 'string' ? `${known.message}; ${known.why}` : known.message;
-    // What holds a mount point or a repository is not to be removed by a line that somebody pastes.
+    // Never print a command that would remove a mount point or a repository.
     const line = known.code === 'E_REFUSED' ? `ls -laR -- ${shellWord(folder)}` : `rm -r -- ${shellWord(folder)}`;
     return [{ kind: 'files', name: folder, why, line }];
   }
 }
 
-/** A new directory appears by one rename. An empty one that is there already gives way. */
+/** A new directory appears by one rename. An existing empty one is removed first. */
 async function finishBeside(root: string, stagedAt: string): Promise<void> {
   if (!(await exists(stagedAt))) return;
   try {
@@ -78,7 +78,7 @@ async function finishBeside(root: string, stagedAt: string): Promise<void> {
     await rename(stagedAt, root);
     disk.syncFolder(path.dirname(root));
   } catch (error) {
-    throw fromErrno(error, `give the restored files the name "${root}"`);
+    throw fromErrno(error, `rename the restored files to "${root}"`);
   }
 }
 
@@ -88,6 +88,6 @@ async function exists(file: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw fromErrno(error, `look at "${file}"`);
+    throw fromErrno(error, `read "${file}"`);
   }
 }

@@ -15,9 +15,9 @@ import type { DatabaseMove, RunRecord } from './record.js';
 import { finishTree, isTreeSwapping, takeBackTree } from './settle-tree.js';
 import { settleTables } from './tables-place.js';
 
-/** What settling a run needs. */
+/** What {@link settleRun} needs. */
 export interface SettleDeps {
-  /** null where only files take part. */
+  /** null if only files are involved. */
   readonly server: Server | null;
   readonly repository: Repository;
   readonly clock: Clock;
@@ -26,22 +26,22 @@ export interface SettleDeps {
   readonly childEnvironment: Readonly<Record<string, string>>;
 }
 
-/** Which way a run that stopped half-way went. */
+/** Whether an interrupted run was finished or rolled back. */
 export type Way = 'forward' | 'back';
 
-/** How a run ended, and what of its work nobody could remove: the live data is at its end all the same. */
+/** How a run ended, and what could not be removed; the live data is consistent in any case. */
 export interface Settled {
   readonly way: Way;
   readonly left: readonly Leftover[];
 }
 
 /**
- * Brings a run that stopped at any moment to an end, by what the catalogue and the tree's own journal say: forward when the names
- * were swapped, else back, so that live database and tree are wholly new or wholly old. Can be repeated.
+ * Settles a run that stopped at any moment, based on the database catalog and the tree's own journal: finishes it if the names were
+ * swapped, otherwise rolls it back, so that live database and tree are either completely new or completely old. Can be repeated.
  *
- * The caller holds the repository's lock, so the run itself is over.
+ * The caller holds the repository's lock, so the run itself has ended.
  *
- * @throws E_DB_* when the server cannot tell: then nothing was touched
+ * @throws E_DB_* if the server cannot be asked: then nothing was changed
  */
 export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Settled> {
   const { way, left } = await settleDatabase(deps, record);
@@ -54,7 +54,7 @@ export async function settleRun(deps: SettleDeps, record: RunRecord): Promise<Se
   return { way, left: [...left, ...(await takeBackTree(record, files))] };
 }
 
-/** Tries once more to remove what an ended run has left behind. @returns what still stays */
+/** Tries again to remove what an ended run left behind. @returns what still remains */
 export async function removeLeftovers({ server }: SettleDeps, record: RunRecord): Promise<readonly Leftover[]> {
   const { left_behind: left = [], database, files } = record;
   const remaining: Leftover[] = [];
@@ -71,7 +71,7 @@ export async function removeLeftovers({ server }: SettleDeps, record: RunRecord)
   return remaining;
 }
 
-/** Decides by the database, where one takes part, and takes it back if it has to. */
+/** Decides by the database, if the run has one, and rolls it back if needed. */
 async function settleDatabase({ server }: SettleDeps, record: RunRecord): Promise<Settled> {
   const { database, files } = record;
   if (database === null) {
@@ -79,7 +79,7 @@ async function settleDatabase({ server }: SettleDeps, record: RunRecord): Promis
     return { way: forward ? 'forward' : 'back', left: [] };
   }
   if (server === null)
-    throw new PotctlError('E_REFUSED', `only the server can tell how the run ${record.run_id} ended`);
+    throw new PotctlError('E_REFUSED', `cannot tell how run ${record.run_id} ended without its server`);
   await inSession(server.maintenanceSession('restore.recover'), (session) => endSessionsOfRun(session, record.run_id));
   const facts = await readFacts(server, database);
   if (record.tables !== undefined) {
@@ -96,8 +96,8 @@ function readFacts(server: Server, move: DatabaseMove): Promise<NameFacts> {
 }
 
 /**
- * Only what the run itself made goes: an undo moves databases, it makes none; an oid that is not ours is somebody else's; and what was live
- * may hold what clients wrote.
+ * Removes only what the run itself created: an undo creates no databases; a different oid is somebody else's database; and a database that
+ * was live may contain new data.
  */
 async function takeBackDatabase(
   server: Server,
@@ -111,7 +111,7 @@ async function takeBackDatabase(
   return [...(stays === null ? [] : [stays]), ...(await dropRoles(server, record.created_roles))];
 }
 
-/** A role that somebody uses by now stays, and is no reason to refuse all work from here on. */
+/** A role that is in use by now is kept; that is no reason to refuse all further work. */
 async function dropRoles(server: Server, roles: readonly string[]): Promise<Leftover[]> {
   if (roles.length === 0) return [];
   return inSession(server.maintenanceSession('restore.roles'), async (session) => {

@@ -10,8 +10,8 @@ import type { Leftover } from './leftover.js';
 import type { RunRecord, TablesMove } from './record.js';
 
 /**
- * Gives the checked tables their schema, in one transaction: the staged schema gets the name, or, where there is one of that name, its tables
- * move there.
+ * Moves the verified tables to their schema, in one transaction: the staging schema is renamed, or, if the schema exists, its tables move
+ * there.
  *
  * @throws E_REFUSED if one of the names was taken meanwhile; E_DB_*
  */
@@ -29,7 +29,9 @@ export async function placeTables(
     } catch (error) {
       await session.query('rollback').catch(() => {});
       if (!['42P06', '42P07', '42710'].includes(sqlstateOf(error) ?? '')) throw error;
-      throw new PotctlError('E_REFUSED', `a name in the schema "${move.schema}" was taken meanwhile`, { cause: error });
+      throw new PotctlError('E_REFUSED', `a name in schema "${move.schema}" was taken in the meantime`, {
+        cause: error,
+      });
     }
   });
 }
@@ -51,10 +53,10 @@ async function giveNames(session: Session, { schema, staged_schema: staged }: Ta
 }
 
 /**
- * Brings the tables of a run that stopped half-way to an end, by what the catalogue says: those that wait in the staged schema are taken
- * away, those that have their place stay.
+ * Settles the tables of an interrupted run, based on the catalog: drops those still in the staging schema, and keeps those that reached
+ * their schema.
  *
- * @returns whether they have their place, and the schema that could not be removed
+ * @returns whether they reached their schema, and a staging schema that could not be dropped
  */
 export async function settleTables(
   server: Server,
@@ -66,7 +68,7 @@ export async function settleTables(
     const opening = server.session({ database: name, purpose: 'restore.recover', statementTimeoutMs: 0 });
     return await inSession(opening, (session) => settleIn(server, session, step, { ...move, database: name }));
   } catch (error) {
-    // Without the database there is nothing of them, either.
+    // If the database is gone, so are they.
     if (error instanceof PotctlError && error.code === 'E_DATABASE_NOT_FOUND') return { placed: false, left: [] };
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Where short-lived files go: TMPDIR of the children's environment, else /tmp. */
+/** The directory for short-lived files: TMPDIR of the children's environment, otherwise /tmp. */
 export function temporaryFolder(environment: Readonly<Record<string, string>>): string {
   return environment['TMPDIR'] || '/tmp';
 }

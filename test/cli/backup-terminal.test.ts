@@ -65,5 +65,5 @@ test.each([
   expect(screen).toMatch(/Changed: +nothing\./);
   const next = await potctl(args, { env });
   expect(next.exitCode).toBe(0);
-  expect(next.stderr).not.toContain('lock of a dead run');
+  expect(next.stderr).not.toContain('stale lock of a run');
 });

@@ -16,7 +16,7 @@ test('every command that changes something says what, also when its result canno
   const changed = async (args: readonly string[]): Promise<string> => {
     const { exitCode, error } = await potctlToFullDisk(args, env);
     expect([exitCode, error], JSON.stringify(error)).toMatchObject([17, { code: 'E_OUTPUT', changed: 'complete' }]);
-    expect(error.fix).not.toContain('Run it again: unfinished work is found and removed by itself.');
+    expect(error.fix).not.toContain('Run it again: unfinished work is found and removed automatically.');
     return error.changed_detail;
   };
 

@@ -36,7 +36,7 @@ test('a change that the profile protects is planned, and refused before it is ma
 test('what the profile asks for and potctl cannot do is refused before anything is opened', async () => {
   const { potctl, repository } = await withProfile('encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }');
   await expect((await potctl.backup()).create()).rejects.toMatchObject({
-    ...{ code: 'E_CONFIG', message: "`backup create` cannot do what the profile 'prod' asks for" },
+    ...{ code: 'E_CONFIG', message: "`backup create` does not support what the profile 'prod' asks for" },
     why: { problem: expect.stringContaining('unencrypted'), from: expect.stringMatching(/config\.yaml:2$/) },
   });
   expect(existsSync(repository)).toBe(false);
@@ -48,7 +48,7 @@ test('each domain asks the profile, by the name of the command', async () => {
   await expect((await (await potctl.setup()).install()).apply()).rejects.toMatchObject({ code: 'E_CONFIG' });
   await expect((await potctl.mfa()).desk()).rejects.toMatchObject({ code: 'E_CONFIG' });
   await expect((await potctl.restore()).run({ reference: 'latest' } as never)).rejects.toMatchObject({
-    ...{ code: 'E_CONFIG', message: "`restore run` cannot do what the profile 'prod' asks for" },
+    ...{ code: 'E_CONFIG', message: "`restore run` does not support what the profile 'prod' asks for" },
   });
 });
 
@@ -57,5 +57,5 @@ test('what is left out without harm is a warning of the use case that leaves it 
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
   expect(warnings).toEqual([]);
   await (await potctl.backup()).create();
-  expect(warnings).toEqual([expect.stringContaining('nobody will be told')]);
+  expect(warnings).toEqual([expect.stringContaining('nobody will be notified')]);
 });

@@ -19,7 +19,7 @@ const asked = (change: Partial<SettingsRequest>): SettingsRequest => ({
   ...change,
 });
 
-test('the first file says what the line and the variables say, is valid, and is the one in force afterwards', async () => {
+test('the first file contains the values of flags and variables, is valid, and is used afterwards', async () => {
   const environment = { PGHOST: '/run/pg', PGPORT: '5433', PGUSER: 'o"dd: {user}', PGDATABASE: 'my app' };
   const flags = { profile: 'prod', files: 'storage', repository: 'my backups' };
   const made = await composeConfiguration(asked({ environment, flags }), undefined);
@@ -37,14 +37,14 @@ test('the first file says what the line and the variables say, is valid, and is 
   });
 });
 
-test('what nobody said is a comment with an example, and the file is valid', async () => {
+test('a missing value appears as a comment with an example, and the file is valid', async () => {
   const file = path.join(folder, 'bare.yaml');
   await writeConfiguration(await composeConfiguration(asked({ flags: { config: file } }), 'development'));
   expect(readFileSync(file, 'utf8')).toMatch(/^ {4}# files: \{ path: .*\n {4}# repositories: /m);
   expect((await validateConfiguration(asked({ flags: { config: file } }))).problems).toEqual([]);
 });
 
-test('a file that is there is never touched', async () => {
+test('an existing file is never changed', async () => {
   const file = path.join(folder, 'bare.yaml');
   const before = readFileSync(file, 'utf8');
   const made = await composeConfiguration(asked({ flags: { config: file } }), 'staging');

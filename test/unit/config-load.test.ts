@@ -46,7 +46,7 @@ describe('without a configuration file', () => {
     expect(settings.origins).toContainEqual({ key: 'files.path', value: '/srv/app/storage', from: 'flag --files' });
   });
 
-  test('an empty --files is a mistake, not a backup without files', async () => {
+  test('an empty --files is an error, not a backup without files', async () => {
     await expect(loadSettings(request({ flags: { files: '' } }))).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 
@@ -60,7 +60,7 @@ describe('without a configuration file', () => {
     expect(settings.connection.database).toBe('ana');
   });
 
-  test('a profile that is asked for is not found, and the places that were looked at are named', async () => {
+  test('an unknown profile is reported with the locations that were searched', async () => {
     const error = await loadSettings(request({ flags: { profile: 'prod' } })).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_PROFILE_NOT_FOUND', exitCode: 10 });
     expect(JSON.stringify(error)).toContain(path.join(folder, 'home/.config/potctl/config.yaml'));
@@ -84,7 +84,7 @@ profiles:
 `;
 
 describe('profiles', () => {
-  test('-p chooses one, and only then severe commands count it as given on the command line', async () => {
+  test('-p chooses one, and only -p counts as given on the command line for destructive commands', async () => {
     const byFlag = await loadSettings(withConfig(TWO, { flags: { profile: 'prod' } }));
     expect(byFlag.profile).toEqual({ name: 'prod', environment: 'production', onCommandLine: true });
     const byVariable = await loadSettings(withConfig(TWO, { environment: { POTCTL_PROFILE: 'prod' } }));
@@ -94,7 +94,7 @@ describe('profiles', () => {
     expect(byDefault.connection.host).toBe('db2');
   });
 
-  test('every value arrives, and a system identifier keeps its 19 digits without quotes', async () => {
+  test('every value is read, and a system identifier keeps its 19 digits without quotes', async () => {
     const settings = await loadSettings(withConfig(TWO, { flags: { profile: 'prod' } }));
     expect(settings.connection).toMatchObject({ host: 'db1', port: 6000, database: 'app', user: 'ops' });
     expect(settings.expect.systemIdentifier).toBe('7301442123456789012');
@@ -114,7 +114,7 @@ describe('profiles', () => {
     });
   });
 
-  test('an unknown profile is suggested and listed', async () => {
+  test('an unknown profile is reported with a suggestion and a list', async () => {
     const error = await loadSettings(withConfig(TWO, { flags: { profile: 'pord' } })).catch(
       (thrown: unknown) => thrown,
     );
@@ -122,14 +122,14 @@ describe('profiles', () => {
     expect((error as PotctlError).fix[0]).toEqual(advice`did you mean ${again('-p', 'prod')}?`);
   });
 
-  test('no profile has the name of an object’s inner parts', async () => {
+  test('names of built-in object properties are not profiles', async () => {
     for (const profile of ['__proto__', 'constructor', 'toString'])
       await expect(loadSettings(withConfig(TWO, { flags: { profile } }))).rejects.toMatchObject({
         code: 'E_PROFILE_NOT_FOUND',
       });
   });
 
-  test('flag wins over POTCTL_*, that over the profile, each with its origin', async () => {
+  test('a flag outranks POTCTL_*, which outranks the profile, each with its origin', async () => {
     const from = async (more: Partial<SettingsRequest>): Promise<string> => {
       const { files, origins } = await loadSettings(
         withConfig(TWO, { ...more, flags: { profile: 'prod', ...more.flags } }),
@@ -149,13 +149,13 @@ describe('repositories', () => {
       ({ name }) => name,
     );
 
-  test('the one named comes first, by key, path or s3 URL', async () => {
+  test('the named one comes first, by key, path or s3 URL', async () => {
     expect(await repositories('offsite')).toEqual(['offsite', 'local']);
     expect(await repositories('./here')).toEqual(['./here', 'local', 'offsite']);
     expect(await repositories('s3://other/place')).toEqual(['s3://other/place', 'local', 'offsite']);
   });
 
-  test('a misspelt key does not become a new, empty directory', async () => {
+  test('a misspelled key does not create a new, empty directory', async () => {
     await expect(repositories('ofsite')).rejects.toMatchObject({
       code: 'E_CONFIG',
       fix: expect.arrayContaining([advice`did you mean ${again('--repository', 'offsite')}?`]),
@@ -163,10 +163,10 @@ describe('repositories', () => {
   });
 });
 
-describe('what this version cannot do yet is refused, never left out', () => {
+describe('a feature that this version lacks is refused, never ignored', () => {
   test.each([
     ['backup create', 'files: { path: /srv, engine: incremental }', 'incremental'],
-    ['backup create', 'encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }', 'unencrypted'],
+    ['backup create', 'encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }', 'encrypted backups'],
     ['restore run', 'guards: { protected: [restore] }', 'guard'],
   ])('%s with %s', async (command, line, word) => {
     const { refusals } = await loadSettings(

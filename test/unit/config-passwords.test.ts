@@ -33,7 +33,7 @@ const password = async (settings: Settings): Promise<string | undefined> =>
   (settings.connection.password ?? (await settings.connection.fetchPassword?.()))?.reveal();
 
 describe('the order of the sources', () => {
-  test('each one gives way to the one above it', async () => {
+  test('each source yields to the one above it', async () => {
     const pgpass = write('.pgpass', '*:*:*:*:from pgpass\n');
     const credentials = path.dirname(write('credentials/potctl.db', 'from systemd\n'));
     const service = write('services', '[s]\npassword=from service\n');
@@ -60,7 +60,7 @@ describe('the order of the sources', () => {
     );
   });
 
-  test('a person is asked last, once, and not before the server wants a password', async () => {
+  test('the prompt comes last, once, and only when the server requires a password', async () => {
     let asked = 0;
     const promptPassword = async (): Promise<string> => {
       asked += 1;
@@ -72,7 +72,7 @@ describe('the order of the sources', () => {
     expect(await password(await load({ promptPassword, environment: { PGPASSWORD: 'variable' } }))).toBe('variable');
   });
 
-  test('without any source there is none, and no way to ask', async () => {
+  test('without any source there is no password, and no way to ask', async () => {
     const { connection } = await load();
     expect(connection.password).toBeNull();
     expect(connection.fetchPassword).toBeUndefined();
@@ -83,7 +83,7 @@ describe('DATABASE_URL', () => {
   const noProfile = (environment: Record<string, string>) =>
     loadSettings({ flags: {}, environment, homeDirectory: home, userName: 'ana', cwd: home, systemFile: '/nowhere' });
 
-  test('counts where neither a profile nor libpq’s variables say where the server is', async () => {
+  test('is used only if neither a profile nor libpq’s variables name the server', async () => {
     const url = 'postgres://u:from-url@db9:6543/shop';
     const settings = await noProfile({ DATABASE_URL: url });
     expect(settings.connection).toMatchObject({ host: 'db9', port: 6543, user: 'u', database: 'shop' });
@@ -101,7 +101,7 @@ describe('DATABASE_URL', () => {
 describe('password_command', () => {
   const command = (text: string, more: Partial<SettingsRequest> = {}) => load(more, `, password_command: ${text}`);
 
-  test('runs without a shell, only when the server asks, and its first line counts', async () => {
+  test('runs without a shell, only when the server asks, and its first line is the password', async () => {
     const mark = path.join(home, 'ran');
     const settings = await command(`[sh, -c, 'echo run >> ${mark}; echo first; echo second']`);
     const { existsSync, readFileSync } = await import('node:fs');
@@ -129,22 +129,22 @@ describe('password_command', () => {
     ["'true'", 'E_CONFIG', 'printed nothing'],
     ["'echo $HOME'", 'E_CONFIG', 'no shell'],
     ["'a | b'", 'E_CONFIG', 'no shell'],
-  ])('%s fails when it is asked, with the reason', async (text, code, words) => {
+  ])('%s fails when it is run, with the reason', async (text, code, words) => {
     const environment = { PATH: process.env['PATH'] ?? '' };
     const error = await password(await command(text, { environment })).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });
     expect(`${(error as Error).message} ${JSON.stringify(error)}`).toContain(words);
   });
 
-  test('is split as a shell splits', () => {
+  test('is split as by a shell', () => {
     expect(splitCommand(`a  "b c" 'd "e' f\\ g "h\\"i" ''`)).toEqual(['a', 'b c', 'd "e', 'f g', 'h"i', '']);
     expect(splitCommand(`'open`)).toContain('not closed');
     expect(splitCommand('  ')).toBe('it is empty');
   });
 });
 
-describe('what goes wrong with a source', () => {
-  test('a password file that is missing or empty is an error when the server asks, and no other source steps in', async () => {
+describe('a failing source', () => {
+  test('a missing or empty password file is an error when the server asks, and no other source replaces it', async () => {
     for (const file of ['/nowhere/password', write('empty', '\n')]) {
       const settings = await load({ environment: { PGPASSWORD: 'other' } }, `, password_file: ${file}`);
       expect(settings.connection.password).toBeNull();
@@ -155,25 +155,25 @@ describe('what goes wrong with a source', () => {
     }
   });
 
-  test('a .pgpass that others may read is said aloud', async () => {
+  test('a .pgpass that is readable by others is reported', async () => {
     write('.pgpass', '*:*:*:*:x\n', 0o644);
     const settings = await load();
     expect(settings.connection.password).toBeNull();
     expect(settings.warnings?.[0]).toMatch(/\.pgpass is ignored: its mode is 0644.*chmod 0600/);
   });
 
-  test('a .pgpass without a line that fits says how the closest one differs', async () => {
+  test('a .pgpass without a matching line is reported with the closest one', async () => {
     write('.pgpass', '# x\ndb1:5433:*:ana:x\n');
     expect((await load()).connection.passwordNotes?.[0]).toContain('the closest, line 2, differs in port');
   });
 
-  test('a named PGPASSFILE that is not there is said', async () => {
+  test('a missing PGPASSFILE is reported', async () => {
     const { connection } = await load({ environment: { PGPASSFILE: '/nowhere/pgpass' } });
-    expect(connection.passwordNotes).toEqual(['/nowhere/pgpass (PGPASSFILE) is not there']);
+    expect(connection.passwordNotes).toEqual(['/nowhere/pgpass (PGPASSFILE) does not exist']);
   });
 });
 
-test('no password can be seen in settings, origins or text that was cleaned', async () => {
+test('no password is visible in settings, origins or redacted text', async () => {
   const file = write('file', 'canary-file');
   const environment = { PGPASSWORD: 'canary-variable' };
   const settings = await load({ environment }, `, password_file: ${file}`);

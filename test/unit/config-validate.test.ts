@@ -46,15 +46,15 @@ const request = (text: string, flags: SettingsRequest['flags'] = {}): SettingsRe
 };
 
 describe('a file', () => {
-  test('with every documented key has no mistake', () => {
+  test('with every documented key is valid', () => {
     expect(found(EVERY_KEY)).toEqual([]);
   });
 
-  test('as the template hands it out has no mistake', () => {
+  test('that is the shipped template is valid', () => {
     expect(found(readAsset('templates', 'config/config.yaml'))).toEqual([]);
   });
 
-  test('with an issuer that nobody can read as it is has a mistake, and the character is named', () => {
+  test('with an unreadable character in the issuer is invalid, and the character is named', () => {
     expect(found('profiles:\n  p:\n    mfa: { issuer: "3d\\u202EtoP" }\n')).toEqual([
       '3: issuer has U+202E (right-to-left override), a control or hidden character ()',
     ]);
@@ -68,7 +68,7 @@ describe('a file', () => {
     expect(found('# nothing yet\n')).toEqual([]);
   });
 
-  test('has all its mistakes told at once, each with line and suggestion', () => {
+  test('is reported with all its mistakes at once, each with line and suggestion', () => {
     const text = [
       'defualt_profile: prod', // 1
       'profiles:', // 2
@@ -95,16 +95,16 @@ describe('a file', () => {
       '8: port must be a whole number (write it without quotes)',
       "9: unknown key 'dbname' (libpq's dbname is called 'name' here)",
       "10: unknown key 'password' (a password does not belong here: use password_file, password_command or .pgpass)",
-      "11: unknown key 'requirepeer' (libpq knows 'requirepeer', but potctl cannot honour it)",
-      '12: path must be an absolute path, or begin with ~/ ()',
+      "11: unknown key 'requirepeer' (libpq knows 'requirepeer', but potctl does not support it)",
+      '12: path must be an absolute path, or start with ~/ ()',
       '13: keep_old must be text (put it in quotes)',
       '14: last must be at least 0 ()',
-      "15: the name '9a' must begin with a letter; letters, digits, . _ - may follow ()",
+      "15: the name '9a' must start with a letter, followed by letters, digits, . _ or - ()",
     ]);
     expect(lines.join()).not.toContain('canary');
   });
 
-  test('names the application alone, or with the schema of its tables; mistakes are told for what was meant', () => {
+  test('names the application alone, or with its schema; mistakes are explained for the intended form', () => {
     const told = (value: string) => found(`profiles:\n  a:\n    application: ${value}\n`);
     for (const value of ['viu', '{ name: viu, schema: app }', '{ schema: "Äpp" }', '{}'])
       expect(told(value)).toEqual([]);
@@ -115,7 +115,7 @@ describe('a file', () => {
     expect(told('')).toEqual(['3: application must be text or a block with name and schema ()']);
   });
 
-  test('has contradictions found', () => {
+  test('with contradictory keys is invalid', () => {
     expect(found('default_profile: prd\nprofiles:\n  prod: {}\n')).toEqual([
       "1: there is no profile 'prd' (did you mean 'prod'?)",
     ]);
@@ -123,7 +123,7 @@ describe('a file', () => {
       /^5: host and url/,
     );
     expect(found('profiles:\n  a:\n    database: { password_file: /a, password_command: b }\n')[0]).toContain(
-      'already gives',
+      'already provides',
     );
     expect(found('profiles:\n  a:\n    repositories: { x: {} }\n')[0]).toContain('either path or s3');
     expect(found('profiles:\n  a:\n    notify: { ping: {} }\n')[0]).toContain('either url or url_file');
@@ -140,32 +140,32 @@ describe('a file', () => {
       /alias/i,
     ],
     ['\u0000', /./],
-  ])('that is not what YAML or potctl want is told with its line: %j', (text, line) => {
+  ])('that is invalid YAML or not a configuration is reported with its line: %j', (text, line) => {
     expect(found(text)[0]).toMatch(line);
   });
 
-  test('with a private key in place of a public one is told so without repeating it', () => {
+  test('with a private key instead of a public one is reported without repeating the key', () => {
     const lines = found('profiles:\n  a:\n    encryption: { recipients: [AGE-SECRET-KEY-1CANARY] }\n');
     expect(lines[0]).toContain('private key');
     expect(lines.join()).not.toContain('CANARY');
   });
 
-  test('that others may read is refused when a secret stands in it, and only then', () => {
+  test('that is readable by others is refused only if it contains a secret', () => {
     expect(found('profiles:\n  a:\n    database: { host: h }\n', 0o644)).toEqual([]);
     const secret = 'profiles:\n  a:\n    database: { url: "postgres://u:canary@h/db" }\n';
     expect(found(secret)).toEqual([]);
     expect(found(secret, 0o640)).toEqual([
-      '3: a secret stands here, and others may read the file (chmod 0600 /c.yaml)',
+      '3: this is a secret, and the file is readable by others (chmod 0600 /c.yaml)',
     ]);
     expect(found('profiles:\n  a:\n    notify: { slack: { url: "https://hooks/x" } }\n', 0o644)).toHaveLength(1);
   });
 
-  test('that anybody may write to is not used at all', async () => {
+  test('that is world-writable is not used at all', async () => {
     const made = request('profiles: {}\n');
     chmodSync(made.flags.config ?? '', 0o602);
     await expect(loadSettings(made)).rejects.toMatchObject({
       code: 'E_CONFIG',
-      why: { problem: expect.stringContaining('write') },
+      why: { problem: expect.stringContaining('world-writable') },
     });
   });
 });
@@ -187,7 +187,7 @@ describe('where a file is found', () => {
       systemFile: path.join(folder, 'etc/config.yaml'),
     }).then(({ file }) => file);
 
-  test('--config, POTCTL_CONFIG, XDG_CONFIG_HOME, ~/.config, then the system’s', async () => {
+  test('--config, POTCTL_CONFIG, XDG_CONFIG_HOME, ~/.config, then /etc', async () => {
     expect(await locate()).toBeNull();
     const system = write(path.join(folder, 'etc/config.yaml'));
     expect(await locate()).toBe(system);
@@ -200,14 +200,14 @@ describe('where a file is found', () => {
     expect(await locate({ POTCTL_CONFIG: xdg }, named)).toBe(named);
   });
 
-  test('a file that somebody named must be there', async () => {
+  test('a file that was named must exist', async () => {
     await expect(locate({}, '/nowhere.yaml')).rejects.toMatchObject({ code: 'E_CONFIG', exitCode: 15 });
     await expect(locate({ POTCTL_CONFIG: folder })).rejects.toMatchObject({ code: 'E_CONFIG' });
   });
 });
 
 describe('config validate, show and schema', () => {
-  test('validate resolves every profile and names the line at fault', async () => {
+  test('validate resolves every profile and reports the line at fault', async () => {
     const text = 'profiles:\n  good: {}\n  bad:\n    database:\n      service: gone\n';
     const { problems, profiles } = await validateConfiguration(request(text));
     expect(profiles).toEqual(['good', 'bad']);
@@ -216,12 +216,12 @@ describe('config validate, show and schema', () => {
     ]);
   });
 
-  test('a command refuses a broken file with all of its mistakes', async () => {
+  test('a command refuses an invalid file with all of its mistakes', async () => {
     const error = await loadSettings(request('profils: {}\nx: 1\n')).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_CONFIG', message: 'the configuration has 2 mistakes' });
   });
 
-  test('show has every value with its line, and no secret', async () => {
+  test('show prints every value with its line, and no secret', async () => {
     const made = request(
       'profiles:\n  p:\n    database:\n      url: "postgres://u:canary-1@h/db"\n    notify: { slack: { url: "https://hooks/canary-2" } }\n    probes: { redis: "redis://:canary-3@r" }\n    mfa: { issuer: Shop }\n',
       { profile: 'p' },
@@ -234,7 +234,7 @@ describe('config validate, show and schema', () => {
     expect(JSON.stringify(view)).not.toContain('canary');
   });
 
-  test('the JSON Schema that editors get knows the same keys', () => {
+  test('the JSON Schema for editors has the same keys', () => {
     const text = JSON.stringify(configJsonSchema());
     for (const key of [
       'default_profile',

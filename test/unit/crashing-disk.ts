@@ -1,14 +1,14 @@
 import fs from 'node:fs';
 import { realDisk, type TreeDisk } from '../../src/runs/tree/disk.js';
 
-/** The process is gone: nothing after it happens. */
+/** The process has died: nothing happens after it. */
 export class Crash extends Error {}
 
 const CHANGING = ['rename', 'link', 'unlink', 'makeFolder', 'removeFolder', 'chmod', 'write', 'append'] as const;
 
 /**
- * The real disk, on which the process dies at its `survives + 1`-th change. A write it dies in leaves half of its text. Without fsync
- * and with plain stat attributes, so that thousands of runs are quick.
+ * The real disk, on which the process dies at its `survives + 1`-th change. The write in which it dies leaves half of its text. Without fsync
+ * and with plain stat attributes, so that thousands of runs are fast.
  */
 export function crashingDisk(survives = Number.POSITIVE_INFINITY): { readonly disk: TreeDisk; changes(): number } {
   const real = realDisk();

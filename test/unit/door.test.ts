@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openPotctl } from '../../src/index.js';
 
-test('who takes backups gets no more than the use cases of backups, and always the same', async () => {
+test('the backup domain exposes only its use cases, and always the same object', async () => {
   const potctl = openPotctl({ environment: {} });
   const backup = await potctl.backup();
   const use = ['create', 'files', 'import', 'list', 'pin', 'prune', 'show', 'unpin', 'verify'];

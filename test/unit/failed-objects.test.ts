@@ -14,7 +14,7 @@ function heard(text: string) {
   return { failed: listener.failed(), reachedEnd: listener.reachedEnd() };
 }
 
-test('each failed object has the name of its entry, what the server said, and the function that was running; no row is repeated', () => {
+test('each failed object has the name of its entry, the server’s error and the running function, but no row content', () => {
   const { failed, reachedEnd } = heard(`pg_restore: creating TABLE "public.people"
 pg_restore: while PROCESSING TOC:
 pg_restore: from TOC entry 7; 0 16394 TABLE DATA people o
@@ -41,7 +41,7 @@ pg_restore: warning: errors ignored on restore: 3`);
   expect(failed[1]!.detail).toMatch(/Command was: CREATE EVENT TRIGGER watch\n {2}ON ddl_command_end;$/);
 });
 
-test('workers that speak at once hide no failed object', () => {
+test('concurrent workers hide no failed object', () => {
   const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
 pg_restore: from TOC entry 8; 0 0 INDEX by_rank o
 pg_restore: error: could not execute query: ERROR:  second
@@ -50,14 +50,14 @@ pg_restore: warning: errors ignored on restore: 4`);
   expect(failed.map(({ name }) => name)).toEqual(['object:TABLE DATA public.people', 'object:INDEX public.by_rank']);
 });
 
-test('errors that no line explains are a finding of their own', () => {
+test('unexplained errors are a finding of their own', () => {
   const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
 pg_restore: error: COPY failed for table "people": ERROR:  first
 pg_restore: warning: errors ignored on restore: 5`);
   expect(failed.map(({ name }) => name)).toEqual(['object:TABLE DATA public.people', 'object:OTHER ERRORS']);
 });
 
-test('a tool that was stopped has not reached its end, whatever it said of errors before', () => {
+test('a tool that was stopped did not finish, whatever errors it printed before', () => {
   const { failed, reachedEnd } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
 pg_restore: error: COPY failed for table "people": ERROR:  first
 pg_restore: error: a worker process died unexpectedly`);
@@ -67,7 +67,7 @@ pg_restore: error: a worker process died unexpectedly`);
   });
 });
 
-test('psql names the line of the script', () => {
+test('psql errors name the line of the script', () => {
   const { failed } = heard(`psql:<stdin>:42: ERROR:  relation "c" does not exist
 CONTEXT:  SQL function "f" during startup`);
   expect(failed).toMatchObject([{ name: 'object:LINE 42', error: 'relation "c" does not exist', functions: ['f'] }]);
@@ -92,11 +92,14 @@ test.each([
   expect(() => refuseUnknownNames([name])).not.toThrow();
 });
 
-test.each(['', 'rows', 'rows:', 'row:public.t', 'all', '*', 'large-objects:1', 'spaces'])('%j is none', (name) => {
-  expect(() => refuseUnknownNames([name])).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
-});
+test.each(['', 'rows', 'rows:', 'row:public.t', 'all', '*', 'large-objects:1', 'spaces'])(
+  '%j cannot be accepted',
+  (name) => {
+    expect(() => refuseUnknownNames([name])).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  },
+);
 
-test('a finding is accepted by its whole name and by nothing else, and what was not needed is told', () => {
+test('a finding is accepted only by its full name, and an unneeded name is reported', () => {
   const findings = [
     { name: 'rows:public.t', state: 'fail' as const, detail: 'one' },
     { name: 'rows:public.table', state: 'fail' as const, detail: 'two' },

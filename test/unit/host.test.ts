@@ -8,8 +8,8 @@ import { runtimeDirectory } from '../../src/host/runtime-directory.js';
 
 const environment = { HOME: '/nonexistent' };
 
-describe('a host that says little', () => {
-  test('has a default for what is undefined, as for what is left out', () => {
+describe('a host with few options', () => {
+  test('has defaults for undefined as well as for missing options', () => {
     const unsaid = {
       signal: undefined,
       progress: undefined,
@@ -30,7 +30,7 @@ describe('a host that says little', () => {
     expect(host.who.runId).toMatch(/^[0-9a-z]{10}$/);
   });
 
-  test('is operated by the user and on the machine that were given', () => {
+  test('runs as the given user on the given machine', () => {
     const { who } = completeHost({ environment, who: { osUser: 'ana', hostname: 'desk' } });
     expect(who).toMatchObject({ operator: 'ana@desk', osUser: 'ana', hostname: 'desk' });
     expect(completeHost({ environment, who: { operator: 'bo', osUser: 'ana' } }).who.operator).toBe('bo');
@@ -42,20 +42,20 @@ describe('a host that says little', () => {
       const { settings } = completeHost({ environment, flags });
       const [file] = Object.values(flags);
       await expect(loadSettings(settings)).rejects.toMatchObject({
-        ...{ code: 'E_USAGE', message: `'${file}' is a relative path, and no current directory is known` },
+        ...{ code: 'E_USAGE', message: `'${file}' is a relative path, and the current directory is unknown` },
         fix: [expect.stringContaining('absolute')],
       });
     },
   );
 
-  test('finds a relative path from the directory that it names', async () => {
+  test('resolves a relative path from the directory that it names', async () => {
     const { settings } = completeHost({ environment, cwd: '/srv', flags: { repository: './backups' } });
     expect((await loadSettings(settings)).repositories).toEqual([{ name: './backups', path: '/srv/backups' }]);
   });
 });
 
-describe('the directory for what must not outlive the run', () => {
-  test('is where the given environment says, whatever that of this process is', async () => {
+describe('the directory for short-lived files', () => {
+  test('follows the given environment, not that of this process', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'potctl-host-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const mine = path.join(folder, `potctl-${process.getuid?.()}`);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseAclItem } from '../../src/postgres/aclitem.js';
 import { cutToBytes, nameWithSuffix, quoteIdentifier, quoteLiteral } from '../../src/postgres/identifiers.js';
 
-test('a name is quoted whatever is in it', () => {
+test('a name is quoted whatever it contains', () => {
   expect(quoteIdentifier('3dpot_dev')).toBe('"3dpot_dev"');
   expect(quoteIdentifier('we"ird.Tab le')).toBe('"we""ird.Tab le"');
   expect(() => quoteIdentifier('')).toThrow(RangeError);
@@ -21,12 +21,12 @@ test.each([
   ['表'.repeat(21), '_r', `${'表'.repeat(20)}_r`],
   ['😀'.repeat(15), '_ab', `${'😀'.repeat(15)}_ab`],
   ['a😀'.repeat(12), '_ab', `${'a😀'.repeat(12)}_ab`],
-])('%s with %s has at most 63 bytes and no half character', (name, suffix, expected) => {
+])('%s with %s has at most 63 bytes and no broken character', (name, suffix, expected) => {
   expect(nameWithSuffix(name, suffix)).toBe(expected);
   expect(Buffer.byteLength(expected)).toBeLessThanOrEqual(63);
 });
 
-test('cutting never leaves half a character, at any length', () => {
+test('cutting never leaves a broken character, at any length', () => {
   const text = 'añ表😀'.repeat(4);
   for (let bytes = 0; bytes <= Buffer.byteLength(text); bytes += 1) {
     const cut = cutToBytes(text, bytes);
@@ -35,7 +35,7 @@ test('cutting never leaves half a character, at any length', () => {
   }
 });
 
-test('an access list entry is read with quoted names, PUBLIC and grant options', () => {
+test('an access list entry is parsed with quoted names, PUBLIC and grant options', () => {
   expect(parseAclItem('=Tc/postgres')).toEqual({
     grantee: null,
     grantor: 'postgres',

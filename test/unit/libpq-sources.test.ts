@@ -32,7 +32,7 @@ const refusal = (work: Promise<unknown>): Promise<Record<string, unknown>> =>
   );
 
 describe('the environment', () => {
-  test('gives every part, and defaults stand in for what is unset or empty', async () => {
+  test('sets every part, and defaults replace what is unset or empty', async () => {
     expect(await resolve({})).toMatchObject({
       host: defaultSocketDirectory(),
       port: 5432,
@@ -71,17 +71,17 @@ describe('the environment', () => {
     [{ PGHOST: '@abstract' }, 'abstract', 'env PGHOST'],
     [{ PGHOSTADDR: 'db1' }, 'IP address', 'env PGHOSTADDR'],
     [{ PGCONNECT_TIMEOUT: 'soon' }, 'whole number', 'env PGCONNECT_TIMEOUT'],
-    [{ PGREQUIREPEER: 'postgres' }, 'cannot honour', 'env PGREQUIREPEER'],
-    [{ PGCHANNELBINDING: 'require' }, 'cannot honour', 'env PGCHANNELBINDING'],
-    [{ PGTARGETSESSIONATTRS: 'read-write' }, 'cannot honour', 'env PGTARGETSESSIONATTRS'],
+    [{ PGREQUIREPEER: 'postgres' }, 'does not support', 'env PGREQUIREPEER'],
+    [{ PGCHANNELBINDING: 'require' }, 'does not support', 'env PGCHANNELBINDING'],
+    [{ PGTARGETSESSIONATTRS: 'read-write' }, 'does not support', 'env PGTARGETSESSIONATTRS'],
     [{ PGSSLROOTCERT: 'system', PGSSLMODE: 'require' }, 'too weak', 'env PGSSLMODE'],
-  ])('%o is refused and its place named', async (environment, words, from) => {
+  ])('%o is refused with its origin', async (environment, words, from) => {
     const error = await refusal(resolve(environment as Record<string, string>));
     expect(error).toMatchObject({ code: 'E_CONFIG', why: { from } });
     expect(error['message']).toContain(words);
   });
 
-  test('values that ask for nothing more than potctl does are accepted', async () => {
+  test('values that potctl satisfies anyway are accepted', async () => {
     const environment = {
       PGTARGETSESSIONATTRS: 'any',
       PGCHANNELBINDING: 'prefer',
@@ -91,12 +91,12 @@ describe('the environment', () => {
     await expect(resolve(environment)).resolves.toBeDefined();
   });
 
-  test('PGHOSTADDR does not lead a host from elsewhere to another address unseen', async () => {
+  test('PGHOSTADDR does not silently redirect a host that was set elsewhere', async () => {
     const error = await refusal(resolve({ PGHOSTADDR: '10.0.0.9' }, { host: 'prod-db' }));
     expect(error).toMatchObject({ code: 'E_CONFIG', fix: ['unset PGHOSTADDR'] });
   });
 
-  test('certificates of ~/.postgresql are used when they are there', async () => {
+  test('certificates in ~/.postgresql are used if they exist', async () => {
     mkdirSync(path.join(home, '.postgresql'));
     writeFileSync(path.join(home, '.postgresql', 'root.crt'), '');
     expect(await resolve({})).toMatchObject({ sslrootcert: path.join(home, '.postgresql/root.crt'), sslcert: null });
@@ -107,7 +107,7 @@ describe('the environment', () => {
 describe('services', () => {
   const service = (text: string): void => writeFileSync(path.join(home, '.pg_service.conf'), text);
 
-  test('outrank the environment and yield to what is explicit', async () => {
+  test('outrank the environment and yield to explicit values', async () => {
     service('# mine\n[other]\nhost=wrong\n[app]\nhost=db2\nport=6001\nuser=svc\nhost=second\n[app]\ndbname=never\n');
     const environment = { PGSERVICE: 'app', PGHOST: 'env', PGDATABASE: 'envdb' };
     expect(await resolve(environment, { port: '7000' })).toMatchObject({
@@ -115,7 +115,7 @@ describe('services', () => {
     });
   });
 
-  test('are looked for in the system’s file when the personal one lacks them', async () => {
+  test('are searched for in the system’s file if the personal one lacks them', async () => {
     service('[other]\n');
     mkdirSync(path.join(home, 'etc'));
     writeFileSync(path.join(home, 'etc', 'pg_service.conf'), '[app]\nhost=system\n');
@@ -124,25 +124,25 @@ describe('services', () => {
   });
 
   test.each([
-    ['[app]\nhost = db\n', 'no space', 2],
+    ['[app]\nhost = db\n', 'does not allow a space', 2],
     ['[app]\nhots=db\n', "no keyword 'hots'", 2],
     ['[app]\n\nnonsense\n', 'keyword=value', 3],
     ['[app]\nservice=b\n', 'cannot refer', 2],
     ['[app]\nldap://x/y\n', 'LDAP', 2],
-  ])('a mistake is named with its line: %j', async (text, words, line) => {
+  ])('a mistake is reported with its line: %j', async (text, words, line) => {
     service(text);
     const error = await refusal(resolve({ PGSERVICE: 'app' }));
     expect(error['message']).toContain(`.pg_service.conf:${line}`);
     expect(String(error['why'])).toContain(words);
   });
 
-  test('an unknown one lists those there are', async () => {
+  test('an unknown one is reported with a list of the known ones', async () => {
     service('[one]\nhost=a\n[two]\nhost=b\n');
     const error = await refusal(resolve({ PGSERVICE: 'three' }));
     expect(error).toMatchObject({ code: 'E_CONFIG', why: { services: 'one, two' } });
   });
 
-  test('a missing PGSERVICEFILE is not skipped', async () => {
+  test('a missing PGSERVICEFILE is an error', async () => {
     const error = await refusal(resolve({ PGSERVICE: 'app', PGSERVICEFILE: '/nowhere/services' }));
     expect(error['message']).toContain('/nowhere/services');
   });
@@ -199,7 +199,7 @@ describe('.pgpass', () => {
     return answer.password === null ? { note: answer.note, fix: answer.fix } : [answer.password.reveal(), answer.line];
   };
 
-  test('takes the first line that fits, with wildcards, escapes and comments', async () => {
+  test('uses the first matching line, with wildcards, escapes and comments', async () => {
     expect(
       await look('# db1:5432:app:ops:no\r\n\ndb1:5432:other:ops:no\n*:*:app:ops:s3\\:cr\\\\et\r\n*:*:*:*:late\n'),
     ).toEqual(['s3:cr\\et', 4]);
@@ -208,7 +208,7 @@ describe('.pgpass', () => {
     expect(await look('a\\:b:5432:app:ops:x', 0o600, { host: 'a:b' })).toEqual(['x', 1]);
   });
 
-  test('knows the default socket directory as localhost, and no other one', async () => {
+  test('matches the default socket directory as localhost, and no other directory', async () => {
     expect(await look('localhost:*:*:*:x', 0o600, { host: '/var/run/postgresql' })).toEqual(['x', 1]);
     expect(await look('localhost:*:*:*:x', 0o600, { host: '/tmp/mine' })).toMatchObject({
       note: expect.stringContaining('host'),
@@ -216,14 +216,14 @@ describe('.pgpass', () => {
     expect(await look('/tmp/mine:*:*:*:x', 0o600, { host: '/tmp/mine' })).toEqual(['x', 1]);
   });
 
-  test('says aloud that a file with a wrong mode is ignored', async () => {
+  test('reports that a file with insecure permissions is ignored', async () => {
     expect(await look('*:*:*:*:x', 0o644)).toEqual({
       note: expect.stringMatching(/\.pgpass is ignored: its mode is 0644/),
       fix: expect.stringContaining('chmod 0600'),
     });
   });
 
-  test('says how the closest line differs, and which line would fit', async () => {
+  test('reports how the closest line differs, and which line would match', async () => {
     expect(await look('other:1:x:y:p\ndb1:5433:app:ops:p\n')).toEqual({
       note: expect.stringContaining('the closest, line 2, differs in port'),
       fix: expect.stringContaining('db1:5432:app:ops:PASSWORD'),
@@ -231,7 +231,7 @@ describe('.pgpass', () => {
     expect(await look('db1:5432:app:ops\n')).toMatchObject({ note: expect.stringContaining('line 1 lacks a field') });
   });
 
-  test('is silent when there is none', async () => {
+  test('reports nothing if the file does not exist', async () => {
     const answer = await lookUpPassword(path.join(home, 'nothing'), login, '/tmp');
     expect(answer).toMatchObject({ password: null, note: null });
   });

@@ -12,19 +12,19 @@ import { partsOf, potctl } from '../../src/kernel/next.js';
 import { reachedBy } from '../support/pasted.js';
 import { proposalsIn, sourcesOf } from './next-literals.js';
 
-/** Text that goes to a file or a server, and not to somebody who would paste it. */
+/** Text for a file or a server, not for somebody who would paste it. */
 const TEXTS: readonly string[] = [
-  // SQL, whose comments are read by whoever runs it.
+  // SQL, whose comments are for whoever runs it.
   'src/grants/grants-sql.ts',
 ];
 
-/** Words that are computed, and what they may be. */
+/** Computed words, and their possible values. */
 const COMPUTED = { task: ['reset'], withoutFiles: ['--only', 'db'] };
 
 const engine = sourcesOf('src');
 const proposals = proposalsIn('potctl', sourcesOf('src', 'commands'), COMPUTED);
 
-test('no file of the engine holds a command as text', () => {
+test('no file of the engine contains a command as text', () => {
   const firsts = [...nounsOf(commands), ...commands].map(({ name }) => name.split(' ')[0]!);
   const command = new RegExp(`\\bpotctl (?:${[...new Set([...firsts, 'help'])].join('|')})\\b.*`);
   const found = engine
@@ -35,7 +35,7 @@ test('no file of the engine holds a command as text', () => {
   expect(found).toEqual([]);
 });
 
-test('no file of the engine, and no command, holds a flag with its value as text', () => {
+test('no file of the engine, and no command, contains a flag with its value as text', () => {
   const flag = /(?:\\`|accept it: )--?[a-z][a-z-]* \$\{.*/;
   const found = sourcesOf('src', 'commands').flatMap(({ file, code }) =>
     code.split('\n').flatMap((line) => (flag.test(line) ? [`${file}: ${line.trim()}`] : [])),
@@ -43,7 +43,7 @@ test('no file of the engine, and no command, holds a flag with its value as text
   expect(found).toEqual([]);
 });
 
-test('every command that is proposed anywhere is one, with flags and arguments that it takes', () => {
+test('every proposed command exists, with flags and arguments that it accepts', () => {
   expect(proposals.length).toBeGreaterThan(100);
   const wrong = proposals.filter(({ words }) => {
     try {
@@ -57,13 +57,13 @@ test('every command that is proposed anywhere is one, with flags and arguments t
   expect(wrong).toEqual([]);
 });
 
-/** A number where a number is wanted: no flag of a proposal takes anything else that `X` is not. */
+/** A number where one is expected: no flag of a proposal accepts anything else that `X` is not. */
 const filledIn = (word: string): string => (word === '…' ? 'some text' : word);
 
 /** `-p, --profile <name>` → `-p`, `--profile`. */
 const namesOf = (declaration: string): string[] => declaration.match(/(?<![a-z])--?[a-z][a-z0-9-]*/g) ?? [];
 
-test('every flag with which a line is proposed again belongs to some command', () => {
+test('every flag of a proposed repetition belongs to some command', () => {
   const known = new Set(
     commands.flatMap((command) =>
       [...flagsOf(command).own, ...flagsOf(command).shared].flatMap(({ declaration }) => namesOf(declaration)),
@@ -75,7 +75,7 @@ test('every flag with which a line is proposed again belongs to some command', (
   expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
 });
 
-describe('pasted into a shell, it works where the line before worked', () => {
+describe('pasted into a shell, a proposed command works where the original one did', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), "potctl next's "));
@@ -89,7 +89,7 @@ describe('pasted into a shell, it works where the line before worked', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** Lines that fail, each with another way to say where it works. */
+  /** Failing lines, each with another way to name its place. */
   const LINES: readonly (readonly [string, Record<string, string>])[] = [
     ["--config 'my config.yaml' -p test restore run latest", {}],
     ["-p test --config 'my config.yaml' mfa enroll ana --reason x", {}],
@@ -104,14 +104,14 @@ describe('pasted into a shell, it works where the line before worked', () => {
     ['doctor', { PGHOST: 'db1', PGUSER: 'ops', PGDATABASE: 'app' }],
   ];
 
-  /** Everything that may be proposed to this line, and the directory in which it is pasted: of a changed line the same, else any. */
+  /** Everything that may be proposed for this line, and the directory to paste it in: the same for a changed line, any other otherwise. */
   function pasted(line: string, environment: Record<string, string>): Map<string, string> {
     const argv = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
     const parsed = parseCommandLine(argv, commands);
     if (parsed.kind !== 'run') throw new Error(line);
     const here = hereOf(understand(parsed.command, parsed.raw, {}), argv, { environment, cwd: folder, commands });
     const remedies = Object.values(ERROR_CATALOG).flatMap(({ remedy }) => remedy.flatMap(partsOf));
-    // One that names a place of its own does not work where this line did.
+    // A command that names its own place does not work where this line did.
     const placeless = proposals.filter(({ words }) => !words.includes('--repository') && !words.includes('--files'));
     const parts = [...remedies, ...placeless.map(({ words }) => potctl(...words))];
     return new Map(

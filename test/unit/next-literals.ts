@@ -13,15 +13,15 @@ export function sourcesOf(...tops: readonly string[]): { readonly file: string; 
 
 const withoutComments = (text: string): string => text.replace(/\/\*\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 
-/** One way in which a call of `potctl(…)` or `again(…)` may come out. */
+/** One possible result of a call of `potctl(…)` or `again(…)`. */
 export interface Proposal {
   readonly where: string;
   readonly words: readonly string[];
 }
 
 /**
- * What `potctl(…)`, or `again(…)`, may propose, read off the source: a word that is computed stands as `X`, or as what `known` says of it; of
- * a condition each way is one proposal.
+ * The possible proposals of `potctl(…)` or `again(…)`, read from the source: a computed word becomes `X`, or the value in `known`; each branch
+ * of a condition is one proposal.
  */
 export function proposalsIn(
   name: 'potctl' | 'again',
@@ -42,7 +42,7 @@ export function proposalsIn(
   );
 }
 
-/** The arguments of a call, as text, from behind its bracket. */
+/** The arguments of a call as text, after its parenthesis. */
 function argumentsFrom(code: string, start: number): string[] {
   const found = [''];
   let depth = 0;

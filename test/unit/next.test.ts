@@ -50,7 +50,7 @@ const kept: readonly (readonly [Advice, string])[] = [
   ['a person called potctl mfa', 'a person called potctl mfa'],
   ['Debian, Ubuntu: `apt install postgresql-client`', 'Debian, Ubuntu: `apt install postgresql-client`'],
 ];
-test.each(kept)('what names its place, or has none, stays as it is: %j', (given, wanted) => {
+test.each(kept)('a command that names its place, or needs none, is unchanged: %j', (given, wanted) => {
   expect(spelled(given, HERE)).toBe(wanted);
 });
 
@@ -58,13 +58,13 @@ test('without such flags nothing is added', () => {
   expect(spelled(potctl('backup', 'list'), NONE)).toBe('potctl backup list');
 });
 
-test('what is given already is not given twice', () => {
+test('a flag that is already given is not repeated', () => {
   const here: Here = { ...HERE, target: { ...HERE.target, database: [['--database', 'app']] } };
   expect(spelled(potctl('mfa', 'list', '--database', 'other'), here)).toBe('potctl mfa list --database other -p prod');
   expect(spelled(potctl('mfa', 'list', '--database=other'), here)).toBe('potctl mfa list --database=other -p prod');
 });
 
-test('the variables that named the database of this line are repeated, but where a command looks at none', () => {
+test('variables that named the database are repeated, except for commands that use no database', () => {
   const here: Here = { ...NONE, variables: { PGHOST: '/run/pg', PGDATABASE: 'my app' } };
   expect(spelled(advice`See ${potctl('restore', 'list')}.`, here)).toBe(
     "See `PGHOST=/run/pg PGDATABASE='my app' potctl restore list`.",
@@ -72,7 +72,7 @@ test('the variables that named the database of this line are repeated, but where
   expect(spelled(advice`See ${potctl('config', 'path')}.`, here)).toBe('See `potctl config path`.');
 });
 
-test('a database that is named by a flag keeps the server that the variables name', () => {
+test('a database named by a flag keeps the server named by the variables', () => {
   const here: Here = {
     ...NONE,
     variables: { PGHOST: '/run/pg', PGDATABASE: 'app' },
@@ -92,7 +92,7 @@ const at = (name: string, given: Partial<Pick<Invocation, 'globals' | 'target' |
   return hereOf(invocation, name.split(' '), { environment: env, cwd: '/w', commands });
 };
 
-test('a place is absolute, since an undo is pasted later and elsewhere; a key of the profile and a bucket stay', () => {
+test('locations become absolute, because an undo is pasted later and elsewhere; keys of the profile and buckets stay', () => {
   const of = (repository: string): string => {
     const target = { files: './st', repository } as Invocation['target'];
     return spelled(potctl('restore', 'undo'), at('restore run', { target, input: { backupDir: 'old' } }));
@@ -102,21 +102,21 @@ test('a place is absolute, since an undo is pasted later and elsewhere; a key of
   expect(of('s3://b/p')).toContain('--repository s3://b/p ');
 });
 
-test('a pattern of files is no directory of the application', () => {
+test('a file pattern is not mistaken for the files directory', () => {
   const of = (files: string): string =>
     spelled(potctl('backup', 'list'), at('backup show', { target: { files } as Invocation['target'] }));
   expect(of('uploads/**')).toBe('potctl backup list');
   expect(of('./st')).toBe('potctl backup list --files /w/st');
 });
 
-test('a profile that was named stands for all variables', () => {
+test('a profile replaces all variables', () => {
   const env = { PGHOST: '/run/pg' };
   const globals = { profile: 'prod' } as Invocation['globals'];
   expect(spelled(potctl('doctor'), at('doctor', { globals }, env))).toBe('potctl doctor -p prod');
   expect(spelled(potctl('doctor'), at('doctor', {}, env))).toBe('PGHOST=/run/pg potctl doctor');
 });
 
-test('what a variable said for this line alone is said by flags, absolute; a profile stays a variable, which is no -p', () => {
+test('values of variables for this line become absolute flags; POTCTL_PROFILE stays a variable', () => {
   const env = { POTCTL_REPOSITORY: 'r/p', POTCTL_FILES: '~/st', POTCTL_CONFIG: 'c.yaml', POTCTL_PROFILE: 'prod' };
   const here = at('restore run', {}, { ...env, PGDATABASE: 'app' });
   expect(spelled(potctl('restore', 'undo', '5t2'), here)).toBe(
@@ -134,7 +134,7 @@ test('what a variable said for this line alone is said by flags, absolute; a pro
   );
 });
 
-test('a flag goes before its variable, and one that takes patterns is left alone', () => {
+test('a flag outranks its variable, and one that takes patterns is unchanged', () => {
   const env = { POTCTL_REPOSITORY: '/env', POTCTL_FILES: '/srv' };
   const target = { repository: '/flag', files: 'up/**' } as Invocation['target'];
   const here = at('backup show', { target }, env);
@@ -142,20 +142,20 @@ test('a flag goes before its variable, and one that takes patterns is left alone
   expect(spelled(again('--repository', '/other'), here)).toBe('potctl backup show --repository /other');
 });
 
-test('a command of another place says so, whatever this line said', () => {
+test('a command for another place names it, whatever this line contains', () => {
   const here: Here = { ...HERE, variables: { PGHOST: '/run/pg' } };
   const scope = { profile: 'other', repository: '/r' };
   expect(spelled({ ...potctl('backup', 'list'), scope }, here)).toBe('potctl backup list -p other --repository /r');
 });
 
-test('a folder of old backups stays named for the commands that read one', () => {
+test('a folder of old backups is repeated for commands that accept one', () => {
   const here: Here = { ...NONE, backupDir: [['--backup-dir', 'old']] };
   expect(spelled(advice`${potctl('restore', 'undo', '5t2')} and ${potctl('backup', 'import', 'old')}`, here)).toBe(
     '`potctl restore undo 5t2 --backup-dir old` and `potctl backup import old`',
   );
 });
 
-test('flags stand in front of what is no flag', () => {
+test('flags are inserted before --', () => {
   expect(spelled(potctl('mfa', 'status', '--', '-odd'), HERE)).toBe('potctl mfa status -p prod -- -odd');
 });
 
@@ -181,12 +181,12 @@ const parts: readonly (readonly [Advice, string])[] = [
     'Or as another role: `PGUSER=app potctl restore plan latest -p prod --wait 5m`',
   ],
 ];
-test.each(parts)('what is said of the present line is this line, changed: %j', (given, wanted) => {
+test.each(parts)('advice about the current command line is that line, changed: %j', (given, wanted) => {
   const argv = ['restore', 'plan', 'latest', '-p', 'prod', '--wait', '5m'];
   expect(spelled(given, { ...NONE, argv, known: KNOWN })).toBe(wanted);
 });
 
-test('a flag takes the place of the same one, and a variable of the one that is set', () => {
+test('a flag replaces the same flag, and a variable the one that is set', () => {
   const argv = ['restore', 'plan', '--wait', '1s', '--', '-odd'];
   const here: Here = { ...NONE, argv, known: KNOWN, variables: { PGUSER: 'root', PGDATABASE: 'app' } };
   expect(spelled(again('--wait', '30m'), here)).toBe(
@@ -198,7 +198,7 @@ test('a flag takes the place of the same one, and a variable of the one that is 
   );
 });
 
-test('a flag that may be repeated is added, and what stood for a confirmation is left out', () => {
+test('a repeatable flag is added, and confirmation flags are left out', () => {
   const argv = ['restore', 'run', '--accept', 'a b', '--yes'];
   const here: Here = { ...NONE, argv, known: KNOWN };
   expect(spelled(again('--accept', 'c'), here)).toBe("potctl restore run --accept 'a b' --yes --accept c");
@@ -207,19 +207,19 @@ test('a flag that may be repeated is added, and what stood for a confirmation is
   );
 });
 
-test('where the line could not be read, only the flags are left to say', () => {
+test('if the command line could not be parsed, only the flags are shown', () => {
   expect(spelled(advice`Repeat it with ${again('--wait', '30m')}.`, NOWHERE)).toBe('Repeat it with `--wait 30m`.');
   expect(spelled(asUser('postgres'), NOWHERE)).toBe('sudo -u postgres');
 });
 
-test('a word that a shell would take for something else is quoted', () => {
+test('a word with special meaning in a shell is quoted', () => {
   expect(spelled(potctl('backup', 'show', '$(id)', '--files', '**'), NONE)).toBe(
     "potctl backup show '$(id)' --files '**'",
   );
   expect(spelled(potctl('mfa', 'status', 'joão'), NONE)).toBe('potctl mfa status joão');
 });
 
-test('advice becomes a part of advice, and what is said twice is said once', () => {
+test('advice can be embedded in advice, and duplicates are dropped', () => {
   const one = advice`see ${potctl('doctor')}`;
   expect(spelled(advice`a: ${one}, ${2}`, NONE)).toBe('a: see `potctl doctor`, 2');
   expect(spelled(joinAdvice([one, 'b', potctl('setup')], '; '), NONE)).toBe('see `potctl doctor`; b; `potctl setup`');
@@ -227,7 +227,7 @@ test('advice becomes a part of advice, and what is said twice is said once', () 
   expect(advice`only text`).toBe('only text');
 });
 
-test('a result has its advice as text, and everything else as it was', () => {
+test('a result contains its advice as text, and everything else unchanged', () => {
   const result = { fix: [potctl('doctor'), 'b'], undo: null, at: { command: 'x', list: [1n, undefined] } };
   expect(withSpelled(result, HERE)).toEqual({
     ...{ fix: ["potctl doctor -p prod --repository '/mnt/back ups'", 'b'], undo: null },
@@ -235,7 +235,7 @@ test('a result has its advice as text, and everything else as it was', () => {
   });
 });
 
-test('the plan becomes the run with the same flags and the id of what was looked at', () => {
+test('the plan becomes the run with the same flags and the id of the planned backup', () => {
   const as = (...argv: string[]) =>
     asCommand(['restore plan', 'restore run'], 'ID', argv.includes('latest') ? 'latest' : undefined, { ...NONE, argv });
   expect(as('restore', 'plan', 'latest', '--only', 'db', '--json')).toBe('potctl restore run ID --only db');
@@ -258,6 +258,6 @@ const toldPlainly: readonly (readonly [Advice, string])[] = [
   [asUser('postgres', { PGUSER: 'a b' }), "the same command with PGUSER='a b' as the system user postgres"],
   ['only text', 'only text'],
 ];
-test.each(toldPlainly)('without a command line, advice is text all the same: %j', (given, wanted) => {
+test.each(toldPlainly)('without a command line, advice is still text: %j', (given, wanted) => {
   expect(adviceText(given)).toBe(wanted);
 });

@@ -15,7 +15,7 @@ import { crashingDisk } from './crashing-disk.js';
 
 const HERE = 'here';
 
-/** The record of a run that moves only files and was killed. */
+/** The record of a killed run that moves only files. */
 function killed(root: string, change: Partial<RunRecord> = {}): RunRecord {
   return {
     ...{ schema: 'potctl.restore', schema_version: '1.0', run_id: 'r1', trace_id: '0', operator: 'tester@here' },
@@ -28,7 +28,7 @@ function killed(root: string, change: Partial<RunRecord> = {}): RunRecord {
   };
 }
 
-/** A repository that knows that run, and the recovery of it with what it warned of. */
+/** A repository with that run, and its recovery with the warnings. */
 async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) {
   const repository = await testRepository();
   await (await repository.lock({ ...LOCK, signal: new AbortController().signal })).release();
@@ -51,13 +51,13 @@ async function recovering(record: RunRecord, change: Partial<RecoverDeps> = {}) 
 }
 const LOCK = { command: 'test', runId: 'r0', waitMs: 0 };
 
-/** Dies after so many changes; attributes are the real ones, so that the real disk can go on. */
+/** Dies after that many changes; attributes are real, so that the real disk can continue. */
 function dyingAfter(changes: number): TreeDisk {
   const { readAttributes, applyAttributes } = realDisk();
   return { ...crashingDisk(changes).disk, readAttributes, applyAttributes };
 }
 
-/** A tree in which a swap of the run died in its midst. */
+/** A tree in which a swap of the run died halfway. */
 async function halfSwapped(): Promise<string> {
   const root = await makeTree({ 'a.txt': 'old', 'b.txt': 'old' });
   await makeTree({ 'a.txt': 'new' }, await prepareStaging({ root, run: 'r1' }));
@@ -66,7 +66,7 @@ async function halfSwapped(): Promise<string> {
   return root;
 }
 
-test('the half-swapped tree of another host is left to that host, and said; nobody calls the run ended', async () => {
+test('a half-swapped tree on another host is left alone with a warning, and the run stays open', async () => {
   const { repository, warnings, recover } = await recovering(killed('/nowhere/storage', { hostname: 'elsewhere' }));
 
   expect(await recover()).toEqual([]);
@@ -75,7 +75,7 @@ test('the half-swapped tree of another host is left to that host, and said; nobo
   expect(warnings).toEqual([expect.stringContaining('elsewhere')]);
 });
 
-test('a machine that got a new name finishes what lies on its own disk', async () => {
+test('a machine with a new name finishes what is on its own disk', async () => {
   const root = await halfSwapped();
   const { repository, recover } = await recovering(killed(root, { hostname: 'container-1' }));
 
@@ -85,7 +85,7 @@ test('a machine that got a new name finishes what lies on its own disk', async (
   expect(fs.readFileSync(path.join(root, 'a.txt'), 'utf8')).toBe('new');
 });
 
-test('a record that names a directory which is not its own work removes nothing, and is said', async () => {
+test('a record that names a directory other than its own removes nothing, and leads to a warning', async () => {
   const victim = await makeTree({ precious: 'x' });
   const files = { root: '/nowhere/new', existed: false, staged_at: victim };
   const { warnings, recover } = await recovering(killed('', { files, step: 'staging' }));
@@ -96,7 +96,7 @@ test('a record that names a directory which is not its own work removes nothing,
   expect(warnings).toEqual([expect.stringContaining('restores/r1.json')]);
 });
 
-test('a record that cannot be read is said: what it began is not set right', async () => {
+test('an unreadable record leads to a warning that its run was not cleaned up', async () => {
   const { repository, warnings, recover } = await recovering(killed('/nowhere/storage', { step: 'staging' }));
   await repository.putDocument('restores/r1.json', '{"schema": "potctl.res');
 
@@ -105,7 +105,7 @@ test('a record that cannot be read is said: what it began is not set right', asy
   expect(warnings).toEqual([expect.stringContaining('restores/r1.json')]);
 });
 
-test("one profile's start hook is not run for another profile's writers", async () => {
+test('the start hook of one profile does not run for the writers of another', async () => {
   const mark = path.join(await temporaryFolder(), 'started');
   const stopped = killed('/nowhere/storage', { step: 'staging', writers_stopped: true });
   const { repository, warnings, recover } = await recovering(stopped, {
@@ -120,14 +120,14 @@ test("one profile's start hook is not run for another profile's writers", async 
   expect(await readRuns(repository)).toMatchObject([{ state: 'interrupted', writers_stopped: true }]);
 });
 
-test('a half-swapped tree of which this repository knows nothing is refused', async () => {
+test('a half-swapped tree unknown to this repository is refused', async () => {
   const root = await halfSwapped();
   const { recover } = await recovering(killed('/nowhere/storage', { run_id: 'r2', step: 'staging' }), { tree: root });
 
   await expect(recover()).rejects.toMatchObject({ code: 'E_REFUSED', why: { run: 'r1' } });
 });
 
-test('a swap that was nearly taken back is begun anew where the database has gone forward', async () => {
+test('a swap that was almost rolled back starts over if its database has been swapped', async () => {
   const root = await halfSwapped();
   for (let point = 0; (await observeTree({ root })).unfinished?.phase !== 'back-closing'; point += 1) {
     await recoverTree({ root, decision: 'undo', disk: dyingAfter(point) }).catch(() => {});
@@ -140,7 +140,7 @@ test('a swap that was nearly taken back is begun anew where the database has gon
   expect(fs.readFileSync(path.join(root, '.potctl-before-r1', 'b.txt'), 'utf8')).toBe('old');
 });
 
-test('a hook runs also where nothing can be written', async () => {
+test('a hook runs even if nothing can be written', async () => {
   const mark = path.join(await temporaryFolder(), 'started');
   const environment = { PATH: process.env['PATH'] ?? '', TMPDIR: '/nowhere' };
 

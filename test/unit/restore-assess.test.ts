@@ -23,7 +23,7 @@ const request: AssessRequest = {
 };
 const extension = { name: 'postgis', version: '3.3', available: true, versionAvailable: true, mayCreate: true };
 
-test('a fit server has nothing in the way', () => {
+test('a suitable server has no blockers', () => {
   expect(assessDatabase(part, good, request)).toEqual({ blocking: [], warnings: [] });
 });
 
@@ -38,18 +38,18 @@ test.each<[string, ObservedServer, Partial<AssessRequest>, string, RegExp]>([
   ],
   ['another server', good, { expectedSystemIdentifier: '8' }, 'E_WRONG_TARGET', /expects 8/],
   [
-    'a server that nobody can name',
+    'a server with an unreadable system identifier',
     { ...good, systemIdentifier: null },
     { expectedSystemIdentifier: '8' },
     'E_WRONG_TARGET',
-    /not known/,
+    /not readable by this role/,
   ],
   ['too little space', { ...good, freeBytes: 499 }, {}, 'E_NO_SPACE', /499/],
-  ['a tablespace that is missing', { ...good, missingTablespaces: ['fast'] }, {}, 'E_BLOCKED', /"fast" does not exist/],
-  ['a tablespace without rights', { ...plain, deniedTablespaces: ['fast'] }, {}, 'E_BLOCKED', /tablespace "fast"/],
-  ['a maintenance database', good, { target: 'postgres' }, 'E_BLOCKED', /sessions stand on/],
+  ['a missing tablespace', { ...good, missingTablespaces: ['fast'] }, {}, 'E_BLOCKED', /"fast" does not exist/],
+  ['a tablespace without privileges', { ...plain, deniedTablespaces: ['fast'] }, {}, 'E_BLOCKED', /tablespace "fast"/],
+  ['a maintenance database', good, { target: 'postgres' }, 'E_BLOCKED', /connects to during the swap/],
   [
-    'an extension that is not there',
+    'an extension that is not installed',
     { ...good, extensions: [{ ...extension, available: false }] },
     {},
     'E_BLOCKED',
@@ -83,7 +83,7 @@ test.each<[string, ObservedServer, Partial<AssessRequest>, string, RegExp]>([
   ]);
 });
 
-test('a newer server, another version of an extension and space that nobody can see are said, and do not block', () => {
+test('a newer server, another extension version and unknown free space lead to warnings, not blockers', () => {
   const server = {
     ...good,
     ...{ versionNum: 170_002, freeBytes: null, missingRoles: ['app'] },
@@ -94,11 +94,11 @@ test('a newer server, another version of an extension and space that nobody can 
   expect(warnings).toEqual([
     expect.stringContaining('"app"'),
     expect.stringContaining('"postgis" had version 3.3'),
-    expect.stringContaining('free space'),
+    expect.stringContaining('free disk space'),
   ]);
 });
 
-test('no advice makes anybody a member of a superuser or of a predefined role', () => {
+test('no advice makes a role a member of a superuser or of a predefined role', () => {
   const owners = [
     { name: 'postgres', powerful: true },
     { name: 'app', powerful: false },

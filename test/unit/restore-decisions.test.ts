@@ -18,7 +18,7 @@ const run = (change: Partial<RunRecord>): RunRecord => ({
   ...change,
 });
 
-test('names of databases keep the run and have at most 63 bytes, cut between characters', () => {
+test('database names contain the run id and have at most 63 bytes, cut between characters', () => {
   const name = 'é'.repeat(31);
   for (const made of [stagedDatabaseName(name, '5t2m8q3f7k'), keptDatabaseName(name, '5t2m8q3f7k')]) {
     expect(Buffer.byteLength(made)).toBeLessThanOrEqual(63);
@@ -27,7 +27,7 @@ test('names of databases keep the run and have at most 63 bytes, cut between cha
   expect(keptDatabaseName('app', 'r1')).toBe('app_before_r1');
 });
 
-describe('whether a swap happened is told by oids, never by names', () => {
+describe('whether a swap happened is decided by oids, never by names', () => {
   const move = {
     system_identifier: null,
     name: 'app',
@@ -60,7 +60,7 @@ describe('whether a swap happened is told by oids, never by names', () => {
   ])('%s', (_, moved, facts, swapped) => expect(isSwapped(moved, facts)).toBe(swapped));
 });
 
-describe('roles that are missing', () => {
+describe('missing roles', () => {
   const globals = `\\restrict x
 CREATE ROLE app;
 ALTER ROLE app WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a''b';
@@ -79,7 +79,7 @@ CREATE ROLE torn;
 ALTER ROLE torn WITH LOGIN PASSWORD 'first
 lin`;
 
-  test('are made with their attributes and memberships, and nobody who exists is touched', () => {
+  test('are created with their attributes and memberships, and existing roles are never changed', () => {
     expect(roleStatements(globals, ['app'])).toEqual({
       needed: [
         'CREATE ROLE "app";',
@@ -96,14 +96,14 @@ lin`;
     expect(roleStatements(globals, ["o'brien"]).optional).toEqual([`ALTER ROLE "o'brien" SET work_mem TO '1GB';`]);
   });
 
-  test('bring along the missing roles of which they are members, and no others', () => {
+  test('include the missing roles that they are members of, and no others', () => {
     const lacks = (...missing: string[]) => rolesToCreate(globals, ['app'], (role) => missing.includes(role));
     expect(lacks('app', 'readers', 'staff', 'torn')).toEqual(['app', 'readers', 'staff']);
     expect(lacks('app', 'staff')).toEqual(['app']);
     expect(lacks('readers', 'staff')).toEqual([]);
   });
 
-  test('cannot log in where the globals do not describe them wholly', () => {
+  test('cannot log in if the globals describe them incompletely', () => {
     expect(roleStatements(globals, ['torn', 'unknown'])).toEqual({
       needed: ['CREATE ROLE "torn" NOLOGIN;', 'CREATE ROLE "unknown" NOLOGIN;'],
       optional: [],
@@ -121,7 +121,7 @@ describe('the run to undo', () => {
     run({ run_id: 'dd1', mode: 'new' }),
   ];
 
-  test('is the newest of the set that can be undone, or the one that is named', () => {
+  test('is the newest of the series that can be undone, or the named one', () => {
     expect(chooseRun(runs, [], null, ['s']).run_id).toBe('aa2');
     expect(chooseRun(runs, [], 'bb', []).run_id).toBe('bb1');
   });
@@ -140,12 +140,12 @@ describe('the run to undo', () => {
     expect(() => chooseRun(runs, [], wanted, [])).toThrow(expect.objectContaining({ code }));
   });
 
-  test('is none where the set has none', () => {
+  test('is not found if the series has none', () => {
     expect(() => chooseRun(runs, [], null, ['empty'])).toThrow(expect.objectContaining({ code: 'E_RUN_NOT_FOUND' }));
   });
 });
 
-test('the time needed comes from the newest finished restore of the set, scaled by size', () => {
+test('the estimate comes from the newest finished restore of the series, scaled by size', () => {
   const phases = [
     { name: 'a', ms: 600 },
     { name: 'b', ms: 400 },
@@ -155,7 +155,7 @@ test('the time needed comes from the newest finished restore of the set, scaled 
   expect(estimateMs(runs, 'other', 250)).toBeNull();
 });
 
-test('writes since are not claimed when the counters were set back', () => {
+test('rows written since a run are unknown if the counters were reset', () => {
   const baseline = { inserted: 5, updated: 1, deleted: 0, stats_reset: null };
   expect(writesSince(baseline, { ...baseline, inserted: 9, deleted: 1 })).toBe(5);
   expect(writesSince(baseline, { ...baseline, inserted: 0 })).toBeNull();
@@ -163,7 +163,7 @@ test('writes since are not claimed when the counters were set back', () => {
   expect(writesSince(null, baseline)).toBeNull();
 });
 
-test('a wrong server weighs more than damage, damage more than space, and all more than the rest', () => {
+test('a wrong server outranks damage, damage outranks space, and space outranks the rest', () => {
   const blocker = (code: 'E_BLOCKED' | 'E_NO_SPACE' | 'E_BACKUP_CORRUPT') => ({ code, text: code, fix: [] });
   const blocking = [blocker('E_BLOCKED'), blocker('E_NO_SPACE'), blocker('E_BACKUP_CORRUPT')];
   expect(decisiveBlocker(blocking)?.code).toBe('E_BACKUP_CORRUPT');
@@ -171,14 +171,14 @@ test('a wrong server weighs more than damage, damage more than space, and all mo
   expect(decisiveBlocker([])).toBeUndefined();
 });
 
-test('a stored run that is cut or foreign is no run', () => {
+test('a truncated or foreign record is no run', () => {
   expect(parseRecord(JSON.stringify(run({})))?.run_id).toBe('r1');
   expect(parseRecord(JSON.stringify(run({})).slice(0, -5))).toBeUndefined();
   expect(parseRecord('{"schema":"other","run_id":"x","schema_version":"1.0"}')).toBeUndefined();
   expect(parseRecord('null')).toBeUndefined();
 });
 
-test('where a sequence will stand is read from the dump, odd names and all', () => {
+test('sequence positions are read from the dump, even with odd names', () => {
   expect(parseSetval(`SELECT pg_catalog.setval('public."It''s ""S"""', -7, false);`)).toEqual([
     { name: 'public."It\'s ""S"""', value: '-7', called: false },
   ]);

@@ -24,7 +24,7 @@ async function site() {
   return filesSite(tree);
 }
 
-test('one file comes back byte for byte, with mode and time, and its directories as they were', async () => {
+test('one file is restored byte for byte, with mode and time, and its directories are as they were', async () => {
   const { tree, to, restore } = await site();
 
   const result = await restore(['uploads/deep/model.stl']);
@@ -35,7 +35,7 @@ test('one file comes back byte for byte, with mode and time, and its directories
   expect(readdirSync(to)).toEqual(['uploads']);
 });
 
-test('everything comes back as the full restore brings it: links, pipes, empty directories, modes, names of any bytes', async () => {
+test('all files are restored as by a full restore: links, pipes, empty directories, modes, names of any bytes', async () => {
   const { tree, to, restore } = await site();
   execFileSync('mkfifo', [path.join(tree, 'pipe')]);
   const again = await filesSite(tree);
@@ -48,7 +48,7 @@ test('everything comes back as the full restore brings it: links, pipes, empty d
   expect(await restore(['.'], { to })).toMatchObject({ skipped: 0 });
 });
 
-test('a hard link whose file was not asked for brings its content, and nothing else', async () => {
+test('a hard link is restored with its content even if its target was not selected, and nothing else', async () => {
   const { tree, to, restore } = await site();
 
   const result = await restore(['uploads/same-as-b']);
@@ -74,13 +74,13 @@ describe('names', () => {
     expect(readdirSync(to, { encoding: 'latin1' })).toEqual(names);
   });
 
-  test('are found with the former root in front', async () => {
+  test('are found with the earlier root in front', async () => {
     const { tree, to, restore } = await site();
     await restore([`${tree}/b.txt`]);
     expect(readdirSync(to)).toEqual(['b.txt']);
   });
 
-  test('that are in no backup are refused with near ones before anything is made', async () => {
+  test('that are in no backup are refused with similar ones before anything is created', async () => {
     const { to, restore } = await site();
     const refused = restore(['b.txt', 'uploads/deep/modle.stl']);
     await expect(refused).rejects.toMatchObject({
@@ -92,7 +92,7 @@ describe('names', () => {
   });
 });
 
-describe('what is there already', () => {
+describe('existing files', () => {
   async function occupied() {
     const made = await site();
     await made.restore(['**']);
@@ -102,7 +102,7 @@ describe('what is there already', () => {
     return made;
   }
 
-  test('is left and named by default', async () => {
+  test('are skipped and listed by default', async () => {
     const { to, restore } = await occupied();
     const result = await restore(['*.txt']);
     expect(result).toMatchObject({ restored: 0, overwritten: 0, skipped: 3, obstructed: false });
@@ -110,7 +110,7 @@ describe('what is there already', () => {
     expect([text(to, 'b.txt'), text(to, 'plain.txt')]).toEqual(['mine, newer', 'mine, older']);
   });
 
-  test('if-newer replaces what is older than the backup, and keeps it', async () => {
+  test('if-newer replaces older files and keeps them', async () => {
     const { to, restore } = await occupied();
     const result = await restore(['*.txt'], { overwrite: 'if-newer' });
     expect(result).toMatchObject({ overwritten: 1, skipped: 2 });
@@ -119,7 +119,7 @@ describe('what is there already', () => {
     expect(text(result.keptIn!, 'plain.txt')).toBe('mine, older');
   });
 
-  test('always replaces it, and keeps what was there', async () => {
+  test('always replaces files and keeps them', async () => {
     const { to, restore } = await occupied();
     const result = await restore(['b.txt', 'uploads'], { overwrite: 'always' });
     expect(result).toMatchObject({ restored: 0, overwritten: 3, skipped: 0 });
@@ -128,7 +128,7 @@ describe('what is there already', () => {
     expect(text(result.keptIn!, 'uploads', 'deep', 'model.stl')).toBe('solid old');
   });
 
-  test('of another kind is never replaced', async () => {
+  test('of another kind are never replaced', async () => {
     const { restore } = await site();
     const to = await makeTree({ uploads: 'a file', 'b.txt': { kept: 'in a directory' } });
     const result = await restore(['uploads', 'b.txt', 'plain.txt'], { to, overwrite: 'always' });
@@ -142,7 +142,7 @@ describe('what is there already', () => {
 });
 
 test.each(['never', 'always'] as const)(
-  'nothing leaves the directory through a link that was planted in it (%s)',
+  'nothing is written outside the target through a planted symbolic link (%s)',
   async (overwrite) => {
     const { restore } = await site();
     const outside = await makeTree({ deep: {}, 'victim.txt': 'victim' });
@@ -163,7 +163,7 @@ test.each(['never', 'always'] as const)(
   },
 );
 
-test('a dry run says what would be done, and does nothing', async () => {
+test('a dry run reports what would happen, and changes nothing', async () => {
   const { restore, plan, to } = await site();
   const there = await makeTree({ 'b.txt': 'mine', uploads: { deep: 'a file' } });
   const before = photograph(there);

@@ -28,12 +28,12 @@ function requestOf(options: Partial<RestoreOptions>) {
   return restoreRequest(settings, all, completeHost({ environment: {} }));
 }
 
-test('a restore beside stops no writers', () => {
+test('a restore with --mode new stops no writers', () => {
   expect(requestOf({}).stopWriters).toBe('systemctl stop api');
   expect(requestOf({ mode: 'new', into: 'app_new' }).stopWriters).toBeNull();
   expect(() => requestOf({ mode: 'new', into: 'app_new', stopWriters: 'true' })).toThrow('--stop-writers');
 });
 
-test.each(['', 'a'.repeat(64), 'é'.repeat(32), 'a\0b'])('a name that no database can have is refused: %j', (into) => {
+test.each(['', 'a'.repeat(64), 'é'.repeat(32), 'a\0b'])('an invalid database name is refused: %j', (into) => {
   expect(() => requestOf({ mode: 'new', into })).toThrow('--into');
 });

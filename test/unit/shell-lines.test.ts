@@ -37,8 +37,8 @@ async function confirmed(argv: readonly string[], phrase: string): Promise<strin
   return spelled(refused!.fix.at(-1)!, { ...NOWHERE, argv, known: [...own, ...shared] });
 }
 
-describe('a line to paste', () => {
-  test('is read back by a shell as the same words, whatever stands in them', () => {
+describe('a command line to paste', () => {
+  test('is read back by a shell as the same words, whatever they contain', () => {
     const word = fc.string({ unit: 'binary' }).filter((text) => !/[\0\p{Cs}]/u.test(text));
     const nasty = fc.constantFrom(
       "it's",
@@ -66,7 +66,7 @@ describe('a line to paste', () => {
     expect(read).toEqual(words);
   });
 
-  test('is the typed one, with --confirm in the place of what stood for it', async () => {
+  test('is the typed one, with --confirm in place of the flags that it replaces', async () => {
     const typed = ['restore', 'run', '-y', 'x', '--no-confirm', '--confirm', 'wrong', '--confirm=worse', '-p', 'prod'];
     expect(await confirmed(typed, 'app')).toBe('potctl restore run x -p prod --confirm app');
     expect(await confirmed(['run', '--', '-x'], '-odd')).toBe('potctl run --confirm=-odd -- -x');
@@ -87,17 +87,17 @@ test.each([
   [false, 'auto', { CLICOLOR_FORCE: '1' }, true],
   [true, 'auto', { CLICOLOR: '0' }, false],
   [true, 'auto', { TERM: 'dumb' }, false],
-] as const)('colours: terminal %s, --color %s, %j → %s', (terminal, when, env, expected) => {
+] as const)('colors: terminal %s, --color %s, %j → %s', (terminal, when, env, expected) => {
   expect(wantsColor(terminal, when, env)).toBe(expected);
 });
 
-test('what was probably meant is near, and far words are not offered', () => {
+test('similar words are suggested, and distant ones are not', () => {
   expect(closest('lsit', ['list', 'show', 'verify'])).toEqual(['list']);
   expect(closest('ver', ['list', 'show', 'verify'])).toEqual(['verify']);
   expect(closest('zzz', ['list', 'show', 'verify'])).toEqual([]);
 });
 
-test('run ids ascend with time and fit into names; trace ids are 32 hex digits', () => {
+test('run ids ascend with time and are usable in names; trace ids are 32 hex digits', () => {
   const ids = [0, 1, 60, 86_400, 31_536_000].map((seconds) =>
     newRunId(new Date(Date.UTC(2026, 10, 22) + seconds * 1000)),
   );
@@ -117,7 +117,7 @@ describe('completion', () => {
     rmSync(folder, { recursive: true });
     return found;
   };
-  test('offers commands, flags and choices, also behind flags with a value', () => {
+  test('offers commands, flags and choices, also after flags with a value', () => {
     expect(complete('potctl', '')).toEqual(expect.arrayContaining(['backup', 'restore', 'config', 'doctor', 'help']));
     expect(complete('potctl', '-p', 'prod', 'back')).toEqual(['backup']);
     expect(complete('potctl', '-p', 'prod', 'backup', '')).toEqual(
@@ -127,7 +127,7 @@ describe('completion', () => {
     expect(complete('potctl', 'backup', 'verify', '--level', '')).toEqual(['quick', 'full']);
     expect(complete('potctl', 'completion', 'z')).toEqual(['zsh']);
   });
-  test('is the same for zsh, through its own door', () => {
+  test('works the same for zsh, through its own function', () => {
     expect(completionScript('zsh', commands)).toMatch(/^#compdef potctl\n/);
     expect(() => completionScript('fish', commands)).toThrow("'potctl completion' takes bash or zsh");
   });

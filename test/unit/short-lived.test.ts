@@ -13,7 +13,7 @@ afterEach(() => removeFolder(parent));
 
 const names = (): string[] => fs.readdirSync(parent).sort();
 
-/** A folder with something in it, named as another process of this machine would name its own. */
+/** A non-empty folder, named as another process of this machine would name its own. */
 async function leave({ pid, startTime }: { pid: number; startTime: string }, machine?: string): Promise<string> {
   const folder = await makeShortLivedFolder(parent, 'pipe');
   const [, kind, made = '', , , letters] = path.basename(folder).split('-');
@@ -25,7 +25,7 @@ async function leave({ pid, startTime }: { pid: number; startTime: string }, mac
 
 const deadProcess = () => ({ pid: spawnSync('true').pid, startTime: '1' });
 
-test('what a killed run left in the temporary folder is swept by the next one that makes something there', async () => {
+test('the next run removes what a killed run left in the temporary folder', async () => {
   await leave(deadProcess());
   const folder = await makeShortLivedFolder(parent, 'hook');
   expect(names()).toEqual([path.basename(folder)]);
@@ -34,19 +34,19 @@ test('what a killed run left in the temporary folder is swept by the next one th
   expect(names()).toEqual([]);
 });
 
-test('a folder of a process that runs is left alone, and that of one whose number was given again is not', async () => {
+test('the folder of a running process is kept, and that of a reused pid is not', async () => {
   const own = await makeShortLivedFolder(parent, 'pipe');
   await leave({ pid: process.pid, startTime: '1' });
   const second = await makeShortLivedFolder(parent, 'list');
   expect(names()).toEqual([own, second].map((folder) => path.basename(folder)).sort());
 });
 
-test('nothing is swept that another machine, boot or container made, nor what only has such a name', async () => {
+test('folders of another machine, boot or container are kept, and so are those that only have a similar name', async () => {
   const { pid } = deadProcess();
   const foreign = await leave({ pid, startTime: '1' }, '0123456789ab');
   const target = scratchFolder();
   const link = await leave({ pid, startTime: '2' });
-  // Away and back as a link, before anything sweeps it.
+  // Replaced by a symbolic link before anything sweeps it.
   fs.rmSync(path.join(parent, link), { recursive: true });
   fs.symlinkSync(target, path.join(parent, link));
   fs.writeFileSync(path.join(target, 'kept'), '');
@@ -57,13 +57,13 @@ test('nothing is swept that another machine, boot or container made, nor what on
   removeFolder(target);
 });
 
-test.skipIf(process.getuid?.() !== 0)("another user's folder of such a name is left alone (needs root)", async () => {
+test.skipIf(process.getuid?.() !== 0)('another user’s folder with such a name is kept (needs root)', async () => {
   const name = await leave(deadProcess());
   fs.chownSync(path.join(parent, name), 65_534, 65_534);
   await removeShortLivedFolder(await makeShortLivedFolder(parent, 'pipe'));
   expect(names()).toEqual([name]);
 });
 
-test('work does not fail because its folder cannot be removed', async () => {
+test('work does not fail if its folder cannot be removed', async () => {
   await expect(removeShortLivedFolder('/proc/self/fd')).resolves.toBeUndefined();
 });

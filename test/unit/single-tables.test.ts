@@ -26,7 +26,7 @@ describe('the names of --tables', () => {
       ],
     ],
     ['ümläut', [[null, 'ümläut']]],
-  ])('%s is read as PostgreSQL would', (text, names) => {
+  ])('%s is parsed as by PostgreSQL', (text, names) => {
     expect(named(text)).toEqual(names);
   });
 
@@ -40,10 +40,10 @@ describe('the names of --tables', () => {
   test.each([
     ['', 'a name is missing'],
     ['a,', 'a name is missing'],
-    ['a..b', 'cannot be read'],
-    ['a.b.c', 'cannot be read'],
-    ['"a', 'cannot be read'],
-    ['a,a', 'named twice'],
+    ['a..b', 'cannot parse'],
+    ['a.b.c', 'cannot parse'],
+    ['"a', 'cannot parse'],
+    ['a,a', 'listed twice'],
     ['x'.repeat(64), 'too long'],
   ])('%j is refused', (text, why) => {
     expect(() => named(text)).toThrow(expect.objectContaining({ code: 'E_USAGE', why: expect.stringContaining(why) }));
@@ -58,7 +58,7 @@ test.each(['pg_mine', 'information_schema', 'x'.repeat(64), 'ä'.repeat(32)])('t
   expect(() => checkSchemaName(name)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
 });
 
-describe('options that contradict each other', () => {
+describe('contradictory options', () => {
   const none: TablesOptions = {
     ...{ id: 'latest', fromSet: undefined, only: undefined, mode: undefined, into: undefined, intoFiles: undefined },
     ...{
@@ -74,7 +74,7 @@ describe('options that contradict each other', () => {
   test.each([
     [{ intoSchema: undefined }, '--into-schema'],
     [{ tables: [] }, '--tables'],
-  ])('%j: one without the other', (change, text) => {
+  ])('%j: one without the other is refused', (change, text) => {
     expect(() => asksForTables({ ...none, ...change })).toThrow(text);
   });
   test.each([
@@ -86,13 +86,13 @@ describe('options that contradict each other', () => {
     [{ safetyBackup: true }, '--safety-backup'],
     [{ stopWriters: 'x' }, '--stop-writers'],
     [{ createRoles: true }, '--create-roles'],
-  ])('%j beside --tables', (change, text) => {
+  ])('%j cannot be combined with --tables', (change, text) => {
     const asked = (): unknown => tablesRequest({} as never, { ...none, ...change }, {} as never);
-    expect(asked).toThrow(`'${text}' exclude each other`);
+    expect(asked).toThrow(`'${text}' cannot be combined`);
   });
 });
 
-/** As pg_restore 15 prints it. */
+/** As printed by pg_restore 15. */
 const DUMP = `
 893; 1247 16386 TYPE public mood owner
 217; 1259 16499 TABLE public users owner
@@ -132,16 +132,16 @@ const DUMP = `
 ;\tdepends on: 219 270
 `.split('\n');
 
-describe('what of a dump a table needs', () => {
+describe('the entries of a dump that a table needs', () => {
   const select = (tables: string) => selectTables(parseGraph(DUMP), parseTableNames([tables]), '20261122T095046Z-7f3a');
 
-  test('a table brings its data, keys, defaults and own sequences, and what these rest on, in the order of the archive', () => {
+  test('a table includes its data, keys, defaults, sequences and their dependencies, in the order of the archive', () => {
     const { entries, needs, leftOut } = select('users');
     expect(entries).toEqual([893, 217, 216, 3493, 3316, 3479, 3323]);
     expect(needs.map(({ desc, name }) => `${desc} ${name}`)).toEqual(['TYPE mood']);
     expect(leftOut).toEqual([]);
   });
-  test('a foreign key comes only with both its tables; a trigger never', () => {
+  test('a foreign key is included only with both its tables, a trigger never', () => {
     expect(select('orders').leftOut).toEqual([
       { kind: 'foreign key', name: 'public.orders orders_u_fkey' },
       { kind: 'trigger', name: 'public.orders tr' },
@@ -149,11 +149,11 @@ describe('what of a dump a table needs', () => {
     expect(select('orders,users').entries).toContain(3330);
     expect(select('orders,users').leftOut.map(({ kind }) => kind)).toEqual(['trigger']);
   });
-  test('a partitioned table brings its partitions; one of these alone is refused with the name of the whole', () => {
+  test('a partitioned table includes its partitions; a single partition is refused with the name of the whole table', () => {
     expect(select('par').tables[0]!.partitions.map(({ dumpId }) => dumpId)).toEqual([221, 222]);
     expect(() => select('"par 1"')).toThrow("a partition of 'public.par'");
   });
-  test('what is proposed in the place of a partition names everything that was wanted, each once', () => {
+  test('the list proposed instead of a partition contains every requested table once', () => {
     const fixOf = (tables: string): unknown => {
       try {
         return select(tables);
@@ -162,22 +162,22 @@ describe('what of a dump a table needs', () => {
       }
     };
     const whole = (tables: string) =>
-      advice`Name the whole table: ${{ ...again('--tables', tables), without: ['--tables'] }}`;
+      advice`Restore the whole table: ${{ ...again('--tables', tables), without: ['--tables'] }}`;
     expect(fixOf('Users,"par 1","deep, 1"')).toEqual(whole('Users,public.par'));
     expect(fixOf('"odd, one"')).toEqual(whole('public."od.d"'));
     expect(fixOf('vw')).toMatchObject({
       advice: [expect.anything(), { without: expect.arrayContaining(['--tables', '--into-schema']) }, '.'],
     });
   });
-  test('a table that is not there sends to this backup, not to the latest', () => {
-    const shown = advice`See the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
+  test('the error for a missing table points to this backup, not to the latest', () => {
+    const shown = advice`List the tables: ${potctl('backup', 'show', '20261122T095046Z-7f3a')}`;
     expect(() => select('oders')).toThrow(expect.objectContaining({ fix: [expect.any(String), shown] }));
   });
-  test('a name is found without regard to case as long as it has no quotes', () => {
+  test('a name without quotes is matched regardless of case', () => {
     expect(select('Users').tables[0]!.name).toBe('users');
     expect(() => select('"Users"')).toThrow(expect.objectContaining({ code: 'E_PIECE_NOT_FOUND' }));
   });
-  test('a view is refused as what it is', () => {
+  test('a view is refused as a view', () => {
     expect(() => select('vw')).toThrow('is a view, not a table');
   });
 });

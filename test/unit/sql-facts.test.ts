@@ -85,7 +85,7 @@ const EXPECTED = {
   misfit: null,
 };
 
-test.each([1, 2, 3, 7, 64, 10_000])('counts what a dump holds, cut into pieces of %i bytes', (step) => {
+test.each([1, 2, 3, 7, 64, 10_000])('counts the contents of a dump cut into pieces of %i bytes', (step) => {
   const { facts, whole, passed } = read(DUMP, step);
 
   expect(facts).toMatchObject(EXPECTED);
@@ -98,7 +98,7 @@ test.each([1, 2, 3, 7, 64, 10_000])('counts what a dump holds, cut into pieces o
   expect(passed).toBe(DUMP.replace(/^\\(un)?restrict.*$/gm, ''));
 });
 
-test('unqualified names of old dumps lie in the search path', () => {
+test('unqualified names of old dumps are resolved by the search path', () => {
   const { facts } = read(
     "SET search_path = shop, pg_catalog;\nCOPY t (a) FROM stdin;\n1\n\\.\nSELECT setval('s', 3, false);\n",
   );
@@ -106,14 +106,14 @@ test('unqualified names of old dumps lie in the search path', () => {
   expect(facts.sequences).toMatchObject([{ schema: 'shop', name: 's' }]);
 });
 
-test('a script with CRLF at the ends of its lines says the same', () => {
+test('a script with CRLF line ends gives the same result', () => {
   const { tables, ...plain } = read(DUMP).facts;
   const { tables: same, ...dos } = read(DUMP.replaceAll('\n', '\r\n')).facts;
   expect(dos).toEqual(plain);
   expect(same.map(({ table, rows }) => [table, rows])).toEqual(tables.map(({ table, rows }) => [table, rows]));
 });
 
-test('a row that does not fit its columns is found, one with an escaped tab is not judged', () => {
+test('a row with too few or too many columns is found, one with an escaped tab is not judged', () => {
   const rows = (...lines: string[]) => read(`COPY public.t (a, "b,(c") FROM stdin;\n${lines.join('\n')}\n\\.\n`).facts;
   expect(rows('1\t2', 'pg_dump: warning: x', '3\t4').misfit).toEqual({
     ...{ schema: 'public', table: 't', row: 2, columns: 1, expected: 2 },
@@ -135,7 +135,7 @@ test.each([
   ['a string', "SELECT 'abc"],
   ['a statement', 'CREATE TABLE t (a int'],
   ['a body', 'CREATE FUNCTION f() RETURNS int AS $$ select 1;'],
-])('a script that is cut within %s is not whole', (_, script) => {
+])('a script that is cut within %s is incomplete', (_, script) => {
   expect(read(script).whole).toBe(false);
 });
 
@@ -158,11 +158,11 @@ test.each([
   ['a file of the server', "copy t to '/tmp/x';", /files or programs/],
   ['the reading of strings', 'SET standard_conforming_strings = off;', /strings are read/],
   ['commands behind restrict', '\\restrict x; \\! id\n', /restrict/],
-])('a script that reaches for %s is refused', (_, script, why) => {
+])('a script that uses %s is refused', (_, script, why) => {
   expect(() => read(script)).toThrow(expect.objectContaining({ code: 'E_REFUSED', why: expect.stringMatching(why) }));
 });
 
-test("what stands in strings, comments, bodies and rows is nobody's command", () => {
+test('text in strings, comments, bodies and rows is never a command', () => {
   const script = `SELECT '\\! id', E'\\'\\! id', "\\! id", $x$ \\! id $x$; -- \\! id
 /* \\! id */ CREATE USER MAPPING FOR a SERVER s;
 COPY public.t (a) FROM stdin;

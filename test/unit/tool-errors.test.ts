@@ -5,7 +5,7 @@ import { adviceText } from '../support/advice.js';
 const END = { ok: false, exitCode: 1, signal: null, cancelled: false, startError: null };
 const failed = (...lines: string[]) => toToolError('pg_dump', { ...END, stderrTail: lines });
 
-test('a lock table that is full is told as such, and not as somebody who holds a table', () => {
+test('a full lock table is reported as such, and not as a lock held by another session', () => {
   const error = failed(
     'pg_dump: error: query failed: ERROR:  out of shared memory',
     'pg_dump: error: could not obtain lock on relation "public.t7"',
@@ -15,7 +15,7 @@ test('a lock table that is full is told as such, and not as somebody who holds a
   expect(error.fix.map(adviceText).join()).toContain('max_locks_per_transaction');
 });
 
-test('where a worker of pg_dump says only that it got no lock, both reasons are named', () => {
+test('if a worker of pg_dump reports only that it got no lock, both possible causes are named', () => {
   const error = failed('pg_dump: error: could not obtain lock on relation "public.t7"');
 
   expect(error.code).toBe('E_DB_LOCKED');
@@ -23,6 +23,6 @@ test('where a worker of pg_dump says only that it got no lock, both reasons are 
   expect(fix).toEqual([expect.stringContaining('long transactions'), expect.stringContaining('potctl doctor')]);
 });
 
-test('a lock that was waited for in vain has one reason', () => {
+test('a lock timeout has a single cause', () => {
   expect(failed('ERROR:  canceling statement due to lock timeout').fix).toHaveLength(1);
 });

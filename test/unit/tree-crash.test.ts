@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(scratch));
 
-/** A live tree, another one staged, and the photographs of both as they should look when live. */
+/** A live tree and a staged one, with snapshots of what both should look like when live. */
 async function stage(run = 'r1'): Promise<void> {
   removeFolder(root);
   fs.mkdirSync(root);
@@ -44,7 +44,7 @@ async function stage(run = 'r1'): Promise<void> {
   fresh = photograph(staging);
 }
 
-/** How many changes a whole piece of work makes: the points at which it can die. */
+/** The number of changes of a piece of work: the points at which it can die. */
 async function countChanges(
   work: (disk: ReturnType<typeof crashingDisk>['disk']) => Promise<unknown>,
 ): Promise<number> {
@@ -64,7 +64,7 @@ const recover = (decision: Decision) => recoverTree({ root, decision, disk: cras
 const swap = (disk: ReturnType<typeof crashingDisk>['disk']) => swapTree({ root, run: 'r1', disk });
 
 test.each(['finish', 'undo'] as const)(
-  'a swap that dies at any of its changes is brought to its end by %s',
+  'a swap that dies after any of its changes is completed by %s',
   async (decision) => {
     await stage();
     const points = await countChanges(swap);
@@ -73,7 +73,7 @@ test.each(['finish', 'undo'] as const)(
       await stage();
       await dieAt(point, swap);
       const outcome = await recover(decision);
-      // Before the journal nothing has begun; after its last line nothing is left to do.
+      // Before the journal, nothing has started; after its last line, nothing is left to do.
       const wholly =
         outcome === 'nothing' ? (fs.existsSync(path.join(root, '.potctl-before-r1')) ? 'new' : 'old') : outcome;
       const exact = outcome === 'nothing' ? withoutRootTime : (lines: string[]) => lines;
@@ -110,7 +110,7 @@ test('a recovery that dies is recovered again, whatever was decided before', asy
   );
 });
 
-test('an undo that dies at any of its changes leaves the tree wholly old or wholly new', async () => {
+test('an undo that dies after any of its changes leaves the tree completely old or completely new', async () => {
   const undo = (disk: ReturnType<typeof crashingDisk>['disk']) => undoTree({ root, run: 'r1', undoRun: 'u1', disk });
   await stage();
   await swap(crashingDisk().disk);
@@ -130,7 +130,7 @@ test('an undo that dies at any of its changes leaves the tree wholly old or whol
   }
 });
 
-test('a failure without a death puts the tree back and says that nothing was changed', async () => {
+test('a failure without a crash rolls the tree back and reports that nothing was changed', async () => {
   await stage();
   const { disk } = crashingDisk();
   let renames = 0;
@@ -151,7 +151,7 @@ test('a failure without a death puts the tree back and says that nothing was cha
   expect(fs.readdirSync(root).filter((name) => name.startsWith('.potctl-restore'))).toEqual([]);
 });
 
-/** The root's own mtime may lag by the last change when the death came between that change and setting it. */
+/** The root's own mtime may be one change behind if the process died between that change and setting it. */
 const withoutRootTime = (lines: readonly string[]): string[] =>
   lines.map((text) => text.replace(/^(\. \d+ \d+) \d+/, '$1'));
 const withoutRoot = (lines: readonly string[]): string[] => lines.filter((text) => !text.startsWith('. '));

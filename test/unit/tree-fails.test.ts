@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(scratch));
 
-/** The real disk, on which the `nth` call of all kinds fails, once; from 1. */
+/** The real disk, on which the `nth` call fails once; counted from 1, over all kinds of calls. */
 function failingDisk(nth: number): { readonly disk: TreeDisk; calls(): number } {
   let calls = 0;
   const real = crashingDisk().disk;
@@ -37,7 +37,7 @@ function failingDisk(nth: number): { readonly disk: TreeDisk; calls(): number } 
   return { disk, calls: () => calls };
 }
 
-/** A live tree and another one staged for the run `r1`, with their photographs. */
+/** A live tree and another one staged for the run `r1`, with snapshots of both. */
 async function stage(): Promise<{ readonly old: string[]; readonly fresh: string[] }> {
   removeFolder(root);
   for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
@@ -54,7 +54,7 @@ async function stage(): Promise<{ readonly old: string[]; readonly fresh: string
 const swap = (disk: TreeDisk) => swapTree({ root, run: 'r1', disk });
 const undo = (disk: TreeDisk) => undoTree({ root, run: 'r1', undoRun: 'u1', disk });
 
-/** Success is the new tree; an error the former one, at once or after what waits was taken back. */
+/** Success means the new tree; an error means the earlier one, immediately or after rolling back the interrupted swap. */
 async function check(nth: number, work: Promise<unknown>, before: string[], after: string[]): Promise<void> {
   const error = await work.then(
     () => null,
@@ -74,11 +74,11 @@ async function check(nth: number, work: Promise<unknown>, before: string[], afte
   expect([nth, fs.readdirSync(root).filter((name) => name.endsWith('.tmp'))]).toEqual([nth, []]);
 }
 
-/** Where only the very last touch of the root failed, its mtime is that of the moment. */
+/** If only the very last update of the root failed, its mtime is the current time. */
 const withoutRootTime = (lines: readonly string[]): string[] =>
   lines.map((text) => text.replace(/^(\. \d+ \d+) \d+/, '$1'));
 
-test('a swap in which any one call fails is wholly done, or taken back and said', async () => {
+test('a swap in which any single call fails is either completed, or rolled back and reported', async () => {
   await stage();
   const { disk, calls } = failingDisk(0);
   await swap(disk);
@@ -89,7 +89,7 @@ test('a swap in which any one call fails is wholly done, or taken back and said'
   }
 });
 
-test('an undo in which any one call fails is wholly done, or taken back and said', async () => {
+test('an undo in which any single call fails is either completed, or rolled back and reported', async () => {
   await stage();
   await swap(crashingDisk().disk);
   const { disk, calls } = failingDisk(0);
@@ -101,7 +101,7 @@ test('an undo in which any one call fails is wholly done, or taken back and said
   }
 });
 
-test('the undo of a restore that had made the root leaves it where it was when any one call fails', async () => {
+test('the undo of a restore that created the root leaves it in place if any single call fails', async () => {
   const lose = async (): Promise<string[]> => {
     for (const name of fs.readdirSync(scratch)) removeFolder(path.join(scratch, name));
     plantTree(await prepareStaging({ root, run: 'r1', disk: crashingDisk().disk }), 'new');

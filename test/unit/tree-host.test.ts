@@ -25,14 +25,14 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(scratch));
 
-/** Does a private mount work here? A container may forbid it to root, too. */
+/** Whether a private mount works here. A container may deny it even to root. */
 const mayMount = isRoot && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
 describe.skipIf(!mayMount)('mount points (needs root and mount(2))', () => {
   const inside = (mounts: string, body: string) =>
     runTreeProcess(bundle, body, { wrap: ['unshare', '-m', 'sh', '-c', `${mounts} && exec "$0" "$@"`] });
 
-  test('a root that is a bind mount is swapped, and what it is bound to shows the new tree', () => {
+  test('a root that is a bind mount is swapped, and its source shows the new tree', () => {
     const [root, bound] = [path.join(scratch, 'storage'), path.join(scratch, 'volume')];
     for (const folder of [root, bound]) fs.mkdirSync(folder);
     fs.writeFileSync(path.join(bound, 'a'), 'old');
@@ -48,7 +48,7 @@ describe.skipIf(!mayMount)('mount points (needs root and mount(2))', () => {
     expect(fs.readFileSync(path.join(bound, '.potctl-before-u2', 'a'), 'utf8')).toBe('old');
   });
 
-  test('lost+found of a mounted file system stays where it is', () => {
+  test('lost+found of a mounted file system stays in place', () => {
     const root = path.join(scratch, 'storage');
     fs.mkdirSync(root);
     const body = `
@@ -62,7 +62,7 @@ describe.skipIf(!mayMount)('mount points (needs root and mount(2))', () => {
     expect(inside(`mount -t tmpfs none ${root}`, body)).toMatchObject({ status: 0, stdout: 'true []\n' });
   });
 
-  test('mount points below the root are named at any depth, also odd ones, and block the swap', () => {
+  test('mount points below the root are reported at any depth, even with odd names, and block the swap', () => {
     const below = path.join(scratch, 'storage', 'deep', 'odd name\\');
     fs.mkdirSync(below, { recursive: true });
     const root = path.join(scratch, 'storage');
@@ -110,7 +110,7 @@ test('a plain user swaps and undoes a tree with read-only directories and files 
   expect(photograph(root)).toEqual(old);
 });
 
-test('a plain user removes what was staged, also from directories that may not be written to', () => {
+test('a plain user removes staged files even from read-only directories', () => {
   const root = path.join(scratch, 'storage');
   fs.chmodSync(scratch, 0o755);
   fs.mkdirSync(root);
@@ -128,7 +128,7 @@ test('a plain user removes what was staged, also from directories that may not b
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '[]\n', stderr: '' });
 });
 
-test('the attributes of a folder travel with nanoseconds and extended attributes', async () => {
+test('the attributes of a folder are restored with nanoseconds and extended attributes', async () => {
   const [from, to] = [path.join(scratch, 'from'), path.join(scratch, 'to')];
   for (const folder of [from, to]) fs.mkdirSync(folder);
   fs.chmodSync(from, 0o3751);
@@ -140,7 +140,7 @@ test('the attributes of a folder travel with nanoseconds and extended attributes
   expect(await readAttributes(to, environment)).toBe(attributes);
 });
 
-/** A tar that says nothing but: this folder has that extended attribute. Node cannot set one. */
+/** A tar that contains only an extended attribute of a folder. Node cannot set one. */
 function withExtendedAttribute(name: string, value: string): string {
   const tail = ` SCHILY.xattr.${name}=${value}\n`;
   const record = `${tail.length + 2}${tail}`;

@@ -36,13 +36,13 @@ function plant(folder: string, mark: string): void {
   }
 }
 
-/** Names and targets; times of folders are left to the crash test. */
+/** Names and targets; times of folders are covered by the crash test. */
 const names = (root: string): string[] =>
   photograph(root)
     .slice(1)
     .map((text) => text.replace(/ \d+ \d+ \d+ /, ' '));
 
-test('kill -9 at any moment of a swap leaves a tree that is wholly old or wholly new once recovered', async () => {
+test('kill -9 at any moment of a swap leaves a tree that is completely old or completely new after recovery', async () => {
   const root = path.join(scratch, 'storage');
   const random = moments(20261122);
   const seen = new Set<string>();

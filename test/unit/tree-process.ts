@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
-/** The swap engine as one file that a process of its own can import, also as another user. */
+/** The swap engine as one file that a separate process can import, also as another user. */
 export async function bundleTree(folder: string): Promise<string> {
   const file = path.join(folder, 'tree.mjs');
   await build({
@@ -28,7 +28,7 @@ export function startTreeProcess(bundle: string, body: string): ChildProcess {
   });
 }
 
-/** Runs to the end. `wrap` is put in front of the command line, e.g. `unshare -m`. */
+/** Runs it to the end. `wrap` is put before the command line, e.g. `unshare -m`. */
 export function runTreeProcess(
   bundle: string,
   body: string,

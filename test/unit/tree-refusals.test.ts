@@ -18,7 +18,7 @@ const refused = { code: 'E_REFUSED', changed: 'nothing' };
 const put = (file: string, text: string): void => fs.writeFileSync(path.join(root, file), text);
 const has = (file: string): string => fs.readFileSync(path.join(root, file), 'utf8');
 
-/** A writer that does not know of us: acts once, right before the journal enters a phase. */
+/** A writer unaware of potctl: acts once, right before the journal enters a phase. */
 function withWriter(phase: 'in' | 'back-in', act: () => void, disk: TreeDisk = realDisk()): TreeDisk {
   return {
     ...disk,
@@ -30,13 +30,13 @@ function withWriter(phase: 'in' | 'back-in', act: () => void, disk: TreeDisk = r
   };
 }
 
-describe('staging is refused, and nothing is made, when', () => {
+describe('staging is refused, and nothing is created, if', () => {
   test('the root is a file', async () => {
     fs.writeFileSync(root, '');
     await expect(prepareStaging({ root, run: 'r1' })).rejects.toMatchObject(refused);
   });
 
-  test('the root is a link to nothing', async () => {
+  test('the root is a broken symbolic link', async () => {
     fs.symlinkSync('nowhere', root);
     await expect(prepareStaging({ root, run: 'r1' })).rejects.toMatchObject(refused);
     expect(fs.existsSync(path.join(scratch, 'nowhere'))).toBe(false);
@@ -55,13 +55,13 @@ describe('staging is refused, and nothing is made, when', () => {
     expect(fs.readdirSync(root)).toEqual(['backups']);
   });
 
-  test('the run has staged already', async () => {
+  test('the run has already staged', async () => {
     await prepareStaging({ root, run: 'r1' });
     await expect(prepareStaging({ root, run: 'r1' })).rejects.toMatchObject(refused);
   });
 });
 
-test('a repository whose path only begins like the tree is no overlap', async () => {
+test('a repository whose path only starts like that of the tree does not overlap it', async () => {
   await prepareStaging({ root, run: 'r1', forbidden: `${root}-backups` });
 });
 
@@ -83,12 +83,12 @@ test('an interrupted swap blocks the next staging and the next swap until it is 
   await swapTree({ root, run: 'r2' });
 });
 
-test('a swap without anything staged is refused', async () => {
+test('a swap with nothing staged is refused', async () => {
   fs.mkdirSync(root);
   await expect(swapTree({ root, run: 'r1' })).rejects.toMatchObject(refused);
 });
 
-test('a journal that somebody damaged is not guessed at', async () => {
+test('a damaged journal is refused instead of guessed at', async () => {
   fs.mkdirSync(root);
   fs.mkdirSync(path.join(root, '.potctl-before-r1'));
   put('.potctl-swap-r1.ndjson', '{"format":1,"run":"r1"');
@@ -96,7 +96,7 @@ test('a journal that somebody damaged is not guessed at', async () => {
   await expect(recoverTree({ root, decision: 'finish' })).rejects.toMatchObject(refused);
 });
 
-test('a staged tree that somebody removed cannot become the live one', async () => {
+test('a staged tree that was removed cannot become live', async () => {
   fs.mkdirSync(root);
   put('precious', 'old');
   await prepareStaging({ root, run: 'r1' });
@@ -114,7 +114,7 @@ test('a staged tree that somebody removed cannot become the live one', async () 
   expect(has('precious')).toBe('old');
 });
 
-describe('what a writer puts into the tree during a swap is kept:', () => {
+describe('entries that a writer creates during a swap are kept:', () => {
   test('new names and names that are about to be restored', async () => {
     fs.mkdirSync(root);
     put('avatar.png', 'old');
@@ -127,7 +127,7 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     expect(has('.potctl-before-r1/.potctl-late-r1-1/avatar.png')).toBe('late');
   });
 
-  test('a folder that comes back behind the sweep', async () => {
+  test('a folder that is recreated behind the sweep', async () => {
     fs.mkdirSync(path.join(root, 'uploads'), { recursive: true });
     put('uploads/a', 'old');
     const staging = await prepareStaging({ root, run: 'r1' });
@@ -142,7 +142,7 @@ describe('what a writer puts into the tree during a swap is kept:', () => {
     expect(has('.potctl-before-r1/.potctl-late-r1-1/uploads/b')).toBe('late');
   });
 
-  test('what was written into the restored tree before an interrupted swap was taken back', async () => {
+  test('data written to the restored tree before an interrupted swap was rolled back', async () => {
     fs.mkdirSync(root);
     put('a', 'old');
     const staging = await prepareStaging({ root, run: 'r1' });

@@ -25,7 +25,7 @@ const kept = (run: string): string => path.join(root, `.potctl-before-${run}`);
 const own = (): string[] => fs.readdirSync(root).filter((name) => name.startsWith('.potctl-'));
 const quick = (): TreeDisk => ({ ...realDisk(), flush: async () => {} });
 
-/** A live tree and a staged one; both photographs. */
+/** A live tree and a staged one, with snapshots of both. */
 async function staged(run = 'r1'): Promise<{ old: string[]; fresh: string[] }> {
   fs.mkdirSync(root);
   plantTree(root, 'old');
@@ -50,14 +50,14 @@ test('the root keeps its inode and gets the mode and mtime of the backup', async
   expect(fs.statSync(root).mode & 0o7777).toBe(0o2750);
 });
 
-test('where the backup does not say what the root was like, it stays as it is', async () => {
+test('a root without recorded attributes stays unchanged', async () => {
   fs.mkdirSync(root, { mode: 0o711 });
   fs.writeFileSync(path.join(await prepareStaging({ root, run: 'r1' }), 'a'), '1');
   await swapTree({ root, run: 'r1', disk: quick() });
   expect(fs.statSync(root).mode & 0o7777).toBe(0o711);
 });
 
-test('nobody else may look into what is being restored, or into what is kept', async () => {
+test('staging folder and kept folder are readable only by their owner', async () => {
   fs.mkdirSync(root, { mode: 0o777 });
   const staging = await prepareStaging({ root, run: 'r1' });
   expect(fs.statSync(staging).mode & 0o077).toBe(0);
@@ -65,7 +65,7 @@ test('nobody else may look into what is being restored, or into what is kept', a
   expect(fs.statSync(kept('r1')).mode & 0o077).toBe(0);
 });
 
-test('undo brings back the old tree with its root, keeps what was live since, and can itself be undone', async () => {
+test('undo restores the old tree with its root, keeps the newer one, and can itself be undone', async () => {
   const { old } = await staged();
   await swapTree({ root, run: 'r1', disk: quick() });
   fs.writeFileSync(path.join(root, 'written-since'), 'worth keeping');
@@ -99,7 +99,7 @@ test('a run that kept nothing cannot be undone', async () => {
   });
 });
 
-test('a missing tree is made with its parents, and undo makes it vanish and come back', async () => {
+test('a missing tree is created with its parents, and undo removes it and brings it back', async () => {
   root = path.join(scratch, 'lost', 'storage');
   const fresh = await restage('r1', 'new');
   await swapTree({ root, run: 'r1', disk: quick() });
@@ -115,7 +115,7 @@ test('a missing tree is made with its parents, and undo makes it vanish and come
   expect(fs.existsSync(root)).toBe(false);
 });
 
-test('a tree that was made again meanwhile is not overwritten by the undo of an undo', async () => {
+test('the undo of an undo does not overwrite a tree that was recreated meanwhile', async () => {
   await restage('r1', 'new');
   await swapTree({ root, run: 'r1', disk: quick() });
   await undoTree({ root, run: 'r1', undoRun: 'u1', disk: quick() });
@@ -125,7 +125,7 @@ test('a tree that was made again meanwhile is not overwritten by the undo of an 
   expect(fs.readdirSync(root)).toEqual(['fresh-upload']);
 });
 
-test('discarding removes what was staged and a root that was made for it, and leaves the live tree alone', async () => {
+test('discarding removes the staged files and a root that was created for them, and leaves the live tree alone', async () => {
   const { old } = await staged();
   await discardStaging({ root, run: 'r1' });
   expect(photograph(root)).toEqual(old);
@@ -137,7 +137,7 @@ test('discarding removes what was staged and a root that was made for it, and le
   expect(fs.existsSync(made)).toBe(false);
 });
 
-test('what is observed: entries, kept folders, stagings', async () => {
+test('the observation has entries, kept folders and stagings', async () => {
   await staged();
   expect(await observeTree({ root })).toMatchObject({
     exists: true,
@@ -155,7 +155,7 @@ test('what is observed: entries, kept folders, stagings', async () => {
   });
 });
 
-test('recovery of a tree in which nothing waits does nothing', async () => {
+test('recovery of a tree without an interrupted swap does nothing', async () => {
   expect(await recoverTree({ root, decision: 'finish' })).toBe('nothing');
   const { fresh } = await staged();
   await swapTree({ root, run: 'r1', disk: quick() });

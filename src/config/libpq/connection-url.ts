@@ -1,25 +1,25 @@
 import { PotctlError } from '../../kernel/errors.js';
 import { LIBPQ_KEYWORDS } from './keywords.js';
 
-/** Is the text a connection URL, `postgres://…` or `postgresql://…`? */
+/** Whether the text is a connection URL, `postgres://…` or `postgresql://…`. */
 export const isConnectionUrl = (text: string): boolean => /^postgres(ql)?:\/\//.test(text);
 
 /**
- * Takes a `postgres://user:password@host:port/database?keyword=value` URL apart, by libpq's own rules: every part is optional and
+ * Parses a `postgres://user:password@host:port/database?keyword=value` URL by libpq's own rules: every part is optional and
  * percent-encoded, a host may be an address in brackets or an encoded socket directory, parameters override the parts before them.
  *
- * @param from where the URL stands, for messages; the URL itself is never repeated, since it may hold a password
+ * @param from where the URL is written, for messages; the URL itself is never repeated, because it may contain a password
  * @throws PotctlError E_CONFIG
  * @see PostgreSQL 15, fe-connect.c, conninfo_uri_parse_options
  */
 export function parseConnectionUrl(url: string, from: string): Map<string, string> {
   const fail = (why: string, ...fix: string[]): never => {
-    throw new PotctlError('E_CONFIG', `the connection URL cannot be read: ${why}`, {
+    throw new PotctlError('E_CONFIG', `invalid connection URL: ${why}`, {
       why: { from },
       ...(fix.length === 0 ? {} : { fix }),
     });
   };
-  if (!isConnectionUrl(url)) fail('it must begin with postgres:// or postgresql://');
+  if (!isConnectionUrl(url)) fail('it must start with postgres:// or postgresql://');
   const found = new Map<string, string>();
   const store = (keyword: string, raw: string): void => {
     if (raw !== '') found.set(keyword, decode(raw, fail));
@@ -51,7 +51,7 @@ function readHosts(netloc: string, fail: Fail): { hosts: string; ports: string }
   const ports: string[] = [];
   for (const place of netloc.split(',')) {
     const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(place);
-    if (match === null) return fail('the host is malformed; an IPv6 address stands in brackets, [::1]');
+    if (match === null) return fail('the host is malformed; write an IPv6 address in brackets, [::1]');
     if (match[1] === '') fail('the brackets around the IPv6 address are empty');
     hosts.push(match[1] ?? match[2] ?? '');
     ports.push(match[3] ?? '');
@@ -63,17 +63,17 @@ function readParameters(query: string, store: (keyword: string, raw: string) => 
   for (const parameter of query.split('&')) {
     if (parameter === '') continue;
     const parts = parameter.split('=');
-    if (parts.length !== 2) fail(`the parameter '${decode(parts[0] ?? '', fail)}' is not of the form name=value`);
+    if (parts.length !== 2) fail(`the parameter '${decode(parts[0] ?? '', fail)}' does not have the form name=value`);
     const name = decode(parts[0] ?? '', fail);
     const value = parts[1] ?? '';
     if (name === 'ssl' && value === 'true') store('sslmode', 'require');
     else if (name in LIBPQ_KEYWORDS && name !== 'servicefile') store(name, value);
     else if (name === 'pgbouncer')
       fail(
-        "it says 'pgbouncer': a pooler breaks backup and restore",
-        "give the address of the PostgreSQL server itself, without '?pgbouncer=…'",
+        "it contains 'pgbouncer': backup and restore do not work through a pooler",
+        "use the address of the PostgreSQL server itself, without '?pgbouncer=…'",
       );
-    else fail(`libpq knows no parameter '${name}'`, `take '${name}=…' out of the URL; it belongs to another driver`);
+    else fail(`libpq has no parameter '${name}'`, `remove '${name}=…' from the URL; it belongs to another driver`);
   }
 }
 

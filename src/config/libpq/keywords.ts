@@ -1,18 +1,18 @@
-/** A value and where it stands, e.g. `env PGHOST` or `/etc/potctl/config.yaml:12`. */
+/** A value and where it was set, e.g. `env PGHOST` or `/etc/potctl/config.yaml:12`. */
 export interface Given {
   readonly value: string;
   readonly from: string;
 }
 
-/** Connection keywords with their values, highest rank already chosen. */
+/** Connection keywords with their values, after ranking. */
 export type Parameters = ReadonlyMap<string, Given>;
 
 interface Keyword {
   /** The environment variable that sets it. */
   readonly variable?: string;
   /**
-   * `used`: it decides the connection. `ignored`: it makes no difference to potctl (sessions have their own name and encoding).
-   * A list: only these values can be honoured; any other one is refused, because it asks for a protection that would be missing.
+   * `used`: affects the connection. `ignored`: makes no difference to potctl (sessions have their own name and encoding).
+   * A list: only these values are supported; any other is refused, because it asks for a protection that would be missing.
    */
   readonly treatment: 'used' | 'ignored' | readonly string[];
 }
@@ -28,7 +28,7 @@ const only = (variable: string | undefined, ...values: string[]): Keyword => ({
 });
 
 /**
- * Every keyword that libpq knows, with its environment variable and what becomes of it here.
+ * Every keyword of libpq, with its environment variable and how potctl treats it.
  *
  * @see PostgreSQL 18, src/interfaces/libpq/fe-connect.c, PQconninfoOptions
  */

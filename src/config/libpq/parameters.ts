@@ -7,7 +7,7 @@ import { type Given, LIBPQ_KEYWORDS, type Parameters } from './keywords.js';
 import { readService, SYSTEM_DIRECTORIES } from './service-file.js';
 import type { ConnectionSettings } from './settings.js';
 
-/** What libpq's rules are applied to. */
+/** The input for libpq's rules. */
 export interface ConnectionSources {
   /** From flags, the profile or a URL; keywords as libpq spells them. They outrank service file and environment. */
   readonly explicit: Parameters;
@@ -17,11 +17,11 @@ export interface ConnectionSources {
   readonly userName: string;
   /** For relative certificate paths. */
   readonly cwd: string;
-  /** Where system-wide service files may be, when PGSYSCONFDIR does not say it. */
+  /** Where system-wide service files may be, if PGSYSCONFDIR is not set. */
   readonly systemDirectories?: readonly string[];
 }
 
-/** A connection without its password, and the parameters that it was decided by (for origins and the password search). */
+/** A connection without its password, and the parameters that determined it (for origins and the password search). */
 export interface ResolvedConnection {
   readonly target: Omit<ConnectionSettings, 'password' | 'passwordSource' | 'fetchPassword' | 'passwordNotes'>;
   readonly parameters: Parameters;
@@ -30,16 +30,16 @@ export interface ResolvedConnection {
 const SSLMODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 const DEFAULT_CONNECT_TIMEOUT_S = 10;
 
-/** The directory with the Unix socket that libpq uses when no host is given: Debian's where it exists, else upstream's. */
+/** The Unix socket directory that libpq uses without a host: Debian's if it exists, otherwise upstream's. */
 export const defaultSocketDirectory = (): string =>
   existsSync('/var/run/postgresql') ? '/var/run/postgresql' : '/tmp';
 
 /**
- * Decides where a connection goes, as libpq would: explicit value > service file > environment > default, keyword by keyword.
- * Unlike libpq it waits 10 s for a connection when no timeout is given, and refuses what it could not honour (several hosts,
- * `requirepeer`, …) instead of leaving it out.
+ * Resolves a connection as libpq would: explicit value > service file > environment > default, for each keyword.
+ * Unlike libpq, it waits 10 s for a connection if no timeout is given, and refuses what it does not support (several hosts,
+ * `requirepeer`, …) instead of ignoring it.
  *
- * @throws PotctlError E_CONFIG naming the value and where it stands
+ * @throws PotctlError E_CONFIG with the value and its origin
  */
 export async function resolveConnection(sources: ConnectionSources): Promise<ResolvedConnection> {
   const parameters = await collect(sources);
@@ -98,23 +98,25 @@ function refuseUnsupported(parameters: Parameters): void {
     const given = parameters.get(keyword);
     if (given?.value.includes(','))
       throw misplaced(given, `${keyword} names several servers`, [
-        'name one server: a backup and its restore must know which one they talk to',
+        'name one server: backup and restore must know which server they use',
       ]);
   }
   for (const [keyword, given] of parameters) {
     const treatment = LIBPQ_KEYWORDS[keyword]?.treatment;
     if (!Array.isArray(treatment) || treatment.includes(given.value) || given.value === '') continue;
-    throw misplaced(given, `${keyword} is set, and potctl cannot honour it`, [
+    throw misplaced(given, `${keyword} is set, but potctl does not support it`, [
       treatment.length === 0 ? `remove ${keyword}` : `remove ${keyword}, or set it to ${treatment.join(' or ')}`,
     ]);
   }
   const host = parameters.get('host');
   if (host?.value.startsWith('@'))
-    throw misplaced(host, 'abstract Unix sockets are not supported', ["give the socket's directory, or a host name"]);
+    throw misplaced(host, 'abstract Unix sockets are not supported', [
+      'use the directory of the socket, or a host name',
+    ]);
   const hostaddr = parameters.get('hostaddr');
-  // libpq would go to the address and show the name: a restore could hit another server than the one on the screen.
+  // libpq would connect to the address but show the name: a restore could change another server than the one on the screen.
   if (host && hostaddr?.from === 'env PGHOSTADDR' && host.from !== 'env PGHOST')
-    throw misplaced(hostaddr, `PGHOSTADDR would lead '${host.value}' (from ${host.from}) to another address`, [
+    throw misplaced(hostaddr, `PGHOSTADDR would redirect '${host.value}' (from ${host.from}) to another address`, [
       'unset PGHOSTADDR',
     ]);
 }
@@ -144,7 +146,7 @@ function readAddress(parameters: Parameters): string | null {
   const given = parameters.get('hostaddr');
   if (given === undefined || given.value === '') return null;
   if (isIP(given.value) !== 0) return given.value;
-  throw misplaced(given, `hostaddr '${given.value}' is not an IP address`, ['put a host name into host (PGHOST)']);
+  throw misplaced(given, `hostaddr '${given.value}' is not an IP address`, ['use host (PGHOST) for a host name']);
 }
 
 function readSslmode(parameters: Parameters): ConnectionSettings['sslmode'] {
@@ -152,7 +154,7 @@ function readSslmode(parameters: Parameters): ConnectionSettings['sslmode'] {
   const system = parameters.get('sslrootcert')?.value === 'system';
   const mode = given === undefined ? (system ? 'verify-full' : 'prefer') : SSLMODES.find((one) => one === given.value);
   if (given !== undefined && mode === undefined)
-    throw misplaced(given, `sslmode '${given.value}' does not exist`, [`use one of ${SSLMODES.join(', ')}`]);
+    throw misplaced(given, `sslmode '${given.value}' is invalid`, [`use one of ${SSLMODES.join(', ')}`]);
   if (given !== undefined && system && mode !== 'verify-full')
     throw misplaced(given, `sslmode '${given.value}' is too weak for sslrootcert=system`, [
       'set sslmode to verify-full',

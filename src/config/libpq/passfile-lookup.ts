@@ -3,16 +3,16 @@ import { open } from 'node:fs/promises';
 import { isErrno } from '../../kernel/errors.js';
 import { Secret } from '../../kernel/secret.js';
 
-/** Whom a password is wanted for, as libpq compares it. */
+/** The login that needs a password, in the form in which libpq compares it. */
 export interface Login {
-  /** Host name, address, or socket directory; the default socket directory is compared as `localhost`. */
+  /** Host name, address, or socket directory; the default socket directory matches `localhost`. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
   readonly user: string;
 }
 
-/** What a password file said. Without a password `note` says why, in words for the operator; null if the file is simply not there. */
+/** The result of a lookup. Without a password, `note` explains why to the operator; null if the file does not exist. */
 export type PassfileAnswer =
   | { readonly password: Secret; readonly line: number }
   | { readonly password: null; readonly note: string | null; readonly fix: string | null };
@@ -20,7 +20,7 @@ export type PassfileAnswer =
 const FIELDS = ['host', 'port', 'database', 'user'] as const;
 
 /**
- * Looks a login up in a .pgpass file. The first line that fits counts. A file that others may read is ignored as libpq does, but said.
+ * Looks up a login in a .pgpass file. The first matching line wins. A file that others can read is ignored, as in libpq, with a note.
  *
  * @param defaultSocketDirectory the directory that libpq uses without a host
  * @see PostgreSQL 15, fe-connect.c, passwordFromFile and pwdfMatchesString
@@ -46,7 +46,7 @@ export async function lookUpPassword(
   return { password: null, ...noMatch(file, wanted, closest) };
 }
 
-/** The line that would be found for a login, with `PASSWORD` in the place of it. */
+/** The line that would match a login, with `PASSWORD` in place of the password. */
 export function passfileLine(login: Login, defaultSocketDirectory: string): string {
   return [...fieldsOf(login, defaultSocketDirectory).map(escaped), 'PASSWORD'].join(':');
 }
@@ -64,7 +64,7 @@ function noMatch(
     closest === null
       ? 'the file has no entries'
       : closest.differs.length === 0
-        ? `line ${closest.line} lacks a field: it must be host:port:database:user:password`
+        ? `line ${closest.line} lacks a field; the format is host:port:database:user:password`
         : `the closest, line ${closest.line}, differs in ${closest.differs.join(' and ')}`;
   return {
     note: `${file} has no line for ${wanted.join(':')}; ${nearest}`,
@@ -79,21 +79,21 @@ async function readPassfile(file: string): Promise<string | { note: string | nul
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return { note: null, fix: null };
     const why = error instanceof Error ? error.message : String(error);
-    return { note: `${file} cannot be read: ${why}`, fix: `make ${file} readable for this user` };
+    return { note: `cannot read ${file}: ${why}`, fix: `make ${file} readable for this user` };
   }
   try {
     const found = await handle.stat();
     if (!found.isFile()) return { note: `${file} is ignored: it is not a plain file`, fix: null };
     const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
     if ((found.mode & 0o077) !== 0)
-      return { note: `${file} is ignored: its mode is ${mode}, others may read it`, fix: `chmod 0600 ${file}` };
+      return { note: `${file} is ignored: its mode is ${mode}, so others can read it`, fix: `chmod 0600 ${file}` };
     return await handle.readFile('utf8');
   } finally {
     await handle.close();
   }
 }
 
-/** The four fields as written, and the password as written; `rest` is null if a field is missing. */
+/** The four fields and the password, still escaped; `rest` is null if a field is missing. */
 function splitLine(text: string): { fields: string[]; rest: string | null } {
   const fields: string[] = [];
   let field = '';

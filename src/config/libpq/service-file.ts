@@ -3,16 +3,16 @@ import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
 import { type Given, LIBPQ_KEYWORDS } from './keywords.js';
 
-/** Where service files are looked for. */
+/** Where service files are searched for. */
 export interface ServicePlaces {
   /** PGSERVICEFILE. */
   readonly named: Given | undefined;
   readonly homeDirectory: string;
-  /** PGSYSCONFDIR, else the directory that the distribution's libpq was built with. */
+  /** PGSYSCONFDIR, otherwise the directories that distributions build into libpq. */
   readonly systemDirectories: readonly string[];
 }
 
-/** The directories that packages build into libpq: Debian, Red Hat, upstream. The first one with a file counts. */
+/** The directories that packages build into libpq: Debian, Red Hat, upstream. The first one with a file wins. */
 export const SYSTEM_DIRECTORIES: readonly string[] = [
   '/etc/postgresql-common',
   '/etc/sysconfig/pgsql',
@@ -20,8 +20,8 @@ export const SYSTEM_DIRECTORIES: readonly string[] = [
 ];
 
 /**
- * Finds a service's settings: first in the named or personal file, then in the system's. The first group of that name counts, the
- * first value of a keyword counts, spaces around `=` are a mistake, as in libpq.
+ * Finds a service's settings: first in the named or personal file, then in the system's. As in libpq, the first group with that name
+ * wins, the first value of a keyword wins, and spaces around `=` are an error.
  *
  * @throws PotctlError E_CONFIG if no file defines the service, the named file is missing, or a line is malformed
  * @see PostgreSQL 15, fe-connect.c, parseServiceInfo and parseServiceFile
@@ -40,7 +40,7 @@ export async function readService(service: Given, places: ServicePlaces): Promis
   throw new PotctlError('E_CONFIG', `the service '${service.value}' is not defined`, {
     why: {
       from: service.from,
-      looked_in: looked.length === 0 ? `none of ${candidates(places).join(', ')} is there` : looked.join(', '),
+      looked_in: looked.length === 0 ? `none of ${candidates(places).join(', ')} exists` : looked.join(', '),
       services: names.length === 0 ? 'none' : [...new Set(names)].join(', '),
     },
     fix: [`add a group [${service.value}] to ${looked[0] ?? path.join(places.homeDirectory, '.pg_service.conf')}`],
@@ -60,7 +60,7 @@ async function readIfThere(file: string, required: boolean): Promise<string | nu
   } catch (error) {
     if (!required && isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
     const why = error instanceof Error ? error.message : String(error);
-    throw new PotctlError('E_CONFIG', `the service file '${file}' cannot be read`, {
+    throw new PotctlError('E_CONFIG', `cannot read the service file '${file}'`, {
       why,
       fix: [required ? 'correct PGSERVICEFILE, or unset it' : `make ${file} readable for this user`],
       cause: error,
@@ -68,7 +68,7 @@ async function readIfThere(file: string, required: boolean): Promise<string | nu
   }
 }
 
-/** The settings of the group, or null; `names` collects the groups that were passed. */
+/** The settings of the group, or null; collects the names of the other groups in `names`. */
 function parseServiceFile(text: string, file: string, service: string, names: string[]): Map<string, Given> | null {
   let found: Map<string, Given> | null = null;
   for (const [index, raw] of text.split('\n').entries()) {
@@ -90,17 +90,17 @@ function parseServiceFile(text: string, file: string, service: string, names: st
 
 function readSetting(line: string, file: string, number: number): [keyword: string, value: string] {
   const fail = (why: string): never => {
-    throw new PotctlError('E_CONFIG', `the service file has a mistake in ${file}:${number}`, {
+    throw new PotctlError('E_CONFIG', `the service file has an error at ${file}:${number}`, {
       why,
-      fix: [`mend line ${number} of ${file}`],
+      fix: [`fix line ${number} of ${file}`],
     });
   };
-  if (line.startsWith('ldap')) fail('services from LDAP are not supported: write the settings themselves');
+  if (line.startsWith('ldap')) fail('services from LDAP are not supported: write the settings in the file');
   const equals = line.indexOf('=');
-  if (equals < 0) fail("it is not of the form keyword=value, without spaces around '='");
+  if (equals < 0) fail("it does not have the form keyword=value, without spaces around '='");
   const keyword = line.slice(0, equals);
   if (keyword === 'service' || keyword === 'servicefile') fail('a service cannot refer to another one');
-  if (keyword !== keyword.trimEnd()) fail(`libpq allows no space before '=' (after '${keyword.trimEnd()}')`);
-  if (!(keyword in LIBPQ_KEYWORDS)) fail(`libpq knows no keyword '${keyword}'`);
+  if (keyword !== keyword.trimEnd()) fail(`libpq does not allow a space before '=' (after '${keyword.trimEnd()}')`);
+  if (!(keyword in LIBPQ_KEYWORDS)) fail(`libpq has no keyword '${keyword}'`);
   return [keyword, line.slice(equals + 1)];
 }

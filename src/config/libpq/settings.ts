@@ -1,8 +1,8 @@
 import type { Secret } from '../../kernel/secret.js';
 
-/** Everything that decides where a connection goes, resolved once, for the driver and for the PostgreSQL tools alike. */
+/** The settings of a connection, resolved once, for the driver and the PostgreSQL tools alike. */
 export interface ConnectionSettings {
-  /** A host name, an address, or a directory with the Unix socket (begins with `/`). */
+  /** A host name, an address, or a directory with the Unix socket (starts with `/`). */
   readonly host: string;
   readonly hostaddr: string | null;
   readonly port: number;
@@ -17,15 +17,15 @@ export interface ConnectionSettings {
   /** For doctor and `config show --origin`, e.g. `~/.pgpass line 3`; never the value. */
   readonly passwordSource: string | null;
   /**
-   * How to get a password that costs (`password_command`, a prompt), asked at most once. To be called when the server wants a password and
-   * `password` is null, never before: peer and certificate logins need none. @throws E_CONFIG, E_TOOL_FAILED, E_CANCELLED
+   * Fetches a password that needs a command or a prompt (`password_command`), at most once. Call it only when the server asks for a password
+   * and `password` is null: peer and certificate logins need none. @throws E_CONFIG, E_TOOL_FAILED, E_CANCELLED
    */
   readonly fetchPassword?: () => Promise<Secret>;
-  /** Why a source gave nothing, e.g. `~/.pgpass is ignored: mode 0644`; belongs into the `why` of a refused login. */
+  /** Why a source provided no password, e.g. `~/.pgpass is ignored: mode 0644`; shown in the `why` of a failed login. */
   readonly passwordNotes?: readonly string[];
   /** PGOPTIONS. */
   readonly options: string | null;
-  /** Seconds; 0 = wait for ever. */
+  /** Seconds; 0 = wait forever. */
   readonly connectTimeoutS: number;
   readonly service: string | null;
 }

@@ -5,11 +5,11 @@ import type { Session } from '../../postgres/server.js';
 const SHOWN = 5;
 
 /**
- * Gives the planner its statistics: pg_restore leaves none. They are no data: what cannot be analyzed, e.g. a partitioned table with a partition
- * on a server that does not answer, is told and stops nothing.
+ * Collects planner statistics, which pg_restore does not restore. They are not data: a table that cannot be analyzed, e.g. a partitioned table
+ * with a partition on an unreachable server, leads to a warning only.
  *
- * @returns a sentence for what has no statistics; none where all have
- * @throws what ends the session, and a full disk
+ * @returns a sentence about tables without statistics; empty if all have some
+ * @throws errors that end the session, and E_NO_SPACE
  */
 export async function analyzeDatabase(session: Session): Promise<string[]> {
   const failure = await attempt(session, 'analyze');
@@ -28,11 +28,11 @@ export async function analyzeDatabase(session: Session): Promise<string[]> {
     if (reason !== null) failed.push(`${name} (${reason})`);
   }
   const more = failed.length > SHOWN ? ` and ${failed.length - SHOWN} more` : '';
-  const text = `no statistics for the planner, run ANALYZE later: ${failed.slice(0, SHOWN).join(', ')}${more}`;
+  const text = `no planner statistics for some tables; run ANALYZE later: ${failed.slice(0, SHOWN).join(', ')}${more}`;
   return failed.length === 0 ? [] : [text];
 }
 
-/** @returns what the server said against it */
+/** @returns the server's error; null = success */
 async function attempt(session: Session, sql: string): Promise<string | null> {
   try {
     await session.query(sql);

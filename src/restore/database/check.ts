@@ -8,33 +8,33 @@ import { countNotValid, type DumpedSequence, type DumpToRead, readDumpedSequence
 
 const SEQUENCES_AT_ONCE = 100;
 
-/** What the checks of a restored database came to. */
+/** The result of the checks of a restored database. */
 export interface DatabaseChecks {
-  /** Tables whose rows were counted, and how many they are. */
+  /** The number of tables whose rows were counted, and the rows. */
   readonly tables: number;
   readonly rows: number;
-  /** Tables for which the backup has no count that could be compared. */
+  /** Tables without a row count in the backup to compare with. */
   readonly notCompared: number;
   readonly sequences: number;
   readonly largeObjects: number;
 }
 
-/** What to check it with. */
+/** What to check, and how. */
 export interface CheckRequest extends CountRequest {
   readonly part: DatabasePart;
-  /** What the dump itself says. */
+  /** The dump, for what the manifest does not contain. */
   readonly dump: DumpToRead;
   readonly toc: readonly TocEntry[];
 }
 
 /**
- * Compares a restored database with what its backup says: rows of every table with data, sequences, large objects; and looks for invalid
- * indexes and for constraints that are not valid although the dump made them so. A check that cannot be made is a finding.
+ * Compares a restored database with its backup: row counts of every table with data, sequences, large objects; and searches for invalid
+ * indexes and for constraints that are not valid although they were in the dump. A check that cannot be made is a finding.
  *
- * Not comparable: materialized views, foreign tables, members of extensions without configuration; the dump has no data of them.
+ * Not compared: materialized views, foreign tables, extension members without configuration; the dump has no data of them.
  *
- * @param session on the restored database, without a limit of time
- * @returns what differs, each with the name by which it can be accepted
+ * @param session on the restored database, without a statement timeout
+ * @returns the differences, each with the name by which it can be accepted
  * @throws E_DB_*, E_TOOL_*
  */
 export async function checkDatabase(
@@ -69,7 +69,7 @@ async function checkSequences(session: Session, sequences: readonly DumpedSequen
   return findings;
 }
 
-/** One statement for many; where that fails, one for each tells which it is. */
+/** One statement for many sequences; if it fails, one statement each to find the cause. */
 async function checkBatch(session: Session, batch: readonly DumpedSequence[]): Promise<Finding[]> {
   const selects = batch.map(
     ({ name }, index) =>
@@ -80,14 +80,14 @@ async function checkBatch(session: Session, batch: readonly DumpedSequence[]): P
     return rows.flatMap(({ index, value, called }) => {
       const { name, value: dumped, called: wasCalled } = batch[index]!;
       if (value === dumped && called === wasCalled) return [];
-      const detail = `the sequence ${name} is at ${positionOf(value, called)}, in the dump at ${positionOf(dumped, wasCalled)}`;
+      const detail = `sequence ${name}: ${positionOf(value, called)} restored, ${positionOf(dumped, wasCalled)} in the backup`;
       return [failed(`sequence:${name}`, detail)];
     });
   } catch (error) {
     if (!isFinding(error)) throw error;
     const [first] = batch;
     if (batch.length === 1) {
-      const detail = `the sequence ${first!.name} cannot be read: ${error.message}`;
+      const detail = `cannot read sequence ${first!.name}: ${error.message}`;
       return [{ name: `sequence:${first!.name}`, state: 'unknown', detail }];
     }
     const each: Finding[] = [];
@@ -100,7 +100,7 @@ const failed = (name: string, detail: string): Finding => ({ name, state: 'fail'
 
 const positionOf = (value: string, called: boolean): string => (called ? value : `${value}, not used yet`);
 
-/** Where a plain dump, read as a whole, puts its sequences. */
+/** The sequence positions of a plain dump, which was read as a whole. */
 function toldSequences({ inventory }: DatabasePart): DumpedSequence[] {
   return inventory.sequences.map(({ schema, name, last_value, is_called }) => ({
     name: quoteQualified(schema, name),
@@ -115,10 +115,10 @@ async function checkLargeObjects(session: Session, { inventory }: DatabasePart):
   );
   const expected = String(inventory.large_objects);
   if (row!.found === expected) return [];
-  return [failed('large-objects', `there are ${row!.found} large objects, the backup has ${expected}`)];
+  return [failed('large-objects', `large objects: ${row!.found} restored, ${expected} in the backup`)];
 }
 
-/** Indexes of partitioned tables may be invalid by design, while a partition lacks its own. */
+/** Indexes of partitioned tables may be invalid by design, while a partition lacks its own index. */
 async function checkIndexes(session: Session): Promise<Finding[]> {
   const rows = await session.query<{ name: string }>(
     `select pg_catalog.format('%I.%I', n.nspname, c.relname) as name
@@ -128,12 +128,12 @@ async function checkIndexes(session: Session): Promise<Finding[]> {
       where not i.indisvalid and c.relkind = 'i'
       order by 1`,
   );
-  return rows.map(({ name }) => failed(`index:${name}`, `the index ${name} is not valid`));
+  return rows.map(({ name }) => failed(`index:${name}`, `index ${name} is invalid`));
 }
 
 /**
- * The dump says of each constraint that it makes without validating it, once. In the catalog such a one stands once more for every child that
- * inherits it, and for every partition of what it refers to; what an extension brings, or nobody enforces, is in no line of the dump.
+ * The dump mentions each constraint that it creates without validation once. The catalog lists such a constraint again for every child that
+ * inherits it, and for every partition of the referenced table; constraints of extensions and unenforced ones are not in the dump.
  */
 async function checkConstraints(session: Session, part: DatabasePart, dump: DumpToRead): Promise<Finding[]> {
   const rows = await session.query<{ name: string }>(
@@ -151,5 +151,5 @@ async function checkConstraints(session: Session, part: DatabasePart, dump: Dump
       order by 1`,
   );
   if (rows.length === 0 || rows.length <= (part.inventory.not_valid ?? (await countNotValid(dump)))) return [];
-  return rows.map(({ name }) => failed(`constraint:${name}`, `the constraint ${name} is not validated`));
+  return rows.map(({ name }) => failed(`constraint:${name}`, `constraint ${name} is not validated`));
 }

@@ -9,10 +9,10 @@ import type { Finding } from '../../runs/accept.js';
 
 const SHOWN_PARTITIONS = 5;
 
-/** What counting came to. */
+/** The result of counting. */
 export interface CountedTables {
   readonly findings: readonly Finding[];
-  /** Tables that were counted, and the rows found in them. */
+  /** The number of counted tables, and their rows. */
   readonly tables: number;
   readonly rows: number;
 }
@@ -21,19 +21,19 @@ export interface CountedTables {
 export interface CountRequest {
   /** The database that `session` is on. */
   readonly name: string;
-  /** Sessions that count at the same time. */
+  /** The number of parallel sessions. */
   readonly jobs: number;
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
 
 /**
- * Counts tables as they were dumped and compares: with the condition of an extension's configuration table, and the partitions of one root
- * together, since a dump that was loaded through the root may have dealt the rows out in another way.
+ * Counts tables in the way they were dumped and compares: with the condition of an extension's configuration table, and with all partitions
+ * of a root added up, because a dump loaded through the root may distribute rows differently.
  *
- * Not comparable, and left out: an extension's table without a stored condition. The extension itself fills it.
+ * Skips an extension's table without a stored condition, which the extension itself fills.
  *
- * @param session one of those that count; the others are opened on its database
+ * @param session the first session that counts; further ones are opened on its database
  */
 export async function countTables(
   server: Server,
@@ -98,7 +98,7 @@ function unitOf(
   members: readonly { readonly table: TableRows; readonly place: Place }[],
 ): Unit {
   const tables = members.map(({ table }) => table);
-  // An imported dump that was loaded through the root names the root: then nobody knows which partition has which rows.
+  // An imported dump loaded through the root names only the root: then the rows of each partition are unknown.
   const through = members.some(({ place }) => place.kind === 'p');
   const counts = through ? [countOf(wholeOf(schema, name, tables))] : tables.map(countOf);
   return { name: `${schema}.${name}`, tables, counts };
@@ -119,13 +119,13 @@ const countOf = (table: TableRows): Count => ({
   problem: null,
 });
 
-/** Where in a statement the rows of a table that the backup counted are found. */
+/** The FROM clause that selects the rows that the backup counted. */
 export function fromOf({ schema, table, partitioned, condition }: TableRows): string {
   const name = quoteQualified(schema, table);
   return partitioned === true ? name : `only ${name} ${condition ?? ''}`.trimEnd();
 }
 
-/** In the order of the tables; all null for one that is not there: counting it says so. */
+/** In the order of the tables; all null for a missing table: counting it reports the error. */
 async function readPlaces(session: Session, tables: readonly TableRows[]): Promise<Place[]> {
   return session.query<Place & object>(
     `select c.relkind::pg_catalog.text as kind, rn.nspname::pg_catalog.text as "rootSchema",
@@ -150,12 +150,12 @@ async function countAll(
   { name, jobs, signal, progress }: CountRequest,
   counts: readonly Count[],
 ): Promise<void> {
-  // The largest first: what is left for the end is small, and no session waits for another.
+  // Largest first, so that all sessions finish at about the same time.
   const waiting = [...counts].sort((a, b) => b.bytes - a.bytes).values();
   const total = counts.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   const work = async (counting: Session): Promise<void> => {
-    // An error is better than a short count.
+    // An error is better than an incomplete count.
     await counting.query('set row_security = off');
     for (const count of waiting) {
       signal.throwIfAborted();
@@ -182,7 +182,7 @@ async function take(session: Session, count: Count): Promise<void> {
 }
 
 async function countRows(session: Session, { relation, from }: Count): Promise<number> {
-  // With values, even none, it is one statement: a stored condition must not bring a second one.
+  // With a list of values, even an empty one, only a single statement is allowed: a stored condition cannot add a second one.
   const sql = `select pg_catalog.count(*)::pg_catalog.text as rows from ${from}`;
   try {
     return Number((await session.query<{ rows: string }>(sql, []))[0]!.rows);
@@ -192,7 +192,7 @@ async function countRows(session: Session, { relation, from }: Count): Promise<n
   }
 }
 
-/** The owner is bound by FORCE ROW LEVEL SECURITY, but may lift it; nobody else sees that, and the rollback puts it back. */
+/** FORCE ROW LEVEL SECURITY applies to the owner, who may lift it; nobody else sees this, and the rollback restores it. */
 async function countPastForcedRowSecurity(session: Session, relation: string, sql: string): Promise<number> {
   await session.query('begin');
   try {
@@ -211,7 +211,7 @@ function compare({ name, tables, counts }: Unit): Finding[] {
   const found = counts.reduce((sum, count) => sum + count.found!, 0);
   const expected = counts.reduce((sum, count) => sum + count.expected, 0);
   if (found === expected) return [];
-  const sum = `${name} has ${found} rows, the backup ${expected}`;
+  const sum = `row count of ${name}: ${found} restored, ${expected} in the backup`;
   return [{ name: accept, state: 'fail', detail: tables.length === 1 ? sum : `${sum} (${partitionsOf(counts)})` }];
 }
 
@@ -224,6 +224,6 @@ function partitionsOf(counts: readonly Count[]): string {
 /** insufficient_privilege: with row_security off, "query would be affected by row-level security policy". */
 const isRowSecurity = (error: unknown): boolean => sqlstateOf(error) === '42501';
 
-/** What the server says of one table is a finding of the check; that it is out of something, or going down, is not. */
+/** A server error about one table is a finding; running out of resources or a shutdown is not. */
 export const isFinding = (error: unknown): error is PotctlError =>
   error instanceof PotctlError && /^(?!53|57P|58)/.test(sqlstateOf(error) ?? '57P');

@@ -5,25 +5,25 @@ import { PotctlError } from '../../kernel/errors.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import type { Server } from '../../postgres/server.js';
 
-/** A stored dump, and who reads it. */
+/** A stored dump, and what is needed to read it. */
 export interface DumpToRead {
   readonly server: Server;
   /** The dump directory. */
   readonly folder: string;
-  /** An existing folder for a small file that is removed again. */
+  /** An existing folder for a small temporary file. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
-/** Where the dump will put a sequence. */
+/** The position of a sequence in the dump. */
 export interface DumpedSequence {
-  /** Schema and name as SQL, quoted where they must be. */
+  /** Schema and name as SQL, quoted where necessary. */
   readonly name: string;
   readonly value: string;
   readonly called: boolean;
 }
 
-/** Counts the constraints that a dump itself creates without validating them. */
+/** Counts the constraints that the dump creates without validating them. */
 export async function countNotValid(dump: DumpToRead): Promise<number> {
   let found = 0;
   await readLines(dump, ['--schema-only'], (line) => {
@@ -32,7 +32,7 @@ export async function countNotValid(dump: DumpToRead): Promise<number> {
   return found;
 }
 
-/** The publications of a dump FOR ALL TABLES or for whole schemas, which only a superuser may create. */
+/** The publications in the dump FOR ALL TABLES or for whole schemas, which only a superuser may create. */
 export async function superuserPublications(dump: DumpToRead): Promise<string[]> {
   const found: string[] = [];
   await readLines(dump, ['--schema-only'], (line) => {
@@ -45,10 +45,10 @@ export async function superuserPublications(dump: DumpToRead): Promise<string[]>
 }
 
 /**
- * Reads from the dump itself where its sequences stand: sequences know no snapshot, so what was looked up beside the dump may be another
- * moment's.
+ * Reads the positions of sequences from the dump itself: sequences are not covered by snapshots, so positions that were queried separately
+ * may differ.
  *
- * @throws E_TOOL_FAILED if pg_restore does not tell it of every sequence in `toc`
+ * @throws E_TOOL_FAILED if pg_restore does not print every sequence in `toc`
  */
 export async function readDumpedSequences(dump: DumpToRead, toc: readonly TocEntry[]): Promise<DumpedSequence[]> {
   const entries = toc.filter(({ desc }) => desc === 'SEQUENCE SET');
@@ -58,14 +58,14 @@ export async function readDumpedSequences(dump: DumpToRead, toc: readonly TocEnt
     const list = path.join(folder, 'list');
     await writeFile(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
     const found: DumpedSequence[] = [];
-    // A name may hold line feeds.
+    // A name may contain line feeds.
     let statement = '';
     await readLines(dump, [`--use-list=${list}`], (line) => {
       statement = line.startsWith(SETVAL) ? line : `${statement}\n${line}`;
       found.push(...parseSetval(statement));
     });
     if (found.length === entries.length) return found;
-    throw new PotctlError('E_TOOL_FAILED', `pg_restore tells of ${found.length} of ${entries.length} sequences`);
+    throw new PotctlError('E_TOOL_FAILED', `pg_restore printed ${found.length} of ${entries.length} sequences`);
   } finally {
     await removeShortLivedFolder(folder);
   }

@@ -4,23 +4,23 @@ import type { Finding } from '../../runs/accept.js';
 
 const COMMAND_LINES = 12;
 const CONTEXT_LINES = 8;
-/** So many are told apart; what comes after them is only counted. */
+/** The number of failures that are kept; further ones are only counted. */
 const KEPT = 1_000;
 
-/** Something that pg_restore, or psql, could not restore. */
+/** An object that pg_restore or psql could not restore. */
 export interface FailedObject extends Finding {
-  /** What the server said, without the lines around it. */
+  /** The server's error, without the surrounding lines. */
   readonly error: string;
-  /** Functions that were running then, innermost first, as the server names them. */
+  /** The functions that were running, innermost first, as the server names them. */
   readonly functions: readonly string[];
 }
 
-/** Listens to what pg_restore or psql says, line by line. */
+/** Receives the output of pg_restore or psql, line by line. */
 export interface FailureListener {
   line(line: string): void;
-  /** @returns what failed, in order; each once */
+  /** @returns the failures, in order, without duplicates */
   failed(): readonly FailedObject[];
-  /** Did the tool come to its end in spite of the errors? Otherwise the rest was not even tried. */
+  /** Whether the tool finished despite errors; otherwise the rest was not attempted. */
   reachedEnd(): boolean;
 }
 
@@ -33,12 +33,12 @@ interface Raw {
 }
 
 /**
- * Gathers which objects a tool could not restore, and why.
+ * Collects which objects a tool could not restore, and why.
  *
- * Workers write at the same time: two errors may be told of each other's object then. What matters holds all the same: each failed object is
- * named, and an error that no line explains is named as such.
+ * Workers write concurrently, so two errors may be attributed to each other's object. What matters still holds: each failed object is named,
+ * and an unexplained error is reported as such.
  *
- * @param toc of the dump; of a plain one there is none, and lines of the script are named instead
+ * @param toc of the dump; empty for a plain dump, whose failures are named by script lines
  */
 export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   const names = new Map(toc.map((entry) => [entry.dumpId, objectName(entry)]));
@@ -63,7 +63,7 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
       else if (!OTHER.test(line)) takeDetail(found.at(-1), line);
     },
     failed: () => {
-      // Errors of workers count twice in the summary.
+      // The summary counts errors of workers twice.
       const isTold = errors === found.length && (ignored ?? 0) <= 2 * errors;
       return [...once(found.map(describe)), ...(isTold ? [] : [OTHER_ERRORS])];
     },
@@ -80,7 +80,7 @@ const OTHER = /^(pg_restore|psql)\b/;
 const OTHER_ERRORS: FailedObject = {
   name: 'object:OTHER ERRORS',
   state: 'fail',
-  detail: 'more errors than could be told apart',
+  detail: 'more errors than potctl could identify',
   error: '',
   functions: [],
 };
@@ -88,7 +88,7 @@ const OTHER_ERRORS: FailedObject = {
 /** `could not execute query: ERROR:  x` → `x`. */
 const plainError = (text: string): string => text.replace(/^.*?\bERROR: {1,2}/, '');
 
-/** The name of an entry of a dump, for `--accept`. Pure. */
+/** The name of a dump entry, for `--accept`. Pure. */
 export function objectName({ desc, schema, name }: TocEntry): string {
   return `object:${desc} ${schema === null ? name : `${schema}.${name}`}`;
 }

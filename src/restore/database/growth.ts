@@ -5,10 +5,10 @@ import type { Server } from '../../postgres/server.js';
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * Tells how large a database has become while it is filled; pg_restore itself says nothing. What cannot be read is left out.
+ * Reports the growing size of a database while it is filled, because pg_restore reports no progress. Ignores errors.
  *
- * @param total bytes that it had at its source, an estimate
- * @returns ends the looking
+ * @param total bytes at its source, as an estimate
+ * @returns stops watching
  */
 export function watchGrowth(
   { server, progress }: { readonly server: Server; readonly progress: Progress },

@@ -5,22 +5,22 @@ import type { Check } from '../../kernel/check.js';
 import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short-lived.js';
 import { type FailedObject, objectName } from './failed-objects.js';
 
-/** Entries of a dump that stay behind, and what is to be said of them. */
+/** Entries of a dump that are skipped, and how to report them. */
 export interface LeftBehind {
   readonly dumpIds: ReadonlySet<number>;
   readonly failed: readonly FailedObject[];
 }
 
 /**
- * The entries whose rows lie in a damaged file: pg_restore would end at the first of them, whatever it was told of errors. Pure.
+ * The entries whose rows are in a damaged file: pg_restore would stop at the first of them, even if told to continue past errors. Pure.
  *
- * @param damaged checks of the stored backup that failed; each bears the path of its file
+ * @param damaged failed checks of the stored backup; each has the path of its file as its name
  */
 export function damagedEntries(toc: readonly TocEntry[], damaged: readonly Check[]): LeftBehind {
   const found = damaged.flatMap((check) => entriesOf(toc, check).map((entry) => ({ entry, check })));
   const failed = found.map(({ entry, check }) => {
     const name = objectName(entry);
-    const detail = `${name.replace(/^object:/, '')}: left out, since "${check.name}" is damaged (${check.detail})`;
+    const detail = `${name.replace(/^object:/, '')}: skipped, because "${check.name}" is damaged (${check.detail})`;
     return { name, state: 'fail' as const, detail, error: detail, functions: [] };
   });
   return { dumpIds: new Set(found.map(({ entry }) => entry.dumpId)), failed };
@@ -33,7 +33,7 @@ function entriesOf(toc: readonly TocEntry[], { name }: Check): TocEntry[] {
   return /^blobs?_.*\.(dat|toc)|^blobs\.toc$/.test(file) ? toc.filter(({ desc }) => desc === 'BLOBS') : [];
 }
 
-/** Gives `work` the option that makes pg_restore leave those entries out; none where there are none. */
+/** Calls `work` with the option that makes pg_restore skip those entries; without options if there are none. */
 export async function withoutEntries<T>(
   toc: readonly TocEntry[],
   { dumpIds }: LeftBehind,

@@ -10,14 +10,14 @@ import type { Server } from '../../postgres/server.js';
 import { quoteConninfo } from './conninfo.js';
 import { writableEnvironment } from './writable.js';
 
-/** Since these minor versions psql has `\restrict`, behind which a script cannot make it do anything but SQL. */
+/** Since these minor versions psql supports `\restrict`, after which a script cannot use backslash commands. */
 const RESTRICTS: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 
 /**
- * Restores a plain dump into the empty database with psql; the first error ends it, unless it is told to go on. Every byte is judged once more on its way:
- * backslash commands and statements that reach out of the database are not run.
+ * Restores a plain dump into the empty database with psql; stops at the first error unless told to continue. Every byte is checked again
+ * while it is sent: backslash commands and statements that affect anything outside the database are refused.
  *
- * @throws E_REFUSED, E_TOOL_OLD (a psql that cannot be restricted), E_BACKUP_CORRUPT, E_TOOL_*, E_DB_*, E_NO_SPACE
+ * @throws E_REFUSED, E_TOOL_OLD (psql lacks \restrict), E_BACKUP_CORRUPT, E_TOOL_*, E_DB_*, E_NO_SPACE
  */
 export async function runPlainDump(
   server: Server,
@@ -73,7 +73,7 @@ function refuseUnrestricted({ version, major }: Awaited<ReturnType<Server['tool'
   const needed = RESTRICTS[major];
   if (major > 17 || (needed !== undefined && minor >= needed)) return;
   throw new PotctlError('E_TOOL_OLD', `psql ${version} is too old to run a plain dump safely`, {
-    why: 'it lacks \\restrict (CVE-2025-8714), which keeps a hostile dump from running programs on this machine',
+    why: 'it lacks \\restrict (CVE-2025-8714), which prevents a malicious dump from running programs on this machine',
     fix: ['Install the newest minor version of the PostgreSQL client.'],
   });
 }

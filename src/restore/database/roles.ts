@@ -7,16 +7,16 @@ import { quoteIdentifier } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
 
-/** The text of the backup's globals; empty where it has none. */
+/** The text of the backup's globals; empty if it has none. */
 export async function readGlobals(folder: string, { globals }: Pick<DatabasePart, 'globals'>): Promise<string> {
   return globals === null ? '' : readFile(path.join(folder, globals.file), 'utf8');
 }
 
 /**
- * Creates the roles that the server lacks, as the backup's globals describe them (attributes, password hash, settings, memberships of the new
- * roles). Roles that exist are never altered. One transaction: all or none; only a setting that this server does not take is left out.
+ * Creates the roles that the server lacks from the backup's globals (attributes, password hash, settings, memberships of the new roles).
+ * Never alters existing roles. One transaction: all or none; only settings that this server rejects are skipped.
  *
- * @returns what was left out, in words
+ * @returns what was skipped, as text
  * @throws E_DB_DENIED, E_DB_QUERY
  */
 export async function createMissingRoles(
@@ -35,7 +35,7 @@ export async function createMissingRoles(
   });
 }
 
-/** A parameter may be gone in this version, or belong to a library that is not loaded here. */
+/** A parameter may not exist in this version, or belong to a library that is not loaded. */
 async function tryStatement(session: Session, statement: string): Promise<string[]> {
   await session.query('savepoint optional');
   try {
@@ -45,13 +45,13 @@ async function tryStatement(session: Session, statement: string): Promise<string
   } catch (error) {
     if (sqlstateOf(error) === undefined || !(error instanceof PotctlError)) throw error;
     await session.query('rollback to savepoint optional');
-    return [`not taken over: ${statement} (${error.message})`];
+    return [`skipped: ${statement} (${error.message})`];
   }
 }
 
 /**
- * Picks what creates the missing roles out of the text of `pg_dumpall --globals-only`. A role that it does not mention gives one that cannot
- * log in. `optional`: settings and comments. Pure.
+ * Extracts the statements that create the missing roles from the text of `pg_dumpall --globals-only`. A role that it does not contain is
+ * created with NOLOGIN. `optional`: settings and comments. Pure.
  */
 export function roleStatements(
   globals: string,
@@ -78,10 +78,9 @@ export function roleStatements(
 }
 
 /**
- * Which of the wanted roles must be made, and which others with them: the missing ones become members of roles that may be missing as
- * well. Pure.
+ * The roles to create: those wanted that are missing, and missing roles of which they become members. Pure.
  *
- * @param isMissing does the server lack it?
+ * @param isMissing whether the server lacks the role
  */
 export function rolesToCreate(
   globals: string,
@@ -99,7 +98,7 @@ export function rolesToCreate(
   return [...found].sort();
 }
 
-/** The roles of which a role of the globals is a member. Pure. */
+/** The roles that roles in the globals are members of. Pure. */
 export function groupsIn(globals: string): readonly string[] {
   return [...new Set(memberships(statementsOf(globals)).map(({ group }) => group))];
 }
@@ -107,7 +106,7 @@ export function groupsIn(globals: string): readonly string[] {
 interface Membership {
   readonly group: string;
   readonly member: string;
-  /** Without the grantor, who may not be there. */
+  /** Without the grantor, who may not exist. */
   readonly grant: string;
 }
 
@@ -123,7 +122,7 @@ function memberships(statements: readonly string[]): Membership[] {
   });
 }
 
-/** One statement may have several lines: a comment, or the value of a setting. */
+/** A statement may span several lines: a comment, or the value of a setting. */
 function statementsOf(globals: string): string[] {
   const statements: string[] = [];
   let text = '';
@@ -139,10 +138,10 @@ function statementsOf(globals: string): string[] {
 
 const unquoted = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 
-/** pg_dumpall quotes a name only where it must be. */
+/** pg_dumpall quotes a name only if necessary. */
 function spellings(role: string): string[] {
   return /^[a-z_][a-z0-9_]*$/.test(role) ? [role, quoteIdentifier(role)] : [quoteIdentifier(role)];
 }
 
-/** Is every string and every quoted name closed? */
+/** Whether every string and every quoted name is closed. */
 const isBalanced = (text: string): boolean => !/['"]/.test(text.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''));

@@ -12,11 +12,11 @@ import { quoteConninfo } from './conninfo.js';
 import { type FailedObject, listenForFailures } from './failed-objects.js';
 import { damagedEntries, withoutEntries } from './left-out.js';
 import { runPlainDump } from './plain-dump.js';
-import { stumbled } from './way-out.js';
+import { restoreFailure } from './remedies.js';
 import { writableEnvironment } from './writable.js';
 
 /**
- * Creates the empty database that a dump is restored into, like the original in all that can only be said at creation.
+ * Creates the empty staging database, with all properties of the original that can only be set at creation.
  *
  * @returns its oid
  * @throws E_DB_DENIED, E_DB_QUERY
@@ -34,17 +34,18 @@ export async function createStagedDatabase(
     for (const statement of statements) await session.query(statement);
     return databaseOid(session, name);
   });
-  if (oid === null) throw new PotctlError('E_RESTORE_CHECK', `the database "${name}" is not there after its creation`);
+  if (oid === null)
+    throw new PotctlError('E_RESTORE_CHECK', `the database "${name}" does not exist after its creation`);
   if (!part.properties.has_public_schema) await dropPublicSchema(server, name);
   return oid;
 }
 
 /**
- * Gives the empty database those of the original's settings that its own objects may ask for while they are restored: a materialized
- * view may read `app.tenant`, or depend on the time zone. What would hinder the restore comes afterwards, with {@link applyProperties}.
+ * Applies the settings of the original that its own objects may read during the restore: a materialized view may read `app.tenant`, or
+ * depend on the time zone. Settings that would interfere are applied later, by {@link applyProperties}.
  */
 export async function applyEarlySettings(server: Server, name: string, { properties }: SettledPart): Promise<void> {
-  const settings = properties.settings.filter(({ role, setting }) => role === null && !HINDERING.test(setting));
+  const settings = properties.settings.filter(({ role, setting }) => role === null && !INTERFERING.test(setting));
   const nothingElse = { comment: null, acl: null, security_labels: [], connection_limit: -1, is_template: false };
   await inSession(server.maintenanceSession('restore.properties'), async (session) => {
     const early = propertyStatements(name, { ...properties, ...nothingElse, settings });
@@ -52,29 +53,29 @@ export async function applyEarlySettings(server: Server, name: string, { propert
   });
 }
 
-/** Settings that would refuse or break off what pg_restore does, or its sessions as such. */
-const HINDERING = /^(default_transaction_|\w+_timeout=|\w*preload_libraries=|role=|session_)/i;
+/** Settings that would make statements of pg_restore, or its sessions, fail. */
+const INTERFERING = /^(default_transaction_|\w+_timeout=|\w*preload_libraries=|role=|session_)/i;
 
-/** Makes the restored database what the original was besides its content: settings, per-role settings, grants, comment, labels. */
+/** Applies the properties of the original to the restored database: settings, per-role settings, grants, comment, labels. */
 export async function applyProperties(server: Server, name: string, part: SettledPart): Promise<void> {
   await inSession(server.maintenanceSession('restore.properties'), async (session) => {
     for (const statement of propertyStatements(name, part.properties)) await session.query(statement);
   });
 }
 
-/** What to restore, and where to. */
+/** What to restore, and where. */
 export interface RestoreDump {
   readonly name: string;
   readonly folder: string;
   readonly part: DatabasePart;
-  /** The dump's contents; empty for a plain one. */
+  /** The dump's table of contents; empty for a plain dump. */
   readonly toc: readonly TocEntry[];
   readonly jobs: number;
-  /** Restore what can be restored, whatever else fails. */
+  /** Restore everything that can be restored, despite errors. */
   readonly continuePastErrors: boolean;
-  /** Files of the backup that cannot be read, which was accepted: with `continuePastErrors` what lies in them is left out. */
+  /** Unreadable files of the backup that were accepted: with `continuePastErrors`, their contents are skipped. */
   readonly damaged: readonly Check[];
-  /** An existing folder for a small file that is removed again. */
+  /** An existing folder for a small temporary file. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
@@ -82,8 +83,8 @@ export interface RestoreDump {
 /**
  * Restores the dump into the empty database.
  *
- * @returns what failed, which is only something with `continuePastErrors`: otherwise the first error ends it
- * @throws E_TOOL_*, E_DB_* naming the object that failed and the ways out; E_NO_SPACE
+ * @returns the failures; only with `continuePastErrors`, otherwise the first error ends the restore
+ * @throws E_TOOL_*, E_DB_* with the failed object and possible remedies; E_NO_SPACE
  */
 export async function restoreDump(server: Server, request: RestoreDump): Promise<readonly FailedObject[]> {
   const { continuePastErrors, toc, damaged } = request;
@@ -94,8 +95,8 @@ export async function restoreDump(server: Server, request: RestoreDump): Promise
 }
 
 /**
- * pg_restore adds a check to a table once that table has its rows, while those of tables that inherit from it may still be on their way: one
- * that was never validated would refuse them. With such checks everything is loaded first.
+ * pg_restore adds a check constraint to a table after its rows, while rows of inheriting tables may still be missing or being loaded: a
+ * constraint that was never validated would reject them. If there are such constraints, all data is loaded first.
  */
 function passesFor(toc: readonly TocEntry[]): readonly (readonly string[])[] {
   if (!toc.some(({ desc }) => desc === 'CHECK CONSTRAINT')) return [[]];
@@ -117,9 +118,9 @@ async function restorePass(
     return failures.failed();
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    // pg_restore that went on to its end says so; everything else has stopped it.
+    // A pg_restore that finished prints a summary; any other error stopped it.
     if (continuePastErrors && failures.reachedEnd() && error.code !== 'E_NO_SPACE') return failures.failed();
-    throw stumbled(error, failures.failed(), { ...request, settings: server.settings });
+    throw restoreFailure(error, failures.failed(), { ...request, settings: server.settings });
   }
 }
 
@@ -131,7 +132,7 @@ async function runRestore(
 ): Promise<void> {
   const { name, folder, part, jobs, continuePastErrors, signal } = request;
   if (part.dump.format === 'plain') return runPlainDump(server, { ...request, onStderrLine });
-  // Only a verbose pg_restore says which entry of the dump an error belongs to.
+  // Only with --verbose does pg_restore print which entry of the dump an error belongs to.
   const args = [...options, '--verbose', `--jobs=${jobs}`, '--no-password', `--dbname=dbname=${quoteConninfo(name)}`];
   if (!continuePastErrors) args.push('--exit-on-error');
   const dump = path.join(folder, part.backup_file);

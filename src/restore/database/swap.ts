@@ -12,28 +12,28 @@ import type { DatabaseMove } from '../../runs/record.js';
 
 const ATTEMPTS = 6;
 const LOCK_TIMEOUT_MS = 4_000;
-/** The server itself waits five seconds for the last sessions to go. */
+/** The server itself waits five seconds for the last sessions to end. */
 const STATEMENT_TIMEOUT_MS = 12_000;
 const END_EVERY_MS = 40;
-/** Where commits do not wait, a crash of the server would take the swap back behind our back, and the tree would not follow. */
+/** With asynchronous commits, a crash of the server could revert the swap unnoticed, and the tree would not match. */
 const WAIT_FOR_THE_DISK = `select set_config('synchronous_commit', 'local', false)
                             where current_setting('synchronous_commit') = 'off'`;
-/** object_in_use, lock_not_available, query_canceled, deadlock_detected: worth another try. */
+/** object_in_use, lock_not_available, query_canceled, deadlock_detected: worth retrying. */
 const PASSING = ['55006', '55P03', '57014', '40P01'];
 
-/** How long nobody could connect, in ms. */
+/** How long connections failed, in ms. */
 export interface Swapped {
   readonly downtimeMs: number;
 }
 
 /**
- * Gives the live name to the incoming database and keeps the outgoing one, in one transaction: a kill at any moment leaves the one or the
- * other, never none. Sessions on either are ended meanwhile; clients that reconnect wait for the commit and find the new database.
+ * Renames the incoming database to the live name and keeps the outgoing one, in one transaction: a kill at any moment leaves one or the other
+ * live, never none. Sessions on either are terminated; clients that reconnect wait for the commit and reach the new database.
  *
- * Success is what the catalogue says afterwards, not the commit's answer.
+ * Success is determined by the catalog afterwards, not by the reply to the commit.
  *
- * @throws E_TARGET_BUSY after a bounded number of tries, E_REFUSED if other databases have these names by now (nothing changed); E_DB_UNREACHABLE with `changed: unknown` when the server went
- * away in between
+ * @throws E_TARGET_BUSY after a bounded number of attempts, E_REFUSED if other databases have these names by now (nothing changed);
+ * E_DB_UNREACHABLE with `changed: unknown` if the server became unreachable in between
  */
 export async function swapDatabases(
   { server, clock }: { readonly server: Server; readonly clock: Clock },
@@ -49,7 +49,7 @@ export async function swapDatabases(
     throw unknownOutcome(move.name, error);
   });
   if (swapped) return { downtimeMs };
-  throw failure ?? new PotctlError('E_TARGET_BUSY', `the name "${move.name}" changed hands during the swap`);
+  throw failure ?? new PotctlError('E_TARGET_BUSY', `"${move.name}" was renamed or replaced during the swap`);
 }
 
 async function tryToSwap(server: Server, runId: string, move: DatabaseMove): Promise<undefined> {
@@ -98,12 +98,12 @@ async function renameBoth(session: Session, move: DatabaseMove): Promise<void> {
   }
 }
 
-/** Names change hands in the hours that a restore takes. The renames hold the locks: what is seen here is what will be committed. */
+/** Databases may be renamed in the hours that a restore takes. The renames hold the locks, so what is read here will be committed. */
 async function refuseStrangers(session: Session, move: DatabaseMove): Promise<void> {
   const { liveOid, keptOid } = await readNameFacts(session, move);
   if (liveOid === (move.incoming?.oid ?? null) && keptOid === (move.outgoing?.oid ?? null)) return;
   throw new PotctlError('E_REFUSED', `the database "${move.name}" is not the one that the plan showed`, {
-    why: 'it was replaced, or what should take its place was, while the swap was being prepared',
+    why: 'it, or the staging database, was replaced while the swap was being prepared',
     fix: ['Repeat the command: it makes a new plan.'],
   });
 }
@@ -112,12 +112,12 @@ async function rename(session: Session, from: string, to: string): Promise<void>
   await session.query(`alter database ${quoteIdentifier(from)} rename to ${quoteIdentifier(to)}`);
 }
 
-/** Ends sessions until told to stop: whoever connected before the rename had its lock would make it fail. */
+/** Terminates sessions until stopped: a client that connects before the rename has its lock would make the rename fail. */
 function endRepeatedly(session: Session, oids: readonly number[]): () => Promise<void> {
   let going = true;
   const ending = (async () => {
     while (going) {
-      // What cannot be ended shows in the rename's own failure.
+      // If sessions cannot be terminated, the rename itself fails.
       await endSessions(session, oids).catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, END_EVERY_MS));
     }
@@ -133,12 +133,12 @@ function isPassing(error: unknown): boolean {
 }
 
 function unknownOutcome(name: string, cause: unknown): PotctlError {
-  return new PotctlError('E_DB_UNREACHABLE', `the server went away while "${name}" was swapped`, {
+  return new PotctlError('E_DB_UNREACHABLE', `the server became unreachable while "${name}" was swapped`, {
     why: cause instanceof Error ? cause.message : String(cause),
     changed: 'unknown',
-    changedDetail: 'the database is wholly the old one or wholly the new one; both are kept',
+    changedDetail: 'either the previous or the restored database is live, never a mix; both are kept',
     fix: [
-      advice`When the server is back, the next ${potctl('restore', 'undo')}, \`restore run\` or \`backup create\` sets it right: ${potctl('restore', 'list')}.`,
+      advice`When the server is back, the next ${potctl('restore', 'undo')}, \`restore run\` or \`backup create\` resolves it; check with ${potctl('restore', 'list')}.`,
     ],
     cause,
   });

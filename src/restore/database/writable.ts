@@ -4,8 +4,8 @@ import type { Server } from '../../postgres/server.js';
 const WRITABLE = '-c default_transaction_read_only=off';
 
 /**
- * What a tool that fills a database needs where the role is set to read only: our own sessions switch that off for themselves. Empty in every
- * other case, because a pooler may refuse the option.
+ * The environment for tools that write to a database while the role defaults to read-only; our own sessions switch that off themselves. Empty
+ * otherwise, because a pooler may reject the option.
  */
 export async function writableEnvironment(server: Server, database: string): Promise<Record<string, string>> {
   const sql = `select reset_val from pg_catalog.pg_settings where name = 'default_transaction_read_only'`;

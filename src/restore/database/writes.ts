@@ -2,7 +2,7 @@ import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
 import type { WriteBaseline } from '../../runs/record.js';
 
-/** How much was written to the tables of a database so far, as its statistics say. */
+/** How much has been written to the tables of a database, according to its statistics. */
 export async function readWrites(server: Server, database: string): Promise<WriteBaseline> {
   const sql = `select coalesce(sum(n_tup_ins), 0)::text as inserted, coalesce(sum(n_tup_upd), 0)::text as updated,
                       coalesce(sum(n_tup_del), 0)::text as deleted,
@@ -16,7 +16,7 @@ export async function readWrites(server: Server, database: string): Promise<Writ
   return { inserted: Number(inserted), updated: Number(updated), deleted: Number(deleted), stats_reset: reset };
 }
 
-/** Rows written between two looks; null when that cannot be told, e.g. since the counters were set back meanwhile. Pure. */
+/** Rows written between two readings; null if unknown, e.g. because the counters were reset in between. Pure. */
 export function writesSince(baseline: WriteBaseline | null, now: WriteBaseline | null): number | null {
   if (baseline === null || now === null || baseline.stats_reset !== now.stats_reset) return null;
   const total = ({ inserted, updated, deleted }: WriteBaseline): number => inserted + updated + deleted;

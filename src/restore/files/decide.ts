@@ -4,16 +4,16 @@ import type { Left, LeftReason, Outcome, Overwrite } from './request.js';
 
 const NAMED = 1_000;
 
-/** What comes into a place. */
+/** The entry to be placed. */
 export interface Incoming {
   readonly directory: boolean;
   readonly mtimeNs: bigint;
 }
 
 /**
- * What happens to an entry that is to come where `present` is. `enter`: both are directories, and the decision is about what is in them. Pure.
+ * Decides what happens to an entry whose place is taken by `present`. `enter`: both are directories, so their contents are decided. Pure.
  *
- * @param device of the directory that everything comes into
+ * @param device of the target directory
  */
 export function decide(
   present: BigIntStats | null,
@@ -29,17 +29,17 @@ export function decide(
   return overwrite === 'always' || incoming.mtimeNs > present.mtimeNs ? 'replace' : 'not-newer';
 }
 
-/** Adds up what came of it. */
+/** Counts the results. */
 export interface Tally {
   restored(count: number): void;
   overwritten(): void;
   directories(count: number): void;
-  /** @param count files, links and pipes that are left with it */
+  /** @param count files, links and pipes that are skipped with it */
   left(path: BytePath, reason: LeftReason, count: number): void;
   all(): Outcome;
 }
 
-/** Starts with nothing. */
+/** Creates an empty count. */
 export function createTally(): Tally {
   const sums = { restored: 0, overwritten: 0, skipped: 0, directories: 0, leftTotal: 0, obstructed: false };
   const named: Left[] = [];

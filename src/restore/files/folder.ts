@@ -5,17 +5,17 @@ import { at, ownName } from '../../runs/tree/names.js';
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 const DESCRIPTORS = '/proc/self/fd';
 
-/** A directory that is held open: what is done in it is done there, whatever others put in the place of its name meanwhile. */
+/** An open directory: operations apply to it even if somebody replaces its name meanwhile. */
 export interface Folder {
-  /** A path to it that no link can divert, where the system has such paths. */
+  /** A path to it that no symbolic link can redirect, if the system supports such paths. */
   readonly path: string;
   close(): void;
 }
 
 /**
- * Opens a directory by its path, or by the name (one byte per character) of an entry of an open one. A symbolic link is not followed.
+ * Opens a directory by path, or by the name (one byte per character) of an entry of an open one. Does not follow symbolic links.
  *
- * @throws errno ELOOP or ENOTDIR where it is none
+ * @throws errno ELOOP or ENOTDIR if it is not a directory
  */
 export function openFolder(place: string | { readonly in: Folder; readonly name: string }): Folder {
   const path = typeof place === 'string' ? place : at(place.in.path, ownName(place.name));
@@ -24,7 +24,7 @@ export function openFolder(place: string | { readonly in: Folder; readonly name:
   return { path: isHeld ? `${DESCRIPTORS}/${handle}` : String(path), close: () => closeSync(handle) };
 }
 
-/** Like {@link openFolder}, and makes the directory, for its owner only, where it is missing. */
+/** Like {@link openFolder}, but creates the directory with mode 0700 if it is missing. */
 export function makeFolder(folder: Folder, name: string): Folder {
   try {
     mkdirSync(at(folder.path, ownName(name)), { mode: 0o700 });
@@ -34,7 +34,7 @@ export function makeFolder(folder: Folder, name: string): Folder {
   return openFolder({ in: folder, name });
 }
 
-/** What an entry is; null where there is none. */
+/** The stat of an entry; null if there is none. */
 export function lookIn(folder: Folder, name: string): BigIntStats | null {
   try {
     return lstatSync(at(folder.path, ownName(name)), { bigint: true });

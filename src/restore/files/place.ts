@@ -10,24 +10,24 @@ import { decide, type Tally } from './decide.js';
 import { type Folder, lookIn, makeFolder, openFolder } from './folder.js';
 import type { Overwrite } from './request.js';
 
-/** Where staged files go, and by which rule. */
+/** Where staged files go, and by which rules. */
 export interface Placing {
   readonly staged: Folder;
   readonly target: Folder;
   readonly overwrite: Overwrite;
-  /** Name, in the target, of the folder for what is replaced; made when it is needed. */
+  /** The name, in the target, of the folder for replaced files; created when needed. */
   readonly keptName: string;
-  /** The repository's folder, which nothing is written into; null = it is elsewhere. */
+  /** The repository's folder, into which nothing is written; null = it is elsewhere. */
   readonly repository: BigIntStats | null;
   readonly signal: AbortSignal;
   readonly tally: Tally;
 }
 
 /**
- * Moves what is staged into its place, entry by entry, each by one rename or link: a directory that is missing comes with all that is in it,
- * one that is there keeps its own attributes. What is replaced is kept in a folder of its own. No symbolic link below the target is followed.
+ * Moves staged entries into place one by one, each by one rename or link: a missing directory is moved with its contents, an existing one
+ * keeps its own attributes. Replaced files are kept in a separate folder. Does not follow symbolic links below the target.
  *
- * @throws E_FILES_DENIED, E_IO, errno; the signal's reason when aborted: what is placed by then stays
+ * @throws E_FILES_DENIED, E_IO, errno; the signal's reason if aborted: what has been placed by then stays
  */
 export async function placeStaged(placing: Placing): Promise<void> {
   const device = lstatSync(`${placing.target.path}/.`, { bigint: true }).dev;
@@ -45,7 +45,7 @@ interface Place extends Placing {
 }
 
 async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folder): Promise<void> {
-  // Staged directories that have to give up their entries need the right for it; they do not come into the tree themselves.
+  // A staged directory must be writable to move its entries out; its own mode does not reach the target.
   makeWritable(realDisk(), `${from.path}/.`);
   for (const name of readdirSync(from.path, { encoding: 'latin1' }).sort()) {
     await placeEntry(place, path === '' ? name : `${path}/${name}`, from, to, name);
@@ -53,7 +53,7 @@ async function placeFolder(place: Place, path: BytePath, from: Folder, to: Folde
   }
 }
 
-/** What may not be written to is left and named, like everything else that stands in the way: the rest goes on. */
+/** An entry without write permission is skipped and reported, like any other obstacle; the rest continues. */
 async function placeEntry(place: Place, path: BytePath, from: Folder, to: Folder, name: string): Promise<void> {
   try {
     await decideEntry(place, path, from, to, name);
@@ -77,7 +77,7 @@ async function decideEntry(place: Place, path: BytePath, from: Folder, to: Folde
       return tally.left(path, decision, (await countBelow(place, from, name, directory)).others);
     const counted = await countBelow(place, from, name, directory);
     const moved = move(from, to, name, directory);
-    // Somebody else may have taken the name in this moment: then it is decided anew.
+    // Somebody else may just have taken the name: decide again.
     if (moved === false) continue;
     if (moved === 'elsewhere') return tally.left(path, 'mount-point', counted.others);
     tally.restored(counted.others);
@@ -114,7 +114,7 @@ async function enter(place: Place, path: BytePath, from: Folder, to: Folder, nam
   }
 }
 
-/** The old file gets a second name where it is kept, then the new one takes its place in one step. */
+/** First the old file gets a second name in the kept folder, then the new one replaces it in one step. */
 function replace({ target, keptName, tally }: Place, path: BytePath, from: Folder, to: Folder, name: string): void {
   const here = at(to.path, ownName(name));
   const above = [keptName, ...path.split('/').slice(0, -1)];
@@ -135,7 +135,7 @@ function replace({ target, keptName, tally }: Place, path: BytePath, from: Folde
   }
 }
 
-/** @returns takes it back */
+/** @returns undoes it */
 function keep(here: string | Buffer, there: string | Buffer): () => void {
   try {
     linkSync(here, there);
@@ -147,13 +147,13 @@ function keep(here: string | Buffer, there: string | Buffer): () => void {
   }
 }
 
-/** Nothing is kept in vain. */
+/** Removes folders in which nothing had to be kept. */
 function removeEmpty(target: Folder, names: readonly string[]): void {
   for (let depth = names.length; depth > 0; depth -= 1) {
     try {
       rmdirSync(at(target.path, ownName(names.slice(0, depth).join('/'))));
     } catch {
-      // It holds something, so do those above it.
+      // It is not empty, and neither are its parents.
       return;
     }
   }

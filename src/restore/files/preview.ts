@@ -10,7 +10,7 @@ import { createTally, decide } from './decide.js';
 import type { FilesRequest, LeftReason, Outcome } from './request.js';
 import type { Target } from './target.js';
 
-/** What a restore of these files would do to the target as it is now. Changes nothing. */
+/** What a restore of these files would do to the target in its current state. Changes nothing. */
 export async function previewFiles(
   { folder, part }: Chosen,
   { globs, overwrite }: FilesRequest,
@@ -36,7 +36,7 @@ export async function previewFiles(
   return tally.all();
 }
 
-/** Looks at entries below the target, never through a link: what stands above an entry in its way is the answer for it. */
+/** Stats entries below the target, never through a link: an obstacle above an entry is the result for the entry. */
 function createLook({ directory, exists, repository }: Target) {
   const device = exists ? lstatSync(directory, { bigint: true }).dev : 0n;
   const lookAt = (path: BytePath): BigIntStats | null => {

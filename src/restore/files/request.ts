@@ -10,13 +10,13 @@ import { advice, again } from '../../kernel/next.js';
 import type { Progress } from '../../kernel/progress.js';
 import type { Repository } from '../../repository/repository.js';
 
-/** What becomes of files that are there already. `if-newer`: replaced where the backup's has the later time. */
+/** What happens to existing files. `if-newer`: replaced if the backup's file has a later mtime. */
 export type Overwrite = 'never' | 'if-newer' | 'always';
 
-/** Which files come back, and where. */
+/** Which files to restore, and where. */
 export interface FilesRequest extends Choice {
   readonly runId: string;
-  /** Absolute path of the directory that they come into. */
+  /** Absolute path of the target directory. */
   readonly to: string;
   readonly overwrite: Overwrite;
 }
@@ -28,36 +28,36 @@ export interface FilesDeps {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** This process: what it has staged may be removed by others once it is gone. */
+  /** This process: others may remove what it staged once it has ended. */
   readonly owner: HostIdentity;
 }
 
-/** Why something was not restored. `other-kind`: a directory stands where the backup has a file, or the other way round. */
+/** Why something was not restored. `other-kind`: the target has a directory where the backup has a file, or vice versa. */
 export type LeftReason = 'exists' | 'not-newer' | 'other-kind' | 'mount-point' | 'repository' | 'denied';
 
-/** Something that was left as it is. */
+/** Something that was skipped. */
 export interface Left {
   readonly path?: string;
-  /** base64 of the bytes, where they are not UTF-8. */
+  /** base64 of the bytes, if they are not UTF-8. */
   readonly path_b64?: string;
   readonly reason: LeftReason;
 }
 
-/** What came of it, or would. Directories are counted apart: all other numbers are about files, links and pipes. */
+/** The actual or expected result. Directories are counted separately: all other numbers are files, links and pipes. */
 export interface Outcome {
   readonly restored: number;
   readonly overwritten: number;
   readonly skipped: number;
-  /** Directories that were made. */
+  /** Directories that were created. */
   readonly directories: number;
-  /** The first 1,000 of what was left. */
+  /** The first 1,000 skipped entries. */
   readonly left: readonly Left[];
   readonly leftTotal: number;
-  /** Did something stand in the way that is no file to be left or replaced? */
+  /** Whether an obstacle other than an existing file was in the way. */
   readonly obstructed: boolean;
 }
 
-/** What a restore of single files came to. */
+/** The result of a restore of single files. */
 export interface FilesRestored extends Outcome {
   readonly runId: string;
   /** `planned`: a dry run, nothing was changed. */
@@ -65,30 +65,30 @@ export interface FilesRestored extends Outcome {
   readonly backup: string;
   readonly directory: string;
   readonly matched: ListTotals;
-  /** Where the files that were replaced are kept; null = none was. */
+  /** Where replaced files are kept; null = none were replaced. */
   readonly keptIn: string | null;
   /** What the files lack besides their content: owners and attributes that this user cannot set. */
   readonly lost: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** What a person may say about it. */
+/** The options of a restore of single files. */
 export interface FilesOptions {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly id: string;
   readonly fromSet?: string | undefined;
-  /** Globs, relative to the tree. */
+  /** Globs relative to the files directory. */
   readonly path: readonly string[];
-  /** The directory that they come into; may be relative. */
+  /** The target directory; may be relative. */
   readonly to: string | undefined;
   /** Default `never`. */
   readonly overwrite?: Overwrite;
 }
 
 /**
- * Makes the request from settings and options. Pure.
+ * Builds the request from settings and options. Pure.
  *
- * @throws E_USAGE where path or directory are missing
+ * @throws E_USAGE if path or directory is missing
  */
 export function filesRequest(
   { profile, connection, files }: Settings,
@@ -96,13 +96,13 @@ export function filesRequest(
   { who, settings: from }: Pick<Host, 'who' | 'settings'>,
 ): FilesRequest {
   if (globs.length === 0) {
-    throw new PotctlError('E_USAGE', "'--path' is missing: which files shall come back?", {
+    throw new PotctlError('E_USAGE', "'--path' is required: which files should be restored?", {
       fix: [
         advice`One directory: \`--path uploads\`; by pattern: \`--path 'uploads/**/*.stl'\`; all: ${again('--path', '**')}.`,
       ],
     });
   }
-  if (to === undefined) throw new PotctlError('E_USAGE', "'--to' is missing: into which directory?");
+  if (to === undefined) throw new PotctlError('E_USAGE', "'--to' is required: into which directory?");
   const at = { profile: profile.name, database: connection.database, filesPath: files?.path ?? null };
   const directory = fromHere(to, from);
   return { runId: who.runId, reference: id, fromSet: fromSet ?? null, at, globs, to: directory, overwrite };

@@ -22,15 +22,15 @@ import { judgeTarget, makeTarget, type Target } from './target.js';
 
 const SHOWN_PROBLEMS = 8;
 
-/** Which files come back, and where. */
+/** Which files to restore, and where. */
 export type FilesPlan = Pick<FilesRestored, 'backup' | 'directory' | 'matched'>;
 
 /**
- * Brings single files of a backup back into a directory. They are unpacked inside it first, out of sight, checked against the list of what was
- * backed up and read again from disk; then each takes its place by one rename. Nothing outside the directory is written, whatever links lie in
- * it. What is there already stays, or is kept beside, as `overwrite` says.
+ * Restores single files of a backup into a directory. They are first unpacked into a hidden folder inside it, checked against the file list of
+ * the backup and read back from disk; then each is moved into place by one rename. Nothing outside the directory is written, whatever links
+ * it contains. Existing files stay, or are replaced and kept in a separate folder, according to `overwrite`.
  *
- * Until the first file takes its place an error has changed nothing; a kill leaves a folder that the next start removes.
+ * An error before the first file is placed changes nothing; a kill leaves a folder that the next start removes.
  *
  * @throws E_PIECE_NOT_FOUND, E_BACKUP_*, E_UNFIT, E_REFUSED, E_FILES_*, E_NO_SPACE, E_TOOL_*, E_IO
  */
@@ -89,7 +89,7 @@ async function stageAndPlace(running: RunningRestore, staging: Staging): Promise
   await flushFileSystem(target.directory, deps.childEnvironment);
 }
 
-/** Unpacks, and compares what lies on disk then: what took its place could not be told from good files any more. */
+/** Unpacks, and verifies the result on disk before anything is placed: afterwards damaged files could not be told from good ones. */
 async function stage({ deps, chosen, phases, losses }: RunningRestore, tree: string): Promise<void> {
   const { signal, progress, childEnvironment: environment } = deps;
   const { folder, part, picked } = chosen;
@@ -133,16 +133,16 @@ function resultOf(
 
 function checkFailed(problems: readonly string[]): PotctlError {
   const more = problems.length > SHOWN_PROBLEMS ? [`and ${problems.length - SHOWN_PROBLEMS} more`] : [];
-  return new PotctlError('E_FILES_CHECK', 'the unpacked files are not what was backed up', {
+  return new PotctlError('E_FILES_CHECK', 'the unpacked files do not match the backup', {
     why: [...problems.slice(0, SHOWN_PROBLEMS), ...more].join('; '),
   });
 }
 
 function saying(error: unknown, { restored, overwritten, directories }: Outcome): unknown {
-  const known = fromErrno(error, 'put the files into their place');
+  const known = fromErrno(error, 'move the files into place');
   const placed = restored + overwritten;
   if (!(known instanceof PotctlError)) return known;
   if (placed + directories === 0) return known.with({ changed: 'nothing' });
-  const changedDetail = `${counted(placed, 'file')} ${verb(placed, 'is', 'are')} in place; the same command does the rest`;
+  const changedDetail = `${counted(placed, 'file')} ${verb(placed, 'is', 'are')} in place; repeat the command to restore the rest`;
   return known.with({ changed: 'partial', changedDetail });
 }

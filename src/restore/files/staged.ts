@@ -9,7 +9,7 @@ import { removeTree } from '../../storage/remove-tree.js';
 const OWNER = 'owner.json';
 const TREE = 'files';
 
-/** A folder inside the target, on its file system and left out of backups, in which files wait until all of them are checked. */
+/** A folder inside the target, on its file system and excluded from backups, that holds files until all of them are verified. */
 export interface Staging {
   /** The empty folder for the files. */
   readonly tree: string;
@@ -17,7 +17,7 @@ export interface Staging {
 }
 
 /**
- * Makes the folder, saying whose it is.
+ * Creates the folder, with a file that names its owner.
  *
  * @throws E_FILES_DENIED, E_NO_SPACE, E_IO
  */
@@ -35,7 +35,7 @@ export function openStaging(directory: string, runId: string, owner: HostIdentit
   return { tree: path.join(folder, TREE), remove: () => removeStaging(directory, runId) };
 }
 
-/** The mark of the run stays as long as it has kept something. */
+/** The mark of the run stays as long as the run keeps replaced files. */
 async function removeStaging(directory: string, run: string): Promise<void> {
   const { staging, before } = foldersOf(run);
   await removeTree(path.join(directory, staging));
@@ -43,9 +43,9 @@ async function removeStaging(directory: string, run: string): Promise<void> {
 }
 
 /**
- * Removes what killed restores of single files have staged in a directory. What may have a living owner stays.
+ * Removes what killed restores of single files staged in a directory. Skips what may have a living owner.
  *
- * @returns why something stays that should have gone
+ * @returns why something could not be removed
  */
 export async function sweepStagings(directory: string, ours: HostIdentity): Promise<string[]> {
   const stuck: string[] = [];
@@ -70,7 +70,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** The staging of a whole restore has no such file: that one has a record in the repository. */
+/** The staging folder of a whole restore has no such file: it has a record in the repository instead. */
 function ownerOf(file: string): HostIdentity | undefined {
   try {
     const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<HostIdentity>;

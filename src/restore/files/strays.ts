@@ -8,8 +8,8 @@ import { realDisk } from '../../runs/tree/disk.js';
 import { at, ownName } from '../../runs/tree/names.js';
 
 /**
- * Takes out of what is staged the files that are there only because something else is a hard link to them, and the directories that are empty
- * then. The directories above keep their times.
+ * Removes files from the staging folder that were unpacked only as the target of a hard link, and directories that are empty afterwards. The
+ * directories above keep their times.
  */
 export async function removeStrays(
   staged: string,
@@ -17,7 +17,7 @@ export async function removeStrays(
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   for (const stray of strays) {
-    // Programs take only text as a path; elsewhere a directory's time may be that of the restore.
+    // Programs accept only text as a path; other directories may get the time of the restore.
     const folders = foldersAbove(stray).filter((folder) => isUtf8(toBytes(folder)));
     const paths = folders.map((folder) => `${staged}/${toBytes(folder).toString('utf8')}`);
     const attributes: string[] = [];

@@ -5,36 +5,36 @@ import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { repositoryAround } from '../../storage/marker.js';
 import { overlapOf } from '../../storage/place.js';
 
-/** The directory that files come into. */
+/** The directory into which files are restored. */
 export interface Target {
-  /** Its real path, or what it will be. */
+  /** Its real path, or its future one. */
   readonly directory: string;
   readonly exists: boolean;
-  /** The repository's folder; null where it is none or cannot be seen. */
+  /** The repository's folder; null if it is not a folder or cannot be read. */
   readonly repository: BigIntStats | null;
 }
 
 /**
- * Looks at the directory that files are to come into. Changes nothing.
+ * Inspects the directory into which files are to be restored. Changes nothing.
  *
  * @param needed bytes
- * @throws E_REFUSED (inside a repository, this one or another), E_FILES_MISSING (no directory), E_FILES_DENIED, E_NO_SPACE
+ * @throws E_REFUSED (inside a repository, this one or another), E_FILES_MISSING (not a directory), E_FILES_DENIED, E_NO_SPACE
  */
 export async function judgeTarget(to: string, repositoryUrl: string, needed: number): Promise<Target> {
   const nearest = await nearestFolder(to);
   const directory = path.join(await realpath(nearest), path.relative(nearest, to));
   const facts = await stat(to).catch(() => null);
   if (facts !== null && !facts.isDirectory()) {
-    throw new PotctlError('E_FILES_MISSING', `"${to}" is not a directory`, { fix: ['Name a directory with --to.'] });
+    throw new PotctlError('E_FILES_MISSING', `"${to}" is not a directory`, { fix: ['Choose a directory with --to.'] });
   }
   const repository = await realpath(repositoryUrl).catch(() => null);
   const isOwn = repository !== null && overlapOf(directory, repository) === 'first';
   const other = isOwn ? null : repositoryAround(directory);
   if (isOwn || other !== null) {
     const which = other === null ? 'the repository' : `the backup repository "${other}"`;
-    throw new PotctlError('E_REFUSED', `"${to}" lies inside ${which}`, {
-      why: 'what is restored there would lie among the backups',
-      fix: ['Name another directory with --to.'],
+    throw new PotctlError('E_REFUSED', `"${to}" is inside ${which}`, {
+      why: 'the restored files would end up among the backups',
+      fix: ['Choose another directory with --to.'],
     });
   }
   await refuseUnwritable(nearest);
@@ -42,16 +42,16 @@ export async function judgeTarget(to: string, repositoryUrl: string, needed: num
   if (bavail * bsize < needed) {
     throw new PotctlError('E_NO_SPACE', `there is not enough free space in "${nearest}"`, {
       why: { free_bytes: bavail * bsize, needed_bytes: needed },
-      fix: ['Free some space there, name less with --path, or another directory with --to.'],
+      fix: ['Free some space there, restore less with --path, or choose another directory with --to.'],
     });
   }
   return { directory, exists: facts !== null, repository: repository === null ? null : statOf(repository) };
 }
 
 /**
- * Makes the directory with those above it, where it is missing.
+ * Creates the directory and its parents if missing.
  *
- * @returns takes away again what was made and is still empty
+ * @returns removes again what was created and is still empty
  */
 export async function makeTarget({ directory, exists }: Target): Promise<() => Promise<void>> {
   if (exists) return async () => {};
@@ -63,7 +63,7 @@ export async function makeTarget({ directory, exists }: Target): Promise<() => P
       }
     };
   } catch (error) {
-    throw fromErrno(error, `make the directory "${directory}"`);
+    throw fromErrno(error, `create the directory "${directory}"`);
   }
 }
 
@@ -75,13 +75,13 @@ async function refuseUnwritable(folder: string): Promise<void> {
   }
 }
 
-/** The folder itself, or the nearest one above that exists. */
+/** The folder itself, or its nearest existing parent. */
 async function nearestFolder(folder: string): Promise<string> {
   try {
     await stat(folder);
     return folder;
   } catch (error) {
-    if (!isErrno(error, 'ENOENT') || folder === path.dirname(folder)) throw fromErrno(error, `look at "${folder}"`);
+    if (!isErrno(error, 'ENOENT') || folder === path.dirname(folder)) throw fromErrno(error, `read "${folder}"`);
     return nearestFolder(path.dirname(folder));
   }
 }

@@ -10,42 +10,42 @@ import { databaseOid } from '../../runs/database/facts.js';
 import type { Asked, RestoreDeps } from '../deps.js';
 import type { ObservedDatabase, ObservedServer } from './observe-server.js';
 
-/** Something that stands in the way. */
+/** A problem that blocks a restore. */
 export interface Blocker {
   readonly code: ErrorCode;
   readonly text: string;
-  /** What mends or accepts it, most likely first. */
+  /** How to fix or accept it, most likely first. */
   readonly fix: readonly Advice[];
-  /** The name by which a person may accept it; absent where nothing could go on. */
+  /** The name by which it can be accepted; absent if it cannot. */
   readonly accept?: string;
 }
 
-/** What the plan thinks of a database. */
+/** Blockers and warnings of a plan. */
 export interface Assessment {
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly Advice[];
 }
 
-/** What the operator asked for, as far as it decides what may stand in the way. */
+/** The parts of the request that decide about blockers. */
 export interface AssessRequest {
   readonly mode: 'swap' | 'new';
   /** The name that the database will have. */
   readonly target: string;
   readonly expectedSystemIdentifier: string | null;
   readonly createRoles: boolean;
-  /** Bytes that the new database will need. */
+  /** Bytes that the new database needs. */
   readonly neededBytes: number;
   /** Entries of the dump that only a superuser may create. */
   readonly superuserEntries: readonly string[];
 }
 
-/** For one restore, instead of rights that stay. */
-const AS_SUPERUSER = 'Restore as a superuser: PGUSER, or `user` in the profile.';
+/** For this one restore, instead of granting privileges permanently. */
+const AS_SUPERUSER = 'Restore as a superuser: set PGUSER, or `user` in the profile.';
 
-/** Databases that sessions must stand on while another one is renamed. */
+/** Databases to which sessions must stay connected while another one is renamed. */
 const MAINTENANCE = ['postgres', 'template0', 'template1'];
 
-/** Decides what stands in the way of restoring `part`, and what should be known before. Pure. */
+/** Determines what blocks restoring `part`, and what the operator should know. Pure. */
 export function assessDatabase(part: SettledPart, server: ObservedServer, request: AssessRequest): Assessment {
   const warnings: Advice[] = [];
   const blocking = [
@@ -59,13 +59,13 @@ export function assessDatabase(part: SettledPart, server: ObservedServer, reques
   return { blocking, warnings };
 }
 
-/** An obstacle without an exit code of its own. */
+/** A blocker without an error code of its own. */
 export const block = (text: string, ...fix: Advice[]): Blocker => ({ code: 'E_BLOCKED', text, fix });
 
-/** The same with the name by which it can be accepted. What then fails in pg_restore needs `--continue-past-errors`. */
+/** Adds the name by which the blocker can be accepted. Objects that then fail in pg_restore need `--continue-past-errors`. */
 export const acceptable = (accept: string, blocker: Blocker): Blocker => ({ ...blocker, accept });
 
-/** What every change of databases on this server needs: that it is the right one, takes changes, and lets this role rename. Pure. */
+/** Requirements of every rename on this server: it is the right server, not read-only, and the role may rename. Pure. */
 export function targetBlockers(
   server: ObservedServer,
   { expectedSystemIdentifier: expected }: Pick<AssessRequest, 'target' | 'expectedSystemIdentifier'>,
@@ -73,21 +73,21 @@ export function targetBlockers(
   const found: Blocker[] = [];
   const { role } = server;
   if (expected !== null && expected !== server.systemIdentifier) {
-    const text = `the server is ${server.systemIdentifier ?? 'not known to this role'}, the profile expects ${expected}`;
+    const text = `the system identifier of the server is ${server.systemIdentifier ?? 'not readable by this role'}; the profile expects ${expected}`;
     found.push({
       code: 'E_WRONG_TARGET',
       text,
       fix: [advice`Check host and port: ${potctl('config', 'show', '--origin')}.`],
     });
   }
-  if (server.inRecovery) found.push(block('the server is a standby: it takes no changes', 'Name the primary.'));
+  if (server.inRecovery) found.push(block('the server is a standby and read-only', 'Connect to the primary.'));
   if (!role.createDatabase) {
     found.push(
       block(`the role "${role.name}" may not create databases`, `ALTER ROLE ${quoteIdentifier(role.name)} CREATEDB;`),
     );
   }
   for (const name of server.takenNames)
-    found.push(block(`a database "${name}" exists already`, 'Choose another name.'));
+    found.push(block(`a database "${name}" already exists`, 'Choose another name.'));
   return found;
 }
 
@@ -95,7 +95,7 @@ function serverBlockers(part: SettledPart, server: ObservedServer, request: Asse
   const found = targetBlockers(server, request);
   if (major(server.versionNum) < major(part.server.version_num ?? 0)) {
     const text = `the server is version ${server.version}, older than the backup's ${part.server.version}`;
-    const fix = `Restore into a server of version ${major(part.server.version_num ?? 0)} or newer.`;
+    const fix = `Restore to a server of version ${major(part.server.version_num ?? 0)} or newer.`;
     found.push(acceptable('server-version', block(text, fix)));
   }
   for (const name of server.missingTablespaces) {
@@ -104,8 +104,8 @@ function serverBlockers(part: SettledPart, server: ObservedServer, request: Asse
     );
   }
   if (request.mode === 'swap' && MAINTENANCE.includes(request.target)) {
-    const text = `"${request.target}" is the database that sessions stand on while names are swapped`;
-    found.push(block(text, advice`Restore it beside: ${again('--mode', 'new', '--into', 'NAME')}.`));
+    const text = `"${request.target}" is the database that potctl connects to during the swap`;
+    found.push(block(text, advice`Restore it under another name: ${again('--mode', 'new', '--into', 'NAME')}.`));
   }
   return found;
 }
@@ -114,9 +114,9 @@ function roleBlockers(server: ObservedServer, request: AssessRequest, warnings: 
   if (server.missingRoles.length === 0) return [];
   const names = server.missingRoles.map((name) => `"${name}"`).join(', ');
   if (!request.createRoles) {
-    return [block(`roles of the backup are missing: ${names}`, 'Create them, or repeat with --create-roles.')];
+    return [block(`roles used in the backup do not exist: ${names}`, 'Create them, or repeat with --create-roles.')];
   }
-  warnings.push(`roles that will be created as the backup's globals describe them: ${names}`);
+  warnings.push(`roles that will be created from the globals of the backup: ${names}`);
   return [];
 }
 
@@ -130,11 +130,11 @@ function rightBlockers(part: SettledPart, server: ObservedServer, request: Asses
   }
   for (const { role: other } of part.properties.settings) {
     if (other === null || other === role.name) continue;
-    found.push(block(`only a superuser may set what "${other}" has set in the database`, AS_SUPERUSER));
+    found.push(block(`only a superuser may restore the database settings of role "${other}"`, AS_SUPERUSER));
   }
   for (const owner of server.foreignOwners) {
-    const text = `objects belong to "${owner.name}", of which "${role.name}" is not a member`;
-    // Whoever is a member of a superuser is one, long after this restore.
+    const text = `objects belong to "${owner.name}", and "${role.name}" is not a member of that role`;
+    // Membership in a superuser role would last long after this restore.
     const grant = `GRANT ${quoteIdentifier(owner.name)} TO ${quoteIdentifier(role.name)};`;
     const blocker = owner.powerful ? block(text, AS_SUPERUSER) : block(text, grant, `Or: ${AS_SUPERUSER}`);
     found.push(acceptable(`owner:${owner.name}`, blocker));
@@ -166,7 +166,9 @@ function extensionBlockers(server: ObservedServer, warnings: Advice[]): Blocker[
       const blocker = block(`only a superuser may create the extension "${name}"`, AS_SUPERUSER);
       found.push(acceptable(`extension:${name}`, blocker));
     } else if (!versionAvailable && version !== null) {
-      warnings.push(`the extension "${name}" had version ${version}; the server has another one and will use its own`);
+      warnings.push(
+        `the extension "${name}" had version ${version} in the backup; the server does not have it and will use its default version`,
+      );
     }
   }
   return found;
@@ -174,15 +176,15 @@ function extensionBlockers(server: ObservedServer, warnings: Advice[]): Blocker[
 
 function spaceBlockers({ freeBytes }: ObservedServer, { neededBytes }: AssessRequest, warnings: Advice[]): Blocker[] {
   if (freeBytes === null) {
-    warnings.push('free space on the server cannot be seen from here');
+    warnings.push('free disk space on the server is unknown');
     return [];
   }
   if (freeBytes >= neededBytes) return [];
-  const text = `the server's disk has ${freeBytes} bytes free, the restored database needs ${neededBytes}`;
+  const text = `the restored database needs ${neededBytes} bytes, but the server's disk has only ${freeBytes} bytes free`;
   return [{ code: 'E_NO_SPACE', text, fix: ['Free some space on the server.'], accept: 'space' }];
 }
 
-/** What stands in the way of renaming the live database. Pure. */
+/** Blockers for renaming the live database. Pure. */
 export function liveBlockers(
   server: ObservedServer,
   live: ObservedDatabase,
@@ -199,21 +201,23 @@ export function liveBlockers(
   }
   for (const gid of live.preparedTransactions) {
     const fix = `COMMIT PREPARED '${gid}';  or  ROLLBACK PREPARED '${gid}';`;
-    found.push(block(`a prepared transaction "${gid}" holds the database`, fix));
+    found.push(block(`the prepared transaction "${gid}" locks the database`, fix));
   }
   for (const binding of live.bindings) {
-    found.push(acceptable(binding, block(`${binding} hangs on the old database and would stay with it`)));
+    found.push(
+      acceptable(binding, block(`${binding} is bound to the current database and would stay with it after the swap`)),
+    );
   }
   const stuck = live.sessions.filter(({ mayEnd }) => !mayEnd);
   if (stuck.length > 0) {
     const names = stuck.map(({ pid, user, application }) => `pid ${pid} (${user}, ${application})`).join(', ');
-    const text = `sessions that "${role.name}" may not end: ${names}`;
+    const text = `"${role.name}" may not terminate these sessions: ${names}`;
     found.push({ code: 'E_TARGET_BUSY', text, fix: endingSessions(stuck) });
   }
   return found;
 }
 
-/** Who may end them, and how; a right to end everybody's sessions is not for one restore. Pure. */
+/** How to end these sessions. Not by granting a right to terminate all sessions, which would outlast the restore. Pure. */
 export function endingSessions(stuck: readonly { readonly pid: number }[]): string[] {
   const calls = stuck.map(({ pid }) => `pg_terminate_backend(${pid})`).join(', ');
   return [
@@ -224,7 +228,7 @@ export function endingSessions(stuck: readonly { readonly pid: number }[]): stri
 
 const major = (versionNum: number): number => Math.floor(versionNum / 10_000);
 
-/** Reasons that have an exit code of their own, the gravest first; every other is E_BLOCKED. */
+/** Codes of blockers with their own exit code, most serious first; all others are E_BLOCKED. */
 const OWN_CODES = [
   'E_WRONG_TARGET',
   'E_PROFILE_REQUIRED',
@@ -236,28 +240,28 @@ const OWN_CODES = [
   'E_TARGET_BUSY',
 ];
 
-/** The blocker that decides the exit code; undefined if nothing is in the way. Pure. */
+/** The blocker that decides the exit code; undefined if there is none. Pure. */
 export function decisiveBlocker(blocking: readonly Blocker[]): Blocker | undefined {
   const own = OWN_CODES.flatMap((code) => blocking.filter((blocker) => blocker.code === code));
   return own[0] ?? blocking[0];
 }
 
-/** Takes what a person accepted by name out of the way, and says so. Pure. */
+/** Turns blockers that were accepted by name into warnings. Pure. */
 export function settleAccepted(
   { blocking, warnings }: Assessment,
   accept: readonly string[],
 ): Assessment & { readonly accepted: readonly Accepted[] } {
   const isAccepted = (blocker: Blocker): boolean => blocker.accept !== undefined && accept.includes(blocker.accept);
   const accepted = blocking.filter(isAccepted).map(({ accept: name, text }) => ({ name: name!, evidence: text }));
-  const told = accepted.map(({ name, evidence }) => `${evidence} (accepted: ${name})`);
+  const notes = accepted.map(({ name, evidence }) => `${evidence} (accepted: ${name})`);
   return {
     blocking: blocking.filter((blocker) => !isAccepted(blocker)),
-    warnings: [...warnings, ...told, ...unneeded(accept, accepted, 'plan')],
+    warnings: [...warnings, ...notes, ...unneeded(accept, accepted, 'plan')],
     accepted,
   };
 }
 
-/** Throws what stands in the way, all of it. @throws the decisive blocker's code */
+/** Throws an error with all blockers, if there are any. @throws the code of the decisive blocker */
 export function refuseBlocked(blocking: readonly Blocker[]): void {
   const decisive = decisiveBlocker(blocking);
   if (decisive === undefined) return;
@@ -268,19 +272,19 @@ export function refuseBlocked(blocking: readonly Blocker[]): void {
   });
 }
 
-/** The line that accepts all of it; none where something cannot be accepted. */
+/** The command that accepts all blockers; none if one of them cannot be accepted. */
 function acceptAll(blocking: readonly Blocker[]): readonly Advice[] {
   const findings = blocking.flatMap(({ accept, text }) => (accept === undefined ? [] : [{ name: accept, text }]));
   if (findings.length < blocking.length) return [];
   const isOfObjects = findings.some(({ name }) => OF_OBJECTS.test(name));
   const flags = [...acceptArguments(findings), ...(isOfObjects ? ['--continue-past-errors'] : [])];
-  return ['Or accept it, which the record of the run keeps:', again(...flags)];
+  return ['Or accept the blockers, which is recorded in the run:', again(...flags)];
 }
 
-/** Then single objects are sure to fail in pg_restore; where one only may fail, its own refusal has the line. */
+/** With these, single objects will certainly fail in pg_restore. Others may fail; then the later error prints the flag. */
 const OF_OBJECTS = /^(extension|owner|superuser):/;
 
-/** Is the database still the one that the plan showed? @throws E_REFUSED */
+/** Refuses if the database is not the one in the plan any more. @throws E_REFUSED */
 export async function refuseStale(
   { server }: Pick<RestoreDeps, 'server'>,
   planned: { readonly name: string; readonly oid: number | null } | null,
@@ -291,25 +295,25 @@ export async function refuseStale(
   );
   if (oid === planned.oid) return;
   throw new PotctlError('E_REFUSED', `the database "${planned.name}" is not the one that the plan showed`, {
-    why: 'it was replaced, created or dropped since',
+    why: 'it was replaced, created or dropped in the meantime',
     fix: ['Repeat the command: it makes a new plan.'],
   });
 }
 
-/** A severe command on production wants the profile on the command line, not from a default. Pure. */
+/** A destructive command on production requires the profile on the command line, not as a default. Pure. */
 export function profileBlockers({ profile }: Pick<Asked, 'profile'>): Blocker[] {
   if (profile.environment !== 'production' || profile.onCommandLine) return [];
-  const text = `"${profile.name}" is production: name it on the command line`;
+  const text = `"${profile.name}" is a production profile: name it on the command line`;
   return [
     {
       code: 'E_PROFILE_REQUIRED',
       text,
-      fix: [advice`Repeat it with its name: ${again('-p', profile.name ?? 'NAME')}.`],
+      fix: [advice`Repeat the command with the profile: ${again('-p', profile.name ?? 'NAME')}.`],
     },
   ];
 }
 
-/** Kinds of objects that PostgreSQL lets only superusers create, as pg_restore names them. */
+/** Kinds of objects that only superusers may create, as pg_restore names them. */
 const SUPERUSER_ONLY = new Set([
   'ACCESS METHOD',
   'EVENT TRIGGER',
@@ -324,9 +328,9 @@ const SUPERUSER_ONLY = new Set([
 const SHOWN = 10;
 
 /**
- * The entries of a dump that a role without superuser rights cannot create, e.g. `EVENT TRIGGER audit_ddl`. Pure.
+ * The entries of a dump that only a superuser can create, e.g. `EVENT TRIGGER audit_ddl`. Pure.
  *
- * @param publications those that only a superuser may create: the table of contents does not tell them from others
+ * @param publications those that only a superuser may create: the table of contents does not distinguish them
  */
 export function superuserEntries(toc: readonly TocEntry[], publications: readonly string[]): string[] {
   const found = toc.filter(({ desc }) => SUPERUSER_ONLY.has(desc)).map(({ desc, name }) => `${desc} ${name}`);

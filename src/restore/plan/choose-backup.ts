@@ -8,9 +8,9 @@ import { type Advice, advice, again, potctl } from '../../kernel/next.js';
 import { readSystemIdentifier } from '../../runs/database/system-identifier.js';
 import type { Asked, RestoreDeps, RestoreRequest } from '../deps.js';
 
-/** The backup that a restore takes from. */
+/** The backup to restore from. */
 export interface ChosenBackup {
-  /** Of the target, which is not always the backup's own. */
+  /** The series of the target, which is not always the backup's own. */
   readonly set: string;
   readonly entry: GoodEntry;
   readonly manifest: Manifest;
@@ -22,10 +22,10 @@ type Wanted = Pick<RestoreRequest, 'reference' | 'fromSet' | 'files'> &
   Omit<Parameters<typeof targetSet>[1], 'filesPath'>;
 
 /**
- * Finds the backup that a person means, within the set of the target: `latest` is the newest good one that has what is asked for.
+ * Finds the requested backup in the series of the target: `latest` is the newest good one that has the requested parts.
  *
- * @param request without `only`, single tables are wanted
- * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another set), E_MANIFEST, E_DB_*
+ * @param request without `only`, single tables are requested
+ * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another series), E_MANIFEST, E_DB_*
  */
 export async function chooseBackup(deps: RestoreDeps, request: Wanted): Promise<ChosenBackup> {
   const { repository, clock } = deps;
@@ -40,7 +40,7 @@ export async function chooseBackup(deps: RestoreDeps, request: Wanted): Promise<
   return { set, entry, warnings: [...warnings, ...older], manifest: await readManifest(repository, entry.id) };
 }
 
-/** Where backups of the database alone are newer than those with files, whoever wants both needs two. */
+/** If database-only backups are newer than those with files, restoring both takes two commands. */
 function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit<SelectionScope, 'part'>): Advice[] {
   const newest = entries.find(
     (entry) => isGood(entry, now) && entry.manifest.set === (fromSet ?? set) && entry.manifest.storage !== null,
@@ -52,9 +52,9 @@ function withFiles(entries: readonly CatalogEntry[], { set, fromSet, now }: Omit
 }
 
 /**
- * The set that belongs to the target of a restore or undo. Where the server is not asked or cannot be reached, names decide.
+ * The series of the target of a restore or undo. If no server is used or it is unreachable, the names decide.
  *
- * @throws E_REFUSED if they fit several sets
+ * @throws E_REFUSED if they match several series
  */
 export async function targetSet(
   { server }: Pick<RestoreDeps, 'server'>,
@@ -74,8 +74,8 @@ function setByName(
   const [first, ...others] = setsAtHand(entries, facts);
   if (first === undefined) return findSet(entries, { ...facts, systemIdentifier: null });
   if (others.length === 0) return first;
-  throw new PotctlError('E_REFUSED', 'backups of several sets fit this target', {
-    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
+  throw new PotctlError('E_REFUSED', 'backups of several series match this target', {
+    fix: [first, ...others].map((set) => advice`To choose one: ${again('--from-set', set)}`),
   });
 }
 

@@ -2,11 +2,11 @@ import { PotctlError } from '../../kernel/errors.js';
 import type { RunRecord } from '../../runs/record.js';
 
 /**
- * The run that an undo takes back: the named one, else the newest of the sets that can be undone. Pure.
+ * The run to undo: the requested one, or the newest one of the series that can be undone. Pure.
  *
- * @param swapped ids of runs that were killed after their swap: they will be finished before they are undone
- * @param wanted a run's id or a unique beginning of it; null = the newest
- * @throws E_RUN_NOT_FOUND, E_REFUSED (it is not one that can be undone)
+ * @param swapped ids of runs that were killed after their swap: they are finished before they are undone
+ * @param wanted a run's id or a unique prefix of it; null = the newest
+ * @throws E_RUN_NOT_FOUND, E_REFUSED (it cannot be undone)
  */
 export function chooseRun(
   runs: readonly RunRecord[],
@@ -21,28 +21,28 @@ export function chooseRun(
   if (wanted === null) {
     const newest = runs.filter((run) => sets.includes(run.set) && isUndoable(run)).at(-1);
     if (newest !== undefined) return newest;
-    throw new PotctlError('E_RUN_NOT_FOUND', 'there is no restore that could be undone', { why: { sets } });
+    throw new PotctlError('E_RUN_NOT_FOUND', 'no restore can be undone', { why: { sets } });
   }
   const matches = runs.filter(({ run_id }) => run_id.startsWith(wanted));
   const [only, ...others] = matches
     .filter(({ run_id }) => run_id === wanted)
     .concat(matches)
     .slice(0, matches.length);
-  if (only === undefined) throw new PotctlError('E_RUN_NOT_FOUND', `there is no restore run '${wanted}'`);
+  if (only === undefined) throw new PotctlError('E_RUN_NOT_FOUND', `restore run '${wanted}' not found`);
   if (only.run_id !== wanted && others.length > 0) {
     const why = matches.map(({ run_id }) => run_id).join(', ');
-    throw new PotctlError('E_RUN_NOT_FOUND', `'${wanted}' fits ${matches.length} runs`, { why });
+    throw new PotctlError('E_RUN_NOT_FOUND', `'${wanted}' matches ${matches.length} runs`, { why });
   }
   if (isUndoable(only)) return only;
-  throw new PotctlError('E_REFUSED', `the run '${only.run_id}' cannot be undone`, { why: whyNot(only) });
+  throw new PotctlError('E_REFUSED', `run '${only.run_id}' cannot be undone`, { why: whyNot(only) });
 }
 
 function whyNot({ state, mode, undone_by: by, database, old_removed_at: removed, tables }: RunRecord): string {
-  if (removed !== undefined) return `what it had replaced was removed at ${removed}`;
-  if (tables !== undefined) return `it replaced nothing; its tables lie in the schema "${tables.schema}"`;
+  if (removed !== undefined) return `its previous data was removed at ${removed}`;
+  if (tables !== undefined) return `it replaced nothing; its tables are in the schema "${tables.schema}"`;
   if (mode === 'new')
-    return `it replaced nothing; remove what it made${database ? ` ("${database.name}")` : ''} by hand`;
+    return `it replaced nothing; remove what it created${database ? ` ("${database.name}")` : ''} by hand`;
   if (state === 'undone') return `it was undone by ${by}`;
-  if (state === 'running') return 'it is at work, or was killed before it had swapped anything';
+  if (state === 'running') return 'it is still running, or was killed before the swap';
   return `it ${state === 'failed' ? 'failed' : 'was interrupted'} and changed nothing`;
 }

@@ -1,9 +1,9 @@
 import type { RunRecord } from '../../runs/record.js';
 
 /**
- * How long a restore will take, from the newest finished one of the set, scaled by size; null if there was none. Pure.
+ * Estimates the duration of a restore from the newest finished one of the series, scaled by size; null if there is none. Pure.
  *
- * @param sourceBytes what the backup took at its source
+ * @param sourceBytes the size of the backed-up data at its source
  */
 export function estimateMs(runs: readonly RunRecord[], set: string, sourceBytes: number): number | null {
   const earlier = runs.filter(

@@ -10,7 +10,7 @@ import type { Server, Session } from '../../postgres/server.js';
 
 const BUDGET_MS = 4_000;
 const PER_TABLE_MS = 1_000;
-/** Columns by which applications say when a row came to be, or was changed, in this order. */
+/** Columns in which applications store when a row was created or updated, in order of preference. */
 const TIME_COLUMNS = [
   'updated_at',
   'created_at',
@@ -27,29 +27,29 @@ const TIME_COLUMNS = [
   'ts',
 ];
 
-/** What a table would lose; partitions are one with their root. */
+/** What a restore would remove from a table; partitions are reported under their root. */
 export interface TableLoss {
   readonly schema: string;
   readonly table: string;
-  /** Rows now; null when even an estimate is missing. */
+  /** Current rows; null if not even an estimate exists. */
   readonly rowsNow: number | null;
-  /** false: the planner's estimate, since it was not counted. */
+  /** false: not counted, but the planner's estimate. */
   readonly exact: boolean;
-  /** Rows in the backup; null = not in it or not counted. */
+  /** Rows in the backup; null = the table is not in it, or was not counted. */
   readonly rowsInBackup: number | null;
   readonly inBackup: boolean;
-  /** Rows whose time column is later than the backup; null = could not be told. */
+  /** Rows whose timestamp is later than the backup; null = unknown. */
   readonly writtenSince: number | null;
-  /** RFC 3339 UTC; null = no time column, or no time to look. */
+  /** RFC 3339 UTC; null = no timestamp column, or not enough time. */
   readonly newest: string | null;
 }
 
-/** What the live database has that the backup has not, as far as it could be counted in a few seconds. */
+/** What the live database has and the backup does not, as far as it can be counted in a few seconds. */
 export interface ObservedLoss {
   readonly tables: readonly TableLoss[];
-  /** Tables of the backup that the live database has not: they come back. */
+  /** Tables in the backup that the live database lacks: the restore brings them back. */
   readonly missing: readonly string[];
-  /** What could not be told, in words. */
+  /** What could not be determined, as text. */
   readonly unknown: readonly string[];
 }
 
@@ -58,10 +58,10 @@ interface Candidate {
   readonly table: string;
   /** `r` table, `p` partitioned table. */
   readonly kind: string;
-  /** Of a partition: the table that all of them belong to. */
+  /** For a partition: its root table. */
   readonly rootSchema: string | null;
   readonly rootName: string | null;
-  /** Of an extension's configuration table: which rows are dumped. */
+  /** For an extension's configuration table: which rows are dumped. */
   readonly condition: string | null;
   readonly estimate: string;
   readonly bytes: string;
@@ -72,8 +72,8 @@ interface Candidate {
 }
 
 /**
- * Compares the live database's tables with the backup's: exact counts while the budget of a few seconds lasts, the smallest tables first,
- * then the planner's estimates. Reads only.
+ * Compares the live database's tables with the backup's: exact counts until the budget of a few seconds is used up, smallest tables first,
+ * then the planner's estimates. Read-only.
  */
 export async function observeLoss(
   deps: { readonly server: Server; readonly clock: Clock; readonly signal: AbortSignal },
@@ -86,7 +86,7 @@ export async function observeLoss(
   } catch (error) {
     deps.signal.throwIfAborted();
     if (!(error instanceof PotctlError)) throw error;
-    // A database that cannot be read is a reason to restore it, not one against.
+    // A database that cannot be read is a reason to restore it, not a reason against.
     return { tables: [], missing: [], unknown: [`the live database cannot be read: ${error.message}`] };
   }
 }
@@ -99,7 +99,7 @@ async function compareTables(
 ): Promise<ObservedLoss> {
   const opening = server.session({ database, purpose: 'restore.plan', statementTimeoutMs: BUDGET_MS });
   return inSession(opening, async (session) => {
-    // A count that policies cut short would hide a loss.
+    // A count reduced by row security policies would hide a loss.
     await session.query('set row_security = off; set default_transaction_read_only = on');
     const inBackup = new Map(part.inventory.tables.map((entry) => [keyOf(entry.schema, entry.table), entry]));
     const candidates = comparableOf(await readCandidates(session), inBackup);
@@ -128,7 +128,7 @@ async function compareTables(
 
 const keyOf = (schema: string, table: string): string => JSON.stringify([schema, table]);
 
-/** Where an imported dump names the root of partitions, the root is counted in the place of its partitions. */
+/** If an imported dump contains a partition root, the root is counted instead of its partitions. */
 function comparableOf(all: readonly Candidate[], inBackup: ReadonlyMap<string, TableRows>): Candidate[] {
   const isThroughRoot = (schema: string | null, name: string | null): boolean =>
     schema !== null && inBackup.get(keyOf(schema, name!))?.partitioned === true;
@@ -137,7 +137,7 @@ function comparableOf(all: readonly Candidate[], inBackup: ReadonlyMap<string, T
   );
 }
 
-/** A restore through the root may have dealt the rows out to its partitions in another way: only their sum tells of a loss. */
+/** A restore through the root may distribute rows differently among its partitions: only their sum shows a loss. */
 function atTheirRoots(losses: readonly { readonly root: string; readonly loss: TableLoss }[]): TableLoss[] {
   const byRoot = new Map<string, TableLoss>();
   for (const { root, loss } of losses) {
@@ -168,7 +168,7 @@ function together(one: TableLoss, other: TableLoss): TableLoss {
   };
 }
 
-/** What the live database has under that name in some other kind is not missing, e.g. an extension's own table. */
+/** A relation of another kind with that name, e.g. an extension's own table, does not count as missing. */
 async function missingOf(session: Session, tables: readonly TableRows[]): Promise<string[]> {
   const rows = await session.query<{ name: string }>(
     `select asked.schema || '.' || asked.name as name
@@ -189,7 +189,7 @@ interface Counted {
   readonly newest: string | null;
 }
 
-/** @param rowsInBackup undefined = the table is not in the backup, null = its rows were not counted there */
+/** @param rowsInBackup undefined = the table is not in the backup, null = its rows were not counted */
 function lossOf(
   candidate: Candidate,
   counted: Counted | undefined,
@@ -240,7 +240,7 @@ async function readCandidates(session: Session): Promise<Candidate[]> {
   );
 }
 
-/** Why there is no count: the time was too short; the role may not read it, or row security hides rows from it. Then nothing is claimed. */
+/** Why a table was not counted. `late`: not enough time; `refused`: the role may not read it, or row security hides rows. */
 type Uncounted = 'late' | 'refused';
 
 async function countTable(
@@ -267,7 +267,7 @@ async function countTable(
   }
 }
 
-/** Of a table that is dumped in part an estimate of the whole would look like a loss. */
+/** For a partially dumped table, an estimate of the whole table would look like a loss. */
 function estimateOf({ kind, condition, estimate, bytes }: Candidate): number | null {
   if (condition !== null && condition !== '') return null;
   if (kind === 'r' && Number(bytes) === 0) return 0;
@@ -279,15 +279,12 @@ function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[
   const estimated = tables.filter(({ exact }) => !exact).length - guarded - refused;
   const timeless = candidates.filter(({ column }) => column === null).length;
   const unknown: string[] = [];
-  if (estimated > 0) unknown.push(`${areEstimated(estimated)}: counting would take longer than a few seconds`);
+  if (estimated > 0) unknown.push(`${areEstimated(estimated)}: counting takes longer than a few seconds`);
   if (refused > 0)
-    unknown.push(`${areEstimated(refused)}: this role may not read all their rows (rights or row security)`);
+    unknown.push(`${areEstimated(refused)}: this role may not read all rows (privileges or row security)`);
   if (guarded > 0)
-    unknown.push(`${areEstimated(guarded)}: counting would run functions of their owners, which their indexes use`);
-  if (timeless > 0)
-    unknown.push(
-      `${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no column that tells when a row was written`,
-    );
+    unknown.push(`${areEstimated(guarded)}: counting would run functions that their owners use in indexes`);
+  if (timeless > 0) unknown.push(`${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no timestamp column`);
   return unknown;
 }
 

@@ -3,27 +3,27 @@ import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
 import { type BusySession, readBusySessions } from '../../runs/database/busy.js';
 
-/** What the backup asks of the server. */
+/** What the backup requires of the server. */
 export interface ServerNeeds {
   /** The database that would be replaced. */
   readonly database: string;
-  /** Names that must be free for the run. */
+  /** Names that must not exist yet. */
   readonly names: readonly string[];
   readonly roles: readonly string[];
-  /** Roles that own something in the dump: whoever restores must be a member of each, unless superuser. */
+  /** Roles that own something in the dump: a role that is no superuser must be a member of each. */
   readonly owners: readonly string[];
-  /** `version` null: the backup does not tell it. */
+  /** `version` null: not recorded in the backup. */
   readonly extensions: readonly { readonly name: string; readonly version: string | null }[];
   readonly tablespaces: readonly string[];
-  /** Where the database itself will be; null = nothing is made. */
+  /** The tablespace of the database itself; null = no database is created. */
   readonly tablespace: string | null;
 }
 
-/** The server as it is now. */
+/** The current state of the server. */
 export interface ObservedServer {
   readonly versionNum: number;
   readonly version: string;
-  /** null where the role may not read it. */
+  /** null if the role may not read it. */
   readonly systemIdentifier: string | null;
   readonly inRecovery: boolean;
   readonly role: { readonly name: string; readonly superuser: boolean; readonly createDatabase: boolean };
@@ -31,13 +31,13 @@ export interface ObservedServer {
   readonly database: ObservedDatabase | null;
   readonly takenNames: readonly string[];
   readonly missingRoles: readonly string[];
-  /** Owners of which this role is no member. */
+  /** Owners that this role is not a member of. */
   readonly foreignOwners: readonly ImportedOwner[];
   readonly extensions: readonly ObservedExtension[];
   readonly missingTablespaces: readonly string[];
   /** Tablespaces in which this role may not create anything. */
   readonly deniedTablespaces: readonly string[];
-  /** Bytes free where the database will be; null where that cannot be seen from here. */
+  /** Free bytes where the database will be; null if that is unknown. */
   readonly freeBytes: number | null;
 }
 
@@ -49,13 +49,13 @@ export interface ObservedDatabase {
   readonly connectable: boolean;
   readonly sessions: readonly BusySession[];
   readonly preparedTransactions: readonly string[];
-  /** What hangs on the database's oid and would stay with the old one: `slot NAME`, `subscription NAME`, `pg_cron`. */
+  /** What is bound to the database's oid and would stay with the old one: `slot NAME`, `subscription NAME`, `pg_cron`. */
   readonly bindings: readonly string[];
 }
 
 export interface ImportedOwner {
   readonly name: string;
-  /** Whoever becomes a member of it is a superuser, or gets what a predefined role may. */
+  /** Membership in it grants superuser rights, or those of a predefined role. */
   readonly powerful: boolean;
 }
 
@@ -64,11 +64,11 @@ export interface ObservedExtension {
   readonly version: string | null;
   readonly available: boolean;
   readonly versionAvailable: boolean;
-  /** May this role create it? */
+  /** Whether this role may create it. */
   readonly mayCreate: boolean;
 }
 
-/** Looks at the server and at the database that would be replaced. Changes nothing. @throws E_DB_* */
+/** Inspects the server and the database that would be replaced. Changes nothing. @throws E_DB_* */
 export async function observeServer(server: Server, needs: ServerNeeds): Promise<ObservedServer> {
   return inSession(server.maintenanceSession('restore.plan'), async (session) => {
     const [facts] = await session.query<Facts>(FACTS);
@@ -141,7 +141,7 @@ async function readSize(session: Session, oid: number): Promise<number | null> {
   return rows[0] === undefined ? null : Number(rows[0].bytes);
 }
 
-/** A subscription that is disabled and has no slot, as a restore brings it back, binds nothing. */
+/** A disabled subscription without a slot, as a restore creates it, is not bound. */
 async function readBindings(session: Session, name: string, oid: number): Promise<string[]> {
   const rows = await session.query<{ binding: string }>(
     `select format('slot %s', slot_name) as binding from pg_replication_slots where datoid = $1::oid
@@ -165,13 +165,13 @@ async function readTakenNames(session: Session, names: readonly string[]): Promi
 
 async function readMissing(
   session: Session,
-  catalogue: 'pg_roles' | 'pg_tablespace',
+  catalog: 'pg_roles' | 'pg_tablespace',
   column: 'rolname' | 'spcname',
   names: readonly string[],
 ): Promise<string[]> {
   const rows = await session.query<{ name: string }>(
     `select name from unnest($1::text[]) as name
-      where not exists (select from ${catalogue} where ${column} = name)
+      where not exists (select from ${catalog} where ${column} = name)
       order by 1`,
     [names],
   );
@@ -189,7 +189,7 @@ async function readDeniedTablespaces(session: Session, names: readonly string[])
 }
 
 async function readForeignOwners(session: Session, owners: readonly string[]): Promise<ImportedOwner[]> {
-  // Since version 16 being a member is not yet being allowed to SET ROLE, which ALTER … OWNER wants.
+  // Since version 16, membership does not imply the right to SET ROLE, which ALTER … OWNER requires.
   const privilege = session.versionNum >= 160_000 ? 'SET' : 'MEMBER';
   return session.query<ImportedOwner & object>(
     `select o.rolname::text as name,
@@ -228,9 +228,9 @@ async function readExtensions(
   });
 }
 
-/** Only where server and potctl share a machine, and the role may see the path. */
+/** Only known if server and potctl share a machine, and the role may read the path. */
 async function readFreeBytes(session: Session, tablespace: string | null): Promise<number | null> {
-  // The default tablespaces have no place of their own: they are in the data directory.
+  // The default tablespaces have no path of their own: they are in the data directory.
   const sql = `select coalesce(nullif((select pg_catalog.pg_tablespace_location(oid)
                                          from pg_catalog.pg_tablespace where spcname = $1), ''),
                                (select setting from pg_catalog.pg_settings where name = 'data_directory')) as directory`;

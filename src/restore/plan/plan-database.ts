@@ -13,14 +13,14 @@ import { type ObservedServer, observeServer } from './observe-server.js';
 import type { PlannedDatabase } from './plan.js';
 import { settlePart } from './settle-part.js';
 
-/** The database's part of the plan. */
+/** The plan for the database. */
 export interface DatabasePlan extends Assessment {
   readonly planned: PlannedDatabase;
-  /** What will be restored, with every property that it needs. */
+  /** What will be restored, with all required properties. */
   readonly part: SettledPart;
 }
 
-/** Looks at the server and plans the database's restore. Changes nothing. @throws E_DB_* */
+/** Inspects the server and plans the restore of the database. Changes nothing. @throws E_DB_* */
 export async function planDatabase(
   deps: RestoreDeps,
   request: RestoreRequest,
@@ -62,7 +62,7 @@ export async function planDatabase(
   };
 }
 
-/** An imported dump does not tell how large its database was; it takes at least as much as its text. */
+/** An imported dump does not contain the size of its database, which is at least as large as the dump's text. */
 function neededBytes({ server, inventory }: SettledPart): number {
   return server.size_bytes ?? inventory.text_bytes ?? 0;
 }
@@ -76,7 +76,7 @@ function rolesOf({ roles, properties }: SettledPart): string[] {
   return [...new Set([...roles, properties.owner, ...settingRoles])];
 }
 
-/** Nobody is granted `pg_database_owner`: it is whoever owns the database. */
+/** Nobody can be granted `pg_database_owner`: its only member is the database's owner. */
 function ownersOf({ properties }: SettledPart, toc: readonly TocEntry[]): string[] {
   const owners = [properties.owner, ...toc.map(({ owner }) => owner)];
   return [...new Set(owners)].filter((owner) => owner !== '' && owner !== 'pg_database_owner');
@@ -103,7 +103,8 @@ async function lossOf(
   manifest: Manifest,
 ): Promise<ObservedLoss | null> {
   if (mode === 'new' || database === null) return null;
-  if (!database.connectable) return { tables: [], missing: [], unknown: ['the live database takes no connections'] };
+  if (!database.connectable)
+    return { tables: [], missing: [], unknown: ['the live database does not allow connections'] };
   const takenAt = manifest.snapshot?.taken_at ?? manifest.timestamp;
   return observeLoss({ ...deps, server: deps.server! }, name, manifest.database!, takenAt);
 }

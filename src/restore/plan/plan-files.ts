@@ -12,12 +12,12 @@ import { expectedLosses } from '../losses.js';
 import type { Assessment, Blocker } from './assess.js';
 import type { PlannedFiles } from './plan.js';
 
-/** The files' part of the plan. */
+/** The plan for the files. */
 export interface FilesPlan extends Assessment {
   readonly planned: PlannedFiles;
 }
 
-/** Looks at the tree and plans the files' restore. Changes nothing. @throws E_FILES_DENIED, E_REFUSED (a damaged swap journal) */
+/** Inspects the tree and plans the restore of the files. Changes nothing. @throws E_FILES_DENIED, E_REFUSED (a damaged swap journal) */
 export async function planFiles(
   { mode, runId }: RestoreRequest,
   { part, folder }: { readonly part: FilesPart; readonly folder: string },
@@ -30,13 +30,15 @@ export async function planFiles(
   const blocking: Blocker[] = await placeBlockers(root, repositoryUrl);
   if (blocking.length === 0) blocking.push(...(await unmovableBlockers(root, observed)));
   if (mode === 'new' && observed.exists && (await readdir(root)).length > 0) {
-    blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Name a new directory.'] });
+    blocking.push({ code: 'E_BLOCKED', text: `"${root}" is not empty`, fix: ['Choose a new directory.'] });
   }
   if (freeBytes !== null && freeBytes < part.bytes) {
-    const text = `"${root}" has ${freeBytes} bytes free, the restored files need ${part.bytes}`;
+    const text = `the restored files need ${part.bytes} bytes, but "${root}" has only ${freeBytes} bytes free`;
     blocking.push({ code: 'E_NO_SPACE', text, fix: ['Free some space there.'] });
   }
-  const excluded = part.excludes.map((glob) => `"${glob}" was left out of the backup: what it names moves away`);
+  const excluded = part.excludes.map(
+    (glob) => `"${glob}" is excluded from backups: matching live files will be moved aside`,
+  );
   return {
     blocking,
     warnings: [...(mode === 'new' ? [] : excluded), ...(await expectedLosses(readList(folder, part)))],
@@ -51,7 +53,7 @@ export async function planFiles(
   };
 }
 
-/** What the tree holds that a swap cannot or must not move. @throws E_FILES_* */
+/** What the tree contains that a swap cannot or must not move. @throws E_FILES_* */
 export async function unmovableBlockers(root: string, { nestedMounts }: TreeObservation): Promise<Blocker[]> {
   const mounts = nestedMounts.map((point) => ({ path: point, what: 'a mount point' as const }));
   const other = mounts.length > 0 ? null : await findUnmovable(root);
@@ -62,37 +64,37 @@ export async function unmovableBlockers(root: string, { nestedMounts }: TreeObse
   }));
 }
 
-/** What would be found out only when hours of pg_restore are over. */
+/** Problems that would otherwise show only after hours of pg_restore. */
 async function placeBlockers(root: string, repositoryUrl: string): Promise<Blocker[]> {
   const found: Blocker[] = [];
   if (path.isAbsolute(repositoryUrl) && overlapOf(repositoryUrl, root) !== null) {
-    const text = `the repository "${repositoryUrl}" and the files "${root}" lie inside each other`;
-    found.push({ code: 'E_REFUSED', text, fix: ['Name another directory, or another repository.'] });
+    const text = `the repository "${repositoryUrl}" and the files "${root}" overlap`;
+    found.push({ code: 'E_REFUSED', text, fix: ['Choose another directory, or another repository.'] });
   }
   const folder = await nearestFolder(root);
   const around = found.length > 0 ? null : repositoryAround(await realpath(folder).catch(() => folder));
   if (around !== null) {
-    const text = `the files "${root}" lie inside the backup repository "${around}"`;
-    found.push({ code: 'E_REFUSED', text, fix: ['Name another directory.'] });
+    const text = `the files "${root}" are inside the backup repository "${around}"`;
+    found.push({ code: 'E_REFUSED', text, fix: ['Choose another directory.'] });
   }
   const mayWrite = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
   );
   if (!mayWrite) {
-    const text = `"${folder}" cannot be written to by this user`;
-    found.push({ code: 'E_FILES_DENIED', text, fix: ['Run as the user that owns it, or mend its mode.'] });
+    const text = `"${folder}" is not writable by this user`;
+    found.push({ code: 'E_FILES_DENIED', text, fix: ['Run as the user that owns it, or fix its permissions.'] });
   }
   return found;
 }
 
-/** The folder itself, or the nearest one above that exists. */
+/** The folder itself, or its nearest existing parent. */
 async function nearestFolder(folder: string): Promise<string> {
   const found = await stat(folder).catch(() => null);
   return found !== null || folder === path.dirname(folder) ? folder : nearestFolder(path.dirname(folder));
 }
 
-/** Free space where the tree is, or will be. */
+/** Free space at the tree's location. */
 async function freeBytesAt(folder: string): Promise<number | null> {
   const space = await statfs(await nearestFolder(folder)).catch(() => null);
   return space === null ? null : space.bavail * space.bsize;

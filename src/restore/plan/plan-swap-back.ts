@@ -13,18 +13,18 @@ import { type Assessment, type Blocker, block, endingSessions, liveBlockers, tar
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
 
-/** The database's part of an undo. */
+/** The plan for the database of an undo. */
 export interface PlannedSwapBack {
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly systemIdentifier: string | null;
   readonly name: string;
-  /** The database that becomes live again; null = none: the restore had made it, and it goes. */
+  /** The database that becomes live again; null = none: the restore created the live one, and undo removes it. */
   readonly comesBack: string | null;
-  /** The name under which the present one is kept; null = there is none. */
+  /** The name under which the current one is kept; null = there is none. */
   readonly keptAs: string | null;
-  /** Rows written, changed or deleted since the run; null = could not be told. */
+  /** Rows written, changed or deleted since the run; null = unknown. */
   readonly writtenSince: number | null;
   readonly loss: ObservedLoss | null;
 }
@@ -35,7 +35,7 @@ export interface SwapBack extends Assessment {
   readonly move: DatabaseMove;
 }
 
-/** Looks at the live and at the kept database of a run that is to be undone. Changes nothing. @throws E_REFUSED, E_DB_* */
+/** Inspects the live and the previous database of a run that is to be undone. Changes nothing. @throws E_REFUSED, E_DB_* */
 export async function planSwapBack(
   deps: RestoreDeps,
   request: Asked,
@@ -43,7 +43,7 @@ export async function planSwapBack(
   former: DatabaseMove,
 ): Promise<SwapBack> {
   const server = deps.server;
-  if (server === null) throw new PotctlError('E_REFUSED', 'the run had replaced a database: its server is needed');
+  if (server === null) throw new PotctlError('E_REFUSED', 'the run replaced a database, so undo needs its server');
   const { name } = former;
   const keptAs = keptDatabaseName(name, request.runId);
   const none = { roles: [], owners: [], extensions: [], tablespaces: [], tablespace: null };
@@ -87,18 +87,18 @@ function assess(
     ...(live === null ? [] : liveBlockers(observed, live, { target: name })),
   ];
   if (live !== null && live.oid === kept?.oid) {
-    blocking.push(block(`"${name}" is already the database that the run ${undone.run_id} had replaced`));
+    blocking.push(block(`"${name}" is already the previous database of run ${undone.run_id}`));
   }
-  if (live === null && kept === null) blocking.push(block('there is neither a live nor a kept database'));
+  if (live === null && kept === null) blocking.push(block('there is neither a live nor a previous database'));
   if (live !== null && live.oid !== former.incoming?.oid) {
-    warnings.push(`"${name}" is not the database that the run had put there; it is kept all the same`);
+    warnings.push(`"${name}" is not the database that the run restored; it is kept anyway`);
   }
   return { blocking, warnings };
 }
 
 interface Kept {
   readonly oid: number;
-  /** Its name now, whatever the run had called it. */
+  /** Its current name, which may differ from the one that the run gave it. */
   readonly name: string;
   readonly connectable: boolean;
   readonly stuck: readonly { readonly pid: number; readonly user: string }[];
@@ -122,21 +122,21 @@ async function observeKept(server: Server, oid: number): Promise<Kept | null> {
 
 function otherServer({ system_identifier: expected }: DatabaseMove, { systemIdentifier }: ObservedServer): Blocker[] {
   if (expected === null || systemIdentifier === null || expected === systemIdentifier) return [];
-  const text = `the run was on the server ${expected}, this one is ${systemIdentifier}`;
+  const text = `the run was on the server with system identifier ${expected}, but this server has ${systemIdentifier}`;
   return [
     { code: 'E_WRONG_TARGET', text, fix: [advice`Check host and port: ${potctl('config', 'show', '--origin')}.`] },
   ];
 }
 
-/** A run's id reaches every run in the repository: the guards of one profile must not open another one's database. */
+/** A run's id can name any run in the repository: the guards of one profile must not allow changes to the database of another. */
 function otherDatabase({ name }: DatabaseMove, { database }: Pick<Asked, 'database'>): Blocker[] {
   if (database === null || database === name) return [];
-  const text = `the run was on the database "${name}", the target is "${database}"`;
+  const text = `the run was on database "${name}", but the target is "${database}"`;
   return [
     {
       code: 'E_WRONG_TARGET',
       text,
-      fix: [advice`Name the profile or the database of the run: ${potctl('restore', 'list')}.`],
+      fix: [advice`Use the profile or the database of the run: ${potctl('restore', 'list')}.`],
     },
   ];
 }
@@ -149,23 +149,23 @@ function keptBlockers(
 ): Blocker[] {
   if (outgoing === null) return [];
   if (kept === null) {
-    const text = `the database that the run ${undone.run_id} had replaced ("${outgoing.kept_as}") is gone`;
-    return [{ code: 'E_RUN_NOT_FOUND', text, fix: [advice`See what can be undone: ${potctl('restore', 'list')}.`] }];
+    const text = `the previous database of run ${undone.run_id} ("${outgoing.kept_as}") no longer exists`;
+    return [{ code: 'E_RUN_NOT_FOUND', text, fix: [advice`List what can be undone: ${potctl('restore', 'list')}.`] }];
   }
   const blocking = kept.prepared.map((gid) =>
-    block(`a prepared transaction "${gid}" holds "${kept.name}"`, `ROLLBACK PREPARED '${gid}';`),
+    block(`the prepared transaction "${gid}" locks "${kept.name}"`, `ROLLBACK PREPARED '${gid}';`),
   );
   if (!kept.connectable) {
     const fix = `ALTER DATABASE ${quoteIdentifier(kept.name)} ALLOW_CONNECTIONS true;`;
-    blocking.push(block(`"${kept.name}" takes no connections: it would refuse everybody`, fix));
+    blocking.push(block(`"${kept.name}" does not allow connections, so nobody could use it`, fix));
   }
   if (kept.stuck.length === 0) return blocking;
   const names = kept.stuck.map(({ pid, user }) => `pid ${pid} (${user})`).join(', ');
-  const text = `sessions on "${kept.name}" that "${role.name}" may not end: ${names}`;
+  const text = `"${role.name}" may not terminate these sessions on "${kept.name}": ${names}`;
   return [...blocking, { code: 'E_TARGET_BUSY', text, fix: endingSessions(kept.stuck) }];
 }
 
-/** What was written since the run. Nothing of it stops an undo: it is kept. */
+/** What was written since the run. It does not block an undo, because it is kept. */
 async function readSince(
   deps: RestoreDeps,
   server: Server,

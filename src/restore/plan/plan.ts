@@ -4,29 +4,29 @@ import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from './assess.js';
 import type { ObservedLoss } from './observe-loss.js';
 
-/** What a restore will do, what it will cost, and what stands in its way. Sizes in bytes, times RFC 3339 UTC. */
+/** What a restore will do and cost, and its blockers. Sizes in bytes, times RFC 3339 UTC. */
 export interface RestorePlan {
   readonly runId: string;
   readonly mode: 'swap' | 'new';
   readonly profile: string | null;
   readonly environment: Environment | null;
-  /** The set that runs of this target belong to. */
+  /** The backup series of this target. */
   readonly set: string;
   readonly backup: PlannedBackup;
   readonly database: PlannedDatabase | null;
   readonly files: PlannedFiles | null;
-  /** How long earlier runs of the set took, scaled to this backup; null = there was none. */
+  /** How long earlier runs of the series took, scaled to this backup; null = there were none. */
   readonly estimateMs: number | null;
-  /** Shell lines that stop and start the writers; null = none. */
+  /** Shell commands that stop and start the writers; null = none. */
   readonly hooks: { readonly stop: string | null; readonly start: string | null };
-  /** The command line that takes it back; null in mode `new`, which replaces nothing. */
+  /** The command that undoes it; null in mode `new`, which replaces nothing. */
   readonly undo: NextCommand | null;
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly Advice[];
-  /** What would block it, and was accepted by name. */
+  /** Blockers that were accepted by name. */
   readonly accepted: readonly Accepted[];
-  /** What must be typed. */
+  /** The value that --confirm requires. */
   readonly confirm: string;
 }
 
@@ -47,25 +47,25 @@ export interface PlannedDatabase {
   readonly serverVersion: string;
   /** The name that the restored database will have. */
   readonly name: string;
-  /** Its name until it is checked. */
+  /** Its name until it is verified. */
   readonly stagedAs: string;
-  /** What has the name now; null = the database is missing and will be created. */
+  /** The database that has the name now; null = it is missing and will be created. */
   readonly present: { readonly oid: number; readonly bytes: number | null; readonly keptAs: string } | null;
   readonly tables: number;
   readonly rows: number | null;
   readonly neededBytes: number;
   readonly freeBytes: number | null;
   readonly createdRoles: readonly string[];
-  /** null where nothing is replaced. */
+  /** null if nothing is replaced. */
   readonly loss: ObservedLoss | null;
 }
 
 export interface PlannedFiles {
   /** Where the files will be. */
   readonly root: string;
-  /** Mode `new`: where they are until they are checked. null = inside the root. */
+  /** Mode `new`: where they are until they are verified. null = inside the root. */
   readonly stagedAt: string | null;
-  /** Entries at its top now; null = the tree is missing and will be created. */
+  /** Current entries at its top; null = the tree is missing and will be created. */
   readonly present: { readonly entries: number } | null;
   readonly files: number;
   readonly neededBytes: number;

@@ -14,11 +14,11 @@ import { chooseRun } from './choose-run.js';
 import { unmovableBlockers } from './plan-files.js';
 import { type PlannedSwapBack, planSwapBack } from './plan-swap-back.js';
 
-/** Which run to take back, and on which target. */
+/** Which run to undo, and on which target. */
 export interface UndoRequest extends Asked {
-  /** A run's id or a unique beginning of it; null = the newest one of the target that can be undone. */
+  /** A run's id or a unique prefix of it; null = the newest one of the target that can be undone. */
   readonly run: string | null;
-  /** The target's tree; null = none. Only to find the set. */
+  /** The target's tree; null = none. Used only to find the series. */
   readonly filesPath: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface UndoPlan {
   readonly undoes: string;
   readonly profile: string | null;
   readonly environment: Environment | null;
-  /** When the run to take back ended, and which backup it had restored. */
+  /** When the run to undo ended, and which backup it restored. */
   readonly ranAt: string;
   readonly backup: string;
   readonly database: PlannedSwapBack | null;
@@ -38,27 +38,27 @@ export interface UndoPlan {
   readonly undoPossibleMs: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly Advice[];
-  /** What would block it, and was accepted by name. */
+  /** Blockers that were accepted by name. */
   readonly accepted: readonly Accepted[];
   readonly confirm: string;
 }
 
 export interface PlannedTreeBack {
   readonly root: string;
-  /** Entries at its top now. */
+  /** Current entries at its top. */
   readonly entries: number;
 }
 
-/** The plan, and the record that the undo begins with. */
+/** The plan, and the initial record of the undo. */
 export interface PreparedUndo {
   readonly plan: UndoPlan;
   readonly move: RunRecord;
 }
 
 /**
- * Finds the run to take back and looks at what is live and what was kept. Changes nothing.
+ * Finds the run to undo, and inspects the live and the previous data. Changes nothing.
  *
- * @throws E_RUN_NOT_FOUND, E_REFUSED (it cannot be undone any more), E_DB_*
+ * @throws E_RUN_NOT_FOUND, E_REFUSED (it can no longer be undone), E_DB_*
  */
 export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Promise<PreparedUndo> {
   const runs = await readRuns(deps.repository);
@@ -92,21 +92,21 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   return { plan, move: { ...recordOf(request, undone, database?.move ?? null), accepted: plan.accepted } };
 }
 
-/** Backups of the files alone are a set of their own; so are imported ones, whose server nobody knows. */
+/** Backups of files only have their own series; so do imported backups, whose server is unknown. */
 async function targetSets(deps: RestoreDeps, request: UndoRequest): Promise<string[]> {
   const set = await targetSet(deps, request, await readCatalog(deps.repository));
   const imported = request.database === null ? [] : [importedSet(request.database)];
   return [set, ...imported, ...(request.filesPath === null ? [] : [`files:${request.filesPath}`])];
 }
 
-/** Like {@link prepareUndo}, for an undo that follows. @throws what stands in the way */
+/** Like {@link prepareUndo}, for an undo that follows. @throws the blockers */
 export async function readyUndo(deps: RestoreDeps, request: UndoRequest): Promise<PreparedUndo> {
   const prepared = await prepareUndo(deps, request);
   refuseBlocked(prepared.plan.blocking);
   return prepared;
 }
 
-const WAS_KILLED = 'the run was killed after its swap; it is finished first, then undone';
+const WAS_KILLED = 'the run was killed after its swap; potctl finishes it first, then undoes it';
 
 async function planTreeBack(
   { filesPath }: UndoRequest,
@@ -117,20 +117,20 @@ async function planTreeBack(
   const { entries, beforeFolders, unfinished } = observed;
   const blocking = await unmovableBlockers(root, observed);
   if (undone.database === null && filesPath !== null && path.resolve(filesPath) !== root) {
-    const text = `the run was on the directory "${root}", the target is "${filesPath}"`;
+    const text = `the run was on directory "${root}", but the target is "${filesPath}"`;
     blocking.push({
       code: 'E_WRONG_TARGET',
       text,
-      fix: [advice`Name the directory of the run: ${potctl('restore', 'list')}.`],
+      fix: [advice`Use the directory of the run: ${potctl('restore', 'list')}.`],
     });
   }
   const isKept = beforeFolders.some(({ run }) => run === undone.run_id) || unfinished?.run === undone.run_id;
   if (!isKept && undone.state === 'done') {
-    const text = `the files that the run ${undone.run_id} had replaced in "${root}" are not kept any more`;
+    const text = `the previous files of run ${undone.run_id} in "${root}" no longer exist`;
     blocking.push({
       code: 'E_RUN_NOT_FOUND',
       text,
-      fix: [advice`See what can be undone: ${potctl('restore', 'list')}.`],
+      fix: [advice`List what can be undone: ${potctl('restore', 'list')}.`],
     });
   }
   return { planned: { root, entries }, blocking, warnings: [] };

@@ -19,17 +19,17 @@ import { toolBlockers } from './tools.js';
 export interface PreparedRestore {
   readonly plan: RestorePlan;
   readonly manifest: SettledManifest;
-  /** Local folder with the backup's artefacts. */
+  /** Local folder with the backup's artifacts. */
   readonly folder: string;
-  /** What of it cannot be read, which was accepted. */
+  /** Unreadable parts of it that were accepted. */
   readonly damaged: readonly Check[];
 }
 
 /**
- * Finds the backup, reads every stored byte of it once, looks at server and tree, and says what a restore would do, cost and lose, and
- * what stands in its way. Changes nothing.
+ * Finds the backup, verifies every stored byte of it once, inspects server and tree, and reports what a restore would do, cost and lose,
+ * and its blockers. Changes nothing.
  *
- * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_BACKUP_CORRUPT, E_UNFIT (the backup lacks what is asked for), E_DB_*, E_FILES_DENIED
+ * @throws E_BACKUP_NOT_FOUND, E_MANIFEST, E_BACKUP_CORRUPT, E_UNFIT (the backup lacks a requested part), E_DB_*, E_FILES_DENIED
  */
 export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest): Promise<PreparedRestore> {
   const { repository } = deps;
@@ -37,7 +37,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const parts = partsOf(request, manifest);
   const { checks } = await deps.verify(entry.id);
   const stored = assessStored(manifest.id, checks);
-  // The tools stumble over a damaged dump with words of their own: the cause is told before.
+  // On a damaged dump, the tools fail with obscure messages: report the cause first.
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
   const folder = await repository.artefacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
@@ -79,7 +79,7 @@ function askedFor(
   };
 }
 
-/** What a plan says of its backup. */
+/** What a plan shows of its backup. */
 export function plannedBackup(manifest: Manifest, { verified }: GoodEntry): PlannedBackup {
   return {
     id: manifest.id,
@@ -98,7 +98,7 @@ function together(assessments: readonly (Assessment | null)[]): Assessment {
   };
 }
 
-/** A damaged backup is restored only when that is accepted by its id; what could not be checked is said. */
+/** A damaged backup is restored only if the damage is accepted with its id; what could not be checked is a warning. */
 export function assessStored(id: string, checks: readonly Check[]): Assessment {
   const say = ({ name, detail }: Check): string => `${name}: ${detail}`;
   const failed = checks.filter(({ state }) => state === 'fail');
@@ -107,15 +107,15 @@ export function assessStored(id: string, checks: readonly Check[]): Assessment {
   const text = `the backup '${id}' is damaged: ${failed.slice(0, 5).map(say).join('; ')}`;
   const fix = [
     advice`Find an intact one: ${potctl('backup', 'list')}.`,
-    advice`See all of it: ${potctl('backup', 'verify', id)}`,
-    'Or restore what can still be read of it: accept the damage, with --continue-past-errors.',
+    advice`See all damage: ${potctl('backup', 'verify', id)}`,
+    'Or restore what is still readable: accept the damage, and add --continue-past-errors.',
   ];
   return { blocking: [{ code: 'E_BACKUP_CORRUPT', text, fix, accept: `damage:${id}` }], warnings };
 }
 
 interface Parts {
   readonly database: boolean;
-  /** Where the files go; null = none. */
+  /** Where the files are restored; null = no files. */
   readonly files: string | null;
   readonly warnings: readonly Advice[];
 }
@@ -128,19 +128,19 @@ function partsOf(request: RestoreRequest, manifest: Manifest): Parts {
   if (only === 'db' && manifest.database === null) throw lacks(manifest.id, 'database');
   if (only === 'files' && manifest.storage === null) throw lacks(manifest.id, 'files');
   if (!database && root === null) {
-    throw new PotctlError('E_USAGE', 'there is nothing to restore', { fix: ['Name the directory with --files DIR.'] });
+    throw new PotctlError('E_USAGE', 'there is nothing to restore', { fix: ['Pass the directory: --files DIR.'] });
   }
   const warnings: Advice[] = [];
   if (only === null && manifest.storage !== null && root === null) {
     warnings.push(
-      `the files of the backup are not restored: no directory is named (${mode === 'new' ? '--into-files' : '--files'})`,
+      `the files in the backup will not be restored: no directory was given (${mode === 'new' ? '--into-files' : '--files'})`,
     );
   }
   if (only === null && manifest.storage === null && files !== null) {
-    warnings.push('the backup has no files: the live files stay as they are');
+    warnings.push('the backup has no files: the live files will not be changed');
   }
   if (only === null && manifest.database === null)
-    warnings.push('the backup has no database: the live one stays as it is');
+    warnings.push('the backup has no database: the live database will not be changed');
   return { database, files: root, warnings };
 }
 

@@ -6,18 +6,18 @@ import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
 import { databaseOid } from '../../runs/database/facts.js';
 
-/** A manifest with everything that a restore must know, and what was added to it. */
+/** A manifest with all required properties. */
 export interface SettledManifest extends Manifest {
   readonly database: SettledPart | null;
   readonly storage: FilesPart | null;
 }
 
 /**
- * Gives a database whose backup does not tell its properties (owner, encoding, locale, settings, grants) those of the live one of that
- * name, and where there is none those of a new database.
+ * Completes the properties (owner, encoding, locale, settings, grants) of a database whose backup does not contain them: with those of the
+ * live database of that name, or, if there is none, with those of a new database.
  *
  * @param name of the live database
- * @returns the part, and a sentence for the plan where something was settled
+ * @returns the part, and a sentence for the plan if something was added
  * @throws E_DB_*
  */
 export async function settlePart(
@@ -28,16 +28,16 @@ export async function settlePart(
   if (part.properties !== null) return { part: part as SettledPart, warnings: [] };
   const live = await liveProperties(server, name);
   if (live !== null) {
-    const text = `the backup does not tell owner, encoding, settings and grants of the database: those of "${name}" are taken`;
+    const text = `the backup does not contain the owner, encoding, settings and grants of the database: those of "${name}" will be used`;
     return { part: { ...part, properties: live }, warnings: [text] };
   }
   const properties = { ...(await newProperties(server)), ...toldBy(part) };
   const { owner, encoding, collate } = properties;
-  const text = `the backup does not tell settings and grants of the database: it gets the owner "${owner}", ${encoding}, ${collate}, and no settings or grants of its own`;
+  const text = `the backup does not contain the settings and grants of the database: it will have the owner "${owner}", ${encoding}, ${collate}, and no settings or grants`;
   return { part: { ...part, properties }, warnings: [text] };
 }
 
-/** What the dump itself says goes before what a new database would get. */
+/** Facts in the dump itself take precedence over the defaults of a new database. */
 function toldBy({ told }: DatabasePart): Partial<DatabaseProperties> {
   const facts = Object.entries(told ?? {}).filter(([, value]) => value !== null);
   return Object.fromEntries(facts);
@@ -51,7 +51,7 @@ async function liveProperties(server: Server, name: string): Promise<DatabasePro
   if (!exists) return null;
   return inSession(server.session({ database: name, purpose: 'restore.plan' }), readDatabaseProperties).catch(
     (error: unknown) => {
-      // A live database that takes no connections is a reason to restore it, not one against.
+      // A live database that accepts no connections is a reason to restore it, not a reason against.
       if (sqlstateOf(error) !== undefined || (error instanceof PotctlError && error.code.startsWith('E_DB_')))
         return null;
       throw error;
@@ -59,7 +59,7 @@ async function liveProperties(server: Server, name: string): Promise<DatabasePro
   );
 }
 
-/** As CREATE DATABASE would make it from template0, owned by whoever restores. */
+/** The properties that CREATE DATABASE gives a database from template0, owned by the restoring role. */
 async function newProperties(server: Server): Promise<DatabaseProperties> {
   return inSession(server.maintenanceSession('restore.plan'), async (session) => {
     const [row] = await session.query<{ owner: string; encoding: string; collate: string; ctype: string }>(

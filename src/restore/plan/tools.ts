@@ -6,8 +6,8 @@ import type { RestoreDeps } from '../deps.js';
 import type { Blocker } from './assess.js';
 
 /**
- * The programs that a restore will need, looked for before anything starts: one that is missing would be found out when the database is
- * restored already.
+ * Blockers for missing programs, checked before anything starts: otherwise they would show only after the database has been
+ * restored.
  */
 export async function toolBlockers(
   deps: Pick<RestoreDeps, 'server' | 'signal' | 'childEnvironment'>,
@@ -18,7 +18,7 @@ export async function toolBlockers(
   return parts.database === null ? files : [...files, ...(await dumpBlockers(deps, folder, parts.database))];
 }
 
-/** What unpacking the archive needs. */
+/** The programs that unpacking the archive needs. */
 export function filesBlockers({ compression }: FilesPart, environment: Readonly<Record<string, string>>): Blocker[] {
   const tar = isInstalled('tar', environment)
     ? []
@@ -27,7 +27,7 @@ export function filesBlockers({ compression }: FilesPart, environment: Readonly<
   return text === null ? tar : [...tar, { code: 'E_TOOL_MISSING', text, fix: ['apt install zstd'] }];
 }
 
-/** The pg_restore that fits the server must be able to read the dump, which a newer one may have written. */
+/** The server's pg_restore must be able to read the dump, which a newer version may have written. */
 async function dumpBlockers(
   { server, signal }: Pick<RestoreDeps, 'server' | 'signal'>,
   folder: string,

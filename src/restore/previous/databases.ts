@@ -9,16 +9,16 @@ import { dropSubscriptions, isDetached, readSubscriptions } from '../../runs/dat
 import { readSystemIdentifier } from '../../runs/database/system-identifier.js';
 import type { RunRecord } from '../../runs/record.js';
 
-/** A database that was kept, or looks as if it were. */
+/** A previous database that a run kept, or one that is named like it. */
 export interface SeenDatabase {
   readonly oid: number;
   readonly name: string;
-  /** The run that has kept it; null = none is known. */
+  /** The run that kept it; null = unknown. */
   readonly record: RunRecord | null;
   readonly bytes: number | null;
-  /** When its files were last written to; null where this role may not see that. */
+  /** When its files were last written; null if this role cannot read that. */
   readonly lastWrite: string | null;
-  /** What speaks against removing it, whatever its age. */
+  /** Why it must not be removed, whatever its age. */
   readonly obstacle: string | null;
 }
 
@@ -29,7 +29,7 @@ interface Row {
 }
 
 /**
- * Looks for the databases that runs have kept, by their oid, and for others that are called like them.
+ * Finds the databases that runs kept, by oid, and others with similar names.
  *
  * @param live name of the target's database; null = none
  */
@@ -40,7 +40,10 @@ export async function observeDatabases(
 ): Promise<{ readonly seen: readonly SeenDatabase[]; readonly warnings: readonly string[] }> {
   const moved = records.filter(({ database }) => database?.outgoing != null);
   if (server === null) {
-    return { seen: [], warnings: moved.length === 0 ? [] : ['no server was asked: kept databases are not looked at'] };
+    return {
+      seen: [],
+      warnings: moved.length === 0 ? [] : ['no server was contacted: previous databases were not checked'],
+    };
   }
   const system = await readSystemIdentifier(server);
   const here = moved.filter(({ database }) => system === null || (database!.system_identifier ?? system) === system);
@@ -56,7 +59,8 @@ export async function observeDatabases(
   const elsewhere = moved.length - here.length;
   return {
     seen,
-    warnings: elsewhere === 0 ? [] : [`${elsewhere} runs were on another server, which is not looked at`],
+    warnings:
+      elsewhere === 0 ? [] : [`previous databases of ${elsewhere} runs are on another server and were not checked`],
   };
 }
 
@@ -71,13 +75,13 @@ function readRows(session: Session): Promise<Row[]> {
 
 const isAlike = (name: string, live: string | null): boolean => live !== null && name.startsWith(`${live}_before_`);
 
-/** The newest run that has kept a database decides: what came back by an undo, and went again, was kept by the later one. */
+/** The newest run that kept a database decides: one that came back by an undo and was replaced again was kept by the later run. */
 function keptOf(row: Row, records: readonly RunRecord[]): Omit<SeenDatabase, 'bytes' | 'lastWrite'>[] {
   const record = records.findLast(({ database }) => database!.outgoing!.oid === row.oid);
   if (record === undefined || isLive(row.name, records)) return [];
   const isRenamed = record.database!.outgoing!.kept_as !== row.name;
   const obstacle = isRenamed
-    ? `it was kept as "${record.database!.outgoing!.kept_as}", and somebody has renamed it`
+    ? `it was renamed; its run kept it as "${record.database!.outgoing!.kept_as}"`
     : row.sessions > 0
       ? `${counted(row.sessions, 'session')} ${verb(row.sessions, 'is', 'are')} connected to it`
       : null;
@@ -103,9 +107,9 @@ async function measure(session: Session, oid: number): Promise<Pick<SeenDatabase
 }
 
 /**
- * Removes a kept database, if it still is the one that was looked at and nobody is connected.
+ * Drops a previous database, if it is still the one that was inspected and nobody is connected.
  *
- * @returns why it stays; null = it is gone
+ * @returns why it was not dropped; null = it is gone
  * @throws E_DB_*
  */
 export async function dropKept(
@@ -116,23 +120,23 @@ export async function dropKept(
   return inSession(server.maintenanceSession('restore.drop'), async (session) => {
     const now = (await readRows(session)).find((row) => row.oid === oid);
     if (now === undefined) return null;
-    if (now.name !== keptAs || now.name !== name) return 'it has another name by now';
+    if (now.name !== keptAs || now.name !== name) return 'it was renamed in the meantime';
     if (now.sessions > 0)
       return `${counted(now.sessions, 'session')} ${verb(now.sessions, 'is', 'are')} connected to it`;
     await session.query('set statement_timeout = 0');
     await session.query(`alter database ${quoteIdentifier(name)} is_template false`).catch(() => {});
     const subscriptions = await readSubscriptions(session, name);
     try {
-      // One that works, or whose slot is at a publisher, is for a person to remove.
+      // A working subscription, or one with a slot at a publisher, is for the operator to drop.
       if (subscriptions.every(isDetached)) await dropSubscriptions(server, session, name);
-      // Without FORCE: whoever has connected in this moment keeps it.
+      // Without FORCE: if a client has just connected, the database is kept.
       await session.query(`drop database ${quoteIdentifier(name)}`);
       return null;
     } catch (error) {
       if (sqlstateOf(error) === undefined) throw error;
       const message = error instanceof PotctlError ? error.message : String(error);
       if (subscriptions.length === 0) return message;
-      return `${message}; this removes it with its subscription: ${await lineThatDrops(server, session, name)}`;
+      return `${message}; to drop it with its subscription: ${await lineThatDrops(server, session, name)}`;
     }
   });
 }

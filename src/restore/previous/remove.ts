@@ -13,7 +13,7 @@ export interface OldRemoved {
   readonly state: 'done' | 'planned';
   readonly removed: readonly OldThing[];
   readonly kept: readonly OldThing[];
-  /** Those of `kept` that should have gone, and could not. */
+  /** How many of `kept` should have been removed and could not be. */
   readonly failed: number;
   readonly freedBytes: number;
   readonly warnings: readonly string[];
@@ -27,8 +27,8 @@ export async function readyOld(deps: RestoreDeps, request: OldRequest): Promise<
 }
 
 /**
- * Removes the old databases and trees that a plan named, each after a last look. Before the first of a run goes, the run's record says that it
- * cannot be undone any more; an interruption leaves what the same command removes next time.
+ * Removes the previous databases and trees of a plan, checking each one again first. Before the first one of a run is removed, the run's
+ * record is marked as no longer undoable; after an interruption, the same command removes the rest.
  *
  * @throws E_LOCKED, E_RUN_NOT_FOUND, E_DB_*
  */
@@ -47,7 +47,8 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
       deps.signal.throwIfAborted();
       await lease.assertHeld();
       const other = stuck.find(({ run }) => run === thing.run);
-      const stays = other === undefined ? await removeOne(deps, thing) : `"${other.name}" of the same run stays`;
+      const stays =
+        other === undefined ? await removeOne(deps, thing) : `"${other.name}" of the same run could not be removed`;
       if (stays === null) removed.push(thing);
       else stuck.push({ ...thing, stays });
     }
@@ -57,7 +58,7 @@ export async function removeOld(deps: RestoreDeps, request: OldRequest, shown: O
   });
 }
 
-/** The result as it would be, with nothing removed yet. */
+/** The expected result, without removing anything. */
 export const plannedRemoval = (shown: OldPlan): OldRemoved => unchanged(shown, 'planned');
 
 function unchanged({ remove, keep, freedBytes, warnings }: OldPlan, state: OldRemoved['state']): OldRemoved {
@@ -66,12 +67,12 @@ function unchanged({ remove, keep, freedBytes, warnings }: OldPlan, state: OldRe
 
 async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Promise<string | null> {
   const record = (await readRuns(deps.repository)).find(({ run_id }) => run_id === run);
-  if (record === undefined) return 'its record is gone';
+  if (record === undefined) return 'its record no longer exists';
   await noteRemoval(deps, record);
   try {
     if (kind === 'tree') await removeKept({ path: name, record });
     const stays = kind === 'tree' ? null : await dropKept(deps.server!, { name, record });
-    // It is there as it was, and so is the way back.
+    // It is still complete, so the run can still be undone.
     if (stays !== null) await writeRun(deps.repository, record);
     return stays;
   } catch (error) {
@@ -84,7 +85,7 @@ async function removeOne(deps: RestoreDeps, { kind, run, name }: OldThing): Prom
   }
 }
 
-/** Half of what a run has kept is no way back. */
+/** Half of what a run kept cannot be restored. */
 async function noteRemoval({ repository, clock }: RestoreDeps, record: RunRecord): Promise<void> {
   if (record.old_removed_at !== undefined) return;
   await writeRun(repository, { ...record, old_removed_at: clock.now().toISOString() });

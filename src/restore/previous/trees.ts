@@ -7,22 +7,22 @@ import { fromErrno, isErrno } from '../../kernel/errors.js';
 import type { RunRecord } from '../../runs/record.js';
 import { realDisk } from '../../runs/tree/disk.js';
 import { foldersOf } from '../../runs/tree/names.js';
-import { besideOf } from '../../runs/tree/observe.js';
+import { keptRootOf } from '../../runs/tree/observe.js';
 import { observeTree } from '../../runs/tree/tree.js';
 import { findUntouchable, refuseUntouchable, removeTree } from '../../storage/remove-tree.js';
 
-/** A folder with a tree that was kept, or that looks so. */
+/** A folder with a previous tree that a run kept, or one that is named like it. */
 export interface SeenTree {
   readonly path: string;
-  /** null = none is known. */
+  /** null = unknown. */
   readonly record: RunRecord | null;
   readonly bytes: number | null;
   readonly lastWrite: string | null;
-  /** What must not be removed together with it; null = nothing. */
+  /** What must not be removed with it; null = nothing. */
   readonly holds: string | null;
 }
 
-/** Looks for the trees that runs have kept in (or beside) their roots, and for other folders that are called so. */
+/** Finds the trees that runs kept in (or next to) their roots, and other folders with such names. */
 export async function observeTrees(
   records: readonly RunRecord[],
   { filesPath, hostname }: { readonly filesPath: string | null; readonly hostname: string },
@@ -66,7 +66,7 @@ async function measure(folder: string, signal: AbortSignal): Promise<Omit<SeenTr
   return { bytes, lastWrite: new Date(Number(newest / 1_000_000n)).toISOString(), holds };
 }
 
-/** What an interrupted removal has left: no undo takes it for a kept tree any more. */
+/** What an interrupted removal left: no undo mistakes it for a previous tree any more. */
 function halfRemoved({ run_id: run, files }: RunRecord): string[] {
   if (files === null) return [];
   const name = `.potctl-pruned-${run}`;
@@ -84,9 +84,9 @@ function exists(file: string): boolean {
 }
 
 /**
- * Removes a kept tree: in one step it gets a name under which nothing looks for it, then its content goes.
+ * Removes a previous tree: first renames it so that nothing can find it, then removes its contents.
  *
- * @throws E_REFUSED if a repository, a mount point or another file system would go with it; E_FILES_DENIED, E_IO
+ * @throws E_REFUSED if this would remove a repository, a mount point or another file system; E_FILES_DENIED, E_IO
  */
 export async function removeKept({ path: folder, record }: Pick<SeenTree, 'path' | 'record'>): Promise<void> {
   const { run_id: run, files } = record!;
@@ -97,7 +97,7 @@ export async function removeKept({ path: folder, record }: Pick<SeenTree, 'path'
     if (folder !== gone) await rename(folder, gone);
     realDisk().syncFolder(path.dirname(gone));
     await removeTree(gone);
-    if (folder === besideOf(files!.root, run)) return;
+    if (folder === keptRootOf(files!.root, run)) return;
     await unlink(path.join(files!.root, foldersOf(run).journal)).catch((error: unknown) => {
       if (!isErrno(error, 'ENOENT')) throw error;
     });

@@ -10,10 +10,10 @@ import { writableEnvironment } from '../database/writable.js';
 import type { RunningTables } from './running.js';
 
 /**
- * Carries the staged schema from the scratch database into the live one, in one transaction there: pg_dump writes into a pipe from which
- * pg_restore reads.
+ * Copies the staging schema from the scratch database into the live one, in one transaction: pg_dump writes into a pipe from which pg_restore
+ * reads.
  *
- * @throws E_TOOL_*, E_DB_*, E_NO_SPACE: then the live database has nothing of it
+ * @throws E_TOOL_*, E_DB_*, E_NO_SPACE: then nothing of it is in the live database
  */
 export async function carryOver(running: RunningTables): Promise<void> {
   const { childEnvironment } = running.deps;
@@ -33,9 +33,9 @@ async function pump({ deps, journal, prepared }: RunningTables, pipe: string): P
   const server = deps.server!;
   const bare = ['--format=custom', '--no-owner', '--no-acl'];
   const from = [...bare, `--schema=${stagedSchemaName(run)}`, '--compress=0', '--no-sync', `--file=${pipe}`];
-  // Without its format pg_restore would open the pipe twice, to find it out.
+  // Without --format, pg_restore would open the pipe twice to detect the format.
   const into = [...bare, '--single-transaction', '--exit-on-error', `--dbname=dbname=${quoteConninfo(name)}`, pipe];
-  // By this name the next start finds what a killed run still has at work on the server.
+  // By this name, the next start finds sessions that a killed run left on the server.
   const writable = await writableEnvironment(server, name);
   const environment = { ...writable, PGAPPNAME: `potctl:${runPurpose('swap', run)}` };
   await together(deps.signal, [
@@ -45,10 +45,10 @@ async function pump({ deps, journal, prepared }: RunningTables, pipe: string): P
 }
 
 /**
- * One that fails leaves the other waiting at the pipe for ever: it is stopped. That a pipe has no reader any more is only the echo of the
- * other's failure.
+ * If one program fails, the other would wait at the pipe forever, so it is stopped. A broken pipe is only a consequence of the other
+ * program's failure.
  *
- * @throws the error of the first that failed
+ * @throws the error of the first one that failed
  */
 async function together(asked: AbortSignal, works: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
   const stop = new AbortController();
@@ -73,5 +73,5 @@ async function makePipe(pipe: string, environment: Readonly<Record<string, strin
     stdout: 'ignore',
   }).ended;
   if (ok) return;
-  throw new PotctlError('E_TOOL_FAILED', 'no pipe could be made', { why: startError ?? stderrTail.join('; ') });
+  throw new PotctlError('E_TOOL_FAILED', 'cannot create a named pipe', { why: startError ?? stderrTail.join('; ') });
 }

@@ -7,8 +7,8 @@ import type { RunningTables } from './running.js';
 import { checkRows, type MovedTable } from './scratch.js';
 
 /**
- * Compares what was carried over with the backup (rows) and with the scratch database (sequences, indexes, constraints), before anybody can
- * know of it, and gives the planner its statistics.
+ * Compares the copied tables with the backup (rows) and with the scratch database (sequences, indexes, constraints) before they become
+ * visible, and collects planner statistics.
  *
  * @throws E_RESTORE_CHECK
  */
@@ -20,7 +20,7 @@ export async function checkLive(running: RunningTables, tables: readonly MovedTa
   const scratch = await describe(deps.server!, stagedAs, staged);
   const missing = scratch.filter((line) => !live.includes(line));
   if (missing.length > 0) {
-    throw new PotctlError('E_RESTORE_CHECK', 'not everything of the tables arrived in the live database', {
+    throw new PotctlError('E_RESTORE_CHECK', 'parts of the tables are missing in the live database', {
       why: missing.slice(0, 8).join('; '),
     });
   }

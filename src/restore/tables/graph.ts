@@ -7,9 +7,9 @@ export interface GraphEntry extends TocEntry {
 }
 
 /**
- * Reads what a dump holds and what depends on what, in the order of the archive.
+ * Reads the contents of a dump and their dependencies, in the order of the archive.
  *
- * @throws E_TOOL_FAILED when pg_restore cannot read it
+ * @throws E_TOOL_FAILED if pg_restore cannot read it
  */
 export async function readGraph(server: Server, dump: string, signal: AbortSignal): Promise<GraphEntry[]> {
   const lines: string[] = [];

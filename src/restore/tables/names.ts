@@ -1,21 +1,22 @@
 import { PotctlError } from '../../kernel/errors.js';
 import { cutToBytes, NAME_MAX_BYTES } from '../../postgres/identifiers.js';
 
-/** A table as somebody named it. */
+/** A table name as typed. */
 export interface TableName {
-  /** null = whichever schema has it. */
+  /** null = in any schema. */
   readonly schema: string | null;
   readonly name: string;
-  /** As it was typed, for messages. */
+  /** As typed, for messages. */
   readonly text: string;
 }
 
 const PART = /(?:"((?:[^"]|"")+)"|([^",.\s](?:[^",.]*[^",.\s])?))/y;
 
 /**
- * Reads `a,schema.b,"we""ird.Tab le"`: names separated by commas, a schema before a point, in double quotes what holds either. Pure.
+ * Parses `a,schema.b,"we""ird.Tab le"`: comma-separated names, optionally with a schema and a dot; names that contain a comma or a dot are in
+ * double quotes. Pure.
  *
- * @throws E_USAGE for an empty list and for what cannot be a name
+ * @throws E_USAGE for an empty list and for invalid names
  */
 export function parseTableNames(lists: readonly string[]): TableName[] {
   const names = lists.flatMap(parseList);
@@ -24,7 +25,7 @@ export function parseTableNames(lists: readonly string[]): TableName[] {
   const twice = [first, ...others].find(
     ({ schema, name }, at) => names.findIndex((other) => other.schema === schema && other.name === name) < at,
   );
-  if (twice !== undefined) throw wrong(`'${twice.text}' is named twice`);
+  if (twice !== undefined) throw wrong(`'${twice.text}' is listed twice`);
   return names;
 }
 
@@ -36,7 +37,7 @@ function parseList(list: string): TableName[] {
     const isQualified = list[afterOne] === '.';
     const [two, end] = isQualified ? readPart(list, afterOne + 1) : [null, afterOne];
     at = skipBlanks(list, end);
-    if (at < list.length && list[at] !== ',') throw wrong(`'${list.slice(start)}' cannot be read`);
+    if (at < list.length && list[at] !== ',') throw wrong(`cannot parse '${list.slice(start)}'`);
     names.push({ schema: two === null ? null : one, name: two ?? one, text: list.slice(start, end) });
     if (at >= list.length) return names;
   }
@@ -47,12 +48,12 @@ function readPart(list: string, at: number): [string, number] {
   const match = PART.exec(list);
   const name = match?.[1]?.replaceAll('""', '"') ?? match?.[2];
   if (match === null || name === undefined)
-    throw wrong(at >= list.length ? 'a name is missing' : `'${list.slice(at)}' cannot be read`);
+    throw wrong(at >= list.length ? 'a name is missing' : `cannot parse '${list.slice(at)}'`);
   if (name.includes('\0') || cutToBytes(name, NAME_MAX_BYTES) !== name) throw wrong(`'${name}' is too long for a name`);
   return [name, at + match[0].length];
 }
 
-/** A name, or its schema, as {@link parseTableNames} reads it back. */
+/** A table or schema name in the form that {@link parseTableNames} parses. */
 export const quotedPart = (name: string): string =>
   /^[^",.\s]([^",.]*[^",.\s])?$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 
@@ -63,20 +64,20 @@ function skipBlanks(list: string, at: number): number {
 }
 
 const wrong = (why: string): PotctlError =>
-  new PotctlError('E_USAGE', "'--tables' takes names of tables, separated by commas", {
+  new PotctlError('E_USAGE', "'--tables' expects table names separated by commas", {
     why,
     fix: [
-      'For example `--tables users,billing.invoices`; in double quotes what holds a comma or a point: `--tables \'"odd,name"\'`.',
+      'For example `--tables users,billing.invoices`; put names with a comma or a dot in double quotes: `--tables \'"odd,name"\'`.',
     ],
   });
 
-/** Checks the name of the schema that tables come into. @throws E_USAGE */
+/** Checks the name of the schema to restore tables into. @throws E_USAGE */
 export function checkSchemaName(name: string): string {
   const refuse = (why: string): PotctlError =>
     new PotctlError('E_USAGE', `'--into-schema ${name}' cannot be used`, { why });
-  if (/^pg_/.test(name) || name === 'information_schema') throw refuse('schemas of that name belong to PostgreSQL');
+  if (/^pg_/.test(name) || name === 'information_schema') throw refuse('the name is reserved by PostgreSQL');
   if (name.includes('\0') || cutToBytes(name, NAME_MAX_BYTES) !== name) {
-    throw refuse(`a name has at most ${NAME_MAX_BYTES} bytes`);
+    throw refuse(`names are limited to ${NAME_MAX_BYTES} bytes`);
   }
   return name;
 }

@@ -4,10 +4,10 @@ import type { RestoreDeps } from '../deps.js';
 import type { GraphEntry } from './graph.js';
 import type { PlannedNeed } from './plan.js';
 
-/** The live database, as far as new tables in it are concerned. */
+/** The state of the live database, as far as it matters for new tables. */
 export interface ObservedLive {
   readonly schemaExists: boolean;
-  /** Relations of the schema that have the name of a chosen table. */
+  /** Relations in the schema with the name of a chosen table. */
   readonly taken: readonly string[];
   readonly mayCreate: boolean;
   /** Publications that would send the new tables' rows to subscribers. */
@@ -15,7 +15,7 @@ export interface ObservedLive {
   readonly needs: readonly PlannedNeed[];
 }
 
-/** Looks at the live database. Changes nothing. @throws E_DB_* */
+/** Inspects the live database. Changes nothing. @throws E_DB_* */
 export async function observeLive(
   { server }: Pick<RestoreDeps, 'server'>,
   database: string,
@@ -48,7 +48,7 @@ async function readTaken(session: Session, schema: string, names: readonly strin
   return rows.map(({ name }) => name);
 }
 
-/** The schema in which the tables wait is new, so that only a publication of all tables can know it. */
+/** The staging schema is new, so only a publication of all tables can include it. */
 async function readPublications(session: Session, schema: string): Promise<string[]> {
   const ofSchema =
     session.versionNum >= 150_000
@@ -64,7 +64,7 @@ async function readPublications(session: Session, schema: string): Promise<strin
 
 const SIMPLE = /^[a-z_][a-z0-9_$]*$/;
 
-/** Names of the table of contents are exact only where they need no quotes. */
+/** Names in the table of contents are exact only if they need no quotes. */
 async function readNeeds(session: Session, needs: readonly GraphEntry[]): Promise<PlannedNeed[]> {
   const found: PlannedNeed[] = [];
   for (const { desc, schema, name } of needs) {

@@ -5,7 +5,7 @@ import type { Blocker } from '../plan/assess.js';
 import type { PlannedBackup, PlannedDatabase } from '../plan/plan.js';
 import type { LeftOut } from './select.js';
 
-/** One table that comes back. `rows` null: the backup has no exact count. */
+/** One table to restore. `rows` null: the backup has no exact count. */
 export interface PlannedTable {
   readonly schema: string;
   readonly table: string;
@@ -14,14 +14,14 @@ export interface PlannedTable {
   readonly bytes: number;
 }
 
-/** Something outside of the tables that they need, by its kind and name in the backup. `present` null: only the restore itself can tell. */
+/** Something that the tables depend on, by kind and name in the backup. `present` null: known only during the restore. */
 export interface PlannedNeed {
   readonly kind: string;
   readonly name: string;
   readonly present: boolean | null;
 }
 
-/** What a restore of single tables will do, and what stands in its way. Sizes in bytes. */
+/** What a restore of single tables will do, and its blockers. Sizes in bytes. */
 export interface TablesPlan {
   readonly runId: string;
   readonly mode: 'tables';
@@ -42,11 +42,11 @@ export interface TablesPlan {
   readonly tables: readonly PlannedTable[];
   readonly needs: readonly PlannedNeed[];
   readonly leftOut: readonly LeftOut[];
-  /** In the scratch database and beside the live tables. */
+  /** In the scratch database and in the live database, together. */
   readonly neededBytes: number;
   readonly blocking: readonly Blocker[];
   readonly warnings: readonly Advice[];
-  /** What would block it, and was accepted by name. */
+  /** Blockers that were accepted by name. */
   readonly accepted: readonly Accepted[];
   readonly confirm: string;
 }

@@ -25,7 +25,7 @@ import { type GraphEntry, readGraph } from './graph.js';
 import { type ObservedLive, observeLive } from './observe.js';
 import type { PlannedTable, TablesPlan } from './plan.js';
 import type { TablesRequest } from './request.js';
-import { type ChosenTable, selectTables, type TableSelection, WHOLE_BESIDE } from './select.js';
+import { type ChosenTable, selectTables, type TableSelection, WHOLE_BACKUP } from './select.js';
 
 /** A plan for single tables, and what the run needs of the backup. */
 export interface PreparedTables {
@@ -37,17 +37,17 @@ export interface PreparedTables {
   readonly selection: TableSelection;
 }
 
-/** A plan, and how the run would end at this moment. */
+/** A plan, and the exit code that the run would have now. */
 export type JudgedTablesPlan = TablesPlan & { readonly exit: ExitCode };
 
-/** Says what a restore of single tables would do and what stands in its way. Changes nothing. @throws as prepareRestore */
+/** Shows what a restore of single tables would do, and its blockers. Changes nothing. @throws like prepareRestore */
 export async function planTables(deps: RestoreDeps, request: TablesRequest): Promise<JudgedTablesPlan> {
   const { plan } = await prepareTables(deps, request);
   const decisive = decisiveBlocker(plan.blocking);
   return { ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit };
 }
 
-/** Like {@link planTables}, for a run that follows. @throws what stands in the way */
+/** Like {@link planTables}, for a run that follows. @throws the blockers */
 export async function readyTables(deps: RestoreDeps, request: TablesRequest): Promise<PreparedTables> {
   const prepared = await prepareTables(deps, request);
   refuseBlocked(prepared.plan.blocking);
@@ -55,7 +55,7 @@ export async function readyTables(deps: RestoreDeps, request: TablesRequest): Pr
 }
 
 /**
- * Finds backup and tables, reads every stored byte once, looks at the server.
+ * Finds backup and tables, verifies every stored byte once, and inspects the server.
  *
  * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND, E_REFUSED (a view, a partition), E_UNFIT, E_BACKUP_CORRUPT, E_DB_*
  */
@@ -86,11 +86,11 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
 
 function readablePart({ id, database }: Manifest): DatabasePart {
   if (database !== null && database.dump.format !== 'plain') return database;
-  const why = database === null ? 'has no database' : 'is one SQL script, out of which no table can be taken';
+  const why = database === null ? 'has no database' : 'is one SQL script, from which single tables cannot be restored';
   throw new PotctlError('E_UNFIT', `the backup '${id}' ${why}`, {
     fix: [
       advice`Choose another one: ${potctl('backup', 'list')}.`,
-      advice`Or restore all of it beside: ${WHOLE_BESIDE}`,
+      advice`Or restore it completely into a new database: ${WHOLE_BACKUP}`,
     ],
   });
 }
@@ -153,12 +153,16 @@ function plannedDatabase(
 
 function presentOf({ database }: ObservedServer, name: string): { readonly oid: number } {
   if (database !== null) return database;
-  throw new PotctlError('E_DATABASE_NOT_FOUND', `there is no database "${name}" that tables could come into`, {
-    fix: [advice`Restore all of it: ${potctl('restore', 'run')}`],
-  });
+  throw new PotctlError(
+    'E_DATABASE_NOT_FOUND',
+    `database "${name}" does not exist, so tables cannot be restored into it`,
+    {
+      fix: [advice`Restore the whole backup: ${potctl('restore', 'run')}`],
+    },
+  );
 }
 
-/** Owners, grants and settings do not come along: nothing of them can stand in the way. */
+/** Owners, grants and settings are not restored, so they cannot block. */
 function assess(
   part: SettledPart,
   observed: ObservedServer,
@@ -188,27 +192,28 @@ function plannedTable(
   };
 }
 
-/** The data file bears the entry's dump id; where there is none, the names decide. */
+/** The data file's name contains the dump id of the entry; without a file, the names decide. */
 function rowsOf({ dumpId, schema, name }: GraphEntry, { inventory }: DatabasePart): TableRows | undefined {
   const file = new RegExp(`(^|/)${dumpId}\\.dat(\\.\\w+)?$`);
   const byFile = inventory.tables.find(({ member }) => member !== null && file.test(member));
   return byFile ?? inventory.tables.find((one) => one.schema === schema && one.table === name);
 }
 
-/** Single tables come whole or not at all: what would make an object fail cannot be accepted, but the space may suffice. */
+/** Single tables are restored completely or not at all: failures of objects cannot be accepted, only a lack of space can. */
 const unconditional = ({ accept, ...blocker }: Blocker): Blocker =>
   accept === 'space' ? { ...blocker, accept } : blocker;
 
 function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocker[] {
   const found: Blocker[] = [];
   if (live.taken.length > 0) {
-    const text = `the schema "${intoSchema}" has ${live.taken.map((name) => `"${name}"`).join(', ')} already`;
-    found.push(block(text, 'Name another schema with --into-schema.'));
+    const text = `the schema "${intoSchema}" already contains ${live.taken.map((name) => `"${name}"`).join(', ')}`;
+    found.push(block(text, 'Choose another schema with --into-schema.'));
   }
-  if (!live.mayCreate) found.push(block(`this role may not create anything in the database or in "${intoSchema}"`));
+  if (!live.mayCreate)
+    found.push(block(`this role may not create schemas in the database, or tables in "${intoSchema}"`));
   for (const { kind, name } of live.needs.filter(({ present }) => present === false)) {
-    const fix = advice`Create it first, or restore all of it beside: ${WHOLE_BESIDE}.`;
-    found.push(block(`the tables need the ${kind} ${name}, which the live database does not have`, fix));
+    const fix = advice`Create it first, or restore the whole backup into a new database: ${WHOLE_BACKUP}.`;
+    found.push(block(`the tables require the ${kind} ${name}, which does not exist in the live database`, fix));
   }
   for (const name of live.publications) {
     const text = `the publication "${name}" would send the rows of the new tables to its subscribers`;
@@ -220,5 +225,5 @@ function liveBlockers(live: ObservedLive, { intoSchema }: TablesRequest): Blocke
 function liveWarnings({ needs }: ObservedLive, { intoSchema }: TablesRequest): string[] {
   const sequences = needs.filter(({ kind }) => kind === 'sequence').map(({ name }) => name);
   if (sequences.length === 0) return [];
-  return [`tables in "${intoSchema}" will take their default values from the live sequence ${sequences.join(', ')}`];
+  return [`tables in "${intoSchema}" will get their default values from the live sequence ${sequences.join(', ')}`];
 }

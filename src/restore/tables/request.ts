@@ -4,33 +4,33 @@ import type { RestoreRequest } from '../deps.js';
 import { type RestoreOptions, type Runner, restoreRequest } from '../requests.js';
 import { checkSchemaName, parseTableNames, type TableName } from './names.js';
 
-/** Which tables come back, and into which schema. */
+/** Which tables to restore, and into which schema. */
 export interface TablesRequest extends RestoreRequest {
   readonly tables: readonly TableName[];
   readonly intoSchema: string;
 }
 
-/** What a person may say about it; it excludes everything that says where a whole backup goes. */
+/** The options of a restore of single tables; they exclude all options about where a whole backup is restored. */
 export type TablesOptions = RestoreOptions & {
   /** Names as PostgreSQL writes them; one text may hold several, with commas. */
   readonly tables?: readonly string[];
   readonly intoSchema?: string | undefined;
 };
 
-/** Were single tables asked for? @throws E_USAGE where one of the two flags is missing */
+/** Whether single tables are requested. @throws E_USAGE if only one of the two flags is given */
 export function asksForTables({ tables = [], intoSchema }: Pick<TablesOptions, 'tables' | 'intoSchema'>): boolean {
   if (tables.length === 0 && intoSchema !== undefined) {
-    throw new PotctlError('E_USAGE', "'--into-schema' belongs to '--tables': which tables shall come back?");
+    throw new PotctlError('E_USAGE', "'--into-schema' requires '--tables': which tables should be restored?");
   }
   if (tables.length > 0 && intoSchema === undefined) {
-    throw new PotctlError('E_USAGE', "'--tables' wants the schema that they come into: '--into-schema NAME'", {
-      why: 'the live tables are never replaced one by one',
+    throw new PotctlError('E_USAGE', "'--tables' requires the schema to restore into: '--into-schema NAME'", {
+      why: 'single live tables are never replaced',
     });
   }
   return tables.length > 0;
 }
 
-/** Makes the request from settings and options. Pure. @throws E_USAGE */
+/** Builds the request from settings and options. Pure. @throws E_USAGE */
 export function tablesRequest(settings: Settings, options: TablesOptions, runner: Runner): TablesRequest {
   refuseContradictions(options);
   const whole = restoreRequest(settings, { ...options, only: 'db', mode: 'swap' }, runner);
@@ -53,7 +53,7 @@ function refuseContradictions(options: TablesOptions): void {
   ];
   const clash = given.find(([, isGiven]) => isGiven)?.[0];
   if (clash === undefined) return;
-  throw new PotctlError('E_USAGE', `'--tables' and '${clash}' exclude each other`, {
-    why: 'single tables come beside the live ones, into a schema of their own: nothing is swapped or stopped for them',
+  throw new PotctlError('E_USAGE', `'--tables' and '${clash}' cannot be combined`, {
+    why: 'single tables are restored into a separate schema next to the live tables: nothing is swapped or stopped',
   });
 }

@@ -6,7 +6,7 @@ import { inSession } from '../../postgres/in-session.js';
 import type { Session } from '../../postgres/server.js';
 import { stagedSchemaName } from '../../runs/names.js';
 import type { RunningTables } from './running.js';
-import { WHOLE_BESIDE } from './select.js';
+import { WHOLE_BACKUP } from './select.js';
 
 interface Requirement {
   readonly type: string;
@@ -18,10 +18,10 @@ interface Requirement {
 const SHOWN = 8;
 
 /**
- * Asks the scratch database what the tables rest on outside of their own schema, and the live one whether it has all of that.
+ * Finds what the tables in the scratch database depend on outside their own schema, and checks that the live database has it.
  *
- * @returns what they need, e.g. `type public.mood`
- * @throws E_BLOCKED naming what the live database lacks
+ * @returns the dependencies, e.g. `type public.mood`
+ * @throws E_BLOCKED with what the live database lacks
  */
 export async function checkRequirements({ deps, journal, prepared }: RunningTables): Promise<string[]> {
   const { stagedAs, name } = prepared.plan.database;
@@ -31,11 +31,11 @@ export async function checkRequirements({ deps, journal, prepared }: RunningTabl
   const requirements = await inSession(opening, (session) => readRequirements(session, staged));
   const live = server.session({ database: name, purpose: 'restore.tables' });
   const missing = await inSession(live, (session) => findMissing(session, requirements));
-  const told = ({ type, identity }: Requirement): string => `${type} ${identity}`;
-  if (missing.length === 0) return requirements.map(told);
-  throw new PotctlError('E_BLOCKED', 'the live database lacks what the tables rest on', {
-    why: missing.slice(0, SHOWN).map(told).join('; '),
-    fix: [advice`Create it first, or restore all of it beside: ${WHOLE_BESIDE}.`],
+  const textOf = ({ type, identity }: Requirement): string => `${type} ${identity}`;
+  if (missing.length === 0) return requirements.map(textOf);
+  throw new PotctlError('E_BLOCKED', 'the live database lacks objects that the tables depend on', {
+    why: missing.slice(0, SHOWN).map(textOf).join('; '),
+    fix: [advice`Create them first, or restore the whole backup into a new database: ${WHOLE_BACKUP}.`],
   });
 }
 

@@ -21,7 +21,7 @@ import type { RunningTables } from './running.js';
 import { fillScratch, type MovedTable } from './scratch.js';
 import type { LeftOut } from './select.js';
 
-/** What a restore of single tables came to. */
+/** The result of a restore of single tables. */
 export interface TablesResult {
   readonly runId: string;
   readonly backup: string;
@@ -31,9 +31,9 @@ export interface TablesResult {
   readonly database: string;
   readonly schema: string;
   readonly tables: readonly { readonly table: string; readonly rows: number | null }[];
-  /** `rows`: as many as the manifest says; tables without an exact count there are not in it. */
+  /** `rows`: the sum of the manifest's exact counts; tables without an exact count are not included. */
   readonly restored: { readonly tables: number; readonly rows: number; readonly notCompared: number };
-  /** What the tables rest on in the live database, e.g. `type public.mood`. */
+  /** What the tables depend on in the live database, e.g. `type public.mood`. */
   readonly needs: readonly string[];
   readonly leftOut: readonly LeftOut[];
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
@@ -41,13 +41,13 @@ export interface TablesResult {
 }
 
 /**
- * Brings single tables of a backup into a schema of the live database. They are restored into a scratch database, counted there, carried over
- * in one transaction into a schema that nobody knows, counted again, and only then get their name. No live table is touched or locked.
+ * Restores single tables of a backup into a schema of the live database. They are restored into a scratch database, counted there, copied in
+ * one transaction into a staging schema, counted again, and only then moved to their schema. No live table is changed or locked.
  *
- * An error, Ctrl-C or a kill before that last step leaves the live database as it was; scratch database and unknown schema are removed at once, or
- * by the next start.
+ * An error, Ctrl-C or a kill before that last step leaves the live database unchanged; scratch database and staging schema are removed
+ * immediately or by the next start.
  *
- * @throws E_BLOCKED and other refusals of the plan; E_LOCKED; E_RESTORE_CHECK; E_DB_*, E_TOOL_*, E_NO_SPACE
+ * @throws E_BLOCKED and other codes of blockers; E_LOCKED; E_RESTORE_CHECK; E_DB_*, E_TOOL_*, E_NO_SPACE
  */
 export async function runTables(
   deps: RestoreDeps,
@@ -134,7 +134,7 @@ function firstRecord(
   };
 }
 
-/** The result as it would be, with nothing restored yet. */
+/** The expected result, without restoring anything. */
 export function plannedTables({ plan, manifest, selection }: PreparedTables): TablesResult {
   const { runId, database, schema, needs, leftOut, warnings, tables } = plan;
   return {

@@ -4,7 +4,7 @@ import type { Phases } from '../phases.js';
 import type { PreparedTables } from './prepare.js';
 import type { TablesRequest } from './request.js';
 
-/** A restore of single tables under way. */
+/** A restore of single tables in progress. */
 export interface RunningTables {
   readonly deps: RestoreDeps;
   readonly request: TablesRequest;

@@ -19,23 +19,23 @@ import { writableEnvironment } from '../database/writable.js';
 import type { RunningTables } from './running.js';
 import type { LeftOut } from './select.js';
 
-/** A table with rows of its own in the scratch database, moved to the staged schema by now. */
+/** A table in the scratch database that has rows, now in the staging schema. */
 export interface MovedTable {
   readonly name: string;
-  /** What the backup says of it; null = nothing exact. */
+  /** Its entry in the backup; null = no exact count. */
   readonly rows: TableRows | null;
 }
 
-/** What lies in the scratch database, ready to be carried over. */
+/** The contents of the scratch database, ready to be copied. */
 export interface Scratch {
   readonly tables: readonly MovedTable[];
-  /** What turned out not to come along, besides what the plan named. */
+  /** What else is not restored, besides what the plan listed. */
   readonly leftOut: readonly LeftOut[];
 }
 
 /**
- * Restores the chosen tables with what they rest on into a scratch database, counts their rows against the manifest, and moves them, with
- * indexes, constraints and sequences, into a schema of their own there.
+ * Restores the chosen tables and their dependencies into a scratch database, compares their row counts with the manifest, and moves them, with
+ * indexes, constraints and sequences, into a staging schema there.
  *
  * @throws E_RESTORE_CHECK, E_TOOL_*, E_DB_*, E_NO_SPACE
  */
@@ -102,7 +102,7 @@ interface Relation {
   readonly kind: 'r' | 'p';
 }
 
-/** The chosen tables and all their partitions, the parents first. */
+/** The chosen tables and all their partitions, parents first. */
 async function readRelations(session: Session, { prepared }: RunningTables): Promise<Relation[]> {
   const found: Relation[] = [];
   for (const { schema, name } of prepared.selection.tables) {
@@ -132,9 +132,9 @@ function movedOf({ schema, name }: Relation, { prepared }: RunningTables): Moved
 }
 
 /**
- * Counts what the backup has counted.
+ * Compares row counts with those of the backup.
  *
- * @param schema where the tables lie now; default: where they lay
+ * @param schema where the tables are now; default: their original schema
  * @throws E_RESTORE_CHECK
  */
 export async function checkRows(
@@ -150,20 +150,20 @@ export async function checkRows(
   const { findings } = await inSession(opening, (session) =>
     countTables(server, session, { name: database, jobs: request.jobs, signal, progress }, counted),
   );
-  // A name that has the run's id in it could not be accepted by the next run.
+  // A name that contains the run id could not be accepted in the next run.
   const named = findings.map((finding) => ({ ...finding, name: originalName(finding.name, tables, schema) }));
   const { refused, accepted } = judgeFindings(named, request.accept);
   await journal.update({ accepted: [...(journal.record.accepted ?? []), ...accepted] });
   if (refused.length === 0) return;
-  throw new PotctlError('E_RESTORE_CHECK', 'the restored tables are not what was backed up', {
+  throw new PotctlError('E_RESTORE_CHECK', 'the restored tables do not match the backup', {
     why: refused
       .slice(0, 8)
       .map(({ detail }) => detail)
       .join('\n'),
-    changedDetail: 'what was restored was removed; the live tables are as they were',
+    changedDetail: 'the restored tables were removed; the live tables were not changed',
     fix: [
       ...ERROR_CATALOG.E_RESTORE_CHECK.remedy,
-      'Or accept it, which the record of the run keeps:',
+      'Or accept the differences, which are then recorded in the run:',
       again(...acceptArguments(refused)),
     ],
   });
@@ -173,12 +173,12 @@ function originalName(name: string, tables: readonly MovedTable[], schema: strin
   const prefix = `rows:${schema}.`;
   if (schema === undefined || !name.startsWith(prefix)) return name;
   const counted = tables.flatMap(({ rows }) => (rows === null ? [] : [rows]));
-  // The root of partitions has no rows of its own: it lay where they did.
+  // A partition root has no rows of its own: it was in the schema of its partitions.
   const table = counted.find((rows) => name === `${prefix}${rows.table}`) ?? counted[0]!;
   return `rows:${table.schema}.${name.slice(prefix.length)}`;
 }
 
-/** Ties to tables outside are cut: a table in the live database must not become a part of a live one. */
+/** Removes inheritance from tables that are not moved: a restored table must not become a child of a live one. */
 async function move(session: Session, relations: readonly Relation[], { journal }: RunningTables): Promise<LeftOut[]> {
   const staged = stagedSchemaName(journal.record.run_id);
   const leftOut: LeftOut[] = [];

@@ -4,7 +4,7 @@ import { type Again, advice, again, potctl } from '../../kernel/next.js';
 import type { GraphEntry } from './graph.js';
 import { quotedPart, type TableName } from './names.js';
 
-/** Something of a chosen table that does not come along. */
+/** Something of a chosen table that is not restored. */
 export interface LeftOut {
   readonly kind:
     | 'foreign key'
@@ -20,7 +20,7 @@ export interface LeftOut {
   readonly name: string;
 }
 
-/** A chosen table, as the dump has it. */
+/** A chosen table, as in the dump. */
 export interface ChosenTable {
   readonly schema: string;
   readonly name: string;
@@ -29,17 +29,17 @@ export interface ChosenTable {
   readonly partitions: readonly GraphEntry[];
 }
 
-/** What has to be restored for the chosen tables. */
+/** What must be restored for the chosen tables. */
 export interface TableSelection {
   readonly tables: readonly ChosenTable[];
   /** Dump ids, in the order of the archive. */
   readonly entries: readonly number[];
   readonly leftOut: readonly LeftOut[];
-  /** Entries that the chosen ones need and that do not come along: types, functions, extensions, sequences of others. */
+  /** Entries that the chosen ones depend on and that are not restored: types, functions, extensions, sequences of other tables. */
   readonly needs: readonly GraphEntry[];
 }
 
-/** What belongs to a table and comes along. */
+/** Kinds of entries that belong to a table and are restored with it. */
 const OWN = new Set(
   'TABLE DATA;TABLE ATTACH;CONSTRAINT;CHECK CONSTRAINT;FK CONSTRAINT;INDEX;INDEX ATTACH;DEFAULT;SEQUENCE;SEQUENCE OWNED BY;SEQUENCE SET;COMMENT;ROW SECURITY'.split(
     ';',
@@ -57,10 +57,10 @@ const LEFT: Readonly<Record<string, LeftOut['kind']>> = {
   'SECURITY LABEL': 'label',
 };
 
-/** The present line for the whole database, beside the live one. */
-export const WHOLE_BESIDE: Again = {
+/** The current command line for the whole database, restored under a new name. */
+export const WHOLE_BACKUP: Again = {
   ...again('--mode', 'new', '--into', 'NAME'),
-  // They exclude each other, and the name that was typed was that of the schema.
+  // These flags cannot be combined with --mode new, and --confirm named the schema.
   without: ['--tables', '--into-schema', '--confirm'],
 };
 
@@ -72,11 +72,12 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Chooses what of a dump the named tables need: themselves, their partitions, data, indexes, constraints and sequences, and what these rest
- * on. Pure.
+ * Selects the entries of a dump that the named tables need: the tables, their partitions, data, indexes, constraints and sequences, and their
+ * dependencies. Pure.
  *
  * @param backup its id, for messages
- * @throws E_PIECE_NOT_FOUND with near names; E_USAGE for a name that several schemas have, two tables of one name; E_REFUSED for a partition, a view
+ * @throws E_PIECE_NOT_FOUND with similar names; E_USAGE for a name in several schemas, or two tables with one name; E_REFUSED for a
+ * partition or a view
  */
 export function selectTables(
   graph: readonly GraphEntry[],
@@ -100,7 +101,7 @@ export function selectTables(
   };
 }
 
-/** Partition → parent. `TABLE ATTACH` needs both; the partition itself needs its parent. */
+/** Partition → parent. `TABLE ATTACH` depends on both; the partition itself depends on its parent. */
 function partitionParents(graph: readonly GraphEntry[], byId: ReadonlyMap<number, GraphEntry>): Map<number, number> {
   const parents = new Map<number, number>();
   for (const { needs } of graph.filter(({ desc }) => desc === 'TABLE ATTACH')) {
@@ -127,8 +128,8 @@ function findTable(
   const kind = KINDS[only.desc];
   if (kind !== undefined) {
     throw new PotctlError('E_REFUSED', `'${name.text}' is ${kind}, not a table`, {
-      why: 'only tables hold rows of their own in a backup',
-      fix: [advice`Name the tables that it reads, or restore the whole database beside: ${WHOLE_BESIDE}.`],
+      why: 'only tables have rows in a backup',
+      fix: [advice`Restore the tables that it reads, or the whole backup into a new database: ${WHOLE_BACKUP}.`],
     });
   }
   const parent = graph.find(({ dumpId }) => dumpId === parents.get(only.dumpId));
@@ -142,7 +143,7 @@ function findTable(
 const relationsOf = (graph: readonly GraphEntry[]): GraphEntry[] =>
   graph.filter(({ desc }) => desc === 'TABLE' || desc in KINDS);
 
-/** Those of that name, and the name as the dump has it. */
+/** The entries with that name, and the name as in the dump. */
 function called(
   relations: readonly GraphEntry[],
   name: TableName,
@@ -152,7 +153,7 @@ function called(
   return { found: relations.filter((entry) => bears(entry, folded(name))), used: folded(name) };
 }
 
-/** What is wanted as one list for `--tables`, with the table at the top in the place of each partition. */
+/** The wanted tables as one list for `--tables`, with each partition replaced by its root table. */
 function wholeTables(graph: readonly GraphEntry[], parents: Parents, wanted: readonly TableName[]): string {
   const top = (id: number): number => (parents.has(id) ? top(parents.get(id)!) : id);
   const names = wanted.map((name) => {
@@ -169,20 +170,20 @@ function wholeTables(graph: readonly GraphEntry[], parents: Parents, wanted: rea
   return [...new Set(names)].join(',');
 }
 
-/** pg_restore prints names without quotes and line feeds as blanks: a known name can be found there, not read from it. */
+/** pg_restore prints names without quotes, and line feeds as spaces: a known name can be recognized, but not parsed. */
 function bears(entry: GraphEntry, { schema, name }: TableName): boolean {
   const printed = (text: string): string => text.replace(/[\r\n]/g, ' ');
   if (schema === null) return entry.name === printed(name);
   return `${entry.schema} ${entry.name}` === `${printed(schema)} ${printed(name)}`;
 }
 
-/** As PostgreSQL reads a name without quotes. */
+/** The name as PostgreSQL folds it without quotes. */
 const folded = ({ schema, name, text }: TableName): TableName =>
   text.includes('"')
     ? { schema, name, text }
     : { schema: schema?.toLowerCase() ?? null, name: name.toLowerCase(), text };
 
-/** Everything of the chosen tables: what needs one of them, or something that is theirs, and no table that was not chosen. */
+/** All entries of the chosen tables: those that depend on one of them, directly or not, and on no table that was not chosen. */
 function ownEntries(
   graph: readonly GraphEntry[],
   byId: ReadonlyMap<number, GraphEntry>,
@@ -199,7 +200,7 @@ function ownEntries(
   return own;
 }
 
-/** What these entries rest on, at any depth. */
+/** The dependencies of these entries, at any depth. */
 function closure(own: ReadonlySet<number>, byId: ReadonlyMap<number, GraphEntry>): Set<number> {
   const needed = new Set<number>();
   const waiting = [...own];
@@ -222,7 +223,7 @@ function leftOutOf(
   const kind = LEFT[entry.desc];
   if (kind === undefined || own.has(entry.dumpId)) return [];
   const tables = entry.needs.filter((id) => byId.get(id)?.desc === 'TABLE');
-  // A foreign key needs both its tables, and is printed with the name of its own in front.
+  // A foreign key depends on two tables, and its printed name starts with the name of its own table.
   const owner = tables.filter((id) => entry.name.startsWith(`${byId.get(id)!.name} `)).at(0);
   const isOurs =
     kind === 'foreign key' ? owner !== undefined && chosen.has(owner) : tables.some((id) => chosen.has(id));
@@ -232,9 +233,13 @@ function leftOutOf(
 function refuseSameName(tables: readonly ChosenTable[]): void {
   const twice = tables.find(({ name }, at) => tables.findIndex((other) => other.name === name) < at);
   if (twice === undefined) return;
-  throw new PotctlError('E_USAGE', `two of the tables are called '${twice.name}': they cannot lie in one schema`, {
-    fix: ['Restore them one after the other, each with its own `--into-schema`.'],
-  });
+  throw new PotctlError(
+    'E_USAGE',
+    `two of the tables are named '${twice.name}', so they cannot be restored into one schema`,
+    {
+      fix: ['Restore them separately, each with its own `--into-schema`.'],
+    },
+  );
 }
 
 function notFound(relations: readonly GraphEntry[], { text, name }: TableName, backup: string): PotctlError {
@@ -243,23 +248,23 @@ function notFound(relations: readonly GraphEntry[], { text, name }: TableName, b
     relations.map((entry) => entry.name),
   );
   const named = relations.find((entry) => entry.name === near);
-  return new PotctlError('E_PIECE_NOT_FOUND', `the backup has no table '${text}'`, {
+  return new PotctlError('E_PIECE_NOT_FOUND', `the backup contains no table '${text}'`, {
     fix: [
       ...(named === undefined ? [] : [`Did you mean '${named.schema}.${named.name}'?`]),
-      advice`See the tables: ${potctl('backup', 'show', backup)}`,
+      advice`List the tables: ${potctl('backup', 'show', backup)}`,
     ],
   });
 }
 
 function ambiguous(found: readonly GraphEntry[], { text }: TableName): PotctlError {
   return new PotctlError('E_USAGE', `several schemas have a table '${text}'`, {
-    fix: [`Name one of ${found.map(({ schema, name }) => `'${schema}.${name}'`).join(', ')}.`],
+    fix: [`Use one of ${found.map(({ schema, name }) => `'${schema}.${name}'`).join(', ')}.`],
   });
 }
 
 function isPartition({ text }: TableName, parent: GraphEntry, whole: string): PotctlError {
   return new PotctlError('E_REFUSED', `'${text}' is a partition of '${parent.schema}.${parent.name}'`, {
-    why: 'a partition alone is no table that anybody could read as such',
-    fix: [advice`Name the whole table: ${{ ...again('--tables', whole), without: ['--tables'] }}`],
+    why: 'a partition cannot be restored on its own',
+    fix: [advice`Restore the whole table: ${{ ...again('--tables', whole), without: ['--tables'] }}`],
   });
 }

@@ -1,18 +1,18 @@
 import { PotctlError } from '../../kernel/errors.js';
 import type { Session } from '../../postgres/server.js';
 
-/** A session that keeps a database busy. */
+/** A session that is connected to a database. */
 export interface BusySession {
   readonly pid: number;
   readonly user: string;
   readonly application: string;
   readonly state: string;
-  /** May this role end it? */
+  /** Whether this role may terminate it. */
   readonly mayEnd: boolean;
 }
 
 /**
- * The sessions of some databases, but for autovacuum's, which give way by themselves (a role without rights cannot tell them from
+ * The sessions of some databases, except autovacuum workers, which yield by themselves (an unprivileged role cannot distinguish them from
  * other background workers and sees neither).
  *
  * @param oids of the databases
@@ -48,20 +48,23 @@ export async function readBusySessions(session: Session, oids: readonly number[]
   }));
 }
 
-/** Ends every session of these databases that this role may end. Resolves at once; the server needs moments to be rid of them. */
+/** Terminates every session of these databases that this role may terminate. Returns at once; the server needs a moment to end them. */
 export async function endSessions(session: Session, oids: readonly number[]): Promise<void> {
   const busy = await readBusySessions(session, oids);
   const pids = busy.filter(({ mayEnd }) => mayEnd).map(({ pid }) => pid);
   if (pids.length > 0) await session.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [pids]);
 }
 
-/** E_TARGET_BUSY naming who is in the way. */
+/** E_TARGET_BUSY with the sessions that are connected. */
 export function targetBusy(database: string, sessions: readonly BusySession[], detail?: string): PotctlError {
   const names = sessions
     .slice(0, 10)
     .map(({ pid, user, application, state }) => `pid ${pid} (${user}, ${application}, ${state})`);
-  return new PotctlError('E_TARGET_BUSY', `the database "${database}" is kept busy`, {
-    why: names.length > 0 ? names.join('; ') : (detail ?? 'its sessions come back faster than they can be ended'),
-    fix: ['Stop the programs that use it (restore.stop_writers in the profile), then repeat.'],
+  return new PotctlError('E_TARGET_BUSY', `the database "${database}" is in use`, {
+    why:
+      names.length > 0
+        ? names.join('; ')
+        : (detail ?? 'its clients reconnect faster than potctl can terminate their sessions'),
+    fix: ['Stop the programs that use it (restore.stop_writers in the profile), then retry.'],
   });
 }

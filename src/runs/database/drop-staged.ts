@@ -14,10 +14,11 @@ const BETWEEN_MS = 500;
 const IN_USE = '55006';
 
 /**
- * Removes a database that a run of ours made, with what holds it: sessions, subscriptions, slots. One that is not there is no error.
+ * Drops a database that one of our runs created, with everything that blocks this: sessions, subscriptions, slots. A missing database is no
+ * error.
  *
- * @returns what the server refuses to remove, and the line that does it; null = it is gone
- * @throws E_DB_* when the server cannot be asked
+ * @returns what the server refuses to drop, and the command that does it; null = it is gone
+ * @throws E_DB_* if the server cannot be asked
  */
 export async function dropStagedDatabase(server: Server, name: string): Promise<Leftover | null> {
   return inSession(server.maintenanceSession('restore.drop'), async (session) => {
@@ -34,7 +35,7 @@ export async function dropStagedDatabase(server: Server, name: string): Promise<
   });
 }
 
-/** The server, or whoever guards the way to this database, has said no: the server itself is there. */
+/** Whether the server, or a guard in front of this database, refused; the server itself is reachable. */
 export function isRefusal(error: unknown): error is PotctlError {
   if (!(error instanceof PotctlError)) return false;
   return error.code !== 'E_DB_UNREACHABLE' && sqlstateOf(error) !== undefined;
@@ -60,7 +61,7 @@ async function drop(server: Server, session: Session, name: string, { oid, templ
   await dropSubscriptions(server, session, name);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      // Also what FORCE does not look at: whoever reads a logical slot of this database.
+      // Also ends what FORCE ignores: readers of a logical slot of this database.
       await endSessions(session, [oid]);
       await session.query(`drop database if exists ${quoteIdentifier(name)}${force}`);
       return;
@@ -71,7 +72,7 @@ async function drop(server: Server, session: Session, name: string, { oid, templ
   }
 }
 
-/** What a superuser has to type: everything that holds the database goes before it. A subscription's slot stays at its publisher. */
+/** The command for a superuser: first everything that blocks dropping the database. A subscription's slot stays at its publisher. */
 export async function lineThatDrops(server: Server, session: Session, name: string): Promise<string> {
   const database = quoteIdentifier(name);
   const [row] = await session.query<{ connectable: boolean; template: boolean }>(

@@ -8,7 +8,7 @@ export interface NameFacts {
   readonly keptOid: number | null;
 }
 
-/** The oid of the database with that name, null if there is none. */
+/** The oid of the database with that name; null if there is none. */
 export async function databaseOid(session: Session, name: string): Promise<number | null> {
   const [row] = await session.query<{ oid: string }>('select oid::text as oid from pg_database where datname = $1', [
     name,
@@ -16,7 +16,7 @@ export async function databaseOid(session: Session, name: string): Promise<numbe
   return row === undefined ? null : Number(row.oid);
 }
 
-/** Reads which databases have the names of a move. One statement, so that no swap falls in between. */
+/** Reads which databases have the names of a move. A single statement, so that no swap can happen in between. */
 export async function readNameFacts(session: Session, move: DatabaseMove): Promise<NameFacts> {
   const rows = await session.query<{ name: string; oid: string }>(
     'select datname as name, oid::text as oid from pg_database where datname = any ($1::name[])',
@@ -33,7 +33,7 @@ export async function readNameFacts(session: Session, move: DatabaseMove): Promi
   };
 }
 
-/** Did the swap of this move happen? Names say nothing, oids do: the rename of both is one transaction. Pure. */
+/** Whether the swap of this move happened. Compares oids, not names: both renames are one transaction. Pure. */
 export function isSwapped({ incoming, outgoing }: DatabaseMove, { liveOid, keptOid }: NameFacts): boolean {
   if (incoming !== null) return incoming.oid !== null && liveOid === incoming.oid;
   return outgoing !== null && liveOid !== outgoing.oid && keptOid === outgoing.oid;

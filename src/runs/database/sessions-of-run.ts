@@ -12,9 +12,9 @@ export function runPurpose(step: 'create' | 'swap', runId: string): string {
 }
 
 /**
- * Ends what a killed run still has running on the server and waits until it is gone: only then the catalogue says how the run ended.
+ * Terminates sessions that a killed run left on the server, and waits until they are gone: only then does the catalog show how it ended.
  *
- * @throws E_LOCKED if such a session does not go, or belongs to somebody whose sessions this role may not end
+ * @throws E_LOCKED if such a session does not end, or belongs to a role whose sessions this role may not terminate
  */
 export async function endSessionsOfRun(session: Session, runId: string): Promise<void> {
   const names = [`potctl:${runPurpose('create', runId)}`, `potctl:${runPurpose('swap', runId)}`];
@@ -30,12 +30,12 @@ export async function endSessionsOfRun(session: Session, runId: string): Promise
     for (const pid of pids) await session.query('select pg_catalog.pg_terminate_backend($1)', [pid]).catch(ifDenied);
     await delay(LOOK_EVERY_MS);
   }
-  throw new PotctlError('E_LOCKED', `a session of the restore run ${runId} is still at work on the server`, {
-    fix: pids.map((pid) => `End it as a superuser, then repeat: SELECT pg_terminate_backend(${pid});`),
+  throw new PotctlError('E_LOCKED', `a session of restore run ${runId} is still active on the server`, {
+    fix: pids.map((pid) => `Terminate it as a superuser, then retry: SELECT pg_terminate_backend(${pid});`),
   });
 }
 
-/** It may go by itself. */
+/** It may end by itself. */
 function ifDenied(error: unknown): void {
   if (sqlstateOf(error) !== '42501') throw error;
 }

@@ -2,7 +2,7 @@ import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server, Session } from '../../postgres/server.js';
 
-/** A subscription of some database. */
+/** A logical replication subscription of a database. */
 export interface Subscription {
   readonly name: string;
   readonly enabled: boolean;
@@ -10,7 +10,7 @@ export interface Subscription {
   readonly slot: string | null;
 }
 
-/** The subscriptions of a database, seen from any other. */
+/** The subscriptions of a database; works from any database. */
 export function readSubscriptions(session: Session, database: string): Promise<Subscription[]> {
   return session.query<Subscription>(
     `select s.subname::text as name, s.subenabled as enabled, s.subslotname::text as slot
@@ -23,10 +23,10 @@ export function readSubscriptions(session: Session, database: string): Promise<S
 }
 
 /**
- * Takes their slots from the subscriptions of a restored database, and disables them: the slot belongs to the live database, and a copy that
- * has it would drop it at the publisher when it is dropped itself.
+ * Disables the subscriptions of a restored database and removes their slots: a slot belongs to the live database, and a copy that has it
+ * would drop it at the publisher when it is dropped itself.
  *
- * @returns the statements that let each go on, for whoever decides that it should
+ * @returns the statements that resume each one, for an operator who decides to
  */
 export async function detachSubscriptions(server: Server, database: string): Promise<string[]> {
   const found = await inSession(server.maintenanceSession('restore.subscriptions'), (session) =>
@@ -40,10 +40,10 @@ export async function detachSubscriptions(server: Server, database: string): Pro
   });
 }
 
-/** Is it as a restore leaves it: neither receiving anything, nor with a slot that anybody could miss? Pure. */
+/** Whether it is as a restore leaves it: disabled, and without a slot. Pure. */
 export const isDetached = ({ enabled, slot }: Subscription): boolean => !enabled && slot === null;
 
-/** Removes the subscriptions of a database that is to be dropped: DROP DATABASE refuses while there is one. Publishers are not asked. */
+/** Drops the subscriptions of a database that is to be dropped: DROP DATABASE refuses while it has one. Does not contact publishers. */
 export async function dropSubscriptions(server: Server, session: Session, database: string): Promise<void> {
   const found = await readSubscriptions(session, database);
   if (found.length === 0) return;
@@ -53,7 +53,7 @@ export async function dropSubscriptions(server: Server, session: Session, databa
   });
 }
 
-/** In this order: only a disabled one lets its slot go. */
+/** In this order: only a disabled subscription gives up its slot. */
 async function detach(session: Session, subscriptions: readonly Subscription[]): Promise<void> {
   for (const { name, enabled, slot } of subscriptions) {
     if (enabled) await session.query(`alter subscription ${quoteIdentifier(name)} disable`);

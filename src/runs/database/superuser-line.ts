@@ -7,7 +7,7 @@ export interface Step {
   readonly statements: readonly string[];
 }
 
-/** The shell line with which a superuser of this server runs statements, database after database; empty steps are left out. */
+/** The shell command with which a superuser of this server runs statements, one database after another; skips empty steps. */
 export async function superuserLine(server: Server, session: Session, steps: readonly Step[]): Promise<string> {
   const [row] = await session.query<{ name: string }>(
     'select rolname::text as name from pg_catalog.pg_roles where rolsuper and rolcanlogin order by oid limit 1',

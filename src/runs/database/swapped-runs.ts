@@ -4,7 +4,7 @@ import type { RunRecord } from '../record.js';
 import { isSwapped, readNameFacts } from './facts.js';
 
 /**
- * The runs that still call themselves running although their databases were swapped: their potctl was killed in between. Only looks.
+ * The runs still marked `running` although their databases were swapped: their potctl was killed in between. Read-only.
  *
  * @returns their ids
  */

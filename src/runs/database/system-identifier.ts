@@ -2,7 +2,7 @@ import { sqlstateOf } from '../../postgres/errors.js';
 import { inSession } from '../../postgres/in-session.js';
 import type { Server } from '../../postgres/server.js';
 
-/** Which PostgreSQL installation answers; null where the role may not read it. */
+/** The system identifier of the PostgreSQL cluster; null if the role may not read it. */
 export async function readSystemIdentifier(server: Server): Promise<string | null> {
   const sql = 'select system_identifier::text as id from pg_control_system()';
   const read = (): Promise<{ id: string }[]> =>

@@ -6,12 +6,12 @@ type Environment = Readonly<Record<string, string>>;
 
 const TAR = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--no-recursion'];
 
-/** Access and change times are not attributes that anybody restores. */
+/** Access and change times are not restored. */
 const TIMES = '--pax-option=delete=atime,delete=ctime';
 
 /**
- * A folder's own mode, owner, mtime (ns), ACL and extended attributes, as the base64 of a one-member tar: Node reads neither extended
- * attributes nor writes nanoseconds, GNU tar does both.
+ * A folder's own mode, owner, mtime (ns), ACL and extended attributes, as the base64 of a one-member tar: Node can neither read extended
+ * attributes nor write nanoseconds, GNU tar can do both.
  *
  * @throws PotctlError E_TOOL_MISSING, E_TOOL_FAILED
  */
@@ -21,14 +21,14 @@ export async function readAttributes(folder: string, environment: Environment): 
   const chunks: Buffer[] = [];
   for await (const chunk of child.stdout) chunks.push(chunk as Buffer);
   const { exitCode, startError, stderrTail } = await child.ended;
-  // 1 is "changed while it was read": somebody wrote into the folder, its header is there.
+  // Exit code 1 means "file changed as we read it": somebody wrote into the folder, but its header is complete.
   if (exitCode !== 0 && exitCode !== 1)
     throw toolError('tar', `read the attributes of '${folder}'`, startError, stderrTail);
   return Buffer.concat(chunks).toString('base64');
 }
 
 /**
- * Gives a folder the attributes that {@link readAttributes} took. The owner changes only where this user may change it.
+ * Sets the attributes of a folder to those that {@link readAttributes} returned. The owner changes only if this user may change it.
  *
  * @throws PotctlError E_TOOL_MISSING, E_TOOL_FAILED
  */
@@ -38,7 +38,7 @@ export async function applyAttributes(folder: string, attributes: string, enviro
     stdin: 'pipe',
     stdout: 'ignore',
   });
-  // A tar that dies early closes the pipe; its exit status tells.
+  // A tar that dies early closes the pipe; its exit status shows why.
   child.stdin.on('error', () => {});
   child.stdin.end(Buffer.from(attributes, 'base64'));
   const { ok, startError, stderrTail } = await child.ended;
@@ -46,9 +46,9 @@ export async function applyAttributes(folder: string, attributes: string, enviro
 }
 
 /**
- * Makes everything on the file system of `folder` durable (syncfs), so that no journal speaks of bytes that a power cut takes back.
+ * Makes everything on the file system of `folder` durable (syncfs), so that no journal refers to data that a power failure loses.
  *
- * @throws PotctlError E_IO if the disk could not take it
+ * @throws PotctlError E_IO if writing to the disk failed
  */
 export async function flushFileSystem(folder: string, environment: Environment): Promise<void> {
   const { ok, startError, stderrTail } = await startChild('sync', ['-f', folder], { environment, stdout: 'ignore' })
@@ -61,5 +61,5 @@ export async function flushFileSystem(folder: string, environment: Environment):
 function toolError(tool: string, action: string, startError: string | null, stderr: readonly string[]): PotctlError {
   return startError === null
     ? new PotctlError('E_TOOL_FAILED', `${tool} could not ${action}`, { why: stderr.join('; ') })
-    : new PotctlError('E_TOOL_MISSING', `'${tool}' cannot be started`, { why: startError });
+    : new PotctlError('E_TOOL_MISSING', `'${tool}' could not be started`, { why: startError });
 }

@@ -16,7 +16,7 @@ import {
 import { freeLatePath, isLateOf, type Kept, keepEntry, moveEntry } from './move.js';
 import { at, type DiskPath, foldersOf, type Name, readable } from './names.js';
 
-/** A swap at work: where, by which plan. */
+/** A swap in progress: where, and by which plan. */
 export interface Site {
   readonly disk: TreeDisk;
   readonly root: string;
@@ -27,8 +27,8 @@ const SWEEPS = 10;
 const RETRIES = 100;
 
 /**
- * Brings a swap to its end from whatever phase it is in: what was live lies in the before folder, what was staged is live. Looks at
- * the disk instead of remembering, so it may be interrupted and called again any number of times.
+ * Completes a swap from whatever phase it is in: afterwards what was live is in the before folder, and what was staged is live. Decides by
+ * the state of the disk, so it may be interrupted and called again any number of times.
  */
 export async function finishSwap(site: Site, from: Phase): Promise<void> {
   const { disk, root, plan } = site;
@@ -55,7 +55,7 @@ export async function finishSwap(site: Site, from: Phase): Promise<void> {
   await close(site);
 }
 
-/** Brings a swap back to where it began: what was live is live again, byte for byte and mode for mode. The same promise as {@link finishSwap}. */
+/** Rolls back a swap: what was live is live again, with the same bytes and modes. Repeatable like {@link finishSwap}. */
 export async function takeBackSwap(site: Site, { phase, wasLive }: Pick<Journal, 'phase' | 'wasLive'>): Promise<void> {
   const { disk, root, plan } = site;
   const enter = (next: Phase): void => notePhase(disk, root, plan.run, next);
@@ -73,11 +73,11 @@ export async function takeBackSwap(site: Site, { phase, wasLive }: Pick<Journal,
   await disk.applyAttributes(root, plan.rootBefore);
   removeFile(disk, path.join(root, foldersOf(plan.run).journal));
   disk.syncFolder(root);
-  // Removing the journal touched the root once more.
+  // Removing the journal changed the root's mtime again.
   await disk.applyAttributes(root, plan.rootBefore);
 }
 
-/** Entries of a live tree that a swap moves: all but what runs keep there and those that stay. */
+/** Entries of a live tree that a swap moves: all except folders of potctl and entries that stay. */
 export function movable(disk: TreeDisk, root: string, fixed: readonly PlannedEntry[]): DiskEntry[] {
   const staying = new Set<Name>(fixed.map(({ name }) => decodeName(name)));
   const entries = disk.list(root);
@@ -88,7 +88,7 @@ export function movable(disk: TreeDisk, root: string, fixed: readonly PlannedEnt
   return entries.filter(({ name }) => !own.has(name) && !staying.has(name));
 }
 
-/** Entries of a staged or a kept tree that become live: all but what came too late and those that stay. */
+/** Entries of a staged or a kept tree that become live: all except late entries and entries that stay. */
 export function incomingOf(
   disk: TreeDisk,
   folder: string,
@@ -105,7 +105,7 @@ async function moveOut(site: Site): Promise<void> {
   const { disk, root, plan } = site;
   const before = path.join(root, plan.before);
   if (disk.look(before) === null) disk.makeFolder(before, 0o700);
-  // Writers that go on writing may add entries behind the sweep; what comes later still stays in the tree.
+  // Active writers may add entries behind the sweep; whatever comes later stays in the tree.
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const entries = movable(disk, root, plan.fixed);
     if (entries.length === 0) break;
@@ -126,7 +126,7 @@ async function moveIn(site: Site, source: string): Promise<void> {
   disk.syncFolder(from);
 }
 
-/** Puts an entry into the tree; what a writer has put in its place meanwhile is kept in the before folder. */
+/** Puts an entry into the tree; if a writer has created one with the same name, that one is kept in the before folder. */
 function place(site: Site, entry: DiskEntry, from: string): void {
   const { disk, root } = site;
   for (let attempt = 0; attempt < RETRIES; attempt += 1) {
@@ -141,7 +141,7 @@ async function moveBackOut({ disk, root, plan }: Site): Promise<void> {
   if (disk.look(staging) === null) disk.makeFolder(staging, 0o700);
   const incoming = plan.incoming && new Set(plan.incoming.map(({ name }) => decodeName(name)));
   const ours = movable(disk, root, plan.fixed).filter(({ name }) => incoming === null || incoming.has(name));
-  // Where the staged entry has not moved, the one in the tree is a writer's: it makes way when the old entry comes back.
+  // If the staged entry has not moved, the one in the tree is a writer's: it is moved aside when the old entry returns.
   await each(ours, (entry) => void moveEntry(disk, entry, root, staging));
   disk.syncFolder(staging);
   disk.syncFolder(root);
@@ -153,15 +153,15 @@ async function close({ disk, root, plan }: Site): Promise<void> {
   notePhase(disk, root, plan.run, 'done');
   if (plan.of === null) return;
   try {
-    // What was undone has no before folder any more, so its record goes; that touched the root once more.
+    // An undone run has no before folder any more, so its record is removed; that changed the root's mtime again.
     removeFile(disk, path.join(root, foldersOf(plan.of).journal));
     await disk.applyAttributes(root, attributes);
   } catch {
-    // The swap stands: a record without its folder names nothing that could be undone, and harms nobody.
+    // The swap is complete: a record without its folder can undo nothing, and does no harm.
   }
 }
 
-/** Removes the empty staging folder; what is left in it (late entries of an earlier swap, entries that stay) is kept. */
+/** Removes the empty staging folder; if anything is left in it (late entries of an earlier swap, entries that stay), it is kept. */
 function tidyStaged(site: Site): void {
   const { disk, root, plan } = site;
   const staging = path.join(root, plan.staged);
@@ -179,15 +179,15 @@ function keepStaged(site: Site): void {
   disk.rename(staging, freeLatePath(disk, keptBy(site)));
 }
 
-/** What a way back had to keep. */
+/** The folder for what a rollback had to keep. */
 export const lateAside = (before: string): string => `${before}-late`;
 
-/** After a way back nothing bears the run's own before name, which stands for a finished swap; what had to be kept goes under `-late`. */
+/** After a rollback, nothing may have the run's own before name, which marks a finished swap; what had to be kept is renamed to `-late`. */
 function setLateAside({ disk, root, plan }: Site): void {
   const before = path.join(root, plan.before);
   removeEmpty(disk, before);
   if (disk.look(before) === null) return;
-  // The journal goes, and something has to say whose the folder is.
+  // The journal is removed, so the mark shows whose folder it is.
   disk.write(path.join(root, markName(plan.run)), markText(plan.run, false));
   disk.rename(before, lateAside(before));
 }
@@ -204,7 +204,7 @@ function restoreModes({ disk, root, plan }: Site, liveIn: string, incomingIn: st
   put(plan.incoming, incomingIn);
 }
 
-/** A restored root or a kept folder may forbid its own owner to write; its attributes are put back at the end. */
+/** A restored root or a kept folder may deny its own owner to write; its attributes are restored at the end. */
 export function makeWritable(disk: TreeDisk, ...folders: string[]): void {
   for (const folder of folders) {
     const mode = disk.look(folder)?.mode;
@@ -212,7 +212,7 @@ export function makeWritable(disk: TreeDisk, ...folders: string[]): void {
   }
 }
 
-/** One after the other, letting timers (a lock's heartbeat) run in between; what has vanished meanwhile is passed over. */
+/** Works one by one and lets timers (a lock's heartbeat) run in between; skips entries that have vanished. */
 async function each(entries: readonly DiskEntry[], work: (entry: DiskEntry) => void): Promise<void> {
   for (const [index, entry] of entries.entries()) {
     if (index % 500 === 499) await pause();
@@ -225,13 +225,13 @@ async function each(entries: readonly DiskEntry[], work: (entry: DiskEntry) => v
 }
 
 function nothingStaged({ root, plan }: Site): PotctlError {
-  return new PotctlError('E_REFUSED', `what run '${plan.run}' had staged in '${root}' is gone`, {
-    why: 'there is nothing that could become the live tree; the swap can only be taken back',
+  return new PotctlError('E_REFUSED', `the staging folder of run '${plan.run}' in '${root}' is gone`, {
+    why: 'there is nothing to make live; the swap can only be rolled back',
   });
 }
 
 function notPlaced(names: readonly string[]): PotctlError {
-  return new PotctlError('E_IO', `${counted(names.length, 'entry')} could not be put into the tree`, {
+  return new PotctlError('E_IO', `${counted(names.length, 'entry')} could not be moved into the tree`, {
     why: names.slice(0, 5).join(', '),
   });
 }

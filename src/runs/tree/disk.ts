@@ -21,19 +21,19 @@ import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { applyAttributes, flushFileSystem, readAttributes } from './attributes.js';
 import { type DiskPath, type Name, nameOf, ownName } from './names.js';
 
-/** One entry of a folder. */
+/** An entry of a folder. */
 export interface DiskEntry {
   readonly name: Name;
   readonly directory: boolean;
 }
 
 /**
- * What the swap does to a disk, one system call (or one durable write) each. The only door through which it changes anything, so
- * that a test can let it end after any of them. Synchronous: a rename costs 5 µs, a trip through the thread pool ten times that.
+ * Every disk operation of the swap, each a single system call or durable write. All changes go through this interface, so that a test can
+ * stop the swap after any of them. Synchronous: a rename takes 5 µs, a trip through the thread pool ten times as long.
  */
 export interface TreeDisk {
   list(folder: DiskPath): DiskEntry[];
-  /** lstat; null if there is nothing. */
+  /** lstat; null if nothing is there. */
   look(path: DiskPath): Stats | null;
   read(file: DiskPath): string;
   rename(from: DiskPath, to: DiskPath): void;
@@ -42,7 +42,7 @@ export interface TreeDisk {
   makeFolder(path: DiskPath, mode: number): void;
   removeFolder(path: DiskPath): void;
   chmod(path: DiskPath, mode: number): void;
-  /** Writes and fsyncs a file; an older one of that name is replaced without being atomic: publish it with `rename`. */
+  /** Writes and fsyncs a file. Replacing an existing file is not atomic: publish it with `rename`. */
   write(file: DiskPath, text: string): void;
   /** Appends and fsyncs. */
   append(file: DiskPath, text: string): void;
@@ -55,7 +55,7 @@ export interface TreeDisk {
   applyAttributes(folder: string, attributes: string): Promise<void>;
 }
 
-/** The disk of this machine. `environment` is what `tar` and `sync` get: PATH, nothing secret. */
+/** The disk of this machine. `environment` is passed to `tar` and `sync`: PATH, no secrets. */
 export function realDisk(environment: Readonly<Record<string, string>> = DEFAULT_ENVIRONMENT): TreeDisk {
   return {
     list,
@@ -88,7 +88,7 @@ function list(folder: DiskPath): DiskEntry[] {
   }
 }
 
-/** Where the file system does not tell types, Node asks for each; it finds names that are not ASCII by their bytes only. */
+/** If the file system does not report types, Node stats each entry; it finds non-ASCII names only by their bytes. */
 function listSlowly(folder: DiskPath): DiskEntry[] {
   const entries = readdirSync(folder, { withFileTypes: true, encoding: 'buffer' });
   return entries.map((entry) => ({ name: nameOf(entry.name as unknown as Buffer), directory: entry.isDirectory() }));
@@ -113,17 +113,17 @@ function durably(path: DiskPath, flags: 'w' | 'a' | 'r', work: (handle: number) 
   }
 }
 
-/** The real path of a folder that exists, else null. */
+/** The real path of an existing folder, or null. */
 export function real(folder: string): string | null {
   try {
     return realpathSync(folder);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
-    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links go in a circle');
-    throw fromErrno(error, `look at '${folder}'`);
+    if (isErrno(error, 'ELOOP')) throw noTree(folder, 'its symbolic links form a loop');
+    throw fromErrno(error, `read '${folder}'`);
   }
 }
 
-/** What is there, but cannot be a tree. */
+/** The error for something that exists but cannot be a tree. */
 export const noTree = (root: string, why: string): PotctlError =>
   new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why });

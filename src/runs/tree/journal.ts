@@ -5,34 +5,34 @@ import type { TreeDisk } from './disk.js';
 import { at, foldersOf, type Name, runOfJournal } from './names.js';
 
 /**
- * How far a swap is. Each phase says what can be where, so that the disk itself tells the rest:
- * - `out`: live entries go to the before folder; nothing staged has moved
- * - `in`: the before folder has all that was live; staged entries take their place
- * - `closing`: everything is in its place; the root's own attributes follow
- * - `done`: the record of a finished swap, from which undo knows the root's former attributes
- * - `back-out`, `back-in`: the way back of `in` and `out`
- * - `back-closing`: everything is where it was; from here no decision leads forward any more
+ * How far a swap has got. Each phase limits what can be where, and the disk shows the rest:
+ * - `out`: live entries move to the before folder; nothing staged has moved
+ * - `in`: the before folder holds everything that was live; staged entries move into place
+ * - `closing`: everything is in place; the root's own attributes follow
+ * - `done`: the record of a finished swap, from which undo reads the root's earlier attributes
+ * - `back-out`, `back-in`: the rollback of `in` and `out`
+ * - `back-closing`: everything is back; from here the swap can no longer be finished
  */
 export type Phase = 'out' | 'in' | 'closing' | 'done' | 'back-out' | 'back-in' | 'back-closing';
 
-/** What a swap was going to do, written before its first rename. */
+/** The plan of a swap, written before its first rename. */
 export interface SwapPlan {
   readonly format: 1;
   readonly run: string;
   readonly kind: 'restore' | 'undo';
-  /** The run that an undo takes back. */
+  /** The run that an undo undoes. */
   readonly of: string | null;
-  /** Did the restore create the root? Then undo removes it. */
+  /** Whether the restore created the root; then undo removes it. */
   readonly rootCreated: boolean;
-  /** Folders inside the root: where the new entries come from, where the live ones go. */
+  /** Folders inside the root: where the new entries come from, and where the live ones go. */
   readonly staged: string;
   readonly before: string;
-  /** The root's attributes now and afterwards ({@link TreeDisk.readAttributes}); `after` null = leave them. */
+  /** The root's attributes now and afterwards ({@link TreeDisk.readAttributes}); `after` null = leave them unchanged. */
   readonly rootBefore: string;
   readonly rootAfter: string | null;
-  /** Names that stay where they are: `lost+found` of a mount point. */
+  /** Names that stay in place: `lost+found` of a mount point. */
   readonly fixed: readonly PlannedEntry[];
-  /** null once the swap is closed: they are not needed any more. */
+  /** null once the swap is closed and no longer needs them. */
   readonly live: readonly PlannedEntry[] | null;
   readonly incoming: readonly PlannedEntry[] | null;
 }
@@ -40,18 +40,18 @@ export interface SwapPlan {
 export interface PlannedEntry {
   /** base64 of the name's bytes. */
   readonly name: string;
-  /** Of directories that their owner may not write to: those need a mode bit for a moment to be moved by a plain user. */
+  /** Only for directories that their owner may not write to: to move one, a plain user must add a mode bit for a moment. */
   readonly mode?: number;
 }
 
 export interface Journal {
   readonly plan: SwapPlan;
   readonly phase: Phase;
-  /** Had a staged entry been live when the swap was taken back? Then writers may have changed it, and it is kept. */
+  /** Whether staged entries were live when the swap was rolled back: then writers may have changed them, and they are kept. */
   readonly wasLive: boolean;
 }
 
-/** A swap that a kill or a power cut interrupted. */
+/** A swap that a kill or a power failure interrupted. */
 export interface UnfinishedSwap {
   readonly run: string;
   readonly kind: 'restore' | 'undo';
@@ -62,7 +62,7 @@ export interface UnfinishedSwap {
 export const encodeName = (name: Name): string => Buffer.from(name, 'latin1').toString('base64');
 export const decodeName = (encoded: string): Name => Buffer.from(encoded, 'base64').toString('latin1') as Name;
 
-/** Writes the plan and its phase in one step: whoever reads sees the former journal or this one. */
+/** Writes the plan and its phase atomically: a reader sees the earlier journal or this one. */
 export function writeJournal(disk: TreeDisk, root: string, plan: SwapPlan, phase: Phase): void {
   const file = path.join(root, foldersOf(plan.run).journal);
   disk.write(`${file}.tmp`, `${JSON.stringify(plan)}\n${line(phase)}`);
@@ -70,13 +70,13 @@ export function writeJournal(disk: TreeDisk, root: string, plan: SwapPlan, phase
   disk.syncFolder(root);
 }
 
-/** Notes durably that the next phase begins. Appends, so the root's own mtime stays. */
+/** Records durably that the next phase starts. Appends, so that the root's own mtime does not change. */
 export function notePhase(disk: TreeDisk, root: string, run: string, phase: Phase): void {
-  // A line that a crash cut off is closed by the newline in front and then ignored.
+  // The leading newline terminates a line that a crash cut off; such a line is ignored.
   disk.append(path.join(root, foldersOf(run).journal), `\n${line(phase)}`);
 }
 
-/** @throws PotctlError E_REFUSED if the journal's first line is damaged: a person has to look */
+/** @throws PotctlError E_REFUSED if the journal's first line is damaged: this needs a person */
 export function readJournal(disk: TreeDisk, root: string, run: string): Journal | null {
   const file = path.join(root, foldersOf(run).journal);
   if (disk.look(file) === null) return null;
@@ -87,14 +87,14 @@ export function readJournal(disk: TreeDisk, root: string, run: string): Journal 
   return { plan, phase: phases.at(-1) ?? 'out', wasLive: phases.includes('back-out') };
 }
 
-/** The swap that must be finished or undone before anything else happens in this tree; there is at most one. */
+/** The swap that must be finished or rolled back before anything else happens in this tree; there is at most one. */
 export function findUnfinished(disk: TreeDisk, root: string): Journal | null {
   const runs = disk.list(root).flatMap(({ name }) => runOfJournal(name) ?? []);
   const journals = runs.filter((run) => isOurs(disk, root, run)).map((run) => readJournal(disk, root, run));
   return journals.find((journal) => journal && journal.phase !== 'done') ?? null;
 }
 
-/** A file that does not begin as a journal is one that was damaged if the run has folders here, else a file of the user. */
+/** A file that does not start like a journal is a damaged one if the run has folders here; otherwise it belongs to the user. */
 function isOurs(disk: TreeDisk, root: string, run: string): boolean {
   const { journal, staging, before } = foldersOf(run);
   const file = path.join(root, journal);
@@ -102,7 +102,7 @@ function isOurs(disk: TreeDisk, root: string, run: string): boolean {
   return [staging, before].some((folder) => disk.look(path.join(root, folder)) !== null);
 }
 
-/** Removes journals that died before they were published: nothing had begun. */
+/** Removes journals that were never published: their swap had not started. */
 export function removeTornJournals(disk: TreeDisk, root: string): void {
   for (const { name } of disk.list(root)) {
     const [, run] = /^\.potctl-swap-(.+)\.ndjson\.tmp$/s.exec(name) ?? [];
@@ -110,7 +110,7 @@ export function removeTornJournals(disk: TreeDisk, root: string): void {
   }
 }
 
-/** What a journal says of a swap that was not finished, for the operator. */
+/** Describes an unfinished swap to the operator. */
 export function describe({ plan: { run, kind, of }, phase }: Journal): UnfinishedSwap {
   return { run, kind, of, phase };
 }
@@ -126,10 +126,10 @@ function parse(text: string): unknown {
 }
 
 function damaged(file: string): PotctlError {
-  return new PotctlError('E_REFUSED', `the journal '${file}' cannot be read`, {
-    why: 'it was changed or cut by something else than potctl, so nobody can tell which entries are old and which are new',
+  return new PotctlError('E_REFUSED', `the journal '${file}' is damaged`, {
+    why: 'something other than potctl changed or truncated it, so it is unknown which entries are old and which are new',
     fix: [
-      'Look into the folders `.potctl-before-*` and `.potctl-restore-*` beside it, put the tree in order, then remove the journal.',
+      'Check the folders `.potctl-before-*` and `.potctl-restore-*` next to it, put the tree in order, then remove the journal.',
     ],
   });
 }

@@ -3,10 +3,10 @@ import type { DiskEntry, TreeDisk } from './disk.js';
 import { at, type DiskPath, type Name, ownName } from './names.js';
 
 /**
- * Moves an entry from one folder to another of the same file system under the same name, and never over anything.
+ * Moves an entry to another folder of the same file system under the same name, and never overwrites anything.
  *
- * What is not a directory goes by link and unlink, since a plain rename would silently replace what a writer has put there in the
- * last microsecond; a directory can only replace an empty one. Where a move was interrupted between the two, it is completed.
+ * Non-directories are moved by link and unlink, because a rename would silently replace what a writer has just created there; a directory
+ * can only replace an empty one. A move that was interrupted in between is completed.
  *
  * @returns false if the name is taken: nothing was moved
  */
@@ -26,22 +26,22 @@ export interface Kept {
   readonly run: string;
 }
 
-/** Moves an entry to where things are kept, under its own name, or, where that is taken, into a late folder there. */
+/** Moves an entry to the kept folder under its own name, or, if that is taken, into a late folder there. */
 export function keepEntry(disk: TreeDisk, entry: DiskEntry, from: string, kept: Kept): void {
   if (!moveEntry(disk, entry, from, kept.folder)) moveEntry(disk, entry, from, lateFolderFor(disk, kept, entry.name));
 }
 
-/** A path for a late folder, `.potctl-late-<run>-<n>`, that is not taken. */
+/** An unused path for a late folder, `.potctl-late-<run>-<n>`. */
 export function freeLatePath(disk: TreeDisk, { folder, run }: Kept): string {
   let n = 1;
   while (disk.look(`${folder}/${lateName(run, n)}`) !== null) n += 1;
   return `${folder}/${lateName(run, n)}`;
 }
 
-/** Is it a late folder of the run? Its id is younger than anything that the tree held when the run began, so no name of data is like it. */
+/** Whether it is a late folder of the run. The run id is newer than anything in the tree when the run began, so user data cannot match. */
 export const isLateOf = (name: Name, run: string): boolean => name.startsWith(`.potctl-late-${run}-`);
 
-/** The first late folder that has no entry of that name yet, made if need be. */
+/** The first late folder without an entry of that name; created if needed. */
 function lateFolderFor(disk: TreeDisk, { folder, run }: Kept, name: Name): string {
   for (let n = 1; ; n += 1) {
     const late = `${folder}/${lateName(run, n)}`;
@@ -52,7 +52,7 @@ function lateFolderFor(disk: TreeDisk, { folder, run }: Kept, name: Name): strin
 
 const lateName = (run: string, n: number): Name => ownName(`.potctl-late-${run}-${n}`);
 
-/** `unable`: this file system, or the right to this file (fs.protected_hardlinks), gives no hard links. */
+/** `unable`: this file system does not support hard links, or this user may not link this file (fs.protected_hardlinks). */
 function linkEntry(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean | 'unable' {
   try {
     disk.link(source, target);
@@ -81,7 +81,7 @@ function moveFolder(disk: TreeDisk, source: DiskPath, target: DiskPath): boolean
   }
 }
 
-/** Moving a directory rewrites its `..`, so the kernel asks a plain user for the right to write into it. */
+/** Moving a directory rewrites its `..`, so the kernel requires a plain user to have write permission on it. */
 function renameReadOnly(disk: TreeDisk, source: DiskPath, target: DiskPath): void {
   const mode = (disk.look(source)?.mode ?? 0) & 0o7777;
   disk.chmod(source, mode | 0o300);

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 
 /**
  * The name of a directory entry, byte for byte: each character is one byte (latin1), so that names that are not UTF-8 survive and
- * can still be compared and kept in sets. Never shown to a person as it is; see {@link readable}.
+ * can be compared and stored in sets. Never shown to people directly; see {@link readable}.
  */
 export type Name = string & { readonly bytes: 'latin1' };
 
@@ -14,13 +14,13 @@ const RUN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const nameOf = (bytes: Buffer): Name => bytes.toString('latin1') as Name;
 export const ownName = (text: string): Name => text as Name;
 
-/** The path of an entry: text where the name is ASCII (cheap, and most are), else bytes. `folder` is text, as the operator gave it. */
+/** The path of an entry: text if the name is ASCII (cheap, and most are), otherwise bytes. `folder` is text, as the operator typed it. */
 export function at(folder: string, name: Name): DiskPath {
   if (ASCII.test(name)) return `${folder}/${name}`;
   return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
 }
 
-/** A name for a message: UTF-8 where it is, `\xNN` where it is not. */
+/** A name for a message: UTF-8 if it is valid, otherwise with `\xNN`. */
 export function readable(name: Name): string {
   const text = Buffer.from(name, 'latin1').toString('utf8');
   if (!text.includes('\uFFFD')) return text;
@@ -29,7 +29,7 @@ export function readable(name: Name): string {
     .join('');
 }
 
-/** Where a run puts its things inside (and, for a removed root, beside) the tree. A run that is no plain word is a bug. */
+/** The names that a run uses inside the tree (and, for a removed root, next to it). An invalid run id is a bug. */
 export function foldersOf(run: string): {
   readonly staging: string;
   readonly before: string;
@@ -39,10 +39,10 @@ export function foldersOf(run: string): {
   return { staging: `.potctl-restore-${run}`, before: `.potctl-before-${run}`, journal: `.potctl-swap-${run}.ndjson` };
 }
 
-/** The run of a `.potctl-before-<run>` folder, undefined for every other name. */
+/** The run of a `.potctl-before-<run>` folder; undefined for any other name. */
 export const runOfBefore = (name: string): string | undefined => /^\.potctl-before-(.+)$/s.exec(name)?.[1];
 export const runOfStaging = (name: string): string | undefined => /^\.potctl-restore-(.+)$/s.exec(name)?.[1];
-/** The run of a journal's name, undefined for every other name. */
+/** The run of a journal's name; undefined for any other name. */
 export function runOfJournal(name: string): string | undefined {
   const run = /^\.potctl-swap-(.+)\.ndjson$/s.exec(name)?.[1];
   return run !== undefined && RUN.test(run) ? run : undefined;

@@ -15,24 +15,24 @@ export interface BeforeFolder {
 
 export interface TreeObservation {
   readonly exists: boolean;
-  /** Entries at the top of the tree, potctl's own folders not counted. */
+  /** Entries at the top of the tree, not counting potctl's own folders. */
   readonly entries: number;
-  /** Absolute paths of mount points below the root. They cannot be swapped: each one blocks. */
+  /** Absolute paths of mount points below the root. They cannot be swapped: each one is a blocker. */
   readonly nestedMounts: readonly string[];
   readonly beforeFolders: readonly BeforeFolder[];
-  /** Runs whose staging folder is still there: discard those that are dead. */
+  /** Runs whose staging folder still exists; those of dead runs are to be discarded. */
   readonly stagings: readonly string[];
   readonly unfinished: UnfinishedSwap | null;
 }
 
 /**
- * Looks at a live tree for the plan and for the next start. Changes nothing.
+ * Inspects a live tree for the plan and for recovery. Changes nothing.
  *
  * @throws PotctlError E_FILES_MISSING (a file), E_FILES_DENIED, E_REFUSED (a damaged journal)
  */
 export async function observeTree({ root }: { readonly root: string }): Promise<TreeObservation> {
   const tree = real(root);
-  const beside = keptBeside(tree ?? path.resolve(root));
+  const beside = keptNextTo(tree ?? path.resolve(root));
   if (tree === null) {
     return { exists: false, entries: 0, nestedMounts: [], beforeFolders: beside, stagings: [], unfinished: null };
   }
@@ -50,13 +50,13 @@ export async function observeTree({ root }: { readonly root: string }): Promise<
     };
   } catch (error) {
     if (isErrno(error, 'ENOTDIR')) throw noTree(root, 'it is not a directory');
-    throw fromErrno(error, `look into '${root}'`);
+    throw fromErrno(error, `read '${root}'`);
   }
 }
 
 /**
- * Looks through a live tree for what a swap must not carry away: a backup repository, a mount point, another file system. potctl's own
- * folders stay where they are, so they are not looked into.
+ * Searches a live tree for what a swap must not move: a backup repository, a mount point, another file system. potctl's own folders stay
+ * in place, so they are not searched.
  *
  * @throws PotctlError E_FILES_MISSING, E_FILES_DENIED, E_IO
  */
@@ -67,20 +67,20 @@ export async function findUnmovable(root: string): Promise<Untouchable | null> {
   return findUntouchable(tree, (name) => moved.has(name));
 }
 
-/** What a plan says of it. */
+/** How a plan describes it. */
 export const unmovableText = ({ path: place, what }: Untouchable): string =>
-  `"${place}" is ${what} inside the tree and cannot be moved with it`;
+  `"${place}" is ${what} inside the tree and cannot be moved`;
 
-/** How it is put right. */
+/** How to fix it. */
 export const unmovableFix = ({ path: place, what }: Untouchable): string =>
   what === 'a mount point'
     ? `umount "${place}"`
-    : `Move "${place}" to a place outside of the tree, then repeat the command. Afterwards it may be moved back.`;
+    : `Move "${place}" out of the tree, then repeat the command. Afterwards you can move it back.`;
 
-/** Where the undo of a run that had made the root keeps that root: beside it, since undo makes the root vanish. */
-export const besideOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
+/** Where an undo keeps a root that the undone run had created: next to it, because undo removes the root. */
+export const keptRootOf = (tree: string, run: string): string => `${tree}.potctl-before-${run}`;
 
-function keptBeside(tree: string): BeforeFolder[] {
+function keptNextTo(tree: string): BeforeFolder[] {
   const folder = path.dirname(tree);
   if (real(folder) === null) return [];
   const prefix = nameOf(Buffer.from(`${path.basename(tree)}.potctl-before-`));
@@ -93,7 +93,7 @@ function listed(folder: string): DiskEntry[] {
   try {
     return realDisk().list(folder);
   } catch {
-    // The parent may be searchable without being readable; nothing that we could have made lies there then.
+    // The parent may be searchable but not readable; then it contains nothing that potctl created.
     return [];
   }
 }

@@ -11,22 +11,22 @@ import { findUnfinished } from './journal.js';
 import { foldersOf } from './names.js';
 import { findUnmovable, unmovableFix, unmovableText } from './observe.js';
 
-/** A mode that no archive gives a folder: as long as it is there, nobody has set the staged root's own attributes. */
+/** A mode that no archive gives a folder: while it is set, nobody has set the staged root's own attributes. */
 export const UNTOUCHED_MODE = 0o1700;
 
 export interface StagingRequest {
-  /** The live tree. A symlink is followed. Made, with its parents, if it is missing: a lost tree is the disaster itself. */
+  /** The live tree. A symlink is followed. Created with its parents if missing: a lost tree is a reason to restore. */
   readonly root: string;
   readonly run: string;
-  /** A folder that must not lie inside the tree, nor the tree inside it: the repository. */
+  /** A folder that must not be inside the tree, nor contain it: the repository. */
   readonly forbidden?: string;
   /** Default: the disk of this machine. */
   readonly disk?: TreeDisk;
 }
 
 /**
- * Makes the empty folder inside the tree (same file system, left out of backups) into which the files are restored. Nobody else
- * may look into it. Its own mode, owner, mtime and attributes, once set by whoever fills it, become those of the root.
+ * Creates the empty folder inside the tree (same file system, excluded from backups) into which the files are restored. Only this user
+ * may read it. Once its own mode, owner, mtime and attributes are set, they become those of the root.
  *
  * @returns its absolute path
  * @throws PotctlError E_REFUSED, E_FILES_DENIED, E_NO_SPACE
@@ -52,7 +52,7 @@ export async function prepareStaging(request: StagingRequest): Promise<string> {
   }
 }
 
-/** Removes what a run staged, and the root if this run made it and nothing else is in it. Nothing to remove is no error. */
+/** Removes what a run staged, and the root if this run created it and it is empty. No error if there is nothing to remove. */
 export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>): Promise<void> {
   const { root, run, disk = realDisk() } = request;
   const tree = real(root);
@@ -62,7 +62,7 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
     if (disk.look(staging) !== null) {
       await keepingAttributes(disk, tree, () => removeTree(staging));
     }
-    // A journal that a full disk or a kill cut before it named its run: only whoever knows the run can tell that it is ours.
+    // A journal that a full disk or a kill truncated before it named its run: only the caller, who knows the run, can tell that it is ours.
     const torn = path.join(tree, `${foldersOf(run).journal}.tmp`);
     if (disk.look(torn)?.isFile()) await keepingAttributes(disk, tree, async () => disk.unlink(torn));
     const mark = readMark(tree, run);
@@ -74,7 +74,7 @@ export async function discardStaging(request: Omit<StagingRequest, 'forbidden'>)
   }
 }
 
-/** Our own folders come and go without a trace on the live root's mtime. */
+/** Creates and removes our own folders without changing the live root's mtime. */
 async function keepingAttributes(disk: TreeDisk, tree: string, work: () => Promise<void>): Promise<void> {
   const attributes = await disk.readAttributes(tree);
   makeWritable(disk, tree);
@@ -82,25 +82,23 @@ async function keepingAttributes(disk: TreeDisk, tree: string, work: () => Promi
   await disk.applyAttributes(tree, attributes);
 }
 
-/** @throws PotctlError E_REFUSED if an interrupted swap waits in this tree */
+/** @throws PotctlError E_REFUSED if this tree has an interrupted swap */
 export function refuseUnfinished(tree: string): void {
   const unfinished = findUnfinished(realDisk(), tree);
   if (unfinished === null) return;
-  throw new PotctlError('E_REFUSED', `an interrupted swap waits in '${tree}'`, {
+  throw new PotctlError('E_REFUSED', `'${tree}' has an interrupted swap`, {
     why: { run: unfinished.plan.run, kind: unfinished.plan.kind, phase: unfinished.phase },
-    fix: [
-      advice`It is finished or undone by itself when the next restore starts: ${potctl('restore', 'list')} shows it.`,
-    ],
+    fix: [advice`The next restore finishes it or rolls it back automatically: ${potctl('restore', 'list')} shows it.`],
   });
 }
 
-/** @returns whether it was made */
+/** @returns whether it was created */
 function makeRoot(root: string): boolean {
   const found = target(root);
   if (found === null && realDisk().look(root) !== null)
-    throw refused(`'${root}' is a link to nothing`, 'its target is missing');
+    throw refused(`'${root}' is a broken symbolic link`, 'its target does not exist');
   if (found !== null && !found.isDirectory())
-    throw refused(`'${root}' is not a directory`, 'files are restored into one');
+    throw refused(`'${root}' is not a directory`, 'files can only be restored into a directory');
   if (found === null) mkdirSync(root, { recursive: true });
   return found === null;
 }
@@ -114,7 +112,7 @@ function target(root: string): Stats | null {
   }
 }
 
-/** @throws PotctlError E_BLOCKED for a repository, a mount point or another file system below the root: the swap would carry it away */
+/** @throws PotctlError E_BLOCKED for a repository, a mount point or another file system below the root: the swap would move it */
 async function refuseUnmovable(root: string): Promise<void> {
   const found = await findUnmovable(root);
   if (found !== null) {
@@ -123,7 +121,7 @@ async function refuseUnmovable(root: string): Promise<void> {
 }
 
 const stagedAlready = (run: string): PotctlError =>
-  refused(`the staging folder of run '${run}' is there already`, 'a run stages once');
+  refused(`the staging folder of run '${run}' already exists`, 'each run stages only once');
 
 function refused(message: string, why: string): PotctlError {
   return new PotctlError('E_REFUSED', message, { why });

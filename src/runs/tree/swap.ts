@@ -29,18 +29,18 @@ export interface SwapResult {
 }
 
 /**
- * Puts what is staged into the place of the live tree. The root keeps its inode (it may be a mount point); each entry moves by one
- * rename, what was live into `.potctl-before-<run>/`. A journal on disk, written before the first rename, lets {@link recoverTree}
- * finish it or take it back after a kill at any moment. Nothing is overwritten: what a writer puts into the tree meanwhile is kept, too.
+ * Replaces the live tree with the staged one. The root keeps its inode (it may be a mount point); each entry moves by one rename, and what
+ * was live moves into `.potctl-before-<run>/`. A journal on disk, written before the first rename, lets {@link recoverTree} finish or roll
+ * back the swap after a kill at any moment. Nothing is overwritten: entries that writers create meanwhile are kept, too.
  *
  * @throws PotctlError E_REFUSED, E_BLOCKED (mount points below the root), E_FILES_DENIED, E_NO_SPACE, E_IO. `changed` is `nothing`
- *   when the tree was put back, `partial` when the journal still waits.
+ *   if the tree was rolled back, `partial` if the journal remains.
  */
 export async function swapTree({ root, run, disk = realDisk() }: SwapRequest): Promise<SwapResult> {
   const tree = existing(root);
   const { staging, before } = foldersOf(run);
   if (disk.look(path.join(tree, staging)) === null) {
-    throw new PotctlError('E_REFUSED', `run '${run}' has staged nothing in '${root}'`);
+    throw new PotctlError('E_REFUSED', `run '${run}' staged nothing in '${root}'`);
   }
   const untouched = ((disk.look(path.join(tree, staging))?.mode ?? 0) & 0o7777) === UNTOUCHED_MODE;
   return startSwap(disk, tree, async () => ({
@@ -54,14 +54,14 @@ export async function swapTree({ root, run, disk = realDisk() }: SwapRequest): P
 
 export interface RecoverRequest {
   readonly root: string;
-  /** `finish`: the staged tree becomes the live one. `undo`: the tree becomes what it was before the swap. */
+  /** `finish`: the staged tree becomes live. `undo`: the tree becomes what it was before the swap. */
   readonly decision: 'finish' | 'undo';
   readonly disk?: TreeDisk;
 }
 
 /**
- * Ends an interrupted swap one way or the other. May itself be interrupted and called again, with either decision; only a swap
- * that is already back where it began stays so, and `undone` says it.
+ * Finishes or rolls back an interrupted swap. May itself be interrupted and called again, with either decision; only a swap that is
+ * already rolled back stays so, and the result is `undone`.
  *
  * @throws PotctlError E_REFUSED (damaged journal), E_FILES_DENIED, E_IO
  */
@@ -81,7 +81,7 @@ export async function recoverTree(request: RecoverRequest): Promise<'nothing' | 
   return finish ? 'finished' : 'undone';
 }
 
-/** Checks what every swap needs, writes its journal and brings it to its end; after a failure it takes it back. */
+/** Checks the preconditions of any swap, writes its journal and completes it; after a failure, rolls it back. */
 export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Promise<SwapPlan>): Promise<SwapResult> {
   refuseUnfinished(tree);
   removeTornJournals(disk, tree);
@@ -91,7 +91,7 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
   }
   const plan = await makePlan().catch((error: unknown) => Promise.reject(fromErrno(error, `read '${tree}'`)));
   const kept = path.join(tree, plan.before);
-  if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' is there already`);
+  if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' already exists`);
   const site: Site = { disk, root: tree, plan };
   try {
     await disk.flush(tree);
@@ -105,7 +105,7 @@ export async function startSwap(disk: TreeDisk, tree: string, makePlan: () => Pr
   }
 }
 
-/** The parts of a plan that do not depend on the direction. Reads the names of both sides. */
+/** The parts of a plan that do not depend on the direction. Reads the names on both sides. */
 export async function commonPlan(
   disk: TreeDisk,
   root: string,
@@ -142,8 +142,8 @@ function plannedEntry(disk: TreeDisk, folder: string, name: Name, directory: boo
 }
 
 /**
- * Takes the swap back after an error. One that is noted as done stands, also where only the note could not be made durable: nothing
- * would lead back from it, and its database must not go back alone.
+ * Rolls back the swap after an error. A swap recorded as done stays, even if only its record could not be made durable: nothing could roll
+ * it back later, and its database must not be rolled back alone.
  */
 async function standsAfter(error: unknown, site: Site): Promise<boolean> {
   const { disk, root, plan } = site;
@@ -152,7 +152,7 @@ async function standsAfter(error: unknown, site: Site): Promise<boolean> {
     if (journal?.phase === 'done') return true;
     removeTornJournals(disk, root);
     if (journal !== null) await takeBackSwap(site, journal);
-    // Nothing has moved, but the attempt touched the root.
+    // Nothing has moved, but the attempt changed the root's mtime.
     else await disk.applyAttributes(root, plan.rootBefore);
     return false;
   } catch {
@@ -162,10 +162,10 @@ async function standsAfter(error: unknown, site: Site): Promise<boolean> {
 
 function waiting(error: unknown, { root, plan }: Site): unknown {
   if (!(error instanceof PotctlError)) return error;
-  const changedDetail = `the swap of run '${plan.run}' in '${root}' is half done; its journal waits, nothing is lost`;
+  const changedDetail = `the swap of run '${plan.run}' in '${root}' is half done; its journal is kept, and nothing is lost`;
   return error.with({
     changed: 'partial',
     changedDetail,
-    fix: ['Mend the cause; the next restore finishes it or takes it back.'],
+    fix: ['Fix the cause; the next restore finishes it or rolls it back.'],
   });
 }

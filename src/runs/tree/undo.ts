@@ -4,29 +4,29 @@ import { isMountPoint } from '../../storage/mounts.js';
 import { real, realDisk, type TreeDisk } from './disk.js';
 import { readJournal, type SwapPlan, writeJournal } from './journal.js';
 import { foldersOf } from './names.js';
-import { besideOf } from './observe.js';
+import { keptRootOf } from './observe.js';
 import { commonPlan, type SwapResult, startSwap } from './swap.js';
 
 export interface UndoRequest {
   readonly root: string;
-  /** The run whose swap is taken back: a restore or an undo. */
+  /** The run whose swap is undone: a restore or an undo. */
   readonly run: string;
-  /** The new run, under whose name what is live now is kept. */
+  /** The new run, under whose name the current live tree is kept. */
   readonly undoRun: string;
   readonly disk?: TreeDisk;
 }
 
 /**
- * Takes a finished swap back: what it had kept becomes live, what is live now is kept, and the root gets its former attributes.
- * Journaled like {@link swapTree}, and can itself be undone. A root that the restore had made vanishes by one rename, to
- * `<root>.potctl-before-<undoRun>` beside it.
+ * Undoes a finished swap: what it kept becomes live, the current live tree is kept, and the root gets its earlier attributes.
+ * Journaled like {@link swapTree}, and can itself be undone. A root that the restore created is removed by one rename, to
+ * `<root>.potctl-before-<undoRun>` next to it.
  *
- * @throws PotctlError E_RUN_NOT_FOUND if that run has kept nothing here, E_REFUSED; else as swapTree
+ * @throws PotctlError E_RUN_NOT_FOUND if that run kept nothing here, E_REFUSED; otherwise like swapTree
  */
 export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRequest): Promise<SwapResult> {
   const tree = real(root);
   const place = tree ?? path.resolve(root);
-  if (disk.look(besideOf(place, run)) !== null) return bringBack(disk, place, run, undoRun);
+  if (disk.look(keptRootOf(place, run)) !== null) return bringBack(disk, place, run, undoRun);
   const { before: staged } = foldersOf(run);
   const record = tree === null ? null : readJournal(disk, tree, run);
   if (tree === null || record?.phase !== 'done' || disk.look(path.join(tree, staged)) === null)
@@ -41,21 +41,21 @@ export async function undoTree({ root, run, undoRun, disk = realDisk() }: UndoRe
   }));
 }
 
-/** The root was not there before the restore, so undo leaves none. */
+/** The root did not exist before the restore, so undo removes it. */
 function takeAway(disk: TreeDisk, tree: string, undoRun: string): SwapResult {
-  const kept = besideOf(tree, undoRun);
-  if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' is there already`);
+  const kept = keptRootOf(tree, undoRun);
+  if (disk.look(kept) !== null) throw new PotctlError('E_REFUSED', `'${kept}' already exists`);
   try {
     renameDurably(disk, tree, kept);
     return { kept };
   } catch (error) {
-    throw fromErrno(error, `move '${tree}' away`);
+    throw fromErrno(error, `move '${tree}' aside`);
   }
 }
 
-/** The undo of {@link takeAway}. The record that lets it be undone in turn is written before the one rename. */
+/** The undo of {@link takeAway}. The record that allows undoing it in turn is written before the one rename. */
 async function bringBack(disk: TreeDisk, tree: string, run: string, undoRun: string): Promise<SwapResult> {
-  const beside = besideOf(tree, run);
+  const beside = keptRootOf(tree, run);
   const { before } = foldersOf(undoRun);
   try {
     removeEmptyRoot(disk, tree, beside);
@@ -70,7 +70,7 @@ async function bringBack(disk: TreeDisk, tree: string, run: string, undoRun: str
   }
 }
 
-/** What is not certain to survive a power failure is not done: its database would not follow. */
+/** A rename that might not survive a power failure is rolled back: otherwise its database would not match. */
 function renameDurably(disk: TreeDisk, from: string, to: string): void {
   disk.rename(from, to);
   try {
@@ -103,14 +103,14 @@ async function emptyPlan(disk: TreeDisk, folder: string, run: string, of: string
 function removeEmptyRoot(disk: TreeDisk, tree: string, beside: string): void {
   if (disk.look(tree) === null) return;
   if (disk.list(tree).length > 0) {
-    throw new PotctlError('E_REFUSED', `'${tree}' is there again`, {
-      why: `it is not empty, and '${beside}' would take its place`,
-      fix: [`Move it away first: \`mv '${tree}' '${tree}.newer'\``],
+    throw new PotctlError('E_REFUSED', `'${tree}' exists again`, {
+      why: `it is not empty, and '${beside}' would replace it`,
+      fix: [`Move it aside first: \`mv '${tree}' '${tree}.newer'\``],
     });
   }
   disk.removeFolder(tree);
 }
 
 function nothingKept(root: string, run: string): PotctlError {
-  return new PotctlError('E_RUN_NOT_FOUND', `run '${run}' has kept nothing in '${root}'`);
+  return new PotctlError('E_RUN_NOT_FOUND', `run '${run}' kept nothing in '${root}'`);
 }

@@ -117,6 +117,6 @@ test('where several schemas have the name, the printed line says that it cannot 
   const { name } = await freshDatabase({ schema: `${LIB} create schema other; create table other.lim (v int)` });
   const session = await openTestServer(name).session({ purpose: 'test' });
   expect((await findFragileFunctions(session)).map(({ fix }) => fix)).toEqual([
-    'ALTER FUNCTION public.ok(i integer) SET search_path = SCHEMA, public, pg_temp; (fill in SCHEMA, which cannot be told: "lim" is in lib and in other)',
+    'ALTER FUNCTION public.ok(i integer) SET search_path = SCHEMA, public, pg_temp; (replace SCHEMA, which is ambiguous: "lim" is in lib and in other)',
   ]);
 });

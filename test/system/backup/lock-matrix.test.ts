@@ -62,7 +62,7 @@ describe('the lock of', () => {
     for (const line of CHANGING) {
       await writeFile(at.lock, left);
       const { exitCode, stderr } = await at.run(line);
-      expect([line, exitCode, stderr]).toMatchObject([line, 0, expect.stringContaining('lock of a dead run')]);
+      expect([line, exitCode, stderr]).toMatchObject([line, 0, expect.stringContaining('stale lock of a run')]);
       expect(existsSync(at.lock)).toBe(false);
     }
   });

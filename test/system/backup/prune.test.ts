@@ -249,7 +249,7 @@ test.skipIf(!isRoot)(
     onTestFinished(unmount);
     const ran = await prune('--keep-last', '2');
     expect({ exitCode: ran.exitCode, stdout: ran.stdout }).toEqual({ exitCode: 0, stdout: `${ids[2]}\n` });
-    expect(ran.stderr).toContain(`cannot be removed: '${stuck}'`);
+    expect(ran.stderr).toContain(`Cannot remove '${stuck}'`);
     unmount();
     await (await repository.lock(request())).release();
     expect(await left()).toEqual(ids.slice(0, 2).sort());

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadSettings } from '../../../src/config/load.js';
 
-/** What a client said when it knocked: where it came to, its startup parameters, and the password it sent. */
+/** What a client sent: the address it connected to, its startup parameters, and its password. */
 interface Knock {
   readonly at: string;
   readonly user: string;
@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** Listens like a server that wants a clear password and then goes away: psql itself tells what it resolved. */
+/** Listens like a server that requires a cleartext password and then disconnects: psql itself shows what it resolved. */
 async function listen(at: string, where: { host: string; port: number } | { path: string }): Promise<number> {
   const server = createServer((socket) => receive(socket, at));
   servers.push(server);
@@ -71,7 +71,7 @@ async function askPsql(environment: Record<string, string>): Promise<Knock | str
     (error: Error) => error.message,
   );
   const deadline = Date.now() + 2_000;
-  // The listener may see the end of the connection a moment after psql has ended.
+  // The listener may notice the closed connection a moment after psql has ended.
   while (knocks.length === 0 && /closed|no password supplied/.test(String(failure)) && Date.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 10));
   return knocks.at(-1) ?? String(failure);

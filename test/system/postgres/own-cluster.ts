@@ -7,25 +7,25 @@ import { inject } from 'vitest';
 import type { ConnectionSettings } from '../../../src/config/libpq/settings.js';
 import { startCluster } from '../../../src/demo/cluster/cluster.js';
 
-/** A server of its own, for what the settings of a server decide; the only role is the superuser `postgres`. */
+/** A separate server for tests of server settings; its only role is the superuser `postgres`. */
 export interface OwnCluster {
   readonly dataDirectory: string;
-  /** For potctl. */
+  /** Environment variables for potctl. */
   readonly env: Readonly<Record<string, string>>;
-  /** For the engine. */
+  /** Connection settings for the engine. */
   readonly settings: Pick<ConnectionSettings, 'host' | 'port'>;
-  /** Runs statements as the superuser, each by itself where they are several. */
+  /** Runs statements as the superuser, each on its own. */
   sql<Row extends object = Record<string, unknown>>(database: string, ...statements: string[]): Promise<Row[]>;
   stop(): Promise<void>;
 }
 
-/** Of the server that the tests start. */
+/** Settings of the server to start. */
 export function serverMajor(): number {
   const program = path.join(inject('postgres').binaries, 'postgres');
   return Number(/\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[0]);
 }
 
-/** Starts it, without fsync. */
+/** Starts the server, without fsync. */
 export async function startOwnCluster(settings: Readonly<Record<string, string>>): Promise<OwnCluster> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'potctl-own-'));
   await chmod(directory, 0o711);

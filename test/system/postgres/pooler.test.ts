@@ -16,7 +16,7 @@ const PGBOUNCER = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/b
   existsSync(file),
 );
 
-describe.skipIf(PGBOUNCER === undefined)('PgBouncer (skipped where it is not installed)', () => {
+describe.skipIf(PGBOUNCER === undefined)('PgBouncer (skipped if not installed)', () => {
   test.each([
     ['transaction', 0, 0],
     ['transaction', 0, 3],
@@ -26,7 +26,7 @@ describe.skipIf(PGBOUNCER === undefined)('PgBouncer (skipped where it is not ins
     ['transaction', 1, 3],
     ['statement', 0, 0],
   ])(
-    'pool_mode=%s, round robin %i, %i idle backends: refused, and the backends are left as they were',
+    'pool_mode=%s, round robin %i, %i idle backends: refused, and the backends are unchanged',
     async (mode, roundRobin, idle) => {
       const database = await freshDatabase();
       const settings = await startPgBouncer(database.name, { pool_mode: mode, server_round_robin: roundRobin });
@@ -48,7 +48,7 @@ describe.skipIf(PGBOUNCER === undefined)('PgBouncer (skipped where it is not ins
     },
   );
 
-  test('pool_mode=session keeps its backend for each client, and is let through', async () => {
+  test('pool_mode=session keeps a backend per client, and is accepted', async () => {
     const database = await freshDatabase();
     const server = openTestServer(database.name, {}, await startPgBouncer(database.name, { pool_mode: 'session' }));
 
@@ -57,7 +57,7 @@ describe.skipIf(PGBOUNCER === undefined)('PgBouncer (skipped where it is not ins
     expect(await session.query(`select current_setting('statement_timeout') as timeout`)).toEqual([{ timeout: '30s' }]);
   });
 
-  test('a session pool with one backend cannot be proved, and is refused within seconds', async () => {
+  test('a session pool with a single backend cannot be verified, and is refused within seconds', async () => {
     const database = await freshDatabase();
     const settings = await startPgBouncer(database.name, { pool_mode: 'session', default_pool_size: 1 });
 
@@ -122,7 +122,7 @@ async function plainClient({ host, port }: Address, database: string): Promise<p
   return client;
 }
 
-/** Leaves so many idle backends in the pool. */
+/** Leaves that many idle backends in the pool. */
 async function warmUp(address: Address, database: string, backends: number): Promise<void> {
   const clients = await Promise.all(Array.from({ length: backends }, () => plainClient(address, database)));
   for (const client of clients) await client.query('begin');

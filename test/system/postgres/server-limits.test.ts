@@ -10,7 +10,7 @@ import { type OwnCluster, serverMajor, startOwnCluster } from './own-cluster.js'
 
 let cluster: OwnCluster;
 
-/** Room for 24 × 20 locks. */
+/** A lock table for 24 × 20 locks. */
 beforeAll(async () => {
   cluster = await startOwnCluster({
     ...{ max_locks_per_transaction: '24', max_connections: '20', max_worker_processes: '0', max_wal_senders: '0' },
@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster.stop());
 
-/** Tables `t1`, `t2`, …, one row in each. One after the other: making them takes locks as well. */
+/** Tables `t1`, `t2`, … with one row each. Created one by one, because creating them also takes locks. */
 async function makeTables(database: string, count: number, indexes: number): Promise<void> {
   await cluster.sql('postgres', `create database ${database}`);
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
@@ -41,7 +41,7 @@ async function create(database: string, more: string[] = [], env: Record<string,
 
 const resultOf = ({ stdout }: Ran): Record<string, unknown> => JSON.parse(stdout).result;
 
-test('a database that pg_dump -j2 can lock is backed up, every row counted; doctor warned before', async () => {
+test('a database within the lock limit of pg_dump -j2 is backed up with exact row counts, after a warning of doctor', async () => {
   await makeTables('many', 320, 2);
 
   const { ran } = await create('many');
@@ -52,7 +52,7 @@ test('a database that pg_dump -j2 can lock is backed up, every row counted; doct
   expect(doctor.stdout).toMatch(/locks\tWARN\t320 tables.*room for 480 locks/);
 }, 120_000);
 
-test('counting keeps no lock of an index', async () => {
+test('counting rows keeps no lock on indexes', async () => {
   await makeTables('indexed', 100, 8);
 
   const { ran } = await create('indexed');
@@ -61,14 +61,14 @@ test('counting keeps no lock of an index', async () => {
   expect(resultOf(ran)).toMatchObject({ status: 'complete', rows: 100 });
 }, 120_000);
 
-test('a lock table that is really too small is said with the server’s own hint and what mends it', async () => {
+test('a lock table that is too small is reported with the server’s hint and a fix', async () => {
   await makeTables('toomany', 800, 0);
 
   const { ran } = await create('toomany');
 
   const { error } = JSON.parse(ran.stderr.trim().split('\n').at(-1)!);
   if (ran.exitCode === 11) {
-    // Now and then all that pg_dump says is that a worker got no lock.
+    // Sometimes pg_dump reports only that a worker got no lock.
     expect(error).toMatchObject({ code: 'E_DB_LOCKED', fix: [expect.anything(), expect.stringContaining('doctor')] });
     return;
   }
@@ -80,7 +80,7 @@ test('a lock table that is really too small is said with the server’s own hint
   expect(JSON.stringify(error.why)).toMatch(/You might need to increase ["\\]*max_locks_per_transaction/);
 }, 120_000);
 
-test('a table that is truncated before pg_dump holds it makes the backup degraded where there is no room for our locks', async () => {
+test('a table truncated before pg_dump locks it makes the backup degraded if there is no room for our own locks', async () => {
   await makeTables('shaky', 170, 0);
   const server = openTestServer('shaky', {}, cluster.settings);
   const snapshot = await openSnapshot(server, 1_000);
@@ -97,7 +97,7 @@ test('a table that is truncated before pg_dump holds it makes the backup degrade
   await session.close();
 }, 60_000);
 
-test('a role that is set to read only restores all the same', async () => {
+test('a role with default_transaction_read_only can restore', async () => {
   await cluster.sql(
     'postgres',
     'create role frozen login superuser',
@@ -123,7 +123,7 @@ test('a role that is set to read only restores all the same', async () => {
 }, 60_000);
 
 test.each(['role', 'database'])(
-  'a connection limit of the %s makes it slower, not impossible',
+  'a connection limit of the %s slows a backup down and does not prevent it',
   async (kind) => {
     const name = `tight_${kind}`;
     await cluster.sql('postgres', `create role ${name} login createdb`, `create database ${name} owner ${name}`);
@@ -157,7 +157,7 @@ test.each([
   ['role', 3],
   ['database', 2],
 ])(
-  'with the fewest connections of a %s the roles are dumped after the rest; with fewer the doctor and the refusal say how many are needed',
+  'at the minimum connection limit of a %s, roles are dumped last; below it, doctor and the error say how many are needed',
   async (kind, fewest) => {
     const name = `tightest_${kind}`;
     await cluster.sql('postgres', `create role ${name} login`, `create database ${name} owner ${name}`);

@@ -3,7 +3,7 @@ import type { ConnectionSettings } from '../../../src/config/libpq/settings.js';
 import { freshDatabase, inMaintenance } from '../../support/database.js';
 import { openTestServer } from '../../support/server.js';
 
-test('a session speaks UTC, names its purpose, and gives numbers and times as text', async () => {
+test('a session uses UTC, names its purpose, and returns numbers and times as text', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name);
 
@@ -29,7 +29,7 @@ test('a session speaks UTC, names its purpose, and gives numbers and times as te
   expect(session.versionNum).toBeGreaterThanOrEqual(90_600);
 });
 
-test('a connection that is ended by others rejects the running statement and the next, and harms nothing else', async () => {
+test('a connection terminated by others rejects the running and the next statement, and affects nothing else', async () => {
   const { name } = await freshDatabase();
   const session = await openTestServer(name).session({ purpose: 'victim' });
 
@@ -41,7 +41,7 @@ test('a connection that is ended by others rejects the running statement and the
   await expect(session.query('select 1')).rejects.toMatchObject({ code: 'E_DB_UNREACHABLE' });
 });
 
-test('an abort cancels what runs on the server, and a session opened afterwards works', async () => {
+test('an abort cancels the running statement, and a session opened later works', async () => {
   const { name, query } = await freshDatabase();
   const abort = new AbortController();
   const server = openTestServer(name, { signal: abort.signal });
@@ -59,7 +59,7 @@ test('an abort cancels what runs on the server, and a session opened afterwards 
   expect(await after.query('select 1 as one')).toEqual([{ one: 1 }]);
 });
 
-test('what asks about the server again soon uses the same connection, with nothing left of its last use', async () => {
+test('a second query of the server reuses the connection, with nothing left of its earlier use', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name);
   const first = await server.maintenanceSession('first');
@@ -93,7 +93,7 @@ test('what asks about the server again soon uses the same connection, with nothi
   expect(beside.pid).not.toBe(second.pid);
 });
 
-test('a connection that was kept and died meanwhile is replaced, and none outlives its server or a few seconds', async () => {
+test('a kept connection that died is replaced, and none outlives its server or a few seconds', async () => {
   const { name, query } = await freshDatabase();
   const server = openTestServer(name);
   const pids: number[] = [];
@@ -116,7 +116,7 @@ test('a connection that was kept and died meanwhile is replaced, and none outliv
   await expect.poll(alive).toEqual([]);
 });
 
-test('a connection that was kept and gives no answer is given up within seconds', async () => {
+test('a kept connection that does not answer is dropped within seconds', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name);
   const first = await server.maintenanceSession('first');
@@ -132,7 +132,7 @@ test('a connection that was kept and gives no answer is given up within seconds'
   }
 });
 
-test('an error shows the server’s detail and hint, but never the detail that holds a row', async () => {
+test('an error shows the server’s detail and hint, but never a detail that contains a row', async () => {
   const { name, query } = await freshDatabase({ schema: 'create table t (secret text primary key)' });
   await query(`insert into t values ('canary')`);
   const session = await openTestServer(name).session({ purpose: 'test' });
@@ -155,7 +155,7 @@ test('an error shows the server’s detail and hint, but never the detail that h
   expect(JSON.stringify(broken)).not.toContain('canary');
 });
 
-test('a role that is set to read only is told so, with the line that changes it', async () => {
+test('a role with default_transaction_read_only gets an error with the statement that changes it', async () => {
   const { name } = await freshDatabase();
   const session = await openTestServer(name).session({ purpose: 'test' });
   await session.query('set default_transaction_read_only = on');
@@ -173,7 +173,7 @@ test.each([
   ['a port where nobody listens', { port: 9 }, 'E_DB_UNREACHABLE'],
   ['a host that does not exist', { host: 'no-such-host.invalid' }, 'E_DB_UNREACHABLE'],
   ['a refused TCP connection', { host: '127.0.0.1', port: 9 }, 'E_DB_UNREACHABLE'],
-])('names %s', async (_, change, code) => {
+])('reports %s', async (_, change, code) => {
   const { name } = await freshDatabase();
   const server = openTestServer(name, {}, change as Partial<ConnectionSettings>);
 
@@ -184,7 +184,7 @@ test.each([
   ['select 1 from no_such_table', 'E_DB_QUERY', '42P01'],
   ['begin; lock table public.held in access share mode', 'E_DB_LOCKED', '55P03'],
   ['set role pg_monitor; select * from pg_authid', 'E_DB_DENIED', '42501'],
-])('%s is %s', async (sql, code, sqlstate) => {
+])('%s leads to %s', async (sql, code, sqlstate) => {
   const { name, client } = await freshDatabase({ schema: 'create table held()' });
   await client.query('begin; lock table held in access exclusive mode');
   const session = await openTestServer(name).session({ purpose: 'test' });
@@ -193,7 +193,7 @@ test.each([
   await expect(session.query(sql)).rejects.toMatchObject({ code, why: { sqlstate } });
 });
 
-test('a statement with values cannot be two statements', async () => {
+test('a statement with values cannot contain two statements', async () => {
   const { name } = await freshDatabase();
   const session = await openTestServer(name).session({ purpose: 'test' });
 

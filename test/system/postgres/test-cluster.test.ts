@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { freshDatabase } from '../../support/database.js';
 
-test('a fresh database is UTF-8 with the locale C and hostile names are allowed', async () => {
+test('a fresh database is UTF-8 with locale C and allows hostile names', async () => {
   const { query, name } = await freshDatabase({ name: '3d"pot; drop \'ñ', schema: '3dpot' });
 
   expect(

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
-describe('driver and libpq go the same way', () => {
+describe('driver and libpq behave the same', () => {
   test.each(
     MODES.flatMap((sslmode) =>
       (['tls_only', 'plain_only', 'both'] as const).map((user) => ({ sslmode, user, home: 'none' })),
@@ -61,11 +61,11 @@ describe('driver and libpq go the same way', () => {
   )('sslmode=$sslmode as $user, home $home, host $host, root $sslrootcert', agree);
 
   test.each(MODES.map((sslmode) => ({ sslmode, user: 'both', home: 'right', without: true })))(
-    'sslmode=$sslmode at a server without TLS',
+    'sslmode=$sslmode with a server without TLS',
     agree,
   );
 
-  test('a wrong password, in both', async () => {
+  test('a wrong password is rejected by both', async () => {
     const server = open({ sslmode: 'prefer', user: 'both', home: 'none', password: new Secret('wrong') });
 
     await expect(server.session({ purpose: 'test' })).rejects.toMatchObject({ code: 'E_DB_DENIED' });
@@ -85,7 +85,7 @@ test.each([
   await expect(open(request).session({ purpose: 'test' })).rejects.toMatchObject({ code });
 });
 
-test('a password is fetched when the server asks, once, for driver and tools together', async () => {
+test('a password is fetched once, when the server asks, for driver and tools together', async () => {
   let asked = 0;
   const fetchPassword = async () => {
     asked += 1;
@@ -103,7 +103,7 @@ test('a password is fetched when the server asks, once, for driver and tools tog
 interface Case extends Partial<ConnectionSettings> {
   readonly sslmode: ConnectionSettings['sslmode'];
   readonly home: string;
-  /** At the server without TLS. */
+  /** Use the server without TLS. */
   readonly without?: boolean;
 }
 
@@ -145,7 +145,7 @@ async function byDriver(request: Case): Promise<string> {
   return row!.ssl ? 't' : 'f';
 }
 
-/** With our settings for the tools, and without the driver, which would be asked for the server's version. */
+/** Uses our settings for the tools, without the driver, which would query the server's version. */
 async function byPsqlAlone(request: Case): Promise<string> {
   const { settings } = open(request);
   const options = { environment: environmentOf(request), runtimeDirectory: path.join(homes, 'run') };

@@ -25,7 +25,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 const signal = new AbortController().signal;
 
-test('the newest tools win, and all come from one directory', async () => {
+test('the newest tools are used, and all come from one directory', async () => {
   const { name } = await freshDatabase();
   const [old, middle, newest] = [await toolsOf('14.9'), await toolsOf('98.1'), await toolsOf('98.10')];
   const server = openTestServer(name, { toolDirectories: [middle, newest, old, '/no/such/directory'] });
@@ -34,7 +34,7 @@ test('the newest tools win, and all come from one directory', async () => {
   expect((await server.tool('psql')).path).toBe(path.join(newest, 'psql'));
 });
 
-test('a companion that comes from elsewhere is asked for its own version', async () => {
+test('a tool next to pg_dump that belongs to another package is asked for its version', async () => {
   const { name } = await freshDatabase();
   const folder = await toolsOf('98.9');
   await rm(path.join(folder, 'psql'));
@@ -45,7 +45,7 @@ test('a companion that comes from elsewhere is asked for its own version', async
   expect(await server.tool('psql')).toMatchObject({ version: '98.7' });
 });
 
-test('older tools than the server are refused, with what was found', async () => {
+test('tools older than the server are refused, with a list of what was found', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name, { toolDirectories: [await toolsOf('9.6.24')] });
 
@@ -55,7 +55,7 @@ test('older tools than the server are refused, with what was found', async () =>
   });
 });
 
-test('no tools at all say where they were looked for and how to get them', async () => {
+test('without any tools, the error says where potctl searched and how to install them', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name, { toolDirectories: ['/no/such/directory'] });
 
@@ -66,7 +66,7 @@ test('no tools at all say where they were looked for and how to get them', async
   });
 });
 
-test('the wrapper of Debian is never taken, because it chooses a version of its own', async () => {
+test('Debian’s pg_wrapper is never used, because it chooses a version of its own', async () => {
   const { name } = await freshDatabase();
   const folder = await temporaryFolder();
   await toolsOf('99.0', path.join(folder, 'real'));
@@ -81,7 +81,7 @@ test('the wrapper of Debian is never taken, because it chooses a version of its 
   expect((await server.tool('pg_dump')).path).toBe(path.join(inject('postgres').binaries, 'pg_dump'));
 });
 
-test('tools are found without being told where', async () => {
+test('tools are found without configuration', async () => {
   const environment = { PATH: `${process.env['PATH']}:${inject('postgres').binaries}` };
 
   const [newest, ...older] = await findTools({ environment });
@@ -105,7 +105,7 @@ test('the list of a dump has all its entries, and the tables by their oids', asy
   await expect(readToc(server, request.folder)).rejects.toMatchObject({ code: 'E_TOOL_FAILED' });
 });
 
-test('the password reaches the tools by a 0600 file that is gone afterwards, never by argv or environment', async () => {
+test('the password reaches the tools in a 0600 file that is removed afterwards, never in argv or environment', async () => {
   const cluster = await startGuardedCluster('off');
   onTestFinished(() => cluster.stop());
   await inSuperSession(cluster.socketDirectory, cluster.port, async (client) => {
@@ -130,7 +130,7 @@ test('the password reaches the tools by a 0600 file that is gone afterwards, nev
   expect(leaks).toEqual([]);
 });
 
-test('passfiles of processes that are gone are swept, those of the living are not', async () => {
+test('passfiles of dead processes are removed, those of live ones are not', async () => {
   const { name } = await freshDatabase();
   const runtimeDirectory = await temporaryFolder();
   const pid = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
@@ -151,7 +151,7 @@ test('passfiles of processes that are gone are swept, those of the living are no
   expect(existsSync(path.join(runtimeDirectory, mine!))).toBe(true);
 });
 
-/** Programs that only know their version. */
+/** Programs that only print their version. */
 async function toolsOf(version: string, directory?: string): Promise<string> {
   const folder = directory ?? (await temporaryFolder());
   await mkdir(folder, { recursive: true });
@@ -165,7 +165,7 @@ async function toolsOf(version: string, directory?: string): Promise<string> {
   return folder;
 }
 
-/** Samples argv and environment of our children until the returned function is called. */
+/** Records argv and environment of our children until the returned function is called. */
 function watchProcesses(marker: string, canary: string): () => { samples: number; leaks: string[] } {
   const leaks: string[] = [];
   let samples = 0;
@@ -178,7 +178,7 @@ function watchProcesses(marker: string, canary: string): () => { samples: number
         const all = environment + readFileSync(`/proc/${pid}/cmdline`, 'utf8');
         if (all.includes(canary) || all.includes('PGPASSWORD')) leaks.push(all);
       } catch {
-        // It has ended meanwhile.
+        // The child has ended in the meantime.
       }
     }
   }, 5);

@@ -28,7 +28,7 @@ const create = (repository: string, tree = files): Promise<Ran> =>
   run('backup', 'create', '--repository', repository, '--files', tree);
 const resultOf = ({ stdout }: Ran) => JSON.parse(stdout).result;
 
-/** A small disk of its own; it goes when the test ends. */
+/** A small disk that is removed after the test. */
 function mountSmall(at: string, bytes: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', at]);
   onTestFinished(() => void execFileSync('umount', ['--lazy', at]));
@@ -49,7 +49,7 @@ describe('a repository', () => {
     ['of a newer potctl', () => makeTree({ 'potctl-repository.json': marker('2.0') }, place('r')), /newer|2\.0/],
     ['with a damaged marker', () => makeTree({ 'potctl-repository.json': '{' }, place('r')), /damaged/],
     ['that is a loop of links', () => symlink('r', place('r')), /circle/],
-  ])('%s is refused with 15, and stays as it was', async (_, make, says) => {
+  ])('%s is refused with exit 15, and is unchanged', async (_, make, says) => {
     await make();
     const before = await describeTree(folder);
 
@@ -60,26 +60,29 @@ describe('a repository', () => {
     expect(await describeTree(folder)).toEqual(before);
   });
 
-  test('with other files in it is used, and they stay as they were', async () => {
+  test('with other files in it is used, and they are unchanged', async () => {
     await makeTree({ 'notes.txt': 'mine', sub: { x: 'y' } }, place('r'));
     expect((await create(place('r'))).exitCode).toBe(0);
     expect(await readFile(place('r/notes.txt'), 'utf8')).toBe('mine');
     expect(await readFile(place('r/sub/x'), 'utf8')).toBe('y');
   });
 
-  test.skipIf(!isRoot)('on a full disk is refused with 17 and figures (needs root, to mount a small one)', async () => {
-    await mkdir(place('disk'));
-    mountSmall(place('disk'), '1m');
+  test.skipIf(!isRoot)(
+    'on a full disk is refused with exit 17 and both sizes (needs root, to mount a small one)',
+    async () => {
+      await mkdir(place('disk'));
+      mountSmall(place('disk'), '1m');
 
-    const refusal = refusalOf(await create(place('disk/r')));
+      const refusal = refusalOf(await create(place('disk/r')));
 
-    expect(refusal).toMatchObject({ exit: 17, code: 'E_NO_SPACE' });
-    expect(refusal.why).toMatchObject({ needed_bytes: expect.any(Number), free_bytes: expect.any(Number) });
-    expect(await readdir(place('disk'))).toEqual([]);
-  });
+      expect(refusal).toMatchObject({ exit: 17, code: 'E_NO_SPACE' });
+      expect(refusal.why).toMatchObject({ needed_bytes: expect.any(Number), free_bytes: expect.any(Number) });
+      expect(await readdir(place('disk'))).toEqual([]);
+    },
+  );
 
   test.skipIf(!isRoot)(
-    'that this user may not write is refused with 12 (needs root, to become another user)',
+    'that is not writable is refused with exit 12 (needs root, to become another user)',
     async () => {
       await mkdir(place('r'));
       const refusal = refusalOf(
@@ -90,7 +93,7 @@ describe('a repository', () => {
     },
   );
 
-  test.skipIf(!isRoot)('whose backups this user may not read is denied, not damaged (needs root)', async () => {
+  test.skipIf(!isRoot)('with unreadable backups is reported as denied, not damaged (needs root)', async () => {
     expect((await create(place('r'))).exitCode).toBe(0);
     const backups = place('r/backups');
     const [id] = await readdir(backups);
@@ -103,7 +106,7 @@ describe('a repository', () => {
   });
 });
 
-/** As an ordinary user of the machine, who cannot reach the server's socket: for the files alone. */
+/** As an ordinary user who cannot reach the server's socket: for files only. */
 async function asNobody(...args: string[]): Promise<Ran> {
   return potctl([...args, '--json'], { env: { PGDATABASE: database.name }, user: NOBODY });
 }
@@ -114,28 +117,28 @@ describe('files', () => {
     ['that are one file', () => writeFile(place('tree'), 'x'), /not a directory/],
     ['that are a loop of links', () => symlink('tree', place('tree')), /circle/],
     ['that are a link to nothing', () => symlink('nowhere', place('tree')), /no such directory/],
-  ])('%s are refused with 17, and no repository is made', async (_, make, says) => {
+  ])('%s are refused with exit 17, and no repository is created', async (_, make, says) => {
     await make();
     const refusal = refusalOf(await create(place('r'), place('tree')));
     expect(refusal).toMatchObject({ exit: 17, code: 'E_FILES_MISSING', why: expect.stringMatching(says) });
     expect(await readdir(folder)).not.toContain('r');
   });
 
-  test('that are empty are never a good backup: degraded, exit 3', async () => {
+  test('that are empty never make a good backup: degraded, exit 3', async () => {
     await mkdir(place('tree'));
     const ran = await create(place('r'), place('tree'));
     expect(ran.exitCode).toBe(3);
     expect(resultOf(ran)).toMatchObject({ status: 'degraded', degraded_reasons: [expect.stringContaining('empty')] });
   });
 
-  test('with a loop of links below are stored as links, and nothing is followed', async () => {
+  test('with a loop of symbolic links are stored as links that nothing follows', async () => {
     await makeTree({ self: { link: 'self' }, up: { link: '..' }, 'b.txt': 'beta' }, place('tree'));
     const ran = await create(place('r'), place('tree'));
     expect(ran.exitCode).toBe(0);
     expect(resultOf(ran)).toMatchObject({ status: 'complete', files: 1 });
   });
 
-  test.skipIf(!isRoot)('that cannot be read below are named, and the backup is degraded (needs root)', async () => {
+  test.skipIf(!isRoot)('with unreadable parts are listed, and the backup is degraded (needs root)', async () => {
     await makeTree({ secret: { s: 's' }, 'p.txt': { content: 'p', mode: 0o600 }, open: 'o' }, place('tree'));
     await chmod(place('tree/secret'), 0o700);
     await mkdir(place('mine'));
@@ -161,7 +164,7 @@ describe('files', () => {
     expect(shown.stdout).toMatch(/"secret"[^}]*unreadable/);
   });
 
-  test.skipIf(!isRoot)('with a mount point below are backed up, but not swapped away (needs root)', async () => {
+  test.skipIf(!isRoot)('with a mount point below are backed up, but not swapped (needs root)', async () => {
     await makeTree({ 'a.txt': 'alpha', disk: {} }, place('tree'));
     mountSmall(place('tree/disk'), '1m');
     await writeFile(place('tree/disk/in'), 'inside');

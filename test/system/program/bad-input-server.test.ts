@@ -19,7 +19,7 @@ afterAll(() => cluster.stop());
 interface Way {
   readonly name: string;
   readonly user?: string;
-  /** After the database's name, e.g. `sslmode=disable`. */
+  /** URL parameters, e.g. `sslmode=disable`. */
   readonly options?: string;
   readonly database?: string;
   readonly port?: () => number;
@@ -34,7 +34,7 @@ const ways: readonly Way[] = [
   { name: 'refuses the password', exit: 12, code: 'E_DB_DENIED', says: /password authentication failed/ },
   { name: 'does not know the role', user: 'nobody_here', exit: 12, code: 'E_DB_DENIED', says: /nobody_here/ },
   {
-    name: 'wants TLS',
+    name: 'requires TLS',
     user: 'tls_only',
     options: 'sslmode=disable',
     exit: 16,
@@ -52,7 +52,7 @@ const ways: readonly Way[] = [
   { name: 'lacks the database', database: 'nope', right: true, exit: 10, code: 'E_DATABASE_NOT_FOUND', says: /nope/ },
 ];
 
-/** DATABASE_URL is all that is known, so the password stands in it. */
+/** Only DATABASE_URL is set, so it contains the password. */
 function addressOf({ user = 'both', options, database = 'postgres', port, right }: Way): string {
   const password = encodeURIComponent(right ? cluster.password : CANARY);
   return `postgres://${user}:${password}@127.0.0.1:${port?.() ?? cluster.port}/${database}${options ? `?${options}` : ''}`;
@@ -63,7 +63,7 @@ describe.each(ways)('a server that $name', (way) => {
     ['backup', 'create', '--json'],
     ['restore', 'plan', '--json', '--debug'],
     ['doctor', '--json', '--log-format', 'json'],
-  ])('%s %s says so with its exit code, changes nothing, and repeats no password', async (...words) => {
+  ])('%s %s reports it with its exit code, changes nothing, and repeats no password', async (...words) => {
     const folder = await temporaryFolder();
     const repository = path.join(folder, 'repository');
     const args = [...words, '--repository', repository];

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** A network namespace has no network but its own, which is down. Where none may be made, an empty cache and --offline must do. */
+/** A network namespace has only its own network, which is down. If none can be created, an empty cache and --offline must do. */
 const ISOLATED = [['unshare', '-n'], ['unshare', '-rn'], []].find(([program, ...flags]) => {
   try {
     if (program !== undefined) execFileSync(program, [...flags, 'true'], { stdio: 'ignore' });
@@ -34,7 +34,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program in the site, without a network and with nothing in npm's cache. Rejects when it fails. */
+/** Runs a program without a network and with an empty npm cache. Rejects if it fails. */
 function run(line: readonly string[]): Promise<Ran> {
   const [program = '', ...args] = [...ISOLATED, ...line];
   const env = {
@@ -55,7 +55,7 @@ const potctl = (...args: string[]): Promise<Ran> => run([path.join(site, 'node_m
 const installed = (...names: string[]): string => path.join(site, 'node_modules/potctl', ...names);
 
 describe('the packed program, on a machine without a network', () => {
-  test('brings everything that it needs: no other package comes with it, and none is asked for', () => {
+  test('contains everything it needs: it has no dependencies', () => {
     const {
       dependencies = {},
       optionalDependencies = {},
@@ -72,7 +72,7 @@ describe('the packed program, on a machine without a network', () => {
     );
   });
 
-  test('every part of it loads', async () => {
+  test('loads every part', async () => {
     const script = `for (const file of process.argv.slice(1)) await import(file)`;
     const files = readdirSync(installed('dist')).map((name) => installed('dist', name));
     expect(files.length).toBeGreaterThan(50);
@@ -82,14 +82,14 @@ describe('the packed program, on a machine without a network', () => {
     });
   });
 
-  test('is a library that is entered by its door alone', async () => {
+  test('is a library with a single entry point', async () => {
     const script = `console.log(typeof await import('potctl'));
       await import('potctl/dist/main.js').catch(({ code }) => console.log(code))`;
     const { stdout } = await run(['node', '--input-type=module', '-e', script]);
     expect(stdout).toBe('object\nERR_PACKAGE_PATH_NOT_EXPORTED\n');
   });
 
-  test('tells its version and its help', async () => {
+  test('prints its version and its help', async () => {
     const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
     expect((await potctl('--version')).stdout).toBe(`potctl ${version}\n`);
     expect((await potctl('--help')).stdout).toContain('backup create');
@@ -102,7 +102,7 @@ describe('the packed program, on a machine without a network', () => {
     expect(readdirSync(installed('templates', 'sql'))).toContain('potctl-1.sql');
   });
 
-  test('makes a backup of files, lists it, and brings them back', async () => {
+  test('backs up files, lists the backup, and restores them', async () => {
     const repository = ['--repository', './backups'];
     await potctl('backup', 'create', '--only', 'files', '--files', './storage', ...repository);
     const { items } = JSON.parse((await potctl('backup', 'list', ...repository, '--json')).stdout);

@@ -9,7 +9,7 @@ import { makeTree, temporaryFolder } from '../../support/tree.js';
 const canMount =
   process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
-/** A folder with a tree `data`, and another one `other`; paths in it. */
+/** A folder with a tree `data`, and another one `other`; and paths in it. */
 async function site() {
   const folder = await temporaryFolder();
   const at = (...names: string[]): string => path.join(folder, ...names);
@@ -31,13 +31,13 @@ const manifests = (repository: string): string[] =>
   existsSync(path.join(repository, 'backups')) ? readdirSync(path.join(repository, 'backups')) : [];
 
 const WAYS: Readonly<Record<string, (at: (...names: string[]) => string) => { tree: string; repository: string }>> = {
-  'lies inside them, plainly': (at) => ({ tree: at('data'), repository: at('data', 'backups') }),
+  'is inside them': (at) => ({ tree: at('data'), repository: at('data', 'backups') }),
   'is named by a link that leads into them': (at) => {
     mkdirSync(at('data', 'backups'));
     symlinkSync(at('data', 'backups'), at('backups'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'holds them': (at) => ({ tree: at('data', 'sub'), repository: at('data') }),
+  'contains them': (at) => ({ tree: at('data', 'sub'), repository: at('data') }),
 };
 
 const MOUNTED: typeof WAYS = {
@@ -45,11 +45,11 @@ const MOUNTED: typeof WAYS = {
     bind(at('data', 'backups'), at('backups'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'lies below a folder of theirs that is mounted elsewhere': (at) => {
+  'is below one of their folders that is mounted elsewhere': (at) => {
     bind(at('data', 'sub'), at('volume'));
     return { tree: at('data'), repository: at('volume', 'backups') };
   },
-  'lies in them, and they are named by another mount': (at) => {
+  'is inside them, and they are named by another mount': (at) => {
     bind(at('data'), at('storage'));
     return { tree: at('storage'), repository: at('data', 'sub', 'backups') };
   },
@@ -62,7 +62,7 @@ const MOUNTED: typeof WAYS = {
     bind(at('backups'), at('data', 'sub', 'mounted'));
     return { tree: at('data'), repository: at('backups') };
   },
-  'lies in a folder that is mounted into them': (at) => {
+  'is in a folder that is mounted into them': (at) => {
     bind(at('volume'), at('data', 'mounted'));
     return { tree: at('data'), repository: at('volume', 'backups') };
   },
@@ -89,7 +89,7 @@ function refusesBoth(ways: typeof WAYS): void {
       });
       expect(execFileSync('find', [folder, '-printf', '%p %s\n'], { encoding: 'utf8' })).toBe(before);
 
-      // A repository from before this was refused: its backups must survive the restore.
+      // A repository created before such places were refused: its backups must survive the restore.
       if (repository !== at('data')) mkdirSync(repository, { recursive: true });
       execFileSync('cp', ['-a', `${at('elsewhere')}/.`, repository]);
       const [id] = manifests(repository);
@@ -107,7 +107,7 @@ describe.skipIf(!canMount)('a repository and files (needs root, to mount) where 
   refusesBoth(MOUNTED),
 );
 
-test('another repository inside the files is left out of the backup, named, and is not swapped away', async () => {
+test('another repository inside the files is excluded from the backup, reported, and not swapped', async () => {
   const { at } = await site();
   expect((await create(at('data', 'sub'), at('other'))).exitCode).toBe(0);
   renameSync(at('other'), at('data', 'sub', 'other'));
@@ -128,7 +128,7 @@ test('another repository inside the files is left out of the backup, named, and 
   const nested = at('data', 'sub', 'other');
   expect((await create(at('data'), at('backups'))).stderr).toContain('the backup repository "sub/other" inside the');
   const planned = await restore('plan', at('data'), at('backups'));
-  expect(planned.stdout.replace(/\s+/g, ' ')).toContain(`Move "${nested}" to a place outside of the tree, then repeat`);
+  expect(planned.stdout.replace(/\s+/g, ' ')).toContain(`Move "${nested}" out of the tree, then repeat`);
   const within = await restore(
     'plan',
     at('data', 'sub', 'other', 'x'),
@@ -136,7 +136,7 @@ test('another repository inside the files is left out of the backup, named, and 
     '--from-set',
     `files:${at('data')}`,
   );
-  expect(within.stdout.replace(/\s+/g, ' ')).toContain(`lie inside the backup repository "${nested}"`);
+  expect(within.stdout.replace(/\s+/g, ' ')).toContain(`are inside the backup repository "${nested}"`);
   expect(refusalOf(run)).toMatchObject({ exit: 30, code: 'E_BLOCKED' });
   expect(refusalOf(run).message).toContain(`"${at('data', 'sub', 'other')}" is a backup repository`);
   expect(manifests(at('data', 'sub', 'other'))).toHaveLength(1);
@@ -145,7 +145,7 @@ test('another repository inside the files is left out of the backup, named, and 
   expect((await restore('run', at('data'), at('backups'), '--confirm', 'data')).exitCode).toBe(0);
 });
 
-test('what a restore has kept is not removed as long as it holds a repository', async () => {
+test('previous files are not removed while they contain a repository', async () => {
   const { at } = await site();
   await create(at('data'), at('backups'));
   const line = ['--only', 'files', '--files', at('data'), '--repository', at('backups')];
@@ -171,7 +171,7 @@ test('what a restore has kept is not removed as long as it holds a repository', 
 });
 
 describe.skipIf(!canMount)('a mount point inside (needs root, to mount)', () => {
-  test('an unfinished backup stays, is reported, and stops no other backup', async () => {
+  test('an unfinished backup keeps it, is reported, and blocks no other backup', async () => {
     const { at } = await site();
     await create(at('data'), at('backups'));
     const draft = at('backups', 'backups', '20260101T000000Z-abcdef.partial');
@@ -188,7 +188,7 @@ describe.skipIf(!canMount)('a mount point inside (needs root, to mount)', () => 
     expect(manifests(at('backups')).filter((name) => !name.endsWith('.partial'))).toHaveLength(2);
   });
 
-  test('what a killed restore has staged stays, is reported, and stops no other backup', async () => {
+  test('staged files of a killed restore keep it, are reported, and block no other backup', async () => {
     const { at } = await site();
     await create(at('data'), at('backups'));
     const line = ['--only', 'files', '--files', at('data'), '--repository', at('backups')];

@@ -17,7 +17,7 @@ afterAll(() => site.remove());
 
 const place = (): string => `--config ${site.config} -p test`;
 
-test('what is proposed works in the same place, also when its line is an error', async () => {
+test('proposed commands work in the same place, even after an error', async () => {
   const who = await site.seed();
   const enroll = ['enroll', who.id, ...WHY, '--confirm', who.name, '--secret-to', path.join(site.folder, 'secret')];
   expect((await site.mfa(enroll)).stderr).toContain(`Next:  potctl mfa confirm ${who.name} --reason "…" ${place()}`);
@@ -26,7 +26,7 @@ test('what is proposed works in the same place, also when its line is an error',
   expect(error.fix[0]).toBe(`To replace it: \`potctl mfa reset ${who.name} ${place()}\`, then enrol.`);
 });
 
-test('a name that a shell would run is not proposed: the id is', async () => {
+test('a name with shell syntax is never proposed: the id is used instead', async () => {
   const name = '$(touch /tmp/pwned); x';
   const who = await site.seed();
   await site.database.query('update users set username = $2 where id = $1', [who.id, name]);
@@ -37,7 +37,7 @@ test('a name that a shell would run is not proposed: the id is', async () => {
   expect(reset.stderr).toContain(`\`potctl mfa enroll ${who.id} --reason "…" ${place()}\``);
 });
 
-/** Pastes a line into a shell that knows nothing but where potctl is and where its state lies. */
+/** Pastes a line into a shell that only knows where potctl and its state are. */
 function paste(line: string, cwd: string): { readonly status: number | null; readonly out: string } {
   const { binaries } = inject('postgres');
   const wrapper = path.join(cwd, 'bin', 'potctl');
@@ -51,12 +51,12 @@ function paste(line: string, cwd: string): { readonly status: number | null; rea
   return { status, out: stdout + stderr };
 }
 
-/** The command line behind a text on the screen. */
+/** The command line after a text on the screen. */
 const proposed = (screen: string, behind: RegExp): string =>
   new RegExp(`${behind.source}[^\\n]*?((?:[A-Z]+=\\S+ )*potctl [^\`\\n]+?)(?:\`|   |$)`, 'm').exec(screen)?.[1] ??
   '(none)';
 
-test('from the plan to the undo each next line works when it is pasted: variables, files and repository come along', async () => {
+test('from plan to undo, each proposed command works when pasted: variables, files and repository are included', async () => {
   const { name, query, client } = await freshDatabase({ schema: 'create table t as select 1 as i' });
   const cwd = await temporaryFolder();
   await makeTree({ 'a b.txt': 'old' }, path.join(cwd, 'my files'));
@@ -90,7 +90,7 @@ function rowsIn(database: string): string {
   return execFileSync(path.join(binaries, 'psql'), args, { encoding: 'utf8' }).trim();
 }
 
-test('a fix that is only a flag is the whole line with that flag', async () => {
+test('a fix that is only a flag is printed as the whole command with that flag', async () => {
   const [one, other] = [await freshDatabase(), await freshDatabase()];
   const cwd = await temporaryFolder();
   const run = (database: string, ...args: string[]) =>
@@ -104,7 +104,7 @@ test('a fix that is only a flag is the whole line with that flag', async () => {
   expect(plan.out).toMatch(/potctl restore run \S+Z-\w+ --repository r --from-set /);
 });
 
-test('who is not let in by a cluster as the distribution makes it reads how, in the doctor, too', async () => {
+test('who cannot log in to a cluster with the distribution’s defaults is told how, by doctor too', async () => {
   const cluster = await startGuardedCluster('off');
   onTestFinished(() => cluster.stop());
   await inSuperSession(cluster.socketDirectory, cluster.port, async (client) => {
@@ -131,7 +131,7 @@ test('who is not let in by a cluster as the distribution makes it reads how, in 
   }
 });
 
-test('a monitor reads the state in the first line of stdout, and unknown where nothing could be looked at', async () => {
+test('a monitor reads the state from the first line of stdout, and unknown if nothing could be checked', async () => {
   const check = ['check', '--exit', 'nagios'];
   const told = await site.mfa(check);
   expect(told.exitCode).toBe(3);

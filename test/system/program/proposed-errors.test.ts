@@ -45,7 +45,7 @@ const FLAGS = ['--files', 'my files', '--repository', 'my backups'];
 
 const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => potctl(args, { cwd: folder, env });
 
-/** A command that fails, or warns, and why; `potctl` and where it works are added. */
+/** Why a command fails or warns, and the command; `potctl` and the place are added. */
 const FAILING: readonly (readonly [string, readonly string[]])[] = [
   ['there is no such backup', ['backup', 'show', 'nosuch']],
   ['there is no such run', ['restore', 'undo', 'nosuch', '--confirm', 'x']],
@@ -54,21 +54,21 @@ const FAILING: readonly (readonly [string, readonly string[]])[] = [
   ['it is a view', ['restore', 'plan', 'latest', '--tables', 'users,seen', '--into-schema', 'found']],
   ['it is a partition', ['restore', 'plan', 'latest', '--tables', 'users,log_1', '--into-schema', 'found']],
   ['no policy is given', ['backup', 'prune']],
-  ['it is the only one', ['backup', 'prune', 'BACKUP', '--confirm', 'test']],
-  ['nobody confirmed it', ['restore', 'run', 'latest']],
-  ['there is no such person', ['mfa', 'status', 'nobody']],
+  ['it is the only backup', ['backup', 'prune', 'BACKUP', '--confirm', 'test']],
+  ['it was not confirmed', ['restore', 'run', 'latest']],
+  ['there is no such user', ['mfa', 'status', 'nobody']],
   ['potctl is not set up', ['mfa', 'reset', 'ana', '--reason', 'lost phone, called back']],
-  ['nothing has begun', ['mfa', 'verify', 'ana', '--code-stdin']],
+  ['no enrollment was started', ['mfa', 'verify', 'ana', '--code-stdin']],
   ['there is no journal', ['audit', 'verify']],
   ['nothing is wrong with the second factors', ['mfa', 'check']],
   ['somebody cannot sign in', ['mfa', 'explain', 'ana']],
 ];
 
-/** They look and change nothing, so that they are run for real. */
+/** These commands change nothing, so they are really run. */
 const READING =
   /potctl (backup (list|show|verify)|restore (list|plan)|config (show|validate|path)|mfa (status|list|explain)|doctor|grants sql|audit verify|history|explain|setup --dry-run)\b/;
 
-test.each(FAILING)('where %s, each line that helps works in the same place', { timeout: 120_000 }, async (_, args) => {
+test.each(FAILING)('if %s, each proposed command works in the same place', { timeout: 120_000 }, async (_, args) => {
   const words = args.map((word) => (word === 'BACKUP' ? backup : word));
   const needs = await reachedBy(`potctl ${words.map(quoted).join(' ')} ${PROFILE.join(' ')}`, folder);
   const flags = FLAGS.filter((_flag, at) => needs[at < 2 ? 'files' : 'repository'] !== null);
@@ -95,7 +95,7 @@ function variables(): Record<string, string> {
   return { PGHOST: host, PGPORT: String(port), PGUSER: user, PGDATABASE: database.name };
 }
 
-/** Pasted elsewhere, but for the line itself with something added: it is pasted where it was typed. */
+/** Pasted elsewhere, except a repetition of the line itself, which is pasted where it was typed. */
 async function pastes(line: string, typed: Reached): Promise<void> {
   const isSame = /--config config\.yaml|'my (files|backups)'/.test(line);
   const cwd = isSame ? folder : path.join(folder, 'elsewhere');
@@ -106,7 +106,7 @@ async function pastes(line: string, typed: Reached): Promise<void> {
   }
   if (!READING.test(line) || /\b(ID|USER|FILE)\b/.test(line)) return;
   const { status, out } = paste(line, cwd);
-  // A plan that is proposed can be made; one of another set comes to what stands in its way only then.
+  // A proposed plan can be made; the blockers of one of another series show only then.
   const isPlan = line.includes('potctl restore plan ') && !line.includes('--from-set');
   const failures = isPlan ? [1, 2, 12, 16, 30] : [1, 2, 12, 16];
   expect(failures, `${line}\n${out}`).not.toContain(status);
@@ -114,7 +114,7 @@ async function pastes(line: string, typed: Reached): Promise<void> {
 
 const quoted = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
-/** All texts of documents, one a line. */
+/** All texts of documents, one per line. */
 function stringsIn(documents: string): string {
   const texts: string[] = [];
   const read = (_key: string, value: unknown): unknown => {
@@ -125,7 +125,7 @@ function stringsIn(documents: string): string {
   return texts.join('\n');
 }
 
-/** Really runs it, in a shell that knows nothing but where potctl is. */
+/** Runs it in a shell that only knows where potctl is. */
 function paste(
   line: string,
   cwd: string,
@@ -149,7 +149,7 @@ function paste(
   return { status, out: stdout + stderr };
 }
 
-test('every line of the tour works where the tour works, and so do those that it leaves to go on with', {
+test('every command of the demo works in its place, and so do those that it proposes at the end', {
   timeout: 200_000,
 }, async () => {
   const temporary = await folderForAll();

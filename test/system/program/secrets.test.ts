@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 const CANARY = 'c4nary/p@ss:word';
 
-/** Command lines and environments of every process but this one that hold the canary, looked for until `stop`. */
+/** Command lines and environments of other processes that contain the canary, collected until `stop`. */
 function watchProcesses(): { stop(): { looks: number; hits: string[] } } {
   const hits = new Set<string>();
   let looks = 0;
@@ -39,7 +39,7 @@ function readProc(file: string): string {
   }
 }
 
-/** A role with the canary for a password, and a server that asks for it on this database only. */
+/** A role with the canary as its password, and a server that requires it for this database only. */
 async function guardedDatabase() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 100000) i' });
   const role = `guarded_${database.name}`;
@@ -58,7 +58,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-test('a password is on no command line, in no environment of a child, in no output and in no artefact', async () => {
+test('a password appears in no command line, no child environment, no output and no artifact', async () => {
   const { database, role } = await guardedDatabase();
   const folder = await temporaryFolder();
   const passwordFile = path.join(folder, 'password');

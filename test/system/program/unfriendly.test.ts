@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 describe('without a home directory', () => {
   test.skipIf(process.getuid?.() !== 0)(
-    'every command works for a user whom the system does not know, as in a container (needs root)',
+    'every command works for a user unknown to the system, as in a container (needs root)',
     async () => {
       const options = { env: { HOME: undefined, XDG_STATE_HOME: undefined }, user: 54_321 };
       for (const args of [
@@ -29,7 +29,7 @@ describe('without a home directory', () => {
     },
   );
 
-  test.each(['', 'home', '.'])('HOME=%j finds no configuration in the current directory', async (home) => {
+  test.each(['', 'home', '.'])('HOME=%j reads no configuration from the current directory', async (home) => {
     const cwd = await temporaryFolder();
     const folder = path.join(cwd, home, '.config', 'potctl');
     mkdirSync(folder, { recursive: true });
@@ -46,8 +46,8 @@ describe('without a home directory', () => {
   });
 });
 
-describe('a temporary directory that is not there', () => {
-  test('does not keep a backup from being made, verified and restored', async () => {
+describe('a missing temporary directory', () => {
+  test('does not prevent creating, verifying and restoring a backup', async () => {
     const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) as n' });
     const folder = await temporaryFolder();
     mkdirSync(path.join(folder, 'tree'));
@@ -67,7 +67,7 @@ describe('a temporary directory that is not there', () => {
   });
 });
 
-describe('a current directory that was deleted', () => {
+describe('a deleted current directory', () => {
   const inDeleted = async (...args: string[]): Promise<{ readonly exitCode: number; readonly stderr: string }> => {
     const folder = await temporaryFolder();
     const script = `mkdir '${folder}/gone' && cd '${folder}/gone' && rmdir '${folder}/gone' && exec "$@"`;
@@ -84,7 +84,7 @@ describe('a current directory that was deleted', () => {
     [['backup', 'create', '--only', 'db', '--repository', 'rel']],
     [['backup', 'import', 'app.dump', '--repository', '/nonexistent/r']],
     [['restore', 'files', 'latest', '--path', 'a', '--to', 'found', '--repository', '/nonexistent/r']],
-  ])('is named by %j, with what to do', async (args) => {
+  ])('is reported by %j, with advice', async (args) => {
     const { exitCode, stderr } = await inDeleted(...args);
     expect(exitCode).toBe(17);
     expect(stderr).toContain('the current directory does not exist any more');
@@ -92,7 +92,7 @@ describe('a current directory that was deleted', () => {
     expect(stderr).toContain('cd "$PWD"');
   });
 
-  test('does not matter to what needs none', async () => {
+  test('does not matter to commands that do not need it', async () => {
     const folder = await temporaryFolder();
     mkdirSync(path.join(folder, 'files'));
     writeFileSync(path.join(folder, 'files', 'a'), 'a');
@@ -104,7 +104,7 @@ describe('a current directory that was deleted', () => {
     expect((await inDeleted('backup', 'create', '--help')).exitCode).toBe(0);
   });
 
-  test('does not matter to a restore, its undo, single files and an import whose paths are absolute', async () => {
+  test('does not matter to a restore, its undo, single files and an import with absolute paths', async () => {
     const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) as n' });
     const folder = await temporaryFolder();
     const [files, dump, found] = ['files', 'app.dump', 'found'].map((name) => path.join(folder, name));
@@ -139,7 +139,7 @@ describe('a current directory that was deleted', () => {
 });
 
 test.skipIf(!canMount)(
-  'no room for a file with the password is about the temporary directory (needs root)',
+  'a lack of space for the passfile is reported for the temporary directory (needs root)',
   async () => {
     const { disk, fill } = await smallDisk(1);
     fill();
@@ -151,7 +151,7 @@ test.skipIf(!canMount)(
 );
 
 test.skipIf(!canMount)(
-  'a full disk for the codes file is about that file, and changes nothing (needs root)',
+  'a full disk for the file of codes is reported for that file, and changes nothing (needs root)',
   async () => {
     const site = await mfaSite('3dpot');
     const person = await site.seed();

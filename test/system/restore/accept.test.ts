@@ -43,7 +43,7 @@ const ENUM_HASH = `
   create table ph2 partition of ph for values with (modulus 3, remainder 2);
   insert into ph select (enum_range(null::mood))[1 + i % 6], i from generate_series(1, 300) i;`;
 
-test('hash partitions by an enum are compared at their root: the oids of another database deal the rows out in another way', async () => {
+test('hash partitions by an enum are compared at their root, because a restore may distribute their rows differently', async () => {
   const { name, parts, query } = await site(ENUM_HASH);
   await query('create table younger as select 1 as i');
 
@@ -55,7 +55,7 @@ test('hash partitions by an enum are compared at their root: the oids of another
   expect(again.database!.loss!.tables).toMatchObject([{ table: 'ph', rowsNow: 300, rowsInBackup: 300 }]);
 });
 
-test('a partition that lacks rows is found at its root, and named', async () => {
+test('a partition with missing rows is reported under its root, by name', async () => {
   const { parts, repository, query } = await site(`
     create table r (i int) partition by range (i);
     create table r0 partition of r for values from (0) to (10);
@@ -70,13 +70,13 @@ test('a partition that lacks rows is found at its root, and named', async () => 
   await expect(refused).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
-    why: 'public.r has 20 rows, the backup 21 (public.r1 10 of 11)',
+    why: 'row count of public.r: 20 restored, 21 in the backup (public.r1 10 of 11)',
     fix: expect.arrayContaining([again('--accept', 'rows:public.r')]),
   });
   expect(await query('select count(*)::int as rows from r')).toEqual([{ rows: 20 }]);
 });
 
-test('constraints that were never validated stay so: on a parent, its children, partitions, a foreign key, a domain', async () => {
+test('constraints that were never validated stay unvalidated: on a parent, its children, partitions, a foreign key, a domain', async () => {
   const { name, parts } = await site(`
     create table parent (i int); create table child () inherits (parent); create table grandchild () inherits (child);
     insert into child values (-1); alter table parent add constraint positive check (i > 0) not valid;
@@ -111,7 +111,7 @@ const FRAGILE = `
   create table fine (i int); insert into fine select generate_series(1, 5);
   create sequence s; select setval('s', 9)`;
 
-test('a function without search_path in a check stops a restore with its context, its name, and the line that mends it', async () => {
+test('a check that calls a function without search_path stops the restore, and the error prints the statement that fixes it', async () => {
   const { name, parts } = await site(`${FRAGILE}; drop index by_rank`);
   const before = await valuesOf(name, 'select oid::text from pg_database where datname = current_database()');
 
@@ -127,7 +127,7 @@ test('a function without search_path in a check stops a restore with its context
   expect(await valuesOf(name, sql)).toEqual(before);
 });
 
-test('the printed line has the schema that holds what the function names, once for all that failed by it', async () => {
+test('the printed ALTER FUNCTION names the schema of the missing table, once per function', async () => {
   const { parts } = await site(`
     create schema lib; create table lib.lim (v int); insert into lib.lim values (100); set search_path = lib, public;
     create function public.ok(i int) returns boolean language plpgsql immutable as 'begin return i < (select max(v) from lim); end';
@@ -142,7 +142,7 @@ test('the printed line has the schema that holds what the function names, once f
   expect(fix.filter((text) => text.startsWith('psql ')).map((text) => text.split(' -c ')[1])).toEqual([`'${line}'`]);
 });
 
-test('what the refusal says to do by hand brings the whole database back', async () => {
+test('the commands that the error prints for a manual restore restore the whole database', async () => {
   const { name, parts, query } = await site(`${FRAGILE}; drop index by_rank`);
   await query('drop table people, countries, scores, fine');
   const lines = (await failureOf(restore(parts))).fix.map(adviceText);
@@ -161,7 +161,7 @@ test('what the refusal says to do by hand brings the whole database back', async
   ).toEqual([1, 5]);
 });
 
-test('with --continue-past-errors the rest comes back, once each failed object was accepted by the printed line; the record keeps why', async () => {
+test('--continue-past-errors restores the rest once each failed object is accepted, and the record keeps the reasons', async () => {
   const { name, client } = await freshDatabase({ schema: FRAGILE });
   const place = path.join(await temporaryFolder(), 'repository');
   const env = { PGDATABASE: name };
@@ -175,7 +175,7 @@ test('with --continue-past-errors the rest comes back, once each failed object w
 
   const second = await potctl(pasted(first.stderr), { env });
   expect(second, second.stderr).toMatchObject({ exitCode: 20, stdout: '' });
-  expect(second.stderr).toContain('live database and files are as they were');
+  expect(second.stderr).toContain('live database and files were not changed');
   expect(await valuesOf(name, 'select i from younger')).toEqual([1]);
 
   const third = await potctl(pasted(second.stderr), { env });
@@ -199,7 +199,7 @@ test('with --continue-past-errors the rest comes back, once each failed object w
   expect(await valuesOf(name, 'select i from younger')).toEqual([1]);
 });
 
-test('rows that break a foreign key, and a label of a provider that is not loaded, fail by name and can be accepted', async () => {
+test('rows that violate a foreign key, and a label of an unloaded provider, fail by name and can be accepted', async () => {
   const { name, parts, query } = await site(`
     create table parent (id int primary key); create table child (id int constraint of_parent references parent);
     set session_replication_role = replica; insert into child values (5); reset session_replication_role;
@@ -222,7 +222,7 @@ test('rows that break a foreign key, and a label of a provider that is not loade
   expect(await valuesOf(name, 'select id from child')).toEqual([5]);
 });
 
-test('rows, sequences and large objects that differ are refused by name, and accepted only by all of these names', async () => {
+test('differing rows, sequences and large objects are refused by name, and accepted only by all of their names', async () => {
   const { parts, repository } = await site(`create table t as select 1 as i; select lo_from_bytea(0, 'x')`);
   await rewriteManifest(repository, await newest(repository), (manifest) => {
     manifest.database!.inventory.tables[0]!.count = 2;
@@ -233,7 +233,7 @@ test('rows, sequences and large objects that differ are refused by name, and acc
 
   expect(await refused([])).toMatchObject({
     code: 'E_RESTORE_CHECK',
-    why: 'public.t has 1 rows, the backup 2\nthere are 1 large objects, the backup has 4',
+    why: 'row count of public.t: 1 restored, 2 in the backup\nlarge objects: 1 restored, 4 in the backup',
     fix: expect.arrayContaining([again('--accept', 'rows:public.t', '--accept', 'large-objects')]),
   });
   expect(await refused([names[0]!])).toMatchObject({
@@ -243,12 +243,12 @@ test('rows, sequences and large objects that differ are refused by name, and acc
   expect(await refused(names)).toMatchObject({ state: 'done' });
   const [run] = (await readRuns(repository)).filter(({ state }) => state === 'done');
   expect(run!.accepted).toEqual([
-    { name: 'rows:public.t', evidence: 'public.t has 1 rows, the backup 2' },
-    { name: 'large-objects', evidence: 'there are 1 large objects, the backup has 4' },
+    { name: 'rows:public.t', evidence: 'row count of public.t: 1 restored, 2 in the backup' },
+    { name: 'large-objects', evidence: 'large objects: 1 restored, 4 in the backup' },
   ]);
 });
 
-test('a name that no check has is an error, and one that nothing needed is told', async () => {
+test('an unknown name in --accept is an error, and an unneeded one is a warning', async () => {
   const { name, parts } = await site('create table t as select 1 as i');
   const wrong = await potctl(['restore', 'plan', 'latest', '--accept', 'row:public.t', '--repository', '/nowhere'], {
     env: { PGDATABASE: name },
@@ -262,13 +262,11 @@ test('a name that no check has is an error, and one that nothing needed is told'
   const planned = await plan(parts, { accept });
   await restore({ ...parts, host: { progress } }, { accept });
 
-  expect(planned.warnings).toContain(
-    '--accept subscription none was not needed: nothing of that name speaks against it',
-  );
-  expect(told).toContain('--accept rows:public.t was not needed: nothing of that name speaks against it');
+  expect(planned.warnings).toContain('--accept subscription none was not needed: there is no such finding');
+  expect(told).toContain('--accept rows:public.t was not needed: there is no such finding');
 });
 
-test('a damaged backup is restored as far as it can be read, once the damage is accepted by its id', async () => {
+test('a damaged backup is restored as far as it is readable once the damage is accepted by its id', async () => {
   const { name, client } = await freshDatabase({
     schema: 'create table a as select 1 as i; create table b as select 2 as i',
   });
@@ -291,12 +289,12 @@ test('a damaged backup is restored as far as it can be read, once the damage is 
 
   const listed = await potctl([...pasted(refused.stderr), '--continue-past-errors'], { env });
   expect(listed).toMatchObject({ exitCode: 20 });
-  expect(listed.stderr).toContain(`TABLE DATA public.a: left out, since "${member}" is damaged`);
+  expect(listed.stderr).toContain(`TABLE DATA public.a: skipped, because "${member}" is damaged`);
   expect(await potctl(pasted(listed.stderr), { env })).toMatchObject({ exitCode: 0 });
   expect(await valuesOf(name, 'select (select count(*) from a)::int, (select count(*) from b)::int')).toEqual([0, 1]);
 });
 
-test('a plain dump that psql stumbles over names the line, and comes back without it', async () => {
+test('an error in a plain dump names the line, and the rest is restored once it is accepted', async () => {
   const { name, env, place, dump } = await importable(`${FRAGILE}; drop index by_rank`, ['--format=plain']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,
@@ -317,7 +315,7 @@ test('a plain dump that psql stumbles over names the line, and comes back withou
   ]);
 });
 
-test('an imported dump that was loaded through the root of partitions is compared at the root', async () => {
+test('an imported dump that was loaded through a partition root is compared at the root', async () => {
   const { name, env, place, dump } = await importable(ENUM_HASH, ['--format=custom', '--load-via-partition-root']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,
@@ -332,7 +330,7 @@ test('an imported dump that was loaded through the root of partitions is compare
   expect(JSON.parse(restored.stdout).result).toMatchObject({ state: 'done', checks: { tables: 1, rows: 300 } });
 });
 
-test('a refusal says what mends it before how to accept it, and asks to go past errors only where objects are sure to fail', async () => {
+test('an error prints fixes before --accept, and --continue-past-errors only if objects are certain to fail', async () => {
   const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--format=plain']);
   const newer = (await readFile(dump, 'utf8')).replace(
     /^-- Dumped from database version .*$/m,
@@ -346,7 +344,7 @@ test('a refusal says what mends it before how to accept it, and asks to go past 
   const { stderr } = await potctl(['restore', 'run', 'latest', ...place, '--confirm', name], { env });
 
   const lines = stderr.split('\n').map((line) => line.trim());
-  const [mended, accepted] = ['Restore into a server of version 99', 'Or accept it'].map((text) =>
+  const [mended, accepted] = ['Restore to a server of version 99', 'Or accept the blockers'].map((text) =>
     lines.findLastIndex((line) => line.includes(text)),
   );
   expect(mended, stderr).toBeGreaterThan(0);
@@ -354,7 +352,7 @@ test('a refusal says what mends it before how to accept it, and asks to go past 
   expect(lines[accepted! + 1]).toMatch(/--accept server-version$/);
 });
 
-test('of a dump without data the plan and the outcome say so, instead of counting no tables', async () => {
+test('the plan and the result of a dump without data say that there are no rows to compare', async () => {
   const { name, env, place, dump } = await importable('create table t as select 1 as i', ['--schema-only', '-Fc']);
   expect(await potctl(['backup', 'import', dump, '--database-name', name, ...place], { env })).toMatchObject({
     exitCode: 0,
@@ -367,7 +365,7 @@ test('of a dump without data the plan and the outcome say so, instead of countin
   expect(stderr.match(/0 rows \(the dump has no data\)/g)).toHaveLength(2);
 });
 
-/** A database, and a dump of it that another program made. */
+/** A database, and a dump of it made by another program. */
 async function importable(schema: string, options: string[]) {
   const { name, client } = await freshDatabase({ schema });
   const folder = await temporaryFolder();
@@ -378,14 +376,14 @@ async function importable(schema: string, options: string[]) {
   return { name, dump, env: { PGDATABASE: name }, place: ['--repository', path.join(folder, 'repository')] };
 }
 
-/** What a restore was refused for. */
+/** The error of a refused restore. */
 async function failureOf(restoring: Promise<unknown>): Promise<PotctlError> {
   const failure = await restoring.catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(PotctlError);
   return failure as PotctlError;
 }
 
-/** The complete line of a refusal, as somebody would paste it. */
+/** The complete command in an error, as a person would paste it. */
 function pasted(stderr: string): string[] {
   const line = stderr.split('\n').find((one) => /\bpotctl restore run .*(--accept|--continue-past-errors)/.test(one));
   expect(line, stderr).toMatch(/^ +(Do: +)?(PG[A-Z]+=\S+ )*PGDATABASE=\S+ (PG[A-Z]+=\S+ )*potctl /);

@@ -12,7 +12,7 @@ import { backUp, planUndo, restore, testRepository, undo, withTree } from '../..
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree } from '../../support/tree.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site(more = '') {
   const schema = `create table t as select generate_series(1, 10) i; ${more}`;
   const database = await freshDatabase({ schema });
@@ -44,7 +44,7 @@ async function databases(prefix: string): Promise<string[]> {
   );
 }
 
-test('a database that got the live name while the new one was built is not replaced', async () => {
+test('a database that took the live name during the restore is not replaced', async () => {
   const { name, tree, parts, changed } = await site();
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
     await inMaintenance(async (client) => {
@@ -64,7 +64,7 @@ test('a database that got the live name while the new one was built is not repla
   expect(await describeTree(tree)).toEqual(changed);
 });
 
-test('a restored database that was live for a moment is kept when the tree takes it back: it may hold new rows', async () => {
+test('a restored database that was live for a moment is kept if the tree swap fails, because it may have new rows', async () => {
   const { name, tree, parts, changed } = await site();
   const runId = 'rfailed';
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -81,7 +81,7 @@ test('a restored database that was live for a moment is kept when the tree takes
   expect(await databases(name)).toContain(kept);
 });
 
-test('a run whose kept database is live again cannot be undone once more, and nothing is claimed', async () => {
+test('a run whose previous database is live again cannot be undone a second time', async () => {
   const { name, parts } = await site();
   const { oldDatabase, runId } = await restore(parts, { only: 'db' });
   await inMaintenance(async (client) => {
@@ -93,7 +93,7 @@ test('a run whose kept database is live again cannot be undone once more, and no
   await expect(undo(parts, runId)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 });
 
-test('a run of another database than the target is not undone', async () => {
+test('a run on a database other than the target is not undone', async () => {
   const { name, parts } = await site();
   const other = await freshDatabase();
   const { runId } = await restore(parts, { only: 'db' });
@@ -107,7 +107,7 @@ test('a run of another database than the target is not undone', async () => {
   });
 });
 
-test('a record whose names were edited drops no other database, and is said', async () => {
+test('a record with edited names makes potctl drop no other database, and leads to a warning', async () => {
   const { name, parts, repository } = await site();
   await restore(parts, { only: 'db' });
   const victim = await freshDatabase();
@@ -124,7 +124,7 @@ test('a record whose names were edited drops no other database, and is said', as
   expect(await rows(name)).toBe(10);
 });
 
-/** A backup with a table of a role that is gone since. */
+/** A backup with a table whose role has been dropped since. */
 async function siteOfLostRole() {
   const role = `role_${Math.random().toString(36).slice(2, 10)}`;
   onTestFinished(async () => {
@@ -138,7 +138,7 @@ async function siteOfLostRole() {
 
 const exists = (role: string) => ask('postgres', `select count(*)::int from pg_roles where rolname = '${role}'`);
 
-test('a role that a failed restore made and somebody uses by now stays, and stands in nobody else’s way', async () => {
+test('a role that a failed restore created and that is in use now is kept, and blocks nobody', async () => {
   const { name, parts, options, role } = await siteOfLostRole();
   const uninterrupted = async () => {
     await inMaintenance((client) => client.query(`grant connect on database ${quote(name)} to ${role}`));
@@ -149,7 +149,7 @@ test('a role that a failed restore made and somebody uses by now stays, and stan
     changed: 'scratch',
     changedDetail: expect.stringContaining(`the role "${role}" could not be removed`),
     fix: expect.arrayContaining([
-      expect.stringMatching(new RegExp(`^To remove what stays: psql .*DROP ROLE.*${role}`)),
+      expect.stringMatching(new RegExp(`^To remove the leftovers: psql .*DROP ROLE.*${role}`)),
     ]),
   });
 
@@ -158,7 +158,7 @@ test('a role that a failed restore made and somebody uses by now stays, and stan
   await dropAll(name);
 });
 
-test('a role that somebody else made after the plan is not taken away', async () => {
+test('a role that somebody else created after the plan is not dropped', async () => {
   const { parts, options, role } = await siteOfLostRole();
   const prepared = await (await testPotctl(parts).restore()).run({ id: 'latest', ...options });
   await inMaintenance((client) => client.query(`create role ${role}`));
@@ -174,7 +174,7 @@ async function dropAll(name: string): Promise<void> {
   }
 }
 
-/** The server of a site whose connection breaks at a COMMIT: after it had been done, or before it arrived. */
+/** A server whose connection is lost at a COMMIT: after it was executed, or before it arrived. */
 function breakingAtCommit(server: Server, done: boolean): Server {
   const maintenanceSession = async (purpose: string): Promise<Session> => {
     const session = await server.maintenanceSession(purpose);
@@ -189,7 +189,7 @@ function breakingAtCommit(server: Server, done: boolean): Server {
   return { ...server, maintenanceSession };
 }
 
-test('a connection lost at the COMMIT that was done is a success; the tree follows', async () => {
+test('a connection lost after COMMIT succeeded counts as success, and the tree is swapped too', async () => {
   const { name, tree, parts } = await site();
   const server = breakingAtCommit(parts.server, true);
 
@@ -198,7 +198,7 @@ test('a connection lost at the COMMIT that was done is a success; the tree follo
   expect([await rows(name), (await describeTree(tree)).length]).toEqual([10, 3]);
 });
 
-test('a connection lost at the COMMIT that never arrived changes nothing', async () => {
+test('a connection lost before COMMIT arrived changes nothing', async () => {
   const { name, tree, parts, changed } = await site();
   const server = breakingAtCommit(parts.server, false);
 
@@ -208,7 +208,7 @@ test('a connection lost at the COMMIT that never arrived changes nothing', async
   expect([await rows(name), await describeTree(tree), await databases(name)]).toEqual([0, changed, [name]]);
 });
 
-test('a kept database that takes no connections does not come back to refuse everybody', async () => {
+test('undo refuses a previous database that does not allow connections', async () => {
   const { parts } = await site();
   const { oldDatabase } = await restore(parts, { only: 'db' });
   await inMaintenance((client) => client.query(`alter database ${quote(oldDatabase!)} allow_connections false`));
@@ -216,7 +216,7 @@ test('a kept database that takes no connections does not come back to refuse eve
   await expect(undo(parts)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 });
 
-test('a killed run whose kept and staged files are gone stands in nobody’s way, and is said', async () => {
+test('a killed run without its previous and staged files blocks nobody, and leads to a warning', async () => {
   const { name, tree, parts, repository } = await site();
   const { runId } = await restore(parts);
   for (const kept of [`.potctl-before-${runId}`, `.potctl-swap-${runId}.ndjson`]) {
@@ -228,6 +228,6 @@ test('a killed run whose kept and staged files are gone stands in nobody’s way
 
   expect(await restore({ ...parts, host: { progress } })).toMatchObject({ state: 'done' });
 
-  expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped its database`)]);
+  expect(warnings).toEqual([expect.stringContaining(`${runId} has swapped the database`)]);
   expect(await rows(name)).toBe(10);
 });

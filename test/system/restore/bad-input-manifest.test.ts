@@ -12,10 +12,10 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 import { tarOf, type WrittenMember } from '../../support/tar-writer.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: what is made here breaks every type on purpose
+// biome-ignore lint/suspicious/noExplicitAny: these values break every type on purpose
 type Json = any;
 
-/** One good backup, made once; each test makes a hostile copy whose hashes are all right. */
+/** One good backup, created once; each test makes a hostile copy with correct checksums. */
 let database: TestDatabase;
 let source: string;
 let id: string;
@@ -65,7 +65,7 @@ async function writeManifest(text: string): Promise<void> {
 
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A restore of it is refused; neither the server, nor the tree, nor anything beside it has changed. */
+/** Its restore is refused, and neither the server, nor the tree, nor anything next to it has changed. */
 async function expectNothingRestored(code: string, flags = ['--confirm', database.name]): Promise<string> {
   const before = { databases: await databases(), tree: await describeTree(tree) };
   const asked = [...where(folder), '--files', tree, ...flags];
@@ -81,7 +81,7 @@ async function databases(): Promise<unknown[]> {
   return (await inMaintenance((client) => client.query(sql, [database.name]))).rows;
 }
 
-describe('a manifest whose hash is right is not restored when', () => {
+describe('a manifest with a correct checksum is refused if', () => {
   const artefact = (manifest: Json) => manifest.database.files[0];
   test.each<[string, (manifest: Json) => unknown, RegExp]>([
     [
@@ -105,7 +105,7 @@ describe('a manifest whose hash is right is not restored when', () => {
     expect(await expectNothingRestored('E_MANIFEST')).toMatch(says);
   });
 
-  test('it is cut', async () => {
+  test('it is truncated', async () => {
     const text = await readFile(path.join(backup, 'manifest.json'), 'utf8');
     await writeManifest(text.slice(0, text.length / 2));
     await expectNothingRestored('E_MANIFEST');
@@ -114,7 +114,7 @@ describe('a manifest whose hash is right is not restored when', () => {
   });
 });
 
-/** A member in archive and list; `listed` stands in the list instead. */
+/** A member of the archive and its entry in the list; `listed` replaces the entry. */
 interface Hostile {
   readonly member: WrittenMember;
   readonly listed?: Json;
@@ -136,7 +136,7 @@ function lineOf({ member, listed }: Hostile): Json {
   return { ...line, ...listed };
 }
 
-/** Makes this the archive of the backup, with a list and hashes that fit. */
+/** Makes this the archive of the backup, with a matching list and checksums. */
 async function writeArchive(hostile: readonly Hostile[]): Promise<void> {
   const all = [{ member: { name: './', flag: '5', mode: 0o755 } }, ...hostile];
   const lines = all.map(lineOf);
@@ -157,8 +157,8 @@ async function writeArchive(hostile: readonly Hostile[]): Promise<void> {
   await writeManifest(JSON.stringify(manifest));
 }
 
-describe('an archive whose hashes are right', () => {
-  test('is restored when it is honest, so that the refusals below mean something', async () => {
+describe('an archive with correct checksums', () => {
+  test('is restored if it is harmless, so that the refusals below mean something', async () => {
     await writeArchive([file('a.txt'), link('link', '/etc'), link('z', 'a.txt', '1')]);
     const restored = await run(
       'restore',

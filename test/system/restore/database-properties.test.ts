@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 const signal = new AbortController().signal;
 
-test('a database made from recorded properties is, for pg_dump --create, the original under another name', async () => {
+test('a database created from recorded properties equals the original in pg_dump --create, except for its name', async () => {
   const folder = await temporaryFolder();
   const objects = await freshDatabase({ schema: 'all-objects' });
   const server = openTestServer(objects.name);
@@ -25,7 +25,7 @@ test('a database made from recorded properties is, for pg_dump --create, the ori
   );
 });
 
-test('a hostile name gets the same settings, comment, limit and grants', async () => {
+test('a hostile database name gets the same settings, comment, limit and grants', async () => {
   const objects = await freshDatabase({ schema: 'all-objects' });
   const server = openTestServer(objects.name);
   const copy = `${objects.name}_restore_'"\\; -ñ`;
@@ -41,7 +41,7 @@ test('a hostile name gets the same settings, comment, limit and grants', async (
   });
 });
 
-test('encoding, locale, owner, template flag and grants by others than the owner come back', async () => {
+test('encoding, locale, owner, template flag and grants by roles other than the owner are restored', async () => {
   const original = await freshDatabase({ options: `template template0 encoding 'LATIN1' locale 'C' is_template true` });
   const [owner, between, last] = ['owner', 'between', 'last'].map((word) => `${word} "${original.name}`);
   const copy = `${original.name}_restore_x`;
@@ -60,13 +60,13 @@ test('encoding, locale, owner, template flag and grants by others than the owner
   expect(await properties(server, copy)).toMatchObject({ encoding: 'LATIN1', is_template: true, owner });
 });
 
-test('nothing special needs no statement', async () => {
+test('default properties need no statement', async () => {
   const { name } = await freshDatabase();
 
   expect(propertyStatements(name, await properties(openTestServer(name), name))).toEqual([]);
 });
 
-test('a database without the schema public says so', async () => {
+test('a database without the schema public is recorded as such', async () => {
   const { name } = await freshDatabase({ schema: 'drop schema public' });
 
   expect(await properties(openTestServer(name), name)).toMatchObject({ has_public_schema: false });
@@ -89,7 +89,7 @@ async function recreate(server: Server, original: string, copy: string): Promise
   await session.close();
 }
 
-/** What pg_dump says about the database itself. */
+/** The statements of pg_dump about the database itself. */
 async function createText(server: Server, database: string, folder: string): Promise<string> {
   const file = path.join(folder, 'create.sql');
   await server.runTool('pg_dump', ['--create', '--schema-only', '--schema=public', '-f', file], { database, signal });

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 const signal = new AbortController().signal;
 
-test.each(['swapped in', 'made anew after a drop'])('every kind of object is as it was: %s', async (how) => {
+test.each(['swapped in', 'made anew after a drop'])('every kind of object is restored as it was: %s', async (how) => {
   const objects = await freshDatabase({ schema: 'all-objects' });
   await dress(objects.name);
   const folder = await temporaryFolder();
@@ -29,7 +29,7 @@ test.each(['swapped in', 'made anew after a drop'])('every kind of object is as 
   expect(await properties(objects.name)).toEqual(before.properties);
 });
 
-test('odd names survive: quotes, blanks, equal signs, 63 bytes, digits first', async () => {
+test('odd names are restored: quotes, spaces, equal signs, 63 bytes, leading digits', async () => {
   for (const name of [`3d "pot='x' `, `é${'a'.repeat(59)}é`, 'postgresql://x']) {
     const odd = await freshDatabase({
       name,
@@ -51,7 +51,7 @@ test('odd names survive: quotes, blanks, equal signs, 63 bytes, digits first', a
   }
 });
 
-test('what asks for a setting of its database while it is restored finds it, and one that hinders does not hinder', async () => {
+test('objects can read database settings during the restore, and settings that would interfere do not', async () => {
   const { name, query } = await freshDatabase();
   await query(`alter database ${quote(name)} set app.tenant to 'north'`);
   await query(`alter database ${quote(name)} set "TimeZone" to 'Asia/Tokyo'`);
@@ -74,7 +74,7 @@ test('what asks for a setting of its database while it is restored finds it, and
   await after.end();
 });
 
-/** Everything that belongs to the database itself. */
+/** The properties of the database itself. */
 async function dress(name: string): Promise<void> {
   const database = quote(name);
   await inMaintenance((client) =>

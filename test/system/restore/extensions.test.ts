@@ -9,7 +9,7 @@ import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 import { availableExtensions, extensionFolder, makeExtension } from './made-extension.js';
 
-/** Tables as PostGIS, pg_cron and others have them: with a condition, in whole, and without any configuration. */
+/** Configuration tables as in PostGIS, pg_cron and others: with a condition, dumped completely, and without configuration. */
 const MADE = `
 create table potctl_made_settings (key text primary key, value text, own boolean not null default true);
 insert into potctl_made_settings select 'brought ' || i, 'x', false from generate_series(1, 30) i;
@@ -26,9 +26,9 @@ select pg_catalog.pg_extension_config_dump('potctl_made_dumped', '');
 
 interface ExtensionCase {
   readonly extension: string;
-  /** Everything that is there before the backup. */
+  /** Set up before the backup. */
   readonly schema: string;
-  /** One value that says that all of it is there. */
+  /** A single value that proves that everything is there. */
   readonly proof: string;
 }
 
@@ -84,7 +84,7 @@ test.for(EXTENSIONS)(
   },
 );
 
-test('an extension that dumps its tables by a condition, and has rows of its own: backup, verify, plan, restore, undo', async (context) => {
+test('an extension with a dump condition and rows of its own: backup, verify, plan, restore, undo', async (context) => {
   const folder = await extensionFolder();
   if (folder === null) return context.skip('this user may not write into the folder of extensions');
   await makeExtension(folder, 'potctl_made', MADE);
@@ -147,7 +147,7 @@ const CONFIGURED = `create table config as select id, id > 3 as own from generat
   alter extension plpgsql add table config;
   update pg_extension set extconfig = array['config'::regclass], extcondition = array['where own'] where extname = 'plpgsql'`;
 
-test('a backup that does not tell an extension’s condition is judged without that table, and the plan does not miss it', async (context) => {
+test('a backup without an extension’s condition is compared without that table, and the plan does not report it missing', async (context) => {
   const folder = await extensionFolder();
   if (folder === null) return context.skip('this user may not write into the folder of extensions');
   await makeExtension(folder, 'potctl_made', MADE);
@@ -165,7 +165,7 @@ test('a backup that does not tell an extension’s condition is judged without t
   expect(checks).toMatchObject({ tables: 1, rows: 1, notCompared: 2 });
 });
 
-test('the condition of an extension’s table is stored with its count, and of no other table', async () => {
+test('only for an extension’s table is the condition stored with its row count', async () => {
   const database = await freshDatabase({ schema: `${CONFIGURED}; create table t as select 1 as i` });
   const repository = await testRepository();
   const id = await backUp({ server: openTestServer(database.name), repository });

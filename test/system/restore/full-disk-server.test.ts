@@ -27,7 +27,7 @@ const queries =
     }
   };
 
-/** The small disk holds the tablespace of the database, and nothing else of the suite's server. */
+/** The small disk holds only the tablespace of the database. */
 async function onTablespace() {
   const { disk, ...small } = await smallDisk();
   fs.chmodSync(disk, 0o755);
@@ -48,7 +48,7 @@ async function dropAll(query: Query, name: string): Promise<void> {
   await query('postgres', `drop tablespace if exists "${name}"`);
 }
 
-/** The small disk holds a whole cluster: data, log and all. */
+/** The small disk holds a whole cluster, with data and log. */
 async function onCluster() {
   const { disk, ...small } = await smallDisk(256);
   fs.chmodSync(disk, 0o755);
@@ -76,7 +76,7 @@ interface Grounds {
   readonly query: Query;
   readonly name: string;
   readonly at: { readonly host: string; readonly port: number };
-  /** Of CREATE DATABASE. */
+  /** The tablespace clause of CREATE DATABASE. */
   readonly options: string;
   fill(): void;
   empty(): void;
@@ -99,7 +99,7 @@ async function changedSite(grounds: Grounds) {
 
 type Site = Awaited<ReturnType<typeof changedSite>>;
 
-/** All that a failed restore could have changed or left. */
+/** Everything that a failed restore could change or leave behind. */
 async function look({ query, name, tree, repository }: Site) {
   const sql = `select datname from pg_database where starts_with(datname, '${name}') order by 1`;
   const schemas = await query(name, `select nspname from pg_namespace where nspname !~ '^pg_' order by 1`);
@@ -115,7 +115,7 @@ async function rows({ query, name }: Pick<Site, 'query' | 'name'>, table = 't'):
 const restoreAll = (parts: Target) => restore(parts);
 const bringTable = (parts: Target) => restoreTables(parts, 't', 'found');
 
-/** The disk fills up when that phase begins. */
+/** Fills the disk when that phase starts. */
 const failing = ({ parts, fill }: Site, phase: string): Target => ({
   ...parts,
   host: { progress: atPhase(phase, 1, fill) },
@@ -123,13 +123,13 @@ const failing = ({ parts, fill }: Site, phase: string): Target => ({
 
 const SERVER_FULL = {
   code: 'E_NO_SPACE',
-  message: expect.stringMatching(/the disk of the server.* is full/),
+  message: expect.stringMatching(/the server.* is out of disk space/),
   fix: [expect.stringContaining('on the server')],
 };
 
-describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mount a small one)", () => {
+describe.skipIf(!canMount)('a full disk on the server (needs root, to mount a small one)', () => {
   test.each(['create database', 'pg_restore'])(
-    'under a tablespace, while a restore is at %s: nothing is left, all is as it was, and a repetition succeeds',
+    'under a tablespace, while a restore is at %s: nothing is left or changed, and a retry succeeds',
     async (phase) => {
       const site = await onTablespace();
       const before = await look(site);
@@ -147,7 +147,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     },
   );
 
-  test('under a tablespace is seen by the plan, however much room the data directory has', async () => {
+  test('under a tablespace is detected by the plan, however much space the data directory has', async () => {
     const site = await onTablespace();
     expect((await plan(site.parts, { only: 'db' })).database?.freeBytes).toBeLessThan(64 * 2 ** 20);
 
@@ -158,7 +158,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     expect(blocking).toMatchObject([{ code: 'E_NO_SPACE' }]);
   });
 
-  test('under a tablespace, while single tables are carried over: the same', async () => {
+  test('under a tablespace, while single tables are copied: nothing is left or changed', async () => {
     const site = await onTablespace();
     const before = await look(site);
 
@@ -175,7 +175,7 @@ describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mou
     ['restore', 'pg_restore', restoreAll, 't'],
     ['restore of single tables', 'carry over', bringTable, 'found.t'],
   ] as const)(
-    'under the whole cluster, during a %s, may end the server: what is live stays, and the next run takes away what was left',
+    'under the whole cluster, during a %s, may stop the server: live data stays, and the next run removes the leftovers',
     async (_, phase, run, table) => {
       const site = await onCluster();
       const before = await look(site);

@@ -41,7 +41,7 @@ async function site(schema = SCHEMA) {
   };
 }
 
-/** The same with a subscription, whose slot is at a publisher that is far away. */
+/** The same with a subscription to an unreachable publisher. */
 async function subscribedSite() {
   const name = `sub_${Math.random().toString(36).slice(2, 10)}`;
   const subscribed = await site(
@@ -80,7 +80,7 @@ async function stagedOf(name: string): Promise<string[]> {
   return rows.map(({ datname }) => datname);
 }
 
-/** May read the database, create others, and owns nothing. */
+/** May read the database and create others, and owns nothing. */
 async function nightlyRole(databases: readonly string[]): Promise<string> {
   const role = `nightly_${Math.random().toString(36).slice(2, 10)}`;
   await inMaintenance((client) => client.query(`create role ${role} login createdb in role pg_read_all_data`));
@@ -95,21 +95,21 @@ async function nightlyRole(databases: readonly string[]): Promise<string> {
   return role;
 }
 
-/** The line after "to remove it:", typed into a shell. */
+/** Runs the command after "to remove it:" in a shell. */
 async function typeTheLine({ stderr }: Ran): Promise<void> {
   const line = /to remove it: (.+)$/m.exec(stderr)?.[1];
   expect(line, stderr).toBeDefined();
   await shell('sh', ['-c', line!]);
 }
 
-test('a killed restore of a database with a subscription is taken away by the next backup, and its slot is left alone', async () => {
+test('the next backup removes a killed restore of a database with a subscription, and leaves its slot alone', async () => {
   const made = await subscribedSite();
   const { name, where, env, subscription, repository } = made;
   await killedRestore(made, ['--accept', `subscription ${subscription}`]);
 
   const next = await potctl(['backup', 'create', ...where], { env });
 
-  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was taken back') });
+  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('rolled it back') });
   expect(await stagedOf(name)).toEqual([]);
   expect(await readRuns(repository)).toMatchObject([{ state: 'interrupted' }]);
   const live = await inMaintenance((client) =>
@@ -118,7 +118,7 @@ test('a killed restore of a database with a subscription is taken away by the ne
   expect(live.rows).toEqual([{ subslotname: 'live_slot' }]);
 });
 
-test('a killed restore stopped before its subscription lost the slot is taken away as well', async () => {
+test('a restore killed before its subscription lost the slot is removed as well', async () => {
   const made = await subscribedSite();
   const { name, subscription, where, env } = made;
   await killedRestore(made, ['--accept', `subscription ${subscription}`]);
@@ -132,7 +132,7 @@ test('a killed restore stopped before its subscription lost the slot is taken aw
   expect(await stagedOf(name)).toEqual([]);
 });
 
-test('a subscription is restored disabled and without its slot, and what lets it go on is said', async () => {
+test('a subscription is restored disabled and without its slot, and a warning prints how to resume it', async () => {
   const { name, server, repository, subscription } = await subscribedSite();
   const warnings: string[] = [];
   const progress = (event: ProgressEvent) => void (event.kind === 'warning' && warnings.push(adviceText(event.text)));
@@ -149,7 +149,7 @@ test('a subscription is restored disabled and without its slot, and what lets it
   expect(warnings.join('\n')).toContain(`ALTER SUBSCRIPTION "${subscription}" SET (slot_name = 'live_slot');`);
 });
 
-test('the printed undo takes back a restore with a subscription; what was kept goes, or the line that removes it is printed', async () => {
+test('the printed undo works after a restore with a subscription; the previous database is dropped, or the command for it is printed', async () => {
   const { name, where, env, subscription } = await subscribedSite();
   const run = async (...args: string[]) => potctl([...args, ...where, '--confirm', name], { env });
   const prune = async (id: string) => run('backup', 'prune', '--old-databases', '--run', id);
@@ -164,11 +164,11 @@ test('the printed undo takes back a restore with a subscription; what was kept g
   expect(await prune(detached!)).toMatchObject({ exitCode: 0 });
   expect(await keptOf(name)).toEqual([]);
 
-  // Now the one that has the slot is kept: nobody but a person may take it.
+  // Now the previous database has the slot: only a person may remove it.
   const stuck = await prune(await restoreIt());
   expect(stuck.exitCode).not.toBe(0);
   expect(await keptOf(name)).toHaveLength(1);
-  const [, line] = /this removes it with its subscription: (.+)/.exec(`${stuck.stdout}${stuck.stderr}`)!;
+  const [, line] = /to drop it with its subscription: (.+)/.exec(`${stuck.stdout}${stuck.stderr}`)!;
   await shell('sh', ['-ec', line!]);
   expect(await keptOf(name)).toEqual([]);
 });
@@ -179,7 +179,7 @@ async function keptOf(name: string): Promise<string[]> {
   return rows.map(({ datname }) => datname);
 }
 
-test('what an administrator’s killed restore left hinders no backup and no other restore; the printed line removes it', async () => {
+test('leftovers of an administrator’s killed restore block no backup and no restore; the printed command removes them', async () => {
   const made = await site();
   const { name, where, env, repository } = made;
   await killedRestore(made);
@@ -208,7 +208,7 @@ test('what an administrator’s killed restore left hinders no backup and no oth
   expect((await readRuns(repository))[0]).not.toHaveProperty('left_behind');
 });
 
-test('a prepared transaction in a killed restore’s database is named in the line that removes both', async () => {
+test('the command that removes a killed restore’s database also rolls back its prepared transaction', async () => {
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
@@ -224,7 +224,7 @@ test('a prepared transaction in a killed restore’s database is named in the li
   expect(await stagedOf(name)).toEqual([]);
 });
 
-test('a staging database that refuses connections, is a template, or is read by a session goes all the same', async () => {
+test('a staging database that is closed to connections, a template, or in use is dropped anyway', async () => {
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
@@ -243,10 +243,10 @@ test('a staging database that refuses connections, is a template, or is read by 
   expect(await stagedOf(name)).toEqual([]);
 });
 
-/** Nobody in particular: owns nothing, may read what others may, and has no way to the server. */
+/** An ordinary user: owns nothing, may read what others may read, and cannot connect to the server. */
 const STRANGER = 65_534;
 
-/** A repository of the stranger, who backs up a tree that anybody may read. */
+/** A repository of that user, who backs up a world-readable tree. */
 async function strangersSite() {
   const { repository } = await site();
   const place = repository.url.replace('file://', '');
@@ -265,7 +265,7 @@ async function strangersSite() {
   return { repository, place, hand, create };
 }
 
-test('files that a killed restore staged and this user cannot remove are named with their line, and hinder no backup', async () => {
+test('staged files of a killed restore that this user cannot remove are reported with a command, and block no backup', async () => {
   const { repository, hand, create } = await strangersSite();
   const root = await makeTree({ 'a.txt': 'a' });
   const stagedAt = `${root}.potctl-restore-r1`;
@@ -282,7 +282,7 @@ test('files that a killed restore staged and this user cannot remove are named w
   expect(await create()).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('rm -r') });
 });
 
-test('records that another user wrote for himself are a warning, not the end of every backup', async () => {
+test('unreadable records of another user lead to a warning and do not stop backups', async () => {
   const { place, create } = await strangersSite();
   await mkdir(path.join(place, 'restores'), { mode: 0o700 });
   await writeFile(path.join(place, 'restores', 'r1.json'), '{}', { mode: 0o600 });

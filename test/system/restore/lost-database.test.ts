@@ -21,7 +21,7 @@ async function site() {
   return { name, tree, parts, holders };
 }
 
-/** The server, and the backends of the sessions that were opened for a lock. */
+/** The server, and the backends of the sessions opened for a lock. */
 function watchingLocks(server: Server) {
   const holders: number[] = [];
   const session: Server['session'] = async (options) => {
@@ -34,7 +34,7 @@ function watchingLocks(server: Server) {
   return { server: { ...server, session }, holders };
 }
 
-/** Ends the connection that holds the database's lock, as a restart of the server would, just before the swap. */
+/** Terminates the connection that holds the database's lock just before the swap, as a server restart would. */
 function losing(holders: readonly number[]) {
   return async <T>(work: () => Promise<T>): Promise<T> => {
     const sql = 'select pg_terminate_backend(pid) from pg_stat_activity where pid = any ($1)';
@@ -59,7 +59,7 @@ async function databases(prefix: string): Promise<string[]> {
   return found.rows.map(({ datname }) => datname);
 }
 
-test('a restore that lost the lock of its database before the swap swaps nothing', async () => {
+test('a restore that lost its database lock before the swap swaps nothing', async () => {
   const { name, tree, parts, holders } = await site();
   const changed = await describeTree(tree);
 
@@ -71,7 +71,7 @@ test('a restore that lost the lock of its database before the swap swaps nothing
   expect(await rows(name)).toBe(10);
 });
 
-test('an undo that lost it swaps nothing either, and can be repeated', async () => {
+test('an undo that lost its database lock swaps nothing, and can be repeated', async () => {
   const { name, parts, holders } = await site();
   const { runId } = await restore(parts);
 
@@ -83,7 +83,7 @@ test('an undo that lost it swaps nothing either, and can be repeated', async () 
   expect(await rows(name)).toBe(0);
 });
 
-test('a run whose owner is dead is listed as interrupted, one at work as running', async () => {
+test('a run whose process is dead is listed as interrupted, an active one as running', async () => {
   const { parts } = await site();
   const { repository } = parts;
   const { runId } = await restore(parts);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { inMaintenance } from '../../support/database.js';
 
-/** Which of these extensions the run's cluster can create. */
+/** The extensions that the test cluster can create. */
 export async function availableExtensions(names: readonly string[]): Promise<string[]> {
   const sql = 'select name from pg_available_extensions where name = any ($1)';
   return inMaintenance(async (client) =>
@@ -11,7 +11,7 @@ export async function availableExtensions(names: readonly string[]): Promise<str
   );
 }
 
-/** Where the run's cluster looks for extensions; null where this user may not write there. */
+/** Where the test cluster looks for extensions; null if this user may not write there. */
 export async function extensionFolder(): Promise<string | null> {
   const sql = `select setting from pg_config where name = 'SHAREDIR'`;
   const { rows } = await inMaintenance((client) => client.query<{ setting: string }>(sql));
@@ -22,7 +22,7 @@ export async function extensionFolder(): Promise<string | null> {
   );
 }
 
-/** Writes an extension of one script for the run's cluster; it goes with the test. */
+/** Writes an extension of one script for the test cluster; it is removed after the test. */
 export async function makeExtension(folder: string, name: string, script: string): Promise<void> {
   const control = path.join(folder, `${name}.control`);
   const sql = path.join(folder, `${name}--1.0.sql`);

@@ -1,13 +1,13 @@
 import type { Target } from '../../support/restoring.js';
 
-/** Parts that can be killed. */
+/** Wired parts that can be killed. */
 export interface Mortal {
   readonly parts: Target;
-  /** What a kill -9 is to the next start: from now on nothing is written into the repository, and no session opens to tidy up. */
+  /** Looks to the next start like kill -9: from now on nothing is written to the repository, and no session opens for cleanup. */
   die(): void;
 }
 
-/** The same parts until they die; `onRecord` hears of each record of a run that was written. */
+/** The same parts until they are killed; `onRecord` receives each record of a run when it is written. */
 export function mortal(parts: Target, onRecord: () => void = () => {}): Mortal {
   const { server, repository } = parts;
   let isDead = false;

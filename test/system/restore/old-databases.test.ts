@@ -9,7 +9,7 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { makeTree } from '../../support/tree.js';
 
-/** A restored database and tree: what was there before is kept, for an hour. */
+/** A restored database and tree whose previous data is kept for an hour. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
@@ -39,7 +39,7 @@ const later = (parts: TestParts, ms: number): TestParts => ({
 const ready = async (parts: TestParts) => (await testPotctl(parts).restore()).removePrevious();
 const both = async (parts: TestParts) => (await ready(parts)).apply();
 
-test('as long as undo is possible everything stays, with size, last write and the end of that time', async () => {
+test('while undo is possible, previous data is kept and listed with size, last write and deadline', async () => {
   const { name, tree, kept, run, parts } = await site();
   const { plan } = await ready(parts);
   const stays = expect.stringContaining('undo is possible until');
@@ -59,7 +59,7 @@ test('as long as undo is possible everything stays, with size, last write and th
   expect(await databases(name)).toEqual([name, kept]);
 });
 
-test('afterwards both go, the live ones stay, and restore list says that undo is not possible any more', async () => {
+test('after the deadline, previous database and files are removed, live data stays, and restore list shows that undo is impossible', async () => {
   const { name, tree, where, env, parts, run } = await site();
 
   const result = await both(later(parts, 3_700_000));
@@ -75,9 +75,9 @@ test('afterwards both go, the live ones stay, and restore list says that undo is
   });
 });
 
-test('a named run goes at once, but only with its name typed; nothing goes by itself', async () => {
+test('a named run is removed early, but only with --confirm; nothing is removed automatically', async () => {
   const { name, where, env, run, kept } = await site();
-  // Records of this machine's own name: the command line is not the test's host.
+  // The records need this machine's host name: the command line does not use the test's host.
   const prune = (...flags: string[]) => potctl(['backup', 'prune', '--old-databases', ...where, ...flags], { env });
 
   const shown = await prune();
@@ -95,19 +95,19 @@ test('a named run goes at once, but only with its name typed; nothing goes by it
   expect(await databases(name)).toEqual([name]);
 });
 
-test('one that somebody is connected to stays with its tree, and so does its undo', async () => {
+test('a previous database with connections is kept together with its tree, and its undo still works', async () => {
   const { name, parts, kept, tree, run } = await site();
   const client = await connect(kept);
   const result = await both(later(parts, 3_700_000));
   await client.end();
   const because = '1 session is connected to it';
   expect(result.removed).toEqual([]);
-  expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run stays: ${because}`]);
+  expect(result.kept.map(({ stays }) => stays)).toEqual([because, `the database of the same run is kept: ${because}`]);
   expect([await databases(name), keptIn(tree)]).toEqual([[name, kept], [`.potctl-before-${run}`]]);
   expect(await undo(parts, run)).toMatchObject({ state: 'done' });
 });
 
-test('what no record proves is named and left: alike names, renamed ones, folders of others', async () => {
+test('databases and folders without a record are reported and kept: similar names, renamed ones, folders of others', async () => {
   const { name, parts, kept, tree } = await site();
   await inMaintenance((client) => client.query(`create database ${quote(`${name}_before_lunch`)}`));
   await inMaintenance((client) => client.query(`alter database ${quote(kept)} rename to ${quote(`${name}_mine`)}`));
@@ -119,16 +119,16 @@ test('what no record proves is named and left: alike names, renamed ones, folder
   expect(removed.map(({ kind }) => kind)).toEqual(['tree']);
   expect(stays.map(({ name: one, stays: why }) => [path.basename(one), why])).toEqual(
     expect.arrayContaining([
-      [`${name}_before_lunch`, 'no record of a restore proves that it is ours'],
-      [`${name}_mine`, `it was kept as "${kept}", and somebody has renamed it`],
-      ['.potctl-before-mine', 'no record of a restore proves that it is ours'],
+      [`${name}_before_lunch`, 'no restore record shows that potctl created it'],
+      [`${name}_mine`, `it was renamed; its run kept it as "${kept}"`],
+      ['.potctl-before-mine', 'no restore record shows that potctl created it'],
     ]),
   );
   expect(keptIn(tree)).toEqual(['.potctl-before-mine']);
   await inMaintenance((client) => client.query(`drop database ${quote(`${name}_mine`)}`));
 });
 
-test('after an undo the live database is never taken for a kept one', async () => {
+test('after an undo, the live database is never mistaken for a previous one', async () => {
   const { name, parts, run } = await site();
   await undo(parts, run);
   const { plan: runs } = await ready(later(parts, 3_700_000));

@@ -9,7 +9,7 @@ const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
 const hasAttributes = spawnSync('setcap', ['-h'], { stdio: 'ignore' }).error === undefined;
 
-/** A backup that root made of files of three owners, in a place where another user may restore them. */
+/** A backup by root of files with three owners, stored where another user may restore them. */
 async function site() {
   const folder = await folderForAll();
   const files = await makeTree({ 'mine.txt': 'x', 'web.txt': 'y', tool: 'z' }, path.join(folder, 'data', 'files'));
@@ -26,8 +26,8 @@ async function site() {
   return { files, folder, repository, run };
 }
 
-describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such files)', () => {
-  test('is told by the plan and by the result which ones are lost, and the result is partial', async () => {
+describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to create such files)', () => {
+  test('is shown by plan and result which owners are lost, and the result is partial', async () => {
     const { files, run } = await site();
     const line = ['latest', '--only', 'files'];
 
@@ -35,7 +35,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     const done = await run('restore', 'run', ...line, '--confirm', 'files', '--json');
 
     const lost = [
-      expect.stringMatching(/^only root can give files their owners: 2 entries .*33:33/),
+      expect.stringMatching(/^only root can restore file owners: 2 entries .*33:33/),
       expect.stringContaining('set-user-ID'),
     ];
     expect(JSON.parse(plan.stdout).item).toMatchObject({ blocking: [], warnings: lost });
@@ -50,7 +50,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     expect(read.stderr).not.toContain('as in the backup');
   });
 
-  test('is told the same of single files', async () => {
+  test('gets the same report for single files', async () => {
     const { folder, run } = await site();
     const to = path.join(folder, 'data', 'found');
 
@@ -59,12 +59,12 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to make such
     const own = await run('restore', 'files', 'latest', '--path', 'mine.txt', '--to', to);
 
     expect([tried.exitCode, done.exitCode, own.exitCode]).toEqual([0, 3, 0]);
-    for (const { stderr } of [tried, done]) expect(stderr).toContain('only root can give files their owners');
+    for (const { stderr } of [tried, done]) expect(stderr).toContain('only root can restore file owners');
     expect(own.stderr).not.toContain('owners');
   });
 });
 
-test.skipIf(!isRoot)('root restores every owner, and says so (needs root)', async () => {
+test.skipIf(!isRoot)('root restores every owner and reports no losses (needs root)', async () => {
   const { files, repository } = await site();
   const before = await describeTree(files);
   const line = ['latest', '--only', 'files', '--files', files, '--repository', repository, '--confirm', 'files'];
@@ -75,7 +75,7 @@ test.skipIf(!isRoot)('root restores every owner, and says so (needs root)', asyn
   expect(await describeTree(files)).toEqual(before);
 });
 
-test("the user's own files whose names begin as potctl's are backed up, restored and undone like any other", async () => {
+test('user files whose names start like those of potctl are backed up, restored and undone like any other', async () => {
   const folder = await folderForAll();
   const own = { '.potctl-notes': 'mine', '.potctl-before-launch': { 'plan.txt': 'mine, too' }, 'a.txt': 'a' };
   const files = await makeTree({ ...own, '.potctl-swap-x.ndjson': 'no journal' }, path.join(folder, 'files'));
@@ -97,7 +97,7 @@ test("the user's own files whose names begin as potctl's are backed up, restored
   expect(execFileSync('cat', [path.join(files, '.potctl-notes')], { encoding: 'utf8' })).toBe('mine');
   expect(existsSync(path.join(files, '.potctl-late-1'))).toBe(false);
 
-  // What the run keeps is in no backup.
+  // Files kept by a run are excluded from backups.
   const listed = await run('backup', 'create');
   const shown = await potctl([
     'backup',

@@ -12,7 +12,7 @@ import { describeTree, folderForAll, makeTree, temporaryFolder } from '../../sup
 const canMount =
   process.geteuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
-/** Two backups in a repository that nobody may write to any more, not even root. */
+/** Two backups in a read-only repository, into which not even root can write. */
 async function site() {
   const { name, query } = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const folder = await temporaryFolder();
@@ -25,14 +25,14 @@ async function site() {
   return { name, tree, repository, run, query };
 }
 
-/** From now until the test ends nobody may write there. */
+/** Makes it read-only until the test ends. */
 function mountReadOnly(folder: string): void {
   execFileSync('mount', ['--bind', folder, folder]);
   onTestFinished(() => void spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' }));
   execFileSync('mount', ['-o', 'remount,ro,bind', folder]);
 }
 
-/** Of the table, over a connection of its own: a swap ends the others. */
+/** Counts the rows over a separate connection: a swap terminates the others. */
 async function rowsIn(name: string): Promise<unknown[]> {
   const client = await connect(name);
   const { rows } = await client.query('select count(*)::int as n from t');
@@ -46,8 +46,8 @@ async function databases(prefix: string): Promise<string[]> {
   return found.rows.map(({ datname }) => datname);
 }
 
-describe.skipIf(!canMount)('a repository on a disk that became read-only (needs root, to mount one)', () => {
-  test('refuses every change with 12 before anything is touched, and names the folder', async () => {
+describe.skipIf(!canMount)('a repository on a read-only disk (needs root, to mount one)', () => {
+  test('refuses every change with exit 12 before anything is touched, and names the folder', async () => {
     const { name, tree, repository, run } = await site();
     const before = [await describeTree(repository), await describeTree(tree)];
     const changing = [
@@ -66,7 +66,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     expect(await databases(name)).toEqual([name]);
   });
 
-  test('is restored from: the plan says where its record goes, and list, undo and undo of undo find it there', async () => {
+  test('can be restored from: the plan shows where its record goes, and list, undo and a second undo find it there', async () => {
     const { name, tree, repository, run } = await site();
     const before = await describeTree(repository);
     const restore = ['latest', '--files', tree];
@@ -91,7 +91,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     expect(await describeTree(repository)).toEqual(before);
   });
 
-  test('keeps no record of a restore from a folder of the old scripts: plan, run and undo say where it goes', async () => {
+  test('stores no record of a restore from a folder of old backups: plan, run and undo show where it goes', async () => {
     const { name, run, backUp, repository, where } = await oldSite();
     const { folder } = await backUp();
     expect((await run('backup', 'create', ...where)).exitCode).toBe(0);
@@ -111,7 +111,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
   });
 
   test.each(['/proc/nope', '/dev/null/state'])(
-    'is not restored from where the record cannot go anywhere (%s): plan and run say so at once, and how to name another place',
+    'is not restored from if the record can be stored nowhere (%s): plan and run say so and how to choose another location',
     async (place) => {
       const { name, repository } = await site();
       const before = await databases(name);
@@ -130,7 +130,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     },
   );
 
-  test('gives single files and single tables back', async () => {
+  test('can restore single files and single tables', async () => {
     const { name, tree, run, query } = await site();
     const files = await run('restore', 'files', 'latest', '--path', 'a.txt', '--to', path.join(tree, 'found'));
     const tables = await run(
@@ -154,7 +154,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     expect(await databases(name)).toEqual([name]);
   });
 
-  test('a restore from it that was killed is taken back by the next one, also from the repository when it can be written to again', async () => {
+  test('a killed restore from it is rolled back by the next one, even after the repository became writable again', async () => {
     const { name, tree, repository, run, query } = await site();
     const line = ['restore', 'run', 'latest', '--files', tree, '--confirm', name];
     const killed = startPotctl([...line, '--repository', repository], { env: { PGDATABASE: name } });
@@ -166,12 +166,12 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
     execFileSync('umount', ['--lazy', repository]);
     const made = await run('backup', 'create', '--files', tree);
 
-    expect([made.exitCode, made.stderr]).toEqual([0, expect.stringContaining('had been killed')]);
+    expect([made.exitCode, made.stderr]).toEqual([0, expect.stringContaining('was killed')]);
     expect(await databases(name)).toEqual([name]);
     expect(await query('select count(*)::int as n from t')).toEqual([{ n: 0 }]);
   });
 
-  test('is still read: list, show, verify and the plan of a restore', async () => {
+  test('can still be read: list, show, verify and the plan of a restore', async () => {
     const { name, tree, run } = await site();
 
     const reading = [
@@ -195,7 +195,7 @@ describe.skipIf(!canMount)('a repository on a disk that became read-only (needs 
 const NOBODY = 65_534;
 
 test.skipIf(process.geteuid?.() !== 0)(
-  'a repository that this user may read and not write to is restored from (needs root, to make one)',
+  'a readable repository without write permission can be restored from (needs root, to create one)',
   async () => {
     const folder = await folderForAll();
     const tree = await makeTree({ 'a.txt': 'alpha' }, path.join(folder, 'data', 'storage'));
@@ -220,8 +220,8 @@ test.skipIf(process.geteuid?.() !== 0)(
   },
 );
 
-describe('a program that the restore needs and this machine lacks', () => {
-  /** A folder with every program of this machine but one. */
+describe('a program that the restore needs and that is not installed', () => {
+  /** A folder with every program of this machine except one. */
   async function pathWithout(program: string): Promise<string> {
     const bin = path.join(await temporaryFolder(), 'bin');
     mkdirSync(bin);
@@ -233,12 +233,12 @@ describe('a program that the restore needs and this machine lacks', () => {
     return bin;
   }
 
-  // A Node with zstd of its own does not miss the program; without the program archives are gzip.
+  // Node with built-in zstd does not need the program. Without the program, archives are gzip.
   const hasZstd = spawnSync('zstd', ['--version'], { stdio: 'ignore' }).status === 0;
   const needsZstd = hasZstd && !('createZstdDecompress' in zlib);
 
   test.each([...(needsZstd ? [['zstd', 'apt install zstd']] : []), ['tar', 'apt install tar']])(
-    '%s is missed by the plan and before the database is touched',
+    '%s is reported by the plan, before the database is touched',
     async (program, fix) => {
       const { name } = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
       const folder = await temporaryFolder();

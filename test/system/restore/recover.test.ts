@@ -12,7 +12,7 @@ import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 import { mortal } from './mortal.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
@@ -48,7 +48,7 @@ async function stagedDatabases(name: string): Promise<string[]> {
 
 const KILL = 'kill -9 $PPID; sleep 1';
 
-test('killed before the swap: the next command of any kind removes what was built, and the live data is untouched', async () => {
+test('after a kill before the swap, the next command of any kind removes the staged data, and live data is unchanged', async () => {
   const { name, tree, where, env, changed, repository } = await site();
   const hooks = ['--stop-writers', KILL, '--start-writers', 'true'];
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
@@ -65,7 +65,7 @@ test('killed before the swap: the next command of any kind removes what was buil
   expect(await readRuns(repository)).toMatchObject([{ state: 'interrupted', kind: 'restore' }]);
 });
 
-test('killed after the swap: the next undo finishes the run, starts the writers, and takes it back', async () => {
+test('after a kill following the swap, the next undo finishes the run, starts the writers, and undoes it', async () => {
   const { name, tree, where, env, changed, backedUp, repository } = await site();
   const writers = path.join(await temporaryFolder(), 'writers');
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
@@ -79,14 +79,14 @@ test('killed after the swap: the next undo finishes the run, starts the writers,
     ['restore', 'undo', ...where, '--confirm', name, '--start-writers', `echo started >> ${writers}`],
     { env },
   );
-  expect(undone).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('had been killed') });
+  expect(undone).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was killed') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
   expect(await readFile(writers, 'utf8')).toBe('started\n');
   const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);
   expect(Object.fromEntries(states)).toEqual({ restore: 'undone', undo: 'done' });
 });
 
-test('a stop hook that fails changes nothing, its last lines are shown, and the start hook runs', async () => {
+test('a failing stop hook changes nothing, its last lines are shown, and the start hook runs', async () => {
   const { name, tree, where, env, changed } = await site();
   const writers = path.join(await temporaryFolder(), 'writers');
   const hooks = ['--stop-writers', 'echo unit not loaded; exit 5', '--start-writers', `echo started >> ${writers}`];
@@ -99,7 +99,7 @@ test('a stop hook that fails changes nothing, its last lines are shown, and the 
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
 });
 
-test('a start hook that fails is said: the restore stands, exit 3; one that stays in the background does not hang', async () => {
+test('a failing start hook is reported with exit 3 and the restore stands; a background process does not make it hang', async () => {
   const { name, where, env } = await site();
   const hooks = ['--stop-writers', 'sleep 5 & true', '--start-writers', 'echo no such unit; exit 4'];
 
@@ -109,7 +109,7 @@ test('a start hook that fails is said: the restore stands, exit 3; one that stay
   expect(await rows(name)).toBe(10);
 });
 
-test('stopped between the swap of the database and that of the tree: the tree follows', async () => {
+test('after a kill between the database swap and the tree swap, the tree is swapped too', async () => {
   const { name, tree, parts, repository, backedUp } = await site();
   const { server } = parts;
   const runId = 'rstruck';
@@ -125,7 +125,7 @@ test('stopped between the swap of the database and that of the tree: the tree fo
   expect(await readRuns(repository)).toMatchObject([{ state: 'done' }]);
 });
 
-test('an undo that was killed between the swap of the database and that of the tree is finished by the next command', async () => {
+test('the next command finishes an undo that was killed between the database swap and the tree swap', async () => {
   const { name, tree, parts, repository, where, env, changed } = await site();
   await restore(parts);
   const { parts: dying, die } = mortal(parts);
@@ -140,13 +140,13 @@ test('an undo that was killed between the swap of the database and that of the t
 
   const next = await potctl(['backup', 'create', ...where], { env });
 
-  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was finished') });
+  expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('so potctl finished it') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
   const states = (await readRuns(repository)).map(({ kind, state }) => [kind, state]);
   expect(Object.fromEntries(states)).toEqual({ restore: 'undone', undo: 'done' });
 });
 
-test('a tree that cannot be swapped takes the database back with it', async () => {
+test('if the tree cannot be swapped, the database is swapped back', async () => {
   const { name, tree, parts, changed } = await site();
   const runId = 'rfailed';
   const uninterrupted = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -20,7 +20,7 @@ async function site(schema = SCHEMA, user?: string) {
   return { ...database, repository, parts: { server: asked, repository } };
 }
 
-/** A role that goes when the test ends, with everything that it owns. */
+/** A role that is dropped after the test, with everything it owns. */
 async function freshRole(attributes: string, grantedOn: string[] = []): Promise<string> {
   const role = `role_${Math.random().toString(36).slice(2, 10)}`;
   await inMaintenance((client) => client.query(`create role ${role} ${attributes}`));
@@ -37,7 +37,7 @@ async function freshRole(attributes: string, grantedOn: string[] = []): Promise<
 
 const texts = (blocking: readonly { readonly text: string }[]): string[] => blocking.map(({ text }) => text);
 
-test('a template, a prepared transaction, and what hangs on the database block until they are gone or accepted', async () => {
+test('a template, a prepared transaction, and objects bound to the database block until removed or accepted', async () => {
   const { name, parts, query } = await site(`${SCHEMA}; create publication p for all tables`);
   const database = quote(name);
   const subscription = `sub_${name}`;
@@ -52,8 +52,8 @@ test('a template, a prepared transaction, and what hangs on the database block u
   const blocked = await plan(parts);
   expect(texts(blocked.blocking)).toEqual([
     `the database "${name}" is a template`,
-    `a prepared transaction "${name}" holds the database`,
-    `subscription ${subscription} hangs on the old database and would stay with it`,
+    `the prepared transaction "${name}" locks the database`,
+    `subscription ${subscription} is bound to the current database and would stay with it after the swap`,
   ]);
   await expect(restore(parts)).rejects.toMatchObject({ code: 'E_BLOCKED', changed: 'nothing' });
 
@@ -83,14 +83,14 @@ async function dropSubscription(database: string, subscription: string): Promise
   await client.end();
 }
 
-test('missing roles are named before anything starts, and made only with --create-roles, as they were', async () => {
+test('missing roles are reported in advance, and created only with --create-roles, as in the backup', async () => {
   const role = await freshRole(`login connection limit 3 password 'canary-of-${Date.now()}'`);
   const { name, parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
   await query(`alter table t owner to postgres`);
   await inMaintenance((client) => client.query(`drop role ${role}`));
 
   const blocked = await plan(parts);
-  expect(texts(blocked.blocking)).toEqual([`roles of the backup are missing: "${role}"`]);
+  expect(texts(blocked.blocking)).toEqual([`roles used in the backup do not exist: "${role}"`]);
 
   await restore(parts, { createRoles: true });
   const sql = `select rolcanlogin as login, rolconnlimit as connections, rolpassword like 'SCRAM%' as scram from pg_authid where rolname = $1`;
@@ -99,7 +99,7 @@ test('missing roles are named before anything starts, and made only with --creat
   await inMaintenance((client) => client.query(`drop database ${quote(name)} with (force)`));
 });
 
-test('created roles bring along the groups they are members of and their settings; a setting this server refuses is said', async () => {
+test('created roles get their groups and settings; a setting that this server rejects leads to a warning', async () => {
   const role = await freshRole('login');
   const group = await freshRole('nologin');
   const { name, parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}; grant ${group} to ${role};
@@ -125,7 +125,7 @@ test('created roles bring along the groups they are members of and their setting
   await inMaintenance((client) => client.query(`drop database ${quote(name)} with (force)`));
 });
 
-test('what belongs to the owner of the database, whoever that is, is restored by that owner', async () => {
+test('objects of pg_database_owner are restored by the owner of the database', async () => {
   const role = await freshRole('login createdb');
   const { name, parts, query } = await site(SCHEMA, role);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} owner to ${role}`));
@@ -150,7 +150,7 @@ test('what belongs to the owner of the database, whoever that is, is restored by
   expect(rows).toEqual([{ owner: 'pg_database_owner', comment: 'ours' }]);
 });
 
-test('roles that a failed restore had created are gone again', async () => {
+test('roles created by a failed restore are dropped again', async () => {
   const role = await freshRole('nologin');
   const { parts, query } = await site(`${SCHEMA}; alter table t owner to ${role}`);
   await query(`alter table t owner to postgres`);
@@ -164,7 +164,7 @@ test('roles that a failed restore had created are gone again', async () => {
   expect(rows).toEqual([]);
 });
 
-test('an owner without superuser rights restores what needs no more', async () => {
+test('an owner without superuser rights restores what needs none', async () => {
   const role = await freshRole('login createdb');
   const { name, parts, query } = await site(`${SCHEMA}; create extension if not exists plpgsql`, role);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} owner to ${role}`));
@@ -199,7 +199,7 @@ async function connectionEnded(name: string): Promise<void> {
   }
 }
 
-test('what only a superuser could restore is named for everybody else', async () => {
+test('objects that need a superuser are reported to other roles', async () => {
   const role = await freshRole('login');
   const { name, parts } = await site(
     `${SCHEMA}; create publication "all of it" for all tables;
@@ -213,7 +213,7 @@ test('what only a superuser could restore is named for everybody else', async ()
   expect(texts(blocking)).toEqual(
     expect.arrayContaining([
       `the role "${role}" may not create databases`,
-      `objects belong to "postgres", of which "${role}" is not a member`,
+      `objects belong to "postgres", and "${role}" is not a member of that role`,
       'only a superuser may create EVENT TRIGGER watch',
       'only a superuser may create PUBLICATION "all of it" FOR ALL TABLES',
       `the role "${role}" does not own the database "${name}"`,
@@ -221,7 +221,7 @@ test('what only a superuser could restore is named for everybody else', async ()
   );
 });
 
-test('another server than the profile expects, and production that nobody named, are refused', async () => {
+test('a server other than the expected one, and production without -p, are refused', async () => {
   const { parts } = await site();
   const wrong = await plan({ ...parts, settings: { expect: { systemIdentifier: '4711' } } });
   expect(wrong.blocking).toMatchObject([{ code: 'E_WRONG_TARGET' }]);
@@ -231,7 +231,7 @@ test('another server than the profile expects, and production that nobody named,
   expect(unnamed.blocking).toMatchObject([{ code: 'E_PROFILE_REQUIRED' }]);
 });
 
-test('a wrong name, or none without a terminal, changes nothing', async () => {
+test('a wrong --confirm, or none without a terminal, changes nothing', async () => {
   const { name, query, repository } = await site();
   await query('delete from t');
   const where = ['restore', 'run', '--repository', repository.url];
@@ -246,7 +246,7 @@ test('a wrong name, or none without a terminal, changes nothing', async () => {
   expect(await repository.listDocuments('restores')).toEqual([]);
 });
 
-test('a damaged artefact is found before anything is built, and nothing is swapped', async () => {
+test('a damaged artifact is found before anything is restored, and nothing is swapped', async () => {
   const { name, query, repository } = await site();
   const [id] = await repository.list();
   const dump = path.join(repository.url, 'backups', id!, 'db', 'dump');
@@ -266,7 +266,7 @@ test('a damaged artefact is found before anything is built, and nothing is swapp
   expect(await query('select count(*)::int as n from t')).toEqual([{ n: 0 }]);
 });
 
-test('no repository, no backup, an unknown id: each has its own answer', async () => {
+test('a missing repository, no backups, and an unknown id each have their own error', async () => {
   const { name, repository } = await site();
   const env = { PGDATABASE: name };
   const unknown = await potctl(['restore', 'run', 'ffffff', '--repository', repository.url], { env });
@@ -281,7 +281,7 @@ test('no repository, no backup, an unknown id: each has its own answer', async (
   expect((await potctl(['restore', 'undo', '--repository', repository.url], { env })).exitCode).toBe(10);
 });
 
-test('a count that row security or missing rights refuse is not said to take long', async () => {
+test('a count refused by row security or privileges is not reported as slow', async () => {
   const role = await freshRole('login createdb');
   const { parts, query } = await site(`${SCHEMA}; create table closed (i int); create table own (i int)`, role);
   await query(
@@ -291,8 +291,8 @@ test('a count that row security or missing rights refuse is not said to take lon
   const { database } = await plan(parts);
 
   expect(database?.loss?.unknown).toEqual([
-    '2 tables are estimated: this role may not read all their rows (rights or row security)',
-    expect.stringContaining('no column'),
+    '2 tables are estimated: this role may not read all rows (privileges or row security)',
+    expect.stringContaining('no timestamp column'),
   ]);
   await query(`alter table own owner to postgres; revoke select on t from ${role}`);
 });

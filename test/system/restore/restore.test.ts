@@ -28,7 +28,7 @@ async function rows(name: string): Promise<number> {
   }
 }
 
-test('brings database and files back, also when both are gone, and undo takes them away again', async () => {
+test('database and files are restored even if both are gone, and undo removes them again', async () => {
   const { name, tree, where, env, client } = await site();
   const before = await describeTree(tree);
   await client.end();
@@ -51,7 +51,7 @@ test('brings database and files back, also when both are gone, and undo takes th
   expect([await rows(name), await describeTree(tree)]).toEqual([1000, before]);
 });
 
-test('scripts get what was restored, checked and kept as JSON, and the plan as JSON before', async () => {
+test('scripts get plan and result as JSON: what was restored, checked and kept', async () => {
   const { name, query, where, env } = await site();
   await query('delete from t where i > 10');
   await query('create table later as select 1 as i');
@@ -85,7 +85,7 @@ test('scripts get what was restored, checked and kept as JSON, and the plan as J
   expect(JSON.parse(listed.stdout).items).toMatchObject([{ run_id: result.run_id, state: 'done', undo: 'possible' }]);
 });
 
-test('mode new puts database and files beside, in directories that are new', async () => {
+test('mode new restores into a new database and new directories', async () => {
   const { name, tree, parts } = await site();
   const before = await describeTree(tree);
   const beside = path.join(await temporaryFolder(), 'deep', 'beside');
@@ -103,7 +103,7 @@ test('mode new puts database and files beside, in directories that are new', asy
   await expect(again).rejects.toMatchObject({ code: 'E_BLOCKED', message: `"${beside}" is not empty` });
 });
 
-test('a tree around the repository is refused before anything is built', async () => {
+test('a tree that contains the repository is refused before anything is restored', async () => {
   const { parts, repository } = await site();
   const around = path.dirname(repository.url);
 
@@ -113,7 +113,7 @@ test('a tree around the repository is refused before anything is built', async (
   expect(await repository.listDocuments('restores')).toEqual([]);
 });
 
-test('one at a time: a restore does not start while another command holds the repository or the database', async () => {
+test('a restore does not start while another command holds the lock of the repository or the database', async () => {
   const { name, where, env, repository, parts } = await site();
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
   const { signal } = new AbortController();
@@ -129,7 +129,7 @@ test('one at a time: a restore does not start while another command holds the re
   expect((await potctl(run, { env })).exitCode).toBe(0);
 });
 
-test('the plan changes nothing, also where the live database cannot be read', async () => {
+test('the plan changes nothing, even if the live database is unreadable', async () => {
   const { name, tree, where, env, repository } = await site();
   const before = await describeTree(tree);
   await inMaintenance((client) => client.query(`alter database ${quote(name)} allow_connections false`));
@@ -137,7 +137,7 @@ test('the plan changes nothing, also where the live database cannot be read', as
   const planned = await potctl(['restore', 'plan', ...where], { env });
 
   expect(planned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Nothing was changed') });
-  expect(planned.stdout).toContain('takes no connections');
+  expect(planned.stdout).toContain('does not allow connections');
   expect(await describeTree(tree)).toEqual(before);
   expect(await repository.listDocuments('restores')).toEqual([]);
   expect((await repository.events((await repository.list())[0]!)).events.length).toBe(0);

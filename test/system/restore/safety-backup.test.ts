@@ -5,7 +5,7 @@ import { freshDatabase } from '../../support/database.js';
 import { potctl } from '../../support/run-cli.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
-test('--safety-backup stores what is live as a backup of kind safety, which latest never means', async () => {
+test('--safety-backup stores the live data as a backup of kind safety, which latest never selects', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 5) i' });
   const files = await makeTree({ 'a.txt': 'old' });
   const repository = path.join(await temporaryFolder(), 'repository');

@@ -61,13 +61,13 @@ test('the files of a backup are listed by a glob, in every format, without a ser
   });
 });
 
-test('a path, as other commands take it, does not make a list of backup show', async () => {
+test('--path of other commands does not turn backup show into a list', async () => {
   const { id, tree, where } = await site();
   const shown = await potctl(['backup', 'show', id, ...where, '--files', tree, '--json']);
   expect(JSON.parse(shown.stdout).item).toMatchObject({ id });
 });
 
-test('restore files prints the directory, and JSON says what was left; a part that is obstructed is exit 3', async () => {
+test('restore files prints the directory, JSON lists skipped files, and an obstacle leads to exit 3', async () => {
   const { id, where, to } = await site();
   const run = (...flags: string[]) => potctl(['restore', 'files', id, ...where, '--to', to, ...flags]);
 
@@ -99,14 +99,14 @@ test.each([
     2,
     'one of never, if-newer, always',
   ],
-])('%s is refused with what to do', async (_, flags, exitCode, text) => {
+])('%s is refused with advice', async (_, flags, exitCode, text) => {
   const { id, where } = await site();
   const refused = await potctl(['restore', 'files', id, ...where, ...flags]);
   expect(refused).toMatchObject({ exitCode, stdout: '' });
   expect(refused.stderr).toContain(text);
 });
 
-test('a directory that is a file, that may not be written to, or that lies in the repository is refused, and nothing is made', async () => {
+test('a target that is a file, not writable, or inside the repository is refused, and nothing is created', async () => {
   const { id, where, repository, to } = await site();
   const run = (place: string) => potctl(['restore', 'files', id, ...where, '--path', '**', '--to', place]);
   writeFileSync(to, 'a file');
@@ -124,7 +124,7 @@ test('a directory that is a file, that may not be written to, or that lies in th
   expect(readFileSync(to, 'utf8')).toBe('a file');
 });
 
-test('damage in the archive puts nothing in its place', async () => {
+test('a damaged archive restores nothing', async () => {
   const { id, repository, to, restore } = await site();
   const archive = path.join(
     repository.url,
@@ -142,7 +142,7 @@ test('damage in the archive puts nothing in its place', async () => {
   expect(() => readdirSync(to)).toThrow('ENOENT');
 });
 
-test('what a killed restore had staged is removed by the next one; what a living one stages stays', async () => {
+test('the next restore removes what a killed one staged, but not what a running one stages', async () => {
   const { to, restore } = await site();
   mkdirSync(path.join(to, '.potctl-restore-dead', 'files'), { recursive: true });
   mkdirSync(path.join(to, '.potctl-restore-alive'));
@@ -160,7 +160,7 @@ test('what a killed restore had staged is removed by the next one; what a living
 });
 
 test.runIf(process.getuid?.() === 0)(
-  'an ordinary user: what may not be written to is named and left as it was, the rest comes',
+  'for an ordinary user, entries without write permission are reported and unchanged, and the rest is restored',
   async () => {
     const nobody = 65_534;
     const tree = await makeTree({ a: { shut: { f: 'new' } }, top: 'new' });

@@ -5,7 +5,7 @@ import { type TestParts, testPotctl } from '../../support/host.js';
 import { backUp, type Target, testRepository } from '../../support/restoring.js';
 import { openTestServer } from '../../support/server.js';
 
-/** A shop with one of each that a table can have. */
+/** A shop whose tables have one of each kind of dependent object. */
 export const SHOP = `
   create type mood as enum ('calm', 'cross');
   create sequence loose;
@@ -38,7 +38,7 @@ export const SHOP = `
 export interface TablesSite extends TestDatabase {
   readonly parts: Target;
   restore(tables: string, schema: string, options?: Partial<RunOptions>, parts?: TestParts): Promise<TablesResult>;
-  /** What could be left behind: scratch databases, staged schemas. */
+  /** What could be left behind: scratch databases and staging schemas. */
   leftovers(): Promise<string[]>;
 }
 
@@ -61,7 +61,7 @@ export async function tablesSite(schema: string = SHOP): Promise<TablesSite> {
   };
 }
 
-/** Brings tables of the newest backup back into a schema. */
+/** Restores tables of the newest backup into a schema. */
 export async function restoreTables(
   parts: TestParts,
   tables: string,

@@ -4,7 +4,7 @@ import { swapDatabases } from '../../../src/restore/database/swap.js';
 import { createServer } from '../../bench/server.js';
 import { openTestServer } from '../../support/server.js';
 
-test('a swap that was reported survives the death of a server whose commits do not wait for the disk', async () => {
+test('a reported swap survives a server crash even with asynchronous commits', async () => {
   const cluster = await createServer({ fsync: 'off', synchronous_commit: 'off', wal_writer_delay: '10s' });
   onTestFinished(() => cluster.destroy());
   for (const name of ['app', 'app_restore_r1']) await cluster.query(`create database ${name}`);

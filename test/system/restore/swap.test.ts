@@ -7,7 +7,7 @@ import { backUp, plan, restore, testRepository } from '../../support/restoring.j
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { openTestServer } from '../../support/server.js';
 
-/** A database, a backup of it, and what a restore of it works with. */
+/** A database, its backup, and the parts for a restore. */
 async function site(schema = 'create table t as select generate_series(1, 1000) i') {
   const database = await freshDatabase({ schema });
   const parts = { server: openTestServer(database.name), repository: await testRepository() };
@@ -56,7 +56,7 @@ async function look(name: string, seen: Set<number>): Promise<void> {
   }
 }
 
-test('counts and foreign keys of a backup taken while writers go on hold after the restore', async () => {
+test('row counts and foreign keys of a backup taken during writes match after the restore', async () => {
   const schema = 'create table a (id serial primary key); create table b (a int not null references a)';
   const database = await freshDatabase({ schema });
   const parts = { server: openTestServer(database.name), repository: await testRepository() };
@@ -85,7 +85,7 @@ test('counts and foreign keys of a backup taken while writers go on hold after t
   expect(checks).toMatchObject({ tables: 2, sequences: 1, notCompared: 0 });
 });
 
-test('a backup that says more than its dump holds is not swapped in, and nothing is left of the try', async () => {
+test('a backup whose manifest exceeds its dump is not swapped in, and nothing is left behind', async () => {
   const { name, query, parts, id } = await site();
   await rewriteManifest(parts.repository, id, (manifest) => {
     manifest.database!.inventory.tables[0]!.count! += 1;
@@ -94,9 +94,9 @@ test('a backup that says more than its dump holds is not swapped in, and nothing
   await expect(restore(parts)).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
     changed: 'nothing',
-    why: expect.stringContaining('public.t has 1000 rows, the backup 1001'),
+    why: expect.stringContaining('row count of public.t: 1000 restored, 1001 in the backup'),
     fix: expect.arrayContaining([
-      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or take another one.`,
+      advice`Verify the backup (${potctl('backup', 'verify', id, '--level', 'full')}), or restore another one.`,
     ]),
   });
 
@@ -104,7 +104,7 @@ test('a backup that says more than its dump holds is not swapped in, and nothing
   expect(await query('select count(*)::int as n from t')).toEqual([{ n: 1000 }]);
 });
 
-test('an error while names are swapped leaves the live database and removes what was built', async () => {
+test('an error during the swap leaves the live database unchanged and removes the staging database', async () => {
   const { name, parts, query } = await site();
   await inMaintenance((client) => client.query(`create database ${quote(`${name}_taken`)}`));
   const uninterrupted = async () => Promise.reject(new Error('struck by lightning'));
@@ -116,7 +116,7 @@ test('an error while names are swapped leaves the live database and removes what
   await inMaintenance((client) => client.query(`drop database ${quote(`${name}_taken`)}`));
 });
 
-test('Ctrl-C while pg_restore works removes what was built and leaves the live database', async () => {
+test('Ctrl-C during pg_restore removes the staging database and leaves the live one unchanged', async () => {
   const { name, query, parts } = await site(
     'create table t as select generate_series(1, 300000) i; create index on t (i)',
   );
@@ -137,7 +137,7 @@ test('Ctrl-C while pg_restore works removes what was built and leaves the live d
   expect((await plan(parts)).blocking).toEqual([]);
 });
 
-test('mode new restores beside and leaves the live database alone', async () => {
+test('mode new restores under another name and leaves the live database alone', async () => {
   const { name, query, parts } = await site();
   await query('delete from t');
 
@@ -150,5 +150,5 @@ test('mode new restores beside and leaves the live database alone', async () => 
   expect((await beside.query('select count(*)::int as n from t')).rows).toEqual([{ n: 1000 }]);
   await beside.end();
   const again = await plan(parts, { mode: 'new', into: `${name}_before_look` });
-  expect(again.blocking.map(({ text }) => text)).toEqual([`a database "${name}_before_look" exists already`]);
+  expect(again.blocking.map(({ text }) => text)).toEqual([`a database "${name}_before_look" already exists`]);
 });

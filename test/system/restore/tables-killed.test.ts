@@ -4,7 +4,7 @@ import { backUp, type Target } from '../../support/restoring.js';
 import { mortal } from './mortal.js';
 import { tablesSite } from './single-tables.js';
 
-/** Works until the run has written its record so often, and then neither writes nor tidies anything any more. */
+/** Works until the run has written its record that many times, then neither writes nor cleans up anything. */
 function killedAt(parts: Target, write: number): Target {
   let writes = 0;
   const one = mortal(parts, () => {
@@ -14,13 +14,13 @@ function killedAt(parts: Target, write: number): Target {
   return one.parts;
 }
 
-/** The next start of any kind settles what a killed run left. */
+/** Any next start cleans up after a killed run. */
 const nextStart = (parts: Target) => backUp(parts, { only: 'db' });
 
 test.each([
   ['with an empty scratch database', 2, 'interrupted', []],
-  ['with everything checked in the staged schema', 3, 'interrupted', []],
-])('killed %s: the next start removes all of it, and says so in the record', async (_, write, state, found) => {
+  ['with everything verified in the staging schema', 3, 'interrupted', []],
+])('killed %s: the next start removes everything and records it', async (_, write, state, found) => {
   const { parts, restore, query, leftovers } = await tablesSite();
 
   await expect(restore('orders', 'found', {}, killedAt(parts, write))).rejects.toThrow();
@@ -35,7 +35,7 @@ test.each([
   expect(await query('select count(*)::int as n from found.orders')).toEqual([{ n: 1000 }]);
 });
 
-test('killed after the tables had their name: they stay, the scratch database goes, the run counts as done', async () => {
+test('killed after the tables reached their schema: they stay, the scratch database is dropped, the run counts as done', async () => {
   const { parts, restore, query, leftovers, name } = await tablesSite();
   await restore('orders', 'found');
   const [done] = await readRuns(parts.repository);
@@ -60,7 +60,7 @@ test('killed after the tables had their name: they stay, the scratch database go
   expect(await query('select count(*)::int as n from found.orders')).toEqual([{ n: 1000 }]);
 });
 
-test('a record that names another schema than its own is no record: nothing is dropped for it', async () => {
+test('a record that names a schema other than its own is invalid, and nothing is dropped for it', async () => {
   const { parts, restore, query } = await tablesSite();
   await restore('orders', 'found');
   const [done] = await readRuns(parts.repository);

@@ -12,7 +12,7 @@ async function cli() {
   return { ...site, run };
 }
 
-test('bad options are refused with what to do, and nothing is made', async () => {
+test('contradictory options are refused with advice, and nothing is created', async () => {
   const { run, query, leftovers } = await cli();
   await query('create schema taken; create table taken.orders (i int)');
   const cases: [string[], number, string][] = [
@@ -33,7 +33,7 @@ test('bad options are refused with what to do, and nothing is made', async () =>
   expect(await query(`select nspname from pg_namespace where nspname = 's'`)).toEqual([]);
 });
 
-test('what the live database lacks blocks: a type that the plan sees, a function that only the restore finds', async () => {
+test('missing dependencies in the live database block: a type found by the plan, a function found by the restore', async () => {
   const { query, restore, leftovers } = await tablesSite(`
     create type mood as enum ('calm'); create function "F x"(int) returns int language sql immutable as 'select $1';
     create table a (m mood); create table b (i int default "F x"(1)); insert into b values (1)`);
@@ -51,7 +51,7 @@ test('what the live database lacks blocks: a type that the plan sees, a function
   expect(await leftovers()).toEqual([]);
 });
 
-test('a publication of all tables would send the rows away: it blocks until it is accepted by name', async () => {
+test('a publication of all tables, which would replicate the rows, blocks until accepted by name', async () => {
   const { query, restore } = await tablesSite('create table a as select 1 as i');
   await query('create publication everything for all tables');
   await expect(restore('a', 'found')).rejects.toMatchObject({
@@ -62,7 +62,7 @@ test('a publication of all tables would send the rows away: it blocks until it i
   expect(await query('select i from found.a')).toEqual([{ i: 1 }]);
 });
 
-test('the plan names tables, needs and what is left out, for people and as JSON, and the run says what it made', async () => {
+test('the plan shows tables, dependencies and what is not restored, for people and as JSON, and the run shows the result', async () => {
   const { run, name, parts, query } = await cli();
   const flags = ['--tables', 'orders,"Users"', '--into-schema', 'found'];
   const plan = (...more: string[]) =>

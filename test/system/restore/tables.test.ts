@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { tablesSite } from './single-tables.js';
 
-/** Everything outside of one schema: what must not change. */
+/** Everything outside one schema: it must not change. */
 const OUTSIDE = `
   select format('%s %s %s %s %s', c.oid, n.nspname, c.relname, c.relkind, c.relhastriggers) as line
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -11,7 +11,7 @@ const OUTSIDE = `
   union all select 'order ' || o::text from orders o
   union all select 'loose ' || last_value from loose order by 1`;
 
-test('tables come back beside the live ones with rows, keys, indexes and sequences of their own; what stays behind is named', async () => {
+test('tables are restored next to the live ones with rows, keys, indexes and sequences; what is not restored is listed', async () => {
   const { query, restore, leftovers } = await tablesSite();
   await query('delete from orders where cents > 500');
   await query(`update users set name = 'changed ' || id`);
@@ -49,7 +49,7 @@ test('tables come back beside the live ones with rows, keys, indexes and sequenc
   expect(await leftovers()).toEqual([]);
 });
 
-test('two tables keep the foreign key between them, and their own serial', async () => {
+test('two tables keep the foreign key between them, and their own sequences', async () => {
   const { query, restore } = await tablesSite();
 
   const result = await restore('users,orders', 'found');
@@ -68,7 +68,7 @@ test('two tables keep the foreign key between them, and their own serial', async
   ]);
 });
 
-test('a partitioned table brings all its partitions; odd names and commas come in quotes, also into a schema that is there', async () => {
+test('a partitioned table is restored with all partitions; odd names and commas work in quotes, even into an existing schema', async () => {
   const { query, restore, leftovers } = await tablesSite();
   await query('create schema "S p"; create table "S p".mine (i int)');
 
@@ -87,7 +87,7 @@ test('a partitioned table brings all its partitions; odd names and commas come i
   expect(await leftovers()).toEqual([]);
 });
 
-test('a child of a live table does not become its child again: the live table must not show restored rows', async () => {
+test('a restored child table does not become a child of the live parent', async () => {
   const { query, restore } = await tablesSite(
     `create table base (i int); create table child () inherits (base); insert into base values (1); insert into child values (2)`,
   );
@@ -99,7 +99,7 @@ test('a child of a live table does not become its child again: the live table mu
   expect(await query('select i from found.child')).toEqual([{ i: 2 }]);
 });
 
-test('it works while the application goes on writing, and takes no lock that could stop it', async () => {
+test('restoring tables works while the application writes, and takes no lock that blocks it', async () => {
   const { query, restore } = await tablesSite();
   await query('begin; lock table orders, users in access exclusive mode');
 
@@ -110,7 +110,7 @@ test('it works while the application goes on writing, and takes no lock that cou
   expect(await query('select count(*)::int as n from found.orders')).toEqual([{ n: 1000 }]);
 });
 
-test('rows that differ from the manifest are found before anybody can see them, and everything is taken away again', async () => {
+test('rows that differ from the manifest are found before they become visible, and everything is removed again', async () => {
   const { query, restore, parts, leftovers } = await tablesSite();
   const [id] = await parts.repository.list();
   await rewriteManifest(parts.repository, id!, (manifest) => {
@@ -121,7 +121,7 @@ test('rows that differ from the manifest are found before anybody can see them, 
 
   await expect(wrong).rejects.toMatchObject({
     code: 'E_RESTORE_CHECK',
-    why: expect.stringContaining('100 rows, the backup 99'),
+    why: expect.stringContaining('100 restored, 99 in the backup'),
   });
   expect(await query(`select nspname from pg_namespace where nspname = 'found'`)).toEqual([]);
   expect(await leftovers()).toEqual([]);

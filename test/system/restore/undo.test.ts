@@ -6,7 +6,7 @@ import { backUp, listRuns, planUndo, restore, testRepository, undo, withTree } f
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree } from '../../support/tree.js';
 
-/** A database with ten rows and a tree, both backed up; then both are changed. */
+/** A database with ten rows and a tree, both backed up and then changed. */
 async function site() {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   const tree = await makeTree({ 'a.txt': 'alpha', sub: { 'b.txt': 'beta' } });
@@ -29,7 +29,7 @@ async function rows(name: string, sql = 'select count(*)::int as n from t'): Pro
   }
 }
 
-test('undo swaps back after writes, says how many, keeps them, and can itself be undone', async () => {
+test('undo swaps back despite later writes, counts and keeps them, and can itself be undone', async () => {
   const { name, tree, parts, backedUp, changed } = await site();
   const restored = await restore(parts);
   expect([await rows(name), await describeTree(tree)]).toEqual([10, backedUp]);
@@ -67,7 +67,7 @@ test('an older run can be undone by its id while a newer one is live', async () 
   expect(await rows(taken.oldDatabase!)).toBe(10);
 });
 
-test('what was kept and is gone cannot be undone, and the list says so', async () => {
+test('a run whose previous data is gone cannot be undone, and the list shows it', async () => {
   const { name, parts } = await site();
   const { oldDatabase, runId } = await restore(parts);
   await inMaintenance((client) => client.query(`drop database ${quote(oldDatabase!)}`));
@@ -78,14 +78,14 @@ test('what was kept and is gone cannot be undone, and the list says so', async (
   expect(await rows(name)).toBe(10);
 });
 
-test('the list needs no server', async () => {
+test('restore list needs no server', async () => {
   const { parts } = await site();
   await restore(parts);
   const listed = await listRuns({ ...parts, server: null });
   expect(listed).toMatchObject([{ state: 'done', undo: 'unknown', downtime_ms: expect.any(Number) }]);
 });
 
-test('only the files, or only the database: the other part stays as it is', async () => {
+test('restoring only files or only the database leaves the other part unchanged', async () => {
   const { name, tree, parts, backedUp, changed } = await site();
   const settings = { ...parts.settings, connection: parts.server.settings };
 
@@ -103,7 +103,7 @@ test('files that differ after unpacking are not swapped in', async () => {
   const runId = 'rslow';
   const progress = (event: { kind: string; name?: string }) => {
     if (event.kind !== 'phase' || event.name !== 'files check') return;
-    // Somebody writes into the staged tree between unpacking and its check.
+    // A writer changes the staged tree between unpacking and its check.
     void writeFile(path.join(tree, `.potctl-restore-${runId}`, 'intruder'), 'x');
   };
 
@@ -116,7 +116,7 @@ test('files that differ after unpacking are not swapped in', async () => {
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
 });
 
-test('a kept database that somebody uses comes back all the same, and its users are ended', async () => {
+test('undo terminates sessions on the previous database and brings it back', async () => {
   const { name, parts } = await site();
   const { oldDatabase } = await restore(parts);
   const reader = await connect(oldDatabase!);

@@ -8,8 +8,8 @@ import { alterSearchPath, type BareName } from '../../postgres/fragile-functions
 import { bareOrQuoted } from '../../postgres/identifiers.js';
 import type { FailedObject } from './failed-objects.js';
 
-/** What is needed to tell how a dump comes back that pg_restore stumbles over. */
-export interface StumbledDump {
+/** What is needed to explain how to restore a dump on which pg_restore failed. */
+export interface FailedDump {
   readonly settings: Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'database'>;
   readonly folder: string;
   readonly part: DatabasePart;
@@ -19,18 +19,18 @@ export interface StumbledDump {
 
 const SHOWN_FUNCTIONS = 3;
 
-/** The alternative to what mends the cause, so it comes last. */
+/** An alternative to fixing the cause, so it comes last. */
 const GO_ON: readonly Advice[] = [
-  'Or restore everything else, and see what is missing then:',
+  'Or restore everything else; the result lists what is missing:',
   again('--continue-past-errors'),
 ];
 
 /**
- * The error of a dump in which an object failed: which one, with everything the server said of it, and the ways out.
+ * The error for a dump in which an object failed: which object, the server's full message, and possible remedies.
  *
- * @param error what the tool's end was taken for
+ * @param error the tool's own error
  */
-export function stumbled(error: PotctlError, failed: readonly FailedObject[], dump: StumbledDump): PotctlError {
+export function restoreFailure(error: PotctlError, failed: readonly FailedObject[], dump: FailedDump): PotctlError {
   const [first] = failed;
   if (first === undefined || !isAboutObject(error, first)) return error;
   const tool = dump.part.dump.format === 'plain' ? 'psql' : 'pg_restore';
@@ -47,21 +47,21 @@ export function stumbled(error: PotctlError, failed: readonly FailedObject[], du
   });
 }
 
-/** Not where the disk or the server itself gave way; but a view of a foreign table speaks of a lost server, too. */
+/** Excludes failures of the disk or the server itself; but a view on a foreign table may also report an unreachable server. */
 function isAboutObject({ code }: PotctlError, { error }: FailedObject): boolean {
   if (code === 'E_DB_UNREACHABLE') return /^could not connect to server "/.test(error);
   return ['E_TOOL_FAILED', 'E_DB_DENIED', 'E_DB_LOCKED', 'E_DATABASE_NOT_FOUND'].includes(code);
 }
 
-/** What to run where the backup came from, so that the next one can be restored. Pure. */
-export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<StumbledDump, 'toc'>): Advice[] {
+/** What to run on the source, so that its next backup can be restored. Pure. */
+export function sourceFixes(failed: readonly FailedObject[], { toc }: Pick<FailedDump, 'toc'>): Advice[] {
   const all = alterations(failed, toc);
   if (all.length === 0) return [];
   return [
-    'On the source, where the function finds its tables by search_path, then take a new backup:',
+    'Fix the function on the source, where it depends on the search_path, then create a new backup:',
     ...all.flatMap(withNote),
-    // The server names only the first thing that it misses.
-    advice`The path needs the schema of everything else that the function names without one, too: ${potctl('doctor')} there prints it complete.`,
+    // The server reports only the first missing name.
+    advice`The search_path must include the schema of every other unqualified name in the function: ${potctl('doctor')} on the source prints the complete statement.`,
   ];
 }
 
@@ -69,7 +69,7 @@ type Alteration = ReturnType<typeof alterSearchPath>;
 
 const withNote = ({ line, note }: Alteration): string[] => (note === null ? [line] : [line, `(${note})`]);
 
-/** PostgreSQL restores with an empty search_path: a function that does not set its own finds nothing by a bare name. */
+/** PostgreSQL restores with an empty search_path: a function that does not set its own cannot find unqualified names. */
 function alterations(failed: readonly FailedObject[], toc: readonly TocEntry[]): Alteration[] {
   const missing = new Map<string, { readonly signature: Signature; readonly bare: BareName[] }>();
   for (const { error, functions } of failed) {
@@ -86,7 +86,7 @@ function alterations(failed: readonly FailedObject[], toc: readonly TocEntry[]):
     .map(([key, { signature, bare }]) => alterSearchPath(key, [], bare, unquoted(signature.schema)));
 }
 
-/** What the server did not find, with the schemas of the dump that have it; null where that is no question of search_path. */
+/** The name that the server did not find, with the dump's schemas that contain it; null if the search_path is not the cause. */
 function missingName(error: string, toc: readonly TocEntry[]): BareName | null {
   if (!/does not exist/.test(error) || /^(column|role|schema|database|extension)\b/.test(error)) return null;
   const [, kind, quoted, called] = /^(relation|type|function) (?:"(.+)"|([^(]+)\()/.exec(error) ?? [];
@@ -111,7 +111,7 @@ interface Signature {
   readonly call: string;
 }
 
-/** `public.f(integer)` as PL/pgSQL names it, or `f` as SQL functions are named, which the dump's contents complete. */
+/** `public.f(integer)` as PL/pgSQL prints it, or `f` as SQL functions are printed, which is completed from the table of contents. */
 function signatureOf(name: string, toc: readonly TocEntry[]): Signature[] {
   const [, schema, call] = /^((?:"(?:[^"]|"")+"|[^".(]+))\.(.+\))$/.exec(name) ?? [];
   if (schema !== undefined) return [{ schema, call: call! }];
@@ -124,14 +124,14 @@ function signatureOf(name: string, toc: readonly TocEntry[]): Signature[] {
     }));
 }
 
-/** The same with PostgreSQL's own programs, into a database of its own. Pure. */
-export function byHand(failed: readonly FailedObject[], { settings, folder, part, toc, jobs }: StumbledDump): string[] {
+/** The equivalent commands with PostgreSQL's own programs, into a separate database. Pure. */
+export function byHand(failed: readonly FailedObject[], { settings, folder, part, toc, jobs }: FailedDump): string[] {
   const { host, port, user, database } = settings;
   const at = `${host === '' ? '' : `-h ${word(host)} `}-p ${port} -U ${word(user)}`;
   const name = word(`${database}_by_hand`);
   const file = word(path.join(folder, part.backup_file));
   const create = `createdb ${at} -T template0 ${name}`;
-  const intro = 'Or by hand, into a database of its own:';
+  const intro = 'Or by hand, into a separate database:';
   if (part.dump.format === 'plain') {
     const unpack = /\.gz$/.test(part.backup_file) ? 'zcat' : /\.zst$/.test(part.backup_file) ? 'zstdcat' : 'cat';
     return [intro, create, `${unpack} ${file} | psql ${at} -d ${name}`];
@@ -141,12 +141,12 @@ export function byHand(failed: readonly FailedObject[], { settings, folder, part
   const inOrder = failed.some(({ name: failedName }) => failedName.startsWith('object:TABLE DATA '));
   if (alter.length === 0) return [intro, create, `${restore} ${file}`];
   return [
-    'Or by hand from this backup, into a database of its own, with the function mended on the way:',
+    'Or by hand from this backup, into a separate database, fixing the function on the way:',
     ...alter.flatMap(({ note }) => (note === null ? [] : [`(${note})`])),
     create,
     `${restore} --section=pre-data ${file}`,
     `psql ${at} -d ${name} -c ${word(alter.map(({ line }) => line).join(' '))}`,
-    // A check that looks at other tables wants them filled before its own: one after the other, as the dump has them.
+    // A check constraint that reads other tables needs them filled first: load one table at a time, in the dump's order.
     `${inOrder ? restore.replace(/ -j \d+/, '') : restore} --section=data ${file}`,
     `${restore} --section=post-data ${file}`,
   ];
