@@ -113,7 +113,7 @@ function notRecognized(
       .filter(([, tables]) => tables.has(signature.table))
       .map(([schema, tables]) => {
         const missing = signature.columns.filter((column) => !tables.get(signature.table)!.columns.has(column));
-        return `${name}: ${schema}.${signature.table} has no column ${missing.join(', ')}`;
+        return `${name}: ${schema}.${signature.table} has no ${missing.join(', ')}`;
       }),
   );
   const names = candidates.map(({ name, signature }) => `${name} (${signature.table})`).join(', ');

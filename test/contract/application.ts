@@ -103,7 +103,7 @@ function detection(site: () => Promise<ContractSite>): void {
         const missing = await problem();
         // Where it has had several forms, one of them may do without.
         if (missing !== null || fixture.adapter.formOf === undefined)
-          expect(missing).toContain(isSign ? `has no column ${column}` : `${name}.${column} is missing`);
+          expect(missing).toContain(isSign ? `has no ${column}` : `${name}.${column} is missing`);
         await database.query(`alter table ${table} add ${quote(column)} point`);
         expect(await problem()).toContain(`${name}.${column} is point, not ${types.join(' or ')}`);
         await database.query(`alter table ${table} drop ${quote(column)}`);

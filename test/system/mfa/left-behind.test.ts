@@ -40,9 +40,9 @@ test('a lock without an end is shown, listed, explained and can be removed', asy
   await site.enable(who);
   await site.database.query(`update users set locked_until = 'infinity' where id = $1`, [who.id]);
   expect((await site.json(['status', who.id])).doc.item.lock).toEqual({ by: 'application', until: 'infinity' });
-  expect((await site.mfa(['list', '--state', 'locked', '-o', 'table'])).stdout).toContain('for ever');
+  expect((await site.mfa(['list', '--state', 'locked', '-o', 'table'])).stdout).toContain('forever');
   expect((await site.json(['explain', who.id])).doc.item).toMatchObject({
-    verdict: { code: 'locked', text: 'the application refuses this person for ever' },
+    verdict: { code: 'locked', text: 'the application has locked this user permanently' },
   });
   const unlocked = await site.json(['unlock', who.id, ...WHY, '--confirm', who.name]);
   expect(unlocked).toMatchObject({ exitCode: 0, doc: { changed: true } });
@@ -65,7 +65,7 @@ test('an enrollment that the application confirmed does not count as an expired 
   const rules = Object.fromEntries(
     doc.item.rules.map(({ id, detail }: { id: string; detail: string }) => [id, detail]),
   );
-  expect(rules['sec.pending_old']).toBe('enrolments older than 24 hours: 1');
+  expect(rules['sec.pending_old']).toBe('pending enrollments older than 24 hours: 1');
 });
 
 test.each(['3dpot', 'viu'] as const)(

@@ -49,12 +49,12 @@ test('no match and two matches are exit 10; all matches are listed and none is c
 test('a change without a reason, with a meaningless one, or without the required ticket is refused', async () => {
   const who = await site.seed();
   const reset = ['reset', who.id, '--confirm', who.name];
-  await refused(mfa(...reset), 30, 'E_REASON_REQUIRED', /there is none/);
+  await refused(mfa(...reset), 30, 'E_REASON_REQUIRED', /no reason was given/);
   await refused(mfa(...reset, '--reason', 'ok'), 30, 'E_REASON_REQUIRED', /fewer than 10/);
-  await refused(mfa(...reset, '--reason', 'test test test 123'), 30, 'E_REASON_REQUIRED', /says nothing/);
+  await refused(mfa(...reset, '--reason', 'test test test 123'), 30, 'E_REASON_REQUIRED', /does not explain anything/);
   const ticketed = ['mfa', ...reset, ...WHY, '-p', 'ticketed'];
   await refused(configured(...ticketed), 30, 'E_REASON_REQUIRED', /ticket/);
-  await refused(configured(...ticketed, '--ticket', 'INC-1'), 30, 'E_REASON_REQUIRED', /'INC-1' does not fit/);
+  await refused(configured(...ticketed, '--ticket', 'INC-1'), 30, 'E_REASON_REQUIRED', /'INC-1' does not match/);
   expect((await configured(...ticketed, '--ticket', 'SUP-1')).exitCode).toBe(0);
 });
 
@@ -104,7 +104,7 @@ test('a secret goes to a terminal or a new file, and nowhere else', async () => 
   await writeFile(file('taken'), 'mine');
   await refused(mfa(...enroll, '--secret-to', file('taken')), 30, 'E_SECRET_OUTPUT', /exists/);
   expect(await readFile(file('taken'), 'utf8')).toBe('mine');
-  await refused(mfa(...enroll, '--secret-to', file('none/secret')), 30, 'E_SECRET_OUTPUT', /cannot be made/);
+  await refused(mfa(...enroll, '--secret-to', file('none/secret')), 30, 'E_SECRET_OUTPUT', /cannot create/);
   await refused(
     mfa('enroll', who.id, ...WHY, '--confirm', 'ana', '--secret-to', file('s')),
     30,

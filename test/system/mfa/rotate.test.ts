@@ -148,7 +148,7 @@ test('a locked row ends it with exit 11, and the error says how far it got', asy
   const { exitCode, error } = await rotate('--confirm', 'k2', '--batch', '1');
   await other.end();
   expect({ exitCode, changed: error.changed }).toEqual({ exitCode: 11, changed: 'partial' });
-  expect(JSON.stringify(error)).toContain("2 secrets are sealed under 'k2'");
+  expect(JSON.stringify(error)).toContain("2 secrets are re-encrypted with 'k2'");
   expect((await keysInUse()).filter((key) => key === 'k2')).toHaveLength(2);
 });
 

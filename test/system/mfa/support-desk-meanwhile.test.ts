@@ -51,7 +51,7 @@ test('a denial at the desk also appears in mfa status and in the plan of every c
   const site = await deskSite();
   await denies(site);
   const why = expect.stringMatching(/\d{4}-\d\d-\d\dT.*: called back .*the owner of the account had not called/);
-  const flagged = 'flagged by the desk once in the last 24 hours';
+  const flagged = 'flagged by support once in the last 24 hours';
   const status = await site.run(['mfa', 'status', 'ana.souza', '--json']);
   expect(JSON.parse(status.stdout).item.red_flags).toEqual([
     { code: 'caller_denied', text: why },

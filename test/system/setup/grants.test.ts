@@ -90,7 +90,7 @@ test('support sees the state and what it cannot see; checking a code is refused 
   const { item } = JSON.parse((await run(['mfa', 'status', 'ana', '--json', '-q'])).stdout);
   expect(item).toMatchObject({ state: 'enabled', codes: { left: null }, factors: [{ secret: 'hidden' }] });
   const refused = await run(['mfa', 'verify', 'ana', '--code-stdin'], '123456\n');
-  expect(refused).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('may not read users.mfa_secret') });
+  expect(refused).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('cannot read users.mfa_secret') });
   expect(await support.database.query('select kind from potctl.mfa_attempt')).toEqual([]);
 });
 

@@ -189,7 +189,7 @@ test.each([
 test('without guards one UPDATE is enough, as the first lines of `grants sql` say; mfa check says unknown', async () => {
   const { site, support, who, attempt } = await guarded('3dpot', false);
   expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain(
-    '-- CAUTION: this login can switch second factors off and on',
+    '-- CAUTION: this login can enable and disable second factors',
   );
   expect(support.sql).toContain('potctl setup --guard-writes');
   expect(await attempt(`${KNOWN['3dpot'].write}'${who.id}'`)).toBe('committed');

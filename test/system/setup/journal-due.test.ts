@@ -112,7 +112,9 @@ describe('a support login on the tables of native', () => {
 });
 
 test('with the grants of `grants sql` support can reset, enroll, make codes and unlock on native, as its first lines say', async () => {
-  expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain('CAN DO: switch second factors off and on');
+  expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain(
+    'This login, also if stolen, can enable and disable second factors',
+  );
   await site.enable(ana!, ['AAAA-BBBB-CCCC-DDDD']);
   const change = (name: string, ...flags: string[]) =>
     support.run(['mfa', name, ana!.id, ...WHY, '--confirm', ana!.name, '--json', ...flags]);

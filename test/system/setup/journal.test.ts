@@ -133,7 +133,7 @@ test('a schema "potctl" of another owner, and a file without an anchor, are refu
   await sql('create schema potctl');
   expect(await run('setup', '--yes')).toMatchObject({
     exitCode: 30,
-    stderr: expect.stringContaining('not from potctl'),
+    stderr: expect.stringContaining('not created by potctl'),
   });
   const file = path.join(folder, 'a');
   await writeFile(file, '{"seq": 1}');
