@@ -118,7 +118,7 @@ function changesOf({ tables, mfa, sessions }: Application): string {
       ? ['write new backup codes']
       : []),
     ...(unlock ? [functions ? 'unlock accounts' : 'lock and unlock accounts'] : []),
-    ...(sessions ? [functions ? 'end sessions' : 'end and restore sessions'] : []),
+    ...(sessions ? [functions ? 'end sessions' : 'end or restore sessions'] : []),
   ];
   return can.length < 2 ? can.join('') : `${can.slice(0, -1).join(', ')}, and ${can.at(-1)}`;
 }
