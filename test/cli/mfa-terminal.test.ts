@@ -70,7 +70,7 @@ withTmux('a secret and backup codes are shown once, and nothing of them stays in
 
   tmux.type(`potctl mfa confirm ana ${why}`);
   tmux.key('Enter');
-  await tmux.shows('Code that the app shows now');
+  await tmux.shows('Code shown in the app now');
   await sleep(500);
   const code = codeAt(secret);
   tmux.type(code);

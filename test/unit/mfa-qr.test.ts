@@ -166,7 +166,7 @@ describe('the QR code in a file', () => {
     expect(new Set(image.data)).toEqual(new Set([0, 255]));
   });
 
-  test('SVG holds the same modules, dark on white', async () => {
+  test('SVG has the same modules, dark on white', async () => {
     const svg = Buffer.from(await qrImage(SHORT, 'qr.SVG')).toString('utf8');
     expect(svg).toMatch(/^<svg [^>]*viewBox="0 0 (\d+) \1"/);
     expect(svg).toMatch(/fill="white"[\s\S]*fill="black"/);

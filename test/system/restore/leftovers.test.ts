@@ -200,7 +200,7 @@ test('leftovers of an administrator’s killed restore block no backup and no re
   expect(looked.stdout + looked.stderr).toContain(`the staging database "${(await stagedOf(name))[0]}"`);
 
   await typeTheLine(same);
-  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('nothing is left of earlier ones');
+  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('earlier restores left nothing behind');
 
   expect(await stagedOf(name)).toEqual([]);
   const last = await potctl(['backup', 'create', ...where], { env });
