@@ -3,15 +3,15 @@ import type { ContentSink } from './sparse.js';
 import { createYielder } from './yield-often.js';
 
 const ZEROS = Buffer.alloc(1 << 20);
-/** Longer holes take too long to be hashed while everything else waits: a second for each gigabyte. */
+/** Longer holes block everything else for too long while they are hashed: a second per gigabyte. */
 const LONG_HOLE_BYTES = 64 << 20;
 
-/** SHA-256 of one content after the other; a hole counts as the zeros that an application would read. */
+/** Hashes one content after the other (SHA-256); a hole counts as the zeros that an application would read. */
 export interface ContentHash extends ContentSink {
-  /** Tells the digest (lower-case hex) of what came since the last end: at once, or while it settles. */
+  /** Reports the digest (lower-case hex) of everything since the last end: at once, or during `settle`. */
   end(tell: (sha256: string) => void): void;
   /**
-   * Does what was put off because it takes long, letting others run meanwhile; gives nothing when nothing was.
+   * Does deferred work, which takes long, and yields meanwhile; returns nothing if there is none.
    *
    * @throws what `tell` throws; the signal's reason when aborted
    */
@@ -20,7 +20,7 @@ export interface ContentHash extends ContentSink {
 
 type Work = (yieldIfDue: () => Promise<void> | undefined) => Promise<void> | void;
 
-/** Starts with the first content; see {@link ContentHash}. */
+/** Creates a hash; see {@link ContentHash}. */
 export function createContentHash(): ContentHash {
   let hash: Hash | undefined;
   let later: Work[] = [];

@@ -57,7 +57,7 @@ export async function archiveRound(request: RoundRequest): Promise<{ outcomes: O
       list.add(Buffer.from(`${JSON.stringify(file)}\n`));
     });
     // Without any entry tar would refuse to create an archive.
-    if (request.spool.count > 0) await runTar(request, recorder, warnings.hear);
+    if (request.spool.count > 0) await runTar(request, recorder, warnings.add);
     return { outcomes: recorder.finish(warnings), totals: totals.all() };
   } finally {
     list.close();

@@ -126,7 +126,7 @@ describe('latest', () => {
     const { entry, warnings } = select('latest', inA, [future, degraded, ...entries]);
     expect(entry.id).toBe(NEWEST);
     expect(warnings).toEqual([
-      expect.stringMatching(/20280101.* was skipped: its time, .* is in the future/),
+      expect.stringMatching(/20280101.* was skipped: it is dated in the future/),
       expect.stringMatching(/dd0004.* was skipped: it is degraded: 1 file is missing/),
     ]);
   });

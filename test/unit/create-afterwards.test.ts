@@ -67,7 +67,7 @@ test('a check afterwards that the disk fails leaves a backup that is told as unc
 
   expect(await createBackup(deps, request)).toMatchObject({ status: 'complete', verified: false });
 
-  expect(warnings).toEqual(['the backup was not checked: cannot read it: EIO: i/o error']);
+  expect(warnings).toEqual(['the backup was not verified: cannot read it: EIO: i/o error']);
   expect(await repository.list()).toHaveLength(1);
 });
 

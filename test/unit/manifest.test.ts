@@ -38,7 +38,7 @@ test('a manifest of version 1 is refused by name, not by a crash', () => {
 
 test('a manifest of another major version says which one potctl could read', () => {
   const newer = complete.replace('"schema_version":"2.0"', '"schema_version":"3.0"');
-  expect(() => parseManifest(newer)).toThrow(/version 3\.0, this potctl reads version 2/);
+  expect(() => parseManifest(newer)).toThrow(/version 3\.0, but this version of potctl reads version 2/);
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: a hostile manifest has no type

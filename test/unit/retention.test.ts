@@ -56,7 +56,7 @@ describe('keep-within', () => {
     const backups = days(10);
     const { kept, reasons } = decide(backups, { withinMs: 3 * DAY_MS });
     expect(kept).toEqual(backups.slice(0, 4).map(({ id }) => id));
-    expect(reasons[backups[3]!.id]).toEqual(['the last before the beginning of 3d']);
+    expect(reasons[backups[3]!.id]).toEqual(['the last before the 3d window']);
   });
 
   test('keeps degraded ones of the window, but only a good one leads back to its beginning', () => {
@@ -108,8 +108,8 @@ describe('under every policy', () => {
     ['a pinned one', { pin: 'court' }],
     ['one in use', { inUse: 'backup verify by cron@ops1' }],
     ['the newest verified', { verified: 'quick' }],
-    ['the newest verified to its depth', { verified: 'full' }],
-    ['the newest that was restored', { proven: ['database'] }],
+    ['the newest fully verified', { verified: 'full' }],
+    ['the newest restored successfully', { proven: ['database'] }],
   ])('%s stays, and the reason says so', (_, facts) => {
     const backups = days(5);
     backups[4] = { ...backups[4]!, ...facts };
@@ -121,8 +121,8 @@ describe('under every policy', () => {
   test.each<[string, Partial<Candidate>, string]>([
     ['good', {}, 'the newest good with files'],
     ['verified', { verified: 'quick' }, 'the newest verified with files'],
-    ['fully verified', { verified: 'full' }, 'the newest verified to its depth with files'],
-    ['restored', { proven: ['files'] }, 'the newest that was restored with files'],
+    ['fully verified', { verified: 'full' }, 'the newest fully verified with files'],
+    ['restored', { proven: ['files'] }, 'the newest restored successfully with files'],
   ])('the newest %s one that has files stays, however many without files are newer', (_, facts, reason) => {
     const newer = days(4).map((backup) => ({ ...backup, verified: 'full' as const, proven: ['database' as const] }));
     const backups = [...newer, ...days(7).slice(4)];
@@ -141,7 +141,7 @@ describe('under every policy', () => {
     expect(decide(backups, { last: 1 }).kept).toEqual([0, 2, 4].map((at) => backups[at]!.id));
     backups[4] = { ...backups[4], standing: 'damaged' };
     expect(decide(backups, { last: 1 }).reasons[backups[2].id]).toContain(
-      'degraded, but there is no good one with files',
+      'degraded, but there is no good backup with files',
     );
   });
 

@@ -3,7 +3,7 @@ import { createTarWarnings } from '../../src/archive/tar-warnings.js';
 
 function told(...lines: readonly string[]) {
   const warnings = createTarWarnings();
-  for (const line of lines) warnings.hear(line);
+  for (const line of lines) warnings.add(line);
   return warnings.about;
 }
 

@@ -94,15 +94,15 @@ describe('a damaged list is found', () => {
     ],
     ['a line has moved', (all) => [...all.slice(0, 3), ...all.slice(4), all[3]!], /wrong place/],
     ['the last line is missing', (all) => all.slice(0, -1), /the manifest says/],
-    ['another content', edited((line) => ({ ...line, sha256: 'a'.repeat(64) })), /"d1\/f": its content is not/],
+    ['another content', edited((line) => ({ ...line, sha256: 'a'.repeat(64) })), /"d1\/f": its content differs/],
     ['another size', edited((line) => ({ ...line, size: 9_999 })), /bytes, the manifest says/],
-    ['another mode', edited((line) => ({ ...line, mode: '4755' })), /"d1\/f" has mode 0644, the list says 4755/],
+    ['another mode', edited((line) => ({ ...line, mode: '4755' })), /"d1\/f" has mode 0644, but the list says 4755/],
     ['another owner', edited((line) => ({ ...line, uid: 4_321 })), /has uid/],
-    ['marked as replaced', edited((line) => ({ ...line, superseded: true })), /marked wrongly/],
+    ['marked as replaced', edited((line) => ({ ...line, superseded: true })), /wrongly marked/],
     ['no JSON', (all) => all.map((line, index) => (index === 4 ? line.slice(1) : line)), /not JSON/],
-    ['not a line of a list', edited(() => ({ path: 'd1/f' })), /wrong form/],
-    ['a path that leaves the tree', edited((line) => ({ ...line, path: '../f' })), /wrong form/],
-    ['an absolute path', edited((line) => ({ ...line, path: '/etc/f' })), /wrong form/],
+    ['not a line of a list', edited(() => ({ path: 'd1/f' })), /invalid format/],
+    ['a path that leaves the tree', edited((line) => ({ ...line, path: '../f' })), /invalid format/],
+    ['an absolute path', edited((line) => ({ ...line, path: '/etc/f' })), /invalid format/],
   ])('%s', async (_, damage, expected) => {
     const { at, part, asked } = await backedUp(() => process.env['PATH'] ?? '');
     const file = path.join(at.folder, part.list_file);

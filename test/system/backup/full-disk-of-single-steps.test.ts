@@ -65,7 +65,7 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
 
     const failed = run(dump, name, silent);
 
-    const message = expect.stringContaining('take over the artefacts');
+    const message = expect.stringContaining('copy the artifacts');
     await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing', message });
 
     expect([await repository.list(), unfinished(place)]).toEqual([[], []]);

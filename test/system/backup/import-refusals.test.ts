@@ -13,11 +13,11 @@ type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>
 
 const BAD_SETS: readonly Damage[] = [
   ['half a set', 20, /is missing/, (set) => rm(set.dump)],
-  ['a dump that was cut', 20, /bytes, its manifest says/, (set) => truncate(set.dump, 500)],
+  ['a dump that was cut', 20, /bytes, but its manifest says/, (set) => truncate(set.dump, 500)],
   ['a damaged dump of the right size', 20, /pg_restore cannot read|not whole/, (set) => overwrite(set.dump)],
-  ['a damaged archive of the right size', 20, /cannot be relied upon/, (set) => overwrite(set.archive!)],
-  ['a manifest that names files outside', 20, /leads out of its folder/, (set) => named(set, '/etc/passwd')],
-  ['a manifest that climbs out', 20, /leads out of its folder/, (set) => named(set, '../../../etc/passwd')],
+  ['a damaged archive of the right size', 20, /is damaged/, (set) => overwrite(set.archive!)],
+  ['a manifest that names files outside', 20, /points outside its folder/, (set) => named(set, '/etc/passwd')],
+  ['a manifest that climbs out', 20, /points outside its folder/, (set) => named(set, '../../../etc/passwd')],
   ['a link in place of the dump', 20, /symbolic link/, (set) => linked(set.dump)],
   ['the manifest of another database', 30, /is of the database/, (set) => edited(set, '"test_[^"]*"', '"other"')],
   [

@@ -90,7 +90,7 @@ describe('files that earlier backups have', () => {
     const forgotten = await run('backup', 'create');
     expect(forgotten.exitCode).toBe(3);
     expect(forgotten.stderr).toMatch(
-      /degraded: it has no files, but '.*' has those of .*: name them with --files DIR, or say --only db/,
+      /degraded: it has no files, but '.*' has those of .*: pass --files DIR to include them, or --only db/,
     );
     const planned = await run('backup', 'create', '--dry-run', '--json');
     expect(JSON.parse(planned.stdout).result.degraded_reasons).toHaveLength(1);
@@ -110,7 +110,7 @@ describe('a clock that is wrong', () => {
     const good = [await create(), await create(), await create()];
     const wrong = await ahead(400, 'backup', 'create', '--prune', '--keep-within', '7d', '--verify', 'quick');
     expect(wrong.exitCode).toBe(3);
-    expect(wrong.stderr).toContain('degraded: its time is not true: the clock of this machine is 400d ahead');
+    expect(wrong.stderr).toContain("degraded: its date is wrong: this machine's clock is 400d ahead");
     const future = wrong.stdout.trim();
     expect(await left()).toEqual([...good, future].sort());
 
@@ -175,7 +175,7 @@ describe('a clock that is wrong', () => {
     const env = { PGDATABASE: database, PGHOST: '/nonexistent', ...options };
     const { exitCode, stderr } = await potctl(['backup', 'prune', good, '--repository', repository], { env });
     expect(exitCode).toBe(30);
-    expect(stderr).toContain("its time is in the future by this machine's clock, but there is no good one");
+    expect(stderr).toContain('dated in the future, but there is no good backup');
   });
 
   test('proposes to remove a backup of the future with a line that works as it stands', async () => {

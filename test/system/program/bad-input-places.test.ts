@@ -154,7 +154,7 @@ describe('files', () => {
 
     expect(ran.exitCode).toBe(3);
     expect(resultOf(ran).degraded_reasons).toEqual([
-      'at least 2 files changed, vanished or could not be read, 1 of them with all that may be in it',
+      'at least 2 files changed, vanished or could not be read, including 1 directory with unknown contents',
     ]);
     const shown = await run('backup', 'show', resultOf(ran).id, '--repository', place('mine/r'), '--manifest');
     expect(shown.stdout).toMatch(/"p\.txt"[^}]*unreadable/);
