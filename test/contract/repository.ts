@@ -192,7 +192,7 @@ function locking(fresh: Fresh): void {
     await expect(second.lock(request())).rejects.toMatchObject({
       code: 'E_LOCKED',
       why: { command: 'backup create', run: 'run-1', pid: expect.any(Number), operator: expect.any(String) },
-      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
+      fix: [advice`To wait for it, repeat the command with ${again('--wait', '30m')}`],
     });
     await lease.assertHeld();
     await lease.release();

@@ -90,7 +90,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
     ['an empty hash file', /sha256/, (folder) => overwrite(path.join(folder, 'manifest.json.sha256'), '')],
     [
       'a manifest that is a link',
-      /not a plain file/,
+      /not a regular file/,
       async (folder) => {
         await rm(path.join(folder, 'manifest.json'));
         await symlink('/etc/hostname', path.join(folder, 'manifest.json'));
@@ -98,7 +98,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
     ],
     [
       'a manifest that is a folder',
-      /not a plain file/,
+      /not a regular file/,
       async (folder) => {
         await rm(path.join(folder, 'manifest.json'));
         await mkdir(path.join(folder, 'manifest.json'));

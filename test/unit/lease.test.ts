@@ -122,7 +122,7 @@ describe('a holder on this host', () => {
         pid: holder.host.pid,
         since: expect.stringMatching(/Z$/),
       },
-      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
+      fix: [advice`To wait for it, repeat the command with ${again('--wait', '30m')}`],
     });
     holder.child.stdin!.write('publish\n');
     expect(await holder.next()).toEqual({ outcome: 'published' });

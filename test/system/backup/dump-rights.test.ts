@@ -44,7 +44,7 @@ test('row level security forced on the owner is refused, since the dump would la
     code: 'E_DB_DENIED',
     message: expect.stringContaining('"public"."secret"'),
     fix: expect.arrayContaining([
-      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
+      advice`Back up as a superuser, or with a dedicated role that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
     ]),
   });
 

@@ -14,7 +14,7 @@ type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>
 const BAD_SETS: readonly Damage[] = [
   ['half a set', 20, /is missing/, (set) => rm(set.dump)],
   ['a dump that was cut', 20, /bytes, but its manifest says/, (set) => truncate(set.dump, 500)],
-  ['a damaged dump of the right size', 20, /pg_restore cannot read|not whole/, (set) => overwrite(set.dump)],
+  ['a damaged dump of the right size', 20, /pg_restore cannot read|is incomplete/, (set) => overwrite(set.dump)],
   ['a damaged archive of the right size', 20, /is damaged/, (set) => overwrite(set.archive!)],
   ['a manifest that names files outside', 20, /points outside its folder/, (set) => named(set, '/etc/passwd')],
   ['a manifest that climbs out', 20, /points outside its folder/, (set) => named(set, '../../../etc/passwd')],
@@ -114,7 +114,7 @@ test('a dump that psql could not run is refused with the true reason, and with t
     ['utf16.sql', utf16, /is UTF-16/],
     ['utf16-bare.sql', utf16.subarray(2), /is UTF-16/],
     ['utf16-gz.sql.gz', gzipSync(utf16), /is UTF-16/],
-    ['latin.sql', latin, /not in the encoding that it states/],
+    ['latin.sql', latin, /not in the encoding that it declares/],
     ['twice.sql.gz', gzipSync(gzipSync(text)), /compressed twice/],
     ['rows.sql', null, /made with --data-only/],
     ['rows.dump', null, /made with --data-only/],
@@ -147,7 +147,7 @@ test.each([
   ['a zip archive', 'PK\x03\x04....', 17, /zip archive(.|\n)*funzip/],
   ['a file of openssl', 'Salted__12345678abc', 17, /encrypted with openssl(.|\n)*openssl enc -d/],
   ['a file of age', 'age-encryption.org/v1\n-> X25519', 17, /encrypted with age(.|\n)*age --decrypt/],
-  ['a dump of MySQL', '-- MySQL dump 10.13\n', 20, /dump of MySQL/],
+  ['a dump of MySQL', '-- MySQL dump 10.13\n', 20, /MySQL dump/],
   ['a page of a web server', '<html><body>502 Bad Gateway</body></html>', 20, /not SQL: "<html>/],
   ['a message of ssh', 'ssh: connect to host db port 22: Connection refused\n', 20, /not SQL: "ssh: connect/],
   ['a binary', '\x7fELF\x02\x01\x01\x00\x00', 20, /binary file/],
@@ -213,7 +213,7 @@ test('a plain dump that reaches out of its database is refused, and nothing of i
 
     expect(imported, added).toMatchObject({
       exitCode: 30,
-      stderr: expect.stringContaining('must not be run as it is'),
+      stderr: expect.stringContaining('is not safe to run'),
     });
     expect(await readdir(cwd)).toEqual(['app.sql']);
   }
