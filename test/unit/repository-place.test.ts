@@ -116,7 +116,7 @@ describe('the place of a repository', () => {
 
   test('is not inside of another repository', async () => {
     await published(await opened(), ID);
-    await expect(opened(path.join(folder, 'backups'))).rejects.toMatchObject(refusal(/inside of another/));
+    await expect(opened(path.join(folder, 'backups'))).rejects.toMatchObject(refusal(/inside another/));
   });
 
   test('may be a symbolic link to a folder, which is followed once', async () => {
@@ -141,7 +141,7 @@ describe('the place of a repository', () => {
     await writeFile(marker, text.replace('"1.0"', '"2.0"'));
     await expect(opened()).rejects.toMatchObject({
       code: 'E_REPOSITORY_FORMAT',
-      message: expect.stringMatching(/newer potctl/),
+      message: expect.stringMatching(/newer version of potctl/),
     });
     await writeFile(marker, text.replace('"1.0"', '"1.9"'));
     expect(await (await opened()).list()).toEqual([ID]);

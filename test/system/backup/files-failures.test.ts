@@ -204,7 +204,7 @@ test.skipIf(commandOf('zstd') === 'false')(
       return backup.secondPass();
     })();
 
-    await expect(made).rejects.toMatchObject({ code: 'E_TOOL_FAILED', message: expect.stringContaining('not whole') });
+    await expect(made).rejects.toMatchObject({ code: 'E_TOOL_FAILED', message: expect.stringContaining('incomplete') });
   },
 );
 

@@ -161,7 +161,7 @@ test('10: what the archive of the files does not hold is told: a link that was a
 
   expect(imported).toMatchObject({
     exitCode: 0,
-    stderr: expect.stringMatching(/degraded: .*no file in it.*symbolic link/),
+    stderr: expect.stringMatching(/degraded: .*archive of the files is empty.*symbolic link/),
   });
 });
 

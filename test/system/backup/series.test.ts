@@ -52,7 +52,7 @@ describe('the only backup with files', () => {
     const refused = await run('backup', 'prune', whole, '--confirm', database);
     expect(refused).toMatchObject({ exitCode: 30, stdout: '' });
     expect(refused.stderr).toContain('the newest good with files');
-    const line = /takes its place: `.*potctl (.*)`/.exec(refused.stderr)![1]!;
+    const line = /to replace it: `.*potctl (.*)`/.exec(refused.stderr)![1]!;
     expect(line).toContain(`backup create --files ${tree}`);
     expect(await run(...line.split(' ').slice(0, -2))).toMatchObject({ exitCode: 0 });
     const [substitute] = (await left()).slice(-1);
