@@ -57,7 +57,7 @@ async function tar(root: string, ...args: readonly string[]): Promise<string> {
   return file;
 }
 
-describe('what tar writes comes back as it was', () => {
+describe('an archive of tar is restored unchanged', () => {
   test.each(['gnu', 'oldgnu', 'pax', 'posix'])('in the format %s', async (format) => {
     const root = await sample();
     expect(await inSeconds(await restored(await tar(root, `--format=${format}`)))).toEqual(await inSeconds(root));
@@ -78,7 +78,7 @@ describe('what tar writes comes back as it was', () => {
     expect(readdirSync(await restored(file, false))).toEqual(['only']);
   });
 
-  test('with folders that have no member of their own, and files that come twice', async () => {
+  test('with folders without a member, and files that appear twice', async () => {
     const root = await makeTree({ top: { sub: { 'a.txt': 'old', 'b.txt': 'beta' } } });
     const file = path.join(await temporaryFolder(), 'x.tar');
     execFileSync('tar', ['-cf', file, '-C', root, 'top/sub/a.txt', 'top/sub/b.txt']);
@@ -123,7 +123,7 @@ test.each<[string, WrittenMember[], RegExp]>([
   });
 });
 
-test('an archive that was exchanged after it was listed cannot leave the tree, either', async () => {
+test('an archive replaced after it was listed cannot leave the tree either', async () => {
   const place = path.join(await temporaryFolder(), 'x.tar');
   writeFileSync(place, tarOf(file('t/a'), file('t/b')));
   const { request, folder, into } = await archived(place);
@@ -133,7 +133,7 @@ test('an archive that was exchanged after it was listed cannot leave the tree, e
   expect(await checkImported(request)).toEqual([expect.stringContaining('behind a symbolic link')]);
 });
 
-test('devices are left out and named; a cut archive, and one with another content, are found', async () => {
+test('devices are skipped and named; truncated and changed archives are detected', async () => {
   const place = path.join(await temporaryFolder(), 'x.tar');
   const whole = tarOf(file('t/a'), { name: 't/null', flag: '3' }, file('t/b'));
   writeFileSync(place, whole);

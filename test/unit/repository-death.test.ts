@@ -68,7 +68,7 @@ const artefacts = (values: Values, id: string): string[] =>
     .filter((name) => !name.startsWith('events'))
     .sort();
 
-test('whenever a run dies, only whole backups are listed, what was done stays, and the next lock sweeps the rest', async () => {
+test('whenever a run dies, only complete backups are listed, finished work stays, and the next lock sweeps the rest', async () => {
   const start: Values = new Map();
   const folder = await temporaryFolder();
   const before = await opened(start, path.join(folder, 'before'));

@@ -39,7 +39,7 @@ const DIFFERENCES: readonly [string, string, string, string][] = [
   ],
 ];
 
-test('a tree that is equal has no differences', async () => {
+test('an equal tree has no differences', async () => {
   expect(await (await restored()).compare()).toEqual([]);
 });
 
@@ -61,13 +61,13 @@ test.skipIf(process.getuid?.() !== 0)('another owner is found (as root)', async 
   expect(await compare()).toEqual(['"links/symbolic" belongs to 4321:0 instead of 0:0']);
 });
 
-test('twenty differences are enough', async () => {
+test('at most twenty differences are reported', async () => {
   const { at, compare } = await restored();
   for (let n = 0; n < 30; n += 1) writeFileSync(`${at.into}/more-${n}`, '');
   expect(await compare()).toHaveLength(20);
 });
 
-test('a tree that is not there is an error, not a difference', async () => {
+test('a missing tree is an error, not a difference', async () => {
   const { at, compare } = await restored();
   execFileSync('rm', ['-r', at.into]);
   await expect(compare()).rejects.toMatchObject({ code: 'E_FILES_MISSING' });

@@ -165,7 +165,7 @@ const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[]
   ],
 ];
 
-describe('an archive that was made to do harm is refused, and nothing outside is touched', () => {
+describe('a malicious archive is refused, and nothing outside the target is changed', () => {
   test.each(CASES)('%s', async (_, reason, forged) => {
     const at = place();
     writeFileSync(`${at.plain}/target`, 'mine');
@@ -184,7 +184,7 @@ describe('an archive that was made to do harm is refused, and nothing outside is
   });
 });
 
-test('the forged archives are refused for what is wrong in them: without it they are extracted', async () => {
+test('the forged archives are refused only for their flaw: without it they are extracted', async () => {
   const at = place();
   const members = [root, directory('a'), file('a/b'), link('c', '/anywhere'), hard('d', 'a/b')];
   const lines = [rootLine, directoryLine('a'), fileLine('a/b'), linkLine('c', '/anywhere'), hardLine('d', 'a/b')];
@@ -198,15 +198,15 @@ test('the forged archives are refused for what is wrong in them: without it they
   });
 });
 
-test('totals of a manifest that do not fit the list are found', async () => {
+test('totals in a manifest that do not match the list are detected', async () => {
   const at = place();
   const part = forge(at, { members: [root, file('a')], lines: [rootLine, fileLine('a')] });
   expect(await checkArchive(request(at, { ...part, files: 2 }))).toEqual([
-    'list.gz: the list has 1 files, the manifest says 2',
+    'list.gz: the list has 1 files, but the manifest says 2',
   ]);
 });
 
-test('what is not empty is not extracted into', async () => {
+test('nothing is extracted into a directory that is not empty', async () => {
   const at = place();
   const part = forge(at, { members: [root], lines: [rootLine] });
   symlinkSync('/etc', `${at.into}/a`);

@@ -28,7 +28,7 @@ const BAD_SETS: readonly Damage[] = [
   ],
 ];
 
-test('what is wrong with a set is said, and nothing of it is imported', async () => {
+test('the error names what is wrong with a backup, and nothing is imported', async () => {
   const { run, backUp, where, repository, cwd } = await oldSite();
   const good = await backUp();
   for (const [name, exitCode, why, damage] of BAD_SETS) {
@@ -45,7 +45,7 @@ test('what is wrong with a set is said, and nothing of it is imported', async ()
   }
 });
 
-test('a damaged set is exit 20 where it lies, too, and its neighbours are as they were', async () => {
+test('a damaged backup read in place is exit 20, too, and the other backups are unaffected', async () => {
   const { name, run, backUp, where } = await oldSite();
   await backUp({ timestamp: '20261120_010000' });
   const torn = await backUp({ timestamp: '20261121_010000' });
@@ -67,7 +67,7 @@ test('a damaged set is exit 20 where it lies, too, and its neighbours are as the
   });
 });
 
-test('what is no backup is refused, each with its own exit code', async () => {
+test('a file that is not a backup is refused, with its own exit code', async () => {
   const { name, run, cwd, repository } = await oldSite();
   const at = (file: string): string => path.join(cwd, file);
   await mkdir(at('empty'));
@@ -97,7 +97,7 @@ test('what is no backup is refused, each with its own exit code', async () => {
 
 const WARNING = 'pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: parts\n';
 
-test('a dump that psql could not run is refused with the true reason, and with the line that makes it one', async () => {
+test('a dump that psql cannot run is refused with the reason and the command that converts it', async () => {
   const { name, run, cwd, repository, query } = await oldSite();
   await query(`insert into "Users" (name) values ('café')`);
   const at = (file: string): string => path.join(cwd, file);
@@ -151,7 +151,7 @@ test.each([
   ['a page of a web server', '<html><body>502 Bad Gateway</body></html>', 20, /not SQL: "<html>/],
   ['a message of ssh', 'ssh: connect to host db port 22: Connection refused\n', 20, /not SQL: "ssh: connect/],
   ['a binary', '\x7fELF\x02\x01\x01\x00\x00', 20, /binary file/],
-])('%s is called what it is', async (_, start, exitCode, why) => {
+])('%s is recognized and named', async (_, start, exitCode, why) => {
   const folder = await temporaryFolder();
   const file = path.join(folder, 'app.sql');
   await writeFile(file, start, 'latin1');
@@ -167,7 +167,7 @@ test.each([
   expect(imported).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(why) });
 });
 
-test('what an earlier potctl imported and psql cannot run is found by a full check', async () => {
+test('a full verification finds an imported dump that psql cannot run', async () => {
   const { name, run, cwd, repository, where } = await oldSite();
   const dump = path.join(cwd, 'app.sql');
   await pgTool('pg_dump', ['-d', name, '-f', dump]);
@@ -190,7 +190,7 @@ test('what an earlier potctl imported and psql cannot run is found by a full che
   expect(verified.stdout + verified.stderr).toContain('message from pg_dump');
 });
 
-test('a plain dump that reaches out of its database is refused, and nothing of it happens', async () => {
+test('a plain dump that affects more than its database is refused, and nothing of it is run', async () => {
   const { name, run, cwd, repository } = await oldSite();
   const dump = path.join(cwd, 'app.sql');
   const mark = path.join(cwd, 'owned');
