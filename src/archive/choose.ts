@@ -61,7 +61,7 @@ export async function chooseFiles(
       fix: [advice`Choose another backup: ${potctl('backup', 'list')}.`],
     });
   }
-  const folder = await repository.artefacts(entry.id);
+  const folder = await repository.artifacts(entry.id);
   await checkList(folder, part, signal);
   const picked = await pickMembers(folder, part, globs, signal);
   const [missing] = picked.unmatched;
@@ -80,7 +80,7 @@ function setFor(entries: readonly CatalogEntry[], at: Choice['at']): string | nu
 }
 
 async function checkList(folder: string, part: FilesPart, signal: AbortSignal): Promise<void> {
-  const stored = part.artefacts.find((artefact) => artefact.path === part.list_file)!;
+  const stored = part.artefacts.find((artifact) => artifact.path === part.list_file)!;
   const found = await hashFile(path.join(folder, part.list_file), signal);
   if (found.sha256 === stored.sha256 && found.size === stored.size) return;
   throw new PotctlError('E_BACKUP_CORRUPT', `the list "${part.list_file}" of the backup's files is damaged`, {

@@ -62,10 +62,10 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
 }
 
 function totalsOf({ dump, storage }: ManifestParts, { durationMs }: ManifestFacts): Manifest['totals'] {
-  const artefacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
+  const artifacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
   return {
-    artefacts: artefacts.length,
-    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    artefacts: artifacts.length,
+    stored_bytes: artifacts.reduce((sum, { size }) => sum + size, 0),
     source_bytes: (dump?.part.server.size_bytes ?? 0) + (storage?.bytes ?? 0),
     duration_ms: durationMs,
   };

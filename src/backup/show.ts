@@ -1,5 +1,5 @@
 import { readCatalog, readManifest } from '../catalog/catalog.js';
-import type { Artefact, Manifest, TableRows } from '../catalog/manifest.js';
+import type { Artifact, Manifest, TableRows } from '../catalog/manifest.js';
 import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
@@ -15,7 +15,7 @@ export interface ShownBackup extends ListedBackup {
   readonly consistency: Manifest['consistency'];
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
   readonly incomplete: readonly { readonly path: string; readonly reason: string }[];
-  readonly artefacts: readonly Artefact[];
+  readonly artefacts: readonly Artifact[];
   /** Oldest first. */
   readonly events: readonly BackupEvent[];
   readonly previous: string | null;

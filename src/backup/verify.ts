@@ -3,7 +3,7 @@ import path from 'node:path';
 import { checkArchive } from '../archive/check.js';
 import { checkImported } from '../archive/imported/archive.js';
 import { readManifest } from '../catalog/catalog.js';
-import type { Artefact, FilesPart, Manifest } from '../catalog/manifest.js';
+import type { Artifact, FilesPart, Manifest } from '../catalog/manifest.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { hashFile } from '../storage/hash.js';
@@ -39,7 +39,7 @@ export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLe
 async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Promise<VerifyReport> {
   const started = deps.clock.monotonicMs();
   const manifest = await readManifest(deps.repository, id);
-  const folder = await deps.repository.artefacts(id);
+  const folder = await deps.repository.artifacts(id);
   const checks: VerifyCheck[] = [
     { part: 'manifest', name: 'form, hash', state: 'ok', detail: manifest.schema_version },
   ];
@@ -50,8 +50,8 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
   };
   const name = deps.readBack ? 'sizes' : 'hashes';
   deps.progress({ kind: 'phase', name });
-  for (const [part, artefacts] of artefactsOf(manifest)) {
-    checks.push(...(await checkArtefacts(deps, part, folder, artefacts, count)));
+  for (const [part, artifacts] of artifactsOf(manifest)) {
+    checks.push(...(await checkArtifacts(deps, part, folder, artifacts, count)));
   }
   const { stored_bytes: bytes } = manifest.totals;
   deps.progress({ kind: 'done', name, facts: deps.readBack ? { bytes } : { read_bytes: readBytes } });
@@ -99,40 +99,40 @@ async function note(
   });
 }
 
-function artefactsOf({ database, storage, imported }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
-  const parts: [VerifyCheck['part'], readonly Artefact[]][] = [];
+function artifactsOf({ database, storage, imported }: Manifest): [VerifyCheck['part'], readonly Artifact[]][] {
+  const parts: [VerifyCheck['part'], readonly Artifact[]][] = [];
   if (database !== null) parts.push(['database', database.files]);
   if (storage !== null) parts.push(['files', storage.artefacts]);
   if (imported?.manifest) parts.push(['manifest', [imported.manifest]]);
   return parts;
 }
 
-async function checkArtefacts(
+async function checkArtifacts(
   deps: VerifyDeps,
   part: VerifyCheck['part'],
   folder: string,
-  artefacts: readonly Artefact[],
+  artifacts: readonly Artifact[],
   onBytes: (bytes: number) => void,
 ): Promise<VerifyCheck[]> {
   const problems: VerifyCheck[] = [];
   let bytes = 0;
-  for (const artefact of artefacts) {
-    const found = await judge({ part, name: artefact.path, signal: deps.signal }, () =>
-      checkArtefact(deps, folder, artefact, onBytes),
+  for (const artifact of artifacts) {
+    const found = await judge({ part, name: artifact.path, signal: deps.signal }, () =>
+      checkArtifact(deps, folder, artifact, onBytes),
     );
-    bytes += artefact.size;
+    bytes += artifact.size;
     if (found.state !== 'ok') problems.push(found);
   }
   if (problems.length > 0) return problems;
   return [
-    { part, name: 'size, sha256', state: 'ok', detail: `${counted(artefacts.length, 'artifact')}, ${bytes} bytes` },
+    { part, name: 'size, sha256', state: 'ok', detail: `${counted(artifacts.length, 'artifact')}, ${bytes} bytes` },
   ];
 }
 
-async function checkArtefact(
+async function checkArtifact(
   { signal, readBack }: VerifyDeps,
   folder: string,
-  { path: name, size, sha256 }: Artefact,
+  { path: name, size, sha256 }: Artifact,
   onBytes: (bytes: number) => void,
 ): Promise<Finding> {
   const file = path.join(folder, name);

@@ -15,13 +15,13 @@ const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const instant = z.iso.datetime({ offset: false, precision: 3 });
 
 /** A path inside the backup's folder: no absolute path, no `..`, no empty or `.` segment, no backslash, no control character. */
-export const artefactPath = z
+export const artifactPath = z
   .string()
   .max(512)
   .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u, 'is not a path inside the backup');
 
 /** `sha256` is null only for an imported backup that is listed but was not read yet. */
-const artefact = z.looseObject({ path: artefactPath, size, sha256: sha256.nullable() });
+const artifact = z.looseObject({ path: artifactPath, size, sha256: sha256.nullable() });
 
 /** The rows of one dumped table. `count` null = not counted; `exact` false = the planner's estimate. */
 const tableRows = z.looseObject({
@@ -31,7 +31,7 @@ const tableRows = z.looseObject({
   exact: z.boolean(),
   bytes: size,
   /** The file in the dump directory; null if the table has no data entry. */
-  member: artefactPath.nullable(),
+  member: artifactPath.nullable(),
   /** Only for an extension's configuration table: which rows are dumped and counted, `WHERE …`; empty = all of them. */
   condition: z.string().optional(),
   /** Only for an imported dump: the rows of its partitions were dumped through this table. */
@@ -67,7 +67,7 @@ const databasePart = z.looseObject({
   host: z.string().nullable(),
   port: z.number().int().nullable(),
   name: z.string(),
-  backup_file: artefactPath,
+  backup_file: artifactPath,
   size_bytes: size,
   server: z.looseObject({
     version: z.string().nullable(),
@@ -98,8 +98,8 @@ const databasePart = z.looseObject({
     options: z.array(z.string()),
     duration_ms: size.nullable(),
   }),
-  files: z.array(artefact),
-  globals: z.looseObject({ file: artefactPath, role_passwords: z.boolean() }).nullable(),
+  files: z.array(artifact),
+  globals: z.looseObject({ file: artifactPath, role_passwords: z.boolean() }).nullable(),
   /** Every role that the dump or the properties refer to. */
   roles: z.array(z.string()),
   extensions: z.array(z.looseObject({ name: z.string(), version: z.string().nullable(), schema: z.string() })),
@@ -123,7 +123,7 @@ const databasePart = z.looseObject({
 });
 
 const filesPart = z.looseObject({
-  backup_file: artefactPath,
+  backup_file: artifactPath,
   size_bytes: size,
   /** `archive`: potctl's own; `tar`: another program's tar archive. */
   engine: z.enum(['archive', 'tar']),
@@ -132,7 +132,7 @@ const filesPart = z.looseObject({
   /** `zstd`, `gzip` or `none`. */
   compression: z.string(),
   /** One JSON line per archive member, in archive order: see src/archive/list.ts. */
-  list_file: artefactPath.nullable(),
+  list_file: artifactPath.nullable(),
   /** These and the list are null only for an imported archive that was not read yet. */
   files: size.nullable(),
   directories: size.nullable(),
@@ -146,7 +146,7 @@ const filesPart = z.looseObject({
   /** How many of them may be directories with unknown contents. */
   unlisted_total: size.optional(),
   excludes: z.array(z.string()),
-  artefacts: z.array(artefact),
+  artefacts: z.array(artifact),
   /** Engine `tar`: the folder at the top of the archive that stands for the tree itself; null = none. */
   top_folder: z.string().nullable().optional(),
 });
@@ -161,7 +161,7 @@ const imported = z.looseObject({
   folder: z.string(),
   files: z.array(z.string()),
   /** The v1 manifest as it was found. */
-  manifest: artefact.nullable(),
+  manifest: artifact.nullable(),
 });
 
 export const manifestSchema = z.looseObject({
@@ -225,5 +225,5 @@ export type FilesPart = DescribedFiles & {
   readonly symlinks: number;
   readonly bytes: number;
 };
-export type Artefact = z.infer<typeof artefact>;
+export type Artifact = z.infer<typeof artifact>;
 export type TableRows = z.infer<typeof tableRows>;

@@ -18,7 +18,7 @@ export function parseManifest(text: string): Manifest {
   if (!parsed.success) {
     throw damaged(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'manifest'}: ${message}`));
   }
-  const problems = artefactProblems(parsed.data);
+  const problems = artifactProblems(parsed.data);
   if (problems.length > 0) throw damaged(problems);
   return parsed.data;
 }
@@ -72,8 +72,8 @@ function refuseOtherVersions(value: unknown): void {
   );
 }
 
-function artefactProblems({ database, storage, imported }: Manifest): string[] {
-  const paths = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].map((artefact) => artefact.path);
+function artifactProblems({ database, storage, imported }: Manifest): string[] {
+  const paths = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].map((artifact) => artifact.path);
   const listed = new Set<string>();
   const problems = imported == null ? unhashed({ database, storage }) : [];
   for (const path of paths) {

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Artefact, DatabasePart, Manifest } from '../catalog/manifest.js';
+import type { Artifact, DatabasePart, Manifest } from '../catalog/manifest.js';
 import { fromErrno, isErrno } from '../kernel/errors.js';
 import { affordableJobs, readConnectionRoom } from '../postgres/connection-room.js';
 import type { Server } from '../postgres/server.js';
@@ -76,7 +76,7 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
 const MEMBER = /^(\d+|blob_\d+)\.dat(\.\w+)?$/;
 
 /** Returns the files ascending by path, relative to `folder`, with `/` between segments. */
-async function hashAll(stored: FollowingHash, folder: string): Promise<Artefact[]> {
+async function hashAll(stored: FollowingHash, folder: string): Promise<Artifact[]> {
   const entries = await readdir(path.join(folder, 'db'), { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile())

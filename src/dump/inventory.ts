@@ -1,4 +1,4 @@
-import type { Artefact, TableRows } from '../catalog/manifest.js';
+import type { Artifact, TableRows } from '../catalog/manifest.js';
 import { PotctlError } from '../kernel/errors.js';
 import { quoteQualified } from '../postgres/identifiers.js';
 import type { RowCounts } from './count-rows.js';
@@ -13,7 +13,7 @@ export interface Observation {
   readonly sizes: ReadonlyMap<number, number>;
   /** What pg_dump wrote. */
   readonly toc: readonly TocEntry[];
-  readonly files: readonly Artefact[];
+  readonly files: readonly Artifact[];
 }
 
 /** Combines the content of the dump with the tables of its snapshot, by oid; each difference is a reason for `degraded`. */
@@ -42,7 +42,7 @@ export function compareInventory(observed: Observation): { tables: TableRows[]; 
 }
 
 /** Maps dump ids to files: 3342 → `db/dump/3342.dat.gz`. */
-function membersById(files: readonly Artefact[]): Map<number, string> {
+function membersById(files: readonly Artifact[]): Map<number, string> {
   const pattern = new RegExp(`^${DUMP_FOLDER}/(\\d+)\\.dat(\\.\\w+)?$`);
   return new Map(
     files.flatMap(({ path }) => {

@@ -84,14 +84,14 @@ async function gateTo(storage: Storage, clock: Clock): Promise<Gate> {
 
 type Readers = Pick<
   Repository,
-  'list' | 'readText' | 'artefacts' | 'events' | 'appendEvent' | 'getDocument' | 'listDocuments'
+  'list' | 'readText' | 'artifacts' | 'events' | 'appendEvent' | 'getDocument' | 'listDocuments'
 >;
 
 function readers(storage: Storage, { reading }: Gate): Readers {
   return {
     list: () => reading('list the backups', storage.groups.names),
     readText: (id, file) => reading(`read '${file}' of '${id}'`, () => readText(storage, id, file)),
-    artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(storage, id)),
+    artifacts: (id) => reading(`open the backup '${id}'`, () => artifacts(storage, id)),
     events: (id) => reading(`read the events of '${id}'`, () => eventsOf(storage, id)),
     appendEvent: (id, event) =>
       reading(`record an event of '${id}'`, async () => {
@@ -207,7 +207,7 @@ async function repairHistories({ storage, onMended }: WriterDeps): Promise<void>
 }
 
 /** Returns the folder of a backup after checking it for links: the caller opens files in it by name, and a link could lead anywhere. */
-async function artefacts(storage: Storage, id: string): Promise<string> {
+async function artifacts(storage: Storage, id: string): Promise<string> {
   await requireBackup(storage, id);
   const { folder, odd } = await storage.groups.localFolder(id);
   if (odd === null) return folder;

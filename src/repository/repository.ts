@@ -21,7 +21,7 @@ export interface Repository {
    * Returns a local folder with the published artifacts of `id`, all of them regular files. A remote repository fetches them first.
    * @throws PotctlError E_BACKUP_NOT_FOUND; E_BACKUP_CORRUPT if there is a symbolic link or a special file among them
    */
-  artefacts(id: string): Promise<string>;
+  artifacts(id: string): Promise<string>;
   /**
    * Only for backups of other programs, whose manifests are incomplete until they are read: reads one completely.
    * @throws PotctlError E_BACKUP_NOT_FOUND, E_BACKUP_CORRUPT

@@ -25,7 +25,7 @@ export function removing(fresh: () => Promise<Place>): void {
     await lease.release();
     expect(await repository.list()).toEqual([OTHER]);
     expect((await storage.list('backups')).sort()).toEqual([OTHER, 'README']);
-    await expect(repository.artefacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
+    await expect(repository.artifacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
     await expect(repository.remove(ID, 'again')).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
   });
 

@@ -16,7 +16,7 @@ export const request = (facts: Partial<LockRequest> = {}): LockRequest => ({
   ...facts,
 });
 
-/** A draft with two artefacts, one of them in a folder. */
+/** A draft with two artifacts, one of them in a folder. */
 export async function draftWithFiles(repository: Repository, id: string): Promise<Draft> {
   const draft = await repository.draft(id);
   await mkdir(path.join(draft.folder, 'db', 'dump'), { recursive: true });
@@ -95,7 +95,7 @@ function draftsAndPublishing(fresh: Fresh): void {
 
   test('published artifacts are read-only regular files, and sha256sum accepts the manifest', async () => {
     const repository = await (await fresh()).open();
-    const folder = await repository.artefacts(await published(repository, ID, '{"rows":1}\n'));
+    const folder = await repository.artifacts(await published(repository, ID, '{"rows":1}\n'));
     for (const file of ['manifest.json', 'manifest.json.sha256', 'files.tar', 'db/dump/toc.dat']) {
       expect([file, (await stat(path.join(folder, file))).mode & 0o777]).toEqual([file, 0o400]);
     }

@@ -65,13 +65,13 @@ const hostile: [string, RegExp, Change][] = [
   ]),
   ['a path of 600 characters', /files\.0\.path/, (m) => (m.database.files[0].path = 'x'.repeat(600))],
   ['an absolute archive', /^storage\.backup_file:/, (m) => (m.storage.backup_file = '/etc/passwd')],
-  ['an artefact that is listed twice', /toc\.dat' is listed twice/, (m) => m.database.files.push(m.database.files[0])],
-  ['an artefact of both parts', /toc\.dat' is listed twice/, (m) => m.storage.artefacts.push(m.database.files[0])],
-  ['an archive that is no artefact', /'files\.tar\.gz' is not among/, (m) => m.storage.artefacts.shift()],
-  ['globals that are no artefact', /'db\/globals\.sql' is not among/, (m) => m.database.files.pop()],
-  ['a dump member that is no artefact', /'3342\.dat\.gz' is not among/, (m) => m.database.files.splice(1, 1)],
-  ['the manifest as an artefact', /reserved/, (m) => m.storage.artefacts.push(artefact('manifest.json'))],
-  ['the events as an artefact', /reserved/, (m) => m.storage.artefacts.push(artefact('events.ndjson'))],
+  ['an artifact that is listed twice', /toc\.dat' is listed twice/, (m) => m.database.files.push(m.database.files[0])],
+  ['an artifact of both parts', /toc\.dat' is listed twice/, (m) => m.storage.artefacts.push(m.database.files[0])],
+  ['an archive that is no artifact', /'files\.tar\.gz' is not among/, (m) => m.storage.artefacts.shift()],
+  ['globals that are no artifact', /'db\/globals\.sql' is not among/, (m) => m.database.files.pop()],
+  ['a dump member that is no artifact', /'3342\.dat\.gz' is not among/, (m) => m.database.files.splice(1, 1)],
+  ['the manifest as an artifact', /reserved/, (m) => m.storage.artefacts.push(artifact('manifest.json'))],
+  ['the events as an artifact', /reserved/, (m) => m.storage.artefacts.push(artifact('events.ndjson'))],
   ['a negative size', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = -1)],
   ['a broken size', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = 1.5)],
   ['a size beyond 2^53', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = 2 ** 60)],
@@ -87,7 +87,7 @@ const hostile: [string, RegExp, Change][] = [
   ['no tables', /^database\.inventory\.tables/, (m) => delete m.database.inventory.tables],
 ];
 
-const artefact = (path: string) => ({ path, size: 1, sha256: '0'.repeat(64) });
+const artifact = (path: string) => ({ path, size: 1, sha256: '0'.repeat(64) });
 
 describe('a hostile manifest is refused', () => {
   test.each(hostile)('%s', (_, reason, change) => {

@@ -26,7 +26,7 @@ beforeEach(async () => {
   count += 1;
   repository = await openedAt(path.join(top, `r${count}`));
   await published(repository, ID);
-  backups = path.dirname(await repository.artefacts(ID));
+  backups = path.dirname(await repository.artifacts(ID));
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
@@ -43,11 +43,11 @@ async function removeWhile(at: (look: number) => Promise<void> | void): Promise<
   };
   return removeBackup(deps, { id: ID, reason: 'retention', seenEvents: null });
 }
-const artefacts = async (): Promise<string[]> =>
+const artifacts = async (): Promise<string[]> =>
   (await describeTree(path.join(backups, ID))).filter((line) => !line.startsWith('events.ndjson'));
 
 test.each([1, 2, 3])('a reader that arrives at check %i keeps the backup, complete', async (when) => {
-  const before = await artefacts();
+  const before = await artifacts();
   const seen: string[][] = [];
   const removing = removeWhile(async (look) => {
     seen.push(await repository.list());
@@ -55,7 +55,7 @@ test.each([1, 2, 3])('a reader that arrives at check %i keeps the backup, comple
   });
   await expect(removing).rejects.toMatchObject({ code: 'E_LOCKED' });
   expect(seen.at(-1)).toEqual(when === 3 ? [] : [ID]);
-  expect(await artefacts()).toEqual(before);
+  expect(await artifacts()).toEqual(before);
   expect(await readdir(backups)).toEqual([ID]);
   await repository.remove(ID, 'retention');
   expect(await readdir(backups)).toEqual([]);

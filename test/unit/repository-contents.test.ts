@@ -36,7 +36,7 @@ describe('the content of a backup', () => {
     const inside = path.join(folder, 'backups', ID);
     await symlink('/etc', path.join(inside, 'db', 'etc'));
     await symlink('/etc/hostname', path.join(inside, 'hostname'));
-    await expect(repository.artefacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
+    await expect(repository.artifacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
     await expect(repository.readText(ID, 'hostname')).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
     await expect(repository.readText(ID, 'db/etc/hostname')).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { Artefact, DatabasePart, DescribedFiles, Manifest } from '../../catalog/manifest.js';
+import type { Artifact, DatabasePart, DescribedFiles, Manifest } from '../../catalog/manifest.js';
 import { setOf } from '../../catalog/sets.js';
 import type { Described } from './describe.js';
 import type { OldSet } from './find-sets.js';
@@ -59,7 +59,7 @@ export function composeImported(
     imported: {
       source: set === null ? 'bare' : 'v1',
       ...{ name: as.name, folder: as.folder, files: [...as.files] },
-      manifest: set && manifestArtefact(set),
+      manifest: set && manifestArtifact(set),
     },
     totals: totalsOf(database, storage),
     previous: null,
@@ -67,19 +67,19 @@ export function composeImported(
 }
 
 function totalsOf(database: DatabasePart | null, storage: DescribedFiles | null): Manifest['totals'] {
-  const artefacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
+  const artifacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
   return {
-    artefacts: artefacts.length,
-    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    artefacts: artifacts.length,
+    stored_bytes: artifacts.reduce((sum, { size }) => sum + size, 0),
     source_bytes: (database?.inventory.text_bytes ?? 0) + (storage?.bytes ?? 0),
     duration_ms: 0,
   };
 }
 
 /** Returns the id of files without a manifest, made from their time and content. */
-export function idOfFiles(takenAt: string, artefacts: readonly Pick<Artefact, 'sha256'>[]): string {
+export function idOfFiles(takenAt: string, artifacts: readonly Pick<Artifact, 'sha256'>[]): string {
   const digits = takenAt.slice(0, 19).replace(/[-:]/g, '');
-  const hash = createHash('sha256').update(artefacts.map(({ sha256 }) => sha256).join('\n'));
+  const hash = createHash('sha256').update(artifacts.map(({ sha256 }) => sha256).join('\n'));
   return `${digits}Z-${hash.digest('hex').slice(0, 6)}`;
 }
 
@@ -125,7 +125,7 @@ export function placeOf({ set, dump, archive }: Source): Pick<ImportedAs, 'folde
   return { folder: path.dirname(first), name: set?.manifest.name ?? path.basename(first), files: names };
 }
 
-function manifestArtefact({ manifestBytes }: OldSet): Artefact {
+function manifestArtifact({ manifestBytes }: OldSet): Artifact {
   return {
     path: OLD_MANIFEST,
     size: manifestBytes.length,

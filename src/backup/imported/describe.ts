@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { listImported } from '../../archive/imported/archive.js';
 import { LIST_FILE } from '../../archive/list.js';
-import type { Artefact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
+import type { Artifact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
 import type { DumpReader } from '../../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../../dump/scan-dump.js';
 import { PotctlError } from '../../kernel/errors.js';
@@ -190,9 +190,9 @@ const named =
     });
   };
 
-async function hashAll(folder: string, place: string, signal: AbortSignal): Promise<Artefact[]> {
+async function hashAll(folder: string, place: string, signal: AbortSignal): Promise<Artifact[]> {
   const files = await filesOf(path.join(folder, place));
-  const hashed: Artefact[] = [];
+  const hashed: Artifact[] = [];
   for (const file of files) hashed.push({ path: path.relative(folder, file), ...(await hashFile(file, signal)) });
   return hashed;
 }

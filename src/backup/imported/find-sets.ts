@@ -2,7 +2,7 @@ import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { advice, potctl } from '../../kernel/next.js';
-import { looksLikeV1, parseV1Manifest, type V1Artefact, type V1Manifest } from './v1-manifest.js';
+import { looksLikeV1, parseV1Manifest, type V1Artifact, type V1Manifest } from './v1-manifest.js';
 
 const MANIFEST_LIMIT = 1024 * 1024;
 const NAMED = /^backup_manifest_(\d{8}_\d{6}).*\.json$/;
@@ -114,7 +114,7 @@ async function setOf(file: string, bytes: Buffer, manifest: V1Manifest): Promise
  */
 async function locate(
   folder: string,
-  { path: written, size, sizeWithin }: V1Artefact,
+  { path: written, size, sizeWithin }: V1Artifact,
   what: string,
 ): Promise<{ readonly file: string; readonly size: number }> {
   const named = path.resolve(folder, written);

@@ -15,7 +15,7 @@ import { mayInit } from '../create-request.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
-import { putArtefacts, storedBytes } from './layout.js';
+import { putArtifacts, storedBytes } from './layout.js';
 import type { Source } from './source.js';
 
 /** What an import depends on. */
@@ -220,7 +220,7 @@ async function fill(
   source: Source,
   { draft, as }: { readonly draft: Draft; readonly as: Parameters<typeof composeImported>[2] },
 ): Promise<Manifest> {
-  await putArtefacts(source, draft.folder, 'copy', deps.signal);
+  await putArtifacts(source, draft.folder, 'copy', deps.signal);
   const { databaseName, stripTop } = request;
   const options = { databaseName, filesRoot: request.filesPath, stripTop };
   const described = await describeSource(deps, source, draft.folder, options);

@@ -23,7 +23,7 @@ export function layoutOf({ dump, archive }: Source): { readonly dump: string | n
  *
  * @throws E_BACKUP_CORRUPT if one changes meanwhile; E_NO_SPACE, E_FILES_DENIED, E_IO
  */
-export async function putArtefacts(
+export async function putArtifacts(
   source: Source,
   folder: string,
   how: 'copy' | 'link',

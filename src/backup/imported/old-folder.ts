@@ -45,7 +45,7 @@ export async function openOldFolder(folder: string, deps: OldFolderDeps): Promis
       throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
     },
     complete: async (id) => void (await sideCar.complete(setOf(id))),
-    artefacts: (id) => sideCar.complete(setOf(id)),
+    artifacts: (id) => sideCar.complete(setOf(id)),
     ...eventsIn(deps.notes),
     hold: async () => ({ release: async () => {} }),
     held: async () => new Map(),

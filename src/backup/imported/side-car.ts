@@ -8,7 +8,7 @@ import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
 import type { OldSet } from './find-sets.js';
-import { filesOf, putArtefacts } from './layout.js';
+import { filesOf, putArtifacts } from './layout.js';
 import { sourceOfSet } from './source.js';
 
 /** A cache of what is known about the old backups of one folder. It is kept elsewhere, because the folder itself is never written to. */
@@ -56,7 +56,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
   try {
     const seen = await lookOf(set);
     const source = await sourceOfSet(set, deps.signal);
-    await putArtefacts(source, scratch, 'link', deps.signal);
+    await putArtifacts(source, scratch, 'link', deps.signal);
     const options = { databaseName: null, filesRoot: reader.filesPath, stripTop: true };
     const described = await describeSource(deps, source, scratch, options);
     const { id, takenAt } = set.manifest;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { PotctlError } from '../../kernel/errors.js';
 
 /** A file of a v1 backup: its path and size according to the manifest. */
-export interface V1Artefact {
+export interface V1Artifact {
   /** As written in the manifest: usually relative to the working directory of the script. */
   readonly path: string;
   /** Bytes; null = not recorded. */
@@ -20,13 +20,13 @@ export interface V1Manifest {
   readonly id: string;
   /** RFC 3339; the time as written, read as UTC if it has no zone. */
   readonly takenAt: string;
-  readonly database: V1Artefact & {
+  readonly database: V1Artifact & {
     readonly name: string;
     readonly host: string | null;
     readonly port: number | null;
   };
   /** null = skipped or failed: the manifest does not say which. */
-  readonly storage: V1Artefact | null;
+  readonly storage: V1Artifact | null;
 }
 
 const MIB = 1024 * 1024;
@@ -47,12 +47,12 @@ export function parseV1Manifest(bytes: Buffer, file: string): V1Manifest {
   if (takenAt === null) throw wrong('timestamp');
   const database = asObject(value['database']);
   if (database === null) throw wrong('database');
-  const dump = artefactOf(database);
+  const dump = artifactOf(database);
   if (dump === null) throw wrong('database.backup_file');
   const name = database['name'] ?? database['database'];
   if (typeof name !== 'string' || name === '' || name.includes('\0')) throw wrong('database.name');
   const storage = asObject(value['storage']);
-  const archive = storage === null ? null : artefactOf(storage);
+  const archive = storage === null ? null : artifactOf(storage);
   if (storage !== null && archive === null && storage['backup_file'] != null) throw wrong('storage.backup_file');
   const port = Number(database['port']);
   const digits = takenAt.slice(0, 19).replace(/[-:]/g, '');
@@ -104,7 +104,7 @@ function timeOf(value: unknown): string | null {
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
-function artefactOf(part: Readonly<Record<string, unknown>>): V1Artefact | null {
+function artifactOf(part: Readonly<Record<string, unknown>>): V1Artifact | null {
   const { backup_file: file, size_bytes: bytes, size_mb: mebibytes } = part;
   if (typeof file !== 'string' || file === '' || file.includes('\0') || path.posix.basename(file).startsWith('..')) {
     return null;

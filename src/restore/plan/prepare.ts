@@ -19,7 +19,7 @@ import { toolBlockers } from './tools.js';
 export interface PreparedRestore {
   readonly plan: RestorePlan;
   readonly manifest: SettledManifest;
-  /** Local folder with the backup's artefacts. */
+  /** Local folder with the backup's artifacts. */
   readonly folder: string;
   /** What of it cannot be read, which was accepted. */
   readonly damaged: readonly Check[];
@@ -39,7 +39,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const stored = assessStored(manifest.id, checks);
   // The tools stumble over a damaged dump with words of their own: the cause is told before.
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
-  const folder = await repository.artefacts(entry.id);
+  const folder = await repository.artifacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
   const storage = manifest.storage as FilesPart | null;
   const files =

@@ -58,7 +58,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-test('a password is on no command line, in no environment of a child, in no output and in no artefact', async () => {
+test('a password is on no command line, in no environment of a child, in no output and in no artifact', async () => {
   const { database, role } = await guardedDatabase();
   const folder = await temporaryFolder();
   const passwordFile = path.join(folder, 'password');

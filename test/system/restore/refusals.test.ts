@@ -246,7 +246,7 @@ test('a wrong name, or none without a terminal, changes nothing', async () => {
   expect(await repository.listDocuments('restores')).toEqual([]);
 });
 
-test('a damaged artefact is found before anything is built, and nothing is swapped', async () => {
+test('a damaged artifact is found before anything is built, and nothing is swapped', async () => {
   const { name, query, repository } = await site();
   const [id] = await repository.list();
   const dump = path.join(repository.url, 'backups', id!, 'db', 'dump');
