@@ -9,11 +9,11 @@ const LONG_HOLE_BYTES = 64 << 20;
 /** Hashes one content after the other (SHA-256); a hole counts as the zeros that an application would read. */
 export interface ContentHash extends ContentSink {
   /** Reports the digest (lower-case hex) of everything since the last end: at once, or during `settle`. */
-  end(tell: (sha256: string) => void): void;
+  end(report: (sha256: string) => void): void;
   /**
    * Does deferred work, which takes long, and yields meanwhile; returns nothing if there is none.
    *
-   * @throws what `tell` throws; the signal's reason when aborted
+   * @throws what `report` throws; the signal's reason when aborted
    */
   settle(signal: AbortSignal): Promise<void> | undefined;
 }
@@ -28,10 +28,10 @@ export function createContentHash(): ContentHash {
     hash ??= createHash('sha256');
     hash.update(bytes);
   };
-  const finish = (tell: (sha256: string) => void): void => {
+  const finish = (report: (sha256: string) => void): void => {
     const digest = hash?.digest('hex') ?? EMPTY;
     hash = undefined;
-    tell(digest);
+    report(digest);
   };
   return {
     data(bytes) {
@@ -43,9 +43,9 @@ export function createContentHash(): ContentHash {
       if (later.length === 0 && bytes < LONG_HOLE_BYTES) for (const zeros of zerosOf(bytes)) update(zeros);
       else later.push((yieldIfDue) => updateSlowly(update, bytes, yieldIfDue));
     },
-    end(tell) {
-      if (later.length === 0) finish(tell);
-      else later.push(() => finish(tell));
+    end(report) {
+      if (later.length === 0) finish(report);
+      else later.push(() => finish(report));
     },
     settle(signal) {
       if (later.length === 0) return undefined;

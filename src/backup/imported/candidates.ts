@@ -61,9 +61,9 @@ export async function identify(
   for (const file of [dump?.file, archive?.file]) if (file !== undefined) files.push(...(await filesOf(file)));
   const hashed = [];
   for (const file of files) hashed.push(await hashFile(file, signal));
-  const told =
+  const header =
     dump === null || dump.format === 'plain' || dumpReader === null ? null : await dumpReader.header(dump.file);
-  const takenAt = dumpTime(told?.get('Archive created at')) ?? (await stat(files[0]!)).mtime.toISOString();
+  const takenAt = dumpTime(header?.get('Archive created at')) ?? (await stat(files[0]!)).mtime.toISOString();
   return { id: idOfFiles(takenAt, hashed), takenAt };
 }
 

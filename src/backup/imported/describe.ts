@@ -138,16 +138,16 @@ const UNKNOWN_SERVER = { system_identifier: null, database_oid: null, size_bytes
 const rowsOf = ({ facts }: ScannedDump): number => facts.tables.reduce((sum, { rows }) => sum + rows, 0);
 
 /** Returns the name of the database: from the dump. A different name in the manifest is refused. The operator may overrule both. */
-function databaseName({ set, dump }: Source, told: string | undefined, chosen: string | null): string {
+function databaseName({ set, dump }: Source, dumped: string | undefined, chosen: string | null): string {
   const claimed = set?.manifest.database.name;
   if (chosen !== null) return chosen;
-  if (told !== undefined && claimed !== undefined && told !== claimed) {
-    throw new PotctlError('E_REFUSED', `the dump is of the database "${told}", but its manifest says "${claimed}"`, {
+  if (dumped !== undefined && claimed !== undefined && dumped !== claimed) {
+    throw new PotctlError('E_REFUSED', `the dump is of the database "${dumped}", but its manifest says "${claimed}"`, {
       why: 'the dump and the manifest do not belong together',
-      fix: [advice`To import it anyway: ${again('--database-name', told)}`],
+      fix: [advice`To import it anyway: ${again('--database-name', dumped)}`],
     });
   }
-  const name = told ?? claimed;
+  const name = dumped ?? claimed;
   if (name !== undefined) return name;
   throw new PotctlError('E_USAGE', `the dump '${path.basename(dump!.file)}' does not name its database`, {
     fix: [advice`Name it: ${again('--database-name', 'NAME')}`],
