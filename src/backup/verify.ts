@@ -41,7 +41,7 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
   const manifest = await readManifest(deps.repository, id);
   const folder = await deps.repository.artifacts(id);
   const checks: VerifyCheck[] = [
-    { part: 'manifest', name: 'form, hash', state: 'ok', detail: manifest.schema_version },
+    { part: 'manifest', name: 'format, hash', state: 'ok', detail: manifest.schema_version },
   ];
   let readBytes = 0;
   const count = (bytes: number): void => {

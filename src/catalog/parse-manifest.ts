@@ -67,7 +67,7 @@ function refuseOtherVersions(value: unknown): void {
     `the manifest has version ${String(version)}, but this version of potctl reads version 2`,
     {
       why: 'it was written by another major version of potctl',
-      fix: ['Read it with the potctl that wrote it.'],
+      fix: ['Read it with the version of potctl that wrote it.'],
     },
   );
 }
