@@ -116,8 +116,8 @@ test('a dump that psql cannot run is refused with the reason and the command tha
     ['utf16-gz.sql.gz', gzipSync(utf16), /is UTF-16/],
     ['latin.sql', latin, /not in the encoding that it declares/],
     ['twice.sql.gz', gzipSync(gzipSync(text)), /compressed twice/],
-    ['rows.sql', null, /made with --data-only/],
-    ['rows.dump', null, /made with --data-only/],
+    ['rows.sql', null, /dumped with --data-only/],
+    ['rows.dump', null, /dumped with --data-only/],
   ];
   for (const [file, content, why] of files) {
     if (content !== null) await writeFile(at(file), content);
