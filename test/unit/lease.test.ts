@@ -151,7 +151,7 @@ describe('a holder on this host', () => {
   });
 });
 
-describe('a holder that cannot be judged by its pid', () => {
+describe('a holder whose process cannot be checked', () => {
   const may = (...flags: string[]): boolean => spawnSync('unshare', ['--pid', '--fork', ...flags, 'true']).status === 0;
 
   test.skipIf(!may('--mount-proc'))(
@@ -218,7 +218,7 @@ describe('a holder that cannot be judged by its pid', () => {
 });
 
 describe('taking over', () => {
-  test('by many at once lets one in at a time', async () => {
+  test('by many processes at once lets in one at a time', async () => {
     await kill(await startHolder());
     let inside = 0;
     const turn = async (): Promise<number> => {
