@@ -18,10 +18,10 @@ import { type WalkEntry, walk } from './walk.js';
 
 export { estimateTree } from './estimate.js';
 
-/** Rounds of the second pass: what changes while it is read is read again, with a growing pause in front. */
+/** Pauses before each retry of the second pass, for files that change while they are read. */
 const PAUSES_MS = [0, 100, 500];
 const ROUNDS = 1 + PAUSES_MS.length;
-/** Longer than a tick of the clock that stamps files: a change after the walk cannot carry the stamp that the walk saw. */
+/** Longer than one tick of the file system clock: a change after the walk then gets another timestamp. */
 const SETTLE_MS = 20;
 const END_OF_ARCHIVE = Buffer.alloc(1024);
 
@@ -29,7 +29,7 @@ const END_OF_ARCHIVE = Buffer.alloc(1024);
 interface Work {
   readonly request: FilesRequest;
   readonly tree: Tree;
-  /** Becomes ready beside the first walk, as soon as it is known whether there is much to carry. */
+  /** Opened during the first walk, as soon as it is known whether the tree is large. */
   outlet: Promise<Outlet> | undefined;
   readonly scratch: Scratch;
   readonly signal: AbortSignal;
@@ -38,9 +38,9 @@ interface Work {
   bytes: number;
 }
 
-/** Where the archive goes. */
+/** The archive being written. */
 interface Outlet {
-  /** Its name in the backup's folder. */
+  /** Its file name in the backup's folder. */
   readonly file: string;
   readonly compression: string;
   readonly out: CompressedFile;
@@ -48,11 +48,11 @@ interface Outlet {
 }
 
 /**
- * Starts a backup of a file tree into one archive, readable by plain tar, and a list of its members.
+ * Starts a backup of a file tree into one archive, readable by plain tar, with a list of its members.
  *
- * Both passes go into the same archive: the second one appends, and a later member replaces an earlier one of the same path.
+ * Both passes write to the same archive: the second one appends, and a later member replaces an earlier one with the same path.
  *
- * @throws E_FILES_MISSING, E_FILES_DENIED, E_REFUSED when the backup would lie inside what is backed up
+ * @throws E_FILES_MISSING, E_FILES_DENIED, E_REFUSED if the backup would be inside the tree
  */
 export async function startFilesBackup(request: FilesRequest): Promise<FilesBackup> {
   const tree = openTree(request.root);
@@ -63,10 +63,10 @@ export async function startFilesBackup(request: FilesRequest): Promise<FilesBack
   return backupOf({ request, tree, outlet: undefined, signal, scratch, rounds: [], bytes: 0 }, stop);
 }
 
-/** Opens it at the first call. */
+/** Opens the archive at the first call. */
 function openOutlet(work: Work, bytes: number): Promise<Outlet> {
   work.outlet ??= makeOutlet(work.request, bytes, work.signal);
-  // It is asked for after the walk.
+  // A failure is reported after the walk, when the archive is first used.
   work.outlet.catch(() => {});
   return work.outlet;
 }
@@ -98,14 +98,14 @@ function backupOf(work: Work, stop: AbortController): FilesBackup {
       first = await pass;
     },
     async secondPass() {
-      if (first === undefined) throw new Error('the first pass comes first');
+      if (first === undefined) throw new Error('firstPass must be called first');
       const pass = readChanged(work, first);
       running = pass;
       part = await pass;
       return part;
     },
     async has(asked) {
-      if (part === undefined) throw new Error('asked before the second pass');
+      if (part === undefined) throw new Error('has must be called after secondPass');
       holds ??= createMembership(work.request.folder, part, work.tree, work.signal);
       return (await holds)(asked);
     },
@@ -164,7 +164,7 @@ async function readChanged(work: Work, first: Outcomes): Promise<FilesPart> {
 
 async function finishArchive({ request, rounds, signal }: Work, out: CompressedFile) {
   await out.write(END_OF_ARCHIVE);
-  // The compressor needs a moment for what it holds still. If it fails meanwhile, that is told below.
+  // The compressor still has to write its buffers. A failure meanwhile is reported below.
   const closing = out.close();
   closing.catch(() => {});
   const { totals, ...list } = await writeList(request.folder, rounds, signal);

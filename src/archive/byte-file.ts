@@ -3,15 +3,15 @@ import { fromErrno } from '../kernel/errors.js';
 
 const BLOCK_BYTES = 256 * 1024;
 
-/** A file that grows by small pieces and is written in large ones. */
+/** A file that is appended to in small pieces and written in large ones. */
 export interface ByteFileWriter {
-  /** The bytes are the caller's again at once. */
+  /** The caller may reuse the bytes at once. */
   add(bytes: Buffer): void;
-  /** What was added can be read once it is closed. Safe to call twice. */
+  /** Everything added can be read afterwards. Safe to call twice. */
   close(): void;
 }
 
-/** @throws E_NO_SPACE, E_IO, E_FILES_DENIED (also by `add` and `close`) */
+/** Creates a new file to append to. @throws E_NO_SPACE, E_IO, E_FILES_DENIED (also by `add` and `close`) */
 export function createByteFile(file: string): ByteFileWriter {
   let descriptor: number | undefined = attempt(file, () => openSync(file, 'wx', 0o600));
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -56,7 +56,7 @@ function attempt<T>(file: string, work: () => T): T {
   }
 }
 
-/** The blocks of a file, one after the other; each is valid until the next is asked for. */
+/** Yields the blocks of a file; each is valid until the next one is requested. */
 export function* readBlocks(file: string): Generator<Buffer> {
   const descriptor = openSync(file, 'r');
   const buffer = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -71,7 +71,7 @@ export function* readBlocks(file: string): Generator<Buffer> {
   }
 }
 
-/** The pieces of a file that end in `separator`, without it, one byte per character (latin1). */
+/** Yields the pieces of a file that end in `separator`, without it, one byte per character (latin1). */
 export function* readPieces(file: string, separator: '\0' | '\n'): Generator<string> {
   let rest = '';
   for (const block of readBlocks(file)) {

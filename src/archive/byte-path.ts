@@ -1,25 +1,25 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * A path as Linux has it, bytes without NUL, relative to the tree and held one byte per character (latin1), so that it can be compared,
- * sorted and matched without loss. The tree itself is the empty path.
+ * A path as Linux has it: bytes without NUL, relative to the tree, one byte per character (latin1), so that it is compared, sorted and
+ * matched without loss. The tree itself is the empty path.
  */
 export type BytePath = string;
 
-/** The bytes that system calls want. */
+/** Converts a path to bytes for system calls. */
 export const toBytes = (path: BytePath): Buffer => Buffer.from(path, 'latin1');
 
-/** From text as it stands in a configuration, a database or JSON. */
+/** Converts text from a configuration, a database or JSON to a path. */
 export const fromText = (text: string): BytePath => Buffer.from(text, 'utf8').toString('latin1');
 
-/** For people: bytes that are not UTF-8 become `\xHH`; the tree itself is `.`. */
+/** Returns a path for messages: bytes that are not UTF-8 become `\xHH`; the tree itself is `.`. */
 export function display(path: BytePath): string {
   const bytes = toBytes(path === '' ? '.' : path);
   if (isUtf8(bytes)) return bytes.toString('utf8');
   return path.replace(/[\x80-\xff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`);
 }
 
-/** As JSON carries it: text where it is UTF-8, else base64 of the bytes. */
+/** Returns a path for JSON: text if it is UTF-8, else base64 of the bytes. */
 export function textOrBase64(path: BytePath): { readonly text: string } | { readonly base64: string } {
   if (ASCII.test(path)) return { text: path };
   const bytes = toBytes(path);
@@ -29,7 +29,7 @@ export function textOrBase64(path: BytePath): { readonly text: string } | { read
 const ASCII = /^[\0-\x7f]*$/;
 
 /**
- * The order of a walk: a directory, then what is in it, names by their bytes. Negative when `a` comes first.
+ * Compares two paths in walk order: a directory, then its content, names by their bytes. Negative if `a` comes first.
  *
  * The slash sorts before every other byte: `a`, `a/b`, `a.b`.
  */
@@ -47,9 +47,9 @@ export function compareWalk(a: BytePath, b: BytePath): number {
 
 const SLASH = 47;
 
-/** Is `path` below the directory `above`? */
+/** Returns whether `path` is below the directory `above`. */
 export const isBelow = (path: BytePath, above: BytePath): boolean => above === '' || path.startsWith(`${above}/`);
 
-/** Relative, no empty segment, no `.`, no `..`, no NUL: nothing that could point out of the tree. */
+/** Returns whether a path stays inside the tree: relative, no empty segment, no `.`, no `..`, no NUL. */
 export const isInside = (path: BytePath): boolean =>
   !path.includes('\0') && path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');

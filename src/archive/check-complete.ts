@@ -6,13 +6,13 @@ import { startTool, toolError } from './programs.js';
 export interface Stored {
   readonly file: string;
   readonly program: 'zstd' | 'pigz';
-  /** How many bytes went into it. */
+  /** Number of uncompressed bytes. */
   readonly bytes: number;
 }
 
 /**
- * Looks whether a compressor wrote to the end of what it was given, without unpacking: zstd walks over the headers of its blocks, gzip
- * ends with the length of what it holds.
+ * Checks that a compressor wrote all of its output, without decompressing: `zstd --list` walks the block headers, and gzip ends with the
+ * length of its content.
  *
  * @throws E_TOOL_FAILED
  */
@@ -23,8 +23,8 @@ export async function requireWhole(
   const isWhole =
     program === 'zstd' ? await isWholeZstd(file, environment) : (await lengthIn(file)) === bytes % 2 ** 32;
   if (isWhole) return;
-  throw new PotctlError('E_TOOL_FAILED', `"${program}" ended well, but what it wrote is not whole`, {
-    why: `"${file}" breaks off`,
+  throw new PotctlError('E_TOOL_FAILED', `"${program}" reported success, but its output is incomplete`, {
+    why: `"${file}" is truncated`,
   });
 }
 
@@ -34,7 +34,7 @@ async function isWholeZstd(file: string, environment: Readonly<Record<string, st
   return end.ok;
 }
 
-/** The last field of a gzip member, RFC 1952: the length of its input modulo 2^32. */
+/** Reads the last field of a gzip member (RFC 1952): the length of its input modulo 2^32. */
 async function lengthIn(file: string): Promise<number> {
   const handle = await open(file);
   try {

@@ -5,7 +5,7 @@ import { createPipes } from './pipes.js';
 import { checkStructure } from './structure.js';
 import { ArchiveDamage } from './tar-header.js';
 
-/** A stored archive that is to be judged. */
+/** A stored archive to verify. */
 export interface CheckRequest {
   /** The backup's folder. */
   readonly folder: string;
@@ -18,10 +18,10 @@ export interface CheckRequest {
 const MAX_PROBLEMS = 20;
 
 /**
- * Walks the archive to its end: every member there, in its order, with the content that was archived.
+ * Reads the whole archive and checks that every member is present, in order, with the content that was archived.
  *
- * @returns what is wrong, in plain words that name the member; empty when the archive is as it was written
- * @throws E_TOOL_MISSING, E_IO, E_FILES_DENIED when it could not be checked; the signal's reason when aborted
+ * @returns the problems, each naming the member; empty if the archive is undamaged
+ * @throws E_TOOL_MISSING, E_IO, E_FILES_DENIED if it could not be checked; the signal's reason when aborted
  */
 export async function checkArchive(request: CheckRequest): Promise<string[]> {
   const { folder, part, environment, signal } = request;

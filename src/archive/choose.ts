@@ -17,14 +17,14 @@ export interface Choice {
   readonly reference: string;
   readonly fromSet: string | null;
   readonly at: Omit<SetFacts, 'systemIdentifier'>;
-  /** Relative to the tree; a directory means all that is in it. */
+  /** Relative to the tree; a directory selects everything in it. */
   readonly globs: readonly string[];
 }
 
-/** The members that are to come back, and where they lie. */
+/** The selected members, and where the backup is. */
 export interface Chosen {
   readonly backup: string;
-  /** Local folder with the backup's artefacts. */
+  /** Local folder with the backup's artifacts. */
   readonly folder: string;
   readonly part: FilesPart;
   readonly picked: Picked;
@@ -32,9 +32,9 @@ export interface Chosen {
 }
 
 /**
- * Finds the backup and its members by the list of its files, which is checked against the manifest before it is believed.
+ * Finds a backup and its members in the list of its files, after checking that list against the manifest.
  *
- * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND (naming near paths), E_UNFIT (a backup without files), E_BACKUP_CORRUPT, E_REFUSED
+ * @throws E_BACKUP_NOT_FOUND, E_PIECE_NOT_FOUND (with similar paths), E_UNFIT (a backup without files), E_BACKUP_CORRUPT, E_REFUSED
  */
 export async function chooseFiles(
   {
@@ -49,19 +49,19 @@ export async function chooseFiles(
   const { entry, warnings } = selectBackup(entries, reference, { set, fromSet, now: clock.now(), part: 'files' });
   const { storage } = await readManifest(repository, entry.id);
   if (storage?.engine === 'tar') {
-    throw new PotctlError('E_UNFIT', `single files cannot be taken out of the imported archive of '${entry.id}'`, {
+    throw new PotctlError('E_UNFIT', `single files cannot be restored from the imported archive of '${entry.id}'`, {
       fix: [
-        advice`Take all of them, beside the live ones: ${potctl('restore', 'run', entry.id, '--mode', 'new', '--only', 'files', '--into-files', 'DIR')}`,
+        advice`Restore all of them into another directory: ${potctl('restore', 'run', entry.id, '--mode', 'new', '--only', 'files', '--into-files', 'DIR')}`,
       ],
     });
   }
   const part = storage as FilesPart | null;
   if (part === null) {
     throw new PotctlError('E_UNFIT', `the backup '${entry.id}' has no files`, {
-      fix: [advice`Choose another one: ${potctl('backup', 'list')}.`],
+      fix: [advice`Choose another backup: ${potctl('backup', 'list')}.`],
     });
   }
-  const folder = await repository.artefacts(entry.id);
+  const folder = await repository.artifacts(entry.id);
   await checkList(folder, part, signal);
   const picked = await pickMembers(folder, part, globs, signal);
   const [missing] = picked.unmatched;
@@ -69,31 +69,31 @@ export async function chooseFiles(
   return { backup: entry.id, folder, part, picked, warnings };
 }
 
-/** The set that fits what is known without a server; null = nothing is known, and there is only one. */
+/** Returns the series that matches without asking a server; null = nothing is known, and there is only one. */
 function setFor(entries: readonly CatalogEntry[], at: Choice['at']): string | null {
   const fitting = setsAtHand(entries, at);
   const sets = fitting.length > 0 ? fitting : allSets(entries);
   if (sets.length <= 1) return fitting[0] ?? null;
-  throw new PotctlError('E_REFUSED', 'backups of several sets are here', {
-    fix: sets.slice(0, 5).map((set) => advice`If it is this one: ${again('--from-set', set)}`),
+  throw new PotctlError('E_REFUSED', 'the repository has backups of several series', {
+    fix: sets.slice(0, 5).map((set) => advice`Choose one: ${again('--from-set', set)}`),
   });
 }
 
 async function checkList(folder: string, part: FilesPart, signal: AbortSignal): Promise<void> {
-  const stored = part.artefacts.find((artefact) => artefact.path === part.list_file)!;
+  const stored = part.artefacts.find((artifact) => artifact.path === part.list_file)!;
   const found = await hashFile(path.join(folder, part.list_file), signal);
   if (found.sha256 === stored.sha256 && found.size === stored.size) return;
   throw new PotctlError('E_BACKUP_CORRUPT', `the list "${part.list_file}" of the backup's files is damaged`, {
-    why: 'its SHA-256 is not that of the manifest',
+    why: 'its SHA-256 differs from the manifest',
   });
 }
 
 function nothingNamed(backup: string, glob: string, near: readonly string[]): PotctlError {
-  return new PotctlError('E_PIECE_NOT_FOUND', `'${glob}' names nothing in the backup '${backup}'`, {
+  return new PotctlError('E_PIECE_NOT_FOUND', `'${glob}' matches nothing in the backup '${backup}'`, {
     fix: [
       ...(near.length === 0 ? [] : [`Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`]),
-      "At any depth: '**/name'",
-      advice`See what is there: ${potctl('backup', 'show', backup, '--files', '**')}`,
+      "To match at any depth: '**/name'",
+      advice`List its files: ${potctl('backup', 'show', backup, '--files', '**')}`,
     ],
   });
 }

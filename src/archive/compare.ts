@@ -14,7 +14,7 @@ import { absolute, lookAt, openTree, runsAsRoot, type Tree } from './tree.js';
 import { walk } from './walk.js';
 import { createYielder } from './yield-often.js';
 
-/** A tree on disk, and the backup that it should be equal to. */
+/** A tree on disk, and the backup to compare it with. */
 export interface CompareRequest {
   /** The backup's folder. */
   readonly folder: string;
@@ -23,20 +23,20 @@ export interface CompareRequest {
   readonly root: string;
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** Only these members of the archive should be there. Default: all. */
+  /** Compare only these members of the archive. Default: all. */
   readonly wanted?: Pick<Wanted, 'has'>;
-  /** Told of what has another owner, where this user could not set it. Such is no difference. */
+  /** Called for a file with another owner if this user cannot set owners. That is no difference. */
   readonly otherOwner?: (file: ListedFile) => void;
 }
 
 const MAX_PROBLEMS = 20;
 
 /**
- * Reads a tree again from disk and compares it with the list of a backup: kind, content, size, mode, time, link target, owner (as root), and
- * that nothing else is there. The root's own mode and time, and what the backup excludes, are not compared.
+ * Reads a tree from disk and compares it with the list of a backup: type, content, size, mode, time, link target, owner (as root), and that
+ * nothing else exists. The root's own mode and time and excluded paths are not compared.
  *
- * @returns the first 20 differences in plain words; empty when the tree is what was backed up
- * @throws E_FILES_MISSING, E_FILES_DENIED, E_IO; ArchiveDamage when the list cannot be read; the signal's reason when aborted
+ * @returns the first 20 differences; empty if the tree equals the backup
+ * @throws E_FILES_MISSING, E_FILES_DENIED, E_IO; ArchiveDamage if the list cannot be read; the signal's reason when aborted
  */
 export async function compareTree(request: CompareRequest): Promise<string[]> {
   const { folder, part, signal, progress, wanted, otherOwner } = request;
@@ -72,8 +72,8 @@ interface Compared {
 async function difference(compared: Compared): Promise<string | undefined> {
   const { tree, file } = compared;
   const stats = lookAt(tree, pathOf(file));
-  if (stats === undefined) return 'is not there';
-  if (stats === 'unreadable') return 'cannot be looked at';
+  if (stats === undefined) return 'is missing';
+  if (stats === 'unreadable') return 'cannot be read';
   return kindDifference(file, stats) ?? factDifference(compared, stats) ?? (await contentDifference(compared, stats));
 }
 
@@ -108,16 +108,16 @@ async function contentDifference(compared: Compared, stats: BigIntStats): Promis
     const target = lookAt(tree, targetOf(file) ?? '');
     return typeof target === 'object' && target.ino === stats.ino && target.dev === stats.dev
       ? undefined
-      : 'is not the same file as its link';
+      : 'is not a hard link to its target';
   }
   if (sha256 === undefined) return undefined;
   const found = await hashContent(absolute(tree, pathOf(file)), yieldIfDue);
-  return found === sha256 ? undefined : 'has other content (SHA-256 differs)';
+  return found === sha256 ? undefined : 'has different content (SHA-256 differs)';
 }
 
 function linkDifference(tree: Tree, file: ListedFile): string | undefined {
   const target = readlinkSync(absolute(tree, pathOf(file)), { encoding: 'latin1' });
-  return target === targetOf(file) ? undefined : `points at ${JSON.stringify(display(target))}`;
+  return target === targetOf(file) ? undefined : `points to ${JSON.stringify(display(target))}`;
 }
 
 async function findExtra({ folder, part, signal }: CompareRequest, tree: Tree): Promise<string[]> {
@@ -129,7 +129,7 @@ async function findExtra({ folder, part, signal }: CompareRequest, tree: Tree): 
     signal,
     entry({ path }) {
       if (path === '' || extra.length >= MAX_PROBLEMS || holds(path)) return;
-      extra.push(`${JSON.stringify(display(path))} is there, but not in the backup`);
+      extra.push(`${JSON.stringify(display(path))} exists, but is not in the backup`);
     },
     skipped() {},
     unreadable: (path) => void extra.push(`${JSON.stringify(display(path))} cannot be read`),

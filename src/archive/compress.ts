@@ -11,25 +11,25 @@ import { isInstalled, nodeZstd, startTool, toolError } from './programs.js';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The way a stream is made smaller; `extension` is what plain tar recognises. */
+/** How a stream is compressed; `extension` is what plain tar recognizes. */
 export interface Compression {
   readonly name: 'zstd' | 'gzip';
   readonly extension: '.zst' | '.gz';
-  /** null: inside this process. */
+  /** null: compressed inside this process. */
   readonly program: CompressingProgram | null;
 }
 
-/** One that compresses its stdin to its stdout. */
+/** A program that compresses its stdin to its stdout. */
 export interface CompressingProgram {
   readonly name: 'zstd' | 'pigz';
   readonly args: readonly string[];
 }
 
 /**
- * The best one that is here: the `zstd` program (it uses every core, outside our memory), Node's own zstd, pigz, Node's gzip at level 1
- * (measured faster than the `gzip` program).
+ * Chooses the best compression available: the `zstd` program (it uses every core, outside our memory), Node's own zstd, pigz, Node's gzip
+ * at level 1 (measured faster than the `gzip` program).
  *
- * @param bytes about how many will be compressed
+ * @param bytes roughly how many bytes will be compressed
  */
 export async function chooseCompression(
   bytes: number,
@@ -37,7 +37,7 @@ export async function chooseCompression(
   signal: AbortSignal,
 ): Promise<Compression> {
   if (isInstalled('zstd', environment)) {
-    const more = bytes < WORTH_PIPES_BYTES ? [] : await oneReader(environment, signal);
+    const more = bytes < WORTH_PIPES_BYTES ? [] : await withoutAsyncIo(environment, signal);
     return { name: 'zstd', extension: '.zst', program: { name: 'zstd', args: ['-q', '-T0', '-1', '-c', ...more] } };
   }
   if (nodeZstd.createZstdCompress) return { name: 'zstd', extension: '.zst', program: null };
@@ -46,28 +46,28 @@ export async function chooseCompression(
 }
 
 /**
- * From 1.5.3 on zstd reads and writes on further threads, which copies everything once more: measured, it costs a fifth of its processor
- * time and gains nothing between a pipe and the page cache. Older ones do not know the option.
+ * Returns the option that turns off asynchronous I/O, if zstd knows it (1.5.3 and later). Asynchronous I/O copies everything once more:
+ * measured, it costs a fifth of the processor time and gains nothing between a pipe and the page cache.
  */
-async function oneReader(environment: Environment, signal: AbortSignal): Promise<string[]> {
+async function withoutAsyncIo(environment: Environment, signal: AbortSignal): Promise<string[]> {
   const options = { environment, signal, stdout: 'ignore' } as const;
-  const { ok } = await startTool('zstd', [ONE_READER, '--version'], options).ended;
-  return ok ? [ONE_READER] : [];
+  const { ok } = await startTool('zstd', [NO_ASYNC_IO, '--version'], options).ended;
+  return ok ? [NO_ASYNC_IO] : [];
 }
 
-const ONE_READER = '--no-asyncio';
+const NO_ASYNC_IO = '--no-asyncio';
 
 /** A file that is written through a compressor. */
 export interface CompressedFile {
   /**
-   * Takes bytes, which are the caller's again once the promise, if any, is resolved.
+   * Writes bytes. The caller may reuse them once the promise, if any, has resolved.
    *
-   * @throws (the promise) what made the file impossible: E_NO_SPACE, E_IO, E_TOOL_FAILED
+   * @throws (in the promise) what made writing impossible: E_NO_SPACE, E_IO, E_TOOL_FAILED
    */
   write(bytes: Buffer): Promise<void> | undefined;
-  /** Ends the file. Size and SHA-256 are those of the stored bytes. @throws as `write` */
+  /** Closes the file. Size and SHA-256 are those of the stored bytes. @throws as `write` */
   close(): Promise<{ readonly size: number; readonly sha256: string }>;
-  /** Stops at once and resolves when nothing writes any more. Safe at any time, also twice. */
+  /** Stops at once and resolves when nothing is written any more. Safe at any time, even twice. */
   abort(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export function createCompressedFile(
 }
 
 const BUFFERED_BYTES = 256 << 10;
-/** Each chunk of output is a trip to another thread; Node's default are 16 KiB. */
+/** Larger than Node's default of 16 KiB, because each chunk of output is a trip to another thread. */
 const CHUNK_BYTES = 128 << 10;
 
 /** Compresses in this process (on another thread), at the fastest level. */
@@ -94,12 +94,12 @@ export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedF
   const stored = store(encoder, file, hashWrites(file));
   const copies = createCopies();
   stored.catch(() => encoder.destroy());
-  // An error of the encoder is a consequence: the store tells the cause.
+  // An error of the encoder is only a consequence: the cause is reported by `stored`.
   encoder.on('error', () => {});
   return {
     write(bytes) {
       if (encoder.destroyed) return stored.then(() => undefined);
-      // A copy, so that the caller can go on while the other thread works.
+      // A copy, so that the caller can continue while the other thread works.
       const copy = copies.take(bytes);
       encoder.write(copy, () => copies.giveBack(copy));
       return encoder.writableLength < BUFFERED_BYTES ? undefined : drained(encoder, stored);
@@ -115,7 +115,7 @@ export function compressInside(file: string, name: 'zstd' | 'gzip'): CompressedF
   };
 }
 
-/** Copies in buffers that are used again: gigabytes of fresh ones would stay in memory until they are collected. */
+/** Copies bytes into reused buffers: gigabytes of new ones would stay in memory until they are collected. */
 function createCopies() {
   const free: ArrayBufferLike[] = [];
   return {

@@ -3,24 +3,24 @@ import type { ContentSink } from './sparse.js';
 import { createYielder } from './yield-often.js';
 
 const ZEROS = Buffer.alloc(1 << 20);
-/** Longer holes take too long to be hashed while everything else waits: a second for each gigabyte. */
+/** Longer holes block everything else for too long while they are hashed: a second per gigabyte. */
 const LONG_HOLE_BYTES = 64 << 20;
 
-/** SHA-256 of one content after the other; a hole counts as the zeros that an application would read. */
+/** Hashes one content after the other (SHA-256); a hole counts as the zeros that an application would read. */
 export interface ContentHash extends ContentSink {
-  /** Tells the digest (lower-case hex) of what came since the last end: at once, or while it settles. */
-  end(tell: (sha256: string) => void): void;
+  /** Reports the digest (lower-case hex) of everything since the last end: at once, or during `settle`. */
+  end(report: (sha256: string) => void): void;
   /**
-   * Does what was put off because it takes long, letting others run meanwhile; gives nothing when nothing was.
+   * Does deferred work, which takes long, and yields meanwhile; returns nothing if there is none.
    *
-   * @throws what `tell` throws; the signal's reason when aborted
+   * @throws what `report` throws; the signal's reason when aborted
    */
   settle(signal: AbortSignal): Promise<void> | undefined;
 }
 
 type Work = (yieldIfDue: () => Promise<void> | undefined) => Promise<void> | void;
 
-/** Starts with the first content; see {@link ContentHash}. */
+/** Creates a hash; see {@link ContentHash}. */
 export function createContentHash(): ContentHash {
   let hash: Hash | undefined;
   let later: Work[] = [];
@@ -28,10 +28,10 @@ export function createContentHash(): ContentHash {
     hash ??= createHash('sha256');
     hash.update(bytes);
   };
-  const finish = (tell: (sha256: string) => void): void => {
+  const finish = (report: (sha256: string) => void): void => {
     const digest = hash?.digest('hex') ?? EMPTY;
     hash = undefined;
-    tell(digest);
+    report(digest);
   };
   return {
     data(bytes) {
@@ -43,9 +43,9 @@ export function createContentHash(): ContentHash {
       if (later.length === 0 && bytes < LONG_HOLE_BYTES) for (const zeros of zerosOf(bytes)) update(zeros);
       else later.push((yieldIfDue) => updateSlowly(update, bytes, yieldIfDue));
     },
-    end(tell) {
-      if (later.length === 0) finish(tell);
-      else later.push(() => finish(tell));
+    end(report) {
+      if (later.length === 0) finish(report);
+      else later.push(() => finish(report));
     },
     settle(signal) {
       if (later.length === 0) return undefined;

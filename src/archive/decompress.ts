@@ -9,7 +9,7 @@ import { ArchiveDamage } from './tar-header.js';
 
 interface DecompressRequest {
   readonly file: string;
-  /** As the manifest has it: `zstd`, `gzip` or `none`. */
+  /** The compression in the manifest: `zstd`, `gzip` or `none`. */
   readonly compression: string;
   readonly pipes: Pipes;
   readonly environment: Readonly<Record<string, string>>;
@@ -17,10 +17,10 @@ interface DecompressRequest {
 }
 
 /**
- * Hands on the bytes behind a compressed file until its end. What `take` throws ends it.
+ * Passes the decompressed bytes of a file to `take`. If `take` throws, decompression stops.
  *
- * @throws ArchiveDamage when the file is missing, cut or damaged (at the latest at its end); E_TOOL_MISSING, E_IO, E_FILES_DENIED; E_TOOL_FAILED
- *   when zstd was killed or lacked something: that proves nothing
+ * @throws ArchiveDamage if the file is missing, truncated or damaged (at the latest at its end); E_TOOL_MISSING, E_IO, E_FILES_DENIED;
+ * E_TOOL_FAILED if zstd was killed or lacked resources, which proves no damage
  */
 export async function decompress(request: DecompressRequest, take: Take): Promise<void> {
   const { file, compression, environment, signal } = request;
@@ -43,13 +43,14 @@ async function throughProgram({ file, pipes, environment, signal }: DecompressRe
   signal.throwIfAborted();
   if (end.ok) return;
   const said = end.stderrTail.at(-1) ?? 'it gave no reason';
-  const why = whyNotDone(end) ?? (end.stderrTail.some((line) => JUDGES.test(line)) ? null : said);
-  if (why !== null) throw new PotctlError('E_TOOL_FAILED', '"zstd" did not do its work', { why });
+  const why = whyNotDone(end) ?? (end.stderrTail.some((line) => REPORTS_DAMAGE.test(line)) ? null : said);
+  if (why !== null) throw new PotctlError('E_TOOL_FAILED', '"zstd" failed', { why });
   throw new ArchiveDamage(`zstd cannot decompress it: ${said}`);
 }
 
-/** What zstd says of data that is damaged, cut or no zstd at all. Its other errors are about itself: threads, memory, files. */
-const JUDGES = /\((?:36|39)\)|unsupported format|unknown header|premature end|unexpected end|[Cc]orrupt|[Cc]hecksum/;
+/** Messages of zstd about damaged, truncated or foreign data. Its other errors are about itself: threads, memory, files. */
+const REPORTS_DAMAGE =
+  /\((?:36|39)\)|unsupported format|unknown header|premature end|unexpected end|[Cc]orrupt|[Cc]hecksum/;
 
 function openStored(file: string): number {
   try {
@@ -60,11 +61,11 @@ function openStored(file: string): number {
   }
 }
 
-/** The bytes behind a compressed file, without any program. @throws as {@link decompress} */
+/** Yields the decompressed bytes of a file, without any program. @throws as {@link decompress} */
 export async function* readInside(file: string, compression: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const transform = transformFor(compression);
   const source = createReadStream(file, { fd: openStored(file), signal, highWaterMark: 256 << 10 });
-  // Errors arrive at whoever reads the transform.
+  // Errors are reported by the transform.
   const stream = transform === undefined ? source : pipeline(source, transform, () => {});
   try {
     yield* stream as AsyncIterable<Buffer>;
@@ -72,7 +73,7 @@ export async function* readInside(file: string, compression: string, signal: Abo
     signal.throwIfAborted();
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (/^(?:Z|ZSTD|ERR_ZSTD)_.*MEM/.test(code))
-      throw new PotctlError('E_IO', `cannot decompress "${file}"`, { why: 'there is not enough memory', cause: error });
+      throw new PotctlError('E_IO', `cannot decompress "${file}"`, { why: 'out of memory', cause: error });
     if (!/^Z_|^ZSTD_|^ERR_ZSTD/.test(code)) throw fromErrno(error, `read "${file}"`);
     throw new ArchiveDamage(`it cannot be decompressed: ${String(error)}`, { cause: error });
   } finally {
@@ -81,7 +82,7 @@ export async function* readInside(file: string, compression: string, signal: Abo
   }
 }
 
-/** Each chunk is a trip to another thread; Node's default are 16 KiB. */
+/** Larger than Node's default of 16 KiB, because each chunk is a trip to another thread. */
 const CHUNK_BYTES = 128 << 10;
 
 function transformFor(compression: string) {
@@ -91,7 +92,7 @@ function transformFor(compression: string) {
     return nodeZstd.createZstdDecompress({ chunkSize: CHUNK_BYTES });
   if (compression === 'zstd') {
     throw new PotctlError('E_TOOL_MISSING', 'cannot read a zstd archive', {
-      why: 'this Node has no zstd, and there is no program "zstd"',
+      why: 'this version of Node has no zstd, and the program "zstd" is not installed',
       fix: ['apt install zstd'],
     });
   }

@@ -3,7 +3,7 @@ import { openTree } from './tree.js';
 import { walk } from './walk.js';
 
 /**
- * Counts what a backup of the tree would read, without reading it. Holes of sparse files are not counted.
+ * Counts the files and bytes that a backup of the tree would read. Only looks at metadata. Holes of sparse files are not counted.
  *
  * @throws E_FILES_MISSING, E_FILES_DENIED
  */

@@ -9,13 +9,13 @@ import { checkStructure } from './structure.js';
 import { ArchiveDamage } from './tar-header.js';
 import { runsAsRoot } from './tree.js';
 
-/** A stored archive, and the directory that its tree comes into. */
+/** A stored archive, and the directory to extract it to. */
 export interface ExtractRequest extends CheckRequest {
-  /** Absolute path of an existing, empty directory. It gets the mode, owner, times and ACL of the tree's root, too. */
+  /** Absolute path of an existing, empty directory. It gets the mode, owner, times and ACL of the tree's root. */
   readonly into: string;
-  /** Only these members; without the tree itself, `into` keeps its own attributes. Default: all. */
+  /** Extract only these members; if the tree itself is not among them, `into` keeps its own attributes. Default: all. */
   readonly wanted?: Wanted;
-  /** Told what tar says of each attribute that it could not set: to tar that is no failure. */
+  /** Called with tar's message for each attribute that it could not set. For tar that is not a failure. */
   readonly lostAttribute?: (line: string) => void;
 }
 
@@ -24,7 +24,7 @@ const TAR_ARGS = [
   '--file=-',
   '--numeric-owner',
   '--preserve-permissions',
-  // A directory's times are set once nothing is written into it any more, also by the second pass.
+  // Sets a directory's times only after everything is written to it, including the second pass.
   '--delay-directory-restore',
   '--xattrs',
   '--xattrs-include=*',
@@ -38,14 +38,13 @@ const LOST_ATTRIBUTE = /Cannot (?:set|restore|drop) .*(?:extended attribute|ACLs
 export const END_OF_ARCHIVE = Buffer.alloc(1024);
 
 /**
- * Extracts the tree by GNU tar, which gets each header only after it was found to be the next of the list, and the list only after it was
- * found unable to leave `into`. After an error `into` holds a part of it.
- * What was written is not yet safe from a power cut: that is up to the caller.
+ * Extracts the tree with GNU tar. The list is first checked to be unable to leave `into`, and tar receives each header only if it matches
+ * the list. After an error `into` contains a part of the tree. The caller must sync the files.
  *
- * Owners are restored when run as root, as with tar.
+ * Owners are restored if run as root, as with tar.
  *
  * @throws E_BACKUP_CORRUPT naming the member; E_REFUSED if `into` is not empty; E_NO_SPACE, E_TOOL_MISSING, E_TOOL_FAILED, E_IO,
- *   E_FILES_DENIED; the signal's reason when aborted
+ * E_FILES_DENIED; the signal's reason when aborted
  */
 export async function extractArchive(request: ExtractRequest): Promise<ListTotals> {
   return extractInto(request, async (pipes) => {
@@ -61,7 +60,7 @@ export async function extractArchive(request: ExtractRequest): Promise<ListTotal
 }
 
 /**
- * What every extraction has around it: an empty directory before, and damage told as such.
+ * Runs an extraction: checks that the directory is empty, and reports damage as E_BACKUP_CORRUPT.
  *
  * @throws E_REFUSED if `into` is not empty, E_BACKUP_CORRUPT for an ArchiveDamage; else what `work` throws
  */
@@ -85,7 +84,7 @@ export async function extractInto(
   }
 }
 
-/** @throws E_REFUSED if there is anything in the directory; E_IO, E_FILES_DENIED */
+/** Checks that a directory is empty. @throws E_REFUSED if it is not; E_IO, E_FILES_DENIED */
 function assertEmpty(into: string): void {
   let names: string[];
   try {
@@ -97,9 +96,9 @@ function assertEmpty(into: string): void {
 }
 
 /**
- * Starts the tar that extracts into the directory, and waits for its end; `feed` gives it the archive. Owners are restored when run as root.
+ * Starts tar to extract into the directory, feeds it with `feed`, and waits until it ends. Owners are restored if run as root.
  *
- * @throws E_TOOL_FAILED, E_NO_SPACE and what `feed` throws: then tar is ended
+ * @throws E_TOOL_FAILED, E_NO_SPACE and what `feed` throws; tar is stopped then
  */
 export async function throughTar(
   { into, environment, signal, lostAttribute }: Omit<ExtractRequest, 'folder' | 'part'>,

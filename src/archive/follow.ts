@@ -11,14 +11,14 @@ import { both, type Pipes, type Take, takeAll } from './pipes.js';
 import { ArchiveDamage, BLOCK, type TarMember } from './tar-header.js';
 import { createTarReader, type TarListener, type TarReader } from './tar-reader.js';
 
-/** Some members of an archive, by their place in its list. */
+/** A selection of members of an archive, by their index in its list. */
 export interface Wanted {
   has(index: number): boolean;
-  /** The place of the last of them; -1 = there is none. */
+  /** The index of the last one; -1 = none. */
   readonly last: number;
 }
 
-/** A stored archive, and where its bytes go while it is walked. */
+/** A stored archive, and where its bytes go while it is read. */
 export interface FollowRequest {
   readonly folder: string;
   readonly part: FilesPart;
@@ -26,16 +26,16 @@ export interface FollowRequest {
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** Gets what was found good so far; a header only once its member was found to be the next of the list. */
+  /** Receives the verified bytes; a header only after its member was compared with the list. */
   readonly forward?: Take;
-  /** Told when a member's content is not what was archived. */
+  /** Called if a member's content differs from what was archived. */
   readonly wrongContent: (text: string) => void;
-  /** Only these are forwarded and hashed, and what stands behind the last of them is not read. Default: all. */
+  /** Forward and hash only these members, and stop reading after the last one. Default: all. */
   readonly wanted?: Wanted;
 }
 
 /**
- * Walks the archive to its end beside its list: every member must be the next of the list, in every particular.
+ * Reads the whole archive and compares it with its list: every member must equal the next line of the list in every field.
  *
  * @throws ArchiveDamage at the first difference, naming the member; E_TOOL_MISSING, E_IO, E_FILES_DENIED
  */
@@ -52,7 +52,7 @@ export async function followArchive(request: FollowRequest): Promise<void> {
     });
     if (passed.last) return;
     await expected.fill(1);
-    if (!reader.ended()) throw new ArchiveDamage(`it is cut${beforeNext(expected.next())}`);
+    if (!reader.ended()) throw new ArchiveDamage(`it is truncated${beforeNext(expected.next())}`);
     const missing = expected.next();
     if (missing) throw new ArchiveDamage(`${quote(missing)} is in the list, but not in the archive`);
   } finally {
@@ -60,14 +60,14 @@ export async function followArchive(request: FollowRequest): Promise<void> {
   }
 }
 
-/** Ends the reading once everything that is wanted has passed. */
+/** Thrown to stop reading after the last wanted member. */
 const ENOUGH = new Error('enough was read');
 
 interface Following {
   readonly reader: TarReader;
   readonly expected: Queue;
   readonly hash: ContentHash;
-  /** Has the last member that is wanted passed? */
+  /** Whether the last wanted member has been read. */
   readonly passed: { last: boolean };
 }
 
@@ -82,7 +82,7 @@ function takeWith({ reader, expected, hash, passed }: Following, { forward, prog
     return (waiting ?? Promise.resolve()).then(() => Promise.reject(ENOUGH));
   };
   return (chunk) => {
-    // Not more members can begin in a chunk than it has blocks.
+    // A chunk cannot contain more headers than blocks.
     const filling = expected.fill(chunk.length / BLOCK + 2);
     return filling ? filling.then(() => pass(chunk)) : pass(chunk);
   };
@@ -90,7 +90,7 @@ function takeWith({ reader, expected, hash, passed }: Following, { forward, prog
 
 const beforeNext = (next: ListedFile | undefined): string => (next ? ` before ${quote(next)}` : '');
 
-/** The name of a listed file, for a message. */
+/** Returns the name of a listed file for messages. */
 export const quote = (file: ListedFile): string => JSON.stringify(display(pathOf(file)));
 
 function compareWith(
@@ -116,7 +116,7 @@ function compareWith(
       const file = current!;
       hash.end((sha256) => {
         if (file.type !== 'file' || sha256 === file.sha256) return;
-        wrongContent(`${quote(file)}: its content is not what was archived (SHA-256 differs)`);
+        wrongContent(`${quote(file)}: its content differs from what was archived (SHA-256 differs)`);
       });
     },
   };
@@ -125,18 +125,18 @@ function compareWith(
 function assertSame(member: TarMember, listed: ListedFile | undefined): asserts listed is ListedFile {
   const name = JSON.stringify(display(member.path));
   if (listed === undefined) throw new ArchiveDamage(`${name} is in the archive, but not in the list`);
-  if (pathOf(listed) !== member.path) throw new ArchiveDamage(`${name} stands where the list has ${quote(listed)}`);
+  if (pathOf(listed) !== member.path) throw new ArchiveDamage(`${name} is where the list has ${quote(listed)}`);
   if (member.type === 'device') throw new ArchiveDamage(`${name} is a device`);
-  if (targetOf(listed) !== member.target) throw new ArchiveDamage(`${name} points elsewhere than the list says`);
+  if (targetOf(listed) !== member.target) throw new ArchiveDamage(`${name} points to another target than in the list`);
   const facts = listedFile(member, member.type, undefined);
   for (const fact of ['type', 'size', 'mode', 'uid', 'gid', 'mtime_ns'] as const) {
     if (facts[fact] === listed[fact]) continue;
-    throw new ArchiveDamage(`${name} has ${fact} ${facts[fact]}, the list says ${listed[fact]}`);
+    throw new ArchiveDamage(`${name} has ${fact} ${facts[fact]}, but the list says ${listed[fact]}`);
   }
 }
 
 interface Queue {
-  /** Makes sure that so many lines are at hand, if there are; gives nothing when they are already. */
+  /** Loads lines until at least `count` are available, if there are as many; returns nothing if they already are. */
   fill(count: number): Promise<void> | undefined;
   next(): ListedFile | undefined;
   close(): Promise<void>;
@@ -165,10 +165,10 @@ function createQueue(list: AsyncGenerator<ListedFile>): Queue {
   };
 }
 
-/** Lines read at once beyond what is needed. */
+/** Lines to read ahead. */
 const AHEAD = 1_000;
 
 function blameList(error: unknown): never {
-  if (error instanceof ArchiveDamage) throw new ArchiveDamage(`the list of its members: ${error.message}`);
+  if (error instanceof ArchiveDamage) throw new ArchiveDamage(`the list of members: ${error.message}`);
   throw error;
 }

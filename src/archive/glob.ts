@@ -2,21 +2,21 @@ import picomatch from 'picomatch';
 import { PotctlError } from '../kernel/errors.js';
 import { type BytePath, display, fromText, isBelow } from './byte-path.js';
 
-/** Globs that name members of a backup. Paths must be asked for in walk order. */
+/** Globs that select members of a backup. Paths must be passed in walk order. */
 export interface Globs {
-  /** Does one of them name the path, or a directory above it? */
+  /** Returns whether a glob matches the path or a directory above it. */
   matches(path: BytePath): boolean;
-  /** Those that have named nothing so far. */
+  /** The globs without a match so far. */
   unmatched(): readonly string[];
 }
 
 const MAX_LENGTH = 4_096;
-// Flag s: names may hold newlines.
+// Flag s: names may contain newlines.
 const MATCHING = { dot: true, nonegate: true, flags: 's' };
 
 /**
- * Reads the globs of a command line: relative to the tree, or with its former root in front. A glob that names a directory names all that
- * is in it; a name is also found by its literal spelling (`a[1].txt`), and one that is not UTF-8 as it is shown (`\xff`).
+ * Compiles the globs of a command line: relative to the tree, or starting with its former root. A glob that matches a directory selects
+ * everything in it. A name also matches literally (`a[1].txt`), and one that is not UTF-8 as it is displayed (`\xff`).
  *
  * @param root the tree's path when it was backed up
  * @throws E_USAGE

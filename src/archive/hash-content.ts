@@ -6,10 +6,10 @@ import { display } from './byte-path.js';
 const BLOCK = Buffer.allocUnsafeSlow(1 << 20);
 
 /**
- * SHA-256 of a file. Reads synchronously, which for many small files is several times faster than anything else, and lets others run
+ * Returns the SHA-256 of a file. Reads synchronously, which for many small files is several times faster than anything else, and yields
  * between the blocks of a large one.
  *
- * @param yieldIfDue asked between blocks, see createYielder
+ * @param yieldIfDue called between blocks, see createYielder
  * @throws E_FILES_DENIED, E_IO
  */
 export async function hashContent(file: Buffer, yieldIfDue: () => Promise<void> | undefined): Promise<string> {

@@ -1,18 +1,18 @@
 import { type BytePath, display, textOrBase64 } from './byte-path.js';
 
-/** A path with a reason, as the manifest has it; `path_b64` where the path is not UTF-8. */
+/** A path with a reason, as in the manifest; `path_b64` if the path is not UTF-8. */
 export type NamedPath = { readonly path: string; readonly path_b64?: string; readonly reason: string };
 
 const MAX_NAMED = 1_000;
 
-/** Counts all, names the first thousand. */
+/** Counts all paths, and keeps the first thousand. */
 export interface PathLog {
   add(path: BytePath, reason: string): void;
   total(): number;
   named(): NamedPath[];
 }
 
-/** Counts all paths, and keeps the names of the first ones. */
+/** Creates a log that counts all paths and keeps the first thousand. */
 export function createPathLog(): PathLog {
   const named: NamedPath[] = [];
   let total = 0;

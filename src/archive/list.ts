@@ -12,7 +12,7 @@ export const LIST_FILE = 'files.list.ndjson.gz';
 const BLOCK_LENGTH = 64 << 10;
 const MAX_LINE_LENGTH = 1 << 20;
 
-/** What the list adds up to; members that a later one replaces are not counted, nor is the tree itself. */
+/** Totals of the list, without superseded members and the tree itself. */
 export interface ListTotals {
   readonly files: number;
   readonly directories: number;
@@ -20,14 +20,14 @@ export interface ListTotals {
   readonly bytes: number;
 }
 
-/** What one round archived: a file with a line for each member, and what these add up to. */
+/** The result of one round: a file with a line for each member, and the totals. */
 export interface ListedRound {
   readonly file: string;
   readonly totals: ListTotals;
 }
 
 /**
- * Joins the lines of all rounds into the list file, marking what a later round replaced. Every round is in walk order, so that a
+ * Writes the list file from the lines of all rounds, and marks members that a later round replaced. Every round is in walk order, so a
  * million lines need no memory.
  *
  * @throws E_NO_SPACE, E_IO
@@ -39,7 +39,7 @@ export async function writeList(folder: string, rounds: readonly ListedRound[], 
     for (const [index, round] of rounds.entries()) {
       totals.add(round.totals, 1);
       const later = rounds.slice(index + 1);
-      // The last round, usually the only one, is not replaced by anything: its lines are taken as they are.
+      // Nothing replaces members of the last round, usually the only one: its lines are copied unchanged.
       for (const block of later.length === 0 ? readBlocks(round.file) : markReplaced(round, later, totals)) {
         signal.throwIfAborted();
         await out.write(block);
@@ -55,12 +55,12 @@ export async function writeList(folder: string, rounds: readonly ListedRound[], 
 /** Adds up listed files. */
 export interface Totals {
   count(file: ListedFile): void;
-  /** @param sign -1: takes them away */
+  /** @param sign -1 subtracts */
   add(more: ListTotals, sign: 1 | -1): void;
   all(): ListTotals;
 }
 
-/** Starts at nothing. */
+/** Creates totals that start at zero. */
 export function createTotals(): Totals {
   let [files, directories, symlinks, bytes] = [0, 0, 0, 0];
   return {
@@ -81,7 +81,7 @@ export function createTotals(): Totals {
   };
 }
 
-/** The lines of a round in blocks; those that a later round replaced are marked, and taken away from the totals. */
+/** Yields the lines of a round in blocks; those replaced by a later round are marked and subtracted from the totals. */
 function* markReplaced(round: ListedRound, later: readonly ListedRound[], totals: Totals): Generator<Buffer> {
   const lookups = later.map(({ file }) => createLookup(file));
   const replaced = createTotals();
@@ -106,7 +106,7 @@ function* readLines(file: string): Generator<{ readonly file: ListedFile; readon
   }
 }
 
-/** Does a round hold the path? Must be asked in walk order. */
+/** Returns a function that tells whether a round contains a path. Call it in walk order. */
 function createLookup(round: string): (path: BytePath) => boolean {
   const lines = readLines(round);
   let next = lines.next();
@@ -117,9 +117,9 @@ function createLookup(round: string): (path: BytePath) => boolean {
 }
 
 /**
- * The list of a backup's archive members, in archive order.
+ * Yields the list of a backup's archive members, in archive order.
  *
- * @throws ArchiveDamage when the list is missing, cut or damaged
+ * @throws ArchiveDamage if the list is missing, truncated or damaged
  */
 export async function* readList(
   folder: string,
@@ -135,7 +135,7 @@ export async function* readList(
     for (const line of bytes.toString('utf8', 0, end).split('\n')) if (line !== '') yield parseLine(line);
     rest = bytes.subarray(end);
   }
-  if (rest.length > 0) throw new ArchiveDamage('the list is cut');
+  if (rest.length > 0) throw new ArchiveDamage('the list is truncated');
 }
 
 function parseLine(line: string): ListedFile {
@@ -145,6 +145,6 @@ function parseLine(line: string): ListedFile {
   } catch (error) {
     throw new ArchiveDamage('a line of the list is not JSON', { cause: error });
   }
-  if (!isListedFile(value)) throw new ArchiveDamage('a line of the list has a wrong form');
+  if (!isListedFile(value)) throw new ArchiveDamage('a line of the list has an invalid format');
   return value;
 }

@@ -6,7 +6,7 @@ type ListedType = ListedFile['type'];
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The line of the list for a member of the archive; `sha256` for files only. */
+/** Returns the line of the list for a member of the archive; `sha256` for files only. */
 export function listedFile(member: TarMember, type: ListedType, sha256: string | undefined): ListedFile {
   const { size, uid, gid, mtimeNs, target } = member;
   const file: Writable<ListedFile> = { type, size, mode: modeOf(member), uid, gid, mtime_ns: mtimeNs };
@@ -23,13 +23,13 @@ export function listedFile(member: TarMember, type: ListedType, sha256: string |
 
 export const modeOf = (member: { readonly mode: number }): string => member.mode.toString(8).padStart(4, '0');
 
-/** The path of a line of the list; the tree itself (listed as `.`) is the empty path. */
+/** Returns the path of a line of the list; the tree itself (listed as `.`) is the empty path. */
 export function pathOf(file: ListedFile): BytePath {
   const path = bytesOf(file.path, file.path_b64) ?? '';
   return path === '.' ? '' : path;
 }
 
-/** What a link of the list points at; undefined for everything else. */
+/** Returns the target of a link; undefined for everything else. */
 export const targetOf = (file: ListedFile): BytePath | undefined => bytesOf(file.target, file.target_b64);
 
 function bytesOf(text: string | undefined, base64: string | undefined): BytePath | undefined {
@@ -37,7 +37,7 @@ function bytesOf(text: string | undefined, base64: string | undefined): BytePath
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('latin1');
 }
 
-/** Has a value from outside the form of a line, and does its path stay inside the tree? */
+/** Returns whether an untrusted value is a valid line of the list whose path stays inside the tree. */
 export function isListedFile(value: unknown): value is ListedFile {
   if (typeof value !== 'object' || value === null) return false;
   const line = value as Partial<Record<keyof ListedFile, unknown>>;

@@ -7,9 +7,9 @@ import { pathOf } from './listed-file.js';
 import type { Tree } from './tree.js';
 
 /**
- * Answers whether a file (links and FIFOs included) is in a backup; the path as an application writes it.
+ * Returns a function that tells whether a file (also a link or FIFO) is in a backup. It accepts paths as applications write them.
  *
- * @throws ArchiveDamage when the list cannot be read
+ * @throws ArchiveDamage if the list cannot be read
  */
 export async function createMembership(folder: string, part: FilesPart, tree: Tree, signal: AbortSignal) {
   const files = await readPrints(folder, part, signal, (file) => file.type !== 'directory');
@@ -17,8 +17,8 @@ export async function createMembership(folder: string, part: FilesPart, tree: Tr
 }
 
 /**
- * The paths of a list that fit, as 64-bit fingerprints: 8 bytes a path, and a wrong yes about as likely as a broken memory (one in 10^7
- * for a million paths and a million questions).
+ * Returns a function that tells whether a path is among the selected lines of a list. Keeps 64-bit fingerprints: 8 bytes per path, and one
+ * wrong yes in 10^7 for a million paths and a million questions.
  */
 export async function readPrints(
   folder: string,
@@ -45,7 +45,7 @@ function grow(prints: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> 
 
 const fingerprint = (path: BytePath): bigint => createHash('sha256').update(path, 'latin1').digest().readBigUInt64LE(0);
 
-/** As applications write it: perhaps with the tree's own path in front, with `./`, or with doubled slashes. */
+/** Normalizes a path as applications write it: with the path of the tree in front, with `./`, or with doubled slashes. */
 function normalize(path: BytePath, tree: Tree): BytePath {
   const relative = path.startsWith(`${tree.root}/`) ? path.slice(tree.root.length) : path;
   return relative

@@ -5,10 +5,10 @@ import { readList } from './list.js';
 import { pathOf } from './listed-file.js';
 
 const SHOWN = 3;
-/** Names longer than this are compared by what they contain only. */
+/** Longer names are only compared by what they contain. */
 const MAX_COMPARED = 48;
 
-/** Up to three paths of a backup that are spelled like a glob that names nothing, the nearest first; for people. */
+/** Returns up to three paths of a backup that are spelled like a glob without a match, the nearest first. */
 export async function nearPaths(folder: string, part: FilesPart, glob: string, signal: AbortSignal): Promise<string[]> {
   const wanted = glob.toLowerCase().replace(/\/+$/, '');
   const best: { readonly path: string; readonly distance: number }[] = [];

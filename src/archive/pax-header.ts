@@ -11,7 +11,7 @@ const FLAGS: Readonly<Record<TarMember['type'], string>> = {
 const NANOSECONDS = 9;
 
 /**
- * The header of a member in pax format, with every fact in an extended header, so that no length and no byte is a special case.
+ * Returns the header of a member in pax format. Every field is in an extended header, so that no length and no byte is a special case.
  *
  * @param attributes further records: extended attributes and ACLs
  */
@@ -35,7 +35,7 @@ export function paxHeader(member: TarMember, attributes: ReadonlyMap<string, str
   ]);
 }
 
-/** Zeros that fill the last block of a content. */
+/** Returns the zeros that fill the last block of a content. */
 export const padding = (size: number): Buffer => Buffer.alloc(Math.ceil(size / BLOCK) * BLOCK - size);
 
 function record(keyword: string, value: string): Buffer {

@@ -6,23 +6,23 @@ import { createGlobs } from './glob.js';
 import { createTotals, type ListTotals, readList } from './list.js';
 import { pathOf, targetOf } from './listed-file.js';
 
-/** Members of a backup that somebody asked for. */
+/** The members of a backup that were requested. */
 export interface Picked {
-  /** What must be extracted for them: all their versions, the directories above, and what they are hard links to. */
+  /** Everything to extract for them: all their versions, the directories above, and the targets of their hard links. */
   readonly wanted: Wanted;
-  /** What was asked for; members that a later one replaces are not counted. */
+  /** Totals of the requested members, without superseded ones. */
   readonly matched: ListTotals;
-  /** Named pipes among it, which no total counts. */
+  /** Number of named pipes among them, which no total counts. */
   readonly pipes: number;
-  /** Extracted only because of hard links to it; nobody asked for it. */
+  /** Extracted only as targets of hard links; not requested. */
   readonly strays: readonly BytePath[];
-  /** Globs that name nothing. */
+  /** Globs without a match. */
   readonly unmatched: readonly string[];
 }
 
 /**
- * Finds the members that the globs name, by one walk over the list, or two where hard links lead out of what was asked for. Memory holds one
- * bit a member.
+ * Finds the members that the globs match, by one pass over the list, or two if hard links point outside the selection. Needs one bit of
+ * memory per member.
  *
  * @throws ArchiveDamage, E_USAGE; the signal's reason when aborted
  */
@@ -48,7 +48,7 @@ export async function pickMembers(
   return { wanted: bits, matched: totals.all(), pipes, strays, unmatched: named.unmatched() };
 }
 
-/** The members that the globs name as they are in the end, in archive order. @throws as {@link pickMembers} */
+/** Yields the final versions of the members that the globs match, in archive order. @throws as {@link pickMembers} */
 export async function* listMembers(
   folder: string,
   part: FilesPart,
@@ -84,7 +84,7 @@ interface Member {
   readonly file: ListedFile;
   readonly path: BytePath;
   readonly index: number;
-  /** Places of the directories above it, without the tree itself. */
+  /** Indexes of the directories above it, without the tree itself. */
   readonly above: readonly number[];
 }
 

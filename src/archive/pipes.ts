@@ -7,37 +7,43 @@ import { makeShortLivedFolder, removeShortLivedFolder } from '../kernel/short-li
 import { isInstalled, startTool } from './programs.js';
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-/** Half of what a widened pipe holds: few reads, and the program on the other side goes on meanwhile. */
+/** Half of a widened pipe: few reads, and the program on the other side keeps working meanwhile. */
 const READ_BYTES = 512 << 10;
 
 type StartOptions = Omit<ChildOptions, 'stdin' | 'stdout'> & { readonly stdin?: number; readonly stdout?: number };
 
-/** What takes the bytes of a stream; a promise asks to wait. The bytes are valid until it resolves, or until it returns without one. */
+/**
+ * Consumes the bytes of a stream; a returned promise asks to wait. The bytes are valid until it resolves, or until the function returns
+ * without one.
+ */
 export type Take = (bytes: Buffer) => Promise<void> | undefined;
 
 /**
- * Kernel pipes to programs. Node connects children by sockets and allocates a buffer for every read, which for gigabytes costs three times the
- * processor time of a real pipe read into one buffer.
+ * Kernel pipes to programs. Node connects children by sockets and allocates a buffer for every read, which for gigabytes costs three times
+ * the processor time of a real pipe read into one buffer.
  */
 export interface Pipes {
-  /** Starts a program whose stdout `read` hands on until its end. What `take` throws ends the reading. */
+  /** Starts a program; `read` passes its stdout to `take` until the end. If `take` throws, reading stops. */
   source(
     file: string,
     args: readonly string[],
     options: StartOptions,
   ): { child: Child; read(take: Take): Promise<void> };
-  /** Starts a program and gives its stdin; see {@link writeTo}. An error of that stream is a consequence: the exit status tells the cause. */
+  /**
+   * Starts a program and returns its stdin; see {@link writeTo}. An error of that stream is only a consequence: the exit status tells the
+   * cause.
+   */
   sink(file: string, args: readonly string[], options: StartOptions): { child: Child; input: Writable };
-  /** Gives back what was not used; programs that run are not touched. */
+  /** Closes unused pipes; running programs are not affected. */
   remove(): void;
 }
 
-/** With less to carry the programs that make the pipes cost more than the pipes save. */
+/** Below this size, the programs that create the pipes cost more than the pipes save. */
 export const WORTH_PIPES_BYTES = 16 << 20;
 
 /**
- * Makes room for so many programs that will carry about so many bytes. Where kernel pipes are impossible, used up or not worth it, sockets
- * do the same, only slower.
+ * Creates pipes for `programs` programs that will transfer about `bytes` bytes. If kernel pipes are impossible, used up or not worthwhile,
+ * sockets are used, which are only slower.
  */
 export async function createPipes(
   { programs, bytes }: { readonly programs: number; readonly bytes: number },
@@ -60,7 +66,7 @@ export async function createPipes(
   };
 }
 
-/** Node has no unnamed pipes: these lose their names at once, so that nothing is left behind whatever happens. */
+/** Opens named pipes and removes their names at once, so that nothing is left behind: Node has no unnamed pipes. */
 async function openFifos(count: number, environment: Readonly<Record<string, string>>, signal: AbortSignal) {
   if (!existsSync(OWN_DESCRIPTORS)) return [];
   let folder: string | undefined;
@@ -80,8 +86,8 @@ async function openFifos(count: number, environment: Readonly<Record<string, str
 }
 
 /**
- * Gives the first two pipes room for a megabyte where perl is (Debian always has it; Node cannot do it): with the usual 64 KiB the programs
- * on both sides take turns instead of working at the same time.
+ * Enlarges the first two pipes to a megabyte, if perl is installed (always on Debian; Node cannot do it). With the usual 64 KiB the
+ * programs on both sides take turns instead of working at the same time.
  */
 async function widen(fifos: readonly number[], environment: Readonly<Record<string, string>>, signal: AbortSignal) {
   const [stdin, stdout] = fifos;
@@ -111,7 +117,7 @@ function pipedSink(fifo: number, file: string, args: readonly string[], options:
   return { child, input };
 }
 
-/** Both ends, in place of the descriptor that is both at once. Ours does not block, the program's does. */
+/** Opens both ends in place of the descriptor that is both at once. Our end does not block, that of the program does. */
 function openEnds(fifo: number, flags: { readonly reader: number; readonly writer: number }) {
   const name = path.join(OWN_DESCRIPTORS, `${fifo}`);
   try {
@@ -161,8 +167,8 @@ function socketSink(file: string, args: readonly string[], options: StartOptions
 }
 
 /**
- * Writes; gives nothing when the bytes are out already, else a promise that resolves when they are, or when the stream is closed: ask
- * `destroyed` then.
+ * Writes bytes. Returns nothing if they are already written, else a promise that resolves when they are, or when the stream is closed:
+ * check `destroyed` then.
  */
 export function writeTo(stream: Writable, bytes: Buffer): Promise<void> | undefined {
   if (stream.destroyed) return Promise.resolve();
@@ -178,7 +184,7 @@ export function writeTo(stream: Writable, bytes: Buffer): Promise<void> | undefi
   });
 }
 
-/** Hands on one piece after the other; gives nothing when all of them were taken at once. */
+/** Passes the pieces on one after the other; returns nothing if all were consumed at once. */
 export function takeAll(pieces: readonly Buffer[], take: Take): Promise<void> | undefined {
   for (const [index, piece] of pieces.entries()) {
     const full = take(piece);
@@ -187,7 +193,7 @@ export function takeAll(pieces: readonly Buffer[], take: Take): Promise<void> | 
   return undefined;
 }
 
-/** Waits for both, if there is anything to wait for. */
+/** Waits for both promises, if any. */
 export function both(first: Promise<void> | undefined, second: Promise<void> | undefined): Promise<void> | undefined {
   if (first === undefined || second === undefined) return first ?? second;
   return Promise.all([first, second]).then(() => undefined);

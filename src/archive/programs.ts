@@ -5,7 +5,7 @@ import zlib from 'node:zlib';
 import { type ChildEnd, type ChildOptions, startChild } from '../kernel/child.js';
 import { PotctlError } from '../kernel/errors.js';
 
-/** Is the program somewhere on the children's PATH? */
+/** Returns whether a program is on the children's PATH. */
 export function isInstalled(program: string, environment: Readonly<Record<string, string>>): boolean {
   return (environment['PATH'] ?? '').split(path.delimiter).some((folder) => {
     if (folder === '') return false;
@@ -18,7 +18,7 @@ export function isInstalled(program: string, environment: Readonly<Record<string
   });
 }
 
-/** Zstandard inside Node (22.15 and later); undefined in older ones. */
+/** Zstandard of Node (22.15 and later); undefined in older versions. */
 export const nodeZstd = zlib as unknown as {
   readonly createZstdCompress?: (options: {
     readonly params: Readonly<Record<number, number>>;
@@ -28,28 +28,27 @@ export const nodeZstd = zlib as unknown as {
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_checksumFlag: number };
 };
 
-/** Why an archive of this compression cannot be unpacked here; null = it can. gzip is Node's own. */
+/** Returns why an archive with this compression cannot be read here; null = it can. gzip is built into Node. */
 export function decompressionBlocker(
   compression: string,
   environment: Readonly<Record<string, string>>,
 ): string | null {
   if (compression !== 'zstd' || nodeZstd.createZstdDecompress || isInstalled('zstd', environment)) return null;
-  return 'the files are a zstd archive: this Node has no zstd, and the program "zstd" is not installed';
+  return 'the files are a zstd archive: this version of Node has no zstd, and the program "zstd" is not installed';
 }
 
-/** As {@link startChild}, with messages in the C locale. */
+/** Starts a child as {@link startChild} does, with messages in the C locale. */
 export const startTool: typeof startChild = (file: string, args: readonly string[], options: ChildOptions) =>
   startChild(file, args, { ...options, environment: { ...options.environment, LC_ALL: 'C' } });
 
-/** tar only says how much it could write. */
+/** tar only reports how many bytes it could write. */
 const NO_SPACE = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/i;
-/** What setpriv, env and shells end with when there is no such program. */
+/** Exit status of setpriv, env and shells if the program does not exist. */
 const NOT_FOUND = 127;
 
 /**
- * The error for a program that did not end well.
- *
- * E_TOOL_MISSING if it could not be started, E_NO_SPACE if its last words say so, else E_TOOL_FAILED.
+ * Returns the error for a program that failed: E_TOOL_MISSING if it could not be started, E_NO_SPACE if its last messages say so, else
+ * E_TOOL_FAILED.
  */
 export function toolError(program: string, end: ChildEnd): PotctlError {
   if (end.startError !== null || end.exitCode === NOT_FOUND) {
@@ -58,7 +57,9 @@ export function toolError(program: string, end: ChildEnd): PotctlError {
       fix: [`apt install ${program}`],
     });
   }
-  const why = end.stderrTail.slice(-5).join('\n') || `it ended by ${end.signal ?? `exit code ${end.exitCode}`}`;
+  const why =
+    end.stderrTail.slice(-5).join('\n') ||
+    (end.signal === null ? `it exited with status ${end.exitCode}` : `it was killed by ${end.signal}`);
   const full = end.stderrTail.some((line) => NO_SPACE.test(line));
   return new PotctlError(full ? 'E_NO_SPACE' : 'E_TOOL_FAILED', `"${program}" failed`, { why });
 }

@@ -9,39 +9,39 @@ import type { TarWarnings } from './tar-warnings.js';
 import { lookAt, type Tree } from './tree.js';
 import { entryOf, isSame, type WalkEntry } from './walk.js';
 
-/** `good`: archived as it was. `changed`, `unreadable`: archived, but the content may be torn. `missing`: not archived. */
+/** `good`: archived unchanged. `changed`, `unreadable`: archived, but the content may be torn. `missing`: not archived. */
 export type Outcome = 'good' | 'changed' | 'unreadable' | 'missing';
 
-/** What became of the entries of a spool, in its order. */
+/** The outcome of each entry of a spool, in its order. */
 export interface Outcomes {
   entries(): Generator<{ readonly entry: WalkEntry; readonly outcome: Outcome }>;
 }
 
-/** Follows one round. */
+/** Records one round. */
 export interface Recorder {
   readonly listener: TarListener;
-  /** To be awaited, if there is anything, before the next piece of the stream. */
+  /** Await it, if it returns a promise, before the next piece of the stream. */
   settle(signal: AbortSignal): Promise<void> | undefined;
-  /** Once the stream has ended. */
+  /** Call it when the stream has ended. */
   finish(warnings: TarWarnings): Outcomes;
 }
 
-/** What one round reads. */
+/** The input of one round. */
 export interface Round {
   readonly tree: Tree;
   /** In walk order. */
   readonly spool: Spool;
-  /** No walk follows that would see what has changed, so each file is looked at once more. */
+  /** The last round: no later walk will notice changes, so each file is checked once more. */
   readonly last: boolean;
 }
 
 const CODES: readonly Outcome[] = ['good', 'changed', 'unreadable', 'missing'];
 
 /**
- * Follows tar's stream beside the list of what it was asked for: lists each member, and notes what became of each entry.
+ * Creates a recorder that compares tar's stream with the requested entries, lists each member, and records the outcome of each entry.
  *
- * A member is left out when the entry has turned from a directory into something else or the other way round, and whatever lies below a
- * directory that is not there: such members could not be extracted in order.
+ * A member is dropped if a directory became something else or the other way round, and so is everything below a missing directory: such
+ * members could not be extracted in order.
  */
 export function createRecorder({ tree, spool, last }: Round, listed: (file: ListedFile) => void): Recorder {
   const expected = createCursor(spool);
@@ -86,10 +86,10 @@ export function createRecorder({ tree, spool, last }: Round, listed: (file: List
   };
 }
 
-/** Gone is not changed: it was complete when tar closed it, or tar complained. */
+/** Returns whether a file has changed. A removed file has not: it was complete when tar closed it, or tar complained. */
 function hasChanged(tree: Tree, entry: WalkEntry): boolean {
   const now = lookAt(tree, entry.path);
-  // What cannot be looked at may have changed.
+  // A file that cannot be accessed may have changed.
   return now !== undefined && (now === 'unreadable' || !isSame(entry, entryOf(entry.path, now)));
 }
 
@@ -98,13 +98,13 @@ function* outcomesOf(spool: Spool, codes: Uint8Array, warnings: TarWarnings): Re
   for (const entry of spool.entries()) {
     const outcome = CODES[codes[index++]!]!;
     const warning = outcome === 'missing' ? undefined : warnings.about(entry.path);
-    // A directory changes whenever somebody works in it; only its own facts are archived.
+    // A directory changes whenever its content does, but only its own attributes are archived.
     const counts = warning === 'unreadable' || entry.type === 'file';
     yield { entry, outcome: warning !== undefined && counts ? warning : outcome };
   }
 }
 
-/** Goes through the spool beside the stream; entries that are passed over are missing. */
+/** Steps through the spool in parallel with the stream; skipped entries are missing. */
 function createCursor(spool: Spool) {
   const codes = new Uint8Array(spool.count);
   const entries = spool.entries();
@@ -122,10 +122,10 @@ function createCursor(spool: Spool) {
   return {
     note,
     isLost,
-    /** @throws ArchiveDamage for a path that was not asked for */
+    /** @throws ArchiveDamage for a path that was not requested */
     advanceTo(path: BytePath): WalkEntry {
       while (!next.done && compareWalk(next.value.path, path) < 0) note('missing');
-      if (next.done || next.value.path !== path) throw new ArchiveDamage('a member was not asked for');
+      if (next.done || next.value.path !== path) throw new ArchiveDamage('it contains a member that was not requested');
       return next.value;
     },
     finish(): Uint8Array {

@@ -3,16 +3,16 @@ import type { BytePath } from './byte-path.js';
 import { readList } from './list.js';
 import { pathOf } from './listed-file.js';
 
-/** Files that a later member of the archive replaced. */
+/** Files that a later member of the archive replaces. */
 export interface Replaced {
   /**
-   * SHA-256 of the file at `path` as it was extracted when line `index` of the list came, if a later line replaced it: a hard link made
-   * then keeps the old content. undefined when it is the file that stands there in the end.
+   * Returns the SHA-256 of the file at `path` when line `index` of the list was extracted, if a later line replaces it: a hard link made at
+   * that time keeps the old content. undefined if it is the final file.
    */
   contentOf(path: BytePath, index: number): string | undefined;
 }
 
-/** Reads what was replaced: what changed during the backup, so usually little. @throws ArchiveDamage */
+/** Reads which members were replaced: files that changed during the backup, so usually few. @throws ArchiveDamage */
 export async function readReplaced(folder: string, part: FilesPart, signal: AbortSignal): Promise<Replaced> {
   const versions = new Map<BytePath, { readonly index: number; readonly sha256: string | undefined }[]>();
   let index = 0;

@@ -2,25 +2,25 @@ import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { isErrno } from '../kernel/errors.js';
 
 /**
- * What restores keep at the top of a tree: staging and kept folders, journals. They are told by what a run has written about itself there,
- * a mark or a journal that names the run, and never by their names alone: a file of the user may be called `.potctl-notes` or
- * `.potctl-before-launch`, and is backed up and restored like any other.
+ * What restores keep at the top of a tree: staging folders, kept folders and journals. They are recognized by a mark or a journal that
+ * names the run, never by their names alone: a user's file may be called `.potctl-notes` or `.potctl-before-launch`, and is backed up and
+ * restored like any other.
  */
 const RESERVED = '.potctl-';
 const MARK = /^\.potctl-run-(.+)\.json$/s;
 const JOURNAL = /^\.potctl-swap-(.+)\.ndjson(?:\.tmp)?$/s;
 const FOLDER = /^\.potctl-(?:restore|before|pruned)-(.+)$/s;
-/** More than the beginning of a journal, which can be as long as the tree is wide. */
+/** More than the first line of a journal, which can be as long as the tree is wide. */
 const HEAD_BYTES = 4_096;
 
-/** The file that says that a run keeps something in this folder, from before it puts anything there. */
+/** Returns the name of the file that marks a folder as used by a run. It is written before anything else. */
 export const markName = (run: string): string => `.potctl-run-${run}.json`;
 
-/** What it says. `created`: the run has made the folder itself. */
+/** Returns the content of the mark. `created`: the run created the folder itself. */
 export const markText = (run: string, created: boolean): string =>
   `${JSON.stringify({ format: 'potctl.run', run, created })}\n`;
 
-/** Did the run make the folder? undefined where it has left no mark. */
+/** Reads the mark of a run; undefined if there is none. */
 export function readMark(folder: string | Buffer, run: string): { readonly created: boolean } | undefined {
   try {
     const mark = JSON.parse(headOf(folder, markName(run)));
@@ -30,14 +30,14 @@ export function readMark(folder: string | Buffer, run: string): { readonly creat
   }
 }
 
-/** Does a journal, also one that was cut, begin as that of this run? */
+/** Returns whether a journal, even a truncated one, belongs to this run. */
 export const isJournalOf = (run: string, text: string): boolean =>
   text.startsWith(`{"format":1,"run":${JSON.stringify(run)},`);
 
 /**
- * Which names in the folder are potctl's own.
+ * Returns the names in a folder that belong to potctl.
  *
- * @param names of its entries, one byte a character (latin1)
+ * @param names of its entries, one byte per character (latin1)
  */
 export function ownNames(folder: string | Buffer, names: readonly string[]): ReadonlySet<string> {
   const candidates = names.filter((name) => name.startsWith(RESERVED));
@@ -48,7 +48,7 @@ export function ownNames(folder: string | Buffer, names: readonly string[]): Rea
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** The run whose mark or journal this is, by its content. */
+/** Returns the run that a mark or journal names in its content. */
 function declaredBy(folder: string | Buffer, name: string): string | undefined {
   const [, marked] = MARK.exec(name) ?? [];
   if (marked !== undefined) return readMark(folder, marked) && marked;
@@ -56,7 +56,7 @@ function declaredBy(folder: string | Buffer, name: string): string | undefined {
   return journaled !== undefined && isJournalOf(journaled, headOf(folder, name)) ? journaled : undefined;
 }
 
-/** What a way back had to keep ends in `-late`. */
+/** Returns the runs that a name may belong to. What an undo had to keep ends in `-late`. */
 function runsOf(name: string): string[] {
   const run = (MARK.exec(name) ?? JOURNAL.exec(name) ?? FOLDER.exec(name))?.[1];
   return run === undefined ? [] : [run, run.replace(/-late$/, '')];

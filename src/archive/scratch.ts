@@ -3,16 +3,16 @@ import path from 'node:path';
 import { fromErrno } from '../kernel/errors.js';
 import { createSpool, type SpoolWriter } from './spool.js';
 
-/** Temporary files of one backup, in a folder of their own. */
+/** Temporary files of one backup, in their own folder. */
 export interface Scratch {
-  /** A name that nobody has yet. */
+  /** Returns an unused file name. */
   file(kind: string): string;
   spool(): SpoolWriter;
-  /** Removes all of it; safe to call twice. */
+  /** Removes everything; safe to call twice. */
   remove(): void;
 }
 
-/** @throws E_NO_SPACE, E_FILES_DENIED, E_IO */
+/** Creates the folder for temporary files. @throws E_NO_SPACE, E_FILES_DENIED, E_IO */
 export function createScratch(folder: string): Scratch {
   let scratch: string;
   try {

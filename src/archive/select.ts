@@ -13,8 +13,8 @@ interface Selecting {
 }
 
 /**
- * Chooses what the second pass reads: what a later walk found new or different, and what was not archived well in the first pass.
- * What vanished before it could be read goes to `incomplete`, and so does what is torn and cannot be read again.
+ * Selects what the second pass reads: entries that the second walk found new or changed, and those that the first pass failed to archive.
+ * Entries that vanished before they were read, or are torn and cannot be read again, are added to `incomplete`.
  */
 export async function selectChanged(first: Outcomes, later: Spool, { into, incomplete, signal }: Selecting) {
   const yieldIfDue = createYielder(signal);
@@ -42,13 +42,13 @@ export async function selectChanged(first: Outcomes, later: Spool, { into, incom
 
 const reasonGone = (outcome: Outcome): string => (outcome === 'missing' ? 'vanished' : outcome);
 
-/** An archived directory that is something else now, or the other way round: the new one cannot replace the old in an archive. */
+/** Returns whether a directory became something else, or the other way round: an archive cannot replace one with the other. */
 const isConflict = (known: { readonly entry: WalkEntry; readonly outcome: Outcome }, now: WalkEntry): boolean =>
   known.outcome !== 'missing' && (known.entry.type === 'directory') !== (now.type === 'directory');
 
 /**
- * Chooses what is read once more after a round: everything that was not archived well and is still there.
- * With `last`, nothing is chosen, and all of it goes to `incomplete`.
+ * Selects what is read again after a round: everything that failed and still exists. With `last`, nothing is selected and all of it is
+ * added to `incomplete`.
  */
 export async function selectFailed(tree: Tree, round: Outcomes, last: boolean, selecting: Selecting): Promise<void> {
   const { into, incomplete, signal } = selecting;
@@ -70,7 +70,10 @@ export async function selectFailed(tree: Tree, round: Outcomes, last: boolean, s
   }
 }
 
-/** Writes chosen entries, each after the directories that it lies in: extracting it changes their times, which come again then. */
+/**
+ * Returns a function that writes selected entries, each after its parent directories: extracting an entry changes their times, which must
+ * be set again.
+ */
 function withAncestors(into: SpoolWriter): (entry: WalkEntry, chosen: boolean) => void {
   const above: { readonly entry: WalkEntry; written: boolean }[] = [];
   return (entry, chosen) => {

@@ -1,6 +1,6 @@
 import { ArchiveDamage, BLOCK } from './tar-header.js';
 
-/** What becomes of a file's content: its bytes, and how many zeros stand in a hole. */
+/** Receives the content of a file: its bytes, and the length of its holes. */
 export interface ContentSink {
   data(bytes: Buffer): void;
   hole(bytes: number): void;
@@ -9,10 +9,10 @@ export interface ContentSink {
 const MAX_NUMBERS = 8_000_000;
 
 /**
- * Unfolds the archived form of a sparse file (GNU sparse format 1.0: a map in decimal lines, padded to a block, then the data pieces) into
- * the content that an application reads.
+ * Expands the archived form of a sparse file (GNU sparse format 1.0: a map in decimal lines, padded to a block, then the data) into the
+ * content that an application reads.
  *
- * @throws ArchiveDamage (from every function) when map and sizes contradict each other
+ * @throws ArchiveDamage (from every function) if the map and the sizes contradict each other
  */
 export function createSparseContent(size: number, sink: ContentSink): { add(bytes: Buffer): void; end(): void } {
   const map = createMap();
@@ -54,7 +54,7 @@ export function createSparseContent(size: number, sink: ContentSink): { add(byte
   };
 }
 
-/** Reads the map: a count, then offset and length of each segment, one number a line. */
+/** Reads the map: a count, then offset and length of each segment, one number per line. */
 function createMap() {
   const numbers: number[] = [];
   let digits = '';
@@ -76,7 +76,7 @@ function createMap() {
     complete: (): boolean => padded >= 0 && seen >= padded,
     segments: (): number => numbers[0] ?? 0,
     segment: (index: number): readonly [number, number] => [numbers[1 + 2 * index]!, numbers[2 + 2 * index]!],
-    /** Takes what belongs to the map and returns the rest. */
+    /** Consumes the bytes of the map and returns the rest. */
     take(bytes: Buffer): Buffer {
       let at = 0;
       for (; at < bytes.length && padded < 0; at++) {

@@ -6,10 +6,10 @@ import type { WalkEntry } from './walk.js';
 const RECORD_BYTES = 48;
 const TYPES = ['file', 'directory', 'symlink', 'fifo'] as const;
 
-/** A list of entries in walk order, kept on disk so that a million of them cost no memory. */
+/** A list of entries in walk order, kept on disk so that a million of them need no memory. */
 export interface Spool {
   readonly count: number;
-  /** The paths as tar's --files-from reads them: each ends in NUL, the root is `.`. */
+  /** File with the paths for tar's --files-from: each ends in NUL, the root is `.`. */
   readonly names: string;
   entries(): Generator<WalkEntry>;
   remove(): void;
@@ -17,14 +17,14 @@ export interface Spool {
 
 export interface SpoolWriter {
   add(entry: WalkEntry): void;
-  /** Nothing can be added afterwards. */
+  /** Ends writing and returns the spool. */
   finish(): Spool;
   /** Closes and removes it; safe at any time. */
   discard(): void;
 }
 
 /**
- * Starts a spool in `<prefix>.names` and `<prefix>.facts`.
+ * Creates a spool in `<prefix>.names` and `<prefix>.facts`.
  *
  * @throws E_NO_SPACE, E_IO (also while adding)
  */

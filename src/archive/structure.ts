@@ -6,17 +6,17 @@ import { createTotals, readList } from './list.js';
 import { pathOf, targetOf } from './listed-file.js';
 import { ArchiveDamage } from './tar-header.js';
 
-/** What has to be known before a list can be judged line by line. Small: hard links and what the second pass read. */
+/** What must be known before a list can be checked line by line. Small: hard links, and what the second pass read. */
 interface Preview {
   readonly linkTargets: Set<BytePath>;
-  /** Line numbers at which paths come again, in rounds after the first. */
+  /** Line numbers of paths that appear again in later rounds. */
   readonly again: Map<BytePath, number[]>;
 }
 
 /**
- * Judges the list of an archive before any of it is extracted: rounds in walk order, each entry below directories of its own round, no
- * path that changes between a directory and something else, hard links to earlier members, replaced members marked as such, and
- * the totals of the manifest. An archive that follows such a list cannot leave its tree.
+ * Checks the list of an archive before anything is extracted: each round is in walk order, each entry is below a directory of its own
+ * round, no path is both a directory and something else, hard links point to earlier members, replaced members are marked, and the totals
+ * match the manifest. An archive that matches such a list cannot leave its tree.
  *
  * @throws ArchiveDamage
  */
@@ -35,12 +35,13 @@ export async function checkStructure(folder: string, part: FilesPart, signal: Ab
     if (preview.again.has(path)) checkKind(file, path, kinds);
     const replaced = (preview.again.get(path)?.at(-1) ?? -1) > index;
     if (replaced !== (file.superseded ?? false))
-      throw new ArchiveDamage(`${quote(file)} is marked wrongly in the list`);
+      throw new ArchiveDamage(`${quote(file)} is wrongly marked in the list`);
     totals.count(file);
     index += 1;
   }
   for (const [name, total] of Object.entries(totals.all())) {
-    if (part[name] !== total) throw new ArchiveDamage(`the list has ${total} ${name}, the manifest says ${part[name]}`);
+    if (part[name] !== total)
+      throw new ArchiveDamage(`the list has ${total} ${name}, but the manifest says ${part[name]}`);
   }
 }
 
@@ -59,18 +60,18 @@ async function look(folder: string, part: FilesPart, signal: AbortSignal): Promi
 
 function checkLink(file: ListedFile, linked: ReadonlySet<BytePath>): void {
   if (file.type !== 'hardlink' || linked.has(targetOf(file)!)) return;
-  throw new ArchiveDamage(`${quote(file)} is a hard link to something that is not in front of it in the archive`);
+  throw new ArchiveDamage(`${quote(file)} is a hard link to something that does not precede it in the archive`);
 }
 
 function checkKind(file: ListedFile, path: BytePath, kinds: Map<BytePath, boolean>): void {
   const isDirectory = file.type === 'directory';
   if ((kinds.get(path) ?? isDirectory) !== isDirectory) {
-    throw new ArchiveDamage(`${quote(file)} is once a directory and once something else`);
+    throw new ArchiveDamage(`${quote(file)} is both a directory and something else`);
   }
   kinds.set(path, isDirectory);
 }
 
-/** Follows the rounds of a list: each starts with the tree itself. */
+/** Tracks the rounds of a list: each starts with the tree itself. */
 function createRounds() {
   let round = -1;
   let previous: BytePath = '';
@@ -85,7 +86,7 @@ function createRounds() {
         while (above.length > 0 && !isBelow(path, above.at(-1)!)) above.pop();
         const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
         const inOrder = above.at(-1) === parent && compareWalk(previous, path) < 0;
-        if (!inOrder) throw new ArchiveDamage(`${quote(file)} stands in the wrong place of the list`);
+        if (!inOrder) throw new ArchiveDamage(`${quote(file)} is in the wrong place of the list`);
         if (file.type === 'directory') above.push(path);
       }
       previous = path;

@@ -7,7 +7,7 @@ export const BLOCK = 512;
 export interface TarMember {
   readonly path: BytePath;
   readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'fifo' | 'device';
-  /** Of the content as an application reads it; 0 for everything but files. */
+  /** Size of the content as an application reads it; 0 for everything but files. */
   readonly size: number;
   /** Bytes in the archive, without padding. */
   readonly stored: number;
@@ -20,7 +20,7 @@ export interface TarMember {
   readonly sparse: boolean;
 }
 
-/** The archive or its list is not what was written: cut, damaged, or made by somebody else. `message` says where and what. */
+/** The archive or its list is damaged, truncated, or was created by another program. `message` says where and what. */
 export class ArchiveDamage extends PotctlError {
   override readonly name = 'ArchiveDamage';
 
@@ -39,7 +39,7 @@ const TYPES: Readonly<Record<string, TarMember['type']>> = {
   '5': 'directory',
   '6': 'fifo',
 };
-/** Besides extended attributes and ACLs, the records that our tar command writes; any other could change a member's meaning. */
+/** The records that our tar command writes, besides extended attributes and ACLs. Any other record could change the meaning of a member. */
 const KEYWORDS =
   /^(?:path|linkpath|size|mtime|uid|gid|GNU\.sparse\.(?:major|minor|name|realsize)|SCHILY\.(?:acl\.(?:access|default)|xattr\..+))$/s;
 
@@ -48,7 +48,7 @@ export type PaxRecords = ReadonlyMap<string, string>;
 
 const NO_RECORDS: PaxRecords = new Map();
 
-/** Type flag of a header block, after its magic and checksum have been checked. @throws ArchiveDamage */
+/** Returns the type flag of a header block after checking its magic and checksum. @throws ArchiveDamage */
 export function flagOf(block: Buffer): string {
   if (MAGIC.some((byte, index) => block[257 + index] !== byte))
     throw new ArchiveDamage('a header is not in ustar format');
@@ -61,10 +61,10 @@ export function flagOf(block: Buffer): string {
 
 const MAGIC = [...Buffer.from('ustar\x0000', 'latin1')];
 
-/** The length of what follows a header block, from the block alone. */
+/** Returns the length of what follows a header block. */
 export const lengthOf = (block: Buffer): number => octal(block, 124, 12);
 
-/** @throws ArchiveDamage for a record that is malformed, twice there or unknown */
+/** Parses pax records. @throws ArchiveDamage for a malformed, repeated or unknown record */
 export function parseRecords(body: Buffer): PaxRecords {
   const records = new Map<string, string>();
   for (let at = 0; at < body.length; ) {
@@ -86,7 +86,7 @@ const badRecord = (keyword = ''): ArchiveDamage =>
   new ArchiveDamage(`an extended header is damaged or has an unexpected record ${JSON.stringify(keyword)}`);
 
 /**
- * The member that a header block and the records before it describe.
+ * Parses the member that a header block and the preceding records describe.
  *
  * @throws ArchiveDamage
  */
@@ -117,15 +117,15 @@ function isSparse(records: PaxRecords, type: TarMember['type']): boolean {
   if (marks.length === 0) return false;
   const known =
     marks.length === 4 && records.get('GNU.sparse.major') === '1' && records.get('GNU.sparse.minor') === '0';
-  if (type !== 'file' || !known) throw new ArchiveDamage('a sparse file is described wrongly');
+  if (type !== 'file' || !known) throw new ArchiveDamage('the records of a sparse file are invalid');
   return true;
 }
 
 function pathOf(name: string, type: TarMember['type']): BytePath {
-  if (name.includes('\0')) throw new ArchiveDamage('a name holds a NUL byte');
+  if (name.includes('\0')) throw new ArchiveDamage('a name contains a NUL byte');
   if (type !== 'directory') return name;
-  // Only directories end in a slash: to tar, a file whose name does so is a directory, too.
-  if (!name.endsWith('/')) throw new ArchiveDamage(`the directory ${JSON.stringify(name)} has no slash at its end`);
+  // Only directories end in a slash: tar takes any member whose name ends in one for a directory.
+  if (!name.endsWith('/')) throw new ArchiveDamage(`the directory ${JSON.stringify(name)} does not end in a slash`);
   return name === './' ? '' : name.slice(0, -1);
 }
 
@@ -135,13 +135,13 @@ function nameIn(block: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-/** A field of a header: up to its NUL, or its whole length. */
+/** Returns a text field of a header: up to its NUL, or its whole length. */
 export function text(block: Buffer, at: number, length: number): string {
   const end = block.indexOf(0, at);
   return block.toString('latin1', at, end < 0 || end > at + length ? at + length : end);
 }
 
-/** Leading spaces, octal digits, then spaces and NULs, as tar writes and reads it. */
+/** Parses an octal field: leading spaces, octal digits, then spaces and NULs, as tar does. */
 function octal(block: Buffer, at: number, length: number): number {
   let index = at;
   let value = 0;
@@ -166,7 +166,7 @@ function wholeNumber(records: PaxRecords, keyword: string): number | undefined {
   return Number(value);
 }
 
-/** `1700000000.5` → nanoseconds as digits. */
+/** Converts seconds such as `1700000000.5` to nanoseconds, as digits. */
 export function nanoseconds(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const parts = /^(-?)0*(\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);

@@ -9,11 +9,11 @@ import { ArchiveDamage } from './tar-header.js';
 import { createTarReader } from './tar-reader.js';
 import { createTarWarnings } from './tar-warnings.js';
 
-/** What one run of tar is about. */
+/** The input of one run of tar. */
 export interface RoundRequest extends Round {
   readonly out: CompressedFile;
   readonly pipes: Pipes;
-  /** Gets one JSON line for each archived member; must not exist. */
+  /** File for one JSON line per archived member; must not exist. */
   readonly listFile: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -34,17 +34,17 @@ const TAR_ARGS = [
   '--xattrs-include=*',
   '--acls',
   '--sparse',
-  // Names in its messages are read back; see warnings.ts.
+  // Names in its messages are parsed; see tar-warnings.ts.
   '--quoting-style=c',
-  // A quarter of a megabyte at once: fewer turns between the programs, and the widened pipe holds four.
+  // Writes a quarter of a megabyte at once: fewer switches between the programs, and the widened pipe holds four.
   '--blocking-factor=512',
 ];
 
 /**
- * Archives the entries of a spool: tar's stream passes through here into the compressor, hashed on its way. Its end-of-archive mark is
- * left out, so that another round can follow.
+ * Archives the entries of a spool: tar's stream passes through this process into the compressor and is hashed on the way. Its
+ * end-of-archive mark is left out, so that another round can follow.
  *
- * @returns what became of each entry, and what the archived ones add up to
+ * @returns the outcome of each entry, and the totals of the archived ones
  * @throws E_TOOL_MISSING, E_TOOL_FAILED, E_NO_SPACE, E_IO; the signal's reason when aborted
  */
 export async function archiveRound(request: RoundRequest): Promise<{ outcomes: Outcomes; totals: ListTotals }> {
@@ -56,20 +56,20 @@ export async function archiveRound(request: RoundRequest): Promise<{ outcomes: O
       totals.count(file);
       list.add(Buffer.from(`${JSON.stringify(file)}\n`));
     });
-    // Without any entry tar would refuse to create an archive.
-    if (request.spool.count > 0) await runTar(request, recorder, warnings.hear);
+    // Without any entry, tar would refuse to create an archive.
+    if (request.spool.count > 0) await runTar(request, recorder, warnings.add);
     return { outcomes: recorder.finish(warnings), totals: totals.all() };
   } finally {
     list.close();
   }
 }
 
-async function runTar(request: RoundRequest, recorder: Recorder, hear: (line: string) => void): Promise<void> {
+async function runTar(request: RoundRequest, recorder: Recorder, onStderrLine: (line: string) => void): Promise<void> {
   const { pipes, environment, signal, spool, out } = request;
   const reader = createTarReader(recorder.listener);
   const args = [...TAR_ARGS, '--files-from', spool.names];
-  // Its working directory, not --directory: no path of ours is an argument that tar could take for something else.
-  const tar = pipes.source('tar', args, { environment, signal, onStderrLine: hear, cwd: request.tree.folder });
+  // As working directory, not as --directory: no path of ours is an argument that tar could misread.
+  const tar = pipes.source('tar', args, { environment, signal, onStderrLine, cwd: request.tree.folder });
   try {
     await tar.read((chunk) => {
       request.onBytes(chunk.length);
@@ -84,6 +84,6 @@ async function runTar(request: RoundRequest, recorder: Recorder, hear: (line: st
   }
   const end = await tar.child.ended;
   signal.throwIfAborted();
-  // 1: some files changed, 2: some could not be read; both are seen in the stream. Only without its end mark did tar itself fail.
+  // 1: some files changed, 2: some could not be read; both are noticed in the stream. tar itself failed only if its end mark is missing.
   if (!reader.ended() || end.exitCode === null || end.exitCode > 2) throw toolError('tar', end);
 }

@@ -4,36 +4,36 @@ import { ArchiveDamage, BLOCK, flagOf, lengthOf, parseMember, parseRecords, type
 const MAX_RECORDS_BYTES = 4 << 20;
 const NOTHING = Buffer.alloc(0);
 
-/** Who is told about what passes. What it throws stops the reading before anything of that chunk is handed on. */
+/** Receives the members of an archive. An exception stops the reading before anything of that chunk is forwarded. */
 export interface TarListener extends ContentSink {
-  /** A header is complete. `drop` leaves the whole member out of what is handed on, and out of `data` and `hole`. */
+  /** Called when a header is complete. `drop` omits the whole member from the forwarded bytes and from `data` and `hole`. */
   member(member: TarMember): 'keep' | 'drop';
-  /** The content of the last kept member is complete. */
+  /** Called when the content of the last kept member is complete. */
   memberEnd(): void;
 }
 
 export interface TarReader {
   /**
-   * Takes the next bytes of the stream, cut anywhere, and returns those that may be handed on, in order, without copying: whole
-   * members only begin once their header was judged, and the end-of-archive blocks are never handed on.
+   * Takes the next bytes of the stream, in pieces of any size, and returns those to forward, in order, without copying. A member is
+   * forwarded only after its header was accepted; the end-of-archive blocks are never forwarded.
    *
    * @throws ArchiveDamage, or what the listener throws
    */
   push(chunk: Buffer): Buffer[];
-  /** Has the end-of-archive mark been seen? Without it a stream was cut. */
+  /** Returns whether the end-of-archive mark was seen. Without it the stream is truncated. */
   ended(): boolean;
 }
 
 interface State {
   place: 'header' | 'body' | 'trailer';
   keep: boolean;
-  /** Bytes of content, then of padding, that are still to come. */
+  /** Remaining bytes of content, then of padding. */
   content: number;
   padding: number;
   sparse: ReturnType<typeof createSparseContent> | undefined;
 }
 
-/** Follows a tar stream (pax format, as GNU tar writes it) with flat memory. */
+/** Creates a reader for a tar stream (pax format, as GNU tar writes it) with constant memory. */
 export function createTarReader(listener: TarListener): TarReader {
   const state: State = { place: 'header', keep: true, content: 0, padding: 0, sparse: undefined };
   let carry: Buffer = NOTHING;
@@ -55,7 +55,7 @@ export function createTarReader(listener: TarListener): TarReader {
   };
 }
 
-/** Each step consumes what it can from `at` and returns how far it came; no progress means that it wants more bytes. */
+/** Each step consumes what it can from `at` and returns its new position; no progress means that it needs more bytes. */
 const STEPS = { header: takeHeader, body: takeBody, trailer: takeTrailer };
 
 function takeHeader(state: State, listener: TarListener, bytes: Buffer, at: number): number {
@@ -102,7 +102,7 @@ function finish(state: State, listener: TarListener): void {
 }
 
 function takeTrailer(_state: State, _listener: TarListener, bytes: Buffer, at: number): number {
-  if (!isZero(bytes.subarray(at))) throw new ArchiveDamage('something follows the end of the archive');
+  if (!isZero(bytes.subarray(at))) throw new ArchiveDamage('there is data after the end of the archive');
   return bytes.length;
 }
 
@@ -118,7 +118,7 @@ function isZero(bytes: Buffer): boolean {
 
 const padded = (length: number): number => Math.ceil(length / BLOCK) * BLOCK;
 
-/** Neighbouring ranges of `bytes`, joined. */
+/** Collects ranges of `bytes` and joins adjacent ones. */
 function createRuns(bytes: Buffer) {
   const runs: [number, number][] = [];
   return {

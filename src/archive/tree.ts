@@ -5,41 +5,41 @@ import { type BytePath, toBytes } from './byte-path.js';
 
 /** A directory whose content is backed up, restored or compared. */
 export interface Tree {
-  /** Its real path, as bytes. */
+  /** Its resolved path, as bytes. */
   readonly root: BytePath;
-  /** The same for a program's working directory. */
+  /** The same path, for use as the working directory of a program. */
   readonly folder: string;
 }
 
 /**
- * Opens the root of a tree; a symlink is followed, here and nowhere below.
+ * Opens the root of a tree. A symlink is followed here, and nowhere below.
  *
  * @throws E_FILES_MISSING, E_FILES_DENIED
  */
 export function openTree(root: string): Tree {
   try {
     const real = realpathSync(root, { encoding: 'buffer' });
-    if (!statSync(real).isDirectory()) throw notThere(root, 'it is not a directory');
-    // Listing wants one right, looking at what is listed another.
+    if (!statSync(real).isDirectory()) throw notReadable(root, 'it is not a directory');
+    // Listing a directory needs one permission, reading attributes of its entries another.
     opendirSync(real).closeSync();
     lstatSync(Buffer.concat([real, Buffer.from('/.')]));
     return { root: real.toString('latin1'), folder: isUtf8(real) ? real.toString('utf8') : root };
   } catch (error) {
-    if (isErrno(error, 'ELOOP')) throw notThere(root, 'its symbolic links go in a circle', error);
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notThere(root, 'there is no such directory', error);
+    if (isErrno(error, 'ELOOP')) throw notReadable(root, 'its symbolic links form a loop', error);
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw notReadable(root, 'the directory does not exist', error);
     throw fromErrno(error, `read the directory "${root}"`);
   }
 }
 
-function notThere(root: string, why: string, cause?: unknown): PotctlError {
+function notReadable(root: string, why: string, cause?: unknown): PotctlError {
   return new PotctlError('E_FILES_MISSING', `cannot read the files in "${root}"`, { why, cause });
 }
 
-/** The absolute path of an entry, ready for a system call. */
+/** Returns the absolute path of an entry for a system call. */
 export const absolute = (tree: Tree, path: BytePath): Buffer =>
   toBytes(path === '' ? tree.root : `${tree.root}/${path}`);
 
-/** What an entry is now; undefined when it is not there any more, `unreadable` when that cannot be told. Symlinks are not followed. */
+/** Returns the attributes of an entry; undefined if it does not exist, `unreadable` if it cannot be accessed. Does not follow symlinks. */
 export function lookAt(tree: Tree, path: BytePath): BigIntStats | 'unreadable' | undefined {
   try {
     return lstatSync(absolute(tree, path), { bigint: true });
@@ -48,5 +48,5 @@ export function lookAt(tree: Tree, path: BytePath): BigIntStats | 'unreadable' |
   }
 }
 
-/** Whether owners can be given to files, and are therefore restored and compared. */
+/** Returns whether owners can be set, and are therefore restored and compared. */
 export const runsAsRoot = (): boolean => process.geteuid?.() === 0;

@@ -8,7 +8,7 @@ import { ownNames } from './restore-folders.js';
 import { absolute, type Tree } from './tree.js';
 import { createYielder } from './yield-often.js';
 
-/** One entry as it was when the walk passed; enough to see later whether it has changed. */
+/** The attributes of one entry during a walk; enough to detect later changes. */
 export interface WalkEntry {
   readonly path: BytePath;
   readonly type: 'file' | 'directory' | 'symlink' | 'fifo';
@@ -25,19 +25,19 @@ export interface WalkRequest {
   readonly excludes: readonly string[];
   readonly signal: AbortSignal;
   readonly entry: (entry: WalkEntry) => void;
-  /** Folders that must not be met: the draft that is written to, and all that it lies in. Default: none. */
+  /** Folders that must not be inside the tree: the draft being written and everything above it. Default: none. */
   readonly refused?: ReadonlySet<Identity>;
-  /** Sockets, devices, and backup repositories with all that is in them: a restore would move them away with the tree. */
+  /** Called for sockets, devices, and backup repositories with everything in them: a restore would move them away with the tree. */
   readonly skipped: (path: BytePath, reason: 'socket' | 'device' | 'repository') => void;
-  /** There, but it cannot be looked at or listed. */
+  /** Called for an entry that exists but cannot be read or listed. */
   readonly unreadable: (path: BytePath) => void;
 }
 
 /**
- * Passes every entry of a tree, the root first: depth first, names sorted by their bytes, so that two walks can be compared side by side.
- * Never follows a symlink. Memory holds the names of one directory per level and nothing else.
+ * Visits every entry of a tree, the root first: depth first, names sorted by their bytes, so that two walks can be compared line by line.
+ * Never follows a symlink. Memory holds only the names of one directory per level.
  *
- * @throws E_REFUSED for a folder of `refused`, or a tree that is a repository itself; the signal's reason when aborted
+ * @throws E_REFUSED for a folder in `refused`, or a tree that is a repository itself; the signal's reason when aborted
  */
 export async function walk(request: WalkRequest): Promise<void> {
   const excluded = createExclusion(request.excludes);
@@ -71,11 +71,11 @@ function enter(request: WalkRequest, path: BytePath): Level[] {
   }
   const all = namesIn(request, path);
   if (all === undefined) return [];
-  // What restores keep in a tree is no part of it.
+  // What restores keep in a tree is not part of it.
   const own = path === '' ? ownNames(absolute(request.tree, ''), all) : undefined;
   const names = own === undefined || own.size === 0 ? all : all.filter((name) => !own.has(name));
   if (names.includes(MARKER) && holdsRepository(absolute(request.tree, path))) {
-    if (path === '') throw met(request, path);
+    if (path === '') throw overlapAt(request, path);
     request.skipped(path, 'repository');
     return [];
   }
@@ -89,23 +89,23 @@ function look(request: WalkRequest, path: BytePath): WalkEntry | undefined {
     if (stats.isSocket()) request.skipped(path, 'socket');
     else if (stats.isBlockDevice() || stats.isCharacterDevice()) request.skipped(path, 'device');
     else {
-      if (stats.isDirectory() && request.refused?.has(identityOf(stats))) throw met(request, path);
+      if (stats.isDirectory() && request.refused?.has(identityOf(stats))) throw overlapAt(request, path);
       return entryOf(path, stats);
     }
   } catch (error) {
     if (error instanceof PotctlError) throw error;
-    // Gone since its directory was listed: as if it had been removed before the walk.
+    // Removed since its directory was listed: as if it had been removed before the walk.
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) request.unreadable(path);
   }
   return undefined;
 }
 
-/** By whatever mounts it is met there: see {@link Identity}. */
-function met({ tree }: WalkRequest, path: BytePath): PotctlError {
+/** Returns the error for a forbidden folder inside the tree, however it was mounted: see {@link Identity}. */
+function overlapAt({ tree }: WalkRequest, path: BytePath): PotctlError {
   return overlapError(display(path === '' ? tree.root : `${tree.root}/${path}`), display(tree.root), 'first');
 }
 
-/** The facts of `stats` that tell one state of an entry from another. */
+/** Returns the attributes that distinguish one state of an entry from another. */
 export function entryOf(path: BytePath, stats: BigIntStats): WalkEntry {
   const size = Number(stats.size);
   return {
@@ -134,14 +134,17 @@ function namesIn(request: WalkRequest, path: BytePath): string[] | undefined {
   }
 }
 
-/** Nothing about the entry's content can have changed between the two looks. */
+/** Returns whether the content of an entry is certainly unchanged between two looks. */
 export const isSame = (a: WalkEntry, b: WalkEntry): boolean =>
   a.type === b.type && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
 
-// Flag s: names may hold newlines.
+// Flag s: names may contain newlines.
 const MATCHING = { dot: true, nonegate: true, flags: 's' };
 
-/** Which paths are left out. `tmp/**` is what is in tmp: the directory itself stays, as applications want it back. */
+/**
+ * Returns a function that tells whether a path is excluded. `tmp/**` excludes the content of tmp: the directory itself stays, because
+ * applications need it.
+ */
 export function createExclusion(globs: readonly string[]): (path: BytePath) => boolean {
   const matchers = globs.map((glob) => {
     const pattern = fromText(glob.replace(/^\.?\//, ''));

@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 const SLICE_MS = 20;
 
 /**
- * Lets timers, signals and heartbeats run during long synchronous work: call the returned function between items and await what it
- * gives, if anything.
+ * Returns a function that lets timers, signals and heartbeats run during long synchronous work: call it between items and await its
+ * promise, if any.
  *
  * @throws the signal's reason when aborted
  */

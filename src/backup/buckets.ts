@@ -1,10 +1,10 @@
 const DAY_MS = 86_400_000;
 
-/** The day, week, month and year in which a moment lies, as people of a time zone write them. */
+/** The day, week, month and year of a moment in a time zone. */
 export interface Buckets {
   /** `2026-11-22` */
   readonly daily: string;
-  /** ISO 8601, from Monday on: `2026-W47` */
+  /** ISO 8601, weeks start on Monday: `2026-W47` */
   readonly weekly: string;
   /** `2026-11` */
   readonly monthly: string;
@@ -13,7 +13,8 @@ export interface Buckets {
 }
 
 /**
- * Sorts moments into the calendar of a time zone, with its changes of the clock: a day may have 23 or 25 hours.
+ * Returns a function that maps a moment to its day, week, month and year in a time zone. Clock changes are respected: a day may have 23 or
+ * 25 hours.
  *
  * @param zone `UTC`, or a name that Intl knows
  * @throws RangeError for another zone
@@ -27,7 +28,7 @@ export function calendarOf(zone: string): (atMs: number) => Buckets {
   };
 }
 
-/** To make one takes longer than a thousand uses of it. */
+/** Cached: creating a format takes longer than a thousand uses of it. */
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function formatIn(zone: string): Intl.DateTimeFormat {
@@ -41,7 +42,7 @@ function formatIn(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** The zone by its canonical name; undefined if nobody knows it. */
+/** Returns the canonical name of a time zone; undefined if it is unknown. */
 export function zoneNamed(name: string): string | undefined {
   if (name.toUpperCase() === 'UTC') return 'UTC';
   try {
@@ -63,7 +64,7 @@ function dayInUtc(atMs: number): { readonly type: string; readonly value: string
 function bucketsOf(year: number, month: number, day: number): Buckets {
   const two = (value: number): string => String(value).padStart(2, '0');
   const midnight = Date.UTC(year, month - 1, day);
-  // The Thursday of a week decides to which year the week belongs.
+  // ISO 8601: a week belongs to the year of its Thursday.
   const thursday = midnight + (4 - (new Date(midnight).getUTCDay() || 7)) * DAY_MS;
   const weekYear = new Date(thursday).getUTCFullYear();
   const week = Math.floor((thursday - Date.UTC(weekYear, 0, 1)) / DAY_MS / 7) + 1;

@@ -4,7 +4,7 @@ import { counted, verb } from '../kernel/counted.js';
 import type { CreateRequest } from './create-request.js';
 import type { ReferenceCounts } from './references.js';
 
-/** What was taken, in the order in which it was taken. */
+/** What was backed up, in the order in which it was read. */
 export interface ManifestParts {
   readonly dump: DumpResult | null;
   readonly storage: FilesPart | null;
@@ -13,7 +13,7 @@ export interface ManifestParts {
   readonly secondPassEnd: Date | null;
 }
 
-/** When and for whom it was taken. */
+/** When and for whom the backup was created. */
 export interface ManifestFacts {
   readonly id: string;
   readonly set: string;
@@ -21,14 +21,14 @@ export interface ManifestFacts {
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly durationMs: number;
-  /** Why it is not complete, whatever was taken. */
+  /** Reasons why the backup is degraded, whatever its parts contain. */
   readonly doubts: readonly string[];
-  /** How far this machine's clock was ahead of the server's; null = none was asked. */
+  /** How far this machine's clock was ahead of the server's; null = no server was asked. */
   readonly clockOffMs: number | null;
   readonly request: CreateRequest;
 }
 
-/** Puts the manifest together. Pure. Any missing or torn piece makes the status `degraded`, with the reason. */
+/** Composes the manifest. Pure. A missing or torn piece makes the status `degraded`, with the reason. */
 export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Manifest {
   const { dump, storage } = parts;
   const { request } = facts;
@@ -62,10 +62,10 @@ export function composeManifest(parts: ManifestParts, facts: ManifestFacts): Man
 }
 
 function totalsOf({ dump, storage }: ManifestParts, { durationMs }: ManifestFacts): Manifest['totals'] {
-  const artefacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
+  const artifacts = [...(dump?.part.files ?? []), ...(storage?.artefacts ?? [])];
   return {
-    artefacts: artefacts.length,
-    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    artefacts: artifacts.length,
+    stored_bytes: artifacts.reduce((sum, { size }) => sum + size, 0),
     source_bytes: (dump?.part.server.size_bytes ?? 0) + (storage?.bytes ?? 0),
     duration_ms: durationMs,
   };
@@ -92,21 +92,23 @@ function degradedReasons({ dump, storage, references }: ManifestParts): string[]
   }
   if (references !== null && references.missing > 0) {
     reasons.push(
-      `${references.missing} of ${counted(references.referenced, 'file')} that the database names ${verb(references.missing, 'is', 'are')} missing`,
+      `${references.missing} of ${counted(references.referenced, 'file')} referenced by the database ${verb(references.missing, 'is', 'are')} missing`,
     );
   }
   return reasons;
 }
 
-/** A directory that cannot be read counts for one, and hides nobody knows how many. */
+/** An unreadable directory counts as one, although it may hide any number of files. */
 function incompleteText({ incomplete_total: total, unlisted_total: unlisted = 0 }: FilesPart): string {
   const hidden =
-    unlisted === 0 ? '' : `, ${unlisted} of them with all that may be in ${unlisted === 1 ? 'it' : 'them'}`;
+    unlisted === 0
+      ? ''
+      : `, including ${unlisted === 1 ? '1 directory' : `${unlisted} directories`} with unknown contents`;
   const count = `${unlisted === 0 ? '' : 'at least '}${total} ${total === 1 ? 'file' : 'files'}`;
   return `${count} changed, vanished or could not be read${hidden}`;
 }
 
-/** Most often the place where a disk should be: never taken for a good backup without a word. */
+/** An empty tree is usually a missing mount, so it is never a good backup without a word. */
 function isEmpty({ files, directories, symlinks, skipped, incomplete_total }: FilesPart): boolean {
   return files + directories + symlinks + incomplete_total === 0 && skipped.length === 0;
 }

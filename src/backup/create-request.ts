@@ -14,7 +14,7 @@ import type { PruneDeps } from './prune-plan.js';
 import type { VerifyReport } from './verify.js';
 import type { VerifyLevel } from './verify-dump.js';
 
-/** What a person may say about one backup, beyond the profile. */
+/** Options of one backup, in addition to the profile. */
 export interface CreateOptions {
   readonly only: 'db' | 'files' | undefined;
   readonly databaseOnly: boolean;
@@ -24,14 +24,14 @@ export interface CreateOptions {
   readonly verify: CreateRequest['verify'];
   readonly note: string | undefined;
   readonly label: readonly string[];
-  /** Create the repository, if it is not there yet: asked for in production only. */
+  /** Create the repository if it does not exist; required in production only. */
   readonly init?: boolean;
-  /** Remove older ones afterwards; `--retention-days` means it, too. */
+  /** Remove older backups afterwards; `--retention-days` implies it. */
   readonly prune?: boolean;
   readonly keep?: KeepOptions;
 }
 
-/** What is done where nobody says otherwise. */
+/** The default options. */
 export const DEFAULT_OPTIONS: CreateOptions = {
   only: undefined,
   databaseOnly: false,
@@ -43,11 +43,11 @@ export const DEFAULT_OPTIONS: CreateOptions = {
   label: [],
 };
 
-/** Who runs it, and where: what neither settings nor options know. */
+/** Who runs the backup, and where: facts that come from neither settings nor options. */
 type Runner = Pick<Host, 'who' | 'tool' | 'processors' | 'waitMs'>;
 
 /**
- * Makes the request for a backup from settings and options. Pure.
+ * Builds the request for a backup from settings and options. Pure.
  *
  * @throws E_USAGE for contradictions and bad labels; E_CONFIG for `--only files` without files
  */
@@ -80,7 +80,7 @@ export function createRequest(settings: Settings, options: CreateOptions, runner
   };
 }
 
-/** May a command create the repository that it was given? */
+/** Returns whether a command may create its repository: always outside production, with `--init` everywhere. */
 export function mayInit(
   { profile }: Pick<Settings, 'profile'>,
   { init = false }: { readonly init?: boolean },
@@ -92,11 +92,11 @@ function chosenPrune(settings: Settings, { prune = false, keep, verify }: Create
   if (keep === undefined) return null;
   if (!prune && keep.retentionDays === undefined) {
     if (!saysWhatToKeep(keep)) return null;
-    throw new PotctlError('E_USAGE', "the '--keep' flags belong to '--prune': without it nothing is removed");
+    throw new PotctlError('E_USAGE', "the '--keep' flags require '--prune': without it nothing is removed");
   }
   if (verify === 'none') {
     throw new PotctlError('E_USAGE', "'--verify none' and '--prune' contradict each other", {
-      why: 'older backups go only once the new one was read back and found good',
+      why: 'older backups are removed only after the new one was verified',
     });
   }
   return prunePolicy(settings, keep);
@@ -122,9 +122,9 @@ function labelsOf(texts: readonly string[]): Record<string, string> {
 }
 
 /**
- * The request for a backup of what a restore is about to replace.
+ * Returns the request for a safety backup of what a restore is about to replace.
  *
- * @param parts what there is to back up, and what the restore touches
+ * @param parts what exists and is touched by the restore
  */
 export function safetyRequest(
   settings: Settings,
@@ -137,7 +137,7 @@ export function safetyRequest(
   return { ...request, kind: 'safety', note: `before restore run ${runner.who.runId}` };
 }
 
-/** What to back up, and what the manifest says about who asked. */
+/** What to back up, and what the manifest records about the run. */
 export interface CreateRequest {
   readonly runId: string;
   readonly traceId: string;
@@ -151,54 +151,52 @@ export interface CreateRequest {
   readonly lockWaitMs: number;
   readonly waitMs: number;
   readonly verify: 'none' | VerifyLevel;
-  /** `safety`: what a restore is about to replace; never `latest`, never counted by retention. */
+  /** `safety`: a copy of what a restore is about to replace; never `latest`, never counted by retention. */
   readonly kind: Manifest['kind'];
   readonly note: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly tool: Manifest['tool'];
-  /** The part that was asked for alone: then the other one is not missed. Absent or null = everything that there is. */
+  /** The only part to back up, so that the other one is not reported as missing. Absent or null = all parts. */
   readonly only?: 'db' | 'files' | null;
-  /** May the first backup create the repository? Absent = yes. */
+  /** Whether the first backup may create the repository; absent = yes. */
   readonly mayInit?: boolean;
-  /** Remove older backups of the set afterwards; absent or null = no. */
+  /** Remove older backups of the series afterwards; absent or null = no. */
   readonly prune?: PrunePolicy | null;
 }
 
-/** What a backup is made with; every power that it uses is here. */
+/** What creating a backup depends on. */
 export interface CreateDeps {
-  /** Asked only when the database is backed up. */
+  /** Called only when the database is backed up. */
   readonly server: () => Promise<Server>;
   readonly repository: Repository;
-  /**
-   * Finishes or undoes what a killed restore left; throws if the tree is half-swapped all the same. Called once the repository is locked.
-   */
+  /** Finishes or undoes a killed restore; throws if the tree is still half-swapped afterwards. Called with the repository locked. */
   readonly recover: (what: { readonly set: string; readonly tree: string | null }) => Promise<unknown>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly changes?: Changes;
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** The newest entry of potctl's journal, read in the dump's snapshot: null where there is none. */
+  /** The newest entry of potctl's journal, read in the dump's snapshot; null if there is none. */
   readonly readAnchor?: (session: Session) => Promise<{ seq: string; hash: string; at: string } | null>;
-  /** For the check afterwards. */
+  /** Verifies the new backup. */
   readonly verify: (id: string, level: VerifyLevel) => Promise<VerifyReport>;
-  /** Backups that running restores want; asked only by a request that prunes. */
+  /** Backups used by running restores; called only by a request that prunes. */
   readonly restoring?: PruneDeps['restoring'];
-  /** How far this machine's clock is ahead of the server's; asked only by a request that prunes. */
+  /** How far this machine's clock is ahead of the server's; called only by a request that prunes. */
   readonly clockOffMs?: PruneDeps['clockOffMs'];
 }
 
-/** What was made, or with `dryRun` would be made (then `id` is null). Sizes in bytes. */
+/** The backup that was created, or with `dryRun` would be (`id` is null then). Sizes in bytes. */
 export interface CreateResult {
   readonly id: string | null;
   readonly set: string;
   readonly status: Manifest['status'] | 'planned';
   readonly degraded_reasons: readonly string[];
-  /** Was the stored backup found good? false: it could not be checked wholly; null: that was not asked for. */
+  /** Whether the stored backup was verified. false: some checks could not run; null: not requested. */
   readonly verified: boolean | null;
   readonly repository: string;
-  /** Was there none at that place before? */
+  /** Whether this backup created the repository. */
   readonly new_repository: boolean;
   /** Stored size; 0 when nothing was written. */
   readonly bytes_total: number;
@@ -207,13 +205,13 @@ export interface CreateResult {
   readonly duration_s: number;
   readonly needed_bytes: number;
   readonly free_bytes: number | null;
-  /** null: that was not asked for, or this was a dry run. */
+  /** null: not requested, or a dry run. */
   readonly pruned: PrunedAfter | null;
 }
 
-/** What came of the prune behind a backup. */
+/** The result of the prune after a backup. */
 export interface PrunedAfter {
-  /** `skipped`: the new backup is not certain enough to remove older ones for it. */
+  /** `skipped`: the new backup is degraded or not fully verified, so no older backup was removed. */
   readonly state: 'done' | 'skipped' | 'failed';
   /** Ids, newest first. */
   readonly removed: readonly string[];

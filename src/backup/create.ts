@@ -20,7 +20,7 @@ import type { CreateDeps, CreateRequest, CreateResult } from './create-request.j
 import { pruneIfAsked } from './prune-after.js';
 import { takeParts } from './take-parts.js';
 
-/** What a backup is going to be of, and where it goes. */
+/** What a backup will contain, and where it will be stored. */
 export interface CreatePlan {
   readonly set: string;
   readonly repository: string;
@@ -30,10 +30,10 @@ export interface CreatePlan {
 }
 
 /**
- * Looks at the database, the files and the repository for a backup of both as one set. Changes nothing.
+ * Prepares a backup of the database and the files as one set. Changes nothing until `apply` is called.
  *
- * `apply` takes it in the order that keeps both consistent: files, snapshot and dump, files again. Nobody sees the backup before it is
- * complete, hashed and durable; after any failure or interruption nothing of it is listed, and older backups are as they were.
+ * `apply` reads the files, then the dump in its snapshot, then the files again: this order keeps both consistent. The backup is listed only
+ * when it is complete, hashed and durable. After a failure or an interruption it is not listed, and older backups are unchanged.
  *
  * @throws E_LOCKED, E_NO_SPACE, E_WRONG_TARGET, E_FILES_*, E_DB_*, E_TOOL_*; `changed` is always `nothing`
  */
@@ -61,7 +61,7 @@ async function create(deps: CreateDeps, request: CreateRequest, begun: Begun): P
   const { repository, signal } = deps;
   const { runId, waitMs } = request;
   const asked = { command: 'backup create', waitMs, signal };
-  // A first backup that would not fit leaves no empty repository behind.
+  // Locking creates the repository. Check the space first, so that a first backup that does not fit leaves no empty one.
   if (begun.isNew) await prepare({ ...deps, progress: silent }, request, begun);
   const lease = await repository.lock({ ...asked, runId });
   try {
@@ -94,7 +94,7 @@ interface Begun {
   readonly set: string;
   readonly server: Server | null;
   readonly database: ObservedDatabase | null;
-  /** Size of the tree as it was when first asked: it is only an estimate. */
+  /** Bytes in the tree, measured once at the first call: only an estimate. */
   readonly treeBytes: () => Promise<number>;
 }
 
@@ -120,7 +120,7 @@ async function begin(
   return { set, server, database, treeBytes };
 }
 
-/** Looks whether the backup would fit, and how it fits to those that are there. */
+/** Checks the free space and compares the new backup with the previous ones of its series. */
 async function prepare(deps: CreateDeps, request: CreateRequest, { set, database, treeBytes, isNew }: Begun) {
   const { repository, progress } = deps;
   progress({ kind: 'phase', name: 'checks' });
@@ -133,7 +133,7 @@ async function prepare(deps: CreateDeps, request: CreateRequest, { set, database
   const space = await requireSpace(repository, {
     previousStored: alike?.totals.stored_bytes ?? null,
     databaseBytes: database?.bytes ?? 0,
-    // Walking the tree is worth it only where the last backup does not tell.
+    // Walking the tree is worthwhile only if no earlier backup gives an estimate.
     treeBytes: alike === null ? await treeBytes() : 0,
   });
   for (const text of warnings) progress({ kind: 'warning', text });
@@ -152,13 +152,13 @@ async function createLocked(
   begun: Begun,
   lease: Lease,
 ): Promise<Omit<CreateResult, 'pruned'>> {
-  // Only now: it may have waited long for the lock.
+  // Start the clock only now: waiting for the lock may have taken long.
   const started = { at: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
   const { previous, doubts, figures } = await prepare(deps, request, begun);
   for (const text of begun.database?.warnings ?? []) deps.progress({ kind: 'warning', text });
   const manifest = await makeBackup(deps, request, { ...begun, lease, previous, doubts, started });
   for (const { path, reason } of manifest.storage?.skipped ?? []) {
-    const text = `the backup repository "${path}" inside the files was left out, with all that is in it`;
+    const text = `the backup repository "${path}" inside the files directory was skipped, with everything in it`;
     if (reason === 'repository') deps.progress({ kind: 'warning', text });
   }
   const verified = await checkAfterwards(deps, request, manifest.id);
@@ -204,52 +204,59 @@ async function makeBackup(deps: CreateDeps, request: CreateRequest, begun: Begun
     deps.changes?.note('backup', { changed: 'complete', detail: `the backup '${manifest.id}' is listed` });
     return manifest;
   } catch (error) {
-    // The first failure is the one to tell; what cannot be removed now is swept by the next run.
+    // Report the first failure. The next run removes what cannot be removed now.
     await draft.discard().catch(() => {});
     throw error;
   }
 }
 
 /**
- * Checks the backup that was just written, as deep as was asked for: success is what the repository holds afterwards.
+ * Verifies the backup that was just written, at the requested level. Success is what the repository holds afterwards.
  *
- * @returns false if it could not be checked wholly, null if that was not asked for
- * @throws E_BACKUP_CORRUPT naming what is wrong; the signal's reason. Both say that the backup is listed
+ * @returns false if some checks could not run, null if no verification was requested
+ * @throws E_BACKUP_CORRUPT with the failed checks; the signal's reason. Both say that the backup is already listed
  */
 export async function checkAfterwards(deps: CreateDeps, request: CreateRequest, id: string): Promise<boolean | null> {
   const { verify, repository, progress } = deps;
   if (request.verify === 'none') return null;
-  const report = await verify(id, request.verify).catch((error: unknown) => notMade(deps, id, error));
+  const report = await verify(id, request.verify).catch((error: unknown) => verificationStopped(deps, id, error));
   if (report === null) return false;
   const { ok, checks } = report;
   for (const { name, detail } of checks.filter(({ state }) => state === 'unknown')) {
-    progress({ kind: 'warning', text: `the backup was not checked for "${name}": ${detail}` });
+    progress({ kind: 'warning', text: `the backup was not fully verified: ${name}: ${detail}` });
   }
   const failed = checks.filter(({ state }) => state === 'fail');
   if (failed.length === 0) return ok;
-  throw new PotctlError('E_BACKUP_CORRUPT', `backup "${id}" is not what was just written to "${repository.url}"`, {
-    changed: 'partial',
-    changedDetail: 'the backup is listed with its failed check; older ones are as they were',
-    why: failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '),
-    fix: ['Check the disk and the memory of this machine.', potctl('backup', 'create')],
-  });
+  throw new PotctlError(
+    'E_BACKUP_CORRUPT',
+    `backup "${id}" failed verification right after it was written to "${repository.url}"`,
+    {
+      changed: 'partial',
+      changedDetail: 'the backup is listed with its failed check; older backups are unchanged',
+      why: failed.map(({ name, detail }) => `${name}: ${detail}`).join('; '),
+      fix: ['Check the disk and the memory of this machine.', potctl('backup', 'create')],
+    },
+  );
 }
 
-/** The disk or the network that failed the check may be at fault, or the backup: nobody knows, so it is neither good nor bad. */
-function notMade({ signal, progress }: CreateDeps, id: string, error: unknown): null {
+/**
+ * Reports a verification that could not finish. The disk, the network or the backup may be at fault, so the backup counts as neither good
+ * nor bad.
+ */
+function verificationStopped({ signal, progress }: CreateDeps, id: string, error: unknown): null {
   if (!(error instanceof PotctlError)) throw error;
-  const changedDetail = `the backup '${id}' is listed, and was not checked to its end; older ones are as they were`;
-  if (signal.aborted || SAYS_IT_IS_BAD.includes(error.code)) throw error.with({ changed: 'partial', changedDetail });
+  const changedDetail = `the backup '${id}' is listed, but its verification did not finish; older backups are unchanged`;
+  if (signal.aborted || PROOF_OF_DAMAGE.includes(error.code)) throw error.with({ changed: 'partial', changedDetail });
   const why = typeof error.why === 'string' ? `: ${error.why}` : '';
-  progress({ kind: 'warning', text: `the backup was not checked: ${error.message}${why}` });
+  progress({ kind: 'warning', text: `the backup was not verified: ${error.message}${why}` });
   return null;
 }
 
-const SAYS_IT_IS_BAD: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST'];
+const PROOF_OF_DAMAGE: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST'];
 
-/** What is known before a backup about the room it will need; bytes. */
+/** What the space that a backup needs is estimated from; bytes. */
 export interface SpaceFacts {
-  /** Stored size of the newest backup of the same set and parts, null if there is none. */
+  /** Stored size of the newest backup of the same series with the same parts; null if there is none. */
   readonly previousStored: number | null;
   readonly databaseBytes: number;
   readonly treeBytes: number;
@@ -258,8 +265,8 @@ export interface SpaceFacts {
 const MEBIBYTE = 1 << 20;
 
 /**
- * Bytes that a backup will need at most, most likely: the last one and a tenth, else the files as they are and half of the database
- * (a compressed dump without indexes was measured at a quarter to a third of it). Plus a reserve of 16 MiB.
+ * Estimates how many bytes a backup needs: the size of the last one plus a tenth; without one, the files plus half of the database
+ * (compressed dumps without indexes measured a quarter to a third of it). Adds a reserve of 16 MiB.
  */
 export function estimateNeed({ previousStored, databaseBytes, treeBytes }: SpaceFacts): number {
   const guess = previousStored === null ? databaseBytes / 2 + treeBytes : previousStored * 1.1;
@@ -267,10 +274,10 @@ export function estimateNeed({ previousStored, databaseBytes, treeBytes }: Space
 }
 
 /**
- * Refuses a backup that would not fit, before anything is written.
+ * Refuses a backup that does not fit, before anything is written.
  *
- * @returns the estimate in bytes and what is free (null where the repository cannot tell)
- * @throws E_NO_SPACE with both figures
+ * @returns the estimate and the free space in bytes (null if the repository does not know it)
+ * @throws E_NO_SPACE with both numbers
  */
 export async function requireSpace(
   repository: Repository,
@@ -285,6 +292,6 @@ export async function requireSpace(
       free_bytes: free,
       estimated_from: facts.previousStored === null ? 'the size of the database and the files' : 'the last backup',
     },
-    fix: ['Free some space there, or name another place with --repository.'],
+    fix: ['Free some space there, or choose another repository with --repository.'],
   });
 }

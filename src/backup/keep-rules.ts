@@ -6,7 +6,7 @@ import { zoneNamed } from './buckets.js';
 const DAY_MS = 86_400_000;
 const MAX_REMOVE = 5;
 
-/** What a person says about keeping backups, beyond the profile. Durations in ms. */
+/** Retention options of the command line, in addition to the profile. Durations in ms. */
 export interface KeepOptions {
   readonly keepLast?: number | undefined;
   readonly keepWithin?: number | undefined;
@@ -16,23 +16,23 @@ export interface KeepOptions {
   readonly keepYearly?: number | undefined;
   readonly retentionDays?: number | undefined;
   readonly keepTz?: string | undefined;
-  /** More than so many at once want a confirmation; default 5. */
+  /** Require confirmation to remove more than this many; default 5. */
   readonly maxRemove?: number;
 }
 
-/** A policy that keeps something. */
+/** A retention policy. */
 export interface PrunePolicy {
   readonly rules: KeepRules;
   readonly zone: string;
-  /** More than so many at once want a confirmation. */
+  /** Require confirmation to remove more than this many. */
   readonly maxRemove: number;
 }
 
 /**
- * The policy of the flags, or without any the profile's. Flags replace it as a whole: a mixture of both would be what nobody wrote down.
- * Pure.
+ * Returns the policy of the flags or, without any, of the profile. Flags replace the profile's policy as a whole: a mixture would be a
+ * policy that nobody wrote down. Pure.
  *
- * @throws PotctlError E_USAGE without a policy and for contradictions; E_CONFIG where the profile guards it
+ * @throws PotctlError E_USAGE without a policy and for contradictions; E_CONFIG if the profile guards prune
  */
 export function prunePolicy(
   { retention, profile }: Pick<Settings, 'retention' | 'profile'>,
@@ -44,25 +44,28 @@ export function prunePolicy(
   return { rules, zone: chosenZone(options.keepTz) ?? retention.zone, maxRemove: options.maxRemove ?? MAX_REMOVE };
 }
 
-/** One backup that is named needs no policy. @throws PotctlError E_USAGE for both; E_CONFIG where the profile guards it */
+/** Refuses keep rules together with an id. @throws PotctlError E_USAGE for both; E_CONFIG if the profile guards prune */
 export function refuseRules(
   settings: Pick<Settings, 'retention' | 'profile'>,
   options: KeepOptions & { readonly allSets?: boolean },
 ): void {
   refuseGuarded(settings);
   if (!saysWhatToKeep(options) && !options.allSets) return;
-  throw new PotctlError('E_USAGE', "an id and a policy contradict each other: leave out the '--keep' flags or the id");
+  throw new PotctlError(
+    'E_USAGE',
+    "an id and a retention policy contradict each other: leave out the '--keep' flags or the id",
+  );
 }
 
 function refuseGuarded({ retention, profile }: Pick<Settings, 'retention' | 'profile'>): void {
   if (!retention.guarded) return;
   throw new PotctlError('E_CONFIG', `old backups of the profile '${profile.name}' cannot be removed`, {
-    why: 'guards (protected, reason, ticket) are not built yet, and the profile guards prune',
-    fix: ['Take the guard out of the profile for this.'],
+    why: 'the profile guards prune, but guards (protected, reason, ticket) are not implemented yet',
+    fix: ['Remove the guard from the profile.'],
   });
 }
 
-/** Is anything said about what to keep? */
+/** Returns whether any option says what to keep. */
 export function saysWhatToKeep(options: KeepOptions): boolean {
   const { keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays } = options;
   const given = [keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly, keepYearly, retentionDays];
@@ -78,7 +81,7 @@ function chosenRules(options: KeepOptions): KeepRules | null {
 
 function chosenWindow({ keepWithin, retentionDays }: KeepOptions): number {
   if (keepWithin !== undefined && retentionDays !== undefined) {
-    throw new PotctlError('E_USAGE', "'--retention-days' and '--keep-within' both say how long: give one of them");
+    throw new PotctlError('E_USAGE', "'--retention-days' and '--keep-within' set the same rule: use one of them");
   }
   if (keepWithin === 0)
     throw new PotctlError('E_USAGE', "'--keep-within' takes a duration above 0: 0 would keep nothing");
@@ -93,11 +96,11 @@ function chosenZone(name: string | undefined): string | undefined {
 }
 
 function noPolicy(): PotctlError {
-  return new PotctlError('E_USAGE', 'nobody said which backups to keep', {
-    why: 'without a policy every backup but the newest would go',
+  return new PotctlError('E_USAGE', 'no retention policy is set', {
+    why: 'without a policy, every backup but the newest would be removed',
     fix: [
-      advice`Say it here: ${potctl('backup', 'prune', '--keep-last', '7', '--keep-weekly', '4', '--dry-run')}`,
-      'Or in the profile: `retention: { last: 3, daily: 7, weekly: 4, monthly: 6 }`',
+      advice`Set it with flags: ${potctl('backup', 'prune', '--keep-last', '7', '--keep-weekly', '4', '--dry-run')}`,
+      'Or set it in the profile: `retention: { last: 3, daily: 7, weekly: 4, monthly: 6 }`',
     ],
   });
 }

@@ -7,10 +7,13 @@ import { type Pin, pinOf } from './pins.js';
 
 export type BackupStatus = 'complete' | 'degraded' | 'damaged';
 
-/** One backup as scripts see it. Of a damaged one only id, time, place and problem are known; the rest is null. Sizes in bytes. */
+/**
+ * One backup in the shape of the JSON output. Of a damaged one only id, time, location and problem are known; the rest is null. Sizes in
+ * bytes.
+ */
 export interface ListedBackup {
   readonly id: string;
-  /** RFC 3339 UTC; of a damaged one what its id says. */
+  /** RFC 3339 UTC; of a damaged backup the time in its id. */
   readonly created_at: string;
   readonly finished_at: string | null;
   readonly duration_s: number | null;
@@ -25,9 +28,9 @@ export interface ListedBackup {
   readonly parts: { readonly db: DatabaseSummary | null; readonly files: StorageSummary | null };
   readonly destinations: readonly { readonly name: string; readonly url: string }[];
   readonly verified: Verified | null;
-  /** What is wrong with the record of its checks and pins; null = nothing. */
+  /** What is wrong with the history of its checks and pins; null = nothing. */
   readonly events_damage: string | null;
-  /** Why no policy removes it; null = it is not pinned, or not any more. */
+  /** The pin in force; null = not pinned, or no longer. */
   readonly pinned: Pin | null;
   readonly profile: string | null;
   readonly hostname: string | null;
@@ -36,41 +39,42 @@ export interface ListedBackup {
   readonly tool: string | null;
   readonly run_id: string | null;
   readonly trace_id: string | null;
-  /** Where it came from, if another program made it. */
+  /** The origin, if another program created it. */
   readonly imported: { readonly source: 'v1' | 'bare'; readonly name: string; readonly folder: string } | null;
 }
 
 export interface ListRequest {
   /** What is known without asking a server. */
   readonly at: Omit<SetFacts, 'systemIdentifier'>;
-  /** Show other sets, too. */
+  /** Whether to show all series. */
   readonly allSets: boolean;
   /** null = any. */
   readonly status: BackupStatus | null;
-  /** For pins that end, and for times that have not come yet. */
+  /** Decides which pins have expired and which backups are dated in the future. */
   readonly now: Date;
 }
 
 export interface Listing {
   /** Newest first. */
   readonly items: readonly ListedBackup[];
-  /** The sets that are shown; null = all, because it was asked for, or because nothing here fits what is known. */
+  /** The series that are shown; null = all, because that was requested or no series matches. */
   readonly sets: readonly string[] | null;
-  /** Nothing here fits the database or the files at hand, so that all sets are shown. */
+  /** No series matches the current database or files, so all are shown. */
   readonly fellBack: boolean;
-  /** Readable backups of other sets that are not shown. */
+  /** Readable backups of other series that are not shown. */
   readonly hidden: number;
-  /** What `latest` takes among those shown (before --status); null = none is good. */
+  /** What `latest` selects among those shown (before --status); null = none is good. */
   readonly newestGood: ListedBackup | null;
-  /** The newest good one of each part that this one lacks. */
+  /** The newest good backup of each part that `newestGood` lacks. */
   readonly newestGoodOf: readonly { readonly part: Part; readonly id: string }[];
-  /** Those whose time has not come yet. */
+  /** Backups dated in the future. */
   readonly fromFuture: readonly string[];
 }
 
 /**
- * Lists the backups of the current set, as far as it can be told without asking a server, and every damaged one: nobody knows whose it
- * is. A profile's set is exact; without a profile all sets of a database of that name are shown, and all there are when none is.
+ * Lists the backups of the current series, as far as it is known without asking a server, and every damaged backup, since its series is
+ * unknown. With a profile the series is exact. Without one, all series of databases with that name are shown, or all series if none
+ * matches.
  *
  * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED
  */
@@ -99,7 +103,7 @@ export async function listBackups(repository: Repository, request: ListRequest):
   };
 }
 
-/** A catalogue entry as scripts see it. @param now for pins that end */
+/** Converts a catalog entry to the shape of the JSON output. @param now for pins that expire */
 export function describe(
   entry: CatalogEntry,
   { name, url }: Pick<Repository, 'name' | 'url'>,

@@ -19,25 +19,25 @@ import type { ShownFiles } from './show-files.js';
 import type { VerifyReport } from './verify.js';
 import type { VerifyDeps, VerifyLevel } from './verify-dump.js';
 
-/** Which backup is meant, and where it is looked for. */
+/** Which backup, and where to find it. */
 export interface Reference {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly id: string;
-  /** A backup of another set, named on purpose. */
+  /** The series of the backup, if it is not the current one. */
   readonly fromSet?: string | undefined;
-  /** A folder of the old scripts' backups, instead of the repository. */
+  /** A folder with backups of the old scripts, instead of the repository. */
   readonly backupDir?: string | undefined;
 }
 
-/** Which backups go. */
+/** Which backups are removed. */
 export type PruneOptions = KeepOptions & {
-  /** This one backup, instead of a policy. */
+  /** The id of one backup, instead of a policy. */
   readonly id?: string | undefined;
   readonly fromSet?: string | undefined;
   readonly allSets?: boolean;
 };
 
-/** Backups: what they are made with, looked at, kept and removed. */
+/** The use cases of backups. */
 export interface Backup {
   /** @throws as prepareBackup, createRequest */
   create(options?: Partial<CreateOptions>): Promise<Prepared<CreatePlan, CreateResult>>;
@@ -45,33 +45,33 @@ export interface Backup {
     options?: Partial<Pick<ListRequest, 'allSets' | 'status'>> & { readonly backupDir?: string | undefined },
   ): Promise<Listing>;
   show(reference: Reference, withManifest?: boolean): Promise<ShownBackup>;
-  /** The files of a backup that a glob names, read while they are asked for. */
+  /** The files of a backup that match a glob, read on demand. */
   files(reference: Reference, glob: string): Promise<ShownFiles>;
   /** @param level default `quick` */
   verify(reference: Reference, level?: VerifyLevel): Promise<VerifyReport>;
-  /** Removes old backups by a policy, or the one that is named. */
+  /** Removes old backups by a policy, or one backup by id. */
   prune(options: PruneOptions): Promise<Prepared<PrunePlan, PruneResult>>;
   pin(
     reference: Reference,
     options?: { readonly reason?: string | undefined; readonly until?: Until | undefined },
   ): Promise<Prepared<Pinned, Pinned>>;
   unpin(reference: Reference, options?: { readonly reason?: string | undefined }): Promise<Prepared<Pinned, Pinned>>;
-  /** Takes over what the old scripts, or other people's pg_dump, left. */
+  /** Imports backups of the old scripts, and dumps of pg_dump. */
   import(options: ImportOptions): Promise<Prepared<readonly string[], ImportResult>>;
 }
 
-/** What a restore needs of backups beyond reading them. */
+/** What a restore needs from this domain beyond reading backups. */
 interface RestorePorts {
-  /** Checks a stored backup without noting it in its events: a plan changes nothing. */
+  /** Verifies a stored backup without recording it in its events: a plan changes nothing. */
   verifyStored(repository: Repository, id: string): Promise<VerifyReport>;
   /** Backs up what a restore is about to replace. @param run that restore's @returns the backup's id */
   backUpForSafety(parts: { readonly database: boolean; readonly files: boolean }, run: Who): Promise<string>;
 }
 
 /**
- * Wires what is about backups. Nothing is opened before a use case asks for it.
+ * Wires the backup domain. Nothing is opened before a use case needs it.
  *
- * @returns also what restores alone may ask for
+ * @returns also the ports that only restores use
  */
 export function openBackup(base: Base): { readonly backup: Backup; readonly ports: RestorePorts } {
   const { host } = base;
@@ -186,11 +186,11 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
       const { prepareBackup } = await import('./create.js');
       const { safetyRequest } = await import('./create-request.js');
       const request = safetyRequest(await base.settings(), parts, runner(run));
-      // What is added to be safe is no part of the work.
+      // The safety backup is not part of the requested change.
       const deps = { ...(await createDeps(request)), changes: createChanges() };
       const { id, degraded_reasons, verified } = await (await prepareBackup(deps, request)).apply();
       changes.note('safety backup', { changed: 'partial', detail: `the safety backup '${id}' is listed` });
-      const doubts = [...degraded_reasons, ...(verified === false ? ['it could not be checked wholly'] : [])];
+      const doubts = [...degraded_reasons, ...(verified === false ? ['it could not be fully verified'] : [])];
       for (const doubt of doubts) progress({ kind: 'warning', text: `the safety backup ${id}: ${doubt}` });
       return id!;
     },
@@ -198,7 +198,7 @@ export function openBackup(base: Base): { readonly backup: Backup; readonly port
   return { backup, ports };
 }
 
-/** A restore that was killed is settled before a backup is taken: the lock is held by then. */
+/** Wires `create`. A killed restore is finished or undone before the backup starts; the lock is held by then. */
 async function wireCreate(
   base: Base,
   { repository, restoring, clockOffMs }: PruneDeps,
@@ -222,7 +222,7 @@ async function wireCreate(
   };
 }
 
-/** By the id that was named, else by the policy. */
+/** Returns how to decide: by the given id, else by the policy. */
 async function decisionOf(settings: Settings, options: PruneOptions): Promise<(deps: PruneDeps) => Promise<PrunePlan>> {
   const { id, fromSet = null, allSets = false } = options;
   const { prunePolicy, refuseRules } = await import('./keep-rules.js');
@@ -236,7 +236,7 @@ async function decisionOf(settings: Settings, options: PruneOptions): Promise<(d
   return (deps) => planPrune(deps, policy, { at: targetOf(settings), fromSet, allSets });
 }
 
-/** null where no server can be asked: a prune needs none. */
+/** Returns null if no server can be asked: a prune works without one. */
 async function clockOffMs({ server, host: { clock, signal } }: Base): Promise<number | null> {
   const { readClockOffset } = await import('../postgres/clock-offset.js');
   try {

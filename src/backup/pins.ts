@@ -7,7 +7,7 @@ import { advice, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 
-/** Why retention leaves a backup alone. Times RFC 3339 UTC. */
+/** A pin, which protects a backup from removal. Times RFC 3339 UTC. */
 export interface Pin {
   readonly reason: string;
   readonly by: string;
@@ -16,7 +16,7 @@ export interface Pin {
   readonly until: string | null;
 }
 
-/** The pin in force at `now`; null if there is none, or its time is over. */
+/** Returns the pin in force at `now`; null if there is none or it has expired. */
 export function pinOf(events: readonly BackupEvent[], now: Date): Pin | null {
   const last = events.findLast(({ type }) => type === 'pin' || type === 'unpin');
   if (last?.type !== 'pin') return null;
@@ -24,19 +24,19 @@ export function pinOf(events: readonly BackupEvent[], now: Date): Pin | null {
   return until !== null && Date.parse(until) <= now.getTime() ? null : { reason, by, at, until };
 }
 
-/** Was it pinned until a moment that has passed? A clock that is ahead ends pins too early. */
+/** Returns whether a pin has expired. A clock that is ahead ends pins too early. */
 export function isPinOver(events: readonly BackupEvent[], now: Date): boolean {
   return pinOf(events, now) === null && pinOf(events, new Date(0)) !== null;
 }
 
-/** What pinning works with. */
+/** What pinning depends on. */
 export interface PinDeps {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly operator: string;
 }
 
-/** Which backup, as a person names it. */
+/** Which backup to pin or unpin. */
 export interface PinRequest {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly reference: string;
@@ -45,36 +45,38 @@ export interface PinRequest {
   readonly reason: string | null;
 }
 
-/** When a pin ends, in ms since 1970, once it is known when now is. */
+/** Returns when a pin ends, in ms since 1970, given the present. */
 export type Until = (nowMs: number) => number;
 
-/** What came of it. */
+/** The result of pinning or unpinning. */
 export interface Pinned {
   readonly id: string;
   readonly set: string;
-  /** In force now (with a dry run: would be). */
+  /** The pin in force now, or with a dry run the one that would be. */
   readonly pin: Pin | null;
-  /** The pin before. */
+  /** The previous pin. */
   readonly before: Pin | null;
 }
 
 /**
- * Pins a backup: no policy removes it until `until`, or until it is unpinned. A later pin replaces an earlier one. Needs no lock: a prune that
- * is at work at this moment keeps the backup, or this fails.
+ * Pins a backup: no policy removes it until `until`, or until it is unpinned. A later pin replaces an earlier one. Needs no lock: a
+ * concurrent prune keeps the backup, or this fails.
  *
- * @throws PotctlError E_BACKUP_NOT_FOUND (also if it was removed in this very moment), E_REFUSED (another set), E_USAGE (no reason, a time
- * that is over)
+ * @throws PotctlError E_BACKUP_NOT_FOUND (also if it was removed at the same moment), E_REFUSED (another series), E_USAGE (no reason, a
+ * time in the past)
  */
 export async function preparePin(deps: PinDeps, request: PinRequest, until?: Until): Promise<Prepared<Pinned, Pinned>> {
   const now = deps.clock.now();
   const reason = request.reason?.trim();
   if (!reason)
-    throw new PotctlError('E_USAGE', "a pin needs its reason: '--reason TEXT'", { why: 'somebody will ask' });
+    throw new PotctlError('E_USAGE', "a pin requires a reason: '--reason TEXT'", {
+      why: 'it tells others why to keep this backup',
+    });
   const pin = { reason, by: deps.operator, at: now.toISOString(), until: endOf(until, now) };
   return note(deps, request, { ...pin, type: 'pin' }, pin);
 }
 
-/** Takes the pin away. One that is not pinned stays so, and nothing is noted. @throws as {@link preparePin} */
+/** Removes the pin. If there is none, nothing is recorded. @throws as {@link preparePin} */
 export async function prepareUnpin(deps: PinDeps, request: PinRequest): Promise<Prepared<Pinned, Pinned>> {
   const at = deps.clock.now().toISOString();
   return note(deps, request, { at, by: deps.operator, type: 'unpin', reason: request.reason }, null);
@@ -99,7 +101,7 @@ async function note(
       // Somebody else may have pinned or unpinned it since.
       const { events, damage } = await repository.events(found.id);
       const now = { ...found, before: pinOf(events, clock.now()) };
-      // Where a pin may be lost, somebody's word that there is none ends the doubt.
+      // If the history is damaged, a pin may be lost: record the unpin to settle the doubt.
       const isNothing = pin === null && now.before === null && damage?.lost !== true;
       return isNothing ? now : append(deps, event, now);
     },
@@ -108,13 +110,13 @@ async function note(
 
 async function append({ repository, clock }: PinDeps, event: BackupEvent, found: Pinned): Promise<Pinned> {
   await repository.appendEvent(found.id, event);
-  // Whoever removed it in this moment has taken the pin with it.
+  // A removal at the same moment takes the pin with it.
   const inForce = pinOf((await repository.events(found.id)).events, clock.now());
   if ((inForce === null) === (found.pin === null)) return found;
-  throw new PotctlError('E_IO', `the ${event.type} of '${found.id}' is not what was noted`, {
+  throw new PotctlError('E_IO', `the ${event.type} of '${found.id}' did not take effect`, {
     changed: 'unknown',
-    why: 'its events read otherwise now: somebody else pinned or unpinned it in this moment, or the disk is damaged',
-    fix: [advice`See: ${potctl('backup', 'show', found.id)}`],
+    why: 'its history says otherwise: somebody else pinned or unpinned it at the same moment, or the disk is damaged',
+    fix: [advice`Check it: ${potctl('backup', 'show', found.id)}`],
   });
 }
 
@@ -122,7 +124,7 @@ function endOf(until: Until | undefined, now: Date): string | null {
   if (until === undefined) return null;
   const end = new Date(until(now.getTime()));
   if (Number.isNaN(end.getTime()) || end.getUTCFullYear() > 9999)
-    throw new PotctlError('E_USAGE', "'--until' lies too far ahead");
+    throw new PotctlError('E_USAGE', "'--until' is too far in the future");
   if (end > now) return end.toISOString();
-  throw new PotctlError('E_USAGE', `'--until' is over already: ${end.toISOString()}`);
+  throw new PotctlError('E_USAGE', `'--until' is in the past: ${end.toISOString()}`);
 }

@@ -15,10 +15,10 @@ import {
 import { guardsOf, VERIFIED_FULLY } from './retention.js';
 
 /**
- * Plans to remove the one backup that a person named, whatever the policy says: one that a wrong clock has dated, or that nobody wants any
- * more. What no policy may remove no hand may either. It always asks for a confirmation.
+ * Plans to remove one backup by id, whatever the policy says: one with a wrong date, or one that is no longer needed. Backups that no
+ * policy may remove are refused here, too. Always requires confirmation.
  *
- * @throws PotctlError E_REFUSED with what guards it; E_BACKUP_NOT_FOUND; E_MANIFEST
+ * @throws PotctlError E_REFUSED with what protects it; E_BACKUP_NOT_FOUND; E_MANIFEST
  */
 export async function planRemoval(deps: PruneDeps, reference: string, fromSet: string | null): Promise<PrunePlan> {
   const { repository, clock } = deps;
@@ -38,7 +38,7 @@ export async function planRemoval(deps: PruneDeps, reference: string, fromSet: s
     remove: [going],
     refused: [],
     freed_bytes: going.bytes ?? 0,
-    severe: 'It was named by hand: no policy is asked, and it cannot be brought back.',
+    severe: 'This backup was named by its id, so no retention policy applies. It cannot be recovered.',
     confirm: shortName(set),
     seenEvents: seenEventsOf(mine),
   };
@@ -47,18 +47,18 @@ export async function planRemoval(deps: PruneDeps, reference: string, fromSet: s
 function guarded(entry: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): PotctlError {
   const { id } = entry;
   const isPinned = guards.some((guard) => guard.startsWith('pinned: ') || guard.startsWith('its history is damaged'));
-  return new PotctlError('E_REFUSED', `the backup '${id}' is not removed`, {
+  return new PotctlError('E_REFUSED', `the backup '${id}' is protected and was not removed`, {
     why: guards.join('; '),
     fix: isPinned
-      ? [advice`If it need not stay: ${potctl('backup', 'unpin', id, '--reason', 'TEXT')}`]
+      ? [advice`If it is no longer needed, unpin it: ${potctl('backup', 'unpin', id, '--reason', 'TEXT')}`]
       : [
-          advice`Make a good one that takes its place: ${substitute(entry, mine, guards)}`,
-          advice`See all: ${potctl('backup', 'list')}`,
+          advice`Create a good backup to replace it: ${substitute(entry, mine, guards)}`,
+          advice`List all backups: ${potctl('backup', 'list')}`,
         ],
   });
 }
 
-/** The command that makes a backup with the same parts, checked as deeply. */
+/** Returns the command that creates a backup with the same parts, verified at the same level. */
 function substitute({ manifest }: GoodEntry, mine: readonly GoodEntry[], guards: readonly string[]): NextCommand {
   const { database, storage } = manifest;
   const withoutFiles = mine.some((other) => other.manifest.storage !== null) ? ['--only', 'db'] : [];

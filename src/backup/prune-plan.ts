@@ -12,26 +12,26 @@ import type { PrunePolicy } from './keep-rules.js';
 import { isPinOver, pinOf } from './pins.js';
 import { type Candidate, decideRetention } from './retention.js';
 
-/** What a prune works with. */
+/** What a prune depends on. */
 export interface PruneDeps {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly changes?: Changes;
-  /** Backups from which a restore runs, and what to say of it. */
+  /** Backups used by a running restore, each with a description of that restore. */
   readonly restoring: () => Promise<ReadonlyMap<string, string>>;
-  /** How far this machine's clock is ahead of the database server's; null where none can be asked. */
+  /** How far this machine's clock is ahead of the database server's; null if no server can be asked. */
   readonly clockOffMs: () => Promise<number | null>;
 }
 
-/** Whose old backups go. */
+/** Which series are pruned. */
 export interface PruneScope {
   readonly at: Omit<SetFacts, 'systemIdentifier'>;
   readonly fromSet: string | null;
   readonly allSets: boolean;
 }
 
-/** One backup, what becomes of it, and why. Sizes in bytes. */
+/** One backup and the reasons for the decision about it. Sizes in bytes. */
 export interface Decided {
   readonly id: string;
   readonly set: string | null;
@@ -45,23 +45,23 @@ export interface PrunePlan {
   readonly sets: readonly string[];
   readonly keep: readonly Decided[];
   readonly remove: readonly Decided[];
-  /** Left alone although no rule keeps them: nobody can judge them. */
+  /** Not removed although no rule keeps them, because their manifests cannot be used. */
   readonly refused: readonly Decided[];
   readonly freed_bytes: number;
-  /** Why it must be confirmed; null = it need not. */
+  /** Why confirmation is required; null = it is not. */
   readonly severe: string | null;
-  /** What is to be typed then. */
+  /** The text to type as confirmation. */
   readonly confirm: string;
-  /** How many events each decision rests on. */
+  /** The number of events that each decision is based on, by backup id. */
   readonly seenEvents: ReadonlyMap<string, number>;
 }
 
-/** What is known at the moment of the decision. */
+/** Facts at the moment of the decision. */
 export interface PruneMoment {
   readonly now: Date;
   /** Backups that are being read or restored from, by whom. */
   readonly inUse: ReadonlyMap<string, string>;
-  /** The repository's name, for the confirmation of several sets. */
+  /** The repository's name: the confirmation if several series are pruned. */
   readonly repository: string;
 }
 
@@ -73,12 +73,14 @@ export async function planPrune(deps: PruneDeps, policy: PrunePolicy, scope: Pru
   const now = clock.now();
   await refuseWrongClock(deps, entries, now);
   const plan = decidePrune(entries, policy, scope, { now, inUse, repository: repository.name });
-  if (goesByClock(plan, policy, entries, now)) refuseFarClock(await deps.clockOffMs());
+  if (dependsOnClock(plan, policy, entries, now)) refuseFarClock(await deps.clockOffMs());
   return plan;
 }
 
-/** Only windows and the ends of pins go by the present; the other rules compare backups with each other. */
-function goesByClock(
+/**
+ * Returns whether a removal depends on the present time: only windows and expired pins do. All other rules compare backups with each other.
+ */
+function dependsOnClock(
   { remove }: PrunePlan,
   { rules }: PrunePolicy,
   entries: readonly CatalogEntry[],
@@ -95,11 +97,11 @@ export async function readInUse(deps: Pick<PruneDeps, 'repository' | 'restoring'
 }
 
 /**
- * Decides for every backup of the sets whether it stays. Pure.
+ * Decides for every backup of the series whether it is kept. Pure.
  *
  * @param entries newest first, as readCatalog returns them
- * @throws PotctlError E_UNFIT when the clock went backwards; E_BACKUP_NOT_FOUND if no backup is of the set; E_REFUSED if several sets fit;
- * E_USAGE
+ * @throws PotctlError E_UNFIT if the clock went backwards; E_BACKUP_NOT_FOUND if no backup belongs to the series; E_REFUSED if several
+ * series match; E_USAGE
  */
 export function decidePrune(
   entries: readonly CatalogEntry[],
@@ -125,7 +127,7 @@ export function decidePrune(
     remove,
     refused: entries
       .filter((entry): entry is DamagedEntry => !entry.ok)
-      .map((entry) => describe(entry, [unjudged(entry)])),
+      .map((entry) => describe(entry, [notEvaluated(entry)])),
     freed_bytes: remove.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     severe: whySevere(mine, remove, policy.maxRemove) ?? whyOutOfTime(mine, remove, policy, now),
     confirm: sets.length === 1 ? shortName(sets[0]!) : repository,
@@ -133,7 +135,9 @@ export function decidePrune(
   };
 }
 
-/** A severe command on production wants the profile on the command line, not from a default. @throws PotctlError E_PROFILE_REQUIRED */
+/**
+ * Requires the profile on the command line, not from a default, before a severe prune in production. @throws PotctlError E_PROFILE_REQUIRED
+ */
 export function refuseDefaultProfile(
   { name, environment, onCommandLine }: Settings['profile'],
   { severe }: PrunePlan,
@@ -141,7 +145,7 @@ export function refuseDefaultProfile(
   if (severe === null || environment !== 'production' || onCommandLine) return;
   throw new PotctlError('E_PROFILE_REQUIRED', `'${name}' is production: name it on the command line`, {
     why: severe,
-    fix: [advice`Repeat it with its name: ${again('-p', name ?? 'NAME')}.`],
+    fix: [advice`Repeat the command with the profile: ${again('-p', name ?? 'NAME')}.`],
   });
 }
 
@@ -155,50 +159,55 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   const [first, ...others] = wanted.filter((set) => known.includes(set));
   if (first === undefined) throw noneOfSet(wanted, known, entries);
   if (others.length === 0) return [first];
-  throw new PotctlError('E_REFUSED', 'backups of several databases of that name are here', {
+  throw new PotctlError('E_REFUSED', 'the repository has backups of several databases with this name', {
     why: { sets: [first, ...others] },
-    fix: [first, ...others].map((set) => advice`If you mean this one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`Choose one: ${again('--from-set', set)}`),
   });
 }
 
 function noneOfSet(wanted: readonly string[], known: readonly string[], entries: readonly CatalogEntry[]): PotctlError {
   const isDenied = entries.some((entry) => !entry.ok && entry.code === 'E_FILES_DENIED');
-  const of = wanted.length === 0 ? 'this database or these files' : `the set '${wanted.join("', '")}'`;
+  const of = wanted.length === 0 ? 'this database or these files' : `the series '${wanted.join("', '")}'`;
   return new PotctlError(
     isDenied ? 'E_FILES_DENIED' : 'E_BACKUP_NOT_FOUND',
-    `the repository has no backups of ${of}${isDenied ? ' that this user may read' : ''}`,
+    `the repository has no backups of ${of}${isDenied ? ' that this user can read' : ''}`,
     {
       why: { sets: known },
       fix: [
-        ...known.slice(0, 5).map((set) => advice`Of another set on purpose: ${again('--from-set', set)}`),
-        advice`Of every set: ${again('--all-sets')}`,
+        ...known.slice(0, 5).map((set) => advice`To prune another series: ${again('--from-set', set)}`),
+        advice`To prune all series: ${again('--all-sets')}`,
       ],
     },
   );
 }
 
-/** Ages that are measured by a wrong clock must not decide what goes. */
+/** Refuses to prune if the newest backup is dated in the future: the clock and all ages may be wrong. */
 function refuseBackwards(entries: readonly GoodEntry[], now: Date): void {
   const [newest] = entries;
   if (newest === undefined || !isFromFuture(newest.manifest.timestamp, now)) return;
   const isImported = newest.manifest.imported != null;
-  throw new PotctlError('E_UNFIT', `the backup '${newest.id}' was taken in the future, so ages cannot be trusted`, {
-    why: {
-      now: now.toISOString(),
-      newest_backup: newest.manifest.timestamp,
-      ...(isImported ? { imported: 'its time was written without a zone, and is read as UTC' } : {}),
+  throw new PotctlError(
+    'E_UNFIT',
+    `the backup '${newest.id}' is dated in the future, so the ages of backups cannot be trusted`,
+    {
+      why: {
+        now: now.toISOString(),
+        newest_backup: newest.manifest.timestamp,
+        ...(isImported ? { imported: 'its time has no time zone and is read as UTC' } : {}),
+      },
+      fix: [
+        ...(isImported
+          ? ['Repeat the command after that time.']
+          : ["If this machine's clock is wrong, correct it (`timedatectl`), then repeat the command."]),
+        advice`If the time of that backup is wrong, remove it: ${potctl('backup', 'prune', newest.id)}`,
+      ],
     },
-    fix: [
-      ...(isImported
-        ? ['Repeat the command when that time has come.']
-        : ["If this machine's clock is wrong, set it, then repeat the command: `timedatectl`"]),
-      advice`If the time of that backup is wrong, remove it: ${potctl('backup', 'prune', newest.id)}`,
-    ],
-  });
+  );
 }
 
 /**
- * To a clock that is behind, every good backup is from the future: the database server, where there is one, tells which of them is wrong.
+ * Refuses to prune if a backup is dated in the future and the database server says that this machine's clock is wrong: for a clock that is
+ * behind, every good backup lies in the future.
  *
  * @throws PotctlError E_UNFIT
  */
@@ -214,13 +223,13 @@ export async function refuseWrongClock(
 function refuseFarClock(offMs: number | null): void {
   const far = farClock(offMs);
   if (far === null) return;
-  throw new PotctlError('E_UNFIT', `the clock of this machine is ${far}, so ages cannot be trusted`, {
-    why: 'a wrong clock would remove backups that are still within the window',
-    fix: ['Set the clock that is wrong, then repeat the command: `timedatectl`'],
+  throw new PotctlError('E_UNFIT', `this machine's clock is ${far}, so the ages of backups cannot be trusted`, {
+    why: 'with a wrong clock, backups that are still inside the retention window would be removed',
+    fix: ['Correct the wrong clock (`timedatectl`), then repeat the command.'],
   });
 }
 
-/** What retention wants to know of a backup. */
+/** Converts a catalog entry into what retention needs to know. */
 export function candidateOf(entry: GoodEntry, now: Date, inUse: ReadonlyMap<string, string>): Candidate {
   const { id, manifest, events, eventsDamage, verified } = entry;
   return {
@@ -236,7 +245,7 @@ export function candidateOf(entry: GoodEntry, now: Date, inUse: ReadonlyMap<stri
   };
 }
 
-/** On how many events the decision about each rests. */
+/** Returns the number of events of each backup, by id. */
 export const seenEventsOf = (entries: readonly GoodEntry[]): ReadonlyMap<string, number> =>
   new Map(entries.map(({ id, events }) => [id, events.length]));
 
@@ -248,18 +257,19 @@ function pinText({ events }: GoodEntry, now: Date): string | null {
 
 function whySevere(mine: readonly GoodEntry[], remove: readonly Decided[], maxRemove: number): string | null {
   if (remove.length > maxRemove)
-    return `${counted(remove.length, 'backup')} would go, more than --max-remove ${maxRemove}`;
+    return `${counted(remove.length, 'backup')} would be removed, more than --max-remove ${maxRemove}`;
   for (const set of new Set(remove.map((decided) => decided.set))) {
     const there = mine.filter(({ manifest }) => manifest.set === set).length;
     const going = remove.filter((decided) => decided.set === set).length;
-    if (going * 2 > there) return `${going} of the ${counted(there, 'backup')} of '${set}' would go, more than half`;
+    if (going * 2 > there)
+      return `${going} of the ${counted(there, 'backup')} of '${set}' would be removed, more than half`;
   }
   return null;
 }
 
 /**
- * After a long time without a backup everything but the newest is older than the window; after a jump of the clock it only seems so, and
- * nobody here can tell the two apart.
+ * Requires confirmation after a long gap between backups. After a real gap, everything but the newest is older than the window; after a
+ * jump of the clock it only looks that way, and potctl cannot tell the two apart.
  */
 function whyOutOfTime(
   mine: readonly GoodEntry[],
@@ -273,25 +283,25 @@ function whyOutOfTime(
     const times = mine.filter(({ manifest }) => manifest.set === set).map(({ manifest }) => manifest.timestamp);
     const before = times.find((time) => now.getTime() - Date.parse(time) > JUST_MADE_MS);
     if (before === undefined || before >= begin) continue;
-    return `no backup of '${set}' was made between ${before} and today: is the clock of this machine right?`;
+    return `no backup of '${set}' was created between ${before} and today: is this machine's clock right?`;
   }
   return null;
 }
 
-/** So much longer than the window itself must the gap be. */
+/** How much longer than the window a gap must be to require confirmation. */
 const UNUSUAL_GAP_MS = 30 * 86_400_000;
-/** The backup before a prune is of today. */
+/** A backup younger than this may have been created by the same run. */
 const JUST_MADE_MS = 86_400_000;
 
-/** One backup and what becomes of it. */
+/** Describes one backup and the reasons for the decision about it. */
 export function describe(entry: CatalogEntry, reasons: readonly string[]): Decided {
   const { set, totals } = entry.ok ? entry.manifest : { set: null, totals: null };
   return { id: entry.id, set, created_at: takenAt(entry), bytes: totals?.stored_bytes ?? null, reasons };
 }
 
-const unjudged = ({ problem }: DamagedEntry): string => `nobody can tell what it is: ${problem}`;
+const notEvaluated = ({ problem }: DamagedEntry): string => `not evaluated: ${problem}`;
 
-/** What people call a set: the profile, the database, the directory. */
+/** Returns the short name of a series: its profile, database or directory. */
 export function shortName(set: string): string {
   const name = set.startsWith('files:') ? set.slice(set.lastIndexOf('/') + 1) : set.replace(/^profile:|^[^/]*\//, '');
   return name === '' ? set : name;

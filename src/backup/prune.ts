@@ -5,40 +5,41 @@ import type { Lease } from '../repository/repository.js';
 import type { PrunePolicy } from './keep-rules.js';
 import { type Decided, type PruneDeps, type PrunePlan, planPrune } from './prune-plan.js';
 
-/** What a prune did, or with a dry run would do. Each list is newest first; sizes in bytes. */
+/** What a prune removed, or with a dry run would remove. Each list is newest first; sizes in bytes. */
 export interface PruneResult {
   readonly state: 'done' | 'planned';
   readonly sets: readonly string[];
   readonly keep: readonly Decided[];
   readonly remove: readonly Decided[];
-  /** Left alone although no rule keeps them: nobody can judge them, or they could not be removed. */
+  /** Not removed although no rule keeps them: their manifests cannot be used, or the removal failed. */
   readonly refused: readonly Decided[];
   readonly freed_bytes: number;
-  /** How many could not be removed. */
+  /** How many removals failed. */
   readonly failed: number;
 }
 
-/** Which backups go. */
+/** Which backups are removed. */
 export interface PruneRequest {
-  /** Decides again, once the repository is locked: by a policy, or by the id that somebody named. */
+  /** Decides again once the repository is locked, by a policy or by an id. */
   readonly plan: (deps: PruneDeps) => Promise<PrunePlan>;
   readonly runId: string;
   readonly waitMs: number;
 }
 
 /**
- * Removes what the plan showed, oldest first, as far as it may still go once the repository is locked. A kill leaves each backup either as
- * it was or out of the list; the next command that locks the repository lists one that is whole again, and removes the rest of the others.
+ * Removes the backups of the plan, oldest first, if they may still be removed once the repository is locked. A kill leaves each backup
+ * either listed and complete, or unlisted. The next command that locks the repository lists those that are still whole again and removes
+ * the rest of the others.
  *
- * @throws PotctlError E_LOCKED; E_FILES_DENIED, E_NO_SPACE, E_IO if nothing at all could be removed; the signal's reason, saying how many
- * are gone
+ * @throws PotctlError E_LOCKED; E_FILES_DENIED, E_NO_SPACE, E_IO if nothing could be removed; the signal's reason, with the number of
+ * removed backups
  */
 export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: PrunePlan): Promise<PruneResult> {
   const { plan, runId, waitMs } = request;
   const { repository, signal } = deps;
   const lease = await repository.lock({ command: 'backup prune', runId, waitMs, signal });
   try {
-    // Somebody may have pinned, read, made or removed backups meanwhile; what was not shown stays.
+    // Backups may have been pinned, read, created or removed since. Remove only what was shown.
     const fresh = await plan(deps);
     const agreed = new Set(shown.remove.map(({ id }) => id));
     return await removePlanned(deps, lease, { ...fresh, remove: fresh.remove.filter(({ id }) => agreed.has(id)) });
@@ -47,23 +48,25 @@ export async function runPrune(deps: PruneDeps, request: PruneRequest, shown: Pr
   }
 }
 
-/** The result as it would be, with nothing removed yet. */
+/** Returns the result of a dry run. */
 export const plannedPrune = (shown: PrunePlan): PruneResult =>
   resultOf(shown, { state: 'planned', removed: shown.remove, failures: [] });
 
 /**
- * Removes the old backups of one set after a new one was made. The caller holds the lock. Nobody can be asked here: what wants a
- * confirmation is refused.
+ * Removes the old backups of one series after a new one was created. The caller holds the lock. Nobody can be asked here, so a plan that
+ * requires confirmation is refused.
  *
- * @throws PotctlError E_CONFIRM_REQUIRED with the line that does it; else as {@link runPrune}
+ * @throws PotctlError E_CONFIRM_REQUIRED with the command that confirms; else as {@link runPrune}
  */
 export async function pruneSet(deps: PruneDeps, policy: PrunePolicy, set: string, lease: Lease): Promise<PruneResult> {
   const at = { profile: null, database: null, filesPath: null };
   const plan = await planPrune(deps, policy, { at, fromSet: set, allSets: false });
   if (plan.severe === null) return removePlanned(deps, lease, plan);
-  throw new PotctlError('E_CONFIRM_REQUIRED', 'removing old backups needs a confirmation', {
+  throw new PotctlError('E_CONFIRM_REQUIRED', 'removing old backups requires confirmation', {
     why: plan.severe,
-    fix: [advice`Once by hand, with the same --keep flags: ${potctl('backup', 'prune', '--confirm', plan.confirm)}`],
+    fix: [
+      advice`Run it once by hand, with the same --keep flags: ${potctl('backup', 'prune', '--confirm', plan.confirm)}`,
+    ],
   });
 }
 
@@ -110,7 +113,7 @@ async function removeOne({ repository }: PruneDeps, backup: Decided, plan: Prune
 
 function progressOf(removed: readonly Decided[], { remove }: PrunePlan) {
   if (removed.length === 0) return { changed: 'nothing' } as const;
-  const changedDetail = `${removed.length} of ${counted(remove.length, 'backup')} ${verb(removed.length, 'was', 'were')} removed, the oldest first; the others are as they were`;
+  const changedDetail = `${removed.length} of ${counted(remove.length, 'backup')} ${verb(removed.length, 'was', 'were')} removed, the oldest first; the others are unchanged`;
   return { changed: 'partial', changedDetail } as const;
 }
 

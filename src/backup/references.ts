@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { startChild } from '../kernel/child.js';
 import { PotctlError } from '../kernel/errors.js';
 
-/** How the files that the database speaks of compare with those in the backup. */
+/** How the files that the database references compare with those in the backup. */
 export interface ReferenceCounts {
   readonly referenced: number;
   readonly missing: number;
@@ -31,9 +31,9 @@ export interface ReferenceRequest {
 const EXAMPLES = 20;
 
 /**
- * Counts the distinct files that the query named, those that the backup lacks, and those that nobody names.
+ * Counts the distinct files that the query returned, those missing from the backup, and the files in the backup that nothing references.
  *
- * Sorting is the system's `sort`, on disk, so that memory stays flat at any number of rows. The lists are removed.
+ * The system's `sort` sorts on disk, so memory use does not grow with the number of rows. The list and its sorted copies are removed.
  *
  * @throws E_TOOL_FAILED if `sort` fails; E_NO_SPACE
  */
@@ -63,7 +63,7 @@ export async function compareReferences(request: ReferenceRequest): Promise<Refe
   }
 }
 
-/** A reference may be absolute, begin with `./`, or be relative to the tree: all become the form that the list of files uses. */
+/** Converts a reference (absolute, starting with `./`, or relative to the tree) to the form that the list of files uses. */
 export function relativeReference(reference: string, root: string): string {
   const inside = reference.startsWith(`${root}/`) ? reference.slice(root.length + 1) : reference;
   return path.posix.normalize(inside).replace(/^\.\//, '');
@@ -82,7 +82,7 @@ async function sortUnique(from: string, to: string, { environment, signal }: Ref
   const end = await child.ended;
   if (end.ok) return;
   signal.throwIfAborted();
-  throw new PotctlError('E_TOOL_FAILED', 'sort could not order the references', {
+  throw new PotctlError('E_TOOL_FAILED', 'sort failed on the list of referenced files', {
     why: end.startError ?? end.stderrTail.join('\n'),
   });
 }

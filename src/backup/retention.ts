@@ -3,26 +3,26 @@ import type { KeepRules } from '../config/settings.js';
 import { formatDuration } from '../kernel/duration.js';
 import { type Buckets, calendarOf } from './buckets.js';
 
-/** What retention knows of a backup. */
+/** What retention knows about a backup. */
 export interface Candidate {
   readonly id: string;
   readonly takenAtMs: number;
   readonly parts: readonly Part[];
-  /** Only `good` ones count; the others are kept beside them where they are newer. */
+  /** Only `good` backups count towards a rule; others are kept if they are newer. */
   readonly standing: Standing;
-  /** Its stored bytes were found good; null = never, or not any more. */
+  /** The depth at which its stored bytes were verified; null = never, or a later check failed. */
   readonly verified: 'quick' | 'full' | null;
-  /** What of it was restored once, and came out as it had gone in. */
+  /** The parts that were restored and verified once. */
   readonly proven: readonly Part[];
-  /** Why it is pinned; null = it is not, or not any more. */
+  /** Why it is pinned; null = not pinned, or no longer. */
   readonly pin: string | null;
-  /** Why it may be pinned although nobody can tell; null or absent = no doubt. */
+  /** Why it may be pinned although its history is unreadable; null or absent = no doubt. */
   readonly doubt?: string | null;
   /** Who reads it or restores from it now; null = nobody. */
   readonly inUse: string | null;
 }
 
-/** What becomes of one backup, and why. */
+/** Whether one backup is kept, and why. */
 export interface Decision {
   readonly id: string;
   readonly keep: boolean;
@@ -31,13 +31,13 @@ export interface Decision {
 }
 
 /**
- * Decides which backups of one set stay. Pure: the same input gives the same answer.
+ * Decides which backups of one series are kept. Pure: the same input gives the same answer.
  *
- * Whatever the rules say, these stay: those of {@link guardsOf}, and everything newer than the newest good of its parts. A window
- * (`within`) is covered: the youngest good one of each part before it stays, too.
+ * Whatever the rules say, these are kept: those of {@link guardsOf}, and everything newer than the newest good backup of its parts. A
+ * window (`within`) is covered from its start: the last good backup of each part before it is kept, too.
  *
- * @param backups all of one set, in any order
- * @param zone in which days, weeks, months and years are counted
+ * @param backups all of one series, in any order
+ * @param zone time zone in which days, weeks, months and years are counted
  * @returns newest first
  */
 export function decideRetention(
@@ -60,10 +60,11 @@ export function decideRetention(
 }
 
 /**
- * Why no policy and no hand removes a backup; it is missing where nothing guards it. Guarded are pinned ones, those in use, and of the
- * database and of the files each the newest good, the newest verified (at each depth) and the newest restored. Pure.
+ * Returns the reasons why backups are protected from every policy and from removal by id; unprotected backups are absent. Protected are
+ * pinned backups, backups in use, and per part (database, files) the newest good, the newest verified (at each depth) and the newest
+ * restored. Pure.
  *
- * @param backups all of one set, in any order
+ * @param backups all of one series, in any order
  */
 export function guardsOf(backups: readonly Candidate[]): ReadonlyMap<string, readonly string[]> {
   const guards = new Map<string, string[]>();
@@ -87,12 +88,12 @@ function newestFirst(a: Candidate, b: Candidate): number {
   return a.id < b.id ? 1 : -1;
 }
 
-/** Guards the newest backup that was checked in full. */
-export const VERIFIED_FULLY = 'the newest verified to its depth';
+/** The reason that protects the newest backup with a full verification. */
+export const VERIFIED_FULLY = 'the newest fully verified';
 
-/** What a backup is, before a comma. */
+/** The state of a backup as a word or two. */
 const wordOf = ({ standing }: Pick<Candidate, 'standing'>): string =>
-  standing === 'future' ? "its time is in the future by this machine's clock" : standing;
+  standing === 'future' ? 'dated in the future' : standing;
 
 function keepGuarded(sorted: readonly Candidate[], keep: Keep): void {
   for (const backup of sorted) {
@@ -105,7 +106,7 @@ function keepGuarded(sorted: readonly Candidate[], keep: Keep): void {
   newest('the newest good', () => true);
   newest('the newest verified', ({ verified }) => verified !== null);
   newest(VERIFIED_FULLY, ({ verified }) => verified === 'full');
-  newest('the newest that was restored', ({ proven }, part) => proven.includes(part));
+  newest('the newest restored successfully', ({ proven }, part) => proven.includes(part));
   keepBest(sorted, keep);
 }
 
@@ -115,7 +116,7 @@ interface Newest {
   readonly fits: (backup: Candidate, part: Part) => boolean;
 }
 
-/** A backup without files is no substitute for one that has them: each part has a newest of its own. */
+/** Keeps the newest of each part: a backup without files does not replace one with files. */
 function keepNewestOfParts(sorted: readonly Candidate[], { keep, reason, fits }: Newest): void {
   const present = partsIn(sorted);
   const found = new Map<Candidate, Part[]>();
@@ -133,7 +134,7 @@ const WITH: Readonly<Record<Part, string>> = { database: ' with the database', f
 const partsIn = (backups: readonly Candidate[]): Part[] =>
   PARTS.filter((part) => backups.some(({ parts }) => parts.includes(part)));
 
-/** What is newer than the newest good one of a part may be all that there is of the time since. */
+/** Keeps what is newer than the newest good backup of a part: it may be the only copy of that time. */
 function keepNewer(sorted: readonly Candidate[], keep: Keep): void {
   const newer = new Set<Candidate>();
   for (const part of partsIn(sorted)) {
@@ -143,7 +144,7 @@ function keepNewer(sorted: readonly Candidate[], keep: Keep): void {
   for (const backup of newer) keep(backup, `${wordOf(backup)}, newer than the newest good`);
 }
 
-/** Where no good one has a part, the best that has it takes its place. */
+/** Keeps the best backup of a part that no good backup has. */
 function keepBest(sorted: readonly Candidate[], keep: Keep): void {
   const lost = partsIn(sorted).filter(
     (part) => !sorted.some((backup) => isGood(backup) && backup.parts.includes(part)),
@@ -153,7 +154,7 @@ function keepBest(sorted: readonly Candidate[], keep: Keep): void {
       .map((standing) => sorted.find((backup) => backup.standing === standing && backup.parts.includes(part)))
       .find((backup) => backup !== undefined);
     const none = partsIn(sorted).length === lost.length ? '' : WITH[part];
-    if (best !== undefined) keep(best, `${wordOf(best)}, but there is no good one${none}`);
+    if (best !== undefined) keep(best, `${wordOf(best)}, but there is no good backup${none}`);
   }
 }
 
@@ -174,7 +175,7 @@ function keepWithin(sorted: readonly Candidate[], withinMs: number, nowMs: numbe
   const begin = nowMs - withinMs;
   const window = formatDuration(withinMs);
   for (const backup of sorted) if (backup.takenAtMs >= begin) keep(backup, `within ${window}`);
-  const reason = `the last before the beginning of ${window}`;
+  const reason = `the last before the ${window} window`;
   keepNewestOfParts(sorted, { keep, reason, fits: (backup) => isGood(backup) && backup.takenAtMs < begin });
 }
 
@@ -195,7 +196,7 @@ interface Dated {
   readonly buckets: Buckets;
 }
 
-/** A day on which nothing but degraded ones were made keeps its newest, and is not counted. */
+/** Keeps the newest of each period. A period with only degraded backups keeps its newest one, but is not counted. */
 function keepNewestOfEach(
   dated: readonly Dated[],
   { kind, wanted, keep }: { readonly kind: keyof Buckets; readonly wanted: number; readonly keep: Keep },

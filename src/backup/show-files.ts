@@ -4,10 +4,10 @@ import { listMembers } from '../archive/pick.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Repository } from '../repository/repository.js';
 
-/** One file, directory or link of a backup as scripts see it. */
+/** One file, directory or link of a backup, in the shape of the JSON output. */
 export interface ShownFile {
   readonly path: string | null;
-  /** base64 of the bytes, where they are not UTF-8. */
+  /** base64 of the bytes if they are not UTF-8. */
   readonly path_b64: string | null;
   readonly type: ListedFile['type'];
   readonly size: number;
@@ -21,16 +21,16 @@ export interface ShownFile {
   readonly target: string | null;
 }
 
-/** The members of a backup that some globs name. */
+/** The members of a backup that match the globs. */
 export interface ShownFiles {
   readonly backup: string;
   readonly total: number;
-  /** In the order of the archive; read from disk as they are asked for. */
+  /** In the order of the archive; read from disk on demand. */
   readonly items: AsyncIterable<ShownFile>;
   readonly warnings: readonly string[];
 }
 
-/** Lists what a backup holds of the files that globs name. @throws as chooseFiles */
+/** Lists the files of a backup that match the globs. @throws as chooseFiles */
 export async function showFiles(
   deps: { readonly repository: Repository; readonly signal: AbortSignal; readonly clock: Clock },
   choice: Choice,

@@ -1,5 +1,5 @@
 import { readCatalog, readManifest } from '../catalog/catalog.js';
-import type { Artefact, Manifest, TableRows } from '../catalog/manifest.js';
+import type { Artifact, Manifest, TableRows } from '../catalog/manifest.js';
 import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
@@ -15,11 +15,11 @@ export interface ShownBackup extends ListedBackup {
   readonly consistency: Manifest['consistency'];
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
   readonly incomplete: readonly { readonly path: string; readonly reason: string }[];
-  readonly artefacts: readonly Artefact[];
+  readonly artefacts: readonly Artifact[];
   /** Oldest first. */
   readonly events: readonly BackupEvent[];
   readonly previous: string | null;
-  /** As it is stored, with the fields that this version does not know; only when asked for. */
+  /** The stored manifest, with fields that this version does not know; null unless requested. */
   readonly manifest: Manifest | null;
   readonly warnings: readonly string[];
 }
@@ -34,8 +34,8 @@ export interface ShowRequest {
 }
 
 /**
- * Shows one backup. An id is looked for in every set, for looking harms none; `latest` stays within the current set where that can be
- * told without asking a server.
+ * Shows one backup. An id is searched in every series, since reading is harmless; `latest` stays within the current series if that is known
+ * without asking a server.
  *
  * @throws PotctlError E_BACKUP_NOT_FOUND, E_MANIFEST, E_REPOSITORY_FORMAT
  */

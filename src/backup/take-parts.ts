@@ -10,10 +10,10 @@ import type { CreateDeps, CreateRequest } from './create-request.js';
 import { compareReferences, type ReferenceCounts } from './references.js';
 
 /**
- * Takes files, database and files again into the draft. The order is the promise: a file whose row is in the dump existed before the
- * snapshot ended, so the second pass finds it.
+ * Backs up the files, the database, and the files again into the draft. The order guarantees consistency: a file whose row is in the dump
+ * existed before the snapshot ended, so the second pass finds it.
  *
- * @throws what the dump and the files engine throw; then the engine is stopped and the draft is to be discarded
+ * @throws what the dump and the files engine throw; the engine is stopped then, and the caller must discard the draft
  */
 export async function takeParts(
   deps: CreateDeps,

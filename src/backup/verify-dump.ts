@@ -11,7 +11,7 @@ import { fromErrno, PotctlError } from '../kernel/errors.js';
 import type { Progress } from '../kernel/progress.js';
 import type { Repository } from '../repository/repository.js';
 
-/** Checks the dump in the folder of its backup: its table of contents, at level `full` everything in it. */
+/** Verifies the dump in the folder of its backup: its table of contents, at level `full` also everything in it. */
 export async function checkDump(
   deps: Pick<VerifyDeps, 'dumpReader' | 'progress' | 'signal' | 'readBack'>,
   folder: string,
@@ -22,7 +22,8 @@ export async function checkDump(
   const judged = (name: string, look: () => Promise<Finding>): (() => Promise<VerifyCheck>) => {
     return () => judge({ part: 'database', name, signal }, look);
   };
-  if (readBack) return [{ part: 'database', name: 'pg_restore --list', state: 'ok', detail: 'when it was written' }];
+  if (readBack)
+    return [{ part: 'database', name: 'pg_restore --list', state: 'ok', detail: 'checked when it was written' }];
   progress({ kind: 'phase', name: 'dump' });
   const isImported = database.properties === null;
   const read = judged('every row read', () => compareRows(deps, folder, database));
@@ -40,7 +41,7 @@ export async function checkDump(
   if (isImported) return [...checks, await read()];
   const unpacked = judged('every member unpacked', async () => {
     await dumpReader.unpack(dumpFolder);
-    return { state: 'ok', detail: 'to its end' };
+    return { state: 'ok', detail: 'complete' };
   });
   return [...checks, await unpacked()];
 }
@@ -61,7 +62,7 @@ function memberName(member: string): string {
   return path.posix.basename(member).replace(/\.(gz|zst|lz4)$/, '');
 }
 
-/** An imported dump was counted by its text: whose data an entry holds is not known by its id. */
+/** Compares only the counts: an imported dump does not tell by id which table an entry belongs to. */
 function compareCount(toc: readonly TocEntry[], { inventory }: DatabasePart): Finding {
   if (inventory.toc_entries === 0 || toc.length >= inventory.tables.length) {
     return { state: 'ok', detail: `${countOf(toc.length, 'entry')}` };
@@ -87,21 +88,21 @@ async function compareRows(
   }
   return {
     state: 'fail',
-    detail: `other rows than the manifest says${wrong ? ` in ${wrong.schema}.${wrong.table}` : ''}`,
+    detail: `row counts differ from the manifest${wrong ? ` in ${wrong.schema}.${wrong.table}` : ''}`,
   };
 }
 
-/** What a check found. */
+/** The result of a check. */
 export type Finding = Pick<VerifyCheck, 'state' | 'detail'>;
 
-/** Damaged, or an imported dump that psql cannot run, or must not. */
+/** The error codes that prove damage, or an imported dump that psql cannot or must not run. */
 const CANNOT_BE_RESTORED: readonly string[] = ['E_BACKUP_CORRUPT', 'E_UNFIT', 'E_REFUSED'];
 
 /**
- * Makes one check. Only proof of damage fails it: a program that was killed or is missing, a disk that cannot be read, memory or room that
- * ran out say nothing about the backup, so the check is unknown.
+ * Runs one check. Only proof of damage fails it. A killed or missing program, an unreadable disk or a lack of memory or space says nothing
+ * about the backup, so the check is `unknown` then.
  *
- * @throws the signal's reason when aborted: the check was not made
+ * @throws the signal's reason when aborted: the check was not finished
  */
 export async function judge(
   { part, name, signal }: Pick<VerifyCheck, 'part' | 'name'> & { readonly signal: AbortSignal },
@@ -127,7 +128,7 @@ const textOf = (why: NonNullable<PotctlError['why']>): string =>
         .map(([key, value]) => `${key} ${String(value)}`)
         .join(', ');
 
-/** What is checked: `quick` reads every stored byte once; `full` also unpacks everything to its end. Neither is a restore. */
+/** How deep to verify: `quick` reads every stored byte once; `full` also unpacks everything. Neither is a restore. */
 export type VerifyLevel = 'quick' | 'full';
 
 /** One check of one part of a backup. */
@@ -136,17 +137,17 @@ export interface VerifyCheck extends Check {
   readonly state: 'ok' | 'fail' | 'unknown';
 }
 
-/** What a verification reads with. */
+/** What a verification depends on. */
 export interface VerifyDeps {
   readonly repository: Repository;
-  /** Lists a dump's contents and, at level full, unpacks all of it: null where pg_restore is not installed. */
+  /** Lists a dump's contents and, at level `full`, unpacks all of it; null if pg_restore is not installed. */
   readonly dumpReader: DumpReader | null;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** Hashes and the dump's table of contents were just taken from what is stored: only sizes are compared again. */
+  /** Only compare sizes: hashes and the dump's table of contents were just computed from what is stored. */
   readonly readBack?: boolean;
-  /** For the event beside the manifest. */
+  /** Recorded in the event. */
   readonly operator: string;
 }

@@ -4,7 +4,7 @@ import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import { type VerifyReport, verifyBackup } from './verify.js';
 import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify-dump.js';
 
-/** Which backup a person means. */
+/** Which backup to verify. */
 export interface VerifyOption {
   /** An id, a unique part of it, `latest`, `latest~1`. */
   readonly reference: string;
@@ -13,10 +13,10 @@ export interface VerifyOption {
 }
 
 /**
- * Finds a backup and verifies it. No server is asked: where the settings do not tell the set, any backup may be meant, for a look
- * harms none.
+ * Finds a backup and verifies it. No server is asked: if the settings do not determine the series, backups of any series are considered,
+ * since reading is harmless.
  *
- * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another set), and as {@link verifyBackup}
+ * @throws E_BACKUP_NOT_FOUND, E_REFUSED (another series), and as {@link verifyBackup}
  */
 export async function verifySelected(
   deps: VerifyDeps,
@@ -37,7 +37,7 @@ export async function verifySelected(
   return { ...report, ok: report.ok && history.state === 'ok', checks: [...report.checks, history] };
 }
 
-/** Not one of the backup's own checks: what it holds is as good as before, but a pin may be lost. */
+/** Checks the history. This is not one of the backup's own checks: its content may be good, but a pin may be lost. */
 function historyCheck({ events, eventsDamage }: GoodEntry): VerifyCheck {
   const check = { part: 'history', name: 'events' } as const;
   if (eventsDamage !== null) return { ...check, state: 'fail', detail: eventsDamage.text };

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { checkArchive } from '../archive/check.js';
 import { checkImported } from '../archive/imported/archive.js';
 import { readManifest } from '../catalog/catalog.js';
-import type { Artefact, FilesPart, Manifest } from '../catalog/manifest.js';
+import type { Artifact, FilesPart, Manifest } from '../catalog/manifest.js';
 import { counted } from '../kernel/counted.js';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { hashFile } from '../storage/hash.js';
@@ -20,8 +20,8 @@ export interface VerifyReport {
 }
 
 /**
- * Checks a stored backup against its manifest: sizes and SHA-256 of every artefact, the dump's table of contents against the manifest's
- * tables; at level `full` also every member of the archive and of the dump, unpacked to its end.
+ * Verifies a stored backup against its manifest: size and SHA-256 of every artifact, and the tables in the dump's table of contents. At
+ * level `full` every member of the archive and of the dump is also unpacked.
  *
  * The result is appended to the backup's events. Problems are results, not errors.
  *
@@ -39,9 +39,9 @@ export async function verifyBackup(deps: VerifyDeps, id: string, level: VerifyLe
 async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Promise<VerifyReport> {
   const started = deps.clock.monotonicMs();
   const manifest = await readManifest(deps.repository, id);
-  const folder = await deps.repository.artefacts(id);
+  const folder = await deps.repository.artifacts(id);
   const checks: VerifyCheck[] = [
-    { part: 'manifest', name: 'form, hash', state: 'ok', detail: manifest.schema_version },
+    { part: 'manifest', name: 'format, hash', state: 'ok', detail: manifest.schema_version },
   ];
   let readBytes = 0;
   const count = (bytes: number): void => {
@@ -50,8 +50,8 @@ async function verifyHeld(deps: VerifyDeps, id: string, level: VerifyLevel): Pro
   };
   const name = deps.readBack ? 'sizes' : 'hashes';
   deps.progress({ kind: 'phase', name });
-  for (const [part, artefacts] of artefactsOf(manifest)) {
-    checks.push(...(await checkArtefacts(deps, part, folder, artefacts, count)));
+  for (const [part, artifacts] of artifactsOf(manifest)) {
+    checks.push(...(await checkArtifacts(deps, part, folder, artifacts, count)));
   }
   const { stored_bytes: bytes } = manifest.totals;
   deps.progress({ kind: 'done', name, facts: deps.readBack ? { bytes } : { read_bytes: readBytes } });
@@ -72,7 +72,7 @@ async function finish(
 ): Promise<VerifyReport> {
   const { started, ...rest } = facts;
   const ok = rest.checks.every(({ state }) => state === 'ok');
-  // A check that could not be made proves nothing: it neither earns the backup its mark nor takes it away.
+  // A check that could not run proves nothing, so it neither records the backup as verified nor as damaged.
   if (rest.checks.some(({ state }) => state === 'fail') || ok) {
     const problems = rest.checks
       .filter(({ state }) => state === 'fail')
@@ -82,7 +82,7 @@ async function finish(
   return { ...rest, ok, duration_s: Math.round(deps.clock.monotonicMs() - started) / 1000 };
 }
 
-/** What was found must be told also where it cannot be noted: on a read-only copy, on a full disk. */
+/** Records the result. If that is impossible (read-only copy, full disk), the result is still reported. */
 async function note(
   { repository, clock, operator, progress }: VerifyDeps,
   id: string,
@@ -92,49 +92,54 @@ async function note(
   await repository.appendEvent(id, event).catch((error: unknown) => {
     if (!(error instanceof PotctlError) || !['E_FILES_DENIED', 'E_NO_SPACE', 'E_IO'].includes(error.code)) throw error;
     const why = typeof error.why === 'string' ? `: ${error.why}` : '';
-    progress({ kind: 'warning', text: `the result is not in the history of '${id}': ${error.message}${why}` });
+    progress({
+      kind: 'warning',
+      text: `the result could not be recorded in the history of '${id}': ${error.message}${why}`,
+    });
   });
 }
 
-function artefactsOf({ database, storage, imported }: Manifest): [VerifyCheck['part'], readonly Artefact[]][] {
-  const parts: [VerifyCheck['part'], readonly Artefact[]][] = [];
+function artifactsOf({ database, storage, imported }: Manifest): [VerifyCheck['part'], readonly Artifact[]][] {
+  const parts: [VerifyCheck['part'], readonly Artifact[]][] = [];
   if (database !== null) parts.push(['database', database.files]);
   if (storage !== null) parts.push(['files', storage.artefacts]);
   if (imported?.manifest) parts.push(['manifest', [imported.manifest]]);
   return parts;
 }
 
-async function checkArtefacts(
+async function checkArtifacts(
   deps: VerifyDeps,
   part: VerifyCheck['part'],
   folder: string,
-  artefacts: readonly Artefact[],
+  artifacts: readonly Artifact[],
   onBytes: (bytes: number) => void,
 ): Promise<VerifyCheck[]> {
   const problems: VerifyCheck[] = [];
   let bytes = 0;
-  for (const artefact of artefacts) {
-    const found = await judge({ part, name: artefact.path, signal: deps.signal }, () =>
-      checkArtefact(deps, folder, artefact, onBytes),
+  for (const artifact of artifacts) {
+    const found = await judge({ part, name: artifact.path, signal: deps.signal }, () =>
+      checkArtifact(deps, folder, artifact, onBytes),
     );
-    bytes += artefact.size;
+    bytes += artifact.size;
     if (found.state !== 'ok') problems.push(found);
   }
   if (problems.length > 0) return problems;
-  return [{ part, name: 'size, sha256', state: 'ok', detail: `${artefacts.length} artefacts, ${bytes} bytes` }];
+  return [
+    { part, name: 'size, sha256', state: 'ok', detail: `${counted(artifacts.length, 'artifact')}, ${bytes} bytes` },
+  ];
 }
 
-async function checkArtefact(
+async function checkArtifact(
   { signal, readBack }: VerifyDeps,
   folder: string,
-  { path: name, size, sha256 }: Artefact,
+  { path: name, size, sha256 }: Artifact,
   onBytes: (bytes: number) => void,
 ): Promise<Finding> {
   const file = path.join(folder, name);
-  // Links were refused when the folder was opened.
+  // Symbolic links were refused when the folder was opened.
   const found = await stat(file).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
-    throw fromErrno(error, `look at '${name}' of the backup`);
+    throw fromErrno(error, `read '${name}' of the backup`);
   });
   if (found === null) return damaged('missing');
   if (!found.isFile()) return damaged('not a regular file');
@@ -149,7 +154,7 @@ async function checkArtefact(
 const INTACT: Finding = { state: 'ok', detail: '' };
 const damaged = (detail: string): Finding => ({ state: 'fail', detail });
 
-/** A disk that was unmounted meanwhile shows an empty folder in the place of the backup: nothing in it is missing or damaged. */
+/** Turns failures into unknown checks if the folder is gone: its disk was unmounted, so nothing is proven missing or damaged. */
 async function whereItWas(folder: string, checks: readonly VerifyCheck[]): Promise<readonly VerifyCheck[]> {
   if (checks.every(({ state }) => state !== 'fail')) return checks;
   const isThere = await stat(folder).then(
@@ -157,7 +162,7 @@ async function whereItWas(folder: string, checks: readonly VerifyCheck[]): Promi
     () => false,
   );
   if (isThere) return checks;
-  const detail = `could not check: "${folder}" is not there any more; was its disk unmounted?`;
+  const detail = `could not check: "${folder}" no longer exists; was its disk unmounted?`;
   return checks.map((check) => (check.state === 'fail' ? { ...check, state: 'unknown', detail } : check));
 }
 
@@ -165,7 +170,7 @@ async function checkFiles(deps: VerifyDeps, folder: string, { storage }: Manifes
   const { childEnvironment: environment, signal, progress } = deps;
   progress({ kind: 'phase', name: 'archive' });
   const asked = { folder, part: storage as FilesPart, environment, signal, progress };
-  return judge({ part: 'files', name: 'archive walked to its end', signal }, async () => {
+  return judge({ part: 'files', name: 'archive unpacked', signal }, async () => {
     const problems = await (storage!.engine === 'tar' ? checkImported(asked) : checkArchive(asked));
     if (problems.length === 0) return { state: 'ok', detail: counted(storage!.files ?? 0, 'file') };
     return damaged(problems.slice(0, 5).join('; '));

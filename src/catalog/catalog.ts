@@ -5,34 +5,34 @@ import type { BackupEvent, EventDamage, Repository } from '../repository/reposit
 import { timeOfBackupId } from './id.js';
 import type { Manifest } from './manifest.js';
 import { parseManifest } from './parse-manifest.js';
-import { type ManifestSummary, summarise } from './summary.js';
+import { type ManifestSummary, summarize } from './summary.js';
 
-/** How many manifests are read at a time: more would only hold more of them in memory. */
+/** How many manifests are read at a time: more would only use more memory. */
 const READERS = 16;
 
-/** The deepest evidence that a backup's bytes are good, or the newest that they are not. */
+/** The result of the verification that counts: the deepest success, or a newer failure. */
 export interface Verified {
   readonly level: 'quick' | 'full';
   readonly at: string;
   readonly ok: boolean;
 }
 
-/** A backup that can be read. */
+/** A backup with a readable manifest. */
 export interface GoodEntry {
   readonly ok: true;
   readonly id: string;
   readonly manifest: ManifestSummary;
   readonly events: readonly BackupEvent[];
-  /** null = its history is as it was written. */
+  /** null = its history is undamaged. */
   readonly eventsDamage: EventDamage | null;
   readonly verified: Verified | null;
 }
 
-/** A published backup whose manifest cannot be relied upon. */
+/** A published backup without a usable manifest. */
 export interface DamagedEntry {
   readonly ok: false;
   readonly id: string;
-  /** E_MANIFEST; or E_FILES_DENIED, E_IO and the like where it could not be read: then nobody knows whether it is good. */
+  /** E_MANIFEST if it is damaged; E_FILES_DENIED, E_IO and others if it could not be read, so that it may be good. */
   readonly code: ErrorCode;
   /** One sentence for people. */
   readonly problem: string;
@@ -41,10 +41,10 @@ export interface DamagedEntry {
 export type CatalogEntry = GoodEntry | DamagedEntry;
 
 /**
- * Reads what every backup of the repository says about itself, newest first by manifest time, then by id. Damaged ones stand where
- * their id puts them. Inventories are left out, so that a thousand backups fit in memory; {@link readManifest} has them.
+ * Reads the manifests and events of all backups, newest first by manifest time, then by id. Damaged backups are sorted by the time in their
+ * id. Inventories are left out, so that a thousand backups fit in memory; {@link readManifest} returns them.
  *
- * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED when the repository itself cannot be read
+ * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED if the repository itself cannot be read
  */
 export async function readCatalog(repository: Repository): Promise<CatalogEntry[]> {
   const ids = await repository.list();
@@ -58,7 +58,7 @@ export async function readCatalog(repository: Repository): Promise<CatalogEntry[
 }
 
 /**
- * The whole manifest of one backup, checked against its hash file and its own id.
+ * Returns the whole manifest of one backup, checked against its hash file and its id.
  *
  * @throws PotctlError E_MANIFEST, E_BACKUP_NOT_FOUND
  */
@@ -68,7 +68,7 @@ export async function readManifest(repository: Repository, id: string): Promise<
   const expected = /^([0-9a-f]{64}) [ *]manifest\.json\n?$/.exec(hashLine)?.[1];
   if (expected !== createHash('sha256').update(text).digest('hex')) {
     throw new PotctlError('E_MANIFEST', `the manifest of '${id}' is damaged`, {
-      why: 'its bytes are not those of manifest.json.sha256',
+      why: 'its checksum does not match manifest.json.sha256',
     });
   }
   const manifest = parseManifest(text);
@@ -79,8 +79,8 @@ export async function readManifest(repository: Repository, id: string): Promise<
 }
 
 /**
- * What the verify events come to. A failure outweighs older successes, and only as deep a success outweighs a failure: a quick check
- * unpacks nothing, so it neither renews nor rebuts a full one.
+ * Returns the verification that counts. A failure outweighs earlier successes, and only an equally deep success outweighs a failure: a
+ * quick check unpacks nothing, so it neither renews nor overrules a full one.
  */
 export function verifiedBy(events: readonly BackupEvent[]): Verified | null {
   let verified: Verified | null = null;
@@ -92,14 +92,14 @@ export function verifiedBy(events: readonly BackupEvent[]): Verified | null {
   return verified;
 }
 
-/** When the backup was taken, RFC 3339 UTC; of a damaged one what its id says. */
+/** Returns when the backup was created, RFC 3339 UTC; of a damaged one the time in its id. */
 export function takenAt(entry: CatalogEntry): string {
   return entry.ok ? entry.manifest.timestamp : (timeOfBackupId(entry.id) ?? '');
 }
 
 async function readEntry(repository: Repository, id: string): Promise<CatalogEntry> {
   try {
-    const manifest = summarise(await readManifest(repository, id));
+    const manifest = summarize(await readManifest(repository, id));
     const { events, damage } = await repository.events(id);
     return { ok: true, id, manifest, events, eventsDamage: damage, verified: verifiedBy(events) };
   } catch (error) {

@@ -1,26 +1,27 @@
 import * as z from 'zod';
 
 /**
- * What a backup says about itself. Version 2 is a superset of the v1 manifest
+ * The manifest of a backup. Version 2 is a superset of the v1 manifest
  * `{timestamp, version, database: {host, port, name, backup_file, size_bytes}, storage: {backup_file, size_bytes}}`.
  *
- * Rules: relative artefact paths only; sizes are integers in bytes; times RFC 3339 UTC with ms; hashes are lower-case SHA-256 hex of the
- * stored bytes; written once, canonical JSON (sorted keys), immutable: what happens later goes to events.ndjson. Unknown fields are kept.
+ * Rules: artifact paths are relative; sizes are integers in bytes; times are RFC 3339 UTC with ms; hashes are lower-case SHA-256 hex of the
+ * stored bytes. It is written once as canonical JSON (sorted keys) and never changed: later events go to events.ndjson. Unknown fields are
+ * kept.
  *
- * Since 2.1 a manifest may describe what another program made (`imported`): what that did not tell is null, never invented.
+ * Since 2.1 a manifest may describe a backup that another program created (`imported`): unknown values are null, never invented.
  */
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const instant = z.iso.datetime({ offset: false, precision: 3 });
 
-/** Inside the backup's folder: no absolute path, no `..`, no empty or `.` segment, no backslash, no control character. */
-export const artefactPath = z
+/** A path inside the backup's folder: no absolute path, no `..`, no empty or `.` segment, no backslash, no control character. */
+export const artifactPath = z
   .string()
   .max(512)
-  .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u, 'is no path inside of the backup');
+  .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[^\\\p{Cc}]+$/u, 'is not a path inside the backup');
 
-/** `sha256` is null only as long as an imported backup was listed, and not read yet. */
-const artefact = z.looseObject({ path: artefactPath, size, sha256: sha256.nullable() });
+/** `sha256` is null only for an imported backup that is listed but was not read yet. */
+const artifact = z.looseObject({ path: artifactPath, size, sha256: sha256.nullable() });
 
 /** The rows of one dumped table. `count` null = not counted; `exact` false = the planner's estimate. */
 const tableRows = z.looseObject({
@@ -29,11 +30,11 @@ const tableRows = z.looseObject({
   count: size.nullable(),
   exact: z.boolean(),
   bytes: size,
-  /** The member file in the dump directory, null when the table has no data entry. */
-  member: artefactPath.nullable(),
-  /** Only of an extension's configuration table: which rows are dumped and counted, `WHERE …`; empty = all of them. */
+  /** The file in the dump directory; null if the table has no data entry. */
+  member: artifactPath.nullable(),
+  /** Only for an extension's configuration table: which rows are dumped and counted, `WHERE …`; empty = all of them. */
   condition: z.string().optional(),
-  /** Of an imported dump: the rows came into this table's partitions through it. */
+  /** Only for an imported dump: the rows of its partitions were dumped through this table. */
   partitioned: z.boolean().optional(),
 });
 
@@ -57,28 +58,28 @@ const properties = z.looseObject({
   /** ALTER DATABASE … SET: role null = for everyone; `setting` is `name=value` as in pg_db_role_setting. */
   settings: z.array(z.looseObject({ role: z.string().nullable(), setting: z.string() })),
   security_labels: z.array(z.looseObject({ provider: z.string(), label: z.string() })),
-  /** false when the schema `public` had been dropped: the restored database must lose it, too. */
+  /** false if the schema `public` was dropped: the restored database must not have it either. */
   has_public_schema: z.boolean(),
 });
 
 const databasePart = z.looseObject({
-  /** null where an imported backup does not tell it; so are the others of this part. */
+  /** null, like other fields of this part, if an imported backup does not say it. */
   host: z.string().nullable(),
   port: z.number().int().nullable(),
   name: z.string(),
-  backup_file: artefactPath,
+  backup_file: artifactPath,
   size_bytes: size,
   server: z.looseObject({
     version: z.string().nullable(),
     version_num: z.number().int().nullable(),
-    /** null where the role may not read it. */
+    /** null if the role may not read it. */
     system_identifier: z.string().nullable(),
     database_oid: z.number().int().nullable(),
     size_bytes: size.nullable(),
     in_recovery: z.boolean().nullable(),
   }),
   properties: properties.nullable(),
-  /** What an imported dump says of its database: the most that is known where `properties` is null. */
+  /** What an imported dump says about its database: all that is known if `properties` is null. */
   told: z
     .looseObject({
       owner: z.string().nullable(),
@@ -90,19 +91,19 @@ const databasePart = z.looseObject({
     .optional(),
   dump: z.looseObject({
     tool: z.string(),
-    /** `custom` and `plain` are other programs' files; `plain` may be compressed. */
+    /** `custom` and `plain` only in imported backups; `plain` may be compressed. */
     format: z.enum(['directory', 'custom', 'plain']),
     jobs: z.number().int().positive().nullable(),
     compression: z.string(),
     options: z.array(z.string()),
     duration_ms: size.nullable(),
   }),
-  files: z.array(artefact),
-  globals: z.looseObject({ file: artefactPath, role_passwords: z.boolean() }).nullable(),
+  files: z.array(artifact),
+  globals: z.looseObject({ file: artifactPath, role_passwords: z.boolean() }).nullable(),
   /** Every role that the dump or the properties refer to. */
   roles: z.array(z.string()),
   extensions: z.array(z.looseObject({ name: z.string(), version: z.string().nullable(), schema: z.string() })),
-  /** The newest entry of potctl's journal in the dump's snapshot: with it `potctl audit verify` sees a tail that was cut off. */
+  /** The newest entry of potctl's journal in the dump's snapshot: it lets `potctl audit verify` detect a truncated journal. */
   journal_anchor: z.looseObject({ seq: z.string(), hash: sha256, at: z.string() }).nullish(),
   /** Tablespaces that objects of the database use, besides pg_default. */
   tablespaces: z.array(z.string()),
@@ -115,14 +116,14 @@ const databasePart = z.looseObject({
       z.looseObject({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() }),
     ),
     large_objects: size,
-    /** Of an imported dump: constraints that it creates NOT VALID, and bytes of its text as SQL. */
+    /** Only for an imported dump: number of constraints created NOT VALID, and bytes of its text as SQL. */
     not_valid: size.optional(),
     text_bytes: size.optional(),
   }),
 });
 
 const filesPart = z.looseObject({
-  backup_file: artefactPath,
+  backup_file: artifactPath,
   size_bytes: size,
   /** `archive`: potctl's own; `tar`: another program's tar archive. */
   engine: z.enum(['archive', 'tar']),
@@ -130,37 +131,37 @@ const filesPart = z.looseObject({
   root: z.string(),
   /** `zstd`, `gzip` or `none`. */
   compression: z.string(),
-  /** One JSON line per archive member, in archive order: see files/list.ts. */
-  list_file: artefactPath.nullable(),
-  /** These are null, as the list is, only for another program's archive that was not read yet. */
+  /** One JSON line per archive member, in archive order: see src/archive/list.ts. */
+  list_file: artifactPath.nullable(),
+  /** These and the list are null only for an imported archive that was not read yet. */
   files: size.nullable(),
   directories: size.nullable(),
   symlinks: size.nullable(),
   bytes: size.nullable(),
-  /** Sockets and devices; not an error. */
+  /** Skipped sockets and devices; not an error. */
   skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
-  /** Changed or vanished or unreadable in spite of retries: the backup is degraded. At most 1,000 are named. */
+  /** Files that changed, vanished or stayed unreadable after retries: the backup is degraded. At most 1,000 are named. */
   incomplete: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
   incomplete_total: size,
-  /** Those of them that may be directories of which nobody knows what is in them. */
+  /** How many of them may be directories with unknown contents. */
   unlisted_total: size.optional(),
   excludes: z.array(z.string()),
-  artefacts: z.array(artefact),
-  /** Engine `tar`: the folder at the top of the archive that stands for the tree itself; null = it has none. */
+  artefacts: z.array(artifact),
+  /** Engine `tar`: the folder at the top of the archive that stands for the tree itself; null = none. */
   top_folder: z.string().nullable().optional(),
 });
 
-/** Where an imported backup came from. */
+/** The origin of an imported backup. */
 const imported = z.looseObject({
-  /** `v1`: a set of 3dPot's scripts; `bare`: files without a manifest. */
+  /** `v1`: a backup of 3dPot's scripts; `bare`: files without a manifest. */
   source: z.enum(['v1', 'bare']),
-  /** Its name in its own world: the v1 timestamp, else the dump's file name. */
+  /** Its original name: the v1 timestamp, else the file name of the dump. */
   name: z.string(),
-  /** Absolute path of the folder that it was found in. */
+  /** Absolute path of the folder in which it was found. */
   folder: z.string(),
   files: z.array(z.string()),
   /** The v1 manifest as it was found. */
-  manifest: artefact.nullable(),
+  manifest: artifact.nullable(),
 });
 
 export const manifestSchema = z.looseObject({
@@ -174,14 +175,14 @@ export const manifestSchema = z.looseObject({
   status: z.enum(['complete', 'degraded']),
   degraded_reasons: z.array(z.string()),
   kind: z.enum(['logical', 'safety']),
-  /** `profile:NAME`, or `SYSTEM_IDENTIFIER/DATABASE`, or `files:PATH`; see `findSet` in sets.ts. */
+  /** The series: `profile:NAME`, or `SYSTEM_IDENTIFIER/DATABASE`, or `files:PATH`. */
   set: z.string(),
   profile: z.string().nullable(),
   trace_id: z.string(),
   run_id: z.string(),
   tool: z.looseObject({ name: z.literal('potctl'), version: z.string(), node: z.string(), platform: z.string() }),
   host: z.looseObject({ hostname: z.string() }),
-  /** How far the clock that the times are from was ahead of the database server's; null = no server was asked. */
+  /** How far the clock of the backup host was ahead of the database server's; null = no server was asked. */
   clock: z.looseObject({ ahead_of_server_ms: z.number().int() }).nullish(),
   note: z.string().nullable(),
   labels: z.record(z.string(), z.string()),
@@ -192,7 +193,10 @@ export const manifestSchema = z.looseObject({
     .looseObject({
       files_first_pass_end: instant.nullable(),
       files_second_pass_end: instant.nullable(),
-      /** Files that the `references` query names, how many of them are not in the backup, and files that nobody names. null: no query. */
+      /**
+       * Number of files that the `references` query returned, how many of them are missing from the backup, and how many files in the
+       * backup nothing references. null: no query.
+       */
       referenced: size.nullable(),
       missing: size.nullable(),
       orphans: size.nullable(),
@@ -201,7 +205,7 @@ export const manifestSchema = z.looseObject({
     .nullable(),
   database: databasePart.nullable(),
   storage: filesPart.nullable(),
-  /** null or missing: potctl made it. */
+  /** null or missing: potctl created it. */
   imported: imported.nullable().optional(),
   totals: z.looseObject({ artefacts: size, stored_bytes: size, source_bytes: size, duration_ms: size }),
   previous: z.string().nullable(),
@@ -210,10 +214,10 @@ export const manifestSchema = z.looseObject({
 export type Manifest = z.infer<typeof manifestSchema>;
 export type DatabasePart = z.infer<typeof databasePart>;
 export type DatabaseProperties = z.infer<typeof properties>;
-/** A database whose properties are known: from its backup, or settled by the plan of its restore. */
+/** A database with known properties: from its backup, or completed by the restore plan. */
 export type SettledPart = DatabasePart & { readonly properties: DatabaseProperties };
 export type DescribedFiles = z.infer<typeof filesPart>;
-/** A file tree whose archive is listed: every one but another program's that was not read yet. */
+/** A file tree with a list of files: every one but an imported archive that was not read yet. */
 export type FilesPart = DescribedFiles & {
   readonly list_file: string;
   readonly files: number;
@@ -221,5 +225,5 @@ export type FilesPart = DescribedFiles & {
   readonly symlinks: number;
   readonly bytes: number;
 };
-export type Artefact = z.infer<typeof artefact>;
+export type Artifact = z.infer<typeof artifact>;
 export type TableRows = z.infer<typeof tableRows>;

@@ -6,10 +6,10 @@ const SHOWN_PROBLEMS = 5;
 const RESERVED = new Set(['manifest.json', 'manifest.json.sha256', 'events.ndjson', 'events.ndjson.copy']);
 
 /**
- * Reads a manifest of version 2, whatever wrote it: its text is taken as hostile. Unknown fields are kept.
+ * Parses a manifest of version 2. The text is not trusted. Unknown fields are kept.
  *
- * @throws PotctlError E_MANIFEST naming the first problems: not JSON, larger than 64 MiB, another major version, a field that breaks the
- * schema (paths out of the folder, sizes beyond 2^53, …), an artefact that is listed twice or not at all
+ * @throws PotctlError E_MANIFEST with the first problems: not JSON, larger than 64 MiB, another major version, a field that violates the
+ * schema (paths outside the folder, sizes beyond 2^53, …), an artifact that is listed twice or not at all
  */
 export function parseManifest(text: string): Manifest {
   const value = parseJson(text);
@@ -18,14 +18,14 @@ export function parseManifest(text: string): Manifest {
   if (!parsed.success) {
     throw damaged(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'manifest'}: ${message}`));
   }
-  const problems = artefactProblems(parsed.data);
+  const problems = artifactProblems(parsed.data);
   if (problems.length > 0) throw damaged(problems);
   return parsed.data;
 }
 
 /**
- * Writes a value as the one JSON text that it has: keys sorted by UTF-16 code units, no white space, a line feed at the end.
- * `undefined` members are left out, as in JSON.stringify.
+ * Returns the canonical JSON of a value: keys sorted by UTF-16 code units, no white space, a line feed at the end. `undefined` members are
+ * omitted, as in JSON.stringify.
  *
  * @throws TypeError for numbers that JSON does not have
  */
@@ -49,37 +49,41 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw damaged(['not JSON: cut off or overwritten'], error);
+    throw damaged(['not JSON: truncated or overwritten'], error);
   }
 }
 
-/** Said before the schema is asked: of a newer version every field may differ, and a list of them helps nobody. */
+/** Refuses other versions before the schema is checked: in a newer version every field may differ, and a list of them helps nobody. */
 function refuseOtherVersions(value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw damaged(['not a JSON object']);
   const { schema, schema_version: version } = value as Record<string, unknown>;
   if (schema === undefined && 'timestamp' in value && 'version' in value) {
-    throw new PotctlError('E_MANIFEST', 'the manifest is of version 1, which this potctl cannot read');
+    throw new PotctlError('E_MANIFEST', 'the manifest has version 1, which this version of potctl cannot read');
   }
   const major = typeof version === 'string' ? /^(\d{1,9})\.\d+$/.exec(version)?.[1] : undefined;
   if (schema !== 'potctl.manifest' || major === undefined || major === '2') return;
-  throw new PotctlError('E_MANIFEST', `the manifest is of version ${String(version)}, this potctl reads version 2`, {
-    why: 'it was written by another major version of potctl',
-    fix: ['Read it with the potctl that wrote it.'],
-  });
+  throw new PotctlError(
+    'E_MANIFEST',
+    `the manifest has version ${String(version)}, but this version of potctl reads version 2`,
+    {
+      why: 'it was written by another major version of potctl',
+      fix: ['Read it with the version of potctl that wrote it.'],
+    },
+  );
 }
 
-function artefactProblems({ database, storage, imported }: Manifest): string[] {
-  const paths = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].map((artefact) => artefact.path);
+function artifactProblems({ database, storage, imported }: Manifest): string[] {
+  const paths = [...(database?.files ?? []), ...(storage?.artefacts ?? [])].map((artifact) => artifact.path);
   const listed = new Set<string>();
   const problems = imported == null ? unhashed({ database, storage }) : [];
   for (const path of paths) {
-    if (listed.has(path)) problems.push(`artefact '${path}' is listed twice`);
-    if (RESERVED.has(path)) problems.push(`artefact '${path}' has a reserved name`);
+    if (listed.has(path)) problems.push(`artifact '${path}' is listed twice`);
+    if (RESERVED.has(path)) problems.push(`artifact '${path}' has a reserved name`);
     listed.add(path);
   }
   const needed = [database?.globals?.file, storage?.backup_file, storage?.list_file];
   for (const path of needed) {
-    if (typeof path === 'string' && !listed.has(path)) problems.push(`'${path}' is not among the artefacts`);
+    if (typeof path === 'string' && !listed.has(path)) problems.push(`'${path}' is not among the artifacts`);
   }
   return [...problems, ...memberProblems(database, listed)];
 }
@@ -94,14 +98,14 @@ function unhashed({ database, storage }: Pick<Manifest, 'database' | 'storage'>)
   ];
 }
 
-/** A member that is not an artefact has no hash: nobody could tell whether it was emptied. */
+/** Finds table members that are not artifacts: without a hash, emptying them would go unnoticed. */
 function memberProblems(database: Manifest['database'], listed: ReadonlySet<string>): string[] {
   if (database === null) return [];
   const folder = database.backup_file;
   const isListed = (member: string): boolean => listed.has(member) || listed.has(`${folder}/${member}`);
   return database.inventory.tables
     .filter(({ member }) => member !== null && !isListed(member))
-    .map(({ member }) => `'${member}' is not among the artefacts`);
+    .map(({ member }) => `'${member}' is not among the artifacts`);
 }
 
 function damaged(problems: readonly string[], cause?: unknown): PotctlError {

@@ -1,3 +1,4 @@
+import { counted } from '../kernel/counted.js';
 import type { ErrorCode } from '../kernel/error-catalog.js';
 import { PotctlError } from '../kernel/errors.js';
 import { advice, again, potctl } from '../kernel/next.js';
@@ -9,31 +10,30 @@ import { flawOf, isGood, type Part, partsOf, standingOf } from './standing.js';
 const SHOWN = 10;
 
 export interface SelectionScope {
-  /** The set that the command works with; null = any. */
+  /** The current series; null = any. */
   readonly set: string | null;
-  /** --from-set: another set, named on purpose. */
+  /** --from-set: another series, named by the operator. */
   readonly fromSet: string | null;
-  /** Backups whose time has not come yet are not the latest. */
+  /** The present: backups dated in the future are never the latest. */
   readonly now: Date;
-  /** What is wanted of it: one without that is not the latest. Absent = whatever it holds. */
+  /** The part that the backup must contain to be the latest; absent = any. */
   readonly part?: Part | undefined;
 }
 
 export interface Selection {
   readonly entry: GoodEntry;
-  /** What the operator should know: newer backups that were skipped, and that this one is degraded. */
+  /** Newer backups that were skipped, and whether this one is degraded. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Finds the backup that a person means: a whole id, a unique beginning of the id or of its random part (`7f3a`), `latest`, or
- * `latest~N` for the Nth before it.
+ * Finds a backup by its id, a unique beginning of its id or of its random part (`7f3a`), `latest`, or `latest~N` for the Nth before it.
  *
- * `latest` is the newest good one (of those that have the wanted part), never a safety backup. Only where none is good it is the newest that can be read and was not found
- * damaged. Newer ones that are passed over are told as warnings, and their id still selects them.
+ * `latest` is the newest good backup (with the wanted part), never a safety backup. If none is good, it is the newest that is readable and
+ * not known to be damaged. Skipped newer backups are reported as warnings; they can still be selected by id.
  *
  * @param entries newest first, as readCatalog returns them
- * @throws PotctlError E_BACKUP_NOT_FOUND (none, or the candidates of an ambiguous beginning), E_REFUSED (of another set, naming
+ * @throws PotctlError E_BACKUP_NOT_FOUND (none, or an ambiguous beginning, with the candidates), E_REFUSED (of another series, naming
  * `--from-set`), E_MANIFEST (damaged)
  */
 export function selectBackup(
@@ -65,7 +65,7 @@ function latest(entries: readonly CatalogEntry[], { wanted, now, part }: Within,
     .filter((candidate) => !usable.some(({ id }) => id === candidate.id))
     .map((candidate) => `'${candidate.id}' is newer, but was skipped: ${flawOf(candidate, now)}`);
   if (entry !== undefined) {
-    const none = good.length > 0 ? [] : ['no backup is good, so this is the newest that can be read'];
+    const none = good.length > 0 ? [] : ['no backup is good; using the newest readable one'];
     return { entry, warnings: [...skipped, ...none, ...caution(entry, now)] };
   }
   const denied = entries.some((candidate) => !candidate.ok && candidate.code === 'E_FILES_DENIED');
@@ -73,7 +73,7 @@ function latest(entries: readonly CatalogEntry[], { wanted, now, part }: Within,
   throw noneUsable(code, { entries, wanted, usable: usable.length, warnings: skipped });
 }
 
-/** What nobody means by `latest`, and needs no word about it. */
+/** Returns whether `latest` skips a backup without a warning. */
 const isOther = (entry: GoodEntry, part: Part | undefined): boolean =>
   entry.manifest.kind === 'safety' || (part !== undefined && !partsOf(entry).includes(part));
 
@@ -84,13 +84,13 @@ function byId(entries: readonly CatalogEntry[], reference: string, { wanted, now
   if (others.length > 0) throw ambiguous(reference, inside);
   if (only === undefined) throw notInside(reference, matches, wanted);
   if (only.ok) return { entry: only, warnings: caution(only, now) };
-  throw new PotctlError(unreadable(only), `the manifest of '${only.id}' cannot be relied upon`, { why: only.problem });
+  throw new PotctlError(unreadable(only), `the manifest of '${only.id}' cannot be used`, { why: only.problem });
 }
 
-/** What could not be read for want of rights is not damaged. */
+/** A manifest that could not be read for lack of permission is not damaged. */
 const unreadable = ({ code }: DamagedEntry) => (code === 'E_FILES_DENIED' ? code : 'E_MANIFEST');
 
-/** How the old scripts name their backups: `20261122_095046`. */
+/** The names that the old scripts gave their backups: `20261122_095046`. */
 const OLD_TIMESTAMP = /^(\d{8})_(\d{6})$/;
 
 function matchesReference({ id }: CatalogEntry, reference: string): boolean {
@@ -98,12 +98,12 @@ function matchesReference({ id }: CatalogEntry, reference: string): boolean {
   return reference !== '' && (id.startsWith(stamp) || shortBackupId(id).startsWith(reference));
 }
 
-/** A damaged manifest does not tell its set: it could be of any. */
+/** A damaged backup counts as part of every series: its own is unknown. */
 function isIn(entry: CatalogEntry, set: string | null): boolean {
   return set === null || !entry.ok || entry.manifest.set === set;
 }
 
-/** What whoever takes it should know. */
+/** Returns what the operator should know about the selected backup. */
 function caution(entry: GoodEntry, now: Date): string[] {
   const flaw = flawOf(entry, now);
   return flaw === null ? [] : [`'${entry.id}': ${flaw}`];
@@ -111,25 +111,25 @@ function caution(entry: GoodEntry, now: Date): string[] {
 
 function notInside(reference: string, matches: readonly CatalogEntry[], wanted: string | null): PotctlError {
   const [first] = allSets(matches);
-  if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${reference}'`);
-  return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another set`, {
+  if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `no backup matches '${reference}'`);
+  return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another series`, {
     why: { wanted, sets: allSets(matches) },
-    fix: allSets(matches).map((set) => advice`If you mean that one: ${again('--from-set', set)}`),
+    fix: allSets(matches).map((set) => advice`To use that series: ${again('--from-set', set)}`),
   });
 }
 
 function ambiguous(reference: string, candidates: readonly CatalogEntry[]): PotctlError {
   const more = candidates.length > SHOWN ? [`and ${candidates.length - SHOWN} more`] : [];
-  return new PotctlError('E_BACKUP_NOT_FOUND', `'${reference}' fits ${candidates.length} backups`, {
+  return new PotctlError('E_BACKUP_NOT_FOUND', `'${reference}' matches ${candidates.length} backups`, {
     why: [...candidates.slice(0, SHOWN).map(({ id }) => id), ...more].join(', '),
-    fix: ['Give more of the id.'],
+    fix: ['Type more of the id.'],
   });
 }
 
 function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
-  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the set '${set}'`, {
+  return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the series '${set}'`, {
     why: { sets: allSets(entries) },
-    fix: [advice`See them: ${potctl('backup', 'list', '--all-sets')}`],
+    fix: [advice`List all series: ${potctl('backup', 'list', '--all-sets')}`],
   });
 }
 
@@ -142,17 +142,18 @@ interface Looked {
 
 function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Looked): PotctlError {
   const others = allSets(entries).filter((set) => set !== wanted);
-  const where = wanted === null ? 'the repository' : `the set '${wanted}'`;
-  const message = usable === 0 ? `${where} has no usable backup` : `${where} has only ${usable} usable backup(s)`;
+  const where = wanted === null ? 'the repository' : `the series '${wanted}'`;
+  const message =
+    usable === 0 ? `${where} has no usable backup` : `${where} has only ${counted(usable, 'usable backup')}`;
   const skipped = warnings.length === 0 ? {} : { skipped: warnings };
   return new PotctlError(code, message, {
     why: { ...skipped, other_sets: others },
     fix: [
-      advice`See what there is: ${potctl('backup', 'list', '--all-sets')}`,
+      advice`List all backups: ${potctl('backup', 'list', '--all-sets')}`,
       ...(warnings.length === 0
         ? []
-        : [advice`Look again at one that was skipped: ${potctl('backup', 'verify', 'ID', '--level', 'full')}`]),
-      ...others.slice(0, 3).map((set) => advice`From another set on purpose: ${again('--from-set', set)}`),
+        : [advice`Verify a skipped backup again: ${potctl('backup', 'verify', 'ID', '--level', 'full')}`]),
+      ...others.slice(0, 3).map((set) => advice`To use another series: ${again('--from-set', set)}`),
     ],
   });
 }

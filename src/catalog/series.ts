@@ -6,19 +6,19 @@ import type { Manifest } from './manifest.js';
 import { farClock, isFromFuture, isGood } from './standing.js';
 import type { ManifestSummary } from './summary.js';
 
-/** What the backups that are there already say about a new one. */
+/** What the existing backups of a series say about a new one. */
 export interface Series {
-  /** The newest good one, else the newest. */
+  /** The newest good backup, else the newest. */
   readonly previous: ManifestSummary | null;
-  /** The newest good one with the same parts: how large the new one will be. */
+  /** The newest good backup with the same parts: an estimate for the size of the new one. */
   readonly alike: ManifestSummary | null;
-  /** Why the new one will not be complete, whatever is taken. */
+  /** Reasons why the new backup will be degraded, whatever its parts contain. */
   readonly doubts: readonly string[];
-  /** What the operator should know although it does not make the backup worse. */
+  /** Warnings that do not degrade the backup. */
   readonly warnings: readonly Advice[];
 }
 
-/** The new backup, as far as it is known before it is made. */
+/** The new backup, as far as it is known in advance. */
 export interface Planned {
   readonly set: string;
   readonly request: {
@@ -32,7 +32,7 @@ export interface Planned {
   readonly clockOffMs: number | null;
 }
 
-/** Reads the repository, which need not exist yet, and compares. @throws as {@link readCatalog} */
+/** Reads the repository, which need not exist yet, and compares the series with the new backup. @throws as {@link readCatalog} */
 export async function readSeries(repository: Repository, planned: Planned): Promise<Series> {
   const entries = (await repository.exists()) ? await readCatalog(repository) : [];
   return compareSeries(
@@ -41,7 +41,7 @@ export async function readSeries(repository: Repository, planned: Planned): Prom
   );
 }
 
-/** Pure. @param mine of the set of the new backup, newest first */
+/** Compares existing backups with the new one. Pure. @param mine the backups of the same series, newest first */
 export function compareSeries(mine: readonly GoodEntry[], { request, now, clockOffMs }: Planned): Series {
   const good = mine.filter((entry) => isGood(entry, now)).map(({ manifest }) => manifest);
   const alike = good.find(
@@ -52,47 +52,45 @@ export function compareSeries(mine: readonly GoodEntry[], { request, now, clockO
     previous: good[0] ?? mine[0]?.manifest ?? null,
     alike: alike ?? null,
     doubts: [...forgottenFiles(mine, request), ...wrongClock(clockOffMs)],
-    // Where the server says that this clock is the wrong one, nothing is said against a backup.
+    // If the server says that this clock is wrong, the dates of other backups prove nothing.
     warnings: farClock(clockOffMs) === null ? fromFuture(mine, now) : [],
   };
 }
 
-/** Whoever does not want the files any more says so. */
+/** Reports files that are suddenly missing, unless the operator asked for the database only. */
 function forgottenFiles(mine: readonly GoodEntry[], { files, only, kind }: Planned['request']): string[] {
   if (files !== null || only === 'db' || kind === 'safety') return [];
   const before = mine.find(({ manifest }) => manifest.storage !== null && manifest.kind !== 'safety')?.manifest;
   if (before === undefined) return [];
   return [
-    `it has no files, but '${before.id}' has those of ${before.storage!.root}: name them with --files DIR, or say --only db`,
+    `it has no files, but '${before.id}' has those of ${before.storage!.root}: pass --files DIR to include them, or --only db`,
   ];
 }
 
-/** Ids, retention and `latest` go by this machine's clock. */
+/** Reports a wrong clock: ids, retention and `latest` depend on it. */
 function wrongClock(offMs: number | null): string[] {
   const far = farClock(offMs);
   if (far === null) return [];
-  return [`its time is not true: the clock of this machine is ${far}`];
+  return [`its date is wrong: this machine's clock is ${far}`];
 }
 
 function fromFuture(mine: readonly GoodEntry[], now: Date): Advice[] {
   const [newest] = mine.filter(({ manifest }) => isFromFuture(manifest.timestamp, now));
   if (newest === undefined) return [];
   return [
-    advice`the backup '${newest.id}' was taken in the future, ${newest.manifest.timestamp}: if this machine's clock is right, remove it: ${potctl('backup', 'prune', newest.id)}`,
+    advice`the backup '${newest.id}' is dated in the future (${newest.manifest.timestamp}). If this machine's clock is right, remove it: ${potctl('backup', 'prune', newest.id)}`,
   ];
 }
 
 /**
- * A mistyped path would start a second repository, while the backups of the first grow old: in production somebody must want it.
+ * Refuses to create a repository in production without `--init`: a mistyped path would start a second one, while the backups in the first
+ * grow old.
  *
  * @throws PotctlError E_REFUSED
  */
 export function refuseUnwanted(repository: Pick<Repository, 'url'>): never {
-  throw new PotctlError('E_REFUSED', `there is no repository at '${repository.url}' yet`, {
-    why: 'in production a new one is created only when it is asked for: a mistyped path would start a second one',
-    fix: [
-      advice`If it is to be a new one: ${again('--init')}`,
-      'Else check the path, and whether its disk is mounted.',
-    ],
+  throw new PotctlError('E_REFUSED', `there is no repository at '${repository.url}'`, {
+    why: 'in production a repository is only created with --init, because a mistyped path would start a second one',
+    fix: [advice`To create it: ${again('--init')}`, 'Otherwise check the path, and whether its disk is mounted.'],
   });
 }

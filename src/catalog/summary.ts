@@ -1,6 +1,6 @@
 import type { Manifest } from './manifest.js';
 
-/** What a catalogue keeps of a manifest: everything but the lists that grow with the number of tables and files. */
+/** What the catalog keeps of a manifest: everything but the lists that grow with the number of tables and files. */
 export interface ManifestSummary
   extends Pick<
     Manifest,
@@ -19,7 +19,7 @@ export interface ManifestSummary
     | 'totals'
     | 'previous'
   > {
-  /** null = potctl made it. */
+  /** null = potctl created it. */
   readonly imported: { readonly source: 'v1' | 'bare'; readonly name: string; readonly folder: string } | null;
   readonly tool: { readonly version: string };
   readonly hostname: string;
@@ -29,14 +29,14 @@ export interface ManifestSummary
 
 export interface DatabaseSummary {
   readonly name: string;
-  /** null, like others here, where an imported backup does not tell it. */
+  /** null, like other fields, if an imported backup does not say it. */
   readonly host: string | null;
   readonly port: number | null;
   /** Stored bytes. */
   readonly size_bytes: number;
   readonly server_version: string | null;
   readonly system_identifier: string | null;
-  /** Bytes that the database took on its server. */
+  /** Size of the database on its server, in bytes. */
   readonly database_bytes: number | null;
   readonly format: string;
   readonly dump_ms: number | null;
@@ -51,16 +51,16 @@ export interface StorageSummary {
   /** Stored bytes. */
   readonly size_bytes: number;
   readonly compression: string;
-  /** null for another program's archive that was not read yet. */
+  /** null for an imported archive that was not read yet. */
   readonly files: number | null;
-  /** Bytes that the files took in the tree. */
+  /** Size of the files in the tree, in bytes. */
   readonly bytes: number | null;
   readonly skipped: number;
   readonly incomplete_total: number;
 }
 
-/** Keeps what a list shows. */
-export function summarise(manifest: Manifest): ManifestSummary {
+/** Summarizes a manifest for lists. */
+export function summarize(manifest: Manifest): ManifestSummary {
   const { id, timestamp, finished_at, status, degraded_reasons, kind, set, profile, trace_id, run_id } = manifest;
   const { note, labels, totals, previous, tool, host } = manifest;
   return {
@@ -69,12 +69,12 @@ export function summarise(manifest: Manifest): ManifestSummary {
     tool: { version: tool.version },
     hostname: host.hostname,
     imported: manifest.imported ?? null,
-    database: manifest.database && summariseDatabase(manifest.database),
-    storage: manifest.storage && summariseStorage(manifest.storage),
+    database: manifest.database && summarizeDatabase(manifest.database),
+    storage: manifest.storage && summarizeStorage(manifest.storage),
   };
 }
 
-function summariseDatabase({
+function summarizeDatabase({
   name,
   host,
   port,
@@ -100,7 +100,7 @@ function summariseDatabase({
   };
 }
 
-function summariseStorage(storage: NonNullable<Manifest['storage']>): StorageSummary {
+function summarizeStorage(storage: NonNullable<Manifest['storage']>): StorageSummary {
   const { root, size_bytes, compression, files, bytes, skipped, incomplete_total } = storage;
   return { root, size_bytes, compression, files, bytes, skipped: skipped.length, incomplete_total };
 }

@@ -6,20 +6,20 @@ import type { Session } from '../postgres/server.js';
 import { readStoredIn, rewrittenSince, type StoredIn } from './stored-in.js';
 import { type DumpedTable, isUnnameable } from './tables.js';
 
-/** By the table's oid. */
+/** Row counts by the oid of the table. */
 export interface RowCounts {
   readonly counts: ReadonlyMap<number, { readonly count: number; readonly exact: boolean }>;
-  /** Why counts are missing, for the operator. */
+  /** Reasons for missing counts, for the operator. */
   readonly degraded: readonly string[];
 }
 
 const NAMED = 10;
 
 /**
- * Counts the rows of the tables in the session's snapshot, exactly or as the planner estimates them. Rows of a table's children are theirs.
- * What cannot be counted is left out and said, and the others are counted; the transaction stays usable, and holds no lock of the counting.
+ * Counts the rows of the tables in the session's snapshot, exactly or as the planner estimates them, without the rows of child tables.
+ * Tables that cannot be counted are left out and reported. The transaction stays usable, and the locks of the counting are released.
  *
- * @param storedIn where the rows were before the snapshot, if nothing holds the tables; what was rewritten since is not counted
+ * @param storedIn where the rows were stored before the snapshot, if nothing locks the tables; tables rewritten since are not counted
  * @throws E_DB_UNREACHABLE, and what aborted the session
  */
 export async function countRows(
@@ -35,12 +35,12 @@ export async function countRows(
   for (const table of tables) {
     await session.query('savepoint counting');
     const count = await countTable(session, table, storedIn).catch(ifRefused);
-    // Also after success: going back is what gives the locks of the table's indexes back, which hundreds of tables cannot all keep.
+    // Roll back after success, too: this releases the locks on indexes, which would not fit in the lock table for hundreds of tables.
     await session.query('rollback to savepoint counting');
     if (typeof count === 'number') counts.set(table.oid, { count, exact: true });
-    else failed.push(`the rows of ${quoteQualified(table.schema, table.name)} were not counted: ${count.message}`);
+    else failed.push(`the rows of ${quoteQualified(table.schema, table.name)} could not be counted: ${count.message}`);
   }
-  const more = failed.length > NAMED ? [`the rows of ${failed.length - NAMED} more tables were not counted`] : [];
+  const more = failed.length > NAMED ? [`the rows of ${failed.length - NAMED} more tables could not be counted`] : [];
   return { counts, degraded: [...failed.slice(0, NAMED), ...more] };
 }
 
@@ -53,7 +53,7 @@ async function countTable(
   const count = await rowsOf(session, table);
   const isRewritten =
     storedIn !== null && rewrittenSince([table], storedIn, await readStoredIn(session, [table])).length > 0;
-  if (isRewritten) return new PotctlError('E_DB_QUERY', 'it was truncated or rewritten meanwhile');
+  if (isRewritten) return new PotctlError('E_DB_QUERY', 'it was truncated or rewritten during the backup');
   return count;
 }
 

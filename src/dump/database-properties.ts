@@ -4,7 +4,7 @@ import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 
 const PRIVILEGES: Readonly<Record<string, string>> = { C: 'CREATE', T: 'TEMPORARY', c: 'CONNECT' };
-/** Their stored value is a list of already quoted names, which SET takes as several strings; all others take one. */
+/** Settings whose stored value is a list of quoted names, which SET takes as several strings; all others take one. */
 const LIST_SETTINGS = new Set([
   'local_preload_libraries',
   'search_path',
@@ -14,7 +14,7 @@ const LIST_SETTINGS = new Set([
   'unix_socket_directories',
 ]);
 
-/** Everything of the session's own database that `pg_restore` into another name does not bring back. */
+/** Reads the properties of the session's database that `pg_restore` into another database does not restore. */
 export async function readDatabaseProperties(session: Session): Promise<DatabaseProperties> {
   const [row] = await session.query<DatabaseProperties>(`
     select pg_catalog.pg_get_userbyid(d.datdba) as owner,
@@ -48,7 +48,7 @@ const labelsColumn = `coalesce((
     from pg_catalog.pg_shseclabel l
    where l.objoid = d.oid and l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass), '[]')`;
 
-/** PostgreSQL 15 brought the provider, 16 the rules, 17 one column for the locale of every provider. */
+/** PostgreSQL 15 introduced the provider, 16 the rules, 17 one column for the locale of every provider. */
 function localeColumns(versionNum: number): string {
   const provider = versionNum >= 150_000 ? 'd.datlocprovider::text' : `'c'`;
   const locale = versionNum >= 170_000 ? 'd.datlocale' : versionNum >= 150_000 ? 'd.daticulocale' : 'null::text';
@@ -57,8 +57,8 @@ function localeColumns(versionNum: number): string {
 }
 
 /**
- * The statement that creates an empty database like the original; it cannot run in a transaction. The connection limit is not in it, because
- * it would count the sessions that fill the database: it comes with {@link propertyStatements}.
+ * Returns the statement that creates an empty database like the original; it cannot run in a transaction. It has no connection limit, which
+ * would count the sessions that fill the database: see {@link propertyStatements}.
  *
  * @param versionNum of the server that will run it, e.g. 150018
  */
@@ -73,7 +73,7 @@ export function createDatabaseStatements(
       `OWNER = ${quoteIdentifier(properties.owner)}`,
       `ENCODING = ${quoteLiteral(properties.encoding)}`,
       ...localeClauses(properties, versionNum),
-      // Naming the default one takes a right that plain owners lack.
+      // Naming the default tablespace requires a privilege that plain owners lack.
       ...(properties.tablespace === 'pg_default' ? [] : [`TABLESPACE = ${quoteIdentifier(properties.tablespace)}`]),
     ].join(' '),
   ];
@@ -83,7 +83,7 @@ function localeClauses(properties: DatabaseProperties, versionNum: number): stri
   const { locale_provider: provider, icu_locale: locale, icu_rules: rules } = properties;
   const word = { i: 'icu', b: 'builtin' }[provider] ?? 'libc';
   return [
-    // The provider of template0 may be another one.
+    // template0 may have another provider.
     ...(versionNum >= 150_000 ? [`LOCALE_PROVIDER = ${word}`] : []),
     ...(properties.collate === '' ? [] : [`LC_COLLATE = ${quoteLiteral(properties.collate)}`]),
     ...(properties.ctype === '' ? [] : [`LC_CTYPE = ${quoteLiteral(properties.ctype)}`]),
@@ -93,10 +93,10 @@ function localeClauses(properties: DatabaseProperties, versionNum: number): stri
 }
 
 /**
- * The statements that give a restored database the original's settings, comment, grants, labels and limits, in order. To be run after the
- * data is in: a setting such as `default_transaction_read_only`, or a limit, would hinder the restore.
+ * Returns the statements that give a restored database the original's settings, comment, grants, labels and limits, in order. Run them
+ * after the data is loaded: a setting such as `default_transaction_read_only`, or a limit, would hinder the restore.
  *
- * `allow_connections = false` is not among them: nobody could dump such a database, or check this one.
+ * `allow_connections = false` is not among them: such a database could be neither dumped nor verified.
  */
 export function propertyStatements(name: string, properties: DatabaseProperties): readonly string[] {
   const database = quoteIdentifier(name);
@@ -126,7 +126,7 @@ function settingStatement(database: string, entry: DatabaseProperties['settings'
   return `${target} SET ${name} TO ${values.map(quoteLiteral).join(', ')}`;
 }
 
-/** `objects, "$user", "a ""b"""` → its names. Never empty: SET wants at least one string. */
+/** Splits a list such as `objects, "$user", "a ""b"""` into names. Never empty: SET requires at least one string. */
 function splitList(list: string): string[] {
   const names = Array.from(list.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g), ([whole, quoted]) =>
     quoted === undefined ? whole : quoted.replaceAll('""', '"'),
@@ -134,11 +134,14 @@ function splitList(list: string): string[] {
   return names.length === 0 ? [''] : names;
 }
 
-/** From nothing: what PUBLIC and the owner have by default is taken away first, unless it is all there is. */
+/**
+ * Returns statements that set the grants from scratch: the defaults of PUBLIC and the owner are revoked first, unless there are only
+ * defaults.
+ */
 function grantStatements(database: string, { acl, owner }: DatabaseProperties): string[] {
   if (acl === null) return [];
   const items = acl.map(parseAclItem);
-  // A grantor has the grant option from the owner, so the owner's grants come first.
+  // A grantor has its grant option from the owner, so the owner's grants come first.
   const ordered = [
     ...items.filter(({ grantor }) => grantor === owner),
     ...items.filter(({ grantor }) => grantor !== owner),

@@ -4,23 +4,29 @@ import { PotctlError } from '../kernel/errors.js';
 import { newestTool, type ToolSearch } from '../postgres/tools.js';
 import { parseToc, type TocEntry } from './toc.js';
 
-/** pg_restore, without a server. Both throw E_BACKUP_CORRUPT for a damaged dump, E_TOOL_OLD or E_TOOL_FAILED when it could not be looked at. */
+/**
+ * Reads dumps with pg_restore, without a server. All functions throw E_BACKUP_CORRUPT for a damaged dump, and E_TOOL_OLD or E_TOOL_FAILED
+ * if it could not be read for another reason.
+ */
 export interface DumpReader {
   toc(dumpFolder: string): Promise<readonly TocEntry[]>;
-  /** Unpacks every member to nowhere. It does not notice an emptied member: only hashes do. */
+  /** Unpacks every member and discards the output. Does not notice an emptied member: only hashes do. */
   unpack(dumpFolder: string): Promise<void>;
-  /** Prints the whole dump as SQL, with CREATE DATABASE where it has that. The bytes are valid until `take` returns; what it throws ends it. */
+  /**
+   * Prints the whole dump as SQL, with CREATE DATABASE if it contains that. The bytes are valid until `take` returns; if it throws,
+   * printing stops.
+   */
   script(dump: string, take: (bytes: Buffer) => void): Promise<void>;
-  /** The header of the table of contents, e.g. `dbname` → `app`, `Archive created at` → `2026-11-22 09:50:46 UTC`. */
+  /** Returns the header of the table of contents, e.g. `dbname` → `app`, `Archive created at` → `2026-11-22 09:50:46 UTC`. */
   header(dump: string): Promise<ReadonlyMap<string, string>>;
 }
 
-/** Every list of pg_restore begins with a header that has this line. */
+/** Every list of pg_restore has this line in its header. */
 const LISTED = /^; +TOC Entries: \d+$/m;
 
 /**
- * The newest pg_restore of this machine, for reading dumps without a server: null where none is installed. The list of the dump that was read
- * last is remembered: a stored dump stays as it is.
+ * Opens the newest installed pg_restore to read dumps without a server; null if none is installed. Caches the list of the last dump, since
+ * stored dumps do not change.
  */
 export async function openDumpReader(
   search: ToolSearch & { readonly signal: AbortSignal },
@@ -77,19 +83,24 @@ export async function openDumpReader(
   };
 }
 
-/** `;     dbname: app` → `dbname`, `app`. */
+/** Parses header lines: `;     dbname: app` → `dbname`, `app`. */
 function parseHeader(listed: string): Map<string, string> {
   const lines = [...listed.matchAll(/^; +([^:\n]+): (.*)$/gm)].map(([, key, value]) => [key!, value!] as const);
   const created = /^; Archive created at (.+)$/m.exec(listed)?.[1];
   return new Map(created === undefined ? lines : [...lines, ['Archive created at', created]]);
 }
 
-/** Only what pg_restore itself says about the dump is damage: one that was killed or cannot start proves nothing. */
+/**
+ * Returns the error for a failed pg_restore. Only its own messages about the dump prove damage: if it was killed or could not start, they
+ * prove nothing.
+ */
 function unreadable(end: ChildEnd): PotctlError {
   const why =
-    end.startError ?? (end.stderrTail.join('; ') || `it ended by ${end.signal ?? `exit code ${end.exitCode}`}`);
+    end.startError ??
+    (end.stderrTail.join('; ') ||
+      (end.signal === null ? `it exited with status ${end.exitCode}` : `it was killed by ${end.signal}`));
   if (why.includes('unsupported version')) {
-    return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that made this backup', { why });
+    return new PotctlError('E_TOOL_OLD', 'pg_restore is older than the pg_dump that created this backup', { why });
   }
   if (hasCrashed(end)) {
     return new ToolCrash('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why: `it crashed (${end.signal})` });
@@ -100,5 +111,4 @@ function unreadable(end: ChildEnd): PotctlError {
   return new PotctlError('E_BACKUP_CORRUPT', 'pg_restore cannot read the dump', { why });
 }
 
-const notRun = (why: string): PotctlError =>
-  new PotctlError('E_TOOL_FAILED', 'pg_restore did not do its work', { why });
+const notRun = (why: string): PotctlError => new PotctlError('E_TOOL_FAILED', 'pg_restore failed', { why });

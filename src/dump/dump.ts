@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Artefact, DatabasePart, Manifest } from '../catalog/manifest.js';
+import type { Artifact, DatabasePart, Manifest } from '../catalog/manifest.js';
 import { fromErrno, isErrno } from '../kernel/errors.js';
 import { affordableJobs, readConnectionRoom } from '../postgres/connection-room.js';
 import type { Server } from '../postgres/server.js';
@@ -28,27 +28,27 @@ import { readStoredIn, rewrittenReasons, rewrittenSince } from './stored-in.js';
 import { DUMP_FOLDER } from './tables.js';
 import { readToc } from './toc.js';
 
-/** The dump on disk, and what its own snapshot said. */
+/** The dump on disk, and what was read in its snapshot. */
 export interface DumpResult {
   readonly part: DatabasePart;
   readonly snapshot: NonNullable<Manifest['snapshot']>;
-  /** Local file with one JSON string per line: what the references query returned; null without a query. */
+  /** Local file with the result of the references query, one JSON string per line; null without a query. */
   readonly referencedList: string | null;
-  /** Reasons for `degraded`, e.g. a row count that could not be taken. */
+  /** Reasons for `degraded`, e.g. a missing row count. */
   readonly degraded: readonly string[];
 }
 
 /**
- * Dumps the server's database with pg_dump into the draft, and takes within the same snapshot what a restore is compared with: the rows of every
- * table, the database's settings, extensions, roles. What counts and what dumps run side by side; when one fails, the other is ended.
+ * Dumps the database with pg_dump into the draft, and reads in the same snapshot what a restore is compared with: row counts of every
+ * table, database settings, extensions, roles. Counting and dumping run in parallel; if one fails, the other is stopped.
  *
- * Reports `bytes` only; phases are the caller's. After a failure files may be left in the folder, and nothing runs any more.
+ * Reports only `bytes`; the caller reports phases. After a failure files may remain in the folder, but nothing is running any more.
  *
  * @throws E_DB_DENIED naming a table that cannot be read completely; E_DB_LOCKED, E_DB_*, E_TOOL_*, E_NO_SPACE, E_CONFIG (references query)
  */
 export async function dumpDatabase(server: Server, request: DumpRequest): Promise<DumpResult> {
   request.signal.throwIfAborted();
-  // Not recursive: on a full disk Node would say that there is no such folder.
+  // Not recursive: on a full disk Node would report a missing folder.
   await mkdir(path.join(request.folder, 'db'), { mode: 0o700 }).catch((error: unknown) => {
     if (isErrno(error, 'EEXIST')) return;
     throw fromErrno(error, `create "${path.join(request.folder, 'db')}"`);
@@ -57,7 +57,7 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   const snapshot = await openSnapshot(server, request.lockWaitMs);
   const stored = hashWrites(path.join(request.folder, DUMP_FOLDER), MEMBER);
   try {
-    // pg_dump has one connection besides its workers', pg_dumpall another one.
+    // pg_dump needs one connection besides those of its workers, and pg_dumpall another one.
     const jobs = await affordableJobs(snapshot.session, request.jobs, 2, request.progress);
     const inTurn = jobs === 1 && (await readConnectionRoom(snapshot.session)) < 2;
     const taken = await sideBySide(server, snapshot, { ...request, jobs, inTurn });
@@ -72,11 +72,11 @@ export async function dumpDatabase(server: Server, request: DumpRequest): Promis
   }
 }
 
-/** What pg_dump only ever appends to; the table of contents is written over. */
+/** Files that pg_dump only appends to; it overwrites the table of contents. */
 const MEMBER = /^(\d+|blob_\d+)\.dat(\.\w+)?$/;
 
-/** Ascending by path, relative to `folder`, with `/` between segments. */
-async function hashAll(stored: FollowingHash, folder: string): Promise<Artefact[]> {
+/** Returns the files ascending by path, relative to `folder`, with `/` between segments. */
+async function hashAll(stored: FollowingHash, folder: string): Promise<Artifact[]> {
   const entries = await readdir(path.join(folder, 'db'), { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile())
@@ -107,7 +107,7 @@ type Observed = RowCounts & {
 };
 
 interface Room {
-  /** There is no connection for pg_dumpall as long as pg_dump has one. */
+  /** Whether pg_dumpall must wait for pg_dump to end, because there is no connection for both. */
   readonly inTurn: boolean;
 }
 
@@ -146,7 +146,7 @@ async function sideBySide(server: Server, snapshot: Snapshot, request: DumpReque
   return { dump, globals, observed };
 }
 
-/** Everything that is asked inside the snapshot; the short questions first. */
+/** Runs all queries of the snapshot, the short ones first. */
 async function observe(
   snapshot: Snapshot,
   { references, folder, rows, readAnchor, progress }: DumpRequest,
@@ -210,7 +210,7 @@ function describe(
   };
 }
 
-/** null when one of them was not counted: a sum of the others would look like a fact. */
+/** Returns the total; null if any table was not counted, because a partial sum would look like a fact. */
 function totalOf(tables: readonly { readonly count: number | null }[]): number | null {
   return tables.reduce<number | null>((sum, { count }) => (sum === null || count === null ? null : sum + count), 0);
 }

@@ -7,9 +7,9 @@ type Inventory = DatabasePart['inventory'];
 
 const SEQUENCE_BATCH = 200;
 
-/** Which server it is and how large the database. */
+/** Reads the version and identity of the server, and the size of the database. */
 export async function readServerFacts(session: Session): Promise<DatabasePart['server']> {
-  // Calling a function that one may not call would end the transaction, so its right is asked first, and the call stands in a CASE.
+  // Calling a function without permission would abort the transaction, so the privilege is checked first.
   const [right] = await session.query<{ may: boolean }>(
     `select has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may`,
   );
@@ -22,14 +22,14 @@ export async function readServerFacts(session: Session): Promise<DatabasePart['s
   return row!;
 }
 
-/** Installed extensions, plpgsql included. */
+/** Reads the installed extensions, including plpgsql. */
 export function readExtensions(session: Session): Promise<DatabasePart['extensions']> {
   return session.query(`
     select e.extname as name, e.extversion as version, n.nspname as schema
       from pg_extension e join pg_namespace n on n.oid = e.extnamespace order by e.extname`);
 }
 
-/** Names of tablespaces that the database or its objects lie in, besides pg_default. */
+/** Reads the names of tablespaces that the database or its objects use, besides pg_default. */
 export async function readTablespaces(session: Session): Promise<string[]> {
   const rows = await session.query<{ name: string }>(`
     select t.spcname as name from pg_tablespace t
@@ -40,13 +40,13 @@ export async function readTablespaces(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** How many large objects there are. */
+/** Counts the large objects. */
 export async function countLargeObjects(session: Session): Promise<number> {
   const [row] = await session.query<{ count: number }>('select count(*)::float8 as count from pg_largeobject_metadata');
   return row!.count;
 }
 
-/** Sizes in bytes by oid, with indexes and TOAST. */
+/** Reads table sizes in bytes by oid, with indexes and TOAST. */
 export async function readSizes(session: Session, tables: readonly DumpedTable[]): Promise<Map<number, number>> {
   const rows = await session.query<{ oid: number; bytes: number }>(
     'select t.oid, coalesce(pg_total_relation_size(t.oid), 0)::float8 as bytes from unnest($1::oid[]) as t(oid)',
@@ -56,8 +56,8 @@ export async function readSizes(session: Session, tables: readonly DumpedTable[]
 }
 
 /**
- * Where the sequences stand at this moment: sequences know no snapshot, so a busy one may be ahead of what the dump has.
- * The dump's own SEQUENCE SET decides in a restore.
+ * Reads the current values of the sequences. Sequences ignore snapshots, so a busy one may be ahead of the dump. A restore uses the
+ * SEQUENCE SET of the dump.
  */
 export async function readSequences(
   session: Session,

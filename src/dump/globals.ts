@@ -17,8 +17,8 @@ export interface GlobalsResult {
 /**
  * Writes roles, memberships and tablespaces of the whole server to `<folder>/db/globals.sql`.
  *
- * Who may not read password hashes gets them without, which is recorded and no reason for `degraded`: such a role cannot do better. Everybody may
- * read the rest, so any other failure makes the backup degraded: it holds the data, but not the roles they belong to.
+ * A role that may not read password hashes gets the file without them. That is recorded, but no reason for `degraded`, because such a role
+ * cannot do better. Any other failure makes the backup degraded: it has the data, but not the roles that own it.
  *
  * @throws E_NO_SPACE, E_DB_UNREACHABLE, E_TOOL_MISSING, what aborted it
  */
@@ -37,7 +37,7 @@ export async function dumpGlobals(server: Server, folder: string, signal: AbortS
   }
 }
 
-/** What it has written by then is no artefact. */
+/** Removes the partial file and returns a result without roles. */
 async function without(server: Server, folder: string, error: unknown): Promise<GlobalsResult> {
   if (!isOf(error, 'E_DB_DENIED', 'E_TOOL_FAILED', 'E_UNFIT')) throw error;
   await rm(path.join(folder, GLOBALS_FILE), { force: true });
@@ -48,7 +48,7 @@ async function without(server: Server, folder: string, error: unknown): Promise<
 const ATTEMPTS = 8;
 const BETWEEN_MS = 250;
 
-/** Under a tight limit the connection of the program before it may still count for a moment. */
+/** Retries while the connection is refused: with a tight limit the connection of the previous program may still count for a moment. */
 async function connecting(run: () => Promise<void>, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -63,7 +63,7 @@ async function connecting(run: () => Promise<void>, signal: AbortSignal): Promis
 const isUnconnected = (error: unknown): boolean =>
   error instanceof PotctlError && typeof error.why === 'string' && error.why.includes('could not connect to database');
 
-/** pg_dumpall keeps to itself why it could not connect: whoever asks again is told. */
+/** pg_dumpall does not say why it could not connect, so connect again to find out. */
 async function whyUnconnected(server: Server, failure: PotctlError): Promise<PotctlError | null> {
   if (!isUnconnected(failure)) return null;
   try {
@@ -76,7 +76,7 @@ async function whyUnconnected(server: Server, failure: PotctlError): Promise<Pot
 
 async function runDumpAll(server: Server, folder: string, signal: AbortSignal, more: readonly string[]): Promise<void> {
   const { database } = server.settings;
-  // The database that the backup is of can be reached for certain; in quotes, because pg_dumpall would take `a=b` for settings.
+  // The database that is backed up is known to be reachable. Quoted, because pg_dumpall would take `a=b` for settings.
   const where = `dbname='${database.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const args = [
     '--globals-only',
@@ -88,7 +88,7 @@ async function runDumpAll(server: Server, folder: string, signal: AbortSignal, m
   await server.runTool('pg_dumpall', args, { database, signal });
   const text = await readFile(path.join(folder, GLOBALS_FILE), 'utf8');
   if (text.includes(LAST_WORDS)) return;
-  throw new PotctlError('E_TOOL_FAILED', "'pg_dumpall' ended well, but its last line is missing");
+  throw new PotctlError('E_TOOL_FAILED', "'pg_dumpall' reported success, but the last line of its output is missing");
 }
 
 function isOf(error: unknown, ...codes: ErrorCode[]): error is PotctlError {

@@ -7,23 +7,23 @@ import { findFragileFunctions, fragileText } from '../postgres/fragile-functions
 import type { Server, Session } from '../postgres/server.js';
 import { readTables, refuseUnreadable } from './tables.js';
 
-/** What must be known of a database before it is dumped. */
+/** What must be known about a database before it is dumped. */
 export interface ObservedDatabase {
   readonly name: string;
-  /** null where the role may not read it. */
+  /** null if the role may not read it. */
   readonly systemIdentifier: string | null;
   readonly bytes: number;
-  /** How far this machine's clock is ahead of the server's; null where it did not tell. */
+  /** How far this machine's clock is ahead of the server's; null if unknown. */
   readonly clockOffMs: number | null;
-  /** What a restore may stumble over, with what mends it. */
+  /** Problems that a restore may run into, with their fixes. */
   readonly warnings: readonly Advice[];
 }
 
 /**
- * Connects once and reads which server and database this is, and how large; and refuses what the dump would stumble over later,
- * perhaps after hours of reading files.
+ * Connects once and reads the identity of the server and the name and size of the database. Refuses early what the dump would fail on
+ * later, perhaps after hours of reading files.
  *
- * @param expected the system identifier of the profile's `expect`, null for none
+ * @param expected the system identifier in the profile's `expect`, null for none
  * @throws E_WRONG_TARGET if another server answers; E_TOOL_MISSING, E_TOOL_OLD; E_DB_DENIED naming what cannot be read; E_DB_*
  */
 export async function observeDatabase(
@@ -34,7 +34,7 @@ export async function observeDatabase(
   const session = await server.session({ purpose: 'backup.observe' });
   try {
     const tools = Promise.all((['pg_dump', 'pg_dumpall', 'pg_restore'] as const).map((tool) => server.tool(tool)));
-    // They are waited for below; until then the server is asked.
+    // Awaited below; meanwhile the server is queried.
     tools.catch(() => {});
     const [row] = await session.query<{ name: string; bytes: string; readable: boolean }>(
       `select current_database() as name, pg_database_size(current_database())::text as bytes,
@@ -57,7 +57,7 @@ export async function observeDatabase(
 
 const SHOWN_FUNCTIONS = 5;
 
-/** A hint must not keep anybody from a backup. */
+/** Reads hints about the database. A failure here must not prevent a backup. */
 async function readWarnings(session: Session): Promise<Advice[]> {
   const found = await findFragileFunctions(session).catch((error: unknown) => {
     if (sqlstateOf(error) === undefined) throw error;

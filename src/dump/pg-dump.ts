@@ -5,15 +5,15 @@ import type { Server } from '../postgres/server.js';
 import type { DumpRequest } from './request.js';
 import { DUMP_FOLDER } from './tables.js';
 
-/** From here on pg_dump writes zstd: faster than gzip 1, and smaller. */
+/** The first version that writes zstd: faster than gzip 1, and smaller. */
 const FIRST_WITH_ZSTD = 16;
 
 export interface PgDumpRequest extends Pick<DumpRequest, 'folder' | 'jobs' | 'lockWaitMs'> {
   readonly snapshotId: string;
   readonly signal: AbortSignal;
-  /** `schema.table`, without quotes, when its rows begin to be written. */
+  /** Called with `schema.table`, without quotes, when pg_dump starts writing its rows. */
   readonly onTable: (name: string) => void;
-  /** Called once pg_dump holds every table; it may be called again. */
+  /** Called when pg_dump has locked every table; may be called repeatedly. */
   readonly onLocked: () => void;
 }
 
@@ -49,7 +49,7 @@ function dumpOptions({ jobs, lockWaitMs }: PgDumpRequest): string[] {
     '--format=directory',
     `--jobs=${jobs}`,
     `--lock-wait-timeout=${Math.trunc(lockWaitMs)}`,
-    // Publishing the backup makes everything durable once.
+    // Publishing the backup syncs everything once.
     '--no-sync',
   ];
 }
@@ -64,14 +64,14 @@ async function runOnce(server: Server, request: PgDumpRequest, options: readonly
     onStderrLine: (line) => {
       const match = /dumping contents of table "(.*)"$/.exec(line);
       if (match) onTable(match[1]!);
-      // It locks them at the end of that step, before it names the next one.
+      // pg_dump locks the tables at the end of that step, before it names the next one.
       if (reading) onLocked();
       reading ||= line.includes('reading user-defined tables');
     },
   });
 }
 
-/** A pg_dump built without zstd says so before it connects or writes anything. */
+/** Returns whether pg_dump was built without zstd, which it reports before it connects or writes anything. */
 function isAboutZstd(error: unknown): boolean {
   return (
     error instanceof PotctlError && typeof error.why === 'string' && /does not support compression/.test(error.why)

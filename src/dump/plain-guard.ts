@@ -2,19 +2,20 @@ import { PotctlError } from '../kernel/errors.js';
 import { isStatement, notSql } from './plain-text.js';
 import type { SqlListener } from './sql-lexer.js';
 
-/** Statements that reach beyond the database they are run in, or into the files of the server. */
+/** Statements that affect more than the database they run in, or files of the server. */
 const BEYOND: readonly (readonly [RegExp, string])[] = [
-  [/^(?:CREATE|DROP|ALTER) DATABASE\b/i, 'it creates, drops or alters a database itself'],
+  [/^(?:CREATE|DROP|ALTER) DATABASE\b/i, 'it creates, drops or alters a database'],
   [/^(?:CREATE|DROP|ALTER) (?:ROLE|USER(?! MAPPING)|GROUP)\b/i, 'it creates, drops or alters roles'],
   [/^(?:CREATE|DROP|ALTER) TABLESPACE\b/i, 'it creates, drops or alters tablespaces'],
   [/^ALTER SYSTEM\b/i, 'it changes the settings of the server'],
-  [/^COPY\b(?!.*\bFROM stdin\b)/is, 'it has a COPY that reads or writes files or programs of the server'],
-  [/\bstandard_conforming_strings\s*(?:=|TO)(?!\s*'?on'?\s*$)/i, 'it changes how strings are read'],
+  [/^COPY\b(?!.*\bFROM stdin\b)/is, 'it contains a COPY that reads or writes files or programs of the server'],
+  [/\bstandard_conforming_strings\s*(?:=|TO)(?!\s*'?on'?\s*$)/i, 'it changes how strings are parsed'],
 ];
 
 /**
- * Refuses what is not SQL, and what a script may not hold that is run into a database of its own: psql's backslash commands (`\!` runs programs, `\connect` goes
- * elsewhere), and statements that reach beyond the database. pg_dump writes none of them unless it was told to.
+ * Returns a guard that refuses what is not SQL and what is unsafe in a script that is restored into its own database: psql's backslash
+ * commands (`\!` runs programs, `\connect` changes the database), and statements that affect more than the database. pg_dump writes none of
+ * them unless told to.
  *
  * The dump's own `\restrict` and `\unrestrict` are harmless; they are left out when it is run.
  *
@@ -32,8 +33,8 @@ export function plainGuard(
       throw refused(
         name,
         word === '\\connect' || word === '\\c'
-          ? 'it connects to a database of its own choice'
-          : `it holds psql's command '${word}'`,
+          ? 'it connects to another database'
+          : `it contains the psql command '${word}'`,
       );
     },
     statement(text) {
@@ -46,11 +47,11 @@ export function plainGuard(
 }
 
 function refused(name: string, why: string): PotctlError {
-  return new PotctlError('E_REFUSED', `the dump '${name}' must not be run as it is`, {
-    why: `${why}: potctl restores into a new database beside the live one, and nothing may reach out of it`,
+  return new PotctlError('E_REFUSED', `the dump '${name}' is not safe to run`, {
+    why: `${why}; potctl restores into a staging database, and a dump must not affect anything else`,
     fix: [
       'Dump again without --create and --clean, and one database instead of pg_dumpall: `pg_dump -Fc -f FILE NAME`',
-      'Or run it with psql into a throw-away server, and import what pg_dump makes there.',
+      'Or run it with psql on a temporary server, and import a dump of the result.',
     ],
   });
 }

@@ -4,14 +4,14 @@ import { PotctlError } from '../kernel/errors.js';
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Every word that a statement of PostgreSQL can begin with. */
+/** The words that a PostgreSQL statement can start with. */
 const STATEMENT =
   /^(?:abort|alter|analyze|begin|call|checkpoint|close|cluster|comment|commit|copy|create|deallocate|declare|delete|discard|do|drop|end|execute|explain|fetch|grant|import|insert|listen|load|lock|merge|move|notify|prepare|reassign|refresh|reindex|release|reset|revoke|rollback|savepoint|security|select|set|show|start|table|truncate|unlisten|update|vacuum|values|with)\b|^\(/i;
 
-/** What a program writes to its standard error, which a shell mixed into the dump. */
+/** A message on standard error that a shell mixed into the dump. */
 const MESSAGE = /^([\w.-]+): (?:warning|error|detail|hint|notice|info|fatal|\[|NOTICE|WARNING)/i;
 
-/** First bytes of what people call a dump and psql cannot read, as Latin 1, with the filter that turns it into one. */
+/** First bytes (Latin 1) of files that psql cannot read, with a filter that converts them. */
 const OTHERS: readonly (readonly [start: string, what: string, filter: string | null])[] = [
   ['\xff\xfe', 'is UTF-16 text', 'iconv -f UTF-16 -t UTF-8'],
   ['\xfe\xff', 'is UTF-16 text', 'iconv -f UTF-16 -t UTF-8'],
@@ -25,13 +25,13 @@ const OTHERS: readonly (readonly [start: string, what: string, filter: string | 
   ['-----BEGIN AGE ENCRYPTED FILE', 'is encrypted with age', 'age --decrypt -i KEY_FILE'],
   ['-----BEGIN PGP MESSAGE', 'is encrypted with gpg', 'gpg --decrypt'],
   ['7z\xbc\xaf\x27\x1c', 'is a 7z archive', null],
-  ['-- MySQL dump', 'is a dump of MySQL', null],
-  ['-- MariaDB dump', 'is a dump of MariaDB', null],
-  ['SQLite format 3', 'is a database of SQLite', null],
+  ['-- MySQL dump', 'is a MySQL dump', null],
+  ['-- MariaDB dump', 'is a MariaDB dump', null],
+  ['SQLite format 3', 'is an SQLite database', null],
 ];
 
 /**
- * The text of a stored plain dump as psql takes it: unpacked, without a byte order mark.
+ * Yields the text of a stored plain dump as psql reads it: uncompressed, without a byte order mark.
  *
  * @throws as {@link readInside}
  */
@@ -52,15 +52,15 @@ export async function* readPlainText(file: string, compression: string, signal: 
 const withoutMark = (bytes: Buffer): Buffer =>
   bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
 
-/** Does a statement, without comments before it, begin as one of PostgreSQL does? */
+/** Returns whether a text, without leading comments, starts like a PostgreSQL statement. */
 export const isStatement = (text: string): boolean => STATEMENT.test(text);
 
 /**
- * Refuses a file whose first bytes show that psql cannot read it, with what it is and the command that converts it.
+ * Refuses a file that psql cannot read, as its first bytes show. Names what it is and the command that converts it.
  *
  * @param file absolute
- * @param head the first bytes behind `compression`
- * @throws E_UNFIT where it can be converted, else E_BACKUP_CORRUPT
+ * @param head the first uncompressed bytes
+ * @throws E_UNFIT if it can be converted, else E_BACKUP_CORRUPT
  */
 export function refuseOtherThanSql(file: string, compression: string, head: Buffer): void {
   const start = head.toString('latin1');
@@ -68,21 +68,21 @@ export function refuseOtherThanSql(file: string, compression: string, head: Buff
   if (other !== undefined) throw otherFile(file, compression, other[1], other[2]);
   if (/^[\t\n\r -~]\0/.test(start)) throw otherFile(file, compression, 'is UTF-16 text', 'iconv -f UTF-16LE -t UTF-8');
   if (/^\0[\t\n\r -~]/.test(start)) throw otherFile(file, compression, 'is UTF-16 text', 'iconv -f UTF-16BE -t UTF-8');
-  if (head.includes(0)) throw noDump(file, 'it is a binary file that potctl does not know');
+  if (head.includes(0)) throw notADump(file, 'it is a binary file of an unknown format');
   const text = withoutMark(head).toString('utf8').trimStart();
   if (/^(?:--|\/\*|\\)/.test(text) || isStatement(text)) return;
   throw notSql(file, compression, text);
 }
 
 function otherFile(file: string, compression: string, what: string, filter: string | null): PotctlError {
-  if (filter === null) return noDump(file, `it ${what}`);
+  if (filter === null) return notADump(file, `it ${what}`);
   return new PotctlError('E_UNFIT', `'${path.basename(file)}' ${what}`, {
     why: 'potctl imports what psql or pg_restore can read',
     fix: [`Convert it, then import the result: \`${throughFilter(file, compression, filter)}\``],
   });
 }
 
-/** The command line that sends the text of a dump through a filter, into a file beside it. */
+/** Returns a shell command that pipes the text of a dump through a filter into a file next to it. */
 export function throughFilter(file: string, compression: string, filter: string): string {
   const { dir, name, ext } = path.parse(file);
   // `app.sql.zip` → `app.sql`, `app.sql` → `app.converted.sql`
@@ -95,31 +95,31 @@ export function throughFilter(file: string, compression: string, filter: string)
 }
 
 /**
- * The error for text where a statement should begin: what a program wrote to its standard error, or anything else.
+ * Returns the error for text in place of a statement: a message on standard error, or anything else.
  *
  * @param file path or name of the dump
  * @param compression of that file
- * @param text from where the statement should begin; cut for the message
+ * @param text the text at the start of the expected statement; truncated for the message
  */
 export function notSql(file: string, compression: string, text: string): PotctlError {
   const line = text.split(/[\r\n]/, 1)[0]!.slice(0, 120);
   const program = MESSAGE.exec(line)?.[1];
-  if (program === undefined) return noDump(file, `this is not SQL: ${JSON.stringify(line)}`);
-  // Only before and behind the dump itself: a row may begin like a message.
+  if (program === undefined) return notADump(file, `this is not SQL: ${JSON.stringify(line)}`);
+  // Only before and after the dump itself: a row may start like a message.
   const sed = `sed -e '1,/^--/{/^${program}: /d;}' -e '/^-- PostgreSQL database dump complete/,\${/^${program}: /d;}'`;
   return new PotctlError('E_UNFIT', `'${path.basename(file)}' contains a message from ${program}`, {
-    why: `${JSON.stringify(line)} is not SQL: the standard error of ${program} went into the dump (2>&1)`,
+    why: `${JSON.stringify(line)} is not SQL: the standard error of ${program} was redirected into the dump (2>&1)`,
     fix: [`Remove the message, then import the result: \`${throughFilter(file, compression, sed)}\``],
   });
 }
 
-const noDump = (file: string, why: string): PotctlError =>
-  new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is not a dump of PostgreSQL`, {
+const notADump = (file: string, why: string): PotctlError =>
+  new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is not a PostgreSQL dump`, {
     why,
-    fix: ['Name a file that pg_dump made, or a tar archive.'],
+    fix: ['Name a file that pg_dump created, or a tar archive.'],
   });
 
-/** A path as one word for a shell. */
+/** Quotes a path as one word for a shell. */
 function shellWord(text: string): string {
   return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

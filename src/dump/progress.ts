@@ -1,13 +1,13 @@
 import type { Progress } from '../kernel/progress.js';
 import type { DumpedTable } from './tables.js';
 
-/** Turns "the rows of this table are being written" into bytes done of all bytes; sizes are those of the tables on the server's disk. */
+/** Converts the messages of pg_dump to bytes done of all bytes; sizes are those of the tables on the server's disk. */
 export interface DumpProgress {
   sizesKnown(sizes: ReadonlyMap<number, number>): void;
   tableStarted(name: string): void;
 }
 
-/** As many tables as pg_dump has jobs are still underway; all that were started before them are done. */
+/** Tracks the progress of a dump. As many tables as pg_dump has jobs are in progress; all that were started before them are done. */
 export function trackDump(tables: readonly DumpedTable[], jobs: number, progress: Progress): DumpProgress {
   const oids = new Map(tables.map(({ oid, schema, name }) => [`${schema}.${name}`, oid]));
   const started: number[] = [];

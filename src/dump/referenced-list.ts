@@ -11,18 +11,18 @@ import type { Session } from '../postgres/server.js';
 const FILE = 'references.tmp';
 const FETCH_ROWS = 5_000;
 
-/** What a name without its schema comes to: undefined table, function, object (a type), schema. */
+/** Errors for a name without its schema: undefined table, function, object (a type), schema. */
 const UNRESOLVED = ['42P01', '42883', '42704', '3F000'];
 
 /**
- * Runs the operator's query in the session's snapshot, which is read-only, and writes the first column of each row to
- * `<folder>/references.tmp`: one JSON string per line; NULLs are left out. Memory stays flat at any number of rows.
+ * Runs the operator's query in the read-only snapshot of the session, and writes the first column of each row to `<folder>/references.tmp`:
+ * one JSON string per line, without NULLs. Memory use does not depend on the number of rows.
  *
- * It runs as the role of the backup. Names resolve to the catalog alone, as everywhere; only where the query cannot work so, because it
- * leaves schemas out, it runs again with the role's own search_path, in which others may have put functions of theirs. `warn` tells that.
+ * The query runs as the role of the backup. Names resolve to the catalog only, as everywhere. If the query fails because it names no
+ * schemas, it runs again with the search_path of the role, where other users may have added functions; `warn` reports that.
  *
  * @returns the file; the caller removes it
- * @throws E_CONFIG with what the server says about the query; E_NO_SPACE, E_IO, E_DB_UNREACHABLE
+ * @throws E_CONFIG with the server's message about the query; E_NO_SPACE, E_IO, E_DB_UNREACHABLE
  */
 export async function listReferenced(
   session: Session,
@@ -38,7 +38,7 @@ export async function listReferenced(
       await rm(file, { force: true });
       await listInto(file, session, query, [...roleSearchPath.map(quoteIdentifier), 'pg_temp'].join(', '));
       warn(
-        `the query 'references' leaves schemas out, so it ran with the role's search_path (${roleSearchPath.join(', ')}): write e.g. public.projects`,
+        `the query 'references' names tables without their schemas, so it ran with the role's search_path (${roleSearchPath.join(', ')}): write e.g. public.projects`,
       );
     });
     return file;
@@ -47,9 +47,9 @@ export async function listReferenced(
   }
 }
 
-/** Whatever the query sets, and how it ends, the rollback takes it back. */
+/** The rollback undoes whatever the query sets, however it ends. */
 async function listInto(file: string, session: Session, query: string, searchPath?: string): Promise<void> {
-  // As a subquery it can be nothing but one query, and its first column gets a name of ours.
+  // As a subquery it can only be a single query, and its first column gets a known name.
   const text = query.replace(/;\s*(--[^\n]*\s*)*$/, '');
   await session.query('savepoint referenced');
   try {
@@ -77,9 +77,11 @@ async function* readLines(session: Session): AsyncGenerator<string> {
 function toConfigError(error: unknown): unknown {
   if (!(error instanceof PotctlError)) return error;
   if (!['E_DB_QUERY', 'E_DB_DENIED', 'E_DB_CONSTRAINT'].includes(error.code)) return error;
-  return new PotctlError('E_CONFIG', `the query 'references' fails: ${error.message}`, {
+  return new PotctlError('E_CONFIG', `the query 'references' failed: ${error.message}`, {
     ...(error.why === undefined ? {} : { why: error.why }),
-    fix: ['Mend `references` in the profile: one SELECT whose first column is a path relative to the files directory.'],
+    fix: [
+      'Fix `references` in the profile: it must be one SELECT whose first column is a path relative to the files directory.',
+    ],
     cause: error,
   });
 }

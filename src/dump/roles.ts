@@ -2,8 +2,8 @@ import type { DatabaseProperties } from '../catalog/manifest.js';
 import type { Session } from '../postgres/server.js';
 
 /**
- * Names of all roles that must exist before the dump can be restored completely: owners, grantees, roles of policies, default
- * privileges, user mappings and of settings for this database. Ascending; predefined ones (`pg_…`) are left out.
+ * Reads the names of all roles that must exist before the dump can be restored completely: owners, grantees, roles in policies, default
+ * privileges, user mappings and settings of this database. Ascending, without predefined roles (`pg_…`).
  */
 export async function readRoles(session: Session, properties: DatabaseProperties): Promise<string[]> {
   const rows = await session.query<{ name: string }>(`
@@ -52,17 +52,17 @@ const GRANTS = [
 const FIRST_OID_OF_USERS = 16_384;
 
 /**
- * The superuser that initdb made is pinned: pg_shdepend does not know what is his. So his objects and grants are looked for one by one;
- * on another server he may have another name.
+ * Finds objects and grants of the superuser that initdb created, one catalog at a time: pg_shdepend does not record them. On another server
+ * this role may have another name.
  */
 const BOOTSTRAP = [
   ...OWNERS.map(
-    ([catalogue, column]) =>
-      `select ${column} from ${catalogue} where ${column} = 10 and ${catalogue}.oid >= ${FIRST_OID_OF_USERS}`,
+    ([catalog, column]) =>
+      `select ${column} from ${catalog} where ${column} = 10 and ${catalog}.oid >= ${FIRST_OID_OF_USERS}`,
   ),
   ...GRANTS.map(
-    ([catalogue, column]) =>
-      `select grants.grantee from ${catalogue}, lateral aclexplode(${column}) as grants
-        where ${column} is not null and grants.grantee = 10 and ${catalogue === 'pg_attribute' ? 'attrelid' : `${catalogue}.oid`} >= ${FIRST_OID_OF_USERS}`,
+    ([catalog, column]) =>
+      `select grants.grantee from ${catalog}, lateral aclexplode(${column}) as grants
+        where ${column} is not null and grants.grantee = 10 and ${catalog === 'pg_attribute' ? 'attrelid' : `${catalog}.oid`} >= ${FIRST_OID_OF_USERS}`,
   ),
 ].join('\n union all ');

@@ -6,18 +6,18 @@ import { isStatement, notSql, readPlainText, throughFilter } from './plain-text.
 import { gatherSqlFacts, type SqlFacts } from './sql-facts.js';
 import { createSqlLexer } from './sql-lexer.js';
 
-/** A stored dump of another program. */
+/** A stored dump that was created outside potctl. */
 export interface StoredDump {
   /** The file, or the directory of format `directory`. */
   readonly path: string;
   readonly format: 'directory' | 'custom' | 'plain';
-  /** Of format `plain`: `gzip`, `zstd` or `none`. */
+  /** Only for format `plain`: `gzip`, `zstd` or `none`. */
   readonly compression: string;
-  /** As the operator knows it, for messages. */
+  /** The name that the operator knows, for messages. */
   readonly name: string;
 }
 
-/** What a whole dump says, read to its end. */
+/** What was read from a whole dump. */
 export interface ScannedDump {
   readonly facts: SqlFacts;
   /** Bytes of the SQL text. */
@@ -25,12 +25,13 @@ export interface ScannedDump {
 }
 
 /**
- * Reads a dump as SQL to its end, with flat memory: rows of every table, roles, extensions, sequences. A dump that is cut or damaged is
- * found by that, and so is what psql could not run: other text than SQL, rows without a table, bytes that are not in the stated encoding.
+ * Reads a whole dump as SQL, with constant memory: row counts of every table, roles, extensions, sequences. This finds truncated and
+ * damaged dumps, and whatever psql could not run: text that is not SQL, rows without a table, bytes that do not match the declared
+ * encoding.
  *
- * @param reader null where pg_restore is not installed
- * @throws E_BACKUP_CORRUPT, E_UNFIT (with the line that converts it), E_REFUSED (a plain dump that reaches out of its database), E_TOOL_MISSING, E_TOOL_OLD, E_TOOL_FAILED; the
- * signal's reason when aborted
+ * @param reader null if pg_restore is not installed
+ * @throws E_BACKUP_CORRUPT, E_UNFIT (with the command that converts it), E_REFUSED (a plain dump that affects more than its database),
+ * E_TOOL_MISSING, E_TOOL_OLD, E_TOOL_FAILED; the signal's reason when aborted
  */
 export async function scanDump(
   dump: StoredDump,
@@ -74,9 +75,9 @@ async function readArchive(dump: StoredDump, reader: DumpReader | null, take: (b
   throw new PotctlError('E_TOOL_MISSING', `cannot read the dump '${dump.name}': pg_restore is not installed`);
 }
 
-/** Holds the bytes of a script against the encoding that it states; only UTF-8 forbids some. */
+/** Checks the bytes of a script against the encoding that it declares; only UTF-8 forbids some. */
 function checkEncoding(dump: StoredDump): { check(bytes: Buffer, encoding: string): void } {
-  // A character may be cut between two pieces.
+  // A character may be split between two pieces.
   let kept: Buffer = Buffer.alloc(0);
   let before = 0;
   return {
@@ -95,7 +96,7 @@ function checkEncoding(dump: StoredDump): { check(bytes: Buffer, encoding: strin
   };
 }
 
-/** Bytes at the end that begin a character of UTF-8 and do not end it. */
+/** Returns the number of bytes at the end that start an incomplete UTF-8 character. */
 function openCharacter(text: Buffer): number {
   for (let back = 1; back <= Math.min(3, text.length); back += 1) {
     const byte = text[text.length - back]!;
@@ -107,34 +108,34 @@ function openCharacter(text: Buffer): number {
 
 function otherEncoding({ name, format, compression }: StoredDump, near: number): PotctlError {
   const sed = `sed "s/^SET client_encoding = 'UTF8';/SET client_encoding = 'LATIN1';/"`;
-  return new PotctlError('E_UNFIT', `the dump '${name}' is not in the encoding that it states`, {
-    why: `it says UTF8, and near byte ${near} of its text are bytes that are not UTF-8: PostgreSQL refuses them`,
+  return new PotctlError('E_UNFIT', `the dump '${name}' is not in the encoding that it declares`, {
+    why: `it declares UTF8, but has bytes that are not UTF-8 near byte ${near} of its text; PostgreSQL refuses them`,
     fix:
       format === 'plain'
         ? [
-            'Find out which encoding it is in.',
-            `If that is Latin 1, state it, then import the result: \`${throughFilter(name, compression, sed)}\``,
+            'Find out its real encoding.',
+            `If that is Latin 1, declare it, then import the result: \`${throughFilter(name, compression, sed)}\``,
           ]
-        : [`Turn it into SQL, and import that: \`pg_restore --file=${name}.sql ${name}\``],
+        : [`Convert it to SQL, then import that file: \`pg_restore --file=${name}.sql ${name}\``],
   });
 }
 
 function zeroByte(name: string, at: number): PotctlError {
   return new PotctlError('E_BACKUP_CORRUPT', `the dump '${name}' is damaged`, {
-    why: `byte ${at} of its text is zero, and text of PostgreSQL has none`,
+    why: `byte ${at} of its text is zero, which PostgreSQL text never contains`,
   });
 }
 
 function misfit(name: string, { schema, table, row, columns, expected }: NonNullable<SqlFacts['misfit']>): PotctlError {
   return new PotctlError('E_BACKUP_CORRUPT', `the dump '${name}' is damaged`, {
-    why: `row ${row} of ${schema}.${table} has ${columns} columns, its COPY names ${expected}`,
+    why: `row ${row} of ${schema}.${table} has ${columns} columns, but its COPY names ${expected}`,
   });
 }
 
 function dataOnly({ name }: StoredDump, tables: readonly string[]): PotctlError {
   const more = tables.length > 3 ? ` and ${tables.length - 3} more` : '';
-  return new PotctlError('E_UNFIT', `the dump '${name}' has rows without their tables`, {
-    why: `it fills ${tables.slice(0, 3).join(', ')}${more}, and does not create them: it was made with --data-only`,
+  return new PotctlError('E_UNFIT', `the dump '${name}' has rows but no tables`, {
+    why: `it has rows of ${tables.slice(0, 3).join(', ')}${more} but does not create these tables: it was dumped with --data-only`,
     fix: [
       'Dump again without --data-only: `pg_dump -Fc -f FILE NAME`',
       'Or put the schema before the rows, then import that: `cat schema.sql data.sql > whole.sql`',
@@ -143,7 +144,7 @@ function dataOnly({ name }: StoredDump, tables: readonly string[]): PotctlError 
 }
 
 function cut(name: string): PotctlError {
-  return new PotctlError('E_BACKUP_CORRUPT', `the dump '${name}' is not whole`, {
-    why: 'the line that pg_dump writes last, "PostgreSQL database dump complete", is missing: it was cut, or pg_dump did not make it',
+  return new PotctlError('E_BACKUP_CORRUPT', `the dump '${name}' is incomplete`, {
+    why: 'the last line of every dump, "PostgreSQL database dump complete", is missing: it was truncated, or pg_dump did not create it',
   });
 }

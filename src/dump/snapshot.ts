@@ -6,32 +6,32 @@ import type { Server, Session } from '../postgres/server.js';
 import { readStoredIn, type StoredIn } from './stored-in.js';
 import { type DumpedTable, isUnnameable, readTables, refuseUnreadable } from './tables.js';
 
-/** An open transaction that sees one moment of the database, and holds every table as it was then. */
+/** An open transaction that sees one moment of the database and locks every table in that state. */
 export interface Snapshot {
   readonly session: Session;
-  /** For `pg_dump --snapshot`; valid while the session is open. */
+  /** The snapshot for `pg_dump --snapshot`; valid while the session is open. */
   readonly id: string;
   readonly facts: NonNullable<Manifest['snapshot']>;
   readonly inRecovery: boolean;
-  /** What pg_dump has to dump the rows of. */
+  /** The tables whose rows pg_dump must dump. */
   readonly tables: readonly DumpedTable[];
   readonly sequences: readonly DumpedTable[];
-  /** Where the tables' rows were stored before that moment, for a snapshot without locks of its own; null = it holds them. */
+  /** Where the rows of the tables were stored before the snapshot, if it holds no locks; null = it locks them. */
   readonly storedIn: StoredIn | null;
 }
 
-/** Tables may come and go while they are locked; a database in which they never stop doing so is locked as far as it is known. */
+/** Tables may be created and dropped while they are being locked; after this many attempts, the known tables are locked. */
 const ATTEMPTS = 4;
 const LOCK_BATCH = 500;
 
 /**
- * Opens the snapshot of a dump: first the locks, then the moment. Where the server's lock table has no room for ours beside those of pg_dump,
- * there are none: then it shows afterwards whether a table was rewritten meanwhile. pg_dump alone does it the other way round, and a TRUNCATE or a rewriting
- * ALTER in between makes it dump an empty table without a word.
+ * Opens the snapshot of a dump: first the locks, then the snapshot. pg_dump alone does it the other way round, so that a TRUNCATE or a
+ * rewriting ALTER in between makes it dump an empty table without an error. If the server's lock table has no room for our locks besides
+ * those of pg_dump, none are taken; tables rewritten meanwhile are then detected afterwards.
  *
  * The locks are those of a reader. They also keep the counting from waiting behind somebody who waits for pg_dump.
  *
- * @param lockWaitMs how long to wait for a lock, 0 = for ever
+ * @param lockWaitMs how long to wait for a lock, 0 = forever
  * @throws E_DB_DENIED naming the tables that this role may not read completely; E_DB_LOCKED; E_DB_*
  */
 export async function openSnapshot(server: Server, lockWaitMs: number): Promise<Snapshot> {
@@ -54,17 +54,17 @@ function sessionSettings(versionNum: number, lockWaitMs: number): string {
     ...(versionNum >= 170_000 ? ['set transaction_timeout = 0'] : []),
     `set lock_timeout = ${Math.trunc(lockWaitMs)}`,
     'set row_security = off',
-    // The dump is what has to be fast; counting may take one core at most.
+    // The dump must be fast; counting may use one core at most.
     'set max_parallel_workers_per_gather = 0',
   ].join('; ');
 }
 
-/** Undefined when the tables changed between listing and locking. */
+/** Returns undefined if the tables changed between listing and locking. */
 async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapshot | undefined> {
   const listed = await readTables(session);
   refuseUnreadable(listed);
   const storedIn = (await hasRoom(session, listed)) ? null : await readStoredIn(session, listed);
-  // LOCK takes no snapshot: the transaction's moment comes with its first query, after all locks.
+  // LOCK takes no snapshot: the first query does, after all locks.
   await session.query('begin isolation level repeatable read read only');
   const locked = storedIn !== null || (await lockTables(session, listed));
   const [row] = locked ? await session.query<SnapshotRow>(SNAPSHOT) : [];
@@ -91,7 +91,10 @@ async function tryOpen(session: Session, evenIfChanged: boolean): Promise<Snapsh
   };
 }
 
-/** pg_dump locks every table twice, once in a worker; with ours that makes three. The rest of the table is for everybody else. */
+/**
+ * Returns whether the lock table has room. pg_dump locks every table twice, once in a worker; with ours that makes three. The rest is for
+ * everybody else.
+ */
 async function hasRoom(session: Session, tables: readonly DumpedTable[]): Promise<boolean> {
   const wanted = tables.filter(({ kind, dumped }) => kind !== 'S' && dumped);
   if (wanted.some(isUnnameable)) return false;
@@ -110,7 +113,7 @@ const SNAPSHOT = `
          to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as taken_at,
          (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)::text as lsn`;
 
-/** False when one of them is gone. */
+/** Locks the tables; returns false if one of them no longer exists. */
 async function lockTables(session: Session, tables: readonly DumpedTable[]): Promise<boolean> {
   const names = tables
     .filter(({ kind, dumped }) => kind !== 'S' && dumped)
@@ -133,7 +136,7 @@ function sameTables(one: readonly DumpedTable[], other: readonly DumpedTable[]):
 }
 
 function neverStill(): PotctlError {
-  return new PotctlError('E_DB_LOCKED', 'tables were dropped again and again while they were being locked', {
-    fix: ['Repeat when no migration runs.'],
+  return new PotctlError('E_DB_LOCKED', 'tables kept being dropped while they were being locked', {
+    fix: ['Repeat when no migration is running.'],
   });
 }

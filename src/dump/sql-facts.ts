@@ -1,33 +1,33 @@
 import type { SqlListener } from './sql-lexer.js';
 
-/** What a script of pg_dump says about the database that it was taken of. */
+/** What a script of pg_dump says about its database. */
 export interface SqlFacts {
   readonly tables: readonly SqlTable[];
   readonly sequences: readonly { schema: string; name: string; last_value: string; is_called: boolean }[];
   readonly extensions: readonly { name: string; version: null; schema: string }[];
-  /** Every role that owns, or is granted something. */
+  /** Every role that owns something or has a grant. */
   readonly roles: readonly string[];
   readonly tablespaces: readonly string[];
   readonly largeObjects: number;
-  /** Constraints that are created NOT VALID. */
+  /** Number of constraints created NOT VALID. */
   readonly notValid: number;
-  /** `15.20`, of the server and of pg_dump; null where it does not say so. */
+  /** Versions of the server and of pg_dump, such as `15.20`; null if unknown. */
   readonly serverVersion: string | null;
   readonly toolVersion: string | null;
-  /** How CREATE DATABASE makes the database, with a locale of libc; null without such a statement. */
+  /** The options of CREATE DATABASE, with a libc locale; null without such a statement. */
   readonly database: {
     readonly owner: string | null;
     readonly encoding: string;
     readonly collate: string | null;
     readonly ctype: string | null;
   } | null;
-  /** Has the line that pg_dump writes last. */
+  /** Whether it has the last line of pg_dump. */
   readonly complete: boolean;
-  /** How many tables it creates. */
+  /** Number of tables that it creates. */
   readonly created: number;
-  /** `schema.table` of those that it fills and does not create; an extension may create them. */
+  /** Tables (`schema.table`) with rows that it does not create; an extension may create them. */
   readonly notCreated: readonly string[];
-  /** The first row with another number of columns than its COPY names. */
+  /** The first row whose number of columns differs from its COPY. */
   readonly misfit: {
     readonly schema: string;
     readonly table: string;
@@ -37,7 +37,7 @@ export interface SqlFacts {
   } | null;
 }
 
-/** Rows of one table, and their bytes in the script. */
+/** Number of rows of one table, and their bytes in the script. */
 export interface SqlTable {
   readonly schema: string;
   readonly table: string;
@@ -79,11 +79,11 @@ const EXTENSION = new RegExp(`^CREATE EXTENSION (?:IF NOT EXISTS )?(${NAME})(?: 
 const PARTITIONED = new RegExp(`^CREATE (?:UNLOGGED )?TABLE (${QUALIFIED}) \\(.*\\)\\s*PARTITION BY `, 'is');
 const OWNER = new RegExp(`^ALTER DATABASE ${NAME} OWNER TO (${NAME})$`, 'i');
 
-/** Listens to a script and gathers its facts. `onRow` hears of every row, with bytes. */
+/** Returns a listener for a script that collects its facts. */
 export function gatherSqlFacts(): {
   readonly listener: Omit<SqlListener, 'command'>;
   facts(): SqlFacts;
-  /** The client's encoding that the script stated last. */
+  /** The client encoding that the script declared last. */
   encoding(): string;
 } {
   const found: Found = {
@@ -125,17 +125,17 @@ export function gatherSqlFacts(): {
   };
 }
 
-/** `"we""ird"` → `we"ird`; a name without quotes in lower case. */
+/** Unquotes a name: `"we""ird"` → `we"ird`; a name without quotes becomes lower case. */
 export function unquote(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
 }
 
-/** Does a statement read rows that follow it in the script? */
+/** Returns whether a statement is a COPY whose rows follow in the script. */
 export const isCopy = (text: string): boolean => COPY.test(text);
 
 interface Copied {
   readonly table: SqlTable;
-  /** null: not in the text format, or not named. */
+  /** null: not in text format, or without column names. */
   readonly columns: number | null;
 }
 
@@ -221,7 +221,10 @@ function takeSetting(found: Found, text: string): void {
   if (space !== undefined && space !== '') found.tablespaces.add(unquote(space));
 }
 
-/** `… OWNER TO x`, `GRANT … TO x`, `REVOKE … FROM x`, `ALTER DEFAULT PRIVILEGES FOR ROLE x`, `SET SESSION AUTHORIZATION x`. */
+/**
+ * Collects roles from `… OWNER TO x`, `GRANT … TO x`, `REVOKE … FROM x`, `ALTER DEFAULT PRIVILEGES FOR ROLE x`, `SET SESSION AUTHORIZATION
+ * x`.
+ */
 function takeRoles(roles: Set<string>, text: string): void {
   const owner = new RegExp(`^ALTER .* OWNER TO (${NAME})$`, 'is').exec(text)?.[1];
   const session = new RegExp(`^SET SESSION AUTHORIZATION '?(${NAME}?)'?$`, 'i').exec(text)?.[1];

@@ -5,7 +5,7 @@ const [LF, QUOTE, DOUBLE, BACKSLASH, DOLLAR, SEMICOLON] = [10, 39, 34, 92, 36, 5
 const [OPEN, CLOSE, DASH, SLASH, STAR, UNDERSCORE] = [40, 41, 45, 47, 42, 95];
 
 /**
- * Follows strings, quoted names, dollar quotes, nested comments, bodies of functions, and the rows of COPY, with
+ * Creates a lexer that understands strings, quoted names, dollar quotes, nested comments, function bodies and the rows of COPY, with
  * standard_conforming_strings on.
  */
 export function createSqlLexer(listener: SqlListener): SqlLexer {
@@ -59,7 +59,7 @@ const STEPS: Readonly<Record<Exclude<Place, 'rows'>, Step>> = {
   dollar: takeDollar,
   line: (state, byte, listener) => {
     if (byte !== LF) return cut(state, byte);
-    // A script with CRLF at the ends of its lines is the same script.
+    // CRLF line ends mean the same.
     listener.comment(state.short.replace(/\r$/, ''));
     state.place = 'sql';
     takeSql(state, byte, listener);
@@ -87,7 +87,7 @@ function takeSql(state: State, byte: number, listener: SqlListener): void {
     return;
   }
   if (byte > 32 && state.continues !== null) state.continues = null;
-  // A dollar sign within a name belongs to it, and so does the next one.
+  // A dollar sign inside a name belongs to it, and so does the next one.
   state.beforePrevious = previous;
   state.previous = byte === DOLLAR && isWordByte(previous) ? UNDERSCORE : byte;
   if (byte === OPEN) openParenthesis(state);
@@ -96,7 +96,7 @@ function takeSql(state: State, byte: number, listener: SqlListener): void {
   else keep(state, byte);
 }
 
-/** What begins with this byte, or null. */
+/** Returns what starts with this byte, or null. */
 function openedBy(state: State, byte: number, previous: number): Place | null {
   if (byte === QUOTE) {
     const isEscaped = (previous === 69 || previous === 101) && !isWordByte(state.beforePrevious);
@@ -112,7 +112,7 @@ function openedBy(state: State, byte: number, previous: number): Place | null {
 function open(state: State, place: Place, byte: number): void {
   Object.assign(state, { place, short: '', skip: false, tag: '', candidate: null, continues: null });
   if (place === 'command') state.short = '\\';
-  // The first half of what opens a comment stands at the end of the text.
+  // The first half of the comment start is at the end of the text.
   if (place === 'line' || place === 'block')
     Object.assign(state, { text: `${state.text.slice(0, -1)} `, depth: 1, last: 0 });
   else if (place !== 'command') keep(state, byte);
@@ -168,7 +168,7 @@ function openParenthesis(state: State): void {
   state.parentheses += 1;
 }
 
-/** psql ends a statement at a semicolon, but not within BEGIN ATOMIC … END of CREATE FUNCTION or PROCEDURE. */
+/** psql ends a statement at a semicolon, except inside BEGIN ATOMIC … END of CREATE FUNCTION or PROCEDURE. */
 function endWord(state: State): void {
   const { word, words, parentheses } = state;
   state.word = '';
@@ -196,7 +196,7 @@ function endStatement(state: State, listener: SqlListener): void {
   if (text !== '') state.rowsFollow = listener.statement(text, tuples);
 }
 
-/** What is a word to its end, or a string before its end, is taken at once: byte by byte it would take ten times as long. */
+/** Consumes a whole word or the rest of a string at once: byte by byte would take ten times as long. */
 function takeRun(state: State, chunk: Buffer, from: number): number {
   if (state.place === 'single') {
     const end = chunk.indexOf(QUOTE, from);
@@ -221,7 +221,7 @@ function keepRun(state: State, chunk: Buffer, from: number, stop: number): void 
   if (room > 0) state.text += chunk.toString('latin1', from, Math.min(stop, from + room));
 }
 
-/** The beginning of a row that cannot be the end of the rows. */
+/** The start of a row that cannot be the end of the rows. */
 const ORDINARY = 'row.';
 
 function takeRows(state: State, listener: SqlListener, chunk: Buffer, start: number): number {
@@ -262,13 +262,13 @@ function cut(state: State, byte: number): void {
   if (state.short.length < SHORT_LIMIT) state.short += String.fromCharCode(byte);
 }
 
-/** Where a lexer stands in its script. */
+/** The position of a lexer in the grammar. */
 export type Place = 'sql' | 'single' | 'escaped' | 'double' | 'tag' | 'dollar' | 'line' | 'block' | 'command' | 'rows';
 
-/** What a lexer remembers between two bytes. */
+/** The state of a lexer between two bytes. */
 export interface State {
   place: Place;
-  /** The last two bytes of SQL outside of strings and comments. */
+  /** The last two bytes of SQL outside strings and comments. */
   previous: number;
   beforePrevious: number;
   text: string;
@@ -276,11 +276,11 @@ export interface State {
   word: string;
   words: string[];
   parentheses: number;
-  /** BEGIN ATOMIC … END of a function's body. */
+  /** Depth of BEGIN ATOMIC … END in a function body. */
   blocks: number;
   tuples: number;
   hasValues: boolean;
-  /** The kind of the last string, as long as another quote would continue it. */
+  /** The kind of the last string, while another quote would continue it. */
   continues: 'single' | 'escaped' | null;
   skip: boolean;
   tag: string;
@@ -291,7 +291,7 @@ export interface State {
   rowHead: string;
   rowBytes: number;
   rowTabs: number;
-  /** The row has a tab behind a backslash. */
+  /** The row has a tab after a backslash. */
   rowEscapes: boolean;
   lastOfRow: number;
 }
@@ -321,10 +321,10 @@ const FRESH = {
   lastOfRow: 0,
 };
 
-/** The beginning of a script. */
+/** Returns the state at the start of a script. */
 export const freshState = (): State => ({ ...FRESH, words: [] });
 
-/** Letters, digits, the underscore, the dollar sign within a name, and everything beyond ASCII. */
+/** Returns whether a byte belongs to a word: letters, digits, the underscore, and everything beyond ASCII. */
 export function isWordByte(byte: number): boolean {
   return (
     (byte >= 97 && byte <= 122) ||
@@ -335,30 +335,30 @@ export function isWordByte(byte: number): boolean {
   );
 }
 
-/** Who is told what a script of SQL consists of. What it throws stops the reading. */
+/** Receives the parts of an SQL script. An exception stops the reading. */
 export interface SqlListener {
   /**
-   * A statement is complete: its text without comments, cut to 64 KiB; `tuples` are the parentheses at its outermost level after VALUES.
-   * Returns true when rows for COPY follow on the next lines.
+   * A statement is complete: its text without comments, truncated to 64 KiB; `tuples` is the number of top-level parentheses after VALUES.
+   * Returns true if rows for COPY follow on the next lines.
    */
   statement(text: string, tuples: number): boolean;
   /**
-   * A line of rows is complete, `bytes` long with its end; the last line `\.` is none. `tabs` are those that part two columns, null where an
-   * escaped one makes that uncertain.
+   * A line of rows is complete, `bytes` long including its end; not called for the last line `\.`. `tabs` is the number of column
+   * separators, null if escaped tabs make it uncertain.
    */
   row(bytes: number, tabs: number | null): void;
-  /** A line comment, without its dashes, cut. */
+  /** A line comment, without its dashes, truncated. */
   comment(text: string): void;
-  /** A backslash command of psql, to the end of its line, cut. */
+  /** A backslash command of psql, up to the end of its line, truncated. */
   command(text: string): void;
 }
 
-/** Reads a script as psql reads it, with flat memory. */
+/** Reads a script as psql does, with constant memory. */
 export interface SqlLexer {
-  /** Takes the next bytes, cut anywhere, and returns those that are no backslash commands. */
+  /** Takes the next bytes, in pieces of any size, and returns those that are not backslash commands. */
   push(chunk: Buffer): Buffer[];
-  /** Is everything that was begun finished? Otherwise the script was cut. */
+  /** Returns whether everything that was started is finished; otherwise the script was truncated. */
   isWhole(): boolean;
-  /** What stands behind the last whole statement, without comments. */
+  /** Returns the text after the last complete statement, without comments. */
   rest(): string;
 }

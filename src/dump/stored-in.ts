@@ -2,14 +2,14 @@ import { quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { DumpedTable } from './tables.js';
 
-/** The file in which each table's rows are stored, by the table's oid. TRUNCATE and what rewrites a table give it another one. */
+/** The file in which the rows of each table are stored, by the oid of the table. TRUNCATE and rewrites change it. */
 export type StoredIn = ReadonlyMap<number, string | null>;
 
 const NAMED = 5;
 
 /**
- * As it is at this moment, whatever the session's snapshot. A session hears of changes when it takes a lock that it does not have yet: inside a
- * transaction that is the one on a catalogue which nothing else here reads.
+ * Reads the current files, whatever the session's snapshot. A session learns of changes only when it takes a lock that it does not have
+ * yet: inside a transaction, on a catalog that nothing else here reads.
  */
 export async function readStoredIn(session: Session, tables: readonly DumpedTable[]): Promise<StoredIn> {
   const rows = await session.query<{ oid: number; file: string | null }>(
@@ -21,12 +21,12 @@ export async function readStoredIn(session: Session, tables: readonly DumpedTabl
   return new Map(rows.map(({ oid, file }) => [oid, file]));
 }
 
-/** Which tables were rewritten since; of such a one an older snapshot may see no rows. */
+/** Returns the tables that were rewritten since; an older snapshot may see no rows in them. */
 export function rewrittenSince(tables: readonly DumpedTable[], before: StoredIn, now: StoredIn): DumpedTable[] {
   return tables.filter(({ oid }) => before.get(oid) !== now.get(oid));
 }
 
-/** The reason for `degraded`, if there is one. */
+/** Returns the reason for `degraded`, if any. */
 export function rewrittenReasons(tables: readonly DumpedTable[]): string[] {
   if (tables.length === 0) return [];
   const names = tables.slice(0, NAMED).map(({ schema, name }) => quoteQualified(schema, name));

@@ -4,33 +4,33 @@ import { quoteQualified } from '../postgres/identifiers.js';
 import { PLANNING_RUNS_CODE } from '../postgres/planning-code.js';
 import type { Session } from '../postgres/server.js';
 
-/** A table, partitioned table or sequence, as the catalogue knows it. */
+/** A table, partitioned table or sequence, as the catalog describes it. */
 export interface DumpedTable {
   readonly oid: number;
   readonly schema: string;
   readonly name: string;
   /** `r` table, `p` partitioned table, `S` sequence. */
   readonly kind: 'r' | 'p' | 'S';
-  /** False for what an extension brings itself, and for unlogged tables of a standby. */
+  /** False for objects of an extension, and for unlogged tables on a standby. */
   readonly dumped: boolean;
-  /** Of an extension's configuration table: which rows are dumped, `where …`, empty for all; null for every other table. */
+  /** Only for an extension's configuration table: which rows are dumped, `where …`, empty for all; null for every other table. */
   readonly condition: string | null;
-  /** The planner's idea of the rows; -1 = never analysed. */
+  /** The estimated number of rows; -1 = never analyzed. */
   readonly estimate: number;
   readonly readable: boolean;
   readonly hidesRows: boolean;
-  /** A query on it would run functions of its owner. @see PLANNING_RUNS_CODE */
+  /** Whether a query on it would run functions of its owner. @see PLANNING_RUNS_CODE */
   readonly runsCode: boolean;
 }
 
-/** Is there a byte in its name that is no UTF-8, as SQL_ASCII allows? pg_dump can dump it, we cannot call it. */
+/** Returns whether its name has bytes that are not UTF-8, as SQL_ASCII allows. pg_dump can dump it, but we cannot name it. */
 export function isUnnameable({ schema, name }: Pick<DumpedTable, 'schema' | 'name'>): boolean {
   return schema.includes('\u{FFFD}') || name.includes('\u{FFFD}');
 }
 
 const NAMED = 5;
 
-/** What pg_dump takes up, by the rules that it uses itself. Takes no locks. */
+/** Lists what pg_dump will dump, by its own rules. Takes no locks. */
 export function readTables(session: Session): Promise<DumpedTable[]> {
   return session.query<DumpedTable>(`
     select c.oid, n.nspname as schema, c.relname as name, c.relkind::text as kind,
@@ -57,9 +57,9 @@ export function readTables(session: Session): Promise<DumpedTable[]> {
 }
 
 /**
- * Better at once than after hours of dumping, and better than a dump that lacks rows.
+ * Refuses tables that this role cannot read completely, before hours of dumping, and instead of a dump that lacks rows.
  *
- * @throws E_DB_DENIED naming what this role may not read, or sees only a part of
+ * @throws E_DB_DENIED naming what this role may not read, or sees only partially
  */
 export function refuseUnreadable(tables: readonly DumpedTable[]): void {
   const dumped = tables.filter((table) => table.dumped);
@@ -68,7 +68,7 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
     throw new PotctlError('E_DB_DENIED', `this role may not read ${listed(denied)}`, {
       why: 'a backup without them would be incomplete',
       fix: [
-        advice`Back up with a role of its own, which reads every table: ${potctl('grants', 'sql', '--role', 'backup')}`,
+        advice`Back up with a dedicated role that can read every table: ${potctl('grants', 'sql', '--role', 'backup')}`,
         `Or grant them one by one: \`grant usage on schema … to ROLE; grant select on ${quoteQualified(denied[0]!.schema, denied[0]!.name)} to ROLE\``,
       ],
     });
@@ -78,8 +78,8 @@ export function refuseUnreadable(tables: readonly DumpedTable[]): void {
   throw new PotctlError('E_DB_DENIED', `row level security may hide rows of ${listed(hidden)} from this role`, {
     why: 'a backup without them would be incomplete',
     fix: [
-      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
-      'Or, where the role owns the table: `alter table … no force row level security`.',
+      advice`Back up as a superuser, or with a dedicated role that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
+      'Or, if the role owns the table: `alter table … no force row level security`.',
     ],
   });
 }
@@ -90,5 +90,5 @@ function listed(tables: readonly DumpedTable[]): string {
   return `${names.join(', ')}${more}`;
 }
 
-/** In the draft's folder. */
+/** Relative to the draft's folder. */
 export const DUMP_FOLDER = 'db/dump';

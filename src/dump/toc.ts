@@ -3,20 +3,20 @@ import type { Server } from '../postgres/server.js';
 /** One entry of a dump's table of contents. */
 export interface TocEntry {
   readonly dumpId: number;
-  /** The object's oid in the dumped database; of TABLE DATA the table's; 0 where it has none. */
+  /** The oid of the object in the dumped database; for TABLE DATA that of the table; 0 if it has none. */
   readonly oid: number;
   /** `TABLE DATA`, `SEQUENCE SET`, … */
   readonly desc: string;
   /**
-   * For messages, not for looking things up: pg_restore prints them without quotes and with line breaks as blanks, so with
-   * blanks in a schema's or a role's name the borders are a guess. `oid` and `dumpId` are exact.
+   * For messages, not for lookups: pg_restore prints names without quotes and replaces line breaks by blanks, so names with blanks cannot
+   * be split reliably. `oid` and `dumpId` are exact.
    */
   readonly schema: string | null;
   readonly name: string;
   readonly owner: string;
 }
 
-/** Kinds of more than one word, and all that could be taken for the beginning of such a one. */
+/** Types of more than one word, and all that could be mistaken for the start of one. */
 const DESCRIPTIONS = [
   'ACCESS METHOD', 'BLOB COMMENTS', 'BLOB METADATA', 'CHECK CONSTRAINT', 'DATABASE PROPERTIES', 'DEFAULT ACL', 'EVENT TRIGGER',
   'FK CONSTRAINT', 'FOREIGN DATA WRAPPER', 'FOREIGN SERVER', 'FOREIGN TABLE', 'INDEX ATTACH', 'LARGE OBJECT', 'MATERIALIZED VIEW DATA',
@@ -27,12 +27,12 @@ const DESCRIPTIONS = [
 ]; // biome-ignore format: a table of words
 
 /**
- * Reads the table of contents of a directory dump with `pg_restore --list`, in the order of the archive. It proves nothing about the data
- * files: pg_restore does not look at them.
+ * Reads the table of contents of a directory dump with `pg_restore --list`, in the order of the archive. Says nothing about the data files:
+ * pg_restore does not read them.
  *
- * @param server its pg_restore is used; nothing is connected beyond what finding the tool needs
+ * @param server its pg_restore is used; nothing is connected beyond what finding the tool requires
  * @param folder the dump directory
- * @throws E_TOOL_FAILED when pg_restore cannot read it
+ * @throws E_TOOL_FAILED if pg_restore cannot read it
  */
 export async function readToc(
   server: Pick<Server, 'runTool'>,
@@ -45,7 +45,7 @@ export async function readToc(
   return parseToc(lines.join('\n'));
 }
 
-/** Parses the output of `pg_restore --list`; lines with `;` first are comments. */
+/** Parses the output of `pg_restore --list`; lines that start with `;` are comments. */
 export function parseToc(text: string): TocEntry[] {
   return text
     .split('\n')
@@ -57,7 +57,7 @@ export function parseToc(text: string): TocEntry[] {
     });
 }
 
-/** `schema name owner`; the schema is `-` for what lives in none. */
+/** Splits `schema name owner`; the schema is `-` for objects without one. */
 function splitNames(rest: string): Pick<TocEntry, 'schema' | 'name' | 'owner'> {
   const schema = rest.split(' ', 1)[0]!;
   const tail = rest.slice(schema.length + 1);

@@ -10,12 +10,12 @@ export async function putDocument(storage: Storage, name: string, text: string):
   await storage.put(checkedName(name), text);
 }
 
-/** undefined if there is none. */
+/** Returns the text of a document; undefined if there is none. */
 export async function getDocument(storage: Storage, name: string): Promise<string | undefined> {
   return (await storage.get(checkedName(name), { limit: LIMIT }))?.toString('utf8');
 }
 
-/** Whole names, so that each can be given to {@link getDocument}; ascending. */
+/** Returns the full names of the documents in a folder, as {@link getDocument} takes them; ascending. */
 export async function listDocuments(storage: Storage, folder: string): Promise<string[]> {
   const files = await storage.list(checkedFolder(folder));
   return files
@@ -25,13 +25,14 @@ export async function listDocuments(storage: Storage, folder: string): Promise<s
 }
 
 /**
- * Removes what dead runs left half-written in the document folders, and of the marker and the reserve at the top. The caller holds the lock.
+ * Removes files that dead runs left half-written in the document folders, and those of the marker and the reserve at the top. The caller
+ * holds the lock.
  *
  * @param nowMs the present by the storage's own clock
  */
 export async function sweepDocuments(storage: Storage, nowMs: number): Promise<void> {
   await storage.tidy('', (name) => name === MARKER, nowMs);
-  // It is laid by whoever holds the lock, which we do: nobody is at it.
+  // Only the holder of the lock writes the reserve, so nobody is writing it now.
   await storage.tidy('', (name) => name === RESERVE, Number.POSITIVE_INFINITY);
   for (const folder of DOCUMENT_FOLDERS) await storage.tidy(folder, () => true, nowMs);
 }

@@ -3,23 +3,23 @@ import { fromErrno, PotctlError } from '../kernel/errors.js';
 import type { Staging, Storage } from '../storage/storage.js';
 import type { Draft } from './repository.js';
 
-/** Where drafts live and what guards their publication. */
+/** What a draft depends on. */
 export interface DraftDeps {
   readonly storage: Storage;
-  /** Throws when the lock was lost: what is published then could collide with the new holder's work. */
+  /** Throws if the lock was lost: publishing then could collide with the work of the new holder. */
   readonly assertHeld: () => Promise<void>;
 }
 
 /**
- * Begins a backup that nobody lists.
+ * Starts an unlisted backup.
  *
- * @throws PotctlError E_REFUSED if there is a backup of that id, E_IO if there is a draft, E_NO_SPACE, E_FILES_DENIED
+ * @throws PotctlError E_REFUSED if a backup with that id exists, E_IO if a draft exists, E_NO_SPACE, E_FILES_DENIED
  */
 export async function createDraft(deps: DraftDeps, id: string): Promise<Draft> {
   const staging = await deps.storage.groups.begin(id).catch((error: NodeJS.ErrnoException) => {
     throw fromErrno(error, `create the unfinished backup '${error.path ?? id}'`);
   });
-  if (staging === null) throw new PotctlError('E_REFUSED', `there is already a backup '${id}'`);
+  if (staging === null) throw new PotctlError('E_REFUSED', `the backup '${id}' already exists`);
   return draftIn(staging, id, deps);
 }
 
@@ -42,7 +42,7 @@ function draftIn(staging: Staging, id: string, { assertHeld }: DraftDeps): Draft
       await staging.commit(sealed(manifest), assertHeld);
       state = 'published';
     } catch (error) {
-      // The first failure is the one to tell; what cannot be removed now is swept by the next run.
+      // Report the first failure. The next run removes what cannot be removed now.
       await discard().catch(() => undefined);
       throw fromErrno(error, `publish the backup '${id}'`);
     }
@@ -50,7 +50,7 @@ function draftIn(staging: Staging, id: string, { assertHeld }: DraftDeps): Draft
   return { id, folder, publish, discard };
 }
 
-/** The manifest and its hash in the format of sha256sum: `sha256sum -c manifest.json.sha256` works without potctl. */
+/** Returns the manifest and its hash in the format of sha256sum: `sha256sum -c manifest.json.sha256` works without potctl. */
 function sealed(manifest: string): Readonly<Record<string, string>> {
   const hash = createHash('sha256').update(manifest).digest('hex');
   return { 'manifest.json': manifest, 'manifest.json.sha256': `${hash}  manifest.json\n` };

@@ -8,42 +8,42 @@ import type { BackupEvent, EventLog } from './repository.js';
 const LIMIT = 64 * 1024 * 1024;
 
 /**
- * Where the events of one backup are: in two files with the same lines, and a third outside of the backup's folder, so that damage to one
- * of them, or to that folder, is seen and loses nothing. Each line bears a checksum over itself and the backup's id. Lines without one were
- * written by older versions, which knew one file only.
+ * The files with the events of one backup: two in the backup's folder with the same lines, and a third outside, so that damage to one of
+ * them, or to the folder, is noticed and loses nothing. Each line has a checksum over itself and the backup's id. Lines without one were
+ * written by older versions, which had only one file.
  */
 export interface EventKeys {
   readonly storage: Pick<Storage, 'get' | 'put' | 'append' | 'remove'>;
   readonly id: string;
-  /** The first file; its copy has `.copy` behind the name. */
+  /** The first file; its copy has the suffix `.copy`. */
   readonly main: string;
-  /** The third file; missing = there is none. */
+  /** The third file; missing = none. */
   readonly apart?: string;
-  /** The files belong to the owner of this folder. */
+  /** New files get the owner of this folder. */
   readonly ownedLike: string;
 }
 
-/** The events of a backup of a repository. @param folder where the backup is now, if not under its id */
+/** Returns the event files of a backup. @param folder where the backup is now, if not under its id */
 export function eventKeysOf(storage: Storage, id: string, folder = `${LAYOUT.folder}/${id}`): EventKeys {
   return { storage, id, main: `${folder}/events.ndjson`, apart: `${HISTORIES}/${id}.ndjson`, ownedLike: folder };
 }
 
-/** Reads all files. @throws PotctlError E_BACKUP_CORRUPT if one of them is a link or no file */
+/** Reads the events from all files. @throws PotctlError E_BACKUP_CORRUPT if one of them is a link or not a regular file */
 export async function readEvents(keys: EventKeys): Promise<EventLog> {
   const known = await readAll(keys);
   return { events: merge(known).flatMap(({ event }) => event ?? []), damage: damageOf(known) };
 }
 
-/** Adds an event to all files, durably, one after the other, so that a kill between them leaves no doubt which of them is behind. */
+/** Appends an event durably to all files, one after the other, so that after a kill it is clear which of them is behind. */
 export async function appendEvent(keys: EventKeys, event: BackupEvent): Promise<void> {
   const { storage, ownedLike } = keys;
   const known = await readAll(keys);
   const [main] = known;
-  // Emptied files must not look whole again because a line was added: only a pin or an unpin says what was in them.
+  // Emptied files must not look complete again because a line was added: only a pin or an unpin settles what was in them.
   const added = [...(isEmptied(known) ? [EMPTIED] : []), formatLine(keys.id, event)];
   for (const file of known) {
     await unlessApart(file, keys, async () => {
-      // An older version wrote no copy: it begins with what is there.
+      // Older versions wrote no copy: start it with the existing lines.
       if (file.exists || main!.lines.length === 0)
         for (const line of added) await storage.append(file.key, line, { ownedLike });
       else await storage.put(file.key, [...main!.raw, ...added, ''].join('\n'), { ownedLike });
@@ -51,24 +51,25 @@ export async function appendEvent(keys: EventKeys, event: BackupEvent): Promise<
   }
 }
 
-/** The third file may be another user's, who shares the repository: then the two in the backup's folder must do. */
+/** Writes a file, but tolerates a denied third one: in a shared repository it may belong to another user. */
 async function unlessApart({ key }: EventFile, { id, apart }: EventKeys, write: () => Promise<void>): Promise<void> {
   if (key !== apart) return write();
   try {
     await write();
   } catch (error) {
     if (isDenied(error)) return;
-    const changedDetail = `it is noted in the folder of the backup '${id}', and not in '${apart}'`;
+    const changedDetail = `it was recorded in the folder of the backup '${id}', but not in '${apart}'`;
     throw error instanceof PotctlError ? error.with({ changed: 'partial', changedDetail }) : error;
   }
 }
 
 /**
- * Makes all files the same again, where that loses nothing. What somebody appends at this moment without a lock stays in one of them.
+ * Repairs the event files, if that loses nothing: all of them get the same lines. What somebody appends at this moment without a lock stays
+ * in one of them.
  *
- * @returns what was wrong and is mended; null if nothing was, or nothing can be
+ * @returns what was repaired; null if nothing was wrong, or it cannot be repaired
  */
-export async function mendEvents(keys: EventKeys): Promise<string | null> {
+export async function repairEvents(keys: EventKeys): Promise<string | null> {
   const { storage, ownedLike } = keys;
   const known = await readAll(keys);
   const damage = damageOf(known);
@@ -80,7 +81,7 @@ export async function mendEvents(keys: EventKeys): Promise<string | null> {
   return damage?.text ?? null;
 }
 
-/** Removes what is outside of the backup's folder. What another user keeps for himself there stays: the backup goes all the same. */
+/** Removes the event file outside the backup's folder. One that belongs to another user stays, and the backup is removed all the same. */
 export async function removeEventsApart({ storage, apart }: EventKeys): Promise<void> {
   try {
     if (apart !== undefined) await storage.remove(apart);
@@ -90,39 +91,39 @@ export async function removeEventsApart({ storage, apart }: EventKeys): Promise<
 }
 
 interface Line {
-  /** Without its line feed: no two lines that this version writes are the same. */
+  /** The line without its line feed. Lines written by this version are unique. */
   readonly raw: string;
-  /** null = a kind that only a newer version knows. */
+  /** null = an event type of a newer version. */
   readonly event: BackupEvent | null;
 }
 
 interface EventFile {
   readonly key: string;
-  /** For people. */
+  /** The name for messages. */
   readonly name: string;
   readonly exists: boolean;
-  /** As they stand there, the bad ones, too. */
+  /** The lines as stored, including damaged ones. */
   readonly raw: readonly string[];
   readonly lines: readonly Line[];
   readonly bad: number;
-  /** Is there a bad line behind the last pin or unpin? Then that one may be out of date. */
+  /** Whether a damaged line follows the last pin or unpin, which may then be outdated. */
   readonly badSincePin: boolean;
 }
 
-/** In the order of writing. */
+/** Returns the files in the order of writing. */
 const keysOf = ({ main, apart }: EventKeys): string[] => [
   main,
   `${main}.copy`,
   ...(apart === undefined ? [] : [apart]),
 ];
 
-/** Backwards: what is written later never has what the one before lacks. */
+/** Reads the files backwards, so that a file read later never lacks a line of one read before. */
 async function readAll(keys: EventKeys): Promise<EventFile[]> {
   const known: EventFile[] = [];
   for (const [at, key] of [...keysOf(keys).entries()].reverse()) {
     known.unshift(
       await readFile(key, keys).catch((error: unknown) => {
-        // A copy that another user wrote for himself is as good as none.
+        // A copy that only another user can read is treated as missing.
         if (at === 0 || !isDenied(error)) throw error;
         return fileOf(key, keys, undefined);
       }),
@@ -148,7 +149,7 @@ function fileOf(key: string, { id, apart }: EventKeys, text: string | undefined)
   };
 }
 
-/** All lines of all, in the order of the first; what it lacks stands behind the line that it follows in another one. */
+/** Merges the lines of all files in the order of the first; a line that it lacks is inserted after the line that precedes it elsewhere. */
 function merge([main, ...others]: readonly EventFile[]): Line[] {
   const merged = [...main!.lines];
   const places = new Set(merged.map(({ raw }) => raw));
@@ -172,26 +173,28 @@ function damageOf(files: readonly EventFile[]): EventLog['damage'] {
   const [main, copy] = files as [EventFile, EventFile];
   const inFolder = merge([main, copy]).length;
   const problems = [
-    ...files.filter(({ bad }) => bad > 0).map(({ name, bad }) => `${lineCount(bad)} of ${name} cannot be read`),
+    ...files
+      .filter(({ bad }) => bad > 0)
+      .map(({ name, bad }) => `${lineCount(bad)} of ${name} ${bad === 1 ? 'is' : 'are'} damaged`),
     ...(inFolder > main.lines.length
-      ? [`${main.name} lacks ${lineCount(inFolder - main.lines.length)} of its copy`]
+      ? [`${main.name} lacks ${lineCount(inFolder - main.lines.length)} that its copy has`]
       : []),
     ...(merged.length > inFolder
-      ? [`${main.name} and its copy lack ${lineCount(merged.length - inFolder)} of ${files[2]!.name}`]
+      ? [`${main.name} and its copy lack ${lineCount(merged.length - inFolder)} that ${files[2]!.name} has`]
       : []),
   ];
   if (problems.length === 0) return null;
-  // A kill between the writes leaves the copies one line behind, and no more.
+  // A kill between two writes leaves the copies at most one line behind.
   const isWhole = files.some((file, at) => isSound(file) && merged.length - file.lines.length <= (at === 0 ? 0 : 1));
   const fate = isWhole ? 'another copy has them, so nothing is lost' : 'a pin may be lost';
   return { text: `${problems.join('; ')}: ${fate}`, lost: !isWhole };
 }
 
-/** A file is made when its first line is written: one that is there without any was emptied. */
+/** Returns whether the files were emptied: a file is created with its first line, so one without lines was emptied. */
 const isEmptied = (files: readonly EventFile[]): boolean =>
   files.some(({ exists }) => exists) && files.every(({ raw }) => raw.length === 0);
 
-/** Stands for what was emptied; no line that can be read. */
+/** Marks that earlier lines were emptied; itself an unreadable line. */
 const EMPTIED = '{"emptied":true}';
 
 const isSound = ({ lines, badSincePin }: EventFile): boolean => lines.length > 0 && !badSincePin;
@@ -202,7 +205,7 @@ function isSame({ bad, lines }: EventFile, wanted: readonly Line[]): boolean {
   return bad === 0 && lines.length === wanted.length && lines.every(({ raw }, at) => raw === wanted[at]?.raw);
 }
 
-/** The key makes each line the only one of its kind, also where two say the same at the same time. */
+/** Formats a line. The random key makes it unique, even if two lines record the same event at the same time. */
 function formatLine(id: string, event: BackupEvent): string {
   const body = { ...event, key: randomBytes(4).toString('hex') };
   return JSON.stringify({ ...body, sum: sumOf(id, body) });
@@ -214,7 +217,7 @@ const sumOf = (id: string, body: object): string =>
     .digest('hex')
     .slice(0, 16);
 
-/** null = it is not as it was written. */
+/** Parses a line; null if it is damaged. */
 function parseLine(id: string, raw: string): Line | null {
   const value = parseObject(raw);
   if (value === null) return null;

@@ -8,19 +8,19 @@ import type { Layout, Storage } from '../storage/storage.js';
 const MARKER_LIMIT = 1024 * 1024;
 const MAJOR = 1;
 
-/** Each backup is a group of keys, and its manifest publishes it. */
+/** Each backup is a group of keys that its manifest publishes. */
 export const LAYOUT: Layout = { folder: 'backups', name: /^\d{8}T\d{6}Z-[0-9a-f]{6}$/, last: 'manifest.json' };
-/** Each backup's events once more, outside of its folder. */
+/** Another copy of each backup's events, outside its folder. */
 export const HISTORIES = 'histories';
 export const LOCK = 'potctl.lock';
-/** Space kept back for the day on which the disk is full. */
+/** Space reserved for a full disk. */
 export const RESERVE = 'potctl.reserve';
 /** Folders of small documents. */
 export const DOCUMENT_FOLDERS: readonly string[] = ['restores'];
-/** The names at the top that are potctl's; everything else there belongs to somebody else. */
+/** The names at the top level that belong to potctl; everything else belongs to others. */
 const OWN_NAMES = [LAYOUT.folder, HISTORIES, LOCK, RESERVE, 'objects', ...DOCUMENT_FOLDERS];
 
-/** A folder with all of these belongs to another program, whose next run could delete or refuse what potctl puts there. */
+/** A folder with all of these names belongs to another program, which could delete or refuse files of potctl there. */
 const OTHERS: readonly { readonly owner: string; readonly names: readonly string[] }[] = [
   { owner: 'a restic repository', names: ['config', 'data', 'keys'] },
   { owner: 'a Borg repository', names: ['config', 'data', 'README'] },
@@ -30,7 +30,7 @@ const OTHERS: readonly { readonly owner: string; readonly names: readonly string
 ];
 
 /**
- * Is there a repository in the storage? Changes nothing; false = the first write may make it one.
+ * Returns whether the storage contains a repository. Changes nothing; false = the first write may create one.
  *
  * @throws PotctlError E_REPOSITORY_FORMAT: a newer major version, another program's folder; E_FILES_DENIED
  */
@@ -47,12 +47,12 @@ export async function isReady(storage: Storage): Promise<boolean> {
 }
 
 /**
- * Makes an empty place a repository: creates it (of a path the last component only), then its marker, durably. Two that do it at once agree
- * on one id.
+ * Creates a repository in an empty place: the directory (only the last component of its path), then its marker, durably. Two concurrent
+ * calls agree on one id.
  *
  * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED, E_NO_SPACE
  */
-export async function initialise(storage: Storage, now: Date): Promise<void> {
+export async function initialize(storage: Storage, now: Date): Promise<void> {
   try {
     await storage.create();
     await storage.put(MARKER, `${markerText(randomUUID(), now)}\n`, { create: true, readable: true });
@@ -66,14 +66,18 @@ function checkMarker(text: string, location: string): void {
   const [, major] = /^(\d{1,9})\.\d+$/.exec(String(marker?.['format_version'])) ?? [];
   if (marker?.['format'] !== 'potctl.repository' || major === undefined) {
     throw unusable(location, `its ${MARKER} is damaged`, [
-      `Compare ${MARKER} with that of another repository; the backups themselves lie in ${LAYOUT.folder}/.`,
+      `Compare ${MARKER} with that of another repository; the backups themselves are in ${LAYOUT.folder}/.`,
     ]);
   }
   if (Number(major) > MAJOR) {
-    throw new PotctlError('E_REPOSITORY_FORMAT', `the repository '${location}' was written by a newer potctl`, {
-      why: { format: String(marker['format_version']), understood: `${MAJOR}.x` },
-      fix: ['Use the potctl that wrote it, or a newer one.'],
-    });
+    throw new PotctlError(
+      'E_REPOSITORY_FORMAT',
+      `the repository '${location}' was written by a newer version of potctl`,
+      {
+        why: { format: String(marker['format_version']), understood: `${MAJOR}.x` },
+        fix: ['Use that version of potctl, or a newer one.'],
+      },
+    );
   }
 }
 
@@ -93,13 +97,13 @@ async function refuseOthers(storage: Storage): Promise<void> {
   if (other) throw unusable(url, `it is ${other.owner}`);
   const above = await storage.around(MARKER);
   if (above !== null) {
-    throw unusable(url, 'it lies inside of another potctl repository', [
-      advice`Give that one: ${again('--repository', above)}`,
+    throw unusable(url, 'it is inside another potctl repository', [
+      advice`Use that repository: ${again('--repository', above)}`,
     ]);
   }
   const taken = OWN_NAMES.filter((name) => names.has(name));
   if (taken.length === 0) return;
-  throw unusable(url, `it has no ${MARKER}, but holds ${taken.map((name) => `'${name}'`).join(', ')}`, [
+  throw unusable(url, `it has no ${MARKER}, but contains ${taken.map((name) => `'${name}'`).join(', ')}`, [
     'Choose an empty directory.',
     `If these are potctl's own backups: \`echo '${markerText('restored')}' > ${storage.placeOf(MARKER)}\``,
   ]);

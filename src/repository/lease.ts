@@ -8,12 +8,12 @@ import type { Claim, Storage } from '../storage/storage.js';
 import { claimLock, holderText, type LockHolder, lockAgeMs, readLock, removeLock, type SeenLock } from './lock.js';
 import type { Lease, LockRequest } from './repository.js';
 
-/** How a lease lives, in milliseconds. */
+/** The times of a lease, in milliseconds. */
 export interface LeaseTimes {
   readonly heartbeatMs: number;
-  /** A counter that stood still for so long, watched by the observer's own clock, belongs to a dead owner. */
+  /** A lock whose counter has not changed for this long, by the observer's own clock, belongs to a dead owner. */
   readonly silenceMs: number;
-  /** Between two looks at somebody else's lock. */
+  /** The interval for checking a lock held by somebody else. */
   readonly pollMs: number;
 }
 
@@ -21,27 +21,27 @@ export const LEASE_TIMES: LeaseTimes = { heartbeatMs: 5_000, silenceMs: 60_000, 
 
 export interface LeaseDeps {
   readonly storage: Storage;
-  /** For messages. */
+  /** The name for messages. */
   readonly name: string;
   readonly clock: Clock;
   readonly host: HostIdentity;
   /** `user@host` */
   readonly operator: string;
   readonly times: LeaseTimes;
-  /** A dead owner's lock was removed; null when it could not be read. */
+  /** Called when the lock of a dead owner was removed; null if it could not be read. */
   readonly onTakeover?: ((holder: LockHolder | null) => void) | undefined;
-  /** Somebody else's lock is in the way, and we begin to wait. */
+  /** Called when a lock is held by somebody else and waiting starts. */
   readonly onWait?: ((holder: LockHolder | null) => void) | undefined;
 }
 
-/** A lease, and when it was taken by the clock of the storage that holds it, in ms since 1970. */
+/** A lease, and the time at which it was taken by the clock of the storage, in ms since 1970. */
 export interface HeldLease extends Lease {
   readonly stampedMs: number;
 }
 
 /**
- * Takes the repository's lock, waiting up to `request.waitMs`. A lock whose owner is proved dead is taken over at once; one that looks
- * abandoned (no sign of life on disk for `silenceMs`) is watched for `silenceMs` more, also without `waitMs`.
+ * Takes the lock of the repository and waits up to `request.waitMs`. The lock of a provably dead owner is taken over at once. A stale lock
+ * (no heartbeat on disk for `silenceMs`) is watched for another `silenceMs`, even without `waitMs`.
  *
  * @throws PotctlError E_LOCKED; the signal's reason when it is aborted
  */
@@ -87,13 +87,13 @@ async function acquire(deps: LeaseDeps, request: LockRequest): Promise<HeldLease
   }
 }
 
-/** When a lock's text was first seen (monotonic), and how old it was then by the storage's clock. */
+/** When the text of a lock was first seen (monotonic), and its age at that time by the clock of the storage. */
 interface Sighting {
   readonly since: number;
   readonly ageMs: number;
 }
 
-/** Keeps the sighting of the present text only: every heartbeat makes a new text and starts the silence anew. */
+/** Remembers only the current text: every heartbeat changes it and restarts the silence. */
 async function remember(watch: Map<string, Sighting>, { text, holder }: SeenLock, deps: LeaseDeps): Promise<Sighting> {
   const known = watch.get(text);
   if (known !== undefined) return known;
@@ -113,7 +113,7 @@ async function isDead({ holder }: SeenLock, { since }: Sighting, { host, clock, 
 function hold(deps: LeaseDeps, lock: Claim, holder: LockHolder): HeldLease {
   const stopHeart = startHeart(lock, holder, deps.times.heartbeatMs);
   let released: Promise<void> | undefined;
-  const letGo = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     await stopHeart();
     await lock.close();
     await removeLock(deps.storage, (seen) => seen.holder?.token === holder.token);
@@ -122,15 +122,15 @@ function hold(deps: LeaseDeps, lock: Claim, holder: LockHolder): HeldLease {
     stampedMs: lock.stampedMs,
     assertHeld: () => assertHeld(deps, holder),
     release() {
-      released ??= letGo();
+      released ??= end();
       return released;
     },
   };
 }
 
 /**
- * Shows that the owner of a lock or a mark lives, until the returned function is called. A beat that fails shows to others as silence;
- * assertHeld is what the holder of the lock relies on.
+ * Keeps the heartbeat of a lock or a mark going until the returned function is called. A failed beat looks like silence to others; the
+ * holder of the lock relies on assertHeld.
  */
 export function startHeart(lock: Claim, holder: LockHolder, everyMs: number): () => Promise<void> {
   let count = 0;
@@ -150,7 +150,7 @@ export function startHeart(lock: Claim, holder: LockHolder, everyMs: number): ()
   };
 }
 
-/** @see Repository.isAtWork */
+/** Returns whether a run holds the lock. @see Repository.isAtWork */
 export async function isAtWork(
   { storage, host }: Pick<LeaseDeps, 'storage' | 'host'>,
   runId: string,
@@ -164,7 +164,7 @@ export async function isAtWork(
 const PUT_BACK_MS = 50;
 const PUT_BACK_TRIES = 4;
 
-/** A lock that is missing may just be on its way back from somebody who judged an older one. */
+/** Reads the lock. A missing one is read again, because another process may be putting it back after checking it. */
 async function readLockSurely(storage: Storage): Promise<SeenLock | null> {
   let seen = await readLock(storage);
   for (let tries = 0; seen === null && tries < PUT_BACK_TRIES; tries += 1) {
@@ -179,7 +179,7 @@ async function assertHeld(deps: LeaseDeps, { token }: LockHolder): Promise<void>
   if (seen?.holder?.token === token) return;
   throw new PotctlError('E_LOCKED', `the lock on the repository '${deps.name}' was lost`, {
     why: {
-      reason: 'this process gave no sign of life for too long, and another one took the lock over',
+      reason: 'this process sent no heartbeat for too long, so another process took over the lock',
       ...(seen?.holder ? factsOf(seen.holder) : {}),
     },
     fix: ['Run the command again.'],
@@ -190,7 +190,7 @@ function lockedBy(holder: LockHolder | null, ageMs: number, { name }: LeaseDeps)
   const doing = holder === null ? '' : `: '${holder.command}' is running`;
   return new PotctlError('E_LOCKED', `the repository '${name}' is locked${doing}`, {
     why: { ...(holder === null ? {} : factsOf(holder)), heartbeat_age_s: Math.round(ageMs / 1000) },
-    fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
+    fix: [advice`To wait for it, repeat the command with ${again('--wait', '30m')}`],
   });
 }
 

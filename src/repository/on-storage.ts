@@ -5,8 +5,8 @@ import { advice, potctl } from '../kernel/next.js';
 import type { Storage } from '../storage/storage.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft } from './draft.js';
-import { appendEvent, eventKeysOf, mendEvents, readEvents, removeEventsApart } from './events.js';
-import { initialise, isReady, LAYOUT, LOCK } from './format.js';
+import { appendEvent, eventKeysOf, readEvents, removeEventsApart, repairEvents } from './events.js';
+import { initialize, isReady, LAYOUT, LOCK } from './format.js';
 import { acquireLease, isAtWork, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, parseHolder } from './lock.js';
 import { markReader, readMarks, refuseRead, sweepMarks } from './readers.js';
@@ -14,29 +14,29 @@ import { type RemovalDeps, removeBackup } from './removal.js';
 import type { EventLog, Hold, Lease, LockRequest, Repository } from './repository.js';
 import { layReserve, withReserve } from './reserve.js';
 
-/** Segments without a leading dot: no `..`, nothing absolute. */
+/** Path segments without a leading dot: no `..`, nothing absolute. */
 const FILE = /^[^/.\\\p{Cc}][^/\\\p{Cc}]*(?:\/[^/.\\\p{Cc}][^/\\\p{Cc}]*)*$/u;
 const TEXT_LIMIT = 64 * 1024 * 1024;
 
 export interface RepositoryOptions {
   readonly clock: Clock;
-  /** This process; see readHostIdentity. */
+  /** The identity of this process; see readHostIdentity. */
   readonly host: HostIdentity;
-  /** Who works, `user@host`: named in the lock. */
+  /** The operator, `user@host`: named in the lock. */
   readonly operator: string;
   readonly times: LeaseTimes;
-  /** A dead run's lock was removed; null when nobody could tell whose it was. */
+  /** Called when the lock of a dead run was removed; null if its owner is unknown. */
   readonly onTakeover?: (holder: LockHolder | null) => void;
-  /** Another run holds the lock, and we begin to wait for it. */
+  /** Called when another run holds the lock and waiting starts. */
   readonly onWait?: (holder: LockHolder | null) => void;
-  /** What is left of a removed or an unfinished backup cannot be removed now either; where it is. */
+  /** Called with the path of remains of a removed or unfinished backup that still cannot be removed. */
   readonly onStuck?: (place: string) => void;
-  /** The damaged history of a backup was made whole from its copy; what was wrong with it. */
+  /** Called when the damaged history of a backup was repaired from a copy, with the damage. */
   readonly onMended?: (id: string, damage: string) => void;
 }
 
 /**
- * A repository in a storage opened with its {@link LAYOUT}. Nothing is written before the first changing call; `exists` tells whether there
+ * Opens a repository in a storage with its {@link LAYOUT}. Nothing is written before the first changing call; `exists` tells whether there
  * is one.
  *
  * @throws PotctlError E_REPOSITORY_FORMAT, E_FILES_DENIED
@@ -55,7 +55,7 @@ export async function openOnStorage(name: string, storage: Storage, options: Rep
   };
 }
 
-/** Reading needs a repository, writing makes one. */
+/** Reading requires a repository, writing creates one. */
 interface Gate {
   exists(): Promise<boolean>;
   reading<T>(action: string, read: () => Promise<T>): Promise<T>;
@@ -75,7 +75,7 @@ async function gateTo(storage: Storage, clock: Clock): Promise<Gate> {
       return guarded(action, read);
     },
     async writing(action, write) {
-      if (!(await exists())) await initialise(storage, clock.now());
+      if (!(await exists())) await initialize(storage, clock.now());
       ready = true;
       return guarded(action, write);
     },
@@ -84,17 +84,17 @@ async function gateTo(storage: Storage, clock: Clock): Promise<Gate> {
 
 type Readers = Pick<
   Repository,
-  'list' | 'readText' | 'artefacts' | 'events' | 'appendEvent' | 'getDocument' | 'listDocuments'
+  'list' | 'readText' | 'artifacts' | 'events' | 'appendEvent' | 'getDocument' | 'listDocuments'
 >;
 
 function readers(storage: Storage, { reading }: Gate): Readers {
   return {
     list: () => reading('list the backups', storage.groups.names),
     readText: (id, file) => reading(`read '${file}' of '${id}'`, () => readText(storage, id, file)),
-    artefacts: (id) => reading(`open the backup '${id}'`, () => artefacts(storage, id)),
+    artifacts: (id) => reading(`open the backup '${id}'`, () => artifacts(storage, id)),
     events: (id) => reading(`read the events of '${id}'`, () => eventsOf(storage, id)),
     appendEvent: (id, event) =>
-      reading(`note an event of '${id}'`, async () => {
+      reading(`record an event of '${id}'`, async () => {
         await requireBackup(storage, id);
         await appendEvent(eventKeysOf(storage, id), event);
       }),
@@ -106,12 +106,12 @@ function readers(storage: Storage, { reading }: Gate): Readers {
 function readersAtWork(deps: LeaseDeps, { reading }: Gate): Pick<Repository, 'hold' | 'held' | 'isAtWork'> {
   return {
     hold: (id, command) => reading(`open the backup '${id}'`, () => holdBackup(deps, checkedId(id), command)),
-    isAtWork: (runId) => reading('look who holds the lock', () => isAtWork(deps, runId)),
-    held: () => reading('look who reads the backups', () => readMarks(deps)),
+    isAtWork: (runId) => reading('check who holds the lock', () => isAtWork(deps, runId)),
+    held: () => reading('check which backups are being read', () => readMarks(deps)),
   };
 }
 
-/** The mark first: whoever removes the backup after that sees it, and whoever removed it before is seen. */
+/** Writes the mark first: a later removal sees it, and an earlier one is noticed here. */
 async function holdBackup(deps: LeaseDeps, id: string, command: string): Promise<Hold> {
   const mark = await markReader(deps, id, command);
   try {
@@ -142,7 +142,7 @@ function writers(
         await requireBackup(storage, id);
         await removeBackup(removal, { id, reason, seenEvents });
       }),
-    draft: (id) => writing(`begin the backup '${id}'`, () => createDraft({ storage, assertHeld }, checkedId(id))),
+    draft: (id) => writing(`start the backup '${id}'`, () => createDraft({ storage, assertHeld }, checkedId(id))),
     lock: (request) =>
       writing('lock the repository', async () => {
         held = await lockAndSweep(deps, request);
@@ -164,7 +164,7 @@ async function lockAndSweep(deps: WriterDeps, request: LockRequest): Promise<Lea
   }
 }
 
-/** What dead runs left. @param takenMs when the lock was taken, by the storage's own clock */
+/** Removes what dead runs left. @param takenMs when the lock was taken, by the clock of the storage */
 async function sweep(deps: WriterDeps, takenMs: number): Promise<void> {
   const { storage, host } = deps;
   const stuck = await storage.groups.sweep((id) => removeEventsApart(eventKeysOf(storage, id)));
@@ -176,48 +176,51 @@ async function sweep(deps: WriterDeps, takenMs: number): Promise<void> {
   };
   await storage.claims.sweep(LOCK, isDead, takenMs);
   await sweepDocuments(storage, takenMs);
-  await mendHistories(deps);
+  await repairHistories(deps);
 }
 
 async function readText(storage: Storage, id: string, file: string): Promise<string> {
-  if (!FILE.test(file)) throw new Error(`'${file}' is not the name of an artefact`);
+  if (!FILE.test(file)) throw new Error(`'${file}' is not the name of an artifact`);
   const bytes = await storage.get(`${LAYOUT.folder}/${checkedId(id)}/${file}`, { limit: TEXT_LIMIT });
   if (bytes !== undefined) return bytes.toString('utf8');
-  // Whether there is a backup at all is asked only when it has no such file.
+  // Only check whether the backup exists if it has no such file.
   await requireBackup(storage, id);
   throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
 }
 
-/** Whether there is a backup at all is asked only when it has no events. */
+/** Reads the events. Only checks whether the backup exists if it has none. */
 async function eventsOf(storage: Storage, id: string): Promise<EventLog> {
   const log = await readEvents(eventKeysOf(storage, checkedId(id)));
   if (log.events.length === 0) await requireBackup(storage, id);
   return log;
 }
 
-/** No backup may fail because the history of another one cannot be mended: `backup list` and `backup verify` go on telling it. */
-async function mendHistories({ storage, onMended }: WriterDeps): Promise<void> {
+/**
+ * Repairs histories. A history that cannot be repaired must not make another backup fail: `backup list` and `backup verify` keep reporting
+ * it.
+ */
+async function repairHistories({ storage, onMended }: WriterDeps): Promise<void> {
   for (const id of await storage.groups.names()) {
-    const mended = await mendEvents(eventKeysOf(storage, id)).catch(() => null);
-    if (mended !== null) onMended?.(id, mended);
+    const repaired = await repairEvents(eventKeysOf(storage, id)).catch(() => null);
+    if (repaired !== null) onMended?.(id, repaired);
   }
 }
 
-/** Whoever gets the folder opens files in it by name: a link in it could lead anywhere. */
-async function artefacts(storage: Storage, id: string): Promise<string> {
+/** Returns the folder of a backup after checking it for links: the caller opens files in it by name, and a link could lead anywhere. */
+async function artifacts(storage: Storage, id: string): Promise<string> {
   await requireBackup(storage, id);
   const { folder, odd } = await storage.groups.localFolder(id);
   if (odd === null) return folder;
-  throw new PotctlError('E_BACKUP_CORRUPT', `'${odd}' of the backup '${id}' is not a plain file`, {
-    why: 'potctl writes no symbolic links or special files into a repository',
+  throw new PotctlError('E_BACKUP_CORRUPT', `'${odd}' of the backup '${id}' is not a regular file`, {
+    why: 'a repository never contains symbolic links or special files',
   });
 }
 
 async function requireBackup(storage: Storage, id: string): Promise<void> {
   const state = await storage.groups.stateOf(checkedId(id));
   if (state === 'complete') return;
-  if (state === 'absent') throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
-  const why = 'something else stands in its place';
+  if (state === 'absent') throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' does not exist`);
+  const why = 'something else has its name';
   throw new PotctlError('E_BACKUP_CORRUPT', `the backup '${id}' is not a folder`, { why });
 }
 

@@ -11,8 +11,7 @@ export interface OpenOptions extends Omit<RepositoryOptions, 'times'> {
 }
 
 /**
- * Opens the place where backups rest. Looks, but writes nothing: a repository is created by the first changing call into an absent or
- * foreign-free directory.
+ * Opens a repository. Writes nothing: the first changing call creates it in a missing directory, or in one without files of others.
  *
  * @param location `path` is absolute
  * @throws PotctlError E_REPOSITORY_FORMAT (a file, another program's directory, a newer major version, a missing parent), E_FILES_DENIED

@@ -8,15 +8,15 @@ import { holderText, type LockHolder, parseHolder } from './lock.js';
 import type { Hold } from './repository.js';
 
 const MARK_LIMIT = 64 * 1024;
-/** A mark, and one that its reader was about to claim. */
+/** A mark, or one that its reader was about to claim. */
 const MARK = /^potctl\.reader\.(\d{8}T\d{6}Z-[0-9a-f]{6})\.[0-9a-f]{12}(?:\.[0-9a-f]{12})?$/;
-/** Of a reader that cannot be judged, in silences of a lock: nothing is lost by keeping its backup a little longer. */
+/** After this many silences of a lock, the mark of an unknown reader is ignored: keeping its backup a little longer loses nothing. */
 const SILENCES = 10;
 
 /**
  * Writes a mark that a backup is being read, and keeps it alive until it is released.
  *
- * @returns null where no mark can be written: a reader without a mark is better than no reader
+ * @returns null if no mark can be written: reading without a mark is better than not reading
  */
 export async function markReader(deps: LeaseDeps, id: string, command: string): Promise<Hold | null> {
   const { storage, clock, host, operator, times } = deps;
@@ -27,7 +27,7 @@ export async function markReader(deps: LeaseDeps, id: string, command: string): 
     const mark = await storage.claims.claim(key, holderText(holder));
     if (mark === null) return null;
     const stopHeart = startHeart(mark, holder, times.heartbeatMs);
-    const letGo = async (): Promise<void> => {
+    const end = async (): Promise<void> => {
       await stopHeart();
       await mark.close();
       await storage.remove(key);
@@ -35,8 +35,8 @@ export async function markReader(deps: LeaseDeps, id: string, command: string): 
     let released: Promise<void> | undefined;
     return {
       release() {
-        // A mark that cannot be removed ends with its owner.
-        released ??= letGo().catch(() => undefined);
+        // A mark that cannot be removed becomes invalid when its owner ends.
+        released ??= end().catch(() => undefined);
         return released;
       },
     };
@@ -46,7 +46,7 @@ export async function markReader(deps: LeaseDeps, id: string, command: string): 
   }
 }
 
-/** Which backups are being read, by whom; what dead readers left does not count. */
+/** Returns which backups are being read, by whom; marks of dead readers are ignored. */
 export async function readMarks(deps: LeaseDeps): Promise<ReadonlyMap<string, string>> {
   const living = new Map<string, string>();
   for (const { id, holder } of await marksOf(deps)) {
@@ -61,11 +61,11 @@ export async function sweepMarks(deps: LeaseDeps): Promise<void> {
   for (const { id, key } of await marksOf(deps)) if (id === null) await deps.storage.remove(key);
 }
 
-/** @throws PotctlError E_LOCKED if somebody reads the backup */
+/** Refuses a backup that is being read. @throws PotctlError E_LOCKED */
 export async function refuseRead(deps: LeaseDeps, id: string): Promise<void> {
   const reader = (await readMarks(deps)).get(id);
   if (reader === undefined) return;
-  throw new PotctlError('E_LOCKED', `the backup '${id}' is being read`, { why: `${reader} is not done with it` });
+  throw new PotctlError('E_LOCKED', `the backup '${id}' is being read`, { why: `in use by ${reader}` });
 }
 
 interface FoundMark {
@@ -79,7 +79,7 @@ async function marksOf(deps: LeaseDeps): Promise<FoundMark[]> {
   const { storage } = deps;
   const keys = (await storage.list('')).filter((name) => MARK.test(name));
   if (keys.length === 0) return [];
-  // Where nothing can be written nobody is thought dead for his silence.
+  // If nothing can be written, no reader is considered dead because of silence.
   const nowMs = await storage.now(LOCK).catch(() => null);
   const found: FoundMark[] = [];
   for (const key of keys) {

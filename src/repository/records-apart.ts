@@ -5,20 +5,22 @@ import { MARKER } from '../storage/marker.js';
 import { DOCUMENT_FOLDERS } from './format.js';
 import type { Lease, LockRequest, Repository } from './repository.js';
 
-/** Where records of a repository are kept that cannot be written into it. */
+/** Where restore records are kept that cannot be written into the repository. */
 export interface Apart {
-  /** Its folder; need not exist. */
+  /** The folder; need not exist. */
   readonly folder: string;
-  /** Opens it; makes what is missing above it. */
+  /** Opens it and creates missing parent directories. */
   readonly open: () => Promise<Repository>;
 }
 
-/** May this user write records into the repository? false also on a read-only file system. An absent one is made by whoever writes. */
+/**
+ * Returns whether this user may write records into the repository; false also on a read-only file system, true if it does not exist yet.
+ */
 export function canRecord(location: string): Promise<boolean> {
   return areWritable([location, ...DOCUMENT_FOLDERS.map((name) => path.join(location, name))]);
 }
 
-/** The id that a repository has wherever it is mounted; undefined where there is none. */
+/** Returns the id of a repository, which does not depend on where it is mounted; undefined if there is none. */
 export async function idOfRepository(location: string): Promise<string | undefined> {
   const text = await valuesIn(location)
     .get(MARKER, { limit: 1024 * 1024 })
@@ -28,10 +30,10 @@ export async function idOfRepository(location: string): Promise<string | undefin
 }
 
 /**
- * The same repository, and the records of it that were kept apart while it could not be written to: both are read, and one that is apart is
- * replaced there. As long as there are any, both places are locked, so that nobody takes back a run that lives.
+ * Combines a repository with records kept apart while it could not be written to. Both are read, and a record kept apart is replaced there.
+ * While there are any, both places are locked, so that nobody undoes a running restore.
  *
- * @param instead new records and the lock go apart, too: the repository cannot be written to now
+ * @param instead write new records and the lock to the other place, because the repository cannot be written to now
  */
 export function withRecordsApart(repository: Repository, apart: Apart, instead: boolean): Repository {
   const isThere = (): Promise<boolean> =>

@@ -6,31 +6,31 @@ import { appendEvent, type EventKeys, eventKeysOf, readEvents, removeEventsApart
 import { LAYOUT } from './format.js';
 import type { EventLog } from './repository.js';
 
-/** Where backups lie, who removes one, and what guards it. */
+/** What removing a backup depends on. */
 export interface RemovalDeps {
   readonly storage: Storage;
   readonly clock: Clock;
   /** `user@host` */
   readonly operator: string;
-  /** Throws when the lock was lost: somebody else could read or remove it. */
+  /** Throws if the lock was lost: somebody else could read or remove the backup. */
   readonly assertHeld: () => Promise<void>;
-  /** Throws E_LOCKED when somebody reads the backup. */
+  /** Throws E_LOCKED if the backup is being read. */
   readonly refuseRead: (id: string) => Promise<void>;
 }
 
-/** What is removed, why, and on what knowledge. */
+/** Which backup to remove, why, and the events that the decision is based on. */
 export interface Removal {
   readonly id: string;
   readonly reason: string;
-  /** null = whatever its events say. */
+  /** Number of events known to the caller; null = ignore events. */
   readonly seenEvents: number | null;
 }
 
 /**
- * Takes a backup out of the list in one step, then its bytes. Whoever began to read it, or noted something of it, until that step gets it
- * back; so he does where whoever removes it dies before he looked: with its manifest, the next lock shows it again.
+ * Removes a backup from the list in one step, then its bytes. If somebody started to read it or recorded an event before that step, the
+ * backup is put back. If this process dies before it checked that, the next lock puts it back, as long as it has its manifest.
  *
- * @throws PotctlError E_LOCKED; E_REFUSED if a repository or a mount point would go with it; failures of the storage
+ * @throws PotctlError E_LOCKED; E_REFUSED if it contains a repository or a mount point; failures of the storage
  */
 export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise<void> {
   const { id, seenEvents } = removal;
@@ -40,7 +40,7 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
   const before = await readEvents(keys);
   if (seenEvents !== null && before.events.length !== seenEvents) throw changedSince(id);
   await refuseRead(id);
-  await noteTombstone(deps, keys, removal.reason);
+  await recordTombstone(deps, keys, removal.reason);
   await deps.assertHeld();
   await refuseRead(id);
   const hidden = await group.hide();
@@ -48,7 +48,7 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
     await refuseRead(id);
     const now = await readEvents(eventKeysOf(storage, id, hidden));
     if (withoutTombstones(now) !== withoutTombstones(before)) throw changedSince(id);
-    // Whoever took the lock over may have shown it already.
+    // Another process that took over the lock may have put it back already.
     await deps.assertHeld();
   } catch (error) {
     await takeBack(group, id, error);
@@ -57,16 +57,16 @@ export async function removeBackup(deps: RemovalDeps, removal: Removal): Promise
   await erase(deps, { id, group, hidden });
 }
 
-/** @param reason why it is not removed */
+/** Puts the backup back into the list. @param reason why it is not removed */
 async function takeBack(group: GroupRemoval, id: string, reason: unknown): Promise<void> {
   try {
     await group.show();
   } catch (error) {
     throw new PotctlError(codeOf(error), `cannot put the backup '${id}' back into the list`, {
-      why: `${messageOf(error)}; it was to stay: ${messageOf(reason)}`,
+      why: `${messageOf(error)}; it should stay because: ${messageOf(reason)}`,
       changed: 'partial',
-      changedDetail: `the backup '${id}' is out of the list, but whole: all its bytes are in '${group.place}'`,
-      fix: ['Mend what it says; the next command that locks the repository puts it back.'],
+      changedDetail: `the backup '${id}' is no longer listed, but complete: all its data is in '${group.place}'`,
+      fix: ['Fix that problem. The next command that locks the repository puts the backup back.'],
       cause: error,
     });
   }
@@ -77,8 +77,8 @@ const codeOf = (error: unknown): 'E_FILES_DENIED' | 'E_IO' =>
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** On a full disk no line can be added, and that disk is why somebody removes something. */
-async function noteTombstone({ clock, operator }: RemovalDeps, keys: EventKeys, reason: string): Promise<void> {
+/** Records the removal. On a full disk that may be impossible, and that disk is why somebody removes something. */
+async function recordTombstone({ clock, operator }: RemovalDeps, keys: EventKeys, reason: string): Promise<void> {
   try {
     await appendEvent(keys, { at: clock.now().toISOString(), by: operator, type: 'tombstone', reason });
   } catch (error) {
@@ -88,7 +88,7 @@ async function noteTombstone({ clock, operator }: RemovalDeps, keys: EventKeys, 
 
 const withoutTombstones = ({ events }: EventLog): number => events.filter(({ type }) => type !== 'tombstone').length;
 
-/** Up to the end of its manifest it can be taken back, whole. */
+/** Erases the hidden backup. While it still has its manifest, it can be put back complete. */
 async function erase(
   deps: RemovalDeps,
   { id, group, hidden }: { readonly id: string; readonly group: GroupRemoval; readonly hidden: string },
@@ -114,13 +114,13 @@ function notErased(
   return new PotctlError(codeOf(error), `cannot remove all of '${id}'`, {
     ...facts,
     changed: 'partial',
-    changedDetail: `the backup '${id}' is out of the list, but a part of its bytes is left in '${place}'`,
-    fix: ['Mend what it says; the next command that locks the repository removes the rest.'],
+    changedDetail: `the backup '${id}' is no longer listed, but part of its data remains in '${place}'`,
+    fix: ['Fix that problem. The next command that locks the repository removes the rest.'],
   });
 }
 
 const changedSince = (id: string): PotctlError =>
-  new PotctlError('E_LOCKED', `the backup '${id}' was worked on in this moment`, {
-    why: 'something was noted of it since it was decided to remove it: a pin, or the result of a check',
-    fix: ['Repeat the command: it decides anew.'],
+  new PotctlError('E_LOCKED', `the backup '${id}' changed during the removal`, {
+    why: 'a pin or the result of a verification was recorded since the decision to remove it',
+    fix: ['Repeat the command: it will decide again.'],
   });

@@ -9,17 +9,19 @@ export interface Hashed {
 }
 
 /**
- * Takes the SHA-256 of files that somebody else is writing from start to end, by reading back what is stored while it grows. On the way it
- * sends large ones to the disk, so that the sync before they are published does not begin with gigabytes.
+ * Computes the SHA-256 of files while another process writes them from start to end, by reading back what is stored. It also syncs large
+ * files early, so that the sync before publishing does not start with gigabytes.
  */
 export interface FollowingHash {
-  /** Reads the rest of the files, which are complete now, and gives what was asked for in the order of asking. Once. @throws E_IO, E_FILES_* */
+  /**
+   * Reads the rest of the files, which are complete now, and returns their hashes in the same order. Call it once. @throws E_IO, E_FILES_*
+   */
   finish(files: readonly string[]): Promise<Hashed[]>;
   /** Stops reading; safe at any time. */
   abandon(): Promise<void>;
 }
 
-/** An error loses its code on the way between threads, so it goes beside it. */
+/** Errors lose their code between threads, so it is sent separately. */
 type Answer =
   | { readonly hashed: Hashed[] }
   | {
@@ -29,10 +31,10 @@ type Answer =
     };
 
 /**
- * Follows a file, or every file of a folder whose name matches, on a thread of its own: hashing gigabytes costs the main thread nothing, and is
- * over when the writer is. The file or the folder may appear later. Memory is flat in size; a file costs a few hundred bytes.
+ * Hashes a file, or every matching file in a folder, on a separate thread: hashing gigabytes costs the main thread nothing and ends with
+ * the writer. The file or folder may appear later. Memory use does not depend on the size; a file takes a few hundred bytes.
  *
- * @param matching for a folder: names that are only ever appended to
+ * @param matching for a folder: names of files that are only appended to
  */
 export function followWrites(target: string, matching?: RegExp): FollowingHash {
   const worker = new Worker(`(${follow})(require, ${createSender}, ${setPriority})`, {
@@ -42,7 +44,7 @@ export function followWrites(target: string, matching?: RegExp): FollowingHash {
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
   });
   worker.unref();
-  // A thread that fails says so to whoever waits for its answer; before that nobody listens.
+  // A failed thread is reported to the caller of `finish`; before that nobody listens.
   const failed = once(worker, 'error').then(([error]) => Promise.reject(error));
   failed.catch(() => {});
   return {
@@ -58,10 +60,10 @@ export function followWrites(target: string, matching?: RegExp): FollowingHash {
   };
 }
 
-/** What is sent to the disk at once. */
+/** Syncs files early. */
 interface Sender {
   send(file: string): void;
-  /** @throws the first failure: who syncs the file later is not told of it again */
+  /** Waits for the syncs. @throws the first failure: a later sync of the same file would not report it again */
   settle(): Promise<void>;
 }
 
@@ -69,17 +71,17 @@ type CreateSender = (fs: typeof import('node:fs')) => Sender;
 type SetPriority = (require: NodeJS.Require, niceness: number) => void;
 
 /**
- * Part of the thread, given to it as text. A dump is as fast as its largest table, whose two processes wait for each other again and again:
- * this thread had better run in those gaps than take turns with them. Only root gets the old priority back.
+ * Code of the thread, passed as text. A dump is as fast as its largest table, whose two processes keep waiting for each other: this thread
+ * should run in those gaps instead of competing with them. Only root can restore the old priority.
  */
 function setPriority(require: NodeJS.Require, niceness: number): void {
   const { readlinkSync } = require('node:fs') as typeof import('node:fs');
   const { setPriority: set } = require('node:os') as typeof import('node:os');
   try {
-    // `<pid>/task/<tid>`: for Linux a thread has a priority of its own.
+    // `<pid>/task/<tid>`: on Linux each thread has its own priority.
     set(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), niceness);
   } catch {
-    // No Linux, or not allowed: then as it is.
+    // Not Linux, or not permitted: keep the priority.
   }
 }
 
@@ -92,7 +94,7 @@ function createSender({ promises }: typeof import('node:fs')): Sender {
     await handle.datasync().finally(() => handle.close());
   };
   const keep = (file: string, error: NodeJS.ErrnoException): void => {
-    // Some file systems cannot do it, and are asked once more before the backup is published.
+    // Some file systems cannot do it; the backup is synced again before it is published.
     if (error.code === 'EINVAL' || error.code === 'ENOTSUP') return;
     failure ??= Object.assign(error, { doing: `write "${file}"` });
   };
@@ -107,7 +109,7 @@ function createSender({ promises }: typeof import('node:fs')): Sender {
   };
 }
 
-/** The thread. It is started from its own text, so it can use nothing from outside of itself but what it is given as text, too. */
+/** The code of the thread. It is started from its own text, so it can only use what is passed as text, too. */
 function follow(require: NodeJS.Require, createSender: CreateSender, setPriority: SetPriority): void {
   const { createHash } = require('node:crypto') as typeof import('node:crypto');
   const fs = require('node:fs') as typeof import('node:fs');
@@ -146,7 +148,7 @@ function follow(require: NodeJS.Require, createSender: CreateSender, setPriority
   };
   const look = (): void => {
     const files = matching === undefined ? [target] : fs.readdirSync(target).filter((name) => matching.test(name));
-    // What has not grown for long is probably complete: ten thousand of these are not opened again each time.
+    // A file that has not grown for long is probably complete: thousands of them are not reopened each time.
     for (const file of files.map((name) => (matching ? join(target, name) : name)))
       if (knownAs(file).quiet < 20) {
         read(file);
@@ -157,7 +159,7 @@ function follow(require: NodeJS.Require, createSender: CreateSender, setPriority
     try {
       look();
     } catch {
-      // Not there yet, or already gone: the end tells.
+      // Not there yet, or already gone: `finish` will report it.
     }
   }, 50);
   parentPort?.once('message', async (files: readonly string[]) => {

@@ -4,10 +4,10 @@ import { fromErrno } from '../kernel/errors.js';
 import { type FollowingHash, followWrites, type Hashed } from './following-hash.js';
 
 const CHUNK_BYTES = 1 << 20;
-/** A thread costs a tenth of a second of processor time, as much as hashing what is written in this time. */
+/** Starting a thread costs a tenth of a second of processor time, as much as hashing what is written in this time. */
 const PATIENCE_MS = 500;
 
-/** As {@link followWrites}; its thread is only started for what takes longer to be written than a moment. */
+/** Hashes as {@link followWrites} does, but starts its thread only for writes that take longer than a moment. */
 export function hashWrites(target: string, matching?: RegExp): FollowingHash {
   let following: FollowingHash | undefined;
   const start = setTimeout(() => {
@@ -30,10 +30,10 @@ export function hashWrites(target: string, matching?: RegExp): FollowingHash {
   };
 }
 
-/** A thread of Node's asks for the current directory as it starts, and dies where that was deleted. */
+/** A thread of Node reads the current directory at its start, and dies if that was deleted. */
 const isNowhere = (error: unknown): boolean => error instanceof Error && error.message.includes('uv_cwd');
 
-/** Hashes small files once they are written. */
+/** Hashes small files after they are written. */
 function hashAfterwards(): FollowingHash {
   const { signal } = new AbortController();
   return {
@@ -46,11 +46,11 @@ function hashAfterwards(): FollowingHash {
   };
 }
 
-/** Used again by the next file: a fresh one costs more than a small file. */
+/** Reused by the next file: allocating a buffer costs more than reading a small file. */
 let spare: Buffer | undefined;
 
 /**
- * SHA-256 and length of a file's bytes, in one pass with one reused buffer: memory stays flat at any size.
+ * Returns the SHA-256 and size of a file, in one pass with one reused buffer: memory use does not depend on the size.
  *
  * @param onBytes called with the number of bytes just read, for progress
  * @throws E_FILES_DENIED, E_IO; the signal's reason when aborted

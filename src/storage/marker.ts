@@ -2,13 +2,13 @@ import { lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isErrno } from '../kernel/errors.js';
 
-/** The file that makes a folder a repository. */
+/** The file that marks a folder as a repository. */
 export const MARKER = 'potctl-repository.json';
 const LIMIT = 1024 * 1024;
 
 /**
- * Is the folder a backup repository? Decided by the marker's content; one that is damaged or cannot be read may be a repository's, so it
- * counts as one. A file of that name that says something else is not.
+ * Returns whether a folder is a backup repository, by the content of its marker. A damaged or unreadable marker may belong to a repository,
+ * so it counts as one. A file of that name with other content does not.
  */
 export function holdsRepository(folder: Buffer): boolean {
   const file = Buffer.concat([folder, Buffer.from(`/${MARKER}`)]);
@@ -23,7 +23,10 @@ export function holdsRepository(folder: Buffer): boolean {
   }
 }
 
-/** The backup repository that a folder is, or lies in; null = none. @param folder absolute, free of symbolic links; need not exist */
+/**
+ * Returns the backup repository that a folder is or is inside of; null = none. @param folder absolute, free of symbolic links; need not
+ * exist
+ */
 export function repositoryAround(folder: string): string | null {
   if (holdsRepository(Buffer.from(folder))) return folder;
   const above = path.dirname(folder);

@@ -12,19 +12,19 @@ interface Value {
   readonly modifiedMs: number;
 }
 
-/** What several openers of one storage in memory share. */
+/** The shared state of a storage in memory. */
 export interface Memory {
   /** Whether it was created. */
   isThere: boolean;
   readonly values: Map<string, Value>;
-  /** An absolute path on this machine, for what tools write and read. */
+  /** An absolute path on this machine, for files that tools write and read. */
   readonly folder: string;
   readonly clock: Clock;
 }
 
 /**
- * A storage in memory, for tests of what is built on one. It does what an object store can do, and no more: nothing is renamed; a group is
- * seen when its last key is put, and hidden by one more key.
+ * Opens a storage in memory, for tests of everything built on a storage. It can do only what an object store can: nothing is renamed; a
+ * group becomes visible with its last key, and is hidden by another key.
  */
 export function openMemory(memory: Memory, layout: Layout): Storage {
   return {
@@ -38,7 +38,7 @@ export function openMemory(memory: Memory, layout: Layout): Storage {
     ...valuesIn(memory, layout),
     freeBytes: async () => 2 ** 40,
     now: async () => memory.clock.now().getTime(),
-    // A value is whole or missing: there is nothing to tidy.
+    // A value is complete or missing: there is nothing to tidy.
     tidy: async () => {},
     claims: claimsIn(memory),
     groups: groupsIn(memory, layout),
@@ -56,9 +56,9 @@ function valuesIn(memory: Memory, layout: Layout): Values {
       const isCut = text !== '' && !text.endsWith('\n');
       set(memory, key, Buffer.from(`${text}${isCut ? '\n' : ''}${line}\n`));
       const group = groupOf(key, layout);
-      // Whoever hides a group reads its values afterwards: so either he sees this line, or it is refused here.
+      // A removal reads the values after hiding the group: it either sees this line, or the line is refused here.
       if (group !== null && !isComplete(memory, layout, group))
-        throw new PotctlError('E_IO', `'${key}' was removed meanwhile`);
+        throw new PotctlError('E_IO', `'${key}' was removed at the same time`);
     },
     async get(key, { limit = Number.POSITIVE_INFINITY, from = 0, length = Number.POSITIVE_INFINITY } = {}) {
       const bytes = values.get(key)?.bytes;
@@ -127,7 +127,7 @@ function claimsIn(memory: Memory): Claims {
 
 const lastOf = (name: string, { folder, last }: Layout): string => `${folder}/${name}/${last}`;
 
-/** A key that hides the group. */
+/** Returns the key that hides the group. */
 const hidingOf = (name: string, layout: Layout): string => `${lastOf(name, layout)}.hidden`;
 
 const isComplete = ({ values }: Memory, layout: Layout, name: string): boolean =>
@@ -193,11 +193,12 @@ async function begin(memory: Memory, layout: Layout, name: string): Promise<Stag
       const { [layout.last]: last = '', ...others } = texts;
       for (const [key, text] of Object.entries(others)) await store(prefix + key, text);
       await confirm();
-      // Swept by somebody who took the lock over: what is left must not be seen.
-      if (!stored.every((key) => values.has(key))) throw new PotctlError('E_IO', `'${name}' was swept meanwhile`);
+      // If another process took over the lock and swept this group, the rest must not become visible.
+      if (!stored.every((key) => values.has(key)))
+        throw new PotctlError('E_IO', `'${name}' was removed by another run`);
       if ((await put(memory, lastOf(name, layout), last, { create: true })) === null)
-        throw new PotctlError('E_REFUSED', `there is already a '${name}'`);
-      // It is seen: what cannot be removed now goes with the next sweep.
+        throw new PotctlError('E_REFUSED', `'${name}' already exists`);
+      // It is published: what cannot be removed now is removed by the next sweep.
       await removeTree(folder).catch(() => undefined);
     },
     async discard() {

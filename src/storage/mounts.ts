@@ -4,14 +4,14 @@ import path from 'node:path';
 /** A line of the mount table. */
 interface Mount {
   readonly point: string;
-  /** Which file system, and which folder of it, is seen there: `8:1 /srv/data`. */
+  /** The file system and the folder in it that is mounted there: `8:1 /srv/data`. */
   readonly device: string;
   readonly root: string;
 }
 
 /**
- * Mount points below a folder, at any depth: they cannot be renamed, or would be carried away with a folder that is renamed.
- * The folder itself may be one. Linux tells from its mount table, bind mounts included; elsewhere folders with another device are found.
+ * Finds mount points below a folder, at any depth: they cannot be renamed, or would move along with the folder. The folder itself may be
+ * one. Linux has a mount table, which includes bind mounts; on other systems folders with another device are found.
  *
  * @returns absolute paths, ascending
  */
@@ -23,7 +23,7 @@ export function findNestedMounts(root: string): string[] {
     .sort();
 }
 
-/** Is the folder the top of a mounted file system, or a bind mount? */
+/** Returns whether a folder is the root of a mounted file system, or a bind mount. */
 export function isMountPoint(root: string): boolean {
   const table = mountTable();
   if (table !== null) return table.some(({ point }) => point === root);
@@ -31,8 +31,8 @@ export function isMountPoint(root: string): boolean {
 }
 
 /**
- * Where a path lies inside its file system, whatever it is mounted as: two bind mounts of one folder have the same position. null where
- * there is no mount table to tell.
+ * Returns the position of a path inside its file system, however it is mounted: two bind mounts of one folder have the same position. null
+ * if there is no mount table.
  *
  * @param place absolute, free of symbolic links; need not exist
  */
@@ -40,13 +40,15 @@ export function positionOf(place: string): string | null {
   let found: Mount | undefined;
   for (const mount of mountTable() ?? []) {
     const isAbove = `${place}/`.startsWith(mount.point === '/' ? '/' : `${mount.point}/`);
-    // Of several mounts on one point the last is the one that is seen.
+    // Of several mounts on one point, the last one is visible.
     if (isAbove && mount.point.length >= (found?.point.length ?? 0)) found = mount;
   }
   return found === undefined ? null : `${found.device} ${path.join(found.root, path.relative(found.point, place))}`;
 }
 
-/** @see proc(5), /proc/pid/mountinfo: device, root and mount point are the third to fifth field, with octal escapes */
+/**
+ * Reads the mount table. @see proc(5), /proc/pid/mountinfo: device, root and mount point are the third to fifth field, with octal escapes
+ */
 function mountTable(): Mount[] | null {
   try {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');

@@ -4,17 +4,17 @@ import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import { findNestedMounts, positionOf } from './mounts.js';
 
 /**
- * The identity of a folder is its device and inode, never its path: bind mounts and symbolic links give one folder several paths. Holds on
- * local file systems and on NFS. Two more looks close what that leaves open: the mount table tells where a folder lies inside its file
- * system when nothing above it is shared, and the marker of a repository is looked for by its content, since overlayfs may number a
- * folder anew and shows its layers under another device. Files are never compared: overlayfs gives them the device of their layer.
+ * The identity of a folder is its device and inode, never its path: bind mounts and symbolic links give a folder several paths. This holds
+ * on local file systems and NFS. Two more checks cover the rest: the mount table shows where a folder is inside its file system if it
+ * shares no parent, and a repository is recognized by its marker, since overlayfs may renumber folders and shows its layers under another
+ * device. Files are never compared: overlayfs gives them the device of their layer.
  */
 export type Identity = string;
 
-/** Device and inode, for comparing folders. */
+/** Returns device and inode, to compare folders. */
 export const identityOf = ({ dev, ino }: BigIntStats): Identity => `${dev}:${ino}`;
 
-/** The identities of a folder and of every folder above it; where it does not exist yet, of those that do. */
+/** Returns the identities of a folder and of every existing folder above it. */
 export function identitiesAbove(folder: string): Set<Identity> {
   const found = new Set<Identity>();
   for (let at = realPlace(folder); ; at = path.dirname(at)) {
@@ -25,10 +25,10 @@ export function identitiesAbove(folder: string): Set<Identity> {
 }
 
 /**
- * Does one of two folders lie inside the other, or are they one, by whatever mounts and links their paths lead there? A mount point inside
- * the second counts as what is mounted there.
+ * Returns whether one of two folders is inside the other, or they are the same, whatever mounts and links are involved. A mount point
+ * inside the second counts as what is mounted there.
  *
- * @returns which one lies inside; `first` also where they are one
+ * @returns which one is inside; `first` also if they are the same
  * @throws E_FILES_DENIED, E_IO
  */
 export function overlapOf(first: string, second: string): 'first' | 'second' | null {
@@ -50,7 +50,7 @@ function mountsIn(place: string): string[] {
   return look(place)?.isDirectory() ? findNestedMounts(place) : [];
 }
 
-/** Both free of symbolic links. */
+/** Both paths are free of symbolic links. */
 function isWithin(inner: string, outer: string): boolean {
   if (`${inner}/`.startsWith(`${outer === '/' ? '' : outer}/`)) return true;
   const [at, above] = [positionOf(inner), positionOf(outer)];
@@ -59,7 +59,7 @@ function isWithin(inner: string, outer: string): boolean {
   return facts !== null && identitiesAbove(inner).has(identityOf(facts));
 }
 
-/** What is there; null also for links in a circle, which whoever opens the place tells of. */
+/** Returns the attributes of a path; null also for a loop of links, which is reported when the path is opened. */
 function look(place: string): BigIntStats | null {
   try {
     return statSync(place, { bigint: true });
@@ -69,7 +69,7 @@ function look(place: string): BigIntStats | null {
   }
 }
 
-/** The path without symbolic links; what does not exist yet keeps its names. */
+/** Resolves symbolic links; components that do not exist yet keep their names. */
 function realPlace(place: string): string {
   const absolute = path.resolve(place);
   try {
@@ -81,10 +81,10 @@ function realPlace(place: string): string {
 }
 
 /**
- * A repository inside the tree would back itself up, and a restore would move it away; a tree inside the repository would be swapped among
- * the backups. One rule for backup and restore, whatever mounts and links lead there.
+ * Refuses a repository inside the tree or a tree inside the repository, whatever mounts and links are involved. The first would back itself
+ * up, and a restore would move it away; the second would be swapped among the backups.
  *
- * @param repository its folder, absolute, or the URL of one elsewhere
+ * @param repository its folder, absolute, or the URL of a remote one
  * @throws PotctlError E_REFUSED
  */
 export function refuseOverlap(repository: string, tree: string): void {
@@ -93,19 +93,19 @@ export function refuseOverlap(repository: string, tree: string): void {
   if (inside !== null) throw overlapError(repository, tree, inside);
 }
 
-/** What {@link refuseOverlap} says. */
+/** Returns the error of {@link refuseOverlap}. */
 export function overlapError(repository: string, tree: string, inside: 'first' | 'second'): PotctlError {
   const [text, why] =
     inside === 'first'
       ? [
-          `the repository "${repository}" lies inside the files "${tree}"`,
-          'every backup would hold all earlier ones, and a restore would move the repository away',
+          `the repository "${repository}" is inside the files directory "${tree}"`,
+          'every backup would contain all earlier ones, and a restore would move the repository away',
         ]
-      : [`the files "${tree}" lie inside the repository "${repository}"`, 'a restore would move backups away'];
+      : [`the files directory "${tree}" is inside the repository "${repository}"`, 'a restore would move backups away'];
   return new PotctlError('E_REFUSED', text, {
     why,
     fix: [
-      'Use a repository outside of the files: `--repository DIR`. One that is mounted inside them counts as inside.',
+      'Use a repository outside the files directory: `--repository DIR`. A repository mounted inside it counts as inside.',
     ],
   });
 }

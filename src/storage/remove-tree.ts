@@ -4,7 +4,7 @@ import { isErrno, PotctlError } from '../kernel/errors.js';
 import { holdsRepository, MARKER } from './marker.js';
 import { findNestedMounts } from './mounts.js';
 
-/** Something inside a folder that must not go with it. */
+/** Something inside a folder that must not be removed with it. */
 export interface Untouchable {
   readonly path: string;
   readonly what: 'a backup repository' | 'a mount point' | 'another file system';
@@ -12,10 +12,10 @@ export interface Untouchable {
 
 /**
  * Looks for what must never be moved or removed together with a folder: repositories, mount points, other file systems (a btrfs subvolume
- * is one that no mount table names). Follows no link.
+ * is one that no mount table lists). Follows no link.
  *
- * @param isLooked which entries at the top are looked into; default: all
- * @returns the first; null also where the folder does not exist
+ * @param isLooked which entries at the top level to search; default: all
+ * @returns the first one found; null also if the folder does not exist
  */
 export async function findUntouchable(
   folder: string,
@@ -52,18 +52,18 @@ async function lookInto(
 
 const MARKER_BYTES = Buffer.from(MARKER);
 
-/** Gone meanwhile, or not to be looked into by this user, who then cannot remove what is in it, either. */
+/** Ignores folders that are gone, or closed to this user, who then cannot remove their content, either. */
 function ifThere(error: unknown): null {
   if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return null;
   throw error;
 }
 
-/** @throws PotctlError E_REFUSED naming what must not go with the folder */
+/** Refuses a folder with something that must not be removed with it. @throws PotctlError E_REFUSED naming it */
 export async function refuseUntouchable(folder: string): Promise<void> {
   const found = await findUntouchable(folder);
   if (found === null) return;
-  throw new PotctlError('E_REFUSED', `"${folder}" is not removed: "${found.path}" in it is ${found.what}`, {
-    why: 'it would go with it',
+  throw new PotctlError('E_REFUSED', `cannot remove "${folder}": "${found.path}" in it is ${found.what}`, {
+    why: 'it would be removed as well',
     fix: [
       found.what === 'a mount point'
         ? `Unmount it: \`umount "${found.path}"\`, then repeat.`
@@ -72,19 +72,19 @@ export async function refuseUntouchable(folder: string): Promise<void> {
   });
 }
 
-/** Did a sweep meet what cannot go now? It stays for the next time, and stops nobody. */
+/** Returns whether a sweep failed on something that cannot be removed now. It is left for the next sweep. */
 export const isStuck = (error: unknown): boolean =>
   error instanceof PotctlError ? error.code === 'E_REFUSED' : error instanceof Error && 'errno' in error;
 
 /**
- * Removes a file or a folder with all that is in it, also where folders lost their write bit. Not there is fine.
+ * Removes a file or a folder with its content, even if folders are not writable. Does nothing if it does not exist.
  *
- * @throws PotctlError E_REFUSED if a repository, a mount point or another file system would go with it: nothing is removed then
+ * @throws PotctlError E_REFUSED if it contains a repository, a mount point or another file system: nothing is removed then
  */
 export async function removeTree(target: string): Promise<void> {
   await refuseUntouchable(target);
   try {
-    // Over NFS a file that a child still holds open leaves its folder busy for a moment.
+    // Over NFS, a file that a child still holds open keeps its folder busy for a moment.
     await rm(target, { recursive: true, force: true, maxRetries: 3, retryDelay: 100 });
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
@@ -94,7 +94,7 @@ export async function removeTree(target: string): Promise<void> {
   }
 }
 
-/** What the failed removal still takes away meanwhile needs no opening. */
+/** Makes folders writable. What the failed removal still removes meanwhile is skipped. */
 async function openFolders(folder: Buffer): Promise<void> {
   try {
     await chmod(folder, 0o700);

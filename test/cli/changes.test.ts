@@ -30,7 +30,7 @@ test('every command that changes something says what, also when its result canno
   execFileSync('pg_dump', ['-f', dump, database.name], { env: cleanEnvironment(env) });
   expect(
     await changed(['backup', 'import', dump, '--database-name', 'old', '--repository', `${folder}/other`]),
-  ).toMatch(/^1 of 1 looked at, imported: \S+$/);
+  ).toMatch(/^1 of 1 processed, imported: \S+$/);
   await potctl(['backup', 'create', ...place], { env });
   const before = backups().length;
   expect(await changed(['backup', 'prune', '--keep-last', '1', '--confirm', database.name, ...place])).toMatch(

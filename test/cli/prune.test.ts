@@ -144,7 +144,7 @@ describe('backup prune', () => {
     expect(stderr).toMatch(new RegExp(`${ids[4]}.* keep +pinned: court\n`));
     expect(stderr).toMatch(new RegExp(`${ids[3]}.* keep +in use: backup verify by tester@here\n`));
     expect(stderr).toMatch(new RegExp(`${ids[2]}.* keep +in use: restore 5t2m8q3f7k\n`));
-    expect(stderr).toMatch(/00bad0.* keep +nobody can tell what it is/);
+    expect(stderr).toMatch(/00bad0.* keep +not evaluated: /);
     expect(stderr).toMatch(new RegExp(`${ids[5]}.* keep +its history is damaged: .*a pin may be lost`));
     expect(await left()).toEqual(['20200101T000000Z-00bad0', ids[5], ids[4], ids[3], ids[2], ids[0]].sort());
   });

@@ -17,7 +17,7 @@ export function removing(fresh: () => Promise<Place>): void {
     return { repository, second: await place.open(), storage: await place.storage() };
   };
 
-  test('a removed backup is gone with all its bytes, and nothing else is', async () => {
+  test('removing a backup removes all its bytes and nothing else', async () => {
     const { repository, storage } = await two();
     await storage.put('backups/README', 'not of potctl');
     const lease = await repository.lock(request());
@@ -25,11 +25,11 @@ export function removing(fresh: () => Promise<Place>): void {
     await lease.release();
     expect(await repository.list()).toEqual([OTHER]);
     expect((await storage.list('backups')).sort()).toEqual([OTHER, 'README']);
-    await expect(repository.artefacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
+    await expect(repository.artifacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
     await expect(repository.remove(ID, 'again')).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
   });
 
-  test('a backup that somebody reads is not removed, until he is done', async () => {
+  test('a backup that is being read cannot be removed until reading ends', async () => {
     const { repository, second } = await two();
     const hold = await second.hold(ID, 'backup verify');
     expect([...(await repository.held())]).toEqual([[ID, 'backup verify by ana@ops1']]);
@@ -42,14 +42,14 @@ export function removing(fresh: () => Promise<Place>): void {
     expect(await repository.list()).toEqual([OTHER]);
   });
 
-  test('a backup that was removed cannot be held any more, and no mark stays', async () => {
+  test('a removed backup cannot be held, and no mark remains', async () => {
     const { repository, second } = await two();
     await repository.remove(ID, 'retention');
     await expect(second.hold(ID, 'backup verify')).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
     expect((await repository.held()).size).toBe(0);
   });
 
-  test('a backup that got a pin since it was decided to remove it stays, with the pin', async () => {
+  test('a backup that was pinned after the decision to remove it is kept, with the pin', async () => {
     const { repository, second } = await two();
     await second.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });
     await expect(repository.remove(ID, 'retention', 0)).rejects.toMatchObject({ code: 'E_LOCKED' });
@@ -57,7 +57,7 @@ export function removing(fresh: () => Promise<Place>): void {
     expect((await repository.events(ID)).events.map(({ type }) => type)).toEqual(['pin']);
   });
 
-  test('what an interrupted removal left is unlisted, and goes when the lock is taken next', async () => {
+  test('remains of an interrupted removal are unlisted and removed with the next lock', async () => {
     const { repository, second, storage } = await two();
     const removal = await storage.groups.removal(ID);
     await removal.hide();
@@ -67,7 +67,7 @@ export function removing(fresh: () => Promise<Place>): void {
     expect(await storage.list('backups')).toEqual([OTHER]);
   });
 
-  test('a backup that got a pin right before it was hidden by a run that died then is back with the next lock, with the pin', async () => {
+  test('a backup pinned just before a dying run hid it is listed again with the next lock, with the pin', async () => {
     const { repository, second, storage } = await two();
     await second.appendEvent(ID, { ...EVENT, type: 'tombstone', reason: 'retention' });
     await second.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });

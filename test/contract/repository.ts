@@ -16,7 +16,7 @@ export const request = (facts: Partial<LockRequest> = {}): LockRequest => ({
   ...facts,
 });
 
-/** A draft with two artefacts, one of them in a folder. */
+/** A draft with two artifacts, one of them in a folder. */
 export async function draftWithFiles(repository: Repository, id: string): Promise<Draft> {
   const draft = await repository.draft(id);
   await mkdir(path.join(draft.folder, 'db', 'dump'), { recursive: true });
@@ -52,7 +52,7 @@ export interface Place {
 
 /** What every Repository promises; see the interface for the wording. */
 export function repositoryContract(name: string, fresh: Fresh): void {
-  describe(`${name} keeps the contract of a repository`, () => {
+  describe(`${name} fulfills the contract of a repository`, () => {
     draftsAndPublishing(fresh);
     eventsAndDocuments(fresh);
     locking(fresh);
@@ -63,7 +63,7 @@ export function repositoryContract(name: string, fresh: Fresh): void {
 type Fresh = () => Promise<Place>;
 
 function draftsAndPublishing(fresh: Fresh): void {
-  test('before the first write there is no repository, and reading says so instead of showing an empty one', async () => {
+  test('before the first write, reading reports a missing repository instead of an empty one', async () => {
     const repository = await (await fresh()).open();
     expect(await repository.exists()).toBe(false);
     await expect(repository.list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
@@ -82,7 +82,7 @@ function draftsAndPublishing(fresh: Fresh): void {
     expect(await repository.readText(ID, 'manifest.json')).toBe('{"a":1}\n');
   });
 
-  test('what is published is read by every later opener, and lists ascend', async () => {
+  test('published backups are read by later openers and listed ascending', async () => {
     const place = await fresh();
     const id = makeBackupId(new Date());
     await published(await place.open(), LATER);
@@ -93,16 +93,16 @@ function draftsAndPublishing(fresh: Fresh): void {
     expect(await again.readText(ID, 'db/dump/toc.dat')).toBe('table of contents');
   });
 
-  test('published artefacts are read-only plain files, and sha256sum accepts the manifest', async () => {
+  test('published artifacts are read-only regular files, and sha256sum accepts the manifest', async () => {
     const repository = await (await fresh()).open();
-    const folder = await repository.artefacts(await published(repository, ID, '{"rows":1}\n'));
+    const folder = await repository.artifacts(await published(repository, ID, '{"rows":1}\n'));
     for (const file of ['manifest.json', 'manifest.json.sha256', 'files.tar', 'db/dump/toc.dat']) {
       expect([file, (await stat(path.join(folder, file))).mode & 0o777]).toEqual([file, 0o400]);
     }
     execFileSync('sha256sum', ['--check', '--status', 'manifest.json.sha256'], { cwd: folder });
   });
 
-  test('a discarded draft leaves nothing, also with read-only files and folders in it', async () => {
+  test('a discarded draft leaves nothing, even with read-only files and folders in it', async () => {
     const repository = await (await fresh()).open();
     const draft = await draftWithFiles(repository, ID);
     await chmod(path.join(draft.folder, 'files.tar'), 0o400);
@@ -121,14 +121,14 @@ function draftsAndPublishing(fresh: Fresh): void {
     expect(await repository.list()).toEqual([ID]);
   });
 
-  test('an id that is taken is never written again', async () => {
+  test('a taken id is never overwritten', async () => {
     const repository = await (await fresh()).open();
     await published(repository, ID, '{"first":true}\n');
     await expect(repository.draft(ID)).rejects.toMatchObject({ code: 'E_REFUSED' });
     expect(await repository.readText(ID, 'manifest.json')).toBe('{"first":true}\n');
   });
 
-  test('a missing file of a backup, a missing backup and a name that is no id are not found', async () => {
+  test('a missing file, a missing backup and an invalid id are not found', async () => {
     const repository = await (await fresh()).open();
     await published(repository, ID);
     for (const [id, file] of [
@@ -143,7 +143,7 @@ function draftsAndPublishing(fresh: Fresh): void {
 }
 
 function eventsAndDocuments(fresh: Fresh): void {
-  test('events come back in order, and concurrent ones lose none', async () => {
+  test('events are read in order, and concurrent ones are not lost', async () => {
     const repository = await (await fresh()).open();
     await published(repository, ID);
     expect(await repository.events(ID)).toEqual({ events: [], damage: null });
@@ -154,13 +154,13 @@ function eventsAndDocuments(fresh: Fresh): void {
     expect((await repository.events(ID)).events.at(-1)).toEqual({ ...verify, ok: false, problems: ['cut\nhere'] });
   });
 
-  test('an event for a backup that is not there is refused', async () => {
+  test('an event for a missing backup is refused', async () => {
     const repository = await (await fresh()).open();
     await published(repository, ID);
     await expect(repository.appendEvent(LATER, verify)).rejects.toMatchObject({ code: 'E_BACKUP_NOT_FOUND' });
   });
 
-  test('a document is replaced as a whole, listed by its whole name, and absent ones are undefined', async () => {
+  test('a document is replaced atomically, listed by its full name, and undefined if missing', async () => {
     const repository = await (await fresh()).open();
     await repository.putDocument('restores/b.json', 'one');
     await repository.putDocument('restores/a.json', 'x'.repeat(100_000));
@@ -185,14 +185,14 @@ function eventsAndDocuments(fresh: Fresh): void {
 }
 
 function locking(fresh: Fresh): void {
-  test('a second locker is refused with the facts of the first, and gets the lock after its release', async () => {
+  test('a second process is refused with the facts of the lock holder, and gets the lock after its release', async () => {
     const place = await fresh();
     const [first, second] = [await place.open(), await place.open()];
     const lease = await first.lock(request());
     await expect(second.lock(request())).rejects.toMatchObject({
       code: 'E_LOCKED',
       why: { command: 'backup create', run: 'run-1', pid: expect.any(Number), operator: expect.any(String) },
-      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
+      fix: [advice`To wait for it, repeat the command with ${again('--wait', '30m')}`],
     });
     await lease.assertHeld();
     await lease.release();
@@ -200,7 +200,7 @@ function locking(fresh: Fresh): void {
     await (await second.lock(request())).release();
   });
 
-  test('of many that wait at once each gets the lock, one at a time', async () => {
+  test('of many waiting processes each gets the lock, one at a time', async () => {
     const place = await fresh();
     let inside = 0;
     const turn = async (): Promise<number> => {
@@ -216,7 +216,7 @@ function locking(fresh: Fresh): void {
     expect(await Promise.all(Array.from({ length: 8 }, turn))).toEqual(Array(8).fill(1));
   });
 
-  test('waiting ends at once when it is aborted, with the reason that was given', async () => {
+  test('an aborted wait ends at once, with the given reason', async () => {
     const place = await fresh();
     const lease = await (await place.open()).lock(request());
     const abort = new AbortController();

@@ -16,7 +16,7 @@ let scratch: string;
 
 /** What every Storage promises; see the interface for the wording. `open` opens the same, at first absent, place each time. */
 export function storageContract(name: string, fresh: () => Promise<{ open: () => Promise<Storage> }>): void {
-  describe(`${name} keeps the contract of a storage`, () => {
+  describe(`${name} fulfills the contract of a storage`, () => {
     beforeAll(async () => {
       scratch = await mkdtemp(path.join(tmpdir(), 'potctl-scratch-'));
     });
@@ -27,7 +27,7 @@ export function storageContract(name: string, fresh: () => Promise<{ open: () =>
       await storage.create();
       other = await place.open();
     });
-    test('nothing is there until it is created', async () => {
+    test('nothing exists until it is created', async () => {
       const absent = await (await fresh()).open();
       expect([await absent.isThere(), await absent.around('key')]).toEqual([false, null]);
       expect(await absent.list('')).toEqual([]);
@@ -63,7 +63,7 @@ function values(): void {
     expect(await readFile(file, 'utf8')).toBe('alpha');
   });
 
-  test('a file that may be moved is gone from its place, and one that could not be stored is not', async () => {
+  test('a moved file leaves its old place, but a file that could not be stored stays', async () => {
     const file = path.join(scratch, 'moved');
     await writeFile(file, 'alpha', { mode: 0o400 });
     await storage.put('taken', 'x');
@@ -74,7 +74,7 @@ function values(): void {
     expect(await text('folder/key')).toBe('alpha');
   });
 
-  test('a value is replaced as a whole; one whose stream fails leaves the old one, and nothing else', async () => {
+  test('a value is replaced atomically; a failing stream leaves the old value and nothing else', async () => {
     async function* failing(): AsyncIterable<Uint8Array> {
       yield Buffer.from('half');
       throw new Error('cut off');
@@ -86,7 +86,7 @@ function values(): void {
     expect(await text('folder/key')).toBe('new');
   });
 
-  test('of many that create a key at once one succeeds, and its value stays', async () => {
+  test('of many concurrent creations of a key one succeeds, and its value stays', async () => {
     const tries = await Promise.all(
       Array.from({ length: 8 }, (_, at) => [storage, other][at % 2]!.put('key', `by ${at}`, { create: true })),
     );
@@ -95,7 +95,7 @@ function values(): void {
     expect([await text('key'), await storage.list('')]).toEqual([`by ${winner}`, ['key']]);
   });
 
-  test('a part of a value is read by its first byte and length, up to its end', async () => {
+  test('a part of a value is read by its offset and length, up to its end', async () => {
     await storage.put('key', '0123456789');
     const part = async (from: number, length?: number) =>
       (await storage.get('key', { from, ...(length === undefined ? {} : { length }) }))?.toString();
@@ -104,7 +104,7 @@ function values(): void {
     ]);
   });
 
-  test('what is larger than the limit is not read, and what is missing is undefined', async () => {
+  test('a value larger than the limit is not read, and a missing one is undefined', async () => {
     await storage.put('key', '0123456789');
     expect((await storage.get('key', { limit: 10 }))?.length).toBe(10);
     await expect(storage.get('key', { limit: 9 })).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
@@ -114,7 +114,7 @@ function values(): void {
       ]);
   });
 
-  test('names are listed below their folder, and a removed one is gone, however often', async () => {
+  test('names are listed by folder, and removing a value twice is no error', async () => {
     for (const key of ['a', 'b/c', 'b/d']) await storage.put(key, key);
     expect([(await storage.list('')).sort(), (await storage.list('b')).sort(), await storage.list('x')]).toEqual([
       ...[['a', 'b'], ['c', 'd'], []],
@@ -124,7 +124,7 @@ function values(): void {
     expect([await storage.list('b'), await text('b/c')]).toEqual([['d'], undefined]);
   });
 
-  test('size and time are told, by the clock that stamps', async () => {
+  test('size and time are returned, by the clock of the storage', async () => {
     const before = await storage.now('key');
     await storage.put('key', '12345');
     const facts = await storage.stat('key');
@@ -134,13 +134,13 @@ function values(): void {
     expect(await storage.list('')).toEqual(['key']);
   });
 
-  test('where the bytes lie on this machine, their file is told', async () => {
+  test('the file of a value is returned if it is on this machine', async () => {
     await storage.put('key', 'alpha');
     const file = await storage.localFile('key');
     if (file !== undefined) expect(await readFile(file, 'utf8')).toBe('alpha');
   });
 
-  test('a whole value is not tidied away', async () => {
+  test('tidying keeps complete values', async () => {
     await storage.put('folder/key', 'alpha');
     await storage.tidy('folder', () => true, (await storage.now('key')) + 999_999);
     expect(await text('folder/key')).toBe('alpha');
@@ -148,26 +148,26 @@ function values(): void {
 }
 
 function lines(): void {
-  test('concurrent lines all arrive, each whole', async () => {
+  test('concurrently appended lines all arrive, each complete', async () => {
     const all = Array.from({ length: 40 }, (_, at) => `line ${at} ${'x'.repeat(at)}`);
     await Promise.all(all.map((line, at) => [storage, other][at % 2]!.append('folder/log', line)));
     expect((await text('folder/log'))?.split('\n').sort()).toEqual(['', ...all].sort());
   });
 
-  test('a line that was cut off is closed first', async () => {
+  test('a truncated line is ended before the next one is appended', async () => {
     await storage.put('log', 'one\ntw');
     await storage.append('log', 'three');
     expect(await text('log')).toBe('one\ntw\nthree\n');
   });
 
-  test('no line is added to a group that is not there', async () => {
+  test('no line is appended to a missing group', async () => {
     await expect(storage.append('groups/g1/log', 'x')).rejects.toThrow();
     expect([await storage.groups.names(), await storage.groups.stateOf('g1')]).toEqual([[], 'absent']);
   });
 }
 
 function claiming(): void {
-  test('of many that claim a key at once one gets it, and its text is whole', async () => {
+  test('of many concurrent claims of a key one succeeds, and its text is complete', async () => {
     const tries = await Promise.all(
       Array.from({ length: 8 }, (_, at) => [storage, other][at % 2]!.claims.claim('lock', `by ${at}\n00`)),
     );
@@ -178,7 +178,7 @@ function claiming(): void {
     await tries[winner]!.close();
   });
 
-  test('a sign of life is seen, and its time', async () => {
+  test('a heartbeat and its time are visible to others', async () => {
     const claim = await storage.claims.claim('lock', 'me\n00');
     const then = await other.stat('lock');
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -189,7 +189,7 @@ function claiming(): void {
     await claim!.close();
   });
 
-  test('only what is recognized is removed; the owner of what was removed does not touch the next claim', async () => {
+  test('only an accepted claim is removed, and its former owner does not touch the next claim', async () => {
     const mine = await storage.claims.claim('lock', 'me\n00');
     expect(await other.claims.removeIf('lock', (seen) => seen.startsWith('you'))).toBe(false);
     expect(await text('lock')).toBe('me\n00');
@@ -202,7 +202,7 @@ function claiming(): void {
     await yours!.close();
   });
 
-  test('of many that remove the same claim one does', async () => {
+  test('of many concurrent removals of a claim one succeeds', async () => {
     await (await storage.claims.claim('lock', 'dead'))!.close();
     const removed = await Promise.all(
       Array.from({ length: 8 }, (_, at) =>
@@ -214,7 +214,7 @@ function claiming(): void {
     expect(await storage.list('')).toEqual([]);
   });
 
-  test('sweeping leaves the claim itself', async () => {
+  test('sweeping keeps the claim itself', async () => {
     await (await storage.claims.claim('lock', 'me'))!.close();
     await storage.claims.sweep('lock', async () => true, (await storage.now('lock')) + 999_999_999);
     expect(await text('lock')).toBe('me');
@@ -235,7 +235,7 @@ async function committed(name = 'g1'): Promise<void> {
 }
 
 function grouping(): void {
-  test('a group is seen with all its values when it is committed, and not before', async () => {
+  test('a group becomes visible with all its values when it is committed, not before', async () => {
     const staging = await staged();
     const seen = async () => [await other.groups.names(), await other.groups.stateOf('g1')];
     expect(await seen()).toEqual([[], 'absent']);
@@ -249,7 +249,7 @@ function grouping(): void {
       expect([key, await text(`groups/g1/${key}`, other)]).toEqual([key, value]);
   });
 
-  test('its local folder holds its values as read-only plain files, and a tool may read them there', async () => {
+  test('its local folder contains its values as read-only regular files for tools', async () => {
     await committed();
     const { folder, odd } = await other.groups.localFolder('g1');
     expect(odd).toBeNull();
@@ -259,14 +259,14 @@ function grouping(): void {
     }
   });
 
-  test('names are told ascending; a name that is taken is not begun again', async () => {
+  test('names are listed ascending, and a taken name cannot be started again', async () => {
     for (const name of ['g3', 'g1', 'g2']) await committed(name);
     expect(await other.groups.names()).toEqual(['g1', 'g2', 'g3']);
     expect(await other.groups.begin('g2')).toBeNull();
     expect(await text('groups/g2/deep/a')).toBe('alpha');
   });
 
-  test('what confirm throws stops it, and nothing stays when it is discarded', async () => {
+  test('an exception of confirm prevents the commit, and discarding leaves nothing', async () => {
     const staging = await staged();
     await expect(staging.commit(LAST, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
     expect([await other.groups.names(), await other.groups.stateOf('g1')]).toEqual([[], 'absent']);
@@ -285,7 +285,7 @@ function grouping(): void {
     expect(await storage.groups.names()).toEqual([]);
   });
 
-  test('what a dead run began is swept, and can never be committed afterwards', async () => {
+  test('a group started by a dead run is swept and can never be committed afterwards', async () => {
     const staging = await staged();
     await committed('g2');
     expect(await other.groups.sweep(never)).toEqual([]);
@@ -294,7 +294,7 @@ function grouping(): void {
     expect([await other.groups.names(), await storage.list('groups')]).toEqual([['g2'], ['g2']]);
   });
 
-  test('what is swept while it is committed is not seen', async () => {
+  test('a group swept during its commit does not become visible', async () => {
     const staging = await staged();
     const late = staging.commit(LAST, async () => void (await other.groups.sweep(never)));
     await expect(late).rejects.toThrow();
@@ -303,7 +303,7 @@ function grouping(): void {
 }
 
 function removingGroups(): void {
-  test('a hidden group is not named, its values are read where it says, and it comes back as it was', async () => {
+  test('a hidden group is not listed, can be read at its new place, and can be shown again unchanged', async () => {
     await committed();
     await committed('g2');
     const removal = await storage.groups.removal('g1');
@@ -317,7 +317,7 @@ function removingGroups(): void {
     expect([await text('groups/g1/b'), await text('groups/g1/last.json')]).toEqual(['beta', '{}\n']);
   });
 
-  test('an erased group is gone with all its values, and what belongs to it elsewhere goes before the last of it', async () => {
+  test('erasing removes a group with all its values, and what belongs to it elsewhere before the last of them', async () => {
     await committed();
     await committed('g2');
     const removal = await storage.groups.removal('g1');
@@ -332,7 +332,7 @@ function removingGroups(): void {
     expect(await text('groups/g2/b')).toBe('beta');
   });
 
-  test('what a dead run had hidden and not begun to erase is shown again, as it was', async () => {
+  test('a group hidden but not erased by a dead run is shown again unchanged', async () => {
     await committed();
     await committed('g2');
     await (await storage.groups.removal('g1')).hide();
@@ -350,7 +350,7 @@ function removingGroups(): void {
     expect(await storage.list('groups')).toEqual(['g2']);
   });
 
-  test('what a dead run had begun to erase is swept, and what belongs to it elsewhere', async () => {
+  test('a group partly erased by a dead run is swept, with what belongs to it elsewhere', async () => {
     await committed();
     await committed('g2');
     const removal = await storage.groups.removal('g1');

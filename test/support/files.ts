@@ -30,7 +30,7 @@ export function unpackPlainly(archive: string, into: string, flags: readonly str
 export interface Place {
   /** What is backed up. */
   readonly tree: string;
-  /** Where the artefacts go. */
+  /** Where the artifacts go. */
   readonly folder: string;
   /** Empty, for potctl and for plain tar to extract into. */
   readonly into: string;

@@ -11,7 +11,7 @@ export async function rewriteManifest(
   id: string,
   change: (manifest: Manifest) => void,
 ): Promise<void> {
-  const file = path.join(await repository.artefacts(id), 'manifest.json');
+  const file = path.join(await repository.artifacts(id), 'manifest.json');
   const manifest = parseManifest(await readFile(file, 'utf8'));
   change(manifest);
   const text = canonicalJson(manifest);

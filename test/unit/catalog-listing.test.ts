@@ -56,7 +56,7 @@ const list = async (
   return { ...listing, ids: listing.items.map(({ id }) => id) };
 };
 
-test('a profile lists its own set, and every damaged backup, for nobody knows whose it is', async () => {
+test('a profile lists its own series and every damaged backup, whose series is unknown', async () => {
   expect(await list({ profile: 'prod', database: 'app' })).toMatchObject({
     ids: [DAMAGED, PROD],
     sets: ['profile:prod'],
@@ -66,7 +66,7 @@ test('a profile lists its own set, and every damaged backup, for nobody knows wh
   });
 });
 
-test('without a profile the database is found by its name, on every server it was on', async () => {
+test('without a profile, backups are found by the name of the database, from every server', async () => {
   expect(await list({ database: 'app' })).toMatchObject({
     ids: [DAMAGED, SAFETY, DEGRADED, OTHER_APP, APP],
     sets: ['7301/app', '9902/app'],
@@ -74,16 +74,16 @@ test('without a profile the database is found by its name, on every server it wa
   });
 });
 
-test('a database that nothing here is of does not make the repository look empty', async () => {
+test('if no backup matches the database, all backups are listed', async () => {
   expect(await list({ database: 'root' })).toMatchObject({ sets: null, fellBack: true, hidden: 0 });
   expect((await list({ database: 'root' })).ids).toHaveLength(6);
 });
 
-test('a profile without backups lists none, and tells how many others there are', async () => {
+test('a profile without backups lists none, and reports how many others there are', async () => {
   expect(await list({ profile: 'new' })).toMatchObject({ ids: [DAMAGED], hidden: 5, newestGood: null });
 });
 
-test('all sets and one status can be asked for', async () => {
+test('all series or one status can be requested', async () => {
   expect((await list({ profile: 'prod' }, { allSets: true })).ids).toHaveLength(6);
   expect((await list({ database: 'app' }, { status: 'degraded' })).ids).toEqual([DEGRADED]);
   expect((await list({ database: 'app' }, { status: 'damaged' })).items).toMatchObject([
@@ -97,13 +97,13 @@ test('all sets and one status can be asked for', async () => {
   ]);
 });
 
-test('every item has the same keys, damaged or not, so that scripts need not ask', async () => {
+test('every item has the same keys, damaged or not', async () => {
   const { items } = await list({}, { allSets: true });
   const shapes = new Set(items.map((item) => Object.keys(item).sort().join()));
   expect(shapes.size).toBe(1);
 });
 
-test('a backup of any set is shown by a part of its id, with tables, artefacts and history', async () => {
+test('a backup of any series is shown by a part of its id, with tables, artifacts and history', async () => {
   const event = {
     at: '2026-11-28T00:00:00.000Z',
     by: 'a',
@@ -120,14 +120,14 @@ test('a backup of any set is shown by a part of its id, with tables, artefacts a
   expect(shown.artefacts).toHaveLength(6);
 });
 
-test('latest is the latest of the current set, and the manifest comes whole when asked for', async () => {
+test('latest is the latest of the current series, and the whole manifest is returned on request', async () => {
   const request = { reference: 'latest', fromSet: null, at: at({ profile: 'prod' }), withManifest: true, now: NOW };
   const shown = await showBackup(repository, request);
   expect(shown).toMatchObject({ id: PROD, warnings: [expect.stringContaining(DAMAGED)] });
   expect(shown.manifest).toEqual(sampleManifest({ timestamp: '2026-11-22T09:51:06.000Z' }));
 });
 
-test('a damaged one is not shown as if it were whole', async () => {
+test('showing a damaged backup fails', async () => {
   const request = { reference: DAMAGED, fromSet: null, at: at({}), withManifest: false, now: NOW };
   await expect(showBackup(repository, request)).rejects.toMatchObject({ code: 'E_MANIFEST' });
 });

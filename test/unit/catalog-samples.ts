@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { CatalogEntry, GoodEntry } from '../../src/catalog/catalog.js';
 import type { Manifest } from '../../src/catalog/manifest.js';
 import { canonicalJson, parseManifest } from '../../src/catalog/parse-manifest.js';
-import { summarise } from '../../src/catalog/summary.js';
+import { summarize } from '../../src/catalog/summary.js';
 
 const folder = new URL('../fixtures/manifests/', import.meta.url);
 
@@ -25,7 +25,7 @@ export function goodEntry(id: string, changes: Partial<Manifest> = {}, facts: Pa
   return {
     ok: true,
     id,
-    manifest: summarise(sampleManifest({ id, ...changes })),
+    manifest: summarize(sampleManifest({ id, ...changes })),
     events: [],
     eventsDamage: null,
     verified: null,

@@ -42,7 +42,7 @@ describe('a backup is found by', () => {
     expect(select(reference).entry.id).toBe(id);
   });
 
-  test('a beginning that fits several names them all', () => {
+  test('a beginning that matches several backups names them all', () => {
     expect(() => select('7f3')).toThrow(
       expect.objectContaining({ code: 'E_BACKUP_NOT_FOUND', why: `${THIRD}, ${FOURTH}` }),
     );
@@ -55,7 +55,7 @@ describe('a backup is found by', () => {
     },
   );
 
-  test('a degraded one is selected, and said to be degraded', () => {
+  test('a degraded backup is selected with a warning', () => {
     expect(select(THIRD)).toMatchObject({
       entry: { id: THIRD },
       warnings: [`'${THIRD}': it is degraded: 2 files changed`],
@@ -63,17 +63,17 @@ describe('a backup is found by', () => {
   });
 });
 
-describe('another set', () => {
-  test('is never entered by latest', () => {
+describe('another series', () => {
+  test('is never selected by latest', () => {
     expect(select('latest', { set: null, fromSet: null }).entry.id).toBe(OTHER);
     expect(select('latest').entry.id).toBe(NEWEST);
   });
 
-  test.each([OTHER, 'cc00'])('%s of it is refused, and the flag is named', (reference) => {
+  test.each([OTHER, 'cc00'])('%s of it is refused, and the error names the flag', (reference) => {
     expect(() => select(reference)).toThrow(refusal('E_REFUSED', /--from-set 9902\/app/));
   });
 
-  test('is entered with --from-set', () => {
+  test('is selected with --from-set', () => {
     expect(select('latest', { set: A, fromSet: B }).entry.id).toBe(OTHER);
     expect(select('cc', { set: A, fromSet: B }).entry.id).toBe(OTHER);
   });
@@ -84,7 +84,7 @@ describe('another set', () => {
     );
   });
 
-  test('without a backup of our own names the sets that have some', () => {
+  test('is suggested if the own series has no backups', () => {
     expect(() => select('latest', { set: 'profile:new', fromSet: null })).toThrow(
       refusal('E_BACKUP_NOT_FOUND', /--from-set 7301\/app/),
     );
@@ -99,13 +99,13 @@ describe('another set', () => {
 describe('latest', () => {
   const newer = '20261127T000000Z-dd0004';
 
-  test('skips a damaged one and says so', () => {
+  test('skips a damaged backup with a warning', () => {
     const { entry, warnings } = select('latest', inA, [damagedEntry(newer), ...entries]);
     expect(entry.id).toBe(NEWEST);
     expect(warnings).toEqual([expect.stringContaining(newer)]);
   });
 
-  test('skips one that a verify found damaged and says so', () => {
+  test('skips a backup that was found damaged, with a warning', () => {
     const verified = { level: 'full', at: '2026-11-28T00:00:00.000Z', ok: false } as const;
     const bad = goodEntry(newer, { set: A }, { verified });
     const { entry, warnings } = select('latest', inA, [bad, ...entries]);
@@ -114,42 +114,42 @@ describe('latest', () => {
     expect(select(newer, inA, [bad, ...entries]).entry.id).toBe(newer);
   });
 
-  test('is never a safety backup, which its id still finds', () => {
+  test('is never a safety backup, which can still be selected by id', () => {
     const safety = goodEntry(newer, { set: A, kind: 'safety' });
     expect(select('latest', inA, [safety, ...entries])).toMatchObject({ entry: { id: NEWEST }, warnings: [] });
     expect(select('dd00', inA, [safety, ...entries]).entry.id).toBe(newer);
   });
 
-  test('passes over a degraded one and over one from the future, and names both', () => {
+  test('skips a degraded backup and one from the future, and names both', () => {
     const degraded = goodEntry(newer, { set: A, status: 'degraded', degraded_reasons: ['1 file is missing'] });
     const future = goodEntry('20280101T000000Z-ee0005', { set: A, timestamp: '2028-01-01T00:00:00.000Z' });
     const { entry, warnings } = select('latest', inA, [future, degraded, ...entries]);
     expect(entry.id).toBe(NEWEST);
     expect(warnings).toEqual([
-      expect.stringMatching(/20280101.* was skipped: its time, .* is in the future/),
+      expect.stringMatching(/20280101.* was skipped: it is dated in the future/),
       expect.stringMatching(/dd0004.* was skipped: it is degraded: 1 file is missing/),
     ]);
   });
 
-  test('takes the newest degraded one where none is good, and says so', () => {
+  test('is the newest degraded backup if none is good, with a warning', () => {
     const degraded = entries.filter((entry) => entry.id === THIRD);
     const { entry, warnings } = select('latest', inA, degraded);
     expect(entry.id).toBe(THIRD);
     expect(warnings.join('\n')).toMatch(/no backup is good.*\n.*degraded: 2 files changed/);
   });
 
-  test('of files is the newest good one that has files', () => {
+  test('for files is the newest good backup with files', () => {
     const dbOnly = goodEntry(newer, { set: A, storage: null });
     const scope = { ...inA, now: new Date('2026-12-01T00:00:00Z') };
     expect(selectBackup([dbOnly, ...entries], 'latest', scope).entry.id).toBe(newer);
     expect(selectBackup([dbOnly, ...entries], 'latest', { ...scope, part: 'files' }).entry.id).toBe(NEWEST);
   });
 
-  test('says when there are not so many', () => {
+  test('fails if there are not so many backups', () => {
     expect(() => select('latest~9')).toThrow(/only 3 usable/);
   });
 
-  test('says what was skipped when nothing is left', () => {
+  test('names the skipped backups if none is left', () => {
     expect(() => select('latest', inA, [damagedEntry(newer)])).toThrow(
       expect.objectContaining({
         code: 'E_BACKUP_NOT_FOUND',
@@ -158,12 +158,12 @@ describe('latest', () => {
     );
   });
 
-  test('a damaged one is refused by its id, too', () => {
+  test('a damaged backup is refused by id, too', () => {
     expect(() => select(newer, inA, [damagedEntry(newer)])).toThrow(expect.objectContaining({ code: 'E_MANIFEST' }));
   });
 });
 
-describe('the set', () => {
+describe('the series', () => {
   const none = { profile: null, systemIdentifier: null, database: null, filesPath: null };
 
   test.each([
@@ -180,18 +180,18 @@ describe('the set', () => {
     expect(findSet(only, { ...none, database: 'app' })).toBe(A);
   });
 
-  test('is not guessed between two servers', () => {
+  test('is ambiguous if two servers have it', () => {
     expect(() => findSet(entries, { ...none, database: 'app' })).toThrow(refusal('E_REFUSED', /--from-set 7301\/app/));
     expect(findSet(entries, { ...none, database: 'app', systemIdentifier: '9902' })).toBe(B);
   });
 
-  test('of a database with a slash in its name is its own', () => {
+  test('of a database with a slash in its name is a separate one', () => {
     const slash = [goodEntry(NEWEST, { set: '7301/a/app' }), goodEntry(SECOND, { set: A })];
     expect(findSet(slash, { ...none, database: 'a/app' })).toBe('7301/a/app');
     expect(findSet(slash, { ...none, database: 'app' })).toBe(A);
   });
 
-  test('at hand without a server: the profile, else every set of that database, or of those files', () => {
+  test('known without a server is that of the profile, else every series of that database or those files', () => {
     expect(setsAtHand(entries, { ...none, profile: 'prod', database: 'app' })).toEqual(['profile:prod']);
     expect(setsAtHand(entries, { ...none, database: 'app' })).toEqual([A, B]);
     expect(setsAtHand(entries, { ...none, database: 'root' })).toEqual([]);

@@ -37,8 +37,8 @@ const verify = (facts: Partial<BackupEvent & { type: 'verify' }>): BackupEvent =
   ...facts,
 });
 
-describe('the catalogue', () => {
-  test('is newest first by the time in the manifest, not by id, and knows what was verified', async () => {
+describe('the catalog', () => {
+  test('is sorted by the time in the manifest, newest first, and knows which backups were verified', async () => {
     const { repository } = await freshRepository();
     await add(repository, manifestText({ id: '20261122T095106Z-7f3a9c', timestamp: '2026-11-22T09:51:06.120Z' }));
     await add(repository, manifestText({ id: '20250101T000000Z-aaaaaa', timestamp: '2026-11-23T00:00:00.000Z' }));
@@ -76,7 +76,7 @@ describe('the catalogue', () => {
   });
 });
 
-describe('a damaged backup is listed with its problem, and the others beside it', () => {
+describe('a damaged backup is listed with its problem, and the others are listed, too', () => {
   const ID = '20261122T095106Z-7f3a9c';
   const GOOD = '20200101T000000Z-000000';
   const damages: [string, RegExp, (folder: string) => Promise<void>][] = [
@@ -90,7 +90,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
     ['an empty hash file', /sha256/, (folder) => overwrite(path.join(folder, 'manifest.json.sha256'), '')],
     [
       'a manifest that is a link',
-      /not a plain file/,
+      /not a regular file/,
       async (folder) => {
         await rm(path.join(folder, 'manifest.json'));
         await symlink('/etc/hostname', path.join(folder, 'manifest.json'));
@@ -98,7 +98,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
     ],
     [
       'a manifest that is a folder',
-      /not a plain file/,
+      /not a regular file/,
       async (folder) => {
         await rm(path.join(folder, 'manifest.json'));
         await mkdir(path.join(folder, 'manifest.json'));
@@ -148,7 +148,7 @@ describe('a damaged backup is listed with its problem, and the others beside it'
   };
 });
 
-describe('what verifying came to', () => {
+describe('the verification that counts', () => {
   const quickOk = verify({ level: 'quick' });
   const quickBad = verify({ level: 'quick', ok: false });
   const fullOk = verify({});

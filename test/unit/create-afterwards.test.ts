@@ -31,7 +31,7 @@ async function createWith(verify: CreateDeps['verify']) {
   return { deps, request, repository, warnings };
 }
 
-test('a check afterwards that could not be made is not called good, and nothing is pruned on its word', async () => {
+test('a verification that could not run does not count as good, and nothing is pruned', async () => {
   const check = { part: 'database', name: 'pg_restore --list', state: 'unknown', detail: 'out of memory' } as const;
   const { deps, request, repository } = await createWith(async (id, level) => {
     return { id, level, ok: false, checks: [check], read_bytes: 0, duration_s: 0 };
@@ -46,7 +46,7 @@ test('a check afterwards that could not be made is not called good, and nothing 
   expect((await repository.list()).length).toBe(2);
 });
 
-test('a prune afterwards asks the clock of the server before a window decides', async () => {
+test('a prune after a backup compares the clock of the server before it removes by age', async () => {
   const { deps, request, repository } = await createWith(async (id, level) => {
     return { id, level, ok: true, checks: [], read_bytes: 0, duration_s: 0 };
   });
@@ -60,18 +60,18 @@ test('a prune afterwards asks the clock of the server before a window decides', 
   expect(await repository.list()).toHaveLength(3);
 });
 
-test('a check afterwards that the disk fails leaves a backup that is told as unchecked, not an error that says nothing was changed', async () => {
+test('a disk failure during the verification leaves a backup reported as not verified, not an error', async () => {
   const { deps, request, repository, warnings } = await createWith(async () => {
     throw new PotctlError('E_IO', 'cannot read it', { why: 'EIO: i/o error' });
   });
 
   expect(await createBackup(deps, request)).toMatchObject({ status: 'complete', verified: false });
 
-  expect(warnings).toEqual(['the backup was not checked: cannot read it: EIO: i/o error']);
+  expect(warnings).toEqual(['the backup was not verified: cannot read it: EIO: i/o error']);
   expect(await repository.list()).toHaveLength(1);
 });
 
-test('an error that the check afterwards ends with says that the backup is listed', async () => {
+test('an error during the verification says that the backup is listed', async () => {
   const { deps, request, repository } = await createWith(async () => {
     throw new PotctlError('E_MANIFEST', 'the manifest is damaged');
   });

@@ -14,7 +14,7 @@ echo ';     TOC Entries: 1'
 echo '7; 1259 16385 TABLE public t app'
 `;
 
-test('a dump is listed once for all who ask, another one and one that failed anew', async () => {
+test('the list of the last dump is cached, but not a failure', async () => {
   const folder = await temporaryFolder();
   await writeFile(path.join(folder, 'pg_restore'), SCRIPT, { mode: 0o755 });
   const { signal } = new AbortController();

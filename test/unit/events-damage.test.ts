@@ -158,7 +158,7 @@ const CUTS: typeof DAMAGES = [
 
 describe('the events of a backup', () => {
   test.each(DAMAGES)(
-    '%s: nothing of them is lost, the damage is seen, and the next lock makes them whole',
+    '%s: nothing is lost, the damage is detected, and the next lock repairs them',
     async (_, damage) => {
       await damage();
       const { events, damage: seen } = await repository.events(id);
@@ -181,7 +181,7 @@ describe('the events of a backup', () => {
     expect((await repository.events(id)).damage?.lost ?? false).toBe(false);
   });
 
-  test.each([...DAMAGES, ...CUTS])('of which both files of its folder are %s lose nothing', async (_, damage) => {
+  test.each([...DAMAGES, ...CUTS])('whose files in the folder are both %s lose nothing', async (_, damage) => {
     await damage();
     await damage('events.ndjson.copy');
     expect(await repository.events(id)).toEqual({
@@ -201,7 +201,7 @@ describe('the events of a backup', () => {
     expect(await readFile(file(APART))).toEqual(await readFile(file()));
   });
 
-  test('of which all files are emptied are told as lost, until somebody says whether it is pinned', async () => {
+  test('whose files are all emptied are reported as lost until a pin or unpin', async () => {
     await rm(file(APART));
     for (const name of ['events.ndjson', 'events.ndjson.copy']) await truncate(file(name), 0);
     expect(await repository.events(id)).toEqual({ events: [], damage: { lost: true, text: expect.any(String) } });
@@ -213,14 +213,14 @@ describe('the events of a backup', () => {
     expect(await repository.events(id)).toEqual({ events: [VERIFY, UNPIN], damage: null });
   });
 
-  test('go with the backup, also those outside of its folder', async () => {
+  test('are removed with the backup, even those outside its folder', async () => {
     const lease = await repository.lock(request());
     await repository.remove(id, 'too old');
     await lease.release();
     expect(await readdir(path.dirname(file(APART)))).toEqual([]);
   });
 
-  test('that are damaged take new ones, in their order', async () => {
+  test('that are damaged accept new events, in order', async () => {
     await rm(file());
     await repository.appendEvent(id, UNPIN);
     const { events } = await repository.events(id);
@@ -228,7 +228,7 @@ describe('the events of a backup', () => {
     expect(pinOf(events, new Date())).toBeNull();
   });
 
-  test('of which no copy is whole are told as lost, until somebody says whether it is pinned', async () => {
+  test('without a complete copy are reported as lost until a pin or unpin', async () => {
     for (const name of ['events.ndjson', 'events.ndjson.copy', APART]) {
       await change(
         flip((bytes) => bytes.indexOf('court')),
@@ -245,7 +245,7 @@ describe('the events of a backup', () => {
     expect((await repository.events(id)).damage).toBeNull();
   });
 
-  test('that an older version wrote are read, and copied with the next lock', async () => {
+  test('of an older version are read, and copied with the next lock', async () => {
     for (const name of ['events.ndjson.copy', APART]) await rm(file(name));
     await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
     expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
@@ -255,7 +255,7 @@ describe('the events of a backup', () => {
     expect((await repository.events(id)).events).toEqual(WRITTEN);
   });
 
-  test('that an older version wrote are copied with the first new one', async () => {
+  test('of an older version are copied with the first new event', async () => {
     for (const name of ['events.ndjson.copy', APART]) await rm(file(name));
     await writeFile(file(), `${WRITTEN.map((event) => JSON.stringify(event)).join('\n')}\n`);
     await repository.appendEvent(id, VERIFY);
@@ -277,12 +277,12 @@ describe('the events of a backup', () => {
     expect((await stat(file())).uid).toBe(65_534);
   });
 
-  test('of a kind that only a newer version knows are no damage', async () => {
+  test('of an unknown type are not damage', async () => {
     await repository.appendEvent(id, NEWER);
     expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
   });
 
-  test('of which a kill wrote the last one into one file only are no damage, and become whole', async () => {
+  test('whose last one was written to one file only before a kill are not damaged, and are completed', async () => {
     await change((bytes) => Buffer.from(`${lines(bytes).slice(0, -1).join('\n')}\n`), 'events.ndjson.copy');
     expect(await repository.events(id)).toEqual({ events: WRITTEN, damage: null });
     await (await repository.lock(request())).release();
@@ -290,7 +290,7 @@ describe('the events of a backup', () => {
     expect((await repository.events(id)).events).toEqual(WRITTEN);
   });
 
-  test('of a backup that has none yet are none, and no folder is made for them', async () => {
+  test('of a new backup are empty, and no folder is created for them', async () => {
     await mkdir(path.join(folder, 'db'));
     expect(await repository.events(other)).toEqual({ events: [], damage: null });
     await (await repository.lock(request())).release();

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/tree.js';
 
 const hashOf = (bytes: Buffer) => ({ size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
 
-test('a file that grows in pieces, and appears late, has the hash of what is stored in the end', async () => {
+test('a file that appears late and grows in pieces gets the hash of its final content', async () => {
   const file = path.join(await temporaryFolder(), 'archive');
   const stored = followWrites(file);
   await sleep(80);
@@ -21,7 +21,7 @@ test('a file that grows in pieces, and appears late, has the hash of what is sto
   expect(await stored.finish([file])).toEqual([hashOf(Buffer.concat(pieces))]);
 });
 
-test('of a folder, what does not match is read at the end only, so it may be written over', async () => {
+test('files of a folder that do not match are only read at the end, so they may be overwritten', async () => {
   const folder = path.join(await temporaryFolder(), 'dump');
   const stored = followWrites(folder, /\.dat$/);
   await mkdir(folder);
@@ -38,7 +38,7 @@ test('of a folder, what does not match is read at the end only, so it may be wri
   ]);
 });
 
-test('a file that is not there in the end is an error that names it', async () => {
+test('a file missing at the end is an error that names it', async () => {
   const file = path.join(await temporaryFolder(), 'gone');
 
   await expect(followWrites(file).finish([file])).rejects.toMatchObject({

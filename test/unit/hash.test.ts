@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/tree.js';
 test.each([
   ['at once', 0],
   ['slowly, so that a thread follows', 700],
-])('what is written %s has the size and hash of what is stored in the end', async (_how, pause) => {
+])('a file written %s gets the size and hash of its final content', async (_how, pause) => {
   const folder = path.join(await temporaryFolder(), 'dump');
   const files = ['1.dat', '2.dat', 'toc'].map((name) => path.join(folder, name));
   const hashing = hashWrites(folder, /\.dat$/);
@@ -24,7 +24,7 @@ test.each([
   );
 });
 
-test('where the current directory was deleted, no thread can follow; what is written has its hash all the same', async () => {
+test('hashing works even if the current directory was deleted, where no thread can start', async () => {
   const file = path.join(await temporaryFolder(), 'archive');
   const gone = path.join(await temporaryFolder(), 'gone');
   const before = process.cwd();

@@ -57,7 +57,7 @@ async function tar(root: string, ...args: readonly string[]): Promise<string> {
   return file;
 }
 
-describe('what tar writes comes back as it was', () => {
+describe('an archive of tar is restored unchanged', () => {
   test.each(['gnu', 'oldgnu', 'pax', 'posix'])('in the format %s', async (format) => {
     const root = await sample();
     expect(await inSeconds(await restored(await tar(root, `--format=${format}`)))).toEqual(await inSeconds(root));
@@ -78,7 +78,7 @@ describe('what tar writes comes back as it was', () => {
     expect(readdirSync(await restored(file, false))).toEqual(['only']);
   });
 
-  test('with folders that have no member of their own, and files that come twice', async () => {
+  test('with folders without a member, and files that appear twice', async () => {
     const root = await makeTree({ top: { sub: { 'a.txt': 'old', 'b.txt': 'beta' } } });
     const file = path.join(await temporaryFolder(), 'x.tar');
     execFileSync('tar', ['-cf', file, '-C', root, 'top/sub/a.txt', 'top/sub/b.txt']);
@@ -94,13 +94,13 @@ const ordinary = file('a/b');
 
 test.each<[string, WrittenMember[], RegExp]>([
   ['an absolute path', [file('/etc/owned')], /absolute path/],
-  ['a path that climbs', [ordinary, file('a/../../owned')], /out of the tree/],
-  ['a path that climbs, in a long name', [{ ...file('x'), records: { path: 'a/../../owned' } }], /out of the tree/],
+  ['a path that climbs', [ordinary, file('a/../../owned')], /outside the tree/],
+  ['a path that climbs, in a long name', [{ ...file('x'), records: { path: 'a/../../owned' } }], /outside the tree/],
   ['a file behind a link', [link('a', '/tmp'), file('a/owned')], /behind a symbolic link/],
   ['a file behind a link below', [link('a/l', '..'), file('a/l/owned')], /behind a symbolic link/],
-  ['a folder in place of a link', [link('a', '/tmp'), { name: 'a/', flag: '5' }], /once a symbolic link/],
+  ['a folder in place of a link', [link('a', '/tmp'), { name: 'a/', flag: '5' }], /both a symbolic link/],
   ['a hard link to the outside', [{ name: 'a', flag: '1', target: '/etc/passwd' }], /absolute path/],
-  ['a hard link that climbs', [{ name: 'a', flag: '1', target: '../x' }], /out of the tree/],
+  ['a hard link that climbs', [{ name: 'a', flag: '1', target: '../x' }], /outside the tree/],
   [
     'a hard link through a link',
     [link('l', '/etc'), { name: 'a', flag: '1', target: 'l/passwd' }],
@@ -123,7 +123,7 @@ test.each<[string, WrittenMember[], RegExp]>([
   });
 });
 
-test('an archive that was exchanged after it was listed cannot leave the tree, either', async () => {
+test('an archive replaced after it was listed cannot leave the tree either', async () => {
   const place = path.join(await temporaryFolder(), 'x.tar');
   writeFileSync(place, tarOf(file('t/a'), file('t/b')));
   const { request, folder, into } = await archived(place);
@@ -133,7 +133,7 @@ test('an archive that was exchanged after it was listed cannot leave the tree, e
   expect(await checkImported(request)).toEqual([expect.stringContaining('behind a symbolic link')]);
 });
 
-test('devices are left out and named; a cut archive, and one with another content, are found', async () => {
+test('devices are skipped and named; truncated and changed archives are detected', async () => {
   const place = path.join(await temporaryFolder(), 'x.tar');
   const whole = tarOf(file('t/a'), { name: 't/null', flag: '3' }, file('t/b'));
   writeFileSync(place, whole);
@@ -141,7 +141,7 @@ test('devices are left out and named; a cut archive, and one with another conten
   expect(skipped).toEqual([{ path: 't/null', reason: 'device' }]);
 
   writeFileSync(path.join(folder, 'files.tar'), tarOf(file('t/a'), { name: 't/b', content: Buffer.from('other') }));
-  expect(await checkImported(request)).toEqual([expect.stringContaining('"b" is not what the list says')]);
+  expect(await checkImported(request)).toEqual([expect.stringContaining('"b" differs from the list')]);
   for (const cut of [whole.length - 1024, 1300, 700, 100]) {
     writeFileSync(place, whole.subarray(0, cut));
     await expect(archived(place), String(cut)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });

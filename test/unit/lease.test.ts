@@ -110,7 +110,7 @@ describe('a holder on this host', () => {
     expect(await onDisk()).toEqual([]);
   });
 
-  test('that lives keeps it, and whoever comes learns who and since when', async () => {
+  test('that is alive keeps the lock, and others are told who holds it since when', async () => {
     const holder = await startHolder();
     const refusal = (await opened()).lock(request({ waitMs: 500 }));
     await expect(refusal).rejects.toMatchObject({
@@ -122,14 +122,14 @@ describe('a holder on this host', () => {
         pid: holder.host.pid,
         since: expect.stringMatching(/Z$/),
       },
-      fix: [advice`Wait for it: repeat the command with ${again('--wait', '30m')}`],
+      fix: [advice`To wait for it, repeat the command with ${again('--wait', '30m')}`],
     });
     holder.child.stdin!.write('publish\n');
     expect(await holder.next()).toEqual({ outcome: 'published' });
     expect(await (await opened()).list()).toEqual([ID]);
   });
 
-  test('whose pid belongs to another process by now is dead', async () => {
+  test('whose pid now belongs to another process is dead', async () => {
     const lease = await (await opened(PATIENT, { startTime: '1' })).lock(request());
     await (await (await opened()).lock(request())).release();
     expect(takenOver).toHaveLength(1);
@@ -137,7 +137,7 @@ describe('a holder on this host', () => {
     await lease.release();
   });
 
-  test('that was stopped too long cannot publish any more when it wakes up', async () => {
+  test('that was stopped for too long cannot publish when it wakes up', async () => {
     const holder = await startHolder();
     holder.child.kill('SIGSTOP');
     const repository = await opened(HASTY);
@@ -151,7 +151,7 @@ describe('a holder on this host', () => {
   });
 });
 
-describe('a holder that cannot be judged by its pid', () => {
+describe('a holder whose process cannot be checked', () => {
   const may = (...flags: string[]): boolean => spawnSync('unshare', ['--pid', '--fork', ...flags, 'true']).status === 0;
 
   test.skipIf(!may('--mount-proc'))(
@@ -177,7 +177,7 @@ describe('a holder that cannot be judged by its pid', () => {
   test.each([
     ['of another host', { hostname: 'elsewhere' }],
     ['of an earlier boot', { bootId: '00000000-0000-0000-0000-000000000000' }],
-  ])('%s loses the lock only after its counter stood still', async (_, other) => {
+  ])('%s loses the lock only after its counter stopped', async (_, other) => {
     const holder = await startHolder();
     await kill(holder);
     await forge({ host: other });
@@ -187,7 +187,7 @@ describe('a holder that cannot be judged by its pid', () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(HASTY.silenceMs);
   });
 
-  test('of another host keeps the lock as long as its counter moves', async () => {
+  test('of another host keeps the lock while its counter increases', async () => {
     const lease = await (await opened(PATIENT, { hostname: 'elsewhere' })).lock(request());
     await expect((await opened(SURE)).lock(request({ waitMs: 2_500 }))).rejects.toMatchObject({ code: 'E_LOCKED' });
     await lease.assertHeld();
@@ -195,7 +195,7 @@ describe('a holder that cannot be judged by its pid', () => {
     expect(takenOver).toEqual([]);
   });
 
-  test('and looks abandoned is watched and replaced even without --wait', async () => {
+  test('and looks stale is watched and replaced even without --wait', async () => {
     const holder = await startHolder();
     await kill(holder);
     await forge({ host: { hostname: 'elsewhere' } });
@@ -205,17 +205,20 @@ describe('a holder that cannot be judged by its pid', () => {
     expect(takenOver).toMatchObject([{ host: { hostname: 'elsewhere' } }]);
   });
 
-  test.each(['', 'garbage', '{}\n1', '{"host":{"pid":-1}}\n'])('because it reads %j is waited out', async (text) => {
-    await (await opened()).putDocument('restores/r.json', '{}');
-    await writeFile(lockFile(), text);
-    await expect((await opened()).lock(request())).rejects.toMatchObject({ code: 'E_LOCKED' });
-    await (await (await opened(HASTY)).lock(request({ waitMs: 20_000 }))).release();
-    expect(takenOver).toEqual([null]);
-  });
+  test.each(['', 'garbage', '{}\n1', '{"host":{"pid":-1}}\n'])(
+    'because its lock contains %j is waited for',
+    async (text) => {
+      await (await opened()).putDocument('restores/r.json', '{}');
+      await writeFile(lockFile(), text);
+      await expect((await opened()).lock(request())).rejects.toMatchObject({ code: 'E_LOCKED' });
+      await (await (await opened(HASTY)).lock(request({ waitMs: 20_000 }))).release();
+      expect(takenOver).toEqual([null]);
+    },
+  );
 });
 
 describe('taking over', () => {
-  test('by many at once lets one in at a time', async () => {
+  test('by many processes at once lets in one at a time', async () => {
     await kill(await startHolder());
     let inside = 0;
     const turn = async (): Promise<number> => {

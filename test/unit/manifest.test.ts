@@ -10,7 +10,7 @@ const fixture = (name: string): string =>
 const golden = readdirSync(new URL('../fixtures/manifests', import.meta.url)).filter((name) => name.startsWith('v2.'));
 const complete = fixture('v2.0-complete.json');
 
-test('the shipped JSON Schema is the one that the reader checks with', async () => {
+test('the shipped JSON Schema is the one used for validation', async () => {
   const schema = `${JSON.stringify(z.toJSONSchema(manifestSchema), null, 2)}\n`;
   await expect(schema).toMatchFileSnapshot('../../templates/manifest/v2.schema.json');
 });
@@ -19,7 +19,7 @@ test('there are golden manifests of every shape', () => {
   expect(golden).toHaveLength(5);
 });
 
-test.each(golden)('%s, as it was once written, is read and written again byte for byte', (name) => {
+test.each(golden)('the old manifest %s is read and written again byte for byte', (name) => {
   expect(canonicalJson(parseManifest(fixture(name)))).toBe(fixture(name));
 });
 
@@ -36,9 +36,9 @@ test('a manifest of version 1 is refused by name, not by a crash', () => {
   expect(() => parseManifest(fixture('v1.json'))).toThrow(/version 1/);
 });
 
-test('a manifest of another major version says which one potctl could read', () => {
+test('a manifest of another major version is refused with the supported version', () => {
   const newer = complete.replace('"schema_version":"2.0"', '"schema_version":"3.0"');
-  expect(() => parseManifest(newer)).toThrow(/version 3\.0, this potctl reads version 2/);
+  expect(() => parseManifest(newer)).toThrow(/version 3\.0, but this version of potctl reads version 2/);
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: a hostile manifest has no type
@@ -65,13 +65,13 @@ const hostile: [string, RegExp, Change][] = [
   ]),
   ['a path of 600 characters', /files\.0\.path/, (m) => (m.database.files[0].path = 'x'.repeat(600))],
   ['an absolute archive', /^storage\.backup_file:/, (m) => (m.storage.backup_file = '/etc/passwd')],
-  ['an artefact that is listed twice', /toc\.dat' is listed twice/, (m) => m.database.files.push(m.database.files[0])],
-  ['an artefact of both parts', /toc\.dat' is listed twice/, (m) => m.storage.artefacts.push(m.database.files[0])],
-  ['an archive that is no artefact', /'files\.tar\.gz' is not among/, (m) => m.storage.artefacts.shift()],
-  ['globals that are no artefact', /'db\/globals\.sql' is not among/, (m) => m.database.files.pop()],
-  ['a dump member that is no artefact', /'3342\.dat\.gz' is not among/, (m) => m.database.files.splice(1, 1)],
-  ['the manifest as an artefact', /reserved/, (m) => m.storage.artefacts.push(artefact('manifest.json'))],
-  ['the events as an artefact', /reserved/, (m) => m.storage.artefacts.push(artefact('events.ndjson'))],
+  ['an artifact that is listed twice', /toc\.dat' is listed twice/, (m) => m.database.files.push(m.database.files[0])],
+  ['an artifact of both parts', /toc\.dat' is listed twice/, (m) => m.storage.artefacts.push(m.database.files[0])],
+  ['an archive that is no artifact', /'files\.tar\.gz' is not among/, (m) => m.storage.artefacts.shift()],
+  ['globals that are no artifact', /'db\/globals\.sql' is not among/, (m) => m.database.files.pop()],
+  ['a dump member that is no artifact', /'3342\.dat\.gz' is not among/, (m) => m.database.files.splice(1, 1)],
+  ['the manifest as an artifact', /reserved/, (m) => m.storage.artefacts.push(artifact('manifest.json'))],
+  ['the events as an artifact', /reserved/, (m) => m.storage.artefacts.push(artifact('events.ndjson'))],
   ['a negative size', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = -1)],
   ['a broken size', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = 1.5)],
   ['a size beyond 2^53', /artefacts\.0\.size/, (m) => (m.storage.artefacts[0].size = 2 ** 60)],
@@ -87,7 +87,7 @@ const hostile: [string, RegExp, Change][] = [
   ['no tables', /^database\.inventory\.tables/, (m) => delete m.database.inventory.tables],
 ];
 
-const artefact = (path: string) => ({ path, size: 1, sha256: '0'.repeat(64) });
+const artifact = (path: string) => ({ path, size: 1, sha256: '0'.repeat(64) });
 
 describe('a hostile manifest is refused', () => {
   test.each(hostile)('%s', (_, reason, change) => {
@@ -109,7 +109,7 @@ describe('a hostile manifest is refused', () => {
     expect(() => parseManifest(text)).toThrow(expect.objectContaining({ code: 'E_MANIFEST' }));
   });
 
-  test('with a thousand mistakes only the first few are told', () => {
+  test('of a thousand problems only the first few are reported', () => {
     const manifest = JSON.parse(complete);
     manifest.database.files = Array(1000).fill({ path: '../x', size: 1, sha256: '0' });
     const why = catchWhy(() => parseManifest(JSON.stringify(manifest)));
@@ -125,7 +125,7 @@ describe('canonical JSON', () => {
     );
   });
 
-  test('brings back every JSON value, and is a fixed point', () => {
+  test('round-trips every JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
         const text = canonicalJson(value);

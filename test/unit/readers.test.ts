@@ -41,7 +41,7 @@ const marks = async (): Promise<string[]> =>
   (await readdir(folder)).filter((name) => name.startsWith('potctl.reader.'));
 const held = async (): Promise<boolean> => (await (await opened()).held()).has(ID);
 
-test('a reader that is dead holds nothing any more, and its mark is swept', async () => {
+test('a dead reader holds nothing, and its mark is swept', async () => {
   await (await opened(DEAD)).hold(ID, 'backup verify');
   expect((await marks()).length).toBe(1);
   expect(await held()).toBe(false);
@@ -49,7 +49,7 @@ test('a reader that is dead holds nothing any more, and its mark is swept', asyn
   expect(await marks()).toEqual([]);
 });
 
-test('a reader on another host, or in another pid namespace, holds its backup as long as its heart beats', async () => {
+test('a reader on another host or in another pid namespace holds its backup while its heartbeat continues', async () => {
   for (const other of [ELSEWHERE, { pidNamespace: 'pid:[1]', ...DEAD }]) {
     const hold = await (await opened(other)).hold(ID, 'backup verify');
     await sleep(2_000);
@@ -62,14 +62,14 @@ test('a reader on another host, or in another pid namespace, holds its backup as
   }
 });
 
-test('a reader on another host that fell silent for long holds nothing any more', async () => {
+test('a reader on another host without a heartbeat for a long time holds nothing', async () => {
   await (await opened(ELSEWHERE, 60_000)).hold(ID, 'backup verify');
   expect(await held()).toBe(true);
   await sleep(2_000);
   expect(await held()).toBe(false);
 });
 
-test('of several readers the last one that is done lets go', async () => {
+test('a backup is held until its last reader is done', async () => {
   const [one, two] = [await (await opened()).hold(ID, 'backup verify'), await (await opened()).hold(ID, 'restore run')];
   await one.release();
   expect(await held()).toBe(true);
@@ -77,7 +77,7 @@ test('of several readers the last one that is done lets go', async () => {
   expect(await held()).toBe(false);
 });
 
-test("a mark that cannot be read counts until it is old, and a name that only looks like one is nobody's business", async () => {
+test('an unreadable mark counts until it is old, and a name that only looks like a mark is ignored', async () => {
   await writeFile(path.join(folder, `potctl.reader.${ID}.0123456789ab`), 'garbage');
   await writeFile(path.join(folder, 'potctl.reader.notes'), 'mine');
   expect(await held()).toBe(true);
@@ -86,7 +86,7 @@ test("a mark that cannot be read counts until it is old, and a name that only lo
   expect(await marks()).toEqual(['potctl.reader.notes']);
 });
 
-test('who reads is never told as nobody where the repository has gone', async () => {
+test('if the repository is gone, it is never reported as having no readers', async () => {
   const repository = await opened();
   await repository.hold(ID, 'backup verify');
   await rm(folder, { recursive: true });

@@ -26,7 +26,7 @@ beforeEach(async () => {
   count += 1;
   repository = await openedAt(path.join(top, `r${count}`));
   await published(repository, ID);
-  backups = path.dirname(await repository.artefacts(ID));
+  backups = path.dirname(await repository.artifacts(ID));
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
@@ -43,11 +43,11 @@ async function removeWhile(at: (look: number) => Promise<void> | void): Promise<
   };
   return removeBackup(deps, { id: ID, reason: 'retention', seenEvents: null });
 }
-const artefacts = async (): Promise<string[]> =>
+const artifacts = async (): Promise<string[]> =>
   (await describeTree(path.join(backups, ID))).filter((line) => !line.startsWith('events.ndjson'));
 
-test.each([1, 2, 3])('a reader who comes at look %i gets the backup back, whole', async (when) => {
-  const before = await artefacts();
+test.each([1, 2, 3])('a reader that arrives at check %i keeps the backup, complete', async (when) => {
+  const before = await artifacts();
   const seen: string[][] = [];
   const removing = removeWhile(async (look) => {
     seen.push(await repository.list());
@@ -55,13 +55,13 @@ test.each([1, 2, 3])('a reader who comes at look %i gets the backup back, whole'
   });
   await expect(removing).rejects.toMatchObject({ code: 'E_LOCKED' });
   expect(seen.at(-1)).toEqual(when === 3 ? [] : [ID]);
-  expect(await artefacts()).toEqual(before);
+  expect(await artifacts()).toEqual(before);
   expect(await readdir(backups)).toEqual([ID]);
   await repository.remove(ID, 'retention');
   expect(await readdir(backups)).toEqual([]);
 });
 
-test('a pin that is noted up to the rename brings the backup back', async () => {
+test('a pin recorded before the rename keeps the backup', async () => {
   await expect(
     removeWhile(async (look) => {
       if (look === 2) await repository.appendEvent(ID, { ...EVENT, type: 'pin', reason: 'court', until: null });
@@ -70,7 +70,7 @@ test('a pin that is noted up to the rename brings the backup back', async () => 
   expect((await repository.events(ID)).events.map(({ type }) => type)).toEqual(['tombstone', 'pin']);
 });
 
-test('a pin that comes behind the rename fails, instead of promising what is not there', async () => {
+test('a pin after the rename fails instead of reporting success', async () => {
   let pinned: unknown;
   await removeWhile(async (look) => {
     if (look !== 3) return;
@@ -82,7 +82,7 @@ test('a pin that comes behind the rename fails, instead of promising what is not
   expect(await repository.list()).toEqual([]);
 });
 
-test('bytes that were left without a manifest by a kill go with the next lock, files beside them stay', async () => {
+test('remains without a manifest after a kill are removed with the next lock, and other files stay', async () => {
   await rm(path.join(backups, ID, 'manifest.json'));
   await rename(path.join(backups, ID), path.join(backups, `${ID}.tombstone`));
   await writeFile(path.join(backups, 'notes.tombstone'), 'mine');
@@ -90,7 +90,7 @@ test('bytes that were left without a manifest by a kill go with the next lock, f
   expect(await readdir(backups)).toEqual(['notes.tombstone']);
 });
 
-test("what is somebody else's beside the backups stays when one is removed", async () => {
+test('foreign files next to the backups stay when a backup is removed', async () => {
   await writeFile(path.join(backups, 'README'), 'not of potctl');
   await mkdir(path.join(backups, 'somebody'));
   const lease = await repository.lock(request());
@@ -99,7 +99,7 @@ test("what is somebody else's beside the backups stays when one is removed", asy
   expect((await readdir(backups)).sort()).toEqual(['README', 'somebody']);
 });
 
-test('what a link in a backup leads to is not removed with it', async () => {
+test('the target of a link in a backup is not removed with it', async () => {
   const outside = path.join(top, `outside${count}`);
   await mkdir(outside);
   await writeFile(path.join(outside, 'precious'), 'kept');
@@ -108,7 +108,7 @@ test('what a link in a backup leads to is not removed with it', async () => {
   expect(await readFile(path.join(outside, 'precious'), 'utf8')).toBe('kept');
 });
 
-test('a backup that was hidden by a kill, and is whole, is listed again with the next lock', async () => {
+test('a complete backup hidden by a killed removal is listed again with the next lock', async () => {
   const before = await describeTree(path.join(backups, ID));
   await rename(path.join(backups, ID), path.join(backups, `${ID}.tombstone`));
   expect(await repository.list()).toEqual([]);
@@ -117,7 +117,7 @@ test('a backup that was hidden by a kill, and is whole, is listed again with the
   expect(await describeTree(path.join(backups, ID))).toEqual(before);
 });
 
-test('a link in place of what a kill left is removed, and nothing where it leads', async () => {
+test('a link in place of the remains of a kill is removed, but not its target', async () => {
   const outside = path.join(top, `outside${count}`);
   await mkdir(outside);
   await writeFile(path.join(outside, 'manifest.json'), 'kept');
@@ -126,7 +126,7 @@ test('a link in place of what a kill left is removed, and nothing where it leads
   expect([await readdir(backups), await readdir(outside)]).toEqual([[ID], ['manifest.json']]);
 });
 
-test('a backup that cannot be put back into the list is told, with the place of its bytes; the next lock puts it back', async () => {
+test('a backup that cannot be put back is reported with the path of its data, and the next lock puts it back', async () => {
   const taken = path.join(backups, ID);
   const removing = removeWhile(async (look) => {
     if (look !== 3) return;
@@ -144,7 +144,7 @@ test('a backup that cannot be put back into the list is told, with the place of 
   expect(await repository.list()).toEqual([ID]);
 });
 
-test('a backup that somebody with the lock showed again meanwhile is not told as lost', async () => {
+test('a backup that another lock holder put back meanwhile is not reported as lost', async () => {
   const removing = removeWhile(async (look) => {
     if (look === 3) await (await repository.lock(request())).release();
   });
@@ -153,7 +153,7 @@ test('a backup that somebody with the lock showed again meanwhile is not told as
   expect(await repository.readText(ID, 'manifest.json')).toBe('{}\n');
 });
 
-test('whoever lost the lock while he removed a backup puts it back', async () => {
+test('a removal that lost the lock puts the backup back', async () => {
   let looks = 0;
   const storage = await openDirectory(path.dirname(backups), LAYOUT);
   const assertHeld = async (): Promise<void> => {

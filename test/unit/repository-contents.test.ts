@@ -29,19 +29,19 @@ async function opened(at = folder): Promise<Repository> {
 
 const names = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name !== 'potctl.reserve').sort();
 
-describe('what stands in a backup', () => {
-  test('is only plain files: a link among the artefacts is corruption, and is never followed', async () => {
+describe('the content of a backup', () => {
+  test('is only regular files: a link among the artifacts is corruption and never followed', async () => {
     const repository = await opened();
     await published(repository, ID);
     const inside = path.join(folder, 'backups', ID);
     await symlink('/etc', path.join(inside, 'db', 'etc'));
     await symlink('/etc/hostname', path.join(inside, 'hostname'));
-    await expect(repository.artefacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
+    await expect(repository.artifacts(ID)).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
     await expect(repository.readText(ID, 'hostname')).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
     await expect(repository.readText(ID, 'db/etc/hostname')).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
   });
 
-  test('never gets a link or a pipe into it: publishing refuses, and nothing stays', async () => {
+  test('never includes a link or a pipe: publishing refuses it and leaves nothing', async () => {
     const repository = await opened();
     const draft = await draftWithFiles(repository, ID);
     await symlink('/etc/hostname', path.join(draft.folder, 'odd'));
@@ -58,7 +58,7 @@ describe('what stands in a backup', () => {
     },
   );
 
-  test('an event cut off by a crash spoils only itself', async () => {
+  test('an event truncated by a crash spoils only itself', async () => {
     const repository = await opened();
     await published(repository, ID);
     const event = {
@@ -102,8 +102,8 @@ describe('what stands in a backup', () => {
   });
 });
 
-describe('taking the lock clears up', () => {
-  test('old temporary documents and lock debris, and leaves young ones', async () => {
+describe('taking the lock removes', () => {
+  test('old temporary documents and remains of locks, but keeps recent ones', async () => {
     await (await opened()).putDocument('restores/r.json', '{}');
     const debris = [
       'restores/.r.json.0123456789ab.tmp',
@@ -120,7 +120,7 @@ describe('taking the lock clears up', () => {
     expect(await (await opened()).listDocuments('restores')).toEqual(['restores/r.json']);
   });
 
-  test('a reserve that a dead run was laying, however young, and a mark that a dead reader was claiming', async () => {
+  test('an unfinished reserve of a dead run, however recent, and an unfinished mark of a dead reader', async () => {
     const repository = await opened();
     await published(repository, ID);
     const host = { ...(await readHostIdentity(process.pid)), pid: 2 ** 22 - 7 };
@@ -131,7 +131,7 @@ describe('taking the lock clears up', () => {
     expect(await names()).toEqual(['backups', 'potctl-repository.json']);
   });
 
-  test('drafts that an interrupted sweep or discard had put aside', async () => {
+  test('drafts put aside by an interrupted sweep or discard', async () => {
     await published(await opened(), ID);
     await mkdir(path.join(folder, 'backups', '20261123T000000Z-000000.0123456789ab.partial'));
     await (await (await opened()).lock(request())).release();
@@ -168,7 +168,7 @@ describe('a full disk (needs root, to mount a small one)', () => {
     }
   });
 
-  test('ends in E_NO_SPACE, loses nothing and leaves nothing', async (context) => {
+  test('causes E_NO_SPACE, loses nothing and leaves nothing', async (context) => {
     await mkdir(folder);
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', folder]);
     if (mounted.status !== 0) return context.skip('only root may mount a small file system');

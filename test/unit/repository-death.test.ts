@@ -63,12 +63,12 @@ async function work(repository: Repository): Promise<void> {
 
 const filesOf = (values: Values, id: string): string[] =>
   [...values.keys()].flatMap((key) => (key.startsWith(`backups/${id}/`) ? key.slice(`backups/${id}/`.length) : []));
-const artefacts = (values: Values, id: string): string[] =>
+const artifacts = (values: Values, id: string): string[] =>
   filesOf(values, id)
     .filter((name) => !name.startsWith('events'))
     .sort();
 
-test('whenever a run dies, only whole backups are listed, what was done stays, and the next lock sweeps the rest', async () => {
+test('whenever a run dies, only complete backups are listed, finished work stays, and the next lock sweeps the rest', async () => {
   const start: Values = new Map();
   const folder = await temporaryFolder();
   const before = await opened(start, path.join(folder, 'before'));
@@ -89,13 +89,13 @@ test('whenever a run dies, only whole backups are listed, what was done stays, a
     const next = await opened(left, at);
     const listed = await next.list();
     lists.add(listed.join());
-    for (const id of listed) expect([allowed, id, artefacts(left, id)]).toEqual([allowed, id, WHOLE]);
+    for (const id of listed) expect([allowed, id, artifacts(left, id)]).toEqual([allowed, id, WHOLE]);
     // What was hidden, and not begun to erase, was never judged to the end: it comes back, whole.
-    const isOnlyHidden = !listed.includes(OLD) && artefacts(left, OLD).includes('manifest.json');
+    const isOnlyHidden = !listed.includes(OLD) && artifacts(left, OLD).includes('manifest.json');
     await (await next.lock(request())).release();
     const settled = isOnlyHidden ? [OLD, ...listed] : listed;
     expect([allowed, await next.list()]).toEqual([allowed, settled]);
-    for (const id of settled) expect([allowed, id, artefacts(left, id)]).toEqual([allowed, id, WHOLE]);
+    for (const id of settled) expect([allowed, id, artifacts(left, id)]).toEqual([allowed, id, WHOLE]);
     const owners = [...left.keys()].flatMap((key) => /^(?:backups|histories)\/([^/.]+)/.exec(key)?.[1] ?? []);
     expect([allowed, [...new Set(owners)].sort()]).toEqual([allowed, settled]);
     expect([...left.keys()].filter((key) => /^potctl\.(lock|reader)/.test(key))).toEqual([]);

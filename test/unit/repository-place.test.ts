@@ -54,7 +54,7 @@ describe('the place of a repository', () => {
     }
   });
 
-  test('keeps one id, whoever writes first', async () => {
+  test('gets one id, whoever writes first', async () => {
     const both = await Promise.all([opened(), opened()]);
     await Promise.all(both.map((repository, index) => repository.putDocument(`restores/r${index}.json`, '{}')));
     const marker = await readFile(path.join(folder, 'potctl-repository.json'), 'utf8');
@@ -100,23 +100,25 @@ describe('the place of a repository', () => {
     await mkdir(folder, { recursive: true });
     for (const name of files) await writeFile(path.join(folder, name), 'x');
     const before = await names();
-    await expect(opened()).rejects.toMatchObject(refusal(owner.startsWith('a folder') ? /holds/ : new RegExp(owner)));
+    await expect(opened()).rejects.toMatchObject(
+      refusal(owner.startsWith('a folder') ? /contains/ : new RegExp(owner)),
+    );
     expect(await names()).toEqual(before);
   });
 
-  test('is not a file, nor below one', async () => {
+  test('is neither a file nor below one', async () => {
     await writeFile(folder, '');
     await expect(opened()).rejects.toMatchObject(refusal(/not a directory/));
     await expect(opened(path.join(folder, 'x'))).rejects.toMatchObject(refusal(/not a directory/));
   });
 
-  test('is not created together with missing folders above it: a disk may not be mounted', async () => {
+  test('is not created with missing parent folders, because a disk may not be mounted', async () => {
     await expect(opened(path.join(folder, 'deep', 'er'))).rejects.toMatchObject(refusal(/above it does not exist/));
   });
 
-  test('is not inside of another repository', async () => {
+  test('is not inside another repository', async () => {
     await published(await opened(), ID);
-    await expect(opened(path.join(folder, 'backups'))).rejects.toMatchObject(refusal(/inside of another/));
+    await expect(opened(path.join(folder, 'backups'))).rejects.toMatchObject(refusal(/inside another/));
   });
 
   test('may be a symbolic link to a folder, which is followed once', async () => {
@@ -134,14 +136,14 @@ describe('the place of a repository', () => {
     await expect(opened()).rejects.toMatchObject(refusal(/symbolic link/));
   });
 
-  test('of a newer major version is refused, of a newer minor one is used', async () => {
+  test('of a newer major version is refused, of a newer minor version it is used', async () => {
     await published(await opened(), ID);
     const marker = path.join(folder, 'potctl-repository.json');
     const text = await readFile(marker, 'utf8');
     await writeFile(marker, text.replace('"1.0"', '"2.0"'));
     await expect(opened()).rejects.toMatchObject({
       code: 'E_REPOSITORY_FORMAT',
-      message: expect.stringMatching(/newer potctl/),
+      message: expect.stringMatching(/newer version of potctl/),
     });
     await writeFile(marker, text.replace('"1.0"', '"1.9"'));
     expect(await (await opened()).list()).toEqual([ID]);
@@ -153,7 +155,7 @@ describe('the place of a repository', () => {
     await expect(opened()).rejects.toMatchObject(refusal(/damaged/));
   });
 
-  test('whose marker was lost is not taken for a new one, and the way back is told', async () => {
+  test('without its marker is not mistaken for a new one, and the error says how to recover', async () => {
     await published(await opened(), ID);
     await rm(path.join(folder, 'potctl-repository.json'));
     const lost = await opened().catch((error: { fix: string[] }) => error);
@@ -174,7 +176,7 @@ async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-describe('without the right', () => {
+describe('without permission', () => {
   test('to write, changes are refused as denied, and reading goes on', async () => {
     await published(await opened(), ID);
     const folders = ['', 'backups', `backups/${ID}`].map((name) => path.join(folder, name));
@@ -209,7 +211,7 @@ describe('without the right', () => {
     });
   });
 
-  test('to look into it, it is refused as denied, not taken for an empty one', async () => {
+  test('to list it, it is refused as denied, not mistaken for an empty one', async () => {
     await published(await opened(), ID);
     await chmod(folder, 0);
     await asNobody(async () => {
@@ -218,7 +220,7 @@ describe('without the right', () => {
     await chmod(folder, 0o700);
   });
 
-  test('to look where records are kept apart, those of the repository are read', async () => {
+  test('to read records kept apart, those of the repository are read', async () => {
     await (await opened()).putDocument('restores/r.json', 'its own');
     await chmod(folder, 0o755);
     await chmod(path.join(folder, 'restores'), 0o755);
@@ -235,7 +237,7 @@ describe('without the right', () => {
     await chmod(closed, 0o700);
   });
 
-  test('of the owner, a draft with folders that nobody may write is removed all the same', async () => {
+  test('to write folders in a draft, the draft is removed all the same', async () => {
     await mkdir(folder);
     await chown(folder, 65_534, 65_534).catch(() => undefined);
     await asNobody(async () => {

@@ -48,7 +48,7 @@ async function as<T>(user: number, work: () => Promise<T>): Promise<T> {
 
 describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for another user (needs root)', () => {
   test.each([false, true])(
-    'writes and chowns nothing where a link in place of a folder leads (a file of that name there: %s)',
+    'writes and chowns nothing through a link in place of a folder (a file of that name there: %s)',
     async (isThere) => {
       await giveAway(folder, at('backups'), at('backups', ID));
       const before = await owns(target);
@@ -74,7 +74,7 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     },
   );
 
-  test('whose backups are a link is not locked: nothing is made or removed where it leads', async () => {
+  test('whose backups folder is a link is not locked, and nothing is created or removed through the link', async () => {
     await rm(at('backups'), { recursive: true });
     await mkdir(path.join(target, `${ID}.partial`));
     await symlink(target, at('backups'));
@@ -83,7 +83,7 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     expect(await readdir(target)).toEqual([`${ID}.partial`]);
   });
 
-  test('keeps a folder of the histories that several users share as it is', async () => {
+  test('does not change a histories folder that several users share', async () => {
     await giveAway(folder, at('backups'), at('backups', ID));
     await mkdir(at('histories'));
     await chown(at('histories'), 0, GROUP);
@@ -93,14 +93,14 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     expect(await owns(at('histories', `${ID}.ndjson`))).toMatchObject({ uid: OWNER });
   });
 
-  test('gives a folder of the histories that root makes to the owner of the backup', async () => {
+  test('gives a histories folder created by root to the owner of the backup', async () => {
     await giveAway(folder, at('backups'), at('backups', ID));
     await repository.appendEvent(ID, PIN);
     expect(await owns(at('histories'))).toEqual({ uid: OWNER, gid: OWNER, mode: 0o700 });
   });
 
   test.each([0o700, 0o755, 0o1777])(
-    'lets its owner remove a backup wholly where root keeps the histories for itself (%o)',
+    'lets its owner remove a backup completely, even if the histories belong to root (%o)',
     async (mode) => {
       await repository.appendEvent(ID, PIN);
       execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
@@ -117,7 +117,7 @@ describe.skipIf(process.getuid?.() !== 0)('a repository in which root works for 
     },
   );
 
-  test('whose files its owner may not remove keeps the backup whole and listed', async () => {
+  test('keeps a backup complete and listed if its owner may not remove the files', async () => {
     await repository.appendEvent(ID, PIN);
     execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, folder]);
     await chmod(at('backups', ID), 0o500);

@@ -179,7 +179,7 @@ function hold({ mine, going, history: { nowMs }, policy, reading }: Pruned): voi
   const ours = new Set(mine.map(({ id }) => id));
   promise(
     [...going].every((id) => ours.has(id)),
-    'other sets and what nobody can read stay',
+    'other series and unreadable backups are kept',
   );
 }
 
@@ -187,7 +187,7 @@ function verifiedOf({ entry }: HistoryBackup): boolean {
   return entry.ok && entry.verified?.ok === true;
 }
 
-test(`of ${HISTORIES} random histories none loses its newest good, a pinned or a read backup, the window, or what is not its own`, {
+test(`of ${HISTORIES} random histories none loses its newest good backup, a pinned one, one in use, the window, or backups of others`, {
   timeout: 120_000,
 }, () => {
   let [prunes, removed] = [0, 0];

@@ -21,7 +21,7 @@ const days = (count: number): Candidate[] =>
   );
 
 describe('keep-last', () => {
-  test('counts good ones only; what is newer than the last of them stays beside them', () => {
+  test('counts only good backups; newer ones that are not good are kept, too', () => {
     const backups = [
       candidate('2026-11-22T12:00:00Z', { standing: 'degraded' }),
       candidate('2026-11-21T12:00:00Z'),
@@ -41,7 +41,7 @@ describe('keep-last', () => {
     expect(reasons['2026-11-17T12:00:00Z']).toEqual(['degraded, and no rule keeps it']);
   });
 
-  test('goes by the time of the manifest, not by the name or the order', () => {
+  test('uses the time in the manifest, not the name or the order', () => {
     const backups = [
       candidate('2026-11-20T00:00:00Z', { id: 'z' }),
       candidate('2026-11-22T00:00:00Z', { id: 'a' }),
@@ -52,27 +52,27 @@ describe('keep-last', () => {
 });
 
 describe('keep-within', () => {
-  test('keeps the whole window and the way back to its beginning', () => {
+  test('keeps everything in the window, plus the last backup before it', () => {
     const backups = days(10);
     const { kept, reasons } = decide(backups, { withinMs: 3 * DAY_MS });
     expect(kept).toEqual(backups.slice(0, 4).map(({ id }) => id));
-    expect(reasons[backups[3]!.id]).toEqual(['the last before the beginning of 3d']);
+    expect(reasons[backups[3]!.id]).toEqual(['the last before the 3d window']);
   });
 
-  test('keeps degraded ones of the window, but only a good one leads back to its beginning', () => {
+  test('keeps degraded backups in the window, but only a good one counts as the last before it', () => {
     const backups = days(6).map((backup, at) =>
       at === 3 || at === 1 ? { ...backup, standing: 'degraded' as const } : backup,
     );
     expect(decide(backups, { withinMs: 3 * DAY_MS }).kept).toEqual([0, 1, 2, 4].map((at) => backups[at]!.id));
   });
 
-  test('never empties a set whose backups are all too old', () => {
+  test('never empties a series whose backups are all too old', () => {
     expect(decide(days(3), { withinMs: HOUR_MS }, { now: '2030-01-01T00:00:00Z' }).kept.length).toBe(1);
   });
 });
 
 describe('keep-daily, -weekly, -monthly and -yearly', () => {
-  test('keep the newest of each of so many that have one: a gap does not count', () => {
+  test('keep the newest of each period that has one: gaps do not count', () => {
     const backups = ['11-22T20', '11-22T08', '11-20T20', '11-20T08', '10-31T20', '10-30T20'].map((at) =>
       candidate(`2026-${at}:00:00Z`),
     );
@@ -86,7 +86,7 @@ describe('keep-daily, -weekly, -monthly and -yearly', () => {
     ]);
   });
 
-  test('a day with nothing but degraded ones keeps its newest and is not counted', () => {
+  test('a day with only degraded backups keeps its newest one and is not counted', () => {
     const backups = [
       candidate('2026-11-22T12:00:00Z'),
       candidate('2026-11-21T12:00:00Z', { standing: 'degraded' }),
@@ -97,7 +97,7 @@ describe('keep-daily, -weekly, -monthly and -yearly', () => {
     expect(decide(backups, { daily: 2 }).kept).toEqual([0, 1, 3].map((at) => backups[at]!.id));
   });
 
-  test('safety backups stand for no day', () => {
+  test('safety backups do not count for any day', () => {
     const backups = [candidate('2026-11-22T12:00:00Z'), candidate('2026-11-21T12:00:00Z', { standing: 'safety' })];
     expect(decide(backups, { daily: 5 }).kept).toEqual([backups[0]!.id]);
   });
@@ -108,9 +108,9 @@ describe('under every policy', () => {
     ['a pinned one', { pin: 'court' }],
     ['one in use', { inUse: 'backup verify by cron@ops1' }],
     ['the newest verified', { verified: 'quick' }],
-    ['the newest verified to its depth', { verified: 'full' }],
-    ['the newest that was restored', { proven: ['database'] }],
-  ])('%s stays, and the reason says so', (_, facts) => {
+    ['the newest fully verified', { verified: 'full' }],
+    ['the newest restored successfully', { proven: ['database'] }],
+  ])('%s is kept, with that reason', (_, facts) => {
     const backups = days(5);
     backups[4] = { ...backups[4]!, ...facts };
     const { kept, reasons } = decide(backups, { last: 1 });
@@ -121,9 +121,9 @@ describe('under every policy', () => {
   test.each<[string, Partial<Candidate>, string]>([
     ['good', {}, 'the newest good with files'],
     ['verified', { verified: 'quick' }, 'the newest verified with files'],
-    ['fully verified', { verified: 'full' }, 'the newest verified to its depth with files'],
-    ['restored', { proven: ['files'] }, 'the newest that was restored with files'],
-  ])('the newest %s one that has files stays, however many without files are newer', (_, facts, reason) => {
+    ['fully verified', { verified: 'full' }, 'the newest fully verified with files'],
+    ['restored', { proven: ['files'] }, 'the newest restored successfully with files'],
+  ])('the newest %s backup with files is kept, however many newer ones have none', (_, facts, reason) => {
     const newer = days(4).map((backup) => ({ ...backup, verified: 'full' as const, proven: ['database' as const] }));
     const backups = [...newer, ...days(7).slice(4)];
     backups[4] = { ...backups[4]!, parts: ['database', 'files'] };
@@ -134,30 +134,30 @@ describe('under every policy', () => {
     expect(reasons[backups[5]!.id]).toEqual(['no rule keeps it']);
   });
 
-  test('a degraded one with files, newer than the newest good one that has some, stays', () => {
+  test('a degraded backup with files that is newer than the newest good one with files is kept', () => {
     const backups = days(5);
     backups[2] = { ...backups[2]!, parts: ['database', 'files'], standing: 'degraded' };
     backups[4] = { ...backups[4]!, parts: ['database', 'files'] };
     expect(decide(backups, { last: 1 }).kept).toEqual([0, 2, 4].map((at) => backups[at]!.id));
     backups[4] = { ...backups[4], standing: 'damaged' };
     expect(decide(backups, { last: 1 }).reasons[backups[2].id]).toContain(
-      'degraded, but there is no good one with files',
+      'degraded, but there is no good backup with files',
     );
   });
 
-  test('single tables that were restored prove nothing of the rest', () => {
+  test('restoring single tables proves nothing about the rest', () => {
     const backups = days(3);
     backups[2] = { ...backups[2]!, proven: [] };
     expect(decide(backups, { last: 1 }).kept).toEqual([backups[0]!.id]);
   });
 
-  test('evidence of damage is no evidence of worth: a damaged one is never the newest verified', () => {
+  test('a backup found damaged is never the newest verified', () => {
     const backups = days(3);
     backups[2] = { ...backups[2]!, standing: 'damaged', verified: null, proven: ['database'] };
     expect(decide(backups, { last: 1 }).kept).toEqual([backups[0]!.id]);
   });
 
-  test('without any good one the best there is stays', () => {
+  test('if no backup is good, the best one is kept', () => {
     const all = (standing: Candidate['standing']) => days(3).map((backup) => ({ ...backup, standing }));
     for (const standing of ['degraded', 'damaged', 'safety'] as const) {
       expect(decide(all(standing), { withinMs: HOUR_MS }).kept).toEqual([days(1)[0]!.id]);
@@ -169,7 +169,7 @@ describe('the calendar of a zone', () => {
   const daysIn = (zone: string, ...times: string[]): string[] =>
     times.map((time) => calendarOf(zone)(Date.parse(time)).daily);
 
-  test('has days of 25 and of 23 hours where the clock is changed', () => {
+  test('has days of 25 and 23 hours when clocks change', () => {
     expect(
       daysIn(
         'Europe/Lisbon',
@@ -205,7 +205,7 @@ describe('the calendar of a zone', () => {
     ]);
   });
 
-  test('decides which of two backups of one night stays', () => {
+  test('decides which of two backups of one night is kept', () => {
     const backups = [candidate('2026-10-25T23:30:00Z'), candidate('2026-10-24T23:30:00Z')];
     expect(decide(backups, { daily: 2 }, { zone: 'UTC' }).kept.length).toBe(2);
     expect(decide(backups, { daily: 2 }, { zone: 'Europe/Lisbon' }).kept).toEqual([backups[0]!.id]);

@@ -144,8 +144,8 @@ test.each([
   ['a program in the middle of a line', 'SELECT 1 \\! id\n;', /'\\!'/],
   ['a file', '\\copy t from /etc/passwd\n', /'\\copy'/],
   ['another script', '\\i /etc/passwd\n', /'\\i'/],
-  ['another database', '\\connect live\n', /connects to a database/],
-  ['another database, in short', '\\c live\n', /connects to a database/],
+  ['another database', '\\connect live\n', /connects to another database/],
+  ['another database, in short', '\\c live\n', /connects to another database/],
   ['a variable', '\\set x `id`\n', /'\\set'/],
   ['a program after the rows', 'COPY t (a) FROM stdin;\n1\n\\.\n\\! id\n', /'\\!'/],
   ['a program after a body', 'SELECT $a$ $b$ \\! $a$; \\! id\n', /'\\!'/],
@@ -156,7 +156,7 @@ test.each([
   ['the server', 'ALTER SYSTEM SET x = 1;', /settings of the server/],
   ['a program of the server', "COPY t FROM PROGRAM 'id';", /files or programs/],
   ['a file of the server', "copy t to '/tmp/x';", /files or programs/],
-  ['the reading of strings', 'SET standard_conforming_strings = off;', /strings are read/],
+  ['the reading of strings', 'SET standard_conforming_strings = off;', /strings are parsed/],
   ['commands behind restrict', '\\restrict x; \\! id\n', /restrict/],
 ])('a script that uses %s is refused', (_, script, why) => {
   expect(() => read(script)).toThrow(expect.objectContaining({ code: 'E_REFUSED', why: expect.stringMatching(why) }));

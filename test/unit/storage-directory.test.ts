@@ -42,7 +42,7 @@ async function committed(name: string): Promise<string> {
 
 const modeOf = async (...names: string[]): Promise<number> => (await stat(path.join(root, ...names))).mode & 0o777;
 
-test('only the owner may enter and read; what is readable may be read by all, and a group is never written again', async () => {
+test('only the owner may enter and read; readable values may be read by all, and a group is never changed', async () => {
   await storage.put('folder/value', 'x');
   await storage.put('marker', 'x', { create: true, readable: true });
   await committed('g1');
@@ -57,7 +57,7 @@ test.each(['../outside', 'a/../../outside', '/etc/hostname', 'a//b', '', 'a/.'])
   await expect(storage.put(key, 'x')).rejects.toThrow(/not a key/);
 });
 
-test('a value is not read through a link, neither its own nor one of its folder', async () => {
+test('a value is not read through a link, neither in its name nor in its folder', async () => {
   await writeFile(`${root}.outside`, 'secret');
   await symlink(`${root}.outside`, path.join(root, 'link'));
   await mkdir(path.join(root, 'real'));
@@ -70,7 +70,7 @@ test('a value is not read through a link, neither its own nor one of its folder'
   expect(await readFile(`${root}.outside`, 'utf8')).toBe('secret');
 });
 
-test('something else in the place of a group is told, and odd files in its folder', async () => {
+test('something else in place of a group is reported, and so are special files in its folder', async () => {
   await committed('g1');
   await symlink('/etc', path.join(root, 'groups', 'g1', 'etc'));
   await symlink('g1', path.join(root, 'groups', 'g2'));
@@ -79,7 +79,7 @@ test('something else in the place of a group is told, and odd files in its folde
   expect(await storage.groups.begin('g2')).toBeNull();
 });
 
-test('a storage inside of a group is never removed with it, and stops no sweep', async () => {
+test('a storage inside a group is never removed with it, and does not stop a sweep', async () => {
   const folder = await committed('g1');
   await writeFile(path.join(folder, 'potctl-repository.json'), '{"format":"potctl.repository"}');
   await expect(storage.groups.removal('g1')).rejects.toMatchObject({ code: 'E_REFUSED' });
@@ -89,7 +89,7 @@ test('a storage inside of a group is never removed with it, and stops no sweep',
   expect((await readdir(path.join(root, 'groups'))).sort()).toEqual(['g1', 'g2.partial']);
 });
 
-test('what dead writers left goes when it is old, and what is somebody else never', async () => {
+test('old remains of dead writers are removed, and foreign files never are', async () => {
   const names = ['.value.0123456789ab.tmp', '.value.aaaaaaaaaaaa.tmp', '.other.0123456789ab.tmp', 'lock.0123456789ab'];
   for (const name of names) await writeFile(path.join(root, name), 'half');
   for (const name of [names[0]!, names[2]!]) await utimes(path.join(root, name), 1, 1);
@@ -102,7 +102,7 @@ test('what dead writers left goes when it is old, and what is somebody else neve
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'what root writes belongs to the owner of what it is like (needs root)',
+  'values written by root get the owner of the given folder (needs root)',
   async () => {
     await chown(await committed('g1'), 65_534, 65_534);
     await storage.append('groups/g1/log', 'x', { ownedLike: 'groups/g1' });
@@ -113,7 +113,7 @@ test.skipIf(process.getuid?.() !== 0)(
 );
 
 test.skipIf(process.getuid?.() !== 0)(
-  'what root writes belongs to the owner of what it is like as soon as it has its name (needs root)',
+  'values written by root have the owner of the given folder as soon as they have their name (needs root)',
   async () => {
     await chown(await committed('g1'), 65_534, 65_534);
     async function* bytes(): AsyncIterable<Uint8Array> {
@@ -136,14 +136,14 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
-test('a storage that has gone is not made anew by a write', async () => {
+test('a write does not create a storage again that is gone', async () => {
   const gone = await openDirectory(path.join(path.dirname(root), 'gone'), LAYOUT);
   await expect(gone.put('folder/value', 'x')).rejects.toThrow('ENOENT');
   await expect(gone.append('log', 'x')).rejects.toThrow('ENOENT');
   expect(await readdir(path.dirname(root))).toEqual(['place']);
 });
 
-test('a claim that somebody moves aside for a moment, to judge it, is told as taken by whoever took it', async () => {
+test('a claim that is moved aside for a moment to check it is reported as taken by its owner', async () => {
   const current = new Int32Array(new SharedArrayBuffer(4));
   const judge = new Worker(
     `const { renameSync } = require('node:fs');
@@ -166,7 +166,7 @@ test('a claim that somebody moves aside for a moment, to judge it, is told as ta
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'where no second name can be given a value is copied to the name, and of several one succeeds (needs root)',
+  'without hard links a value is copied to its name, and of several attempts one succeeds (needs root)',
   async () => {
     // Linux lets nobody link a file that he could not write.
     const finished = path.join(root, 'finished');
@@ -185,7 +185,7 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
-test('a link or a folder named as what an attempt to lock leaves stops no sweep, and only its age decides', async () => {
+test('a link or a folder named like remains of a lock does not stop a sweep, and only its age counts', async () => {
   const [old, young, inside] = ['lock.aaaaaaaaaaaa', 'lock.bbbbbbbbbbbb', 'lock.cccccccccccc'];
   await writeFile(`${root}.outside`, 'dead');
   for (const name of [old, young]) await symlink(`${root}.outside`, path.join(root, name));
@@ -197,7 +197,7 @@ test('a link or a folder named as what an attempt to lock leaves stops no sweep,
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'what somebody else left of an attempt to lock, and keeps for himself, stops no sweep (needs root)',
+  'inaccessible remains of a lock of another user do not stop a sweep (needs root)',
   async () => {
     await writeFile(path.join(root, 'lock.aaaaaaaaaaaa'), 'dead', { mode: 0o600 });
     await utimes(path.join(root, 'lock.aaaaaaaaaaaa'), 1, 1);
@@ -215,7 +215,7 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
-test('names at the top of a storage that was there and has gone are not told as none', async () => {
+test('listing the top of a storage that is gone fails instead of returning nothing', async () => {
   await storage.put('mark', 'x');
   const opened = await openDirectory(root, LAYOUT);
   const late = await openDirectory(path.join(path.dirname(root), 'late'), LAYOUT);
@@ -229,10 +229,10 @@ test('names at the top of a storage that was there and has gone are not told as 
   for (const one of [opened, storage, late]) await expect(one.list('')).rejects.toThrow('ENOENT');
 });
 
-describe('a file that may be moved', () => {
+describe('a moved file', () => {
   const inside = (): Promise<string[]> => readdir(root);
 
-  test('is refused if it is a link or no file, and nothing where it leads is changed', async () => {
+  test('is refused if it is a link or not a regular file, and its target is unchanged', async () => {
     await writeFile(`${root}.target`, 'alpha', { mode: 0o400 });
     await symlink(`${root}.target`, `${root}.link`);
     await mkdir(`${root}.folder`);
@@ -244,7 +244,7 @@ describe('a file that may be moved', () => {
     expect(await inside()).toEqual([]);
   });
 
-  test.each([0o440, 0o600])('is as it was after a failure, its mode (%o), too', async (wanted) => {
+  test.each([0o440, 0o600])('is unchanged after a failure, even its mode (%o)', async (wanted) => {
     const file = `${root}.source`;
     await writeFile(file, 'alpha');
     await chmod(file, wanted);
@@ -255,7 +255,7 @@ describe('a file that may be moved', () => {
     expect(await inside()).toEqual(['value']);
   });
 
-  test('stays where it is the value already, by whatever name', async () => {
+  test('stays if it already is the value, under any name', async () => {
     await storage.put('value', 'alpha');
     const file = path.join(root, 'value');
     await storage.put('value', { file, move: true });

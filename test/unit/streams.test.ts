@@ -27,7 +27,7 @@ function heldTerminal(taken: string[]) {
   return { stream: Object.assign(stream, { isTTY: true, columns: 80, rows: 24 }), open };
 }
 
-test('a size in which nothing can be drawn is taken for 80 × 24', () => {
+test('an unusable terminal size is treated as 80 × 24', () => {
   for (const columns of [0, 1, 5, Number.NaN, -1, undefined]) {
     const size = screenSize({ ...(columns === undefined ? {} : { columns }), rows: 0 });
     expect(size).toEqual({ columns: 80, rows: 24 });
@@ -35,7 +35,7 @@ test('a size in which nothing can be drawn is taken for 80 × 24', () => {
   expect(screenSize({ columns: 6, rows: 2 })).toEqual({ columns: 6, rows: 2 });
 });
 
-test('lines of stdout and stderr keep their order on a terminal that takes them late', async () => {
+test('lines of stdout and stderr keep their order on a slow terminal', async () => {
   const taken: string[] = [];
   const [first, second] = [heldTerminal(taken), heldTerminal(taken)];
   const { output, errors } = createOutputs(first.stream, second.stream);
@@ -49,7 +49,7 @@ test('lines of stdout and stderr keep their order on a terminal that takes them 
   expect(taken).toEqual(['1', '2', '3', '4']);
 });
 
-test('waiting for a terminal that takes nothing ends when patience does', async () => {
+test('waiting for a blocked terminal ends after a timeout', async () => {
   const { stream } = heldTerminal([]);
   const { output, errors } = createOutputs(stream, heldTerminal([]).stream);
   output.write('unseen');
@@ -57,7 +57,7 @@ test('waiting for a terminal that takes nothing ends when patience does', async 
   expect(await flushed([output, errors], 50)).toBe(false);
 });
 
-test('a terminal that is gone breaks nothing: EIO is remembered, not thrown', async () => {
+test('a closed terminal breaks nothing: EIO is recorded, not thrown', async () => {
   const gone = Object.assign(
     new Writable({ write: (_text, _encoding, done) => done(Object.assign(new Error('EIO'), { code: 'EIO' })) }),
     { isTTY: true, columns: 80, rows: 24 },
@@ -70,7 +70,7 @@ test('a terminal that is gone breaks nothing: EIO is remembered, not thrown', as
   expect(errors.failure()).toBeUndefined();
 });
 
-test('whoever reports progress works on when the drawing throws, and no warning is lost', () => {
+test('a failing progress display does not stop the work or lose a warning', () => {
   const broken = (): never => {
     throw new Error('the screen is on fire');
   };

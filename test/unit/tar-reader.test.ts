@@ -54,7 +54,7 @@ const MEMBERS = [
 ];
 const ARCHIVE = tarOf(...MEMBERS);
 
-test('a stream may arrive cut anywhere', () => {
+test('a stream may arrive in pieces of any size', () => {
   const told = (chunks: readonly Buffer[]) => {
     const { handedOn, ...rest } = readAll(chunks);
     return { ...rest, handedOn: sha256(handedOn) };
@@ -86,7 +86,7 @@ test('a sparse file is hashed as an application reads it', () => {
   expect(digests).toEqual([sha256(content)]);
 });
 
-test('a long hole is hashed in slices, while others run', async () => {
+test('a long hole is hashed in slices, without blocking other work', async () => {
   const hash = createContentHash();
   const told: string[] = [];
   let ticks = 0;
@@ -109,19 +109,19 @@ test('a long hole is hashed in slices, while others run', async () => {
   expect(told).toEqual([long, sha256('next')]);
 });
 
-test('the end-of-archive mark is not handed on, so that another archive can follow', () => {
+test('the end-of-archive mark is not forwarded, so that another archive can follow', () => {
   const { handedOn, ended } = readAll(split(ARCHIVE, [700, 9_000, 60_000]));
   expect(ended).toBe(true);
   expect(handedOn.equals(ARCHIVE.subarray(0, ARCHIVE.length - END_OF_ARCHIVE.length))).toBe(true);
 });
 
-test('a dropped member leaves no byte behind', () => {
+test('no byte of a dropped member is forwarded', () => {
   const { handedOn } = readAll(split(ARCHIVE, [600, 1_100, 30_000]), (member) => member.path === 'a very long name');
   const kept = Buffer.concat(MEMBERS.filter(({ name }) => name !== 'short').map(memberBytes));
   expect(handedOn.equals(kept)).toBe(true);
 });
 
-test('a cut stream has not ended', () => {
+test('a truncated stream has not ended', () => {
   fc.assert(
     fc.property(fc.nat(ARCHIVE.length - END_OF_ARCHIVE.length), (end) => {
       expect(readAll([ARCHIVE.subarray(0, end)]).ended).toBe(false);
@@ -164,7 +164,7 @@ describe('what our tar never writes is refused', () => {
     expect(() => readAll([archive])).toThrow(/checksum/);
   });
 
-  test('something after the end', () => {
-    expect(() => readAll([Buffer.concat([ARCHIVE, memberBytes({ name: 'more' })])])).toThrow(/follows the end/);
+  test('data after the end', () => {
+    expect(() => readAll([Buffer.concat([ARCHIVE, memberBytes({ name: 'more' })])])).toThrow(/after the end/);
   });
 });

@@ -3,16 +3,16 @@ import { createTarWarnings } from '../../src/archive/tar-warnings.js';
 
 function told(...lines: readonly string[]) {
   const warnings = createTarWarnings();
-  for (const line of lines) warnings.hear(line);
+  for (const line of lines) warnings.add(line);
   return warnings.about;
 }
 
-test('a read error is remembered: tar goes on with zeros, and looking at the file would not show it', () => {
+test('a read error is recorded, because tar continues with zeros and the file itself does not show it', () => {
   const about = told('tar: "d/a": Read error at byte 4096, while reading 512 bytes: Input/output error');
   expect([about('d/a'), about('d'), about('d/b')]).toEqual(['unreadable', undefined, undefined]);
 });
 
-test('names come back byte by byte, whatever tar had to quote', () => {
+test('names are unquoted byte for byte', () => {
   const about = told(
     'tar: "n\\377\\376": file changed as we read it',
     '/usr/bin/tar: "new\\nline\\t\\"q\\" back\\\\slash: x": File shrank by 5 bytes; padding with zeros',
@@ -24,7 +24,7 @@ test('names come back byte by byte, whatever tar had to quote', () => {
   expect([about('d'), about('')]).toEqual(['unreadable', 'unreadable']);
 });
 
-test('what is seen in the archive itself, and what is about no file, is left alone', () => {
+test('messages about missing members, or about no file, are ignored', () => {
   const about = told(
     'tar: "a": Cannot open: Permission denied',
     'tar: "a": Cannot stat: No such file or directory',
@@ -35,7 +35,7 @@ test('what is seen in the archive itself, and what is about no file, is left alo
   expect(about('a')).toBeUndefined();
 });
 
-test('with more warnings than can be remembered every file counts as changed', () => {
+test('with too many warnings every file counts as changed', () => {
   const lines = Array.from({ length: 100_001 }, (_, n) => `tar: "${n}": file changed as we read it`);
   expect(told(...lines)('never mentioned')).toBe('changed');
   expect(told(...lines.slice(0, 10))('never mentioned')).toBeUndefined();

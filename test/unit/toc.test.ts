@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseToc } from '../../src/dump/toc.js';
 
-test('entries are read with kinds of several words, blanks in names and no schema', () => {
+test('entries are parsed with types of several words, blanks in names and no schema', () => {
   const entries = parseToc(
     [
       ';',

@@ -4,7 +4,7 @@ import { parseV1Manifest } from '../../src/backup/imported/v1-manifest.js';
 
 const bytes = (name: string): Buffer => readFileSync(new URL(`../fixtures/manifests/${name}`, import.meta.url));
 
-test('the manifest that the scripts write: a port in quotes, sizes in MiB, paths of another directory', () => {
+test('the manifest of the scripts is parsed: a port in quotes, sizes in MiB, paths relative to another directory', () => {
   expect(parseV1Manifest(bytes('v1-scripts.json'), 'x')).toEqual({
     name: '20261122_095046',
     id: expect.stringMatching(/^20261122T095046Z-[0-9a-f]{6}$/),
@@ -20,7 +20,7 @@ test('the manifest that the scripts write: a port in quotes, sizes in MiB, paths
   });
 });
 
-test('files that were skipped, or failed, are none', () => {
+test('skipped or failed files are null', () => {
   expect(parseV1Manifest(bytes('v1-scripts-without-files.json'), 'x')).toMatchObject({
     database: { name: '3dpot_v2', port: 5433, size: 2_097_152 },
     storage: null,
@@ -34,13 +34,13 @@ test.each([
     '2025-11-18T03:00:00.000Z',
     { path: 'storage/storage_backup_20251118_030000.tar.gz', size: 450_331, sizeWithin: 0 },
   ],
-])('the form of the documents is read: %s', (file, takenAt, storage) => {
+])('the format in the documentation is parsed: %s', (file, takenAt, storage) => {
   const manifest = parseV1Manifest(bytes(file), file);
   expect(manifest).toMatchObject({ takenAt, database: { name: '3dpot_dev', port: 5432 }, storage });
   expect(manifest.id.slice(0, 8)).toBe(takenAt.slice(0, 10).replaceAll('-', ''));
 });
 
-test('the same manifest has the same id, another one of the same second another', () => {
+test('the same manifest always has the same id, and another one of the same second has another id', () => {
   const one = bytes('v1-scripts.json');
   const other = Buffer.from(one.toString().replace('127.0.0.1', '127.0.0.2'));
   expect(parseV1Manifest(one, 'a').id).toBe(parseV1Manifest(Buffer.from(one), 'b').id);
@@ -48,7 +48,7 @@ test('the same manifest has the same id, another one of the same second another'
 });
 
 test.each<[string, (manifest: Record<string, Record<string, unknown>>) => unknown, RegExp]>([
-  ['is cut', () => undefined, /not JSON/],
+  ['is truncated', () => undefined, /not JSON/],
   ['is a list', () => [], /not a JSON object/],
   ['has no time', (value) => ({ ...value, timestamp: undefined }), /timestamp/],
   ['has a time that is none', (value) => ({ ...value, timestamp: '20261399_250000' }), /timestamp/],
@@ -66,7 +66,7 @@ test.each<[string, (manifest: Record<string, Record<string, unknown>>) => unknow
   ],
   ['has no database name', (value) => ({ ...value, database: { ...value['database'], database: 7 } }), /database.name/],
   ['names odd files', (value) => ({ ...value, storage: { backup_file: 7 } }), /storage.backup_file/],
-])('a manifest that %s is refused by the field', (_, change, why) => {
+])('a manifest that %s is refused with the name of the field', (_, change, why) => {
   const changed = JSON.stringify(change(JSON.parse(bytes('v1-scripts.json').toString()))) ?? '{"timestamp": "2026';
   expect(() => parseV1Manifest(Buffer.from(changed), 'x.json')).toThrow(
     expect.objectContaining({ code: 'E_MANIFEST', why: expect.stringMatching(why) }),

@@ -37,7 +37,7 @@ test('a directory comes before what is in it, and names are sorted by their byte
   expect([...paths].sort(compareWalk)).toEqual(paths);
 });
 
-test('the order of a walk is an order', () => {
+test('the walk order is a total order', () => {
   const path = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '.', '-', '\xff'), minLength: 1 }), {
     minLength: 1,
   });
@@ -54,7 +54,7 @@ test('the order of a walk is an order', () => {
   );
 });
 
-test('symlinks are never followed, loops included; a root that is a symlink is', async () => {
+test('symlinks and loops are never followed, except a root that is a symlink', async () => {
   const { tree, plain } = place();
   mkdirSync(`${tree}/d`);
   symlinkSync('..', `${tree}/d/loop`);
@@ -89,7 +89,7 @@ test.each([
   await expect(estimateTree({ root: `${plain}/${name}`, excludes: [], signal })).rejects.toMatchObject({ code });
 });
 
-test('the estimate counts files and the bytes that they take', async () => {
+test('the estimate counts files and their bytes on disk', async () => {
   const { tree } = place();
   writeFileSync(`${tree}/a`, 'x'.repeat(5_000));
   writeFileSync(`${tree}/b`, '');
@@ -101,7 +101,7 @@ test('the estimate counts files and the bytes that they take', async () => {
   expect(estimate.bytes).toBeLessThan(1e6);
 });
 
-test('an abort ends a walk', async () => {
+test('an abort stops a walk', async () => {
   const { tree } = place();
   for (const name of ['a', 'b', 'c']) mkdirSync(`${tree}/${name}`);
   const stop = new AbortController();
@@ -123,7 +123,7 @@ test('an abort ends a walk', async () => {
   expect(passed).toEqual(['', 'a']);
 });
 
-describe('what is left out', () => {
+describe('exclusion', () => {
   test.each([
     ['tmp/**', ['tmp/a', 'tmp/a/b', 'tmp/.hidden', 'tmp/new\nline'], ['tmp', 'a/tmp/b', 'tmpx']],
     ['cache', ['cache'], ['a/cache', 'cache.d']],
@@ -139,8 +139,8 @@ describe('what is left out', () => {
   });
 });
 
-describe('what restores keep at the top of a tree is told by what a run wrote there', () => {
-  test('a run that left a mark or a journal is told by it, and its folders and files are left out', async () => {
+describe('what restores keep at the top of a tree is recognized by its content', () => {
+  test('a mark or a journal identifies a run, and its folders and files are excluded', async () => {
     const { tree } = place();
     const plan = '{"format":1,"run":"r2","of":null}\n';
     for (const folder of ['restore-r1', 'before-r1-late', 'before-r2', 'pruned-r2'])
@@ -153,7 +153,7 @@ describe('what restores keep at the top of a tree is told by what a run wrote th
     expect(await pathsOf(tree)).toEqual({ paths: ['', 'a'], skipped: [], unreadable: [] });
   });
 
-  test("a name alone makes nothing potctl's own", async () => {
+  test('a name alone excludes nothing', async () => {
     const { tree } = place();
     const files = ['notes', 'run-x.json', 'swap-x.ndjson', 'swap-x.ndjson.tmp', 'created-x'];
     const folders = ['before-launch', 'restore-2', 'pruned-x', 'late-1'];
@@ -164,7 +164,7 @@ describe('what restores keep at the top of a tree is told by what a run wrote th
     expect(await pathsOf(tree)).toEqual({ paths: ['', ...paths], skipped: [], unreadable: [] });
   });
 
-  test('what another folder holds is never left out', async () => {
+  test('content of other folders is never excluded', async () => {
     const { tree } = place();
     mkdirSync(`${tree}/a/.potctl-before-r1`, { recursive: true });
     writeFileSync(`${tree}/a/${markName('r1')}`, markText('r1', false));
@@ -173,7 +173,7 @@ describe('what restores keep at the top of a tree is told by what a run wrote th
   });
 });
 
-test('a folder that must not be met ends the walk wherever it is met, told by device and inode', async () => {
+test('a forbidden folder stops the walk wherever it is, recognized by device and inode', async () => {
   const { tree } = place();
   mkdirSync(`${tree}/deep/backups`, { recursive: true });
   const refused = new Set([identityOf(statSync(`${tree}/deep/backups`, { bigint: true }))]);
@@ -190,13 +190,13 @@ test('a folder that must not be met ends the walk wherever it is met, told by de
   await expect(walked).rejects.toMatchObject({ code: 'E_REFUSED', message: expect.stringContaining('deep/backups') });
 });
 
-test('only paths that stay inside are inside', () => {
+test('only paths that stay in the tree count as inside', () => {
   for (const path of ['a', 'a/b', '...', 'a/..b', '-x', '\n', '\xff', ' ']) expect(isInside(path)).toBe(true);
   for (const path of ['', '/', '/a', 'a/', '..', 'a/..', '../a', 'a/../b', '.', './a', 'a//b', 'a\0b']) {
     expect(isInside(path)).toBe(false);
   }
 });
 
-test('a name that is not UTF-8 can be shown', () => {
+test('a name that is not UTF-8 can be displayed', () => {
   expect([display(''), display(fromText('é')), display('a\xff')]).toEqual(['.', 'é', 'a\\xff']);
 });

@@ -14,7 +14,7 @@ import { ArchiveDamage } from '../tar-header.js';
 import { type ImportedArchive, surveyImported } from './survey.js';
 import { walkImported } from './walk.js';
 
-/** What an archive of another program holds. */
+/** The content of an archive that another program created. */
 export interface ListedArchive {
   readonly totals: ListTotals;
   readonly list: Hashed;
@@ -30,9 +30,9 @@ interface Watch {
 const MAX_SKIPPED = 1_000;
 
 /**
- * Reads another program's archive to its end and writes the list of its members, with hashes, into `folder`.
+ * Reads an archive of another program completely and writes the list of its members, with hashes, into `folder`.
  *
- * @throws ArchiveDamage when it is cut, damaged, or leads out of its tree; E_NO_SPACE, E_IO, E_FILES_DENIED, E_TOOL_MISSING
+ * @throws ArchiveDamage if it is truncated, damaged, or points outside its tree; E_NO_SPACE, E_IO, E_FILES_DENIED, E_TOOL_MISSING
  */
 export async function listImported(archive: ImportedArchive, folder: string, watch: Watch): Promise<ListedArchive> {
   const survey = await surveyImported(archive, watch.signal);
@@ -68,7 +68,7 @@ export async function listImported(archive: ImportedArchive, folder: string, wat
   }
 }
 
-/** Walks another program's archive beside its list. @returns what is wrong in plain words, as checkArchive */
+/** Compares an archive of another program with its list. @returns the problems, as checkArchive does */
 export async function checkImported(request: CheckRequest): Promise<string[]> {
   const { folder, part } = request;
   const archive = importedArchive(folder, part);
@@ -103,12 +103,12 @@ async function compareAll(waiting: string[], expected: ReturnType<typeof readLis
     const file = JSON.parse(line);
     if (next.done) throw new ArchiveDamage(`${quote(file)} is in the archive, but not in the list`);
     if (pathOf(file) !== pathOf(next.value))
-      throw new ArchiveDamage(`${quote(file)} stands where the list has ${quote(next.value)}`);
-    if (line !== JSON.stringify(next.value)) throw new ArchiveDamage(`${quote(file)} is not what the list says`);
+      throw new ArchiveDamage(`${quote(file)} is where the list has ${quote(next.value)}`);
+    if (line !== JSON.stringify(next.value)) throw new ArchiveDamage(`${quote(file)} differs from the list`);
   }
 }
 
-/** The archive of a part of engine `tar`, in the folder of its backup. */
+/** Returns the archive of a part with engine `tar`, in the folder of its backup. */
 export function importedArchive(folder: string, part: FilesPart): ImportedArchive {
   return {
     file: path.join(folder, part.backup_file),
@@ -118,9 +118,9 @@ export function importedArchive(folder: string, part: FilesPart): ImportedArchiv
 }
 
 /**
- * How another program's archive is compressed, by its first bytes.
+ * Returns the compression of a file, by its first bytes.
  *
- * @throws E_UNFIT for a compression that potctl does not read, with what to do; E_IO, E_FILES_DENIED
+ * @throws E_UNFIT for an unsupported compression, with what to do; E_IO, E_FILES_DENIED
  */
 export async function compressionOf(file: string): Promise<'gzip' | 'zstd' | 'none'> {
   const head = await readHead(file, 6);
@@ -129,14 +129,14 @@ export async function compressionOf(file: string): Promise<'gzip' | 'zstd' | 'no
   const other = { '425a68': 'bunzip2', fd377a585a00: 'unxz' };
   for (const [magic, program] of Object.entries(other)) {
     if (!head.startsWith(magic)) continue;
-    throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is compressed in a way that potctl does not read`, {
+    throw new PotctlError('E_UNFIT', `'${path.basename(file)}' has an unsupported compression`, {
       fix: [`Unpack it first: \`${program} -k ${path.basename(file)}\``],
     });
   }
   return 'none';
 }
 
-/** The first bytes of a file as hex. */
+/** Returns the first bytes of a file as hex. */
 export async function readHead(file: string, bytes: number): Promise<string> {
   try {
     for await (const chunk of createReadStream(file, { end: bytes - 1 })) return (chunk as Buffer).toString('hex');

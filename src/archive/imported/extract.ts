@@ -8,8 +8,8 @@ import { surveyImported } from './survey.js';
 import { type PlacedListener, walkImported } from './walk.js';
 
 /**
- * Extracts another program's archive as the tree that it is listed as. GNU tar never sees the archive itself: it gets a header of our own for
- * each member, written once the member was found unable to leave `into`. What lies there then is to be compared with the list.
+ * Extracts an archive of another program as the tree in its list. GNU tar never sees the archive itself: it receives a new header for each
+ * member, written after the member was checked to stay inside `into`. The caller compares the result with the list.
  *
  * @throws as extractArchive
  */
@@ -26,7 +26,7 @@ export async function extractImported(request: ExtractRequest): Promise<ListTota
   });
 }
 
-/** Writes every member anew, with a header of our own. */
+/** Writes every member again, with a new header. */
 function rewrite(forward: Take): PlacedListener & { end(): Promise<void> } {
   const pieces: Buffer[] = [];
   let current: TarMember | null = null;

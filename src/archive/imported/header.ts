@@ -1,23 +1,23 @@
 import { ArchiveDamage, BLOCK, nanoseconds, type TarMember, text } from '../tar-header.js';
 
-/** pax records by keyword, of whatever program; values one byte per character. */
+/** pax records by keyword, from any program; values one byte per character. */
 export type ImportedRecords = ReadonlyMap<string, string>;
 
-/** What came in front of a header and belongs to its member. */
+/** What precedes a header and belongs to its member. */
 export interface Ahead {
   readonly records: ImportedRecords;
-  /** GNU's long names; undefined = the header's own. */
+  /** GNU long names; undefined = use the name in the header. */
   readonly name: string | undefined;
   readonly link: string | undefined;
 }
 
-/** A member of another program's archive, its name as it stands there. */
+/** A member of an archive of another program, with the name in the archive. */
 export interface ImportedMember extends Omit<TarMember, 'sparse'> {
   /** Extended attributes and ACLs, as pax records. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-/** What a header block announces. */
+/** What a header block starts. */
 export type ImportedKind = 'member' | 'longname' | 'longlink' | 'records' | 'global';
 
 const KINDS: Readonly<Record<string, ImportedKind>> = {
@@ -39,19 +39,19 @@ const TYPES: Readonly<Record<string, TarMember['type']>> = {
   '6': 'fifo',
 };
 
-/** @throws ArchiveDamage when the checksum is wrong */
+/** Returns what a header block starts. @throws ArchiveDamage if the checksum is wrong */
 export function kindOf(block: Buffer): ImportedKind {
   let sum = 8 * 32;
   for (let index = 0; index < BLOCK; index++) if (index < 148 || index >= 156) sum += block[index]!;
   if (sum !== number(block, 148, 8))
-    throw new ArchiveDamage('the checksum of a header is wrong: it is no tar archive, or damaged');
+    throw new ArchiveDamage('the checksum of a header is wrong: it is damaged or not a tar archive');
   return KINDS[flagOf(block)] ?? 'member';
 }
 
-/** Bytes that follow the block, without padding. */
+/** Returns the number of bytes that follow the block, without padding. */
 export const sizeOf = (block: Buffer): number => number(block, 124, 12);
 
-/** Reads pax records of any program. @throws ArchiveDamage when they are malformed */
+/** Parses pax records of any program. @throws ArchiveDamage if they are malformed */
 export function parseImportedRecords(body: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < body.length; ) {
@@ -69,9 +69,9 @@ export function parseImportedRecords(body: Buffer): Map<string, string> {
 }
 
 /**
- * The member that a header describes, in the formats of GNU tar, of POSIX (ustar, pax) and of old Unix.
+ * Parses the member that a header describes, in the formats of GNU tar, POSIX (ustar, pax) and old Unix.
  *
- * @throws ArchiveDamage for what none of them has, and for sparse files
+ * @throws ArchiveDamage for unknown types, and for sparse files
  */
 export function parseImported(block: Buffer, { records, name, link }: Ahead): ImportedMember {
   const flag = flagOf(block);
@@ -102,23 +102,24 @@ function refuseUnknown(type: TarMember['type'] | undefined, flag: string, record
   const sparse = flag === 'S' || [...records.keys()].some((keyword) => keyword.startsWith('GNU.sparse.'));
   if (sparse)
     throw new ArchiveDamage(
-      'it has sparse files in a form that potctl does not read: unpack it and archive it again without --sparse',
+      'it contains sparse files in a format that potctl does not support: unpack it and archive it again without --sparse',
     );
   if (type === undefined) throw new ArchiveDamage(`a member has the unexpected type ${JSON.stringify(flag)}`);
-  if (records.has('hdrcharset')) throw new ArchiveDamage('its names are in an encoding of their own');
+  if (records.has('hdrcharset'))
+    throw new ArchiveDamage('it declares an encoding for its names (hdrcharset), which potctl does not support');
 }
 
 const flagOf = (block: Buffer): string => String.fromCharCode(block[156]!);
 
 function nameIn(block: Buffer): string {
-  // GNU tar has other things where POSIX has the prefix.
+  // GNU tar uses the bytes of the POSIX prefix for other fields.
   const isPosix = block.toString('latin1', 257, 263) === 'ustar\0';
   const prefix = isPosix ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-/** Octal, or GNU's base 256 for what is too large or negative. */
+/** Parses octal, or GNU's base 256 for numbers that are too large or negative. */
 function number(block: Buffer, at: number, length: number): number {
   const first = block[at]!;
   if (first === 0x80 || first === 0xff) {
@@ -137,8 +138,8 @@ function whole(records: ImportedRecords, keyword: string): number | undefined {
   const value = records.get(keyword);
   if (value === undefined) return undefined;
   if (/^\d{1,16}$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value);
-  throw new ArchiveDamage(`an extended header has a wrong ${keyword}`);
+  throw new ArchiveDamage(`an extended header has an invalid ${keyword}`);
 }
 
-/** More digits than nanoseconds have are of no use. */
+/** Drops digits beyond nanoseconds. */
 const shortened = (time: string | undefined): string | undefined => time?.replace(/(\.\d{9})\d+$/, '$1');

@@ -1,7 +1,7 @@
 import { ArchiveDamage, BLOCK } from '../tar-header.js';
 import { type Ahead, type ImportedMember, kindOf, parseImported, parseImportedRecords, sizeOf } from './header.js';
 
-/** Who is told about what passes. What it throws stops the reading. */
+/** Receives the members of an archive. An exception stops the reading. */
 export interface ImportedListener {
   member(member: ImportedMember): void;
   /** Bytes of the current file's content; valid until it returns. */
@@ -10,9 +10,9 @@ export interface ImportedListener {
 }
 
 export interface ImportedReader {
-  /** Takes the next bytes of the stream, cut anywhere. @throws ArchiveDamage, or what the listener throws */
+  /** Takes the next bytes of the stream, in pieces of any size. @throws ArchiveDamage, or what the listener throws */
   push(chunk: Buffer): void;
-  /** @throws ArchiveDamage when the stream was cut */
+  /** Ends the stream. @throws ArchiveDamage if it was truncated */
   end(): void;
 }
 
@@ -27,7 +27,7 @@ interface State {
   ahead: Ahead;
 }
 
-/** Follows a tar stream of another program with flat memory: GNU, ustar, pax and old Unix formats. */
+/** Creates a reader for a tar stream of another program, with constant memory: GNU, ustar, pax and old Unix formats. */
 export function createImportedReader(listener: ImportedListener): ImportedReader {
   const state: State = { place: 'header', left: 0, padding: 0, ahead: NOTHING_AHEAD };
   let carry: Buffer = NOTHING;
@@ -40,12 +40,12 @@ export function createImportedReader(listener: ImportedListener): ImportedReader
         if (next === at) break;
         at = next;
       }
-      // The rest of the last record of an archive is of no meaning: tar does not look at it, either.
+      // What follows the end mark has no meaning: tar ignores it, too.
       carry = state.place === 'trailer' ? NOTHING : Buffer.from(bytes.subarray(at));
     },
     end() {
       if (state.place === 'trailer') return;
-      throw new ArchiveDamage('it is cut: its end is missing');
+      throw new ArchiveDamage('it is truncated: its end is missing');
     },
   };
 }
@@ -92,10 +92,10 @@ function joined(ahead: Ahead, kind: Exclude<ReturnType<typeof kindOf>, 'member'>
   if (kind === 'longname') return { ...ahead, name };
   if (kind === 'longlink') return { ...ahead, link: name };
   const records = parseImportedRecords(body);
-  // git writes a comment there; anything else would change every member that follows.
+  // git writes a comment there; anything else would change all following members.
   if (kind === 'records') return { ...ahead, records };
   if ([...records.keys()].every((keyword) => keyword === 'comment')) return ahead;
-  throw new ArchiveDamage('it has a global header that changes its members');
+  throw new ArchiveDamage('it has a global header that applies to all members, which potctl does not support');
 }
 
 function begin(state: State, listener: ImportedListener, block: Buffer, at: number): number {

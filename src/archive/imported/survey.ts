@@ -5,13 +5,13 @@ import { ArchiveDamage } from '../tar-header.js';
 import type { ImportedMember } from './header.js';
 import { createImportedReader } from './reader.js';
 
-/** What has to be known of a whole archive before its first member can be placed in a tree. */
+/** What must be known about a whole archive before its first member can be placed in a tree. */
 export interface Survey {
-  /** The folder at its top that stands for the tree itself; null = its members are the tree's. */
+  /** The folder at its top that stands for the tree itself; null = the members are relative to the tree. */
   readonly topFolder: BytePath | null;
-  /** Folders that have a member of their own, as the archive names them. */
+  /** Folders that have their own member, as named in the archive. */
   readonly folders: ReadonlySet<BytePath>;
-  /** How often the paths come that come more than once, by fingerprint. */
+  /** Number of occurrences of paths that appear more than once, by fingerprint. */
   readonly repeated: ReadonlyMap<bigint, number>;
 }
 
@@ -20,14 +20,14 @@ export interface ImportedArchive {
   readonly file: string;
   /** `gzip`, `zstd` or `none`. */
   readonly compression: string;
-  /** Does a single folder at the top stand for the tree itself? */
+  /** Whether a single folder at the top stands for the tree itself. */
   readonly stripTop: boolean;
 }
 
 /**
- * Reads an archive to its end, looking at names only.
+ * Reads a whole archive, but only its names.
  *
- * @throws ArchiveDamage: cut, damaged, no tar archive, or a member that leaves the tree; E_IO, E_FILES_DENIED, E_TOOL_MISSING
+ * @throws ArchiveDamage: truncated, damaged, not a tar archive, or a member outside the tree; E_IO, E_FILES_DENIED, E_TOOL_MISSING
  */
 export async function surveyImported(
   { file, compression, stripTop }: ImportedArchive,
@@ -62,7 +62,7 @@ export async function surveyImported(
   return { topFolder: isSingle ? tops! : null, folders, repeated: prints.repeated() };
 }
 
-/** `./a//b/` → `a/b`; the tree itself is empty. @throws ArchiveDamage for a path that is absolute, or leaves the tree */
+/** Normalizes a path: `./a//b/` → `a/b`; the tree itself is empty. @throws ArchiveDamage for a path that is absolute or leaves the tree */
 export function normalPath({ path, type }: Pick<ImportedMember, 'path' | 'type'>): BytePath {
   if (path.startsWith('/')) throw leaving(path, 'has an absolute path');
   const clean = path
@@ -70,27 +70,27 @@ export function normalPath({ path, type }: Pick<ImportedMember, 'path' | 'type'>
     .filter((segment) => segment !== '' && segment !== '.')
     .join('/');
   if (clean === '' && type !== 'directory') throw leaving(path, 'has no name');
-  if (clean !== '' && !isInside(clean)) throw leaving(path, 'leads out of the tree');
+  if (clean !== '' && !isInside(clean)) throw leaving(path, 'points outside the tree');
   return clean;
 }
 
 /**
- * Refuses what could write outside of the tree: members behind a symbolic link of the archive, links that are followed. Every pass over an
- * archive has its own.
+ * Returns a function that refuses members that could write outside the tree: members behind a symbolic link of the archive, hard links to
+ * symbolic links. Create one for each pass over an archive.
  */
 export function createGuard(): (member: ImportedMember, path: BytePath) => void {
   const links = new Set<BytePath>();
   const refuseBehind = (path: BytePath, shown: string): void => {
     if (links.size === 0) return;
     for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
-      if (links.has(path.slice(0, at))) throw leaving(shown, 'lies behind a symbolic link of the archive');
+      if (links.has(path.slice(0, at))) throw leaving(shown, 'is behind a symbolic link of the archive');
     }
   };
   return (member, path) => {
     refuseBehind(path, member.path);
     if (member.type === 'symlink') links.add(path);
     else if (links.has(path) && member.type === 'directory')
-      throw leaving(member.path, 'is once a symbolic link and once a directory');
+      throw leaving(member.path, 'is both a symbolic link and a directory');
     if (member.type !== 'hardlink') return;
     const target = normalPath({ path: member.target ?? '', type: 'hardlink' });
     refuseBehind(target, member.path);
@@ -101,7 +101,7 @@ export function createGuard(): (member: ImportedMember, path: BytePath) => void 
 const leaving = (path: BytePath, why: string): ArchiveDamage =>
   new ArchiveDamage(`${JSON.stringify(display(path))} ${why}`);
 
-/** 64 bits of a path: a wrong match is about as likely as a broken memory. */
+/** Returns a 64-bit fingerprint of a path: a wrong match is about as likely as a memory error. */
 export const printOf = (path: BytePath): bigint =>
   createHash('sha256').update(path, 'latin1').digest().readBigUInt64LE(0);
 

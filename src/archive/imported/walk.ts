@@ -9,7 +9,7 @@ import type { ImportedMember } from './header.js';
 import { createImportedReader } from './reader.js';
 import { createGuard, type ImportedArchive, normalPath, printOf, type Survey } from './survey.js';
 
-/** A member in its place in the tree. */
+/** A member with its path in the tree. */
 export interface PlacedMember {
   readonly member: TarMember;
   readonly attributes: ReadonlyMap<string, string>;
@@ -17,7 +17,7 @@ export interface PlacedMember {
   readonly superseded: boolean;
 }
 
-/** Who is told about the members in their order. A promise asks to wait before the next bytes are read. */
+/** Receives the members in order. A returned promise pauses reading. */
 export interface PlacedListener {
   member(placed: PlacedMember): void;
   data?(bytes: Buffer): void;
@@ -29,10 +29,10 @@ export interface PlacedListener {
 }
 
 /**
- * Walks another program's archive to its end as the tree that it will be: the folder at the top stripped, folders that have no member of
- * their own put in front of what is in them, devices left out.
+ * Reads an archive of another program and reports the resulting tree: the folder at the top is removed, folders without their own member
+ * are inserted before their content, and devices are skipped.
  *
- * @throws ArchiveDamage as {@link surveyImported}: it judges every member again
+ * @throws ArchiveDamage as {@link surveyImported}: it checks every member again
  */
 export async function walkImported(
   archive: ImportedArchive,
@@ -95,7 +95,7 @@ function createPlacing({ topFolder, folders, repeated }: Survey) {
     return path.startsWith(`${topFolder}/`) ? path.slice(topFolder.length + 1) : null;
   };
   return {
-    /** null for a member outside of the folder at the top: there is none once the archive was surveyed. */
+    /** Returns null for a member outside the top folder, which cannot happen after a survey. */
     place(member: ImportedMember, full: BytePath): PlacedMember | null {
       const path = strip(full);
       if (path === null) return null;
@@ -108,7 +108,7 @@ function createPlacing({ topFolder, folders, repeated }: Survey) {
         superseded: takeOne(left, full),
       };
     },
-    /** The folders above that no member makes, outermost first; each only once. */
+    /** Returns the folders above that have no member, outermost first; each only once. */
     missingAbove(member: TarMember): PlacedMember[] {
       const missing: PlacedMember[] = [];
       for (let at = member.path.indexOf('/'); at >= 0; at = member.path.indexOf('/', at + 1)) {

@@ -7,17 +7,17 @@ import { findSets, openSet } from './find-sets.js';
 import { filesOf } from './layout.js';
 import { type Source, sourceOfFiles, sourceOfSet } from './source.js';
 
-/** Something that looks like a backup: to be opened when its turn comes. */
+/** Something that looks like a backup; opened later. */
 export interface Candidate {
   readonly name: string;
-  /** Known before anything is read, where there is a manifest. */
+  /** Known before anything is read if there is a manifest. */
   readonly id: string | null;
   readonly takenAt: string | null;
   open(): Promise<Source>;
 }
 
 /**
- * What a path holds: every set of a folder, or the one thing that it names.
+ * Finds what can be imported from a path: every backup in a folder, or the one file that it names.
  *
  * @throws E_FILES_MISSING, E_FILES_DENIED, E_MANIFEST
  */
@@ -48,7 +48,10 @@ export async function findCandidates(
   return [{ name: path.basename(place), id: null, takenAt: null, open: () => sourceOfFiles(place, tree, signal) }];
 }
 
-/** The same files always get the same id. Their time is their manifest's, else that of pg_dump, else that of their last change. */
+/**
+ * Returns the id and time of a source. The same files always get the same id. The time comes from the manifest, else from pg_dump, else
+ * from the last change of the file.
+ */
 export async function identify(
   { set, dump, archive }: Source,
   { signal, dumpReader }: Pick<DescribeDeps, 'signal' | 'dumpReader'>,
@@ -58,13 +61,16 @@ export async function identify(
   for (const file of [dump?.file, archive?.file]) if (file !== undefined) files.push(...(await filesOf(file)));
   const hashed = [];
   for (const file of files) hashed.push(await hashFile(file, signal));
-  const told =
+  const header =
     dump === null || dump.format === 'plain' || dumpReader === null ? null : await dumpReader.header(dump.file);
-  const takenAt = dumpTime(told?.get('Archive created at')) ?? (await stat(files[0]!)).mtime.toISOString();
+  const takenAt = dumpTime(header?.get('Archive created at')) ?? (await stat(files[0]!)).mtime.toISOString();
   return { id: idOfFiles(takenAt, hashed), takenAt };
 }
 
-/** `2026-11-22 09:50:46 UTC`: the clock of the machine that dumped, without its zone. */
+/**
+ * Parses the time in a dump header, such as `2026-11-22 09:50:46 UTC`. The zone is ignored: it is the local clock of the machine that
+ * dumped.
+ */
 function dumpTime(text: string | undefined): string | null {
   const [, day, time] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)/.exec(text ?? '') ?? [];
   if (day === undefined) return null;

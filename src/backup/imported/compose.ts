@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { Artefact, DatabasePart, DescribedFiles, Manifest } from '../../catalog/manifest.js';
+import type { Artifact, DatabasePart, DescribedFiles, Manifest } from '../../catalog/manifest.js';
 import { setOf } from '../../catalog/sets.js';
 import type { Described } from './describe.js';
 import type { OldSet } from './find-sets.js';
 import { OLD_MANIFEST } from './layout.js';
 import type { Source } from './source.js';
 
-/** Who reads the old backups, and for which set. */
+/** Who reads the old backups, and for which series. */
 export interface Reader {
   readonly profile: string | null;
-  /** Where the files of the target lie: names the set of a backup without a database. */
+  /** The files directory of the target: names the series of a backup without a database. */
   readonly filesPath: string | null;
   readonly runId: string;
   readonly traceId: string;
@@ -18,19 +18,19 @@ export interface Reader {
   readonly tool: Manifest['tool'];
 }
 
-/** When and under which id the backup will be known. */
+/** Identity and origin of an imported backup. */
 export interface ImportedAs {
   readonly id: string;
   /** RFC 3339 UTC. */
   readonly takenAt: string;
-  /** Absolute path of the folder where it was found, and its name there. */
+  /** Absolute path of the folder in which it was found, and its name there. */
   readonly folder: string;
   readonly name: string;
   readonly files: readonly string[];
 }
 
 /**
- * The manifest of what another program made. Pure. Its time is that of its own manifest; whatever nobody told is null.
+ * Composes the manifest of a backup that another program created. Pure. The time comes from its own manifest; unknown values are null.
  *
  * @param set null: files without a manifest
  */
@@ -53,12 +53,13 @@ export function composeImported(
     set: setOf({ ...facts, profile, database: database?.name ?? null }),
     profile,
     ...{ trace_id: reader.traceId, run_id: reader.runId, tool: reader.tool, host: { hostname: reader.hostname } },
-    note: set === null ? `imported from ${as.name}` : `made by the old scripts as ${as.name}; its clock had no zone`,
+    note:
+      set === null ? `imported from ${as.name}` : `made by the old scripts as ${as.name}; its time has no time zone`,
     ...{ labels: {}, snapshot: null, consistency: null, database, storage },
     imported: {
       source: set === null ? 'bare' : 'v1',
       ...{ name: as.name, folder: as.folder, files: [...as.files] },
-      manifest: set && manifestArtefact(set),
+      manifest: set && manifestArtifact(set),
     },
     totals: totalsOf(database, storage),
     previous: null,
@@ -66,23 +67,23 @@ export function composeImported(
 }
 
 function totalsOf(database: DatabasePart | null, storage: DescribedFiles | null): Manifest['totals'] {
-  const artefacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
+  const artifacts = [...(database?.files ?? []), ...(storage?.artefacts ?? [])];
   return {
-    artefacts: artefacts.length,
-    stored_bytes: artefacts.reduce((sum, { size }) => sum + size, 0),
+    artefacts: artifacts.length,
+    stored_bytes: artifacts.reduce((sum, { size }) => sum + size, 0),
     source_bytes: (database?.inventory.text_bytes ?? 0) + (storage?.bytes ?? 0),
     duration_ms: 0,
   };
 }
 
-/** The id of files without a manifest: their time, and what they hold. */
-export function idOfFiles(takenAt: string, artefacts: readonly Pick<Artefact, 'sha256'>[]): string {
+/** Returns the id of files without a manifest, made from their time and content. */
+export function idOfFiles(takenAt: string, artifacts: readonly Pick<Artifact, 'sha256'>[]): string {
   const digits = takenAt.slice(0, 19).replace(/[-:]/g, '');
-  const hash = createHash('sha256').update(artefacts.map(({ sha256 }) => sha256).join('\n'));
+  const hash = createHash('sha256').update(artifacts.map(({ sha256 }) => sha256).join('\n'));
   return `${digits}Z-${hash.digest('hex').slice(0, 6)}`;
 }
 
-/** What is known of a set before any of it was read: listed and shown, not yet restored. */
+/** Returns what is known about a backup before reading it: enough to list and show it, not to restore it. */
 export function unreadParts(set: OldSet): Parameters<typeof composeImported>[0] {
   const { name, host, port } = set.manifest.database;
   const dump = { path: 'db/dump', size: set.dumpSize, sha256: null };
@@ -116,7 +117,7 @@ const UNREAD_FILES = {
   ...{ skipped: [], incomplete: [], incomplete_total: 0, excludes: [] },
 } satisfies Partial<DescribedFiles>;
 
-/** Where and how a source is called in its own world. */
+/** Returns the folder, name and files of a source in its original location. */
 export function placeOf({ set, dump, archive }: Source): Pick<ImportedAs, 'folder' | 'name' | 'files'> {
   const files = [dump?.file, archive?.file].filter((file) => file !== undefined);
   const first = set?.manifestFile ?? files[0]!;
@@ -124,7 +125,7 @@ export function placeOf({ set, dump, archive }: Source): Pick<ImportedAs, 'folde
   return { folder: path.dirname(first), name: set?.manifest.name ?? path.basename(first), files: names };
 }
 
-function manifestArtefact({ manifestBytes }: OldSet): Artefact {
+function manifestArtifact({ manifestBytes }: OldSet): Artifact {
   return {
     path: OLD_MANIFEST,
     size: manifestBytes.length,
@@ -132,14 +133,14 @@ function manifestArtefact({ manifestBytes }: OldSet): Artefact {
   };
 }
 
-const SCHEMA_ONLY = 'the dump has no rows: it creates tables and fills none (pg_dump --schema-only?)';
+const SCHEMA_ONLY = 'the dump has no rows: it only creates tables (pg_dump --schema-only?)';
 
 function degradedReasons(set: OldSet | null, storage: DescribedFiles | null): string[] {
   if (set !== null && storage === null) {
     return [
-      'it has no files: the old script was told to leave them out, or failed to archive them, and does not say which',
+      'it has no files: the old script was told to skip them or failed to archive them, and its manifest does not say which',
     ];
   }
   const isEmpty = storage?.files === 0 && storage.directories === 0;
-  return isEmpty ? ['the archive of the files has no file in it: did the old script archive a symbolic link?'] : [];
+  return isEmpty ? ['the archive of the files is empty: did the old script archive a symbolic link?'] : [];
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { listImported } from '../../archive/imported/archive.js';
 import { LIST_FILE } from '../../archive/list.js';
-import type { Artefact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
+import type { Artifact, DatabasePart, FilesPart } from '../../catalog/manifest.js';
 import type { DumpReader } from '../../dump/dump-reader.js';
 import { type ScannedDump, scanDump } from '../../dump/scan-dump.js';
 import { PotctlError } from '../../kernel/errors.js';
@@ -11,38 +11,38 @@ import { hashFile } from '../../storage/hash.js';
 import { filesOf, layoutOf } from './layout.js';
 import type { Source } from './source.js';
 
-/** What describing reads with. */
+/** What describing a source depends on. */
 export interface DescribeDeps {
-  /** null where pg_restore is not installed: then only plain dumps can be read. */
+  /** null if pg_restore is not installed: only plain dumps can be read then. */
   readonly dumpReader: DumpReader | null;
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
 
-/** What a person adds, where the files do not tell it. */
+/** What the operator adds if the files do not tell it. */
 export interface DescribeOptions {
-  /** The database that the dump is of. */
+  /** The name of the dumped database. */
   readonly databaseName: string | null;
-  /** Where the files belong; null = named as the archive does. */
+  /** The directory that the files belong in; null = as named in the archive. */
   readonly filesRoot: string | null;
-  /** Does a single folder at the top of the archive stand for the tree itself? */
+  /** Whether a single folder at the top of the archive stands for the tree itself. */
   readonly stripTop: boolean;
 }
 
-/** The parts of a source, read to their ends. */
+/** The parts of a source after reading all of it. */
 export interface Described {
   readonly database: DatabasePart | null;
   readonly storage: FilesPart | null;
-  /** The dump creates tables and fills none. */
+  /** The dump creates tables but contains no rows. */
   readonly schemaOnly: boolean;
 }
 
 /**
- * Reads everything that a source holds to its end and says it in the words of a manifest: hashes, the rows of every table, every file.
- * The artefacts lie in `folder` as {@link layoutOf} has them; the list of the files is written there.
+ * Reads a source completely and describes it as a manifest does: hashes, row counts of every table, every file. The artifacts are in
+ * `folder` as {@link layoutOf} says; the list of files is written there.
  *
- * @throws E_BACKUP_CORRUPT (cut, damaged), E_REFUSED (a dump of another database than its manifest says; one that reaches out of its
- * database), E_USAGE (a name is missing), E_MANIFEST, E_TOOL_*, E_NO_SPACE, E_IO
+ * @throws E_BACKUP_CORRUPT (truncated, damaged), E_REFUSED (the dump and its manifest name different databases; the dump reaches outside
+ * its database), E_USAGE (a name is missing), E_MANIFEST, E_TOOL_*, E_NO_SPACE, E_IO
  */
 export async function describeSource(
   deps: DescribeDeps,
@@ -137,20 +137,20 @@ const UNKNOWN_SERVER = { system_identifier: null, database_oid: null, size_bytes
 
 const rowsOf = ({ facts }: ScannedDump): number => facts.tables.reduce((sum, { rows }) => sum + rows, 0);
 
-/** The dump's own word counts; the manifest's must not contradict it, and a person may overrule both. */
-function databaseName({ set, dump }: Source, told: string | undefined, chosen: string | null): string {
+/** Returns the name of the database: from the dump. A different name in the manifest is refused. The operator may overrule both. */
+function databaseName({ set, dump }: Source, dumped: string | undefined, chosen: string | null): string {
   const claimed = set?.manifest.database.name;
   if (chosen !== null) return chosen;
-  if (told !== undefined && claimed !== undefined && told !== claimed) {
-    throw new PotctlError('E_REFUSED', `the dump is of the database "${told}", its manifest says "${claimed}"`, {
-      why: 'one of them does not belong to the other',
-      fix: [advice`If it is what you want: ${again('--database-name', told)}`],
+  if (dumped !== undefined && claimed !== undefined && dumped !== claimed) {
+    throw new PotctlError('E_REFUSED', `the dump is of the database "${dumped}", but its manifest says "${claimed}"`, {
+      why: 'the dump and the manifest do not belong together',
+      fix: [advice`To import it anyway: ${again('--database-name', dumped)}`],
     });
   }
-  const name = told ?? claimed;
+  const name = dumped ?? claimed;
   if (name !== undefined) return name;
-  throw new PotctlError('E_USAGE', `the dump '${path.basename(dump!.file)}' does not tell which database it is of`, {
-    fix: [advice`Say it: ${again('--database-name', 'NAME')}`],
+  throw new PotctlError('E_USAGE', `the dump '${path.basename(dump!.file)}' does not name its database`, {
+    fix: [advice`Name it: ${again('--database-name', 'NAME')}`],
   });
 }
 
@@ -179,20 +179,20 @@ async function describeArchive(
   };
 }
 
-/** Damage is told with the name that the operator knows. */
+/** Reports damage with the file name that the operator knows. */
 const named =
   (file: string) =>
   (error: unknown): never => {
     if (!(error instanceof PotctlError) || error.code !== 'E_BACKUP_CORRUPT') throw error;
-    throw new PotctlError('E_BACKUP_CORRUPT', `the archive '${path.basename(file)}' cannot be relied upon`, {
+    throw new PotctlError('E_BACKUP_CORRUPT', `the archive '${path.basename(file)}' is damaged`, {
       why: error.message,
       cause: error,
     });
   };
 
-async function hashAll(folder: string, place: string, signal: AbortSignal): Promise<Artefact[]> {
+async function hashAll(folder: string, place: string, signal: AbortSignal): Promise<Artifact[]> {
   const files = await filesOf(path.join(folder, place));
-  const hashed: Artefact[] = [];
+  const hashed: Artifact[] = [];
   for (const file of files) hashed.push({ path: path.relative(folder, file), ...(await hashFile(file, signal)) });
   return hashed;
 }

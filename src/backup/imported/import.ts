@@ -15,43 +15,43 @@ import { mayInit } from '../create-request.js';
 import { type Candidate, findCandidates, identify } from './candidates.js';
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
-import { putArtefacts, storedBytes } from './layout.js';
+import { putArtifacts, storedBytes } from './layout.js';
 import type { Source } from './source.js';
 
-/** What an import works with. */
+/** What an import depends on. */
 export interface ImportDeps extends DescribeDeps {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly changes?: Changes;
 }
 
-/** What is imported. Paths may be relative. */
+/** The options of an import. Paths may be relative. */
 export interface ImportOptions {
   readonly path: string;
   readonly databaseName?: string | undefined;
   readonly tree?: string | undefined;
-  /** Is the folder at the top of the archive a part of the tree? */
+  /** Whether the folder at the top of the archive is part of the tree. */
   readonly keepTop?: boolean;
-  /** Create the repository, if it is not there yet: asked for in production only. */
+  /** Create the repository if it does not exist; required in production only. */
   readonly init?: boolean;
 }
 
-/** What to import, and for whom. */
+/** What to import, and into which series. */
 export interface ImportRequest extends Reader {
-  /** Absolute: a folder of the old scripts, one of their manifests, a dump, a dump directory, or a tar archive. */
+  /** Absolute path of a folder of the old scripts, one of their manifests, a dump, a dump directory, or a tar archive. */
   readonly path: string;
   /** A tar archive that belongs to a dump without a manifest. */
   readonly tree: string | null;
   readonly databaseName: string | null;
-  /** The database of the profile; null where none was named. */
+  /** The database of the profile; null if none was named. */
   readonly expectedDatabase: string | null;
   readonly stripTop: boolean;
   readonly waitMs: number;
-  /** May the first import create the repository? Absent = yes. */
+  /** Whether the first import may create the repository; absent = yes. */
   readonly mayInit?: boolean;
 }
 
-/** Makes the request from settings and what was asked for. The current directory is looked at only for relative paths. */
+/** Builds the request from settings and options. Relative paths start at the current directory. */
 export function importRequest(
   settings: Settings,
   { path: place, databaseName, tree, keepTop = false, init = false }: ImportOptions,
@@ -74,10 +74,10 @@ export function importRequest(
   };
 }
 
-/** One backup that was imported, was here before, or could not be. */
+/** One backup that was imported, was already in the repository, or failed. */
 export interface ImportedItem {
   readonly name: string;
-  /** null where it has none yet, or will have none. */
+  /** null if it has no id yet, or gets none. */
   readonly id: string | null;
   readonly state: 'imported' | 'known' | 'planned' | 'failed';
   readonly taken_at: string | null;
@@ -85,15 +85,15 @@ export interface ImportedItem {
   readonly rows: number | null;
   readonly files: number | null;
   readonly degraded_reasons: readonly string[];
-  /** Of a failed one. */
+  /** Only if it failed. */
   readonly problem: string | null;
   readonly code: string | null;
 }
 
-/** What an import came to. */
+/** The result of an import. */
 export interface ImportResult {
   readonly repository: string;
-  /** Was there none at that place before? */
+  /** Whether this import created the repository. */
   readonly new_repository: boolean;
   readonly items: readonly ImportedItem[];
   readonly imported: number;
@@ -102,11 +102,11 @@ export interface ImportResult {
 }
 
 /**
- * Takes backups of the old scripts, or dumps and archives without a manifest, over into the repository: each as a backup of its own with
- * hashes, row counts and the time at which it was made. Everything is read to its end first; what is damaged is not imported. The
- * originals are only read, and the same set is never imported twice.
+ * Imports backups of the old scripts, or dumps and archives without a manifest, into the repository: each as a backup of its own, with
+ * hashes, row counts and its original time. Everything is read completely first, and damaged sources are not imported. The originals are
+ * only read, and the same backup is never imported twice.
  *
- * @throws what is wrong with it, where there is one only; of several the failed ones are results, unless all failed
+ * @throws the error if there is only one source; with several, errors are results unless all failed
  */
 export async function prepareImport(
   deps: ImportDeps,
@@ -150,7 +150,7 @@ async function importAll(
 function noteImported({ changes }: ImportDeps, items: readonly ImportedItem[], total: number): void {
   const ids = items.flatMap(({ id, state }) => (state === 'imported' ? [id] : []));
   if (ids.length === 0) return;
-  const detail = `${items.length} of ${total} looked at, imported: ${ids.join(', ')}`;
+  const detail = `${items.length} of ${total} processed, imported: ${ids.join(', ')}`;
   changes?.note('import', { changed: items.length === total ? 'complete' : 'partial', detail });
 }
 
@@ -188,7 +188,7 @@ async function importCandidate(
   }
 }
 
-/** What is wrong with one set need not be with the next. */
+/** Errors of a single backup, after which the import continues with the next one. */
 const OF_ONE_BACKUP: readonly string[] = ['E_BACKUP_CORRUPT', 'E_MANIFEST', 'E_REFUSED', 'E_UNFIT', 'E_WRONG_TARGET'];
 
 async function importSource(
@@ -208,7 +208,7 @@ async function importSource(
     await draft.publish(canonicalJson(manifest));
     return itemOf(manifest);
   } catch (error) {
-    // The first failure is the one to tell; what cannot be removed now is swept by the next run.
+    // Report the first failure. The next run removes what cannot be removed now.
     await draft.discard().catch(() => {});
     throw error;
   }
@@ -220,7 +220,7 @@ async function fill(
   source: Source,
   { draft, as }: { readonly draft: Draft; readonly as: Parameters<typeof composeImported>[2] },
 ): Promise<Manifest> {
-  await putArtefacts(source, draft.folder, 'copy', deps.signal);
+  await putArtifacts(source, draft.folder, 'copy', deps.signal);
   const { databaseName, stripTop } = request;
   const options = { databaseName, filesRoot: request.filesPath, stripTop };
   const described = await describeSource(deps, source, draft.folder, options);
@@ -262,7 +262,7 @@ function allFailed(items: readonly ImportedItem[]): PotctlError {
       .slice(0, 5)
       .map(({ name, problem }) => `${name}: ${problem}`)
       .join('; '),
-    fix: [advice`Import one by itself to see all of it: ${potctl('backup', 'import', 'MANIFEST.json')}`],
+    fix: [advice`Import one of them alone to see its full error: ${potctl('backup', 'import', 'MANIFEST.json')}`],
   });
 }
 
@@ -271,22 +271,22 @@ async function requireSpace(repository: Repository, source: Source): Promise<voi
   if (free === null || free >= needed) return;
   throw new PotctlError('E_NO_SPACE', `not enough free space in "${repository.url}"`, {
     why: { needed_bytes: needed, free_bytes: free },
-    fix: ['Free some space there, or name another place with --repository.'],
+    fix: ['Free some space there, or choose another repository with --repository.'],
   });
 }
 
-/** A dump of another database must not become `latest` of this one. */
+/** Refuses a dump of another database: it must not become `latest` of this one. */
 function refuseOtherDatabase(found: string | undefined, { expectedDatabase, databaseName }: ImportRequest): void {
   if (found === undefined || expectedDatabase === null || databaseName !== null || found === expectedDatabase) return;
   throw new PotctlError('E_WRONG_TARGET', `the dump is of the database "${found}", not of "${expectedDatabase}"`, {
-    why: 'a later restore of the newest backup would bring back another database',
-    fix: [advice`If that database is meant, under another name: ${again('--database-name', found)}`],
+    why: 'a later restore of the newest backup would restore the wrong database',
+    fix: [advice`If it is the same database under another name: ${again('--database-name', found)}`],
   });
 }
 
 function refuseInside(repository: string, place: string): void {
   if (!`${place}/`.startsWith(`${repository}/`)) return;
-  throw new PotctlError('E_REFUSED', `'${place}' lies inside the repository '${repository}'`, {
-    why: 'what is in a repository is not imported into it',
+  throw new PotctlError('E_REFUSED', `'${place}' is inside the repository '${repository}'`, {
+    why: 'a repository cannot import its own content',
   });
 }

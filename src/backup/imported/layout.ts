@@ -4,11 +4,11 @@ import path from 'node:path';
 import { fromErrno, PotctlError } from '../../kernel/errors.js';
 import type { Source } from './source.js';
 
-/** Names within a backup. */
+/** File names in a backup. */
 export const OLD_MANIFEST = 'imported-manifest.json';
 const SUFFIX = { gzip: '.gz', zstd: '.zst', none: '' } as const;
 
-/** Where the parts of a source lie in its backup; null = it has no such part. */
+/** Returns the file names of the parts of a source in its backup; null = it has no such part. */
 export function layoutOf({ dump, archive }: Source): { readonly dump: string | null; readonly archive: string | null } {
   const extension =
     dump?.format === 'plain' ? `.sql${SUFFIX[dump.compression]}` : dump?.format === 'custom' ? '.custom' : '';
@@ -19,12 +19,11 @@ export function layoutOf({ dump, archive }: Source): { readonly dump: string | n
 }
 
 /**
- * Puts the artefacts of a source into a folder: copies (sharing blocks where the file system can), or links to where they lie. The originals
- * are only read.
+ * Copies the artifacts of a source into a folder (sharing blocks if the file system can), or links them. The originals are only read.
  *
- * @throws E_BACKUP_CORRUPT when one changes meanwhile; E_NO_SPACE, E_FILES_DENIED, E_IO
+ * @throws E_BACKUP_CORRUPT if one changes meanwhile; E_NO_SPACE, E_FILES_DENIED, E_IO
  */
-export async function putArtefacts(
+export async function putArtifacts(
   source: Source,
   folder: string,
   how: 'copy' | 'link',
@@ -41,11 +40,11 @@ export async function putArtefacts(
     if (source.set !== null)
       await writeFile(path.join(folder, OLD_MANIFEST), source.set.manifestBytes, { mode: 0o600 });
   } catch (error) {
-    throw fromErrno(error, `take over the artefacts into '${folder}'`);
+    throw fromErrno(error, `copy the artifacts to '${folder}'`);
   }
 }
 
-/** Bytes of the artefacts. */
+/** Returns the size of the artifacts in bytes. */
 export async function storedBytes(source: Source): Promise<number> {
   let bytes = 0;
   for (const file of [source.dump?.file, source.archive?.file]) {
@@ -55,14 +54,17 @@ export async function storedBytes(source: Source): Promise<number> {
   return bytes;
 }
 
-/** The file itself, or the files of a dump directory; absolute, ascending. @throws E_MANIFEST if there is anything else in it */
+/**
+ * Returns the file itself, or the files of a dump directory; absolute, ascending. @throws E_MANIFEST if the directory contains anything
+ * else
+ */
 export async function filesOf(file: string): Promise<string[]> {
   if (!(await stat(file)).isDirectory()) return [file];
   const entries = await readdir(file, { withFileTypes: true });
   const odd = entries.find((entry) => !entry.isFile());
   if (odd !== undefined) {
-    throw new PotctlError('E_MANIFEST', `'${odd.name}' in '${path.basename(file)}' is not a plain file`, {
-      why: 'a dump directory holds plain files only',
+    throw new PotctlError('E_MANIFEST', `'${odd.name}' in '${path.basename(file)}' is not a regular file`, {
+      why: 'a dump directory contains only regular files',
     });
   }
   return entries.map(({ name }) => path.join(file, name)).sort();
@@ -87,8 +89,8 @@ async function copy(from: string, to: string, signal: AbortSignal): Promise<void
     const after = await stat(file);
     if (before.size === after.size && before.mtimeMs === after.mtimeMs) continue;
     throw new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' changed while it was read`, {
-      why: 'somebody writes to it',
-      fix: ['Wait until its backup has ended, then repeat.'],
+      why: 'another program is writing to it',
+      fix: ['Wait until that program has finished, then repeat the command.'],
     });
   }
 }

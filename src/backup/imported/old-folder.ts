@@ -12,21 +12,21 @@ import type { DescribeDeps } from './describe.js';
 import { type FoundSet, findSets, type OldSet } from './find-sets.js';
 import { openSideCar, type SideCar } from './side-car.js';
 
-/** What reading a folder of old backups in its place needs. */
+/** What reading a folder of old backups in place depends on. */
 export interface OldFolderDeps extends DescribeDeps {
-  /** Where locks, restore records and alike are kept; opened when the first is. */
+  /** The repository for locks and restore records, opened on first use. */
   readonly records: () => Promise<Repository>;
-  /** Where what is found out about the sets is kept: absolute, this user's own. */
+  /** The directory for the cache: absolute, used only by this user. */
   readonly notes: string;
   readonly reader: Reader;
 }
 
 /**
- * A folder of the old scripts as a repository that can only be read: its sets are listed by their manifests, and read to their ends before
- * they are verified or restored. Nothing is ever written into it.
+ * Opens a folder of the old scripts as a read-only repository. Its backups are listed by their manifests, and read completely before they
+ * are verified or restored. Nothing is ever written to the folder.
  *
  * @param folder absolute, free of symbolic links
- * @throws E_FILES_MISSING, E_FILES_DENIED; E_BACKUP_NOT_FOUND when it holds no set
+ * @throws E_FILES_MISSING, E_FILES_DENIED; E_BACKUP_NOT_FOUND if it contains no backup
  */
 export async function openOldFolder(folder: string, deps: OldFolderDeps): Promise<Repository> {
   const found = await findSets(folder);
@@ -45,7 +45,7 @@ export async function openOldFolder(folder: string, deps: OldFolderDeps): Promis
       throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' has no '${file}'`);
     },
     complete: async (id) => void (await sideCar.complete(setOf(id))),
-    artefacts: (id) => sideCar.complete(setOf(id)),
+    artifacts: (id) => sideCar.complete(setOf(id)),
     ...eventsIn(deps.notes),
     hold: async () => ({ release: async () => {} }),
     held: async () => new Map(),
@@ -59,7 +59,7 @@ const idOf = (one: FoundSet): string | null => (one.ok ? one.set.manifest.id : o
 
 function openedSet(found: readonly FoundSet[], id: string): OldSet {
   const one = found.find((candidate) => idOf(candidate) === id);
-  if (one === undefined) throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${id}'`);
+  if (one === undefined) throw new PotctlError('E_BACKUP_NOT_FOUND', `the backup '${id}' does not exist`);
   if (one.ok) return one.set;
   throw one.error;
 }
@@ -111,17 +111,14 @@ function recordsOf(records: OldFolderDeps['records']): Records {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 function readOnly(folder: string): PotctlError {
-  return new PotctlError('E_REFUSED', `'${folder}' is a folder of the old scripts: potctl only reads it`, {
-    fix: [advice`Take its backups over: ${potctl('backup', 'import', folder)}`],
+  return new PotctlError('E_REFUSED', `'${folder}' contains backups of the old scripts, which potctl only reads`, {
+    fix: [advice`Import its backups: ${potctl('backup', 'import', folder)}`],
   });
 }
 
 function noSets(folder: string): PotctlError {
-  return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup of the old scripts in '${folder}'`, {
-    why: 'it holds no backup_manifest_….json',
-    fix: [
-      'Check the path.',
-      advice`A dump without a manifest is imported first: ${potctl('backup', 'import', 'FILE')}`,
-    ],
+  return new PotctlError('E_BACKUP_NOT_FOUND', `no backup of the old scripts found in '${folder}'`, {
+    why: 'it contains no backup_manifest_….json',
+    fix: ['Check the path.', advice`Import a dump without a manifest first: ${potctl('backup', 'import', 'FILE')}`],
   });
 }

@@ -10,10 +10,10 @@ import type { Repository } from '../../repository/repository.js';
 import { openOldFolder } from './old-folder.js';
 
 /**
- * Opens a folder of the old scripts as a repository that is only read. What must be remembered goes to the repository that is configured or
- * named, else to a directory of this user.
+ * Opens a folder of the old scripts as a read-only repository. Locks and restore records go to the configured or named repository, else to
+ * a directory of this user.
  *
- * @throws E_FILES_MISSING, E_FILES_DENIED; E_BACKUP_NOT_FOUND when it holds no set
+ * @throws E_FILES_MISSING, E_FILES_DENIED; E_BACKUP_NOT_FOUND if it contains no backup
  */
 export const openOldBackups: OpenOldFolder = async (base, typed, place) => {
   const { host } = base;
@@ -29,7 +29,7 @@ export const openOldBackups: OpenOldFolder = async (base, typed, place) => {
     });
     const kept = await place.at('adopted', path.join(notes, 'records'));
     const lock: Repository['lock'] = (request) => {
-      const text = `no repository is named: an undo wants the same --backup-dir, for what it needs is kept in ${kept.url}`;
+      const text = `no repository was given, so the restore is recorded in ${kept.url}: pass the same --backup-dir to undo it`;
       progress({ kind: 'warning', text });
       return kept.lock(request);
     };
@@ -45,7 +45,7 @@ export const openOldBackups: OpenOldFolder = async (base, typed, place) => {
   });
 };
 
-/** One directory per folder, whatever it is called at the moment. */
+/** Returns the cache directory of a folder. It depends on the resolved path, not on how the path was typed. */
 function notesOf(state: string, folder: string): string {
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
   return path.join(state, 'adopted', name);

@@ -8,23 +8,26 @@ import { makeShortLivedFolder, removeShortLivedFolder } from '../../kernel/short
 import { composeImported, placeOf, type Reader } from './compose.js';
 import { type DescribeDeps, describeSource } from './describe.js';
 import type { OldSet } from './find-sets.js';
-import { filesOf, putArtefacts } from './layout.js';
+import { filesOf, putArtifacts } from './layout.js';
 import { sourceOfSet } from './source.js';
 
-/** What was found out about the sets of one folder, kept elsewhere: the folder itself is never written to. */
+/** A cache of what is known about the old backups of one folder. It is kept elsewhere, because the folder itself is never written to. */
 export interface SideCar {
-  /** Absolute; made when something is first kept. */
+  /** Absolute; created when something is first stored. */
   readonly folder: string;
-  /** The manifest of a set that was read, as long as its files are those that were read. */
+  /** Returns the cached manifest of a backup, if its files are unchanged since. */
   manifestOf(set: OldSet): Promise<string | null>;
-  /** Reads a set to its end, unless that was done, and keeps its manifest, the list of its files, and links to its artefacts. */
+  /**
+   * Reads a backup completely, unless that was done, and stores its manifest, the list of its files, and links to its artifacts. Returns
+   * the folder.
+   */
   complete(set: OldSet): Promise<string>;
 }
 
 /**
- * Opens the notes about a folder of old backups.
+ * Opens the cache for a folder of old backups.
  *
- * @param folder absolute path of a directory of this user's own
+ * @param folder absolute path of a directory that only this user uses
  */
 export function openSideCar(folder: string, deps: DescribeDeps, reader: Reader): SideCar {
   const manifestOf = async (set: OldSet): Promise<string | null> => {
@@ -53,7 +56,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
   try {
     const seen = await lookOf(set);
     const source = await sourceOfSet(set, deps.signal);
-    await putArtefacts(source, scratch, 'link', deps.signal);
+    await putArtifacts(source, scratch, 'link', deps.signal);
     const options = { databaseName: null, filesRoot: reader.filesPath, stripTop: true };
     const described = await describeSource(deps, source, scratch, options);
     const { id, takenAt } = set.manifest;
@@ -64,7 +67,7 @@ async function keep(set: OldSet, kept: string, deps: DescribeDeps, reader: Reade
     await rename(scratch, kept);
   } catch (error) {
     await removeShortLivedFolder(scratch);
-    throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
+    throw fromErrno(error, `store facts about the old backups in '${path.dirname(kept)}'`);
   }
 }
 
@@ -73,11 +76,11 @@ async function makeScratch(kept: string): Promise<string> {
     await makeFolders(path.dirname(kept));
     return await makeShortLivedFolder(path.dirname(kept), 'notes');
   } catch (error) {
-    throw fromErrno(error, `keep notes about the old backups in '${path.dirname(kept)}'`);
+    throw fromErrno(error, `store facts about the old backups in '${path.dirname(kept)}'`);
   }
 }
 
-/** Size and time of every file of a set: another look means that it has to be read again. */
+/** Returns size and time of every file of a backup. If they change, the backup must be read again. */
 async function lookOf({ dump, archive, manifestFile }: OldSet): Promise<string> {
   const files = [...(await filesOf(dump)), ...(archive === null ? [] : [archive]), manifestFile];
   const facts = await Promise.all(files.map(async (file) => ({ file, ...pick(await stat(file, { bigint: true })) })));

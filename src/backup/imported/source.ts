@@ -7,27 +7,27 @@ import { fromErrno, isErrno, PotctlError } from '../../kernel/errors.js';
 import { advice, potctl } from '../../kernel/next.js';
 import type { OldSet } from './find-sets.js';
 
-/** A dump file or directory of another run of pg_dump. */
+/** A dump file or directory that pg_dump wrote outside potctl. */
 export interface FoundDump {
   /** Absolute. */
   readonly file: string;
   readonly format: 'directory' | 'custom' | 'plain';
-  /** Of format `plain`. */
+  /** Only of format `plain`. */
   readonly compression: 'gzip' | 'zstd' | 'none';
 }
 
-/** What is to be imported as one backup. */
+/** The files to import as one backup. */
 export interface Source {
-  /** null: without a manifest. */
+  /** null = no manifest. */
   readonly set: OldSet | null;
   readonly dump: FoundDump | null;
-  /** A tar archive with the tree of the files. */
+  /** A tar archive of the files. */
   readonly archive: { readonly file: string; readonly compression: 'gzip' | 'zstd' | 'none' } | null;
 }
 
 const TAR_MAGIC_AT = 257;
 
-/** The source of a set of the old scripts. @throws E_BACKUP_CORRUPT, E_UNFIT, E_IO, E_FILES_DENIED */
+/** Returns the source of a backup of the old scripts. @throws E_BACKUP_CORRUPT, E_UNFIT, E_IO, E_FILES_DENIED */
 export async function sourceOfSet(set: OldSet, signal: AbortSignal): Promise<Source> {
   const dump = await dumpAt(set.dump, signal);
   if (dump === null) throw notADump(set.dump);
@@ -35,7 +35,7 @@ export async function sourceOfSet(set: OldSet, signal: AbortSignal): Promise<Sou
 }
 
 /**
- * The source of files that have no manifest.
+ * Returns the source of files without a manifest.
  *
  * @param file a dump (any format but tar), or a tar archive
  * @param tree a tar archive that belongs to the dump; null = none
@@ -64,11 +64,11 @@ async function refuseEmpty(file: string): Promise<void> {
     throw fromErrno(error, `read '${file}'`);
   }
   throw new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is empty`, {
-    why: 'a pg_dump that fails leaves such a file behind',
+    why: 'a failed pg_dump leaves an empty file',
   });
 }
 
-/** null: it is a tar archive. */
+/** Returns the dump at a path; null if it is a tar archive. */
 async function dumpAt(file: string, signal: AbortSignal): Promise<FoundDump | null> {
   const facts = await stat(file);
   if (facts.isDirectory()) return directoryAt(file);
@@ -76,7 +76,7 @@ async function dumpAt(file: string, signal: AbortSignal): Promise<FoundDump | nu
   const head = await unpackedHead(file, compression, signal);
   if (head.subarray(0, 5).toString('latin1') === 'PGDMP') {
     if (compression === 'none') return { file, format: 'custom', compression };
-    throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is a dump in custom format that was compressed again`, {
+    throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is a custom-format dump that was compressed again`, {
       fix: [`Unpack it first: \`${compression === 'gzip' ? 'gunzip' : 'unzstd'} -k ${path.basename(file)}\``],
     });
   }
@@ -86,17 +86,17 @@ async function dumpAt(file: string, signal: AbortSignal): Promise<FoundDump | nu
   }
   if (!head.toString('latin1', 0, 8).startsWith('toc.dat\0')) return null;
   throw new PotctlError('E_UNFIT', `'${path.basename(file)}' is a dump in pg_dump's tar format`, {
-    fix: [`Turn it into SQL: \`pg_restore --file=dump.sql ${path.basename(file)}\`, and import that.`],
+    fix: [`Convert it to SQL: \`pg_restore --file=dump.sql ${path.basename(file)}\`, then import that file.`],
   });
 }
 
 async function directoryAt(folder: string): Promise<FoundDump> {
   const names = await readdir(folder);
   if (names.includes('toc.dat')) return { file: folder, format: 'directory', compression: 'none' };
-  throw new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup in '${folder}' that potctl knows`, {
-    why: 'neither a manifest of the old scripts (backup_manifest_….json) nor a dump directory (toc.dat) is in it',
+  throw new PotctlError('E_BACKUP_NOT_FOUND', `no backup found in '${folder}'`, {
+    why: 'it contains neither a manifest of the old scripts (backup_manifest_….json) nor a dump directory (toc.dat)',
     fix: [
-      advice`A dump or an archive without a manifest is named by itself: ${potctl('backup', 'import', path.join(folder, 'FILE'))}`,
+      advice`Import a dump or an archive without a manifest by its own path: ${potctl('backup', 'import', path.join(folder, 'FILE'))}`,
     ],
   });
 }
@@ -105,7 +105,7 @@ async function archiveAt(file: string): Promise<NonNullable<Source['archive']>> 
   return { file, compression: await compressionOf(file) };
 }
 
-/** The first block of what is in the file; what is damaged is told when all of it is read. */
+/** Returns the first block of the uncompressed content. Damage further on is found when all of it is read. */
 async function unpackedHead(file: string, compression: string, signal: AbortSignal): Promise<Buffer> {
   if (compression === 'none') return Buffer.from(await readHead(file, 512), 'hex');
   try {
@@ -123,11 +123,11 @@ async function unpackedHead(file: string, compression: string, signal: AbortSign
 const isTar = (head: Buffer): boolean => head.toString('latin1', TAR_MAGIC_AT, TAR_MAGIC_AT + 5) === 'ustar';
 
 const notADump = (file: string): PotctlError =>
-  new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is an archive of files, and no dump of a database`);
+  new PotctlError('E_BACKUP_CORRUPT', `'${path.basename(file)}' is an archive of files, not a database dump`);
 
 function nothingThere(file: string, cause: unknown): PotctlError {
-  return new PotctlError('E_FILES_MISSING', `there is no '${file}'`, {
-    fix: ['Check the path: a dump, an archive, or the folder in which the old scripts left theirs.'],
+  return new PotctlError('E_FILES_MISSING', `'${file}' does not exist`, {
+    fix: ['Check the path: it must be a dump, an archive, or a folder with backups of the old scripts.'],
     cause,
   });
 }

@@ -2,57 +2,57 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { PotctlError } from '../../kernel/errors.js';
 
-/** A part of a v1 set: where its manifest says that it lies, and how large it is. */
-export interface V1Artefact {
-  /** As written: usually relative to the working directory of the run that made it. */
+/** A file of a v1 backup: its path and size according to the manifest. */
+export interface V1Artifact {
+  /** As written in the manifest: usually relative to the working directory of the script. */
   readonly path: string;
   /** Bytes; null = not recorded. */
   readonly size: number | null;
-  /** How far the real size may differ: the scripts' documentation shows sizes in MiB rounded to two decimals. */
+  /** Tolerance in bytes: the documentation of the scripts shows sizes in MiB rounded to two decimals. */
   readonly sizeWithin: number;
 }
 
 /** A manifest of 3dPot's scripts, in either dialect. */
 export interface V1Manifest {
-  /** `20261122_095046`: how the set is called in its own world. */
+  /** The name that the old scripts gave it: `20261122_095046`. */
   readonly name: string;
-  /** Its id among ours, always the same for the same manifest. */
+  /** Its potctl id, always the same for the same manifest. */
   readonly id: string;
-  /** RFC 3339; the clock time as written, taken as UTC where no zone is told. */
+  /** RFC 3339; the time as written, read as UTC if it has no zone. */
   readonly takenAt: string;
-  readonly database: V1Artefact & {
+  readonly database: V1Artifact & {
     readonly name: string;
     readonly host: string | null;
     readonly port: number | null;
   };
-  /** null = skipped, or failed: the scripts do not tell which. */
-  readonly storage: V1Artefact | null;
+  /** null = skipped or failed: the manifest does not say which. */
+  readonly storage: V1Artifact | null;
 }
 
 const MIB = 1024 * 1024;
 
 /**
- * Reads a v1 manifest: `{timestamp: "20261122_095046", database: {database, port: "5432", size_mb, …}}` as the scripts wrote it, and
- * `{timestamp: "…Z", version: "1.0", database: {name, port: 5432, size_bytes, …}}` as their documents and tests have it.
+ * Parses a v1 manifest: `{timestamp: "20261122_095046", database: {database, port: "5432", size_mb, …}}` as the scripts wrote it, and
+ * `{timestamp: "…Z", version: "1.0", database: {name, port: 5432, size_bytes, …}}` as in their documentation and tests.
  *
- * @throws E_MANIFEST naming the field that is missing or wrong
+ * @throws E_MANIFEST with the missing or invalid field
  */
 export function parseV1Manifest(bytes: Buffer, file: string): V1Manifest {
   const value = parseObject(bytes, file);
   const wrong = (field: string): PotctlError =>
-    new PotctlError('E_MANIFEST', `'${file}' is no manifest of the old scripts`, {
-      why: `${field} is missing or wrong`,
+    new PotctlError('E_MANIFEST', `'${file}' is not a manifest of the old scripts`, {
+      why: `${field} is missing or invalid`,
     });
   const takenAt = timeOf(value['timestamp']);
   if (takenAt === null) throw wrong('timestamp');
   const database = asObject(value['database']);
   if (database === null) throw wrong('database');
-  const dump = artefactOf(database);
+  const dump = artifactOf(database);
   if (dump === null) throw wrong('database.backup_file');
   const name = database['name'] ?? database['database'];
   if (typeof name !== 'string' || name === '' || name.includes('\0')) throw wrong('database.name');
   const storage = asObject(value['storage']);
-  const archive = storage === null ? null : artefactOf(storage);
+  const archive = storage === null ? null : artifactOf(storage);
   if (storage !== null && archive === null && storage['backup_file'] != null) throw wrong('storage.backup_file');
   const port = Number(database['port']);
   const digits = takenAt.slice(0, 19).replace(/[-:]/g, '');
@@ -70,7 +70,7 @@ export function parseV1Manifest(bytes: Buffer, file: string): V1Manifest {
   };
 }
 
-/** Has a JSON text the looks of a v1 manifest, whole or not? Cheap: for finding them among other files. */
+/** Returns whether a JSON text looks like a v1 manifest, complete or not. Cheap, to find manifests among other files. */
 export function looksLikeV1(text: string): boolean {
   return text.includes('"timestamp"') && text.includes('"database"') && !text.includes('"potctl.manifest"');
 }
@@ -81,7 +81,7 @@ function parseObject(bytes: Buffer, file: string): Readonly<Record<string, unkno
     if (value !== null) return value;
   } catch (error) {
     throw new PotctlError('E_MANIFEST', `the manifest '${file}' is damaged`, {
-      why: 'not JSON: cut off or overwritten',
+      why: 'not JSON: truncated or overwritten',
       cause: error,
     });
   }
@@ -94,7 +94,7 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
     : null;
 }
 
-/** `20261122_095046`, or ISO 8601 with or without a zone. */
+/** Parses `20261122_095046`, or ISO 8601 with or without a zone. */
 function timeOf(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)$/.exec(value) ?? [];
@@ -104,14 +104,14 @@ function timeOf(value: unknown): string | null {
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
-function artefactOf(part: Readonly<Record<string, unknown>>): V1Artefact | null {
+function artifactOf(part: Readonly<Record<string, unknown>>): V1Artifact | null {
   const { backup_file: file, size_bytes: bytes, size_mb: mebibytes } = part;
   if (typeof file !== 'string' || file === '' || file.includes('\0') || path.posix.basename(file).startsWith('..')) {
     return null;
   }
   if (isSize(bytes)) return { path: file, size: bytes, sizeWithin: 0 };
   if (!isSize(mebibytes)) return { path: file, size: null, sizeWithin: 0 };
-  // Whether it was rounded or cut, the real size is less than one unit of the last digit away.
+  // Rounded or truncated: the real size differs by less than one unit of the last digit.
   return { path: file, size: Math.round(mebibytes * MIB), sizeWithin: Math.round(MIB * 10 ** -decimalsOf(mebibytes)) };
 }
 

@@ -39,7 +39,7 @@ export async function prepareRestore(deps: RestoreDeps, request: RestoreRequest)
   const stored = assessStored(manifest.id, checks);
   // On a damaged dump, the tools fail with obscure messages: report the cause first.
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
-  const folder = await repository.artefacts(entry.id);
+  const folder = await repository.artifacts(entry.id);
   const database = parts.database ? await planDatabase(deps, request, manifest, folder) : null;
   const storage = manifest.storage as FilesPart | null;
   const files =

@@ -65,7 +65,7 @@ export async function prepareTables(deps: RestoreDeps, request: TablesRequest): 
   const { part } = await settlePart(deps.server!, readablePart(manifest), deps.server!.settings.database);
   const stored = assessStored(manifest.id, (await deps.verify(entry.id)).checks);
   refuseBlocked(settleAccepted(stored, request.accept).blocking);
-  const dump = path.join(await repository.artefacts(entry.id), part.backup_file);
+  const dump = path.join(await repository.artifacts(entry.id), part.backup_file);
   const graph = await readGraph(deps.server!, dump, deps.signal);
   const selection = selectTables(graph, request.tables, manifest.id);
   const found = await observe(deps, request, part, graph, selection);

@@ -9,11 +9,11 @@ import { claimName, readContained, removeFile, uniqueSuffix, writeNew } from './
 const { O_NOFOLLOW, O_RDWR } = constants;
 
 const LIMIT = 64 * 1024;
-/** Debris whose owner cannot be judged is left alone for so long, by the file system's own clock. */
+/** Debris of an unknown owner is left alone for this long, by the clock of the file system. */
 const DEBRIS_AGE_MS = 10 * 60_000;
 const SUFFIX = /^\.[0-9a-f]{12}$/;
 
-/** Claims as files of one folder. @param root absolute, free of symbolic links */
+/** Implements claims as files in one folder. @param root absolute, free of symbolic links */
 export function claimsIn(root: string): Claims {
   return {
     claim: (key, text) => claim(path.join(root, key), text),
@@ -22,7 +22,7 @@ export function claimsIn(root: string): Claims {
   };
 }
 
-/** The open file stays this very one when somebody renames it. */
+/** Claims a file. The open handle keeps referring to it when somebody renames it. */
 async function claim(file: string, text: string): Promise<Claim | null> {
   const candidate = `${file}.${uniqueSuffix()}`;
   await writeNew(candidate, text, 0o644);
@@ -30,7 +30,7 @@ async function claim(file: string, text: string): Promise<Claim | null> {
     const handle = await openNamed(candidate, file);
     return handle === null ? null : await claimOf(handle, text);
   } catch (error) {
-    // Somebody swept the candidate, or took over what had to be copied before it could be opened: the next attempt will tell.
+    // Another process swept the candidate, or took over a copy before it could be opened: the caller tries again.
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   } finally {
@@ -38,7 +38,7 @@ async function claim(file: string, text: string): Promise<Claim | null> {
   }
 }
 
-/** It is open before it has the name: by the name it may be another one, or away for a moment. */
+/** Opens the candidate before it gets the name: by name it could be another file, or absent for a moment. */
 async function openNamed(candidate: string, file: string): Promise<FileHandle | null> {
   const handle = await open(candidate, O_RDWR | O_NOFOLLOW);
   let named: Awaited<ReturnType<typeof claimName>> = null;
@@ -52,7 +52,7 @@ async function openNamed(candidate: string, file: string): Promise<FileHandle | 
 }
 
 async function claimOf(handle: FileHandle, text: string): Promise<Claim> {
-  // Of the open file: by name it may be away for a moment, on its way back from somebody who judged an older one.
+  // Of the open file: by name it may be absent for a moment, while another process that checked an older claim puts it back.
   const { mtimeMs: stampedMs } = await handle.stat();
   let written = Buffer.from(text);
   return {
@@ -65,15 +65,15 @@ async function claimOf(handle: FileHandle, text: string): Promise<Claim> {
       written = bytes;
       await handle.datasync();
     },
-    // What was written there was only a sign of life: a close that fails must not keep the claim, nor fail work that is done.
+    // Only heartbeats were written: a failed close must neither keep the claim nor fail finished work.
     close: () => handle.close().catch(() => {}),
   };
 }
 
 /**
- * It is renamed first: of several that judged it, only one gets it, and what turns out to be another one is put back. While it is away,
- * somebody may claim the name, and a living holder has lost its claim: so it is looked at once more right before, since judging takes its
- * time.
+ * Removes a claim. It is renamed first, so that only one of several processes gets it, and a wrong one is put back. While it is away,
+ * somebody may claim the name, and a living holder has lost its claim: so it is checked again right before the rename, since the decision
+ * takes time.
  */
 async function removeIf(root: string, key: string, isJudged: (text: string) => boolean): Promise<boolean> {
   const standing = await readContained(root, key, LIMIT);
@@ -106,7 +106,7 @@ async function sweepDebris(
   }
 }
 
-/** Of what is no plain file, or is not for this user, only the age tells anything. */
+/** Returns the text of debris; empty if it is not a regular file or not readable, so that only its age counts. */
 async function readDebris(root: string, name: string): Promise<string> {
   try {
     return (await readContained(root, name, LIMIT)) ?? '';
@@ -116,7 +116,7 @@ async function readDebris(root: string, name: string): Promise<string> {
   }
 }
 
-/** It hinders nobody: whoever left it removes it. */
+/** Ignores debris of other users: it does no harm, and they can remove it. */
 function ignoreDenied(error: unknown): void {
   if (!isDenied(error)) throw error;
 }

@@ -45,7 +45,7 @@ async function located(location: string): ReturnType<typeof locate> {
   }
 }
 
-/** What tells a place is small. */
+/** Markers are small. */
 const AROUND_LIMIT = 1024 * 1024;
 
 async function around(folder: string, key: string): Promise<string | null> {
@@ -53,7 +53,7 @@ async function around(folder: string, key: string): Promise<string | null> {
   return (await valuesIn(above).get(key, { limit: AROUND_LIMIT })) === undefined ? null : above;
 }
 
-/** The space of the folder above counts as long as there is none. */
+/** Returns the free space; of the parent folder if the folder does not exist. */
 async function freeBytes(folder: string): Promise<number | null> {
   const { bavail, bsize } = await statfs(await realpath(folder).catch(() => path.dirname(folder)));
   return bavail * bsize;

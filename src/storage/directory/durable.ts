@@ -7,18 +7,18 @@ import { give, type Owner } from './owners.js';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
-/** 12 hex digits that nobody else has. */
+/** Returns 12 random hex digits. */
 export function uniqueSuffix(): string {
   return randomBytes(6).toString('hex');
 }
 
-/** Makes a file's bytes, or a folder's entries, survive a power failure. */
+/** Syncs a file, or the entries of a folder. */
 export async function syncPath(target: string): Promise<void> {
   const handle = await open(target, O_RDONLY | O_NOFOLLOW);
   try {
     await handle.sync();
   } catch (error) {
-    // Some network file systems cannot sync a folder and do it by themselves.
+    // Some network file systems cannot sync a folder and do not need to.
     if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
   } finally {
     await handle.close();
@@ -30,9 +30,9 @@ type Bytes = string | Uint8Array | AsyncIterable<Uint8Array>;
 const isWhole = (text: Bytes): text is string | Uint8Array => typeof text === 'string' || text instanceof Uint8Array;
 
 /**
- * Writes a new file and makes it durable. Fails if the name is taken; after another failure the name is free again.
+ * Writes and syncs a new file. Fails if the name is taken; after another failure the name is free again.
  *
- * @param owner whom it belongs to; null = whoever writes it
+ * @param owner its owner; null = the current user
  */
 export async function writeNew(file: string, text: Bytes, mode: number, owner: Owner | null = null): Promise<void> {
   const handle = await open(file, 'wx', mode);
@@ -44,7 +44,7 @@ export async function writeNew(file: string, text: Bytes, mode: number, owner: O
   }
 }
 
-/** Closing may fail, too: some network file systems tell only then that the disk is full. */
+/** Writes and closes a file. Closing may fail, too: some network file systems report a full disk only then. */
 async function fill(handle: FileHandle, text: Bytes, owner: Owner | null): Promise<void> {
   try {
     for await (const bytes of isWhole(text) ? [text] : text) await handle.writeFile(bytes);
@@ -56,9 +56,9 @@ async function fill(handle: FileHandle, text: Bytes, owner: Owner | null): Promi
 }
 
 /**
- * Gives a finished file a second name if that name is free: of several that try at once, one succeeds.
+ * Gives a finished file a second name if that name is free: of several concurrent attempts, one succeeds.
  *
- * Where the file system has no hard links (FAT, some network shares) the content is copied to a name taken exclusively.
+ * If the file system has no hard links (FAT, some network shares), the content is copied to a name that is created exclusively.
  *
  * @returns how it got the name; null = the name is taken
  */
@@ -67,7 +67,7 @@ export async function claimName(finished: string, name: string): Promise<'linked
     await link(finished, name);
     return 'linked';
   } catch (error) {
-    // Over NFS the answer to a link that succeeded may get lost, and its repetition fails.
+    // Over NFS the reply to a successful link may get lost, and its repetition fails.
     if (isErrno(error, 'EEXIST')) return (await lstat(finished)).nlink > 1 ? 'linked' : null;
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK')) throw error;
     return copyExclusively(finished, name);
@@ -89,9 +89,9 @@ async function copyExclusively(finished: string, name: string): Promise<'copied'
 }
 
 /**
- * Adds one line in one write and makes it durable. A line that a crash cut off before it is closed, so that it spoils only itself.
+ * Appends one line in one write and syncs it. A line truncated by a crash is ended first, so that it spoils only itself.
  *
- * @param owner whom the file belongs to; null = it stays as it is
+ * @param owner new owner of the file; null = unchanged
  */
 export async function appendLine(file: string, line: string, owner: Owner | null): Promise<void> {
   const handle = await open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
@@ -103,14 +103,14 @@ export async function appendLine(file: string, line: string, owner: Owner | null
     await give(handle, owner);
     const { bytesWritten } = await handle.write(bytes);
     await handle.sync();
-    if (bytesWritten < bytes.length) throw new PotctlError('E_NO_SPACE', `no space for a line in '${file}'`);
+    if (bytesWritten < bytes.length) throw new PotctlError('E_NO_SPACE', `no space to append to '${file}'`);
   } finally {
     await handle.close();
   }
   await syncPath(path.dirname(file));
 }
 
-/** No error if there is none. In a folder whose files only their owners remove, `rm` would tell ENOTDIR instead of EPERM. */
+/** Removes a file; no error if there is none. Uses unlink, because in a sticky folder `rm` would report ENOTDIR instead of EPERM. */
 export async function removeFile(file: string): Promise<void> {
   try {
     await unlink(file);
@@ -119,43 +119,43 @@ export async function removeFile(file: string): Promise<void> {
   }
 }
 
-/** Which part of a file, and under which name errors speak of it. */
+/** Which part of a file to read, and its name in errors. */
 export interface Wanted {
   readonly name: string;
-  /** In bytes, of the whole file. */
+  /** Maximum size of the whole file, in bytes. */
   readonly limit?: number;
   readonly from?: number;
   readonly length?: number;
 }
 
 /**
- * Reads a regular file below `root` (itself free of symbolic links) and follows no symbolic link on the way.
+ * Reads a regular file below `root` (itself free of symbolic links) without following symbolic links.
  *
  * @returns undefined if there is none
- * @throws PotctlError E_BACKUP_CORRUPT for links, pipes, folders and what is larger than `limit` bytes
+ * @throws PotctlError E_BACKUP_CORRUPT for links, pipes, folders and files larger than `limit` bytes
  */
 export async function readContained(root: string, name: string, limit: number): Promise<string | undefined> {
   return (await readPlainFile(path.join(root, name), { name, limit }))?.toString('utf8');
 }
 
-/** As {@link readContained}, in bytes. @param file absolute; what stands above its folder is free of symbolic links */
+/** Reads as {@link readContained} does, but returns bytes. @param file absolute; the path above its folder is free of symbolic links */
 export async function readPlainFile(file: string, wanted: Wanted): Promise<Buffer | undefined> {
   try {
     const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     return await readPart(handle, file, wanted);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw isErrno(error, 'ELOOP', 'ENXIO') ? notPlain(wanted.name) : error;
+    throw isErrno(error, 'ELOOP', 'ENXIO') ? notRegular(wanted.name) : error;
   }
 }
 
-/** Few calls: a catalogue reads thousands of these. */
+/** Uses few system calls: a catalog reads thousands of these files. */
 async function readPart(handle: FileHandle, file: string, wanted: Wanted): Promise<Buffer> {
   const { name, limit = Number.POSITIVE_INFINITY, from = 0, length = Number.POSITIVE_INFINITY } = wanted;
   try {
     const folder = path.dirname(file);
     const [facts, real] = await Promise.all([handle.stat(), realpath(folder)]);
-    if (!facts.isFile() || real !== folder) throw notPlain(name);
+    if (!facts.isFile() || real !== folder) throw notRegular(name);
     if (facts.size > limit) throw new PotctlError('E_BACKUP_CORRUPT', `'${name}' is larger than ${limit} bytes`);
     const bytes = Buffer.alloc(Math.max(0, Math.min(facts.size - from, length)));
     let end = 0;
@@ -168,17 +168,17 @@ async function readPart(handle: FileHandle, file: string, wanted: Wanted): Promi
   }
 }
 
-function notPlain(name: string): PotctlError {
-  return new PotctlError('E_BACKUP_CORRUPT', `'${name}' is not a plain file`, {
-    why: 'potctl writes no symbolic links or special files into a repository',
+function notRegular(name: string): PotctlError {
+  return new PotctlError('E_BACKUP_CORRUPT', `'${name}' is not a regular file`, {
+    why: 'a repository never contains symbolic links or special files',
   });
 }
 
 /**
- * Makes a folder that only its owner enters, and its name durable; one that is there already stays as it is.
+ * Creates a folder that only its owner can enter, and syncs its name; an existing one is unchanged.
  *
- * @returns was it made?
- * @throws PotctlError E_REPOSITORY_FORMAT if something else stands in its place, also a link to a folder
+ * @returns whether it was created
+ * @throws PotctlError E_REPOSITORY_FORMAT if something else has the name, even a link to a folder
  */
 export async function ensureFolder(folder: string): Promise<boolean> {
   try {
@@ -193,7 +193,7 @@ export async function ensureFolder(folder: string): Promise<boolean> {
 }
 
 /**
- * Nothing is written through a link.
+ * Refuses to write through a link.
  *
  * @param folder within `root`
  * @throws PotctlError E_REPOSITORY_FORMAT if a link leads elsewhere; ENOENT
@@ -202,16 +202,16 @@ export async function requireWithin(root: string, folder: string): Promise<void>
   if (!(await isWithin(root, folder))) throw notOurs(folder);
 }
 
-/** Is the folder where its name says, below `root`? false where a link leads elsewhere. */
+/** Returns whether a folder is below `root` where its name says; false if a link leads elsewhere. */
 export async function isWithin(root: string, folder: string): Promise<boolean> {
   const [real, top] = await Promise.all([realpath(folder), realpath(root)]);
   return real === path.join(top, path.relative(root, folder));
 }
 
-/** Never told as a missing right: that would pass for a repository of somebody else, whose history is only warned of. */
+/** Not reported as denied access: that would look like a repository of another user, which only causes a warning. */
 function notOurs(folder: string): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `'${folder}' is not a directory`, {
-    why: 'a symbolic link or something else stands in its place, and potctl writes through no link',
-    fix: [`Find out who put it there: \`ls -ld '${folder}'\``, 'Put the directory back in its place, then repeat.'],
+    why: 'a symbolic link or something else has its name, and potctl does not write through links',
+    fix: [`Find out who put it there: \`ls -ld '${folder}'\``, 'Restore the directory, then repeat the command.'],
   });
 }

@@ -8,12 +8,12 @@ import { ensureFolder, syncPath, uniqueSuffix, writeNew } from './durable.js';
 
 const PARTIAL = '.partial';
 const TOMBSTONE = '.tombstone';
-/** libuv runs four file operations at a time; more would only queue. */
+/** libuv runs four file operations at a time; more would only wait. */
 const SYNCERS = 4;
 
 /**
- * Groups as folders: one that is begun is `<name>.partial`, one that goes is `<name>.tombstone`, and a rename shows or hides it as a whole.
- * What is put aside to be removed has a suffix before `.partial`.
+ * Implements groups as folders: a started one is `<name>.partial`, a hidden one is `<name>.tombstone`, and a rename shows or hides it as a
+ * whole. Folders put aside for removal have a suffix before `.partial`.
  *
  * @param root absolute, free of symbolic links
  */
@@ -38,7 +38,7 @@ async function namesIn(top: string, { name: shape }: Layout): Promise<string[]> 
   }
 }
 
-/** A failure to look is no proof that there is none. */
+/** Returns the state of a folder. A failed access is no proof that it does not exist. */
 async function stateOf(folder: string): Promise<'complete' | 'absent' | 'odd'> {
   try {
     return (await lstat(folder)).isDirectory() ? 'complete' : 'odd';
@@ -51,7 +51,7 @@ async function stateOf(folder: string): Promise<'complete' | 'absent' | 'odd'> {
 async function begin(top: string, name: string): Promise<Staging | null> {
   const final = path.join(top, name);
   await ensureFolder(top);
-  // `rename` would replace an empty folder, so that a taken name must be looked for.
+  // `rename` would replace an empty folder, so check whether the name is taken.
   const isTaken = await lstat(final).then(
     () => true,
     () => false,
@@ -70,7 +70,7 @@ async function begin(top: string, name: string): Promise<Staging | null> {
   };
 }
 
-/** Everything durable and read-only; only the name is missing. */
+/** Makes everything durable and read-only; only the rename is missing. */
 async function seal(folder: string, texts: Readonly<Record<string, string>>): Promise<void> {
   const { files, folders } = await plainFiles(folder);
   for (const [name, text] of Object.entries(texts)) await writeNew(path.join(folder, name), text, 0o400);
@@ -94,13 +94,13 @@ async function show(folder: string, final: string, top: string): Promise<void> {
   try {
     await syncPath(top);
   } catch (error) {
-    // Not certain to survive a power failure is not published.
+    // What may not survive a power failure is not published.
     await rename(final, folder);
     throw error;
   }
 }
 
-/** Whoever gets the folder opens files in it by name: a link in it could lead anywhere. */
+/** Checks the folder for links: the caller opens files in it by name, and a link could lead anywhere. */
 async function localFolder(folder: string): Promise<LocalGroup> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   const odd = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
@@ -119,14 +119,14 @@ async function removal(root: string, layout: Layout, name: string): Promise<Grou
     },
     show: () => showAgain(aside, folder),
     async erase(besides) {
-      // Not before the rename is durable: after a power failure nobody may find a listed group without its bytes.
+      // Only after the rename is durable: after a power failure no listed group may lack its bytes.
       await syncPath(path.dirname(folder));
       await eraseLastFirst(aside, layout, besides);
     },
   };
 }
 
-/** Whoever holds the lock by now may have shown it already. */
+/** Shows the group again. Another process that holds the lock by now may have done it already. */
 async function showAgain(aside: string, folder: string): Promise<void> {
   try {
     await rename(aside, folder);
@@ -135,7 +135,7 @@ async function showAgain(aside: string, folder: string): Promise<void> {
   }
 }
 
-/** Without its last key nobody can take the rest for a complete group. */
+/** Removes the last key first: without it the rest cannot be mistaken for a complete group. */
 async function eraseLastFirst(folder: string, { last }: Layout, besides: () => Promise<void>): Promise<void> {
   await rm(path.join(folder, last), { force: true });
   await syncPath(folder);
@@ -143,7 +143,7 @@ async function eraseLastFirst(folder: string, { last }: Layout, besides: () => P
   await removeTree(folder);
 }
 
-/** The names that {@link groupsIn} makes. */
+/** Parses the names that {@link groupsIn} creates. */
 function parseAside(name: string, layout: Layout): { readonly group: string; readonly isTombstone: boolean } | null {
   const [, group = '', suffix, kind] = /^(.+?)(\.[0-9a-f]{12})?(\.partial|\.tombstone)$/.exec(name) ?? [];
   if (kind === undefined || !layout.name.test(group)) return null;
@@ -170,7 +170,10 @@ async function sweep(top: string, layout: Layout, besides: (name: string) => Pro
   return stuck;
 }
 
-/** The last key goes first once it is decided: with it, whoever hid the group may have died before he looked what came in between. */
+/**
+ * Shows or erases a hidden group. The last key is removed first once that is decided: if it still exists, the process that hid the group
+ * may have died before it checked for changes.
+ */
 async function settleHidden(
   top: string,
   { name, group, layout }: { readonly name: string; readonly group: string; readonly layout: Layout },
@@ -181,13 +184,13 @@ async function settleHidden(
   const isFolder = (await stateOf(folder)) === 'complete';
   if (isFolder && (await stateOf(path.join(folder, layout.last))) !== 'absent')
     return show(folder, path.join(top, group), top);
-  // Not through a link of that name.
+  // Do not follow a link of that name.
   return isFolder ? eraseLastFirst(folder, layout, besides) : removeTree(folder);
 }
 
 /**
- * Renames first: what its owner commits at this very moment (it lost its lock without knowing) is either whole and seen, or gone; never
- * seen with values missing.
+ * Renames before removing: what its owner publishes at this moment (it lost its lock without knowing) is either complete and visible, or
+ * gone; never visible with missing values.
  */
 async function removeAside(top: string, name: string): Promise<void> {
   await refuseUntouchable(path.join(top, name));

@@ -7,27 +7,27 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** Whom a folder belongs to; null where there is none, or a link in its place. */
+/** Returns the owner of a folder; null if it does not exist, or a link has its name. */
 export async function ownerOf(folder: string): Promise<Owner | null> {
   const facts = await lstat(folder).catch(() => null);
   return facts?.isDirectory() ? { uid: facts.uid, gid: facts.gid } : null;
 }
 
 /**
- * Gives what is open to a user, where we may. Of the open file, never by name: by name it could be a link that leads anywhere. A file with
- * a second name stays as it is: that name may lie anywhere, too.
+ * Changes the owner of an open file, if permitted. Uses the open file, never its name, which could be a link to anywhere. A file with a
+ * second name is unchanged: that name may be anywhere, too.
  *
- * @param owner null = it stays as it is
+ * @param owner null = unchanged
  */
 export async function give(handle: FileHandle, owner: Owner | null): Promise<void> {
   if (owner === null) return;
   const facts = await handle.stat();
   if (facts.uid === owner.uid || (facts.isFile() && facts.nlink > 1)) return;
-  // It is a help for the other user, and no more.
+  // Only a courtesy to the other user, so a failure is ignored.
   await handle.chown(owner.uid, owner.gid).catch(() => {});
 }
 
-/** As {@link give}, a folder that was just made. */
+/** Changes the owner of a new folder, as {@link give} does. */
 export async function giveFolder(folder: string, owner: Owner | null): Promise<void> {
   if (owner === null) return;
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { isErrno } from '../../kernel/errors.js';
 import { unusable } from '../failures.js';
 
-/** What a path turned out to be. */
+/** A resolved path. */
 export interface Root {
   readonly isThere: boolean;
   /** Free of symbolic links. */
@@ -11,10 +11,10 @@ export interface Root {
 }
 
 /**
- * Looks at the folder of a storage, changes nothing. A symbolic link to a folder is followed, here and never again.
+ * Resolves the folder of a storage; changes nothing. A symbolic link to a folder is followed here, and never again.
  *
  * @param location absolute
- * @throws PotctlError E_REPOSITORY_FORMAT: a file, a link to nowhere, a missing parent; file system errors
+ * @throws PotctlError E_REPOSITORY_FORMAT: a file, a dangling link, a missing parent; file system errors
  */
 export async function locate(location: string): Promise<Root> {
   const folder = await resolve(location);
@@ -28,7 +28,7 @@ async function resolve(location: string): Promise<string | null> {
     return await realpath(location);
   } catch (error) {
     if (isErrno(error, 'ENOTDIR')) throw unusable(location, 'a part of the path is not a directory');
-    if (isErrno(error, 'ELOOP')) throw unusable(location, 'its symbolic links go in a circle');
+    if (isErrno(error, 'ELOOP')) throw unusable(location, 'its symbolic links form a loop');
     if (!isErrno(error, 'ENOENT')) throw error;
     return null;
   }
@@ -43,7 +43,7 @@ async function nameInParent(location: string): Promise<string> {
     ]);
   }
   const folder = path.join(parent, path.basename(location));
-  // Something else than a link was made by somebody else in this very moment.
+  // Anything but a link was created by somebody else at this moment.
   const isLink = (await lstat(folder).catch(() => null))?.isSymbolicLink() === true;
   if (isLink) throw unusable(location, 'it is a symbolic link to a place that does not exist');
   return folder;

@@ -23,17 +23,17 @@ import { give, giveFolder, type Owner, ownerOf } from './owners.js';
 const { O_NOFOLLOW, O_RDONLY } = constants;
 
 const TEMPORARY = /^\.([A-Za-z0-9_][A-Za-z0-9._-]*)\.[0-9a-f]{12}\.tmp$/;
-/** A younger temporary file may belong to somebody who writes at this moment. */
+/** A younger temporary file may still be in use. */
 const TEMPORARY_AGE_MS = 60_000;
 
 type Values = Pick<Storage, 'put' | 'append' | 'get' | 'stat' | 'list' | 'remove' | 'localFile' | 'now' | 'tidy'>;
 
 /**
- * Values as files below a folder.
+ * Implements values as files below a folder.
  *
  * @param root absolute, free of symbolic links; need not exist yet
- * @param layout null = there are no groups in it
- * @param wasThere did the root exist? Then one that is missing has gone, and is no empty one
+ * @param layout null = it has no groups
+ * @param wasThere whether the root has existed: if so, a missing one is gone, not empty
  */
 export function valuesIn(root: string, layout: Layout | null = null, wasThere: () => boolean = () => false): Values {
   const fileOf = (key: string): string => path.join(root, checkedKey(key));
@@ -62,7 +62,7 @@ export function valuesIn(root: string, layout: Layout | null = null, wasThere: (
       const file = fileOf(key);
       return (await statFile(file)) === null ? undefined : file;
     },
-    now: (key) => nowBeside(fileOf(key)),
+    now: (key) => timeOfNewFile(fileOf(key)),
     async tidy(key, isKey, nowMs) {
       const folder = key === '' ? root : fileOf(key);
       if (await isOurs(root, folder)) await tidyFolder(folder, isKey, nowMs);
@@ -70,14 +70,14 @@ export function valuesIn(root: string, layout: Layout | null = null, wasThere: (
   };
 }
 
-/** Keys are made by us: one that leads elsewhere is a bug. */
+/** Keys are created by potctl: one that leads elsewhere is a bug. */
 function checkedKey(key: string): string {
   const isPlain = key.split('/').every((name) => name !== '' && name !== '.' && name !== '..');
   if (!isPlain || key.includes('\0')) throw new Error(`'${key}' is not a key`);
   return key;
 }
 
-/** Within a group a value is known by its name there. */
+/** Returns the name of a value for messages: in a group its name there. */
 function nameOf(key: string, layout: Layout | null): string {
   const isInGroup = layout !== null && key.startsWith(`${layout.folder}/`);
   return isInGroup ? key.split('/').slice(2).join('/') : key;
@@ -85,7 +85,7 @@ function nameOf(key: string, layout: Layout | null): string {
 
 const topOf = (key: string): string | null => (key.split('/').length === 2 ? path.dirname(key) : null);
 
-/** Nothing is removed where a link leads, nor where nothing is. */
+/** Returns whether files in a folder may be removed: not through a link, and not if it does not exist. */
 async function isOurs(root: string, folder: string): Promise<boolean> {
   try {
     return await isWithin(root, folder);
@@ -95,11 +95,11 @@ async function isOurs(root: string, folder: string): Promise<boolean> {
   }
 }
 
-/** Makes the top folder of a key, if it is missing. @returns whom the value is to belong to; null = whoever writes it */
+/** Creates the top folder of a key if it is missing. @returns the owner for the value; null = the current user */
 async function prepare(root: string, key: string, model: string | undefined): Promise<Owner | null> {
   const owner = model === undefined ? null : await ownerOf(path.join(root, model));
   const top = topOf(key);
-  // One that is there may be shared: it stays as its owner made it.
+  // An existing folder may be shared, so its owner is unchanged.
   if (top !== null && (await ensureFolder(path.join(root, top)))) await giveFolder(path.join(root, top), owner);
   await requireWithin(root, path.join(root, path.dirname(key)));
   return owner;
@@ -109,20 +109,20 @@ interface Writing extends PutOptions {
   readonly owner: Owner | null;
 }
 
-/** Into a temporary file beside it, which then gets the name. */
+/** Writes to a temporary file in the same folder, which then gets the name. */
 async function write(file: string, content: Content, { create, readable, owner }: Writing): Promise<Hashed | null> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${uniqueSuffix()}.tmp`);
-  // A file that lies at its place already is no source that goes.
+  // A source that already has this name is not removed.
   const source = isMoved(content) && (await realpath(content.file)) !== file ? content.file : null;
-  // Whether a name was claimed is told by the number of a file's names: one that comes from elsewhere must have no other.
+  // A claim is verified by the link count of the file, so the file must have no other name.
   const mayLink = !create && owner === null;
   const hashed = await fillNew(temporary, content, { mode: readable ? 0o644 : 0o600, mayLink, owner });
   try {
     if (!create) await rename(temporary, file);
     else if ((await claimName(temporary, file)) === null) return null;
   } finally {
-    // Also after a rename: of two names of one file it removes none.
+    // Also after a rename: renaming one of two names of a file to the other removes none.
     await rm(temporary, { force: true });
   }
   await syncPath(folder);
@@ -174,7 +174,7 @@ async function fillFrom(
   return { size, sha256: hash.digest('hex') };
 }
 
-/** By a second name where that changes nothing in the source: a failure leaves it as it was. */
+/** Takes over a local file: by a hard link if that leaves the source unchanged, so that a failure changes nothing. */
 async function takeFile(file: string, { file: source, move }: LocalFile, filling: Filling): Promise<Hashed> {
   const isAsWanted = move === true && (await isMovable(source, filling.mode));
   const isCopied = !(isAsWanted && filling.mayLink && (await isLinked(source, file)));
@@ -184,10 +184,10 @@ async function takeFile(file: string, { file: source, move }: LocalFile, filling
   return hashFile(file, new AbortController().signal);
 }
 
-/** Has it the mode and the owner of what we write? @throws PotctlError E_IO if it is no plain file: it could lead anywhere */
+/** Returns whether a file has our mode and owner. @throws PotctlError E_IO if it is not a regular file: a link could lead anywhere */
 async function isMovable(source: string, mode: number): Promise<boolean> {
   const facts = await lstat(source);
-  if (!facts.isFile()) throw new PotctlError('E_IO', `'${source}' is not a plain file`);
+  if (!facts.isFile()) throw new PotctlError('E_IO', `'${source}' is not a regular file`);
   return (facts.mode & 0o7777) === mode && facts.uid === process.geteuid?.();
 }
 
@@ -201,7 +201,7 @@ async function isLinked(source: string, file: string): Promise<boolean> {
   }
 }
 
-/** @param changes null = it is as it should be */
+/** @param changes null = nothing to change */
 async function settle(handle: FileHandle, changes: Pick<Filling, 'mode' | 'owner'> | null): Promise<void> {
   if (changes !== null) {
     await handle.chmod(changes.mode);
@@ -229,8 +229,8 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** A new file has the time of the file system, which may be another machine. */
-async function nowBeside(file: string): Promise<number> {
+/** Returns the time of a new file: the clock of the file system may be that of another machine. */
+async function timeOfNewFile(file: string): Promise<number> {
   const probe = `${file}.${uniqueSuffix()}`;
   await writeNew(probe, '', 0o600);
   try {
@@ -241,7 +241,7 @@ async function nowBeside(file: string): Promise<number> {
 }
 
 async function tidyFolder(folder: string, isKey: (name: string) => boolean, nowMs: number): Promise<void> {
-  // A folder that another user has made for himself is tidied by him: it hinders nobody.
+  // A folder that only another user can enter is tidied by that user.
   for (const name of await namesIn(folder).catch(noneIfDenied)) {
     const [, key] = TEMPORARY.exec(name) ?? [];
     if (key === undefined || !isKey(key)) continue;

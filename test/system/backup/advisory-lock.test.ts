@@ -3,7 +3,7 @@ import { lockDatabase } from '../../../src/postgres/advisory-lock.js';
 import { freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { openTestServer } from '../../support/server.js';
 
-test('a database is locked for others until it is released, and they learn who holds it', async () => {
+test('others cannot lock a database until it is released, and are told who holds the lock', async () => {
   const { name } = await freshDatabase();
   const [one, other] = [openTestServer(name), openTestServer(name)];
   const lock = await lockDatabase(one, name, { command: 'backup create' });
@@ -17,7 +17,7 @@ test('a database is locked for others until it is released, and they learn who h
   await (await lockDatabase(other, name)).release();
 });
 
-test('locks of different databases do not meet', async () => {
+test('locks of different databases are independent', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name);
 
@@ -39,7 +39,7 @@ test('waiting gets the lock once it is free', async () => {
   await mine.release();
 });
 
-test('the lock goes with the connection that held it, and the holder can tell', async () => {
+test('a lost connection releases the lock, and its holder notices', async () => {
   const { name } = await freshDatabase();
   const server = openTestServer(name);
   const lock = await lockDatabase(server, name, { command: name });
@@ -54,7 +54,7 @@ test('the lock goes with the connection that held it, and the holder can tell', 
   await (await lockDatabase(server, name)).release();
 });
 
-test('who may not enter the database postgres excludes those who may, and the other way round', async () => {
+test('the lock excludes both roles that may connect to the database postgres and roles that may not', async () => {
   const { name } = await freshDatabase();
   const role = `narrow_${name}`;
   await inMaintenance((client) =>

@@ -61,7 +61,7 @@ describe('backup create refuses before it reads a single file', () => {
   });
 });
 
-describe('a backup stays good when it cannot be looked at, because pg_restore', () => {
+describe('a backup stays good when it cannot be verified because pg_restore', () => {
   test.each([
     { name: 'is not installed', make: onlyPgDump },
     { name: 'prints nothing', make: () => scripts(all(version('99.1'))) },

@@ -26,7 +26,7 @@ const old = (...ages: number[]): Promise<string[]> =>
 const left = async (): Promise<string[]> => (await readdir(path.join(folder, 'backups'))).sort();
 const resultOf = ({ stdout }: Ran) => JSON.parse(stdout).result;
 
-test('after a good backup the older ones of its own set go, and no others', async () => {
+test('a good backup prunes older backups of its own series only', async () => {
   const ids = await old(1, 2, 3);
   const [other] = await publishOld(repository, [9]);
   const made = await create('--prune', '--keep-last', '2');
@@ -36,14 +36,14 @@ test('after a good backup the older ones of its own set go, and no others', asyn
   expect(await left()).toEqual([other, ids[0], id].sort());
 });
 
-test('--retention-days means --prune --keep-within, as the old scripts had it', async () => {
+test('--retention-days means --prune --keep-within, as in the old scripts', async () => {
   const ids = await old(1, 20, 30, 40);
   const { id, pruned } = resultOf(await create('--retention-days', '7'));
   expect(pruned.removed).toEqual([ids[2], ids[3]]);
   expect(await left()).toEqual([id, ids[0], ids[1]].sort());
 });
 
-test('the policy of the profile is taken where no flag gives one', async () => {
+test('without flags, the retention policy of the profile applies', async () => {
   const file = path.join(top, 'config.yaml');
   await writeFile(
     file,
@@ -60,7 +60,7 @@ test('the policy of the profile is taken where no flag gives one', async () => {
   expect((await left()).length).toBe(3);
 });
 
-test('a prune that wants a confirmation leaves the backup good: exit 3, and the line that does it', async () => {
+test('a prune that requires confirmation leaves the backup good: exit 3, with the command that confirms', async () => {
   const ids = await old(1, 2, 3, 4, 5, 6, 7, 8);
   const made = await create('--prune', '--keep-last', '2');
   expect(made.exitCode).toBe(3);
@@ -78,7 +78,7 @@ test('a prune that wants a confirmation leaves the backup good: exit 3, and the 
   expect(told.stderr).toContain('The backup is good, but old ones could not be pruned');
 });
 
-test('a clock that went backwards prunes nothing, and the backup stays good', async () => {
+test('if the clock went backwards, nothing is pruned and the backup stays good', async () => {
   const ids = await old(-1, 2);
   const made = await create('--prune', '--keep-last', '1');
   expect({ exit: made.exitCode, code: resultOf(made).pruned.problem.code }).toEqual({ exit: 3, code: 'E_UNFIT' });

@@ -30,7 +30,7 @@ async function expectRefusal(ran: Awaited<ReturnType<typeof create>>, exitCode: 
 }
 
 describe('backup create refuses, and leaves nothing behind', () => {
-  test('a server that is not there', async () => {
+  test('an unreachable server', async () => {
     await expectRefusal(await create([], { PGHOST: '/tmp/potctl-nowhere' }), 16, 'E_DB_UNREACHABLE');
     await expectRefusal(await create([], { PGHOST: '127.0.0.1', PGPORT: '1' }), 16, 'E_DB_UNREACHABLE');
   });
@@ -62,7 +62,7 @@ describe('backup create refuses, and leaves nothing behind', () => {
     await expectRefusal(ran, 17, 'E_TOOL_MISSING');
   });
 
-  test('files that are missing, are no directory, or hold the repository', async () => {
+  test('files that are missing, not a directory, or contain the repository', async () => {
     await expectRefusal(await create(['--files', path.join(folder, 'nowhere')]), 17, 'E_FILES_MISSING');
     await writeFile(path.join(folder, 'file'), 'x');
     await expectRefusal(await create(['--files', path.join(folder, 'file')]), 17, 'E_FILES_MISSING');
@@ -79,7 +79,7 @@ describe('backup create refuses, and leaves nothing behind', () => {
   });
 });
 
-test('a table locked by a migration ends in a clear error instead of waiting for ever', async () => {
+test('a table locked by a migration causes a clear error instead of waiting forever', async () => {
   await inMaintenance(async () => {
     await database.query('begin; lock table t in access exclusive mode');
     const ran = await create(['--lock-wait-timeout', '1s']);

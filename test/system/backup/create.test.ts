@@ -14,7 +14,7 @@ async function published(repository: string): Promise<string[]> {
   return readdir(path.join(repository, 'backups')).catch(() => []);
 }
 
-test('prints the id and nothing else, and the artefacts are read-only files that plain tools can read', async () => {
+test('prints only the id, and the artifacts are read-only files for plain tools', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 1000) i' });
   const files = await makeTree({ 'a.txt': 'alpha', empty: {}, sub: { link: { link: '../a.txt' } } });
   const repository = path.join(await temporaryFolder(), 'repository');
@@ -32,7 +32,7 @@ test('prints the id and nothing else, and the artefacts are read-only files that
   expect((await readdir(into)).sort()).toEqual(expect.arrayContaining(['a.txt', 'empty']));
 });
 
-test('counts every row in the snapshot of the dump while writers go on', async () => {
+test('counts every row in the snapshot of the dump while other sessions write', async () => {
   const database = await freshDatabase({ schema: 'create table t (i int); create table u (i int)' });
   const repository = path.join(await temporaryFolder(), 'repository');
   const writer = await connect(database.name);
@@ -55,7 +55,7 @@ test('counts every row in the snapshot of the dump while writers go on', async (
   expect(inventory.rows_total).toBe(t + u);
 });
 
-test('names the files that the database speaks of and the backup lacks, and is degraded', async () => {
+test('a backup without files that the database references is degraded and names them', async () => {
   const database = await freshDatabase({
     schema: `create table doc (file_path text); insert into doc values ('a.txt'), ('./sub/b.txt'), ('gone.stl'), ('a.txt')`,
   });
@@ -76,7 +76,7 @@ test('names the files that the database speaks of and the backup lacks, and is d
   expect(manifest.consistency).toMatchObject({ referenced: 3, missing: 1, orphans: 1, missing_examples: ['gone.stl'] });
 });
 
-test('carries the trace id into the manifest', async () => {
+test('records the trace id in the manifest', async () => {
   const database = await freshDatabase();
   const repository = path.join(await temporaryFolder(), 'repository');
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -87,7 +87,7 @@ test('carries the trace id into the manifest', async () => {
   expect(await manifestOf(repository, result.id)).toMatchObject({ trace_id: traceId });
 });
 
-test('a dry run tells the room that is needed and writes nothing', async () => {
+test('a dry run reports the space needed and writes nothing', async () => {
   const database = await freshDatabase();
   const repository = path.join(await temporaryFolder(), 'repository');
   const planned = await potctl(['backup', 'create', '--repository', repository, '--dry-run', '--json'], {
@@ -99,7 +99,7 @@ test('a dry run tells the room that is needed and writes nothing', async () => {
   await expect(stat(repository)).rejects.toThrow('ENOENT');
 });
 
-test('of two at once one is told who holds the lock, and with --wait both succeed', async () => {
+test('of two concurrent backups one is told who holds the lock, and with --wait both succeed', async () => {
   const database = await freshDatabase({
     schema: 'create table t as select generate_series(1, 300000) i',
   });

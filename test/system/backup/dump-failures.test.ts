@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../support/tree.js';
 const LARGE = `create table large as
   select id, md5(id::text) || md5((id + 1)::text) || md5((id + 2)::text) as filler from generate_series(1, 200000) as id`;
 
-test('an abort ends pg_dump and the snapshot, and nothing runs on', async () => {
+test('an abort stops pg_dump and the snapshot, and nothing keeps running', async () => {
   const database = await freshDatabase({ schema: LARGE });
   const abort = new AbortController();
   const dumping = dumpDatabase(openTestServer(database.name), await dumpRequest({ signal: abort.signal }));
@@ -29,7 +29,7 @@ test('an abort ends pg_dump and the snapshot, and nothing runs on', async () => 
 test.each([
   ['pg_dump’s connections', `application_name = 'potctl:pg_dump'`],
   ['the snapshot’s connection', `application_name = 'potctl:backup create'`],
-])('when the server ends %s the dump fails as unreachable, and nothing runs on', async (_, which) => {
+])('when the server terminates %s, the dump fails as unreachable and nothing keeps running', async (_, which) => {
   const database = await freshDatabase({ schema: LARGE });
   const dumping = dumpDatabase(openTestServer(database.name), await dumpRequest());
   dumping.catch(() => {});
@@ -43,7 +43,7 @@ test.each([
   await nothingRuns(database);
 });
 
-test('a pg_dump that is killed is a failed tool, and nothing runs on', async () => {
+test('a killed pg_dump is a failed tool, and nothing keeps running', async () => {
   const database = await freshDatabase({ schema: LARGE });
   const request = await dumpRequest();
   const dumping = dumpDatabase(openTestServer(database.name), request);
@@ -56,7 +56,7 @@ test('a pg_dump that is killed is a failed tool, and nothing runs on', async () 
   await nothingRuns(database);
 });
 
-test('a table that somebody holds ends the dump after the time to wait, naming the cause', async () => {
+test('a locked table fails the dump after the lock timeout, and the error names the cause', async () => {
   const database = await freshDatabase({ schema: 'create table held()' });
   await database.client.query('begin; lock table held in access exclusive mode');
 
@@ -67,7 +67,7 @@ test('a table that somebody holds ends the dump after the time to wait, naming t
   await nothingRuns(database);
 });
 
-test('a table that is dropped or emptied while the dump waits for it is seen as it is then', async () => {
+test('a table that is dropped or truncated while the dump waits for its lock is dumped as it is afterwards', async () => {
   const database = await freshDatabase({ schema: 'create table gone(); create table emptied as select 1 as id' });
   await database.client.query('begin; drop table gone; truncate emptied');
   const dumping = dumpDatabase(openTestServer(database.name), await dumpRequest());
@@ -80,7 +80,7 @@ test('a table that is dropped or emptied while the dump waits for it is seen as 
   expect(part.inventory.tables.map(({ table, count }) => [table, count])).toEqual([['emptied', 2]]);
 });
 
-test('a mistake in the references query is a mistake in the configuration, and ends the dump at once', async () => {
+test('an error in the references query is a configuration error and fails the dump at once', async () => {
   const database = await freshDatabase({ schema: LARGE });
   const references = 'select path from no_such_table';
 
@@ -91,7 +91,7 @@ test('a mistake in the references query is a mistake in the configuration, and e
   await nothingRuns(database);
 });
 
-test('the references query can be one reading query and nothing else', async () => {
+test('the references query can only be a single read-only query', async () => {
   const database = await freshDatabase({ schema: 'create table files (path text)' });
   const server = openTestServer(database.name);
 
@@ -105,7 +105,7 @@ test('the references query can be one reading query and nothing else', async () 
   expect(await database.query(`select to_regclass('files')::text as there`)).toEqual([{ there: 'files' }]);
 });
 
-test('a disk that fills up is said to be full, and nothing runs on', async (context) => {
+test('a disk that fills up is reported as full, and nothing keeps running', async (context) => {
   const database = await freshDatabase({ schema: LARGE });
   const request = await dumpRequest();
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', request.folder]);
@@ -163,9 +163,9 @@ async function toolsWith(line: string): Promise<string> {
 }
 
 test.each([
-  ['is killed', 'kill -9 $$'],
-  ['writes half of it and ends well', 'truncate -s 200 "$out"'],
-])('a pg_dumpall that %s makes the backup degraded, without half a file of roles', async (_, line) => {
+  ['is killed', 'kill -9 $$', "'pg_dumpall' ended"],
+  ['writes half of its output and exits with 0', 'truncate -s 200 "$out"', "'pg_dumpall' reported success"],
+])('a pg_dumpall that %s makes the backup degraded and leaves no partial file of roles', async (_, line, why) => {
   const database = await freshDatabase({ schema: 'create table t as select 1 as id' });
   const request = await dumpRequest();
   const server = openTestServer(database.name, { toolDirectories: [await toolsWith(line)] });
@@ -173,6 +173,6 @@ test.each([
   const { part, degraded } = await dumpDatabase(server, request);
 
   expect(part.globals).toBeNull();
-  expect(degraded).toEqual([expect.stringContaining("the roles could not be dumped: 'pg_dumpall' ended")]);
+  expect(degraded).toEqual([expect.stringContaining(`the roles could not be dumped: ${why}`)]);
   expect(existsSync(path.join(request.folder, 'db/globals.sql'))).toBe(false);
 });

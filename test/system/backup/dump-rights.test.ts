@@ -19,7 +19,7 @@ test('a table that the role may not read is named before anything is dumped', as
   });
 });
 
-test('a schema that the role may not enter, and a sequence, are named, too', async () => {
+test('unreadable schemas and sequences are named, too', async () => {
   const database = await freshDatabase({
     schema: 'create schema shut; create table shut.t(); grant select on shut.t to public; create sequence s',
   });
@@ -32,7 +32,7 @@ test('a schema that the role may not enter, and a sequence, are named, too', asy
   });
 });
 
-test('row level security forced on the owner is refused, since the dump would lack rows', async () => {
+test('row level security forced on the owner is refused, because the dump would lack rows', async () => {
   const database = await freshDatabase();
   const role = await roleOf(database, (name) => `grant all on schema public to ${name}`);
   const { client } = database;
@@ -44,7 +44,7 @@ test('row level security forced on the owner is refused, since the dump would la
     code: 'E_DB_DENIED',
     message: expect.stringContaining('"public"."secret"'),
     fix: expect.arrayContaining([
-      advice`Back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
+      advice`Back up as a superuser, or with a dedicated role that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
     ]),
   });
 
@@ -52,7 +52,7 @@ test('row level security forced on the owner is refused, since the dump would la
   expect((await dumpDatabase(server, await dumpRequest())).part.inventory.rows_total).toBe(1);
 });
 
-test('a role that may not read passwords gets the roles without them, and the backup is whole', async () => {
+test('a role that may not read passwords dumps roles without them, and the backup is complete', async () => {
   const database = await freshDatabase({ schema: 'create table t as select 1 as id' });
   const role = await roleOf(database, (name) => `grant select on t to ${name}; alter role ${name} password 'canary'`);
   const request = await dumpRequest();
@@ -66,7 +66,7 @@ test('a role that may not read passwords gets the roles without them, and the ba
   expect(globals).not.toContain('PASSWORD');
 });
 
-test('of an extension’s tables only the configured rows are dumped, and counted', async () => {
+test('only the configured rows of an extension’s tables are dumped and counted', async () => {
   const database = await freshDatabase({
     schema: `create table config as select id, id > 3 as own from generate_series(1, 10) as id; create table brought as select 1 as id;
              alter extension plpgsql add table config; alter extension plpgsql add table brought;

@@ -8,7 +8,7 @@ import { freshDatabase, quote } from '../../support/database.js';
 import { dumpRequest } from '../../support/dump-request.js';
 import { openTestServer } from '../../support/server.js';
 
-test('every table has its exact rows and its member file, whatever its name', async () => {
+test('every table has an exact row count and a data file, whatever its name', async () => {
   const { name, query } = await freshDatabase({ schema: 'all-objects' });
   const request = await dumpRequest();
 
@@ -31,7 +31,7 @@ test('every table has its exact rows and its member file, whatever its name', as
   expect(part.inventory.rows_total).toBe(part.inventory.tables.reduce((sum, { count }) => sum + count!, 0));
 });
 
-test('the part fits the manifest, and lists every file that was written', async () => {
+test('the result matches the manifest schema and lists every written file', async () => {
   const { name } = await freshDatabase({ schema: 'all-objects' });
   const request = await dumpRequest();
 
@@ -62,7 +62,7 @@ test('roles, extensions and sequences are recorded as they are', async () => {
   expect(part.server.system_identifier).toMatch(/^\d{15,}$/);
 });
 
-test('only what is referred to must exist before a restore', async () => {
+test('only referenced roles must exist before a restore', async () => {
   const { name } = await freshDatabase({ schema: 'create table t(id int)' });
 
   const { part } = await dumpDatabase(openTestServer(name), await dumpRequest());
@@ -70,7 +70,7 @@ test('only what is referred to must exist before a restore', async () => {
   expect(part.roles).toEqual(['postgres']);
 });
 
-test('rows that are written during the dump are in neither the dump nor the counts', async () => {
+test('rows written during the dump are neither in the dump nor in the counts', async () => {
   const { name, client, query } = await freshDatabase({
     schema: `create table busy as select id, repeat('x', 500) as filler from generate_series(1, 40000) as id`,
   });
@@ -94,7 +94,7 @@ test('rows that are written during the dump are in neither the dump nor the coun
   expect(Number((await query('select count(*) from busy'))[0]!['count'])).toBeGreaterThan(counted);
 });
 
-test('estimates are the planner’s and say so; off counts nothing', async () => {
+test('estimates come from the planner and are marked as such; off counts nothing', async () => {
   const { name } = await freshDatabase({
     schema: 'create table known as select generate_series(1, 100); analyze known; create table unknown()',
   });
@@ -113,7 +113,7 @@ test('estimates are the planner’s and say so; off counts nothing', async () =>
   expect(off.degraded).toEqual([]);
 });
 
-test('the references query runs in the role’s search_path, and hostile paths come back as they are', async () => {
+test('the references query runs with the role’s search_path, and hostile paths are returned unchanged', async () => {
   const { name, query } = await freshDatabase({
     schema: `create schema app; create table app.files (id serial, path text);
              insert into app.files (path) values ('a b/c.stl'), (e'new\\nline "q" \\\\'), (null), ('表')`,
@@ -155,7 +155,7 @@ test('counting the rows of a table runs no function of its owner', async () => {
   await query(`drop owned by ${role}; drop role ${role}`);
 });
 
-test('a references query that leaves schemas out runs with the path of the role, and that is told; one that names them runs with none', async () => {
+test('a references query without schema names runs with the role’s search_path and a warning; one with schema names runs without it', async () => {
   const { name, query } = await freshDatabase({
     schema: `create table files (path varchar); insert into files values ('a');
       create function length(varchar) returns int language plpgsql as $$ begin raise exception 'planted'; end $$`,

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/tree.js';
 
 const signal = new AbortController().signal;
 
-test('the bare tools bring every kind of object back, so whatever is lost later is our fault', async () => {
+test('pg_dump and pg_restore alone restore every kind of object, so any later loss is caused by potctl', async () => {
   const folder = await temporaryFolder();
   const objects = await freshDatabase({ schema: 'all-objects' });
   const copy = await freshDatabase({ options: 'template template0' });

@@ -51,7 +51,7 @@ describe('while the first pass reads', () => {
         renameSync(`${file}.new`, file);
       },
     ],
-  ])('a file that %s is read again, and the last state is what comes back', async (_, change) => {
+  ])('a file that %s is read again, and its last state is restored', async (_, change) => {
     const at = place();
     const file = `${at.tree}/busy`;
     writeFileSync(file, Buffer.alloc(20 * MEGABYTE, 'x'));
@@ -82,7 +82,7 @@ describe('while the first pass reads', () => {
     await extracted(at, part);
   });
 
-  test('a file that is torn and then gone is named: its archived content is not to be trusted', async () => {
+  test('a file that changed and then vanished is named, because its archived content may be torn', async () => {
     const at = place();
     writeFileSync(`${at.tree}/torn`, Buffer.alloc(20 * MEGABYTE, 'x'));
     const change = (time: number): void => {
@@ -95,7 +95,7 @@ describe('while the first pass reads', () => {
     await extracted(at, part);
   });
 
-  test('a directory that becomes a symlink keeps what lies below out of the archive', async () => {
+  test('nothing below a directory that becomes a symlink is archived', async () => {
     const at = place();
     mkdirSync(`${at.plain}/secret`);
     writeFileSync(`${at.plain}/secret/x`, 'from outside the tree');
@@ -115,7 +115,7 @@ describe('while the first pass reads', () => {
   });
 });
 
-test('a file that never rests is in the backup, and named', async () => {
+test('a file that keeps changing is in the backup, and named', async () => {
   const at = place();
   writeFileSync(`${at.tree}/log`, Buffer.alloc(8 * MEGABYTE, 'x'));
   writeFileSync(`${at.tree}/quiet`, 'x');
@@ -132,7 +132,7 @@ test('a file that never rests is in the backup, and named', async () => {
 });
 
 describe('between the passes', () => {
-  test('hard links, directories and renames come back as they are at the end', async () => {
+  test('hard links, directories and renames are restored in their final state', async () => {
     const at = place();
     for (const folder of ['d', 'e']) mkdirSync(`${at.tree}/${folder}`);
     for (const name of ['d/a', 'd/b', 'e/c']) writeFileSync(`${at.tree}/${name}`, name);
@@ -154,7 +154,7 @@ describe('between the passes', () => {
     expect(readFileSync(`${into}/d/moved`, 'utf8')).toBe('e/c');
   });
 
-  test('a name that is removed keeps the old content, though the file behind its other name has changed', async () => {
+  test('a removed hard link keeps the old content, even if the file changed through its other name', async () => {
     const at = place();
     writeFileSync(`${at.tree}/a`, 'old');
     linkSync(`${at.tree}/a`, `${at.tree}/b`);
@@ -165,7 +165,7 @@ describe('between the passes', () => {
     expect([readFileSync(`${into}/a`, 'utf8'), readFileSync(`${into}/b`, 'utf8')]).toEqual(['new', 'old']);
   });
 
-  test('what turns from a directory into a file, or back, is named and leaves the archive sound', async () => {
+  test('an entry that turns from a directory into a file, or back, is named and does not damage the archive', async () => {
     const at = place();
     mkdirSync(`${at.tree}/d`);
     for (const name of ['d/x', 'f']) writeFileSync(`${at.tree}/${name}`, 'old');
@@ -185,7 +185,7 @@ describe('between the passes', () => {
     await extracted(at, part);
   });
 
-  test('a tree that is gone is an error', async () => {
+  test('a tree that no longer exists is an error', async () => {
     const at = place();
     const backup = await begin(at);
     rmSync(at.tree, { recursive: true });

@@ -22,19 +22,24 @@ async function restored() {
 
 /** What is done (in folder `1`), and what is found. The times of the folders, and of `kept`, are put back. */
 const DIFFERENCES: readonly [string, string, string, string][] = [
-  ['a missing file', 'rm a', '"1/a" is not there', '1'],
+  ['a missing file', 'rm a', '"1/a" is missing', '1'],
   ['another mode', 'chmod 4600 a', '"1/a" has mode 4600 instead of 0644', '1'],
   ['another time', 'touch -d "2020-01-01 00:00:00.5 UTC" a', '"1/a" has mtime 1577836800500000000 ns', '1'],
   ['a shorter file', 'truncate -s 3 a', '"1/a" has 3 bytes instead of 12', '1/a'],
-  ['other content of the same length', 'printf C 1<> a', '"1/a" has other content (SHA-256 differs)', '1/a'],
+  ['other content of the same length', 'printf C 1<> a', '"1/a" has different content (SHA-256 differs)', '1/a'],
   ['a symlink in the place of a file', 'mv a ../links/b; ln -s ../links/b a', '"1/a" is not a file', '1'],
   ['a directory in the place of a file', 'rm a; mkdir a', '"1/a" is not a file', '1'],
-  ['a file too many', 'touch more', '"1/more" is there, but not in the backup', '1'],
-  ['a link that points elsewhere', 'ln -sfn b ../links/symbolic', '"links/symbolic" points at "b"', 'links/symbolic'],
-  ['a copy in the place of a hard link', 'cd ../links; cp -p a x; mv x hard', '"links/hard" is not the same file', '1'],
+  ['a file too many', 'touch more', '"1/more" exists, but is not in the backup', '1'],
+  ['a link that points elsewhere', 'ln -sfn b ../links/symbolic', '"links/symbolic" points to "b"', 'links/symbolic'],
+  [
+    'a copy in the place of a hard link',
+    'cd ../links; cp -p a x; mv x hard',
+    '"links/hard" is not a hard link to its target',
+    '1',
+  ],
 ];
 
-test('a tree that is equal has no differences', async () => {
+test('an equal tree has no differences', async () => {
   expect(await (await restored()).compare()).toEqual([]);
 });
 
@@ -56,13 +61,13 @@ test.skipIf(process.getuid?.() !== 0)('another owner is found (as root)', async 
   expect(await compare()).toEqual(['"links/symbolic" belongs to 4321:0 instead of 0:0']);
 });
 
-test('twenty differences are enough', async () => {
+test('at most twenty differences are reported', async () => {
   const { at, compare } = await restored();
   for (let n = 0; n < 30; n += 1) writeFileSync(`${at.into}/more-${n}`, '');
   expect(await compare()).toHaveLength(20);
 });
 
-test('a tree that is not there is an error, not a difference', async () => {
+test('a missing tree is an error, not a difference', async () => {
   const { at, compare } = await restored();
   execFileSync('rm', ['-r', at.into]);
   await expect(compare()).rejects.toMatchObject({ code: 'E_FILES_MISSING' });

@@ -35,7 +35,7 @@ describe.each(WAYS)('%s', (_, pathOf) => {
     expect(await checkArchive(asked)).toEqual([]);
   });
 
-  test('an archive that is cut anywhere is found', async () => {
+  test('a truncated archive is detected, wherever it ends', async () => {
     const { at, part, asked } = await backedUp(pathOf);
     const file = archiveOf(at, part);
     for (const share of [0.99, 0.5, 0.1, 0]) {
@@ -49,7 +49,7 @@ describe.each(WAYS)('%s', (_, pathOf) => {
     }
   });
 
-  test('a flipped byte is found wherever it is', async () => {
+  test('a flipped byte is detected anywhere', async () => {
     const { at, part, asked } = await backedUp(pathOf);
     const good = readFileSync(archiveOf(at, part));
     for (let n = 0; n < 24; n += 1) {
@@ -71,7 +71,7 @@ test('a missing archive, and a missing list, are named', async () => {
   expect(await checkArchive(asked)).toEqual([`${part.list_file}: it is missing`]);
 });
 
-test('the list of another backup is found', async () => {
+test('the list of another backup is detected', async () => {
   const one = await backedUp(() => process.env['PATH'] ?? '');
   const two = await backedUp(() => process.env['PATH'] ?? '');
   copyFileSync(path.join(two.at.folder, two.part.list_file), path.join(one.at.folder, one.part.list_file));
@@ -80,7 +80,7 @@ test('the list of another backup is found', async () => {
   expect(problems[0]).toContain('mtime_ns');
 });
 
-describe('a damaged list is found', () => {
+describe('a damaged list is detected', () => {
   const lines = (file: string): string[] => gunzipSync(readFileSync(file)).toString().trimEnd().split('\n');
   const edited = (edit: (line: Record<string, unknown>) => object) => (all: string[]) =>
     all.map((line, index) => (index === 4 ? JSON.stringify(edit(JSON.parse(line))) : line));
@@ -94,15 +94,15 @@ describe('a damaged list is found', () => {
     ],
     ['a line has moved', (all) => [...all.slice(0, 3), ...all.slice(4), all[3]!], /wrong place/],
     ['the last line is missing', (all) => all.slice(0, -1), /the manifest says/],
-    ['another content', edited((line) => ({ ...line, sha256: 'a'.repeat(64) })), /"d1\/f": its content is not/],
-    ['another size', edited((line) => ({ ...line, size: 9_999 })), /bytes, the manifest says/],
-    ['another mode', edited((line) => ({ ...line, mode: '4755' })), /"d1\/f" has mode 0644, the list says 4755/],
+    ['another content', edited((line) => ({ ...line, sha256: 'a'.repeat(64) })), /"d1\/f": its content differs/],
+    ['another size', edited((line) => ({ ...line, size: 9_999 })), /bytes, but the manifest says/],
+    ['another mode', edited((line) => ({ ...line, mode: '4755' })), /"d1\/f" has mode 0644, but the list says 4755/],
     ['another owner', edited((line) => ({ ...line, uid: 4_321 })), /has uid/],
-    ['marked as replaced', edited((line) => ({ ...line, superseded: true })), /marked wrongly/],
+    ['marked as replaced', edited((line) => ({ ...line, superseded: true })), /wrongly marked/],
     ['no JSON', (all) => all.map((line, index) => (index === 4 ? line.slice(1) : line)), /not JSON/],
-    ['not a line of a list', edited(() => ({ path: 'd1/f' })), /wrong form/],
-    ['a path that leaves the tree', edited((line) => ({ ...line, path: '../f' })), /wrong form/],
-    ['an absolute path', edited((line) => ({ ...line, path: '/etc/f' })), /wrong form/],
+    ['not a line of a list', edited(() => ({ path: 'd1/f' })), /invalid format/],
+    ['a path that leaves the tree', edited((line) => ({ ...line, path: '../f' })), /invalid format/],
+    ['an absolute path', edited((line) => ({ ...line, path: '/etc/f' })), /invalid format/],
   ])('%s', async (_, damage, expected) => {
     const { at, part, asked } = await backedUp(() => process.env['PATH'] ?? '');
     const file = path.join(at.folder, part.list_file);
@@ -114,7 +114,7 @@ describe('a damaged list is found', () => {
     await expect(extractArchive({ ...asked, into: at.into })).rejects.toMatchObject({ code: 'E_BACKUP_CORRUPT' });
   });
 
-  test('it is cut, or not a list at all', async () => {
+  test('it is truncated, or not a list at all', async () => {
     const { at, part, asked } = await backedUp(() => process.env['PATH'] ?? '');
     const file = path.join(at.folder, part.list_file);
     truncateSync(file, 100);

@@ -60,7 +60,7 @@ function asNobody(at: Place): void {
   });
 }
 
-test.skipIf(!canBeNobody)('what cannot be read is named, and the rest is backed up', async () => {
+test.skipIf(!canBeNobody)('unreadable files are named, and the rest is backed up', async () => {
   const at = place();
   for (const folder of ['open', 'closed']) mkdirSync(`${at.tree}/${folder}`);
   for (const name of ['a', 'open/b', 'open/secret', 'closed/c', 'z']) writeFileSync(`${at.tree}/${name}`, name);
@@ -79,7 +79,7 @@ test.skipIf(!canBeNobody)('what cannot be read is named, and the rest is backed 
   expect(await checkArchive(request(at, part))).toEqual([]);
 });
 
-test.skipIf(!canBeNobody)('a root that cannot be read is an error', async () => {
+test.skipIf(!canBeNobody)('an unreadable root is an error', async () => {
   const at = place();
   asNobody(at);
   chmodSync(at.tree, 0);
@@ -91,7 +91,7 @@ describe('an abort in the middle', () => {
   test.each([
     ['with zstd', () => PATH],
     ['without', (at: Place) => pathWith(at, 'tar', 'mkfifo')],
-  ])('of a backup (%s) ends every program and leaves no scratch behind', async (_, pathOf) => {
+  ])('of a backup (%s) stops every program and leaves no temporary files', async (_, pathOf) => {
     const at = place();
     writeFileSync(`${at.tree}/large`, Buffer.alloc(30 * MEGABYTE, 'x'));
     const stop = new AbortController();
@@ -105,7 +105,7 @@ describe('an abort in the middle', () => {
     expect(readdirSync(at.folder).filter((name) => name.includes('scratch'))).toEqual([]);
   });
 
-  test('between the passes: abort alone is enough', async () => {
+  test('between the passes needs only abort', async () => {
     const at = place();
     writeFileSync(`${at.tree}/a`, 'x');
     const backup = await begin(at);
@@ -114,7 +114,7 @@ describe('an abort in the middle', () => {
     await backup.abort();
   });
 
-  test('of an extraction ends tar', async () => {
+  test('of an extraction stops tar', async () => {
     const at = place();
     writeFileSync(`${at.tree}/large`, Buffer.alloc(30 * MEGABYTE, 'x'));
     const part = await (await begin(at)).secondPass();
@@ -149,7 +149,7 @@ describe('a full disk', () => {
   test.for<[string, (at: Place) => string]>([
     ['zstd', () => PATH],
     ['gzip', (at: Place) => pathWith(at, 'tar', 'mkfifo')],
-  ])('under the archive (%s) is said as such', async ([, pathOf], context) => {
+  ])('under the archive (%s) is reported as such', async ([, pathOf], context) => {
     const at = place();
     const folder = smallDisk(at);
     if (folder === undefined) return context.skip(NO_MOUNT);
@@ -160,7 +160,7 @@ describe('a full disk', () => {
     expect(await untilNone(at.tree)).toEqual([]);
   });
 
-  test('under what is extracted is said as such', async (context) => {
+  test('under the extracted files is reported as such', async (context) => {
     const at = place();
     const into = smallDisk(at);
     if (into === undefined) return context.skip(NO_MOUNT);
@@ -169,7 +169,7 @@ describe('a full disk', () => {
     await expect(extractArchive({ ...request(at, part), into })).rejects.toMatchObject({ code: 'E_NO_SPACE' });
   });
 
-  test('under the scratch files is said as such', async (context) => {
+  test('under the temporary files is reported as such', async (context) => {
     const at = place();
     const folder = smallDisk(at);
     if (folder === undefined) return context.skip(NO_MOUNT);
@@ -180,7 +180,7 @@ describe('a full disk', () => {
   });
 });
 
-test('without tar there is a clear error', async () => {
+test('without tar, the error is clear', async () => {
   const at = place();
   writeFileSync(`${at.tree}/a`, 'x');
   const backup = await start(at, { environment: { PATH: pathWith(at, 'mkfifo') } });
@@ -188,7 +188,7 @@ test('without tar there is a clear error', async () => {
 });
 
 test.skipIf(commandOf('zstd') === 'false')(
-  'a compressor that writes half and ends well does not make a backup',
+  'a compressor that writes half of its output and exits with 0 makes no backup',
   async () => {
     const at = place();
     writeFileSync(`${at.tree}/a`, randomBytes(MEGABYTE));
@@ -204,7 +204,7 @@ test.skipIf(commandOf('zstd') === 'false')(
       return backup.secondPass();
     })();
 
-    await expect(made).rejects.toMatchObject({ code: 'E_TOOL_FAILED', message: expect.stringContaining('not whole') });
+    await expect(made).rejects.toMatchObject({ code: 'E_TOOL_FAILED', message: expect.stringContaining('incomplete') });
   },
 );
 
@@ -223,7 +223,7 @@ test.each([
   expect(readFileSync(`${at.into}/a`).equals(content)).toBe(true);
 });
 
-test('a repository inside the tree is refused, also where it is excluded: a restore would move it away', async () => {
+test('a repository inside the tree is refused even if it is excluded, because a restore would move it away', async () => {
   const at = place();
   const folder = `${at.tree}/backups/draft`;
   mkdirSync(folder, { recursive: true });

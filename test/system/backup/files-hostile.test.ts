@@ -28,27 +28,27 @@ const outside = (at: Place): string[] => readdirSync(at.plain);
 const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[] = [
   [
     'a name with ..',
-    /wrong form/,
+    /invalid format/,
     () => ({ members: [root, file('../evil')], lines: [rootLine, fileLine('../evil')] }),
   ],
   [
     '.. in the archive only',
-    /stands where/,
+    /is where the list has/,
     () => ({ members: [root, file('../evil')], lines: [rootLine, fileLine('evil')] }),
   ],
   [
     'an absolute name',
-    /wrong form/,
+    /invalid format/,
     (out) => ({ members: [root, file(`${out}/evil`)], lines: [rootLine, fileLine(`${out}/evil`)] }),
   ],
   [
     'an absolute name in the archive only',
-    /stands where/,
+    /is where the list has/,
     (out) => ({ members: [root, file(`${out}/evil`)], lines: [rootLine, fileLine('evil')] }),
   ],
   [
     'a path record that leads away from the name',
-    /stands where/,
+    /is where the list has/,
     (out) => ({
       members: [root, file('evil', { records: { path: `${out}/evil` } })],
       lines: [rootLine, fileLine('evil')],
@@ -64,7 +64,7 @@ const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[]
   ],
   [
     'a symlink that a directory replaces in a second round',
-    /once a directory/,
+    /both a directory/,
     (out) => ({
       members: [root, link('a', out), root, directory('a'), file('a/evil')],
       lines: [
@@ -93,22 +93,22 @@ const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[]
   ],
   [
     'a hard link to a file outside',
-    /not in front/,
+    /does not precede/,
     () => ({ members: [root, hard('a', '/etc/passwd')], lines: [rootLine, hardLine('a', '/etc/passwd')] }),
   ],
   [
     'a hard link through ..',
-    /not in front/,
+    /does not precede/,
     () => ({ members: [root, hard('a', '../../etc/passwd')], lines: [rootLine, hardLine('a', '../../etc/passwd')] }),
   ],
   [
     'a hard link to what comes later',
-    /not in front/,
+    /does not precede/,
     () => ({ members: [root, hard('a', 'b'), file('b')], lines: [rootLine, hardLine('a', 'b'), fileLine('b')] }),
   ],
   [
     'a hard link to a file below a symlink',
-    /not in front/,
+    /does not precede/,
     (out) => ({
       members: [root, link('a', out), hard('b', 'a/target')],
       lines: [rootLine, linkLine('a', out), hardLine('b', 'a/target')],
@@ -126,12 +126,12 @@ const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[]
   ],
   [
     'a file whose name ends in a slash, which tar takes for a directory',
-    /stands where/,
+    /is where the list has/,
     () => ({ members: [root, file('a/')], lines: [rootLine, fileLine('a')] }),
   ],
   [
     'a sparse member whose name differs from the list',
-    /stands where/,
+    /is where the list has/,
     (out) => ({
       members: [
         root,
@@ -160,12 +160,12 @@ const CASES: readonly (readonly [string, RegExp, (outside: string) => Forged])[]
   ],
   [
     'another content than the list has',
-    /its content is not/,
+    /its content differs/,
     () => ({ members: [root, file('a', { content: Buffer.from('EVIL') })], lines: [rootLine, fileLine('a')] }),
   ],
 ];
 
-describe('an archive that was made to do harm is refused, and nothing outside is touched', () => {
+describe('a malicious archive is refused, and nothing outside the target is changed', () => {
   test.each(CASES)('%s', async (_, reason, forged) => {
     const at = place();
     writeFileSync(`${at.plain}/target`, 'mine');
@@ -184,7 +184,7 @@ describe('an archive that was made to do harm is refused, and nothing outside is
   });
 });
 
-test('the forged archives are refused for what is wrong in them: without it they are extracted', async () => {
+test('the forged archives are refused only for their flaw: without it they are extracted', async () => {
   const at = place();
   const members = [root, directory('a'), file('a/b'), link('c', '/anywhere'), hard('d', 'a/b')];
   const lines = [rootLine, directoryLine('a'), fileLine('a/b'), linkLine('c', '/anywhere'), hardLine('d', 'a/b')];
@@ -198,15 +198,15 @@ test('the forged archives are refused for what is wrong in them: without it they
   });
 });
 
-test('totals of a manifest that do not fit the list are found', async () => {
+test('totals in a manifest that do not match the list are detected', async () => {
   const at = place();
   const part = forge(at, { members: [root, file('a')], lines: [rootLine, fileLine('a')] });
   expect(await checkArchive(request(at, { ...part, files: 2 }))).toEqual([
-    'list.gz: the list has 1 files, the manifest says 2',
+    'list.gz: the list has 1 files, but the manifest says 2',
   ]);
 });
 
-test('what is not empty is not extracted into', async () => {
+test('nothing is extracted into a directory that is not empty', async () => {
   const at = place();
   const part = forge(at, { members: [root], lines: [rootLine] });
   symlinkSync('/etc', `${at.into}/a`);

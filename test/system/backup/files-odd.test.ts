@@ -32,7 +32,7 @@ async function expectEqual(at: Place) {
   return part;
 }
 
-test('names of any bytes and any length come back', async () => {
+test('names with any bytes and any length are restored', async () => {
   const at = place();
   const names = [
     '-x',
@@ -62,7 +62,7 @@ test('names of any bytes and any length come back', async () => {
   expect(part).toMatchObject({ files: 18, directories: 13, symlinks: 1 });
 });
 
-test('modes, times, links, FIFOs and empty directories come back', async () => {
+test('modes, times, links, FIFOs and empty directories are restored', async () => {
   const at = place();
   mkdirSync(`${at.tree}/empty`);
   mkdirSync(`${at.tree}/sticky`);
@@ -91,7 +91,7 @@ test('modes, times, links, FIFOs and empty directories come back', async () => {
   expect(types.filter((type) => type === 'fifo')).toHaveLength(1);
 });
 
-test.skipIf(!isRoot)('owners come back (as root)', async () => {
+test.skipIf(!isRoot)('owners are restored (as root)', async () => {
   const at = place();
   writeFileSync(`${at.tree}/theirs`, 'x');
   chownSync(`${at.tree}/theirs`, 12_345, 3_000_000_000);
@@ -100,7 +100,7 @@ test.skipIf(!isRoot)('owners come back (as root)', async () => {
   await expectEqual(at);
 });
 
-test('sparse files come back sparse, with the hash of what an application reads', async () => {
+test('sparse files are restored sparse, with the hash of what an application reads', async () => {
   const at = place();
   execFileSync(
     'sh',
@@ -129,7 +129,7 @@ function plantAttributes(at: Place, records: Readonly<Record<string, string>>, p
   return back.includes(proof, 0, 'latin1');
 }
 
-test('extended attributes come back', async (context) => {
+test('extended attributes are restored', async (context) => {
   const at = place();
   const value = 'v\nwith\0bytes\xff';
   const planted = plantAttributes(at, { 'SCHILY.xattr.user.potctl': value }, `user.potctl=${value}`);
@@ -137,7 +137,7 @@ test('extended attributes come back', async (context) => {
   await expectEqual(at);
 });
 
-test('ACLs come back', async (context) => {
+test('ACLs are restored', async (context) => {
   const at = place();
   const acl = 'user::rw-,user:4321:r--,group::r--,mask::r--,other::---';
   const planted = plantAttributes(at, { 'SCHILY.acl.access': acl }, 'user:4321:r--');
@@ -145,12 +145,12 @@ test('ACLs come back', async (context) => {
   await expectEqual(at);
 });
 
-test('an empty tree is a backup of no files', async () => {
+test('an empty tree makes a backup without files', async () => {
   const at = place();
   expect(await expectEqual(at)).toMatchObject({ files: 0, directories: 0, symlinks: 0, bytes: 0 });
 });
 
-test('excluded paths and sockets are not in it, sockets and devices are named', async () => {
+test('excluded paths, sockets and devices are not backed up; sockets and devices are named', async () => {
   const at = place();
   mkdirSync(`${at.tree}/tmp`);
   for (const name of ['tmp/a', 'keep']) writeFileSync(`${at.tree}/${name}`, 'x');
@@ -166,7 +166,7 @@ test('excluded paths and sockets are not in it, sockets and devices are named', 
   expect(part.excludes).toEqual(['tmp/**']);
 });
 
-test('the root may be a symlink, and the tree is read where it is mounted', async () => {
+test('the root may be a symlink or a mount point', async () => {
   const at = place();
   writeFileSync(`${at.tree}/a`, 'x');
   symlinkSync(at.tree, `${at.plain}/link`);

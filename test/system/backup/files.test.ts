@@ -7,7 +7,7 @@ import { compareTree } from '../../../src/archive/compare.js';
 import { extractArchive } from '../../../src/archive/extract.js';
 import { begin, finish, place, request, unpackPlainly } from '../../support/files.js';
 
-test('a tree comes back as it was: by potctl and by plain tar', async () => {
+test('a tree is restored unchanged by potctl and by plain tar', async () => {
   const at = place();
   mkdirSync(`${at.tree}/models/empty`, { recursive: true });
   writeFileSync(`${at.tree}/models/cube.stl`, 'solid cube\n');
@@ -22,7 +22,7 @@ test('a tree comes back as it was: by potctl and by plain tar', async () => {
   expect(await compareTree({ ...request(at, part), root: at.plain })).toEqual([]);
 });
 
-test('what is new or changed between the passes is in the archive, and what was removed stays in it', async () => {
+test('files that are new or changed between the passes are archived, and removed ones stay in the archive', async () => {
   const at = place();
   for (const name of ['same', 'changes', 'goes']) writeFileSync(`${at.tree}/${name}`, 'old');
   const backup = await begin(at);

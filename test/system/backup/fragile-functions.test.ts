@@ -42,11 +42,11 @@ test.each([
     'create view v as select bare(code) as b from countries; create materialized view m as select b from v',
     'the materialized view public.m',
   ],
-])('a function without search_path in %s is found, with what runs it', async (_, schema, usedBy) => {
+])('a function without search_path in %s is found, with the object that runs it', async (_, schema, usedBy) => {
   expect(await found(schema)).toEqual(bare(usedBy));
 });
 
-test('a function that is called by such a one is found, and types and bare calls, too', async () => {
+test('functions that such a function calls are found, and so are unqualified types and calls', async () => {
   const schema = `
     create function outer_one(text) returns boolean language plpgsql immutable as 'begin return public.bare($1); end';
     create function typed(text) returns boolean language sql immutable as 'select $1::mood is null';
@@ -59,7 +59,7 @@ test('a function that is called by such a one is found, and types and bare calls
   ]);
 });
 
-test('what a restore does not run, sets its own search_path, qualifies its names, or was bound when it was made, is not found', async () => {
+test('a function that a restore does not run, or that does not depend on search_path, is not reported', async () => {
   const schema = `
     create function fixed(text) returns boolean language sql immutable set search_path = public as 'select exists (select from countries where code = $1)';
     create function full_name(text) returns boolean language sql immutable as 'select exists (select from public.countries as c where c.code = $1)';
@@ -71,7 +71,7 @@ test('what a restore does not run, sets its own search_path, qualifies its names
   expect(await found(schema)).toEqual([]);
 });
 
-test('a backup and the doctor warn of such a function, with the line that mends it; the backup is made all the same', async () => {
+test('backup and doctor warn about such a function with the statement that fixes it; the backup is created anyway', async () => {
   const { name, query } = await freshDatabase({
     schema: `${TABLE} create table t (c text constraint known check (bare(c))); ${BARE}`,
   });
@@ -96,7 +96,7 @@ const LIB = `create schema lib; create table lib.lim (v int); insert into lib.li
   create function public.ok(i int) returns boolean language sql immutable as 'select i < (select max(v) from lim)';
   create table public.c (i int check (public.ok(i)));`;
 
-test('the printed line has the schema of what the function names: with it writes go on, and the warning ends', async () => {
+test('the printed statement names the right schema: with it writes still work and the warning is gone', async () => {
   const { name, query } = await freshDatabase({ schema: LIB });
   const fixes = async () => {
     const session = await openTestServer(name).session({ purpose: 'test' });
@@ -113,7 +113,7 @@ test('the printed line has the schema of what the function names: with it writes
   await query('insert into public.c values (1)');
 });
 
-test('where several schemas have the name, the printed line says that it cannot be told', async () => {
+test('if several schemas have the name, the printed statement says that it is ambiguous', async () => {
   const { name } = await freshDatabase({ schema: `${LIB} create schema other; create table other.lim (v int)` });
   const session = await openTestServer(name).session({ purpose: 'test' });
   expect((await findFragileFunctions(session)).map(({ fix }) => fix)).toEqual([

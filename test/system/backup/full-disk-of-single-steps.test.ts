@@ -37,7 +37,7 @@ const runner =
 
 describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
   test.each(['hashes', 'dump', 'files'])(
-    'while an import is at %s ends in no space: nothing is listed or left, the originals are as they were, and a repetition succeeds',
+    'during %s of an import fails with no space: nothing is listed or left, the originals are unchanged, and a retry succeeds',
     async (phase) => {
       const { folder, place, repository, run, fill, empty } = await importSite();
       const before = await photograph(folder);
@@ -52,7 +52,7 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
     },
   );
 
-  test('in the middle of a copy ends an import the same way', async () => {
+  test('in the middle of a copy fails an import the same way', async () => {
     const { name, cwd, place, repository, run, fill, empty } = await importSite();
     const dump = path.join(cwd, 'app.dir');
     await pgTool('pg_dump', ['-d', name, '-F', 'd', '-f', dump]);
@@ -65,7 +65,7 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
 
     const failed = run(dump, name, silent);
 
-    const message = expect.stringContaining('take over the artefacts');
+    const message = expect.stringContaining('copy the artifacts');
     await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing', message });
 
     expect([await repository.list(), unfinished(place)]).toEqual([[], []]);
@@ -75,7 +75,7 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
   });
 
   test.each(['files', 'files check', 'place'])(
-    'while single files come back, at %s: all of them or none are there, what was there stays, and a repetition succeeds',
+    'while single files are restored, at %s: all or none are restored, existing files stay, and a retry succeeds',
     async (phase) => {
       const { disk, fill, empty } = await smallDisk();
       const to = path.join(disk, 'found');
@@ -100,7 +100,7 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
     },
   );
 
-  test('that holds the repository does not stop single files from coming back', async () => {
+  test('that holds the repository does not prevent the restore of single files', async () => {
     const { disk, fill } = await smallDisk();
     const repository = await openedAt(path.join(disk, 'backups'));
     const { tree, restore, to } = await filesSite(await makePieces(), { repository });

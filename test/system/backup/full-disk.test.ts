@@ -49,24 +49,21 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
     ['files', 1],
     ['database', 1],
     ['files', 2],
-  ] as const)(
-    'while a backup is at %s (%i) ends in no space, and nothing of it is listed or left',
-    async (phase, nth) => {
-      const { parts, repository, place, ids, fill, empty } = await site('repository');
+  ] as const)('during %s (%i) of a backup fails with no space, and nothing is listed or left', async (phase, nth) => {
+    const { parts, repository, place, ids, fill, empty } = await site('repository');
 
-      const failed = backUp({ ...parts, host: { progress: atPhase(phase, nth, fill) } });
+    const failed = backUp({ ...parts, host: { progress: atPhase(phase, nth, fill) } });
 
-      await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing' });
-      expect([await repository.list(), unfinished(place)]).toEqual([ids, []]);
-      empty();
-      await backUp(parts);
-      expect(await repository.list()).toHaveLength(2);
-    },
-  );
+    await expect(failed).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing' });
+    expect([await repository.list(), unfinished(place)]).toEqual([ids, []]);
+    empty();
+    await backUp(parts);
+    expect(await repository.list()).toHaveLength(2);
+  });
 
   // The phases between the first two write to the server's disk only.
   test.each(['create database', 'files', 'files check', 'swap', 'files swap'])(
-    'that holds the tree, while a restore is at %s: both are wholly old or wholly new, and a repetition succeeds',
+    'that holds the tree, while a restore is at %s: database and files are both old or both new, and a retry succeeds',
     (phase) => fillDuringRestore('tree', phase),
   );
 

@@ -13,11 +13,11 @@ type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>
 
 const BAD_SETS: readonly Damage[] = [
   ['half a set', 20, /is missing/, (set) => rm(set.dump)],
-  ['a dump that was cut', 20, /bytes, its manifest says/, (set) => truncate(set.dump, 500)],
-  ['a damaged dump of the right size', 20, /pg_restore cannot read|not whole/, (set) => overwrite(set.dump)],
-  ['a damaged archive of the right size', 20, /cannot be relied upon/, (set) => overwrite(set.archive!)],
-  ['a manifest that names files outside', 20, /leads out of its folder/, (set) => named(set, '/etc/passwd')],
-  ['a manifest that climbs out', 20, /leads out of its folder/, (set) => named(set, '../../../etc/passwd')],
+  ['a dump that was cut', 20, /bytes, but its manifest says/, (set) => truncate(set.dump, 500)],
+  ['a damaged dump of the right size', 20, /pg_restore cannot read|is incomplete/, (set) => overwrite(set.dump)],
+  ['a damaged archive of the right size', 20, /is damaged/, (set) => overwrite(set.archive!)],
+  ['a manifest that names files outside', 20, /points outside its folder/, (set) => named(set, '/etc/passwd')],
+  ['a manifest that climbs out', 20, /points outside its folder/, (set) => named(set, '../../../etc/passwd')],
   ['a link in place of the dump', 20, /symbolic link/, (set) => linked(set.dump)],
   ['the manifest of another database', 30, /is of the database/, (set) => edited(set, '"test_[^"]*"', '"other"')],
   [
@@ -28,7 +28,7 @@ const BAD_SETS: readonly Damage[] = [
   ],
 ];
 
-test('what is wrong with a set is said, and nothing of it is imported', async () => {
+test('the error names what is wrong with a backup, and nothing is imported', async () => {
   const { run, backUp, where, repository, cwd } = await oldSite();
   const good = await backUp();
   for (const [name, exitCode, why, damage] of BAD_SETS) {
@@ -45,7 +45,7 @@ test('what is wrong with a set is said, and nothing of it is imported', async ()
   }
 });
 
-test('a damaged set is exit 20 where it lies, too, and its neighbours are as they were', async () => {
+test('a damaged backup read in place is exit 20, too, and the other backups are unaffected', async () => {
   const { name, run, backUp, where } = await oldSite();
   await backUp({ timestamp: '20261120_010000' });
   const torn = await backUp({ timestamp: '20261121_010000' });
@@ -67,7 +67,7 @@ test('a damaged set is exit 20 where it lies, too, and its neighbours are as the
   });
 });
 
-test('what is no backup is refused, each with its own exit code', async () => {
+test('a file that is not a backup is refused, with its own exit code', async () => {
   const { name, run, cwd, repository } = await oldSite();
   const at = (file: string): string => path.join(cwd, file);
   await mkdir(at('empty'));
@@ -97,7 +97,7 @@ test('what is no backup is refused, each with its own exit code', async () => {
 
 const WARNING = 'pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: parts\n';
 
-test('a dump that psql could not run is refused with the true reason, and with the line that makes it one', async () => {
+test('a dump that psql cannot run is refused with the reason and the command that converts it', async () => {
   const { name, run, cwd, repository, query } = await oldSite();
   await query(`insert into "Users" (name) values ('café')`);
   const at = (file: string): string => path.join(cwd, file);
@@ -114,10 +114,10 @@ test('a dump that psql could not run is refused with the true reason, and with t
     ['utf16.sql', utf16, /is UTF-16/],
     ['utf16-bare.sql', utf16.subarray(2), /is UTF-16/],
     ['utf16-gz.sql.gz', gzipSync(utf16), /is UTF-16/],
-    ['latin.sql', latin, /not in the encoding that it states/],
+    ['latin.sql', latin, /not in the encoding that it declares/],
     ['twice.sql.gz', gzipSync(gzipSync(text)), /compressed twice/],
-    ['rows.sql', null, /made with --data-only/],
-    ['rows.dump', null, /made with --data-only/],
+    ['rows.sql', null, /dumped with --data-only/],
+    ['rows.dump', null, /dumped with --data-only/],
   ];
   for (const [file, content, why] of files) {
     if (content !== null) await writeFile(at(file), content);
@@ -147,11 +147,11 @@ test.each([
   ['a zip archive', 'PK\x03\x04....', 17, /zip archive(.|\n)*funzip/],
   ['a file of openssl', 'Salted__12345678abc', 17, /encrypted with openssl(.|\n)*openssl enc -d/],
   ['a file of age', 'age-encryption.org/v1\n-> X25519', 17, /encrypted with age(.|\n)*age --decrypt/],
-  ['a dump of MySQL', '-- MySQL dump 10.13\n', 20, /dump of MySQL/],
+  ['a dump of MySQL', '-- MySQL dump 10.13\n', 20, /MySQL dump/],
   ['a page of a web server', '<html><body>502 Bad Gateway</body></html>', 20, /not SQL: "<html>/],
   ['a message of ssh', 'ssh: connect to host db port 22: Connection refused\n', 20, /not SQL: "ssh: connect/],
   ['a binary', '\x7fELF\x02\x01\x01\x00\x00', 20, /binary file/],
-])('%s is called what it is', async (_, start, exitCode, why) => {
+])('%s is recognized and named', async (_, start, exitCode, why) => {
   const folder = await temporaryFolder();
   const file = path.join(folder, 'app.sql');
   await writeFile(file, start, 'latin1');
@@ -167,7 +167,7 @@ test.each([
   expect(imported).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(why) });
 });
 
-test('what an earlier potctl imported and psql cannot run is found by a full check', async () => {
+test('a full verification finds an imported dump that psql cannot run', async () => {
   const { name, run, cwd, repository, where } = await oldSite();
   const dump = path.join(cwd, 'app.sql');
   await pgTool('pg_dump', ['-d', name, '-f', dump]);
@@ -190,7 +190,7 @@ test('what an earlier potctl imported and psql cannot run is found by a full che
   expect(verified.stdout + verified.stderr).toContain('message from pg_dump');
 });
 
-test('a plain dump that reaches out of its database is refused, and nothing of it happens', async () => {
+test('a plain dump that affects more than its database is refused, and nothing of it is run', async () => {
   const { name, run, cwd, repository } = await oldSite();
   const dump = path.join(cwd, 'app.sql');
   const mark = path.join(cwd, 'owned');
@@ -213,7 +213,7 @@ test('a plain dump that reaches out of its database is refused, and nothing of i
 
     expect(imported, added).toMatchObject({
       exitCode: 30,
-      stderr: expect.stringContaining('must not be run as it is'),
+      stderr: expect.stringContaining('is not safe to run'),
     });
     expect(await readdir(cwd)).toEqual(['app.sql']);
   }

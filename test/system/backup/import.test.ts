@@ -54,7 +54,7 @@ test.each<[string, (file: string) => Promise<void>]>([
   ['a byte order mark at its start', MARKED],
   ['CRLF at the ends of its lines', DOS],
   ['both', async (file) => DOS(file).then(() => MARKED(file))],
-])('a dump with %s is restored as psql restores it', async (_, change) => {
+])('a dump with %s is restored as psql would restore it', async (_, change) => {
   const { name, run, cwd, where, query, client } = await oldSite();
   await query(`insert into "Users" (name) values ('ünïcode'), (e'tab\\tand\\nline')`);
   await query(`create function f() returns text language sql as $$ select 'x'::text $$`);
@@ -81,7 +81,7 @@ test.each<[string, (file: string) => Promise<void>]>([
   expect(await read(name)).toHaveLength(1);
 });
 
-test('a dump of the schema alone says that it has no rows, when it is imported and in the plan', async () => {
+test('a schema-only dump is reported as having no rows, at its import and in the plan', async () => {
   const { name, run, cwd, where } = await oldSite();
   const dump = path.join(cwd, 'app.dump');
   await pgTool('pg_dump', ['-d', name, '--schema-only', '-Fc', '-f', dump]);
@@ -93,7 +93,7 @@ test('a dump of the schema alone says that it has no rows, when it is imported a
   expect(plan.stdout + plan.stderr).toContain('has no rows');
 });
 
-test('a set whose manifest has rounded its sizes, as the old documentation shows, is no damaged one', async () => {
+test('a backup whose manifest has rounded sizes, as in the old documentation, is not damaged', async () => {
   const { run, backUp, where } = await oldSite();
   const { manifest, dump } = await backUp();
   const written = JSON.parse(await readFile(manifest, 'utf8'));
@@ -110,7 +110,7 @@ test('a set whose manifest has rounded its sizes, as the old documentation shows
   expect(cut).toMatchObject({ exitCode: 20, stderr: expect.stringContaining('its manifest says about') });
 });
 
-test('an archive of the files belongs to the dump that it is named with', async () => {
+test('an archive named together with a dump becomes part of the same backup', async () => {
   const { name, run, backUp, cwd, storage, where } = await oldSite();
   const { dump, archive } = await backUp();
   await rename(dump, path.join(cwd, 'x.dump'));
@@ -124,7 +124,7 @@ test('an archive of the files belongs to the dump that it is named with', async 
   expect(await treeInSeconds(storage)).toEqual(before);
 });
 
-test('importing changes nothing of what is imported, and names what was not', async () => {
+test('an import leaves the originals unchanged and names what it could not import', async () => {
   const { run, backUp, where } = await oldSite();
   const { folder } = await backUp({ timestamp: '20261120_010000' });
   const half = await backUp({ timestamp: '20261121_010000' });
@@ -143,7 +143,7 @@ test('importing changes nothing of what is imported, and names what was not', as
   expect(await photograph(folder)).toEqual(before);
 });
 
-test('a dump of another database than the one at hand is not taken for it', async () => {
+test('a dump of another database is refused', async () => {
   const { run, backUp, cwd } = await oldSite();
   const other = await oldSite();
   await backUp();
@@ -155,7 +155,7 @@ test('a dump of another database than the one at hand is not taken for it', asyn
   expect(meant.exitCode).toBe(0);
 });
 
-test('where nobody named a database, the dump says which one it is of', async () => {
+test('without a database name, the name in the dump is used', async () => {
   const { backUp, cwd } = await oldSite();
   await backUp();
   const place = path.join(await temporaryFolder(), 'repository');
@@ -165,7 +165,7 @@ test('where nobody named a database, the dump says which one it is of', async ()
   expect(imported).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('1 imported') });
 });
 
-test('an error in a plain dump ends the restore: nothing is swapped', async () => {
+test('an error in a plain dump stops the restore, and nothing is swapped', async () => {
   const { name, run, cwd, where } = await oldSite();
   const dump = path.join(cwd, 'app.sql');
   await pgTool('pg_dump', ['-d', name, '-f', dump]);

@@ -52,7 +52,7 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 describe('the lock of', () => {
-  test('a process that was killed on this host stands in nobody’s way, and that is said', async () => {
+  test('a process killed on this host blocks nobody, and its stale lock is reported', async () => {
     const at = await site();
     const { child, release } = await holder(at);
     await killed(child);
@@ -79,7 +79,7 @@ describe('the lock of', () => {
     expect(await ended).toBe(0);
   });
 
-  test('a host that was heard a moment ago is respected, and named', async () => {
+  test('another host with a recent heartbeat is respected and named', async () => {
     const at = await site();
     const { child, release } = await holder(at);
     await killed(child);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { freeze, oldSite, photograph } from '../../support/old-site.js';
 
-test('nothing is ever written into the folder of the old scripts, nor into its files', async () => {
+test('nothing is ever written to the folder of the old scripts or to its files', async () => {
   const { name, run, backUp, storage, cwd } = await oldSite();
   const { folder, manifest } = await backUp();
   await copyFile(manifest, path.join(cwd, 'copy.json'));

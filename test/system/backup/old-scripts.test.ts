@@ -7,7 +7,7 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 
 /** Each is a fault of the old scripts, met with what those scripts left. */
 
-test('1: a database whose name begins with a digit is restored like any other', async () => {
+test('1: a database whose name starts with a digit is restored like any other', async () => {
   const name = `3dpot_${Math.random().toString(36).slice(2, 10)}`;
   const { run, where, backUp, query } = await oldSite(name);
   await backUp();
@@ -19,7 +19,7 @@ test('1: a database whose name begins with a digit is restored like any other', 
   expect(await rowsOf(name)).toBe(500);
 });
 
-test('2: a database that was dropped comes back with its rows, not empty', async () => {
+test('2: a dropped database is restored with its rows, not empty', async () => {
   const { name, run, where, backUp, client } = await oldSite();
   await backUp();
   await client.end();
@@ -34,7 +34,7 @@ test('2: a database that was dropped comes back with its rows, not empty', async
   expect([await rowsOf(name), await rowsOf(name, 'empty')]).toEqual([500, 0]);
 });
 
-test('2: a dropped database gets back the encoding and the owner that its dump tells', async () => {
+test('2: a dropped database is restored with the encoding and owner in its dump', async () => {
   const { name, run, where, backUp, client } = await oldSite(
     undefined,
     "template template0 encoding 'LATIN1' locale 'C'",
@@ -51,7 +51,7 @@ test('2: a dropped database gets back the encoding and the owner that its dump t
   ).toBe(1);
 });
 
-test('3: a corrupt dump is exit 20, and the live database stays', async () => {
+test('3: a corrupt dump is exit 20, and the live database is unchanged', async () => {
   const { name, run, where, backUp } = await oldSite();
   const { dump } = await backUp();
   const { size } = await stat(dump);
@@ -78,7 +78,7 @@ test('4: an unreachable server is exit 16, and never a success', async () => {
   expect((await run(...args)).exitCode).toBe(0);
 });
 
-test('5: keeping none is refused, also for imported backups', async () => {
+test('5: keeping no backup is refused, even for imported ones', async () => {
   const { run, where, backUp, repository } = await oldSite();
   await backUp();
   await run('backup', 'import', 'backups', ...where);
@@ -89,7 +89,7 @@ test('5: keeping none is refused, also for imported backups', async () => {
   expect(await readdir(path.join(repository, 'backups'))).toHaveLength(1);
 });
 
-test('6: touched and copied manifests keep their place: what counts is the time in them', async () => {
+test('6: touched or copied manifests keep their order, because the time in them counts', async () => {
   const { run, where, backUp } = await oldSite();
   const oldest = await backUp({ timestamp: '20261120_010000', storage: null });
   await backUp({ timestamp: '20261121_010000', storage: null });
@@ -129,7 +129,7 @@ test('7: a folder that was moved, read from another working directory, is restor
   expect([await rowsOf(name), await treeInSeconds(storage)]).toEqual([500, before]);
 });
 
-test('8: the empty dump that a failed pg_dump left is not listed as a backup, and importing it is exit 20', async () => {
+test('8: an empty dump of a failed pg_dump is not listed, and importing it is exit 20', async () => {
   const { run, where, backUp, cwd } = await oldSite();
   await backUp();
   await writeFile(path.join(cwd, 'backups/db_backup_20261123_095046.sql'), '');
@@ -141,7 +141,7 @@ test('8: the empty dump that a failed pg_dump left is not listed as a backup, an
   expect(imported).toMatchObject({ exitCode: 20, stderr: expect.stringContaining('is empty') });
 });
 
-test('9: a set without files is degraded and says so; the live files stay', async () => {
+test('9: a backup without files is reported as degraded, and the live files are unchanged', async () => {
   const { name, run, where, backUp, storage, query } = await oldSite();
   await backUp({ storage: null });
   const before = await treeInSeconds(storage);
@@ -158,7 +158,7 @@ test('9: a set without files is degraded and says so; the live files stay', asyn
   expect([await rowsOf(name), await treeInSeconds(storage)]).toEqual([500, before]);
 });
 
-test('10: what the archive of the files does not hold is told: a link that was archived in place of the tree', async () => {
+test('10: an archive that contains only a link instead of the tree is reported as degraded', async () => {
   const { run, where, backUp, cwd, storage } = await oldSite();
   await symlink(storage, path.join(cwd, 'storage'));
   await backUp({ storage: path.join(cwd, 'storage') });
@@ -167,11 +167,11 @@ test('10: what the archive of the files does not hold is told: a link that was a
 
   expect(imported).toMatchObject({
     exitCode: 0,
-    stderr: expect.stringMatching(/degraded: .*no file in it.*symbolic link/),
+    stderr: expect.stringMatching(/degraded: .*archive of the files is empty.*symbolic link/),
   });
 });
 
-test('11: a set gets hashes, counts and an id of its own; the same set twice is recognised', async () => {
+test('11: an import adds hashes, row counts and an id, and importing the same backup twice is recognized', async () => {
   const { run, where, backUp, repository } = await oldSite();
   await backUp();
 
@@ -195,7 +195,7 @@ test('11: a set gets hashes, counts and an id of its own; the same set twice is 
   ]);
 });
 
-test('12: files are replaced, not mixed, and land where they are told, whatever the archived folder was called', async () => {
+test('12: files are replaced, not merged, and restored to the configured directory, whatever the archived folder was called', async () => {
   const { name, run, repository, backUp, storage } = await oldSite();
   const before = await treeInSeconds(storage);
   await backUp();
@@ -210,7 +210,7 @@ test('12: files are replaced, not mixed, and land where they are told, whatever 
   expect(await treeInSeconds(renamed)).toEqual(before);
 });
 
-test('13: what was live is kept, and undo brings it back', async () => {
+test('13: the previous database is kept, and undo restores it', async () => {
   const { name, run, where, backUp, storage, query, client } = await oldSite();
   await backUp();
   await query('insert into "Users" (name) values (\'later\')');

@@ -34,7 +34,7 @@ async function json(args: readonly string[]): Promise<unknown> {
 
 const read = (...names: string[]): Promise<string> => readFile(path.join(folder, ...names), 'utf8');
 
-test('a repository of an older potctl is listed with its pin and its history, and its restores', async () => {
+test('a repository of an older version is listed with its pin, history and restores', async () => {
   expect(JSON.stringify(await json(['backup', 'list', '--all-sets']))).toContain(ID);
   const shown = JSON.stringify(await json(['backup', 'show', ID]));
   for (const text of ['court order', '"complete"', RUN, 'files.tar.gz']) expect(shown).toContain(text);
@@ -42,13 +42,13 @@ test('a repository of an older potctl is listed with its pin and its history, an
   for (const text of [RUN, ID, '"done"']) expect(runs).toContain(text);
 });
 
-test('a backup of an older potctl is verified to its last byte, and damage is found', async () => {
+test('a backup of an older version is fully verified, and damage is found', async () => {
   expect((await potctl(['backup', 'verify', ID, '--level', 'full', ...where])).exitCode).toBe(0);
   await writeFile(path.join(folder, 'repository', 'backups', ID, 'files.tar.gz'), 'not what it was');
   expect((await potctl(['backup', 'verify', ID, '--level', 'full', ...where])).exitCode).toBe(20);
 });
 
-test('a backup of an older potctl is restored', async () => {
+test('a backup of an older version is restored', async () => {
   const into = path.join(folder, 'restored');
   const how = ['--only', 'files', '--mode', 'new', '--into-files', into, '--from-set', `files:${ROOT}/storage`];
   const ran = await potctl(['restore', 'run', ID, ...how, ...where]);
@@ -57,7 +57,7 @@ test('a backup of an older potctl is restored', async () => {
   expect(await read('restored', 'link')).toBe('alpha\n');
 });
 
-test('a restore that an older potctl ran is undone', async () => {
+test('a restore by an older version can be undone', async () => {
   const files = path.join(folder, 'storage');
   expect(await read('storage', 'a.txt')).toBe('alpha\n');
   const ran = await potctl(['restore', 'undo', RUN, '--files', files, ...where, '--confirm', 'storage']);

@@ -48,7 +48,7 @@ async function until(holds: () => Promise<boolean>, running: Running): Promise<v
 }
 
 describe('a prune that is killed', () => {
-  test('leaves each backup whole or unlisted at any moment, and the next ones end what it began', async () => {
+  test('leaves each backup complete or unlisted at any moment, and the next run finishes the work', async () => {
     const ids = await publishBig(26, 60);
     await writeFile(path.join(backups, 'README'), 'mine');
     const whole = await describeTree(path.join(backups, ids[0]!));
@@ -80,7 +80,7 @@ describe('a prune that is killed', () => {
     ]);
   });
 
-  test('by Ctrl-C says how many are gone, and leaves no lock', async () => {
+  test('by Ctrl-C reports how many backups were removed, and leaves no lock', async () => {
     const ids = await publishBig(60, 10);
     const running = start('--keep-last', '1', '--confirm', 'prod', '--json');
     await until(async () => (await repository.list()).length < ids.length, running);
@@ -98,8 +98,8 @@ describe('a prune that is killed', () => {
   });
 });
 
-describe('a prune beside others', () => {
-  test('of two at once each backup goes once, and both end well', async () => {
+describe('a prune at the same time as other commands', () => {
+  test('twice: each backup is removed once, and both succeed', async () => {
     const ids = await publishBig(8, 20);
     const flags = ['--keep-last', '3', '--max-remove', '9', '--confirm', 'prod', '--wait', '30s', '--json'];
     const both = await Promise.all([prune(...flags), prune(...flags)]);
@@ -109,7 +109,7 @@ describe('a prune beside others', () => {
     expect(await left()).toEqual(ids.slice(0, 3).sort());
   });
 
-  test('waits for a backup that is being made, or is refused, and then takes what it sees afterwards', async () => {
+  test('waits for a running backup or is refused, and then decides by the state afterwards', async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     const lease = await repository.lock(request());
     const refused = await prune('--keep-last', '2', '--json');
@@ -127,7 +127,7 @@ describe('a prune beside others', () => {
     expect(await left()).toEqual([...ids].sort());
   });
 
-  test('leaves the backup that a waiting restore wants', async () => {
+  test('keeps the backup that a waiting restore needs', async () => {
     const tree = await makeTree({ 'a.txt': 'alpha' });
     const where = ['--repository', folder, '--files', tree];
     const create = (): Promise<Ran> => potctl(['backup', 'create', '--only', 'files', ...where], ENV);
@@ -148,7 +148,7 @@ describe('a prune beside others', () => {
     expect((await repository.held()).size).toBe(0);
   });
 
-  test('and with backups that are made and verified all the time nobody loses anything', async () => {
+  test('loses nothing while backups are created and verified all the time', async () => {
     const tree = await makeTree({ 'a.txt': 'alpha' });
     const where = ['--repository', folder, '--files', tree];
     const create = (): Promise<Ran> =>
@@ -171,47 +171,41 @@ describe('a prune beside others', () => {
   });
 });
 
-test.skipIf(!isRoot)(
-  'works on a disk without one free byte: that is why somebody removes something (needs root, to mount one)',
-  async () => {
-    const disk = path.dirname(folder);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk]);
-    onTestFinished(() => void execFileSync('umount', ['--lazy', disk]));
-    const ids = await publishOld(repository, [1, 2, 3]);
-    await writeFile(path.join(backups, ids[2]!, 'files.tar'), Buffer.alloc(1024 * 1024));
-    await (await repository.lock(request())).release();
-    expect(spawnSync('dd', ['if=/dev/zero', `of=${disk}/other`, 'bs=4096'], { stdio: 'ignore' }).status).toBe(1);
-    await expect(writeFile(path.join(folder, 'byte'), 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
+test.skipIf(!isRoot)('works on a completely full disk (needs root, to mount one)', async () => {
+  const disk = path.dirname(folder);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', disk]));
+  const ids = await publishOld(repository, [1, 2, 3]);
+  await writeFile(path.join(backups, ids[2]!, 'files.tar'), Buffer.alloc(1024 * 1024));
+  await (await repository.lock(request())).release();
+  expect(spawnSync('dd', ['if=/dev/zero', `of=${disk}/other`, 'bs=4096'], { stdio: 'ignore' }).status).toBe(1);
+  await expect(writeFile(path.join(folder, 'byte'), 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
 
-    expect(await prune('--keep-last', '2')).toMatchObject({ exitCode: 0, stdout: `${ids[2]}\n` });
+  expect(await prune('--keep-last', '2')).toMatchObject({ exitCode: 0, stdout: `${ids[2]}\n` });
 
-    expect(await left()).toEqual(ids.slice(0, 2).sort());
-    expect(await repository.freeBytes()).toBeGreaterThan(1024 * 1024);
-    expect((await prune('--keep-last', '2')).exitCode).toBe(0);
-  },
-);
+  expect(await left()).toEqual(ids.slice(0, 2).sort());
+  expect(await repository.freeBytes()).toBeGreaterThan(1024 * 1024);
+  expect((await prune('--keep-last', '2')).exitCode).toBe(0);
+});
 
-test.skipIf(!isRoot)(
-  'in a repository that may only be read it shows its table, and removes nothing (needs root)',
-  async () => {
-    const ids = await publishOld(repository, [1, 2, 3]);
-    for (const place of [path.dirname(folder), folder, backups, ...ids.map((id) => path.join(backups, id))])
-      await chmod(place, 0o755);
-    const asNobody = (...flags: string[]): Promise<Ran> => potctl(argsOf(...flags), { ...ENV, user: NOBODY });
-    expect(errorOf(await asNobody('--keep-last', '2', '--json'))).toMatchObject({ code: 'E_FILES_DENIED', exit: 12 });
-    for (const id of ids) {
-      for (const name of ['manifest.json', 'manifest.json.sha256']) await chmod(path.join(backups, id, name), 0o444);
-    }
-    expect(await asNobody('--keep-last', '2', '--dry-run')).toMatchObject({ exitCode: 0, stdout: `${ids[2]}\n` });
-    const refused = await asNobody('--keep-last', '2', '--json');
-    expect(refused.exitCode).toBe(12);
-    expect(errorOf(refused)).toMatchObject({ code: 'E_FILES_DENIED', changed: 'nothing' });
-    expect(await left()).toEqual([...ids].sort());
-  },
-);
+test.skipIf(!isRoot)('in a read-only repository it shows its plan and removes nothing (needs root)', async () => {
+  const ids = await publishOld(repository, [1, 2, 3]);
+  for (const place of [path.dirname(folder), folder, backups, ...ids.map((id) => path.join(backups, id))])
+    await chmod(place, 0o755);
+  const asNobody = (...flags: string[]): Promise<Ran> => potctl(argsOf(...flags), { ...ENV, user: NOBODY });
+  expect(errorOf(await asNobody('--keep-last', '2', '--json'))).toMatchObject({ code: 'E_FILES_DENIED', exit: 12 });
+  for (const id of ids) {
+    for (const name of ['manifest.json', 'manifest.json.sha256']) await chmod(path.join(backups, id, name), 0o444);
+  }
+  expect(await asNobody('--keep-last', '2', '--dry-run')).toMatchObject({ exitCode: 0, stdout: `${ids[2]}\n` });
+  const refused = await asNobody('--keep-last', '2', '--json');
+  expect(refused.exitCode).toBe(12);
+  expect(errorOf(refused)).toMatchObject({ code: 'E_FILES_DENIED', changed: 'nothing' });
+  expect(await left()).toEqual([...ids].sort());
+});
 
 test.skipIf(!isRoot)(
-  'what cannot be removed is named, the rest goes, and the exit code says partial (needs root)',
+  'backups that cannot be removed are named, the others are removed, and the exit code is partial (needs root)',
   async () => {
     const ids = await publishOld(repository, [1, 2, 3, 4]);
     for (const place of [path.dirname(folder), folder, backups]) {
@@ -239,7 +233,7 @@ test.skipIf(!isRoot)(
 );
 
 test.skipIf(!isRoot)(
-  'what is left of a removed backup and does not go away hinders nobody, and is named until it goes (needs root)',
+  'remains of a removed backup that cannot be deleted block nobody and are named until they are gone (needs root)',
   async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     const stuck = path.join(backups, '20200101T000000Z-000001.tombstone');

@@ -33,7 +33,7 @@ const left = async (): Promise<string[]> => (await readdir(path.join(repository,
 const create = async (...flags: string[]): Promise<string> => (await run('backup', 'create', ...flags)).stdout.trim();
 
 describe('the only backup with files', () => {
-  test('stays, however many of the database alone are newer', async () => {
+  test('is kept, however many newer backups have only the database', async () => {
     const whole = await create('--files', tree);
     const alone: string[] = [];
     for (let at = 0; at < 3; at += 1) {
@@ -46,13 +46,13 @@ describe('the only backup with files', () => {
     expect(plan.stdout + plan.stderr).toMatch(new RegExp(`${whole}.* keep +the newest good with files`));
   });
 
-  test('is not removed by hand either, and a pinned one only once it is unpinned', async () => {
+  test('cannot be removed by id either, and a pinned one only after it is unpinned', async () => {
     const whole = await create('--files', tree);
     const [older] = [await create('--only', 'db'), await create('--only', 'db')];
     const refused = await run('backup', 'prune', whole, '--confirm', database);
     expect(refused).toMatchObject({ exitCode: 30, stdout: '' });
     expect(refused.stderr).toContain('the newest good with files');
-    const line = /takes its place: `.*potctl (.*)`/.exec(refused.stderr)![1]!;
+    const line = /to replace it: `.*potctl (.*)`/.exec(refused.stderr)![1]!;
     expect(line).toContain(`backup create --files ${tree}`);
     expect(await run(...line.split(' ').slice(0, -2))).toMatchObject({ exitCode: 0 });
     const [substitute] = (await left()).slice(-1);
@@ -72,7 +72,7 @@ describe('the only backup with files', () => {
     expect((await left()).length).toBe(2);
   });
 
-  test('is named by the list and by the plan of a restore, where a newer one has none', async () => {
+  test('is named by the list and by the plan of a restore if a newer backup has no files', async () => {
     const whole = await create('--files', tree);
     const alone = await create('--only', 'db');
     const listed = await run('backup', 'list');
@@ -84,13 +84,13 @@ describe('the only backup with files', () => {
   });
 });
 
-describe('files that earlier backups have', () => {
-  test('are missed by a backup that was not told of them, unless it is of the database alone', async () => {
+describe('files that earlier backups contain', () => {
+  test('make a backup without them degraded, unless it was requested for the database only', async () => {
     await create('--files', tree);
     const forgotten = await run('backup', 'create');
     expect(forgotten.exitCode).toBe(3);
     expect(forgotten.stderr).toMatch(
-      /degraded: it has no files, but '.*' has those of .*: name them with --files DIR, or say --only db/,
+      /degraded: it has no files, but '.*' has those of .*: pass --files DIR to include them, or --only db/,
     );
     const planned = await run('backup', 'create', '--dry-run', '--json');
     expect(JSON.parse(planned.stdout).result.degraded_reasons).toHaveLength(1);
@@ -99,18 +99,18 @@ describe('files that earlier backups have', () => {
     expect((await run('backup', 'create', '--files', tree)).exitCode).toBe(0);
   });
 
-  test('are not missed where there never were any', async () => {
+  test('are not reported as missing if no backup ever had any', async () => {
     await create();
     expect((await run('backup', 'create')).exitCode).toBe(0);
   });
 });
 
-describe('a clock that is wrong', () => {
-  test('makes a backup that says so, is not the latest, lets nothing be pruned, and can be removed', async () => {
+describe('a wrong clock', () => {
+  test('makes a degraded backup that is never the latest, blocks pruning and can be removed', async () => {
     const good = [await create(), await create(), await create()];
     const wrong = await ahead(400, 'backup', 'create', '--prune', '--keep-within', '7d', '--verify', 'quick');
     expect(wrong.exitCode).toBe(3);
-    expect(wrong.stderr).toContain('degraded: its time is not true: the clock of this machine is 400d ahead');
+    expect(wrong.stderr).toContain("degraded: its date is wrong: this machine's clock is 400d ahead");
     const future = wrong.stdout.trim();
     expect(await left()).toEqual([...good, future].sort());
 
@@ -128,7 +128,7 @@ describe('a clock that is wrong', () => {
     expect(await left()).toEqual([next.stdout.trim()]);
   });
 
-  test('removes nothing by its window, by the server’s clock or, without a server, before somebody looked', async () => {
+  test('removes nothing by age: the server’s clock is compared or, without a server, confirmation is required', async () => {
     for (let at = 0; at < 3; at += 1) await create();
     const asked = await ahead(400, 'backup', 'prune', '--keep-within', '7d', '--confirm', database);
     expect(asked).toMatchObject({ exitCode: 17, stdout: '' });
@@ -145,7 +145,7 @@ describe('a clock that is wrong', () => {
     expect((await left()).length).toBe(3);
   });
 
-  test('that is behind makes a backup that does not count as good', async () => {
+  test('that is behind makes a backup that is not good', async () => {
     const good = await create();
     const wrong = await ahead(-400, 'backup', 'create');
     expect(wrong.exitCode).toBe(3);
@@ -153,7 +153,7 @@ describe('a clock that is wrong', () => {
     expect((await run('backup', 'show', 'latest', '--json')).stdout).toContain(`"id":"${good}"`);
   });
 
-  test('that is behind offers no good backup for removal, and removes none, as long as the server tells it', async () => {
+  test('that is behind neither suggests nor allows removing good backups if the server can be asked', async () => {
     const good = await create();
     const made = await ahead(-400, 'backup', 'create');
     expect(made.stderr).not.toContain('backup prune');
@@ -169,16 +169,16 @@ describe('a clock that is wrong', () => {
     expect(await left()).toContain(good);
   });
 
-  test('and tells of nothing without a server, names in plain words why it removes nothing', async () => {
+  test('that is behind removes nothing without a server, and the reason is named', async () => {
     const good = await create();
     const options = { NODE_OPTIONS: `--require ${OTHER_CLOCK}`, POTCTL_TEST_CLOCK_MS: String(-400 * DAY_MS) };
     const env = { PGDATABASE: database, PGHOST: '/nonexistent', ...options };
     const { exitCode, stderr } = await potctl(['backup', 'prune', good, '--repository', repository], { env });
     expect(exitCode).toBe(30);
-    expect(stderr).toContain("its time is in the future by this machine's clock, but there is no good one");
+    expect(stderr).toContain('dated in the future, but there is no good backup');
   });
 
-  test('proposes to remove a backup of the future with a line that works as it stands', async () => {
+  test('makes potctl suggest a command to remove the backup from the future that can be pasted unchanged', async () => {
     await create();
     const future = (await ahead(400, 'backup', 'create')).stdout.trim();
     for (const told of [await run('backup', 'list'), await run('backup', 'create')]) {
@@ -190,8 +190,8 @@ describe('a clock that is wrong', () => {
   });
 });
 
-describe('a repository that is not there yet', () => {
-  test('is said to be new, on a dry run, too', async () => {
+describe('a repository that does not exist yet', () => {
+  test('is reported as new, even by a dry run', async () => {
     expect((await run('backup', 'create', '--dry-run')).stderr).toContain(`New repository: ${repository}`);
     expect((await run('backup', 'create')).stderr).toContain(`New repository: ${repository}`);
     expect((await run('backup', 'create')).stderr).not.toContain('New repository');
@@ -221,7 +221,7 @@ describe('a repository that is not there yet', () => {
   });
 });
 
-test('a history that is damaged is found by verify, shown by list and show, and its pin holds', async () => {
+test('a damaged history is found by verify and shown by list and show, and its pin still protects the backup', async () => {
   const ids = [await create(), await create(), await create()];
   const [pinned] = ids as [string];
   await run('backup', 'pin', pinned, '--reason', 'court');
@@ -240,7 +240,7 @@ test('a history that is damaged is found by verify, shown by list and show, and 
   expect((await run('backup', 'verify', pinned)).exitCode).toBe(0);
 });
 
-test.each(['emptied', 'deleted'])('a history whose files are both %s keeps its pin', async (how) => {
+test.each(['emptied', 'deleted'])('a history whose two files are both %s keeps its pin', async (how) => {
   const ids = [await create(), await create(), await create()];
   const [pinned] = ids as [string];
   await run('backup', 'pin', pinned, '--reason', 'court');

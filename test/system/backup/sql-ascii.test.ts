@@ -23,7 +23,7 @@ async function tablesOf(database: string) {
   return rows;
 }
 
-test('an SQL_ASCII database with names that are not UTF-8 is backed up, says what it could not count, and comes back byte for byte', async () => {
+test('an SQL_ASCII database with names that are not UTF-8 is backed up, reports uncounted tables, and is restored byte for byte', async () => {
   const options = `template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'`;
   const database = await freshDatabase({ schema: TABLES, options });
   const { name } = database;

@@ -85,7 +85,7 @@ async function leftovers(): Promise<string[]> {
 }
 
 test.each(PAIRS)(
-  '%s beside %s: one after the other, or one is refused; and all is well afterwards',
+  '%s during %s: they run one after the other or one is refused, and the state is consistent afterwards',
   async (one, other) => {
     const waiting = one === 'verify' ? [] : ['--wait', '60s'];
     const [first, second] = await Promise.all([run(one, ...waiting), run(other)]);
@@ -110,7 +110,7 @@ test.each(PAIRS)(
   },
 );
 
-test('every backup that is left after all of these is good to the last byte', async () => {
+test('every remaining backup passes a full verification afterwards', async () => {
   for (const id of await readdir(path.join(repository, 'backups'))) {
     const verified = await potctl(['backup', 'verify', id, '--level', 'full', '--repository', repository]);
     expect([id, verified.exitCode, verified.stderr]).toMatchObject([id, 0, expect.any(String)]);

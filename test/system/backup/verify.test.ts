@@ -123,7 +123,7 @@ const damages: Record<string, (backup: string, other: string) => Promise<string>
 };
 
 describe.each(['quick', 'full'])('backup verify --level %s', (level) => {
-  test('passes every good backup and notes it beside the manifest', async () => {
+  test('passes every good backup and records the result in its history', async () => {
     const { repository, backup } = await copiedRepository();
     const verified = await potctl(['backup', 'verify', ids[0]!, '--level', level, '--repository', repository]);
     expect(verified).toMatchObject({ exitCode: 0 });

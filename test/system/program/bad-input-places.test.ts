@@ -48,7 +48,7 @@ describe('a repository', () => {
     ],
     ['of a newer potctl', () => makeTree({ 'potctl-repository.json': marker('2.0') }, place('r')), /newer|2\.0/],
     ['with a damaged marker', () => makeTree({ 'potctl-repository.json': '{' }, place('r')), /damaged/],
-    ['that is a loop of links', () => symlink('r', place('r')), /circle/],
+    ['that is a loop of links', () => symlink('r', place('r')), /loop/],
   ])('%s is refused with exit 15, and is unchanged', async (_, make, says) => {
     await make();
     const before = await describeTree(folder);
@@ -113,10 +113,10 @@ async function asNobody(...args: string[]): Promise<Ran> {
 
 describe('files', () => {
   test.each<[string, () => Promise<unknown>, RegExp]>([
-    ['that are missing', async () => {}, /no such directory/],
+    ['that are missing', async () => {}, /does not exist/],
     ['that are one file', () => writeFile(place('tree'), 'x'), /not a directory/],
-    ['that are a loop of links', () => symlink('tree', place('tree')), /circle/],
-    ['that are a link to nothing', () => symlink('nowhere', place('tree')), /no such directory/],
+    ['that are a loop of links', () => symlink('tree', place('tree')), /loop/],
+    ['that are a link to nothing', () => symlink('nowhere', place('tree')), /does not exist/],
   ])('%s are refused with exit 17, and no repository is created', async (_, make, says) => {
     await make();
     const refusal = refusalOf(await create(place('r'), place('tree')));
@@ -157,7 +157,7 @@ describe('files', () => {
 
     expect(ran.exitCode).toBe(3);
     expect(resultOf(ran).degraded_reasons).toEqual([
-      'at least 2 files changed, vanished or could not be read, 1 of them with all that may be in it',
+      'at least 2 files changed, vanished or could not be read, including 1 directory with unknown contents',
     ]);
     const shown = await run('backup', 'show', resultOf(ran).id, '--repository', place('mine/r'), '--manifest');
     expect(shown.stdout).toMatch(/"p\.txt"[^}]*unreadable/);

@@ -97,7 +97,7 @@ test('a fix that is only a flag is printed as the whole command with that flag',
     potctl([...args, '--repository', 'r'], { cwd, env: { PGDATABASE: database } });
   expect((await run(other.name, 'backup', 'create', '--only', 'db')).exitCode).toBe(0);
   const shown = await run(one.name, 'restore', 'plan');
-  const line = proposed(shown.stderr, /From another set on purpose: /);
+  const line = proposed(shown.stderr, /To use another series: /);
   expect(line, shown.stderr).toMatch(/potctl restore plan --repository r --from-set /);
   const plan = paste(line, cwd);
   expect(plan, line).toMatchObject({ status: 0 });

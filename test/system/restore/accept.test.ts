@@ -278,7 +278,7 @@ test('a damaged backup is restored as far as it is readable once the damage is a
   const repository = await openedAt(place);
   const manifest = await readManifest(repository, await newest(repository));
   const { member } = manifest.database!.inventory.tables.find(({ table }) => table === 'a')!;
-  const file = path.join(await repository.artefacts(manifest.id), member!);
+  const file = path.join(await repository.artifacts(manifest.id), member!);
   await chmod(file, 0o600);
   await writeFile(file, 'nothing that could be unpacked');
 

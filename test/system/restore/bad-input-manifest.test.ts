@@ -82,21 +82,21 @@ async function databases(): Promise<unknown[]> {
 }
 
 describe('a manifest with a correct checksum is refused if', () => {
-  const artefact = (manifest: Json) => manifest.database.files[0];
+  const artifact = (manifest: Json) => manifest.database.files[0];
   test.each<[string, (manifest: Json) => unknown, RegExp]>([
     [
-      'an artefact leaves the backup',
-      (m) => Object.assign(artefact(m), { path: '../../../../etc/passwd' }),
-      /no path inside/,
+      'an artifact leaves the backup',
+      (m) => Object.assign(artifact(m), { path: '../../../../etc/passwd' }),
+      /not a path inside/,
     ],
     [
-      'an artefact is absolute',
+      'an artifact is absolute',
       (m) => Object.assign(m.storage.artefacts[0], { path: '/etc/passwd' }),
-      /no path inside/,
+      /not a path inside/,
     ],
-    ['the dump is elsewhere', (m) => Object.assign(m.database, { backup_file: '../..' }), /no path inside/],
-    ['an artefact is listed twice', (m) => m.database.files.push(artefact(m)), /twice/],
-    ['a number is huge', (m) => Object.assign(artefact(m), { size: 1e308 }), /size/],
+    ['the dump is elsewhere', (m) => Object.assign(m.database, { backup_file: '../..' }), /not a path inside/],
+    ['an artifact is listed twice', (m) => m.database.files.push(artifact(m)), /twice/],
+    ['a number is huge', (m) => Object.assign(artifact(m), { size: 1e308 }), /size/],
     ['a number is negative', (m) => Object.assign(m.totals, { stored_bytes: -1 }), /stored_bytes/],
     ['its major version is unknown', (m) => Object.assign(m, { schema_version: '3.0' }), /version 3/],
     ['it is of another backup', (m) => Object.assign(m, { id: '20200101T000000Z-aaaaaa' }), /another backup/],
@@ -149,10 +149,10 @@ async function writeArchive(hostile: readonly Hostile[]): Promise<void> {
     [storage.backup_file]: tarOf(...all.map(({ member }) => member)),
     [storage.list_file]: gzipSync(lines.map((line) => `${JSON.stringify(line)}\n`).join('')),
   };
-  for (const artefact of storage.artefacts) {
-    const content = contents[artefact.path]!;
-    await rewrite(artefact.path, content);
-    Object.assign(artefact, { size: content.length, sha256: sha256(content) });
+  for (const artifact of storage.artefacts) {
+    const content = contents[artifact.path]!;
+    await rewrite(artifact.path, content);
+    Object.assign(artifact, { size: content.length, sha256: sha256(content) });
   }
   await writeManifest(JSON.stringify(manifest));
 }
