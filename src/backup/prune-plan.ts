@@ -147,7 +147,7 @@ export function refuseDefaultProfile(
 
 function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: all }: PruneScope): readonly string[] {
   const known = allSets(entries);
-  if (all && fromSet !== null) throw new PotctlError('E_USAGE', "'--all-sets' and '--from-set' contradict each other");
+  if (all && fromSet !== null) throw new PotctlError('E_USAGE', "'--all-series' and '--from-series' contradict each other");
   if (all) return known;
   const fitting = fromSet === null ? setsAtHand(entries, at) : [fromSet];
   const ofDatabase = fitting.filter((set) => !set.startsWith('files:'));
@@ -157,7 +157,7 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   if (others.length === 0) return [first];
   throw new PotctlError('E_REFUSED', 'backups of several databases of that name are here', {
     why: { sets: [first, ...others] },
-    fix: [first, ...others].map((set) => advice`If you mean this one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`If you mean this one: ${again('--from-series', set)}`),
   });
 }
 
@@ -170,8 +170,8 @@ function noneOfSet(wanted: readonly string[], known: readonly string[], entries:
     {
       why: { sets: known },
       fix: [
-        ...known.slice(0, 5).map((set) => advice`Of another set on purpose: ${again('--from-set', set)}`),
-        advice`Of every set: ${again('--all-sets')}`,
+        ...known.slice(0, 5).map((set) => advice`Of another set on purpose: ${again('--from-series', set)}`),
+        advice`Of every set: ${again('--all-series')}`,
       ],
     },
   );

@@ -11,7 +11,7 @@ const SHOWN = 10;
 export interface SelectionScope {
   /** The set that the command works with; null = any. */
   readonly set: string | null;
-  /** --from-set: another set, named on purpose. */
+  /** --from-series: another set, named on purpose. */
   readonly fromSet: string | null;
   /** Backups whose time has not come yet are not the latest. */
   readonly now: Date;
@@ -34,7 +34,7 @@ export interface Selection {
  *
  * @param entries newest first, as readCatalog returns them
  * @throws PotctlError E_BACKUP_NOT_FOUND (none, or the candidates of an ambiguous beginning), E_REFUSED (of another set, naming
- * `--from-set`), E_MANIFEST (damaged)
+ * `--from-series`), E_MANIFEST (damaged)
  */
 export function selectBackup(
   entries: readonly CatalogEntry[],
@@ -114,7 +114,7 @@ function notInside(reference: string, matches: readonly CatalogEntry[], wanted: 
   if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `there is no backup '${reference}'`);
   return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another set`, {
     why: { wanted, sets: allSets(matches) },
-    fix: allSets(matches).map((set) => advice`If you mean that one: ${again('--from-set', set)}`),
+    fix: allSets(matches).map((set) => advice`If you mean that one: ${again('--from-series', set)}`),
   });
 }
 
@@ -129,7 +129,7 @@ function ambiguous(reference: string, candidates: readonly CatalogEntry[]): Potc
 function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
   return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the set '${set}'`, {
     why: { sets: allSets(entries) },
-    fix: [advice`See them: ${potctl('backup', 'list', '--all-sets')}`],
+    fix: [advice`See them: ${potctl('backup', 'list', '--all-series')}`],
   });
 }
 
@@ -148,11 +148,11 @@ function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Look
   return new PotctlError(code, message, {
     why: { ...skipped, other_sets: others },
     fix: [
-      advice`See what there is: ${potctl('backup', 'list', '--all-sets')}`,
+      advice`See what there is: ${potctl('backup', 'list', '--all-series')}`,
       ...(warnings.length === 0
         ? []
         : [advice`Look again at one that was skipped: ${potctl('backup', 'verify', 'ID', '--level', 'full')}`]),
-      ...others.slice(0, 3).map((set) => advice`From another set on purpose: ${again('--from-set', set)}`),
+      ...others.slice(0, 3).map((set) => advice`From another set on purpose: ${again('--from-series', set)}`),
     ],
   });
 }

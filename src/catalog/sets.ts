@@ -40,7 +40,7 @@ export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): stri
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', `backups of several databases '${facts.database}' are here`, {
     why: 'the server could not be asked which of them it is',
-    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-series', set)}`),
   });
 }
 

@@ -52,7 +52,7 @@ describe('backup list', () => {
     expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
     expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
     expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
-    expect(stderr).toContain(`Newest good: ${PROD}`);
+    expect(stderr).toContain(`Newest good backup: ${PROD}`);
   });
 
   test('--since and --until keep what lies between them, in each of their forms', async () => {
@@ -93,8 +93,8 @@ describe('backup list', () => {
   test('keeps to the database at hand, and tells what it does not show', async () => {
     const { stdout, stderr } = await run('list', '--database', 'app', '-o', 'plain', '--columns', 'id');
     expect(stdout).toBe(`${DAMAGED}\n${APP}\n`);
-    expect(stderr).toMatch(/^1 of other sets: `.*potctl backup list --all-sets.* --repository .*`$/m);
-    const all = await run('list', '--database', 'app', '--all-sets', '-o', 'plain', '--columns', 'id,set');
+    expect(stderr).toMatch(/^1 more in other series: `.*potctl backup list --all-series.* --repository .*`$/m);
+    const all = await run('list', '--database', 'app', '--all-series', '-o', 'plain', '--columns', 'id,series');
     expect(all.stdout).toBe(`${DAMAGED}\t\n${APP}\t7301/app\n${PROD}\tprofile:prod\n`);
   });
 
@@ -152,7 +152,7 @@ describe('backup show', () => {
     ['an unknown id', ['show', '99999999'], 10, 'E_BACKUP_NOT_FOUND'],
     ['an ambiguous beginning, with the candidates', ['show', '7f3'], 10, `${APP}, ${PROD}`],
     ['a damaged backup', ['show', DAMAGED], 20, 'E_MANIFEST'],
-    ['an unknown set', ['show', 'latest', '--from-set', 'profile:x'], 10, '7301/app'],
+    ['an unknown set', ['show', 'latest', '--from-series', 'profile:x'], 10, '7301/app'],
   ])('refuses %s', async (_, args, exit, text) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: exit, stdout: '' });

@@ -40,11 +40,11 @@ test('a pin stands in list and show with its reason, its end and who made it, un
   expect(days).toBeGreaterThan(89.9);
   expect(days).toBeLessThan(90.1);
 
-  const listed = JSON.parse((await run('list', '--all-sets', '--json')).stdout).items;
+  const listed = JSON.parse((await run('list', '--all-series', '--json')).stdout).items;
   expect(listed.find((item: { id: string }) => item.id === id).pinned).toEqual(result.pin);
   expect(listed.find((item: { id: string }) => item.id === ids[0]).pinned).toBeNull();
-  expect((await run('list', '--all-sets', '-o', 'table')).stdout).toMatch(new RegExp(`${id}.*complete, pinned`));
-  expect((await run('list', '--all-sets', '-o', 'table', '--wide')).stdout).toMatch(
+  expect((await run('list', '--all-series', '-o', 'table')).stdout).toMatch(new RegExp(`${id}.*complete, pinned`));
+  expect((await run('list', '--all-series', '-o', 'table', '--wide')).stdout).toMatch(
     new RegExp(`${id}.*before 2\\.1 \\(until`),
   );
   const shown = (await run('show', id)).stdout;
@@ -67,7 +67,7 @@ test('a later pin replaces an earlier one, and a dry run notes nothing', async (
   expect((await run('pin', id, '--reason', 'two', '--until', '2999-12-31')).exitCode).toBe(0);
   expect((await run('pin', id, '--reason', 'three', '--dry-run')).exitCode).toBe(0);
   expect((await run('unpin', id, '--dry-run')).exitCode).toBe(0);
-  const { items } = JSON.parse((await run('list', '--all-sets', '--json')).stdout);
+  const { items } = JSON.parse((await run('list', '--all-series', '--json')).stdout);
   expect(items.find((item: { id: string }) => item.id === id).pinned).toMatchObject({
     reason: 'two',
     until: '2999-12-31T00:00:00.000Z',

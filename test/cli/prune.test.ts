@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-const SET = ['--from-set', 'profile:prod'];
+const SET = ['--from-series', 'profile:prod'];
 /** No server answers there: nothing here may need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
@@ -39,7 +39,7 @@ describe('backup prune', () => {
     const wet = await prune('--keep-last', '3');
     expect(wet).toMatchObject({ exitCode: 0, stdout: `${ids[3]}\n${ids[4]}\n` });
 
-    const table = (text: string): string => text.slice(text.indexOf('PRUNE'), text.indexOf('would go:'));
+    const table = (text: string): string => text.slice(text.indexOf('PRUNE'), text.indexOf('would be removed:'));
     expect(table(wet.stderr)).toBe(table(dry.stderr));
     expect(wet.stderr).toMatch(new RegExp(`${ids[0]}.* keep +the newest good; last 1 of 3\n`));
     expect(wet.stderr).toMatch(new RegExp(`${ids[4]}.* REMOVE +no rule keeps it\n`));
@@ -93,7 +93,7 @@ describe('backup prune', () => {
       ['--retention-days', '0'],
       ['--retention-days', '7', '--keep-within', '7d'],
       ['--keep-last', '1', '--keep-tz', 'Mars/Olympus'],
-      ['--keep-last', '1', '--all-sets'],
+      ['--keep-last', '1', '--all-series'],
     ]) {
       expect([flags, (await prune(...flags, '--confirm', 'prod')).exitCode]).toEqual([flags, 2]);
     }
@@ -109,7 +109,7 @@ describe('backup prune', () => {
     });
     expect((await prune('--keep-last', '1')).exitCode).toBe(0);
     expect(await left()).toContain(theirs);
-    expect((await run('prune', '--keep-last', '1', '--all-sets')).exitCode).toBe(0);
+    expect((await run('prune', '--keep-last', '1', '--all-series')).exitCode).toBe(0);
     expect((await left()).length).toBe(2);
   });
 

@@ -30,7 +30,7 @@ describe('a command that is told to stop', () => {
     const { exitCode, stdout, stderr } = await cli.run(['thing', 'work', ...log], when([started, 'SIGINT']));
     expect(exitCode).toBe(130);
     expect(stdout).toBe('');
-    expect(stderr).toContain('Stopping safely; once more to end at once.');
+    expect(stderr).toContain('Stopping safely. Press Ctrl-C again to stop immediately.');
     expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error).toMatchObject({
       code: 'E_INTERRUPTED',
       changed: 'unknown',
@@ -60,7 +60,7 @@ describe('a command that is told to stop', () => {
     const steps = when([started, 'SIGINT'], [/Stopping safely/, 'SIGINT']);
     const { exitCode, stderr } = await cli.run(['thing', 'work', '--deaf', '--for', '25s', ...log], steps);
     expect(exitCode).toBe(130);
-    expect(stderr).toContain('Ended at once. What was unfinished is not listed');
+    expect(stderr).toContain('Stopped immediately. Unfinished work is not listed');
     expect(performance.now() - begin).toBeLessThan(15_000);
   });
 
@@ -68,7 +68,7 @@ describe('a command that is told to stop', () => {
     const mark = path.join(cli.folder, 'held');
     const args = ['thing', 'work', '--held', '--for', '1s', '--mark', mark, ...log];
     const { exitCode, stderr } = await cli.run(args, when([started, 'SIGINT']));
-    expect(stderr).toContain('This moment cannot be interrupted; potctl stops right after it.');
+    expect(stderr).toContain('This step cannot be interrupted; potctl stops right after it.');
     expect(exitCode).toBe(130);
     expect(existsSync(mark)).toBe(false);
   });

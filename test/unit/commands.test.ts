@@ -194,7 +194,9 @@ test('old habits: backup create --output DIR names the repository, with a notice
   const parsed = parseCommandLine(['backup', 'create', '--output', './backups', '--database-only'], commands);
   const found = parsed.kind === 'run' ? understand(parsed.command, parsed.raw, {}) : undefined;
   expect(found).toMatchObject({ target: { repository: './backups' }, globals: { output: undefined } });
-  expect(found?.notices).toEqual(["'--output ./backups' is no format: taken as '--repository ./backups'."]);
+  expect(found?.notices).toEqual([
+    "'./backups' is not an output format: '--output ./backups' is read as '--repository ./backups'.",
+  ]);
   const { exitCode, stderr } = await runMain(['backup', 'list', '--output', './backups'], commands);
   expect(exitCode).toBe(2);
   expect(stderr).toContain("'--output' takes one of table, plain, json, ndjson, csv");

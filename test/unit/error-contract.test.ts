@@ -117,7 +117,7 @@ describe('what cannot be read is refused with 2 and what was probably meant', ()
     [['thing', 'list', '--rows', '1e3'], "'--rows' takes a whole number"],
     [['thing', 'work', '--for', '5'], "'--for' takes a duration such as 30s, 15m, 2h, 3d or 2w, not '5'"],
     [['thing', 'list', '--rows'], "'--rows' needs a value"],
-    [['thing', 'drop'], "'potctl thing drop' needs its argument <name>"],
+    [['thing', 'drop'], "'potctl thing drop' needs the argument <name>"],
     [['thing', 'drop', 'a', 'b'], "'potctl thing drop' takes one argument, not 'a b'"],
     [['thing', 'drop', ''], "'<name>' takes a value"],
     [['thing', 'list', '--tz', 'Mars/Olympus'], "'--tz' takes UTC, local or a zone such as Europe/Lisbon"],

@@ -154,7 +154,7 @@ describe('stdout carries the data and nothing else', () => {
 describe('lists', () => {
   test('the footer says how many are shown, on stderr', async () => {
     const { stderr } = await run(['thing', 'list', '--rows', '60', '-o', 'table']);
-    expect(stderr).toMatch(/^50 of 60 shown — --limit 0 for all, --cursor \S+ for the next\n$/);
+    expect(stderr).toMatch(/^Showing 50 of 60 rows: --limit 0 for all, --cursor \S+ for the next page\n$/);
   });
 
   test('--limit 0 shows all, and nothing is said about more', async () => {

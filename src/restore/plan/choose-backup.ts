@@ -75,7 +75,7 @@ function setByName(
   if (first === undefined) return findSet(entries, { ...facts, systemIdentifier: null });
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', 'backups of several sets fit this target', {
-    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`If it is this one: ${again('--from-series', set)}`),
   });
 }
 

@@ -87,7 +87,7 @@ describe('a current directory that was deleted', () => {
   ])('is named by %j, with what to do', async (args) => {
     const { exitCode, stderr } = await inDeleted(...args);
     expect(exitCode).toBe(17);
-    expect(stderr).toContain('the current directory does not exist any more');
+    expect(stderr).toContain('the current directory no longer exists');
     expect(stderr).toMatch(/Changed: +nothing\./);
     expect(stderr).toContain('cd "$PWD"');
   });
