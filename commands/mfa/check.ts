@@ -34,7 +34,7 @@ const ruleLine = ({ name, state, detail, next }: PostureCheck): RuleLine => ({
 /** `potctl mfa check`: posture, for monitors. */
 export const mfaCheck = itemCommand({
   name: 'mfa check',
-  summary: 'look at all second factors for what should not be: administrators without one, secrets that never work',
+  summary: 'check all second factors for weaknesses',
   examples: [
     'potctl mfa check -p prod',
     'potctl mfa check -p prod --exit nagios',

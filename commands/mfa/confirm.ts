@@ -6,7 +6,7 @@ import { changeReason, codesPlace, handedOut, readCode } from './shared/input.js
 /** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
 export const mfaConfirm = actionCommand({
   name: 'mfa confirm',
-  summary: 'switch a new second factor on with its first code, and hand out backup codes once',
+  summary: 'enable a new second factor; show backup codes once',
   examples: [
     'potctl mfa confirm ana.souza -p prod --reason "new phone, person is beside me"',
     'potctl mfa confirm ana.souza -p prod --reason "new phone, by video call" --code-stdin --codes-to ./codes.txt',

@@ -13,7 +13,7 @@ import { changeReason, handOut } from './shared/input.js';
 /** `potctl mfa enroll`: a new secret that waits for its first code. */
 export const mfaEnroll = actionCommand({
   name: 'mfa enroll',
-  summary: 'make a new secret for a person, and show its square once; it does nothing before its first code',
+  summary: 'create a new secret; show its QR code once',
   examples: [
     'potctl mfa enroll ana.souza -p prod --reason "new phone, person is beside me"',
     'potctl mfa enroll admin@example.com -p prod --break-glass --reason "locked out by the application" --qr ./admin.png --confirm admin',

@@ -9,7 +9,7 @@ const STYLES = { ok: 'good', problem: 'bad', unknown: 'warn', info: 'dim' } as c
 /** `potctl mfa explain`: why can she not sign in? */
 export const mfaExplain = itemCommand({
   name: 'mfa explain',
-  summary: 'why can this person not sign in? verdict, evidence and the next command; with a code also its drift',
+  summary: 'find out why a user cannot sign in',
   examples: ['potctl mfa explain ana.souza -p prod', 'potctl mfa explain ana.souza -p prod --ask-code'],
   needs: ['database'],
   input: {

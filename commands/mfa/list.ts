@@ -51,7 +51,7 @@ const columns: readonly Column<MfaRow>[] = [
 /** `potctl mfa list`: everybody, or those who fit; millions of them stream. */
 export const mfaList = streamCommand({
   name: 'mfa list',
-  summary: 'the users with the state of their second factor, by id; streams any number',
+  summary: 'list users and the state of their second factor',
   examples: [
     'potctl mfa list -p prod --required --missing',
     'potctl mfa list -p prod --state pending --limit 0 -o csv',

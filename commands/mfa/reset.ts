@@ -8,7 +8,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa reset`: the phone is lost. */
 export const mfaReset = actionCommand({
   name: 'mfa reset',
-  summary: 'take a lost second factor away, end the sessions, and let the person enrol anew',
+  summary: 'remove a lost second factor and end all sessions',
   examples: [
     'potctl mfa reset ana.souza -p prod --reason "lost phone, called back at the number on file" --ticket SUP-4812',
     'potctl mfa reset ana@example.com -p prod --reason "lost phone, in person with ID" --confirm ana.souza --json',

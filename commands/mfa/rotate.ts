@@ -10,7 +10,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa rotate`: a new key for the secrets at rest. */
 export const mfaRotate = actionCommand({
   name: 'mfa rotate',
-  summary: 'seal the secrets at rest again, under the newest key',
+  summary: 're-encrypt stored secrets with the newest key',
   examples: [
     'potctl mfa rotate -p prod --reason "yearly change of keys, SEC-90" --dry-run',
     'potctl mfa rotate -p prod --reason "yearly change of keys, SEC-90" --confirm k2026b',

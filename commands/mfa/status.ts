@@ -10,7 +10,7 @@ const NONE = '–';
 /** `potctl mfa status`: how things stand, and what should make one careful. */
 export const mfaStatus = itemCommand({
   name: 'mfa status',
-  summary: 'the second factor of one person: state, codes left, lock, sessions, resets, red flags; never a secret',
+  summary: "show the state of one user's second factor",
   examples: ['potctl mfa status ana.souza -p prod', 'potctl mfa status ana@example.com -p prod --json'],
   needs: ['database'],
   input: { user: USER },

@@ -7,7 +7,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa unlock`: locks and blocks, and nothing else. */
 export const mfaUnlock = actionCommand({
   name: 'mfa unlock',
-  summary: "end the lock of the application and potctl's block after refused codes",
+  summary: 'unlock a user after too many refused codes',
   examples: [
     'potctl mfa unlock ana.souza -p prod --reason "typed the old code, checked by call-back"',
     'potctl mfa unlock ana.souza -p prod --reset-consecutive --reason "attack is over, see SEC-77" --confirm ana.souza',

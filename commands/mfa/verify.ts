@@ -13,7 +13,7 @@ const noDryRun = (): PotctlError =>
 /** `potctl mfa verify`: is the caller the person? */
 export const mfaVerify = actionCommand({
   name: 'mfa verify',
-  summary: 'check a caller by a code or a backup code, which is used up; refused ones are counted',
+  summary: "verify the caller's identity by a code",
   examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
   atomic: true,
   needs: ['database'],

@@ -44,7 +44,7 @@ function exitCodeOf({ ok, failed }: TourResult): ExitCode {
 
 function summary({ ok, failed, proofs, duration_ms }: TourResult, view: View): string[] {
   if (failed) {
-    return [view.paint('bad', `The tour stopped: \`${failed.command}\` failed with exit code ${failed.exit_code}.`)];
+    return [view.paint('bad', `The tour stopped: \`${failed.command}\` ended with exit code ${failed.exit_code}.`)];
   }
   const equal = proofs.filter((proof) => proof.equal).length;
   if (!ok) return [view.paint('bad', `NOT EQUAL: ${proofs.length - equal} of ${proofs.length} comparisons failed.`)];

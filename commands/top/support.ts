@@ -15,30 +15,30 @@ import { OUTCOME_WORDS } from './shared/desk/practice-talk.js';
 interface Result {
   readonly helped: readonly HelpedPerson[];
   readonly owed: readonly string[];
-  /** How each practice call went; null if this was not practice. */
+  /** How each call of a practice went; null = it was not one. */
   readonly practice: readonly PracticeScore[] | null;
 }
 
-/** The changes are made by answering questions, so there is nothing to preview. */
+/** Whoever answers the questions makes changes. */
 const noDryRun = (): PotctlError =>
-  new PotctlError('E_USAGE', '`support` has no dry run: it makes changes while it asks its questions', {
-    fix: [advice`To practice on a temporary server: ${potctl('support', '--practice')}.`],
+  new PotctlError('E_USAGE', '`support` has no dry run: its changes are made in the conversation', {
+    fix: [advice`Rehearse on a throw-away PostgreSQL: ${potctl('support', '--practice')}.`],
   });
 
-/** `potctl support`: guides support staff through a phone call. */
+/** `potctl support`: a desk for those who are on the phone. */
 export const support = actionCommand({
   name: 'support',
-  summary: 'guide support staff: verify the caller, then help',
+  summary: 'guide a support call: verify identity, then help',
   examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
   needs: ['database'],
   input: {
-    practice: flag('--practice', 'practice with three scripted callers on a temporary PostgreSQL server'),
+    practice: flag('--practice', 'rehearse with three scripted callers on a throw-away PostgreSQL; nothing is real'),
   },
   asks: true,
 
   async prepare({ practice }, context): Promise<Prepared<null, Result>> {
     const terminal = requireTerminal(context);
-    // Each change is planned and confirmed during the call.
+    // Each change is planned and confirmed within the conversation.
     return {
       plan: null,
       dryRun: () => Promise.reject(noDryRun()),
@@ -51,9 +51,7 @@ export const support = actionCommand({
   render({ helped, owed, practice }, view) {
     if (practice !== null) return renderScore(practice, view);
     view.note(
-      helped.length === 0
-        ? 'The desk is closed. No changes were made for anyone.'
-        : `The desk is closed. Helped: ${helped.length}.`,
+      helped.length === 0 ? 'The desk is closed. Nobody was helped.' : `The desk is closed. Helped: ${helped.length}.`,
     );
     for (const { task, person, journal_seq: seq } of helped) view.note(`  ${task} of ${person}, journal ${seq}`);
     for (const text of owed) view.note(`${view.paint('bad', 'TO DO')}  ${text}`);
@@ -62,13 +60,13 @@ export const support = actionCommand({
 
 async function openDesk(context: Context, terminal: Terminal, practice: boolean): Promise<Result> {
   const sitting: Sitting = { done: [], owed: [], helped: [] };
-  if (practice) return { helped: [], owed: [], practice: await practiceCalls(context, terminal, sitting) };
+  if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
   const desk = await (await context.potctl.mfa()).desk();
   await sit(context, desk, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
   return { helped: sitting.helped, owed: sitting.owed, practice: null };
 }
 
-/** Returns the terminal: the desk only works with somebody who answers. @throws E_CONFIRM_REQUIRED */
+/** Everything here is a question, so there must be somebody who answers. @throws E_CONFIRM_REQUIRED */
 function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
   if (terminal !== null) return terminal;
   throw new PotctlError('E_CONFIRM_REQUIRED', `the support desk asks questions, and ${whyNoTerminal}`, {
@@ -82,7 +80,7 @@ function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
 
 interface Seat {
   readonly terminal: Terminal;
-  /** Only for practice. */
+  /** Only in a practice. */
   readonly callers?: Callers;
 }
 
@@ -98,19 +96,15 @@ async function sit(
   const talk = callers ? createPracticeTalk(createTalk(terminal), callers) : createTalk(terminal);
   const { who, uninterrupted } = potctl.host;
   talk.line();
-  if (callers) talk.line('Practice: nothing here is real. Lines with ☎ are what the caller says.');
+  if (callers) talk.line('Practice: nothing here is real. Lines with ☎ are what you hear.');
   else talk.line(`Support desk. You are ${who.operator} (database role ${desk.role}). Everything here is recorded.`);
-  talk.line('Answer with a number. 0 ends a call at any time; nothing is left half done.');
+  talk.line('Answer with a number. 0 ends a call at any time, and nothing is left half done.');
   const { readyToShow, showOnce } = terminal;
   const { clock, spelled } = live;
   await takeCalls({ desk, talk, sitting, clock, spelled, uninterrupted, readyToShow, showOnce });
 }
 
-async function practiceCalls(
-  context: Context,
-  terminal: Terminal,
-  sitting: Sitting,
-): Promise<readonly PracticeScore[]> {
+async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<readonly PracticeScore[]> {
   const practice = await (await context.potctl.mfa()).practice((text) => context.live.note(text));
   try {
     await sit(context, practice.desk, sitting, { terminal, callers: practice.callers });
@@ -126,10 +120,10 @@ function renderScore(practice: readonly PracticeScore[], view: View): void {
       `${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${OUTCOME_WORDS[outcome]}`,
     );
   }
-  view.note(advice`Everything was removed. To practice again:  ${potctl('support', '--practice')}`);
+  view.note(advice`Nothing is left of it. To rehearse again:  ${potctl('support', '--practice')}`);
 }
 
-/** Corrects "nothing changed" of an error that ends the desk if an earlier call made changes. */
+/** Whatever ends the desk must not say that nothing was changed, when an earlier call did change something. */
 function leaveEarly(error: unknown, { done, owed }: Sitting): void {
   if (!(error instanceof PotctlError) || done.length === 0) throw error;
   if (error.code === 'E_CANCELLED') return;

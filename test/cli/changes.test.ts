@@ -23,7 +23,7 @@ test('every command that changes something says what, also when its result canno
   expect(await changed(['setup', '-y'])).toContain(`is installed in ${database.name}`);
   expect(await changed(['backup', 'create', ...place])).toMatch(/^the backup '\S+' is listed$/);
   const [id] = backups();
-  expect(await changed(['backup', 'pin', id!, '--reason', 'audit', ...place])).toBe(`the backup ${id} is pinned`);
+  expect(await changed(['backup', 'pin', id!, '--reason', 'audit', ...place])).toBe(`backup ${id} is pinned`);
   expect(await changed(['backup', 'unpin', id!, ...place])).toBe(`backup ${id} is no longer pinned`);
 
   const dump = path.join(folder, 'old.sql');

@@ -68,7 +68,7 @@ test.each([[['--password', 'canary-word']], [['--password=canary-word']]])(
   async (args) => {
     const { exitCode, stdout, stderr } = await potctl(['doctor', ...args]);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('everybody on this machine could read it');
+    expect(stderr).toContain('every user of this machine could read it');
     expect(stderr).toContain('--password-file');
     expect(stdout + stderr).not.toContain('canary');
   },

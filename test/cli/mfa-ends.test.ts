@@ -145,7 +145,7 @@ test.each([['--secret-to'], ['--qr']])(
       env: { PGDATABASE: database.name },
     });
     expect(ran.exitCode).toBe(2);
-    expect(ran.stderr).toContain("'-' for stdin or stdout is not supported");
+    expect(ran.stderr).toContain('neither stdin nor stdout');
     expect((await stored()).secret).toBeNull();
   },
 );

@@ -88,6 +88,23 @@ describe('help', () => {
   test('fits 80 columns on every page', () => {
     expect(pages.flatMap((page) => page.split('\n')).filter((line) => line.length > 80)).toEqual([]);
   });
+  test('shows each command with its summary on one line', () => {
+    for (const { name, summary } of commands) {
+      const line = `  ${name.padEnd(18)}  ${summary}`;
+      expect(line.length, line).toBeLessThanOrEqual(80);
+      expect(pages.filter((page) => page.split('\n').includes(line)).length, line).toBeGreaterThan(0);
+    }
+  });
+  test.each([
+    ['backup', 'list', '--all-sets', '--all-series'],
+    ['backup', 'prune', '--all-sets', '--all-series'],
+    ['restore', 'run', '--from-set', '--from-series'],
+    ['backup', 'show', '--from-set=x', '--from-series'],
+  ])('potctl %s %s %s is answered with the new name of the flag', async (noun, verb, old, now) => {
+    const { exitCode, stderr } = await runMain([noun, verb, old], commands);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`Did you mean '${now}'?`);
+  });
   test('names only command lines that are understood', () => {
     const examples = pages.flatMap((page) =>
       page.split('\n').filter((line) => /^ {2}([A-Z]+=\S+ )?potctl /.test(line)),

@@ -122,8 +122,8 @@ describe('what cannot be read is refused with 2 and what was probably meant', ()
     [['thing', 'drop', ''], "'<name>' takes a value"],
     [['thing', 'list', '--tz', 'Mars/Olympus'], "'--tz' takes UTC, local or a zone such as Europe/Lisbon"],
     [['thing', 'list', '--trace-id', 'xyz'], "'--trace-id' takes 32 lower-case hex digits"],
-    [['thing', 'list', '--cursor', 'garbage'], "'--cursor' takes the cursor of the last page"],
-    [['thing', 'show', '-o', 'csv'], 'it has no csv'],
+    [['thing', 'list', '--cursor', 'garbage'], "'--cursor' takes the cursor printed by the previous page"],
+    [['thing', 'show', '-o', 'csv'], "'potctl thing show' does not support csv"],
     [['help', 'thing', 'shw'], "Did you mean 'thing show'"],
   ])('potctl %j', async (args, expected) => {
     const { exitCode, stdout, stderr } = await run(args);

@@ -325,7 +325,7 @@ describe('rows of a list, of a stream, and within one thing come out alike', () 
     const cursor = writeCursor({ list, sort, after: 'd1', shown: 2 });
     const { exitCode, stdout, stderr } = await runDrop([name, '--cursor', cursor]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toContain(`'--cursor' takes the cursor of the last page ${words} not '${cursor}'`);
+    expect(stderr).toContain(`'--cursor' takes the cursor printed by the previous page ${words} not '${cursor}'`);
   });
 });
 

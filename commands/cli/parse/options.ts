@@ -44,8 +44,7 @@ export function text(declaration: string, summary: string, preset?: Preset<strin
   if (!/<(file|dir|folder|archive)>/.test(declaration)) {
     return spec(declaration, summary, 'text', preset, (raw) => raw, 'some text');
   }
-  const wanted =
-    "the path of a file or directory; '-' for stdin or stdout is not supported (a file named '-' is './-')";
+  const wanted = "the path of a file or directory, but neither stdin nor stdout (a file named '-' is './-')";
   return spec(declaration, summary, 'text', preset, (raw) => (raw === '-' ? undefined : raw), wanted);
 }
 

@@ -75,7 +75,7 @@ test('a prune that wants a confirmation leaves the backup good: exit 3, and the 
     { env },
   );
   expect(told.exitCode).toBe(3);
-  expect(told.stderr).toContain('The backup is good, but old ones could not be pruned');
+  expect(told.stderr).toContain('The backup is good, but old backups could not be pruned');
 });
 
 test('a clock that went backwards prunes nothing, and the backup stays good', async () => {

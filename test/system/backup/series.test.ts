@@ -115,7 +115,7 @@ describe('a clock that is wrong', () => {
     expect(await left()).toEqual([...good, future].sort());
 
     expect((await run('backup', 'show', 'latest', '--json')).stdout).toContain(`"id":"${good[2]}"`);
-    expect((await run('backup', 'list')).stderr).toMatch(new RegExp(`'${future}' has a time in the future`));
+    expect((await run('backup', 'list')).stderr).toMatch(new RegExp(`'${future}' is dated in the future`));
     const next = await run('backup', 'create');
     expect(next.exitCode).toBe(0);
     expect(next.stderr).toContain(`potctl backup prune ${future}`);

@@ -5,7 +5,7 @@ import { type Answer, because, CODES, call, type DeskSite, deskSite, leave } fro
 const provedWhile = (other: () => Promise<unknown>): Answer[] => [
   ...call('1', 'ana.souza'),
   ['Who is calling?', '2'],
-  ['Read me a backup code', CODES[0]!],
+  ['Read me one of the backup codes', CODES[0]!],
   ['1 of 2 proofs', '4'],
   ['Did the owner of the account answer', '1'],
   [
@@ -25,7 +25,7 @@ const fails = (site: DeskSite): Promise<unknown> =>
   site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', '0000-0000'],
+    ['Read me one of the backup codes', '0000-0000'],
     ['did you type what they said?', '1'],
     ['2 tries left', '0000-0001'],
     ['did you type what they said?', '1'],

@@ -44,14 +44,14 @@ test('a denial of the real owner ends the call: no proof of it counts, and the n
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', CODES[0]!],
+    ['Read me one of the backup codes', CODES[0]!],
     ['1 of 2 proofs', '4'],
     ['Did the owner of the account answer', '2'],
     ...call('1', 'ana.souza'),
     ['Who is calling? 0 of 3', '1'],
     ['Read me the six digits', () => site.digits()],
     ['1 of 3 proofs', '2'],
-    ['Read me a backup code', CODES[1]!],
+    ['Read me one of the backup codes', CODES[1]!],
     ['2 of 3 proofs', '5'],
     ['Type one of 4, 6, 9, 0', '0'],
     leave,
@@ -85,7 +85,7 @@ test('a colleague who says that it is somebody else ends the call, too, and so d
     ['Does this colleague know the caller', '2'],
     ...call('1', 'ana.souza'),
     ['Who is calling? 0 of 3', '6'],
-    ['photo on the ID', '2'],
+    ['picture of the ID', '2'],
     ...call('1', 'ana.souza'),
     ['Who is calling? 0 of 3', '0'],
     leave,
@@ -93,9 +93,9 @@ test('a colleague who says that it is somebody else ends the call, too, and so d
   expect(exitCode, screen).toBe(0);
   const said = screen.replace(/\s+/g, ' ');
   expect(said).toMatch(
-    /At \d\d:\d\d: joao.reis was asked to vouch, and said that the caller is somebody else\. Be very careful\./,
+    /At \d\d:\d\d: joao.reis was asked to vouch, and said that the caller is somebody else\. Take great care\./,
   );
-  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Be very careful\./);
+  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Take great care\./);
   expect((await site.journal()).map(({ reason }) => reason)).toEqual([
     'joao.reis was asked to vouch, and said that the caller is somebody else',
     'the ID did not belong to the person',
@@ -108,13 +108,13 @@ test('three failed checks, in one call or several, close the desk for this accou
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', '0000-0000'],
+    ['Read me one of the backup codes', '0000-0000'],
     ['did you type what they said?', '1'],
     ['2 tries left', ''],
     ['Who is calling?', '0'],
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', '0000-0001'],
+    ['Read me one of the backup codes', '0000-0001'],
     ['did you type what they said?', '1'],
     ['1 try left', '0000-0002'],
     leave,
@@ -126,7 +126,7 @@ test('three failed checks, in one call or several, close the desk for this accou
   const next = await site.sit([
     ...call('3', 'ana.souza'),
 
-    ['photo on the ID', '2'],
+    ['picture of the ID', '2'],
     leave,
   ]);
   expect(next.exitCode, next.screen).toBe(0);
@@ -143,13 +143,13 @@ test('whoever comes in person with an ID, as the desk said, is helped while the 
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', wrong[0]!],
+    ['Read me one of the backup codes', wrong[0]!],
     ['did you type what they said?', '1'],
     ['2 tries left', wrong[1]!],
     ['did you type what they said?', '1'],
     ['1 try left', wrong[2]!],
     ...call('1', 'ana.souza'),
-    ['photo on the ID', '1'],
+    ['picture of the ID', '1'],
     ['1 of 3 proofs', '1'],
     ['Read me the six digits', () => site.digits()],
     ['2 of 3 proofs', '4'],
@@ -166,7 +166,7 @@ test("the operator's own typing errors do not count against the caller: once for
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', '0000-0000'],
+    ['Read me one of the backup codes', '0000-0000'],
     ['did you type what they said?', '2'],
     ['It does not count', '0000-0001'],
     ['2 tries left', CODES[0]!],
@@ -203,14 +203,14 @@ test('where potctl can check no proof, somebody is helped in person with an ID, 
   await site.database.query(locked);
   const { exitCode, screen } = await site.sit([
     ...call('3', 'joao.reis'),
-    ['potctl cannot check any proof', ''],
+    ['potctl can check nothing', ''],
     ['Type one of 4, 5, 6, 9, 0', '4'],
     ['Did the owner of the account answer', '1'],
     ['1 of 2 proofs', '5'],
     ['Type one of 6, 9, 0', '0'],
     ...call('3', 'joao.reis'),
     ['Who is calling?', '6'],
-    ['photo on the ID', '1'],
+    ['picture of the ID', '1'],
     ['1 of 2 proofs', '4'],
     ['Did the owner of the account answer', '1'],
     ...because('unlock joao.reis'),
@@ -241,7 +241,7 @@ test('whoever has lost phone and mailbox is helped in person with an ID, a call 
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '6'],
-    ['photo on the ID', '1'],
+    ['picture of the ID', '1'],
     ['1 of 2 proofs', '4'],
     ['Did the owner of the account answer', '1'],
     ['2 of 3 proofs', '5'],
@@ -289,7 +289,7 @@ test('Ctrl-C after a finished call does not say that nothing was changed', async
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', CODES[0]!],
+    ['Read me one of the backup codes', CODES[0]!],
     ['1 of 2 proofs', '4'],
     ['Did the owner of the account answer', '1'],
     ...because('reset ana.souza'),

@@ -11,7 +11,7 @@ const inPerson = (site: DeskSite) =>
     ['Who is calling?', '1'],
     ['Read me the six digits', () => site.digits()],
     ['1 of 2 proofs', '6'],
-    ['photo on the ID', '1'],
+    ['picture of the ID', '1'],
   ] as const;
 
 test('a refused code is explained in plain words: the clock of the phone is slow', async () => {
@@ -35,7 +35,7 @@ test('a code that fits nothing leads to a reset, which wants proofs; the refused
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  expect(screen).toContain('The digits do not match');
+  expect(screen).toContain('The digits match nothing');
 });
 
 test('somebody who is locked out is unlocked after the code of the app and a colleague, who is told', async () => {

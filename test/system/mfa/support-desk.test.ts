@@ -74,7 +74,7 @@ test('wrong digits, no digits, a ticket of another form, a thin reason and a wro
     ['did you type what they said?', '1'],
     ['2 tries left', () => site.digits().replace(/^.../, '$& ')],
     ['1 of 2 proofs', '6'],
-    ['photo on the ID', '1'],
+    ['picture of the ID', '1'],
     ['Ticket number', '4812'],
     ["'4812' does not look like SUP-1234", 'SUP-4812'],
     ['Why?', 'lost'],
@@ -92,7 +92,7 @@ test('an unused backup code is a proof, and is used up; one of the app is asked 
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', '123456'],
+    ['Read me one of the backup codes', '123456'],
     ['That is a code of the app, not a backup code', CODES[1]!],
     ['1 of 2 proofs', '0'],
     leave,
@@ -128,7 +128,7 @@ test('a mail that cannot be sent after the change is exit 3, a task on the scree
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
-    ['Read me a backup code', CODES[0]!],
+    ['Read me one of the backup codes', CODES[0]!],
     ['1 of 2 proofs', '4'],
     [
       'Did the owner of the account answer',

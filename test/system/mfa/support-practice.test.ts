@@ -44,9 +44,9 @@ test('a good desk helps who proves it, flags the stranger, leaves the rest alone
     ...clock,
     leave,
   ]);
-  expect(screen).toContain('right  Ana Souza: helped after proofs');
+  expect(screen).toContain('right  Ana Souza: helped, after proofs');
   expect(screen).toContain('right  Bruno Prado: refused and flagged: it was a stranger');
-  expect(screen).toContain('right  Carla Lima: needed only the right time on the phone');
+  expect(screen).toContain('right  Carla Lima: needed nothing but the right time on the phone');
   expect(exitCode).toBe(0);
   expect(practiceFolders()).toEqual(before);
 }, 90_000);
@@ -65,7 +65,7 @@ test('who believes the stranger, and flags the one who is right, hears it: exit 
     ...because('reset bruno.prado'),
     leave,
   ]);
-  expect(screen).toContain('WRONG  Ana Souza: was flagged, but was the real owner');
-  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER NOW HAS THE ACCOUNT');
+  expect(screen).toContain('WRONG  Ana Souza: was flagged, and was the real one');
+  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER HAS THE ACCOUNT NOW');
   expect(exitCode).toBe(3);
 }, 90_000);

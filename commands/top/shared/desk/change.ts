@@ -12,7 +12,7 @@ import { SAY_DONE, stepsInWords, TASK_WORDS } from './words.js';
 
 const TRIES = 3;
 
-/** Takes one change from "is it possible?" to "tell the caller". @throws CallEnded */
+/** From "can it be done at all?" to "tell the caller". @throws CallEnded */
 export async function change(here: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   await refuseImpossible(here, call, task);
   const proving = await proveCaller(here, call, task);
@@ -22,7 +22,7 @@ export async function change(here: Desk, call: DeskCase, task: DeskTask): Promis
   await here.uninterrupted(() => doAndTell(here, wanted, prepared));
 }
 
-/** Refuses first what will fail anyway, so that nobody proves their identity for nothing. @throws CallEnded */
+/** Nobody should prove anything for what will be refused anyway. */
 async function refuseImpossible({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const refuse = (why: string, ...flags: string[]): never => {
     talk.line();
@@ -51,7 +51,7 @@ const nothingToDo = (task: DeskTask): string =>
     ? 'This account is not locked. If codes are refused, choose 2 in the menu.'
     : 'This account has no two-step sign-in to remove. Nothing was changed.';
 
-/** Asks for ticket and reason until both are good enough for the record. */
+/** Ticket and reason, until both are good enough for the record. */
 async function askWhy({ desk, talk }: Desk): Promise<Pick<DeskChange, 'reason' | 'ticket'>> {
   const { ticketPattern: pattern } = desk;
   const example = pattern === null ? null : exampleOf(pattern);
@@ -67,11 +67,11 @@ async function askWhy({ desk, talk }: Desk): Promise<Pick<DeskChange, 'reason' |
   for (;;) {
     const reason = await talk.ask('Why? One sentence for the record');
     if (desk.reasonProblem(reason) === null) return { reason, ticket };
-    talk.warn('That is too short. Write what happened, for example: lost phone, called back at the number on file');
+    talk.warn('That says too little. Write what happened, for example: lost phone, called back at the number on file');
   }
 }
 
-/** Turns `^SUP-[0-9]+$` into `SUP-1234`, which more people understand; null for a more complex pattern. */
+/** `^SUP-[0-9]+$` says less to most people than `SUP-1234`; null where a pattern is not that simple. */
 function exampleOf(pattern: string): string | null {
   const begin = /^\^([A-Za-z]+[-#/]?)(?:\[0-9\]|\\d)(?:\+|\*|\{[\d,]+\})?\$$/.exec(pattern)?.[1];
   return begin !== undefined && new RegExp(pattern).test(`${begin}1234`) ? `${begin}1234` : null;
@@ -85,11 +85,11 @@ async function confirm(
   talk.line();
   talk.line(`You are about to ${TASK_WORDS[task]}:`);
   for (const step of stepsInWords(task, plan)) talk.line(`  - ${step}`);
-  if (desk.hasMail) talk.line('  - the person, and anyone who vouched for them, are told by e-mail');
+  if (desk.hasMail) talk.line('  - a mail tells the person, and whoever vouched, what was done');
   for (const text of plan.caution.warnings) talk.warn(spelled(text));
   for (let left = TRIES - 1; left >= 0; left -= 1) {
     const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
-    // Typing it shows intent, so the case does not matter.
+    // It is typed to make sure, not to test the keyboard.
     if (typed.replace(/\s+/g, ' ').toLowerCase() === phrase.toLowerCase()) return;
     if (typed === '') break;
     if (left > 0) talk.line(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
@@ -104,10 +104,10 @@ async function doAndTell(here: Desk, wanted: DeskChange, { apply }: Prepared<Des
   const owed = await desk.tell(wanted);
   for (const { name, email, why } of owed) {
     const who = email === null ? name : `${name} (${email})`;
-    sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No e-mail was sent: ${why}.`);
+    sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No mail was sent: ${why}.`);
   }
-  if (!desk.hasMail) talk.line('No mail server is configured: nobody was notified by e-mail.');
-  else if (owed.length === 0) talk.good('notified by e-mail');
+  if (!desk.hasMail) talk.line('No mail server is configured: nobody was notified by mail.');
+  else if (owed.length === 0) talk.good('notified by mail');
   for (const text of sitting.owed) talk.bad(`TO DO  ${text}`);
   talk.line();
   talk.say(SAY_DONE[task]);
@@ -121,7 +121,7 @@ function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq,
   sitting.done.push(`${task} of ${person.name} (journal ${journal_seq})`);
 }
 
-/** Shows the codes once, on a screen that is wiped afterwards, to the person in front of it. */
+/** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
 const onScreen = ({ readyToShow, showOnce }: Desk, use: string) => ({
   to: 'the screen',
   async prepare() {

@@ -4,11 +4,11 @@ import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
 import type { Terminal } from '../../../ui/terminal.js';
 import type { Talk } from './talk.js';
 
-/** The results of all calls until the desk is closed. */
+/** What the calls of one sitting left behind. */
 export interface Sitting {
-  /** Everything that was changed or recorded, one sentence each, in order. */
+  /** Everything that was changed or written down, a sentence each, in order. */
   readonly done: string[];
-  /** What somebody still has to do, e.g. notify a person because no e-mail could be sent. */
+  /** What somebody still has to do, e.g. tell a person whom no mail reached. */
   readonly owed: string[];
   readonly helped: HelpedPerson[];
 }
@@ -20,15 +20,15 @@ export interface HelpedPerson {
   readonly journal_seq: string | null;
 }
 
-/** What a call works with. */
+/** Everything that a call works with. */
 export interface Desk {
-  /** Decides which proofs are enough, and records it. */
+  /** Decides who is believed, and notes it. */
   readonly desk: SupportDesk;
   readonly talk: Talk;
   readonly sitting: Sitting;
-  /** Formats a time like `15:42`, with a date if it is not today. In local time unless --tz is given. */
+  /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */
   clock(instant: string): string;
-  /** Formats advice as text; its commands repeat the target flags of this command line. */
+  /** Advice as text, its commands as this line wants them. */
   spelled(given: Advice): string;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   readonly readyToShow: Terminal['readyToShow'];

@@ -5,13 +5,13 @@ import type { Diagnosis } from '../../../../src/mfa/diagnosis.js';
 import type { Desk } from './desk.js';
 import { TASK_WORDS, VERDICT_WORDS } from './words.js';
 
-/** Verdicts after which a code from the caller tells more. */
+/** These say all without a code. */
 const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
 
-/** Verdicts whose own text contains a useful time or number. The text of the others is only harder to read. */
+/** Whose own text has a time or a number that helps; the others would only say the same in harder words. */
 const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'code_late', 'backup_code'];
 
-/** Finds out why a code is refused. @returns the next task, if the operator chooses it; else null. @throws CallEnded */
+/** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
 export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | null> {
   const { desk, talk, spelled } = here;
   let diagnosis = await desk.explain(call.person, null);
@@ -31,7 +31,7 @@ export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | nu
   }
   return talk.choose(
     'What next?',
-    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller must prove their identity)`, value: words.next }],
+    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller has to prove who they are)`, value: words.next }],
     'end this call: the caller tries again',
   );
 }
@@ -43,7 +43,7 @@ async function withCode({ desk, talk, sitting }: Desk, { person }: DeskCase): Pr
     const typed = await talk.askHidden('Digits (not shown)');
     try {
       const diagnosis = await desk.explain(person, typed);
-      sitting.done.push('a code was checked and used up');
+      sitting.done.push('a code was checked, and is used up');
       return diagnosis;
     } catch (error) {
       if (!(error instanceof PotctlError) || error.code !== 'E_USAGE') throw error;

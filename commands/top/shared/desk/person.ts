@@ -5,10 +5,10 @@ import type { FoundCaller } from '../../../../src/mfa/desk/open.js';
 import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 
-/** If more accounts match, the operator must ask for a more exact name. */
+/** More than these are not listed: a better word is wanted then. */
 const LISTED = 8;
 
-/** Finds the account of the call and shows its state. @throws CallEnded */
+/** Finds the person whom the caller means, and says what the system sees. @throws CallEnded */
 export async function meetPerson(here: Desk): Promise<DeskCase> {
   for (;;) {
     const people = await askForPeople(here);
@@ -17,18 +17,18 @@ export async function meetPerson(here: Desk): Promise<DeskCase> {
   }
 }
 
-/** Shows state and warnings, before any identity check. @throws CallEnded while phone help is closed for this person */
+/** The warnings come before any question of who is calling. @throws CallEnded while the desk is closed for this person */
 export async function look(here: Desk, person: Person): Promise<DeskCase> {
   const call = await here.desk.look(person);
   sayWhatIsSeen(here, call);
-  return call.closedUntil === null ? call : inPersonOnly(here, call, here.clock(call.closedUntil));
+  return call.closedUntil === null ? call : besideOnly(here, call, here.clock(call.closedUntil));
 }
 
-/** After three failed checks there is no help by phone for an hour, only in person with an ID. */
-async function inPersonOnly({ talk }: Desk, call: DeskCase, until: string): Promise<DeskCase> {
+/** Three checks failed: on the phone nobody is helped for an hour, in person with an ID somebody is. */
+async function besideOnly({ talk }: Desk, call: DeskCase, until: string): Promise<DeskCase> {
   talk.line();
-  talk.bad(`Three identity checks failed for this account. It cannot be helped by phone until ${until}.`);
-  const answer = await talk.choose('Is the person here with you, and do the name and photo on the ID match?', [
+  talk.bad(`Three identity checks failed for this account. Until ${until} it cannot be helped on the phone.`);
+  const answer = await talk.choose('Is the person here with you, and do the name and picture of the ID match?', [
     { key: '1', text: 'yes', value: 'yes' },
     { key: '2', text: 'no, or on the phone', value: 'no' },
   ]);
@@ -44,12 +44,11 @@ async function askForPeople({ desk, talk }: Desk): Promise<readonly FoundCaller[
     const people = wanted === '' ? [] : await desk.find(wanted);
     if (people.length > LISTED) talk.line(`${people.length} accounts match. Ask for the e-mail address.`);
     else if (people.length > 0) return people;
-    else
-      talk.line('No account has that e-mail address or user name. Ask how it is spelled, or type 0 to end the call.');
+    else talk.line('No account has that e-mail address or user name. Ask how it is spelled, or type 0 to leave.');
   }
 }
 
-/** Asks which account it is. @returns null if none of them */
+/** @returns null: somebody else is meant */
 async function pick({ talk }: Desk, people: readonly FoundCaller[]): Promise<Person | null> {
   const lines = people.map(({ masked }) => lineOf(masked));
   talk.line();
@@ -63,7 +62,7 @@ async function pick({ talk }: Desk, people: readonly FoundCaller[]): Promise<Per
   for (;;) {
     const answer = await talk.choose('Is that the right account?', [
       { key: '1', text: 'yes', value: 'yes' },
-      { key: '2', text: 'no, search again', value: 'no' },
+      { key: '2', text: 'no, look again', value: 'no' },
       { key: '3', text: 'show its ID', value: 'id' },
     ]);
     if (answer === 'yes') return people[0]!.person;
@@ -78,16 +77,16 @@ const lineOf = ({ name, email, facts }: MaskedPerson): string =>
 function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, denied }: DeskCase): void {
   const { state, codes, lock, sessions, resets_90d: resets } = status;
   talk.line();
-  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Be very careful.`);
+  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Take great care.`);
   talk.line('Before you continue, this is what the system knows:');
   talk.line(`· two-step sign-in is ${STATES[state]}${codes?.left == null ? '' : `, backup codes left: ${codes.left}`}`);
   if (lock !== null) {
-    talk.line(`· locked ${lock.until === 'infinity' ? 'until an SRE unlocks it' : `until ${clock(lock.until)}`}`);
+    talk.line(`· locked ${lock.until === 'infinity' ? 'until an expert unlocks it' : `until ${clock(lock.until)}`}`);
   }
   if (sessions !== null && sessions > 0)
-    talk.line(`· currently signed in at ${sessions} ${sessions === 1 ? 'place' : 'places'}`);
+    talk.line(`· signed in at ${sessions} ${sessions === 1 ? 'place' : 'places'} right now`);
   if (resets !== null && resets.length === 0) talk.good('no reset in the last 90 days');
-  // The denial is shown above, with its time.
+  // The denial stands above, on the clock of the wall.
   for (const { code, text } of flags) if (code !== 'caller_denied') talk.warn(text);
   if (flags.length === 0) talk.good('no warning signs');
 }
@@ -96,5 +95,5 @@ const STATES = {
   enabled: 'on',
   pending: 'started, but never confirmed',
   off: 'off',
-  unknown: 'not visible to your role',
+  unknown: 'something that your role may not see',
 } as const;

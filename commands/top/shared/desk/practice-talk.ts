@@ -2,21 +2,21 @@ import type { CallerScript, PracticeOutcome } from '../../../../src/mfa/desk/pra
 import type { Callers } from '../../../../src/mfa/desk/practice-ground.js';
 import type { Talk } from './talk.js';
 
-/** The result of a practice call, as the score shows it. */
+/** What came of a call, for whoever practised. */
 export const OUTCOME_WORDS: Readonly<Record<PracticeOutcome, string>> = {
-  helped: 'helped after proofs',
-  not_helped: 'was not helped, but was the real owner',
-  flagged_wrongly: 'was flagged, but was the real owner',
-  taken_over: 'A STRANGER NOW HAS THE ACCOUNT',
-  refused: 'refused: it was a stranger. Next time, flag the account (9)',
+  helped: 'helped, after proofs',
+  not_helped: 'was not helped, and was the real one',
+  flagged_wrongly: 'was flagged, and was the real one',
+  taken_over: 'A STRANGER HAS THE ACCOUNT NOW',
+  refused: 'refused: it was a stranger. Flag it (9) the next time',
   refused_and_flagged: 'refused and flagged: it was a stranger',
-  changed_needlessly: 'the change was not needed: only the clock of the phone was wrong',
-  left_alone: 'needed only the right time on the phone',
+  changed_needlessly: 'nothing had to be taken away: only the clock of the phone was wrong',
+  left_alone: 'needed nothing but the right time on the phone',
 };
 
 type Answer = (caller: CallerScript, callers: Callers) => string;
 
-/** The caller's answer to each question of the desk. */
+/** Whenever the desk asks one of these, the caller speaks first. */
 const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
   [/^Caller's e-mail/, ({ username }) => `"My e-mail is ${username}@example.com."`],
   [/^Who is calling\?/, ({ words }) => `"${words.pressed}"`],
@@ -34,14 +34,14 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
 
 const NEW_CALL = /^What does the caller need\?/;
 
-/** Adds scripted callers to a talk. If a caller cannot answer, Enter returns to the choice. */
+/** The same talk, with callers who answer. Where a caller cannot give something, Enter goes back to the choice. */
 export function createPracticeTalk(talk: Talk, callers: Callers): Talk {
   let caller: CallerScript | null = null;
   let said = '';
   const hear = (question: string): void => {
     const answer = ANSWERS.find(([asked]) => asked.test(question))?.[1];
     const words = caller === null || answer === undefined ? '' : answer(caller, callers);
-    // The same question is asked several times; the caller answers it once.
+    // The same choice comes again and again: nobody repeats himself each time.
     if (words !== '' && words !== said) talk.line(`☎ ${words}`);
     said = words || said;
   };

@@ -13,9 +13,9 @@ type Attested = 'call_back' | 'colleague' | 'in_person';
 type Code = Exclude<ProofMethod, Attested>;
 
 /**
- * Asks for proofs of the caller's identity until there are enough.
+ * Asks for proofs until they are enough.
  *
- * @throws CallEnded if somebody denies that the caller is the owner, the operator is not convinced, or three checks failed
+ * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, or three checks failed
  */
 export async function proveCaller(here: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
   const proving = here.desk.prove(call);
@@ -27,7 +27,7 @@ export async function proveCaller(here: Desk, call: DeskCase, task: DeskTask): P
     }
     const choice = await here.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
-      { key: '9', text: 'I am not convinced: stop and flag the account', value: 'stop' as const },
+      { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
     ]);
     if (choice === 'stop') return stop(here, call, proving);
     await (isAttested(choice) ? attest(here, proving, choice) : tryCode(here, call, proving, choice));
@@ -47,7 +47,7 @@ function question({ count: needed, given, canBeChecked }: Proving, { flags, deni
   const kinds = [
     !canBeChecked()
       ? 'One must be in person, with an ID.'
-      : 'At least one must be checked here; otherwise three are needed, one of them in person with an ID.',
+      : 'At least one must be checked here; without that it takes three, one of them in person with an ID.',
     ...(denied === null ? [] : ['One must be a call back, or in person.']),
   ];
   return `Who is calling? ${given().length} of ${count} proofs so far${more}. ${kinds.join(' ')}`;
@@ -56,8 +56,9 @@ function question({ count: needed, given, canBeChecked }: Proving, { flags, deni
 async function tryCode(desk: Desk, call: DeskCase, proving: Proving, method: Code): Promise<void> {
   const { talk, sitting } = desk;
   if (method === 'email_code' && !(await sendDigits(desk, call, proving))) return;
-  if (method === 'backup_code') talk.say('Read me a backup code that you have not used yet. After that it is used up.');
-  if (method === 'app_code') talk.say('Open the app on the old phone and read me the six digits that it shows now.');
+  if (method === 'backup_code')
+    talk.say('Read me one of the backup codes that you have not used yet. It is used up then.');
+  if (method === 'app_code') talk.say('Open the app on the old phone, and read me the six digits that it shows now.');
   while (proving.failuresLeft() > 0 && proving.offered().includes(method)) {
     const typed = await askFor(desk, method);
     if (typed === '') return;
@@ -93,11 +94,11 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
   } catch (error) {
     if (!(error instanceof PotctlError) || error.code !== 'E_MAIL') throw error;
     const problem = typeof error.why === 'object' ? String(error.why['problem']) : error.message;
-    talk.bad(`The e-mail could not be sent (${problem}). Choose another proof, or try again.`);
+    talk.bad(`The mail could not be sent (${problem}). Choose another proof, or try again.`);
     return false;
   }
   talk.good(`sent to ${masked.email}, valid for 10 minutes`);
-  talk.say('You will get an e-mail from us now. Read me the six digits in it.');
+  talk.say('You will get a mail from us now. Read me the six digits in it.');
   return true;
 }
 
@@ -117,8 +118,8 @@ async function attest(desk: Desk, proving: Proving, method: Attested): Promise<v
   if (method === 'colleague') talk.line(`Call ${by} yourself, at the number in your own directory.`);
   const answer = await talk.choose(WHO_ANSWERED[method], [
     { key: '1', text: 'yes', value: 'yes' },
-    { key: '2', text: 'no, the caller is somebody else: end the call and flag the account', value: 'no' },
-    { key: '3', text: 'not possible: choose another proof', value: 'skip' },
+    { key: '2', text: 'no, the caller is somebody else: end the call, and flag the account', value: 'no' },
+    { key: '3', text: 'could not be done: choose another proof', value: 'skip' },
   ]);
   if (answer === 'skip') return;
   if (answer === 'no') return endAfterDenial(desk, proving, method, by);
@@ -128,8 +129,8 @@ async function attest(desk: Desk, proving: Proving, method: Attested): Promise<v
 
 const WHO_ANSWERED: Readonly<Record<Attested, string>> = {
   call_back: 'Did the owner of the account answer, and did they just call you?',
-  colleague: 'Does this colleague know the caller and confirm that it is them?',
-  in_person: 'Is the person here with you, and do the name and photo on the ID match?',
+  colleague: 'Does this colleague know the caller, and say that it is them?',
+  in_person: 'Is the person here with you, and do the name and picture of the ID match?',
 };
 
 /** @returns null: choose another proof */
@@ -154,7 +155,7 @@ async function endAfterDenial(
   sitting.done.push(`an account was flagged (journal ${seq})`);
   talk.line();
   talk.bad(
-    `The call is over. Its proofs do not count, and the account is flagged (journal ${seq}). Nothing else was changed.`,
+    `The call is over. No proof of it counts, and the account is flagged (journal ${seq}). Nothing else was changed.`,
   );
   if (method === 'call_back') talk.say('Somebody else asked for access to your account. We did not give it.');
   talk.line('Tell your security team now: somebody is trying to get into this account.');
@@ -177,19 +178,17 @@ async function endAfterFailures({ desk, talk, sitting, clock }: Desk, { person }
   const { closedUntil } = await desk.look(person);
   const until = closedUntil === null ? 'an hour from now' : clock(closedUntil);
   talk.line();
-  talk.bad(`Three identity checks failed. The account is flagged. It cannot be helped by phone until ${until}.`);
+  talk.bad(`Three identity checks failed. The account is flagged, and cannot be helped on the phone until ${until}.`);
   talk.say(`I cannot help you now. Please call again after ${until}, or come in person with an ID.`);
   throw new CallEnded();
 }
 
-/** Says early that phone proofs cannot be enough, so that the caller does not prove anything for nothing. */
+/** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
 async function sayNothingIsChecked({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   talk.line();
   const none = call.checkable.length === 0;
-  talk.warn(
-    none ? 'potctl cannot check any proof for this person:' : 'potctl cannot check any more proofs in this call.',
-  );
+  talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
   for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
-  talk.line('You can only help in person, with an ID. For a phone call, pass it on to an SRE, who can run:');
+  talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
   talk.line(`  ${spelled(desk.expertLine(call.person, task))}`);
 }

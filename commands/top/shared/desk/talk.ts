@@ -2,21 +2,21 @@ import { paint, type Style } from '../../../ui/paint.js';
 import type { Terminal } from '../../../ui/terminal.js';
 import { displayWidth, wrapWords } from '../../../ui/visible.js';
 
-/** Ends the call. Its message, if any, is shown to the operator. */
+/** The call is over; its words were said already, or are the message. */
 export class CallEnded extends Error {}
 
 /** One numbered answer. */
 export interface Choice<K extends string> {
-  /** The key to type. It never changes, so that operators can learn it. */
+  /** The key to type; fixed, so that hands learn it. */
   readonly key: string;
   readonly text: string;
   readonly value: K;
 }
 
-/** How the desk talks to the operator: line by line, one question at a time, numbered answers. */
+/** How the desk speaks with the operator: a line at a time, one question, numbers for answers. */
 export interface Talk {
   line(text?: string): void;
-  /** Shows what the operator should say to the caller. */
+  /** What the operator tells the caller. */
   say(words: string): void;
   good(text: string): void;
   warn(text: string): void;
@@ -24,17 +24,17 @@ export interface Talk {
   /** Asks until one of the numbers is typed. @throws CallEnded on 0 */
   choose<K extends string>(question: string, choices: readonly Choice<K>[], leave?: string): Promise<K>;
   /**
-   * Returns what was typed, trimmed.
+   * What was typed, without spaces around it.
    *
-   * @param enter what Enter alone does, if anything
+   * @param enter what Enter alone does, where it does something
    * @throws CallEnded on 0
    */
   ask(question: string, enter?: string): Promise<string>;
-  /** Like `ask`, without an echo. @throws CallEnded on 0 */
+  /** The same without an echo. @throws CallEnded on 0 */
   askHidden(question: string, enter?: string): Promise<string>;
 }
 
-const LEAVE = 'end this call; nothing else is changed';
+const LEAVE = 'end this call; nothing more is changed';
 
 /** Longer lines are hard to read. */
 const WIDEST = 76;
@@ -42,7 +42,7 @@ const NARROWEST = 20;
 /** Room for `? `, ` ›` and a short answer. */
 const ANSWER = 28;
 
-/** Creates a talk on the terminal. Nothing is cleared, so that screen readers and scrolling back work. */
+/** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
 export function createTalk(terminal: Terminal): Talk {
   const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.size().columns - 4));
   const line = (text = '', indent = ''): void => {
@@ -55,7 +55,7 @@ export function createTalk(terminal: Terminal): Talk {
     terminal.say(`  ${paint(style, mark)}${first.slice(mark.length)}`);
     for (const part of more) terminal.say(`${' '.repeat(mark.length + 3)}${part}`);
   };
-  // A question too long for its answer gets its own lines: the terminal would break it inside a word.
+  // A question that does not fit beside its answer stands above it: the terminal itself would break it inside a word.
   const asked = (question: string, enter: string | undefined): string => {
     const whole = enter === undefined ? question : `${question} (Enter: ${enter})`;
     if (displayWidth(whole) + ANSWER <= terminal.size().columns) return `${whole} ›`;
