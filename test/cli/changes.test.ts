@@ -7,7 +7,7 @@ import { cleanEnvironment, potctl } from '../support/run-cli.js';
 import { temporaryFolder } from '../support/tree.js';
 import { potctlToFullDisk } from './full-output.js';
 
-test('every command that changes something says what, also when its result cannot be written', async () => {
+test('every changing command says what it changed, even if its result cannot be written', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 100) as n' });
   const folder = await temporaryFolder();
   const env = { PGDATABASE: database.name };
