@@ -6,7 +6,7 @@ import { changeReason, codesPlace, handedOut } from './shared/input.js';
 /** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
 export const mfaCodes = actionCommand({
   name: 'mfa codes',
-  summary: "replace a user's backup codes; show the new ones once",
+  summary: 'create new backup codes; show them once',
   examples: [
     'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --ticket SUP-4813',
     'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --codes-to ./codes.txt --confirm ana.souza',

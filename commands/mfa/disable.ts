@@ -7,7 +7,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa disable`: off, with everything that belongs to it. */
 export const mfaDisable = actionCommand({
   name: 'mfa disable',
-  summary: "turn off a user's second factor; sessions stay open",
+  summary: 'turn off a second factor; sessions stay open',
   examples: [
     'potctl mfa disable ana.souza -p prod --reason "phone stolen, account to be closed" --ticket SUP-4812',
     'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',

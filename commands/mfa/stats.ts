@@ -4,7 +4,7 @@ import { itemCommand } from '../command.js';
 /** `potctl mfa stats`: who has one. */
 export const mfaStats = itemCommand({
   name: 'mfa stats',
-  summary: 'count users with and without a second factor, by role',
+  summary: 'count users with a second factor, by role',
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
   verbatim: true,
   needs: ['database'],

@@ -33,7 +33,7 @@ function withoutSize(
   });
 }
 
-test('a backup works in a terminal that reports no size', async () => {
+test('a backup is made in a terminal without a size, as anywhere else', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 1000) as n' });
   const repository = path.join(await temporaryFolder(), 'backups');
   const env = { PGDATABASE: database.name };

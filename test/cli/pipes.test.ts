@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.remove());
 
-/** Runs a bash line in which `$potctl` is the program with sample commands, and `$built` the real program. */
+/** A line of bash in which `$potctl` is the program with sample commands, and `$built` the real one. */
 function bash(line: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const [potctl, built] = [`${process.execPath} ${cli.file}`, `${process.execPath} ${POTCTL}`];
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', potctl, built };
@@ -23,7 +23,7 @@ function bash(line: string): Promise<{ readonly stdout: string; readonly stderr:
 }
 
 describe('pipes', () => {
-  test('3 MB arrive complete', async () => {
+  test('3 MB arrive whole', async () => {
     const { stdout } = await bash('$potctl thing list --rows 40000 --limit 0 --json | cat');
     expect(stdout.length).toBeGreaterThan(3_000_000);
     expect(JSON.parse(stdout).items).toHaveLength(40_000);
@@ -32,7 +32,7 @@ describe('pipes', () => {
   });
 
   test.each(['table', 'plain', 'csv', 'ndjson', 'json'])(
-    '| head -1 of a list: no stack trace, exit code 141 (%s)',
+    '| head -1 of a reader: no stack, status 141 (%s)',
     async (format) => {
       const { stdout, stderr } = await bash(
         `$potctl thing list --rows 50000 --limit 0 -o ${format} | head -c 20 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
@@ -42,7 +42,7 @@ describe('pipes', () => {
     },
   );
 
-  test('| head -1 of a change: the change is made, and its own exit code is returned', async () => {
+  test('| head -1 of a writer: the work is done and the status is its own', async () => {
     const mark = path.join(cli.folder, 'written');
     const { stdout, stderr } = await bash(
       `$potctl thing work --for 0s --lines 50000 --mark ${mark} -q | head -1 >/dev/null; echo "status \${PIPESTATUS[0]}"`,
@@ -52,7 +52,7 @@ describe('pipes', () => {
     expect(readFileSync(mark, 'utf8')).toBe('done');
   });
 
-  test('a closed stderr does not stop the work', async () => {
+  test('nobody reads stderr: the work is done all the same', async () => {
     const mark = path.join(cli.folder, 'unheard');
     const { stdout } = await bash(
       `{ sleep 0.2; $potctl thing work --for 0s --mark ${mark}; echo "status $?"; } 2> >(exec true)`,
@@ -61,15 +61,15 @@ describe('pipes', () => {
     expect(existsSync(mark)).toBe(true);
   });
 
-  test.runIf(existsSync('/dev/full'))('an output that cannot be written is an error', async () => {
+  test.runIf(existsSync('/dev/full'))('output that cannot be written is a failure', async () => {
     const { stdout, stderr } = await bash('$potctl thing list >/dev/full; echo "status $?"');
     expect(stdout).toBe('status 17\n');
     expect(stderr).toContain('could not write the output');
   });
 });
 
-describe('Node.js prints no warnings', () => {
-  test('stderr is empty, even with both NO_COLOR and FORCE_COLOR set', async () => {
+describe('the runtime keeps quiet', () => {
+  test('stderr is empty, also with both NO_COLOR and FORCE_COLOR set', async () => {
     const { stdout, stderr } = await bash(
       '$potctl thing list --rows 2; export NO_COLOR=1 FORCE_COLOR=1; $built --version; $built explain E_LOCKED',
     );

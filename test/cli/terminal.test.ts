@@ -77,8 +77,8 @@ function dropArgs(): { readonly mark: string; readonly args: string[] } {
   return { mark, args: ['thing', 'drop', 'app', '--mark', mark] };
 }
 
-describe('a severe change requires its name to be typed', () => {
-  test('the plan is shown above the prompt, and the right name confirms it', async () => {
+describe('what cannot be undone wants its name typed', () => {
+  test('the plan stands above the question, and the right name lets it happen', async () => {
     const { mark, args } = dropArgs();
     const { exitCode, screen } = await terminal(args, { answers: [[question, 'app\r']] });
     expect(exitCode).toBe(0);
@@ -87,7 +87,7 @@ describe('a severe change requires its name to be typed', () => {
     expect(readFileSync(mark, 'utf8')).toBe('app');
   });
 
-  test('three wrong names: exit 31 and nothing changed; the name is case-sensitive', async () => {
+  test('three wrong names: exit 31 and nothing changed; case counts', async () => {
     const { mark, args } = dropArgs();
     const { exitCode, screen } = await terminal(args, {
       answers: [
@@ -116,7 +116,7 @@ describe('a severe change requires its name to be typed', () => {
     expect(existsSync(mark)).toBe(false);
   });
 
-  test('answers are never read from redirected input, even with a terminal', async () => {
+  test('answers are never read from redirected data, although there is a terminal', async () => {
     const { mark, args } = dropArgs();
     const line = `echo app | $potctl ${args.join(' ')}`;
     const { exitCode, screen } = await terminal([], { line });
@@ -129,7 +129,7 @@ describe('a severe change requires its name to be typed', () => {
     [['--no-input'], {}],
     [[], { POTCTL_NO_INPUT: '1' }],
     [[], { CI: 'true' }],
-  ])('%j %j: no prompt', async (flags, env) => {
+  ])('%j %j: nobody is asked', async (flags, env) => {
     const { mark, args } = dropArgs();
     const { exitCode, screen } = await terminal([...args, ...flags], { env });
     expect(exitCode).toBe(30);
@@ -138,7 +138,7 @@ describe('a severe change requires its name to be typed', () => {
   });
 });
 
-describe('hidden input', () => {
+describe('what is typed without an echo', () => {
   const word = 'canary';
   const control = Array.from({ length: 26 }, (_, at) => String.fromCharCode(at + 1)).filter(
     // Enter, Ctrl-C, Ctrl-D and Ctrl-Z end or leave the question; Ctrl-S and Ctrl-Q are the terminal's.
@@ -147,7 +147,7 @@ describe('hidden input', () => {
   const escaped = ['[A', '[B', '[C', '[D', '[H', '[F', '[3~', '[5~', 'OP', '[15~', '[24~', '[1;5D', 't', 'v', 'b'];
   const keys = [...control, ...escaped.map((rest) => `\u001b${rest}`), '\u001c', '\u001d', '\u001e', '\u001f'];
 
-  test('stays hidden whatever key is pressed', async () => {
+  test('stays unseen whatever key is pressed', async () => {
     const typed = keys.map((key) => `${word}${key}`).join('');
     const { exitCode, screen } = await terminal(['thing', 'unlock'], {
       answers: [
@@ -162,7 +162,7 @@ describe('hidden input', () => {
 });
 
 describe('a terminal', () => {
-  test('gets tables that fit: columns are dropped, then cut, but ids never', async () => {
+  test('gets tables that fit: columns are dropped, then cut; ids never', async () => {
     const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 40 });
     const lines = screen.replaceAll('\r', '').trimEnd().split('\n');
     expect(lines[0]).toBe('ID            LABEL');
@@ -170,7 +170,7 @@ describe('a terminal', () => {
     expect(lines[2]).toBe('thing-000001  a label of thing number 1…');
   });
 
-  test('gets colors, unless NO_COLOR or TERM=dumb', async () => {
+  test('gets colours, unless NO_COLOR or TERM=dumb', async () => {
     const red = '\u001b[31m';
     expect((await terminal(['thing', 'show'])).screen).toContain(red);
     expect((await terminal(['thing', 'show'], { env: { NO_COLOR: '1' } })).screen).not.toContain('\u001b[');
@@ -185,7 +185,7 @@ describe('a terminal', () => {
     expect(screen).not.toContain('\u001b[?25l');
   });
 
-  test('Ctrl-C during the work stops safely with 130', async () => {
+  test('Ctrl-C while it works stops safely with 130', async () => {
     const { exitCode, screen } = await terminal(['thing', 'work', '--says'], { answers: [['working', '\u0003']] });
     expect(exitCode).toBe(130);
     expect(screen).toContain('Stopping safely');
@@ -193,8 +193,8 @@ describe('a terminal', () => {
   });
 });
 
-describe('the terminal does not block the work', () => {
-  test.each([0, 1, 5])('a terminal that reports %i columns and no rows is treated as 80 × 24', async (columns) => {
+describe('work goes on, whatever the terminal does', () => {
+  test.each([0, 1, 5])('a terminal that says %i columns and no rows is taken for 80 × 24', async (columns) => {
     const line = `stty cols ${columns} rows 0; $potctl thing work --for 1s; echo "status $?"`;
     const { screen } = await terminal([], { line });
     expect(screen).toContain('status 0');
@@ -213,7 +213,7 @@ describe('the terminal does not block the work', () => {
     expect(existsSync(mark)).toBe(false);
   });
 
-  test('a terminal stopped with Ctrl-S does not stop the work', async () => {
+  test('a terminal that is stopped with Ctrl-S does not stop the work', async () => {
     const { mark, args } = workArgs('1s');
     let isDone = false;
     const { exitCode } = await terminal(args, {
@@ -226,7 +226,7 @@ describe('the terminal does not block the work', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('a signal ends the command even if the terminal is stopped', async () => {
+  test('a signal ends it although the terminal is stopped and takes no last word', async () => {
     const { mark, args } = workArgs('30s');
     let hasEnded = false;
     const { exitCode } = await terminal(args, {

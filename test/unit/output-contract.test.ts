@@ -12,8 +12,8 @@ const run = (args: string[], options?: MainOptions): Promise<MainRun> => runMain
 
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u202a-\u202e]/;
 
-describe('stdout contains only the data', () => {
-  test('a list without a terminal is tab-separated, without a header, with full values', async () => {
+describe('stdout carries the data and nothing else', () => {
+  test('a list without a terminal is tab-separated, without header, with whole values', async () => {
     const { exitCode, stdout, stderr } = await run(['thing', 'list']);
     expect(exitCode).toBe(0);
     expect(stdout.split('\n')[1]).toBe('thing-000001\ta label of thing number 1 that is rather long\t7919');
@@ -44,7 +44,7 @@ describe('stdout contains only the data', () => {
     expect(envelope.items[0].label).toContain('\u001b[2J');
   });
 
-  test('the cursor continues after the page, and the last page has none', async () => {
+  test('the cursor goes on where the page ended, and the last page has none', async () => {
     const seen: string[] = [];
     let cursor: string | null = '';
     for (let page = 0; page < 9 && cursor !== null; page += 1) {
@@ -70,7 +70,7 @@ describe('stdout contains only the data', () => {
     expect(seen).toEqual([...seen].sort().reverse());
   });
 
-  test('ndjson is one row per line and a summary at the end', async () => {
+  test('ndjson is one row a line and a summary at the end', async () => {
     const { stdout } = await run(['thing', 'list', '-o', 'ndjson']);
     const lines = stdout
       .trimEnd()
@@ -98,14 +98,14 @@ describe('stdout contains only the data', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(format === 'plain' ? 3 : 4);
   });
 
-  test('text for people makes them visible, too, and data cannot forge colors', async () => {
+  test('what is drawn for people makes them visible, too, and its colours cannot be forged', async () => {
     const { stdout } = await run(['thing', 'show', '--color', 'always']);
     expect(stdout.split('\n')[1]).toBe(
       String.raw`label ${'\u001b[31m'}=cmd("\x1b[2J")\nfake row\t\u202eabc\u200b${'\u001b[39m'}`,
     );
   });
 
-  test('JSON omits no key: undefined is null, and big numbers keep all digits', async () => {
+  test('JSON leaves no key out: undefined is null, and no digit of a big number is lost', async () => {
     const { stdout } = await run(['thing', 'show', '--json']);
     expect(JSON.parse(stdout).item).toMatchObject({
       missing: null,
@@ -115,7 +115,7 @@ describe('stdout contains only the data', () => {
     });
   });
 
-  test('a change prints its id on stdout and everything else on stderr', async () => {
+  test('a change prints its id on stdout and all else on stderr', async () => {
     const { exitCode, stdout, stderr } = await run(['thing', 'work', '--for', '0s']);
     expect(exitCode).toBe(0);
     expect(stdout).toBe('20261122T095106Z-7f3a9c\n');
@@ -129,7 +129,7 @@ describe('stdout contains only the data', () => {
     expect(stderr).toBe('Warning: one thing was odd\n');
   });
 
-  test('the envelope of a change says what was done, by whom and why', async () => {
+  test('an action envelope says what it did, who and why', async () => {
     const { stdout } = await run([
       'thing',
       'work',
@@ -152,12 +152,12 @@ describe('stdout contains only the data', () => {
 });
 
 describe('lists', () => {
-  test('the footer on stderr says how many rows are shown', async () => {
+  test('the footer says how many are shown, on stderr', async () => {
     const { stderr } = await run(['thing', 'list', '--rows', '60', '-o', 'table']);
     expect(stderr).toMatch(/^Showing 50 of 60 rows: --limit 0 for all, --cursor \S+ for the next page\n$/);
   });
 
-  test('--limit 0 shows all rows, without a footer', async () => {
+  test('--limit 0 shows all, and nothing is said about more', async () => {
     const { stdout, stderr } = await run(['thing', 'list', '--rows', '60', '--limit', '0']);
     expect(stdout.trimEnd().split('\n')).toHaveLength(60);
     expect(stderr).toBe('');
@@ -251,7 +251,7 @@ const action = actionCommand({
 const runDrop = (args: string[], options?: MainOptions): Promise<MainRun> =>
   runMain(['drop', ...args], [...sampleCommands, stream, within, whole, item, action], options);
 
-describe('rows of a list, of a stream and of one thing are written alike', () => {
+describe('rows of a list, of a stream, and within one thing come out alike', () => {
   test.each([
     ['plain', 'd0\nd1\nd2\nd3\nd4\n'],
     ['table', 'ID\nd0\nd1\nd2\nd3\nd4\n'],
@@ -262,7 +262,7 @@ describe('rows of a list, of a stream and of one thing are written alike', () =>
     }
   });
 
-  test('csv rows of one thing include the wide columns', async () => {
+  test('csv of rows within one thing has the wide columns: nothing could ask for them there', async () => {
     expect((await runDrop(['show', '--rows', '2', '-o', 'csv'])).stdout).toBe('id,taken\nd0,0 ms\nd1,1 ms\n');
   });
 
@@ -279,7 +279,7 @@ describe('rows of a list, of a stream and of one thing are written alike', () =>
     }
   });
 
-  test('the page precedes the items if it is known in advance, else it follows them', async () => {
+  test('the page stands in front of the items where it is known before, and behind them where not', async () => {
     const keys = async (name: string): Promise<string[]> =>
       Object.keys(JSON.parse((await runDrop([name, '--json'])).stdout));
     for (const name of ['all', 'show']) {
@@ -289,14 +289,14 @@ describe('rows of a list, of a stream and of one thing are written alike', () =>
     expect((await keys('list')).slice(-2)).toEqual(['items', 'page']);
   });
 
-  test.each(['list', 'all', 'show'])('no rows are a complete document, too (%s)', async (name) => {
+  test.each(['list', 'all', 'show'])('no row at all is a whole document, too (%s)', async (name) => {
     expect(JSON.parse((await runDrop([name, '--rows', '0', '--json'])).stdout)).toMatchObject({
       items: [],
       page: { total: 0 },
     });
   });
 
-  test('JSON on a terminal is indented, and otherwise the same', async () => {
+  test('a list on a terminal is JSON for people, and the same document', async () => {
     const { stdout } = await runDrop(['all', '--json'], { columns: 80 });
     expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), null, 2)}\n`);
     const empty = await runDrop(['all', '--rows', '0', '--json'], { columns: 80 });
@@ -330,18 +330,18 @@ describe('rows of a list, of a stream and of one thing are written alike', () =>
 });
 
 describe('JSON has one case', () => {
-  test('keys become snake_case at every depth, except user-defined names', async () => {
+  test('keys become snake_case at every depth; what somebody named stays as it is', async () => {
     const { stdout } = await runDrop(['label', '--json']);
     expect(JSON.parse(stdout).item).toEqual({
       ...{ undo_until: null, labels: { myLabel: { innerName: 1 } }, parts: [{ stored_bytes: 5, gone: null }] },
     });
   });
 
-  test('a result in another format is not converted', async () => {
+  test('a result of another form stays as it is as a whole', async () => {
     expect(JSON.parse((await runDrop(['do', '--json'])).stdout).result).toEqual({ enabledPercentage: 1 });
   });
 
-  test('labels, manifests, journal entries, variables and foreign documents are marked as verbatim', () => {
+  test('labels, manifests, entries of the journal, variables and documents of another form are marked', () => {
     const marked = commands.flatMap(({ name, verbatim }) => (verbatim === undefined ? [] : [[name, verbatim]]));
     expect(Object.fromEntries(marked)).toEqual({
       ...{ 'backup list': ['labels'], 'backup show': ['labels', 'manifest'], history: ['details'] },
@@ -349,7 +349,7 @@ describe('JSON has one case', () => {
     });
   });
 
-  test('converting keys does not change the original object', () => {
+  test('a program that has the result sees what it knows, and a copy is written like the result', () => {
     const result = { runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] };
     expect(scriptKeys({ ...result }, [])).toEqual({ run_id: 'r1', at: new Date(0), phases: [{ taken_ms: 2 }] });
     expect(result).toEqual({ runId: 'r1', at: new Date(0), phases: [{ takenMs: 2 }] });

@@ -67,7 +67,7 @@ export async function writeRows(source: RowSource, runtime: Runtime): Promise<Ex
 /** One format. The first batch includes the header; later ones continue below. */
 interface Drawing {
   rows(batch: readonly Any[], isFirst: boolean): string;
-  /** @param isFirst true if there was no batch at all */
+  /** @param isFirst no batch came at all */
   end(end: RowsEnd, isFirst: boolean): string;
 }
 
@@ -100,7 +100,7 @@ const DRAWINGS: Readonly<Record<Format, (source: RowSource, runtime: Runtime) =>
 const lined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 const below = (lines: readonly string[], isFirst: boolean): readonly string[] => (isFirst ? lines : lines.slice(1));
 
-/** Writes the envelope up to `items`, then the rows. If the page is known only at the end, it follows the rows. */
+/** The items are the last member of the envelope: what is in front of them is written first, and the page behind where it is known late. */
 function drawJson({ facts, page, pretty, uniform }: RowSource): Drawing {
   const [line, indent] = pretty ? ['\n', '    '] : ['', ''];
   const text = rowWriter(facts.verbatim, uniform);
