@@ -100,15 +100,15 @@ const isPath = (value: string): boolean => /^(\.{0,2}\/|\.{1,2}$)/.test(value);
 function anywhere(flag: string, value: string, cwd: string | null): string {
   if (cwd === null) return value;
   if (flag === '-p' || flag === '--database' || value.includes('://')) return value;
-  // Of a variable no shell has made it the home directory yet: potctl does.
+  // In a variable the shell has not expanded `~`; potctl does that itself.
   if (flag !== '--config' && (value === '~' || value.startsWith('~/'))) return value;
   return flag === '--repository' && !value.includes('/') ? value : path.resolve(cwd, value);
 }
 
-/** Advice as people read it: each command in backticks, or bare where it stands alone or behind two blanks. */
+/** Formats advice for people: commands in backticks, or bare if they are alone on the line or follow two spaces. */
 export const spelled = (given: Advice, here: Here): string => adviceText(given, (part) => lineOf(part, here));
 
-/** A value with all advice in it spelled, as JSON has it: for results, which are values all the way down. */
+/** Returns a copy of a value in which all advice is text, for JSON. */
 export function withSpelled(value: unknown, here: Here): unknown {
   if (isAdvice(value)) return spelled(value, here);
   if (Array.isArray(value)) return value.map((item) => withSpelled(item, here));

@@ -86,7 +86,7 @@ function explainFailure(
   return NAGIOS_UNKNOWN;
 }
 
-/** What is thrown where nobody waits for it is a bug like any other: it is reported, and the command ends. */
+/** Turns uncaught exceptions and unhandled rejections into errors of the command, so that they are reported. */
 function watchCrashes(host: Host): { readonly happened: Promise<never>; unwatch(): void } {
   let fail: (error: unknown) => void = () => {};
   const happened = new Promise<never>((_, reject) => {
