@@ -71,7 +71,8 @@ export function chooseColumns<R>(
 export function pageFooter({ returned, total, truncated, nextCursor }: Page): string | undefined {
   if (!truncated) return undefined;
   const next = nextCursor === null ? '' : `, --cursor ${nextCursor} for the next page`;
-  return `Showing ${returned} of ${total ?? 'more'} rows: --limit 0 for all${next}`;
+  const shown = total === null ? `Showing ${returned} rows, there are more` : `Showing ${returned} of ${total} rows`;
+  return `${shown}: --limit 0 for all${next}`;
 }
 
 function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sort: string, formats: Formats): R[] {
