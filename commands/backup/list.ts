@@ -124,7 +124,7 @@ function warningsOf({ items, fromFuture }: Listing): Advice[] {
     ...(events_damage === null ? [] : [`the history of backup '${id}' is damaged: ${events_damage}`]),
     ...(fromFuture.includes(id)
       ? [
-          advice`backup '${id}' is dated in the future (${created_at}); if this machine's clock is right, remove the backup: ${potctl('backup', 'prune', id)}`,
+          advice`backup '${id}' is dated in the future (${created_at}); if this machine's clock is right, remove it: ${potctl('backup', 'prune', id)}`,
         ]
       : []),
   ]);
