@@ -147,7 +147,8 @@ export function refuseDefaultProfile(
 
 function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: all }: PruneScope): readonly string[] {
   const known = allSets(entries);
-  if (all && fromSet !== null) throw new PotctlError('E_USAGE', "'--all-series' and '--from-series' contradict each other");
+  if (all && fromSet !== null)
+    throw new PotctlError('E_USAGE', "'--all-series' and '--from-series' contradict each other");
   if (all) return known;
   const fitting = fromSet === null ? setsAtHand(entries, at) : [fromSet];
   const ofDatabase = fitting.filter((set) => !set.startsWith('files:'));
