@@ -9,7 +9,7 @@ import { INIT, newRepository } from './shared/init-flag.js';
 /** `potctl backup import`: copies backups made by the old scripts, or by a plain pg_dump, into the repository. */
 export const backupImport = actionCommand({
   name: 'backup import',
-  summary: 'import dumps, archives and backups of the old scripts',
+  summary: 'import dumps, archives and backups made by backup.py',
   examples: [
     'potctl backup import /var/backups/3dpot -p prod',
     'potctl backup import ./backups/backup_manifest_20261122_095046.json --repository /var/backups/potctl',
@@ -17,7 +17,7 @@ export const backupImport = actionCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    path: argument('<path>', 'a directory or manifest of the old scripts, a dump, or a tar archive'),
+    path: argument('<path>', 'a directory or manifest of backup.py, a dump, or a tar archive'),
     databaseName: text('--database-name <name>', 'name of the dumped database, if the dump does not contain it'),
     tree: text('--tree <archive>', 'tar archive with the files that belong to a dump without a manifest'),
     keepTop: flag('--keep-top-folder', 'the top directory of the archive is part of the files, not their root'),

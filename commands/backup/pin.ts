@@ -12,10 +12,10 @@ export const backupPin = actionCommand({
   atomic: true,
   needs: ['database', 'repository', 'files'],
   input: {
-    id: argument('<id>', 'id, unique part of it, latest or latest~1'),
+    id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why the backup must be kept; required'),
     until: momentAhead('--until <time>', 'when the pin ends: 2027-06-30, or 90d from now (default: never)'),
-    fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async prepare({ id, fromSet, reason, until }, { potctl }) {

@@ -14,7 +14,7 @@ import { renderOldPlan, renderOldRemoved } from './shared/previous-screen.js';
 const input = {
   id: optionalArgument('[id]', 'remove this one backup, by its id or a unique part of it'),
   ...KEEP_FLAGS,
-  fromSet: text('--from-series <name>', 'backups of another series, not the one of this profile and database'),
+  fromSet: text('--from-series <name>', 'prune this series (default: of this profile or database)'),
   allSets: flag('--all-series', 'apply the policy to every series, each on its own'),
   oldDatabases: flag(
     '--old-databases',

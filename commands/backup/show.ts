@@ -27,10 +27,10 @@ export const backupShow = itemCommand({
       'list its files that match the glob, ** for all (a path that starts with / or ./ names the directory of the files instead)',
     ),
     limit: count('--limit <n>', 'with --files: maximum number of rows; 0 = all', { default: 50 }),
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
     manifest: flag('--manifest', 'print the manifest as JSON'),
-    fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async run({ id, manifest, fromSet, backupDir }, { potctl }) {

@@ -9,9 +9,9 @@ export const backupUnpin = actionCommand({
   atomic: true,
   needs: ['database', 'repository', 'files'],
   input: {
-    id: argument('<id>', 'id, unique part of it, latest or latest~1'),
+    id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why, for the record'),
-    fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async prepare({ id, fromSet, reason }, { potctl }) {

@@ -14,7 +14,7 @@ export const backupVerify = itemCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
     level: choice(
       '--level <level>',
@@ -24,7 +24,7 @@ export const backupVerify = itemCommand({
         default: 'quick',
       },
     ),
-    fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async run({ id, level, fromSet, backupDir }, { potctl }) {

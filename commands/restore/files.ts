@@ -28,18 +28,18 @@ export const restoreFiles = actionCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     path: list('--path <glob>', 'files to restore, relative to their root; repeatable'),
     to: text('--to <dir>', 'target directory; created if it does not exist'),
     overwrite: choice(
       '--overwrite <when>',
-      'replace existing files? replaced ones are kept',
+      'when to replace existing files; replaced ones are kept',
       ['never', 'if-newer', 'always'],
       {
         default: 'never',
       },
     ),
-    fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async prepare(options, { potctl }) {

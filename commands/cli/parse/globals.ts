@@ -48,7 +48,7 @@ export const CHANGE_FLAGS = {
   dryRun: flag('-n, --dry-run', 'show what would be done and change nothing'),
   yes: flag('-y, --yes', 'answer yes to questions; does not replace --confirm'),
   wait: duration('--wait <duration>', 'wait up to this long for a lock', { default: 0 }),
-  reason: text('--reason <text>', 'reason, for the record'),
+  reason: text('--reason <text>', 'reason for the change, for the record'),
   ticket: text('--ticket <id>', 'ticket, for the record'),
   operator: text('--operator <name>', 'name to record instead of the current system user'),
 } as const satisfies InputSpec;

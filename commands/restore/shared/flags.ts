@@ -11,9 +11,9 @@ export const SWAP_FLAGS = {
 
 /** Flags of plan and run. */
 export const RESTORE_FLAGS = {
-  id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+  id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
   ...OLD_BACKUPS,
-  fromSet: text('--from-series <name>', 'a backup of another series, not the one of this profile and database'),
+  fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
   mode: choice('--mode <mode>', 'swap (default): replace the live database; new: create another one', ['swap', 'new']),
   into: text('--into <name>', 'with --mode new: name of the new database'),
