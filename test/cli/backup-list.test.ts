@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-/** No server answers there: nothing here may need one. */
+/** There is no server, because these commands must not need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: undefined } });
 

@@ -18,7 +18,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
   'backup import': ['/nonexistent/set'],
-  // The file would be the one in force for all that follows.
+  // A real file would apply to all later commands.
   'config init': ['--dry-run'],
   'grants sql': ['--role', 'support'],
   'mfa rotate': ['--reason', 'yearly change of keys'],

@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterAll(() => rm(top, { recursive: true, force: true }));
 
 const SET = ['--from-series', 'profile:prod'];
-/** No server answers there: nothing here may need one. */
+/** There is no server, because these commands must not need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
 const prune = (...flags: string[]): Promise<Ran> => run('prune', ...SET, ...flags);

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.remove());
 
-/** Sends the signals one after the other, each when its text was seen on stderr. */
+/** Sends the signals one after another, each once its text appeared on stderr. */
 function when(...steps: readonly (readonly [text: RegExp, signal: NodeJS.Signals])[]): SampleOptions {
   const left = [...steps];
   return {
