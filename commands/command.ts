@@ -8,44 +8,44 @@ import type { Context } from './context.js';
 import type { Column } from './ui/columns.js';
 import type { View } from './ui/view.js';
 
-/** The step in front of what cannot be undone: shown first, then confirmed by typing `phrase`. */
+/** The confirmation before a severe change: the plan is shown, then `phrase` must be typed. */
 export interface Gate<P> {
   /** Draws what will happen, on stderr. */
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
   phrase(plan: P): string;
-  /** `--yes` is enough: what is done can be taken back by one statement. */
+  /** `--yes` is enough, because one statement can revert the change. */
   readonly mild?: true;
-  /** True where the plan replaces and removes nothing: then nobody is asked, but a wrong `--confirm` still refuses. */
+  /** True if the plan replaces and removes nothing. Then nothing must be confirmed, but a wrong `--confirm` is still an error. */
   isAddition?(plan: P): boolean;
 }
 
 interface Common<S extends InputSpec> {
-  /** `backup list` lives in commands/backup/list.ts; a top command `doctor` in commands/top/doctor.ts. */
+  /** `backup list` is in commands/backup/list.ts; a top-level command such as `doctor` in commands/top/doctor.ts. */
   readonly name: string;
-  /** Lower-case fragment without a full stop. */
+  /** A lower-case imperative without a period, short enough for one line of the help. */
   readonly summary: string;
-  /** Each one is parsed by a test with the real parser. Examples come first in the help. */
+  /** Shown first in the help. A test parses each one with the real parser. */
   readonly examples: readonly string[];
   readonly input: S;
-  /** What it opens or asks the name of: it takes the flags that say where these are, and no others. */
+  /** What the command uses. It has the target flags for these, and no others. */
   readonly needs: readonly Need[];
-  /** Works the same everywhere: it does not read the configuration either. */
+  /** The command does not read the configuration. */
   readonly standalone?: true;
   /**
-   * JSON has the keys of a result in snake_case. Not so within these members, at every depth: their keys are names that somebody chose, or
-   * they are documents of another form. `true`: the whole result.
+   * Members whose keys are not converted to snake_case in JSON, at any depth, because they are data or documents in another format.
+   * `true`: the whole result.
    */
   readonly verbatim?: Verbatim;
 }
 
-/** Many things: gets table, plain, csv, ndjson, --limit, --columns, --sort and `page` from its columns. */
+/** A list: its columns provide table, plain, csv and ndjson output, --limit, --columns, --sort and `page`. */
 export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   readonly kind: 'list';
   readonly columns: readonly Column<R>[];
-  /** When a row happened, RFC 3339: the list takes --since and --until then. */
+  /** The time of a row, RFC 3339. Adds --since and --until to the list. */
   at?(row: R): string;
-  /** Rows have no advice in them: `context.live.spelled` makes it text. */
+  /** Rows contain text instead of advice: use `context.live.spelled`. */
   run(
     input: Input<S>,
     context: Context,
@@ -57,13 +57,13 @@ export interface ListCommand<S extends InputSpec, R> extends Common<S> {
   exitCode?(items: readonly R[]): ExitCode;
 }
 
-/** The same, of which there may be millions: rows are written out while they are read, in the one order that the source has. */
+/** A list of possibly millions of rows, written while they are read, in the order of the source. */
 export interface StreamCommand<S extends InputSpec, R> extends Common<S> {
   readonly kind: 'stream';
   readonly columns: readonly Column<R>[];
-  /** What the next page begins behind. */
+  /** The key after which the next page begins. */
   key(row: R): string;
-  /** @param page `after`: the key of the last row of the page before; `limit` rows are enough, 0 = all */
+  /** @param page `after`: key of the last row of the previous page; `limit`: number of rows, 0 = all */
   run(
     input: Input<S>,
     context: Context,
@@ -71,7 +71,7 @@ export interface StreamCommand<S extends InputSpec, R> extends Common<S> {
   ): AsyncIterable<readonly R[]>;
 }
 
-/** Rows that are read while they are written out: there may be millions of them. */
+/** Rows that are written while they are read; there may be millions. */
 export interface Rows<R> {
   readonly columns: readonly Column<R>[];
   readonly items: AsyncIterable<R>;
@@ -84,7 +84,7 @@ export interface Rows<R> {
 /** One thing: `item` in JSON, `render` for people. */
 export interface ItemCommand<S extends InputSpec, R> extends Common<S> {
   readonly kind: 'item';
-  /** undefined = this time it is about the one thing; else many things within it, in all formats of a list. */
+  /** Returns the rows within the thing, for all list formats; undefined if the thing itself was asked for. */
   // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
   rows?(input: Input<S>, context: Context): Promise<Rows<any> | undefined>;
   run(input: Input<S>, context: Context): Promise<R>;
@@ -92,20 +92,20 @@ export interface ItemCommand<S extends InputSpec, R> extends Common<S> {
   exitCode?(result: R): ExitCode;
 }
 
-/** A change: `result`, `changed`, `dry_run`, `run_id` in JSON. `-n/--dry-run` is added to its flags, and `--confirm` where it has a gate. */
+/** A change: `result`, `changed`, `dry_run`, `run_id` in JSON. Gets `-n/--dry-run`, and `--confirm` if it has a gate. */
 export interface ActionCommand<S extends InputSpec, R, P> extends Common<S> {
   readonly kind: 'action';
   readonly gate?: Gate<P>;
-  /** All or nothing: its work appears in one step at the end, so that an interruption has changed nothing. */
+  /** All or nothing: the change becomes visible in one step at the end, so an interrupted command has changed nothing. */
   readonly atomic?: true;
-  /** A conversation: it asks at the terminal for everything that the flags of changes would say, and takes of them --operator alone. */
+  /** Interactive: asks for everything that change flags would say, and takes only --operator. */
   readonly asks?: true;
-  /** Looks, changes nothing, and gives the change as one value. @throws what makes it impossible */
+  /** Plans the change without changing anything. @throws if the change is impossible */
   prepare(input: Input<S>, context: Context): Promise<Prepared<P, R>>;
   render(result: R, view: View): void;
-  /** Default true unless dry run. */
+  /** Default: true, unless it was a dry run. */
   changed?(result: R): boolean;
-  /** What was changed, in a sentence without its full stop: for an error that comes after it, when nobody sees `render`. */
+  /** Says what was changed, in a sentence without a period, for an error after the change. */
   done?(result: R): string;
   exitCode?(result: R): ExitCode;
 }

@@ -12,42 +12,42 @@ import { commands } from './registry.js';
 const PATIENCE_MS = 2_000;
 
 /**
- * Runs one command line. Never throws and never ends the process: the exit code comes back when everything that was written has left.
+ * Runs one command line and returns its exit code once all output is written. Never throws and never ends the process.
  *
  * @param argv without node and the script
- * @param registry the commands there are; tests bring their own
+ * @param registry all commands; tests pass their own
  */
 export async function main(
   argv: readonly string[],
   host: Host,
   registry: readonly AnyCommand[] = commands,
 ): Promise<number> {
-  // Should everything stop without an end, Node would say 13 and call it a warning; it is a bug.
+  // If the event loop runs dry, Node would exit with 13 and a warning; for us that is a bug.
   host.exitCode = 1;
   if (host.env['NO_COLOR'] && host.env['FORCE_COLOR']) delete host.env['FORCE_COLOR'];
   if (!argv.includes('--debug') && !isOn(host.env['POTCTL_DEBUG'])) host.removeAllListeners('warning');
   const { output, errors } = createOutputs(host.stdout, host.stderr);
   const { exitCode, reads } = await answer({ argv, host, output, errors, commands: registry }, registry);
-  // Whoever was told to end does not wait for a terminal that is stopped, or for a pipe that nobody empties.
-  const told = exitCode === ExitCode.interrupted || exitCode === ExitCode.terminated;
-  if (!(await flushed([output, errors], told ? PATIENCE_MS : Number.POSITIVE_INFINITY))) host.exit(exitCode);
+  // After a signal, potctl does not wait for a stopped terminal or a pipe that nobody reads.
+  const stopped = exitCode === ExitCode.interrupted || exitCode === ExitCode.terminated;
+  if (!(await flushed([output, errors], stopped ? PATIENCE_MS : Number.POSITIVE_INFINITY))) host.exit(exitCode);
   return afterWriting(exitCode, reads, output, errors);
 }
 
-/** Nobody listens any more: a reader has nothing left to do, a writer has done its work. Any other broken output is a failure. */
+/** Returns the exit code after output errors. A closed pipe ends a reading command early and does not matter after a change; any other error is a failure. */
 function afterWriting(exitCode: number, reads: boolean, output: Output, errors: Output): number {
   const failure = output.failure();
   if (failure === undefined) return exitCode;
   if (failure.code === 'EPIPE') return reads && exitCode === 0 ? 141 : exitCode;
-  // Of a change it is reported with what was changed.
+  // For a change, the error that says what was changed is already reported.
   if (!reads) return exitCode;
-  errors.write(`Error: the output could not be written: ${redact(failure.message)}\n`);
+  errors.write(`Error: could not write the output: ${redact(failure.message)}\n`);
   return exitCode === 0 ? 17 : exitCode;
 }
 
 interface Answer {
   readonly exitCode: number;
-  /** Is the output all that was wanted? */
+  /** True if the command only prints and changes nothing. */
   readonly reads: boolean;
 }
 
@@ -70,7 +70,7 @@ async function answer(frame: Frame, registry: readonly AnyCommand[]): Promise<An
   }
 }
 
-/** The two questions that are asked most, by people and by scripts, are answered before the parser is loaded: it is half of the start. */
+/** Answers --version and --help without loading the parser, which takes half of the start time. */
 async function parse(argv: readonly string[], registry: readonly AnyCommand[]): Promise<Parsed> {
   const [word = '--help', ...more] = argv;
   if (more.length === 0 && /^(--version|-V)$/.test(word)) return { kind: 'version' };

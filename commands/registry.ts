@@ -42,8 +42,8 @@ import { support } from './top/support.js';
 import { version } from './top/version.js';
 
 /**
- * Every command there is, in the order of the help. A command's file imports only light modules; what costs is imported inside `run`
- * and `prepare`, so that `--help` needs none of it.
+ * All commands, in the order of the help. A command's file imports only light modules. Expensive ones are imported inside `run` and
+ * `prepare`, so that `--help` does not load them.
  */
 export const commands: readonly AnyCommand[] = [
   demo,

@@ -3,10 +3,10 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { text } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 
-/** `potctl audit verify`: every entry of the journal, recomputed outside of the server. */
+/** `potctl audit verify`: recomputes the hash of every journal entry on the client, not in the server. */
 export const auditVerify = itemCommand({
   name: 'audit verify',
-  summary: 'check that nobody changed the journal: every hash is recomputed, and compared with an anchor',
+  summary: 'check the hash chain of the journal for tampering',
   examples: [
     'potctl audit verify -p prod --json',
     'potctl audit verify -p prod --anchor /mnt/other-host/anchor.json',
@@ -14,7 +14,7 @@ export const auditVerify = itemCommand({
   ],
   needs: ['database'],
   input: {
-    anchor: text('--anchor <file>', 'what this command printed with --json, or the manifest of a backup'),
+    anchor: text('--anchor <file>', 'output of an earlier run, or a backup manifest, to compare with'),
   },
 
   async run({ anchor }, { potctl }) {
@@ -26,15 +26,15 @@ export const auditVerify = itemCommand({
       const where = broken!.seq === null ? 'its head' : `entry ${broken!.seq}`;
       view.note(`${view.paint('bad', 'BROKEN')} at ${where} (${broken!.kind}): ${broken!.detail}.`);
       view.note(
-        `  ${counted(checked, 'entry')} before it ${verb(checked, 'is', 'are')} as written. Who can write as the owner of the schema?`,
+        `  ${counted(checked, 'entry')} before it ${verb(checked, 'is', 'are')} intact. Find out who can write as the owner of the schema.`,
       );
       return;
     }
-    view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, each follows on the one before.`);
+    view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, the hash chain is intact.`);
     if (anchor !== null) view.line(JSON.stringify(anchor));
     if (!anchored)
       view.note(
-        'A tail that was cut off shows only beside an anchor: keep that line on another host, and give it with --anchor.',
+        'Removed entries at the end show only with an anchor: save the line above on another host and pass it with --anchor.',
       );
   },
   exitCode: ({ ok }) => (ok ? ExitCode.ok : ExitCode.integrity),

@@ -10,7 +10,7 @@ import { KEEP_FLAGS } from './shared/keep-flags.js';
 
 export const backupCreate = actionCommand({
   name: 'backup create',
-  summary: 'back up the database and its files as one set',
+  summary: 'back up the database and its files together',
   examples: [
     'PGDATABASE=app potctl backup create --files ./storage --repository ./backups',
     'potctl backup create -p prod --note "before 2.0.6" --verify full',
@@ -22,19 +22,21 @@ export const backupCreate = actionCommand({
   input: {
     only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
     databaseOnly: flag('--database-only', 'the same as --only db'),
-    jobs: count('--jobs <n>', 'parallel workers of pg_dump; default: one for each processor', { min: 1, max: 128 }),
-    rows: choice('--rows <how>', 'row counts in the manifest', ['exact', 'estimate', 'off'], { default: 'exact' }),
+    jobs: count('--jobs <n>', 'parallel pg_dump jobs (default: one per processor)', { min: 1, max: 128 }),
+    rows: choice('--rows <how>', 'how rows are counted for the manifest', ['exact', 'estimate', 'off'], {
+      default: 'exact',
+    }),
     lockWait: duration('--lock-wait-timeout <duration>', 'how long pg_dump waits for a table lock', {
       default: 30_000,
     }),
-    verify: choice('--verify <level>', 'check of the stored backup afterwards', ['none', 'quick', 'full'], {
+    verify: choice('--verify <level>', 'verify the stored backup afterwards', ['none', 'quick', 'full'], {
       default: 'quick',
     }),
-    note: text('--note <text>', 'a remark that stands in the manifest'),
-    prune: flag('--prune', 'then remove older ones by the --keep flags or the profile, if the new one is good'),
+    note: text('--note <text>', 'a note stored in the manifest'),
+    prune: flag('--prune', 'if the new backup is good, prune by the --keep flags or the profile'),
     ...KEEP_FLAGS,
     init: INIT,
-    label: list('--label <name=value>', 'a label that stands in the manifest; may be repeated'),
+    label: list('--label <name=value>', 'a label stored in the manifest; repeatable'),
   },
 
   async prepare(options, { potctl }) {
@@ -45,7 +47,7 @@ export const backupCreate = actionCommand({
     for (const reason of result.degraded_reasons) view.note(`${view.paint('warn', 'degraded')}: ${reason}`);
     if (result.new_repository) view.note(newRepository(result));
     if (result.id === null) {
-      view.note(`Would back up into ${result.repository}; about ${view.bytes(result.needed_bytes)} are needed.`);
+      view.note(`Would back up to ${result.repository}; about ${view.bytes(result.needed_bytes)} needed.`);
       return;
     }
     const size = view.bytes(result.bytes_total);
@@ -63,9 +65,9 @@ export const backupCreate = actionCommand({
 function renderPruned({ state, removed, freed_bytes, problem }: NonNullable<CreateResult['pruned']>, view: View): void {
   if (removed.length > 0)
     view.note(`Removed ${counted(removed.length, 'old backup')}, ${view.bytes(freed_bytes)}: ${removed.join(', ')}`);
-  else if (state === 'done') view.note('No old backup had to go.');
+  else if (state === 'done') view.note('No old backups to remove.');
   if (problem === null) return;
-  const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old ones could not be pruned';
+  const kept = state === 'skipped' ? 'Nothing was pruned' : 'The backup is good, but old backups could not be pruned';
   view.note(`${view.paint('warn', 'Warning')}: ${kept}: ${problem.message} (${problem.code})`);
   for (const one of problem.fix) view.note(advice`  ${one}`);
 }

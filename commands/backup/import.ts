@@ -6,10 +6,10 @@ import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 import { INIT, newRepository } from './shared/init-flag.js';
 
-/** `potctl backup import`: takes over what the old scripts, or other people's pg_dump, left. */
+/** `potctl backup import`: copies backups made by the old scripts, or by a plain pg_dump, into the repository. */
 export const backupImport = actionCommand({
   name: 'backup import',
-  summary: 'take over backups of the old scripts, dumps and archives; the originals are only read',
+  summary: 'import dumps, archives and backups made by backup.py',
   examples: [
     'potctl backup import /var/backups/3dpot -p prod',
     'potctl backup import ./backups/backup_manifest_20261122_095046.json --repository /var/backups/potctl',
@@ -17,13 +17,10 @@ export const backupImport = actionCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    path: argument('<path>', 'folder of the old scripts, one of their manifests, a dump, or a tar archive'),
-    databaseName: text('--database-name <name>', 'database that the dump is of, where the dump does not tell it'),
-    tree: text('--tree <archive>', 'tar archive of the files that belong to a dump without a manifest'),
-    keepTop: flag(
-      '--keep-top-folder',
-      'the folder at the top of the archive lies inside of the tree, and is not the tree itself',
-    ),
+    path: argument('<path>', 'a directory or manifest of backup.py, a dump, or a tar archive'),
+    databaseName: text('--database-name <name>', 'name of the dumped database, if the dump does not contain it'),
+    tree: text('--tree <archive>', 'tar archive with the files that belong to a dump without a manifest'),
+    keepTop: flag('--keep-top-folder', 'the top directory of the archive is part of the files, not their root'),
     init: INIT,
   },
 
@@ -50,13 +47,13 @@ function renderItem(item: ImportedItem, view: View): void {
 const failedText = ({ name, problem }: ImportedItem, view: View): string =>
   `${view.paint('bad', 'Not imported')}: ${name}: ${problem}`;
 
-const knownText = ({ name, id }: ImportedItem): string => `${name} was imported before as ${id}: nothing was done.`;
+const knownText = ({ name, id }: ImportedItem): string => `${name} is already imported as ${id}: skipped.`;
 
 const plannedText = ({ name, taken_at: takenAt }: ImportedItem, view: View): string =>
-  `Would import ${name}${takenAt === null ? '' : ` of ${view.time(takenAt)}`}.`;
+  `Would import ${name}${takenAt === null ? '' : ` taken ${view.time(takenAt)}`}.`;
 
 const importedText = (item: ImportedItem, view: View): string =>
-  `Imported ${item.name} of ${view.time(item.taken_at!)} as ${item.id}: ${contentOf(item)}.`;
+  `Imported ${item.name}, taken ${view.time(item.taken_at!)}, as ${item.id}: ${contentOf(item)}.`;
 
 function contentOf({ database, rows, files }: ImportedItem): string {
   const parts = [
@@ -68,5 +65,5 @@ function contentOf({ database, rows, files }: ImportedItem): string {
 
 function sumOf({ imported, known, failed, items }: ImportResult): string {
   if (items.some(({ state }) => state === 'planned')) return 'Nothing was changed: this was a dry run';
-  return `${imported} imported, ${known} known before, ${failed} not imported`;
+  return `${imported} imported, ${known} already known, ${failed} failed`;
 }

@@ -61,7 +61,7 @@ const columns: readonly Column<ListedBackup>[] = [
     flexible: true,
     text: ({ destinations }) => destinations.map(({ name }) => name).join(', '),
   },
-  { name: 'set', wide: true, text: ({ set }) => set ?? NONE, machine: ({ set }) => set ?? '' },
+  { name: 'series', wide: true, text: ({ set }) => set ?? NONE, machine: ({ set }) => set ?? '' },
   { name: 'database', wide: true, text: databaseText, machine: ({ parts }) => parts.db?.name ?? '' },
   { name: 'files', wide: true, text: filesText, machine: ({ parts }) => String(parts.files?.files ?? '') },
   {
@@ -75,13 +75,13 @@ const columns: readonly Column<ListedBackup>[] = [
   { name: 'tool', wide: true, text: ({ tool }) => tool ?? NONE, machine: ({ tool }) => tool ?? '' },
 ];
 
-/** `potctl backup list`: the newest first; needs no server. */
+/** `potctl backup list`: newest first; needs no server. */
 export const backupList = listCommand({
   name: 'backup list',
-  summary: 'backups of this profile or database, the newest first',
+  summary: 'list the backups of this profile or database',
   examples: [
     'potctl backup list -p prod',
-    'potctl backup list --repository /var/backups/potctl --all-sets --wide',
+    'potctl backup list --repository /var/backups/potctl --all-series --wide',
     'potctl backup list --status damaged --json',
     'potctl backup list --since 7d --fail-on-empty',
     'potctl backup list --backup-dir /var/backups/3dpot',
@@ -92,8 +92,12 @@ export const backupList = listCommand({
   needs: ['database', 'repository', 'files'],
   input: {
     ...OLD_BACKUPS,
-    allSets: flag('--all-sets', 'backups of other profiles and databases, too'),
-    status: choice('--status <status>', 'complete, degraded or damaged ones only', ['complete', 'degraded', 'damaged']),
+    allSets: flag('--all-series', 'also list backups of other profiles and databases'),
+    status: choice('--status <status>', 'only complete, degraded or damaged backups', [
+      'complete',
+      'degraded',
+      'damaged',
+    ]),
   },
 
   async run({ allSets, status, backupDir }, { potctl }) {
@@ -103,11 +107,12 @@ export const backupList = listCommand({
 });
 
 function footerOf({ sets, fellBack, hidden, newestGood, newestGoodOf }: Listing): Advice[] {
-  const good = newestGood === null ? 'No good backup.' : `Newest good: ${newestGood.id}.`;
-  const ofParts = newestGoodOf.map(({ part, id }) => `Newest good with ${WITH[part]}: ${id}.`);
-  const shown = sets === null ? [] : [`Shown: ${sets.join(', ')}.`];
-  const more = hidden === 0 ? [] : [advice`${hidden} of other sets: ${potctl('backup', 'list', '--all-sets')}`];
-  const other = fellBack ? ['None is of this database or these files, so all sets are shown.'] : [];
+  const good = newestGood === null ? 'No good backup.' : `Newest good backup: ${newestGood.id}.`;
+  const ofParts = newestGoodOf.map(({ part, id }) => `Newest good backup with ${WITH[part]}: ${id}.`);
+  const shown = sets === null ? [] : [`Series shown: ${sets.join(', ')}.`];
+  const more =
+    hidden === 0 ? [] : [advice`${hidden} more in other series: ${potctl('backup', 'list', '--all-series')}`];
+  const other = fellBack ? ['No backup belongs to this database or these files, so all series are shown.'] : [];
   return [[good, ...ofParts, ...shown].join(' '), ...other, ...more];
 }
 
@@ -119,7 +124,7 @@ function warningsOf({ items, fromFuture }: Listing): Advice[] {
     ...(events_damage === null ? [] : [`the history of backup '${id}' is damaged: ${events_damage}`]),
     ...(fromFuture.includes(id)
       ? [
-          advice`backup '${id}' has a time in the future, ${created_at}; if this machine's clock is right, remove it: ${potctl('backup', 'prune', id)}`,
+          advice`backup '${id}' is dated in the future (${created_at}); if this machine's clock is right, remove it: ${potctl('backup', 'prune', id)}`,
         ]
       : []),
   ]);

@@ -12,27 +12,27 @@ import { asksForPrevious } from './shared/previous-databases.js';
 import { renderOldPlan, renderOldRemoved } from './shared/previous-screen.js';
 
 const input = {
-  id: optionalArgument('[id]', 'instead of a policy: this one backup, by its id or a unique part of it'),
+  id: optionalArgument('[id]', 'remove this one backup, by its id or a unique part of it'),
   ...KEEP_FLAGS,
-  fromSet: text('--from-set <name>', 'backups of another set than the one of this profile and database'),
-  allSets: flag('--all-sets', 'backups of every set, each by itself'),
+  fromSet: text('--from-series <name>', 'prune this series (default: of this profile or database)'),
+  allSets: flag('--all-series', 'apply the policy to every series, each on its own'),
   oldDatabases: flag(
     '--old-databases',
-    'instead: databases and trees that restores have kept, once their time is over',
+    'instead: remove databases and files kept by restores, after their undo period',
   ),
-  run: list('--run <run>', 'with --old-databases: what that run has kept, also before its time is over'),
+  run: list('--run <run>', 'with --old-databases: what this run kept, even within its undo period'),
 };
 
-/** `potctl backup prune`: the decision and its reason for each backup first; needs no server. */
+/** `potctl backup prune`: shows the decision and its reason for each backup first; needs no server. */
 export const backupPrune = actionCommand({
   name: 'backup prune',
-  summary: 'remove old backups by a policy; the newest good, verified and pinned ones stay',
+  summary: 'remove old backups by a retention policy',
   examples: [
     'potctl backup prune -p prod --dry-run',
     'potctl backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --repository ./backups',
     'potctl backup prune 7f3a -p prod',
     'potctl backup prune --old-databases -p prod',
-    'potctl backup prune --retention-days 30 --all-sets --confirm backups --repository ./backups',
+    'potctl backup prune --retention-days 30 --all-series --confirm backups --repository ./backups',
   ],
   needs: ['database', 'repository', 'files'],
   input,
@@ -52,9 +52,10 @@ export const backupPrune = actionCommand({
     if ('removed' in result) return renderOldRemoved(result, view);
     const { state, remove, refused, failed, keep, freed_bytes } = result;
     const size = view.bytes(freed_bytes);
-    if (state === 'planned') view.note(`Nothing was changed: this was a dry run. ${remove.length} would go: ${size}.`);
-    else if (remove.length === 0) view.note(`No backup had to go; ${keep.length} are kept.`);
-    else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} are free again.`);
+    if (state === 'planned')
+      view.note(`Nothing was changed: this was a dry run. ${remove.length} would be removed: ${size}.`);
+    else if (remove.length === 0) view.note(`No backups to remove; ${keep.length} kept.`);
+    else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} freed.`);
     const stuck = refused.slice(0, failed).map(({ id, reasons }) => `${id}: ${reasons.at(-1)}`);
     for (const line of stuck) view.note(`${view.paint('warn', 'Warning')}: could not remove ${line}`);
     for (const { id } of remove) view.line(id);
@@ -74,7 +75,7 @@ function renderPlan({ sets, keep, remove, refused, freed_bytes, severe }: PruneP
     ['ID', 'TAKEN', 'SIZE', 'DECISION', 'REASON'],
     rows.map(({ backup, decision }) => rowOf(backup, decision, view)),
   );
-  view.line(`${remove.length} of ${rows.length} would go: ${view.bytes(freed_bytes)}.`);
+  view.line(`${remove.length} of ${rows.length} would be removed: ${view.bytes(freed_bytes)}.`);
   if (severe !== null) view.line(severe);
 }
 

@@ -13,7 +13,7 @@ const NAMED = 20;
 /** `potctl backup show`: everything about one backup; needs no server. */
 export const backupShow = itemCommand({
   name: 'backup show',
-  summary: 'everything about one backup: parts, tables, checks, history',
+  summary: 'show one backup: parts, tables, checks, history',
   examples: [
     'potctl backup show latest -p prod',
     'potctl backup show 7f3a --manifest --repository /var/backups/potctl',
@@ -22,12 +22,15 @@ export const backupShow = itemCommand({
   verbatim: ['labels', 'manifest'],
   needs: ['database', 'repository', 'files'],
   input: {
-    files: text('--files <glob>', 'its files by that glob: all with **; a path from / or ./ names the set instead'),
-    limit: count('--limit <n>', 'with --files: rows at most; 0 = all', { default: 50 }),
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    files: text(
+      '--files <glob>',
+      'list its files that match the glob, ** for all (a path that starts with / or ./ names the directory of the files instead)',
+    ),
+    limit: count('--limit <n>', 'with --files: maximum number of rows; 0 = all', { default: 50 }),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
-    manifest: flag('--manifest', 'the manifest itself, as JSON'),
-    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+    manifest: flag('--manifest', 'print the manifest as JSON'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async run({ id, manifest, fromSet, backupDir }, { potctl }) {
@@ -46,7 +49,7 @@ export const backupShow = itemCommand({
     renderSummary(backup, view);
     renderParts(backup, view);
     renderTables(backup, view);
-    renderArtefacts(backup, view);
+    renderArtifacts(backup, view);
     renderEvents(backup, view);
   },
 });
@@ -62,7 +65,7 @@ function renderSummary(backup: ShownBackup, view: View): void {
   view.fields([
     ['taken', `${view.time(created_at)} in ${view.duration((duration_s ?? 0) * 1000)}`],
     ['status', [view.paint(style, status), ...degraded_reasons].join('; ')],
-    ['set', set ?? '–'],
+    ['series', set ?? '–'],
     ...optional('kind', kind === 'logical' ? null : kind),
     ['verified', verified === null ? 'never' : `${verified.ok ? verified.level : 'FAILED'} ${view.time(verified.at)}`],
     ['stored', `${view.bytes(backup.bytes_total ?? 0)} in ${backup.destinations.map(({ url }) => url).join(', ')}`],
@@ -138,8 +141,8 @@ function renderTables({ tables }: ShownBackup, view: View): void {
   view.table(['TABLE', 'ROWS', 'SIZE'], rows);
 }
 
-function renderArtefacts({ artefacts }: ShownBackup, view: View): void {
-  view.heading('Artefacts');
+function renderArtifacts({ artefacts }: ShownBackup, view: View): void {
+  view.heading('Artifacts');
   const rows = artefacts.map(({ path, size, sha256 }) => [
     path,
     view.bytes(size),
@@ -165,7 +168,7 @@ function eventText(event: ShownBackup['events'][number], view: View): string {
   if (event.type === 'pin')
     return `pin${event.until === null ? '' : ` until ${view.instant(event.until)}`}: ${event.reason}`;
   if (event.type === 'unpin') return event.reason === null ? 'unpin' : `unpin: ${event.reason}`;
-  if (event.type === 'tombstone') return `was to be removed: ${event.reason}`;
+  if (event.type === 'tombstone') return `marked for removal: ${event.reason}`;
   return `restore ${event.run} into ${event.target} in ${view.duration(event.duration_ms)}`;
 }
 
@@ -173,7 +176,7 @@ function referencesText(facts: NonNullable<ShownBackup['consistency']>): string 
   const { referenced, missing, orphans, missing_examples } = facts;
   if (referenced === null) return null;
   const examples = missing_examples.length === 0 ? '' : ` (${missing_examples.join(', ')})`;
-  return `${counted(referenced, 'file')} named by the database, ${missing} missing${examples}, ${orphans} orphans`;
+  return `${counted(referenced, 'file')} referenced by the database, ${missing} missing${examples}, ${orphans} orphaned`;
 }
 
 function named(files: readonly { readonly path: string; readonly reason: string }[], total: number): string | null {
@@ -186,7 +189,7 @@ function optional(label: string, value: string | null): [string, string][] {
   return value === null ? [] : [[label, value]];
 }
 
-/** A file of a backup as a row. Bytes that are not UTF-8 show as `\xff`, in which form they can be given to --path again. */
+/** A file of a backup as a row. Bytes that are not UTF-8 are shown as `\xff`; --path accepts that form. */
 export const FILE_COLUMNS: readonly Column<ShownFile>[] = [
   { name: 'mode', text: ({ mode }) => mode },
   { name: 'type', text: ({ type }) => type },

@@ -1,17 +1,17 @@
 import { argument, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 
-/** `potctl backup unpin`: the policy decides again. */
+/** `potctl backup unpin`: the retention policy applies to the backup again. */
 export const backupUnpin = actionCommand({
   name: 'backup unpin',
-  summary: 'let the policy decide about a pinned backup again',
+  summary: 'unpin a backup, so that the policy applies again',
   examples: ['potctl backup unpin 7f3a -p prod', 'potctl backup unpin 7f3a --reason "audit is over" -p prod'],
   atomic: true,
   needs: ['database', 'repository', 'files'],
   input: {
-    id: argument('<id>', 'id, unique part of it, latest or latest~1'),
+    id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why, for the record'),
-    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async prepare({ id, fromSet, reason }, { potctl }) {
@@ -20,10 +20,12 @@ export const backupUnpin = actionCommand({
 
   render({ id, before }, view) {
     view.note(
-      before === null ? `Backup ${id} was not pinned.` : `Backup ${id} is not pinned any more: ${before.reason}`,
+      before === null
+        ? `Backup ${id} was not pinned.`
+        : `Backup ${id} is no longer pinned. The reason was: ${before.reason}`,
     );
     view.line(id);
   },
   changed: ({ before }) => before !== null,
-  done: ({ id }) => `the backup ${id} is not pinned any more`,
+  done: ({ id }) => `backup ${id} is no longer pinned`,
 });

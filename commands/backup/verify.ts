@@ -6,7 +6,7 @@ import { itemCommand } from '../command.js';
 
 export const backupVerify = itemCommand({
   name: 'backup verify',
-  summary: 'check that a stored backup is what its manifest promises',
+  summary: 'check a stored backup against its manifest',
   examples: [
     'potctl backup verify latest --level full -p prod',
     'potctl backup verify 7f3a --repository /var/backups/potctl',
@@ -14,17 +14,22 @@ export const backupVerify = itemCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
-    level: choice('--level <level>', 'quick: every stored byte; full: everything unpacked as well', ['quick', 'full'], {
-      default: 'quick',
-    }),
-    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+    level: choice(
+      '--level <level>',
+      'quick: read every stored byte; full: unpack everything as well',
+      ['quick', 'full'],
+      {
+        default: 'quick',
+      },
+    ),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async run({ id, level, fromSet, backupDir }, { potctl }) {
     const report = await (await potctl.backup()).verify({ id, fromSet, backupDir }, level);
-    // Scripts have always read the name of a check as `check`.
+    // In JSON the name of a check has always been `check`.
     const checks = report.checks.map(({ part, name, state, detail }) => ({ part, check: name, state, detail }));
     return { ...report, checks };
   },
@@ -35,18 +40,18 @@ export const backupVerify = itemCommand({
       checks.map(({ part, check, state, detail }) => [part, check, state.toUpperCase(), detail]),
     );
     const time = `${view.bytes(read_bytes)} read in ${view.duration(duration_s * 1000)}`;
-    if (ok) return view.note(`Backup ${id} is what its manifest promises (${level}); ${time}.`);
+    if (ok) return view.note(`Backup ${id} matches its manifest (${level}); ${time}.`);
     if (checks.every(({ state }) => state !== 'fail')) {
-      return view.note(`Backup ${id} could not be checked wholly; what was checked is good. ${time}.`);
+      return view.note(`Backup ${id} could not be checked completely; everything that was checked is good. ${time}.`);
     }
     if (checks.every(({ part, state }) => state !== 'fail' || part === 'history')) {
-      view.note(`Error: the history of backup ${id} is damaged; what it holds is good.   E_BACKUP_CORRUPT`);
-      view.note('  Do:       Check the disk. The next backup or prune makes the history whole where its copy is.');
+      view.note(`Error: the history of backup ${id} is damaged; the backup itself is good.   E_BACKUP_CORRUPT`);
+      view.note('  Do:       Check the disk. The next backup or prune repairs the history from its copy.');
       return;
     }
     view.note(`Error: backup ${id} is damaged: do not restore it.   E_BACKUP_CORRUPT`);
-    view.note('  Changed:  nothing in the backup; the result stands in its events.');
-    view.note(advice`  Do:       Find an intact one: ${potctl('backup', 'list')}`);
+    view.note('  Changed:  nothing in the backup; the result is recorded in its history.');
+    view.note(advice`  Do:       Find an intact backup: ${potctl('backup', 'list')}`);
     view.note(advice`  More:     ${potctl('explain', 'E_BACKUP_CORRUPT')}`);
   },
   exitCode({ ok, checks }) {

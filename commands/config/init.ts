@@ -2,10 +2,10 @@ import { advice, potctl } from '../../src/kernel/next.js';
 import { choice } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 
-/** `potctl config init`: the first file, from what was typed and what the environment says. */
+/** `potctl config init`: writes the first configuration file from the flags and the environment. */
 export const configInit = actionCommand({
   name: 'config init',
-  summary: 'write the first configuration file from these flags and PG* variables',
+  summary: 'write a configuration file from flags and PG* variables',
   examples: [
     'potctl config init',
     'potctl config init -p prod --environment production --database app --files /srv/app/storage --repository /var/backups/potctl',
@@ -15,7 +15,7 @@ export const configInit = actionCommand({
   input: {
     environment: choice(
       '--environment <name>',
-      'guards and colors of the profile; default: what its name says, else development',
+      'environment of the profile (default: guessed from its name, else development)',
       ['development', 'staging', 'production'] as const,
     ),
   },
@@ -31,8 +31,8 @@ export const configInit = actionCommand({
     else view.line(file);
     view.note(
       written
-        ? `Written with the profile '${profile}', environment ${environment}. Edit it, then check it:`
-        : `Nothing was written: dry run for ${file}.`,
+        ? `Written with profile '${profile}', environment ${environment}. Edit it, then check it:`
+        : `Dry run: ${file} was not written.`,
     );
     if (written) view.note(advice`Next:  ${potctl('config', 'validate')}`);
     if (written) view.note(advice`Next:  ${{ ...potctl('doctor'), scope: { profile } }}`);

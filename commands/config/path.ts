@@ -3,7 +3,7 @@ import { itemCommand } from '../command.js';
 
 export const configPath = itemCommand({
   name: 'config path',
-  summary: 'which configuration file is used, and where one is looked for',
+  summary: 'show which configuration file is used',
   examples: ['potctl config path', 'potctl config path --json'],
   input: {},
   needs: [],
@@ -14,7 +14,9 @@ export const configPath = itemCommand({
 
   render({ file, chosen_by, looked_for }, view) {
     if (file !== null) view.line(file);
-    view.note(file === null ? `there is none; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`);
+    view.note(
+      file === null ? `no configuration file; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`,
+    );
     if (file === null) view.note(advice`Next:  ${potctl('config', 'init')}`);
   },
 });

@@ -2,7 +2,7 @@ import { itemCommand } from '../command.js';
 
 export const configSchema = itemCommand({
   name: 'config schema',
-  summary: 'JSON Schema of the configuration file, for editors',
+  summary: 'print the JSON Schema of the configuration file',
   examples: ['potctl config schema', 'potctl config schema > potctl.schema.json'],
   verbatim: true,
   input: {},

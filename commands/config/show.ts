@@ -5,10 +5,10 @@ import { itemCommand } from '../command.js';
 
 export const configShow = itemCommand({
   name: 'config show',
-  summary: 'every value in force, and where it came from',
+  summary: 'show every setting in effect',
   examples: ['potctl config show', 'potctl config show --origin -p prod', 'potctl config show --json'],
   needs: ['database', 'repository', 'files'],
-  input: { origin: flag('--origin', 'say for each value which flag, variable or line it came from') },
+  input: { origin: flag('--origin', 'show the flag, variable or line that each value comes from') },
 
   async run({ origin }, { potctl }): Promise<ConfigurationView & { readonly origin: boolean }> {
     return { ...(await (await potctl.config()).describe()), origin };
@@ -20,9 +20,7 @@ export const configShow = itemCommand({
       origin ? ['KEY', 'VALUE', 'ORIGIN'] : ['KEY', 'VALUE'],
       origin ? rows : rows.map((row) => row.slice(0, 2)),
     );
-    view.note(
-      file === null ? advice`no configuration file; make the first one: ${potctl('config', 'init')}` : `file: ${file}`,
-    );
+    view.note(file === null ? advice`no configuration file; create one: ${potctl('config', 'init')}` : `file: ${file}`);
     view.note(`profiles: ${profiles.length === 0 ? 'none' : profiles.join(', ')}`);
     for (const warning of warnings) view.note(`warning: ${warning}`);
   },

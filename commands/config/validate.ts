@@ -4,7 +4,7 @@ import { listCommand } from '../command.js';
 
 export const configValidate = listCommand({
   name: 'config validate',
-  summary: 'every mistake in the configuration and in what it refers to',
+  summary: 'find every error in the configuration',
   examples: [
     'potctl config validate',
     'potctl config validate --config ./config.yaml',

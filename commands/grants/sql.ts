@@ -4,10 +4,10 @@ import { text } from '../cli/parse/options.js';
 import { suggestion } from '../cli/parse/suggest.js';
 import { itemCommand } from '../command.js';
 
-/** `potctl grants sql`: printed, never run. */
+/** `potctl grants sql`: prints SQL and never runs it. */
 export const grantsSqlCommand = itemCommand({
   name: 'grants sql',
-  summary: 'print the least rights for support, auditors, backups or triage, as SQL; nothing is run',
+  summary: 'print the SQL that creates a least-privilege role',
   examples: ['potctl grants sql --role support -p prod', 'potctl grants sql --role backup -p prod > backup-role.sql'],
   needs: ['database'],
   input: {

@@ -9,18 +9,18 @@ import type { View } from '../ui/view.js';
 const NAMED = 10;
 
 const REASONS: Readonly<Record<LeftReason, string>> = {
-  exists: 'is there already',
-  'not-newer': 'is there, and not older',
-  'other-kind': 'something of another kind stands there',
+  exists: 'already exists',
+  'not-newer': 'already exists and is not older',
+  'other-kind': 'exists and is of another type',
   'mount-point': 'another file system is mounted there',
-  repository: 'the repository lies there',
-  denied: 'this user may not write there',
+  repository: 'the repository is stored there',
+  denied: 'permission denied',
 };
 
-/** `potctl restore files`: single files of a backup, without touching the rest. */
+/** `potctl restore files`: restores single files of a backup and leaves all others alone. */
 export const restoreFiles = actionCommand({
   name: 'restore files',
-  summary: 'bring single files or directories of a backup back into a directory',
+  summary: 'restore single files or directories into a directory',
   examples: [
     'potctl restore files latest --path uploads/42 --to /tmp/found -p prod',
     "potctl restore files 7f3a --path '**/*.stl' --path plans --to ./found",
@@ -28,18 +28,18 @@ export const restoreFiles = actionCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
-    path: list('--path <glob>', 'what to bring back, relative to the tree; may be repeated'),
-    to: text('--to <dir>', 'directory that it comes into; made where it is missing'),
+    id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
+    path: list('--path <glob>', 'files to restore, relative to their root; repeatable'),
+    to: text('--to <dir>', 'target directory; created if it does not exist'),
     overwrite: choice(
       '--overwrite <when>',
-      'what is there: stays, or is kept beside',
+      'when to replace existing files; replaced ones are kept',
       ['never', 'if-newer', 'always'],
       {
         default: 'never',
       },
     ),
-    fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   },
 
   async prepare(options, { potctl }) {
@@ -65,17 +65,17 @@ function renderOutcome(result: FilesRestored, view: View): void {
   const counts = [
     counted(restored, 'file'),
     ...(directories > 0 ? [counted(directories, 'directory')] : []),
-    ...(overwritten > 0 ? [`${view.count(overwritten)} in the place of others`] : []),
-    ...(skipped > 0 ? [`${view.count(skipped)} left as they are`] : []),
+    ...(overwritten > 0 ? [`${view.count(overwritten)} replaced`] : []),
+    ...(skipped > 0 ? [`${view.count(skipped)} skipped`] : []),
   ];
   view.note(`${done} from ${backup} into ${directory}: ${counts.join(', ')}.`);
-  view.note(`  Named were ${counted(matched.files, 'file')}, ${view.bytes(matched.bytes)}.`);
-  if (keptIn !== null) view.note(`  What was replaced ${state === 'planned' ? 'will be' : 'is'} kept in ${keptIn}.`);
+  view.note(`  ${counted(matched.files, 'file')} matched, ${view.bytes(matched.bytes)}.`);
+  if (keptIn !== null) view.note(`  Replaced files ${state === 'planned' ? 'will be' : 'are'} kept in ${keptIn}.`);
 }
 
 function renderLeft({ left, leftTotal }: FilesRestored, view: View): void {
-  for (const one of left.slice(0, NAMED)) view.note(`  left: ${nameOf(one)}   ${REASONS[one.reason]}`);
-  if (leftTotal > NAMED) view.note(`  and ${view.count(leftTotal - NAMED)} more; --json names them`);
+  for (const one of left.slice(0, NAMED)) view.note(`  skipped: ${nameOf(one)}   ${REASONS[one.reason]}`);
+  if (leftTotal > NAMED) view.note(`  and ${view.count(leftTotal - NAMED)} more; --json lists them`);
 }
 
 function nameOf({ path, path_b64: base64 = '' }: Left): string {

@@ -16,7 +16,7 @@ const columns: readonly Column<ListedRun>[] = [
     machine: ({ started_at }) => started_at,
     sortKey: ({ started_at }) => started_at,
   },
-  { name: 'kind', text: ({ kind, mode }) => (mode === 'new' ? `${kind} beside` : kind), priority: 3 },
+  { name: 'kind', text: ({ kind, mode }) => (mode === 'new' ? `${kind} (new)` : kind), priority: 3 },
   { name: 'backup', text: ({ backup }) => backup, priority: 4 },
   {
     name: 'target',
@@ -48,14 +48,14 @@ const columns: readonly Column<ListedRun>[] = [
     text: ({ downtime_ms }, _now, format) => (downtime_ms === null ? NONE : format.duration(downtime_ms)),
     machine: ({ downtime_ms }) => String(downtime_ms ?? ''),
   },
-  { name: 'set', wide: true, text: ({ set }) => set },
+  { name: 'series', wide: true, text: ({ set }) => set },
   { name: 'operator', wide: true, text: ({ operator }) => operator },
 ];
 
-/** `potctl restore list`: the newest first; the server is asked whether undo is possible, but not needed. */
+/** `potctl restore list`: newest first. Asks the server whether undo is possible, but also works without it. */
 export const restoreList = listCommand({
   name: 'restore list',
-  summary: 'restores and undos, the newest first, and until when each can be undone',
+  summary: 'list restores and undos, and until when each can be undone',
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
   at: ({ started_at }) => started_at,
@@ -67,15 +67,17 @@ export const restoreList = listCommand({
     const undoable = items.find(({ undo }) => undo === 'possible');
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [
-      ...unsettled.map(({ run_id }) => `What ${run_id} left is settled by the next restore, undo or create.`),
-      ...(undoable === undefined ? [] : [advice`To take one back:  ${potctl('restore', 'undo', undoable.run_id)}`]),
+      ...unsettled.map(
+        ({ run_id }) => `Run ${run_id} was interrupted; the next restore, undo or create cleans up after it.`,
+      ),
+      ...(undoable === undefined ? [] : [advice`To undo one:  ${potctl('restore', 'undo', undoable.run_id)}`]),
     ];
     return { items, footer };
   },
 });
 
 function stateText({ state, settled, undone_by, error }: ListedRun): string {
-  if (state === 'interrupted' && !settled) return 'interrupted, unsettled';
+  if (state === 'interrupted' && !settled) return 'interrupted, not cleaned up';
   if (state === 'undone' && undone_by !== null) return `undone by ${undone_by}`;
   return state === 'failed' && error !== null ? `failed ${error.code}` : state;
 }
@@ -84,6 +86,6 @@ function undoText({ undo, undo_until }: ListedRun, now: Date, format: Formats): 
   if (undo === null) return NONE;
   if (undo === 'gone' || undo_until === null) return undo;
   const isOver = Date.parse(undo_until) < now.getTime();
-  if (isOver) return undo === 'possible' ? 'still possible' : 'over';
+  if (isOver) return undo === 'possible' ? 'still possible' : 'expired';
   return `${undo === 'possible' ? 'possible' : 'not checked,'} until ${format.instant(undo_until)}`;
 }

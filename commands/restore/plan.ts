@@ -3,10 +3,10 @@ import { RESTORE_FLAGS } from './shared/flags.js';
 import { renderRestorePlan } from './shared/plan-screen.js';
 import { renderTablesPlan } from './shared/tables-screen.js';
 
-/** `potctl restore plan`: the screen that `restore run` shows before it asks. */
+/** `potctl restore plan`: the same plan that `restore run` shows before it asks for confirmation. */
 export const restorePlan = itemCommand({
   name: 'restore plan',
-  summary: 'what a restore would do, cost and lose, and what stands in its way',
+  summary: 'show what a restore would do and what would be lost',
   examples: [
     'potctl restore plan latest -p prod',
     'potctl restore plan 7f3a --only db --repository /var/backups/potctl',

@@ -9,10 +9,10 @@ import { RESTORE_FLAGS } from './shared/flags.js';
 import { contentText, renderRestorePlan } from './shared/plan-screen.js';
 import { renderLeftOut, renderTablesPlan } from './shared/tables-screen.js';
 
-/** `potctl restore run`: builds and checks beside, then swaps. */
+/** `potctl restore run`: restores into a staging database, verifies it, then swaps it in. */
 export const restoreRun = actionCommand({
   name: 'restore run',
-  summary: 'bring a backup back: built and checked beside, then swapped in; what was there is kept',
+  summary: 'restore a backup and keep the previous database for undo',
   examples: [
     'potctl restore run latest -p prod',
     'potctl restore run latest --files ./storage --repository ./backups --confirm app',
@@ -42,7 +42,7 @@ export const restoreRun = actionCommand({
     else renderOutcome(result, view);
     view.line(result.runId);
   },
-  // Of single tables they are what the plan has said already.
+  // For single tables the plan has already shown these warnings.
   exitCode: ({ mode, warnings }) => (mode !== 'tables' && warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
 });
 
@@ -58,32 +58,32 @@ function renderOutcome(result: RestoreResult, view: View): void {
     const found = contentText(restored);
     const isEqual = result.accepted.length === 0;
     view.note(
-      `  ${found}${isEqual ? ' as in the manifest' : ', with the differences that were accepted'}${uncounted}.`,
+      `  ${found}${isEqual ? ', equal to the manifest' : ', except for the accepted differences'}${uncounted}.`,
     );
   }
   for (const { name } of result.accepted) view.note(`  Accepted: ${name}`);
   if (directory !== null)
     view.note(
-      `  ${counted(restored.files, 'file')} ${result.lost.length > 0 ? 'with the content of the backup' : 'as in the backup'}.`,
+      `  ${counted(restored.files, 'file')} ${result.lost.length > 0 ? 'with the content of the backup' : 'equal to the backup'}.`,
     );
   if (downtimeMs !== null && mode === 'swap') view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
-  if (result.safetyBackup !== null) view.note(`  The safety backup of before is ${result.safetyBackup}.`);
-  if (oldDatabase !== null) view.note(`  The database of before is kept as ${oldDatabase}.`);
+  if (result.safetyBackup !== null) view.note(`  Safety backup of the previous state: ${result.safetyBackup}.`);
+  if (oldDatabase !== null) view.note(`  Previous database kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
-  if (result.recordsIn !== null) view.note(`  The record of the run is kept in ${result.recordsIn}.`);
+  if (result.recordsIn !== null) view.note(`  The record of this run is in ${result.recordsIn}.`);
   if (undoUntil !== null)
-    view.note(advice`To take it back until ${view.time(undoUntil)}:  ${potctl('restore', 'undo', runId)}`);
+    view.note(advice`To undo it (until ${view.time(undoUntil)}):  ${potctl('restore', 'undo', runId)}`);
 }
 
 function renderTables(result: TablesResult, view: View): void {
   const { backup, database, schema, restored, tables, leftOut, warnings } = result;
   const names = tables.map(({ table }) => table).join(', ');
-  view.note(`${view.paint('good', 'Restored')} ${names} of ${backup} into the schema ${schema} of ${database}.`);
+  view.note(`${view.paint('good', 'Restored')} ${names} from ${backup} into schema ${schema} of ${database}.`);
   const uncounted =
     restored.notCompared > 0
       ? `; ${counted(restored.notCompared, 'table')} ${verb(restored.notCompared, 'has', 'have')} no count in the backup`
       : '';
-  view.note(`  ${counted(restored.rows, 'row')} as in the manifest${uncounted}.`);
+  view.note(`  ${counted(restored.rows, 'row')}, equal to the manifest${uncounted}.`);
   renderLeftOut(leftOut, { ...view, line: (text = '') => view.note(text) });
   for (const warning of warnings) view.note(advice`! ${warning}`);
 }

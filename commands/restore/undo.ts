@@ -9,10 +9,10 @@ import type { View } from '../ui/view.js';
 import { SWAP_FLAGS } from './shared/flags.js';
 import { environmentBadge, hookPairs, renderFindings, renderLoss } from './shared/plan-screen.js';
 
-/** `potctl restore undo`: swaps back. */
+/** `potctl restore undo`: swaps the previous database and files back in. */
 export const restoreUndo = actionCommand({
   name: 'restore undo',
-  summary: 'take a restore or an undo back: swap in again what it had replaced',
+  summary: 'undo a restore: swap back what it replaced',
   examples: [
     'potctl restore undo -p prod',
     'potctl restore undo 5t2m8q3f7k --confirm app --repository ./backups',
@@ -20,7 +20,7 @@ export const restoreUndo = actionCommand({
   ],
   needs: ['database', 'repository', 'files'],
   input: {
-    run: optionalArgument('[run]', 'id of the run, or a unique beginning; default: the newest that can be undone'),
+    run: optionalArgument('[run]', 'id of the run or a unique prefix; default: the newest run that can be undone'),
     ...OLD_BACKUPS,
     ...SWAP_FLAGS,
   },
@@ -41,12 +41,12 @@ export const restoreUndo = actionCommand({
     }
     const { runId, undone, database, directory, oldDatabase, undoUntil, downtimeMs, warnings } = result;
     const places = [database, directory].filter((place) => place !== null).join(' and ');
-    view.note(`${view.paint('good', 'Undone')}: run ${undone}. What it had replaced is live again: ${places}.`);
+    view.note(`${view.paint('good', 'Undone')}: run ${undone}. What it replaced is live again: ${places}.`);
     if (downtimeMs !== null) view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
-    if (oldDatabase !== null) view.note(`  What was live until now is kept as ${oldDatabase}.`);
+    if (oldDatabase !== null) view.note(`  Previous database kept as ${oldDatabase}.`);
     for (const warning of warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
     if (undoUntil !== null)
-      view.note(advice`To take this back until ${view.time(undoUntil)}:  ${potctl('restore', 'undo', runId)}`);
+      view.note(advice`To undo this (until ${view.time(undoUntil)}):  ${potctl('restore', 'undo', runId)}`);
     view.line(runId);
   },
   exitCode: ({ warnings }) => (warnings.length > 0 ? ExitCode.partial : ExitCode.ok),
@@ -63,11 +63,11 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
       : ([
           [
             'Directory',
-            `${files.root}   ${counted(files.entries, 'entry')} at its top ${verb(files.entries, 'is', 'are')} kept`,
+            `${files.root}   ${counted(files.entries, 'entry')} at the top level ${verb(files.entries, 'is', 'are')} kept`,
           ],
         ] as const)),
     ...hookPairs(plan.hooks),
-    ['Undo', `${view.spelled(plan.undo)}   what is live now is kept ${view.duration(plan.undoPossibleMs)}`],
+    ['Undo', `${view.spelled(plan.undo)}   what is live now is kept for ${view.duration(plan.undoPossibleMs)}`],
   ]);
   if (database?.loss) renderLoss('Since the restore', database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
@@ -79,13 +79,16 @@ function databasePairs(
   view: View,
 ): [string, string][] {
   const { name, host, port, systemIdentifier, comesBack, keptAs, writtenSince } = database;
-  const written = writtenSince === null ? 'could not be told' : counted(writtenSince, 'row');
+  const written = writtenSince === null ? 'unknown number of rows' : counted(writtenSince, 'row');
   return [
     [
       'Database',
-      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'not known'}`,
+      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'unknown'}`,
     ],
-    ['Back', comesBack === null ? `there was no ${name} before: it goes away` : `${comesBack} becomes ${name} again`],
+    [
+      'Back',
+      comesBack === null ? `${name} did not exist before: it is moved away` : `${comesBack} becomes ${name} again`,
+    ],
     ['Written', `${written} since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`],
   ];
 }

@@ -1,11 +1,11 @@
 import { argument } from '../cli/parse/options.js';
 import { type AnyCommand, itemCommand } from '../command.js';
 
-/** `potctl completion bash|zsh`: a script for the shell, from the same tree as the help. */
+/** `potctl completion bash|zsh`: prints a completion script, generated from the command registry like the help. */
 export const completionOf = (commands: () => readonly AnyCommand[]) =>
   itemCommand({
     name: 'completion',
-    summary: 'a completion script for bash or zsh',
+    summary: 'print a completion script for bash or zsh',
     examples: [
       'potctl completion bash > ~/.local/share/bash-completion/completions/potctl',
       'potctl completion zsh > ~/.zfunc/_potctl',

@@ -8,17 +8,17 @@ import { tourScreen } from './shared/tour.js';
 
 type Result = TourResult | { readonly stopped: string };
 
-/** `potctl demo`: a backup, a loss, a restore and its undo, on a PostgreSQL of its own. */
+/** `potctl demo`: a backup, a data loss, a restore and its undo, on its own temporary PostgreSQL server. */
 export const demo = itemCommand({
   name: 'demo',
-  summary: 'a tour on a throw-away PostgreSQL: backup, loss, restore, undo',
+  summary: 'take a tour with sample data on a temporary server',
   examples: ['potctl demo', 'potctl demo --keep', 'potctl demo --stop /tmp/potctl-demo-a1b2c3'],
   needs: [],
   standalone: true,
   verbatim: ['environment'],
   input: {
-    keep: flag('--keep', 'leave the server and the files running, to go on by hand'),
-    stop: text('--stop <folder>', 'end a demo that was kept, and remove it'),
+    keep: flag('--keep', 'keep the server and the files, so that you can continue by hand'),
+    stop: text('--stop <folder>', 'stop and remove a demo that was started with --keep'),
   },
 
   async run({ keep, stop }, { potctl, live }): Promise<Result> {
@@ -36,7 +36,7 @@ export const demo = itemCommand({
   exitCode: (result) => ('stopped' in result ? 0 : exitCodeOf(result)),
 });
 
-/** A failed command's own code; 20 (integrity) when everything ran and something was not equal. */
+/** The exit code of the failed command; 20 (integrity) if everything ran but a comparison failed. */
 function exitCodeOf({ ok, failed }: TourResult): ExitCode {
   if (failed) return failed.exit_code as ExitCode;
   return ok ? 0 : 20;
@@ -53,15 +53,17 @@ function summary({ ok, failed, proofs, duration_ms }: TourResult, view: View): s
 
 function nextSteps({ kept }: TourResult): Advice[] {
   if (!kept)
-    return [advice`Nothing is left of it. Your own first backup: README.md. To play on: ${potctl('demo', '--keep')}.`];
+    return [
+      advice`Everything was removed. README.md shows your own first backup. To keep the demo next time: ${potctl('demo', '--keep')}.`,
+    ];
   return [
-    'The server and the files are still there. Go on by hand:',
+    'The server and the files are still there. To continue by hand:',
     `  cd ${kept.work}`,
     ...Object.entries(kept.environment).map(([name, value]) => `  export ${name}=${value}`),
     `  alias potctl=${kept.program}`,
-    // In the shell that these lines make: what this line was told of another place does not belong there.
+    // For the shell that these lines set up: the flags of this command line do not apply there.
     '  potctl restore plan latest --files ./storage --repository ./backups',
-    'When you have enough:',
+    'When you are done:',
     advice`  ${potctl('demo', '--stop', kept.folder)}`,
   ];
 }

@@ -3,16 +3,16 @@ import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Advice } from '../../src/kernel/next.js';
 import { listCommand } from '../command.js';
 
-/** A check as scripts and people have always read it here. */
+/** One row of the list. Its JSON keys are older than those of `Check`, and scripts rely on them. */
 interface CheckLine {
   readonly check: string;
   readonly state: Uppercase<CheckState>;
   readonly detail: string;
-  /** null where nothing is to be done. */
+  /** null if there is nothing to do. */
   readonly fix: string | null;
 }
 
-/** The line of a check. */
+/** Turns a check into a row. */
 export const checkLine = ({ name, state, detail, next }: Check, spelled: (given: Advice) => string): CheckLine => ({
   ...{
     check: name,
@@ -24,14 +24,14 @@ export const checkLine = ({ name, state, detail, next }: Check, spelled: (given:
 
 export const doctor = listCommand({
   name: 'doctor',
-  summary: 'whether tonight’s backup and tomorrow’s restore can work, and what mends it',
+  summary: 'check that backups and restores can work',
   examples: ['potctl doctor', 'potctl doctor -p prod', 'potctl doctor --files ./storage --repository ./backups --json'],
   needs: ['database', 'repository', 'files'],
   input: {},
   columns: [
     { name: 'check', text: ({ check }: CheckLine) => check },
     { name: 'state', text: ({ state }) => state },
-    // Cut where the screen is narrow; the footer has them whole.
+    // Cut on a narrow screen; the footer shows the full text.
     { name: 'detail', text: ({ detail }) => detail, flexible: true },
     { name: 'fix', text: ({ fix }) => fix ?? '', flexible: true, priority: 2 },
   ],

@@ -16,16 +16,16 @@ interface Explanation {
   readonly remedy: readonly string[];
 }
 
-/** `potctl explain`: what an error code means and what to do, without a network. */
+/** `potctl explain`: explains an error code, without a network. */
 export const explain = itemCommand({
   name: 'explain',
-  summary: 'what an error code means, and what to do',
+  summary: 'explain an error code, and what to do about it',
   examples: ['potctl explain E_LOCKED', 'potctl explain --list'],
   needs: [],
   standalone: true,
   input: {
-    code: optionalArgument('[code]', 'a code as it stands behind an error, e.g. E_LOCKED'),
-    list: flag('--list', 'all codes'),
+    code: optionalArgument('[code]', 'the code printed with an error, e.g. E_LOCKED'),
+    list: flag('--list', 'list all codes'),
   },
 
   async run({ code, list }): Promise<Explanation | readonly Explanation[]> {

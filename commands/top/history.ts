@@ -14,7 +14,7 @@ const columns: readonly Column<HistoryEntry>[] = [
     machine: ({ at }) => at,
     sortKey: ({ at }) => at,
   },
-  // The database proved the role; the operator is a claim, and shown where it differs.
+  // The database authenticated the role. The operator is only claimed, and is shown where it differs.
   { name: 'role', text: ({ db_role }) => db_role, priority: 2 },
   {
     name: 'operator',
@@ -30,20 +30,20 @@ const columns: readonly Column<HistoryEntry>[] = [
   { name: 'run', wide: true, text: ({ run_id }) => run_id ?? NONE, machine: ({ run_id }) => run_id ?? '' },
 ];
 
-/** `potctl history`: the journal, the newest first. */
+/** `potctl history`: lists the journal, newest first. */
 export const history = listCommand({
   name: 'history',
-  summary: 'what was done with potctl in this database, by whom and why: the journal',
+  summary: 'list who did what in this database, and why',
   examples: ['potctl history -p prod --since 7d', 'potctl history -p prod --by maria --json'],
   columns,
   verbatim: ['details'],
   at: ({ at }) => at,
   needs: ['database'],
   input: {
-    by: text('--by <name>', 'entries of this operator or database role'),
-    action: text('--action <name>', 'entries of this action, e.g. potctl.setup'),
-    target: text('--target <name>', 'entries about this target, e.g. 3dpot:ID'),
-    runId: text('--run-id <id>', 'entries of this run, when its answer was lost'),
+    by: text('--by <name>', 'only entries by this operator or database role'),
+    action: text('--action <name>', 'only entries with this action, e.g. potctl.setup'),
+    target: text('--target <name>', 'only entries about this target, e.g. 3dpot:ID'),
+    runId: text('--run-id <id>', 'only entries of this run'),
   },
 
   async run({ by, action, target, runId }, { potctl }) {

@@ -4,10 +4,10 @@ import { choice, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 
-/** `potctl setup`: the only thing that installs anything in the database; it shows its SQL first. */
+/** `potctl setup`: the only command that installs anything in the database. It shows its SQL first. */
 export const setup = actionCommand({
   name: 'setup',
-  summary: 'install the schema potctl, with the journal and what it remembers; shows its SQL first',
+  summary: 'install or upgrade the journal, after showing the SQL',
   examples: [
     'potctl setup --dry-run -p prod',
     'potctl setup -p prod --yes --reason "journal for support, CHG-118"',
@@ -16,15 +16,15 @@ export const setup = actionCommand({
   atomic: true,
   needs: ['database'],
   input: {
-    application: choice('--application <name>', 'native: also the tables of the reference application (potctl_app)', [
+    application: choice('--application <name>', 'native: also install the tables of the reference application', [
       'native',
     ]),
     guardWrites: flag(
       '--guard-writes',
-      "also put triggers on the application's tables: a support login changes no secret or code without the journal",
+      "also add triggers to the application's tables, so that a support login cannot change a secret or code without a journal entry",
     ),
-    reason: text('--reason <text>', 'why, for the journal'),
-    ticket: text('--ticket <id>', 'ticket, for the journal'),
+    reason: text('--reason <text>', 'reason, recorded in the journal'),
+    ticket: text('--ticket <id>', 'ticket, recorded in the journal'),
   },
 
   async prepare({ application = null, guardWrites }, { potctl }) {
@@ -39,26 +39,28 @@ export const setup = actionCommand({
   },
 
   changed: ({ state }) => state === 'done',
-  done: ({ database, version }) => `the schema potctl ${version} is installed in ${database}`,
+  done: ({ database, version }) => `the potctl schema ${version} is installed in ${database}`,
   render({ state, database, version, installed }, view) {
     if (state === 'planned') return view.note('Nothing was changed: this was a dry run.');
-    if (state === 'unchanged') return view.note(`${database} has the schema potctl ${version} already.`);
+    if (state === 'unchanged') return view.note(`${database} already has the potctl schema ${version}.`);
     view.note(
-      advice`${view.paint('good', 'Installed')}: schema potctl ${version} in ${database}. It can be read:  ${potctl('history')}`,
+      advice`${view.paint('good', 'Installed')}: potctl schema ${version} in ${database}. To read the journal:  ${potctl('history')}`,
     );
     if (installed !== null)
-      view.note(advice`Roles of an earlier version lack rights:  ${potctl('grants', 'sql', '--role', 'support')}`);
+      view.note(
+        advice`Roles created for an earlier version lack privileges. To grant them:  ${potctl('grants', 'sql', '--role', 'support')}`,
+      );
   },
 });
 
 function renderPlan({ database, role, installed, wanted, critical, scripts }: SetupPlan, view: View): void {
   if (scripts.length === 0) return;
   const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
-  view.heading(`SETUP   schema potctl ${wanted} in ${database}, as ${role}; ${from}`);
+  view.heading(`SETUP   potctl schema ${wanted} in ${database}, as ${role}; ${from}`);
   if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
-  // Whoever pastes it must not leave what an older version made open, not even for a moment.
+  // One transaction, so that pasting it never leaves a half-upgraded, less protected schema visible.
   for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.line(line);
   view.line(
-    'All of it in one transaction. To take it back: DROP SCHEMA potctl CASCADE; (and potctl_app); triggers go with it',
+    'Runs in one transaction. To uninstall: DROP SCHEMA potctl CASCADE; (also potctl_app if installed). This also drops the triggers.',
   );
 }

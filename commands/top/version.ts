@@ -1,9 +1,9 @@
 import { itemCommand } from '../command.js';
 
-/** `potctl version`: this program, its runtime, and the pg_dump that it would use. */
+/** `potctl version`: prints the versions of potctl, Node.js, and the pg_dump that backups would use. */
 export const version = itemCommand({
   name: 'version',
-  summary: 'version of potctl, of its runtime, and of the pg_dump it finds',
+  summary: 'print the versions of potctl, Node.js and pg_dump',
   examples: ['potctl version', 'potctl version --json'],
   needs: [],
   standalone: true,

@@ -75,7 +75,7 @@ function setFor(entries: readonly CatalogEntry[], at: Choice['at']): string | nu
   const sets = fitting.length > 0 ? fitting : allSets(entries);
   if (sets.length <= 1) return fitting[0] ?? null;
   throw new PotctlError('E_REFUSED', 'the repository has backups of several series', {
-    fix: sets.slice(0, 5).map((set) => advice`Choose one: ${again('--from-set', set)}`),
+    fix: sets.slice(0, 5).map((set) => advice`Choose one: ${again('--from-series', set)}`),
   });
 }
 

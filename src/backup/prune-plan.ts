@@ -151,7 +151,8 @@ export function refuseDefaultProfile(
 
 function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: all }: PruneScope): readonly string[] {
   const known = allSets(entries);
-  if (all && fromSet !== null) throw new PotctlError('E_USAGE', "'--all-sets' and '--from-set' contradict each other");
+  if (all && fromSet !== null)
+    throw new PotctlError('E_USAGE', "'--all-series' and '--from-series' contradict each other");
   if (all) return known;
   const fitting = fromSet === null ? setsAtHand(entries, at) : [fromSet];
   const ofDatabase = fitting.filter((set) => !set.startsWith('files:'));
@@ -161,7 +162,7 @@ function setsToPrune(entries: readonly CatalogEntry[], { at, fromSet, allSets: a
   if (others.length === 0) return [first];
   throw new PotctlError('E_REFUSED', 'the repository has backups of several databases with this name', {
     why: { sets: [first, ...others] },
-    fix: [first, ...others].map((set) => advice`Choose one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`Choose one: ${again('--from-series', set)}`),
   });
 }
 
@@ -174,8 +175,8 @@ function noneOfSet(wanted: readonly string[], known: readonly string[], entries:
     {
       why: { sets: known },
       fix: [
-        ...known.slice(0, 5).map((set) => advice`To prune another series: ${again('--from-set', set)}`),
-        advice`To prune all series: ${again('--all-sets')}`,
+        ...known.slice(0, 5).map((set) => advice`To prune another series: ${again('--from-series', set)}`),
+        advice`To prune all series: ${again('--all-series')}`,
       ],
     },
   );

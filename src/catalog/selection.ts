@@ -12,7 +12,7 @@ const SHOWN = 10;
 export interface SelectionScope {
   /** The current series; null = any. */
   readonly set: string | null;
-  /** --from-set: another series, named by the operator. */
+  /** --from-series: another series, named by the operator. */
   readonly fromSet: string | null;
   /** The present: backups dated in the future are never the latest. */
   readonly now: Date;
@@ -34,7 +34,7 @@ export interface Selection {
  *
  * @param entries newest first, as readCatalog returns them
  * @throws PotctlError E_BACKUP_NOT_FOUND (none, or an ambiguous beginning, with the candidates), E_REFUSED (of another series, naming
- * `--from-set`), E_MANIFEST (damaged)
+ * `--from-series`), E_MANIFEST (damaged)
  */
 export function selectBackup(
   entries: readonly CatalogEntry[],
@@ -114,7 +114,7 @@ function notInside(reference: string, matches: readonly CatalogEntry[], wanted: 
   if (first === undefined) return new PotctlError('E_BACKUP_NOT_FOUND', `no backup matches '${reference}'`);
   return new PotctlError('E_REFUSED', `the backup '${reference}' belongs to another series`, {
     why: { wanted, sets: allSets(matches) },
-    fix: allSets(matches).map((set) => advice`To use that series: ${again('--from-set', set)}`),
+    fix: allSets(matches).map((set) => advice`To use that series: ${again('--from-series', set)}`),
   });
 }
 
@@ -129,7 +129,7 @@ function ambiguous(reference: string, candidates: readonly CatalogEntry[]): Potc
 function noSuchSet(entries: readonly CatalogEntry[], set: string): PotctlError {
   return new PotctlError('E_BACKUP_NOT_FOUND', `the repository has no backups of the series '${set}'`, {
     why: { sets: allSets(entries) },
-    fix: [advice`List all series: ${potctl('backup', 'list', '--all-sets')}`],
+    fix: [advice`List all series: ${potctl('backup', 'list', '--all-series')}`],
   });
 }
 
@@ -149,11 +149,11 @@ function noneUsable(code: ErrorCode, { entries, wanted, usable, warnings }: Look
   return new PotctlError(code, message, {
     why: { ...skipped, other_sets: others },
     fix: [
-      advice`List all backups: ${potctl('backup', 'list', '--all-sets')}`,
+      advice`List all backups: ${potctl('backup', 'list', '--all-series')}`,
       ...(warnings.length === 0
         ? []
         : [advice`Verify a skipped backup again: ${potctl('backup', 'verify', 'ID', '--level', 'full')}`]),
-      ...others.slice(0, 3).map((set) => advice`To use another series: ${again('--from-set', set)}`),
+      ...others.slice(0, 3).map((set) => advice`To use another series: ${again('--from-series', set)}`),
     ],
   });
 }

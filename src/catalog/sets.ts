@@ -40,7 +40,7 @@ export function findSet(entries: readonly CatalogEntry[], facts: SetFacts): stri
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', `the repository has backups of several databases named '${facts.database}'`, {
     why: 'the server could not be asked which of them is meant',
-    fix: [first, ...others].map((set) => advice`Choose one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`Choose one: ${again('--from-series', set)}`),
   });
 }
 

@@ -1,4 +1,4 @@
--- Plausible rows for the demo's 3dPot database: the same on every run, since every value is computed from its row's number.
+-- Sample rows for the demo's 3dPot database. They are the same in every run, because each value is computed from its row number.
 
 insert into users (id, email, username, full_name, hashed_password, is_active, is_superuser, is_verified, role, permissions,
                    refresh_tokens, last_login, login_attempts, mfa_enabled, mfa_secret, mfa_backup_codes, company, bio, preferences,

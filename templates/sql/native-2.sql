@@ -1,9 +1,9 @@
--- The reference application, version 2: how potctl writes second factors. The functions run as the owner of the tables, so a support login
--- needs no right to write secrets, codes, locks or sessions. Each owes the journal an entry about the person, in the same transaction; for an
--- administrator, or for the caller's own account, one that says that a guard was broken (--break-glass). Needs potctl's own schema, version 3.
--- pg_temp is last in every path, everything is qualified, and what a caller hands over are values: nothing of the caller's is looked up.
+-- The reference application, version 2: functions with which potctl changes second factors. They run as the owner of the tables, so a support
+-- login needs no privilege to write secrets, codes, locks or sessions. Each one requires a journal entry about the user in the same transaction;
+-- for an administrator, or for the caller's own account, the entry must record --break-glass. Requires potctl's own schema, version 3.
+-- pg_temp is last in every path, every name is qualified, and arguments are only used as values, so no object of the caller is ever used.
 
--- Owes the entry. @param p_guarded is it something that only break-glass may do to an administrator or to oneself?
+-- Requires the journal entry. @param p_guarded true if the change needs --break-glass for an administrator or the caller's own account
 CREATE FUNCTION potctl_app.owe(p_user pg_catalog.uuid, p_actions pg_catalog.text[], p_guarded boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,7 +21,7 @@ BEGIN
   PERFORM potctl.journal_owe('native:' || p_user, p_actions, 'done', why);
 END $$;
 
--- Nobody else changes this person until the transaction ends.
+-- Locks this user against other changes until the transaction ends.
 CREATE FUNCTION potctl_app.lock_person(p_user pg_catalog.uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
   PERFORM FROM potctl_app.mfa_factors f WHERE f.user_id = p_user ORDER BY f.id FOR UPDATE;
 END $$;
 
--- A secret that waits for its first code, in place of an earlier one.
+-- Stores a new secret that is pending until its first code; replaces an earlier pending one.
 CREATE FUNCTION potctl_app.mfa_enroll(p_user pg_catalog.uuid, p_factor pg_catalog.uuid, p_label pg_catalog.text, p_secret pg_catalog.text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -52,7 +52,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- @return what was taken away
+-- @return the disabled factors
 CREATE FUNCTION potctl_app.mfa_disable(p_user pg_catalog.uuid, p_factors pg_catalog.uuid[])
 RETURNS TABLE (id pg_catalog.text, kind pg_catalog.text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -65,7 +65,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- The code of a step was accepted: neither it nor an older one is accepted again.
+-- Records the time step of an accepted code, so that neither it nor an older one is accepted again.
 CREATE FUNCTION potctl_app.mfa_mark_used(p_factor pg_catalog.uuid, p_step bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -76,7 +76,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- All old codes go, these come, in their order.
+-- Replaces all backup codes; keeps the given order.
 CREATE FUNCTION potctl_app.codes_replace(p_user pg_catalog.uuid, p_hashes pg_catalog.text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -100,7 +100,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- Uses up the code at p_index of those that are left, in their order. False = it is not there any more.
+-- Uses up the code at p_index of the remaining ones, in order. Returns false if it no longer exists.
 CREATE FUNCTION potctl_app.code_use(p_user pg_catalog.uuid, p_index integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -131,7 +131,7 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- @return how many were ended
+-- @return the number of ended sessions
 CREATE FUNCTION potctl_app.sessions_end(p_user pg_catalog.uuid) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -146,8 +146,8 @@ EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$;
 
--- Nobody may run them who was not granted it. Where somebody else owns the tables, the functions are theirs: a trigger on a table must never
--- run as whoever ran the setup.
+-- Only roles that are granted EXECUTE can run these functions. They belong to the owner of the tables, because a trigger on a table must never
+-- run with the privileges of the user who ran setup.
 DO $$
 DECLARE
   owner pg_catalog.name := (SELECT r.rolname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner

@@ -1,5 +1,5 @@
--- potctl's own schema, version 1: the journal of what was done with potctl. The application's tables get no new columns.
--- Every change potctl makes appends one row in its own transaction; each row's hash covers the row before it.
+-- potctl's own schema, version 1: the journal of all changes made with potctl. The application's tables get no new columns.
+-- Every change appends one row in its own transaction; the hash of each row covers the previous row.
 CREATE SCHEMA potctl;
 REVOKE ALL ON SCHEMA potctl FROM PUBLIC;
 
@@ -13,8 +13,8 @@ INSERT INTO potctl.schema_version (version) VALUES (1);
 CREATE TABLE potctl.journal (
   seq bigint PRIMARY KEY,
   at timestamptz NOT NULL,
-  db_role text NOT NULL,          -- session_user, taken by the server: proved
-  operator text NOT NULL,         -- as the caller says: claimed
+  db_role text NOT NULL,          -- session_user, set by the server: authenticated
+  operator text NOT NULL,         -- given by the caller: only claimed
   action text NOT NULL,
   target text,
   reason text NOT NULL,
@@ -23,12 +23,12 @@ CREATE TABLE potctl.journal (
   run_id text,
   trace_id text,
   details jsonb NOT NULL DEFAULT '{}',
-  prev_hash bytea NOT NULL UNIQUE, -- two rows after the same one would be a fork
+  prev_hash bytea NOT NULL UNIQUE, -- UNIQUE: two rows after the same one would fork the chain
   hash bytea NOT NULL
 );
 CREATE INDEX journal_target ON potctl.journal (target, seq DESC);
 
--- One row: whoever appends locks it, so there is one order.
+-- A single row. Every append locks it, so that the entries have one order.
 CREATE TABLE potctl.journal_head (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   seq bigint NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE potctl.journal_head (
 );
 INSERT INTO potctl.journal_head (seq, hash) VALUES (0, '\x00');
 
--- A text with its length in front, so that no field can run into the next one; NULL differs from empty.
+-- Prefixes a text with its length, so that adjacent fields cannot be confused; NULL differs from an empty text.
 CREATE FUNCTION potctl.lp(t text) RETURNS bytea LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
   SELECT CASE WHEN t IS NULL THEN '\xffffffff'::bytea
               ELSE int4send(octet_length(convert_to(t, 'UTF8'))) || convert_to(t, 'UTF8') END
@@ -50,7 +50,7 @@ CREATE FUNCTION potctl.row_hash(r potctl.journal) RETURNS bytea LANGUAGE sql STA
     || potctl.lp(r.details::text) || r.prev_hash)
 $$;
 
--- The only way in. session_user, not current_user: inside, current_user is the owner.
+-- The only function that appends. It uses session_user, because current_user is the owner here.
 CREATE FUNCTION potctl.audit_append(p_operator text, p_action text, p_target text, p_reason text, p_ticket text,
                                     p_status text, p_run_id text, p_trace_id text, p_details jsonb)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -90,6 +90,6 @@ CREATE TRIGGER journal_keep_rows BEFORE UPDATE OR DELETE ON potctl.journal
   FOR EACH ROW EXECUTE FUNCTION potctl.journal_refuse();
 CREATE TRIGGER journal_keep_all BEFORE TRUNCATE ON potctl.journal
   FOR EACH STATEMENT EXECUTE FUNCTION potctl.journal_refuse();
--- ALWAYS: session_replication_role = replica does not get past them.
+-- ALWAYS, so that session_replication_role = replica does not bypass them.
 ALTER TABLE potctl.journal ENABLE ALWAYS TRIGGER journal_keep_rows;
 ALTER TABLE potctl.journal ENABLE ALWAYS TRIGGER journal_keep_all;

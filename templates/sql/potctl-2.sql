@@ -1,13 +1,13 @@
--- potctl's own schema, version 2: what it remembers of second factors, and whom its commands were about.
+-- potctl's own schema, version 2: its state of second factors, and the users that its commands looked up.
 INSERT INTO potctl.schema_version (version) VALUES (2);
 
--- The newest step of 30 s whose code was accepted: neither it nor an older one is accepted again.
+-- The newest 30-second time step whose code was accepted; neither it nor an older one is accepted again.
 CREATE TABLE potctl.mfa_step (
   factor text PRIMARY KEY,
   last_step bigint NOT NULL
 );
 
--- totp, backup: a refused code. ok: an accepted one. block: the beginning of a block. unlock, reset: what an operator did.
+-- totp, backup: a refused code. ok: an accepted one. block: the start of a block. unlock, reset: done by an operator.
 CREATE TABLE potctl.mfa_attempt (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   person text NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE potctl.mfa_attempt (
 );
 CREATE INDEX mfa_attempt_person ON potctl.mfa_attempt (person, at DESC);
 
--- When a secret that is not confirmed yet was made: potctl confirms it for 24 hours.
+-- When an unconfirmed secret was created; potctl can confirm it for 24 hours.
 CREATE TABLE potctl.mfa_enrollment (
   factor text PRIMARY KEY,
   person text NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE potctl.mfa_enrollment (
   started_by text NOT NULL DEFAULT session_user
 );
 
--- Whom commands were about, also those that only looked: who looks up many people should be seen.
+-- The users that commands were about, including read-only commands, to notice somebody who looks up many users.
 CREATE TABLE potctl.run (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   run_id text NOT NULL,
@@ -37,8 +37,8 @@ CREATE TABLE potctl.run (
 );
 CREATE INDEX run_role ON potctl.run (db_role, at DESC);
 
--- May an attempt be evaluated now? NULL: yes. Else until when not; infinity: until an operator resets it. To be called first, with the code
--- not yet looked at. Refused attempts are not counted and do not make the block longer.
+-- Returns NULL if a code may be checked now; else until when it may not; infinity: until an operator resets it. Call it before the code is
+-- checked. Attempts refused here are not counted and do not extend the block.
 CREATE FUNCTION potctl.mfa_gate(p_person text) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -75,7 +75,7 @@ BEGIN
   END IF;
 END $$;
 
--- True for one caller only, whatever runs at once. p_seed: a step that the application is known to have accepted.
+-- Returns true for one caller only, even with concurrent calls. p_seed: a step that the application has already accepted.
 CREATE FUNCTION potctl.mfa_take_step(p_factor text, p_step bigint, p_seed bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -88,7 +88,7 @@ BEGIN
   RETURN coalesce(taken, false);
 END $$;
 
--- A new secret has no step yet, also where a factor keeps its id: the codes of the old secret say nothing about it.
+-- A new secret has no used step yet, even if its factor keeps the id: codes of the old secret do not count.
 CREATE FUNCTION potctl.mfa_enrollment_began(p_factor text, p_person text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
   DELETE FROM potctl.mfa_step WHERE factor = p_factor;
@@ -100,7 +100,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
   DELETE FROM potctl.mfa_enrollment WHERE person = p_person;
 $$;
 
--- Notes whom a command is about. Returns how many different people this role looked up in the last ten minutes.
+-- Records the user that a command is about. Returns how many different users this role looked up in the last ten minutes.
 CREATE FUNCTION potctl.run_note(p_run_id text, p_trace_id text, p_operator text, p_command text, p_target text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN

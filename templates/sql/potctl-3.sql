@@ -1,25 +1,25 @@
--- potctl's own schema, version 3. Every function is replaced: with pg_temp named last in its path nothing that a caller plants there is found
--- before what is meant, and nobody may run one who was not granted it. What changes somebody's ability to sign in owes an entry in the journal.
+-- potctl's own schema, version 3. Every function is replaced: pg_temp is last in its path, so that objects planted there by a caller are never
+-- found first, and only roles that are granted EXECUTE can run it. A change of somebody's ability to sign in requires a journal entry.
 -- Types and functions are qualified. Operators are not: PostgreSQL never looks for them in pg_temp, and pg_catalog is first.
--- No literal here has a backslash: how those are read is a setting of the caller.
+-- No literal contains a backslash, because its meaning depends on a setting of the caller.
 INSERT INTO potctl.schema_version (version) VALUES (3);
 
--- Entries that this transaction owes the journal. audit_append settles them; a transaction that still owes one cannot commit.
+-- Journal entries that a transaction still has to write. audit_append settles them; a transaction with an open one cannot commit.
 CREATE TABLE potctl.journal_due (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   tx bigint NOT NULL DEFAULT pg_catalog.txid_current(),
-  target pg_catalog.text,               -- NULL: about anybody
+  target pg_catalog.text,               -- NULL: any target
   actions pg_catalog.text[] NOT NULL,   -- one of these
   status pg_catalog.text,               -- NULL: any
-  guarded pg_catalog.text               -- why the entry must say that a guard was broken (details.break_glass); NULL: it need not
+  guarded pg_catalog.text               -- why the entry must record details.break_glass; NULL: not required
 );
 CREATE INDEX journal_due_tx ON potctl.journal_due (tx);
 
--- Which database role noted it; NULL before version 3.
+-- The database role that recorded the attempt; NULL before version 3.
 ALTER TABLE potctl.mfa_attempt ADD COLUMN db_role pg_catalog.text;
 ALTER TABLE potctl.mfa_attempt ALTER COLUMN db_role SET DEFAULT session_user;
 
--- A text with its length in front, so that no field can run into the next one; NULL differs from empty.
+-- Prefixes a text with its length, so that adjacent fields cannot be confused; NULL differs from an empty text.
 CREATE OR REPLACE FUNCTION potctl.lp(t pg_catalog.text) RETURNS pg_catalog.bytea
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN t IS NULL THEN pg_catalog.decode('ffffffff', 'hex')
@@ -35,7 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     || potctl.lp(r.details::pg_catalog.text) || r.prev_hash)
 $$;
 
--- Notes that the transaction owes an entry.
+-- Records that the transaction must write a journal entry.
 CREATE FUNCTION potctl.journal_owe(p_target pg_catalog.text, p_actions pg_catalog.text[], p_status pg_catalog.text, p_guarded pg_catalog.text)
 RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO potctl.journal_due (target, actions, status, guarded) VALUES (p_target, p_actions, p_status, p_guarded)
@@ -55,7 +55,7 @@ CREATE CONSTRAINT TRIGGER journal_due_settled AFTER INSERT ON potctl.journal_due
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION potctl.journal_due_refuse();
 ALTER TABLE potctl.journal_due ENABLE ALWAYS TRIGGER journal_due_settled;
 
--- What stays for ever is bounded.
+-- Limits the length of values that are stored forever.
 CREATE FUNCTION potctl.check_length(p_what pg_catalog.text, p_value pg_catalog.text, p_most integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -64,7 +64,7 @@ BEGIN
   END IF;
 END $$;
 
--- The only way in. session_user, not current_user: inside, current_user is the owner.
+-- The only function that appends. It uses session_user, because current_user is the owner here.
 CREATE OR REPLACE FUNCTION potctl.audit_append(p_operator pg_catalog.text, p_action pg_catalog.text, p_target pg_catalog.text,
   p_reason pg_catalog.text, p_ticket pg_catalog.text, p_status pg_catalog.text, p_run_id pg_catalog.text, p_trace_id pg_catalog.text,
   p_details pg_catalog.jsonb)
@@ -127,7 +127,7 @@ BEGIN
   RAISE EXCEPTION 'potctl.journal is append-only (% refused)', TG_OP USING ERRCODE = '42501';
 END $$;
 
--- One at a time for each person. In another isolation level counts would be those of an old snapshot.
+-- Serializes attempts per user. At a higher isolation level the counts would come from an old snapshot.
 CREATE FUNCTION potctl.mfa_lock(p_person pg_catalog.text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -140,9 +140,9 @@ BEGIN
   PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('potctl.mfa:' || p_person, 0));
 END $$;
 
--- May an attempt be evaluated now? NULL: yes. Else until when not; infinity: until an operator resets it. To be called first, with the code
--- not yet looked at. Refused attempts are not counted and do not make the block longer. One role can have 30 codes of a person refused in 24
--- hours, and is then blocked for this person by itself: it alone cannot bring somebody to the lock of 100.
+-- Returns NULL if a code may be checked now; else until when it may not; infinity: until an operator resets it. Call it before the code is
+-- checked. Attempts refused here are not counted and do not extend the block. After 30 refused codes of a user within 24 hours a role is
+-- blocked for this user, so that one role alone cannot reach the lock at 100.
 CREATE OR REPLACE FUNCTION potctl.mfa_gate(p_person pg_catalog.text) RETURNS pg_catalog.timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -173,7 +173,7 @@ BEGIN
   RETURN now_ + pg_catalog.make_interval(mins => 15);
 END $$;
 
--- totp, backup: a refused code, which only counts while the gate is open. ok: an accepted one. unlock, reset: what an operator did.
+-- totp, backup: a refused code, counted only while codes are accepted. ok: an accepted one. unlock, reset: done by an operator.
 CREATE OR REPLACE FUNCTION potctl.mfa_note(p_person pg_catalog.text, p_kind pg_catalog.text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -196,7 +196,7 @@ BEGIN
   END IF;
 END $$;
 
--- Is it a step whose code can be right now? An application's window is one step at the most, and it may round to the next second.
+-- Checks that the code of this time step can be correct now. An application's window is at most one step, and it may round up to the next second.
 CREATE FUNCTION potctl.mfa_check_step(p_step bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -205,7 +205,7 @@ BEGIN
   END IF;
 END $$;
 
--- True for one caller only, whatever runs at once. p_seed: a step that the application is known to have accepted.
+-- Returns true for one caller only, even with concurrent calls. p_seed: a step that the application has already accepted.
 CREATE OR REPLACE FUNCTION potctl.mfa_take_step(p_factor pg_catalog.text, p_step bigint, p_seed bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -221,7 +221,7 @@ BEGIN
   RETURN coalesce(taken, false);
 END $$;
 
--- A new secret has no step yet, also where a factor keeps its id: the codes of the old secret say nothing about it.
+-- A new secret has no used step yet, even if its factor keeps the id: codes of the old secret do not count.
 CREATE OR REPLACE FUNCTION potctl.mfa_enrollment_began(p_factor pg_catalog.text, p_person pg_catalog.text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -241,7 +241,7 @@ BEGIN
   IF FOUND THEN PERFORM potctl.journal_owe(p_person, ARRAY['mfa.confirm', 'mfa.disable', 'mfa.reset'], 'done', NULL); END IF;
 END $$;
 
--- Notes whom a command is about. Returns how many different people this role looked up in the last ten minutes.
+-- Records the user that a command is about. Returns how many different users this role looked up in the last ten minutes.
 CREATE OR REPLACE FUNCTION potctl.run_note(p_run_id pg_catalog.text, p_trace_id pg_catalog.text, p_operator pg_catalog.text,
   p_command pg_catalog.text, p_target pg_catalog.text)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -257,10 +257,10 @@ BEGIN
            WHERE r.db_role = session_user AND r.at > pg_catalog.clock_timestamp() - pg_catalog.make_interval(mins => 10));
 END $$;
 
--- A trigger for the tables of an application that keep secrets, codes, locks and sessions, put there by `potctl setup --guard-writes`: what a
--- member of potctl_support changes owes the journal an entry. Arguments: the application, the column with the person's id, and a query that
--- says of the person $1 and the name $2 of the caller why a guard has to be broken, or NULL. It runs as the caller, not as the owner, because
--- columns of a type of the application's could run code of the application's.
+-- Trigger function for an application's tables with secrets, codes, locks and sessions; `potctl setup --guard-writes` adds the triggers. A change
+-- by a member of potctl_support requires a journal entry. Arguments: the application, the column with the user's id, and a query that returns,
+-- for the user $1 and the caller's name $2, why --break-glass is needed, or NULL. It runs as the caller, not as the owner, because columns with
+-- types of the application could run code of the application.
 CREATE FUNCTION potctl.guard_write() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   support pg_catalog.oid := (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = 'potctl_support');

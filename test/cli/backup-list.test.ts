@@ -34,12 +34,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-/** No server answers there: nothing here may need one. */
+/** There is no server, because these commands must not need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: undefined } });
 
 describe('backup list', () => {
-  test('needs no server, shows damaged backups as such, and names the newest good one', async () => {
+  test('needs no server, marks damaged backups, and names the newest good one', async () => {
     const { exitCode, stdout, stderr } = await run('list', '-o', 'table');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^ID +TAKEN +AGE +PARTS +SIZE +ROWS +STATUS +VERIFIED +WHERE\n/);
@@ -52,10 +52,10 @@ describe('backup list', () => {
     expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
     expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
     expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
-    expect(stderr).toContain(`Newest good: ${PROD}`);
+    expect(stderr).toContain(`Newest good backup: ${PROD}`);
   });
 
-  test('--since and --until keep what lies between them, in each of their forms', async () => {
+  test('--since and --until filter by time, in each of their forms', async () => {
     const ids = async (...flags: string[]): Promise<string[]> =>
       (await run('list', '-o', 'plain', '--columns', 'id', ...flags)).stdout.split('\n').filter((id) => id !== '');
 
@@ -67,7 +67,7 @@ describe('backup list', () => {
     expect(await run('list', '--since', '2026-13-45', '--fail-on-empty')).toMatchObject({ exitCode: 2 });
   });
 
-  test('as JSON carries integers, UTC times and every key', async () => {
+  test('as JSON has integers, UTC times and every key', async () => {
     const { stdout } = await run('list', '--json');
     const { schema, ok, items, page } = JSON.parse(stdout);
     expect({ schema, ok, total: page.total }).toEqual({ schema: 'potctl/backup.list@1', ok: true, total: 3 });
@@ -83,18 +83,18 @@ describe('backup list', () => {
     expect(items[0]).toMatchObject({ id: DAMAGED, status: 'damaged', problem: expect.stringContaining('not JSON') });
   });
 
-  test('as plain and csv gives whole ids and bytes, one line each', async () => {
+  test('as plain and csv prints full ids and bytes, one backup per line', async () => {
     const plain = await run('list', '-o', 'plain', '--columns', 'id,size,status');
     expect(plain.stdout).toBe(`${DAMAGED}\t\tdamaged\n${APP}\t1520223\tdegraded\n${PROD}\t1520223\tcomplete\n`);
     const csv = await run('list', '-o', 'csv', '--columns', 'id,taken', '--status', 'complete');
     expect(csv.stdout).toBe(`id,taken\n${PROD},2026-11-22T09:51:06.120Z\n`);
   });
 
-  test('keeps to the database at hand, and tells what it does not show', async () => {
+  test('lists only the series of the current database, and says how many others there are', async () => {
     const { stdout, stderr } = await run('list', '--database', 'app', '-o', 'plain', '--columns', 'id');
     expect(stdout).toBe(`${DAMAGED}\n${APP}\n`);
-    expect(stderr).toMatch(/^1 of other sets: `.*potctl backup list --all-sets.* --repository .*`$/m);
-    const all = await run('list', '--database', 'app', '--all-sets', '-o', 'plain', '--columns', 'id,set');
+    expect(stderr).toMatch(/^1 more in other series: `.*potctl backup list --all-series.* --repository .*`$/m);
+    const all = await run('list', '--database', 'app', '--all-series', '-o', 'plain', '--columns', 'id,series');
     expect(all.stdout).toBe(`${DAMAGED}\t\n${APP}\t7301/app\n${PROD}\tprofile:prod\n`);
   });
 
@@ -120,7 +120,7 @@ describe('backup list', () => {
 });
 
 describe('backup show', () => {
-  test('finds a backup by the beginning of its random part and tells everything', async () => {
+  test('finds a backup by a prefix of its random part and shows everything', async () => {
     const { exitCode, stdout } = await run('show', '7f3a');
     expect(exitCode).toBe(0);
     for (const text of [
@@ -136,12 +136,12 @@ describe('backup show', () => {
     }
   });
 
-  test('prints the manifest itself, as it is stored', async () => {
+  test('prints the manifest as it is stored', async () => {
     const { stdout } = await run('show', PROD, '--manifest');
     expect(JSON.parse(stdout)).toEqual(sampleManifest({}));
   });
 
-  test('of latest skips the damaged one, and says so', async () => {
+  test('latest skips a damaged backup, and says so', async () => {
     const { stdout, stderr } = await run('show');
     expect(stdout).toContain(PROD);
     expect(stderr).toContain(`'${DAMAGED}' is newer, but was skipped`);
@@ -150,9 +150,9 @@ describe('backup show', () => {
 
   test.each([
     ['an unknown id', ['show', '99999999'], 10, 'E_BACKUP_NOT_FOUND'],
-    ['an ambiguous beginning, with the candidates', ['show', '7f3'], 10, `${APP}, ${PROD}`],
+    ['an ambiguous prefix, with the candidates', ['show', '7f3'], 10, `${APP}, ${PROD}`],
     ['a damaged backup', ['show', DAMAGED], 20, 'E_MANIFEST'],
-    ['an unknown set', ['show', 'latest', '--from-set', 'profile:x'], 10, '7301/app'],
+    ['an unknown series', ['show', 'latest', '--from-series', 'profile:x'], 10, '7301/app'],
   ])('refuses %s', async (_, args, exit, text) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: exit, stdout: '' });
@@ -160,7 +160,7 @@ describe('backup show', () => {
   });
 });
 
-test('a repository that may not be read is denied with exit 12', async (context) => {
+test('a repository without read permission is exit 12', async (context) => {
   if (process.getuid?.() === 0) return context.skip('root may read everything');
   await chmod(folder, 0);
   const { exitCode } = await run('list');

@@ -7,7 +7,7 @@ import { cleanEnvironment, potctl } from '../support/run-cli.js';
 import { temporaryFolder } from '../support/tree.js';
 import { potctlToFullDisk } from './full-output.js';
 
-test('every command that changes something says what, also when its result cannot be written', async () => {
+test('every changing command says what it changed, even if its result cannot be written', async () => {
   const database = await freshDatabase({ schema: 'create table t as select generate_series(1, 100) as n' });
   const folder = await temporaryFolder();
   const env = { PGDATABASE: database.name };
@@ -23,8 +23,8 @@ test('every command that changes something says what, also when its result canno
   expect(await changed(['setup', '-y'])).toContain(`is installed in ${database.name}`);
   expect(await changed(['backup', 'create', ...place])).toMatch(/^the backup '\S+' is listed$/);
   const [id] = backups();
-  expect(await changed(['backup', 'pin', id!, '--reason', 'audit', ...place])).toBe(`the backup ${id} is pinned`);
-  expect(await changed(['backup', 'unpin', id!, ...place])).toBe(`the backup ${id} is not pinned any more`);
+  expect(await changed(['backup', 'pin', id!, '--reason', 'audit', ...place])).toBe(`backup ${id} is pinned`);
+  expect(await changed(['backup', 'unpin', id!, ...place])).toBe(`backup ${id} is no longer pinned`);
 
   const dump = path.join(folder, 'old.sql');
   execFileSync('pg_dump', ['-f', dump, database.name], { env: cleanEnvironment(env) });

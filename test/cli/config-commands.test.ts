@@ -12,7 +12,7 @@ const configFile = async (text: string): Promise<string> => {
 };
 
 describe('config', () => {
-  test('validate prints every mistake and ends with 15', async () => {
+  test('validate prints every error and exits with 15', async () => {
     const file = await configFile('profils: {}\nprofiles:\n  p: { database: { prot: 1 } }\n');
     const { exitCode, stdout } = await potctl(['config', 'validate', '--config', file, '--json']);
     expect(exitCode).toBe(15);
@@ -23,7 +23,7 @@ describe('config', () => {
     ]);
   });
 
-  test('a command that needs a broken configuration says all mistakes and ends with 15', async () => {
+  test('a command that needs a broken configuration prints all errors and exits with 15', async () => {
     const file = await configFile('a: 1\nb: 2\n');
     const { exitCode, stdout, stderr } = await potctl(['config', 'show', '--config', file]);
     expect([exitCode, stdout]).toEqual([15, '']);
@@ -31,14 +31,14 @@ describe('config', () => {
     expect(stderr).toContain(`${file}:2`);
   });
 
-  test('an unknown profile ends with 10 and a suggestion', async () => {
+  test('an unknown profile exits with 10 and a suggestion', async () => {
     const file = await configFile('profiles:\n  prod: {}\n');
     const { exitCode, stderr } = await potctl(['config', 'show', '-p', 'prdo', '--config', file]);
     expect(exitCode).toBe(10);
     expect(stderr).toContain('-p prod');
   });
 
-  test('show --origin says where each value came from, and shows no password', async () => {
+  test('show --origin shows where each value comes from, and no password', async () => {
     const file = await configFile('profiles:\n  p:\n    database:\n      name: shop\n');
     const env = { PGPASSWORD: 'canary-password' };
     const { exitCode, stdout, stderr } = await potctl(['config', 'show', '--origin', '-p', 'p', '--config', file], {
@@ -51,7 +51,7 @@ describe('config', () => {
     expect(stdout + stderr).not.toContain('canary');
   });
 
-  test('path prints the file alone, schema a JSON Schema', async () => {
+  test('path prints only the file, schema a JSON Schema', async () => {
     const home = await temporaryFolder();
     expect(await potctl(['config', 'path'], { env: { HOME: home } })).toMatchObject({ exitCode: 0, stdout: '' });
     mkdirSync(path.join(home, '.config/potctl'), { recursive: true });
@@ -64,24 +64,24 @@ describe('config', () => {
 });
 
 test.each([[['--password', 'canary-word']], [['--password=canary-word']]])(
-  'a password on the command line (%j) is refused with the reason and the other ways, and not repeated',
+  'a password on the command line (%j) is refused with alternatives, and not repeated',
   async (args) => {
     const { exitCode, stdout, stderr } = await potctl(['doctor', ...args]);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('everybody on this machine could read it');
+    expect(stderr).toContain('every user of this machine could read it');
     expect(stderr).toContain('--password-file');
     expect(stdout + stderr).not.toContain('canary');
   },
 );
 
-test('a role that is called like its password keeps its name on the screen', async () => {
+test('a role name that equals its password is still shown', async () => {
   const env = { PGUSER: 'postgres', PGPASSWORD: 'postgres' };
   const { stdout } = await potctl(['config', 'show'], { env });
   expect(stdout).toMatch(/database\.user\s+postgres/);
 });
 
 describe('doctor', () => {
-  test('ends with 0 when nothing fails, and stdout is JSON alone', async () => {
+  test('exits with 0 if nothing fails, and stdout is only JSON', async () => {
     const { name } = await freshDatabase({ schema: '3dpot' });
     const files = await makeTree({ a: 'x' });
     const args = ['doctor', '--json', '--files', files, '--repository', await temporaryFolder()];
@@ -91,7 +91,7 @@ describe('doctor', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('ends with 3 when something could not be checked, 21 when something fails, and never with a crash', async () => {
+  test('exits with 3 if something could not be checked, with 21 if something fails, and never crashes', async () => {
     const { name } = await freshDatabase();
     expect(await potctl(['doctor'], { env: { PGDATABASE: name } })).toMatchObject({ exitCode: 3 });
     const down = await potctl(['doctor', '--repository', '/etc/passwd'], { env: { PGHOST: '/nowhere' } });

@@ -8,7 +8,7 @@ import { potctl, type Ran } from '../support/run-cli.js';
 import { potctlHere } from '../support/run-main.js';
 
 const CANARY = 'Canary-9f3c!7';
-/** The tour has tests of its own and takes its time. */
+/** The demo has its own tests and is slow. */
 const names = commands.map(({ name }) => name).filter((name) => name !== 'demo');
 const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   explain: ['E_LOCKED'],
@@ -18,7 +18,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   'backup pin': ['latest', '--reason', 'test'],
   'backup unpin': ['latest'],
   'backup import': ['/nonexistent/set'],
-  // The file would be the one in force for all that follows.
+  // A real file would apply to all later commands.
   'config init': ['--dry-run'],
   'grants sql': ['--role', 'support'],
   'mfa rotate': ['--reason', 'yearly key rotation'],
@@ -29,7 +29,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
     ]),
   ),
 };
-/** What says no before anybody would be asked: an undo has nothing to take back here, and no change is made without a record. */
+/** Exit codes of commands that fail before the confirmation: there is nothing to undo, and no journal for mfa changes. */
 const EARLIER: Readonly<Record<string, number>> = {
   'restore undo': 10,
   ...Object.fromEntries(['enroll', 'codes', 'reset', 'disable', 'unlock'].map((verb) => [`mfa ${verb}`, 17])),
@@ -37,9 +37,9 @@ const EARLIER: Readonly<Record<string, number>> = {
 const needs = new Map(commands.map((command) => [command.name, command.needs]));
 const gated = commands.flatMap((command) => (command.kind === 'action' && command.gate ? [command] : []));
 const UNCONFIRMED = [[], ['--confirm', 'something else'], ['-y'], ['--json'], ['--no-confirm']];
-/** All of them go through one gate: these show that every flag comes to it, the others that they stand behind it. */
+/** All commands share one confirmation. These are tested with every flag, the others only for having it. */
 const THOROUGHLY: readonly string[] = ['backup prune', 'restore run', 'restore undo', 'mfa reset', 'setup'];
-/** Where what is done can be taken back by one statement, --yes is a confirmation. */
+/** For mild changes --yes is a confirmation. */
 const refusals = gated.flatMap(({ name, gate }) =>
   UNCONFIRMED.slice(0, THOROUGHLY.includes(name) ? UNCONFIRMED.length : 2)
     .filter(([flag]) => !(gate!.mild && flag === '-y'))
@@ -66,9 +66,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The secret comes by every way at once: a file, a variable, an address. */
+/** Passes the secret in every way at once: a file and a variable. */
 const run = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctl, name, flags);
-/** Where the secret is not looked for. */
+/** For tests that do not look for the secret. */
 const runHere = (name: string, ...flags: string[]): Promise<Ran> => runBy(potctlHere, name, flags);
 
 function runBy(potctl: typeof potctlHere, name: string, flags: readonly string[]): Promise<Ran> {
@@ -84,7 +84,7 @@ function runBy(potctl: typeof potctlHere, name: string, flags: readonly string[]
   );
 }
 
-/** Keys with a capital letter, but for those that somebody chose. */
+/** Keys with a capital letter, except in verbatim members. */
 function oddKeys(value: unknown, verbatim: readonly string[]): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, member]) => [
@@ -97,7 +97,7 @@ const repositoryFiles = (): string[] =>
   readdirSync(path.join(folder, 'backups'), { recursive: true, encoding: 'utf8' }).sort();
 
 describe.each(names)('potctl %s', (name) => {
-  test('with --json puts one JSON document on stdout, or none and the error as one on stderr', async () => {
+  test('with --json prints one JSON document: the result on stdout, or the error on stderr', async () => {
     const { exitCode, stdout, stderr } = await runHere(name, '--json', '-q', '--color', 'always');
     if (stdout === '') {
       expect(exitCode).not.toBe(0);
@@ -116,7 +116,7 @@ describe.each(names)('potctl %s', (name) => {
     if (verbatim !== true) expect(oddKeys(JSON.parse(stdout), verbatim)).toEqual([]);
   });
 
-  test('never shows a secret, also not with --debug', async () => {
+  test('never shows a secret, even with --debug', async () => {
     const { stdout, stderr } = await run(name, '--debug', '-v', '--log-format', 'json');
     expect(stdout + stderr).not.toContain(CANARY);
     for (const line of stderr.trimEnd().split('\n').filter(Boolean))
@@ -124,14 +124,14 @@ describe.each(names)('potctl %s', (name) => {
   });
 });
 
-test('the name of a label stays as it was given, in JSON as elsewhere', async () => {
+test('the name of a label is not changed in JSON', async () => {
   const labels = { buildOf: '2.0.6' };
   expect(JSON.parse((await runHere('backup list', '--json')).stdout).items[0]).toMatchObject({ labels });
   const { item } = JSON.parse((await runHere('backup show', '--json', '--manifest')).stdout);
   expect(item).toMatchObject({ labels, manifest: { labels } });
 });
 
-test('no file that a command wrote holds the secret', () => {
+test('no file written by a command contains the secret', () => {
   const written = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.isFile() && entry.name !== 'password',
   );
@@ -140,20 +140,17 @@ test('no file that a command wrote holds the secret', () => {
     expect(readFileSync(path.join(entry.parentPath, entry.name), 'latin1')).not.toContain(CANARY);
 });
 
-test.each(refusals)(
-  'potctl %s with %j, without a terminal, is refused, and nothing is changed',
-  async (name, flags) => {
-    const before = repositoryFiles();
-    const { exitCode, stdout } = await runHere(name, ...flags);
-    expect(stdout).toBe('');
-    expect(exitCode).toBe(EARLIER[name] ?? 30);
-    expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
-    expect(await database.query(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
-    expect(repositoryFiles()).toEqual(before);
-  },
-);
+test.each(refusals)('potctl %s with %j and without a terminal is refused and changes nothing', async (name, flags) => {
+  const before = repositoryFiles();
+  const { exitCode, stdout } = await runHere(name, ...flags);
+  expect(stdout).toBe('');
+  expect(exitCode).toBe(EARLIER[name] ?? 30);
+  expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
+  expect(await database.query(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
+  expect(repositoryFiles()).toEqual(before);
+});
 
-test('the line on stderr says which server, database and role; -q hides it', async () => {
+test('stderr shows the server, database and role; -q hides it', async () => {
   const loud = await run('restore plan');
   expect(loud.stderr).toMatch(new RegExp(`^${database.name}@\\S+:\\d+ as \\S+ · operator \\S+@\\S+\n`, 'm'));
   expect((await run('restore plan', '-q')).stderr).not.toContain('operator');

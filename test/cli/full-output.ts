@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { cleanEnvironment, POTCTL } from '../support/run-cli.js';
 
-/** What a command said whose result nobody could read. */
+/** The exit code and error of a command whose result could not be written. */
 export interface FullRun {
   readonly exitCode: number | null;
   // biome-ignore lint/suspicious/noExplicitAny: the error of --json
   readonly error: any;
 }
 
-/** `potctl … --json` with its stdout on a disk that is full. */
+/** Runs `potctl … --json` with its stdout on a full disk. */
 export function potctlToFullDisk(args: readonly string[], env: Record<string, string>, stdin = ''): Promise<FullRun> {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, [POTCTL, ...args, '--json'], {

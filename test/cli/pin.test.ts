@@ -23,13 +23,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-/** No server answers there: nothing here may need one. */
+/** There is no server, because these commands must not need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
 const errorOf = ({ stderr }: Ran) => JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error;
 const events = async (id: string): Promise<string[]> => (await repository.events(id)).events.map(({ type }) => type);
 
-test('a pin stands in list and show with its reason, its end and who made it, until it is unpinned', async () => {
+test('list and show report a pin with its reason, end and author until it is unpinned', async () => {
   const id = ids[1]!;
   const pinned = await run('pin', id, '--reason', 'before 2.1', '--until', '90d', '--operator', 'ana@ops1', '--json');
   expect(pinned.exitCode).toBe(0);
@@ -40,11 +40,11 @@ test('a pin stands in list and show with its reason, its end and who made it, un
   expect(days).toBeGreaterThan(89.9);
   expect(days).toBeLessThan(90.1);
 
-  const listed = JSON.parse((await run('list', '--all-sets', '--json')).stdout).items;
+  const listed = JSON.parse((await run('list', '--all-series', '--json')).stdout).items;
   expect(listed.find((item: { id: string }) => item.id === id).pinned).toEqual(result.pin);
   expect(listed.find((item: { id: string }) => item.id === ids[0]).pinned).toBeNull();
-  expect((await run('list', '--all-sets', '-o', 'table')).stdout).toMatch(new RegExp(`${id}.*complete, pinned`));
-  expect((await run('list', '--all-sets', '-o', 'table', '--wide')).stdout).toMatch(
+  expect((await run('list', '--all-series', '-o', 'table')).stdout).toMatch(new RegExp(`${id}.*complete, pinned`));
+  expect((await run('list', '--all-series', '-o', 'table', '--wide')).stdout).toMatch(
     new RegExp(`${id}.*before 2\\.1 \\(until`),
   );
   const shown = (await run('show', id)).stdout;
@@ -61,13 +61,13 @@ test('a pin stands in list and show with its reason, its end and who made it, un
   expect(await events(id)).toEqual(['pin', 'unpin']);
 });
 
-test('a later pin replaces an earlier one, and a dry run notes nothing', async () => {
+test('a later pin replaces an earlier one, and a dry run records nothing', async () => {
   const id = ids[2]!;
   expect((await run('pin', id, '--reason', 'one')).exitCode).toBe(0);
   expect((await run('pin', id, '--reason', 'two', '--until', '2999-12-31')).exitCode).toBe(0);
   expect((await run('pin', id, '--reason', 'three', '--dry-run')).exitCode).toBe(0);
   expect((await run('unpin', id, '--dry-run')).exitCode).toBe(0);
-  const { items } = JSON.parse((await run('list', '--all-sets', '--json')).stdout);
+  const { items } = JSON.parse((await run('list', '--all-series', '--json')).stdout);
   expect(items.find((item: { id: string }) => item.id === id).pinned).toMatchObject({
     reason: 'two',
     until: '2999-12-31T00:00:00.000Z',
@@ -75,7 +75,7 @@ test('a later pin replaces an earlier one, and a dry run notes nothing', async (
   expect(await events(id)).toEqual(['pin', 'pin']);
 });
 
-test('needs no lock: it works while a backup is being made', async () => {
+test('needs no lock: it works while a backup is running', async () => {
   const lease = await repository.lock(request());
   expect((await run('pin', 'latest', '--reason', 'now')).exitCode).toBe(0);
   await lease.release();
@@ -83,27 +83,27 @@ test('needs no lock: it works while a backup is being made', async () => {
 });
 
 test.each<[string, string[], number, string]>([
-  ['an id that nobody knows', ['pin', '20200101T000000Z-0dead0', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
-  ['an ambiguous beginning', ['pin', '20', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
-  ['a path for an id', ['pin', '../../etc', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
-  ['an id that nobody knows, to unpin', ['unpin', '0dead0'], 10, 'E_BACKUP_NOT_FOUND'],
-  ['a damaged one', ['pin', '20200101T000000Z-00bad0', '--reason', 'x'], 20, 'E_MANIFEST'],
+  ['an unknown id', ['pin', '20200101T000000Z-0dead0', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['an ambiguous prefix', ['pin', '20', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['a path instead of an id', ['pin', '../../etc', '--reason', 'x'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['an unknown id, to unpin', ['unpin', '0dead0'], 10, 'E_BACKUP_NOT_FOUND'],
+  ['a damaged backup', ['pin', '20200101T000000Z-00bad0', '--reason', 'x'], 20, 'E_MANIFEST'],
   ['no reason', ['pin', 'latest'], 2, 'E_USAGE'],
   ['a blank reason', ['pin', 'latest', '--reason', '  '], 2, 'E_USAGE'],
   ['no id', ['pin', '--reason', 'x'], 2, 'E_USAGE'],
-  ['an end that is over', ['pin', 'latest', '--reason', 'x', '--until', '2020-01-01'], 2, 'E_USAGE'],
-  ['an end that is now', ['pin', 'latest', '--reason', 'x', '--until', '0s'], 2, 'E_USAGE'],
-  ['an end beyond all calendars', ['pin', 'latest', '--reason', 'x', '--until', '999999w'], 2, 'E_USAGE'],
-  ['an end that is no time', ['pin', 'latest', '--reason', 'x', '--until', 'tomorrow'], 2, 'E_USAGE'],
-  ['a day that there is not', ['pin', 'latest', '--reason', 'x', '--until', '2999-13-01'], 2, 'E_USAGE'],
-])('%s is refused, and nothing is noted', async (_, args, exit, code) => {
+  ['an end in the past', ['pin', 'latest', '--reason', 'x', '--until', '2020-01-01'], 2, 'E_USAGE'],
+  ['an end right now', ['pin', 'latest', '--reason', 'x', '--until', '0s'], 2, 'E_USAGE'],
+  ['an end beyond the calendar', ['pin', 'latest', '--reason', 'x', '--until', '999999w'], 2, 'E_USAGE'],
+  ['an end that is not a time', ['pin', 'latest', '--reason', 'x', '--until', 'tomorrow'], 2, 'E_USAGE'],
+  ['a day that does not exist', ['pin', 'latest', '--reason', 'x', '--until', '2999-13-01'], 2, 'E_USAGE'],
+])('%s is refused, and nothing is recorded', async (_, args, exit, code) => {
   const before = await Promise.all(ids.map(events));
   const refused = await run(...args, '--json');
   expect({ exit: refused.exitCode, code: errorOf(refused).code }).toEqual({ exit, code });
   expect(await Promise.all(ids.map(events))).toEqual(before);
 });
 
-test('whoever pins it between the plan and the unpin is not passed over', async () => {
+test('a pin made between plan and unpin is not lost', async () => {
   const [id = ''] = await publishOld(await openedAt(folder), [9]);
   const deps = { repository, clock: systemClock, operator: 'ana@ops1' };
   const at = { database: null, host: null, port: null, profile: null, files: null } as never;

@@ -64,7 +64,7 @@ describe('pipes', () => {
   test.runIf(existsSync('/dev/full'))('output that cannot be written is a failure', async () => {
     const { stdout, stderr } = await bash('$potctl thing list >/dev/full; echo "status $?"');
     expect(stdout).toBe('status 17\n');
-    expect(stderr).toContain('the output could not be written');
+    expect(stderr).toContain('could not write the output');
   });
 });
 

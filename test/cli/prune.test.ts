@@ -21,8 +21,8 @@ beforeEach(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-const SET = ['--from-set', 'profile:prod'];
-/** No server answers there: nothing here may need one. */
+const SET = ['--from-series', 'profile:prod'];
+/** There is no server, because these commands must not need one. */
 const run = (...args: string[]): Promise<Ran> =>
   potctl(['backup', ...args, '--repository', folder], { env: { PGHOST: '/nonexistent', PGDATABASE: 'app' } });
 const prune = (...flags: string[]): Promise<Ran> => run('prune', ...SET, ...flags);
@@ -30,7 +30,7 @@ const left = async (): Promise<string[]> => (await readdir(path.join(folder, 'ba
 const errorOf = ({ stderr }: Ran) => JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error;
 
 describe('backup prune', () => {
-  test('shows each decision with its reason, removes what no rule keeps, and prints what it removed', async () => {
+  test('shows each decision with its reason, removes what no rule keeps, and prints the removed ids', async () => {
     const ids = await publishOld(repository, [1, 2, 3, 4, 5]);
 
     const dry = await prune('--keep-last', '3', '--dry-run');
@@ -39,14 +39,14 @@ describe('backup prune', () => {
     const wet = await prune('--keep-last', '3');
     expect(wet).toMatchObject({ exitCode: 0, stdout: `${ids[3]}\n${ids[4]}\n` });
 
-    const table = (text: string): string => text.slice(text.indexOf('PRUNE'), text.indexOf('would go:'));
+    const table = (text: string): string => text.slice(text.indexOf('PRUNE'), text.indexOf('would be removed:'));
     expect(table(wet.stderr)).toBe(table(dry.stderr));
     expect(wet.stderr).toMatch(new RegExp(`${ids[0]}.* keep +the newest good; last 1 of 3\n`));
     expect(wet.stderr).toMatch(new RegExp(`${ids[4]}.* REMOVE +no rule keeps it\n`));
     expect(await left()).toEqual(ids.slice(0, 3).sort());
   });
 
-  test('as JSON says what stays, what went and why, and what is free again', async () => {
+  test('as JSON lists what is kept and removed and why, and the freed bytes', async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     const { exitCode, stdout } = await prune('--keep-last', '2', '--json');
     expect(exitCode).toBe(0);
@@ -65,7 +65,7 @@ describe('backup prune', () => {
     });
   });
 
-  test('of more than half, or of more than --max-remove, wants the name of the profile', async () => {
+  test('requires the name of the profile to remove more than half, or more than --max-remove', async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     const refused = await prune('--keep-last', '1', '--json', '-y');
     expect(refused.exitCode).toBe(30);
@@ -81,7 +81,7 @@ describe('backup prune', () => {
     expect(await left()).toEqual([ids[0]]);
   });
 
-  test('refuses without any policy, and flags that keep nothing or contradict each other', async () => {
+  test('refuses to run without a policy, or with flags that keep nothing or contradict each other', async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     for (const flags of [
       [],
@@ -93,14 +93,14 @@ describe('backup prune', () => {
       ['--retention-days', '0'],
       ['--retention-days', '7', '--keep-within', '7d'],
       ['--keep-last', '1', '--keep-tz', 'Mars/Olympus'],
-      ['--keep-last', '1', '--all-sets'],
+      ['--keep-last', '1', '--all-series'],
     ]) {
       expect([flags, (await prune(...flags, '--confirm', 'prod')).exitCode]).toEqual([flags, 2]);
     }
     expect(await left()).toEqual([...ids].sort());
   });
 
-  test('stays within its set, and asks which one when nothing says it', async () => {
+  test('stays within its series, and asks for one if it is not clear', async () => {
     await publishOld(repository, [1, 2]);
     const [, theirs] = await publishOld(repository, [1.1, 2.1], { set: '7301/other', profile: null });
     expect(errorOf(await run('prune', '--keep-last', '1', '--json'))).toMatchObject({
@@ -109,11 +109,11 @@ describe('backup prune', () => {
     });
     expect((await prune('--keep-last', '1')).exitCode).toBe(0);
     expect(await left()).toContain(theirs);
-    expect((await run('prune', '--keep-last', '1', '--all-sets')).exitCode).toBe(0);
+    expect((await run('prune', '--keep-last', '1', '--all-series')).exitCode).toBe(0);
     expect((await left()).length).toBe(2);
   });
 
-  test('refuses when the clock went backwards: ages cannot be trusted then', async () => {
+  test('refuses to run if the clock went backwards, because ages cannot be trusted', async () => {
     await publishOld(repository, [-1, 2, 3]);
     const refused = await prune('--keep-last', '2', '--json');
     expect(refused.exitCode).toBe(17);
@@ -121,7 +121,7 @@ describe('backup prune', () => {
     expect((await left()).length).toBe(3);
   });
 
-  test('leaves pinned ones, those in use, and those that nobody can judge', async () => {
+  test('keeps pinned backups, those in use, and unreadable ones', async () => {
     const ids = await publishOld(repository, [1, 2, 3, 4, 5, 6]);
     await writeFile(path.join(folder, 'backups', ids[5]!, 'events.ndjson'), '{"half":\n');
     await (await repository.draft('20200101T000000Z-00bad0')).publish('{');
@@ -159,7 +159,7 @@ describe('backup prune', () => {
     expect(await readdir(folder)).toContain('notes.txt');
   });
 
-  test('of much on production wants the profile on the command line, not from a default', async () => {
+  test('requires -p to remove many backups in production, not a default profile', async () => {
     const ids = await publishOld(repository, [1, 2, 3]);
     const config = path.join(top, 'config.yaml');
     const profile = 'prod:\n    environment: production\n    retention: { last: 1, timezone: Europe/Lisbon }\n';

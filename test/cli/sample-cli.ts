@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** A program with the whole command line of potctl over the sample commands. */
+/** A program with potctl's command line and the sample commands. */
 export interface SampleCli {
   readonly file: string;
   readonly folder: string;
@@ -18,7 +18,7 @@ export interface SampleCli {
 export interface SampleOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  /** Called with the first output on stderr: to send signals. */
+  /** Called at the first output on stderr, to send signals. */
   readonly onStderr?: (kill: (signal: NodeJS.Signals) => void, seen: string) => void;
 }
 
@@ -29,7 +29,7 @@ export interface SampleRun {
   readonly stderr: string;
 }
 
-/** Builds the program into a folder of its own; `remove` it. */
+/** Builds the program into its own folder; call `remove` at the end. */
 export async function buildSampleCli(): Promise<SampleCli> {
   const folder = mkdtempSync(path.join(tmpdir(), 'potctl-sample-'));
   const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.remove());
 
-/** Sends the signals one after the other, each when its text was seen on stderr. */
+/** Sends the signals one after another, each once its text appeared on stderr. */
 function when(...steps: readonly (readonly [text: RegExp, signal: NodeJS.Signals])[]): SampleOptions {
   const left = [...steps];
   return {
@@ -25,19 +25,19 @@ function when(...steps: readonly (readonly [text: RegExp, signal: NodeJS.Signals
 const started = /"event":"phase"/;
 const log = ['--log-format', 'json'];
 
-describe('a command that is told to stop', () => {
-  test('by Ctrl-C says so at once, stops safely and exits 130', async () => {
+describe('a command that gets a signal', () => {
+  test('Ctrl-C: says so at once, stops safely and exits with 130', async () => {
     const { exitCode, stdout, stderr } = await cli.run(['thing', 'work', ...log], when([started, 'SIGINT']));
     expect(exitCode).toBe(130);
     expect(stdout).toBe('');
-    expect(stderr).toContain('Stopping safely; once more to end at once.');
+    expect(stderr).toContain('Stopping safely. Press Ctrl-C again to stop immediately.');
     expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error).toMatchObject({
       code: 'E_INTERRUPTED',
       changed: 'unknown',
     });
   });
 
-  test('by SIGTERM exits 143, and tells what the failing step said about its state', async () => {
+  test('SIGTERM: exits with 143 and reports what the failed step changed', async () => {
     const { exitCode, stderr } = await cli.run(['thing', 'work', '--says', ...log], when([started, 'SIGTERM']));
     expect(exitCode).toBe(143);
     const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!);
@@ -49,45 +49,45 @@ describe('a command that is told to stop', () => {
     });
   });
 
-  test('says that nothing was changed, where all of the work appears in one step', async () => {
+  test('says that nothing was changed if the change is atomic', async () => {
     const { exitCode, stderr } = await cli.run(['thing', 'save', ...log], when([started, 'SIGINT']));
     expect(exitCode).toBe(130);
     expect(JSON.parse(stderr.trimEnd().split('\n').at(-1)!).error).toMatchObject({ changed: 'nothing' });
   });
 
-  test('twice ends at once, even when it does not listen', async () => {
+  test('a second signal stops it at once, even if it does not react', async () => {
     const begin = performance.now();
     const steps = when([started, 'SIGINT'], [/Stopping safely/, 'SIGINT']);
     const { exitCode, stderr } = await cli.run(['thing', 'work', '--deaf', '--for', '25s', ...log], steps);
     expect(exitCode).toBe(130);
-    expect(stderr).toContain('Ended at once. What was unfinished is not listed');
+    expect(stderr).toContain('Stopped immediately. Unfinished work is not listed');
     expect(performance.now() - begin).toBeLessThan(15_000);
   });
 
-  test('in a moment that cannot be interrupted finishes it first, and says that', async () => {
+  test('finishes a step that cannot be interrupted first, and says so', async () => {
     const mark = path.join(cli.folder, 'held');
     const args = ['thing', 'work', '--held', '--for', '1s', '--mark', mark, ...log];
     const { exitCode, stderr } = await cli.run(args, when([started, 'SIGINT']));
-    expect(stderr).toContain('This moment cannot be interrupted; potctl stops right after it.');
+    expect(stderr).toContain('This step cannot be interrupted; potctl stops right after it.');
     expect(exitCode).toBe(130);
     expect(existsSync(mark)).toBe(false);
   });
 
-  test('by --timeout exits 16', async () => {
+  test('--timeout: exits with 16', async () => {
     const { exitCode, stderr } = await cli.run(['thing', 'work', '--timeout', '1s', '-q']);
     expect(exitCode).toBe(16);
     expect(stderr).toContain('E_TIMEOUT');
   });
 });
 
-test('what fails where nobody waits for it is a bug: reported, and the command ends', async () => {
+test('an unhandled rejection is reported as a bug and ends the command', async () => {
   const { exitCode, stderr } = await cli.run(['thing', 'show', '--fail', 'late']);
   expect(exitCode).toBe(1);
   expect(stderr).toContain('nobody waits for me');
   expect(stderr).toContain('E_BUG');
 });
 
-test('a command that never ends although nothing is left to do is a failure, not a success', async () => {
+test('a command that stops without finishing is a failure, not a success', async () => {
   const { exitCode, stdout } = await cli.run(['thing', 'show', '--fail', 'hang']);
   expect(exitCode).toBe(1);
   expect(stdout).toBe('');

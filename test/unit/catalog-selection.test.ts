@@ -70,29 +70,29 @@ describe('another series', () => {
   });
 
   test.each([OTHER, 'cc00'])('%s of it is refused, and the error names the flag', (reference) => {
-    expect(() => select(reference)).toThrow(refusal('E_REFUSED', /--from-set 9902\/app/));
+    expect(() => select(reference)).toThrow(refusal('E_REFUSED', /--from-series 9902\/app/));
   });
 
-  test('is selected with --from-set', () => {
+  test('is selected with --from-series', () => {
     expect(select('latest', { set: A, fromSet: B }).entry.id).toBe(OTHER);
     expect(select('cc', { set: A, fromSet: B }).entry.id).toBe(OTHER);
   });
 
   test('that does not exist is not found', () => {
     expect(() => select('latest', { set: A, fromSet: 'profile:x' })).toThrow(
-      refusal('E_BACKUP_NOT_FOUND', /--all-sets/),
+      refusal('E_BACKUP_NOT_FOUND', /--all-series/),
     );
   });
 
   test('is suggested if the own series has no backups', () => {
     expect(() => select('latest', { set: 'profile:new', fromSet: null })).toThrow(
-      refusal('E_BACKUP_NOT_FOUND', /--from-set 7301\/app/),
+      refusal('E_BACKUP_NOT_FOUND', /--from-series 7301\/app/),
     );
   });
 
   test('with an odd name is quoted for the shell', () => {
     const odd = [goodEntry(OTHER, { set: `1/we'ird; rm` })];
-    expect(() => select(OTHER, inA, odd)).toThrow(refusal('E_REFUSED', /--from-set '1\/we'\\''ird; rm'/));
+    expect(() => select(OTHER, inA, odd)).toThrow(refusal('E_REFUSED', /--from-series '1\/we'\\''ird; rm'/));
   });
 });
 
@@ -181,7 +181,9 @@ describe('the series', () => {
   });
 
   test('is ambiguous if two servers have it', () => {
-    expect(() => findSet(entries, { ...none, database: 'app' })).toThrow(refusal('E_REFUSED', /--from-set 7301\/app/));
+    expect(() => findSet(entries, { ...none, database: 'app' })).toThrow(
+      refusal('E_REFUSED', /--from-series 7301\/app/),
+    );
     expect(findSet(entries, { ...none, database: 'app', systemIdentifier: '9902' })).toBe(B);
   });
 

@@ -17,7 +17,7 @@ import { runMain } from '../support/run-main.js';
 const folder = (name: string): string => fileURLToPath(new URL(`../../commands/${name}`, import.meta.url));
 const pathOf = (name: string): string => (name.includes(' ') ? name.replace(' ', '/') : `top/${name}`);
 
-/** Parses a line as a shell and potctl would: variables in front and what is behind a pipe or a redirection left out. */
+/** Parses a line as a shell and potctl would, without leading variables and anything after a pipe or redirection. */
 function understood(line: string): void {
   const words = shellWords(line);
   const start = words.indexOf('potctl');
@@ -27,13 +27,13 @@ function understood(line: string): void {
 }
 
 describe.each(commands.map((command) => [command.name, command] as const))('potctl %s', (name, command) => {
-  test('lies in the file that its name says', () => {
+  test('is in the file named after it', () => {
     expect(existsSync(`${folder(pathOf(name))}.ts`)).toBe(true);
   });
-  test('has a summary in lower case without a full stop', () => {
+  test('has a lower-case summary without a period', () => {
     expect(command.summary).toMatch(/^([a-z]|[A-Z]{2}).*[^.]$/);
   });
-  test('has examples, each of which its parser understands', () => {
+  test('has examples that its parser accepts', () => {
     expect(command.examples.length).toBeGreaterThan(0);
     for (const example of command.examples) {
       expect(example).toContain(`potctl ${name}`);
@@ -45,7 +45,7 @@ describe.each(commands.map((command) => [command.name, command] as const))('potc
     expect(help.split('\n\n')[1]).toMatch(/^Examples\n/);
     expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
-  test('has columns if it is a list, the first of which is always there', () => {
+  test('has columns if it is a list, and always shows the first one', () => {
     if (command.kind !== 'list') return;
     expect(command.columns[0]).toMatchObject({ name: expect.stringMatching(/^[a-z_]+$/) });
     expect(command.columns[0]?.priority ?? 1).toBe(1);
@@ -53,7 +53,7 @@ describe.each(commands.map((command) => [command.name, command] as const))('potc
   });
 });
 
-test('every file below a noun is a command of the registry; what its verbs share lies in shared/', () => {
+test('every file in the folder of a noun is a command of the registry; shared code is in shared/', () => {
   const nouns = readdirSync(folder(''), { withFileTypes: true }).filter(
     (entry) => entry.isDirectory() && !['cli', 'ui'].includes(entry.name),
   );
@@ -88,7 +88,24 @@ describe('help', () => {
   test('fits 80 columns on every page', () => {
     expect(pages.flatMap((page) => page.split('\n')).filter((line) => line.length > 80)).toEqual([]);
   });
-  test('names only command lines that are understood', () => {
+  test('shows each command with its summary on one line', () => {
+    for (const { name, summary } of commands) {
+      const line = `  ${name.padEnd(18)}  ${summary}`;
+      expect(line.length, line).toBeLessThanOrEqual(80);
+      expect(pages.filter((page) => page.split('\n').includes(line)).length, line).toBeGreaterThan(0);
+    }
+  });
+  test.each([
+    ['backup', 'list', '--all-series', '--all-series'],
+    ['backup', 'prune', '--all-series', '--all-series'],
+    ['restore', 'run', '--from-series', '--from-series'],
+    ['backup', 'show', '--from-series=x', '--from-series'],
+  ])('potctl %s %s %s is answered with the new name of the flag', async (noun, verb, old, now) => {
+    const { exitCode, stderr } = await runMain([noun, verb, old], commands);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`Did you mean '${now}'?`);
+  });
+  test('contains only command lines that can be parsed', () => {
     const examples = pages.flatMap((page) =>
       page.split('\n').filter((line) => /^ {2}([A-Z]+=\S+ )?potctl /.test(line)),
     );
@@ -110,19 +127,19 @@ describe('help', () => {
     [['config', 'help', 'show']],
     [['-p', 'x', 'config', 'show', '--help']],
     [['configs', 'show', '--help']],
-  ])('potctl %j explains that command', async (args) => {
+  ])('potctl %j shows the help of that command', async (args) => {
     const { exitCode, stdout } = await runMain(args, commands);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^potctl config show: /);
   });
-  test('a noun alone does nothing: its help on stderr, exit 2', async () => {
+  test('a noun alone prints its help on stderr and exits with 2', async () => {
     const { exitCode, stdout, stderr } = await runMain(['config'], commands);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain('potctl config validate');
   });
 });
 
-test('flags may stand before or behind the noun, and the one behind wins', () => {
+test('flags can stand before or after the noun, and the later one wins', () => {
   const profileOf = (...args: string[]): unknown => {
     const parsed = parseCommandLine(args, commands);
     return parsed.kind === 'run' ? understand(parsed.command, parsed.raw, {}).globals.profile : parsed.kind;
@@ -133,13 +150,13 @@ test('flags may stand before or behind the noun, and the one behind wins', () =>
   expect(profileOf('-p', 'one', 'config', 'show', '-p', 'two')).toBe('two');
 });
 
-describe('where a command works', () => {
+describe('target flags', () => {
   const WHERE = { database: '--database', repository: '--repository', files: '--files' } as const;
   const own = ({ input }: (typeof commands)[number]): string[] =>
     Object.values(input as InputSpec).map(({ declaration }) => `--${nameOf(declaration)}`);
 
   test.each(commands.map((command) => [command.name, command] as const))(
-    'potctl %s is told by the flags of what it needs, and by no others',
+    'potctl %s has only the target flags that it needs',
     (name, command) => {
       for (const need of ['database', 'repository', 'files'] as const) {
         const flag = WHERE[need];
@@ -162,7 +179,7 @@ describe('where a command works', () => {
     },
   );
 
-  test('the error says why, and a variable for it disturbs nobody', async () => {
+  test('a flag that is not needed is an error with its reason; a variable is ignored', async () => {
     const { exitCode, stderr } = await runMain(['mfa', 'reset', 'ana', '--repository', 'r'], commands);
     expect(exitCode).toBe(2);
     expect(stderr).toContain('it does not use a repository');
@@ -180,7 +197,7 @@ describe('where a command works', () => {
   });
 });
 
-test('a variable stands for a flag that is not given, and loses against one that is', () => {
+test('a variable sets a flag, and a given flag overrides it', () => {
   const outputOf = (env: Record<string, string>, ...args: string[]): unknown => {
     const parsed = parseCommandLine(['explain', ...args], commands);
     return parsed.kind === 'run' ? understand(parsed.command, parsed.raw, env).globals.output : parsed.kind;
@@ -190,17 +207,19 @@ test('a variable stands for a flag that is not given, and loses against one that
   expect(() => outputOf({ POTCTL_OUTPUT: 'jsn' })).toThrow("'--output' takes one of");
 });
 
-test('old habits: backup create --output DIR names the repository, with a notice; for any other command it is no format', async () => {
+test('backup create --output DIR means the repository, with a notice; for other commands it is an invalid format', async () => {
   const parsed = parseCommandLine(['backup', 'create', '--output', './backups', '--database-only'], commands);
   const found = parsed.kind === 'run' ? understand(parsed.command, parsed.raw, {}) : undefined;
   expect(found).toMatchObject({ target: { repository: './backups' }, globals: { output: undefined } });
-  expect(found?.notices).toEqual(["'--output ./backups' is no format: taken as '--repository ./backups'."]);
+  expect(found?.notices).toEqual([
+    "'./backups' is not an output format: '--output ./backups' is read as '--repository ./backups'.",
+  ]);
   const { exitCode, stderr } = await runMain(['backup', 'list', '--output', './backups'], commands);
   expect(exitCode).toBe(2);
   expect(stderr).toContain("'--output' takes one of table, plain, json, ndjson, csv");
 });
 
-test('the support desk has no dry run: whoever answers its questions makes changes', async () => {
+test('the support desk has no dry run', async () => {
   const change = await support.prepare({ practice: false }, { terminal: {} } as unknown as Context);
   await expect(change.dryRun()).rejects.toMatchObject({ code: 'E_USAGE', changed: 'nothing' });
 });

@@ -9,7 +9,7 @@ import { sampleCommands } from '../support/sample-commands.js';
 
 const run = (args: string[], options?: MainOptions): Promise<MainRun> => runMain(args, sampleCommands, options);
 
-describe('an error says what, why, what was changed and what to do', () => {
+describe('an error says what failed, why, what was changed and what to do', () => {
   test('as text', async () => {
     const { exitCode, stdout, stderr } = await runMain(['explain', 'E_LOKED'], commands);
     expect(exitCode).toBe(10);
@@ -47,7 +47,7 @@ describe('an error says what, why, what was changed and what to do', () => {
     },
   );
 
-  test('a line that cannot be read is reported as an object, too, when JSON was asked for', async () => {
+  test('an invalid command line is also reported as an object if JSON was asked for', async () => {
     const { exitCode, stderr } = await run(['thing', 'lst', '--json']);
     expect(exitCode).toBe(2);
     expect(JSON.parse(stderr).error).toMatchObject({
@@ -59,7 +59,7 @@ describe('an error says what, why, what was changed and what to do', () => {
     ).toBe('E_USAGE');
   });
 
-  test('what was not foreseen is a bug: exit 1, no stack without --debug', async () => {
+  test('an unexpected error is a bug: exit 1, no stack trace without --debug', async () => {
     const plain = await run(['thing', 'show', '--fail', 'bug']);
     expect(plain.exitCode).toBe(1);
     expect(plain.stderr).toContain('TypeError: undefined is not a function');
@@ -69,14 +69,14 @@ describe('an error says what, why, what was changed and what to do', () => {
     expect(debug.stderr).toContain('sample-commands.ts');
   });
 
-  test('a full disk is the machine’s, not a bug', async () => {
+  test('a full disk is not a bug', async () => {
     const { exitCode, stderr } = await run(['thing', 'show', '--fail', 'errno']);
     expect(exitCode).toBe(17);
     expect(stderr).toContain('E_NO_SPACE');
   });
 
   test.each([[[]], [['--debug']], [['--json']], [['--log-format', 'json', '--debug']]])(
-    'secrets never pass, whatever was thrown (%j)',
+    'secrets are never printed, whatever was thrown (%j)',
     async (flags) => {
       const { stderr } = await run(['thing', 'show', '--fail', 'secret', ...flags]);
       expect(stderr).not.toMatch(/Canary|Secret.{1,2}77/);
@@ -106,7 +106,7 @@ describe('an error says what, why, what was changed and what to do', () => {
   });
 });
 
-describe('what cannot be read is refused with 2 and what was probably meant', () => {
+describe('an invalid command line exits with 2 and a suggestion', () => {
   test.each([
     [['thng'], 'Did you mean `potctl thing`?'],
     [['thing', 'shw'], 'Did you mean `potctl thing show`?'],
@@ -117,13 +117,13 @@ describe('what cannot be read is refused with 2 and what was probably meant', ()
     [['thing', 'list', '--rows', '1e3'], "'--rows' takes a whole number"],
     [['thing', 'work', '--for', '5'], "'--for' takes a duration such as 30s, 15m, 2h, 3d or 2w, not '5'"],
     [['thing', 'list', '--rows'], "'--rows' needs a value"],
-    [['thing', 'drop'], "'potctl thing drop' needs its argument <name>"],
+    [['thing', 'drop'], "'potctl thing drop' needs the argument <name>"],
     [['thing', 'drop', 'a', 'b'], "'potctl thing drop' takes one argument, not 'a b'"],
     [['thing', 'drop', ''], "'<name>' takes a value"],
     [['thing', 'list', '--tz', 'Mars/Olympus'], "'--tz' takes UTC, local or a zone such as Europe/Lisbon"],
     [['thing', 'list', '--trace-id', 'xyz'], "'--trace-id' takes 32 lower-case hex digits"],
-    [['thing', 'list', '--cursor', 'garbage'], "'--cursor' takes the cursor of the last page"],
-    [['thing', 'show', '-o', 'csv'], 'it has no csv'],
+    [['thing', 'list', '--cursor', 'garbage'], "'--cursor' takes the cursor printed by the previous page"],
+    [['thing', 'show', '-o', 'csv'], "'potctl thing show' does not support csv"],
     [['help', 'thing', 'shw'], "Did you mean 'thing show'"],
   ])('potctl %j', async (args, expected) => {
     const { exitCode, stdout, stderr } = await run(args);
@@ -133,7 +133,7 @@ describe('what cannot be read is refused with 2 and what was probably meant', ()
   });
 });
 
-describe('the gate', () => {
+describe('the confirmation', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'potctl-gate-'));
@@ -142,7 +142,7 @@ describe('the gate', () => {
   const drop = (...args: string[]): Promise<MainRun> =>
     run(['thing', 'drop', "it's", '--mark', path.join(folder, 'a b'), ...args]);
 
-  test('without a terminal nothing happens, and the line that is printed works', async () => {
+  test('without a terminal nothing happens, and the printed command works', async () => {
     const { exitCode, stdout, stderr } = await drop('-y');
     expect(exitCode).toBe(30);
     expect(stdout).toBe('');
@@ -170,7 +170,7 @@ describe('the gate', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('a dry run goes through the plan, asks nobody and changes nothing', async () => {
+  test('a dry run shows the plan, asks nothing and changes nothing', async () => {
     const { exitCode, stdout, stderr } = await drop('-n', '--json');
     expect(exitCode).toBe(0);
     expect(stderr).toContain('PLAN');
@@ -178,7 +178,7 @@ describe('the gate', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test.each(['table', 'json', 'ndjson'])('-o %s changes nothing about it', async (format) => {
+  test.each(['table', 'json', 'ndjson'])('-o %s does not bypass it', async (format) => {
     expect((await drop('-o', format)).exitCode).toBe(30);
     expect(readdirSync(folder)).toEqual([]);
   });

@@ -16,7 +16,7 @@ describe('every error code', () => {
     expect(means).toMatch(/^\S.*[.:]$/s);
     expect(Object.values(ExitCode)).toContain(exit);
   });
-  test('has something to do about it, except a no by a person', () => {
+  test('has a remedy, except for canceled by the user', () => {
     expect(codes.filter(([, { remedy }]) => remedy.length === 0).map(([code]) => code)).toEqual(['E_CANCELLED']);
   });
   test('is explained offline, and listed', async () => {
@@ -30,7 +30,7 @@ describe('every error code', () => {
   });
 });
 
-test('a refusal and a no of a person change nothing, whatever is said', () => {
+test('a refusal and a cancellation report no changes, whatever the error says', () => {
   for (const [code, { exit }] of codes) {
     if (exit === ExitCode.refused)
       expect(new PotctlError(code as keyof typeof ERROR_CATALOG, 'x').changed).toBe('nothing');
@@ -42,7 +42,7 @@ test('help exit-codes names every exit code', () => {
   for (const exit of Object.values(ExitCode)) expect(page).toMatch(new RegExp(`^ {2}${exit} +\\S`, 'm'));
 });
 
-test.runIf(existsSync(README))('the table in the README is the table of the code', () => {
+test.runIf(existsSync(README))('the table in the README matches the code', () => {
   const section = /## Exit codes\n([\s\S]*?)(\n## |$)/.exec(readFileSync(README, 'utf8'))?.[1] ?? '';
   const named = [...section.matchAll(/^\| *`?(\d+)`?(?:[ /]+`?(\d+)`?)? *\|/gm)].flatMap(([, one, two]) => [one, two]);
   const numbers = named

@@ -160,12 +160,12 @@ test('flags are inserted before --', () => {
 });
 
 const AS_APP: Again = { again: [], environment: { PGUSER: 'app' } };
-const KNOWN = [text('--from-set <name>', ''), text('--wait <duration>', ''), list('--accept <name>', '')];
+const KNOWN = [text('--from-series <name>', ''), text('--wait <duration>', ''), list('--accept <name>', '')];
 
 const parts: readonly (readonly [Advice, string])[] = [
   [
-    advice`If it is this one: ${again('--from-set', 'db:app')}`,
-    'If it is this one: `potctl restore plan latest -p prod --wait 5m --from-set db:app`',
+    advice`If it is this one: ${again('--from-series', 'db:app')}`,
+    'If it is this one: `potctl restore plan latest -p prod --wait 5m --from-series db:app`',
   ],
   [
     advice`Wait for it: repeat the command with ${again('--wait', '30m')}.`,

@@ -154,7 +154,7 @@ describe('stdout carries the data and nothing else', () => {
 describe('lists', () => {
   test('the footer says how many are shown, on stderr', async () => {
     const { stderr } = await run(['thing', 'list', '--rows', '60', '-o', 'table']);
-    expect(stderr).toMatch(/^50 of 60 shown — --limit 0 for all, --cursor \S+ for the next\n$/);
+    expect(stderr).toMatch(/^Showing 50 of 60 rows: --limit 0 for all, --cursor \S+ for the next page\n$/);
   });
 
   test('--limit 0 shows everything, without a footer', async () => {
@@ -325,7 +325,7 @@ describe('rows of a list, of a stream and of an item look the same', () => {
     const cursor = writeCursor({ list, sort, after: 'd1', shown: 2 });
     const { exitCode, stdout, stderr } = await runDrop([name, '--cursor', cursor]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toContain(`'--cursor' takes the cursor of the last page ${words} not '${cursor}'`);
+    expect(stderr).toContain(`'--cursor' takes the cursor printed by the previous page ${words} not '${cursor}'`);
   });
 });
 

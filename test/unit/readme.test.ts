@@ -6,7 +6,7 @@ import { potctlLines, readCommandLine } from './documents.js';
 
 const readme = document('README.md');
 
-test('the first screen has the two commands, and both exist', () => {
+test('the first screen shows the two commands, and both exist', () => {
   const screen = readme.split('\n').slice(0, 24).join('\n');
   const { scripts } = JSON.parse(document('package.json')) as { scripts: Record<string, string> };
 
@@ -15,27 +15,27 @@ test('the first screen has the two commands, and both exist', () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['quickstart', 'test', 'check', 'build']));
 });
 
-test('every potctl line is understood by the program', () => {
+test('every potctl command can be parsed', () => {
   const lines = potctlLines(readme);
 
   expect(lines.length).toBeGreaterThan(10);
   for (const line of lines) expect(() => readCommandLine(line), line).not.toThrow();
 });
 
-test('a line that the program does not understand would be found', () => {
+test('an invalid command would be found', () => {
   expect(potctlLines('```\nPGDATABASE=x potctl backup crate --fils\n```\nand `potctl nonsense`.')).toHaveLength(2);
   expect(() => readCommandLine('potctl backup crate')).toThrow();
   expect(() => readCommandLine('potctl backup create --fils /srv')).toThrow();
 });
 
-test('the table of exit codes is that of the program', () => {
+test('the table of exit codes matches the program', () => {
   const [, section = ''] = readme.split('## Exit codes');
   const codes = [...section.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, code]) => Number(code));
 
   expect(codes).toEqual(Object.values(ExitCode));
 });
 
-test('every folder and page that it names is there', () => {
+test('every folder and page that it names exists', () => {
   const [, tree = ''] = /## Where things are\n\n```\n([\s\S]*?)```/.exec(readme) ?? [];
   const top = [...tree.matchAll(/^([a-z]+\/)/gm)].map(([, folder = '']) => folder);
   const links = [...readme.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => link);

@@ -8,7 +8,7 @@ import { potctlLines, readCommandLine } from './documents.js';
 const pages = readdirSync('runbook').filter((name) => name.endsWith('.md'));
 const symptoms = pages.filter((name) => name !== 'README.md');
 
-test.each(symptoms)('%s: every potctl line is understood by the program', (page) => {
+test.each(symptoms)('%s: every potctl command can be parsed', (page) => {
   const lines = potctlLines(document(`runbook/${page}`));
 
   expect(lines.length).toBeGreaterThan(2);
@@ -22,7 +22,7 @@ test.each(symptoms)('%s: begins with its symptom and has the parts of a page', (
   for (const part of ['## Look', '## Do', '## Afterwards']) expect(text).toContain(`\n${part}\n`);
 });
 
-test.each(symptoms)('%s: the index leads to it', (page) => {
+test.each(symptoms)('%s: is linked in the index', (page) => {
   expect(document('runbook/README.md')).toContain(`(${page})`);
 });
 

@@ -1,8 +1,8 @@
 import { flag } from '../../cli/parse/options.js';
 
-/** Production refuses a repository that nobody asked for. */
-export const INIT = flag('--init', 'create the repository if there is none; production profiles require it for that');
+/** A production profile creates no repository without this flag: a mistyped path must not start a second one. */
+export const INIT = flag('--init', 'create the repository if it does not exist (required in production)');
 
-/** A repository where none was before is perhaps a mistyped path. */
+/** The note after a repository was created: the path may be a typing error. */
 export const newRepository = ({ repository }: { readonly repository: string }): string =>
-  `New repository: ${repository}. If you meant one that exists, check --repository.`;
+  `New repository: ${repository}. If you meant an existing one, check --repository.`;

@@ -2,7 +2,7 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 import { nameOf } from '../../cli/parse/options.js';
 import { KEEP_FLAGS } from './keep-flags.js';
 
-/** What `backup prune --old-databases` takes of the command line. */
+/** The options that `backup prune --old-databases` looks at. */
 interface PreviousOptions {
   readonly oldDatabases: boolean;
   readonly run: readonly string[];
@@ -10,20 +10,28 @@ interface PreviousOptions {
   readonly fromSet: string | undefined;
 }
 
-/** Is it about what restores have kept? @throws E_USAGE together with flags that are about backups */
+/**
+ * True if the command line is about what restores kept, not about backups.
+ *
+ * @throws E_USAGE for --old-databases together with flags that are about backups, and for --run without --old-databases
+ */
 export function asksForPrevious(
   options: PreviousOptions & Readonly<Partial<Record<keyof typeof KEEP_FLAGS, unknown>>>,
 ): boolean {
   if (!options.oldDatabases) {
     if (options.run.length === 0) return false;
-    throw new PotctlError('E_USAGE', "'--run' belongs to '--old-databases'");
+    throw new PotctlError('E_USAGE', "'--run' works only with '--old-databases'");
   }
-  const others = { ...KEEP_FLAGS, fromSet: { declaration: '--from-set <name>' } };
+  const others = { ...KEEP_FLAGS, fromSet: { declaration: '--from-series <name>' } };
   const clash = Object.entries(others).find(
     ([key]) => key !== 'maxRemove' && (options as unknown as Record<string, unknown>)[key] !== undefined,
   );
   if (clash === undefined) return true;
-  throw new PotctlError('E_USAGE', `'--old-databases' and '--${nameOf(clash[1].declaration)}' exclude each other`, {
-    why: 'what a restore has kept is no backup: no policy of backups speaks of it',
-  });
+  throw new PotctlError(
+    'E_USAGE',
+    `'--old-databases' and '--${nameOf(clash[1].declaration)}' cannot be used together`,
+    {
+      why: 'a database kept by a restore is not a backup, so no retention policy applies to it',
+    },
+  );
 }

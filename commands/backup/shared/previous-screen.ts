@@ -3,7 +3,7 @@ import type { OldPlan, OldThing } from '../../../src/restore/previous/plan.js';
 import type { OldRemoved } from '../../../src/restore/previous/remove.js';
 import type { View } from '../../ui/view.js';
 
-/** What restores have kept, what of it would go, and why the rest stays. */
+/** Draws what restores kept: what would be removed, and why the rest is kept. */
 export function renderOldPlan({ remove, keep, freedBytes, warnings }: OldPlan, view: View): void {
   view.heading('KEPT BY RESTORES');
   if (remove.length + keep.length > 0) {
@@ -12,16 +12,17 @@ export function renderOldPlan({ remove, keep, freedBytes, warnings }: OldPlan, v
       [...remove, ...keep].map((thing) => rowOf(thing, view)),
     );
   }
-  view.line(`${remove.length} of ${remove.length + keep.length} would go: ${view.bytes(freedBytes)}.`);
+  view.line(`${remove.length} of ${remove.length + keep.length} would be removed: ${view.bytes(freedBytes)}.`);
   for (const warning of warnings) view.line(view.spelled(advice`! ${warning}`));
-  if (remove.length > 0) view.line('After that, the runs that have kept them cannot be undone any more.');
+  if (remove.length > 0) view.line('After that, the runs that kept them can no longer be undone.');
 }
 
-/** What became of it. */
+/** Draws what was removed. */
 export function renderOldRemoved({ state, removed, kept, failed, freedBytes, warnings }: OldRemoved, view: View): void {
   const size = view.bytes(freedBytes);
-  if (state === 'planned') view.note(`Nothing was changed: this was a dry run. ${removed.length} would go: ${size}.`);
-  else view.note(`Removed ${removed.length}, kept ${kept.length}; ${size} are free again.`);
+  if (state === 'planned')
+    view.note(`Nothing was changed: this was a dry run. ${removed.length} would be removed: ${size}.`);
+  else view.note(`Removed ${removed.length}, kept ${kept.length}; ${size} freed.`);
   for (const { name, stays } of kept.slice(0, failed)) {
     view.note(`${view.paint('warn', 'Warning')}: could not remove ${name}: ${stays}`);
   }

@@ -7,8 +7,8 @@ import { suggestion } from './suggest.js';
 const SHELLS = ['bash', 'zsh'];
 
 /**
- * A script that completes commands, flags and their choices. Names of users or backups are never looked up: completing must not
- * connect to anything.
+ * Returns a script that completes commands, flags and their choices. It never completes names of users or backups, because completion
+ * must not connect to anything.
  *
  * @throws PotctlError E_USAGE for another shell
  */

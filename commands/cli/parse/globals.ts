@@ -4,32 +4,32 @@ import { choice, count, duration, flag, type Input, type InputSpec, moment, type
 export const FORMATS = ['table', 'plain', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Before or after the noun, in every command. */
+/** Flags of every command. They may stand before or after the noun. */
 export const GLOBAL_FLAGS = {
-  profile: text('-p, --profile <name>', 'target environment of the configuration'),
+  profile: text('-p, --profile <name>', 'profile of the configuration file'),
   output: choice('-o, --output <format>', FORMATS.join(', '), FORMATS),
   json: flag('--json', 'the same as -o json'),
   color: choice('--color <when>', 'auto, always or never', ['auto', 'always', 'never'], { default: 'auto' }),
-  tz: text('--tz <zone>', 'UTC, local or Area/City for times on the screen', { default: 'UTC' }),
-  quiet: flag('-q, --quiet', 'errors and warnings only'),
-  verbose: flag('-v, --verbose', 'say more'),
-  debug: flag('--debug', 'statements, stacks and warnings of the runtime'),
-  logFormat: choice('--log-format <format>', 'text or json, for stderr', ['text', 'json'], { default: 'text' }),
-  timeout: duration('--timeout <duration>', 'stop after that time (exit 16)'),
-  noInput: flag('--no-input', 'never ask: refuse and name the flag'),
+  tz: text('--tz <zone>', 'time zone of displayed times: UTC, local or Area/City', { default: 'UTC' }),
+  quiet: flag('-q, --quiet', 'print only errors and warnings'),
+  verbose: flag('-v, --verbose', 'show more details'),
+  debug: flag('--debug', 'print SQL statements, stack traces and Node.js warnings'),
+  logFormat: choice('--log-format <format>', 'format of stderr: text or json', ['text', 'json'], { default: 'text' }),
+  timeout: duration('--timeout <duration>', 'stop after this time (exit 16)'),
+  noInput: flag('--no-input', 'never prompt; fail and name the missing flag instead'),
   config: text('--config <file>', 'configuration file'),
-  traceId: text('--trace-id <id>', '32 hex digits that go into logs and manifests; else new'),
+  traceId: text('--trace-id <id>', '32 hex digits for logs and manifests (default: random)'),
 } as const satisfies InputSpec;
 
-/** Where a command works: over the profile, POTCTL_* and the variables of libpq. */
+/** Flags that say where a command works. They override POTCTL_*, libpq's variables and the profile. */
 export const TARGET_FLAGS = {
-  repository: text('--repository <name>', 'where backups rest: a key of the profile, or a path'),
-  files: text('--files <dir>', 'the directory with the files of the application'),
-  database: text('--database <name>', 'name of the database (PGDATABASE)'),
-  passwordFile: text('--password-file <file>', 'file with the password of the database role'),
+  repository: text('--repository <name>', 'backup repository: its name in the profile, or a path'),
+  files: text('--files <dir>', "directory with the application's files"),
+  database: text('--database <name>', 'database name (PGDATABASE)'),
+  passwordFile: text('--password-file <file>', 'file that contains the database password'),
 } as const satisfies InputSpec;
 
-/** What a command opens. */
+/** What a command needs. */
 export type Need = 'database' | 'repository' | 'files';
 
 const NEED_OF: Readonly<Record<keyof typeof TARGET_FLAGS, Need>> = {
@@ -39,43 +39,43 @@ const NEED_OF: Readonly<Record<keyof typeof TARGET_FLAGS, Need>> = {
   passwordFile: 'database',
 };
 
-/** The flags that say where that is, each with what it belongs to. */
+/** Returns the target flags, each with the need it belongs to. */
 export function targetFlags(): { readonly spec: Spec<unknown>; readonly need: Need }[] {
   return Object.entries(NEED_OF).map(([key, need]) => ({ spec: TARGET_FLAGS[key as keyof typeof TARGET_FLAGS], need }));
 }
 
 export const CHANGE_FLAGS = {
-  dryRun: flag('-n, --dry-run', 'stop before the first change, and say what would be done'),
-  yes: flag('-y, --yes', 'answer yes to questions, but not for what needs --confirm'),
-  wait: duration('--wait <duration>', 'wait that long for a lock', { default: 0 }),
-  reason: text('--reason <text>', 'why, for the record'),
+  dryRun: flag('-n, --dry-run', 'show what would be done and change nothing'),
+  yes: flag('-y, --yes', 'answer yes to questions; does not replace --confirm'),
+  wait: duration('--wait <duration>', 'wait up to this long for a lock', { default: 0 }),
+  reason: text('--reason <text>', 'reason for the change, for the record'),
   ticket: text('--ticket <id>', 'ticket, for the record'),
-  operator: text('--operator <name>', 'who does it, if not the user of this session'),
+  operator: text('--operator <name>', 'name to record instead of the current system user'),
 } as const satisfies InputSpec;
 
 export const CONFIRM_FLAGS = {
-  confirm: text('--confirm <name>', 'the name that would have to be typed, for scripts'),
+  confirm: text('--confirm <name>', 'confirm by name, as you would at the prompt'),
 } as const satisfies InputSpec;
 
 export const LIST_FLAGS = {
-  limit: count('--limit <n>', 'rows at most; 0 = all', { default: 50 }),
-  cursor: text('--cursor <cursor>', 'go on where the last page ended'),
-  columns: text('--columns <names>', 'id,age or +wide: these columns, or more of them'),
-  sort: text('--sort <names>', 'name, or -name for the largest first'),
-  wide: flag('-w, --wide', 'all columns, nothing cut'),
-  failOnEmpty: flag('--fail-on-empty', 'exit 10 when there are no rows'),
+  limit: count('--limit <n>', 'maximum number of rows; 0 = all', { default: 50 }),
+  cursor: text('--cursor <cursor>', 'continue after the previous page'),
+  columns: text('--columns <names>', 'show these columns (id,age) or additional ones (+note)'),
+  sort: text('--sort <names>', 'sort by column; -name for descending order'),
+  wide: flag('-w, --wide', 'show all columns and cut nothing'),
+  failOnEmpty: flag('--fail-on-empty', 'exit 10 if there are no rows'),
 } as const satisfies InputSpec;
 
-/** Of lists that are written while they are read: they have one order. */
+/** Flags of lists that are written while they are read, and so have a fixed order. */
 export const STREAM_FLAGS: Omit<typeof LIST_FLAGS, 'sort'> = (({ sort: _sort, ...others }) => others)(LIST_FLAGS);
 
-/** Of lists whose rows have a time. */
+/** Flags of lists whose rows have a time. */
 export const PERIOD_FLAGS = {
-  since: moment('--since <time>', 'not older: 2026-11-22, 2026-11-22T09:30Z, or 36h for so long ago'),
-  until: moment('--until <time>', 'not newer; the same forms'),
+  since: moment('--since <time>', 'only from then on: 2026-11-22, 2026-11-22T09:30Z, or 36h (36 hours ago)'),
+  until: moment('--until <time>', 'only up to then; same forms as --since'),
 } as const satisfies InputSpec;
 
-/** Spelt out by the scripts that potctl replaces; accepted to be answered, never shown. */
+/** A flag of the scripts that potctl replaces. It is recognized only to explain --confirm, and never shown in help. */
 export const HABIT_FLAGS = {
   noConfirm: flag('--no-confirm', ''),
 } as const satisfies InputSpec;
@@ -85,7 +85,7 @@ export type Target = Input<typeof TARGET_FLAGS>;
 export type Change = Input<typeof CHANGE_FLAGS> & Partial<Input<typeof CONFIRM_FLAGS>>;
 export type ListOptions = Input<typeof LIST_FLAGS> & Input<typeof PERIOD_FLAGS>;
 
-/** POTCTL_* variables that stand for a flag. POTCTL_PROFILE and POTCTL_CONFIG belong to the configuration. */
+/** POTCTL_* variables that set a flag. POTCTL_PROFILE and POTCTL_CONFIG are read by the configuration. */
 export const FLAG_VARIABLES: Readonly<Record<string, keyof typeof GLOBAL_FLAGS>> = {
   POTCTL_OUTPUT: 'output',
   POTCTL_COLOR: 'color',
@@ -98,9 +98,9 @@ export const FLAG_VARIABLES: Readonly<Record<string, keyof typeof GLOBAL_FLAGS>>
 };
 
 /**
- * Checks the values that only this machine can judge.
+ * Checks the values that depend on this machine, and returns the flags with the time zone's canonical name.
  *
- * @throws PotctlError E_USAGE for an unknown time zone or a trace id of another shape
+ * @throws PotctlError E_USAGE for an unknown time zone or a malformed trace id
  */
 export function checkGlobals(globals: Globals): Globals {
   const { traceId, tz } = globals;

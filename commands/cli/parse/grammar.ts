@@ -18,12 +18,12 @@ export interface Noun {
   readonly commands: readonly AnyCommand[];
 }
 
-/** Everything that may stand behind a command. */
+/** Everything that can follow a command. */
 export interface CommandFlags {
   readonly argument: Spec<unknown> | undefined;
   /** Declared by the command itself. */
   readonly own: readonly Spec<unknown>[];
-  /** What its kind brings, where the command does not declare the name itself. */
+  /** Flags that its kind adds, unless the command declares the same name itself. */
   readonly shared: readonly Spec<unknown>[];
   readonly hidden: readonly Spec<unknown>[];
 }
@@ -33,7 +33,7 @@ export function wordsOf(command: AnyCommand): string[] {
   return command.name.split(' ');
 }
 
-/** The nouns in the order of the registry. */
+/** Returns the nouns in the order of the registry. */
 export function nounsOf(commands: readonly AnyCommand[]): Noun[] {
   const names = new Set(commands.filter(({ name }) => name.includes(' ')).map((command) => wordsOf(command)[0]!));
   return [...names].map((name) => ({
@@ -43,7 +43,7 @@ export function nounsOf(commands: readonly AnyCommand[]): Noun[] {
   }));
 }
 
-/** The flags that the kind of a command adds to its own. */
+/** Returns the flags that the kind of a command adds to its own. */
 export function kindFlags(command: AnyCommand): InputSpec {
   if (command.kind === 'list') return command.at ? { ...LIST_FLAGS, ...PERIOD_FLAGS } : LIST_FLAGS;
   if (command.kind === 'stream') return STREAM_FLAGS;
@@ -52,7 +52,7 @@ export function kindFlags(command: AnyCommand): InputSpec {
   return command.gate ? { ...CHANGE_FLAGS, ...CONFIRM_FLAGS } : CHANGE_FLAGS;
 }
 
-/** All flags of a command and its argument; no name appears twice. */
+/** Returns the argument and all flags of a command; no name appears twice. */
 export function flagsOf(command: AnyCommand): CommandFlags {
   const input = Object.values(command.input as InputSpec);
   const own = input.filter((spec) => spec.takes !== 'argument');

@@ -6,28 +6,31 @@ import { type InputSpec, nameOf, type Spec } from './options.js';
 import { shellWords } from './shell.js';
 
 const WIDTH = 80;
+/** Columns in front of a text: of a flag, and of a command in a listing, where each summary must fit on one line. */
+const FLAG = 30;
+const LISTED = 22;
 
 /** `potctl --help`. */
 export function rootHelp(commands: readonly AnyCommand[]): string {
   const tops = commands.filter(({ name }) => !name.includes(' '));
   return sections([
-    'potctl keeps an application on PostgreSQL alive: backups, restores, diagnosis.',
+    'potctl backs up, restores and troubleshoots applications on PostgreSQL.',
     block('Examples', [
-      '  potctl demo                                a whole tour on sample data',
+      '  potctl demo                                take a tour with sample data',
       '  PGDATABASE=app potctl backup create --files ./storage --repository ./backups',
-      '  potctl restore plan latest -p prod         what a restore would do',
+      '  potctl restore plan latest -p prod         show what a restore would do',
     ]),
     ...nounsOf(commands).map((noun) =>
       block(
         noun.name,
-        noun.commands.map((command) => pair(command.name, command.summary)),
+        noun.commands.map((command) => pair(command.name, command.summary, LISTED)),
       ),
     ),
-    block('More', [
-      ...tops.map((command) => pair(command.name, command.summary)),
-      pair('help TOPIC', 'exit-codes, environment'),
+    block('Other commands', [
+      ...tops.map((command) => pair(command.name, command.summary, LISTED)),
+      pair('help TOPIC', 'show help on a topic: exit-codes, environment', LISTED),
     ]),
-    block('Flags for every command', flagLines(Object.values(GLOBAL_FLAGS))),
+    block('Global flags', flagLines(Object.values(GLOBAL_FLAGS))),
     'Most used:  potctl backup create · potctl backup list · potctl restore plan',
   ]);
 }
@@ -39,7 +42,7 @@ export function nounHelp(noun: Noun): string {
     block('Examples', examples.slice(0, 4).flatMap(exampleLines)),
     block(
       'Commands',
-      noun.commands.map((command) => pair(command.name, command.summary)),
+      noun.commands.map((command) => pair(command.name, command.summary, LISTED)),
     ),
     `Most used:  ${mostUsed(noun).join(' · ')}`,
   ]);
@@ -57,13 +60,13 @@ export function commandHelp(command: AnyCommand): string {
     block('Usage', [`  potctl ${command.name}${flags.argument ? ` ${flags.argument.declaration}` : ''} [flags]`]),
     block('Argument', flags.argument ? [pair(flags.argument.declaration, describe(flags.argument))] : []),
     block('Flags', flagLines(flags.own)),
-    block(['list', 'stream'].includes(command.kind) ? 'Flags of lists' : 'Flags of changes', flagLines(ofKind)),
-    block('Where', flagLines(target)),
-    block('Flags for every command', flagLines(within(flags, GLOBAL_FLAGS))),
+    block(['list', 'stream'].includes(command.kind) ? 'List flags' : 'Change flags', flagLines(ofKind)),
+    block('Target flags', flagLines(target)),
+    block('Global flags', flagLines(within(flags, GLOBAL_FLAGS))),
   ]);
 }
 
-/** An example as help shows it: indented, and broken with `\` where it is longer than the page. */
+/** Returns an example as help shows it: indented, and split with `\` if it is wider than the page. */
 export function exampleLines(example: string): string[] {
   if (example.length <= WIDTH - 2) return [`  ${example}`];
   const lines = [''];
@@ -94,8 +97,7 @@ function describe(spec: Spec<unknown>): string {
 }
 
 /** `  name        text`, wrapped into the second column. */
-function pair(name: string, text: string): string {
-  const column = 30;
+function pair(name: string, text: string, column = FLAG): string {
   const [first = '', ...rest] = wrapped(text, '', ' '.repeat(column), WIDTH - column);
   const head = `  ${name}`;
   const lines = head.length > column - 2 ? [head, `${' '.repeat(column)}${first}`] : [`${head.padEnd(column)}${first}`];
@@ -125,7 +127,7 @@ function mostUsed(noun: Noun): string[] {
     .map((command) => ['potctl', command.name, neededArgument(command)].join(' ').trim());
 }
 
-/** `<user>` → `USER`: what must be there for the line to be understood. */
+/** `<user>` → `USER`; empty for an optional argument. */
 function neededArgument(command: AnyCommand): string {
   const declaration = flagsOf(command).argument?.declaration ?? '';
   return declaration.startsWith('<') ? declaration.slice(1, -1).toUpperCase() : '';

@@ -20,7 +20,7 @@ import { type Input, type InputSpec, nameOf } from './options.js';
 import type { RawInput } from './program.js';
 import { needlessFlag } from './usage-error.js';
 
-/** A command line, understood: every value has its type. */
+/** A parsed command line: every value has its type. */
 export interface Invocation {
   readonly command: AnyCommand;
   // biome-ignore lint/suspicious/noExplicitAny: the input of any command; `run` knows its type
@@ -31,14 +31,14 @@ export interface Invocation {
   readonly change: Change;
   readonly list: ListOptions;
   readonly noConfirm: boolean;
-  /** What the operator should know about how the line was read. */
+  /** Notices for the operator about how the line was read. */
   readonly notices: readonly string[];
 }
 
 /**
- * Turns what was given into typed values; a variable such as POTCTL_OUTPUT stands for a flag that was not.
+ * Parses flags and argument into typed values. Variables such as POTCTL_OUTPUT fill in flags that were not given.
  *
- * @throws PotctlError E_USAGE for the first value that does not fit, and for a flag that the command does not use
+ * @throws PotctlError E_USAGE for the first invalid value, and for a flag that the command does not use
  */
 export function understand(
   command: AnyCommand,
@@ -59,16 +59,16 @@ export function understand(
   };
 }
 
-/** `-o DIR` of the old backup script named the place for the backup. */
+/** In the old backup script `-o DIR` named the target directory. */
 function withOldHabits(command: AnyCommand, raw: RawInput): { readonly raw: RawInput; readonly notices: string[] } {
   const { output, ...rest } = raw;
   const isFolder = typeof output === 'string' && output !== '' && !FORMATS.includes(output as Format);
   if (command.name !== 'backup create' || !isFolder || raw['repository'] !== undefined) return { raw, notices: [] };
-  const notices = [`'--output ${output}' is no format: taken as '--repository ${output}'.`];
+  const notices = [`'${output}' is not an output format: '--output ${output}' is read as '--repository ${output}'.`];
   return { raw: { ...rest, repository: output }, notices };
 }
 
-/** In front of the command they are read before it is known. */
+/** Target flags before the command are parsed before the command is known, so they are checked here. */
 function refuseNeedless(command: AnyCommand, raw: RawInput): void {
   const { own, shared } = flagsOf(command);
   const taken = new Set([...own, ...shared].map((spec) => nameOf(spec.declaration)));
@@ -96,7 +96,7 @@ function variables(environment: Readonly<Record<string, string | undefined>>): R
   return raw;
 }
 
-/** `0`, `false` and `no` switch a variable off, as an empty one does. */
+/** Returns whether a variable is on. Off are: unset, empty, `0`, `false`, `no` and `off`. */
 export function isOn(value: string | undefined): boolean {
   return value !== undefined && !/^(|0|false|no|off)$/i.test(value);
 }

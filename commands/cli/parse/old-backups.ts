@@ -1,6 +1,6 @@
 import { text } from './options.js';
 
-/** Reads a folder of the old scripts where it lies, instead of a repository. */
+/** Reads a directory of the old scripts in place, instead of a repository. */
 export const OLD_BACKUPS = {
-  backupDir: text('--backup-dir <dir>', "a folder of the old scripts' backups, read where it lies"),
+  backupDir: text('--backup-dir <dir>', "read backups made by 3dPot's old backup.py from this directory"),
 };

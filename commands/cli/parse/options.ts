@@ -3,18 +3,18 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 import { suggestion } from './suggest.js';
 
 /**
- * Flags and arguments with their types. One registry of names keeps a name's meaning the same in every command: a test fails when
- * two commands declare the same flag with a different kind of value.
+ * A flag or an argument with its type. A flag means the same in every command: a test fails when two commands declare the same flag with
+ * a different kind of value.
  */
 export interface Spec<T> {
-  /** As commander writes it: `--keep-last <n>`, `-n, --dry-run`, or `[id]` and `<id>` for the one positional argument. */
+  /** In commander's syntax: `--keep-last <n>`, `-n, --dry-run`, or `[id]` and `<id>` for the one positional argument. */
   readonly declaration: string;
   readonly summary: string;
   readonly takes: 'flag' | 'text' | 'list' | 'count' | 'duration' | 'moment' | 'choice' | 'argument';
   readonly choices?: readonly string[];
   /** The default as help prints it. */
   readonly preset?: string;
-  /** `raw` is undefined when it was not given. @throws PotctlError E_USAGE naming the flag and what it takes */
+  /** Parses the given value; `raw` is undefined if there is none. @throws PotctlError E_USAGE naming the flag and what it takes */
   parse(raw: unknown): T;
 }
 
@@ -36,19 +36,19 @@ export function flag(declaration: string, summary: string): Spec<boolean> {
   return { declaration, summary, takes: 'flag', parse: (raw) => raw === true };
 }
 
-/** `--note <text>`: any text but an empty one, which is most often an unset variable. */
+/** `--note <text>`: any text except the empty one, which usually comes from an unset shell variable. */
 export function text(declaration: string, summary: string): Spec<string | undefined>;
 export function text(declaration: string, summary: string, preset: Preset<string>): Spec<string>;
 export function text(declaration: string, summary: string, preset?: Preset<string>): Spec<string | undefined> {
-  // Nothing here is read from stdin or written to stdout by a file's name: a secret least of all, which a log would keep.
+  // `-` does not mean stdin or stdout: a secret written to stdout could end up in a log.
   if (!/<(file|dir|folder|archive)>/.test(declaration)) {
     return spec(declaration, summary, 'text', preset, (raw) => raw, 'some text');
   }
-  const wanted = "the name of a file or directory, and neither stdin nor stdout (one called '-' is './-')";
+  const wanted = "the path of a file or directory, but neither stdin nor stdout (a file named '-' is './-')";
   return spec(declaration, summary, 'text', preset, (raw) => (raw === '-' ? undefined : raw), wanted);
 }
 
-/** `--label <name=value>`, to be repeated; `[]` without. */
+/** `--label <name=value>`, repeatable; `[]` if not given. */
 export function list(declaration: string, summary: string): Spec<readonly string[]> {
   const parse = (raw: unknown): readonly string[] => {
     const values = raw === undefined ? [] : [raw].flat().map(String);
@@ -84,19 +84,19 @@ export function duration(declaration: string, summary: string, preset?: Preset<n
   return spec(declaration, summary, 'duration', preset, parseDuration, 'a duration such as 30s, 15m, 2h, 3d or 2w');
 }
 
-/** Ms since 1970, once it is known when now is. */
+/** Returns ms since 1970, given the current time. */
 export type Moment = (nowMs: number) => number;
 
 const MOMENT = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** `--since <time>`: `2026-11-22`, `2026-11-22T09:30` (both UTC), with an offset, or `36h` = so long ago. */
+/** `--since <time>`: `2026-11-22`, `2026-11-22T09:30` (both UTC), with an offset, or `36h` = 36 hours ago. */
 export function moment(declaration: string, summary: string): Spec<Moment | undefined> {
-  return momentSpec(declaration, summary, 'for so long ago', -1);
+  return momentSpec(declaration, summary, 'for 36 hours ago', -1);
 }
 
-/** `--until <time>` of what lies ahead: the same forms, but `36h` = so long from now. */
+/** `--until <time>` in the future: the same forms, but `36h` = 36 hours from now. */
 export function momentAhead(declaration: string, summary: string): Spec<Moment | undefined> {
-  return momentSpec(declaration, summary, 'for so long from now', 1);
+  return momentSpec(declaration, summary, 'for 36 hours from now', 1);
 }
 
 function momentSpec(declaration: string, summary: string, span: string, sign: 1 | -1): Spec<Moment | undefined> {
@@ -135,7 +135,7 @@ export function choice<const T extends string>(
   return { ...found, choices };
 }
 
-/** `<id>`: the positional argument, always given. */
+/** `<id>`: the required positional argument. */
 export function argument(declaration: string, summary: string): Spec<string> {
   const parse = (raw: unknown): string => {
     if (typeof raw !== 'string' || raw === '') throw refuse(declaration, 'a value', '');
@@ -144,7 +144,7 @@ export function argument(declaration: string, summary: string): Spec<string> {
   return { declaration, summary, takes: 'argument', parse };
 }
 
-/** `[id]`: the positional argument, which may be left out. */
+/** `[id]`: the optional positional argument. */
 export function optionalArgument(declaration: string, summary: string): Spec<string | undefined>;
 export function optionalArgument(declaration: string, summary: string, preset: Preset<string>): Spec<string>;
 export function optionalArgument(

@@ -14,15 +14,15 @@ export type Parsed =
   | { readonly kind: 'topic'; readonly words: readonly string[] }
   | { readonly kind: 'version' };
 
-/** What was given on the command line and nothing else: flags by their long name, the argument as `<argument>`. */
+/** The values given on the command line: flags by their long name, the argument as `<argument>`. */
 export type RawInput = Readonly<Record<string, unknown>>;
 
 type Settle = (parsed: Parsed) => void;
 
 /**
- * Reads a command line. Flags may stand before or after the noun.
+ * Parses a command line. Flags may stand before or after the noun.
  *
- * @throws PotctlError E_USAGE with what was probably meant
+ * @throws PotctlError E_USAGE with a suggestion
  */
 export function parseCommandLine(argv: readonly string[], commands: readonly AnyCommand[]): Parsed {
   let parsed: Parsed | undefined;
@@ -38,7 +38,7 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Any
   return parsed ?? { kind: 'help', text: rootHelp(commands), ok: true };
 }
 
-/** Only what stands on the line is built: all flags of all commands would cost more than the rest of the start. */
+/** Builds only the commands named on the line: all flags of all commands would take longer than the rest of the start. */
 function tree(commands: readonly AnyCommand[], settle: Settle, words: ReadonlySet<string>): Command {
   const root = new Command('potctl');
   const tops = commands.filter(({ name }) => !name.includes(' '));
@@ -49,7 +49,7 @@ function tree(commands: readonly AnyCommand[], settle: Settle, words: ReadonlySe
   root.option('-V, --version');
   root.on('option:version', () => {
     settle({ kind: 'version' });
-    throw new Error('nothing else is asked for');
+    throw new Error('the version was asked for');
   });
   for (const command of tops.filter(({ name }) => words.has(name))) addLeaf(root, command, settle);
   for (const noun of nouns.filter(({ name, plural }) => words.has(name) || words.has(plural))) {
@@ -95,7 +95,7 @@ function addFlags(command: Command, specs: readonly Spec<unknown>[], hidden = fa
   }
 }
 
-/** Only what was given, from the root down: `-p` behind the noun wins over one before it. */
+/** Returns only the given flags. The innermost one wins: `-p` after the noun overrides one before it. */
 function rawFlags(leaf: Command): RawInput {
   const raw: Record<string, unknown> = {};
   for (let at: Command | null = leaf; at !== null; at = at.parent) {
@@ -113,13 +113,13 @@ function rawFlags(leaf: Command): RawInput {
 
 interface Guarded {
   help(): string;
-  /** Is help what somebody asked for who names this command and nothing else? */
+  /** True if naming this command alone asks for its help, and is not an error. */
   readonly asked: boolean;
   /** The commands below. */
   readonly names: readonly string[];
 }
 
-/** commander must neither write nor exit: each of its endings becomes help or an E_USAGE that says what was probably meant. */
+/** Keeps commander from writing and exiting: each of its exits becomes help or an E_USAGE with a suggestion. */
 function guard(command: Command, settle: Settle, { help, asked, names }: Guarded): void {
   command.enablePositionalOptions();
   command.helpOption('-h, --help');

@@ -1,6 +1,6 @@
 import { editDistance } from '../../../src/kernel/closest.js';
 
-/** What the operator may have meant: the closest of `candidates`, at most three, nearest first; none when nothing is close. */
+/** Returns the candidates closest to `given`: at most three, nearest first; none if nothing is close. */
 export function closest(given: string, candidates: readonly string[]): string[] {
   const wanted = given.toLowerCase();
   const limit = Math.max(1, Math.min(3, Math.floor(wanted.length / 2)));
@@ -15,7 +15,7 @@ export function closest(given: string, candidates: readonly string[]): string[] 
     .map(({ candidate }) => candidate);
 }
 
-/** The `fix` of an error that knows what was probably meant; an empty object when nothing is close. */
+/** Returns the `fix` of an error, with the closest candidates; an empty object if nothing is close. */
 export function suggestion(given: string, candidates: readonly string[]): { fix?: string[] } {
   const near = closest(given, candidates);
   return near.length === 0 ? {} : { fix: [`Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`] };

@@ -9,28 +9,28 @@ import { nameOf } from './options.js';
 import { suggestion } from './suggest.js';
 
 const MEANS: Readonly<Record<ExitCode, string>> = {
-  [ExitCode.ok]: 'done, or already so',
-  [ExitCode.bug]: 'a bug in potctl; run it again with --debug and report it',
+  [ExitCode.ok]: 'success, or nothing to do',
+  [ExitCode.bug]: 'a bug in potctl: run again with --debug and report it',
   [ExitCode.usage]: 'unknown command, flag or value; nothing was done',
-  [ExitCode.partial]: 'done, but something is missing: look, do not retry',
-  [ExitCode.notFound]: 'no such backup, profile, database, run; or several fit',
-  [ExitCode.locked]: 'another potctl or session works there: retry later',
-  [ExitCode.denied]: 'the server or the operating system said no',
-  [ExitCode.config]: 'the configuration or a repository is not valid',
-  [ExitCode.unreachable]: 'no answer, or out of time: retry later',
-  [ExitCode.unfit]: 'a tool, space or a directory is missing: potctl doctor',
-  [ExitCode.integrity]: 'stored or restored bytes are not what they should be',
-  [ExitCode.unhealthy]: 'a check found something critical',
-  [ExitCode.refused]: 'refused for safety, nothing changed: follow the line',
-  [ExitCode.cancelled]: 'a person said no, nothing changed',
-  [ExitCode.interrupted]: 'Ctrl-C; the message says what state is left',
-  [ExitCode.terminated]: 'SIGTERM; the message says what state is left',
+  [ExitCode.partial]: 'done, but incomplete: check the output, do not just retry',
+  [ExitCode.notFound]: 'backup, profile, database or run not found or ambiguous',
+  [ExitCode.locked]: 'lock held by another potctl or session: retry later',
+  [ExitCode.denied]: 'permission denied by the server or operating system',
+  [ExitCode.config]: 'invalid configuration or repository',
+  [ExitCode.unreachable]: 'no answer or timed out: retry later',
+  [ExitCode.unfit]: 'a tool, disk space or directory is missing: potctl doctor',
+  [ExitCode.integrity]: 'stored or restored data is damaged',
+  [ExitCode.unhealthy]: 'a check found a critical problem',
+  [ExitCode.refused]: 'refused for safety, nothing changed: follow the advice',
+  [ExitCode.cancelled]: 'canceled by the user, nothing changed',
+  [ExitCode.interrupted]: 'Ctrl-C; the message says what was changed',
+  [ExitCode.terminated]: 'SIGTERM; the message says what was changed',
 };
 
 /**
  * `potctl help`, `help backup create`, `help exit-codes`.
  *
- * @throws PotctlError E_USAGE for words that are neither a command nor a topic
+ * @throws PotctlError E_USAGE if the words are neither a command nor a topic
  */
 export function helpFor(words: readonly string[], commands: readonly AnyCommand[]): string {
   const name = words.join(' ');
@@ -48,15 +48,15 @@ export function helpFor(words: readonly string[], commands: readonly AnyCommand[
     'exit-codes',
     'environment',
   ];
-  throw new PotctlError('E_USAGE', `there is no help about '${name}'`, { ...suggestion(name, names) });
+  throw new PotctlError('E_USAGE', `no help topic '${name}'`, { ...suggestion(name, names) });
 }
 
 function exitCodes(): string {
   const lines = Object.values(ExitCode).map(
     (exit) => `  ${String(exit).padEnd(5)}${classOf(exit).replace('_', ' ').padEnd(13)}${MEANS[exit]}`,
   );
-  const title = 'Exit codes: a class for scripts; the code behind each error is the cause.';
-  const pipe = '  141  pipe         the reader of the output went away';
+  const title = 'Exit codes are classes for scripts; the E_ code of an error names the cause.';
+  const pipe = '  141  pipe         the reader of the output closed the pipe';
   return [title, '', ...lines, pipe, '', 'See also:  potctl explain --list'].join('\n');
 }
 
@@ -65,21 +65,21 @@ function environment(): string {
     variable(name, `the same as --${nameOf(GLOBAL_FLAGS[key].declaration)}`),
   );
   return [
-    'Environment: a flag wins over a variable, a variable over the profile.',
+    'Environment: flags override variables, variables override the profile.',
     '',
-    variable('POTCTL_PROFILE', 'the same as -p, but not for severe commands'),
+    variable('POTCTL_PROFILE', 'the same as -p, except for destructive commands'),
     variable('POTCTL_CONFIG', 'the same as --config'),
     variable('POTCTL_REPOSITORY', 'the same as --repository'),
     variable('POTCTL_FILES', 'the same as --files'),
-    variable('POTCTL_PG_BINDIR', 'folders with pg_dump, instead of those it knows'),
+    variable('POTCTL_PG_BINDIR', 'directories with pg_dump, instead of the usual ones'),
     ...flags,
     '',
     variable('PGHOST, PGPORT, PGUSER …', "libpq's own variables, service file and .pgpass"),
-    variable('NO_COLOR, FORCE_COLOR', 'no colours; colours without a terminal'),
-    variable('CLICOLOR, CLICOLOR_FORCE', 'the same in their older spelling'),
-    variable('CI', 'when set, nobody is asked anything'),
+    variable('NO_COLOR, FORCE_COLOR', 'no colors; colors even without a terminal'),
+    variable('CLICOLOR, CLICOLOR_FORCE', 'older names for the same'),
+    variable('CI', 'if set, potctl never prompts'),
     '',
-    'See what a command works with:  potctl config show --origin',
+    'To see the settings in effect:  potctl config show --origin',
   ].join('\n');
 }
 

@@ -4,7 +4,7 @@ import { targetFlags } from './globals.js';
 import { nameOf } from './options.js';
 import { closest, suggestion } from './suggest.js';
 
-/** An error of commander in our words, with what was probably meant. @param names the commands below `command` */
+/** Turns an error of commander into one of ours, with a suggestion. @param names the subcommands of `command` */
 export function usageError(error: CommanderError, command: Command, names: readonly string[]): PotctlError {
   const given = /'(.*)'/s.exec(error.message)?.[1] ?? '';
   const path = pathOf(command);
@@ -23,7 +23,7 @@ export function usageError(error: CommanderError, command: Command, names: reado
     });
   }
   if (error.code === 'commander.missingArgument') {
-    return new PotctlError('E_USAGE', `'${path}' needs its argument <${given}>`, { fix: [helpLine] });
+    return new PotctlError('E_USAGE', `'${path}' needs the argument <${given}>`, { fix: [helpLine] });
   }
   if (error.code === 'commander.excessArguments') {
     const takes = command.registeredArguments.length === 0 ? 'no argument' : 'one argument';
@@ -35,10 +35,10 @@ export function usageError(error: CommanderError, command: Command, names: reado
 const WHAT = { database: 'a database', repository: 'a repository', files: "the application's files" } as const;
 
 /**
- * The error of a flag that says where something is that the command does not use; undefined for any other flag.
+ * Returns the error for a target flag that the command does not use; undefined for any other flag.
  *
- * @param path with `potctl` in front
- * @param flag as `--files`
+ * @param path the command, beginning with `potctl`
+ * @param flag for example `--files`
  */
 export function needlessFlag(path: string, flag: string): PotctlError | undefined {
   const found = targetFlags().find(({ spec }) => `--${nameOf(spec.declaration)}` === flag);
@@ -49,22 +49,25 @@ export function needlessFlag(path: string, flag: string): PotctlError | undefine
   });
 }
 
+/** Flags that had another name once. */
+const RENAMED: Readonly<Record<string, string>> = { '--from-series': '--from-series', '--all-series': '--all-series' };
+
 function unknownFlag(given: string, command: Command, helpLine: string): PotctlError {
   const name = given.split('=')[0]!;
   if (name === '--password') {
-    return new PotctlError('E_USAGE', 'a password is not taken from the command line', {
-      why: 'everybody on this machine could read it there, and the history of the shell keeps it',
+    return new PotctlError('E_USAGE', 'passwords are not accepted on the command line', {
+      why: 'every user of this machine could read it there, and it stays in the shell history',
       fix: [
-        'Put it into a file (mode 0600): `--password-file FILE`.',
-        'Or into ~/.pgpass, or as `password_command` into the profile.',
+        'Put it into a file with mode 0600: `--password-file FILE`.',
+        'Or use ~/.pgpass, or `password_command` in the profile.',
       ],
     });
   }
   const needless = needlessFlag(pathOf(command), name);
   if (needless !== undefined) return needless;
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? '');
-  const near = suggestion(name, flags).fix ?? [];
-  const behind = command.commands.length > 0 ? ['A flag of one command stands behind that command.'] : [];
+  const near = suggestion(RENAMED[name] ?? name, flags).fix ?? [];
+  const behind = command.commands.length > 0 ? ['Put the flags of a command after the command.'] : [];
   return new PotctlError('E_USAGE', `'${pathOf(command)}' has no flag '${name}'`, {
     fix: [...near, ...behind, helpLine],
   });

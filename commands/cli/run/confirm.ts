@@ -4,16 +4,16 @@ import type { Prompter } from '../../ui/prompts.js';
 
 const TRIES = 3;
 
-/** What the gate needs to know about this invocation. */
+/** What the confirmation needs to know about this command line. */
 export interface GateRequest {
   /** What must be typed. */
   readonly phrase: string;
   /** `--confirm`. */
   readonly given: string | undefined;
-  /** `--yes`: enough only for what is mild. */
+  /** `--yes`: enough only for mild changes. */
   readonly yes: boolean;
   readonly mild?: boolean | undefined;
-  /** null where nobody can be asked. */
+  /** null if nobody can be asked. */
   readonly prompter: Prompter | null;
   /** Why nobody can be asked, e.g. `there is no terminal`. */
   readonly whyNot: string;
@@ -21,16 +21,16 @@ export interface GateRequest {
 }
 
 /**
- * Lets only a confirmed change through: the phrase typed at a terminal, or given as `--confirm`.
+ * Returns if the change is confirmed: the phrase was typed at the terminal, or given as `--confirm`.
  *
- * @throws PotctlError E_CONFIRM_WRONG, E_CONFIRM_REQUIRED with the line that works, E_CANCELLED after three wrong answers or an empty one
+ * @throws PotctlError E_CONFIRM_WRONG; E_CONFIRM_REQUIRED with the command that works; E_CANCELLED after three wrong answers or an empty one
  */
 export async function confirm(request: GateRequest): Promise<void> {
   const { phrase, given, prompter, yes, mild } = request;
   if (given === phrase || (given === undefined && yes && mild)) return;
   if (given !== undefined) {
-    throw new PotctlError('E_CONFIRM_WRONG', `'${given}' is not what would be changed: that is '${phrase}'`, {
-      fix: ['Compare the name with the plan above; if the plan is what you want:', workingLine(request)],
+    throw new PotctlError('E_CONFIRM_WRONG', `wrong confirmation: '${given}' was given, but this changes '${phrase}'`, {
+      fix: ['Compare the name with the plan above. If the plan is right:', workingLine(request)],
     });
   }
   if (prompter === null) throw required(request);
@@ -49,13 +49,13 @@ async function typePhrase(phrase: string, prompter: Prompter, say: (line: string
 
 function required(request: GateRequest): PotctlError {
   const { yes, whyNot } = request;
-  return new PotctlError('E_CONFIRM_REQUIRED', `this needs a confirmation, and ${whyNot}`, {
-    ...(yes ? { why: '--yes is not enough for what cannot be taken back: the name must be given' } : {}),
+  return new PotctlError('E_CONFIRM_REQUIRED', `this change must be confirmed, but ${whyNot}`, {
+    ...(yes ? { why: '--yes is not enough for this change: the name must be given' } : {}),
     fix: [workingLine(request)],
   });
 }
 
-/** The line that works: with the name in the place of whatever stood for a confirmation. */
+/** This command line with `--confirm NAME` instead of any other confirmation. */
 function workingLine({ phrase }: GateRequest): Again {
   const flags = phrase.startsWith('-') ? [`--confirm=${phrase}`] : ['--confirm', phrase];
   return { ...again(...flags), without: ['--no-confirm', '--yes'] };

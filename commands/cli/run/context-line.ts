@@ -6,10 +6,10 @@ const BADGES = { production: 'PROD', staging: 'STAGING', development: 'DEV' } as
 const STYLES = { production: 'production', staging: 'staging', development: 'dim' } as const;
 
 /**
- * Where a command works, for the first line on stderr: ` PROD  app@db1:5432 as potctl · ana@ops1 · profile prod (from -p)`. The badge
- * is a word, so that it is seen without colours.
+ * Returns the line that says where a command works, first on stderr: ` PROD  app@db1:5432 as potctl · operator ana@ops1 · profile prod
+ * (from -p)`. The badge is a word, so that it can be read without colors.
  *
- * @param columns of a terminal, where it may take several lines; null = a log
+ * @param columns width of the terminal, where the line is wrapped; null for a log
  */
 export function contextLines(settings: Settings, operator: string, columns: number | null): string[] {
   const { profile, connection } = settings;

@@ -2,17 +2,17 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 
 /** Where the next page of a list begins. */
 export interface Cursor {
-  /** The list, as `backup list`. */
+  /** The command of the list, e.g. `backup list`. */
   readonly list: string;
-  /** As --sort has it; empty = the order that the list has of itself. */
+  /** The value of --sort; empty for the list's own order. */
   readonly sort: string;
-  /** The last row shown: rows that came in front meanwhile do not shift the page. */
+  /** Key of the last row shown, so that rows added before it do not shift the page. */
   readonly after: string;
-  /** Rows shown so far, for when that row is gone. */
+  /** Rows shown so far; used if that row no longer exists. */
   readonly shown: number;
 }
 
-/** As it stands in `next_cursor`, and is given to --cursor. */
+/** Encodes a cursor as `next_cursor` shows it and --cursor takes it. */
 export function writeCursor({ list, sort, after, shown }: Cursor): string {
   return Buffer.from(JSON.stringify([list, sort, after, shown])).toString('base64url');
 }
@@ -20,8 +20,8 @@ export function writeCursor({ list, sort, after, shown }: Cursor): string {
 /**
  * Reads what {@link writeCursor} wrote for the same list.
  *
- * @param sort undefined where the list has one order only
- * @throws PotctlError E_USAGE for anything else, a cursor of another list or order included
+ * @param sort undefined if the list has only one order
+ * @throws PotctlError E_USAGE for anything else, including a cursor of another list or order
  */
 export function readCursor(text: string, list: string, sort: string | undefined): Cursor {
   try {
@@ -29,8 +29,11 @@ export function readCursor(text: string, list: string, sort: string | undefined)
     const isOurs = from === list && order === (sort ?? '') && typeof after === 'string' && Number.isInteger(shown);
     if (isOurs) return { list, sort: sort ?? '', after, shown: shown as number };
   } catch {
-    // Not one of ours: said below.
+    // Not one of ours: the error below says so.
   }
   const same = sort === undefined ? 'list' : 'list and order';
-  throw new PotctlError('E_USAGE', `'--cursor' takes the cursor of the last page of the same ${same}, not '${text}'`);
+  throw new PotctlError(
+    'E_USAGE',
+    `'--cursor' takes the cursor printed by the previous page of the same ${same}, not '${text}'`,
+  );
 }

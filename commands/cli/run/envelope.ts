@@ -2,7 +2,7 @@ import { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { scriptKeys, type Verbatim } from './json.js';
 import type { Page } from './paging.js';
 
-/** What every envelope says besides its data. */
+/** What every envelope contains in addition to its data. */
 export interface EnvelopeFacts {
   /** `backup list` */
   readonly command: string;
@@ -12,11 +12,11 @@ export interface EnvelopeFacts {
   readonly runId: string;
   readonly traceId: string;
   readonly warnings: readonly string[];
-  /** What of the data keeps the keys that it has. */
+  /** Members of the data whose keys are not converted. */
   readonly verbatim: Verbatim;
 }
 
-/** What a change says of itself. */
+/** Facts about a change. */
 export interface ActionFacts {
   readonly dryRun: boolean;
   readonly changed: boolean;
@@ -26,8 +26,8 @@ export interface ActionFacts {
 }
 
 /**
- * Many things: `items`, still empty, and `page` which never hides that there are more. Without a page it is known at the end, and follows
- * the items.
+ * Returns the envelope of a list, with `items` still empty. `page` always says if there are more. If the page is only known at the end
+ * (null), the caller writes it after the items.
  */
 export function listEnvelope(facts: EnvelopeFacts, page: Page | null): Record<string, unknown> {
   return {
@@ -39,12 +39,12 @@ export function listEnvelope(facts: EnvelopeFacts, page: Page | null): Record<st
   };
 }
 
-/** One thing: `item`. */
+/** Returns the envelope of one thing: `item`. */
 export function itemEnvelope(facts: EnvelopeFacts, item: unknown): Record<string, unknown> {
   return { ...head(facts), ...tail(facts), item: scriptKeys(item, facts.verbatim) };
 }
 
-/** A change: `result`, and whether anything was changed, by whom and why. */
+/** Returns the envelope of a change: `result`, whether anything was changed, by whom and why. */
 export function actionEnvelope(facts: EnvelopeFacts, action: ActionFacts, result: unknown): Record<string, unknown> {
   const { dryRun, changed, operator, reason, ticket } = action;
   return {
@@ -53,7 +53,7 @@ export function actionEnvelope(facts: EnvelopeFacts, action: ActionFacts, result
   };
 }
 
-/** The last line of an ndjson list. */
+/** Returns the last line of an ndjson list. */
 export function summaryLine(facts: EnvelopeFacts, page: Page): Record<string, unknown> {
   return { type: 'summary', ...head(facts), page: pageFacts(page), ...tail(facts) };
 }
@@ -74,7 +74,7 @@ function tail(facts: EnvelopeFacts): Record<string, unknown> {
   return { warnings: facts.warnings };
 }
 
-/** What stands under `page`. */
+/** Returns the member `page`. */
 export function pageFacts({ returned, total, truncated, nextCursor }: Page): Record<string, unknown> {
   return { returned, total, total_exact: total !== null, truncated, next_cursor: nextCursor };
 }

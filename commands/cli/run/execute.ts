@@ -16,8 +16,8 @@ type Any = any;
 /**
  * Runs a command and draws its result.
  *
- * @param onChangesBegin called when from here on something may have been changed
- * @returns the exit code that the result asks for
+ * @param onChangesBegin called right before the first change can happen
+ * @returns the exit code of the result
  */
 export async function execute(runtime: Runtime, onChangesBegin: () => void): Promise<ExitCode> {
   const { command } = runtime.invocation;
@@ -30,7 +30,9 @@ export async function execute(runtime: Runtime, onChangesBegin: () => void): Pro
     return writeRows(rowsSource(rows, runtime, facts(runtime, 0)), runtime);
   }
   if (runtime.format === 'csv') {
-    throw new PotctlError('E_USAGE', `'potctl ${command.name}' is no list: it has no csv`, { fix: ['Use `-o json`.'] });
+    throw new PotctlError('E_USAGE', `'potctl ${command.name}' does not support csv: it is not a list`, {
+      fix: ['Use `-o json`.'],
+    });
   }
   return command.kind === 'item' ? executeItem(command, runtime) : executeAction(command, runtime, onChangesBegin);
 }
@@ -76,7 +78,7 @@ async function executeAction(
   return exitCode;
 }
 
-/** The plan is shown before the question, and also when nobody is asked: logs should say what was agreed to. */
+/** Shows the plan, then asks. The plan is shown even if nobody is asked, so that logs contain what was confirmed. */
 async function passGate(
   gate: NonNullable<ActionCommand<Any, Any, Any>['gate']>,
   plan: Any,
@@ -95,12 +97,12 @@ async function passGate(
     yes: invocation.change.yes,
     mild: gate.mild,
     prompter: invocation.noConfirm ? null : runtime.prompter,
-    whyNot: invocation.noConfirm ? '--no-confirm is not known any more: the name is wanted' : runtime.whyNot,
+    whyNot: invocation.noConfirm ? '--no-confirm is no longer supported' : runtime.whyNot,
     say: diagnostics.say,
   });
 }
 
-/** On stderr, drawn by the diagnostics: the view only lays out. */
+/** A view on stderr. The diagnostics draw it; the view only does the layout. */
 function planView({ diagnostics, formats, output, context }: Runtime): ReturnType<typeof createView> {
   const { say } = diagnostics;
   const { again, spelled } = context.live;

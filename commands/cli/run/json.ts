@@ -1,10 +1,10 @@
-/** Members of a result whose keys are written as they are, at every depth; `true`: the whole result. */
+/** Members of a result whose keys are not converted, at any depth; `true`: the whole result. */
 export type Verbatim = true | readonly string[];
 
 /**
- * The same value with the keys that scripts expect: `undoUntil` becomes `undo_until`, at every depth. Values stay as they are.
+ * Converts keys to snake_case at every depth: `undoUntil` becomes `undo_until`. Values stay as they are.
  *
- * @param verbatim members whose keys somebody else chose: names of labels or variables, columns, documents of another form
+ * @param verbatim members whose keys are data: names of labels, variables or columns, documents in another format
  */
 export function scriptKeys(value: unknown, verbatim: Verbatim): unknown {
   if (verbatim === true || typeof value !== 'object' || value === null || 'toJSON' in value) return value;
@@ -20,9 +20,9 @@ export function scriptKeys(value: unknown, verbatim: Verbatim): unknown {
 const scriptKey = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
- * JSON in which no key is missing: undefined becomes null, a bigint a number, or a string where a number would lose digits.
+ * Returns JSON in which no key is missing: undefined becomes null, a bigint becomes a number, or a string if a number would lose digits.
  *
- * @param pretty two blanks of indentation, for people
+ * @param pretty indents by two spaces, for people
  */
 export function toJson(value: unknown, pretty = false): string {
   return JSON.stringify(value, present, pretty ? 2 : undefined);
@@ -35,10 +35,9 @@ function present(_key: string, value: unknown): unknown {
 }
 
 /**
- * How the rows of a source are written.
+ * Returns the function that writes the rows of a source.
  *
- * @param uniform all rows have the form of the first: where that one shows that no key must be renamed and no value replaced, they are
- * written the plain way, which costs a third
+ * @param uniform all rows have the same shape. If the first one needs no conversion, the others skip it, which takes a third of the time
  */
 export function rowWriter(verbatim: Verbatim, uniform: boolean): (row: unknown, pretty?: boolean) => string {
   const whole = (row: unknown, pretty = false): string => toJson(scriptKeys(row, verbatim), pretty);

@@ -15,48 +15,48 @@ import type { Invocation } from '../parse/invocation.js';
 import { nameOf, type Spec } from '../parse/options.js';
 import { commandLine, withMore } from '../parse/shell.js';
 
-/** Where the present line works: what a proposed command needs so that it works in the same place. */
+/** Where this command line works: what a suggested command must repeat to work in the same place. */
 export interface Here {
-  /** Variables that say which profile and which database. */
+  /** Variables that choose profile and database. */
   readonly variables: Variables;
-  /** What variables said that flags say, too: this line again says it by flags. */
+  /** Settings from variables that also have a flag; repeating this line uses the flags. */
   readonly fromVariables: readonly Flag[];
   /** `--config` and `-p`, for every command that reads the configuration. */
   readonly globals: readonly Flag[];
-  /** What the line said of its target, for the commands that need it. */
+  /** Target flags of this line, for the commands that need them. */
   readonly target: Readonly<Record<Need, readonly Flag[]>>;
-  /** For commands that read the old scripts' backups where they lie, too. */
+  /** `--backup-dir`, for the commands that have it. */
   readonly backupDir: readonly Flag[];
-  /** This line, without the program's name; null where it could not be read. */
+  /** This line without the program's name; null if it could not be parsed. */
   readonly argv: readonly string[] | null;
-  /** The flags that this command knows. */
+  /** The flags of this command. */
   readonly known: readonly Spec<unknown>[];
-  /** All commands, which say what they need. */
+  /** All commands, with what they need. */
   readonly commands: readonly AnyCommand[];
 }
 
 type Flag = readonly [flag: string, value: string];
 type Variables = Readonly<Record<string, string>>;
 
-/** They say whom a connection goes to; none of them is secret. A profile that a variable names does not count as `-p`. */
+/** Variables that choose the connection; none is secret. A profile named by a variable does not count as `-p`. */
 const REPEATED = [
   ...['POTCTL_PROFILE', 'PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSERVICE', 'PGSERVICEFILE'],
   ...['PGPASSFILE', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'],
 ];
 
-/** Of a line that could not be read nothing is known. */
+/** For a line that could not be parsed: nothing is known. */
 export const NOWHERE: Here = {
   ...{ variables: {}, fromVariables: [], globals: [], backupDir: [], argv: null, known: [], commands: [] },
   target: { database: [], repository: [], files: [] },
 };
 
-/** Where this line works. A variable may have been set for this line alone (`PGDATABASE=app potctl …`), so it is repeated. */
+/** Returns where this line works. Variables are repeated, since they may be set for this line only (`PGDATABASE=app potctl …`). */
 export function hereOf(
   { command, globals, target, input }: Pick<Invocation, 'command' | 'globals' | 'target' | 'input'>,
   argv: readonly string[],
   surroundings: {
     readonly environment: Readonly<Record<string, string | undefined>>;
-    /** null where it was deleted: then what is relative stays so. */
+    /** null if it was deleted; relative paths then stay relative. */
     readonly cwd: string | null;
     readonly commands: readonly AnyCommand[];
   },
@@ -64,7 +64,7 @@ export function hereOf(
   const { environment, cwd, commands } = surroundings;
   const flags = flagsOf(command);
   const known = [...flags.own, ...flags.shared];
-  // `backup show --files` takes patterns, too.
+  // `backup show --files` also takes patterns.
   const hasPatterns = flags.own.some(({ declaration }) => nameOf(declaration) === 'files');
   const files = hasPatterns && target.files !== undefined && !isPath(target.files) ? undefined : target.files;
   const given = (...pairs: readonly (readonly [string, string | undefined])[]): Flag[] =>
@@ -74,7 +74,7 @@ export function hereOf(
   const config = set('--config', 'POTCTL_CONFIG', globals.config);
   const filesSet = set('--files', 'POTCTL_FILES', files);
   const repository = set('--repository', 'POTCTL_REPOSITORY', target.repository);
-  // A profile that was named says it all.
+  // A named profile needs no variables.
   const variables = globals.profile === undefined ? REPEATED.filter((name) => environment[name]) : [];
   return {
     variables: Object.fromEntries(variables.map((name) => [name, environment[name]!])),
@@ -96,19 +96,19 @@ export function hereOf(
 
 const isPath = (value: string): boolean => /^(\.{0,2}\/|\.{1,2}$)/.test(value);
 
-/** An undo is pasted days later, from another directory. A repository may also be a key of the profile, or a bucket. */
+/** Makes a path absolute, since an undo may be pasted days later in another directory. A repository may also be a profile key or a bucket. */
 function anywhere(flag: string, value: string, cwd: string | null): string {
   if (cwd === null) return value;
   if (flag === '-p' || flag === '--database' || value.includes('://')) return value;
-  // Of a variable no shell has made it the home directory yet: potctl does.
+  // In a variable the shell has not expanded `~`; potctl does that itself.
   if (flag !== '--config' && (value === '~' || value.startsWith('~/'))) return value;
   return flag === '--repository' && !value.includes('/') ? value : path.resolve(cwd, value);
 }
 
-/** Advice as people read it: each command in backticks, or bare where it stands alone or behind two blanks. */
+/** Formats advice for people: commands in backticks, or bare if they are alone on the line or follow two spaces. */
 export const spelled = (given: Advice, here: Here): string => adviceText(given, (part) => lineOf(part, here));
 
-/** A value with all advice in it spelled, as JSON has it: for results, which are values all the way down. */
+/** Returns a copy of a value in which all advice is text, for JSON. */
 export function withSpelled(value: unknown, here: Here): unknown {
   if (isAdvice(value)) return spelled(value, here);
   if (Array.isArray(value)) return value.map((item) => withSpelled(item, here));
@@ -145,7 +145,7 @@ const elsewhere = (need: Need, scope: NextScope): readonly Flag[] =>
 const onlyProfile = (variables: Variables): Variables =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => name === 'POTCTL_PROFILE'));
 
-/** In front of a line; a database that is named by a flag needs no variable, and a profile that is named says it all. */
+/** The variables before a line. A database or profile named by a flag needs none. */
 function variablesText(variables: Variables, words: readonly string[]): string {
   if (isGiven(words, '-p')) return '';
   const isNamed = isGiven(words, '--database');
@@ -160,7 +160,7 @@ function isGiven(words: readonly string[], flag: string): boolean {
   return words.some((word) => names.some((name) => word === name || word.startsWith(`${name}=`)));
 }
 
-/** This line, changed; where its command does not know the flags, they alone. */
+/** This line with changed flags; only the flags if its command does not have them. */
 function againText({ again: flags, without = [], systemUser, environment = {} }: Again, here: Here): string {
   const front = [
     ...(systemUser === undefined ? [] : ['sudo', '-u', shellQuoted(systemUser)]),
@@ -189,7 +189,7 @@ function specIn(known: Here['known'], name: string): Spec<unknown> | undefined {
 /** `-p, --profile <name>` → `-p`, `--profile`. */
 const namesOf = (declaration: string): string[] => declaration.match(/--?[a-z][a-z0-9-]*/g) ?? [];
 
-/** A flag that may be repeated is added to those that are there. */
+/** A repeatable flag is added to those already given. */
 const isList = (name: string, here: Here): boolean => specOf(name, here)?.takes === 'list';
 
 function withoutFlags(argv: readonly string[], flags: readonly string[], here: Here): string[] {
@@ -209,9 +209,9 @@ function withoutFlags(argv: readonly string[], flags: readonly string[], here: H
 }
 
 /**
- * This line as another command of the same noun, about one thing: `restore plan latest --only db` → `restore run ID --only db`.
+ * Returns this line as another command of the same noun: `restore plan latest --only db` → `restore run ID --only db`.
  *
- * @param typed what stands in the place of `argument` now
+ * @param typed the current positional argument, which `argument` replaces
  */
 export function asCommand(
   [from, to]: readonly [from: string, to: string],

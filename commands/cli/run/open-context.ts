@@ -15,7 +15,7 @@ import { contextLines } from './context-line.js';
 import type { Interrupts } from './signals.js';
 import { screenSize } from './streams.js';
 
-/** What a context is made of. */
+/** The parts of a context. */
 export interface ContextRequest {
   readonly invocation: Invocation;
   readonly host: Pick<NodeJS.Process, 'env' | 'cwd' | 'pid' | 'stdin' | 'stderr'>;
@@ -78,7 +78,7 @@ function settingsRequest({ invocation, host, prompter, progress }: ContextReques
   const { globals, target } = invocation;
   return {
     environment: host.env,
-    // Looked at only by what needs it: it may have been deleted.
+    // A getter, because the directory may have been deleted and most commands do not need it.
     get cwd() {
       return host.cwd();
     },
@@ -98,7 +98,7 @@ function settingsRequest({ invocation, host, prompter, progress }: ContextReques
 
 async function askPassword(prompter: Prompter, progress: ProgressDisplay): Promise<string> {
   progress.end('paused');
-  return (await prompter.password('Password of the database role')).reveal();
+  return (await prompter.password('Database password')).reveal();
 }
 
 function sayOrigins(settings: Settings, diagnostics: Diagnostics): void {

@@ -7,7 +7,7 @@ import { type Cursor, readCursor, writeCursor } from './cursor.js';
 /** Which part of a list is shown. */
 export interface Page {
   readonly returned: number;
-  /** null = nobody has counted. */
+  /** null = not counted. */
   readonly total: number | null;
   readonly truncated: boolean;
   readonly nextCursor: string | null;
@@ -23,9 +23,9 @@ export interface PageRequest {
 }
 
 /**
- * Sorts and cuts a list.
+ * Sorts a list and returns one page of it.
  *
- * @throws PotctlError E_USAGE for an unknown column or a cursor that is none of this list
+ * @throws PotctlError E_USAGE for an unknown column or a cursor of another list
  */
 export function takePage<R>(
   rows: readonly R[],
@@ -41,14 +41,14 @@ export function takePage<R>(
   const end = start + items.length;
   const truncated = end < ordered.length;
   const last = items.at(-1);
-  // The first column stands for the row.
+  // The first column identifies the row.
   const nextCursor =
     truncated && last !== undefined ? writeCursor({ list, sort, after: keyOf(last), shown: end }) : null;
   return { items, page: { returned: items.length, total: ordered.length, truncated, nextCursor } };
 }
 
 /**
- * The columns to show: those that are not wide; with `wide` all; `id,age` exactly these; `+where` also that one.
+ * Returns the columns to show: without names those that are not wide, with `wide` all; `id,age` exactly these; `+where` adds one.
  *
  * @throws PotctlError E_USAGE for an unknown name
  */
@@ -67,11 +67,12 @@ export function chooseColumns<R>(
   return [...new Set([...(exact.length > 0 ? exact : usual), ...more])];
 }
 
-/** `50 of 812 shown — …`, or undefined when everything is shown. */
+/** Returns `Showing 50 of 812 rows …`, or undefined if all rows are shown. */
 export function pageFooter({ returned, total, truncated, nextCursor }: Page): string | undefined {
   if (!truncated) return undefined;
-  const next = nextCursor === null ? '' : `, --cursor ${nextCursor} for the next`;
-  return `${returned} of ${total ?? 'more'} shown — --limit 0 for all${next}`;
+  const next = nextCursor === null ? '' : `, --cursor ${nextCursor} for the next page`;
+  const shown = total === null ? `Showing ${returned} rows, there are more` : `Showing ${returned} of ${total} rows`;
+  return `${shown}: --limit 0 for all${next}`;
 }
 
 function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sort: string, formats: Formats): R[] {
@@ -93,7 +94,7 @@ function columnNamed<R>(columns: readonly Column<R>[], name: string, flag: strin
   const found = columns.find((column) => column.name === name.toLowerCase());
   if (found) return found;
   const names = columns.map((column) => column.name);
-  throw new PotctlError('E_USAGE', `'${flag}' takes columns of this list, not '${name}'`, {
+  throw new PotctlError('E_USAGE', `'${flag}': this list has no column '${name}'`, {
     why: `the columns are ${names.join(', ')}`,
     ...suggestion(name, names),
   });

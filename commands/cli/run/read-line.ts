@@ -3,9 +3,9 @@ import { PotctlError } from '../../../src/kernel/errors.js';
 const LONGEST = 1_024;
 
 /**
- * The first line of a stream without its end.
+ * Returns the first line of a stream, trimmed.
  *
- * @throws E_USAGE when there is none, or it is no line; what `signal` says
+ * @throws E_USAGE if it is empty or too long; the reason of `signal`
  */
 export async function readLine(input: NodeJS.ReadableStream, signal: AbortSignal): Promise<string> {
   let text = '';
@@ -25,7 +25,7 @@ export async function readLine(input: NodeJS.ReadableStream, signal: AbortSignal
   signal.throwIfAborted();
   const line = text.split(/\r?\n/, 1)[0]!.trim();
   if (line !== '' && line.length <= LONGEST) return line;
-  throw new PotctlError('E_USAGE', 'a line with the code is wanted on stdin, and there is none', {
+  throw new PotctlError('E_USAGE', 'no code on stdin: one line is expected', {
     fix: ['For example: `printf 123456 | potctl … --code-stdin`'],
   });
 }

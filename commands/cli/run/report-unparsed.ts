@@ -8,7 +8,7 @@ import { asPotctlError, report } from './report.js';
 import type { Frame } from './runtime.js';
 import { wantsColor } from './streams.js';
 
-/** Reports what is wrong with the line itself. Its flags are not known yet: what was asked for is read off the words. */
+/** Reports an error of the command line itself. Its flags are not parsed yet, so --json is looked up in the words. */
 export async function reportUnparsed(frame: Frame, error: unknown): Promise<ExitCode> {
   const { argv, host, errors } = frame;
   const asked = argv.some(

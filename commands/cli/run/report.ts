@@ -7,31 +7,31 @@ import { paint } from '../../ui/paint.js';
 import { displayWidth, wrapWords } from '../../ui/visible.js';
 import { type Here, spelled } from './next.js';
 
-/** What the report needs besides the error. */
+/** What the report needs in addition to the error. */
 export interface ReportFacts {
   readonly json: boolean;
   readonly width: number;
-  /** Columns of the terminal at which sentences are broken between words; absent in a log. */
+  /** Width of the terminal, at which text is wrapped; absent for a log. */
   readonly wrapAt?: number | undefined;
   readonly runId: string;
   readonly traceId: string;
   readonly now: Date;
-  /** Where this line works: for the commands that are proposed. */
+  /** Where this line works, for the suggested commands. */
   readonly here: Here;
 }
 
 const CHANGED: Readonly<Record<Changed, string>> = {
   nothing: 'nothing.',
-  scratch: 'only unfinished work of its own, which the next run removes.',
-  partial: 'a part of the work is done.',
-  complete: 'the work itself is complete.',
-  unknown: 'unknown: look before you repeat it.',
+  scratch: 'only temporary files or databases of this run; the next run removes them.',
+  partial: 'part of the work is done.',
+  complete: 'the work is complete.',
+  unknown: 'unknown: check before you retry.',
 };
 
 /**
- * Every failure becomes an error for the operator. A thrown errno is the machine's, everything else that is not ours is a bug.
+ * Turns anything thrown into an error for the operator: a system error (errno) keeps its meaning, everything else is a bug.
  *
- * @param changed what may have been left behind, for errors that do not say it themselves
+ * @param changed what may have been changed, for errors that do not say so themselves
  */
 export function asPotctlError(error: unknown, changed: Changed): PotctlError {
   if (error instanceof PotctlError) return error;
@@ -39,21 +39,21 @@ export function asPotctlError(error: unknown, changed: Changed): PotctlError {
   const known = fromErrno(error, 'finish the command');
   if (known instanceof PotctlError) return known.with({ changed });
   const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new PotctlError('E_BUG', 'potctl has a bug, sorry', { why, changed, cause: error });
+  return new PotctlError('E_BUG', 'this is a bug in potctl', { why, changed, cause: error });
 }
 
-/** Relative paths mean nothing then. They are looked at before anything is changed. */
+/** The current directory was deleted, so relative paths mean nothing. They are resolved before anything is changed. */
 function nowhere(cause: Error): PotctlError {
-  return new PotctlError('E_UNFIT', 'the current directory does not exist any more', {
-    why: 'it was deleted or replaced after the shell went into it',
-    fix: ['`cd` to a directory that exists (for the same path: `cd "$PWD"`), then repeat.'],
+  return new PotctlError('E_UNFIT', 'the current directory no longer exists', {
+    why: 'it was deleted or replaced after the shell entered it',
+    fix: ['`cd` to an existing directory (for the same path: `cd "$PWD"`), then retry.'],
     cause,
   });
 }
 
 /**
- * What was changed is said whatever ended the command. The step that failed knows best where it says more than "nothing"; else the record
- * is right.
+ * Adds what was changed to an error, whatever ended the command. The failed step knows best if it reports a change; otherwise the recorded
+ * changes are used.
  */
 export function withChanges(error: PotctlError, note: ChangeNote | null): PotctlError {
   if (note === null) return error;
@@ -61,7 +61,8 @@ export function withChanges(error: PotctlError, note: ChangeNote | null): Potctl
   if (knows) return error;
   const detail = [note.detail, error.changedDetail].filter((part) => part !== undefined).join('; ');
   const isStopped = error.code === 'E_INTERRUPTED' || error.code === 'E_TERMINATED';
-  const repeats = note.changed === 'complete' && isStopped ? ['This is done: do not repeat the command.'] : error.fix;
+  const repeats =
+    note.changed === 'complete' && isStopped ? ['The change is complete: do not repeat the command.'] : error.fix;
   return error.with({
     changed: note.changed,
     ...(detail === '' ? {} : { changedDetail: detail }),
@@ -69,20 +70,20 @@ export function withChanges(error: PotctlError, note: ChangeNote | null): Potctl
   });
 }
 
-/** Says what failed, why, what was changed and what to do: as text, or as one object with --json. */
+/** Prints what failed, why, what was changed and what to do: as text, or as one object with --json. */
 export function report(error: PotctlError, diagnostics: Diagnostics, facts: ReportFacts): void {
   if (facts.json || diagnostics.format === 'json') diagnostics.object(errorObject(error, facts));
   else for (const line of errorLines(error, facts)) diagnostics.say(line);
   for (const line of stackOf(error).split('\n')) diagnostics.debug(paint('dim', line));
 }
 
-/** The class of an exit code in one word, as `unreachable`. */
+/** Returns the class of an exit code, e.g. `unreachable`. */
 export function classOf(exit: number): string {
   const name = Object.entries(ExitCode).find(([, code]) => code === exit)?.[0] ?? 'unknown';
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** The error as an object; no key is ever missing. */
+/** Returns the error as an object; all keys are always present. */
 export function errorObject(error: PotctlError, facts: ReportFacts): Record<string, unknown> {
   const { code, message, why, changed, changedDetail, exitCode } = error;
   return {
@@ -107,7 +108,7 @@ export function errorObject(error: PotctlError, facts: ReportFacts): Record<stri
   };
 }
 
-/** May the same command succeed later without a change? */
+/** Returns whether the same command can succeed later without a change. */
 export function isRetryable(code: ErrorCode): boolean {
   return 'retryable' in ERROR_CATALOG[code];
 }
@@ -119,7 +120,7 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
   const text = `Error: ${first}${/[.?!:]$/.test(first) ? '' : '.'}`;
   const gap = Math.max(2, Math.min(width, 100) - displayWidth(text) - code.length);
   const fits = facts.wrapAt === undefined || displayWidth(text) + 2 + code.length <= facts.wrapAt;
-  // Where it does not fit, the last line still names the code.
+  // If it does not fit, the last line still names the code.
   const [head = '', ...rest] = fits ? [text] : wrapWords(text, facts.wrapAt!);
   const labelled = (label: string, lines: readonly string[]): string[] => labelledLines(label, lines, facts.wrapAt);
   return [
@@ -138,7 +139,7 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
 
 const fixOf = ({ fix }: PotctlError, { here }: ReportFacts): string[] => fix.map((one) => spelled(one, here));
 
-/** What somebody gave may be of any length, and what to do must not scroll away. JSON has all of it. */
+/** Input quoted in a message can be very long and would push the advice off the screen. JSON has the full text. */
 const shortened = (text: string): string => (text.length > 1000 ? `${text.slice(0, 500)}…${text.slice(-100)}` : text);
 
 function word(changed: Changed): string {
@@ -169,7 +170,7 @@ const INDENT = 12;
 
 function labelledLines(label: string, lines: readonly string[], wrapAt: number | undefined): string[] {
   const broken = lines.flatMap((line) => {
-    // A command stays whole, so that it can be pasted.
+    // A command is not wrapped, so that it can be pasted.
     if (wrapAt === undefined || /`|^ *(?:[A-Z]+=\S+ )*potctl /.test(line)) return [line];
     return wrapWords(line, Math.max(20, wrapAt - INDENT));
   });

@@ -8,7 +8,7 @@ import { asPotctlError, report, withChanges } from './report.js';
 import { type Frame, type Host, isJson, openRuntime, type Runtime } from './runtime.js';
 import { interruptedError } from './signals.js';
 
-/** Runs a command, reports how it failed, closes what it opened. @returns the exit code; never rejects */
+/** Runs a command, reports its failure and closes everything. @returns the exit code; never rejects */
 export async function runCommand(frame: Frame, invocation: Invocation): Promise<number> {
   const runtime = await openRuntime(frame, invocation);
   const { context, diagnostics, interrupts, progress } = runtime;
@@ -25,7 +25,7 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
   } catch (error) {
     progress.end('failed');
     const exitCode = explainFailure(error, runtime, begun ? 'unknown' : 'nothing', frame.errors.columns);
-    // What still runs beside the failed part must not go on alone.
+    // Stops work that still runs in parallel to the failed part.
     interrupts.abort(new PotctlError('E_BUG', 'the command failed'));
     return exitCode;
   } finally {
@@ -36,20 +36,20 @@ export async function runCommand(frame: Frame, invocation: Invocation): Promise<
 }
 
 /**
- * A change is told before the command ends well: its result has left this process, or the error says what was changed. Nobody listening
- * any more (EPIPE) is no error: the work is done.
+ * Waits until the result of a change has left this process; otherwise the error says what was changed. A closed pipe (EPIPE) is no error:
+ * the work is done.
  */
 async function seen(exitCode: ExitCode, { invocation, output, interrupts }: Runtime): Promise<ExitCode> {
   if (invocation.command.kind !== 'action') return exitCode;
   const { signal } = interrupts;
-  const told = new Promise<never>((_, reject) => {
+  const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  told.catch(() => {});
-  await Promise.race([output.flush(), told]);
+  aborted.catch(() => {});
+  await Promise.race([output.flush(), aborted]);
   const failure = output.failure();
   if (failure === undefined || failure.code === 'EPIPE') return exitCode;
-  throw new PotctlError('E_OUTPUT', 'the result could not be written to the output', { why: redact(failure.message) });
+  throw new PotctlError('E_OUTPUT', 'could not write the result to the output', { why: redact(failure.message) });
 }
 
 function greet({ diagnostics, invocation, context }: Runtime): void {
@@ -77,16 +77,16 @@ function explainFailure(
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
   const found = withChanges(asPotctlError(cause, changed), runtime.changes.all());
   const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
-  // A profile that is not there is not to be named again.
+  // A suggested command must not repeat a profile that does not exist.
   const here = found.code === 'E_PROFILE_NOT_FOUND' ? withoutProfile(runtime.here) : runtime.here;
   report(found, diagnostics, { ...facts, here });
   if (runtime.invocation.input.exit !== 'nagios') return found.exitCode;
-  // A monitor reads stdout, and knows four codes: what could not be looked at is unknown, never well and never bad.
+  // A monitor reads stdout and knows four codes. What could not be checked is UNKNOWN, never OK or CRITICAL.
   if (!facts.json) runtime.output.write(`UNKNOWN - ${found.message.split('\n', 1)[0]}\n`);
   return NAGIOS_UNKNOWN;
 }
 
-/** What is thrown where nobody waits for it is a bug like any other: it is reported, and the command ends. */
+/** Turns uncaught exceptions and unhandled rejections into errors of the command, so that they are reported. */
 function watchCrashes(host: Host): { readonly happened: Promise<never>; unwatch(): void } {
   let fail: (error: unknown) => void = () => {};
   const happened = new Promise<never>((_, reject) => {

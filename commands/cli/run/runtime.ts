@@ -20,7 +20,7 @@ import { openContext } from './open-context.js';
 import { type Interrupts, type SignalHost, watchInterrupts } from './signals.js';
 import { type Output, wantsColor } from './streams.js';
 
-/** What main takes of the process. */
+/** What main uses of the process. */
 export interface Host
   extends SignalHost,
     Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'cwd' | 'pid' | 'exitCode' | 'removeAllListeners'> {
@@ -34,14 +34,14 @@ export interface Frame {
   readonly host: Host;
   readonly output: Output;
   readonly errors: Output;
-  /** All commands: a proposed one says by itself what it needs. */
+  /** All commands, for the flags of suggested ones. */
   readonly commands: readonly AnyCommand[];
 }
 
 /** Everything around one command. */
 export interface Runtime {
   readonly invocation: Invocation;
-  /** Where this line works: for the commands that are proposed. */
+  /** Where this line works, for the suggested commands. */
   readonly here: Here;
   readonly context: Context;
   /** The view of the result. */
@@ -54,12 +54,12 @@ export interface Runtime {
   readonly formats: Formats;
   readonly format: Format;
   readonly now: Date;
-  /** null where nobody can be asked; then `whyNot` says why. */
+  /** null if nobody can be asked; `whyNot` says why. */
   readonly prompter: Prompter | null;
   readonly whyNot: string;
 }
 
-/** Sets up streams, signals, progress and context of one command. Nothing is connected or read yet. */
+/** Sets up the streams, signals, progress and context of one command. Does not connect or read anything yet. */
 export async function openRuntime(frame: Frame, invocation: Invocation): Promise<Runtime> {
   const { host } = frame;
   const { globals } = invocation;
@@ -84,7 +84,7 @@ export async function openRuntime(frame: Frame, invocation: Invocation): Promise
   return { ...tools, invocation, here, output: frame.output, screen, context, formats, format, now, whyNot };
 }
 
-/** null where it was deleted: then what is relative stays so. */
+/** null if it was deleted. */
 function directoryOf(host: Host): string | null {
   try {
     return host.cwd();
@@ -109,13 +109,13 @@ function openProgress(
   });
 }
 
-/** Lists are tables on a terminal and plain lines elsewhere; what is drawn for people looks the same everywhere. */
+/** Returns the output format. By default a list is a table on a terminal and plain lines elsewhere; other output is the same everywhere. */
 export function formatOf({ globals, command }: Invocation, output: Output): Format {
   if (globals.json) return 'json';
   return globals.output ?? (['list', 'stream'].includes(command.kind) && !output.isTerminal ? 'plain' : 'table');
 }
 
-/** Lines for people: on stdout, or beside it when that carries JSON. */
+/** Where lines for people go: to stdout, or to stderr if stdout carries JSON. */
 async function liveTarget(
   frame: Frame,
   invocation: Invocation,
@@ -149,7 +149,7 @@ function positionalOf({ command, input }: Invocation): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Does this format carry envelopes? */
+/** Returns whether the format is JSON. */
 export function isJson(format: Format): boolean {
   return format === 'json' || format === 'ndjson';
 }
@@ -170,10 +170,10 @@ async function openDiagnostics(
   });
 }
 
-/** Answers are never read from redirected data; empty when somebody can be asked. */
+/** Says why nobody can be asked; empty if somebody can. Answers are never read from redirected input. */
 function whyNobodyIsAsked({ stdin, stderr, env }: Host, noInput: boolean): string {
-  if (noInput) return '--no-input forbids to ask';
-  if (isOn(env['CI'])) return 'nobody can be asked in CI';
+  if (noInput) return '--no-input disables prompts';
+  if (isOn(env['CI'])) return 'prompts are disabled in CI';
   return stdin.isTTY && stderr.isTTY ? '' : 'there is no terminal';
 }
 

@@ -5,7 +5,7 @@ import { NOWHERE, spelled } from './next.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
-/** What of the process the signals need. */
+/** What signal handling uses of the process. */
 export interface SignalHost {
   on(event: Signal, listener: (signal: Signal) => void): unknown;
   off(event: Signal, listener: (signal: Signal) => void): unknown;
@@ -16,10 +16,10 @@ export interface SignalHost {
 export interface Interrupts {
   /** Aborted with the PotctlError that says why: E_INTERRUPTED, E_TERMINATED or E_TIMEOUT. */
   readonly signal: AbortSignal;
-  /** Aborted at once by the first press, also while uninterrupted work runs: for what only waits for a person. */
+  /** Aborted at once by the first signal, even during uninterrupted work. For steps that only wait for a person. */
   readonly pressed: AbortSignal;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
-  /** Something else ends the work, e.g. a crash. */
+  /** Aborts for another reason, e.g. a crash. */
   abort(reason: PotctlError): void;
   close(): void;
 }
@@ -28,8 +28,8 @@ const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
- * The first press stops safely and says so; while `uninterrupted` work runs it is held back, and says so; the second ends the process
- * at once, whatever it does: nothing may hang for ever.
+ * Handles signals and the timeout. The first signal stops safely, after `uninterrupted` work if any is running. The second one ends the
+ * process at once, so that nothing can hang forever.
  *
  * @param say writes a line on stderr
  * @param changed what was changed so far
@@ -43,27 +43,27 @@ export function watchInterrupts(
   spell: (given: Advice) => string = (given) => spelled(given, NOWHERE),
 ): Interrupts {
   const controller = new AbortController();
-  const told = new AbortController();
+  const atOnce = new AbortController();
   let pressed: Signal | undefined;
   let held = 0;
   let waiting: PotctlError | undefined;
 
   const abort = (reason: PotctlError): void => {
-    told.abort(reason);
+    atOnce.abort(reason);
     if (held > 0) waiting ??= reason;
     else controller.abort(reason);
   };
   const onSignal = (signal: Signal): void => {
     if (pressed !== undefined) {
-      say(`Ended at once. ${endedSentence(changed(), spell)}`);
+      say(`Stopped immediately. ${endedSentence(changed(), spell)}`);
       host.exit(exitOf(pressed));
       return;
     }
     pressed = signal;
     say(
       held > 0
-        ? 'This moment cannot be interrupted; potctl stops right after it.'
-        : 'Stopping safely; once more to end at once.',
+        ? 'This step cannot be interrupted; potctl stops right after it.'
+        : 'Stopping safely. Press Ctrl-C again to stop immediately.',
     );
     abort(reasonOf(signal));
   };
@@ -78,19 +78,19 @@ export function watchInterrupts(
   };
   for (const signal of SIGNALS) host.on(signal, onSignal);
   const timer = startTimer(timeoutMs, () =>
-    abort(new PotctlError('E_TIMEOUT', 'the time given with --timeout is over')),
+    abort(new PotctlError('E_TIMEOUT', 'the time limit set with --timeout was reached')),
   );
   const close = (): void => {
     clearTimeout(timer);
     for (const signal of SIGNALS) host.off(signal, onSignal);
   };
-  return { signal: controller.signal, pressed: told.signal, uninterrupted, abort, close };
+  return { signal: controller.signal, pressed: atOnce.signal, uninterrupted, abort, close };
 }
 
 function endedSentence(note: ChangeNote | null, spell: (given: Advice) => string): string {
-  const unfinished = 'What was unfinished is not listed; the next create, restore or undo clears it up.';
+  const unfinished = 'Unfinished work is not listed; the next create, restore or undo cleans it up.';
   if (note === null) return unfinished;
-  const done = `Changed: ${note.detail ?? 'the work itself is complete'}.`;
+  const done = `Changed: ${note.detail ?? 'the work is complete'}.`;
   return [done, ...(note.fix ?? []).map((one) => `Do: ${spell(one)}`), unfinished].join(' ');
 }
 
@@ -101,7 +101,7 @@ function startTimer(timeoutMs: number | undefined, work: () => void): NodeJS.Tim
 function reasonOf(signal: Signal): PotctlError {
   return signal === 'SIGINT'
     ? new PotctlError('E_INTERRUPTED', 'interrupted')
-    : new PotctlError('E_TERMINATED', `told to end by ${signal}`);
+    : new PotctlError('E_TERMINATED', `terminated by ${signal}`);
 }
 
 function exitOf(signal: Signal): number {
@@ -109,9 +109,9 @@ function exitOf(signal: Signal): number {
 }
 
 /**
- * What an interrupted command reports: the interruption, and what the failing step said about the state it left.
+ * Returns the error that an interrupted command reports: the interruption, with what the failed step says about the state it left.
  *
- * @param changed what may have been left behind when the failing step said nothing
+ * @param changed what may have been changed if the failed step does not say
  */
 export function interruptedError(error: unknown, signal: AbortSignal, changed: 'nothing' | 'unknown'): unknown {
   const reason: unknown = signal.aborted ? signal.reason : undefined;

@@ -9,16 +9,16 @@ import { chooseColumns, type Page, pageFooter, takePage } from './paging.js';
 import type { Runtime } from './runtime.js';
 import type { RowSource } from './writer.js';
 
-/** So many rows within one thing are drawn at once. */
+/** Rows per batch when the rows of one thing are drawn. */
 const AT_ONCE = 500;
 
 // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
 type Any = any;
 
 /**
- * A list: read whole, sorted and cut.
+ * Runs a list command: reads all rows, sorts them and cuts one page.
  *
- * @param factsOf what the envelope says, once the list was read
+ * @param factsOf returns the facts of the envelope, once the list is read
  */
 export async function listSource(
   command: ListCommand<Any, Any>,
@@ -51,12 +51,12 @@ async function* one(items: readonly Any[]): AsyncGenerator<readonly Any[]> {
   yield items;
 }
 
-/** @throws E_USAGE when nothing can lie between the two */
+/** @throws E_USAGE if --since is after --until */
 function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Runtime): (row: Any) => boolean {
   const { since, until } = invocation.list;
   const from = since?.(now.getTime()) ?? Number.NEGATIVE_INFINITY;
   const to = until?.(now.getTime()) ?? Number.POSITIVE_INFINITY;
-  if (from > to) throw new PotctlError('E_USAGE', "'--since' lies after '--until'");
+  if (from > to) throw new PotctlError('E_USAGE', "'--since' is later than '--until'");
   if (command.at === undefined || (since === undefined && until === undefined)) return () => true;
   return (row) => {
     const ms = Date.parse(command.at!(row));
@@ -64,7 +64,7 @@ function periodOf(command: ListCommand<Any, Any>, { invocation, now }: Runtime):
   };
 }
 
-/** Rows within one thing: how many there are is known, and no page goes on behind another. */
+/** The rows of one thing. Their number is known, and there is only one page. */
 export function rowsSource(rows: Rows<Any>, runtime: Runtime, facts: EnvelopeFacts): RowSource {
   const { items, columns, total, limit } = rows;
   const warnings = rows.warnings.map((one) => spelled(one, runtime.here));
@@ -93,7 +93,7 @@ async function* batched(items: AsyncIterable<Any>, wanted: number): AsyncGenerat
   if (batch.length > 0) yield batch;
 }
 
-/** A stream: what is known of it at the end stands there. @throws E_USAGE for a cursor that is none of it */
+/** Runs a stream command. Totals are known only at the end. @throws E_USAGE for a cursor of another list */
 export function streamSource(command: StreamCommand<Any, Any>, runtime: Runtime, facts: EnvelopeFacts): RowSource {
   const { limit, cursor, columns: names, wide, failOnEmpty } = runtime.invocation.list;
   const columns = chooseColumns(command.columns, names, wide);
@@ -117,7 +117,7 @@ export function streamSource(command: StreamCommand<Any, Any>, runtime: Runtime,
   };
 }
 
-/** One row more than asked for: whether there are more must be known, and not guessed. */
+/** Requests one row more than the limit, to know whether there are more. */
 function openStream(
   command: StreamCommand<Any, Any>,
   { invocation, context }: Runtime,

@@ -1,34 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What the streams need of a process's stdout or stderr. */
+/** What is used of a process's stdout or stderr. */
 export interface OutputStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** Bytes that the other side has not taken yet. */
+  /** Bytes that the reader has not taken yet. */
   readonly writableLength?: number;
   write(text: string, done?: (error?: Error | null) => void): boolean;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** A stream that remembers that it broke instead of throwing, and never makes the process wait. */
+/** An output stream that records a write error instead of throwing, and never blocks the process. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** As it is now; undefined where there is no terminal. */
+  /** The current width; undefined if this is not a terminal. */
   readonly columns: number | undefined;
   write(text: string): void;
-  /** Has the other side taken everything? Not so a terminal that is stopped (Ctrl-S) or slow. */
+  /** True if the reader has taken everything; false for a stopped (Ctrl-S) or slow terminal. */
   isIdle(): boolean;
-  /** Resolves when everything written has left this process, or the stream broke. */
+  /** Resolves when everything written has left this process, or the stream failed. */
   flush(): Promise<void>;
-  /** Why it broke; `EPIPE` when nobody reads any more. */
+  /** The write error, if any; `EPIPE` if the reader is gone. */
   failure(): NodeJS.ErrnoException | undefined;
 }
 
 const USUAL = { columns: 80, rows: 24 };
-/** Fewer are no screen: serial lines, `docker exec -t` and cron over `ssh -tt` say 0. */
+/** Smaller sizes are not real: serial lines, `docker exec -t` and cron over `ssh -tt` report 0. */
 const FEWEST = { columns: 6, rows: 2 };
 
-/** The size of a terminal, or the usual one where it does not say a size that anything can be drawn in. */
+/** Returns the size of a terminal, or 80 × 24 if it does not report a usable one. */
 export function screenSize(terminal: { readonly columns?: number; readonly rows?: number }): {
   readonly columns: number;
   readonly rows: number;
@@ -41,8 +41,8 @@ export function screenSize(terminal: { readonly columns?: number; readonly rows?
 }
 
 /**
- * Wraps stdout and stderr: whoever reads them may be slow, stop, or go away at any time. Where both are the terminal, lines keep their
- * order although neither waits.
+ * Wraps stdout and stderr, whose readers may be slow, stop or go away at any time. If both are the same terminal, lines keep their order
+ * even though neither blocks.
  */
 export function createOutputs(
   stdout: OutputStream,
@@ -86,7 +86,7 @@ export function createOutput(stream: OutputStream): Output {
   };
 }
 
-/** Waits until all of them have left this process. @returns false where one had not after `patienceMs` */
+/** Waits until all output has left this process. @returns false if some had not after `patienceMs` */
 export async function flushed(outputs: readonly Output[], patienceMs: number): Promise<boolean> {
   const all = Promise.all(outputs.map((output) => output.flush())).then(() => true);
   if (patienceMs === Number.POSITIVE_INFINITY) return all;
@@ -94,8 +94,8 @@ export async function flushed(outputs: readonly Output[], patienceMs: number): P
 }
 
 /**
- * Node writes to a terminal synchronously: one that is stopped would stop signals, heartbeats and the work with it. Nothing public switches
- * that off, so the handle is asked; where there is none (a test's stream), nothing blocks.
+ * Makes writes to a terminal asynchronous. Node writes synchronously by default, so a stopped terminal would also stop signals, heartbeats
+ * and the work. There is no public API for this, so it is set on the handle; a stream without a handle (in tests) does not block.
  */
 function stopBlocking(stream: OutputStream): void {
   const { _handle: handle } = stream as { _handle?: { setBlocking?(on: boolean): number } };
@@ -147,8 +147,8 @@ function keepOrder(): (output: Output) => Output {
 }
 
 /**
- * May a stream have colours? Flag, then NO_COLOR, FORCE_COLOR and CLICOLOR_FORCE, then what the stream is (a terminal that is not dumb,
- * CLICOLOR not 0).
+ * Returns whether a stream gets colors. Decided by the flag, then NO_COLOR, FORCE_COLOR and CLICOLOR_FORCE, then the stream itself: a
+ * terminal that is not dumb, and CLICOLOR is not 0.
  */
 export function wantsColor(
   isTerminal: boolean,

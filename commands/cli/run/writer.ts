@@ -11,23 +11,23 @@ import { isJson, type Runtime } from './runtime.js';
 // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, drawn by their own columns
 type Any = any;
 
-/** Many rows on their way out: those of a list, of a stream, or within one thing. */
+/** Rows to write: those of a list, of a stream, or of one thing. */
 export interface RowSource {
   readonly columns: readonly Column<Any>[];
-  /** What csv has of them. */
+  /** The columns of csv. */
   readonly csvColumns: readonly Column<Any>[];
-  /** `wide`: as wide as it is; `fixed`: no column is dropped. */
+  /** `wide`: ignore the screen width; `fixed`: drop no column. */
   readonly screen: { readonly wide: boolean; readonly fixed: boolean };
-  /** Each is drawn at once, with columns as wide as it needs. The next is asked for once this one was taken. */
+  /** Each batch is drawn as one table. The next one is requested once this one is written. */
   readonly batches: AsyncIterable<readonly Any[]>;
   readonly facts: EnvelopeFacts;
-  /** null = known at the end: then it follows the rows in JSON. */
+  /** null if it is known only at the end; then JSON has it after the rows. */
   readonly page: Page | null;
-  /** Every row has the form of the first. */
+  /** All rows have the same shape. */
   readonly uniform: boolean;
   /** Indents JSON, for people. */
   readonly pretty: boolean;
-  /** Asked once, after the last row. */
+  /** Called once, after the last row. */
   end(): RowsEnd;
 }
 
@@ -35,16 +35,15 @@ export interface RowSource {
 export interface RowsEnd {
   readonly page: Page;
   readonly exitCode: ExitCode;
-  /** For people, on stderr; JSON has the warnings in the envelope. */
+  /** Printed on stderr; JSON has the warnings in its envelope. */
   readonly warnings: readonly string[];
   readonly footer: readonly string[];
 }
 
 /**
- * Writes rows in whatever format was asked for, while they are read: memory holds two batches. Stops without a word when nobody reads any
- * more.
+ * Writes rows in the requested format while they are read; at most two batches are in memory. Stops silently if the reader is gone.
  *
- * @returns the exit code that the source asks for
+ * @returns the exit code of the source
  */
 export async function writeRows(source: RowSource, runtime: Runtime): Promise<ExitCode> {
   const { diagnostics, format, output, progress } = runtime;
@@ -67,7 +66,7 @@ export async function writeRows(source: RowSource, runtime: Runtime): Promise<Ex
   return end.exitCode;
 }
 
-/** One format. Header and first rows come together; further batches go on below. */
+/** One format. The first batch includes the header; later ones continue below. */
 interface Drawing {
   rows(batch: readonly Any[], isFirst: boolean): string | Promise<string>;
   /** @param isFirst no batch came at all */

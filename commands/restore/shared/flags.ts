@@ -1,34 +1,31 @@
 import { OLD_BACKUPS } from '../../cli/parse/old-backups.js';
 import { choice, count, duration, flag, list, optionalArgument, text } from '../../cli/parse/options.js';
 
-/** What restore and undo have in common. */
+/** Flags of restore and undo. */
 export const SWAP_FLAGS = {
-  accept: list(
-    '--accept <name>',
-    'go on in spite of this finding, by the name that the refusal prints; may be repeated',
-  ),
-  stopWriters: text('--stop-writers <line>', 'shell line that stops the programs that write, run before the swap'),
-  startWriters: text('--start-writers <line>', 'shell line that starts them again, run after the swap in any case'),
-  keepOld: duration('--keep-old <duration>', 'how long what is replaced will be kept for undo'),
+  accept: list('--accept <name>', 'continue despite this finding, named as the error prints it; repeatable'),
+  stopWriters: text('--stop-writers <line>', 'shell command that stops the writing programs, run before the swap'),
+  startWriters: text('--start-writers <line>', 'shell command that starts them again, always run after the swap'),
+  keepOld: duration('--keep-old <duration>', 'how long to keep the previous database and files for undo'),
 };
 
-/** What plan and run take alike. */
+/** Flags of plan and run. */
 export const RESTORE_FLAGS = {
-  id: optionalArgument('[id]', 'id, unique part of it, latest or latest~1', { default: 'latest' }),
+  id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
   ...OLD_BACKUPS,
-  fromSet: text('--from-set <name>', 'a backup of another set than the one of this profile and database'),
+  fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
   only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
-  mode: choice('--mode <mode>', 'swap (default): in the place of what is live; new: beside it', ['swap', 'new']),
-  into: text('--into <name>', 'mode new: name of the new database'),
-  intoFiles: text('--into-files <dir>', 'mode new: new directory for the files'),
-  tables: list('--tables <names>', 'only these tables, beside the live ones: users,billing.invoices'),
-  intoSchema: text('--into-schema <name>', 'schema of the live database that the tables come into'),
-  jobs: count('--jobs <n>', 'parallel workers; default: one for each processor', { min: 1, max: 128 }),
-  createRoles: flag('--create-roles', 'create the roles that the server lacks, as the backup describes them'),
+  mode: choice('--mode <mode>', 'swap (default): replace the live database; new: create another one', ['swap', 'new']),
+  into: text('--into <name>', 'with --mode new: name of the new database'),
+  intoFiles: text('--into-files <dir>', 'with --mode new: new directory for the files'),
+  tables: list('--tables <names>', 'only these tables, next to the live ones: users,billing.invoices'),
+  intoSchema: text('--into-schema <name>', 'with --tables: schema of the live database to restore them into'),
+  jobs: count('--jobs <n>', 'parallel jobs (default: one per processor)', { min: 1, max: 128 }),
+  createRoles: flag('--create-roles', 'create roles that are missing on the server, as in the backup'),
   continuePastErrors: flag(
     '--continue-past-errors',
-    'restore what can be restored; each object that fails must be accepted',
+    'restore everything possible; each failed object must be accepted',
   ),
-  safetyBackup: flag('--safety-backup', 'back up what is live before it is replaced, besides keeping it'),
+  safetyBackup: flag('--safety-backup', 'also back up the live database and files before they are replaced'),
   ...SWAP_FLAGS,
 };

@@ -9,7 +9,7 @@ import type { View } from '../../ui/view.js';
 type Pair = readonly [label: string, value: string];
 const SHOWN_TABLES = 12;
 
-/** The screen before a restore: from where, into what, what is lost, what it takes, how to take it back. */
+/** Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it. */
 export function renderRestorePlan(plan: RestorePlan, view: View): void {
   const { backup, database, files, environment } = plan;
   view.heading(`RESTORE PLAN   run ${plan.runId}`);
@@ -22,7 +22,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
     [
       'Time',
       plan.estimateMs === null
-        ? 'not known: no earlier restore of this set'
+        ? 'unknown: no earlier restore of this series'
         : `about ${view.duration(plan.estimateMs)}`,
     ],
     ...hookPairs(plan.hooks),
@@ -30,14 +30,14 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
       'Undo',
       plan.undo === null
         ? 'nothing is replaced'
-        : `${view.spelled(plan.undo)}   what is replaced is kept ${view.duration(plan.undoPossibleMs)}`,
+        : `${view.spelled(plan.undo)}   what is replaced is kept for ${view.duration(plan.undoPossibleMs)}`,
     ],
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
 }
 
-/** `PROD`, loudly; others quietly. */
+/** `[PRODUCTION]` in a loud color; other environments in a dim one. */
 export function environmentBadge(environment: Environment | null, view: View): string {
   if (environment === null) return '';
   return `${view.paint(environment === 'production' ? 'bad' : 'dim', `[${environment.toUpperCase()}]`)} `;
@@ -51,7 +51,7 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
   return pairs;
 }
 
-/** What blocks, with what mends it, then what should be known. */
+/** Draws the blockers, each with its fix, then the warnings. */
 export function renderFindings(blocking: readonly Blocker[], warnings: readonly Advice[], view: View): void {
   for (const { text, fix, accept } of blocking) {
     view.line(`  ${view.paint('bad', 'BLOCKED')}  ${text}`);
@@ -61,13 +61,13 @@ export function renderFindings(blocking: readonly Blocker[], warnings: readonly 
   for (const warning of warnings) view.line(`  ${view.paint('warn', '!')} ${view.spelled(warning)}`);
 }
 
-/** Tables that have something to lose; how much the others have is said in one line. */
+/** Draws the tables that lose rows. Tables without a difference are left out. */
 export function renderLoss(heading: string, { tables, missing, unknown }: ObservedLoss, view: View): void {
   const losing = tables.filter(
     ({ rowsNow, rowsInBackup, writtenSince }) => rowsNow !== rowsInBackup || (writtenSince ?? 0) > 0,
   );
   view.line(`  ${heading}:`);
-  if (losing.length === 0) view.line('    no table has another number of rows than the backup');
+  if (losing.length === 0) view.line('    every table has as many rows as in the backup');
   else {
     view.table(
       ['TABLE', 'NOW', 'BACKUP', 'DIFFERENCE', 'WRITTEN SINCE', 'NEWEST ROW'],
@@ -78,9 +78,9 @@ export function renderLoss(heading: string, { tables, missing, unknown }: Observ
   }
   if (missing.length > 0) {
     const names = missing.slice(0, SHOWN_TABLES).join(', ');
-    view.line(`    not in the live database, in the backup: ${names}${missing.length > SHOWN_TABLES ? ', …' : ''}`);
+    view.line(`    only in the backup: ${names}${missing.length > SHOWN_TABLES ? ', …' : ''}`);
   }
-  for (const text of unknown) view.line(`    ${view.paint('dim', `not told: ${text}`)}`);
+  for (const text of unknown) view.line(`    ${view.paint('dim', `unknown: ${text}`)}`);
 }
 
 function lossRow(
@@ -107,18 +107,18 @@ function databasePairs(
 ): Pair[] {
   const { name, host, port, systemIdentifier, serverVersion, present, stagedAs, neededBytes, freeBytes } = database;
   const into = `${environmentBadge(environment, view)}${name} @ ${host}:${port}`;
-  const free = freeBytes === null ? 'free space there is not known' : `${view.bytes(freeBytes)} free`;
+  const free = freeBytes === null ? 'free space unknown' : `${view.bytes(freeBytes)} free`;
   const fate =
     mode === 'new' ? 'new' : present === null ? 'is missing and will be created' : `is kept as ${present.keptAs}`;
   return [
-    ['Into', `${into}   system ${systemIdentifier ?? 'not known'} · PostgreSQL ${serverVersion}`],
-    ['Restore', `${contentText(database)} into ${stagedAs}, checked there`],
-    [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the present ${name} ${fate}`],
+    ['Into', `${into}   system ${systemIdentifier ?? 'unknown'} · PostgreSQL ${serverVersion}`],
+    ['Restore', `${contentText(database)} into staging database ${stagedAs}, then verified`],
+    [mode === 'new' ? 'Name' : 'Swap', mode === 'new' ? `then ${name}` : `the current ${name} ${fate}`],
     ['Space', `${view.bytes(neededBytes)} for the database; ${free}`],
   ];
 }
 
-/** What a restore brings, in words. Tables are counted by their data: a dump of the schema alone has none. Pure. */
+/** Describes the restored tables and rows. Only tables with data count: a schema-only dump has none. Pure. */
 export function contentText({ tables, rows }: Pick<PlannedDatabase, 'tables' | 'rows'>): string {
   if (tables === 0) return '0 rows (the dump has no data)';
   return `${counted(tables, 'table')}, ${rows === null ? 'rows not counted' : counted(rows, 'row')}`;
@@ -130,7 +130,7 @@ function filesPairs(mode: RestorePlan['mode'], files: PlannedFiles, view: View):
   const now =
     present === null
       ? 'is missing and will be created'
-      : `${counted(present.entries, 'entry')} at its top ${verb(present.entries, 'is', 'are')} kept beside`;
+      : `${counted(present.entries, 'entry')} at the top level ${verb(present.entries, 'is', 'are')} kept for undo`;
   return [
     ['Files', `${counted(files.files, 'file')}, ${view.bytes(neededBytes)}${free}`],
     ['Directory', `${root}   ${mode === 'new' ? 'new' : now}`],

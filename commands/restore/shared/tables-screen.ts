@@ -6,7 +6,7 @@ import { environmentBadge, renderFindings } from './plan-screen.js';
 
 const NAMED = 10;
 
-/** What a restore of single tables will do. */
+/** Draws the plan of a restore of single tables. */
 export function renderTablesPlan(plan: TablesPlan, view: View): void {
   const { backup, database, schema, schemaExists, environment, neededBytes } = plan;
   const { name, host, port, systemIdentifier, stagedAs, freeBytes } = database;
@@ -15,13 +15,16 @@ export function renderTablesPlan(plan: TablesPlan, view: View): void {
     ['Backup', `${backup.id}   taken ${view.time(backup.takenAt)}, ${backup.status}`],
     [
       'Database',
-      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'not known'}`,
+      `${environmentBadge(environment, view)}${name} @ ${host}:${port}   system ${systemIdentifier ?? 'unknown'}`,
     ],
-    ['Into', `schema ${schema}, ${schemaExists ? 'beside what is in it' : 'which is made'}; no live table is touched`],
-    ['Way', `restored and counted in ${stagedAs}, carried over, counted again, then named`],
+    [
+      'Into',
+      `schema ${schema}, ${schemaExists ? 'which already exists' : 'which will be created'}; no live table is touched`,
+    ],
+    ['Steps', `restore into ${stagedAs} and count, copy, count again, then rename`],
     [
       'Space',
-      `${view.bytes(neededBytes)}; ${freeBytes === null ? 'free space not known' : `${view.bytes(freeBytes)} free`}`,
+      `${view.bytes(neededBytes)}; ${freeBytes === null ? 'free space unknown' : `${view.bytes(freeBytes)} free`}`,
     ],
     ...plan.tables.map((table) => ['Table', tableText(table, view)] as const),
     ...plan.needs.map((need) => ['Needs', needText(need)] as const),
@@ -30,10 +33,10 @@ export function renderTablesPlan(plan: TablesPlan, view: View): void {
   renderFindings(plan.blocking, plan.warnings, view);
 }
 
-/** What of the tables does not come along. */
+/** Draws what belongs to the tables and is not restored. */
 export function renderLeftOut(leftOut: readonly LeftOut[], view: View): void {
   for (const { kind, name } of leftOut.slice(0, NAMED)) view.line(`  left out: ${kind} ${name}`);
-  if (leftOut.length > NAMED) view.line(`  left out: ${leftOut.length - NAMED} more; --json names them`);
+  if (leftOut.length > NAMED) view.line(`  left out: ${leftOut.length - NAMED} more; --json lists them`);
 }
 
 function tableText({ schema, table, partitions, rows, bytes }: PlannedTable, view: View): string {
@@ -42,6 +45,6 @@ function tableText({ schema, table, partitions, rows, bytes }: PlannedTable, vie
 }
 
 function needText({ kind, name, present }: PlannedNeed): string {
-  const state = { true: 'is there', false: 'IS MISSING in the live database', null: 'looked for during the restore' };
+  const state = { true: 'exists', false: 'IS MISSING in the live database', null: 'checked during the restore' };
   return `${kind} ${name}   ${state[`${present}`]}`;
 }

@@ -9,38 +9,38 @@ interface SceneText {
 
 const SCENES: Readonly<Record<Scene, SceneText>> = {
   server: {
-    title: 'A living application',
-    lines: ({ version, host }) => [`PostgreSQL ${version}, private and throw-away, on a socket in ${host}.`],
+    title: 'An application in use',
+    lines: ({ version, host }) => [`PostgreSQL ${version}: a private, temporary server on a socket in ${host}.`],
   },
   application: {
     lines: ({ tables, rows, files, bytes }, { count, bytes: size }) => [
       `The 3dPot database "threedpot": ${tables} tables, ${count(Number(rows))} rows.`,
-      `Its models in ./storage: ${count(Number(files))} files, ${size(Number(bytes))}.`,
+      `Its model files in ./storage: ${count(Number(files))} files, ${size(Number(bytes))}.`,
     ],
   },
   backup: {
     title: 'Back it up while people work',
-    lines: () => ['A program goes on writing: a session and its audit line, every few milliseconds.'],
+    lines: () => ['Meanwhile a program keeps writing: a session and its audit row every few milliseconds.'],
   },
   'written-meanwhile': {
     lines: ({ written, included }, { count }) => [
       `The program wrote ${count(Number(written))} transactions; ${count(Number(included))} of them are in the backup's snapshot.`,
     ],
   },
-  verify: { title: 'Is it good?' },
-  list: { title: 'What is there?' },
-  loss: { title: 'A bad day', lines: () => ['Tables dropped, rows gone, a column overwritten, models deleted:'] },
+  verify: { title: 'Is the backup good?' },
+  list: { title: 'Which backups are there?' },
+  loss: { title: 'A bad day', lines: () => ['Tables are dropped, rows deleted, a column overwritten, files removed:'] },
   plan: { title: 'What would a restore do?' },
   restore: {
-    title: 'Bring it back',
-    lines: () => ['At a terminal potctl asks for the name; a script gives it with --confirm.'],
+    title: 'Restore it',
+    lines: () => ['At a terminal potctl asks you to type the name; a script passes it with --confirm.'],
   },
-  proof: { title: 'Is it the same?', lines: () => ['Every row and every file, read again and compared:'] },
-  undo: { title: 'Take the restore away again', lines: () => ['What a restore replaced is kept, so it has an undo.'] },
-  undone: { lines: () => ['The state after the bad day, every row and every file:'] },
+  proof: { title: 'Is everything back?', lines: () => ['Every row and every file is read again and compared:'] },
+  undo: { title: 'Undo the restore', lines: () => ['A restore keeps what it replaced, so it can be undone.'] },
+  undone: { lines: () => ['Every row and every file is as it was after the bad day:'] },
 };
 
-/** Draws the tour's events as they come: chapters, command lines, what they print, proofs. */
+/** Draws the events of the tour as they happen: chapters, command lines, their output, comparisons. */
 export function tourScreen(view: View): (event: TourEvent) => void {
   let chapter = 0;
   return (event) => {

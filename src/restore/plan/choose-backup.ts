@@ -75,7 +75,7 @@ function setByName(
   if (first === undefined) return findSet(entries, { ...facts, systemIdentifier: null });
   if (others.length === 0) return first;
   throw new PotctlError('E_REFUSED', 'backups of several series match this target', {
-    fix: [first, ...others].map((set) => advice`To choose one: ${again('--from-set', set)}`),
+    fix: [first, ...others].map((set) => advice`To choose one: ${again('--from-series', set)}`),
   });
 }
 

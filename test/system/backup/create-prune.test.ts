@@ -75,7 +75,7 @@ test('a prune that requires confirmation leaves the backup good: exit 3, with th
     { env },
   );
   expect(told.exitCode).toBe(3);
-  expect(told.stderr).toContain('The backup is good, but old ones could not be pruned');
+  expect(told.stderr).toContain('The backup is good, but old backups could not be pruned');
 });
 
 test('if the clock went backwards, nothing is pruned and the backup stays good', async () => {

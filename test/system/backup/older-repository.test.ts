@@ -35,7 +35,7 @@ async function json(args: readonly string[]): Promise<unknown> {
 const read = (...names: string[]): Promise<string> => readFile(path.join(folder, ...names), 'utf8');
 
 test('a repository of an older version is listed with its pin, history and restores', async () => {
-  expect(JSON.stringify(await json(['backup', 'list', '--all-sets']))).toContain(ID);
+  expect(JSON.stringify(await json(['backup', 'list', '--all-series']))).toContain(ID);
   const shown = JSON.stringify(await json(['backup', 'show', ID]));
   for (const text of ['court order', '"complete"', RUN, 'files.tar.gz']) expect(shown).toContain(text);
   const runs = JSON.stringify(await json(['restore', 'list']));
@@ -50,7 +50,7 @@ test('a backup of an older version is fully verified, and damage is found', asyn
 
 test('a backup of an older version is restored', async () => {
   const into = path.join(folder, 'restored');
-  const how = ['--only', 'files', '--mode', 'new', '--into-files', into, '--from-set', `files:${ROOT}/storage`];
+  const how = ['--only', 'files', '--mode', 'new', '--into-files', into, '--from-series', `files:${ROOT}/storage`];
   const ran = await potctl(['restore', 'run', ID, ...how, ...where]);
   expect([ran.exitCode, ran.stderr]).toEqual([0, expect.any(String)]);
   expect([await read('restored', 'a.txt'), await read('restored', 'sub', 'b.txt')]).toEqual(['alpha\n', 'beta\n']);

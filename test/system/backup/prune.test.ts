@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 const argsOf = (...flags: string[]): string[] => [
-  ...['backup', 'prune', '--repository', folder, '--from-set', 'profile:prod'],
+  ...['backup', 'prune', '--repository', folder, '--from-series', 'profile:prod'],
   ...flags,
 ];
 const prune = (...flags: string[]): Promise<Ran> => potctl(argsOf(...flags), ENV);
@@ -156,7 +156,7 @@ describe('a prune at the same time as other commands', () => {
     expect((await create()).exitCode).toBe(0);
     const verify = (): Promise<Ran> => potctl(['backup', 'verify', 'latest', ...where], ENV);
     const clean = (): Promise<Ran> =>
-      potctl(['backup', 'prune', ...where, '--keep-last', '2', '--wait', '60s', '--all-sets'], ENV);
+      potctl(['backup', 'prune', ...where, '--keep-last', '2', '--wait', '60s', '--all-series'], ENV);
     const ran = await Promise.all([create(), clean(), verify(), create(), clean(), verify(), create()]);
     for (const { exitCode, stderr } of ran)
       expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });

@@ -76,7 +76,7 @@ describe('the only backup with files', () => {
     const whole = await create('--files', tree);
     const alone = await create('--only', 'db');
     const listed = await run('backup', 'list');
-    expect(listed.stderr).toContain(`Newest good: ${alone}. Newest good with files: ${whole}.`);
+    expect(listed.stderr).toContain(`Newest good backup: ${alone}. Newest good backup with files: ${whole}.`);
     const planned = await run('restore', 'plan', 'latest', '--files', tree);
     expect(planned.stdout + planned.stderr).toContain(`the newest good backup with files is '${whole}'`);
     const files = await run('restore', 'plan', 'latest', '--only', 'files', '--files', tree);
@@ -115,7 +115,7 @@ describe('a wrong clock', () => {
     expect(await left()).toEqual([...good, future].sort());
 
     expect((await run('backup', 'show', 'latest', '--json')).stdout).toContain(`"id":"${good[2]}"`);
-    expect((await run('backup', 'list')).stderr).toMatch(new RegExp(`'${future}' has a time in the future`));
+    expect((await run('backup', 'list')).stderr).toMatch(new RegExp(`'${future}' is dated in the future`));
     const next = await run('backup', 'create');
     expect(next.exitCode).toBe(0);
     expect(next.stderr).toContain(`potctl backup prune ${future}`);

@@ -54,7 +54,7 @@ function run(name: Name, ...more: string[]): Promise<Ran> {
   const { dump, archive } = foreign();
   const lines: Record<Name, readonly string[]> = {
     create: ['backup', 'create', ...files],
-    prune: ['backup', 'prune', '--all-sets', '--keep-last', '3', '--yes'],
+    prune: ['backup', 'prune', '--all-series', '--keep-last', '3', '--yes'],
     pin: ['backup', 'pin', 'latest', '--reason', 'a pair'],
     import: ['backup', 'import', dump, '--tree', archive, '--database-name', database.name, '--yes'],
     restore: ['restore', 'run', 'latest~1', ...files, '--confirm', database.name],

@@ -93,7 +93,7 @@ function refusesBoth(ways: typeof WAYS): void {
       if (repository !== at('data')) mkdirSync(repository, { recursive: true });
       execFileSync('cp', ['-a', `${at('elsewhere')}/.`, repository]);
       const [id] = manifests(repository);
-      const line = ['--from-set', `files:${at('data')}`, '--confirm', path.basename(tree), '--json'];
+      const line = ['--from-series', `files:${at('data')}`, '--confirm', path.basename(tree), '--json'];
       const run = await restore('run', tree, repository, ...line);
       expect(refusalOf(run)).toMatchObject({ exit: 30, message: expect.stringContaining('inside') });
       expect(manifests(repository)).toContain(id);
@@ -133,7 +133,7 @@ test('another repository inside the files is excluded from the backup, reported,
     'plan',
     at('data', 'sub', 'other', 'x'),
     at('backups'),
-    '--from-set',
+    '--from-series',
     `files:${at('data')}`,
   );
   expect(within.stdout.replace(/\s+/g, ' ')).toContain(`are inside the backup repository "${nested}"`);

@@ -77,7 +77,7 @@ test('from plan to undo, each proposed command works when pasted: variables, fil
   expect(restored.status, confirmed + restored.out).toBe(0);
   expect(state()).toEqual(['1', 'old']);
 
-  const undo = paste(proposed(restored.out, /To take it back until /), cwd);
+  const undo = paste(proposed(restored.out, /To undo it \(until /), cwd);
   expect(undo.status, undo.out).toBe(30);
   const undone = paste(proposed(undo.out, /Do: +/), cwd);
   expect(undone.status, undone.out).toBe(0);
@@ -98,10 +98,10 @@ test('a fix that is only a flag is printed as the whole command with that flag',
   expect((await run(other.name, 'backup', 'create', '--only', 'db')).exitCode).toBe(0);
   const shown = await run(one.name, 'restore', 'plan');
   const line = proposed(shown.stderr, /To use another series: /);
-  expect(line, shown.stderr).toMatch(/potctl restore plan --repository r --from-set /);
+  expect(line, shown.stderr).toMatch(/potctl restore plan --repository r --from-series /);
   const plan = paste(line, cwd);
   expect(plan, line).toMatchObject({ status: 0 });
-  expect(plan.out).toMatch(/potctl restore run \S+Z-\w+ --repository r --from-set /);
+  expect(plan.out).toMatch(/potctl restore run \S+Z-\w+ --repository r --from-series /);
 });
 
 test('who cannot log in to a cluster with the distribution’s defaults is told how, by doctor too', async () => {

@@ -107,7 +107,7 @@ async function pastes(line: string, typed: Reached): Promise<void> {
   if (!READING.test(line) || /\b(ID|USER|FILE)\b/.test(line)) return;
   const { status, out } = paste(line, cwd);
   // A proposed plan can be made; the blockers of one of another series show only then.
-  const isPlan = line.includes('potctl restore plan ') && !line.includes('--from-set');
+  const isPlan = line.includes('potctl restore plan ') && !line.includes('--from-series');
   const failures = isPlan ? [1, 2, 12, 16, 30] : [1, 2, 12, 16];
   expect(failures, `${line}\n${out}`).not.toContain(status);
 }

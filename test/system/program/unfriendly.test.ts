@@ -87,7 +87,7 @@ describe('a deleted current directory', () => {
   ])('is reported by %j, with advice', async (args) => {
     const { exitCode, stderr } = await inDeleted(...args);
     expect(exitCode).toBe(17);
-    expect(stderr).toContain('the current directory does not exist any more');
+    expect(stderr).toContain('the current directory no longer exists');
     expect(stderr).toMatch(/Changed: +nothing\./);
     expect(stderr).toContain('cd "$PWD"');
   });

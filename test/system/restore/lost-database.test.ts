@@ -103,5 +103,5 @@ test('a run whose process is dead is listed as interrupted, an active one as run
   expect(atWork).toMatchObject([{ state: 'running', settled: false }]);
   expect(dead).toMatchObject([{ state: 'interrupted', settled: false }]);
   expect(behind).toMatchObject([{ state: 'interrupted', settled: false }]);
-  expect(told.stdout + told.stderr).toContain(`What ${runId} left is settled by the next restore`);
+  expect(told.stdout + told.stderr).toContain(`Run ${runId} was interrupted; the next restore`);
 });

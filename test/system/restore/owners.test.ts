@@ -47,7 +47,7 @@ describe.skipIf(!isRoot)('a user who cannot set owners (needs root, to create su
     expect(lstatSync(path.join(files, 'web.txt')).uid).toBe(NOBODY);
 
     const read = await run('restore', 'run', ...line, '--confirm', 'files');
-    expect(read.stderr).not.toContain('as in the backup');
+    expect(read.stderr).not.toContain('equal to the backup');
   });
 
   test('gets the same report for single files', async () => {
@@ -71,7 +71,7 @@ test.skipIf(!isRoot)('root restores every owner and reports no losses (needs roo
 
   const done = await potctl(['restore', 'run', ...line]);
 
-  expect([done.exitCode, done.stderr]).toEqual([0, expect.stringContaining('3 files as in the backup')]);
+  expect([done.exitCode, done.stderr]).toEqual([0, expect.stringContaining('3 files equal to the backup')]);
   expect(await describeTree(files)).toEqual(before);
 });
 

@@ -85,7 +85,7 @@ test('restore files prints the directory, JSON lists skipped files, and an obsta
   writeFileSync(path.join(to, 'uploads'), 'in the way');
   const obstructed = await run('--path', 'uploads', '--path', 'read-only', '--overwrite', 'always');
   expect(obstructed.exitCode).toBe(3);
-  expect(obstructed.stderr).toContain('left: uploads   something of another kind stands there');
+  expect(obstructed.stderr).toContain('skipped: uploads   exists and is of another type');
   expect(readdirSync(path.join(to, 'read-only'))).toEqual(['kept']);
 });
 
