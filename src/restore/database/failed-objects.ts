@@ -18,7 +18,7 @@ export interface FailedObject extends Finding {
 /** Listens to what pg_restore or psql says, line by line. */
 export interface FailureListener {
   line(line: string): void;
-  /** @returns what failed, in order; each once */
+  /** @returns what failed, in the order of the dump, whichever worker came first; each once */
   failed(): readonly FailedObject[];
   /** Did the tool come to its end in spite of the errors? Otherwise the rest was not even tried. */
   reachedEnd(): boolean;
@@ -42,6 +42,8 @@ interface Raw {
  */
 export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   const names = new Map(toc.map((entry) => [entry.dumpId, objectName(entry)]));
+  const order = new Map([...names.values()].map((name, at) => [name, at]));
+  const placeOf = ({ name }: FailedObject): number => order.get(name) ?? names.size;
   const waiting: string[] = [];
   const found: Raw[] = [];
   let [last, errors, ignored] = ['object:UNKNOWN', 0, null as number | null];
@@ -65,7 +67,8 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
     failed: () => {
       // Errors of workers count twice in the summary.
       const isTold = errors === found.length && (ignored ?? 0) <= 2 * errors;
-      return [...once(found.map(describe)), ...(isTold ? [] : [OTHER_ERRORS])];
+      const all = once(found.map(describe)).sort((one, other) => placeOf(one) - placeOf(other));
+      return [...all, ...(isTold ? [] : [OTHER_ERRORS])];
     },
     reachedEnd: () => ignored !== null,
   };
