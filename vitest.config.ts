@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** One throw-away PostgreSQL for all, and the built binary. */
 const REAL = {
-  globalSetup: ['test/support/postgres-cluster.ts', 'test/support/built-binary.ts'],
+  globalSetup: ['test/support/memory-disk.ts', 'test/support/postgres-cluster.ts', 'test/support/built-binary.ts'],
   testTimeout: 60_000,
   hookTimeout: 60_000,
 };
@@ -15,16 +15,25 @@ export default defineConfig({
     isolate: false,
     // The built program is loaded as it is.
     server: { deps: { external: [/\/dist\//] } },
+    provide: { sweep: false },
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          globalSetup: ['test/support/memory-disk.ts'],
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,
         test: { name: 'system', include: ['test/{contract,system,cli,library}/**/*.test.ts'], ...REAL },
       },
-      { extends: true, test: { name: 'sweep', include: ['test/sweep/**/*.test.ts'], ...REAL } },
+      {
+        extends: true,
+        test: { name: 'sweep', include: ['test/sweep/**/*.test.ts'], provide: { sweep: true }, ...REAL },
+      },
     ],
   },
 });
