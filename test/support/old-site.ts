@@ -2,7 +2,8 @@ import { chmod, lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { connect, freshDatabase, type TestDatabase } from './database.js';
 import { type OldBackup, type OldFiles, oldBackup } from './old-scripts.js';
-import { potctl, type Ran } from './run-cli.js';
+import type { Ran } from './run-cli.js';
+import { potctlHere } from './run-main.js';
 import { describeTree, makeTree, temporaryFolder } from './tree.js';
 
 const SCHEMA = `create table public."Users" (id serial primary key, name text);
@@ -18,7 +19,7 @@ export interface OldSite extends TestDatabase {
   readonly repository: string;
   /** `--files … --repository …`. */
   readonly where: readonly string[];
-  /** Runs potctl with PGDATABASE, where there is no state of others. */
+  /** Runs potctl in this process with PGDATABASE, where there is no state of others. */
   run(...args: readonly string[]): Promise<Ran>;
   backUp(change?: Partial<OldBackup>): Promise<OldFiles>;
 }
@@ -34,7 +35,7 @@ export async function oldSite(name?: string, options = ''): Promise<OldSite> {
   return {
     ...{ ...database, cwd, storage, repository },
     where: ['--files', storage, '--repository', repository],
-    run: (...args) => potctl(args, { env, cwd }),
+    run: (...args) => potctlHere(args, { env, cwd }),
     backUp: (change) => oldBackup({ database: database.name, storage, backupDir: 'backups', cwd, ...change }),
   };
 }

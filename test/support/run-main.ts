@@ -37,10 +37,10 @@ const BUILT = new URL('../../dist/main.js', import.meta.url).href;
 
 /**
  * Runs the built program in this process, which saves the start of Node and the loading: for tests of many steps that are about what the
- * database and the disk say afterwards. Another user has a process of its own. Everything else as {@link potctl}.
+ * database and the disk say afterwards. Another user, and what Node itself is told, take a process. Everything else as {@link potctl}.
  */
 export async function potctlHere(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  if (options.user !== undefined) return potctl(args, options);
+  if (options.user !== undefined || options.env?.['NODE_OPTIONS'] !== undefined) return potctl(args, options);
   const built = (await import(BUILT)) as { main(argv: readonly string[], host: Host): Promise<number> };
   const [stdout, stderr] = [collector(undefined), collector(undefined)];
   const host = Object.assign(new EventEmitter(), {

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type OldFiles, pgTool } from '../../support/old-scripts.js';
 import { oldSite } from '../../support/old-site.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
 
 type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>];

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { connect, freshDatabase } from '../../support/database.js';
 import { pgTool } from '../../support/old-scripts.js';
 import { oldSite, photograph, rowsOf, treeInSeconds } from '../../support/old-site.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
 
 const ZIPPED = async (file: string): Promise<void> => {

@@ -6,7 +6,8 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { refusalOf } from '../../support/bad-input.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
 import { oldSite } from '../../support/old-site.js';
-import { potctl, startPotctl } from '../../support/run-cli.js';
+import { startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { describeTree, folderForAll, makeTree, temporaryFolder } from '../../support/tree.js';
 
 const canMount =
