@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote, type TestDatabase } from '../../support/database.js';
 import { removeFolder, scratchFolder } from '../../support/file-tree.js';
 import { cleanEnvironment, potctl, type Ran } from '../../support/run-cli.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { makeTree } from '../../support/tree.js';
 
 type Name = 'create' | 'prune' | 'pin' | 'import' | 'restore' | 'undo' | 'verify';
@@ -18,6 +19,8 @@ const PAIRS: readonly (readonly [Name, Name])[] = [
   ['verify', 'prune'],
   ...CHANGING.flatMap((one, at) => CHANGING.slice(at).map((other) => [one, other] as const)),
 ];
+
+const IN_EVERY_RUN = ['verify prune', 'create create', 'create prune', 'pin import', 'prune restore', 'undo undo'];
 
 let database: TestDatabase;
 let folder: string;
@@ -84,7 +87,7 @@ async function leftovers(): Promise<string[]> {
   return [...staged.rows.map(({ datname }) => quote(datname)), ...unfinished];
 }
 
-test.each(PAIRS)(
+test.each(casesOfThisRun(PAIRS, (pair) => IN_EVERY_RUN.includes(pair.join(' '))))(
   '%s beside %s: one after the other, or one is refused; and all is well afterwards',
   async (one, other) => {
     const waiting = one === 'verify' ? [] : ['--wait', '60s'];

@@ -1,0 +1,1 @@
+import '../../system/restore/full-disk-server.test.js';
