@@ -39,7 +39,7 @@ export interface MfaSite {
   readonly folder: string;
   /** The configuration file with the profile `test`. */
   readonly config: string;
-  /** `potctl mfa …` as a process; with `here` in this one, unless the options need one of its own. */
+  /** `potctl mfa …` as a process; with `here` in this one: see potctlHere. */
   mfa(args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** The same with --json: the exit code, and what stood on stdout, or the error of stderr. */
   json(args: readonly string[], options?: RunOptions): Promise<Answer>;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { document } from './project.js';
+import { document } from '../support/project.js';
 
 interface Locked {
   readonly version?: string;

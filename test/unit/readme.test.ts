@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
+import { document } from '../support/project.js';
 import { potctlLines, readCommandLine } from './documents.js';
-import { document } from './project.js';
 
 const readme = document('README.md');
 

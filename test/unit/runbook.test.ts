@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ERROR_CATALOG } from '../../src/kernel/error-catalog.js';
+import { document } from '../support/project.js';
 import { potctlLines, readCommandLine } from './documents.js';
-import { document } from './project.js';
 
 const pages = readdirSync('runbook').filter((name) => name.endsWith('.md'));
 const symptoms = pages.filter((name) => name !== 'README.md');

@@ -18,7 +18,7 @@ export interface FailedObject extends Finding {
 /** Listens to what pg_restore or psql says, line by line. */
 export interface FailureListener {
   line(line: string): void;
-  /** @returns what failed, in the order of the dump, whichever worker came first; each once */
+  /** @returns what failed, in order; each once */
   failed(): readonly FailedObject[];
   /** Did the tool come to its end in spite of the errors? Otherwise the rest was not even tried. */
   reachedEnd(): boolean;
@@ -42,6 +42,7 @@ interface Raw {
  */
 export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   const names = new Map(toc.map((entry) => [entry.dumpId, objectName(entry)]));
+  // In the order of the dump, whichever worker comes first.
   const order = new Map([...names.values()].map((name, at) => [name, at]));
   const placeOf = ({ name }: FailedObject): number => order.get(name) ?? names.size;
   const waiting: string[] = [];

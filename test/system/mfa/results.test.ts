@@ -86,7 +86,7 @@ test('EVO: one factor beside another is told as what it is, and what only waits 
 test.each(['3dpot', 'viu', 'native'] as const)(
   '%s: what a role may not see is unknown in the list and the statistics, never off',
   async (form) => {
-    const site = await mfaSite(form);
+    const site = await mfaSite(form, { here: true });
     const [on, off, begun] = [await site.seed(), await site.seed(), await site.seed()];
     await site.enable(on);
     const secret = path.join(site.folder, 'secret');

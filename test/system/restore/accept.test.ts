@@ -13,10 +13,10 @@ import { adviceText } from '../../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { openedAt } from '../../support/old-backups.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
+import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
-import { rewriteManifest } from './rewritten-manifest.js';
 
 async function site(schema: string) {
   const database = await freshDatabase({ schema });

@@ -3,12 +3,12 @@ import { expect, test } from 'vitest';
 import { readManifest } from '../../../src/catalog/catalog.js';
 import { connect, freshDatabase, type TestDatabase } from '../../support/database.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
+import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { casesOfThisRun } from '../../support/sweep.js';
 import { temporaryFolder } from '../../support/tree.js';
 import { availableExtensions, extensionFolder, makeExtension } from './made-extension.js';
-import { rewriteManifest } from './rewritten-manifest.js';
 
 /** Tables as PostGIS, pg_cron and others have them: with a condition, in whole, and without any configuration. */
 const MADE = `

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { advice, potctl } from '../../../src/kernel/next.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
+import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { openTestServer } from '../../support/server.js';
-import { rewriteManifest } from './rewritten-manifest.js';
 
 /** A database, a backup of it, and what a restore of it works with. */
 async function site(schema = 'create table t as select generate_series(1, 1000) i') {

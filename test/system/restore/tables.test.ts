@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rewriteManifest } from './rewritten-manifest.js';
+import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { tablesSite } from './single-tables.js';
 
 /** Everything outside of one schema: what must not change. */

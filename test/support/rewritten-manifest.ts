@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Manifest } from '../../../src/catalog/manifest.js';
-import { canonicalJson, parseManifest } from '../../../src/catalog/parse-manifest.js';
-import type { Repository } from '../../../src/repository/repository.js';
+import type { Manifest } from '../../src/catalog/manifest.js';
+import { canonicalJson, parseManifest } from '../../src/catalog/parse-manifest.js';
+import type { Repository } from '../../src/repository/repository.js';
 
 /** Changes a stored manifest, with its hash: as another version would have written it, or somebody who counted otherwise. */
 export async function rewriteManifest(
