@@ -208,7 +208,7 @@ describe.each(KINDS)('%s: no record, no change', (form) => {
 });
 
 test('a role that may add to the audit table and not read it changes nothing without the row, either', async () => {
-  const site = await mfaSite('3dpot', { here: true });
+  const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);
   const role = await plainRole(site);
@@ -269,7 +269,7 @@ test('re-encrypting is no success where a trigger that waits puts the old envelo
 });
 
 test('a role that may not read codes sees that an update was dropped, and is told what it could not compare', async () => {
-  const site = await mfaSite('3dpot', { here: true });
+  const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);
   const role = await plainRole(site);

@@ -200,7 +200,7 @@ test.each<[string, () => unknown, readonly string[], number, string]>([
 });
 
 test('an application that keeps its secrets in the clear has nothing to rotate', async () => {
-  const plain = await mfaSite('viu', { here: true });
+  const plain = await mfaSite('viu');
   expect(await plain.json(['rotate', ...WHY])).toMatchObject({ exitCode: 30, error: { code: 'E_UNSUPPORTED' } });
 });
 
