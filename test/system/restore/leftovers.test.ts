@@ -9,8 +9,8 @@ import { type RunRecord, readRuns, writeRun } from '../../../src/runs/record.js'
 import { adviceText } from '../../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { backUp, restore, testRepository } from '../../support/restoring.js';
-import { potctl, type Ran } from '../../support/run-cli.js';
-import { potctlHere } from '../../support/run-main.js';
+import { type Ran, startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
@@ -69,7 +69,7 @@ async function killedRestore(
   more: string[] = [],
 ): Promise<Ran> {
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name, '--stop-writers', KILL, ...more];
-  const killed = await potctl(run, { env });
+  const killed = await startPotctl(run, { env }).ended;
   expect(killed.signal).toBe('SIGKILL');
   expect(await stagedOf(name)).toHaveLength(1);
   return killed;
@@ -108,7 +108,7 @@ test('a killed restore of a database with a subscription is taken away by the ne
   const { name, where, env, subscription, repository } = made;
   await killedRestore(made, ['--accept', `subscription ${subscription}`]);
 
-  const next = await potctlHere(['backup', 'create', ...where], { env });
+  const next = await potctl(['backup', 'create', ...where], { env });
 
   expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was taken back') });
   expect(await stagedOf(name)).toEqual([]);
@@ -128,7 +128,7 @@ test('a killed restore stopped before its subscription lost the slot is taken aw
   await inside.query(`alter subscription ${subscription} set (slot_name = 'live_slot')`);
   await inside.end();
 
-  expect(await potctlHere(['backup', 'create', ...where], { env })).toMatchObject({ exitCode: 0 });
+  expect(await potctl(['backup', 'create', ...where], { env })).toMatchObject({ exitCode: 0 });
 
   expect(await stagedOf(name)).toEqual([]);
 });
@@ -152,7 +152,7 @@ test('a subscription is restored disabled and without its slot, and what lets it
 
 test('the printed undo takes back a restore with a subscription; what was kept goes, or the line that removes it is printed', async () => {
   const { name, where, env, subscription } = await subscribedSite();
-  const run = async (...args: string[]) => potctlHere([...args, ...where, '--confirm', name], { env });
+  const run = async (...args: string[]) => potctl([...args, ...where, '--confirm', name], { env });
   const prune = async (id: string) => run('backup', 'prune', '--old-databases', '--run', id);
   const restoreIt = async () => {
     const restored = await run('restore', 'run', 'latest', '--accept', `subscription ${subscription}`);
@@ -190,21 +190,21 @@ test('what an administrator’s killed restore left hinders no backup and no oth
   await other.query(`alter table t owner to ${role}; alter schema public owner to ${role}`);
   await other.client.end();
 
-  const same = await potctlHere(['backup', 'create', ...where], { env: { ...env, PGUSER: role } });
+  const same = await potctl(['backup', 'create', ...where], { env: { ...env, PGUSER: role } });
   expect(same).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('must be owner of database') });
   const elsewhere = { PGDATABASE: other.name, PGUSER: role };
-  expect(await potctlHere(['backup', 'create', ...where], { env: elsewhere })).toMatchObject({ exitCode: 0 });
+  expect(await potctl(['backup', 'create', ...where], { env: elsewhere })).toMatchObject({ exitCode: 0 });
   const run = ['restore', 'run', 'latest', ...where, '--confirm', other.name];
-  expect(await potctlHere(run, { env: elsewhere })).toMatchObject({ exitCode: 0 });
+  expect(await potctl(run, { env: elsewhere })).toMatchObject({ exitCode: 0 });
   expect(await stagedOf(name)).toHaveLength(1);
-  const looked = await potctlHere(['doctor', ...where], { env });
+  const looked = await potctl(['doctor', ...where], { env });
   expect(looked.stdout + looked.stderr).toContain(`the staging database "${(await stagedOf(name))[0]}"`);
 
   await typeTheLine(same);
-  expect((await potctlHere(['doctor', ...where], { env })).stdout).toContain('nothing is left of earlier ones');
+  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('nothing is left of earlier ones');
 
   expect(await stagedOf(name)).toEqual([]);
-  const last = await potctlHere(['backup', 'create', ...where], { env });
+  const last = await potctl(['backup', 'create', ...where], { env });
   expect(last).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('to remove it') });
   expect((await readRuns(repository))[0]).not.toHaveProperty('left_behind');
 });
@@ -218,7 +218,7 @@ test('a prepared transaction in a killed restore’s database is named in the li
   await inside.query(`begin; insert into t values (1); prepare transaction '${name}'`);
   await inside.end();
 
-  const next = await potctlHere(['backup', 'create', ...where], { env });
+  const next = await potctl(['backup', 'create', ...where], { env });
   expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('ROLLBACK PREPARED') });
   await typeTheLine(next);
 
@@ -229,7 +229,7 @@ test('a staging database that refuses connections, is a template, or is read by 
   const made = await site();
   const { name, where, env } = made;
   await killedRestore(made);
-  expect((await potctlHere(['doctor', ...where], { env })).stdout).toMatch(
+  expect((await potctl(['doctor', ...where], { env })).stdout).toMatch(
     /restores\s+WARN\s+the restore run \S+ was killed/,
   );
   const [staged] = await stagedOf(name);
@@ -239,7 +239,7 @@ test('a staging database that refuses connections, is a template, or is read by 
     client.query(`alter database ${quote(staged!)} is_template true allow_connections false`),
   );
 
-  expect(await potctlHere(['backup', 'create', ...where], { env })).toMatchObject({ exitCode: 0 });
+  expect(await potctl(['backup', 'create', ...where], { env })).toMatchObject({ exitCode: 0 });
 
   expect(await stagedOf(name)).toEqual([]);
 });
@@ -259,7 +259,7 @@ async function strangersSite() {
   const hand = () => shell('chown', ['-R', String(STRANGER), place]);
   await hand();
   const create = () =>
-    potctlHere(['backup', 'create', '--only', 'files', '--files', tree, '--repository', place], {
+    potctl(['backup', 'create', '--only', 'files', '--files', tree, '--repository', place], {
       env: { TMPDIR },
       user: STRANGER,
     });

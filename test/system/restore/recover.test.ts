@@ -7,8 +7,8 @@ import { swapDatabases } from '../../../src/restore/database/swap.js';
 import { readRuns } from '../../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
 import { backUp, restore, testRepository, undo, withTree } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
-import { potctlHere } from '../../support/run-main.js';
+import { startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 import { mortal } from './mortal.js';
@@ -54,12 +54,12 @@ test('killed before the swap: the next command of any kind removes what was buil
   const hooks = ['--stop-writers', KILL, '--start-writers', 'true'];
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
 
-  const killed = await potctl([...run, ...hooks], { env });
+  const killed = await startPotctl([...run, ...hooks], { env }).ended;
 
   expect(killed.signal).toBe('SIGKILL');
   expect(await stagedDatabases(name)).toHaveLength(1);
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
-  const next = await potctlHere(['backup', 'create', ...where], { env });
+  const next = await potctl(['backup', 'create', ...where], { env });
   expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('had stopped the writers') });
   expect(await stagedDatabases(name)).toEqual([]);
   expect((await readdir(tree)).filter((entry) => entry.startsWith('.potctl-'))).toEqual([]);
@@ -72,11 +72,11 @@ test('killed after the swap: the next undo finishes the run, starts the writers,
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
   const hooks = ['--stop-writers', 'true', '--start-writers', KILL];
 
-  const killed = await potctl([...run, ...hooks], { env });
+  const killed = await startPotctl([...run, ...hooks], { env }).ended;
 
   expect(killed.signal).toBe('SIGKILL');
   expect([await rows(name), await describeTree(tree)]).toEqual([10, backedUp]);
-  const undone = await potctlHere(
+  const undone = await potctl(
     ['restore', 'undo', ...where, '--confirm', name, '--start-writers', `echo started >> ${writers}`],
     { env },
   );
@@ -92,7 +92,7 @@ test('a stop hook that fails changes nothing, its last lines are shown, and the 
   const writers = path.join(await temporaryFolder(), 'writers');
   const hooks = ['--stop-writers', 'echo unit not loaded; exit 5', '--start-writers', `echo started >> ${writers}`];
 
-  const failed = await potctlHere(['restore', 'run', 'latest', ...where, '--confirm', name, ...hooks], { env });
+  const failed = await potctl(['restore', 'run', 'latest', ...where, '--confirm', name, ...hooks], { env });
 
   expect(failed).toMatchObject({ exitCode: 17, stderr: expect.stringContaining('unit not loaded') });
   expect(await readFile(writers, 'utf8')).toBe('started\n');
@@ -104,7 +104,7 @@ test('a start hook that fails is said: the restore stands, exit 3; one that stay
   const { name, where, env } = await site();
   const hooks = ['--stop-writers', 'sleep 5 & true', '--start-writers', 'echo no such unit; exit 4'];
 
-  const partial = await potctlHere(['restore', 'run', 'latest', ...where, '--confirm', name, ...hooks], { env });
+  const partial = await potctl(['restore', 'run', 'latest', ...where, '--confirm', name, ...hooks], { env });
 
   expect(partial).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('no such unit') });
   expect(await rows(name)).toBe(10);
@@ -139,7 +139,7 @@ test('an undo that was killed between the swap of the database and that of the t
   };
   await expect(undo({ ...dying, host: { who, uninterrupted } })).rejects.toThrow();
 
-  const next = await potctlHere(['backup', 'create', ...where], { env });
+  const next = await potctl(['backup', 'create', ...where], { env });
 
   expect(next).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('was finished') });
   expect([await rows(name), await describeTree(tree)]).toEqual([0, changed]);
