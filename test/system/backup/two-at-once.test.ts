@@ -15,12 +15,13 @@ const CHANGING: readonly Name[] = ['create', 'prune', 'pin', 'import', 'restore'
 const SWAPS: readonly Name[] = ['restore', 'undo'];
 
 /** Each with each, itself included; and a verify beside what takes backups away. */
-const PAIRS: readonly (readonly [Name, Name])[] = [
+const ALL: readonly (readonly [Name, Name])[] = [
   ['verify', 'prune'],
   ...CHANGING.flatMap((one, at) => CHANGING.slice(at).map((other) => [one, other] as const)),
 ];
 
 const IN_EVERY_RUN = ['verify prune', 'create create', 'create prune', 'pin import', 'prune restore', 'undo undo'];
+const PAIRS = casesOfThisRun(ALL, (pair) => IN_EVERY_RUN.includes(pair.join(' ')));
 
 let database: TestDatabase;
 let folder: string;
@@ -87,7 +88,7 @@ async function leftovers(): Promise<string[]> {
   return [...staged.rows.map(({ datname }) => quote(datname)), ...unfinished];
 }
 
-test.each(casesOfThisRun(PAIRS, (pair) => IN_EVERY_RUN.includes(pair.join(' '))))(
+test.each(PAIRS)(
   '%s beside %s: one after the other, or one is refused; and all is well afterwards',
   async (one, other) => {
     const waiting = one === 'verify' ? [] : ['--wait', '60s'];
