@@ -12,7 +12,7 @@ const SCHEMAS = ['potctl', 'potctl_app'];
 const SEED = `insert into potctl_app.users (id, email, username) values ('${USER}', 'ana@example.com', 'ana')`;
 
 const template = (name: string): Promise<string> =>
-  readFile(new URL(`../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
+  readFile(new URL(`../../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
 
 /** A call of every function that a role of `grants sql` may run, each with what it takes for good. */
 const CALLS: Readonly<Record<string, string>> = {
