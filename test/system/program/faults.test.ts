@@ -12,6 +12,6 @@ test('a tool or a file-system call that fails, at 4 places, ends in an error and
   const broken = results.filter((result) => result.broken.length > 0);
   expect(broken.map(({ point, broken: texts }) => [describe(point), ...texts])).toEqual([]);
   // A sweep whose faults never come would prove nothing.
-  expect(results.filter(({ outcome }) => outcome === 'failed').length).toBeGreaterThan(1);
+  expect(results.filter(({ outcome }) => outcome === 'failed').length).toBeGreaterThan(0);
   if (left !== null) context.annotate(`file-system calls were left out: ${left}`);
 }, 300_000);
