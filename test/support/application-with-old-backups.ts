@@ -12,7 +12,7 @@ create table empty (i int); create view v as select * from "Users";
 select lo_from_bytea(0, 'blob');`;
 
 /** An application as 3dPot's scripts back it up, and a repository for potctl. */
-export interface OldSite extends TestDatabase {
+export interface ApplicationWithOldBackups extends TestDatabase {
   /** Where the scripts ran. */
   readonly cwd: string;
   readonly storage: string;
@@ -25,7 +25,7 @@ export interface OldSite extends TestDatabase {
 }
 
 /** Makes one, with 500 users and three files. */
-export async function oldSite(name?: string, options = ''): Promise<OldSite> {
+export async function applicationWithOldBackups(name?: string, options = ''): Promise<ApplicationWithOldBackups> {
   const database = await freshDatabase({ schema: SCHEMA, options, ...(name === undefined ? {} : { name }) });
   const cwd = await temporaryFolder();
   const tree = { models: { 'a.stl': 'solid', 'b.stl': 'x'.repeat(5_000) }, 'c.txt': 'c' };
