@@ -8,7 +8,6 @@ import { serverUser } from '../../../src/demo/cluster/system-user.js';
 import { backUp, plan, restore, type Target, testRepository, withTree } from '../../support/restoring.js';
 import { openTestServer } from '../../support/server.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../../support/small-disk.js';
-import { casesOfThisRun } from '../../support/sweep.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 import { restoreTables } from './single-tables.js';
 
@@ -129,7 +128,7 @@ const SERVER_FULL = {
 };
 
 describe.skipIf(!canMount)("the server's disk that runs full (needs root, to mount a small one)", () => {
-  test.each(casesOfThisRun(['create database', 'pg_restore'], (phase) => phase === 'pg_restore'))(
+  test.each(['create database', 'pg_restore'])(
     'under a tablespace, while a restore is at %s: nothing is left, all is as it was, and a repetition succeeds',
     async (phase) => {
       const site = await onTablespace();

@@ -1,1 +1,0 @@
-import '../../system/restore/full-disk-server.test.js';
