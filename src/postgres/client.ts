@@ -46,7 +46,7 @@ export async function connectClient(request: ConnectRequest): Promise<Connected>
   const failures: unknown[] = [];
   for (const tls of attempts) {
     try {
-      return await connectOnce(request, tls);
+      return await connectToName(request, tls);
     } catch (error) {
       request.signal?.throwIfAborted();
       failures.push(error);
@@ -69,6 +69,20 @@ function toConnectError(failures: readonly unknown[], request: ConnectRequest): 
     why: errors.map((error) => error.message).join('; '),
     cause: last,
   });
+}
+
+/**
+ * The server refuses a connection that waited while a swap gave the name to another database: only then 3D000 has a DETAIL. The next
+ * connection meets the database that has the name now.
+ */
+async function connectToName(request: ConnectRequest, tls: TlsAttempt): Promise<Connected> {
+  try {
+    return await connectOnce(request, tls);
+  } catch (error) {
+    const { code, detail } = error as { readonly code?: unknown; readonly detail?: unknown };
+    if (code !== '3D000' || detail === undefined) throw error;
+    return connectOnce(request, tls);
+  }
 }
 
 async function connectOnce(request: ConnectRequest, tls: TlsAttempt): Promise<Connected> {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { OPERATIONS, planPoints } from './kill/points.js';
-import { LARGE } from './kill/site.js';
+import { LARGE } from './kill/sample-application.js';
 import { type PointResult, sweep } from './kill/sweep.js';
 import { flag, say } from './measure.js';
 

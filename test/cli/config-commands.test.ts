@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freshDatabase } from '../support/database.js';
-import { potctl } from '../support/run-cli.js';
+import { potctlHere as potctl } from '../support/run-main.js';
 import { makeTree, temporaryFolder } from '../support/tree.js';
 
 const configFile = async (text: string): Promise<string> => {

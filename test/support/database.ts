@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
@@ -12,6 +12,8 @@ export interface TestDatabase {
 }
 
 const FIXTURES = ['3dpot', 'viu', 'evo', 'evo-production', 'all-objects'] as const;
+/** Loaded often, and without roles, which would outlive their database. */
+const COPIED: readonly string[] = ['3dpot', 'viu', 'evo', 'evo-production', 'native'];
 
 /** Schemas that are kept as SQL: `native` is potctl's own template, the others are fixtures. */
 export type SchemaName = (typeof FIXTURES)[number] | 'native';
@@ -19,6 +21,8 @@ export type SchemaName = (typeof FIXTURES)[number] | 'native';
 export interface FreshDatabase {
   /** An application's tables, `all-objects` (one row in every kind of object), or SQL. Default: empty. */
   readonly schema?: SchemaName | (string & {});
+  /** SQL that follows the schema, each text by itself. */
+  readonly more?: readonly string[];
   /** Default: a name of its own. Any bytes that PostgreSQL allows. */
   readonly name?: string;
   /** After CREATE DATABASE name, e.g. `template template0 encoding 'LATIN1'`. */
@@ -29,7 +33,10 @@ export interface FreshDatabase {
 
 /** A database of its own in the run's cluster, with an open connection. */
 export async function freshDatabase(request: FreshDatabase = {}): Promise<TestDatabase> {
-  const { schema, name = `test_${randomBytes(6).toString('hex')}`, options = '', dropAfterTest = true } = request;
+  const { schema, more = [], name = `test_${randomBytes(6).toString('hex')}`, dropAfterTest = true } = request;
+  const schemas = schema === undefined ? more : [schema, ...more];
+  const isCopied = COPIED.includes(schema ?? '') && request.options === undefined;
+  const options = isCopied ? `template ${await templateOf(schemas)}` : (request.options ?? '');
   await inMaintenance(async (client) =>
     client.query(`create database ${quote(name)} ${options} ${await byFiles(client)}`),
   );
@@ -39,9 +46,31 @@ export async function freshDatabase(request: FreshDatabase = {}): Promise<TestDa
     await dropFamily(name);
   };
   if (dropAfterTest) onTestFinished(drop);
-  if (schema !== undefined) await client.query(await schemaSql(schema));
+  for (const one of isCopied ? [] : schemas) await client.query(await schemaSql(one));
   const query: TestDatabase['query'] = async (sql, values) => (await client.query(sql, values)).rows as never;
   return { name, client, query, drop };
+}
+
+const templates = new Map<string, Promise<string>>();
+
+/** A database with these schemas to copy from: made once per run, by whichever worker needs it first. A copy costs a third of the SQL. */
+function templateOf(schemas: readonly string[]): Promise<string> {
+  const name = `schema_${createHash('sha256').update(schemas.join('\0')).digest('hex').slice(0, 12)}`;
+  const made = templates.get(name) ?? inMaintenance((client) => makeTemplate(client, name, schemas));
+  templates.set(name, made);
+  return made;
+}
+
+async function makeTemplate(maintenance: pg.Client, name: string, schemas: readonly string[]): Promise<string> {
+  await maintenance.query('select pg_advisory_lock(hashtext($1))', [name]);
+  const { rowCount } = await maintenance.query('select 1 from pg_database where datname = $1', [name]);
+  if (rowCount !== 0) return name;
+  await maintenance.query(`create database ${name}_unfinished`);
+  const client = await connect(`${name}_unfinished`);
+  for (const schema of schemas) await client.query(await schemaSql(schema));
+  await client.end();
+  await maintenance.query(`alter database ${name}_unfinished rename to ${name}`);
+  return name;
 }
 
 /** Without fsync copying files is a third of the work of logging every page. Before version 15 there was no other way. */

@@ -39,7 +39,7 @@ export interface MfaSite {
   readonly folder: string;
   /** The configuration file with the profile `test`. */
   readonly config: string;
-  /** `potctl mfa …` as a process; with `here` in this one, unless the options need one of its own. */
+  /** `potctl mfa …` as a process; with `here` in this one: see potctlHere. */
   mfa(args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** The same with --json: the exit code, and what stood on stdout, or the error of stderr. */
   json(args: readonly string[], options?: RunOptions): Promise<Answer>;
@@ -87,10 +87,12 @@ export async function mfaSite(
   form: Form,
   { keep = false, here = false, version = 3, profile = '', on, env: where = {} }: SiteOptions = {},
 ): Promise<MfaSite> {
-  const database = on ?? (await freshDatabase({ schema: form, dropAfterTest: false }));
   const template = (name: string) => readFile(new URL(`../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
-  for (let n = 1; n <= version; n += 1) await database.query(await template(`potctl-${n}`));
-  if (form === 'native' && version >= 3) await database.query(await template('native-2'));
+  const names = [1, 2, 3].filter((n) => n <= version).map((n) => `potctl-${n}`);
+  if (form === 'native' && version >= 3) names.push('native-2');
+  const more = await Promise.all(names.map(template));
+  const database = on ?? (await freshDatabase({ schema: form, more, dropAfterTest: false }));
+  if (on !== undefined) for (const sql of more) await database.query(sql);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'potctl-mfa-'));
   const [key, config] = [path.join(folder, 'key'), path.join(folder, 'config.yaml')];
   await writeFile(key, MFA_KEY, { mode: 0o400 });
@@ -101,8 +103,7 @@ export async function mfaSite(
   };
   if (!keep) onTestFinished(remove);
   const mfa: MfaSite['mfa'] = (args, options = {}) => {
-    const run = here && options.env === undefined ? potctlHere : potctl;
-    return run(['mfa', ...args, '--config', config, '-p', 'test'], {
+    return (here ? potctlHere : potctl)(['mfa', ...args, '--config', config, '-p', 'test'], {
       ...options,
       env: { ...where, PGDATABASE: database.name, ...options.env },
     });

@@ -29,6 +29,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // It would visit hundreds of databases that live for a second.
     autovacuum: 'off',
     max_prepared_transactions: '10',
+    // All files share it: forty callers at once in one of them must not take what a backup in the other needs.
+    max_connections: '200',
+    // It may lie in memory.
+    max_wal_size: '256MB',
   };
   const cluster = await startCluster({ directory, binaries, environment, settings });
   project.provide('postgres', { host: cluster.host, port: cluster.port, user: cluster.user, binaries });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 
@@ -84,6 +85,7 @@ export function cleanEnvironment(extra: RunOptions['env'] = {}): Record<string, 
     PATH: `${binaries}:${process.env['PATH'] ?? ''}`,
     HOME: '/nonexistent',
     XDG_STATE_HOME: inject('state'),
+    TMPDIR: os.tmpdir(),
     TZ: 'UTC',
     PGHOST: host,
     PGPORT: String(port),

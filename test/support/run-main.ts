@@ -33,14 +33,17 @@ export async function runMain(
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
+/** Variables that only a new process reads. */
+const OF_A_PROCESS = ['NODE_OPTIONS', 'LD_PRELOAD'];
 const BUILT = new URL('../../dist/main.js', import.meta.url).href;
 
 /**
  * Runs the built program in this process, which saves the start of Node and the loading: for tests of many steps that are about what the
- * database and the disk say afterwards. Another user has a process of its own. Everything else as {@link potctl}.
+ * database and the disk say afterwards. Another user, and what is told to Node or the loader, take a process. Everything else as {@link potctl}.
  */
 export async function potctlHere(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  if (options.user !== undefined) return potctl(args, options);
+  if (options.user !== undefined || OF_A_PROCESS.some((name) => options.env?.[name] !== undefined))
+    return potctl(args, options);
   const built = (await import(BUILT)) as { main(argv: readonly string[], host: Host): Promise<number> };
   const [stdout, stderr] = [collector(undefined), collector(undefined)];
   const host = Object.assign(new EventEmitter(), {

@@ -111,3 +111,15 @@ test('a finding is accepted only by its full name, and an unneeded name is repor
   expect(unneeded(accept, accepted, 'checks')).toEqual([expect.stringContaining('rows:public.x')]);
   expect(unneeded(accept, accepted, 'plan')).toEqual([expect.stringContaining('slot s')]);
 });
+
+test('failed objects are named in the order of the dump, whichever worker of pg_restore came first', () => {
+  const { failed } = heard(`pg_restore: from TOC entry 8; 0 0 INDEX by_rank o
+pg_restore: error: could not execute query: ERROR:  second
+pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
+pg_restore: error: COPY failed for table "people": ERROR:  first
+pg_restore: warning: errors ignored on restore: 4`);
+  expect(failed.map(({ name, error }) => [name, error])).toEqual([
+    ['object:TABLE DATA public.people', 'first'],
+    ['object:INDEX public.by_rank', 'second'],
+  ]);
+});

@@ -5,9 +5,10 @@ import { pinOf } from '../../src/backup/pins.js';
 import { decidePrune, type PrunePlan } from '../../src/backup/prune-plan.js';
 import { PARTS } from '../../src/catalog/standing.js';
 import type { BackupEvent } from '../../src/repository/repository.js';
+import { inSweep } from '../support/sweep.js';
 import { DAY_MS, type HistoryBackup, HOUR_MS, withEvents } from './retention-samples.js';
 
-const HISTORIES = 100_000;
+const HISTORIES = inSweep ? 100_000 : 5_000;
 const ZONES = ['UTC', 'Europe/Lisbon', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Apia'];
 const SET = 'profile:prod';
 const SCOPE = { at: { profile: 'prod', database: null, filesPath: null }, fromSet: null, allSets: false };

@@ -11,6 +11,7 @@ import {
   undoTree,
 } from '../../src/runs/tree/tree.js';
 import { photograph, plantTree, removeFolder, scratchFolder } from '../support/file-tree.js';
+import { inSweep } from '../support/sweep.js';
 import { Crash, crashingDisk } from './crashing-disk.js';
 
 type Decision = 'finish' | 'undo';
@@ -106,7 +107,7 @@ test('a recovery that dies is recovered again, whatever was decided before', asy
       else expect([old, fresh].map(withoutRootTime)).toContainEqual(withoutRootTime(now));
       expect((await observeTree({ root })).unfinished).toBeNull();
     }),
-    { seed: 20261122, numRuns: 250 },
+    { seed: 20261122, numRuns: inSweep ? 250 : 60 },
   );
 });
 

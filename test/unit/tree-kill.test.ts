@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareStaging, recoverTree } from '../../src/runs/tree/tree.js';
 import { memoryFolder, photograph, removeFolder } from '../support/file-tree.js';
+import { inSweep } from '../support/sweep.js';
 import { bundleTree, startTreeProcess } from './tree-process.js';
 
 const ENTRIES = 1_200;
-const POINTS = 20;
+const POINTS = inSweep ? 20 : 6;
 
 let scratch: string;
 let bundle: string;

@@ -42,6 +42,9 @@ interface Raw {
  */
 export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   const names = new Map(toc.map((entry) => [entry.dumpId, objectName(entry)]));
+  // In the order of the dump, whichever worker comes first.
+  const order = new Map([...names.values()].map((name, at) => [name, at]));
+  const placeOf = ({ name }: FailedObject): number => order.get(name) ?? names.size;
   const waiting: string[] = [];
   const found: Raw[] = [];
   let [last, errors, ignored] = ['object:UNKNOWN', 0, null as number | null];
@@ -65,7 +68,8 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
     failed: () => {
       // The summary counts errors of workers twice.
       const isTold = errors === found.length && (ignored ?? 0) <= 2 * errors;
-      return [...once(found.map(describe)), ...(isTold ? [] : [OTHER_ERRORS])];
+      const all = once(found.map(describe)).sort((one, other) => placeOf(one) - placeOf(other));
+      return [...all, ...(isTold ? [] : [OTHER_ERRORS])];
     },
     reachedEnd: () => ignored !== null,
   };

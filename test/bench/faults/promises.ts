@@ -5,10 +5,10 @@ import { systemClock } from '../../../src/kernel/clock.js';
 import { readHostIdentity } from '../../../src/kernel/host-identity.js';
 import { openRepository } from '../../../src/repository/open.js';
 import { processesLeft } from '../../support/leftovers.js';
-import { DATABASE, type Letter } from '../kill/site.js';
+import { DATABASE, type Letter } from '../kill/sample-application.js';
 import type { Timed } from '../measure.js';
 import { backupsIn } from './backups.js';
-import { KEPT, type Place } from './place.js';
+import { type FaultyApplication, KEPT } from './faulty-application.js';
 import type { Operation, Point } from './points.js';
 
 /** The exit codes that a failing part of the machine may end with; 1 is a bug of ours. */
@@ -18,19 +18,19 @@ const NAMED =
   /E_TOOL_FAILED|E(NOSPC|IO|ACCES)\b|no space|denied|input\/output|wrote only|short|cut|truncated|corrupt|differ|cannot be/i;
 
 /** What must hold right after the fault. @returns what does not, in words */
-export async function checkAfterFault(place: Place, point: Point, ran: Timed): Promise<string[]> {
+export async function checkAfterFault(faulty: FaultyApplication, point: Point, ran: Timed): Promise<string[]> {
   const { operation } = point;
-  const { databases, trees, broken } = await lookAtLive(place);
+  const { databases, trees, broken } = await lookAtLive(faulty);
   const pair: [Letter, Letter] = [databases.get(DATABASE) ?? '-', trees.get('live') ?? '-'];
   if (pair[0] !== pair[1]) broken.push(`the database is ${pair[0]}, the tree is ${pair[1]}`);
   broken.push(...(ran.exitCode === 0 ? checkSuccess(operation, pair[0]) : checkError(point, ran, pair[0])));
   const restorable = operation === 'create' && ran.exitCode === 0;
-  broken.push(...(await checkListed(place, operation, restorable)));
-  if (restorable) broken.push(...(await checkRestorable(place)));
+  broken.push(...(await checkListed(faulty, operation, restorable)));
+  if (restorable) broken.push(...(await checkRestorable(faulty)));
   // What could not be removed is still there: the next run sweeps it. So it does with what the error names.
-  const left = cannotRemove(point) ? [] : leftBehind(place).filter((name) => !isTold(name, ran));
+  const left = cannotRemove(point) ? [] : leftBehind(faulty).filter((name) => !isTold(name, ran));
   broken.push(...left.map((name) => `left behind: ${name}`));
-  broken.push(...(await processesLeft(place.site.repository, 3_000)).map((line) => `still runs: ${line}`));
+  broken.push(...(await processesLeft(faulty.sample.repository, 3_000)).map((line) => `still runs: ${line}`));
   return broken;
 }
 
@@ -50,23 +50,23 @@ function cannotRemove(point: Point): boolean {
 }
 
 /** What must hold after a run without a fault. */
-export async function checkConverged(place: Place, operation: Operation): Promise<string[]> {
-  const again = await place.perform(operation);
-  const { databases, trees, broken } = await lookAtLive(place);
+export async function checkConverged(faulty: FaultyApplication, operation: Operation): Promise<string[]> {
+  const again = await faulty.perform(operation);
+  const { databases, trees, broken } = await lookAtLive(faulty);
   if (again.exitCode !== 0) broken.push(`the same command ended with ${again.exitCode}: ${lastLines(again.stderr)}`);
   const [database, tree] = [databases.get(DATABASE), trees.get('live')];
   if (database !== tree) broken.push(`in the end the database is ${database}, the tree is ${tree}`);
   // An undo that had succeeded all the same is taken back by the next one.
   const wanted = operation === 'restore' ? ['new'] : operation === 'undo' ? ['old', 'new'] : ['old'];
   if (!wanted.includes(database ?? '-')) broken.push(`in the end ${operation} left ${database}`);
-  const list = await listed(place);
+  const list = await listed(faulty);
   if (operation === 'prune' && list.ids.length !== KEPT) broken.push(`in the end there are ${list.ids.length} backups`);
-  broken.push(...list.broken, ...leftBehind(place).map((name) => `never swept: ${name}`));
+  broken.push(...list.broken, ...leftBehind(faulty).map((name) => `never swept: ${name}`));
   return broken;
 }
 
-async function lookAtLive({ site }: Place) {
-  const [databases, trees] = [await site.databases(), site.trees()];
+async function lookAtLive({ sample }: FaultyApplication) {
+  const [databases, trees] = [await sample.databases(), sample.trees()];
   const broken = [...databases, ...trees]
     // What was live for a moment is kept by itself: writers may have changed it.
     .filter(([name, letter]) => (letter === 'mixed' || letter === '-') && !name.endsWith('-late'))
@@ -116,43 +116,43 @@ function errorOf(stderr: string): ToldError | null {
 }
 
 /** The old backup is always there, and nothing else is listed but whole ones. @returns their ids, and what does not hold */
-async function listed({ site }: Place): Promise<{ readonly ids: string[]; readonly broken: string[] }> {
+async function listed({ sample }: FaultyApplication): Promise<{ readonly ids: string[]; readonly broken: string[] }> {
   const host = await readHostIdentity(process.pid);
   const reader = { clock: systemClock, host, operator: 'sweep@here' };
-  const entries = await readCatalog(await openRepository({ name: 'faults', path: site.repository }, reader));
+  const entries = await readCatalog(await openRepository({ name: 'faults', path: sample.repository }, reader));
   const broken = entries.flatMap((entry) => (entry.ok ? [] : [`${entry.id} is damaged: ${entry.problem}`]));
   return { ids: entries.map(({ id }) => id), broken: entries.length === 0 ? ['no backup is listed'] : broken };
 }
 
 /** What was there is as it was, and what came to the list is good to the last byte. */
-async function checkListed(place: Place, operation: Operation, restorable: boolean): Promise<string[]> {
-  const { ids, broken } = await listed(place);
+async function checkListed(faulty: FaultyApplication, operation: Operation, restorable: boolean): Promise<string[]> {
+  const { ids, broken } = await listed(faulty);
   if (operation === 'prune' && ids.length < KEPT) broken.push(`only ${ids.length} backups are left`);
-  const [before, now] = [place.before(), backupsIn(place.site.repository)];
+  const [before, now] = [faulty.before(), backupsIn(faulty.sample.repository)];
   for (const id of ids.filter((id) => before.has(id))) {
     if (before.get(id) !== now.get(id)) broken.push(`the bytes of ${id} are not what they were`);
   }
   // A restore reads it to its last byte by itself.
   for (const id of restorable ? [] : ids.filter((id) => !before.has(id))) {
-    const where = ['--repository', place.site.repository];
-    const verified = await place.run(['backup', 'verify', id, '--level', 'full', ...where]);
+    const where = ['--repository', faulty.sample.repository];
+    const verified = await faulty.run(['backup', 'verify', id, '--level', 'full', ...where]);
     if (verified.exitCode !== 0) broken.push(`the listed ${id} is not good: ${lastLines(verified.stderr)}`);
   }
   return broken;
 }
 
 /** A backup that says it is whole brings everything back: what is live is what it was made of. */
-async function checkRestorable(place: Place): Promise<string[]> {
-  const restored = await place.perform('restore');
+async function checkRestorable(faulty: FaultyApplication): Promise<string[]> {
+  const restored = await faulty.perform('restore');
   if (restored.exitCode !== 0) return [`the new backup cannot be restored: ${lastLines(restored.stderr)}`];
-  const { databases, trees, broken } = await lookAtLive(place);
+  const { databases, trees, broken } = await lookAtLive(faulty);
   const found = [databases.get(DATABASE), trees.get('live')];
   return found.every((letter) => letter === 'old') ? broken : [...broken, `the new backup holds ${found.join(', ')}`];
 }
 
 /** Unfinished work, temporary files, locks: by their names, wherever potctl puts such. */
-function leftBehind({ site }: Place): string[] {
-  const { repository, tree, folder } = site;
+function leftBehind({ sample }: FaultyApplication): string[] {
+  const { repository, tree, folder } = sample;
   const inRepository = namesBelow(repository).filter((name) =>
     /\.partial|\.tmp$|potctl\.lock|scratch|tombstone/.test(name),
   );

@@ -1,4 +1,4 @@
-import { createPlace, type Place } from './place.js';
+import { createFaultyApplication, type FaultyApplication } from './faulty-application.js';
 import { choose, describe, type Inventory, type Operation, type Point, pointsOf } from './points.js';
 import { checkAfterFault, checkConverged } from './promises.js';
 
@@ -39,31 +39,32 @@ export async function sweep({
   only = '',
   onPoint,
 }: SweepRequest): Promise<string | null> {
-  const place = await createPlace(binary);
+  const faulty = await createFaultyApplication(binary);
   try {
     const all: Point[] = [];
-    for (const operation of operations) all.push(...pointsOf(operation, await observed(place, operation), seed));
+    for (const operation of operations) all.push(...pointsOf(operation, await observed(faulty, operation), seed));
     const asked = all.filter((point) => describe(point).includes(only));
     const points = choose(asked, count ?? asked.length, seed).slice(done);
-    for (const point of points) onPoint(await runPoint(place, point), points.length);
-    return place.noCalls;
+    for (const point of points) onPoint(await runPoint(faulty, point), points.length);
+    return faulty.noCalls;
   } finally {
-    await place.destroy();
+    await faulty.destroy();
   }
 }
 
-async function observed(place: Place, operation: Operation): Promise<Inventory> {
-  await place.prepare(operation);
-  return place.observe(operation);
+async function observed(faulty: FaultyApplication, operation: Operation): Promise<Inventory> {
+  await faulty.prepare(operation);
+  return faulty.observe(operation);
 }
 
-async function runPoint(place: Place, point: Point): Promise<PointResult> {
-  await place.prepare(point.operation);
-  const ran = await place.strike(point);
+async function runPoint(faulty: FaultyApplication, point: Point): Promise<PointResult> {
+  await faulty.prepare(point.operation);
+  const ran = await faulty.strike(point);
   const { exitCode, struck } = ran;
   const outcome = !struck ? 'missed' : exitCode === 0 ? 'survived' : 'failed';
-  const broken = await checkAfterFault(place, point, ran);
+  const broken = await checkAfterFault(faulty, point, ran);
   // What nothing has touched was seen to converge when it was counted.
-  if (broken.length > 0 || !(await place.isUntouched())) broken.push(...(await checkConverged(place, point.operation)));
+  if (broken.length > 0 || !(await faulty.isUntouched()))
+    broken.push(...(await checkConverged(faulty, point.operation)));
   return { point, outcome, exitCode, broken };
 }

@@ -2,17 +2,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Operation } from './points.js';
 import type { Potctl } from './run.js';
-import { DATABASE, type Letter, type Site } from './site.js';
+import { DATABASE, type Letter, type SampleApplication } from './sample-application.js';
 
 /** A command whose tool or server was killed may only succeed if it did what it says. */
-export async function checkSuccess(site: Site, potctl: Potctl, operation: Operation): Promise<string[]> {
+export async function checkSuccess(sample: SampleApplication, potctl: Potctl, operation: Operation): Promise<string[]> {
   if (operation === 'create') {
-    const verify = ['backup', 'verify', 'latest', '--level', 'full', '--repository', site.repository];
+    const verify = ['backup', 'verify', 'latest', '--level', 'full', '--repository', sample.repository];
     const { exitCode } = await potctl.run(verify);
     return exitCode === 0 ? [] : ['create succeeded, but its backup is not good'];
   }
   const wanted = operation === 'restore' ? 'new' : 'old';
-  const found = [(await site.databases()).get(DATABASE), site.trees().get('live')];
+  const found = [(await sample.databases()).get(DATABASE), sample.trees().get('live')];
   return found.every((letter) => letter === wanted) ? [] : [`${operation} succeeded and left ${found.join(', ')}`];
 }
 
@@ -22,20 +22,31 @@ export async function checkSuccess(site: Site, potctl: Potctl, operation: Operat
  *
  * @returns what does not hold, in words
  */
-export async function checkPromises(site: Site, potctl: Potctl, operation: Operation): Promise<string[]> {
-  const broken = [...notWhole('database after the kill', await site.databases()), ...(await checkListed(site, potctl))];
+export async function checkPromises(
+  sample: SampleApplication,
+  potctl: Potctl,
+  operation: Operation,
+): Promise<string[]> {
+  const broken = [
+    ...notWhole('database after the kill', await sample.databases()),
+    ...(await checkListed(sample, potctl)),
+  ];
   const again = await potctl.perform(operation);
   if (again.exitCode !== 0) broken.push(`the same command ended with ${again.exitCode}: ${lastLines(again.stderr)}`);
-  const databases = await site.databases();
-  const trees = site.trees();
+  const databases = await sample.databases();
+  const trees = sample.trees();
   broken.push(...notWhole('database', databases), ...notWhole('tree', trees));
   broken.push(...disagreement(operation, databases.get(DATABASE), trees.get('live')));
-  if (operation === 'create') broken.push(...(await checkSwept(site, potctl)));
-  return broken.length === 0 ? [] : [...broken, ...evidence(site, databases, again.stderr)];
+  if (operation === 'create') broken.push(...(await checkSwept(sample, potctl)));
+  return broken.length === 0 ? [] : [...broken, ...evidence(sample, databases, again.stderr)];
 }
 
 /** What a person needs to find out why. */
-function evidence({ tree, repository }: Site, databases: ReadonlyMap<string, Letter>, stderr: string): string[] {
+function evidence(
+  { tree, repository }: SampleApplication,
+  databases: ReadonlyMap<string, Letter>,
+  stderr: string,
+): string[] {
   const own = fs.existsSync(tree) ? fs.readdirSync(tree).filter((name) => name.startsWith('.potctl-')) : [];
   const journals = own.filter((name) => name.endsWith('.ndjson')).map((name) => tail(path.join(tree, name), 120));
   const records = path.join(repository, 'restores');
@@ -61,7 +72,7 @@ const notWhole = (what: string, found: ReadonlyMap<string, Letter>): string[] =>
     .filter(([, letter]) => letter === 'mixed' || letter === '-')
     .map(([name, letter]) => `${what} '${name}' is ${letter}`);
 
-async function checkListed({ repository }: Site, potctl: Potctl): Promise<string[]> {
+async function checkListed({ repository }: SampleApplication, potctl: Potctl): Promise<string[]> {
   const list = await potctl.run(['backup', 'list', '--json', '--repository', repository]);
   if (list.exitCode !== 0) return [`backup list ended with ${list.exitCode}: ${lastLines(list.stderr)}`];
   const { items } = JSON.parse(list.stdout) as { items: { id: string; status: string }[] };
@@ -87,10 +98,10 @@ const isWithoutRoles = (status: string, reasons: readonly string[]): boolean =>
   status === 'degraded' && reasons.length === 1 && reasons[0]?.startsWith('the roles could not be dumped: ') === true;
 
 /** What a dead create left is gone once the next one has run. */
-async function checkSwept(site: Site, potctl: Potctl): Promise<string[]> {
-  const names = fs.readdirSync(site.repository, { recursive: true }).map(String);
+async function checkSwept(sample: SampleApplication, potctl: Potctl): Promise<string[]> {
+  const names = fs.readdirSync(sample.repository, { recursive: true }).map(String);
   const partial = names.filter((name) => name.includes('.partial')).map((name) => `'${name}' was not swept`);
-  return [...partial, ...(await checkListed(site, potctl))];
+  return [...partial, ...(await checkListed(sample, potctl))];
 }
 
 const lastLines = (text: string): string => text.trim().split('\n').slice(-4).join(' | ');

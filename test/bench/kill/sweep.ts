@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { descendants, succeeded } from '../measure.js';
 import type { Operation, Point, Victim } from './points.js';
 import { checkPromises, checkSuccess } from './promises.js';
-import { LIMIT_MS, type Potctl, potctlAt } from './run.js';
-import { createSite, type Site, type SiteSize } from './site.js';
+import { LIMIT_MS, type Potctl, potctlFor } from './run.js';
+import { createSampleApplication, type SampleApplication, type SampleSize } from './sample-application.js';
 
 export interface PointResult extends Point {
   /** `missed`: the operation, or the tool, had ended before the kill. */
@@ -23,13 +23,13 @@ export async function sweep(
   binary: string,
   points: readonly Point[],
   onPoint: (result: PointResult) => void,
-  size?: SiteSize,
+  size?: SampleSize,
 ): Promise<void> {
-  const site = await createSite(async (fresh) => {
-    succeeded(await potctlAt(fresh, binary).perform('create'), 'backup create');
+  const sample = await createSampleApplication(async (fresh) => {
+    succeeded(await potctlFor(fresh, binary).perform('create'), 'backup create');
   }, size);
   try {
-    const potctl = potctlAt(site, binary);
+    const potctl = potctlFor(sample, binary);
     const usualMs = new Map<Operation, number>();
     for (const operation of new Set(points.map((point) => point.operation))) {
       await potctl.prepare(operation);
@@ -37,13 +37,13 @@ export async function sweep(
     }
     for (const point of points) {
       const { operation } = point;
-      const { result, endedMs } = await runPoint(site, potctl, point, usualMs.get(operation) ?? 0);
+      const { result, endedMs } = await runPoint(sample, potctl, point, usualMs.get(operation) ?? 0);
       // Whoever came too late aims earlier the next time.
       if (endedMs !== undefined) usualMs.set(operation, Math.min(usualMs.get(operation) ?? endedMs, endedMs));
       onPoint(result);
     }
   } finally {
-    await site.destroy();
+    await sample.destroy();
   }
 }
 
@@ -53,31 +53,31 @@ interface RunOfPoint {
   readonly endedMs: number | undefined;
 }
 
-async function runPoint(site: Site, potctl: Potctl, point: Point, usualMs: number): Promise<RunOfPoint> {
+async function runPoint(sample: SampleApplication, potctl: Potctl, point: Point, usualMs: number): Promise<RunOfPoint> {
   const { operation, victim } = point;
   await potctl.prepare(operation);
-  const journals = swapJournals(site);
+  const journals = swapJournals(sample);
   const begun = performance.now();
   const child = potctl.start(operation);
   let endedMs: number | undefined;
   const ended = once(child, 'exit').then(() => {
     endedMs = performance.now() - begun;
   });
-  await untilMoment(site, point, { child, ended, journals, usualMs });
-  const hit = await strike(victim, child, site);
+  await untilMoment(sample, point, { child, ended, journals, usualMs });
+  const hit = await strike(victim, child, sample);
   const tooLate = hit ? undefined : endedMs;
   const stuck = await Promise.race([ended.then(() => false), sleep(LIMIT_MS, true, { ref: false })]);
   child.kill('SIGKILL');
   await ended;
-  if (victim === 'server') await site.server.start();
+  if (victim === 'server') await sample.server.start();
   const broken = stuck ? [`potctl did not end within ${LIMIT_MS / 1000} s of the kill`] : [];
-  if (child.exitCode === 0) broken.push(...(await checkSuccess(site, potctl, operation)));
-  broken.push(...(await checkPromises(site, potctl, operation)));
+  if (child.exitCode === 0) broken.push(...(await checkSuccess(sample, potctl, operation)));
+  broken.push(...(await checkPromises(sample, potctl, operation)));
   return { result: { ...point, outcome: hit ? 'killed' : 'missed', broken }, endedMs: tooLate };
 }
 
 async function untilMoment(
-  site: Site,
+  sample: SampleApplication,
   { victim, from, moment }: Point,
   run: {
     readonly child: ChildProcess;
@@ -87,7 +87,7 @@ async function untilMoment(
   },
 ): Promise<void> {
   const { child, ended, journals, usualMs } = run;
-  if (from === 'swap') while (isRunning(child) && swapJournals(site) === journals) await sleep(1);
+  if (from === 'swap') while (isRunning(child) && swapJournals(sample) === journals) await sleep(1);
   // Tools run in the first half only.
   const spanMs = from === 'swap' ? SWAP_MS : victim === 'tool' ? usualMs / 2 : usualMs;
   await Promise.race([ended, sleep(moment * spanMs)]);
@@ -96,10 +96,10 @@ async function untilMoment(
 const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
 /** How many journals of swaps there are: one more as soon as the tree begins to swap. */
-const swapJournals = ({ tree }: Site): number =>
+const swapJournals = ({ tree }: SampleApplication): number =>
   fs.readdirSync(tree).filter((name) => /^\.potctl-swap-.*\.ndjson$/.test(name)).length;
 
-async function strike(victim: Victim, child: ChildProcess, { server }: Site): Promise<boolean> {
+async function strike(victim: Victim, child: ChildProcess, { server }: SampleApplication): Promise<boolean> {
   const running = isRunning(child);
   if (victim === 'potctl') return running && child.kill('SIGKILL');
   if (victim === 'tool') return strikeTool(child);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { findFragileFunctions } from '../../../src/postgres/fragile-functions.js';
 import { freshDatabase } from '../../support/database.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 

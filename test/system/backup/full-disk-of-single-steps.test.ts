@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest';
 import type { ImportResult } from '../../../src/backup/imported/import.js';
 import { type Progress, silent } from '../../../src/kernel/progress.js';
 import type { Repository } from '../../../src/repository/repository.js';
+import { photograph } from '../../support/application-with-old-backups.js';
 import { freshDatabase } from '../../support/database.js';
 import { filesSite } from '../../support/files-backup.js';
 import { testPotctl } from '../../support/host.js';
 import { openedAt } from '../../support/old-backups.js';
 import { oldBackup, pgTool } from '../../support/old-scripts.js';
-import { photograph } from '../../support/old-site.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../../support/small-disk.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 

@@ -8,6 +8,7 @@ import { openedAt } from '../../support/old-backups.js';
 import { backUp, restore, withTree } from '../../support/restoring.js';
 import { openTestServer } from '../../support/server.js';
 import { atPhase, canMount, smallDisk, unfinished } from '../../support/small-disk.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 
 const SCHEMA = `create table t as select i, md5(i::text) || md5((-i)::text) as body from generate_series(1, 3000) i`;
@@ -44,6 +45,8 @@ async function databases(prefix: string): Promise<string[]> {
   return found.rows.map(({ datname }) => datname);
 }
 
+const isSwap = (phase: string): boolean => phase === 'swap';
+
 describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small one)', () => {
   test.each([
     ['files', 1],
@@ -62,12 +65,12 @@ describe.skipIf(!canMount)('a disk that runs full (needs root, to mount a small 
   });
 
   // The phases between the first two write to the server's disk only.
-  test.each(['create database', 'files', 'files check', 'swap', 'files swap'])(
+  test.each(casesOfThisRun(['create database', 'files', 'files check', 'swap', 'files swap'], isSwap))(
     'that holds the tree, while a restore is at %s: database and files are both old or both new, and a retry succeeds',
     (phase) => fillDuringRestore('tree', phase),
   );
 
-  test.each(['create database', 'files', 'swap', 'files swap'])(
+  test.each(casesOfThisRun(['create database', 'files', 'swap', 'files swap'], isSwap))(
     'that holds the repository, while a restore is at %s: the same',
     (phase) => fillDuringRestore('repository', phase),
   );

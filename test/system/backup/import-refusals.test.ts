@@ -4,9 +4,9 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writ
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { applicationWithOldBackups as oldSite } from '../../support/application-with-old-backups.js';
 import { type OldFiles, pgTool } from '../../support/old-scripts.js';
-import { oldSite } from '../../support/old-site.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
 
 type Damage = readonly [string, number, RegExp, (set: OldFiles) => Promise<void>];

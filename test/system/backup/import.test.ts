@@ -2,10 +2,15 @@ import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import {
+  applicationWithOldBackups as oldSite,
+  photograph,
+  rowsOf,
+  treeInSeconds,
+} from '../../support/application-with-old-backups.js';
 import { connect, freshDatabase } from '../../support/database.js';
 import { pgTool } from '../../support/old-scripts.js';
-import { oldSite, photograph, rowsOf, treeInSeconds } from '../../support/old-site.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
 
 const ZIPPED = async (file: string): Promise<void> => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect, freshDatabase } from '../../support/database.js';
 import { cleanEnvironment, POTCTL, potctl, type Ran } from '../../support/run-cli.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
@@ -30,7 +31,7 @@ async function site() {
   return { name, lines, env, run, lock: path.join(repository, 'potctl.lock') };
 }
 
-const CHANGING = ['prune', 'create', 'restore', 'undo'] as const;
+const CHANGING = casesOfThisRun(['prune', 'create', 'restore', 'undo'] as const, (line) => line === 'restore');
 
 /** A create that holds the lock: it waits for a table that this test has locked. */
 async function holder({ name, lines, env, lock }: Awaited<ReturnType<typeof site>>, wrap: readonly string[] = []) {

@@ -1,7 +1,11 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { freeze, oldSite, photograph } from '../../support/old-site.js';
+import {
+  freeze,
+  applicationWithOldBackups as oldSite,
+  photograph,
+} from '../../support/application-with-old-backups.js';
 
 test('nothing is ever written to the folder of the old scripts or to its files', async () => {
   const { name, run, backUp, storage, cwd } = await oldSite();

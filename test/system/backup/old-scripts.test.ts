@@ -1,8 +1,12 @@
 import { mkdir, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import {
+  applicationWithOldBackups as oldSite,
+  rowsOf,
+  treeInSeconds,
+} from '../../support/application-with-old-backups.js';
 import { inMaintenance, quote } from '../../support/database.js';
-import { oldSite, rowsOf, treeInSeconds } from '../../support/old-site.js';
 import { potctlHere as potctl } from '../../support/run-main.js';
 
 /** Each is a fault of the old scripts, met with what those scripts left. */

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { freshDatabase } from '../../support/database.js';
-import { potctl, type Ran } from '../../support/run-cli.js';
+import type { Ran } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 const DAY_MS = 86_400_000;

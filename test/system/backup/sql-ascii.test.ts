@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { connect, freshDatabase } from '../../support/database.js';
 import { restore, testRepository } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 
 const TABLES = `

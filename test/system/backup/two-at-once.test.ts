@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote, type TestDatabase } from '../../support/database.js';
 import { removeFolder, scratchFolder } from '../../support/file-tree.js';
 import { cleanEnvironment, potctl, type Ran } from '../../support/run-cli.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { makeTree } from '../../support/tree.js';
 
 type Name = 'create' | 'prune' | 'pin' | 'import' | 'restore' | 'undo' | 'verify';
@@ -14,10 +15,13 @@ const CHANGING: readonly Name[] = ['create', 'prune', 'pin', 'import', 'restore'
 const SWAPS: readonly Name[] = ['restore', 'undo'];
 
 /** Each with each, itself included; and a verify beside what takes backups away. */
-const PAIRS: readonly (readonly [Name, Name])[] = [
+const ALL: readonly (readonly [Name, Name])[] = [
   ['verify', 'prune'],
   ...CHANGING.flatMap((one, at) => CHANGING.slice(at).map((other) => [one, other] as const)),
 ];
+
+const IN_EVERY_RUN = ['verify prune', 'create create', 'create prune', 'pin import', 'prune restore', 'undo undo'];
+const PAIRS = casesOfThisRun(ALL, (pair) => IN_EVERY_RUN.includes(pair.join(' ')));
 
 let database: TestDatabase;
 let folder: string;

@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Progress } from '../../../src/kernel/progress.js';
 import { refusalOf } from '../../support/bad-input.js';
 import { testPotctl } from '../../support/host.js';
-import { potctl, type Ran, startPotctl } from '../../support/run-cli.js';
+import { type Ran, startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { folderForAll, makeTree, temporaryFolder } from '../../support/tree.js';
 
 const NOBODY = 65_534;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { processesLeft } from '../../support/leftovers.js';
 import { potctl, type Running, startPotctl } from '../../support/run-cli.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { folderForAll } from '../../support/tree.js';
 
 const OWN_ENVIRONMENT = { PGHOST: undefined, PGPORT: undefined, PGUSER: undefined };
@@ -14,12 +15,14 @@ async function startDemo(...args: string[]): Promise<Running & { readonly folder
   return { ...startPotctl(['demo', ...args], { env, timeoutMs: 120_000 }), folder };
 }
 
-test.each([
+const MOMENTS = [
   ['PostgreSQL is being made', 'SIGINT', 130, ''],
   ['the sample data is loaded', 'SIGINT', 130, 'private and throw-away'],
   ['the backup runs', 'SIGTERM', 143, '$ potctl backup create'],
   ['the restore runs', 'SIGINT', 130, '$ potctl restore run'],
-] as const)(
+] as const;
+
+test.each(casesOfThisRun(MOMENTS, (_, at) => at % 2 === 0))(
   'while %s, %s ends the tour with %i and leaves neither a process nor a file',
   { timeout: 120_000 },
   async (_when, signal, exitCode, sign) => {

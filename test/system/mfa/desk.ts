@@ -3,9 +3,10 @@ import path from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { expect } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
-import { type MailServer, startMailServer } from '../../support/mail-server.js';
-import { cleanEnvironment, POTCTL, potctl, type Ran } from '../../support/run-cli.js';
+import { cleanEnvironment, POTCTL, type Ran } from '../../support/run-cli.js';
+import { potctlHere } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
+import { type MailServer, startMailServer } from './mail-server.js';
 
 /** What is typed when a text stands on the screen; a function is asked at that moment. */
 export type Answer = readonly [on: string, typed: string | ((screen: string) => string | Promise<string>)];
@@ -75,12 +76,12 @@ export async function deskSite(
   );
   await chmod(config, 0o600);
   const env = { PGDATABASE: database.name, POTCTL_CONFIG: config, HOME: folder };
-  expect((await potctl(['setup', '-y', '-p', 'desk'], { env })).exitCode).toBe(0);
+  expect((await potctlHere(['setup', '-y', '-p', 'desk'], { env })).exitCode).toBe(0);
   return {
     database,
     mail,
     sit: (answers, flags = ['-p', 'desk']) => sit(['support', '--operator', 'carla', ...flags], env, answers),
-    run: (args) => potctl([...args, '-p', 'desk'], { env }),
+    run: (args) => potctlHere([...args, '-p', 'desk'], { env }),
     user: async (name) => (await database.query('select * from users where username = $1', [name]))[0]!,
     journal: () =>
       database.query<JournalLine>(

@@ -12,6 +12,7 @@ import {
   WHY,
 } from '../../support/mfa.js';
 import { plainRole } from '../../support/mfa-role.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 
 /** Where an application keeps what a change writes: the table, and the column that a hostile trigger would bend. */
 const PLACES: Readonly<
@@ -49,7 +50,7 @@ const PLACES: Readonly<
 };
 
 type Kind = keyof typeof PLACES;
-const KINDS = Object.keys(PLACES) as Kind[];
+const KINDS = casesOfThisRun(Object.keys(PLACES) as Kind[], (form) => form === '3dpot' || form === 'native');
 
 /** Triggers and rules that an application may have, or somebody may have planted: each bends what is written to a table. */
 const BENDS: Readonly<Record<string, (table: string, column: string) => string>> = {

@@ -18,7 +18,7 @@ import {
 } from '../../support/mfa.js';
 import { FORMS } from '../../support/mfa-forms.js';
 import { python, testWith } from '../../support/programs.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 
 /** The application's own words for enroll, confirm, codes, disable, enroll, reset. */
 const WORDS: Readonly<Record<Form, readonly string[]>> = {

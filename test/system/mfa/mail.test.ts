@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/kernel/secret.js';
 import { createMailer, type Mailer } from '../../../src/notify/mail.js';
-import { MAIL_PASSWORD, startMailServer } from '../../support/mail-server.js';
+import { MAIL_PASSWORD, startMailServer } from './mail-server.js';
 
 const through = (url: string): Mailer =>
   createMailer({

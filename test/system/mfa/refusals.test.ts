@@ -144,7 +144,7 @@ test('an issuer that authenticator apps would misread, and a second enrollment, 
 
 test('before setup, and with version 1 of the schema, reading works and changes are refused', async () => {
   for (const version of [0, 1] as const) {
-    const early = await mfaSite('3dpot', { version });
+    const early = await mfaSite('3dpot', { version, here: true });
     const who = await early.seed();
     await early.enable(who, ['1234-5678']);
     const database = early.database.name;

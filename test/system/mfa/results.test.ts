@@ -88,7 +88,7 @@ test('EVO: results tell apart a second factor, a pending one and a disabled one'
 test.each(['3dpot', 'viu', 'native'] as const)(
   '%s: a state that the role cannot see is unknown in list and statistics, never off',
   async (form) => {
-    const site = await mfaSite(form);
+    const site = await mfaSite(form, { here: true });
     const [on, off, begun] = [await site.seed(), await site.seed(), await site.seed()];
     await site.enable(on);
     const secret = path.join(site.folder, 'secret');

@@ -155,9 +155,9 @@ test('a type that only has the name of a supported one is not accepted', async (
 test('restoring one table does not affect any mfa command', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
-  const { potctl } = await import('../../support/run-cli.js');
+  const { potctlHere } = await import('../../support/run-main.js');
   const line = (...args: string[]) =>
-    potctl([...args, '--repository', path.join(site.folder, 'repository')], {
+    potctlHere([...args, '--repository', path.join(site.folder, 'repository')], {
       env: { PGDATABASE: site.database.name },
     });
   expect((await line('backup', 'create')).exitCode).toBe(0);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { MAIL_PASSWORD } from '../../support/mail-server.js';
 import { potctl } from '../../support/run-cli.js';
 import { because, CODES, call, deskSite, leave, SECRET } from './desk.js';
+import { MAIL_PASSWORD } from './mail-server.js';
 
 test('a caller with a new phone is helped after a mailed code and a call back, as database, journal and mail show', async () => {
   const site = await deskSite();

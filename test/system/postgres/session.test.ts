@@ -200,3 +200,32 @@ test('a statement with values cannot contain two statements', async () => {
   await expect(session.query('select 1; select 2', [])).rejects.toMatchObject({ code: 'E_DB_QUERY' });
   expect(await session.query('select 1 as x; select 2 as x')).toEqual([{ x: 2 }]);
 });
+
+test('a session that is opened during the swap of its database opens on the one that took the name', async () => {
+  const [live, staged] = [await freshDatabase(), await freshDatabase()];
+  for (const { client } of [live, staged]) await client.end();
+  const [{ oid }] = (await inMaintenance(async (client) => {
+    const { rows } = await client.query('select oid::text from pg_database where datname = $1', [staged.name]);
+    return rows;
+  })) as [{ oid: string }];
+
+  const opening = await inMaintenance(async (client) => {
+    await client.query('begin');
+    await client.query(`alter database ${live.name} rename to ${live.name}_before_swap`);
+    await client.query(`alter database ${staged.name} rename to ${live.name}`);
+    const session = openTestServer(live.name).session({ purpose: 'late' });
+    session.catch(() => {});
+    await expect.poll(() => waitingConnections()).toBeGreaterThan(0);
+    await client.query('commit');
+    return session;
+  });
+
+  const now = await opening.query('select oid::text from pg_database where datname = current_database()');
+  expect(now).toEqual([{ oid }]);
+});
+
+/** Connections that wait for the lock of a database. */
+async function waitingConnections(): Promise<number> {
+  const sql = `select count(*)::int as n from pg_locks where not granted and classid = 'pg_database'::regclass`;
+  return inMaintenance(async (client) => (await client.query<{ n: number }>(sql)).rows[0]!.n);
+}

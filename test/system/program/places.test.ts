@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSy
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { refusalOf } from '../../support/bad-input.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 const canMount =

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vites
 import { freshDatabase } from '../../support/database.js';
 import { inSuperSession, startGuardedCluster } from '../../support/guarded-cluster.js';
 import { type MfaSite, mfaSite, WHY } from '../../support/mfa.js';
-import { POTCTL, potctl } from '../../support/run-cli.js';
+import { POTCTL } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 let site: MfaSite;

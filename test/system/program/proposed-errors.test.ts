@@ -8,6 +8,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { processesLeft } from '../../support/leftovers.js';
 import { linesIn, type Reached, reachedBy } from '../../support/pasted.js';
 import { POTCTL, potctl } from '../../support/run-cli.js';
+import { potctlHere } from '../../support/run-main.js';
 import { folderForAll, makeTree } from '../../support/tree.js';
 
 let database: TestDatabase;
@@ -43,7 +44,8 @@ afterAll(async () => {
 const PROFILE = ['--config', 'config.yaml', '-p', 'test'];
 const FLAGS = ['--files', 'my files', '--repository', 'my backups'];
 
-const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => potctl(args, { cwd: folder, env });
+const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  potctlHere(args, { cwd: folder, env });
 
 /** Why a command fails or warns, and the command; `potctl` and the place are added. */
 const FAILING: readonly (readonly [string, readonly string[]])[] = [

@@ -14,7 +14,7 @@ import { connect, freshDatabase, inMaintenance, quote } from '../../support/data
 import { openedAt } from '../../support/old-backups.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 

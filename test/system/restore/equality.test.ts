@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { backUp, restore, testRepository, undo } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 

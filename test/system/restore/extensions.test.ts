@@ -4,8 +4,9 @@ import { readManifest } from '../../../src/catalog/catalog.js';
 import { connect, freshDatabase, type TestDatabase } from '../../support/database.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
+import { casesOfThisRun } from '../../support/sweep.js';
 import { temporaryFolder } from '../../support/tree.js';
 import { availableExtensions, extensionFolder, makeExtension } from './made-extension.js';
 
@@ -75,7 +76,7 @@ const EXTENSIONS: readonly ExtensionCase[] = [
   },
 ];
 
-test.for(EXTENSIONS)(
+test.for(casesOfThisRun(EXTENSIONS, ({ extension }) => ['pg_trgm', 'postgres_fdw'].includes(extension)))(
   'a database with $extension: backup, verify, plan, restore, undo',
   async ({ extension, schema, proof }, context) => {
     const [available] = await availableExtensions([extension]);

@@ -9,7 +9,8 @@ import { type RunRecord, readRuns, writeRun } from '../../../src/runs/record.js'
 import { adviceText } from '../../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { backUp, restore, testRepository } from '../../support/restoring.js';
-import { potctl, type Ran } from '../../support/run-cli.js';
+import { type Ran, startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
@@ -68,7 +69,7 @@ async function killedRestore(
   more: string[] = [],
 ): Promise<Ran> {
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name, '--stop-writers', KILL, ...more];
-  const killed = await potctl(run, { env });
+  const killed = await startPotctl(run, { env }).ended;
   expect(killed.signal).toBe('SIGKILL');
   expect(await stagedOf(name)).toHaveLength(1);
   return killed;

@@ -5,7 +5,7 @@ import type { Server } from '../../../src/postgres/server.js';
 import { readRuns, writeRun } from '../../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
 import { backUp, listRuns, restore, testRepository, undo, withTree } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree } from '../../support/tree.js';
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { describeTree, folderForAll, makeTree } from '../../support/tree.js';
 
 const NOBODY = 65_534;

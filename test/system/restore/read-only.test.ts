@@ -3,10 +3,11 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { applicationWithOldBackups as oldSite } from '../../support/application-with-old-backups.js';
 import { refusalOf } from '../../support/bad-input.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
-import { oldSite } from '../../support/old-site.js';
-import { potctl, startPotctl } from '../../support/run-cli.js';
+import { startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { describeTree, folderForAll, makeTree, temporaryFolder } from '../../support/tree.js';
 
 const canMount =

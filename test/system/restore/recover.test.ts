@@ -7,7 +7,8 @@ import { swapDatabases } from '../../../src/restore/database/swap.js';
 import { readRuns } from '../../../src/runs/record.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
 import { backUp, restore, testRepository, undo, withTree } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
+import { startPotctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { describeTree, makeTree, temporaryFolder } from '../../support/tree.js';
 import { mortal } from './mortal.js';
@@ -53,7 +54,7 @@ test('after a kill before the swap, the next command of any kind removes the sta
   const hooks = ['--stop-writers', KILL, '--start-writers', 'true'];
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
 
-  const killed = await potctl([...run, ...hooks], { env });
+  const killed = await startPotctl([...run, ...hooks], { env }).ended;
 
   expect(killed.signal).toBe('SIGKILL');
   expect(await stagedDatabases(name)).toHaveLength(1);
@@ -71,7 +72,7 @@ test('after a kill following the swap, the next undo finishes the run, starts th
   const run = ['restore', 'run', 'latest', ...where, '--confirm', name];
   const hooks = ['--stop-writers', 'true', '--start-writers', KILL];
 
-  const killed = await potctl([...run, ...hooks], { env });
+  const killed = await startPotctl([...run, ...hooks], { env }).ended;
 
   expect(killed.signal).toBe('SIGKILL');
   expect([await rows(name), await describeTree(tree)]).toEqual([10, backedUp]);

@@ -5,7 +5,7 @@ import type { ProgressEvent } from '../../../src/kernel/progress.js';
 import { adviceText } from '../../support/advice.js';
 import { connect, freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { backUp, plan, restore, testRepository } from '../../support/restoring.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
 import { temporaryFolder } from '../../support/tree.js';
 

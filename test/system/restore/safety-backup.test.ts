@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { freshDatabase } from '../../support/database.js';
-import { potctl } from '../../support/run-cli.js';
+import { potctlHere as potctl } from '../../support/run-main.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 test('--safety-backup stores the live data as a backup of kind safety, which latest never selects', async () => {

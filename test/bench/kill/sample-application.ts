@@ -8,7 +8,7 @@ import { type BenchServer, createServer } from '../server.js';
 export type Letter = 'old' | 'new' | '-' | 'mixed';
 
 /** A tiny application: a database `app`, its tree, and a repository with one backup; reset to the same state before each kill. */
-export interface Site {
+export interface SampleApplication {
   readonly server: BenchServer;
   readonly folder: string;
   readonly tree: string;
@@ -24,41 +24,49 @@ export interface Site {
 
 export const DATABASE = 'app';
 /** How much there is of everything: long enough to be hit at work. */
-export interface SiteSize {
+export interface SampleSize {
   readonly tables: number;
   readonly rows: number;
   readonly files: number;
   /** Of one large file. */
   readonly bytes: number;
 }
-const SIZE: SiteSize = { tables: 12, rows: 400, files: 60, bytes: 2_000_000 };
+const SIZE: SampleSize = { tables: 12, rows: 400, files: 60, bytes: 2_000_000 };
 /** Large enough for everything that is only done for large trees. */
-export const LARGE: SiteSize = { ...SIZE, bytes: 20_000_000 };
+export const LARGE: SampleSize = { ...SIZE, bytes: 20_000_000 };
 const PRISTINE = 'pristine';
 const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
 /**
- * Makes the site, in memory where that is possible: a kill is no power cut, and the disk would only take time. `backUp` is called while
+ * Makes it, in memory where that is possible: a kill is no power cut, and the disk would only take time. `backUp` is called while
  * the state `new` is live, and must leave a backup in the repository.
  */
-export async function createSite(backUp: (site: Site) => Promise<void>, size = SIZE): Promise<Site> {
+export async function createSampleApplication(
+  backUp: (sample: SampleApplication) => Promise<void>,
+  size = SIZE,
+): Promise<SampleApplication> {
   const folder = memoryFolder();
   fs.chmodSync(folder, 0o711);
   const server = await createServer(SETTINGS, folder);
   const known = new Map<string, Letter>();
-  const site = makeSite(server, folder, known, size);
+  const sample = makeSample(server, folder, known, size);
   try {
-    await plantSeeds(site, known, size);
-    await backUp(site);
-    fs.renameSync(site.repository, path.join(folder, PRISTINE));
-    return site;
+    await plantSeeds(sample, known, size);
+    await backUp(sample);
+    fs.renameSync(sample.repository, path.join(folder, PRISTINE));
+    return sample;
   } catch (error) {
-    await site.destroy();
+    await sample.destroy();
     throw error;
   }
 }
 
-function makeSite(server: BenchServer, folder: string, known: ReadonlyMap<string, Letter>, size: SiteSize): Site {
+function makeSample(
+  server: BenchServer,
+  folder: string,
+  known: ReadonlyMap<string, Letter>,
+  size: SampleSize,
+): SampleApplication {
   const [tree, repository] = [path.join(folder, 'storage'), path.join(folder, 'backups')];
   const own = { HOME: folder, TZ: 'UTC', PGDATABASE: DATABASE, XDG_STATE_HOME: path.join(folder, 'state') };
   return {
@@ -91,7 +99,11 @@ async function byFiles(server: BenchServer): Promise<string> {
 }
 
 /** Learns what both states look like, and leaves `new` live. */
-async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>, size: SiteSize): Promise<void> {
+async function plantSeeds(
+  { server, tree }: SampleApplication,
+  known: Map<string, Letter>,
+  size: SampleSize,
+): Promise<void> {
   for (const letter of ['old', 'new'] as const) {
     await server.query(`create database seed_${letter}`);
     await server.query(schema(letter, size), `seed_${letter}`);
@@ -103,7 +115,7 @@ async function plantSeeds({ server, tree }: Site, known: Map<string, Letter>, si
   await server.query(`create database ${DATABASE} template seed_new`);
 }
 
-function plant(tree: string, mark: string, { files, bytes }: SiteSize): void {
+function plant(tree: string, mark: string, { files, bytes }: SampleSize): void {
   fs.mkdirSync(tree);
   plantTree(
     tree,
@@ -113,7 +125,7 @@ function plant(tree: string, mark: string, { files, bytes }: SiteSize): void {
   fs.writeFileSync(path.join(tree, 'large.bin'), Buffer.alloc(bytes, mark));
 }
 
-function schema(mark: string, { tables: count, rows }: SiteSize): string {
+function schema(mark: string, { tables: count, rows }: SampleSize): string {
   const tables = Array.from(
     { length: count },
     (_, n) => `

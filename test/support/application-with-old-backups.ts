@@ -2,7 +2,8 @@ import { chmod, lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { connect, freshDatabase, type TestDatabase } from './database.js';
 import { type OldBackup, type OldFiles, oldBackup } from './old-scripts.js';
-import { potctl, type Ran } from './run-cli.js';
+import type { Ran } from './run-cli.js';
+import { potctlHere } from './run-main.js';
 import { describeTree, makeTree, temporaryFolder } from './tree.js';
 
 const SCHEMA = `create table public."Users" (id serial primary key, name text);
@@ -11,20 +12,20 @@ create table empty (i int); create view v as select * from "Users";
 select lo_from_bytea(0, 'blob');`;
 
 /** An application as 3dPot's scripts back it up, and a repository for potctl. */
-export interface OldSite extends TestDatabase {
+export interface ApplicationWithOldBackups extends TestDatabase {
   /** Where the scripts ran. */
   readonly cwd: string;
   readonly storage: string;
   readonly repository: string;
   /** `--files … --repository …`. */
   readonly where: readonly string[];
-  /** Runs potctl with PGDATABASE, where there is no state of others. */
+  /** Runs potctl in this process with PGDATABASE, where there is no state of others. */
   run(...args: readonly string[]): Promise<Ran>;
   backUp(change?: Partial<OldBackup>): Promise<OldFiles>;
 }
 
 /** Makes one, with 500 users and three files. */
-export async function oldSite(name?: string, options = ''): Promise<OldSite> {
+export async function applicationWithOldBackups(name?: string, options = ''): Promise<ApplicationWithOldBackups> {
   const database = await freshDatabase({ schema: SCHEMA, options, ...(name === undefined ? {} : { name }) });
   const cwd = await temporaryFolder();
   const tree = { models: { 'a.stl': 'solid', 'b.stl': 'x'.repeat(5_000) }, 'c.txt': 'c' };
@@ -34,7 +35,7 @@ export async function oldSite(name?: string, options = ''): Promise<OldSite> {
   return {
     ...{ ...database, cwd, storage, repository },
     where: ['--files', storage, '--repository', repository],
-    run: (...args) => potctl(args, { env, cwd }),
+    run: (...args) => potctlHere(args, { env, cwd }),
     backUp: (change) => oldBackup({ database: database.name, storage, backupDir: 'backups', cwd, ...change }),
   };
 }

@@ -1,0 +1,1 @@
+import '../../system/backup/full-disk.test.js';

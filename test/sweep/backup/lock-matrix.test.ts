@@ -1,0 +1,1 @@
+import '../../system/backup/lock-matrix.test.js';

@@ -1,0 +1,1 @@
+import '../../system/backup/two-at-once.test.js';

@@ -1,0 +1,1 @@
+import '../../system/demo/demo-ends.test.js';

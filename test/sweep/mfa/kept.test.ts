@@ -1,0 +1,1 @@
+import '../../system/mfa/kept.test.js';

@@ -1,0 +1,1 @@
+import '../../system/mfa/rotate.test.js';

@@ -1,0 +1,1 @@
+import '../../system/restore/extensions.test.js';

@@ -1,0 +1,1 @@
+import '../../system/setup/planted-names.test.js';

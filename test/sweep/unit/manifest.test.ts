@@ -1,0 +1,1 @@
+import '../../unit/manifest.test.js';

@@ -1,0 +1,1 @@
+import '../../unit/retention-histories.test.js';

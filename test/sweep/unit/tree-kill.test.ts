@@ -1,0 +1,1 @@
+import '../../unit/tree-kill.test.js';
