@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.js';
 const CHECK = 'src/restore/database/check.ts';
 const COUNT = 'src/restore/database/count-tables.ts';
 const CHECKS = ['test/system/restore/checks.test.ts'];
+const TABLES = ['test/system/restore/tables.test.ts'];
 const MEANWHILE = ['test/system/restore/meanwhile.test.ts'];
 
 export const MUTANTS: readonly Mutant[] = [
@@ -181,5 +182,33 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'await running.journal.update({ written: await readWrites(server, name) });',
     by: '',
     tests: ['test/system/restore/undo.test.ts'],
+  },
+  {
+    promise: 'the rows of single tables are counted again in the live database',
+    file: 'src/restore/tables/check-live.ts',
+    replace: 'await checkRows(running, name, tables, staged);',
+    by: '',
+    tests: TABLES,
+  },
+  {
+    promise: 'sequences, indexes and constraints of single tables are compared in the live database',
+    file: 'src/restore/tables/check-live.ts',
+    replace: 'if (missing.length > 0) {',
+    by: 'if (missing.length < 0) {',
+    tests: TABLES,
+  },
+  {
+    promise: 'the rows of single tables are counted against the backup',
+    file: 'src/restore/tables/scratch.ts',
+    replace: 'if (refused.length === 0) return;',
+    by: 'if (refused.length >= 0) return;',
+    tests: TABLES,
+  },
+  {
+    promise: 'a damaged backup is refused before anything is built from it',
+    file: 'src/restore/plan/prepare.ts',
+    replace: 'refuseBlocked(settleAccepted(stored, request.accept).blocking);',
+    by: '',
+    tests: ['test/system/restore/refusals.test.ts'],
   },
 ];

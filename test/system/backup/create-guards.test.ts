@@ -2,6 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, inject, test } from 'vitest';
+import { readManifest } from '../../../src/catalog/catalog.js';
 import { lockDatabase } from '../../../src/postgres/advisory-lock.js';
 import { freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { testPotctl } from '../../support/host.js';
@@ -49,6 +50,20 @@ test('one file that changes whenever it is read makes the backup degraded, with 
   const made = await prepared.apply();
 
   expect(made).toMatchObject({ status: 'degraded', degraded_reasons: [expect.stringMatching(/^1 file /)] });
+});
+
+test('a file that appears while the database is dumped is in the backup: its row may be in the dump', async () => {
+  const { name } = await freshDatabase();
+  const tree = await makeTree({ early: 'x' });
+  const repository = await testRepository();
+  const progress = (event: { readonly kind: string; readonly name?: string }): void => {
+    if (event.kind === 'done' && event.name === 'database') writeFileSync(path.join(tree, 'late'), 'x');
+  };
+
+  await backUp({ server: openTestServer(name), repository, ...withTree(tree), host: { progress } });
+
+  const { storage } = await readManifest(repository, (await repository.list())[0]!);
+  expect(storage!.files).toBe(2);
 });
 
 test('another server than the profile expects is not backed up, nor one that does not say which it is', async () => {

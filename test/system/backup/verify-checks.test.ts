@@ -25,7 +25,8 @@ async function backedUp() {
     const { ok, checks } = await (await testPotctl(parts).backup()).verify({ id }, level);
     return { ok, wrong: checks.filter(({ state }) => state !== 'ok').map(({ name, state }) => `${state} ${name}`) };
   };
-  return { parts, repository, id, folder, verify };
+  const noted = async () => (await repository.events(id)).events;
+  return { parts, repository, id, folder, verify, noted };
 }
 
 /** Writes a file of a backup anew, and its hash and size into the manifest: its hash is good, and its content is not. */
@@ -58,13 +59,30 @@ test('a table of the manifest whose data is not in the dump is found', async () 
 });
 
 test('a member of the dump that cannot be unpacked is found by full, also where its hash is good', async () => {
-  const { repository, id, folder, verify } = await backedUp();
+  const { repository, id, folder, verify, noted } = await backedUp();
   const { member } = (await readManifest(repository, id)).database!.inventory.tables[0]!;
   const bytes = await readFile(path.join(folder, member!));
   await forge(repository, id, member!, bytes.subarray(0, bytes.length - 20));
 
   expect(await verify('quick')).toEqual({ ok: true, wrong: [] });
   expect(await verify('full')).toEqual({ ok: false, wrong: ['fail every member unpacked'] });
+  expect(await noted()).toMatchObject([
+    { type: 'verify', level: 'quick', ok: true },
+    { type: 'verify', level: 'full', ok: false },
+  ]);
+});
+
+test('what could not be checked is neither ok nor noted', async () => {
+  const { parts, id, noted } = await backedUp();
+  const environment = { PATH: '/nonexistent', POTCTL_PG_BINDIR: '/nonexistent' };
+
+  const report = await (await testPotctl({ ...parts, host: { environment } }).backup()).verify({ id });
+
+  expect(report).toMatchObject({
+    ok: false,
+    checks: expect.arrayContaining([expect.objectContaining({ state: 'unknown' })]),
+  });
+  expect(await noted()).toEqual([]);
 });
 
 test('an archive whose content is not that of its list is found by full, also where its hash is good', async () => {
