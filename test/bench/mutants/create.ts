@@ -170,11 +170,11 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/system/backup/full-disk.test.ts', 'test/system/backup/full-disk-of-single-steps.test.ts'],
   },
   {
-    promise: 'files that hold the repository are not backed up into it',
+    promise: 'files that hold the repository are refused before anything is written',
     file: CREATE,
     replace: 'if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);',
     by: '',
-    tests: ['test/system/backup/create-refusals.test.ts'],
+    tests: GUARDS,
   },
   {
     promise: 'what a killed restore left is settled before a backup',

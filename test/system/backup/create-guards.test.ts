@@ -6,6 +6,7 @@ import { readManifest } from '../../../src/catalog/catalog.js';
 import { lockDatabase } from '../../../src/postgres/advisory-lock.js';
 import { freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { testPotctl } from '../../support/host.js';
+import { openedAt } from '../../support/old-backups.js';
 import { backUp, testRepository, withTree } from '../../support/restoring.js';
 import { potctlHere } from '../../support/run-main.js';
 import { openTestServer } from '../../support/server.js';
@@ -38,6 +39,16 @@ test('while a backup is made, the database is locked for every other potctl', as
   await backUp({ ...parts, host: { progress } });
 
   expect(await Promise.all(tried)).toMatchObject([{ code: 'E_LOCKED' }]);
+});
+
+test('files that would hold the repository are refused before anything is written into them', async () => {
+  const tree = await makeTree({ 'a.txt': 'alpha' });
+  const repository = await openedAt(path.join(tree, 'backups'));
+
+  const refused = backUp({ server: null, repository, ...withTree(tree) }, { only: 'files' });
+
+  await expect(refused).rejects.toMatchObject({ code: 'E_REFUSED', changed: 'nothing' });
+  expect(await readdir(tree)).toEqual(['a.txt']);
 });
 
 test('one file that changes whenever it is read makes the backup degraded, with the file named', async () => {

@@ -81,19 +81,20 @@ test('single tables do not come into another database than the one of the plan',
   expect(await readRuns(parts.repository)).toEqual([]);
 });
 
-/** A host whose process gets Ctrl-C when this phase begins, with the program's own handling of it. */
-function interruptedAt(database: string, phase: string): Partial<HostOptions> & { readonly signal: AbortSignal } {
+/** A host whose process gets Ctrl-C, with the program's own handling of it, when an event of the work or a statement fits. */
+function interruptedAt(database: string, moment: RegExp): Partial<HostOptions> & { readonly signal: AbortSignal } {
   const process = Object.assign(new EventEmitter(), { exit() {} });
   const { signal, uninterrupted } = watchInterrupts(process, undefined, () => {});
-  const progress: Progress = (event) => {
-    if (event.kind === 'phase' && event.name === phase) process.emit('SIGINT', 'SIGINT');
+  const hear = (text: string): void => {
+    if (moment.test(text) && !signal.aborted) process.emit('SIGINT', 'SIGINT');
   };
-  return { signal, uninterrupted, progress, environment: { PGDATABASE: database } };
+  const progress: Progress = (event) => 'name' in event && hear(`${event.kind} ${event.name}`);
+  return { signal, uninterrupted, progress, listener: { debug: hear }, environment: { PGDATABASE: database } };
 }
 
-test('Ctrl-C during the swap waits until database and files are both swapped', async () => {
+test('Ctrl-C in the middle of the swap waits until database and files are both swapped', async () => {
   const { name, tree, repository, backedUp } = await changedSite();
-  const host = interruptedAt(name, 'swap');
+  const host = interruptedAt(name, /rename to "\w+_before_/);
 
   const result = await restore({ host, repository, ...withTree(tree) });
 
@@ -106,9 +107,11 @@ test('Ctrl-C during the swap waits until database and files are both swapped', a
 test('Ctrl-C before the swap leaves database and files as they are, and nothing behind', async () => {
   const { name, tree, repository } = await changedSite();
   const before = await describeTree(tree);
-  const host = interruptedAt(name, 'analyze');
+  const host = interruptedAt(name, /^done files check/);
 
-  await expect(restore({ host, repository, ...withTree(tree) })).rejects.toMatchObject({ changed: 'nothing' });
+  const stopped = restore({ host, repository, ...withTree(tree) });
+
+  await expect(stopped).rejects.toMatchObject({ code: 'E_INTERRUPTED', changed: 'nothing' });
 
   expect([await rowsOf(name), await describeTree(tree)]).toEqual([0, before]);
   const sql = 'select datname from pg_database where starts_with(datname, $1)';
