@@ -126,3 +126,22 @@ test('rows that differ from the manifest are found before they become visible, a
   expect(await query(`select nspname from pg_namespace where nspname = 'found'`)).toEqual([]);
   expect(await leftovers()).toEqual([]);
 });
+
+test.each([
+  ['a row', 'delete from %s.t where i = 1'],
+  ['an index', 'drop index %s.a_unique'],
+])('what the live database takes away from a table that comes back is noticed: %s', async (_, sql) => {
+  const { query, restore, leftovers } = await tablesSite(`
+    create table t as select generate_series(1, 10) i; create unique index a_unique on t (i); create index t_later on t (i)`);
+  await query(`create function meddle() returns event_trigger language plpgsql as $$
+    declare changed record;
+    begin
+      for changed in select schema_name, object_identity from pg_event_trigger_ddl_commands() where object_identity like '%t_later'
+      loop execute format('${sql}', changed.schema_name); end loop;
+    end $$`);
+  await query(`create event trigger meddles on ddl_command_end when tag in ('CREATE INDEX') execute function meddle()`);
+
+  await expect(restore('t', 'found')).rejects.toMatchObject({ code: 'E_RESTORE_CHECK', changed: 'nothing' });
+
+  expect(await leftovers()).toEqual([]);
+});

@@ -1,0 +1,7 @@
+import { MUTANTS as create } from './create.js';
+import type { Mutant } from './mutant.js';
+import { MUTANTS as restore } from './restore.js';
+import { MUTANTS as verify } from './verify.js';
+
+/** The mutants of each area; a new list is one line here. */
+export const AREAS: Readonly<Record<string, readonly Mutant[]>> = { create, restore, verify };

@@ -1,0 +1,186 @@
+import type { Mutant } from './mutant.js';
+
+const CREATE = 'src/backup/create.ts';
+const MANIFEST = 'src/backup/compose-manifest.ts';
+const GUARDS = ['test/system/backup/create-guards.test.ts'];
+const AFTERWARDS = ['test/unit/create-afterwards.test.ts'];
+const DEGRADED = ['test/unit/degraded.test.ts'];
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    promise: 'a backup takes the advisory lock of the database',
+    file: CREATE,
+    replace: 'await lockDatabase(begun.server!, begun.database.name, asked);',
+    by: '{ release: async () => {} };',
+    tests: GUARDS,
+  },
+  {
+    promise: 'a backup excludes every other potctl from the database until it is done',
+    file: CREATE,
+    replace: 'await deps.recover({',
+    by: 'await locked?.release();\n      await deps.recover({',
+    tests: GUARDS,
+  },
+  {
+    promise: 'one torn file makes a backup degraded',
+    file: MANIFEST,
+    replace: 'storage.incomplete_total > 0)',
+    by: 'storage.incomplete_total > 1)',
+    tests: DEGRADED,
+  },
+  {
+    promise: 'a file that never rests is counted as torn',
+    file: 'src/archive/select.ts',
+    replace: "else if (last) incomplete.add(entry.path, outcome === 'missing' ? 'unreadable' : outcome);",
+    by: 'else if (last) write(entry, false);',
+    tests: GUARDS,
+  },
+  {
+    promise: 'one file that the database names and the backup lacks makes it degraded',
+    file: MANIFEST,
+    replace: 'references.missing > 0)',
+    by: 'references.missing > 1)',
+    tests: DEGRADED,
+  },
+  {
+    promise: 'an empty directory makes a backup degraded',
+    file: MANIFEST,
+    replace: 'if (storage !== null && isEmpty(storage)) {',
+    by: 'if (storage === undefined) {',
+    tests: DEGRADED,
+  },
+  {
+    promise: 'what the dump lacks makes a backup degraded',
+    file: MANIFEST,
+    replace: '[...(dump?.degraded ?? [])];',
+    by: '[] as string[];',
+    tests: DEGRADED,
+  },
+  {
+    promise: 'a doubt about the series makes a backup degraded',
+    file: MANIFEST,
+    replace: '[...degradedReasons(parts), ...facts.doubts];',
+    by: 'degradedReasons(parts);',
+    tests: DEGRADED,
+  },
+  {
+    promise: 'a table that pg_dump left out makes a backup degraded',
+    file: 'src/dump/inventory.ts',
+    replace: 'if (!entry) degraded.push(',
+    by: "if (entry?.name === '') degraded.push(",
+    tests: DEGRADED,
+  },
+  {
+    promise: 'a degraded backup ends with 3',
+    file: 'commands/backup/create.ts',
+    replace: "status !== 'degraded' && ",
+    by: '',
+    tests: ['test/system/backup/create.test.ts'],
+  },
+  {
+    promise: 'a check afterwards that could not be made ends with 3',
+    file: 'commands/backup/create.ts',
+    replace: 'verified !== false && ',
+    by: '',
+    tests: GUARDS,
+  },
+  {
+    promise: 'a check afterwards that could not be made is not called good',
+    file: CREATE,
+    replace: 'if (report === null) return false;',
+    by: 'if (report === null) return true;',
+    tests: AFTERWARDS,
+  },
+  {
+    promise: 'a check afterwards that could be made only in part is not called good',
+    file: CREATE,
+    replace: 'if (failed.length === 0) return ok;',
+    by: 'if (failed.length === 0) return true;',
+    tests: AFTERWARDS,
+  },
+  {
+    promise: 'a check afterwards that fails is an error',
+    file: CREATE,
+    replace: 'if (failed.length === 0) return ok;',
+    by: 'if (failed.length >= 0) return ok;',
+    tests: ['test/system/backup/verify-checks.test.ts'],
+  },
+  {
+    promise: 'a backup on whose check nobody can rely removes no older ones',
+    file: 'src/backup/prune-after.ts',
+    replace: "if (made.status !== 'complete' || made.verified !== true) return",
+    by: "if (made.status !== 'complete') return",
+    tests: AFTERWARDS,
+  },
+  {
+    promise: 'another server than the expected one is not backed up',
+    file: 'src/dump/observe.ts',
+    replace: 'if (expected === null || expected === actual) return;',
+    by: 'if (expected === null || actual !== null) return;',
+    tests: GUARDS,
+  },
+  {
+    promise: 'an unreadable system identifier does not pass for the expected one in a backup',
+    file: 'src/dump/observe.ts',
+    replace: 'if (expected === null || expected === actual) return;',
+    by: 'if (expected === null || actual === null || expected === actual) return;',
+    tests: GUARDS,
+  },
+  {
+    promise: 'an unreadable system identifier does not pass for the expected one in a restore',
+    file: 'src/restore/plan/assess.ts',
+    replace: 'if (expected !== null && expected !== server.systemIdentifier) {',
+    by: 'if (expected !== null && server.systemIdentifier !== null && expected !== server.systemIdentifier) {',
+    tests: ['test/unit/restore-assess.test.ts'],
+  },
+  {
+    promise: 'all batches of references are read, not only the first',
+    file: 'src/dump/referenced-list.ts',
+    replace: 'for (;;) {',
+    by: 'for (let batch = 0; batch < 1; batch += 1) {',
+    tests: GUARDS,
+  },
+  {
+    promise: 'the last references are read, which fill no batch',
+    file: 'src/dump/referenced-list.ts',
+    replace: 'if (rows.length === 0) return;',
+    by: 'if (rows.length < FETCH_ROWS) return;',
+    tests: GUARDS,
+  },
+  {
+    promise: 'references are compared with the files of the backup',
+    file: 'src/backup/references.ts',
+    replace: 'if (await has(file)) continue;',
+    by: 'if (await has(file) || file) continue;',
+    tests: GUARDS,
+  },
+  {
+    promise: 'files are read once more after the dump',
+    file: 'src/backup/take-parts.ts',
+    replace:
+      'const dump = server === null ? null : await takeDump(deps, request, draft, server);\n    const storage = files === null ? null : await finishFiles(files, progress);',
+    by: 'const storage = files === null ? null : await finishFiles(files, progress);\n    const dump = server === null ? null : await takeDump(deps, request, draft, server);',
+    tests: GUARDS,
+  },
+  {
+    promise: 'a backup for which there is no room is refused before anything is written',
+    file: CREATE,
+    replace: 'if (free === null || free >= needed) return { needed, free };',
+    by: 'return { needed, free };',
+    tests: ['test/system/backup/full-disk.test.ts', 'test/system/backup/full-disk-of-single-steps.test.ts'],
+  },
+  {
+    promise: 'files that hold the repository are refused before anything is written',
+    file: CREATE,
+    replace: 'if (request.files !== null) refuseOverlap(deps.repository.url, request.files.path);',
+    by: '',
+    tests: GUARDS,
+  },
+  {
+    promise: 'what a killed restore left is settled before a backup',
+    file: CREATE,
+    replace: 'await deps.recover({ set: begun.set, tree: request.files?.path ?? null });',
+    by: '',
+    tests: ['test/system/restore/leftovers.test.ts'],
+  },
+];
