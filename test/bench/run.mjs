@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const NAMES = ['backup', 'start', 'kill', 'faults', 'mfa'];
+const NAMES = ['backup', 'start', 'kill', 'faults', 'mfa', 'mutants'];
 const [name = '', ...args] = process.argv.slice(2);
 
 if (!NAMES.includes(name)) {
