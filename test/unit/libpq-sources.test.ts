@@ -223,6 +223,13 @@ describe('.pgpass', () => {
     });
   });
 
+  test.each([0o640, 0o620, 0o610, 0o604, 0o602, 0o601])(
+    'is ignored, as libpq ignores it, with mode %o',
+    async (mode) => {
+      expect(await look('*:*:*:*:x', mode)).toMatchObject({ fix: expect.stringContaining('chmod 0600') });
+    },
+  );
+
   test('says how the closest line differs, and which line would fit', async () => {
     expect(await look('other:1:x:y:p\ndb1:5433:app:ops:p\n')).toEqual({
       note: expect.stringContaining('the closest, line 2, differs in port'),
