@@ -223,10 +223,11 @@ describe('.pgpass', () => {
     });
   });
 
-  test.each([0o640, 0o620, 0o610, 0o604, 0o602, 0o601])(
-    'is ignored, as libpq ignores it, with mode %o',
+  test.each(['0640', '0620', '0610', '0604', '0602', '0601'])(
+    'is ignored, as libpq ignores it, with mode %s',
     async (mode) => {
-      expect(await look('*:*:*:*:x', mode)).toMatchObject({ fix: expect.stringContaining('chmod 0600') });
+      const answer = await look('*:*:*:*:x', Number.parseInt(mode, 8));
+      expect(answer).toMatchObject({ fix: expect.stringContaining('chmod 0600') });
     },
   );
 
