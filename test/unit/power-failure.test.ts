@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { asText, toNewFile } from '../../src/mfa/delivery.js';
 import type { Repository } from '../../src/repository/repository.js';
 import { openDirectory } from '../../src/storage/directory/directory.js';
 import type { Content, Storage } from '../../src/storage/storage.js';
@@ -92,7 +93,7 @@ describe('in a storage', () => {
     const staging = await begun();
     expect(disk.unsynced()).not.toEqual([]);
     await staging.commit(LAST, async () => {});
-    expect(below(changeOf(disk.changes, 'groups/g1')?.unsynced, 'groups/g1.partial')).toEqual([]);
+    expect(below(changeOf(disk.changes, 'groups/g1')?.unsynced, 'groups/g1.partial/')).toEqual([]);
     expect(disk.unsynced()).toEqual([]);
   });
 
@@ -156,4 +157,11 @@ describe('in a repository', () => {
       expect(disk.unsynced()).toEqual([]);
     }
   });
+});
+
+test('a secret that goes into a file is on the disk before the change is made that it belongs to', async () => {
+  const top = await temporaryFolder();
+  const disk = watchDisk(top);
+  await toNewFile(path.join(top, 'codes.txt'), asText).prepare(['1234-5678']);
+  expect(disk.unsynced()).not.toContain('codes.txt');
 });

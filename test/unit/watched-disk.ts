@@ -10,7 +10,7 @@ export interface NameChange {
   readonly from: string;
   /** Of a removal: the same as `from`. */
   readonly to: string;
-  /** What a power failure right before the change could lose: files by name, folders with a slash at the end. */
+  /** What a power failure right before the change could lose: bytes by the file, and `… (name)` where a name came or went. */
   readonly unsynced: readonly string[];
 }
 
@@ -36,12 +36,15 @@ export class WatchedDisk {
     this.root = fs.realpathSync(root);
   }
 
-  /** What a power failure would lose now. */
+  /** What a power failure would lose now. @see NameChange.unsynced */
   unsynced(): string[] {
-    const isKept = (name: string): boolean => this.options.isIgnored?.(name) !== true;
-    const files = [...this.files].filter(this.counts);
-    const folders = [...this.folders].filter(([folder, names]) => this.counts(folder) && [...names].some(isKept));
-    return [...files.map(this.nameOf), ...folders.map(([folder]) => `${this.nameOf(folder)}/`)].sort();
+    const names = [...this.folders].flatMap(([folder, inside]) =>
+      [...inside].filter((name) => this.options.isIgnored?.(name) !== true).map((name) => path.join(folder, name)),
+    );
+    return [
+      ...[...this.files].filter(this.counts).map(this.nameOf),
+      ...names.filter(this.counts).map((place) => `${this.nameOf(place)} (name)`),
+    ].sort();
   }
 
   wrote(file: string): void {

@@ -4,8 +4,10 @@ const DRAFT = 'src/repository/draft.ts';
 const DURABLE = 'src/storage/directory/durable.ts';
 const GROUPS = 'src/storage/directory/groups.ts';
 const VALUES = 'src/storage/directory/values.ts';
+const CONVERGE = 'src/runs/tree/converge.ts';
 const LOST = ['test/unit/lost-lock.test.ts'];
 const POWER = ['test/unit/power-failure.test.ts'];
+const TREE = ['test/unit/tree-power-failure.test.ts'];
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -111,6 +113,62 @@ export const MUTANTS: readonly Mutant[] = [
     file: VALUES,
     replace: '  await handle.sync();\n}',
     by: '}',
+    tests: POWER,
+  },
+  {
+    promise: 'files that were restored are synced before live ones make way',
+    file: 'src/runs/tree/swap.ts',
+    replace: '    await disk.flush(tree);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'the plan of a swap is durable before its first rename',
+    file: 'src/runs/tree/journal.ts',
+    replace: '  disk.syncFolder(root);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'what the tree writes is synced',
+    file: 'src/runs/tree/disk.ts',
+    replace: '    fsyncSync(handle);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'live files that made way have done so durably before others come',
+    file: CONVERGE,
+    replace: '  disk.syncFolder(before);\n  disk.syncFolder(root);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'files that came in have done so durably before the swap is closed',
+    file: CONVERGE,
+    replace: '  disk.syncFolder(root);\n  disk.syncFolder(from);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'files that were taken out again are so durably before the old ones come back',
+    file: CONVERGE,
+    replace: '  disk.syncFolder(staging);\n  disk.syncFolder(root);\n',
+    by: '',
+    tests: TREE,
+  },
+  {
+    promise: 'the way back of a swap is over only when it is durable',
+    file: CONVERGE,
+    replace: 'foldersOf(plan.run).journal));\n  disk.syncFolder(root);\n',
+    by: 'foldersOf(plan.run).journal));\n',
+    tests: TREE,
+  },
+  {
+    promise: 'a secret that goes into a file is synced before the change is made',
+    file: 'src/mfa/delivery.ts',
+    replace: '    await handle.sync();\n',
+    by: '',
     tests: POWER,
   },
 ];
