@@ -5,6 +5,9 @@ const CHANGE = 'src/mfa/change.ts';
 const FINGERPRINT = 'src/mfa/fingerprint.ts';
 const KEPT = 'src/mfa/kept.ts';
 const SQL = 'templates/sql/potctl-3.sql';
+const CLOCK = 'src/mfa/clock-check.ts';
+const GUARD = 'src/mfa/guard.ts';
+const LIMITS = ['test/system/mfa/limits.test.ts'];
 const AGREED = ['test/unit/mfa-fingerprint.test.ts'];
 const CHANGED = ['test/system/mfa/changed.test.ts'];
 const READ_BACK = ['test/system/mfa/read-back.test.ts'];
@@ -242,5 +245,54 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '  return row!.taken;\n',
     by: '  return row !== undefined;\n',
     tests: THROTTLE,
+  },
+  {
+    promise: 'in production ten changes of a login within an hour are the limit',
+    file: GUARD,
+    replace: 'changes >= PER_HOUR',
+    by: 'changes > PER_HOUR',
+    tests: LIMITS,
+  },
+  {
+    promise: 'changes of a login count for an hour',
+    file: GUARD,
+    replace: "- interval '1 hour' and status",
+    by: "- interval '30 minutes' and status",
+    tests: LIMITS,
+  },
+  {
+    promise: 'in production changes of three people within ten minutes are the limit',
+    file: GUARD,
+    replace: 'people >= PEOPLE_PER_10_MIN',
+    by: 'people > PEOPLE_PER_10_MIN',
+    tests: LIMITS,
+  },
+  {
+    promise: 'changed people count for ten minutes',
+    file: GUARD,
+    replace: "- interval '10 minutes' group by",
+    by: "- interval '15 minutes' group by",
+    tests: LIMITS,
+  },
+  {
+    promise: 'a clock that is five seconds off is refused',
+    file: CLOCK,
+    replace: 'const REFUSE_MS = 5_000;',
+    by: 'const REFUSE_MS = 6_000;',
+    tests: LIMITS,
+  },
+  {
+    promise: 'a clock that is two seconds off is warned of',
+    file: CLOCK,
+    replace: 'const WARN_MS = 2_000;',
+    by: 'const WARN_MS = 3_000;',
+    tests: LIMITS,
+  },
+  {
+    promise: 'an enrollment is confirmed for 24 hours',
+    file: 'src/mfa/record.ts',
+    replace: 'const PENDING_MS = 24 * 3_600_000;',
+    by: 'const PENDING_MS = 12 * 3_600_000;',
+    tests: LIMITS,
   },
 ];

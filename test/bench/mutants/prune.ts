@@ -165,11 +165,4 @@ export const MUTANTS: readonly Mutant[] = [
     by: 'now > Date.parse(until) - 1_000',
     tests: UNDO,
   },
-  {
-    promise: 'what a run has kept stays while the clock is behind its end',
-    file: 'src/restore/previous/plan.ts',
-    replace: 'finished !== null && now < Date.parse(finished)',
-    by: 'finished !== null && now < 0',
-    tests: UNDO,
-  },
 ];
