@@ -217,6 +217,14 @@ describe('a holder whose process cannot be checked', () => {
   );
 });
 
+test('a run is at work only while its own lock is held, by a process that lives', async () => {
+  const holder = await startHolder();
+  const repository = await opened();
+  expect([await repository.isAtWork('held'), await repository.isAtWork('another')]).toEqual([true, false]);
+  await kill(holder);
+  expect(await repository.isAtWork('held')).toBe(false);
+});
+
 describe('taking over', () => {
   test('by many processes at once lets in one at a time', async () => {
     await kill(await startHolder());

@@ -223,6 +223,14 @@ describe('.pgpass', () => {
     });
   });
 
+  test.each(['0640', '0620', '0610', '0604', '0602', '0601'])(
+    'is ignored, as libpq ignores it, with mode %s',
+    async (mode) => {
+      const answer = await look('*:*:*:*:x', Number.parseInt(mode, 8));
+      expect(answer).toMatchObject({ fix: expect.stringContaining('chmod 0600') });
+    },
+  );
+
   test('reports how the closest line differs, and which line would match', async () => {
     expect(await look('other:1:x:y:p\ndb1:5433:app:ops:p\n')).toEqual({
       note: expect.stringContaining('the closest, line 2, differs in port'),

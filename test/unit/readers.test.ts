@@ -29,12 +29,12 @@ beforeEach(async () => {
 });
 afterAll(() => rm(top, { recursive: true, force: true }));
 
-const opened = (as: Partial<HostIdentity> = {}, heartbeatMs = 50): Promise<Repository> =>
+const opened = (as: Partial<HostIdentity> = {}, heartbeatMs = 50, silenceMs = 150): Promise<Repository> =>
   openRepository(
     { name: 'local', path: folder },
     {
       ...{ clock: systemClock, host: { ...host, ...as }, operator: 'ana@ops1' },
-      times: { heartbeatMs, silenceMs: 150, pollMs: 20 },
+      times: { heartbeatMs, silenceMs, pollMs: 20 },
     },
   );
 const marks = async (): Promise<string[]> =>
@@ -60,6 +60,14 @@ test('a reader on another host or in another pid namespace holds its backup whil
     await hold.release();
     expect(await marks()).toEqual([]);
   }
+});
+
+test('a reader on another host that is silent as long as a lock may be, and longer, still holds its backup', async () => {
+  const patient = (): Promise<Repository> => opened({}, 60_000, 1_000);
+  await (await opened(ELSEWHERE, 60_000)).hold(ID, 'backup verify');
+  await sleep(1_500);
+  expect((await (await patient()).held()).has(ID)).toBe(true);
+  await expect((await patient()).remove(ID, 'retention')).rejects.toMatchObject({ code: 'E_LOCKED' });
 });
 
 test('a reader on another host without a heartbeat for a long time holds nothing', async () => {

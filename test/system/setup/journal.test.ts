@@ -82,12 +82,23 @@ test('concurrent entries form one chain without forks or gaps', async () => {
   expect(await verify()).toMatchObject({ exitCode: 0, ok: true, checked: 9, first_break: null });
 });
 
+/** What somebody who knows how entries are hashed would add to a change. */
+const hashedAgain = (seq: number): string => `update potctl.journal j set hash = potctl.row_hash(j) where seq = ${seq}`;
+
 test.each([
   ['content', `update potctl.journal set reason = 'another' where seq = 2`, '2'],
   ['content', `update potctl.journal set target = '' where seq = 3`, '3'],
   ['gap', 'delete from potctl.journal where seq = 2', '3'],
   ['gap', 'delete from potctl.journal where seq = 1', '2'],
   ['head', 'delete from potctl.journal where seq = 4', null],
+  ['head', `update potctl.journal_head set hash = decode(repeat('00', 32), 'hex')`, null],
+  // Written anew with a hash that fits: only the next entry knows that it was another one.
+  ['link', `update potctl.journal set reason = 'another' where seq = 2; ${hashedAgain(2)}`, '3'],
+  [
+    'link',
+    `update potctl.journal set prev_hash = decode(repeat('00', 32), 'hex') where seq = 3; ${hashedAgain(3)}`,
+    '3',
+  ],
 ])('tampering by the owner is detected: %s', async (kind, change, seq) => {
   const { run, sql, append, verify } = await site();
   await run('setup', '--yes');

@@ -1,0 +1,298 @@
+import type { Mutant } from './mutant.js';
+
+const ATTEMPT = 'src/mfa/attempt.ts';
+const CHANGE = 'src/mfa/change.ts';
+const FINGERPRINT = 'src/mfa/fingerprint.ts';
+const KEPT = 'src/mfa/kept.ts';
+const SQL = 'templates/sql/potctl-3.sql';
+const CLOCK = 'src/mfa/clock-check.ts';
+const GUARD = 'src/mfa/guard.ts';
+const LIMITS = ['test/system/mfa/limits.test.ts'];
+const AGREED = ['test/unit/mfa-fingerprint.test.ts'];
+const CHANGED = ['test/system/mfa/changed.test.ts'];
+const READ_BACK = ['test/system/mfa/read-back.test.ts'];
+const THROTTLE = ['test/system/mfa/throttle.test.ts'];
+const WINDOW = ['test/system/mfa/window.test.ts'];
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    promise: "no code is accepted beyond the application's own window",
+    file: ATTEMPT,
+    replace: 'Math.abs(match.offset) > window)',
+    by: 'Math.abs(match.offset) > window + 1)',
+    tests: WINDOW,
+  },
+  {
+    promise: "every code within the application's own window is accepted",
+    file: ATTEMPT,
+    replace: 'Math.abs(match.offset) > window)',
+    by: 'Math.abs(match.offset) >= window)',
+    tests: WINDOW,
+  },
+  {
+    promise: 'the window of 3dPot is one step',
+    file: 'src/applications/3dpot.ts',
+    replace: 'window: 1',
+    by: 'window: 2',
+    tests: ['test/unit/mfa-totp.test.ts'],
+  },
+  {
+    promise: 'VIU has no window',
+    file: 'src/applications/viu.ts',
+    replace: 'window: 0',
+    by: 'window: 1',
+    tests: ['test/unit/mfa-totp.test.ts'],
+  },
+  {
+    promise: 'EVO rounds to the second',
+    file: 'src/applications/evo.ts',
+    replace: "second: 'round'",
+    by: "second: 'floor'",
+    tests: ['test/unit/mfa-totp.test.ts'],
+  },
+  {
+    promise: 'a change is compared with what stands in the database',
+    file: CHANGE,
+    replace: '      await checkKept(deps, transaction, record.person, expected);\n',
+    by: '',
+    tests: ['test/system/mfa/kept.test.ts'],
+  },
+  {
+    promise: 'a first code is compared with what stands in the database',
+    file: 'src/mfa/confirm.ts',
+    replace: '        await checkKept(deps, transaction, record.person, switchedOn(record, id, codes));\n',
+    by: '',
+    tests: ['test/system/mfa/kept.test.ts'],
+  },
+  {
+    promise: 'the stored secret is compared',
+    file: KEPT,
+    replace: 'both && secret !== factor.secret',
+    by: 'both && secret === null',
+    tests: READ_BACK,
+  },
+  {
+    promise: 'the state of a factor is compared',
+    file: KEPT,
+    replace: 'factor?.state !== state && !unseen',
+    by: 'factor === undefined && !unseen',
+    tests: READ_BACK,
+  },
+  {
+    promise: 'a factor that should be gone is noticed',
+    file: KEPT,
+    replace: "[...rest.values()].filter(({ state }) => state !== 'inactive')",
+    by: "[...rest.values()].filter(({ state }) => state === 'pending')",
+    tests: READ_BACK,
+  },
+  {
+    promise: 'backup codes are compared by value',
+    file: KEPT,
+    replace: 'if (JSON.stringify(have) === JSON.stringify(want)) return [];',
+    by: 'if (have?.length === want?.length) return [];',
+    tests: READ_BACK,
+  },
+  {
+    promise: 'a session that should have ended is noticed',
+    file: KEPT,
+    replace: 'expected.noSessions && found.sessions',
+    by: 'expected.noSessions && found.sessions === -1',
+    tests: READ_BACK,
+  },
+  {
+    promise: 'a missing demand for a new enrollment is noticed',
+    file: KEPT,
+    replace: '...(mustEnroll ?',
+    by: "...(mustEnroll && found.state === 'unknown' ?",
+    tests: READ_BACK,
+  },
+  {
+    promise: "the application's own lock that should have ended is noticed",
+    file: KEPT,
+    replace: 'again?.lockedUntil != null &&',
+    by: 'again?.lockedUntil === person.id &&',
+    tests: READ_BACK,
+  },
+  {
+    promise: "potctl's block that should have ended is noticed",
+    file: KEPT,
+    replace: 'verifier?.blockedUntil != null ?',
+    by: "verifier?.blockedUntil === 'infinity' ?",
+    tests: READ_BACK,
+  },
+  {
+    promise: 'a change is refused where somebody was faster',
+    file: CHANGE,
+    replace: 'if (record?.fingerprint !== agreed.fingerprint) throw',
+    by: 'if (record == null) throw',
+    tests: CHANGED,
+  },
+  {
+    promise: 'a first code is refused where somebody was faster',
+    file: 'src/mfa/confirm.ts',
+    replace: 'await lockAgreed(deps, transaction, plan.record);',
+    by: 'await readRecord(deps, transaction, person, true);',
+    tests: CHANGED,
+  },
+  {
+    promise: 'a plan no longer fits when the secret changed',
+    file: FINGERPRINT,
+    replace: 'one.secret ?? null, ',
+    by: '',
+    tests: AGREED,
+  },
+  {
+    promise: 'a plan no longer fits when the state of a factor changed',
+    file: FINGERPRINT,
+    replace: 'one.state, ',
+    by: '',
+    tests: AGREED,
+  },
+  {
+    promise: 'a plan no longer fits when a backup code changed',
+    file: FINGERPRINT,
+    replace: '[who, rows, codes, lastChange]',
+    by: '[who, rows, codes?.length, lastChange]',
+    tests: AGREED,
+  },
+  {
+    promise: 'a plan no longer fits when somebody became an administrator',
+    file: FINGERPRINT,
+    replace: 'username, isAdmin, active, lastChange',
+    by: 'username, active, lastChange',
+    tests: AGREED,
+  },
+  {
+    promise: 'a plan no longer fits when an account was switched off',
+    file: FINGERPRINT,
+    replace: 'isAdmin, active, lastChange',
+    by: 'isAdmin, lastChange',
+    tests: AGREED,
+  },
+  {
+    promise: 'a role that may not read secrets sees that potctl changed something',
+    file: FINGERPRINT,
+    replace: '[who, rows, codes, lastChange]',
+    by: '[who, rows, codes]',
+    tests: AGREED,
+  },
+  {
+    promise: 'a role that may not read secrets sees that the row was written',
+    file: FINGERPRINT,
+    replace: 'lastChange === null ? null : updatedAt',
+    by: 'null',
+    tests: AGREED,
+  },
+  {
+    promise: 'ten refused codes within a minute block',
+    file: SQL,
+    replace: 'a.at > now_ - pg_catalog.make_interval(secs => 60)',
+    by: 'a.at > now_ - pg_catalog.make_interval(secs => 30)',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'ten refused codes in more than a minute do not block',
+    file: SQL,
+    replace: 'a.at > now_ - pg_catalog.make_interval(secs => 60)',
+    by: 'a.at > now_ - pg_catalog.make_interval(secs => 120)',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'the tenth refused code blocks, not the eleventh',
+    file: SQL,
+    replace: 'IF failures < 10 THEN',
+    by: 'IF failures < 11 THEN',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'the thirtieth refused code of a login within a day blocks',
+    file: SQL,
+    replace: 'OFFSET 29 LIMIT 1',
+    by: 'OFFSET 30 LIMIT 1',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'refused codes of a login count for a day',
+    file: SQL,
+    replace: 'SELECT a.at + pg_catalog.make_interval(hours => 24) INTO blocked',
+    by: 'SELECT a.at + pg_catalog.make_interval(hours => 25) INTO blocked',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'the hundredth refused code in a row locks for good',
+    file: SQL,
+    replace: 'IF failures >= 100 THEN',
+    by: 'IF failures > 100 THEN',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'a block lasts fifteen minutes',
+    file: SQL,
+    replace: 'SELECT pg_catalog.max(a.at) + pg_catalog.make_interval(mins => 15) INTO blocked',
+    by: 'SELECT pg_catalog.max(a.at) + pg_catalog.make_interval(mins => 16) INTO blocked',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'a backup code works once',
+    file: ATTEMPT,
+    replace: 'if (index < 0 || codes === null || !(await store.remove(transaction, person, index)))',
+    by: 'if (index < 0 || codes === null)',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'the code of a step works once',
+    file: ATTEMPT,
+    replace: '  return row!.taken;\n',
+    by: '  return row !== undefined;\n',
+    tests: THROTTLE,
+  },
+  {
+    promise: 'in production ten changes of a login within an hour are the limit',
+    file: GUARD,
+    replace: 'changes >= PER_HOUR',
+    by: 'changes > PER_HOUR',
+    tests: LIMITS,
+  },
+  {
+    promise: 'changes of a login count for an hour',
+    file: GUARD,
+    replace: "- interval '1 hour' and status",
+    by: "- interval '30 minutes' and status",
+    tests: LIMITS,
+  },
+  {
+    promise: 'in production changes of three people within ten minutes are the limit',
+    file: GUARD,
+    replace: 'people >= PEOPLE_PER_10_MIN',
+    by: 'people > PEOPLE_PER_10_MIN',
+    tests: LIMITS,
+  },
+  {
+    promise: 'changed people count for ten minutes',
+    file: GUARD,
+    replace: "- interval '10 minutes' group by",
+    by: "- interval '15 minutes' group by",
+    tests: LIMITS,
+  },
+  {
+    promise: 'a clock that is five seconds off is refused',
+    file: CLOCK,
+    replace: 'const REFUSE_MS = 5_000;',
+    by: 'const REFUSE_MS = 6_000;',
+    tests: LIMITS,
+  },
+  {
+    promise: 'a clock that is two seconds off is warned of',
+    file: CLOCK,
+    replace: 'const WARN_MS = 2_000;',
+    by: 'const WARN_MS = 3_000;',
+    tests: LIMITS,
+  },
+  {
+    promise: 'an enrollment is confirmed for 24 hours',
+    file: 'src/mfa/record.ts',
+    replace: 'const PENDING_MS = 24 * 3_600_000;',
+    by: 'const PENDING_MS = 12 * 3_600_000;',
+    tests: LIMITS,
+  },
+];
