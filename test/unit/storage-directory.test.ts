@@ -5,6 +5,7 @@ import {
   link,
   lutimes,
   mkdir,
+  open,
   readdir,
   readFile,
   readlink,
@@ -16,7 +17,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDirectory } from '../../src/storage/directory/directory.js';
 import { claimName } from '../../src/storage/directory/durable.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -50,6 +51,24 @@ test('only the owner may enter and read; readable values may be read by all, and
   expect(await Promise.all(modes.map((names) => modeOf(...names)))).toEqual([
     ...[0o700, 0o700, 0o600, 0o644, 0o700, 0o400],
   ]);
+});
+
+test('a file whose first line could not be written does not exist: an empty one would look as if its lines were lost', async () => {
+  const handle = await open(path.join(root, '..'), 'r');
+  const methods = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const failing = [vi.spyOn(methods, 'write'), vi.spyOn(methods, 'writeFile')];
+  onTestFinished(() => {
+    for (const spy of failing) spy.mockRestore();
+  });
+  for (const spy of failing) spy.mockRejectedValue(new Error('EIO'));
+
+  await expect(storage.append('folder/log', 'one')).rejects.toThrow('EIO');
+
+  expect(await readdir(path.join(root, 'folder'))).toEqual([]);
+  for (const spy of failing) spy.mockRestore();
+  await storage.append('folder/log', 'one');
+  expect(await storage.get('folder/log')).toEqual(Buffer.from('one\n'));
 });
 
 test.each(['../outside', 'a/../../outside', '/etc/hostname', 'a//b', '', 'a/.'])('%j is no key', async (key) => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { isErrno, PotctlError } from '../../kernel/errors.js';
 import { give, type Owner } from './owners.js';
 
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 /** Returns 12 random hex digits. */
 export function uniqueSuffix(): string {
@@ -89,12 +89,14 @@ async function copyExclusively(finished: string, name: string): Promise<'copied'
 }
 
 /**
- * Appends one line in one write and syncs it. A line truncated by a crash is ended first, so that it spoils only itself.
+ * Appends one line to an existing file in one write and syncs it. A line truncated by a crash is ended first, so that it spoils only itself.
  *
  * @param owner new owner of the file; null = unchanged
+ * @returns whether the file exists
  */
-export async function appendLine(file: string, line: string, owner: Owner | null): Promise<void> {
-  const handle = await open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+export async function appendLine(file: string, line: string, owner: Owner | null): Promise<boolean> {
+  const handle = await openExisting(file);
+  if (handle === null) return false;
   try {
     const { size } = await handle.stat();
     const last = Buffer.from('\n');
@@ -108,6 +110,16 @@ export async function appendLine(file: string, line: string, owner: Owner | null
     await handle.close();
   }
   await syncPath(path.dirname(file));
+  return true;
+}
+
+async function openExisting(file: string): Promise<FileHandle | null> {
+  try {
+    return await open(file, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
 }
 
 /** Removes a file; no error if there is none. Uses unlink, because in a sticky folder `rm` would report ENOTDIR instead of EPERM. */

@@ -46,7 +46,9 @@ export function valuesIn(root: string, layout: Layout | null = null, wasThere: (
     async append(key, line, { ownedLike } = {}) {
       const file = fileOf(key);
       const owner = await prepare(root, key, ownedLike);
-      await appendLine(file, line, owner);
+      // A new file gets its name with its first line: an empty one would look as if its lines were lost.
+      while (!(await appendLine(file, line, owner)))
+        if ((await write(file, `${line}\n`, { create: true, owner })) !== null) return;
     },
     get: (key, options: GetOptions = {}) => readPlainFile(fileOf(key), { ...options, name: nameOf(key, layout) }),
     stat: (key) => statFile(fileOf(key)),

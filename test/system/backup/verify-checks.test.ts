@@ -20,7 +20,7 @@ async function backedUp() {
   const tree = await makeTree({ 'a.bin': Buffer.alloc(200_000, 'potctl') });
   const parts = { server: openTestServer(name), repository, ...withTree(tree) };
   const id = await backUp(parts);
-  const folder = await repository.artefacts(id);
+  const folder = await repository.artifacts(id);
   const verify = async (level: VerifyLevel) => {
     const { ok, checks } = await (await testPotctl(parts).backup()).verify({ id }, level);
     return { ok, wrong: checks.filter(({ state }) => state !== 'ok').map(({ name, state }) => `${state} ${name}`) };
@@ -31,19 +31,19 @@ async function backedUp() {
 
 /** Writes a file of a backup anew, and its hash and size into the manifest: its hash is good, and its content is not. */
 async function forge(repository: Repository, id: string, name: string, bytes: Buffer): Promise<void> {
-  const file = path.join(await repository.artefacts(id), name);
+  const file = path.join(await repository.artifacts(id), name);
   await chmod(path.dirname(file), 0o700);
   await rm(file, { force: true });
   await writeFile(file, bytes);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   await rewriteManifest(repository, id, (manifest) => {
-    for (const artefact of artefactsOf(manifest)) {
+    for (const artefact of artifactsOf(manifest)) {
       if (artefact.path === name) Object.assign(artefact, { size: bytes.length, sha256 });
     }
   });
 }
 
-const artefactsOf = ({ database, storage }: Manifest) => [...database!.files, ...storage!.artefacts];
+const artifactsOf = ({ database, storage }: Manifest) => [...database!.files, ...storage!.artefacts];
 
 test('a table of the manifest whose data is not in the dump is found', async () => {
   const { repository, id, verify } = await backedUp();
@@ -100,8 +100,8 @@ test('a file that the storage cut after it was hashed is found by the check behi
   const repository = await testRepository();
   const cutting: Repository = {
     ...repository,
-    async artefacts(id) {
-      const folder = await repository.artefacts(id);
+    async artifacts(id) {
+      const folder = await repository.artifacts(id);
       const file = path.join(folder, (await readManifest(repository, id)).database!.inventory.tables[0]!.member!);
       await chmod(file, 0o600);
       await truncate(file, 10);

@@ -46,7 +46,7 @@ async function findingsAfter(sql: string, change: (part: DatabasePart) => Databa
   const repository = await openedAt(path.join(folder, 'repository'));
   const [id] = await repository.list();
   const part = change((await readManifest(repository, id!)).database!);
-  const dumped = path.join(await repository.artefacts(id!), part.backup_file);
+  const dumped = path.join(await repository.artifacts(id!), part.backup_file);
   const signal = new AbortController().signal;
   const lines: string[] = [];
   const onStdoutLine = (line: string) => void lines.push(line);
