@@ -254,7 +254,7 @@ test('an unknown name in --accept is an error, and an unneeded one is a warning'
     env: { PGDATABASE: name },
   });
   expect(wrong).toMatchObject({ exitCode: 2 });
-  expect(wrong.stderr).toContain("'--accept row:public.t' is not the name of");
+  expect(wrong.stderr).toContain("'--accept row:public.t' is not the name of a blocker or a failed check");
   const told: string[] = [];
   const progress: Progress = (event) => event.kind === 'warning' && told.push(adviceText(event.text));
 
@@ -262,7 +262,9 @@ test('an unknown name in --accept is an error, and an unneeded one is a warning'
   const planned = await plan(parts, { accept });
   await restore({ ...parts, host: { progress } }, { accept });
 
-  expect(planned.warnings).toContain('--accept subscription none was not needed: there is no such blocker or failed check');
+  expect(planned.warnings).toContain(
+    '--accept subscription none was not needed: there is no such blocker or failed check',
+  );
   expect(told).toContain('--accept rows:public.t was not needed: there is no such blocker or failed check');
 });
 
