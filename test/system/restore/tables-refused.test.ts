@@ -106,6 +106,6 @@ test('the plan shows tables, dependencies and what is not restored, for people a
   });
   expect(undone).toMatchObject({
     exitCode: 30,
-    stderr: expect.stringContaining('its tables lie in the schema "found"'),
+    stderr: expect.stringContaining('its tables are in the schema "found"'),
   });
 });
