@@ -34,7 +34,7 @@ function matching(forms: readonly string[]): RegExp {
 export function refuseUnknownNames(accept: readonly string[]): void {
   const unknown = accept.find((name) => !PLANNED.test(name) && !CHECKED.test(name));
   if (unknown === undefined) return;
-  throw new PotctlError('E_USAGE', `'--accept ${unknown}' is not the name of a finding`, {
+  throw new PotctlError('E_USAGE', `'--accept ${unknown}' is not the name of a blocker or a failed check`, {
     why: `valid names are: ${[...BY_PLAN, ...BY_CHECKS].join(', ')}`,
     fix: ['Copy the flag from the error message, which prints it in full.'],
   });
@@ -62,7 +62,7 @@ export function unneeded(
   const used = new Set(accepted.map(({ name }) => name));
   return [...new Set(accept)]
     .filter((name) => form.test(name) && !used.has(name))
-    .map((name) => `--accept ${name} was not needed: there is no such finding`);
+    .map((name) => `--accept ${name} was not needed: there is no such blocker or failed check`);
 }
 
 /** The flags that accept these findings. Pure. */

@@ -14,7 +14,7 @@ import type { UndoResult } from '../../src/restore/undo.js';
 import { type TestParts, testPotctl } from './host.js';
 import { temporaryFolder } from './tree.js';
 
-/** A database and perhaps a tree, with the repository of their backups. */
+/** A database and optionally a tree, with the repository of their backups. */
 export interface Target extends TestParts {
   readonly server: Server;
   readonly repository: Repository;
@@ -30,38 +30,38 @@ export async function testRepository(): Promise<Repository> {
 /** The settings of a target with this tree. */
 export const withTree = (path: string) => ({ settings: { files: { path, engine: 'archive', excludes: [] } as const } });
 
-/** Backs up what the settings name, without the check afterwards, which has its own tests; the backup's id. */
+/** Backs up the target without verification, which has its own tests; returns the backup's id. */
 export async function backUp(parts: TestParts, options: Partial<CreateOptions> = {}): Promise<string> {
   const backup = await testPotctl(parts).backup();
   const prepared = await backup.create({ jobs: 2, verify: 'none', ...options });
   return (await prepared.apply()).id!;
 }
 
-/** What a test says of a restore: of the newest backup, and what is replaced is kept for an hour. */
+/** Defaults of tests: restore the newest backup, keep previous data for an hour. */
 const OPTIONS = { id: 'latest', jobs: 2, keepOld: 3_600_000 };
 
-/** Plans and runs. */
+/** Plans a restore and runs it. */
 export async function restore(parts: TestParts, options: Partial<RunOptions> = {}): Promise<RestoreResult> {
   const prepared = await (await testPotctl(parts).restore()).run({ ...OPTIONS, ...options });
   return (await prepared.apply()) as RestoreResult;
 }
 
-/** Only plans. */
+/** Plans a restore only. */
 export async function plan(parts: TestParts, options: Partial<RunOptions> = {}): Promise<JudgedPlan> {
   return (await (await testPotctl(parts).restore()).plan({ ...OPTIONS, ...options })) as JudgedPlan;
 }
 
-/** Plans an undo, and only that: of the newest run, where none is named. */
+/** Plans an undo only; of the newest run if none is named. */
 export async function planUndo(parts: TestParts, run?: string): Promise<UndoPlan> {
   return (await (await testPotctl(parts).restore()).undo({ run, keepOld: OPTIONS.keepOld })).plan;
 }
 
-/** Plans and takes back: the newest run, where none is named. */
+/** Plans an undo and runs it; of the newest run if none is named. */
 export async function undo(parts: TestParts, run?: string): Promise<UndoResult> {
   return (await (await testPotctl(parts).restore()).undo({ run, keepOld: OPTIONS.keepOld })).apply();
 }
 
-/** The runs of the repository, the newest first. */
+/** The runs in the repository, newest first. */
 export async function listRuns(parts: TestParts): Promise<readonly ListedRun[]> {
   return (await testPotctl(parts).restore()).list();
 }

@@ -68,7 +68,7 @@ export async function unmovableBlockers(root: string, { nestedMounts }: TreeObse
 async function placeBlockers(root: string, repositoryUrl: string): Promise<Blocker[]> {
   const found: Blocker[] = [];
   if (path.isAbsolute(repositoryUrl) && overlapOf(repositoryUrl, root) !== null) {
-    const text = `the repository "${repositoryUrl}" and the files "${root}" overlap`;
+    const text = `the repository "${repositoryUrl}" and the files "${root}" overlap: one is inside the other`;
     found.push({ code: 'E_REFUSED', text, fix: ['Choose another directory, or another repository.'] });
   }
   const folder = await nearestFolder(root);

@@ -254,7 +254,7 @@ test('an unknown name in --accept is an error, and an unneeded one is a warning'
     env: { PGDATABASE: name },
   });
   expect(wrong).toMatchObject({ exitCode: 2 });
-  expect(wrong.stderr).toContain("'--accept row:public.t' names nothing that could be accepted");
+  expect(wrong.stderr).toContain("'--accept row:public.t' is not the name of a blocker or a failed check");
   const told: string[] = [];
   const progress: Progress = (event) => event.kind === 'warning' && told.push(adviceText(event.text));
 
@@ -262,8 +262,10 @@ test('an unknown name in --accept is an error, and an unneeded one is a warning'
   const planned = await plan(parts, { accept });
   await restore({ ...parts, host: { progress } }, { accept });
 
-  expect(planned.warnings).toContain('--accept subscription none was not needed: there is no such finding');
-  expect(told).toContain('--accept rows:public.t was not needed: there is no such finding');
+  expect(planned.warnings).toContain(
+    '--accept subscription none was not needed: there is no such blocker or failed check',
+  );
+  expect(told).toContain('--accept rows:public.t was not needed: there is no such blocker or failed check');
 });
 
 test('a damaged backup is restored as far as it is readable once the damage is accepted by its id', async () => {

@@ -21,7 +21,7 @@ test('contradictory options are refused with advice, and nothing is created', as
     [['--tables', 'users', '--into-schema', 's'], 2, "several schemas have a table 'users'"],
     [['--tables', 'log_old_1', '--into-schema', 's'], 30, "a partition of 'public.log_old'"],
     [['--tables', 'dear', '--into-schema', 's'], 30, 'is a view'],
-    [['--tables', 'orders', '--into-schema', 'taken'], 30, 'has "orders" already'],
+    [['--tables', 'orders', '--into-schema', 'taken'], 30, 'already contains "orders"'],
     [['--tables', 'orders', '--into-schema', 's', '--confirm', 'wrong'], 30, 'E_CONFIRM_WRONG'],
   ];
   for (const [flags, exitCode, text] of cases) {
@@ -106,6 +106,6 @@ test('the plan shows tables, dependencies and what is not restored, for people a
   });
   expect(undone).toMatchObject({
     exitCode: 30,
-    stderr: expect.stringContaining('its tables lie in the schema "found"'),
+    stderr: expect.stringContaining('its tables are in the schema "found"'),
   });
 });
