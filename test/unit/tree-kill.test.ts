@@ -43,37 +43,33 @@ const names = (root: string): string[] =>
     .slice(1)
     .map((text) => text.replace(/ \d+ \d+ \d+ /, ' '));
 
-test(
-  'kill -9 at any moment of a swap leaves a tree that is wholly old or wholly new once recovered',
-  async () => {
-    const root = path.join(scratch, 'storage');
-    const random = moments(20261122);
-    const seen = new Set<string>();
-    let longestMs = 150;
-    for (let point = 0; point < POINTS; point += 1) {
-      fs.rmSync(root, { recursive: true, force: true });
-      fs.mkdirSync(root);
-      plant(root, 'old');
-      plant(await prepareStaging({ root, run: 'r1' }), 'new');
-      const old = names(root);
-      const fresh = names(path.join(root, '.potctl-restore-r1'));
-      const child = startTreeProcess(bundle, `await tree.swapTree({ root: '${root}', run: 'r1' });`);
-      const ended = once(child, 'exit');
-      while (child.exitCode === null && !fs.existsSync(path.join(root, '.potctl-swap-r1.ndjson'))) await sleep(1);
-      const begun = performance.now();
-      await Promise.race([ended, sleep((random.next().value as number) * longestMs)]);
-      child.kill('SIGKILL');
-      await ended;
-      if (child.exitCode === 0) longestMs = Math.min(longestMs, performance.now() - begun);
-      const decision = point % 2 === 0 ? 'finish' : 'undo';
-      const outcome = await recoverTree({ root, decision });
-      seen.add(outcome);
-      const now = names(root);
-      if (outcome === 'nothing') expect([old, fresh]).toContainEqual(now);
-      else expect(now).toEqual(outcome === 'finished' ? fresh : old);
-      if (outcome === 'finished') expect(names(path.join(root, '.potctl-before-r1'))).toEqual(old);
-    }
-    expect([...seen]).toEqual(expect.arrayContaining(['finished', 'undone']));
-  },
-  inSweep ? 300_000 : 60_000,
-);
+test('kill -9 at any moment of a swap leaves a tree that is wholly old or wholly new once recovered', async () => {
+  const root = path.join(scratch, 'storage');
+  const random = moments(20261122);
+  const seen = new Set<string>();
+  let longestMs = 150;
+  for (let point = 0; point < POINTS; point += 1) {
+    fs.rmSync(root, { recursive: true, force: true });
+    fs.mkdirSync(root);
+    plant(root, 'old');
+    plant(await prepareStaging({ root, run: 'r1' }), 'new');
+    const old = names(root);
+    const fresh = names(path.join(root, '.potctl-restore-r1'));
+    const child = startTreeProcess(bundle, `await tree.swapTree({ root: '${root}', run: 'r1' });`);
+    const ended = once(child, 'exit');
+    while (child.exitCode === null && !fs.existsSync(path.join(root, '.potctl-swap-r1.ndjson'))) await sleep(1);
+    const begun = performance.now();
+    await Promise.race([ended, sleep((random.next().value as number) * longestMs)]);
+    child.kill('SIGKILL');
+    await ended;
+    if (child.exitCode === 0) longestMs = Math.min(longestMs, performance.now() - begun);
+    const decision = point % 2 === 0 ? 'finish' : 'undo';
+    const outcome = await recoverTree({ root, decision });
+    seen.add(outcome);
+    const now = names(root);
+    if (outcome === 'nothing') expect([old, fresh]).toContainEqual(now);
+    else expect(now).toEqual(outcome === 'finished' ? fresh : old);
+    if (outcome === 'finished') expect(names(path.join(root, '.potctl-before-r1'))).toEqual(old);
+  }
+  expect([...seen]).toEqual(expect.arrayContaining(['finished', 'undone']));
+}, 300_000);
