@@ -47,7 +47,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'sweep', include: ['test/sweep/**/*.test.ts'], provide: { sweep: true }, ...REAL },
+        test: {
+          name: 'sweep',
+          include: ['test/sweep/**/*.test.ts'],
+          provide: { sweep: true },
+          ...REAL,
+          testTimeout: 300_000,
+        },
       },
     ],
   },

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { shellWords } from '../../commands/cli/parse/shell.js';
 import { commands } from '../../commands/registry.js';
 import { type MainOptions, type MainRun, runMain } from '../support/run-main.js';
-import { sampleCommands } from './sample-commands.js';
+import { sampleCommands } from '../support/sample-commands.js';
 
 const run = (args: string[], options?: MainOptions): Promise<MainRun> => runMain(args, sampleCommands, options);
 

@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { manifestSchema } from '../../src/catalog/manifest.js';
 import { canonicalJson, parseManifest } from '../../src/catalog/parse-manifest.js';
-import { inSweep } from '../support/sweep.js';
 
 const fixture = (name: string): string =>
   readFileSync(new URL(`../fixtures/manifests/${name}`, import.meta.url), 'utf8');
@@ -133,7 +132,7 @@ describe('canonical JSON', () => {
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
         expect(canonicalJson(JSON.parse(text))).toBe(text);
       }),
-      { seed: 7, numRuns: inSweep ? 300 : 100 },
+      { seed: 7, numRuns: 300 },
     );
   });
 

@@ -6,7 +6,7 @@ import { actionCommand, itemCommand, listCommand, streamCommand } from '../../co
 import { commands } from '../../commands/registry.js';
 import type { Column } from '../../commands/ui/columns.js';
 import { type MainOptions, type MainRun, runMain } from '../support/run-main.js';
-import { sampleCommands } from './sample-commands.js';
+import { sampleCommands } from '../support/sample-commands.js';
 
 const run = (args: string[], options?: MainOptions): Promise<MainRun> => runMain(args, sampleCommands, options);
 

@@ -1,1 +1,0 @@
-import '../../unit/manifest.test.js';
