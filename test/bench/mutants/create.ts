@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CREATE,
     replace: 'if (free === null || free >= needed) return { needed, free };',
     by: 'return { needed, free };',
-    tests: ['test/system/backup/full-disk.test.ts', 'test/system/backup/full-disk-of-single-steps.test.ts'],
+    tests: GUARDS,
   },
   {
     promise: 'files that hold the repository are refused before anything is written',

@@ -89,7 +89,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: COUNT,
     replace: 'if (problems.length > 0)',
     by: 'if (problems.length > 1)',
-    tests: ['test/system/restore/accept.test.ts'],
+    tests: CHECKS,
+  },
+  {
+    promise: 'a sequence that cannot be read is a finding',
+    file: CHECK,
+    replace: 'if (batch.length === 1) {',
+    by: 'if (batch.length === 1) return [];\n    if (batch.length === 0) {',
+    tests: CHECKS,
   },
   {
     promise: 'the database of the plan is looked at again before a restore',
@@ -207,8 +214,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: 'a damaged backup is refused before anything is built from it',
     file: 'src/restore/plan/prepare.ts',
-    replace: 'refuseBlocked(settleAccepted(stored, request.accept).blocking);',
-    by: '',
+    replace: 'const { checks } = await deps.verify(entry.id);',
+    by: 'const checks: Check[] = [];',
     tests: ['test/system/restore/refusals.test.ts'],
   },
 ];

@@ -51,6 +51,16 @@ test('files that would hold the repository are refused before anything is writte
   expect(await readdir(tree)).toEqual(['a.txt']);
 });
 
+test('a backup that would not fit is refused, and a new repository is not begun for it', async () => {
+  const { name } = await freshDatabase();
+  const repository = { ...(await testRepository()), freeBytes: async () => 1_000 };
+
+  const refused = backUp({ server: openTestServer(name), repository });
+
+  await expect(refused).rejects.toMatchObject({ code: 'E_NO_SPACE', changed: 'nothing' });
+  expect(await repository.exists()).toBe(false);
+});
+
 test('one file that changes whenever it is read makes the backup degraded, with the file named', async () => {
   const tree = await makeTree({ quiet: 'x' });
   writeFileSync(path.join(tree, 'log'), Buffer.alloc(8 * MEGABYTE, 'x'));

@@ -40,8 +40,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Names of what the checks find in a database that differs from its backup by this SQL. */
-async function findingsAfter(sql: string, change: (part: DatabasePart) => DatabasePart = (part) => part) {
+/** Names of what the checks find in a database that differs from its backup by this SQL; null: by none. */
+async function findingsAfter(sql: string | null, change: (part: DatabasePart) => DatabasePart = (part) => part) {
   const server = openTestServer(database.name);
   const repository = await openedAt(path.join(folder, 'repository'));
   const [id] = await repository.list();
@@ -53,14 +53,14 @@ async function findingsAfter(sql: string, change: (part: DatabasePart) => Databa
   await server.runTool('pg_restore', ['--list', dumped], { database: database.name, signal, onStdoutLine });
   const request = { name: database.name, part, jobs: 1, signal, progress: () => {}, toc: parseToc(lines.join('\n')) };
   return inSession(server.session({ purpose: 'test' }), async (session) => {
-    await session.query('begin');
+    if (sql !== null) await session.query('begin');
     try {
-      await session.query(sql);
+      if (sql !== null) await session.query(sql);
       const dump = { server, folder: dumped, scratch: folder, signal };
       const { findings } = await checkDatabase(server, session, { ...request, dump });
       return findings.map(({ name, state }) => `${state} ${name}`);
     } finally {
-      await session.query('rollback');
+      if (sql !== null) await session.query('rollback');
     }
   });
 }
@@ -104,4 +104,20 @@ test('an imported dump says itself how many constraints it does not validate', a
   });
   expect(await findingsAfter('select 1', told(1))).toEqual([]);
   expect(await findingsAfter('select 1', told(0))).toEqual(['fail constraint:public.t.old']);
+});
+
+test('tables and sequences that cannot be looked at are findings, too', async () => {
+  const gone = await findingsAfter(null, (part) => ({
+    ...part,
+    dump: { ...part.dump, format: 'plain' },
+    inventory: {
+      ...part.inventory,
+      tables: [{ ...part.inventory.tables[0]!, table: 'gone' }],
+      sequences: [{ ...part.inventory.sequences[0]!, name: 'gone' }],
+    },
+  }));
+  expect(gone.map((name) => name.replaceAll('"', ''))).toEqual([
+    'unknown rows:public.gone',
+    'unknown sequence:public.gone',
+  ]);
 });
