@@ -96,10 +96,10 @@ describe('help', () => {
     }
   });
   test.each([
-    ['backup', 'list', '--all-series', '--all-series'],
-    ['backup', 'prune', '--all-series', '--all-series'],
-    ['restore', 'run', '--from-series', '--from-series'],
-    ['backup', 'show', '--from-series=x', '--from-series'],
+    ['backup', 'list', '--all-sets', '--all-series'],
+    ['backup', 'prune', '--all-sets', '--all-series'],
+    ['restore', 'run', '--from-set', '--from-series'],
+    ['backup', 'show', '--from-set=x', '--from-series'],
   ])('potctl %s %s %s is answered with the new name of the flag', async (noun, verb, old, now) => {
     const { exitCode, stderr } = await runMain([noun, verb, old], commands);
     expect(exitCode).toBe(2);

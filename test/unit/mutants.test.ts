@@ -10,7 +10,7 @@ describe.each(Object.entries(AREAS))('%s', (_, mutants) => {
   test.each(mutants)('the fault fits the code: $promise', (mutant) => {
     const intact = document(mutant.file);
     expect(applyMutant(mutant, intact)).not.toBe(intact);
-    expect(mutant.file).toMatch(/^(src|commands)\//);
+    expect(mutant.file).toMatch(/^(src|commands|templates)\//);
   });
 
   test.each(mutants)('its tests exist: $promise', ({ tests }) => {

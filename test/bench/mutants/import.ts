@@ -22,7 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: 'the id of a dump goes by the time that is in it, not by that of its file',
     file: 'src/backup/imported/candidates.ts',
-    replace: "dumpTime(told?.get('Archive created at')) ??",
+    replace: "dumpTime(header?.get('Archive created at')) ??",
     by: '',
     tests: ['test/system/backup/import-twice.test.ts'],
   },
