@@ -37,7 +37,10 @@ test('what the profile asks for and potctl cannot do is refused before anything 
   const { potctl, repository } = await withProfile('encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }');
   await expect((await potctl.backup()).create()).rejects.toMatchObject({
     ...{ code: 'E_CONFIG', message: "`backup create` does not support what the profile 'prod' asks for" },
-    why: { problem: expect.stringContaining('requires encrypted backups'), from: expect.stringMatching(/config\.yaml:2$/) },
+    why: {
+      problem: expect.stringContaining('requires encrypted backups'),
+      from: expect.stringMatching(/config\.yaml:2$/),
+    },
   });
   expect(existsSync(repository)).toBe(false);
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
