@@ -37,7 +37,10 @@ test('an unsupported setting of the profile is refused before anything is opened
   const { potctl, repository } = await withProfile('encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }');
   await expect((await potctl.backup()).create()).rejects.toMatchObject({
     ...{ code: 'E_CONFIG', message: "`backup create` does not support what the profile 'prod' asks for" },
-    why: { problem: expect.stringContaining('unencrypted'), from: expect.stringMatching(/config\.yaml:2$/) },
+    why: {
+      problem: expect.stringContaining('requires encrypted backups'),
+      from: expect.stringMatching(/config\.yaml:2$/),
+    },
   });
   expect(existsSync(repository)).toBe(false);
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
