@@ -5,18 +5,18 @@ import { type Content, readContent } from './proof/content.js';
 import { startWriter } from './sample/writer.js';
 import { play, type Sandbox } from './sandbox.js';
 
-/** Transactions of the writer before the backup starts: it is really running then. */
+/** Transactions of the writer before the backup starts, so that it is certainly running. */
 const HEAD_START = 25;
 
-/** What the backup must bring back, and the proof that it cut no transaction in two. */
+/** What the backup must restore, and the proof that it contains only whole transactions. */
 export interface SavedContent {
   readonly content: Content;
   readonly wholeTransactions: Proof;
 }
 
 /**
- * Backs up while a program writes. The expected content is read from the live database afterwards, up to the last transaction that
- * the backup's own row counts include.
+ * Makes a backup while a program writes. The expected content is read from the live database afterwards, up to the last transaction that
+ * the row counts of the backup include.
  */
 export async function backUpWhileWriting(
   sandbox: Sandbox,
@@ -40,7 +40,7 @@ export async function backUpWhileWriting(
   return { content: await readContent(sandbox, last), wholeTransactions: whole };
 }
 
-/** Row counts that the backup took in its snapshot, by table. */
+/** Reads the row counts that the backup took in its snapshot, by table. */
 async function countsOfManifest(sandbox: Sandbox, id: string): Promise<ReadonlyMap<string, number>> {
   const file = path.join(sandbox.folder, 'backups', 'backups', id, 'manifest.json');
   const manifest = JSON.parse(await readFile(file, 'utf8')) as ManifestCounts;
@@ -53,8 +53,8 @@ interface ManifestCounts {
   };
 }
 
-/** Destroys tables, rows and files, as it happens on a bad day. Returns what is left. */
-export async function lose(sandbox: Sandbox): Promise<Content> {
+/** Destroys tables, rows and files. Returns what is left. */
+export async function destroyData(sandbox: Sandbox): Promise<Content> {
   await play(sandbox, ['psql', '-c', 'drop table audit_log, refresh_tokens']);
   await play(sandbox, ['psql', '-c', 'update users set hashed_password = username, mfa_secret = null']);
   await play(sandbox, ['psql', '-c', 'delete from projects where dimensoes_altura > 20']);

@@ -6,7 +6,7 @@ import { writeStorage } from './sample/storage.js';
 import { ask, loadSql, type Sandbox } from './sandbox.js';
 import { DATABASE } from './workplace.js';
 
-/** Creates the demo's 3dPot database with its rows, and its tree of files in `storage/`. Returns what they hold. */
+/** Creates the demo's 3dPot database with its rows, and its files in `storage/`. Returns their content. */
 export async function prepareApplication(sandbox: Sandbox): Promise<Content> {
   const { tell, environment, folder } = sandbox;
   const atHome = { ...sandbox, environment: { ...environment, PGDATABASE: 'postgres' } };

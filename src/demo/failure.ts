@@ -1,10 +1,10 @@
-/** A command of the tour ended badly. The tour stops there, and its exit code becomes the tour's. */
+/** A command of the tour failed. The tour stops and exits with the same exit code. */
 export class CommandFailed extends Error {
   constructor(
     readonly line: string,
     readonly exitCode: number,
   ) {
-    super(`'${line}' ended with exit code ${exitCode}`);
+    super(`'${line}' failed with exit code ${exitCode}`);
     this.name = 'CommandFailed';
   }
 }

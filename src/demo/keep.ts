@@ -7,23 +7,23 @@ import { advice, potctl } from '../kernel/next.js';
 import { serverUser } from './cluster/system-user.js';
 import type { Workplace } from './workplace.js';
 
-/** A demo that goes on without us. */
+/** A demo that keeps running after this process. */
 export interface KeptDemo {
-  /** The top folder, for {@link stopKept}. */
+  /** The top directory, for {@link stopKept}. */
   readonly folder: string;
   /** Where storage/ and backups/ are. */
   readonly work: string;
   readonly server_pid: number;
-  /** What the shell must export to work with it. */
+  /** Environment variables that a shell needs to use it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** This program, for who has not installed it. */
+  /** Path of this program, in case it is not installed. */
   readonly program: string;
 }
 
 const MARKER = 'potctl-demo.json';
 const SHOWN = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE'];
 
-/** Starts the server again as a process of its own, so that it outlives this one, and marks the folder for {@link stopKept}. */
+/** Restarts the server as an independent process, which outlives this one, and marks the directory for {@link stopKept}. */
 export async function keepRunning(workplace: Workplace): Promise<KeptDemo> {
   const { folder, sandbox, cluster } = workplace;
   await writeFile(path.join(folder, MARKER), `${JSON.stringify({ binaries: cluster.binaries })}\n`);
@@ -38,16 +38,16 @@ export async function keepRunning(workplace: Workplace): Promise<KeptDemo> {
 }
 
 /**
- * Ends a kept demo: stops its server and removes its folder (an absolute path).
+ * Stops the server of a kept demo and removes its directory (an absolute path).
  *
- * @throws PotctlError E_REFUSED when the folder is not one of our own demos; E_TOOL_FAILED when the server does not end
+ * @throws PotctlError E_REFUSED if the directory is not a kept demo of this user; E_TOOL_FAILED if the server does not stop
  */
 export async function stopKept(folder: string): Promise<void> {
   const binaries = await binariesOf(folder);
   if (binaries === undefined) {
-    throw new PotctlError('E_REFUSED', `'${folder}' is not the folder of a kept demo of yours`, {
+    throw new PotctlError('E_REFUSED', `'${folder}' is not the directory of one of your kept demos`, {
       fix: [
-        advice`Give the folder that ${potctl('demo', '--keep')} printed, e.g. ${potctl('demo', '--stop', '/tmp/potctl-demo-a1b2c3')}.`,
+        advice`Give the directory that ${potctl('demo', '--keep')} printed, e.g. ${potctl('demo', '--stop', '/tmp/potctl-demo-a1b2c3')}.`,
       ],
     });
   }
@@ -55,7 +55,7 @@ export async function stopKept(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** What the marker says, if we wrote it: a stranger's marker could name a program of theirs. */
+/** Reads the marker, if this user wrote it: another user's marker could name a program to run. */
 async function binariesOf(folder: string): Promise<string | undefined> {
   const marker = path.join(folder, MARKER);
   try {

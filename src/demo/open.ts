@@ -4,17 +4,17 @@ import type { TourEvent } from './events.js';
 import type { ThrowAwayServer } from './throw-away.js';
 import type { TourResult } from './tour.js';
 
-/** A tour on a throw-away PostgreSQL. */
+/** A tour on a temporary PostgreSQL server. */
 export interface Demo {
-  /** @param options `keep`: leave the server and the files; `tell` hears of each step */
+  /** Runs the tour. @param options `keep`: keep the server and the files; `tell` is called for each step */
   tour(options?: { readonly keep?: boolean; readonly tell?: (event: TourEvent) => void }): Promise<TourResult>;
-  /** Ends a demo that was kept, and removes it. @param folder may be relative @returns its absolute path */
+  /** Stops a kept demo and removes it. @param folder may be relative @returns its absolute path */
   stop(folder: string): Promise<string>;
-  /** An empty PostgreSQL for whoever needs one. @param name stands in the name of its folder @param note hears what takes time */
+  /** Starts an empty PostgreSQL. @param name part of its directory's name @param note is called with progress messages */
   throwAway(name: string, note: (text: string) => void): Promise<ThrowAwayServer>;
 }
 
-/** Wires the tour. Nothing is started before it is asked for. */
+/** Wires the tour. Nothing is started before it is needed. */
 export function openDemo({ host: { clock, signal, settings, childEnvironment } }: Base): Demo {
   return {
     async tour({ keep = false, tell = () => {} } = {}) {

@@ -8,11 +8,11 @@ import { PotctlError } from '../kernel/errors.js';
 import type { TourEvent } from './events.js';
 import { CommandFailed } from './failure.js';
 
-/** Where the tour plays: a folder with `storage/` and `backups/`, a server, and an environment without anything of the person's own. */
+/** Where the tour runs: a directory with `storage/` and `backups/`, a server, and an environment without the user's own settings. */
 export interface Sandbox {
   /** The current directory of every command. */
   readonly folder: string;
-  /** The folder with psql and pg_dump. */
+  /** The directory with psql and pg_dump. */
   readonly binaries: string;
   /** PATH, PGHOST, PGPORT, PGUSER, PGDATABASE, HOME: the whole environment of the commands. */
   readonly environment: Readonly<Record<string, string>>;
@@ -20,17 +20,16 @@ export interface Sandbox {
   readonly tell: (event: TourEvent) => void;
 }
 
-/** Lines that the audience has just seen: from one that matches `from`, up to one that matches `until`. */
+/** Lines that were just shown: from one that matches `from`, up to one that matches `until`. */
 export interface Repeated {
   readonly from: RegExp;
   readonly until: RegExp;
 }
 
 /**
- * Runs a command for the audience: shows its line, then what it prints, as it comes, without what is `repeated`. `potctl` is this very
- * program.
+ * Runs a command and shows its command line and output as it comes, without what is `repeated`. `potctl` runs this program itself.
  *
- * Returns what it printed on stdout. @throws CommandFailed when it does not end with exit code 0; E_INTERRUPTED after `signal`
+ * Returns what it printed on stdout. @throws CommandFailed if the exit code is not 0; E_INTERRUPTED after `signal`
  */
 export async function play(sandbox: Sandbox, command: readonly string[], repeated?: Repeated): Promise<string> {
   const line = command.map(quoteArgument).join(' ');
@@ -63,7 +62,7 @@ function withoutRepeated(show: (line: string) => void, repeated: Repeated | unde
   };
 }
 
-/** Asks the demo's database behind the scenes; rows as `|`-separated lines, as `psql -At` prints them. @throws E_TOOL_FAILED */
+/** Queries the demo's database without showing it; returns `|`-separated lines, as `psql -At` prints them. @throws E_TOOL_FAILED */
 export async function ask(sandbox: Sandbox, sql: string): Promise<string[]> {
   const child = start(sandbox, ['psql', ...QUIET, '-At', '-c', sql]);
   const lines: string[] = [];
@@ -79,7 +78,7 @@ export async function loadSql(sandbox: Sandbox, files: readonly string[]): Promi
   await expectSuccess(sandbox, child);
 }
 
-/** A psql that takes statements as they come, for the program that goes on writing. */
+/** Starts a psql that reads statements from stdin, for the program that keeps writing. */
 export function openPsql(sandbox: Sandbox): Child {
   const child = start(sandbox, ['psql', ...QUIET], { stdin: 'pipe' });
   child.stdout.resume();
@@ -117,12 +116,12 @@ async function expectSuccess(sandbox: Sandbox, child: Child): Promise<void> {
   refuseWhenInterrupted(sandbox);
   if (end.ok) return;
   const why = end.startError ?? end.stderrTail.join('\n');
-  throw new PotctlError('E_TOOL_FAILED', 'psql failed on the throw-away PostgreSQL', { why, changed: 'scratch' });
+  throw new PotctlError('E_TOOL_FAILED', 'psql failed on the temporary PostgreSQL server', { why, changed: 'scratch' });
 }
 
 function refuseWhenInterrupted({ signal }: Sandbox): void {
   if (!signal.aborted) return;
-  const changedDetail = 'the server and the files of the tour are removed';
+  const changedDetail = 'the server and the files of the tour were removed';
   throw new PotctlError('E_INTERRUPTED', 'the tour was interrupted', { changedDetail, fix: [] });
 }
 

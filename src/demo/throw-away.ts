@@ -5,22 +5,22 @@ import type { Server } from '../postgres/server.js';
 import { startCluster } from './cluster/cluster.js';
 import { obtainBinaries } from './cluster/obtain.js';
 
-/** A PostgreSQL that nobody else uses, and that is gone when it is closed. */
+/** A private PostgreSQL server that is removed when it is closed. */
 export interface ThrowAwayServer {
   /** Its superuser. */
   readonly owner: string;
-  /** Its database `postgres`, as that role; not yet connected. */
+  /** Opens its database `postgres` as that role; does not connect yet. */
   server(role: string): Server;
-  /** Closes what was opened, ends it, and removes its folder. */
+  /** Closes open connections, stops the server and removes its directory. */
   close(): Promise<void>;
 }
 
 export interface ThrowAwayRequest {
-  /** Stands in the name of its folder. */
+  /** Part of its directory's name. */
   readonly name: string;
-  /** Hears what takes time. */
+  /** Called with progress messages. */
   readonly note: (text: string) => void;
-  /** PATH, TMPDIR and where caches lie. */
+  /** PATH, TMPDIR and the cache directory. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly childEnvironment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -28,7 +28,7 @@ export interface ThrowAwayRequest {
 
 const UNSAFE_BUT_FAST = { fsync: 'off', full_page_writes: 'off' };
 
-/** Starts one in a temporary folder. @throws E_TOOL_MISSING, E_UNFIT */
+/** Starts a server in a temporary directory. @throws E_TOOL_MISSING, E_UNFIT */
 export async function startThrowAway(request: ThrowAwayRequest): Promise<ThrowAwayServer> {
   const { name, note, environment, childEnvironment, signal } = request;
   const binaries = await obtainBinaries({ environment, signal, onNote: note });

@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.js';
-import { backUpWhileWriting, lose } from './acts.js';
+import { backUpWhileWriting, destroyData } from './acts.js';
 import { prepareApplication } from './application.js';
 import type { Proof, Scene } from './events.js';
 import { CommandFailed } from './failure.js';
@@ -11,12 +11,12 @@ import { DATABASE, openWorkplace, type WorkplaceRequest } from './workplace.js';
 
 export interface TourRequest extends WorkplaceRequest {
   readonly clock: Clock;
-  /** Leave the server and the files for continuing by hand. */
+  /** Keep the server and the files, to continue by hand. */
   readonly keep: boolean;
 }
 
 export interface TourResult {
-  /** Did every command succeed and every proof hold? */
+  /** Whether every command succeeded and every comparison was equal. */
   readonly ok: boolean;
   readonly proofs: readonly Proof[];
   /** The command at which the tour stopped. */
@@ -26,12 +26,12 @@ export interface TourResult {
 }
 
 /**
- * The whole tour on a throw-away PostgreSQL: sample data, a backup while a program writes, verify, list, loss on purpose, plan,
- * restore, undo; each with the real commands, each result proved by reading everything again.
+ * Runs the whole tour on a temporary PostgreSQL server: sample data, a backup while a program writes, verify, list, data loss, plan, restore, undo.
+ * It uses the real commands and proves each result by reading everything again.
  *
- * Whatever happens, interruption included, nothing is left: no process, no file; but for `keep`.
+ * Leaves no process and no file behind, even if it fails or is interrupted, except with `keep`.
  *
- * @throws PotctlError E_TOOL_MISSING, E_UNFIT when no server can be had; E_INTERRUPTED
+ * @throws PotctlError E_TOOL_MISSING, E_UNFIT if no server can be started; E_INTERRUPTED
  */
 export async function runTour(request: TourRequest): Promise<TourResult> {
   const { clock, keep, signal } = request;
@@ -61,7 +61,7 @@ async function failureOf(work: () => Promise<void>): Promise<TourResult['failed'
 
 const FILES = ['--files', './storage'];
 const REPOSITORY = ['--repository', './backups'];
-/** A restore shows its plan again, before its first step. */
+/** A restore shows its plan again before its first step. */
 const PLAN = { from: /^\s*RESTORE PLAN/, until: /✓ create/ };
 
 async function performTour(sandbox: Sandbox, proofs: Proof[]): Promise<void> {
@@ -78,7 +78,7 @@ async function performTour(sandbox: Sandbox, proofs: Proof[]): Promise<void> {
   scene('list');
   await play(sandbox, ['potctl', 'backup', 'list', ...REPOSITORY]);
   scene('loss');
-  const lost = await lose(sandbox);
+  const lost = await destroyData(sandbox);
   scene('plan');
   await play(sandbox, ['potctl', 'restore', 'plan', 'latest', ...FILES, ...REPOSITORY]);
   scene('restore');

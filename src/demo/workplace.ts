@@ -8,24 +8,24 @@ import type { Sandbox } from './sandbox.js';
 export const DATABASE = 'threedpot';
 
 export interface WorkplaceRequest {
-  /** PATH, HOME, XDG_CACHE_HOME, TMPDIR and the proxies count. */
+  /** PATH, HOME, XDG_CACHE_HOME, TMPDIR and proxy variables are used. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly tell: (event: TourEvent) => void;
 }
 
-/** A temporary folder with a server of its own, and the sandbox for the tour in it. */
+/** A temporary directory with a server and the sandbox for the tour. */
 export interface Workplace {
-  /** The top folder; everything is below it. */
+  /** The top directory; everything is below it. */
   readonly folder: string;
   readonly sandbox: Sandbox;
   readonly cluster: Cluster;
-  /** Ends the server and removes the folder. Safe to call twice. */
+  /** Stops the server and removes the directory. Safe to call twice. */
   remove(): Promise<void>;
 }
 
 /**
- * Makes the folder (in TMPDIR, else /tmp) and starts the server. After a failure nothing is left.
+ * Creates the directory (in TMPDIR, else /tmp) and starts the server. Leaves nothing behind on failure.
  *
  * @throws PotctlError E_TOOL_MISSING, E_UNFIT, E_INTERRUPTED
  */
@@ -43,7 +43,7 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
       settings,
       signal,
     });
-    const sandbox = await furnish({ folder, binaries, searchPath, cluster, signal, tell });
+    const sandbox = await createSandbox({ folder, binaries, searchPath, cluster, signal, tell });
     return { folder, sandbox, cluster, remove: () => remove(folder, cluster) };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
@@ -51,19 +51,19 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
   }
 }
 
-interface Furniture extends Pick<WorkplaceRequest, 'signal' | 'tell'> {
+interface SandboxRequest extends Pick<WorkplaceRequest, 'signal' | 'tell'> {
   readonly folder: string;
   readonly binaries: string;
   readonly searchPath: string;
   readonly cluster: Cluster;
 }
 
-async function furnish(request: Furniture): Promise<Sandbox> {
+async function createSandbox(request: SandboxRequest): Promise<Sandbox> {
   const { folder, binaries, searchPath, cluster, signal, tell } = request;
   const [work, home] = [path.join(folder, 'work'), path.join(folder, 'home')];
   await mkdir(work);
   await mkdir(home, { mode: 0o700 });
-  // The person's own configuration must not reach the tour, nor the machine's.
+  // The configuration of the user and of the machine must not affect the tour.
   const configuration = path.join(home, 'config.yaml');
   await writeFile(configuration, '{}\n', { mode: 0o600 });
   const environment = {
@@ -75,7 +75,7 @@ async function furnish(request: Furniture): Promise<Sandbox> {
     PGUSER: cluster.user,
     PGDATABASE: DATABASE,
     LC_ALL: 'C.UTF-8',
-    // What a person sees at a terminal; the tour's commands write to a pipe.
+    // The output for a terminal, although the tour's commands write to a pipe.
     POTCTL_OUTPUT: 'table',
   };
   return { folder: work, binaries, environment, signal, tell };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseUris } from '../../src/demo/cluster/apt.js';
 
-test('packages are read from what apt would fetch, other lines are passed over', () => {
+test('packages are read from the output of apt-get --print-uris, ignoring other lines', () => {
   const printed = [
     'Reading package lists...',
     "'http://deb.debian.org/debian-security/pool/updates/main/p/postgresql-15/postgresql-15_15.20-0%2bdeb12u1_amd64.deb' postgresql-15_15.20-0+deb12u1_amd64.deb 17091392 ",

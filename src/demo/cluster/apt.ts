@@ -4,27 +4,27 @@ import { text } from 'node:stream/consumers';
 import { startChild } from '../../kernel/child.js';
 
 export interface FetchRequest {
-  /** Gets one folder per version; made when missing. */
+  /** Directory with one subdirectory per version; created if missing. */
   readonly cache: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
-/** A package that apt would install; `name` without version and architecture, `version` as in file names (an epoch's colon is `%3a`). */
+/** A package that apt would install: `name` without version and architecture, `version` as in file names (an epoch's colon is `%3a`). */
 export interface Package {
   readonly name: string;
   readonly version: string;
 }
 
-/** LLVM is only for the just-in-time compiler, which is off; the wrappers in Perl and the locales are not used at all. */
+/** LLVM is only needed by the just-in-time compiler, which is off; the Perl wrappers and locales are not used. */
 const NEEDED = /^(postgresql(-client)?-\d+|lib(?!llvm|z3|c-l10n).*(?<!-perl))$/;
 
 /**
- * Fetches Debian's PostgreSQL and what this machine lacks for it, checked by apt's signatures, and unpacks it below `cache`. Package
- * lists and downloads rest in a temporary folder, so that root is not needed and the system's apt sees nothing of it. The result
- * appears in one step. Returns the folder with programs that can be called from anywhere.
+ * Downloads Debian's PostgreSQL and its missing dependencies, verified by apt's signatures, and unpacks them below `cache`, atomically.
+ * Package lists and downloads go to a temporary directory, so that root is not needed and the system's apt is not affected. Returns the
+ * directory with the programs, which can be called from anywhere.
  *
- * Throws an Error with the last lines of apt or dpkg when something is missing or fails.
+ * Throws an Error with the last lines of apt or dpkg if something is missing or fails.
  */
 export async function fetchDebianPackages(request: FetchRequest): Promise<string> {
   await mkdir(request.cache, { recursive: true });
@@ -36,12 +36,12 @@ export async function fetchDebianPackages(request: FetchRequest): Promise<string
       await apt(['install', '--print-uris', '-qq', '--no-install-recommends', '-y', 'postgresql']),
     );
     const server = packages.find(({ name }) => /^postgresql-\d+$/.test(name));
-    if (!server) throw new Error('apt knows no package of the PostgreSQL server');
+    if (!server) throw new Error('apt has no package of the PostgreSQL server');
     const names = packages.map(({ name }) => name).filter((name) => NEEDED.test(name));
     await apt(['download', ...names]);
     const tree = path.join(work, 'tree');
     await unpack(work, tree, request);
-    // A folder of its own for each fetch: somebody else's server may be running from an older one.
+    // Each download gets its own directory: another server may be running from an older one.
     const target = path.join(request.cache, `${server.version}${path.basename(work).replace('.fetching', '')}`);
     await rename(tree, target);
     return path.join(target, 'bin');
@@ -86,7 +86,7 @@ async function unpack(work: string, tree: string, request: FetchRequest): Promis
   await writeWrappers(tree);
 }
 
-/** The programs find their libraries by an environment variable only; a wrapper spares every caller from knowing that. */
+/** Writes wrappers that set LD_LIBRARY_PATH, which the unpacked programs need to find their libraries. */
 async function writeWrappers(tree: string): Promise<void> {
   const [version = ''] = await readdir(path.join(tree, 'usr/lib/postgresql'));
   const programs = await readdir(path.join(tree, 'usr/lib/postgresql', version, 'bin'));

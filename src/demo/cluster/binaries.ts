@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Folders that hold one folder per PostgreSQL version; `%` is the version. */
+/** Directories of each PostgreSQL version; `%` is the version. */
 const VERSIONED = [
   '/usr/lib/postgresql/%/bin',
   '/usr/pgsql-%/bin',
@@ -11,19 +11,18 @@ const VERSIONED = [
 ];
 const PLAIN = ['/opt/homebrew/bin', '/usr/local/bin', '/usr/libexec/postgresql', '/usr/bin'];
 
-/** What the demo and the tests call. */
+/** Programs that the demo and the tests need. */
 const PROGRAMS = ['initdb', 'postgres', 'pg_ctl', 'psql', 'pg_dump', 'pg_dumpall', 'pg_restore'];
 
 /**
- * The folder with the newest complete PostgreSQL (server and client) that is installed on this machine; undefined if there is none.
- * `searchPath` is PATH.
+ * Returns the directory of the newest complete PostgreSQL (server and client) on this machine; undefined = none. `searchPath` is PATH.
  */
 export async function findBinaries(searchPath = ''): Promise<string | undefined> {
   const versioned = (await Promise.all(VERSIONED.map(newestFirst))).flat();
   return [...versioned, ...searchPath.split(':').filter(path.isAbsolute), ...PLAIN].find(isComplete);
 }
 
-/** Does the folder hold every program that a throw-away server needs? */
+/** Returns whether the directory has every program that a temporary server needs. */
 export function isComplete(folder: string): boolean {
   return PROGRAMS.every((program) => existsSync(path.join(folder, program)));
 }

@@ -5,7 +5,7 @@ import { PotctlError } from '../../kernel/errors.js';
 import { reachableBinaries, refuseUnreachable } from './reachable.js';
 import { type SystemUser, serverUser } from './system-user.js';
 
-/** A private PostgreSQL server that lives as long as this process, at most. */
+/** A private PostgreSQL server that ends at the latest with this process. */
 export interface Cluster {
   /** The directory with its socket, for PGHOST. */
   readonly host: string;
@@ -13,26 +13,26 @@ export interface Cluster {
   /** Its only role, a superuser without a password. */
   readonly user: string;
   readonly dataDirectory: string;
-  /** Who runs the server; undefined = this process's own user. */
+  /** The user that runs the server; undefined = this process's user. */
   readonly runsAs: SystemUser | undefined;
-  /** Where that user finds the programs. */
+  /** The directory with the programs, accessible for that user. */
   readonly binaries: string;
   readonly pid: number;
-  /** Fast shutdown: open sessions are ended. Resolves when it has ended; safe to call twice. */
+  /** Shuts down fast, ending open sessions. Resolves when the server has stopped; safe to call twice. */
   stop(): Promise<void>;
 }
 
 export interface ClusterRequest {
-  /** Holds everything of the cluster; ours, and on a path that other users may enter when we are root. */
+  /** Directory for everything of the cluster, owned by this user; if that is root, other users must be able to access it. */
   readonly directory: string;
-  /** The folder with initdb and postgres: see findBinaries. */
+  /** The directory with initdb and postgres: see findBinaries. */
   readonly binaries: string;
-  /** PATH and nothing secret. */
+  /** PATH, and no secrets. */
   readonly environment: Readonly<Record<string, string>>;
   /** Server settings, e.g. `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly port?: number;
-  /** Ends the start; a server that has started is ended with `stop`. */
+  /** Aborts the start; use `stop` once it has started. */
   readonly signal?: AbortSignal;
 }
 
@@ -52,11 +52,11 @@ const SETTINGS = {
 };
 
 /**
- * Creates and starts a server that listens on a socket inside `directory` and nowhere else: UTF-8, locale C, one superuser `postgres`
- * without a password (the socket's directory is 0700: whoever may enter it is trusted). As root it runs as {@link serverUser}.
- * When this process dies, kill -9 included, the kernel ends the server.
+ * Creates and starts a server that listens only on a socket inside `directory`: UTF-8, locale C, one superuser `postgres` without a password
+ * (the socket's directory has mode 0700). As root it runs as {@link serverUser}. If this process dies, even by kill -9, the kernel ends the
+ * server.
  *
- * @throws PotctlError E_UNFIT with the last lines of its log when it cannot be created or started; E_INTERRUPTED after `signal`
+ * @throws PotctlError E_UNFIT with the last lines of its log if it cannot be created or started; E_INTERRUPTED after `signal`
  */
 export async function startCluster(request: ClusterRequest): Promise<Cluster> {
   const { directory, port = 5432, signal } = request;
@@ -70,14 +70,14 @@ export async function startCluster(request: ClusterRequest): Promise<Cluster> {
 
   const binaries = await reachableBinaries(request.binaries, runsAs, directory);
   const options = childOptions(request, runsAs);
-  await initialise(path.join(binaries, 'initdb'), dataDirectory, options);
+  await initialize(path.join(binaries, 'initdb'), dataDirectory, options);
   const settings = { ...SETTINGS, ...request.settings, unix_socket_directories: host, port: String(port) };
   await writeFile(path.join(dataDirectory, 'postgresql.conf'), configuration(settings));
   const server = await startServer(path.join(binaries, 'postgres'), dataDirectory, options);
   const stop = () => stopServer(server);
   if (signal?.aborted) {
     await stop();
-    throw new PotctlError('E_INTERRUPTED', 'the throw-away PostgreSQL was interrupted');
+    throw new PotctlError('E_INTERRUPTED', 'the start of the temporary PostgreSQL server was interrupted');
   }
   return { host, port, user: USER, dataDirectory, runsAs, binaries, pid: server.pid ?? 0, stop };
 }
@@ -86,7 +86,7 @@ function refuseLongSocketPath(host: string, port: number): void {
   const socket = path.join(host, `.s.PGSQL.${port}`);
   if (Buffer.byteLength(socket) <= SOCKET_PATH_MAX_BYTES) return;
   throw new PotctlError('E_UNFIT', `the socket path '${socket}' is too long`, {
-    why: `a Unix socket's path has at most ${SOCKET_PATH_MAX_BYTES} bytes`,
+    why: `the path of a Unix socket can have at most ${SOCKET_PATH_MAX_BYTES} bytes`,
     fix: ['Set TMPDIR to a shorter directory, e.g. `TMPDIR=/tmp`.'],
   });
 }
@@ -107,13 +107,13 @@ function childOptions(request: ClusterRequest, user: SystemUser | undefined): Ch
   };
 }
 
-async function initialise(initdb: string, dataDirectory: string, options: ChildOptions): Promise<void> {
+async function initialize(initdb: string, dataDirectory: string, options: ChildOptions): Promise<void> {
   const args = ['-D', dataDirectory, '-U', USER, '-E', 'UTF8', '--no-locale', '--auth=trust', '--no-sync'];
   const end = await startChild(initdb, args, options).ended;
   if (!end.ok) throw notStarted('initdb', end);
 }
 
-/** The file, not arguments: a kept server is started again without us. */
+/** Settings go into the file, not arguments, since a kept server is restarted with pg_ctl. */
 function configuration(settings: Readonly<Record<string, string>>): string {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
   return lines.join('');
@@ -125,7 +125,7 @@ async function startServer(postgres: string, dataDirectory: string, options: Chi
     announce = () => resolve('ready');
   });
   const onStderrLine = (line: string) => line.includes('ready to accept connections') && announce();
-  // An abort of the whole command reaches the server by `stop`, after its clients have ended.
+  // If the command is aborted, `stop` ends the server after its clients.
   const { signal: _, ...rest } = options;
   const server = startChild(postgres, ['-D', dataDirectory], { ...rest, whenWeDie: 'QUIT', onStderrLine });
   const outcome = await Promise.race([ready, server.ended, after(START_MS)]);
@@ -148,9 +148,9 @@ function after(ms: number): Promise<'late'> {
 function notStarted(program: string, end: ChildEnd): PotctlError {
   if (end.cancelled) return new PotctlError('E_INTERRUPTED', `${program} was interrupted`);
   const why = [end.startError, ...end.stderrTail.slice(-8)].filter((line) => line !== null).join('\n');
-  return new PotctlError('E_UNFIT', `the throw-away PostgreSQL could not be started: ${program} failed`, {
+  return new PotctlError('E_UNFIT', `cannot start the temporary PostgreSQL server: ${program} failed`, {
     why: why || `exit code ${end.exitCode}, signal ${end.signal}`,
     changed: 'scratch',
-    fix: ['Mend what it says, then repeat.'],
+    fix: ['Fix the reported problem, then repeat.'],
   });
 }

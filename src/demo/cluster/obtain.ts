@@ -6,25 +6,25 @@ import { fetchDebianPackages } from './apt.js';
 import { findBinaries, isComplete } from './binaries.js';
 
 export interface ObtainRequest {
-  /** PATH, HOME, XDG_CACHE_HOME and the proxies count. */
+  /** PATH, HOME, XDG_CACHE_HOME and proxy variables are used. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Says what takes time, e.g. a download. */
+  /** Called with progress messages, e.g. about a download. */
   readonly onNote: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
 const INSTALL_LINES = [
-  'Debian, Ubuntu: `sudo apt install postgresql` (it also starts a server of its own)',
+  'Debian, Ubuntu: `sudo apt install postgresql` (this also starts a server)',
   'Fedora, RHEL: `sudo dnf install postgresql-server postgresql-contrib`',
   'Alpine: `apk add postgresql postgresql-client`',
   'macOS: `brew install postgresql@17`',
 ];
 
 /**
- * A folder with a whole PostgreSQL, server and client: what is installed; else what an earlier call unpacked into
- * `$XDG_CACHE_HOME/potctl/postgresql`; else Debian's packages, fetched and unpacked there. Nothing is ever installed, and root is not needed.
+ * Returns a directory with PostgreSQL server and client programs: the installed ones; else those that an earlier call unpacked into
+ * `$XDG_CACHE_HOME/potctl/postgresql`; else Debian's packages, downloaded and unpacked there. Installs nothing and does not need root.
  *
- * @throws PotctlError E_TOOL_MISSING with the line for each packager; E_INTERRUPTED after `signal`
+ * @throws PotctlError E_TOOL_MISSING with the command for each package manager; E_INTERRUPTED after `signal`
  */
 export async function obtainBinaries(request: ObtainRequest): Promise<string> {
   const { environment } = request;
@@ -33,13 +33,15 @@ export async function obtainBinaries(request: ObtainRequest): Promise<string> {
   const cache = cacheFolder(environment);
   const cached = await findCached(cache, childEnvironment(environment));
   if (cached) return cached;
-  request.onNote('PostgreSQL is not installed: fetching its packages (about 30 MB, once; nothing is installed)');
+  request.onNote(
+    'PostgreSQL is not installed: downloading its packages (about 30 MB, only once; nothing is installed)',
+  );
   try {
     const fetched = await fetchDebianPackages({ ...request, cache, environment: childEnvironment(environment) });
-    request.onNote(`PostgreSQL is unpacked in ${path.dirname(fetched)}`);
+    request.onNote(`PostgreSQL was unpacked to ${path.dirname(fetched)}`);
     return fetched;
   } catch (error) {
-    if (request.signal?.aborted) throw new PotctlError('E_INTERRUPTED', 'fetching PostgreSQL was interrupted');
+    if (request.signal?.aborted) throw new PotctlError('E_INTERRUPTED', 'the download of PostgreSQL was interrupted');
     throw missing(error);
   }
 }
@@ -60,7 +62,7 @@ async function findCached(cache: string, environment: Record<string, string>): P
   const versions = (await readdir(cache).catch(() => [])).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   for (const version of versions) {
     const folder = path.join(cache, version, 'bin');
-    // An upgrade of the distribution can take a library away that the unpacked programs need.
+    // An upgrade of the distribution can remove a library that the unpacked programs need.
     if (isComplete(folder) && (await runs(path.join(folder, 'postgres'), environment))) return folder;
   }
   return undefined;
@@ -71,7 +73,7 @@ async function runs(program: string, environment: Record<string, string>): Promi
 }
 
 function missing(cause: unknown): PotctlError {
-  return new PotctlError('E_TOOL_MISSING', 'PostgreSQL is not installed, and its packages could not be fetched', {
+  return new PotctlError('E_TOOL_MISSING', 'PostgreSQL is not installed, and its packages could not be downloaded', {
     why: cause instanceof Error ? cause.message : String(cause),
     fix: INSTALL_LINES,
     cause,

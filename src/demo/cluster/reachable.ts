@@ -4,8 +4,8 @@ import { PotctlError } from '../../kernel/errors.js';
 import type { SystemUser } from './system-user.js';
 
 /**
- * The binaries where the server's user can run them. What was unpacked below root's home (0700) is copied, with its libraries, to
- * `directory`; everything else stays where it is.
+ * Returns a directory of the binaries that the server's user can run. Binaries below root's home (0700) are copied, with their libraries, to
+ * `directory`.
  */
 export async function reachableBinaries(
   binaries: string,
@@ -19,13 +19,13 @@ export async function reachableBinaries(
 }
 
 /**
- * @throws PotctlError E_UNFIT when the server's user cannot reach the directory, e.g. because TMPDIR is root's own
+ * @throws PotctlError E_UNFIT if the server's user cannot access the directory, e.g. because TMPDIR belongs to root
  */
 export async function refuseUnreachable(directory: string, user: SystemUser | undefined): Promise<void> {
   if (!user || (await canEnter(path.dirname(directory), user))) return;
-  throw new PotctlError('E_UNFIT', `the user '${user.name}' may not enter '${path.dirname(directory)}'`, {
-    why: `PostgreSQL refuses to run as root, so the throw-away server runs as '${user.name}'`,
-    fix: ['Use a temporary directory that everybody may enter, e.g. `TMPDIR=/tmp`.'],
+  throw new PotctlError('E_UNFIT', `the user '${user.name}' cannot access '${path.dirname(directory)}'`, {
+    why: `PostgreSQL refuses to run as root, so the temporary server runs as '${user.name}'`,
+    fix: ['Use a temporary directory that all users can access, e.g. `TMPDIR=/tmp`.'],
   });
 }
 

@@ -9,10 +9,10 @@ export interface SystemUser {
 }
 
 /**
- * Who a PostgreSQL server runs as, since it refuses root: `postgres` where that user exists, else `nobody`; undefined when this
- * process is not root and simply runs it itself.
+ * Returns the user to run a PostgreSQL server as if this process is root, which PostgreSQL refuses: `postgres` if it exists, else `nobody`.
+ * undefined = this process is not root, so the server runs as the same user.
  *
- * @throws PotctlError E_UNFIT when root finds neither
+ * @throws PotctlError E_UNFIT if neither exists
  */
 export async function serverUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
@@ -21,8 +21,8 @@ export async function serverUser(): Promise<SystemUser | undefined> {
     const [, , uid, gid] = lines.find(([user]) => user === name) ?? [];
     if (Number(uid) > 0) return { name, uid: Number(uid), gid: Number(gid) };
   }
-  throw new PotctlError('E_UNFIT', 'no user to run PostgreSQL as', {
+  throw new PotctlError('E_UNFIT', 'no user was found to run PostgreSQL as', {
     why: 'PostgreSQL refuses to run as root, and /etc/passwd has neither "postgres" nor "nobody"',
-    fix: ['Run the command as an ordinary user.'],
+    fix: ['Run the command as a user other than root.'],
   });
 }

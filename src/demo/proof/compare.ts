@@ -3,8 +3,8 @@ import type { Content } from './content.js';
 import { TABLES, type TableContent } from './tables.js';
 
 /**
- * Compares everything, table by table, and the tree of files. Equal means: the same count and the same digest. A table that is missing
- * on both sides is left out; on one side it is a difference.
+ * Compares all tables and the files. Equal means the same count and the same digest. A table that is missing on both sides is left out; on one
+ * side it is a difference.
  */
 export function compare(expected: Content, found: Content): Proof[] {
   const tables = TABLES.filter((table) => expected.tables.has(table) || found.tables.has(table));

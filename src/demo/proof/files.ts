@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What a tree holds. */
+/** The content of a directory tree. */
 export interface TreeContent {
   /** Files and symlinks. */
   readonly files: number;
-  /** SHA-256 over every entry's path, type, mode, time and content. */
+  /** SHA-256 of every entry's path, type, mode, time and content. */
   readonly digest: string;
 }
 
-/** Reads a whole tree, file by file. Folders that restores keep beside it (`.potctl-…`) are not part of it. */
+/** Reads a directory tree, file by file, without the directories that restores keep in it (`.potctl-…`). */
 export async function readTree(root: string): Promise<TreeContent> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const paths = entries.map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));

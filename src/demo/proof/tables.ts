@@ -1,17 +1,17 @@
 import { writtenUpTo } from '../sample/writer.js';
 import { ask, type Sandbox } from '../sandbox.js';
 
-/** What a table holds. */
+/** The content of a table. */
 export interface TableContent {
   readonly rows: number;
-  /** MD5 over all rows as text, in an order of their own. */
+  /** MD5 of the sorted MD5s of all rows. */
   readonly digest: string;
 }
 
 export const TABLES = ['users', 'projects', 'refresh_tokens', 'audit_log'] as const;
 export type Table = (typeof TABLES)[number];
 
-/** The content of every table of the demo that exists, up to the writer's transaction number `last` (default: all). */
+/** Reads the content of every existing table of the demo, up to the writer's transaction number `last` (default: all). */
 export async function readTables(sandbox: Sandbox, last = Number.MAX_SAFE_INTEGER): Promise<Map<Table, TableContent>> {
   const present = new Set(await ask(sandbox, `select tablename from pg_tables where schemaname = 'public'`));
   const content = new Map<Table, TableContent>();

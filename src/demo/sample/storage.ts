@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What was written, for the tour's first sentences. */
+/** What was written, to be shown by the tour. */
 export interface StorageFacts {
   readonly files: number;
   readonly bytes: number;
 }
 
 const PROJECTS = 160;
-/** Seconds since 1970 of the oldest file: 2025-03-01. */
+/** Modification time of the oldest file, in seconds since 1970: 2025-03-01. */
 const FIRST_MTIME_S = 1_740_787_200;
 
 /**
- * Writes a 3dPot storage tree below `root`: 160 STL models and their G-code in nested folders, thumbnails of some, an empty folder, a
- * symlink, names that are not ASCII. The same bytes and times on every run.
+ * Writes the files of a 3dPot application below `root`: 160 STL models and their G-code in nested directories, some thumbnails, an empty
+ * directory, a symlink, a name that is not ASCII. Every run writes the same bytes and times.
  */
 export async function writeStorage(root: string): Promise<StorageFacts> {
   const facts = { files: 0, bytes: 0 };
@@ -43,13 +43,13 @@ export async function writeStorage(root: string): Promise<StorageFacts> {
   return facts;
 }
 
-/** The id of a project as the demo's database has it: md5 as a uuid. */
+/** Returns the id of a project as in the demo's database: an md5 as a uuid. */
 function projectId(project: number): string {
   const hex = createHash('md5').update(`project ${project}`).digest('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Numbers between 0 and 1 that look random and are the same for the same seed (a linear congruential generator). */
+/** Returns a pseudo-random generator of numbers between 0 and 1 (linear congruential), reproducible by its seed. */
 function numbersFrom(seed: number): () => number {
   let state = (seed * 2_654_435_761 + 12_345) >>> 0;
   return () => {

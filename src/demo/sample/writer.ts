@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPsql, type Sandbox, write } from '../sandbox.js';
 
-/** A program that goes on writing: every transaction adds a session and its line in the audit log. */
+/** A program that keeps writing: every transaction adds a session and an entry in the audit log. */
 export interface Writer {
   /** Waits until `count` transactions were sent. */
   sent(count: number): Promise<void>;
-  /** Finishes the last transaction and tells how many there were. Throws an Error with psql's message when one failed. */
+  /** Finishes the last transaction and returns how many there were. Throws an Error with psql's message if one failed. */
   stop(): Promise<number>;
 }
 
@@ -43,7 +43,7 @@ export const WRITTEN_TABLES: Readonly<Record<string, string>> = {
   refresh_tokens: 'device_info',
 };
 
-/** SQL condition: the rows from before the writer, and its first `last` ones. */
+/** Returns a SQL condition for the rows from before the writer and of its first `last` transactions. */
 export function writtenUpTo(table: string, last: number): string {
   const column = WRITTEN_TABLES[table];
   return column === undefined ? 'true' : `coalesce((${column}->>'writer')::int, 0) <= ${last}`;

@@ -42,7 +42,7 @@ test('kill -9 leaves no server and no command running', { timeout: 120_000 }, as
   expect(await processesLeft(folder)).toEqual([]);
 });
 
-test('a command that fails stops the tour with its exit code and its name', { timeout: 120_000 }, async () => {
+test('a failed command stops the tour, which names it and exits with its exit code', { timeout: 120_000 }, async () => {
   const { ended, printed, folder } = await startDemo();
   await printed('✓ checks');
   process.kill(pidOf(folder, 'backup create'), 'SIGTERM');
@@ -53,7 +53,9 @@ test('a command that fails stops the tour with its exit code and its name', { ti
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('--keep leaves a server to go on with by the printed lines, --stop ends it', { timeout: 150_000 }, async () => {
+test('--keep leaves a server that the printed commands work with, and --stop removes it', {
+  timeout: 150_000,
+}, async () => {
   const { ended, folder } = await startDemo('--keep');
   const { exitCode, stderr } = await ended;
   expect(exitCode).toBe(0);
@@ -69,7 +71,7 @@ test('--keep leaves a server to go on with by the printed lines, --stop ends it'
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('--stop refuses a folder that is none of its own, and leaves it alone', async () => {
+test('--stop refuses a directory that is not a kept demo, and does not change it', async () => {
   const folder = await folderForAll();
   mkdirSync(path.join(folder, 'data'));
   writeFileSync(path.join(folder, 'precious'), 'x');

@@ -6,7 +6,7 @@ import { folderForAll } from '../../support/tree.js';
 
 const OWN_ENVIRONMENT = { PGHOST: undefined, PGPORT: undefined, PGUSER: undefined };
 
-test('the tour backs up, loses, restores and undoes, proves each step equal, and leaves nothing', {
+test('the tour makes a backup, loses data, restores, undoes, proves each step, and leaves nothing behind', {
   timeout: 150_000,
 }, async () => {
   const folder = await folderForAll();
