@@ -6,19 +6,19 @@ import { type Advice, type Again, type NextCommand, partsOf } from '../kernel/ne
 import type { Server, Session } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 
-/** What the doctor may look at. Everything that can fail is a function, so that one failure does not hide the rest. */
+/** What the checks need. Everything that can fail is a function, so that one failure does not prevent the other checks. */
 export interface DoctorTools {
   readonly clock: Clock;
-  /** Environment of the children. */
+  /** Environment of child processes. */
   readonly childEnvironment: Readonly<Record<string, string>>;
   settings(): Promise<Settings>;
   server(): Promise<Server>;
   repository(): Promise<Repository>;
-  /** What earlier restores left, in words, each with what puts it right. */
+  /** Returns what earlier restores left behind, in words, each with the command that cleans it up. */
   leftovers(): Promise<readonly { readonly text: string; readonly fix: Advice }[]>;
 }
 
-/** A connection that stands, and what it belongs to. */
+/** An open connection, its server and settings. */
 export interface Connected {
   readonly server: Server;
   readonly session: Session;
@@ -36,19 +36,19 @@ const advised = (name: string, state: CheckState, detail: string, next: Advice |
   ...(next !== null && { next }),
 });
 
-/** A failure as a line: what the operator can meet has failed, anything else could not be checked. */
+/** Returns a check for an error: `fail` for a known error, `unknown` for anything else. */
 export function failed(name: string, error: unknown): Check {
   if (!(error instanceof PotctlError)) return unknown(name, `could not be checked: ${text(error)}`);
   return fail(name, describe(error), fixOf(error));
 }
 
-/** The same where the check itself was refused: it says nothing about what was to be checked. */
+/** Returns an `unknown` check if the check itself failed, which says nothing about its subject. */
 export function notChecked(name: string, error: unknown): Check {
   const reason = error instanceof PotctlError ? describe(error) : text(error);
   return unknown(name, `could not be checked: ${reason}`, error instanceof PotctlError ? fixOf(error) : null);
 }
 
-/** The doctor is not sent to the doctor. */
+/** Leaves out advice to run `potctl doctor`. */
 const fixOf = ({ fix }: PotctlError): Advice | null => fix.find((one) => !partsOf(one).some(isDoctor)) ?? null;
 
 const isDoctor = (part: string | NextCommand | Again): boolean =>

@@ -4,22 +4,22 @@ import type { Check } from '../kernel/check.js';
 import { potctl } from '../kernel/next.js';
 import { ok, unknown, warn } from './check.js';
 
-/** The file, its mode, and what was left out of it. */
+/** Checks the configuration file, its mode, and warnings about its contents. */
 export function configurationChecks({ configFile, profile, warnings = [] }: Settings): Check[] {
   const where = configFile
     ? `${configFile.path}, ${profile.name ? `profile ${profile.name}` : 'no profile chosen'}`
     : null;
-  const results = [ok('configuration', where ?? 'no file: flags, environment and the files of libpq')];
+  const results = [ok('configuration', where ?? 'no configuration file; using flags, environment and libpq files')];
   if (configFile && (configFile.mode & 0o077) !== 0) {
     const mode = configFile.mode.toString(8).padStart(4, '0');
     results.push(warn('configuration mode', `${configFile.path} has mode ${mode}`, `chmod 0600 ${configFile.path}`));
   }
-  // A password file with a wrong mode has a line of its own.
+  // A password file with a wrong mode is reported by the password check.
   const others = warnings.filter((warning) => !warning.includes(' is ignored: '));
   return [...results, ...others.map((warning) => warn('configuration', warning, potctl('config', 'show', '--origin')))];
 }
 
-/** Where the password comes from, and what is wrong with the places it could come from. */
+/** Checks where the password comes from, and what is wrong with the other sources. */
 export function passwordCheck(connection: ConnectionSettings, connected: boolean): Check {
   const { passwordSource: source, passwordNotes: notes = [] } = connection;
   const [note] = notes;
@@ -37,11 +37,11 @@ export function passwordCheck(connection: ConnectionSettings, connected: boolean
       split.length > 1 ? (split.at(-1) ?? null) : WHERE_FROM,
     );
   if (source !== null) return ok('password', `from ${source}`);
-  if (connected) return ok('password', 'none set, and the server asks for none');
+  if (connected) return ok('password', 'none set; the server does not require one');
   return unknown(
     'password',
-    'none set; whether the server wants one is not known',
-    `if it does, add to ~/.pgpass (mode 0600): ${pgpassLine(connection)}`,
+    'none set; unknown whether the server requires one',
+    `if so, add to ~/.pgpass (mode 0600): ${pgpassLine(connection)}`,
   );
 }
 

@@ -13,11 +13,11 @@ import { backupRights, restoreRights } from './rights.js';
 import { type SetupLook, schemaCheck } from './schema.js';
 
 /**
- * Looks at everything that a backup tonight and a restore tomorrow will need. Changes nothing but for one probe file in the repository,
- * which it removes. What cannot be checked is unknown; nothing that is wrong with the world makes it throw.
+ * Checks everything that a backup and a restore will need. Changes nothing except for one probe file in the repository, which it removes.
+ * What cannot be checked is `unknown`; it does not throw.
  *
- * @param look how potctl's own schema is examined
- * @returns one line per check, causes before what depends on them
+ * @param look how potctl's own schema is checked
+ * @returns one line per check, causes before consequences
  */
 export async function examine(tools: DoctorTools, look: SetupLook): Promise<Check[]> {
   let settings: Awaited<ReturnType<DoctorTools['settings']>>;
@@ -35,7 +35,7 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Chec
     ...database.results,
     ...(await repositoryChecks(tools, settings, database.bytes, files.bytes)),
     settings.repositories.length === 0
-      ? unknown('restores', 'not checked: there is no repository')
+      ? unknown('restores', 'not checked: no repository is configured')
       : await restoresCheck(tools).catch((error: unknown) => notChecked('restores', error)),
     files.result,
     ...(await programChecks(tools.childEnvironment, settings.files !== null)),
@@ -45,7 +45,7 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Chec
 interface DatabaseResults {
   readonly results: readonly Check[];
   readonly connected: boolean;
-  /** Size of the database; null where it is not known. */
+  /** Size of the database; null = unknown. */
   readonly bytes: number | null;
 }
 
@@ -70,7 +70,7 @@ async function databaseChecks(
     const server = await tools.server();
     connected = { server, session: await server.session({ purpose: 'doctor' }), settings };
   } catch (error) {
-    const rest = NEEDS_CONNECTION.map((name) => unknown(name, 'not checked: there is no connection'));
+    const rest = NEEDS_CONNECTION.map((name) => unknown(name, 'not checked: no connection'));
     return { results: [unreachable(error, settings), ...rest], connected: false, bytes: null };
   }
   try {

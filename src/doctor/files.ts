@@ -5,7 +5,7 @@ import type { Check } from '../kernel/check.js';
 import { counted } from '../kernel/counted.js';
 import { bytes, fail, ok, unknown, warn } from './check.js';
 
-/** The files' line, and their size; null where it is not known. */
+/** The check of the files, and their size; null = unknown. */
 export interface MeasuredFiles {
   readonly result: Check;
   readonly bytes: number | null;
@@ -20,9 +20,9 @@ interface Walk {
   complete: boolean;
 }
 
-/** Is the tree there and readable to the bottom? Stops after 5 s, and says that it did. */
+/** Checks that the files can be read. Stops after 5 s and reports that. */
 export async function measureFiles(files: Settings['files'], now: () => number): Promise<MeasuredFiles> {
-  if (files === null) return { result: ok('files', 'none named: backups hold the database alone'), bytes: 0 };
+  if (files === null) return { result: ok('files', 'none configured: backups contain only the database'), bytes: 0 };
   const root = files.path;
   try {
     if (!(await stat(root)).isDirectory())
@@ -33,8 +33,8 @@ export async function measureFiles(files: Settings['files'], now: () => number):
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return wrong(
-      `${root} cannot be read: ${reason}`,
-      'check --files or `files.path` in the profile, and run as a user that may read it',
+      `cannot read ${root}: ${reason}`,
+      'check --files or `files.path` in the profile, and run as a user that can read it',
     );
   }
 }
@@ -47,12 +47,12 @@ function measured(root: string, { files, bytes: size, unreadable, complete }: Wa
   const found = `${root}: ${complete ? '' : 'at least '}${counted(files, 'file')}, ${bytes(size)}`;
   const [example] = unreadable;
   if (example !== undefined) {
-    const detail = `${found}; ${unreadable.length} may not be read, e.g. ${example}`;
+    const detail = `${found}; ${unreadable.length} cannot be read, e.g. ${example}`;
     return { result: fail('files', detail, `ls -l ${example}, then run as its owner`), bytes: complete ? size : null };
   }
-  if (!complete) return { result: unknown('files', `${found}; not looked at to the end`), bytes: null };
+  if (!complete) return { result: unknown('files', `${found}; not all were checked`), bytes: null };
   if (files === 0)
-    return { result: warn('files', `${found}: the tree is empty`, 'check that it is mounted'), bytes: 0 };
+    return { result: warn('files', `${found}: the directory is empty`, 'check that it is mounted'), bytes: 0 };
   return { result: ok('files', `${found}, all readable`), bytes: size };
 }
 

@@ -3,10 +3,10 @@ import { counted } from '../kernel/counted.js';
 import { readLockRoom } from '../postgres/lock-room.js';
 import { type Connected, ok, warn } from './check.js';
 
-/** What pg_dump locks besides the tables: the catalogue's own, with their indexes. */
-const CATALOGUE = 150;
+/** What pg_dump locks besides the tables: those of the catalog, with their indexes. */
+const CATALOG = 150;
 const DEFAULT_LOCKS = 64;
-/** The rest is what others need meanwhile. */
+/** The rest is for other sessions. */
 const FULL = 0.8;
 
 interface Row {
@@ -14,7 +14,7 @@ interface Row {
   readonly slots: string;
 }
 
-/** Does the server's lock table hold all tables at once, partitions included, as a dump wants it? */
+/** Checks that the server's lock table has room for all tables and partitions at once, as a dump needs. */
 export async function lockRoom({ session }: Connected): Promise<Check> {
   const [row] = await session.query<Row>(
     `select (select count(*)::int from pg_catalog.pg_class as c
@@ -27,12 +27,12 @@ export async function lockRoom({ session }: Connected): Promise<Check> {
   const { tables, slots } = row!;
   const room = await readLockRoom(session);
   const figures = `${counted(tables, 'table or partition', 'tables and partitions')}, room for ${counted(room, 'lock')}`;
-  if (tables + CATALOGUE <= FULL * room) return ok('locks', figures);
-  // Twice as many as now: tables become more, and others need locks as well.
-  const wanted = Math.max(DEFAULT_LOCKS, Math.ceil((2 * (tables + CATALOGUE)) / Number(slots)));
+  if (tables + CATALOG <= FULL * room) return ok('locks', figures);
+  // Twice as many as now, for more tables and other sessions.
+  const wanted = Math.max(DEFAULT_LOCKS, Math.ceil((2 * (tables + CATALOG)) / Number(slots)));
   return warn(
     'locks',
-    `${figures}: a dump, which locks every table at once, may end with "out of shared memory"`,
+    `${figures}: a dump locks all tables at once and may fail with "out of shared memory"`,
     `as a superuser: alter system set max_locks_per_transaction = ${wanted}; then restart the server`,
   );
 }

@@ -1,13 +1,13 @@
 import type { Base } from '../host/base.js';
 import type { Check } from '../kernel/check.js';
 
-/** Whether tonight's backup and tomorrow's restore can work. */
+/** Checks whether backups and restores can work. */
 export interface Doctor {
-  /** One line per check, causes before what depends on them. */
+  /** Returns one line per check, causes before consequences. */
   examine(): Promise<readonly Check[]>;
 }
 
-/** Wires the examination. Nothing is opened before it is asked for. */
+/** Wires the checks. Nothing is opened before it is needed. */
 export function openDoctor({ host, settings, server, repository }: Base): Doctor {
   return {
     async examine() {

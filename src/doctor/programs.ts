@@ -8,7 +8,7 @@ import { fail, ok, warn } from './check.js';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The programs beside PostgreSQL's: tar for files, zstd for speed, age for encryption. */
+/** Checks the other programs: tar for files, zstd for compression, age for encryption. */
 export async function programChecks(environment: Environment, withFiles: boolean): Promise<Check[]> {
   return [await tarCheck(environment, withFiles), await zstdCheck(environment), await ageCheck(environment)];
 }
@@ -25,12 +25,12 @@ async function zstdCheck(environment: Environment): Promise<Check> {
   if ('createZstdCompress' in zlib) return ok('zstd', 'built into Node.js');
   const file = await find('zstd', environment);
   if (file !== null) return ok('zstd', file);
-  return warn('zstd', 'not installed: files are compressed with gzip, slower and larger', 'apt install zstd');
+  return warn('zstd', 'not installed: files are compressed with gzip, which is slower and larger', 'apt install zstd');
 }
 
 async function ageCheck(environment: Environment): Promise<Check> {
   const file = await find('age', environment);
-  return ok('age', file ?? 'not installed; only encrypted backups want it (apt install age)');
+  return ok('age', file ?? 'not installed; only encrypted backups need it (apt install age)');
 }
 
 async function versionOf(name: string, environment: Environment): Promise<string | null> {
@@ -38,7 +38,7 @@ async function versionOf(name: string, environment: Environment): Promise<string
   if (file === null) return null;
   const child = startChild(file, ['--version'], { environment: { ...environment, LC_ALL: 'C' } });
   const [output, end] = await Promise.all([text(child.stdout), child.ended]);
-  return end.ok ? (output.split('\n')[0] ?? file) : `${file} (it does not tell its version)`;
+  return end.ok ? (output.split('\n')[0] ?? file) : `${file} (unknown version)`;
 }
 
 async function find(name: string, environment: Environment): Promise<string | null> {

@@ -9,9 +9,9 @@ import { advice, potctl } from '../kernel/next.js';
 import type { Repository } from '../repository/repository.js';
 import { bytes, type DoctorTools, fail, failed, notChecked, ok, unknown, warn } from './check.js';
 
-const NAME_ONE = 'name one: `--repository DIR`, POTCTL_REPOSITORY, or `repositories` in the profile';
+const NAME_ONE = 'set one: `--repository DIR`, POTCTL_REPOSITORY, or `repositories` in the profile';
 
-/** Can backups be written there, and is there room for the next one? `null` sizes are not known. */
+/** Checks that backups can be written and that there is room for the next one. @param databaseBytes null = unknown */
 export async function repositoryChecks(
   tools: DoctorTools,
   settings: Settings,
@@ -21,14 +21,14 @@ export async function repositoryChecks(
   const [first, ...further] = settings.repositories;
   if (first === undefined)
     return [
-      unknown('repository', 'none is named: nothing to check', NAME_ONE),
-      unknown('free space', 'not checked: there is no repository'),
+      unknown('repository', 'none is configured', NAME_ONE),
+      unknown('free space', 'not checked: no repository is configured'),
     ];
   const others = further.map((one) =>
     warn(
       `repository ${one.name}`,
-      'not used by this version: backups go to the first one only',
-      advice`back up there too: ${potctl('backup', 'create', '--repository', one.name)}`,
+      'not used by this version: backups go only to the first repository',
+      advice`to back up there, too: ${potctl('backup', 'create', '--repository', one.name)}`,
     ),
   );
   let repository: Repository;
@@ -46,16 +46,16 @@ export async function repositoryChecks(
 
 async function writable({ path: folder }: RepositorySettings, repository: Repository): Promise<Check> {
   const name = `repository`;
-  if (folder === undefined) return unknown(name, `${repository.url} is not a directory: not checked`);
+  if (folder === undefined) return unknown(name, `not checked: ${repository.url} is not a directory`);
   try {
-    if (await isThere(folder)) {
+    if (await exists(folder)) {
       await probeFile(folder);
       if (!(await repository.exists()))
-        return ok(name, `${folder} is writable, and no repository yet: the first backup creates it`);
+        return ok(name, `${folder} is writable but not a repository yet; the first backup creates it`);
       return ok(name, `${folder} is writable, ${counted((await repository.list()).length, 'backup')}`);
     }
     await probeFolder(path.dirname(folder));
-    return warn(name, `${folder} is not there yet; the first backup creates it`, `mkdir -m 0700 ${folder}`);
+    return warn(name, `${folder} does not exist yet; the first backup creates it`, `mkdir -m 0700 ${folder}`);
   } catch (error) {
     const translated = fromErrno(error, `write to '${folder}'`);
     if (!(translated instanceof PotctlError)) throw error;
@@ -67,7 +67,7 @@ async function writable({ path: folder }: RepositorySettings, repository: Reposi
   }
 }
 
-async function isThere(folder: string): Promise<boolean> {
+async function exists(folder: string): Promise<boolean> {
   try {
     await stat(folder);
     return true;
@@ -77,7 +77,7 @@ async function isThere(folder: string): Promise<boolean> {
   }
 }
 
-/** Writes, syncs and removes a small file: a mode or a mount option can lie, a write cannot. */
+/** Writes, syncs and removes a small file, which is more reliable than looking at modes and mount options. */
 async function probeFile(folder: string): Promise<void> {
   const file = path.join(folder, `.potctl-probe-${randomBytes(6).toString('hex')}.partial`);
   const handle = await open(file, 'wx', 0o600);
@@ -100,17 +100,17 @@ const RESERVE = 16 * 1_048_576;
 
 async function space(repository: Repository, databaseBytes: number | null, treeBytes: number | null): Promise<Check> {
   const free = await repository.freeBytes();
-  if (free === null) return unknown('free space', `${repository.url} does not tell`);
+  if (free === null) return unknown('free space', `unknown for ${repository.url}`);
   if (databaseBytes === null || treeBytes === null)
     return unknown(
       'free space',
-      `${bytes(free)} free; the size of the ${databaseBytes === null ? 'database' : 'files'} is not known`,
+      `${bytes(free)} free; the size of the ${databaseBytes === null ? 'database' : 'files'} is unknown`,
     );
-  // As the first backup is estimated: a compressed dump without indexes takes less than half of the database, files what they take.
+  // The estimate for a first backup: a compressed dump without indexes takes less than half of the database, files their full size.
   const needed = databaseBytes / 2 + treeBytes + RESERVE;
   const figures = `${bytes(free)} free, a full backup needs about ${bytes(Math.ceil(needed))}`;
-  const fix = 'free some space, or name another place with --repository';
+  const fix = 'free some space, or use another repository with --repository';
   if (free < needed) return fail('free space', figures, fix);
-  if (free < 2 * needed) return warn('free space', `${figures}: room for one`, fix);
+  if (free < 2 * needed) return warn('free space', `${figures}: room for only one`, fix);
   return ok('free space', figures);
 }

@@ -11,7 +11,7 @@ interface Unreadable {
   readonly unreadable: string;
   readonly guarded: string;
   readonly examples: string | null;
-  /** As SQL writes them, with a comma between. */
+  /** Quoted for SQL, separated by commas. */
   readonly schemas: string | null;
 }
 
@@ -35,8 +35,8 @@ const UNREADABLE = `with objects as (
    from objects`;
 
 /**
- * Can the role read everything that pg_dump will dump, with as many connections as that takes? Row level security counts: pg_dump refuses a
- * table that hides rows.
+ * Checks that the role can read everything that pg_dump will dump, with as many connections as that needs. Row level security counts, since
+ * pg_dump refuses a table that hides rows.
  */
 export async function backupRights({ session, settings }: Connected): Promise<Check> {
   const [row] = await session.query<Unreadable>(UNREADABLE);
@@ -46,13 +46,13 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
   if (unreadable !== '0')
     return fail(
       'backup rights',
-      `${settings.connection.user} may not read ${unreadable} of ${things}, e.g. ${examples}`,
+      `${settings.connection.user} cannot read ${unreadable} of ${things}, e.g. ${examples}`,
       joinAdvice(
         [
           `grant usage on schema ${schemas} to ${role};`,
           `grant select on all tables in schema ${schemas} to ${role};`,
           `grant select on all sequences in schema ${schemas} to ${role};`,
-          advice`Or back up with a role of its own, which reads later tables, too: ${potctl('grants', 'sql', '--role', 'backup')}`,
+          advice`Or back up with a dedicated role, which can also read future tables: ${potctl('grants', 'sql', '--role', 'backup')}`,
         ],
         ' ',
       ),
@@ -61,17 +61,17 @@ export async function backupRights({ session, settings }: Connected): Promise<Ch
     return fail(
       'backup rights',
       `row level security hides rows of ${guarded} of ${counted(Number(total), 'table')} from ${settings.connection.user}, e.g. ${examples}`,
-      // To the application's own role it would show what its policies hide.
-      advice`back up as a superuser, or with a role of its own that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
+      // BYPASSRLS for the application's own role would show it what its policies hide.
+      advice`back up as a superuser, or with a dedicated role that has BYPASSRLS: ${potctl('grants', 'sql', '--role', 'backup')}`,
     );
   const limit = await tightLimit(session);
   if (limit !== null)
     return warn(
       'backup rights',
-      `${limit.kind} "${limit.name}" has a connection limit of ${limit.value}, and a backup needs ${BACKUP_CONNECTIONS} connections at once`,
+      `${limit.kind} "${limit.name}" has a connection limit of ${limit.value}; a backup needs ${BACKUP_CONNECTIONS} connections at once`,
       `as a superuser: ${raiseLimit(limit.kind, limit.name)}`,
     );
-  return ok('backup rights', `${settings.connection.user} may read all of ${things}`);
+  return ok('backup rights', `${settings.connection.user} can read all of ${things}`);
 }
 
 interface Limit {
@@ -80,7 +80,7 @@ interface Limit {
   readonly value: number;
 }
 
-/** The limit under which no backup can be made; superusers have none. One connection, that of the lock, is to another database. */
+/** Returns a connection limit that is too low for a backup; superusers have none. One connection, for the lock, goes to another database. */
 async function tightLimit(session: Session): Promise<Limit | null> {
   const [row] = await session.query<Limit>(
     `select l.kind, l.name::pg_catalog.text as name, l.value
@@ -104,7 +104,7 @@ interface Rights {
   readonly database: string;
 }
 
-/** Can the role create a database and rename this one? */
+/** Checks that the role can create a database and rename this one. */
 export async function restoreRights({ session, settings }: Connected): Promise<Check> {
   const [row] = await session.query<Rights>(
     `select r.rolsuper as superuser, r.rolcreatedb as createdb, pg_catalog.pg_has_role(d.datdba, 'USAGE') as owned,
@@ -116,9 +116,9 @@ export async function restoreRights({ session, settings }: Connected): Promise<C
   const { user } = settings.connection;
   if (row?.superuser) return ok('restore rights', `${user} is a superuser`);
   const others = row?.readonly
-    ? 'default_transaction_read_only is on: a restore switches it off for itself, other commands cannot write'
-    : 'sessions of other roles must be ended by a superuser first';
-  if (row?.owned && row.createdb) return ok('restore rights', `${user} may create and rename; ${others}`);
+    ? 'default_transaction_read_only is on: a restore turns it off for itself, other commands cannot write'
+    : "a superuser must end other roles' sessions first";
+  if (row?.owned && row.createdb) return ok('restore rights', `${user} can create and rename databases; ${others}`);
   const missing = [...(row?.createdb ? [] : ['CREATEDB']), ...(row?.owned ? [] : ['ownership of the database'])];
   const fix = row?.owned
     ? `as a superuser: alter role ${quoteIdentifier(user)} createdb;`

@@ -3,12 +3,12 @@ import type { Advice } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import { type Connected, fail, ok } from './check.js';
 
-/** Says what is wrong with what `potctl setup` installed, and the command that mends it; null = nothing. */
+/** Returns what is wrong with what `potctl setup` installed, and the command that fixes it; null = nothing. */
 export type SetupLook = (session: Session) => Promise<{ readonly detail: string; readonly fix: Advice } | null>;
 
-/** An old schema of potctl lets others become its owner: found here, because nobody looks at it otherwise. */
+/** Checks potctl's own schema: an old version lets others act as its owner. */
 export async function schemaCheck({ session }: Connected, look: SetupLook): Promise<Check> {
   const problem = await look(session);
   if (problem !== null) return fail('schema potctl', problem.detail, problem.fix);
-  return ok('schema potctl', 'not installed, or as this potctl installs it');
+  return ok('schema potctl', 'not installed, or up to date');
 }

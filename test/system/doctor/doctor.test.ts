@@ -9,8 +9,8 @@ import { freshDatabase, inMaintenance, quote } from '../../support/database.js';
 import { makeTree, temporaryFolder } from '../../support/tree.js';
 import { doctor, plainRole, states } from './doctor-scene.js';
 
-describe('when all is well', () => {
-  test('every line is OK (but for zstd where it is not installed), and the repository is as it was', async () => {
+describe('without problems', () => {
+  test('every line is OK (except zstd if it is not installed), and the repository is not changed', async () => {
     const database = await freshDatabase({ schema: '3dpot' });
     const repository = await temporaryFolder();
     const tree = await makeTree({ a: 'x', below: { b: 'y'.repeat(5_000) } });
@@ -30,15 +30,15 @@ describe('when all is well', () => {
   });
 });
 
-test('one of a kind is told as one', async () => {
+test('a single item is reported in the singular', async () => {
   const database = await freshDatabase({ schema: 'create table t (i int)' });
   const results = await doctor(database.name);
-  expect(results['backup rights']?.detail).toMatch(/may read all of 1 table or sequence$/);
+  expect(results['backup rights']?.detail).toMatch(/can read all of 1 table or sequence$/);
   expect(results['locks']?.detail).toMatch(/^1 table or partition, room for \d[\d ]* locks$/);
 });
 
 describe('a server', () => {
-  test('that is down is FAIL with where to look; what hangs on it is UNKNOWN, the rest goes on', async () => {
+  test('that is down is FAIL with the next step; checks that need it are UNKNOWN, the others run', async () => {
     const results = await doctor('app', { connection: { host: '/nowhere' } });
     expect(states(results)).toMatchObject({
       connection: 'FAIL',
@@ -67,7 +67,7 @@ describe('a server', () => {
     });
   });
 
-  test('that is not the one of the profile is FAIL, and the right one is OK', async () => {
+  test('that is not the expected one is FAIL, and the expected one is OK', async () => {
     const { name, query } = await freshDatabase();
     const [row] = await query<{ id: string }>('select system_identifier::text as id from pg_control_system()');
     const expecting = (systemIdentifier: string) => doctor(name, { settings: { expect: { systemIdentifier } } });
@@ -81,7 +81,7 @@ describe('a server', () => {
     expect(production).toMatchObject({ state: 'WARN', fix: expect.stringContaining(`"${row!.id}"`) });
   });
 
-  test('whose clock differs is WARN, and FAIL when it differs much', async () => {
+  test('whose clock differs is WARN, or FAIL if it differs by much', async () => {
     const off = async (clockOffMs: number) => (await doctor('postgres', { clockOffMs }))['clock'];
     expect(await off(0)).toMatchObject({ state: 'OK' });
     expect(await off(5_000)).toMatchObject({ state: 'WARN', detail: expect.stringMatching(/[45]\.\d s ahead/) });
@@ -90,7 +90,7 @@ describe('a server', () => {
 });
 
 describe('tools', () => {
-  test('no pg_dump is FAIL before the night, with the package to install', async () => {
+  test('a missing pg_dump is FAIL, with the package to install', async () => {
     const results = await doctor('postgres', { toolDirectories: [await temporaryFolder()] });
     expect(results['tools']).toMatchObject({
       state: 'FAIL',
@@ -105,7 +105,7 @@ describe('tools', () => {
     expect(results['tools']).toMatchObject({ state: 'FAIL', detail: expect.stringContaining('9.6.24') });
   });
 
-  test('without tar files cannot be backed up: FAIL with files, WARN without', async () => {
+  test('a missing tar is FAIL if there are files to back up, else WARN', async () => {
     const tree = await makeTree({ a: 'x' });
     const files = { path: tree, engine: 'archive', excludes: [] } as const;
     const nothing = await temporaryFolder();
@@ -118,7 +118,7 @@ describe('tools', () => {
 });
 
 describe('rights', () => {
-  test('a table that the role may not read is FAIL and counted, with the grant that mends it', async () => {
+  test('a table that the role cannot read is FAIL and counted, with the grant that fixes it', async () => {
     const database = await freshDatabase({ schema: 'create table seen (i int); create table "Hid den" (i serial);' });
     const role = await plainRole(database);
     await database.query(`grant select on seen to ${quote(role)}`);
@@ -140,7 +140,7 @@ describe('rights', () => {
     expect(adviceText(results['backup rights']!.fix!)).toContain('grants sql --role backup');
   });
 
-  test('what a restore would lack is named, and gone once it is granted', async () => {
+  test('rights that a restore lacks are named, and OK once they are granted', async () => {
     const database = await freshDatabase();
     const role = await plainRole(database);
     const look = async () => (await doctor(database.name, { connection: { user: role } }))['restore rights'];
@@ -161,7 +161,7 @@ describe('places', () => {
   const at = (repository: string, more: Partial<Settings> = {}) =>
     doctor('postgres', { settings: { repositories: [{ name: 'local', path: repository }], ...more } });
 
-  test('a repository that is a file, or has no parent, is FAIL; one that is not there yet is WARN and stays away', async () => {
+  test('a repository that is a file or has no parent is FAIL; one that does not exist yet is WARN and is not created', async () => {
     const folder = await makeTree({ file: 'x' });
     expect((await at(path.join(folder, 'file')))['repository']?.state).toBe('FAIL');
     expect((await at(path.join(folder, 'no/such/parent')))['repository']?.state).toBe('FAIL');
@@ -171,7 +171,7 @@ describe('places', () => {
     expect(readdirSync(folder)).toEqual(['file']);
   });
 
-  test('no repository, or a second one that is not used, is said', async () => {
+  test('a missing repository, and a second one that is not used, are reported', async () => {
     const none = await doctor('postgres', { settings: { repositories: [] } });
     expect(none['repository']?.state).toBe('UNKNOWN');
     const s3 = { bucket: 'b', prefix: '', endpoint: null, region: null, pathStyle: false };
@@ -183,7 +183,7 @@ describe('places', () => {
     expect(results['repository offsite']).toMatchObject({ state: 'WARN', detail: expect.stringContaining('not used') });
   });
 
-  test('files that are missing, empty or no directory are never OK', async () => {
+  test('files that are missing, empty or not a directory are never OK', async () => {
     const folder = await makeTree({ file: 'x', empty: {} });
     const look = async (name: string) =>
       (
@@ -194,7 +194,7 @@ describe('places', () => {
     expect(await look('empty')).toMatchObject({ state: 'WARN', detail: expect.stringContaining('empty') });
   });
 
-  test('a configuration that others may read, PGPASSWORD and an ignored .pgpass are WARN', async () => {
+  test('a configuration that others can read, PGPASSWORD and an ignored .pgpass are WARN', async () => {
     const configFile = { path: '/c.yaml', mode: 0o644 };
     const notes = ['/h/.pgpass is ignored: its mode is 0644, others may read it; chmod 0600 /h/.pgpass'];
     const first = await doctor('postgres', {

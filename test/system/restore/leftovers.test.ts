@@ -200,7 +200,7 @@ test('what an administrator’s killed restore left hinders no backup and no oth
   expect(looked.stdout + looked.stderr).toContain(`the staging database "${(await stagedOf(name))[0]}"`);
 
   await typeTheLine(same);
-  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('nothing is left of earlier ones');
+  expect((await potctl(['doctor', ...where], { env })).stdout).toContain('earlier restores left nothing behind');
 
   expect(await stagedOf(name)).toEqual([]);
   const last = await potctl(['backup', 'create', ...where], { env });
