@@ -4,7 +4,7 @@ import { type At, type AuditFact, adapter, type Factor, type Person, PRIVATE, ty
 import { CLOCK, insertOne, isTyped, isUuid, lockedUntil, secretClass, updateOne, utc, whose } from './sql.js';
 
 /**
- * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes as a plain `json` list, naive times that hold UTC, no server-side defaults.
+ * 3dPot (FastAPI, SQLAlchemy): one factor in the user's row, codes in a plain-text `json` list, naive timestamps in UTC, no server-side defaults.
  *
  * @see dronreef2/3dPot@d129403 backend/models/__init__.py, services/mfa_service.py, observability/audit.py
  */
@@ -68,11 +68,11 @@ export const threeDPot = adapter<WithMfa>((at) => ({
     factorId: 'person',
     facts: {
       noReplayGuard:
-        'the application keeps no step of its own: a code that was seen works there until its window is over, a backup code for ever: only potctl uses it up',
+        'the application does not remember used codes: a code works there until it expires, a backup code always; only potctl uses codes up',
       requiredForAdmin:
-        'with MFA_REQUIRED_FOR_ADMIN its login refuses an administrator without a second factor, and enrolling needs a login: only `mfa enroll` helps',
+        'with MFA_REQUIRED_FOR_ADMIN its login refuses administrators without a second factor, and enrollment requires a login: use `mfa enroll`',
       login:
-        'its login takes 6 to 8 characters: backup codes with a dash cannot be typed there (`--code-form login` writes 8 digits)',
+        'its login accepts 6 to 8 characters, so backup codes with a dash do not work there (`--code-form login` makes codes of 8 digits)',
     },
     guard: {
       tables: [
@@ -159,7 +159,7 @@ export const threeDPot = adapter<WithMfa>((at) => ({
       );
       return ended.length;
     },
-    afterwards: 'who has an access token already stays signed in with it, for up to 30 minutes',
+    afterwards: 'access tokens that were already issued stay valid for up to 30 minutes',
   },
 
   audit: {
@@ -182,7 +182,7 @@ const LIVE = `is_active and not is_revoked and expires_at > ${NOW}`;
 const CODES_LEFT = `case when json_typeof(mfa_backup_codes) = 'array' then json_array_length(mfa_backup_codes) else 0 end`;
 const PLAIN = `coalesce(mfa_backup_codes::text ~ '"[0-9]{4}-?[0-9]{4}"', false)`;
 
-/** The words of the application's own AuditAction; `enroll` and `confirm` are both `mfa_enrolled` there. */
+/** Values of the application's own AuditAction; it uses `mfa_enrolled` for both `enroll` and `confirm`. */
 const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   enroll: 'mfa_enrolled',
   confirm: 'mfa_enrolled',

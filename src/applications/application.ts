@@ -2,7 +2,7 @@ import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/server.js';
 import type { Tables } from './tables.js';
 
-/** A user of an application. Times are RFC 3339 UTC; null = the application does not keep it. */
+/** A user of an application. Times are RFC 3339 UTC; null = the application does not store it. */
 export interface Person {
   readonly id: string;
   readonly email: string | null;
@@ -10,51 +10,51 @@ export interface Person {
   readonly name: string | null;
   readonly role: string | null;
   readonly isAdmin: boolean;
-  /** null = the application does not say. */
+  /** null = the application does not store it. */
   readonly active: boolean | null;
-  /** Ids of the organisations, sorted; empty where the application has none. */
+  /** Ids of the organizations, sorted; empty if the application has none. */
   readonly organizations: readonly string[];
   readonly createdAt: string | null;
   readonly lastLoginAt: string | null;
-  /** Until when the application itself refuses to let the person in. */
+  /** Until when the application itself locks the person. */
   readonly lockedUntil: string | null;
   readonly updatedAt: string | null;
 }
 
-/** One second factor of a person, as the application sees it. */
+/** One second factor of a person, as the application stores it. */
 export interface Factor {
-  /** The person's id where the application keeps one factor in the user's own row. */
+  /** The person's id if the application stores the only factor in the user's row. */
   readonly id: string;
-  /** `totp`, `webauthn`, or what the application calls it. */
+  /** `totp`, `webauthn`, or the application's own name. */
   readonly kind: string;
   readonly label: string | null;
   readonly state: 'enabled' | 'pending' | 'inactive';
-  /** As stored; null = none; undefined = this role may not read it. */
+  /** As stored; null = none; undefined = this role cannot read it. */
   readonly secret: string | null | undefined;
   readonly createdAt: string | null;
   readonly verifiedAt: string | null;
   readonly lastUsedAt: string | null;
 }
 
-/** How an application reads what it stores as a TOTP secret. */
+/** How an application reads its stored TOTP secrets. */
 export interface SecretRules {
-  /** `refuse`: a character that is not base32 is an error. `skip`: it is passed over. */
+  /** Characters that are not base32: `refuse` treats them as an error, `skip` ignores them. */
   readonly strangers: 'refuse' | 'skip';
-  /** Fewer bytes than this the application refuses. */
+  /** The application refuses shorter secrets. */
   readonly minBytes: number;
-  /** As otplib reads: bits left over at the end must be zero, and 64 bytes are the most. */
+  /** As otplib reads: unused bits at the end must be zero, and at most 64 bytes. */
   readonly strict?: true;
 }
 
 /** Which codes an application accepts. */
 export interface TotpRules extends SecretRules {
-  /** Steps of 30 s before and after the present one. */
+  /** Time steps of 30 s accepted before and after the current one. */
   readonly window: 0 | 1;
-  /** How milliseconds become the second from which the step is counted. */
+  /** How milliseconds are rounded to the second that gives the time step. */
   readonly second: 'floor' | 'round';
-  /** `plain` base32, or potctl's envelope. */
+  /** `plain` base32, or encrypted in potctl's envelope. */
   readonly storedAs: 'plain' | 'envelope';
-  /** For authenticator apps, where the profile names none. */
+  /** Issuer in authenticator apps, if the profile sets none. */
   readonly issuer: string;
 }
 
@@ -64,15 +64,15 @@ export type CodeKind = 'digits' | 'digits-login' | 'hex-bcrypt' | 'crockford-scr
 export interface AuditFact {
   readonly event: 'enroll' | 'confirm' | 'disable' | 'codes' | 'passed' | 'failed' | 'unlock';
   readonly factorId: string | null;
-  /** What was taken away, where that may be several, of any kind. */
+  /** The factors that were removed, if there can be several of any kind. */
   readonly removed?: readonly Readonly<Record<string, unknown>>[];
-  /** Who, why and under which run: goes into the row's details. */
+  /** Who, why and in which run; stored in the row's details. */
   readonly details: Readonly<Record<string, unknown>>;
   readonly runId: string;
   readonly traceId: string;
 }
 
-/** Something that a person should look at, for the application's own table of security events. */
+/** A suspicious event, for the application's own table of security events. */
 export interface SecurityFact {
   readonly type: string;
   readonly severity: 'LOW' | 'MEDIUM' | 'HIGH' | 'CRITICAL';
@@ -80,10 +80,10 @@ export interface SecurityFact {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A column with the types that are understood, as `format_type` names them without a length. */
+/** Columns with their supported types, as `format_type` names them without a length. */
 export type Columns = Readonly<Record<string, readonly string[]>>;
 
-/** A table of an application: what must be there, and what each kind of work needs of it. */
+/** A table of an application: the columns it must have, and the rights that each task needs. */
 export interface Table {
   readonly name: string;
   readonly columns: Columns;
@@ -95,101 +95,101 @@ export interface Table {
   readonly deletes?: true;
 }
 
-/** What reading may see. */
+/** How to read factors. */
 export interface Sight {
-  /** May the role read secrets and codes? */
+  /** Whether the role can read secrets and codes. */
   readonly secrets: boolean;
   /** Lock the rows until the transaction ends. */
   readonly lock: boolean;
 }
 
 /**
- * Values that stand in `pg_temp.potctl_private (n, value)`: the adapter's SQL takes them from there, so that neither a statement nor a
- * parameter, and so no log of the server, ever carries them.
+ * Table `pg_temp.potctl_private (n, value)` from which the adapter's SQL takes secret values, so that no statement or parameter, and
+ * therefore no server log, contains them.
  */
 export const PRIVATE = 'pg_temp.potctl_private';
 
-/** Backup codes, where the application has them. */
+/** Backup codes, if the application has them. */
 export interface BackupCodes {
   readonly kind: CodeKind;
-  /** Another form that `mfa.code_form: login` or `--code-form login` asks for. */
+  /** The form for `mfa.code_form: login` or `--code-form login`. */
   readonly loginKind?: CodeKind;
-  /** Those that its login takes; others only potctl can check. */
+  /** Forms that its login accepts; other codes can only be checked by potctl. */
   readonly atLogin: readonly CodeKind[];
-  /** As stored, in their order. Locks what `sight` says. */
+  /** Returns the codes as stored, in order. */
   read(session: Session, person: Person): Promise<string[]>;
-  /** How many there are, for a role that may not read them; absent: nobody else can count them. Null = this role may not. */
+  /** Counts codes for a role that cannot read them; absent = not possible. null = this role cannot. */
   count?(session: Session, person: Person): Promise<number | null>;
-  /** All old ones go, those in {@link PRIVATE} come, in one statement. */
+  /** Replaces all codes with those in {@link PRIVATE}, in one statement. */
   replace(session: Session, person: Person): Promise<void>;
-  /** Takes away the one at `index` of what `read` gave, under its lock. False = it is not there any more. */
+  /** Removes the code at `index` of the list from `read`, under its lock. false = it no longer exists. */
   remove(session: Session, person: Person, index: number): Promise<boolean>;
   clear(session: Session, person: Person): Promise<void>;
 }
 
 /** The people of an application. */
 export interface People {
-  /** Where names stand, for those that are only near to what was typed. Absent: people are known by their id alone. */
+  /** Columns with names, to find similar ones. Absent = people have only an id. */
   readonly names?: {
     readonly table: string;
     readonly id: string;
     readonly email: string;
     readonly username?: string;
   };
-  /** Do people belong to organizations? */
+  /** Whether people belong to organizations. */
   readonly organizations?: true;
-  /** Everybody who fits: id exactly, e-mail and user name without regard to case. Sorted by id. */
+  /** Finds people by exact id, or by e-mail or user name in any case; sorted by id. */
   find(session: Session, wanted: string): Promise<Person[]>;
 }
 
 /** Second factors. */
 export interface MfaFacet {
-  /** Functions that make the changes and see to the journal, with their types; absent: potctl writes into the tables, as whoever is connected. */
+  /** Functions, with their types, that make changes and require a journal entry; absent = potctl writes to the tables with its own role. */
   readonly functions?: {
     readonly support: readonly string[];
-    /** What only a role needs that may read secrets and codes. */
+    /** Functions that only a role needs that can read secrets and codes. */
     readonly readers: readonly string[];
     /** The command that installs them. */
     readonly setup: readonly string[];
   };
-  /** Where the secret stands: for the envelope, for rights, for messages. */
+  /** The column with the secret: for the envelope, for rights, for messages. */
   readonly secretColumn: { readonly table: string; readonly column: string };
   readonly totp: TotpRules;
-  /** May a person have several factors? */
+  /** Whether a person can have several factors. */
   readonly several: boolean;
-  /** `own`: a factor is a row with an id of its own. `person`: it stands in the person's row and goes by the person's id. */
+  /** `own`: a factor is a row with its own id. `person`: it is in the person's row and has the person's id. */
   readonly factorId: 'own' | 'person';
-  /** What the operator must know of this application, each in a sentence. */
+  /** What an operator must know about this application, a sentence each. */
   readonly facts: {
     readonly noReplayGuard: string;
     readonly requiredForAdmin?: string;
     readonly login?: string;
   };
   readFactors(session: Session, person: Person, sight: Sight): Promise<Factor[]>;
-  /** Stores the secret of {@link PRIVATE} as pending, in place of an earlier pending one. @returns the factor's id */
+  /** Stores the secret in {@link PRIVATE} as pending and replaces an earlier pending one. @returns the factor's id */
   enroll(
     session: Session,
     person: Person,
     request: { readonly factorId: string; readonly label: string },
   ): Promise<string>;
   enable(session: Session, person: Person, factorId: string): Promise<void>;
-  /** @returns what was taken away and how it could be put back, without secrets */
+  /** Disables factors. @returns what was removed, with enough details to restore it, but without secrets */
   disable(session: Session, person: Person, factors: readonly Factor[]): Promise<Readonly<Record<string, unknown>>[]>;
-  /** Notes that the code of `step` was accepted, where the application keeps that. */
+  /** Records that the code of time step `step` was accepted; absent = the application does not store that. */
   markUsed?(session: Session, factorId: string, step: bigint): Promise<void>;
   readonly codes?: BackupCodes;
-  /** Absent: the application locks nobody. */
+  /** Absent = the application does not lock accounts. */
   unlock?(session: Session, person: Person): Promise<void>;
-  /** Marks that the person must enrol at the next login. Absent: the application knows no such mark. */
+  /** Requires the person to enroll at the next sign-in. Absent = not supported by the application. */
   requireEnrollment?(session: Session, person: Person): Promise<void>;
-  /** Does the application ask for it at the next login? */
+  /** Returns whether the person must enroll at the next sign-in. */
   mustEnroll?(session: Session, person: Person): Promise<boolean>;
-  /** Where the application seals its secrets. */
+  /** Present if the application encrypts its secrets. */
   readonly sealed?: Sealed;
   /**
-   * Where its secrets, codes, locks and sessions stand, for triggers; absent: functions write them. `columns`: those whose update owes an
-   * entry. `person`: the column with the id. `whose`: SQL that says of the person `$1` `an administrator`, `the account of the caller` where
-   * the role's name `$2` is one of theirs, or nothing. It runs as the caller, with nothing but pg_catalog in the path.
+   * Tables with secrets, codes, locks and sessions, for triggers; absent = only functions write them. `columns`: an update of them requires a
+   * journal entry. `person`: the column with the id. `whose`: SQL that returns for the person `$1` `an administrator`, or `the account of the
+   * caller` if the role name `$2` is one of the person's names, or null. It runs as the caller, with only pg_catalog in the search_path.
    */
   readonly guard?: {
     readonly tables: readonly {
@@ -200,17 +200,17 @@ export interface MfaFacet {
     whose(): string;
   };
   /**
-   * SQL of the last changes of factors and codes that the application keeps a time of: `id` of the person, `at`, `told`, whether its own
-   * audit table has them, and `actions`, which of the journal record them. Absent: it keeps none.
+   * SQL for the last changes of factors and codes whose time the application stores: `id` of the person, `at`, `recorded` (whether its own
+   * audit table has it), and `actions` (the journal actions that record it). Absent = it stores no times.
    */
   readonly changes?: string;
-  /** All users, one row each, as {@link OVERVIEW_COLUMNS}; `key` is what it can be paged by. */
+  /** SQL for all users, one row each, as {@link OVERVIEW_COLUMNS}; ordered pages use `key`. */
   overview(secrets: boolean): { readonly sql: string; readonly keyType: 'uuid' | 'text' };
 }
 
 /** The application's own audit table. */
 export interface AuditFacet {
-  /** Nothing where the application has no word for it. @throws E_NOT_KEPT */
+  /** Appends a row; does nothing if the application has no action for the event. @throws E_NOT_KEPT */
   append(session: Session, person: Person, fact: AuditFact): Promise<void>;
 }
 
@@ -218,29 +218,29 @@ export interface AuditFacet {
 export interface SecurityFacet {
   /** @throws E_NOT_KEPT */
   append(session: Session, person: Person, fact: SecurityFact): Promise<void>;
-  /** Its own type of event for one refused code. */
+  /** The application's own event type for one refused code. */
   readonly failedCode?: string;
 }
 
-/** Who is signed in, where the database knows that. */
+/** The sessions that the application stores in the database. */
 export interface SessionsFacet {
   count(session: Session, person: Person): Promise<number>;
-  /** @returns how many were ended */
+  /** Ends all sessions of a person. @returns how many */
   end(session: Session, person: Person): Promise<number>;
-  /** What goes on when all of them have ended, in a sentence. */
+  /** What stays valid after all sessions have ended, in a sentence. */
   readonly afterwards?: string;
 }
 
 /**
- * What an application has, and how it spells it. SQL and spelling, no policy: a facet that it lacks is absent, so that the compiler makes
- * whoever needs it ask.
+ * Describes an application: its tables, SQL and names, but no policy. A facet that the application lacks is absent, so that the compiler
+ * enforces a check.
  *
  * Every application passes `test/contract/application.ts`.
  */
 export interface Application {
-  /** As the profile's `application` names it; stands in potctl's own tables with the ids of its people. */
+  /** Name in the profile's `application`, and prefix of people's ids in potctl's own tables. */
   readonly name: string;
-  /** Table and columns by which it is recognised; the rest is proved afterwards. */
+  /** Table and columns by which it is recognized; all others are checked afterwards. */
   readonly signature: { readonly table: string; readonly columns: readonly string[] };
   readonly tables: readonly Table[];
   readonly people: People;
@@ -253,46 +253,45 @@ export interface Application {
 /** An application that has second factors. */
 export type WithMfa = Application & { readonly mfa: MfaFacet };
 
-/** A sealed secret with what binds it to its row. */
+/** An encrypted secret with the ids that bind it to its row. */
 export type SealedRow = [factorId: string, userId: string, secret: string];
 
-/** Secrets at rest in potctl's envelope. */
+/** Stored secrets that are encrypted in potctl's envelope. */
 export interface Sealed {
-  /** SQL of all of them, each as {@link SealedRow}. */
+  /** SQL for all of them, as {@link SealedRow}. */
   readonly all: string;
-  /** At most `limit` that do not begin with `prefix`, by the factor's id, from behind `after` (null = from the first); locks their rows. */
+  /** Returns and locks up to `limit` secrets that do not start with `prefix`, ordered by factor id, after `after` (null = from the first). */
   next(session: Session, from: { prefix: string; after: string | null; limit: number }): Promise<SealedRow[]>;
   /**
-   * Writes what stands in {@link PRIVATE}, three values for each secret: the factor's id, the text that is there, the text that comes. A row
-   * that holds another text is left alone.
+   * Writes the values in {@link PRIVATE}, three per secret: factor id, old text, new text. A row with a different old text is not changed.
    *
-   * @returns how many hold what was written
+   * @returns how many rows have the new text
    */
   replace(session: Session): Promise<number>;
-  /** How many hold what {@link PRIVATE} says now, when every trigger has run. */
+  /** Counts the rows that have the new text of {@link PRIVATE} after all triggers have run. */
   kept(session: Session): Promise<number>;
 }
 
-/** The quoted and qualified name of a table of the application, for SQL. */
+/** Returns the quoted and qualified name of an application's table, for SQL. */
 export type At = (table: string) => string;
 
-/** What an application is, wherever its tables lie. */
+/** An application, independent of the schema of its tables. */
 export type Adapter<A extends Application = Application> = A & {
-  /** The application whose SQL works on the tables in this schema. Without it no table is found: no session's search_path leads there. */
+  /** Returns the application with SQL for the tables in this schema. Required, since no session's search_path contains it. */
   in(schema: string): A;
-  /** The form of the application that has these tables. Absent: it has one form. */
+  /** Returns the variant of the application that has these tables. Absent = there is only one. */
   formOf?(tables: Tables): Adapter<A>;
 };
 
-/** Makes an adapter of what writes the SQL for given names of the tables. */
+/** Creates an adapter from a function that writes the SQL for given table names. */
 export const adapter = <A extends Application>(make: (at: At) => A): Adapter<A> => ({
   ...make(quoteIdentifier),
   in: (schema) => make((table) => quoteQualified(schema, table)),
 });
 
 /**
- * What a row of {@link MfaFacet.overview} has. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
- * hidden. `codes`: how many are left, null = not kept or hidden. `plain`: stored as they are.
+ * The columns of {@link MfaFacet.overview}. `secret`: none, empty, base32, short (< 128 bits), weak (< 80 bits), bcrypt, envelope, odd,
+ * hidden. `codes`: how many are left, null = none or hidden. `plain`: whether codes are stored in plain text.
  */
 export const OVERVIEW_COLUMNS =
   `key, id, email, username, role, admin, active, organizations, enabled, secret, codes, plain, since,

@@ -4,38 +4,37 @@ import type { Adapter, Application, Columns } from './application.js';
 import { APPLICATIONS } from './known.js';
 import { readSchemas, type Tables } from './tables.js';
 
-/** Which application is looked for, and where; as the profile's `application` says. */
+/** Which application to look for, and where; from the profile's `application`. */
 export interface WantedApplication {
   /** `auto`, or the name of a known one. */
   readonly name: string;
-  /** null = wherever it is. */
+  /** null = any schema. */
   readonly schema: string | null;
 }
 
-/** Where the tables of an application were found. */
+/** The detected application and the schema of its tables. */
 export interface Detected {
   readonly application: Application;
   readonly schema: string;
 }
 
-/** A schema that has the tables of an application. */
+/** A schema with the tables of an application. */
 interface Match {
   readonly adapter: Adapter;
   readonly schema: string;
   readonly tables: Tables;
-  /** Its place in the search_path of the role; behind all others where it is not in it. */
+  /** Its position in the role's search_path; last if it is not in it. */
   readonly place: number;
 }
 
 /**
- * Recognizes the application by its tables, and proves that every column that potctl needs is there with a type that it understands. Reads
- * only the catalog.
+ * Detects the application by its tables and checks that every column that potctl needs exists with a supported type. Reads only the catalog.
  *
- * A schema that has all tables of an application goes before one that has some, then the search_path of the role decides, as it does for the
- * application itself.
+ * A schema with all tables of an application has precedence over one with some of them; then the role's search_path decides, as it does for
+ * the application itself.
  *
- * @param known the applications that are looked for
- * @throws E_APPLICATION: none, several of equal standing, or one with missing or differing columns, which are listed
+ * @param known the applications to look for
+ * @throws E_APPLICATION: none, several with the same precedence, or one with missing or different columns, which are listed
  */
 export async function detectApplication(
   session: Session,
@@ -70,8 +69,8 @@ function matchesOf(adapter: Adapter, schemas: ReadonlyMap<string, Tables>, path:
 }
 
 /**
- * Whoever may create in a schema of the search_path could put a copy of the application there, or the one table that is missing, and have
- * indexes and triggers of theirs run by the operator. Between the tables of several roles the profile decides.
+ * Refuses tables of several owners: anyone who can create tables in a schema of the search_path could add a copy of the application or a
+ * missing table, with indexes and triggers that the operator would run. The profile must decide.
  *
  * @throws E_APPLICATION
  */
@@ -81,7 +80,7 @@ function refuseStrangers(found: Match, others: readonly Match[]): void {
   if (names.length > 1) {
     throw new PotctlError('E_APPLICATION', `the tables of '${found.adapter.name}' belong to several roles`, {
       why: `in the schema ${found.schema}: ${names.join(', ')}`,
-      fix: [decidingLine(found), 'Or give them one owner: ALTER TABLE … OWNER TO …'],
+      fix: [decidingLine(found), 'Or change them to a single owner: ALTER TABLE … OWNER TO …'],
     });
   }
   const [stranger] = names;
@@ -121,8 +120,10 @@ function notRecognized(
   const place = only === null ? 'database' : `schema ${only}`;
   return new PotctlError(
     'E_APPLICATION',
-    wanted === 'auto' ? `the ${place} is of no application that potctl knows` : `the ${place} is not of '${wanted}'`,
-    { why: near.length > 0 ? near.join('\n') : `looked for the tables of ${names}` },
+    wanted === 'auto'
+      ? `the ${place} does not have the tables of a known application`
+      : `the ${place} does not have the tables of '${wanted}'`,
+    { why: near.length > 0 ? near.join('\n') : `searched for the tables of ${names}` },
   );
 }
 
@@ -130,7 +131,7 @@ function ambiguous(matches: readonly Match[]): PotctlError {
   const found = matches.map(({ adapter, schema }) => `${adapter.name} in the schema ${schema}`);
   return new PotctlError('E_APPLICATION', 'the database has the tables of more than one application', {
     why: found.join('; '),
-    fix: ['Say in the profile which one, for example:', ...matches.map(decidingLine)],
+    fix: ['Choose one in the profile, for example:', ...matches.map(decidingLine)],
   });
 }
 
@@ -138,10 +139,12 @@ const decidingLine = ({ adapter, schema }: Match): string =>
   `application: { name: ${adapter.name}, schema: ${JSON.stringify(schema)} }`;
 
 function differing(application: Application, schema: string, problems: readonly string[]): PotctlError {
-  return new PotctlError('E_APPLICATION', `the tables of '${application.name}' are not as potctl knows them`, {
-    why: [`in the schema ${schema}:`, ...problems].join('\n'),
-    fix: [
-      'Nothing is written into tables that potctl does not understand. Compare them with the version of the application.',
-    ],
-  });
+  return new PotctlError(
+    'E_APPLICATION',
+    `unsupported schema: the tables of '${application.name}' differ from what potctl expects`,
+    {
+      why: [`in the schema ${schema}:`, ...problems].join('\n'),
+      fix: ['potctl does not write to tables with an unsupported schema. Check the version of the application.'],
+    },
+  );
 }

@@ -4,11 +4,11 @@ import { instant, isTyped, namesOf, secretClass } from './sql.js';
 const ADMIN_ROLES = `('super_admin', 'org_admin', 'admin')`;
 const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null::text');
 
-/** What a factor's words mean to the application's login: others than these are none. */
+/** SQL for a factor's state, as the application's login reads it. */
 export const FACTOR_STATE = `case when not is_active then 'inactive' when status = 'verified' then 'enabled'
                     when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
 
-/** Everybody with that id or e-mail; `$1` is what was typed. Who has factors and no profile is found, too. */
+/** SQL for people with the id or e-mail `$1`, including those with factors but without a profile. */
 export const evoPeople = (at: At, withEmail: boolean): string => `
   select p.id, p.email, null::text as username, p.name, coalesce(r.role, p.role) as role,
          coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as "isAdmin", null::boolean as active,
@@ -28,17 +28,17 @@ export const evoPeople = (at: At, withEmail: boolean): string => `
                       from ${at('user_roles')} group by user_id) r on r.id = p.id
    order by p.id`;
 
-/** Roles stand in two tables, and a person may be in neither. @see MfaFacet.guard */
+/** Roles are in two tables, and a person may be in neither. @see MfaFacet.guard */
 export const evoWhose = (at: At, withEmail: boolean): string => `
   select case when exists (select from ${at('user_roles')} where user_id::text = $1 and role in ${ADMIN_ROLES})
                 or exists (select from ${at('profiles')} where user_id::text = $1 and role in ${ADMIN_ROLES}) then 'an administrator'
               when $2 = lower($1)${withEmail ? ` or exists (select from ${at('profiles')} where user_id::text = $1 and $2 in (${namesOf('email')}))` : ''}
               then 'the account of the caller' end`;
 
-/** A factor was made, a code switched it on, it was switched off (also when another one is made in its place). @see MfaFacet.changes */
+/** Changes: a factor was created, enabled by a code, or disabled, also by creating another one instead. @see MfaFacet.changes */
 export function evoChanges(at: At): string {
   const change = (column: string, where: string, words: string, actions: string): string => `
-    select f.user_id::text as id, f.${column} as at, ${audited(at, column, words)} as told, array[${actions}] as actions
+    select f.user_id::text as id, f.${column} as at, ${audited(at, column, words)} as recorded, array[${actions}] as actions
       from ${at('mfa_factors')} f where ${where}`;
   return [
     change('created_at', 'true', `'MFA_ENABLED'`, `'mfa.enroll'`),
@@ -52,7 +52,7 @@ export function evoChanges(at: At): string {
   ].join(' union all ');
 }
 
-/** A row of the application's own audit table within a minute; who has an id that is no uuid is in no such row, but the factor is. */
+/** SQL for a row in the application's own audit table within a minute. A person whose id is not a uuid is not in it, but the factor is. */
 function audited(at: At, column: string, words: string): string {
   const minute = 'pg_catalog.make_interval(mins => 1)';
   return `exists (select from ${at('audit_logs')} a
@@ -60,7 +60,7 @@ function audited(at: At, column: string, words: string): string {
                      and a.created_at between f.${column} - ${minute} and f.${column} + ${minute})`;
 }
 
-/** One row per person. @see OVERVIEW_COLUMNS */
+/** SQL with one row per person. @see OVERVIEW_COLUMNS */
 export const evoOverview = (at: At, withEmail: boolean, secrets: boolean): string => `
   select id as key, id, p.email, null::text as username, coalesce(r.role, p.role) as role,
          coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as admin, null::boolean as active,
@@ -75,7 +75,7 @@ export const evoOverview = (at: At, withEmail: boolean, secrets: boolean): strin
          left join (select user_id::text as id, min(role) as role, bool_or(role in ${ADMIN_ROLES}) as admin
                       from ${at('user_roles')} group by user_id) r using (id)`;
 
-/** A problem of one live factor is the person's problem: base32 only where all of them are. An empty secret is a factor all the same. */
+/** Reports the worst secret of a person's live factors: base32 only if all are. An empty secret counts as a factor. */
 const factorsOfAll = (at: At, secrets: boolean): string => `
   select user_id::text as id, bool_or(state <> 'inactive') as live, bool_or(state = 'enabled') as enabled,
          ${secrets ? `coalesce(max(class) filter (where state <> 'inactive' and class <> 'base32'), case when bool_or(state <> 'inactive') then 'base32' end)` : 'null'} as secret,

@@ -4,7 +4,7 @@ const TEXT = ['text', 'character varying'];
 const TIME = ['timestamp with time zone'];
 const EITHER = ['uuid', 'text'];
 
-/** What EVO's tables must have, in both of their physical forms. */
+/** The columns that EVO's tables must have, in both variants of its schema. */
 export const evoTables = (withEmail: boolean): readonly Table[] => [
   {
     name: 'mfa_factors',

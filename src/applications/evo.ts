@@ -14,7 +14,7 @@ import { evoChanges, evoOverview, evoPeople, evoWhose, FACTOR_STATE } from './ev
 import { evoTables } from './evo-tables.js';
 import { insertOne, instant, isUuid } from './sql.js';
 
-/** @param withEmail since 2026-02 `profiles` has an e-mail; before that a person is known by id only */
+/** @param withEmail since 2026-02 `profiles` has an e-mail; before that people have only an id */
 const form = (withEmail: boolean) =>
   adapter<WithMfa>((at) => ({
     name: 'evo',
@@ -37,7 +37,7 @@ const form = (withEmail: boolean) =>
       factorId: 'own',
       facts: {
         noReplayGuard:
-          'the application notes when a code was used, but not which one, and accepts the same code again: one that it took may be accepted here once more',
+          'the application stores when a code was used, but not which one, and accepts the same code again; a code used there may be accepted here once more',
       },
       guard: {
         tables: [
@@ -97,7 +97,7 @@ const form = (withEmail: boolean) =>
         where id = any($1::uuid[]) and is_active returning id::text, factor_type as kind`,
           [others!.map(({ id }) => id)],
         );
-        // There is no flag for it: the row goes, and stands in the journal, so that it could be put back.
+        // The table has no flag for it: the row is deleted and recorded in the journal, so that it can be restored.
         const gone = await session.query<Record<string, unknown>>(
           `delete from ${at('webauthn_credentials')} where id = any($1::uuid[])
         returning id::text, 'webauthn' as kind, credential_id, public_key, counter, device_name, ${instant('created_at')} as created_at`,
@@ -142,8 +142,8 @@ const form = (withEmail: boolean) =>
   }));
 
 /**
- * EVO UDS v3 (Lambdas, Prisma, Cognito): factors are rows, several for a person; `user_id` is uuid or text; many organisations; no backup
- * codes, no sessions but those of WebAuthn.
+ * EVO UDS v3 (Lambdas, Prisma, Cognito): factors are rows, several per person; `user_id` is uuid or text; many organizations; no backup codes,
+ * no sessions except for WebAuthn.
  *
  * @see rafaesapata/AWS-EVO@954d7cc and @81535d9 backend/prisma/schema.prisma, backend/src/handlers/auth/mfa-handlers.ts
  */
@@ -152,10 +152,10 @@ export const evo: Adapter<WithMfa> = {
   formOf: (tables) => form(tables.get('profiles')?.columns.has('email') === true),
 };
 
-/** What the application writes where it knows no organisation. */
+/** What the application writes if there is no organization. */
 const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000';
 
-/** `MFA_ENABLED` is what the application writes when an enrolment begins. It has no word for a refused code but that of a refused login. */
+/** The application writes `MFA_ENABLED` when an enrollment begins, and records a refused code as a refused login. */
 const ACTIONS: Readonly<Partial<Record<AuditFact['event'], readonly [action: string, event: string]>>> = {
   enroll: ['MFA_ENABLED', 'enrollment_started'],
   confirm: ['MFA_VERIFIED', 'enrollment_verified'],

@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/identifiers.js';
 import type { Application } from './application.js';
 
-/** What `setup --guard-writes` puts on an application's tables, as SQL: a change by a support login is refused without the journal. */
+/** Returns the SQL for `setup --guard-writes`: triggers that refuse a change by a support login without a journal entry. */
 export function guardSql({ name, mfa }: Application, schema: string): string | null {
   const guard = mfa?.guard;
   if (guard === undefined) return null;
@@ -12,7 +12,7 @@ export function guardSql({ name, mfa }: Application, schema: string): string | n
 ALTER TABLE ${on} ENABLE ALWAYS TRIGGER potctl_guard;
 `;
   });
-  return `-- Second factors, locks and sessions of '${name}': what a login of support changes is refused without an entry in the journal, and of an
--- administrator or of the account of the login unless the entry says that the guard was broken.
+  return `-- Second factors, locks and sessions of '${name}': changes by a support login are refused without a journal entry; changes of an
+-- administrator or of the login's own account are refused unless the entry records --break-glass.
 ${triggers.join('')}`;
 }

@@ -7,5 +7,5 @@ import { viu } from './viu.js';
 
 const BY_NAME: Readonly<Record<ApplicationName, Adapter>> = { '3dpot': threeDPot, viu, evo, native };
 
-/** The applications that potctl knows by itself. Whoever uses it as a library may look for others besides. */
+/** The built-in applications. Users of the library can add others. */
 export const APPLICATIONS: readonly Adapter[] = Object.values(BY_NAME);

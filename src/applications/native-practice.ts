@@ -1,18 +1,18 @@
 import type { Session } from '../postgres/server.js';
 
-/** Somebody with a second factor, for the rehearsal of the support desk. */
+/** A user with a second factor, for practice at the support desk. */
 export interface PracticePerson {
   readonly userId: string;
   readonly factorId: string;
   readonly username: string;
   readonly fullName: string;
-  /** In potctl's envelope. */
+  /** The secret, encrypted in potctl's envelope. */
   readonly sealed: string;
   readonly codeHash: string;
 }
 
-/** Writes one into the tables of `native`, as of a year ago. */
-export async function plantPerson(session: Session, person: PracticePerson): Promise<void> {
+/** Inserts a user into the tables of `native`, as of a year ago. */
+export async function insertPerson(session: Session, person: PracticePerson): Promise<void> {
   const { userId, factorId, username, fullName, sealed, codeHash } = person;
   await session.query(
     `insert into potctl_app.users (id, email, username, full_name, created_at, updated_at)
@@ -28,10 +28,10 @@ export async function plantPerson(session: Session, person: PracticePerson): Pro
   await session.query(code, [userId, codeHash]);
 }
 
-/** Who sits at the desk: like everybody in support no superuser, but one who may read secrets, so that every proof can be practised. */
+/** The database role of the practice desk: not a superuser, but able to read secrets, so that every proof can be practiced. */
 export const PRACTICE_ROLE = 'desk';
 
-/** Makes that role. To be run by the owner of both schemas. */
+/** Creates that role. Must run as the owner of both schemas. */
 export async function makePracticeRole(session: Session): Promise<void> {
   await session.query(`
     create role ${PRACTICE_ROLE} login;

@@ -3,7 +3,7 @@ import type { Table } from './application.js';
 const TIME = ['timestamp with time zone'];
 
 /**
- * The functions that change second factors. What needs to read a secret or a code first is nothing for support.
+ * The functions that change second factors. Those that must read a secret or a code are not for support.
  *
  * @see templates/sql/native-2.sql
  */
@@ -26,7 +26,7 @@ export const NATIVE_FUNCTIONS = {
   ],
 } as const;
 
-/** What the tables of the reference application must have. @see templates/sql/native-1.sql */
+/** The columns that the tables of the reference application must have. @see templates/sql/native-1.sql */
 export const NATIVE_TABLES: readonly Table[] = [
   {
     name: 'users',

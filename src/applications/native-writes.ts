@@ -4,9 +4,9 @@ import type { Session } from '../postgres/server.js';
 import { type BackupCodes, type MfaFacet, PRIVATE } from './application.js';
 
 /**
- * What changes a second factor runs in functions of the owner of the tables, so that a support login needs no right to write secrets or codes.
- * They see to it that the journal gets an entry. Private values are read from {@link PRIVATE} by the caller's own statement: a function that
- * looked there would run what the caller planted.
+ * Changes second factors through functions of the owner of the tables, so that a support login does not need the right to write secrets or
+ * codes. The functions require a journal entry. Secret values are read from {@link PRIVATE} by the caller's own statement: a function that
+ * read from pg_temp could be made to run the caller's code with the owner's rights.
  *
  * @see templates/sql/native-2.sql
  */
@@ -67,12 +67,12 @@ export const NATIVE_CODE_WRITES = {
   },
 } satisfies Partial<BackupCodes>;
 
-/** Whoever may not write cannot lock, either, but by a function. */
+/** Locks a person through a function, since a role without the right to write cannot lock rows. */
 export async function lockPerson(session: Session, person: { readonly id: string }): Promise<void> {
   await run(session, 'select potctl_app.lock_person($1::pg_catalog.uuid)', [person.id]);
 }
 
-/** @returns how many sessions were ended */
+/** Ends all sessions of a person. @returns how many */
 export async function endSessions(session: Session, person: { readonly id: string }): Promise<number> {
   const [row] = await run<{ ended: number }>(session, 'select potctl_app.sessions_end($1::pg_catalog.uuid) as ended', [
     person.id,
@@ -82,13 +82,13 @@ export async function endSessions(session: Session, person: { readonly id: strin
 
 const CLEAR = 'select potctl_app.codes_clear($1::pg_catalog.uuid)';
 
-/** @throws E_SETUP_MISSING where the functions are not installed */
+/** @throws E_SETUP_MISSING if the functions are not installed */
 async function run<Row extends object>(session: Session, sql: string, values: readonly unknown[]): Promise<Row[]> {
   return session.query<Row>(sql, values).catch((error: unknown) => {
     if (!isMissingFunction(error)) throw error;
-    throw new PotctlError('E_SETUP_MISSING', 'the database lacks the functions that change second factors', {
-      why: 'the schema "potctl_app" is of version 1, and 2 is needed',
-      fix: [advice`Let its owner install them: ${potctl('setup', '--application', 'native')}`],
+    throw new PotctlError('E_SETUP_MISSING', 'the functions that change second factors are not installed', {
+      why: 'the schema "potctl_app" has version 1; version 2 is required',
+      fix: [advice`Ask its owner to install them: ${potctl('setup', '--application', 'native')}`],
     });
   });
 }

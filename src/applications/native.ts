@@ -5,8 +5,8 @@ import { endSessions, lockPerson, NATIVE_CODE_WRITES, NATIVE_WRITES } from './na
 import { CLOCK, insertOne, instant, isTyped, isUuid, lockedUntil, secretClass } from './sql.js';
 
 /**
- * The reference application: what a new application should adopt. Secrets rest in an envelope bound to their row, codes as scrypt hashes,
- * and it has a replay guard of its own.
+ * The reference application, which a new application should adopt: secrets are encrypted and bound to their row, backup codes are scrypt
+ * hashes, and used codes are remembered.
  *
  * @see templates/sql/native-1.sql
  * @see templates/sql/native-2.sql
@@ -116,7 +116,7 @@ export const native = adapter<WithMfa>((at) => ({
       },
     },
     changes: `
-      select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as told, array['mfa.enroll', 'mfa.confirm', 'mfa.codes'] as actions
+      select f.user_id::text as id, f.enabled_at as at, ${audited('f.user_id', 'f.enabled_at', `'mfa.confirmed'`)} as recorded, array['mfa.enroll', 'mfa.confirm', 'mfa.codes'] as actions
         from potctl_app.mfa_factors f where f.status = 'enabled'
       union all
       select c.user_id::text, c.at, ${audited('c.user_id', 'c.at', `'mfa.confirmed', 'mfa.codes_replaced'`)}, array['mfa.enroll', 'mfa.confirm', 'mfa.codes']
@@ -177,7 +177,7 @@ const ACTIONS: Readonly<Record<AuditFact['event'], string>> = {
   unlock: 'account.unlocked',
 };
 
-/** A row of the application's own audit table within a minute. */
+/** SQL for a row in the application's own audit table within a minute. */
 function audited(user: string, at: string, actions: string): string {
   const minute = `pg_catalog.make_interval(mins => 1)`;
   return `exists (select from potctl_app.audit_log a where a.user_id = ${user} and a.action in (${actions}) and a.status = 'success'

@@ -1,22 +1,22 @@
 import type { Session } from '../postgres/server.js';
 import type { Application } from './application.js';
 
-/** Somebody whose name is near to what was typed. */
+/** A user whose name is similar to what was typed. */
 export interface NearName {
   readonly id: string;
   readonly email: string | null;
   readonly username: string | null;
 }
 
-/** More are not worth a look: those that share most with what was typed come first. */
+/** Maximum number of candidates, most similar first. */
 const LOOKED_AT = 200;
 
 /**
- * People whose e-mail or user name begins like what was typed, or goes on like it after another first letter. One scan, no index: asked only
- * when nobody fits. Case, blanks and the composition of letters are left to the caller, because databases differ in what they know of them.
+ * Finds people whose e-mail or user name starts like what was typed, or continues like it after a different first letter. Scans the table,
+ * so it is only used if nobody matches. The caller compares case, blanks and Unicode composition, which databases support differently.
  *
- * @param letters with what a name may begin, in each case
- * @returns none where the application knows people by their id alone
+ * @param letters possible first letters, in upper and lower case
+ * @returns an empty list if people have only an id
  */
 export async function findNear(
   session: Session,

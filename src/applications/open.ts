@@ -4,20 +4,20 @@ import type { Adapter, Application } from './application.js';
 import { detectApplication, type WantedApplication } from './detect.js';
 import { APPLICATIONS } from './known.js';
 
-/** The database of an application, ready for its adapter. */
+/** An open database with its detected application. */
 export interface ApplicationDatabase<A extends Application = Application> {
   readonly application: A;
   readonly schema: string;
-  /** May this role read secrets and codes? */
+  /** Whether this role can read secrets and codes. */
   readonly readsSecrets: boolean;
-  /** A row that a policy hides is an error, not a short answer. */
+  /** Opens a session in which rows hidden by row security are an error, not silently left out. */
   session(purpose: string): Promise<Session>;
 }
 
 /**
- * Connects, recognises the application and what the role may see of it.
+ * Connects, and detects the application and what the role can read.
  *
- * @param known the applications that are looked for
+ * @param known the applications to look for
  * @throws E_APPLICATION, E_DB_*
  */
 export async function openApplication(
@@ -27,7 +27,7 @@ export async function openApplication(
   known: readonly Adapter[] = APPLICATIONS,
 ): Promise<ApplicationDatabase> {
   const prepare = async (session: Session): Promise<Session> => {
-    // Compiling the statement of a list takes longer than running it.
+    // JIT compilation of the list's statement takes longer than running it.
     await session.query('set row_security = off; set jit = off');
     return session;
   };

@@ -1,13 +1,12 @@
 import type { Session } from '../postgres/server.js';
 
-/** A table as the catalog knows it. */
+/** A table as in the catalog. */
 export interface FoundTable {
   readonly owner: string;
-  /** The owner may do everything here anyway: a superuser, the owner of the database, or the role of the session. */
+  /** Whether the owner is trusted: a superuser, the owner of the database, or the role of the session. */
   readonly trusted: boolean;
   /**
-   * Columns with their types, as `format_type` names those of PostgreSQL itself. Of other types `enum` and `citext` are understood; any
-   * further one stands there with its schema, whatever it is called.
+   * Columns with their types: built-in types as `format_type` names them, `enum`, `citext`; all others with their schema.
    */
   readonly columns: ReadonlyMap<string, string>;
 }
@@ -15,7 +14,7 @@ export interface FoundTable {
 /** Tables of one schema by name. */
 export type Tables = ReadonlyMap<string, FoundTable>;
 
-/** A cast is its type's owner's code, so only the types of whoever owns the table, or everything, are understood. */
+/** A cast runs code of the type's owner, so only types of the table's owner or of a superuser are supported. */
 const COLUMNS = `
   select n.nspname as schema, c.relname as table, a.attname as column, o.rolname as owner,
          o.rolsuper or c.relowner = d.datdba or o.rolname = session_user as trusted,
@@ -32,7 +31,7 @@ const COLUMNS = `
    where c.relkind in ('r', 'p') and c.relname = any($1) and n.nspname !~ '^(pg_|information_schema$|potctl$)'
    order by n.nspname`;
 
-/** The tables of these names in every schema. A view or a foreign table is none, whatever it is called: reading it would run its definition. */
+/** Reads the tables with these names in every schema. Views and foreign tables are ignored: reading them would run their definition. */
 export async function readSchemas(session: Session, names: readonly string[]): Promise<Map<string, Tables>> {
   type Row = { schema: string; table: string; column: string; owner: string; trusted: boolean; type: string };
   const rows = await session.query<Row>(COLUMNS, [names]);

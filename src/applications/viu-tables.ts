@@ -2,7 +2,7 @@ import type { Table } from './application.js';
 
 const NAIVE = ['timestamp without time zone'];
 
-/** What VIU's tables must have. Columns of the first era and of today that potctl does not use are not asked for. */
+/** The columns that VIU's tables must have, both in its first version and today. Columns that potctl does not use are left out. */
 export const VIU_TABLES: readonly Table[] = [
   {
     name: 'usuarios',

@@ -15,7 +15,7 @@ import { VIU_TABLES } from './viu-tables.js';
 const FAILED_CODE = 'MULTIPLE_FAILED_2FA';
 
 /**
- * VIU (Fastify, Prisma): camelCase columns in snake_case tables, `timestamp(3)` that holds UTC, one bcrypt hash per backup code.
+ * VIU (Fastify, Prisma): camelCase columns in snake_case tables, `timestamp(3)` in UTC, one bcrypt hash per backup code.
  *
  * @see FATEC-BOYS/viu-backend@bfc47ca prisma/schema.prisma, src/services/twoFactorService.ts, src/controllers/twoFactorController.ts
  */
@@ -47,9 +47,8 @@ export const viu = adapter<WithMfa>((at) => ({
     several: false,
     factorId: 'person',
     facts: {
-      noReplayGuard: 'the application keeps no step of its own, and some of its versions accept any code of six digits',
-      login:
-        'its login refuses every code that has not six characters: backup codes can be checked by potctl, and by nobody else',
+      noReplayGuard: 'the application does not remember used codes, and some of its versions accept any six digits',
+      login: 'its login accepts only codes of six characters, so backup codes can only be checked by potctl',
     },
     guard: {
       tables: [
@@ -173,7 +172,7 @@ export const viu = adapter<WithMfa>((at) => ({
 }));
 
 const NOW = `${CLOCK} at time zone 'UTC'`;
-/** The rule of its own service (`trackFailed2FA`): three refused codes within five minutes, and each one after that. */
+/** As in the application's `trackFailed2FA`: three refused codes within five minutes, and each one after that. */
 const SUSPICIOUS = 3;
 
 async function refusedLately(session: Session, at: At, person: Person): Promise<number> {
@@ -200,13 +199,13 @@ async function insertEvent(
   );
 }
 
-/** A refresh token lives 30 days, and the first era had no column for it: older ones are dead whatever they say. */
+/** A refresh token is valid for 30 days; the first version had no column for that, so older sessions are considered expired. */
 const LIVE = `ativo and "expiresAt" > ${NOW} - interval '30 days'`;
 
-/** As its ids are made in SQL: c and 24 hex digits. The first era had no default for them. */
+/** Makes an id as the application's SQL does: c and 24 hex digits. The first version had no default. */
 const newId = (): string => `c${randomBytes(12).toString('hex')}`;
 
-/** Its controller knows two words; what they were about stands in the details. A refused code is a security event there. */
+/** The application uses two actions, with the specifics in the details. A refused code is a security event there. */
 const ACTIONS: Readonly<Partial<Record<AuditFact['event'], string>>> = {
   enroll: 'ENABLE_2FA',
   confirm: 'ENABLE_2FA',

@@ -11,17 +11,17 @@ import { STATE_SQL } from './list.js';
 import { type Counts, type PostureCheck, rulesOf, worst } from './posture-rules.js';
 import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 
-/** What a monitor asks for. */
+/** The result of checking all second factors. */
 export interface Posture {
   readonly application: string;
   readonly state: CheckState;
   readonly rules: readonly PostureCheck[];
-  /** With `--keys`: how many secrets each key opens; null = not asked for. */
+  /** With `--keys`: secrets per key; null = not requested. */
   readonly keys: readonly KeyCount[] | null;
 }
 
 /**
- * Looks at everybody's second factor for what should not be. One scan; with `keys` every sealed secret is opened, too.
+ * Checks all second factors for weaknesses, in one scan; with `keys` also decrypts every stored secret.
  *
  * @throws E_APPLICATION, E_MFA_KEY, E_DB_*
  */
@@ -69,11 +69,11 @@ async function readCounts({ database, journal }: Uses<'database' | 'journal'>, s
   };
 }
 
-/** Whose factor or codes were changed last without a word, neither potctl's nor the application's. */
+/** Returns the users whose last change neither potctl nor the application recorded. */
 async function unrecorded({ name, mfa: { changes } }: WithMfa, session: Session): Promise<string[]> {
   const rows = await session.query<{ person: string }>(
     `select distinct $1 || ':' || c.id as person from (${changes}) as c
-      where not c.told
+      where not c.recorded
         and not exists (select from potctl.journal j
                          where j.target = $1 || ':' || c.id and j.status = 'done' and j.action = any (c.actions)
                            and j.at between c.at - pg_catalog.make_interval(mins => 1) and c.at + pg_catalog.make_interval(mins => 1))
@@ -83,10 +83,10 @@ async function unrecorded({ name, mfa: { changes } }: WithMfa, session: Session)
   return rows.map(({ person }) => person);
 }
 
-/** @param own is potctl's schema there? */
+/** @param own whether potctl's schema is installed */
 function peopleSql({ application, readsSecrets }: MfaDeps['database'], own: boolean): string {
   const unusable = unusableClasses(application.mfa.totp);
-  // Where the application does not say since when a secret waits, potctl knows it of its own enrolments.
+  // If the application does not store when an enrollment began, potctl knows it for its own enrollments.
   const since = own ? 'coalesce(pending_since::timestamptz, e.started_at)' : 'pending_since::timestamptz';
   const begun = `left join potctl.mfa_enrollment e on e.person = ${quoteLiteral(`${application.name}:`)} || id`;
   return `select count(*)::int as users, count(*) filter (where enabled)::int as enabled,

@@ -12,7 +12,7 @@ const ALL = { secrets: true, lock: false } as const;
 
 /** What every application promises of a second factor that is made, switched on and taken away. */
 export function changes(open: () => Promise<ContractSite>, { adapter }: ApplicationFixture): void {
-  test('a new secret waits, is switched on, and goes; each is read back as it was written', async () => {
+  test('a new secret is pending, then enabled, then removed, and each state is read back as written', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     expect(await liveOf(site, ana)).toEqual([]);
@@ -37,14 +37,14 @@ export function changes(open: () => Promise<ContractSite>, { adapter }: Applicat
     expect(await storedOf(site, ana)).toMatchObject({ enabled: false });
   });
 
-  test('the id of a factor is what it says it is', async () => {
+  test('the id of a factor is the kind of id that factorId declares', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     const { id } = await enroll(site, ana);
     expect(id === ana.id).toBe(adapter.mfa.factorId === 'person');
   });
 
-  test('whoever may not read secrets sees the factor, and none of its secret', async () => {
+  test('a role that cannot read secrets sees the factor without its secret', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     const { id, secret } = await enroll(site, ana);
@@ -56,7 +56,7 @@ export function changes(open: () => Promise<ContractSite>, { adapter }: Applicat
     expect(JSON.stringify(seen)).not.toContain(secret);
   });
 
-  test('nobody else is touched by a change', async () => {
+  test('a change affects no other user', async () => {
     const site = await open();
     const [ana, eva] = [await site.person((await site.seed()).id), await site.person((await site.seed()).id)];
     const hers = await enroll(site, eva);
@@ -68,7 +68,7 @@ export function changes(open: () => Promise<ContractSite>, { adapter }: Applicat
   });
 
   if (adapter.mfa.several)
-    test('one more factor leaves those that are on as they are', async () => {
+    test('another factor does not change the enabled ones', async () => {
       const site = await open();
       const ana = await site.person((await site.seed()).id);
       const { id } = await enroll(site, ana);
@@ -88,7 +88,7 @@ export function changes(open: () => Promise<ContractSite>, { adapter }: Applicat
 }
 
 function codes(open: () => Promise<ContractSite>): void {
-  test('backup codes are stored in their order, go one by one, and all at once', async () => {
+  test('backup codes are stored in order and removed one by one or all at once', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     const { id } = await enroll(site, ana);
@@ -111,7 +111,7 @@ function codes(open: () => Promise<ContractSite>): void {
     expect(await read()).toEqual([]);
   });
 
-  test('a backup code that is not there is not taken away', async () => {
+  test('a backup code that does not exist is not removed', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     const set = await replace(site, ana, 1);
@@ -124,7 +124,7 @@ function codes(open: () => Promise<ContractSite>): void {
 
 function requests(open: () => Promise<ContractSite>, { requireEnrollment, unlock, functions }: WithMfa['mfa']): void {
   if (requireEnrollment)
-    test('a person who must enroll is asked for it', async () => {
+    test('a person who is required to enroll is marked so', async () => {
       const site = await open();
       const ana = await site.person((await site.seed()).id);
       const must = () => reading(site, ({ mfa }, session) => mfa.mustEnroll!(session, ana));
@@ -134,7 +134,7 @@ function requests(open: () => Promise<ContractSite>, { requireEnrollment, unlock
     });
 
   if (unlock)
-    test('a person who is unlocked is not locked', async () => {
+    test('unlocking removes the lock', async () => {
       const site = await open();
       const ana = await site.person((await site.seed()).id);
       await change(site, 'mfa.unlock', ana, (transaction, { mfa }) => mfa.unlock!(transaction, ana));
@@ -142,7 +142,7 @@ function requests(open: () => Promise<ContractSite>, { requireEnrollment, unlock
     });
 
   if (functions)
-    test('each function that is named is installed', async () => {
+    test('each declared function is installed', async () => {
       const { database } = await open();
       const names = [...functions!.support, ...functions!.readers];
       const found = await database.query('select to_regprocedure(name)::text as name from unnest($1::text[]) as name', [

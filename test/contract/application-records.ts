@@ -11,7 +11,7 @@ const IDS = { runId: 'run', traceId: '0af7651916cd43dd8448eb211c80319c', factorI
 /** What every application promises of its sessions, its records and its guards, as far as it has them. */
 export function records(open: () => Promise<ContractSite>, { adapter, events, rows }: ApplicationFixture): void {
   if (adapter.sessions)
-    test('sessions are counted, and ended all at once; those of others stay', async () => {
+    test('sessions are counted and ended all at once; those of other users stay open', async () => {
       const site = await open();
       const [ana, eva] = [await site.person((await site.seed()).id), await site.person((await site.seed()).id)];
       for (const { id } of [ana, ana, eva])
@@ -30,7 +30,7 @@ export function records(open: () => Promise<ContractSite>, { adapter, events, ro
     });
 
   if (adapter.audit)
-    test('a change stands in its own audit table, and names potctl', async () => {
+    test('a change is recorded in the audit table of the application, with potctl as the origin', async () => {
       const site = await open();
       const ana = await site.person((await site.seed()).id);
       const audited = () => site.database.query<{ ours: boolean }>(rows.audit, [ana.id]);
@@ -48,7 +48,7 @@ export function records(open: () => Promise<ContractSite>, { adapter, events, ro
       expect((await audited()).every(({ ours }) => ours)).toBe(true);
     });
 
-  test('it has a table of security events, or none is written', async () => {
+  test('a security event is written if the application has a table for it', async () => {
     const site = await open();
     const ana = await site.person((await site.seed()).id);
     expect(adapter.security !== undefined).toBe(events !== null);
@@ -65,7 +65,7 @@ export function records(open: () => Promise<ContractSite>, { adapter, events, ro
     expect(await count()).toBe(before + 1);
   });
 
-  test('a last change that it keeps a time of is seen, and on record only where the application has it', async () => {
+  test('a last change with a stored time is found, and counts as recorded only if the audit table has it', async () => {
     const site = await open();
     const { changes } = site.fixture.adapter.mfa;
     if (changes === undefined) return;
@@ -74,18 +74,18 @@ export function records(open: () => Promise<ContractSite>, { adapter, events, ro
     await change(site, 'mfa.confirm', ana, (transaction, { mfa }) => mfa.enable(transaction, ana, id));
     const seen = () =>
       reading(site, ({ mfa }, session) =>
-        session.query<{ id: string; told: boolean; actions: string[] }>(
-          `select id, told, actions from (${mfa.changes}) as c where id = $1 and at is not null`,
+        session.query<{ id: string; recorded: boolean; actions: string[] }>(
+          `select id, recorded, actions from (${mfa.changes}) as c where id = $1 and at is not null`,
           [ana.id],
         ),
       );
     const rows = await seen();
-    expect(rows.map(({ told }) => told)).toEqual(rows.map(() => false));
+    expect(rows.map(({ recorded }) => recorded)).toEqual(rows.map(() => false));
     expect(rows.flatMap(({ actions }) => actions)).toEqual(expect.arrayContaining(['mfa.enroll', 'mfa.confirm']));
   });
 
   if (adapter.mfa.guard)
-    test('its guards can be put on its tables, once setup has asked for them', async () => {
+    test('its write guards can be installed by setup', async () => {
       const site = await open();
       const { application, schema } = await site.open();
       const guard = () => reading(site, (_application, session) => readGuard(session, schema));

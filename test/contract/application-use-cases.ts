@@ -21,7 +21,7 @@ const ALL = {
 export function useCases(open: () => Promise<ContractSite>, { adapter }: ApplicationFixture): void {
   const { codes, totp } = adapter.mfa;
 
-  test('it works through the door from the first secret to the reset, and each step is in the journal', async () => {
+  test('all mfa use cases work, from the first secret to the reset, and each step is in the journal', async () => {
     const site = await open();
     const { mfa, folder } = await doorOn(site);
     const { id: user } = await site.seed();
@@ -57,7 +57,7 @@ export function useCases(open: () => Promise<ContractSite>, { adapter }: Applica
     ]);
   });
 
-  test('a new secret never stands in the journal or in its audit table', async () => {
+  test('a new secret never appears in the journal or the audit table', async () => {
     const site = await open();
     const { mfa, folder } = await doorOn(site);
     const { id: user } = await site.seed();

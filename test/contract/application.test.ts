@@ -28,7 +28,7 @@ const bare = (): Adapter => {
   return { ...adapter, in: (schema) => without(adapter.in(schema)) };
 };
 
-test('an application without second factors refuses every use case of them, and nothing is changed', async () => {
+test('an application without second factors refuses every mfa use case and changes nothing', async () => {
   const database = await freshDatabase({ schema: await ORCHARD.sql() });
   const config = path.join(await temporaryFolder(), 'config.yaml');
   await writeFile(config, 'profiles: { test: {} }\n');
@@ -53,9 +53,9 @@ test('an application without second factors refuses every use case of them, and 
   }
 });
 
-test('rights for support on such an application say nothing of second factors', () => {
+test('grants for support mention second factors only if the application has them', () => {
   const place = { database: 'trees', schema: 'public', installed: true, guardedBy: null } as const;
   const lines = (application: Application) => grantsSql('support', { ...place, application }).join('\n');
-  expect(lines(ORCHARD.adapter.in('public'))).toContain('this login can switch second factors off and on');
-  expect(lines(bare().in('public'))).not.toMatch(/second factor|CAN DO|CAUTION/);
+  expect(lines(ORCHARD.adapter.in('public'))).toContain('this login can enable and disable second factors');
+  expect(lines(bare().in('public'))).not.toMatch(/second factor|This login, also if stolen, can|CAUTION/);
 });

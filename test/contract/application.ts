@@ -85,7 +85,7 @@ function detection(site: () => Promise<ContractSite>): void {
     expect([application.name, schema]).toEqual([fixture.adapter.name, fixture.schema]);
   });
 
-  test('each table and each column that is missing, or of another type, is named before anything is written', async () => {
+  test('each missing table and column, and each wrong type, is named before anything is written', async () => {
     const { fixture, database, known, open } = await site();
     const { tables, signature } = (await open()).application;
     const asked = await openTestServer(database.name).session({ purpose: 'test' });
@@ -94,7 +94,7 @@ function detection(site: () => Promise<ContractSite>): void {
       const table = `${quote(fixture.schema)}.${quote(name)}`;
       await database.query(`alter table ${table} rename to put_away`);
       expect(await problem()).toContain(
-        name === signature.table ? 'is of no application' : `the table ${name} is missing`,
+        name === signature.table ? 'does not have the tables of a known application' : `the table ${name} is missing`,
       );
       await database.query(`alter table ${quote(fixture.schema)}.put_away rename to ${quote(name)}`);
       for (const [column, types] of Object.entries(columns)) {
@@ -113,7 +113,7 @@ function detection(site: () => Promise<ContractSite>): void {
     expect(await problem()).toBeNull();
   });
 
-  test('a schema without its tables is of no application', async () => {
+  test('a schema without its tables is not recognized', async () => {
     const { database } = await site();
     const empty = await openTestServer(database.name).session({ purpose: 'test' });
     await expect(detectApplication(empty, { name: 'auto', schema: 'pg_temp' })).rejects.toMatchObject({
@@ -131,7 +131,7 @@ async function problemOf(detecting: Promise<unknown>): Promise<string | null> {
 }
 
 function people(site: () => Promise<ContractSite>): void {
-  test('a person is found by id, and by e-mail and user name in any case; nobody else is', async () => {
+  test('a person is found by id, and by e-mail and user name in any case, and nobody else is found', async () => {
     const { fixture, seed, open } = await site();
     const [ana, chief] = [await seed(), await seed({ admin: true })];
     const { application, session } = await open();
@@ -152,7 +152,7 @@ function people(site: () => Promise<ContractSite>): void {
     expect(fixture.adapter.people.organizations).toBe(application.people.organizations);
   });
 
-  test('the list has every person once, with the state of the second factor and never the secret itself', async () => {
+  test('the list has every person once, with the state of the second factor and without secrets', async () => {
     const { seed, open, person } = await site();
     const [ana, chief] = [await seed(), await seed({ admin: true })];
     const { application, session } = await open();

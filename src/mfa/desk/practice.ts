@@ -1,27 +1,27 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { makePracticeRole, plantPerson } from '../../applications/native-practice.js';
+import { insertPerson, makePracticeRole } from '../../applications/native-practice.js';
 import type { Session } from '../../postgres/server.js';
 import { makeBackupCodes, storedCodes } from '../backup-codes.js';
 import { type Keyring, sealSecret } from '../envelope.js';
 
-/** How a caller of the rehearsal answers; null = that way leads nowhere. */
+/** How a scripted caller answers. */
 export interface CallerScript {
   /** User name in the practice database. */
   readonly username: string;
   readonly fullName: string;
   readonly opening: string;
-  /** Does the mail on file reach the caller? */
+  /** Whether the caller can read mail sent to the address on file. */
   readonly readsMail: boolean;
-  /** Seconds by which the clock of the phone is wrong; null = the phone is gone. */
+  /** Clock error of the phone in seconds; null = no phone. */
   readonly phoneOffS: number | null;
-  /** Does the caller hold a backup code? One who does need not be the owner. */
+  /** Whether the caller has a backup code, which does not make the caller the owner. */
   readonly hasCode: boolean;
   readonly words: Readonly<Record<'pressed' | 'mail' | 'backup' | 'callBack' | 'colleague' | 'app', string>>;
-  /** What a good desk does. */
+  /** The right reaction. */
   readonly right: 'reset' | 'refuse' | 'nothing';
 }
 
-/** One who lost her phone, one who is somebody else, one whose clock is wrong. */
+/** A caller who lost her phone, an impostor, and a caller whose clock is wrong. */
 export const CALLERS: readonly CallerScript[] = [
   {
     ...{
@@ -38,7 +38,7 @@ export const CALLERS: readonly CallerScript[] = [
       mail: 'I have it. The digits are',
       backup: 'They were in my bag, with the phone.',
       callBack: 'You dial the number in your directory. Ana answers, and laughs about the sea.',
-      colleague: 'Joao Reis sits beside me. You call him in your directory: he says that it is her.',
+      colleague: 'Joao Reis sits next to me. You call him at the number in your directory: he says that it is her.',
       app: 'The phone is gone.',
     },
   },
@@ -51,13 +51,13 @@ export const CALLERS: readonly CallerScript[] = [
       hasCode: true,
       right: 'refuse',
     },
-    opening: 'Bruno Prado. New phone, and the board meets in five minutes: just reset it, I tell you my birthday.',
+    opening: 'Bruno Prado. New phone, and the board meets in five minutes: just reset it, I can tell you my birthday.',
     words: {
-      pressed: 'Is that really necessary? I am a director. Your colleague did it at once the last time.',
-      mail: 'My mail does not open either, that is why I call. Can you read me the digits?',
+      pressed: 'Is that really necessary? I am a director. Your colleague did it right away last time.',
+      mail: 'I cannot open my mail either, that is why I am calling. Can you read me the digits?',
       backup: 'Here is the sheet. The first one is',
       callBack: 'You dial the number in your directory. Another man answers: "Bruno Prado. No, I did not call you."',
-      colleague: 'Ask Ana, she knows me. You call her in your directory: she did not talk to him today.',
+      colleague: 'Ask Ana, she knows me. You call her at the number in your directory: she did not talk to him today.',
       app: 'I have only the new phone.',
     },
   },
@@ -76,7 +76,7 @@ export const CALLERS: readonly CallerScript[] = [
       mail: 'I have it. The digits are',
       backup: 'They are at home.',
       callBack: 'You dial the number in your directory. Carla answers.',
-      colleague: 'Joao Reis can tell you. You call him in your directory: he says that it is her.',
+      colleague: 'Joao Reis can tell you. You call him at the number in your directory: he says that it is her.',
       app: 'It shows',
     },
   },
@@ -84,14 +84,14 @@ export const CALLERS: readonly CallerScript[] = [
 
 const OTHERS = [['joao.reis', 'Joao Reis']] as const;
 
-/** What a person of the practice holds. */
+/** What a sample user has. */
 export interface Holding {
   readonly secret: Uint8Array;
   /** A backup code that works once. */
   readonly code: string;
 }
 
-/** Fills the tables of `native`: the callers with a second factor of a year, and a colleague. @returns what they hold, by user name */
+/** Fills the tables of `native` with the callers, whose second factors are a year old, and a colleague. @returns what they have, by user name */
 export async function seedPractice(session: Session, keys: Keyring): Promise<ReadonlyMap<string, Holding>> {
   await makePracticeRole(session);
   const held = new Map<string, Holding>();
@@ -102,12 +102,12 @@ export async function seedPractice(session: Session, keys: Keyring): Promise<Rea
     const [codeHash] = await storedCodes('crockford-scrypt', [code]);
     held.set(username, { secret, code });
     const sealed = sealSecret(secret, { table: 'mfa_factors', column: 'secret', factorId, userId }, keys);
-    await plantPerson(session, { userId, factorId, username, fullName, sealed, codeHash: codeHash! });
+    await insertPerson(session, { userId, factorId, username, fullName, sealed, codeHash: codeHash! });
   }
   return held;
 }
 
-/** What came of a call. */
+/** The outcome of a practice call. */
 export type PracticeOutcome =
   | 'helped'
   | 'not_helped'
@@ -127,7 +127,7 @@ export interface PracticeScore {
   readonly outcome: PracticeOutcome;
 }
 
-/** Judges by the journal what the desk did for those who were heard. */
+/** Scores the calls that were taken, by what the journal says the desk did. */
 export async function scorePractice(session: Session, heard: readonly CallerScript[]): Promise<PracticeScore[]> {
   const rows = await session.query<{ username: string; changed: boolean; flagged: boolean }>(
     `select details->>'person' as username,
