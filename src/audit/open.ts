@@ -2,15 +2,15 @@ import type { Base } from '../host/base.js';
 import type { HistoryEntry, HistoryFilter } from '../journal/history.js';
 import type { JournalReport } from '../journal/verify.js';
 
-/** What the journal says. */
+/** The use cases that read the journal. */
 export interface Audit {
-  /** Its entries, the newest first; without a filter all. */
+  /** Returns the entries that match, newest first. Default: all. */
   history(filter?: Partial<HistoryFilter>): Promise<readonly HistoryEntry[]>;
-  /** Recomputes every entry outside of the server. @param anchorFile what was kept elsewhere; default: nothing */
+  /** Recomputes the hash of every entry outside the server. @param anchorFile an anchor kept elsewhere; default: none */
   verify(anchorFile?: string | null): Promise<JournalReport>;
 }
 
-/** Wires what reads the journal. Nothing is opened before a use case asks for it. */
+/** Wires the use cases that read the journal. Nothing is opened before it is needed. */
 export function openAudit({ server }: Base): Audit {
   return {
     async history(filter = {}) {

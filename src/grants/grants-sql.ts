@@ -1,20 +1,20 @@
 import type { Application, Table } from '../applications/application.js';
 import { quoteIdentifier, quoteQualified } from '../postgres/identifiers.js';
 
-/** Whose work a role is for. */
+/** What a role is for. */
 export const GRANT_ROLES = ['support', 'auditor', 'backup', 'triage'] as const;
 export type GrantRole = (typeof GRANT_ROLES)[number];
 
-/** Where the rights are needed. */
+/** The database that the rights are for. */
 export interface GrantPlace {
   readonly database: string;
-  /** null: the database is of no application that potctl knows; rights on its tables are left out. */
+  /** null = no application was detected; rights on its tables are left out. */
   readonly application: Application | null;
-  /** Of the application's tables. */
+  /** Schema of the application's tables. */
   readonly schema: string;
-  /** Is potctl's own schema there, in the version of this potctl? Rights on an older one would let others become its owner. */
+  /** Whether potctl's own schema is installed in the current version; rights on an older one would let others act as its owner. */
   readonly installed: boolean;
-  /** What keeps a support login from changing a second factor behind the journal's back; null = nothing does. */
+  /** What keeps a support login from changing second factors without a journal entry; null = nothing. */
   readonly guardedBy: 'functions' | 'triggers' | null;
 }
 
@@ -26,27 +26,27 @@ const FUNCTIONS = [
   'mfa_enrollment_began(text, text)',
   'mfa_enrollment_ended(text)',
   'run_note(text, text, text, text, text)',
-  // What triggers of `setup --guard-writes` call as the login; it only makes its own transaction owe an entry.
+  // Called by the triggers of `setup --guard-writes` as the login; it only obliges its own transaction to add an entry.
   'journal_owe(text, text[], text, text)',
 ];
 const OWN_TABLES = ['schema_version', 'journal', 'journal_head', 'mfa_attempt', 'mfa_enrollment'];
 
 /**
- * The least that a role needs for its work, as SQL to be read and run by the owner; it can be run again. Nothing is run here.
+ * Returns the SQL that grants a role the least privileges for its work, to be reviewed and run by the owner; it can be run again. Runs nothing.
  *
- * Support reads no secret, no code and no hash. What a stolen support login can do all the same stands in the first lines. One login for each
- * person stands at the end, because the journal names the login.
+ * Support cannot read secrets, codes or hashes. The first lines say what a stolen support login can do. The last lines show how to create one
+ * login per person, because the journal records the login.
  */
 export function grantsSql(role: GrantRole, place: GrantPlace): string[] {
   const name = `potctl_${role}`;
   return [
-    `-- What ${role} needs in the database ${quoteIdentifier(place.database)}. Read it, then run it as the owner of the tables.`,
+    `-- Privileges for ${role} in the database ${quoteIdentifier(place.database)}. Review, then run as the owner of the tables.`,
     ...(role === 'support' ? whatSupportCanDo(place) : []),
     `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} NOLOGIN; END IF; END $$;`,
     `GRANT CONNECT ON DATABASE ${quoteIdentifier(place.database)} TO ${name};`,
     ...STATEMENTS[role](name, place),
     '',
-    '-- One login for each person: the journal notes the login, and the server vouches for it.',
+    '-- Create one login per person: the journal records the login, which the server authenticates.',
     `-- CREATE ROLE maria LOGIN PASSWORD NULL IN ROLE ${name};  \\password maria`,
     ...LOGIN_SETTINGS[role].map((setting) => `-- ALTER ROLE maria SET ${setting};`),
   ];
@@ -63,45 +63,45 @@ const STATEMENTS: Readonly<Record<GrantRole, (name: string, place: GrantPlace) =
   support: (name, place) => [...support(name, place), ...own(name, place, true)],
   auditor: (name, place) => [...reading(name, place), ...own(name, place, false)],
   backup: (name) => [
-    '-- All tables, sequences and large objects, to read; PostgreSQL 14 and later.',
+    '-- Read access to all tables, sequences and large objects (PostgreSQL 14 and later).',
     `GRANT pg_read_all_data TO ${name};`,
-    '-- Row security hides rows from it: where tables have policies, the login needs BYPASSRLS, or the dump refuses.',
-    '-- A restore wants more: the owner of the database, with CREATEDB.',
+    '-- If tables have row security policies, the login needs BYPASSRLS, or pg_dump fails.',
+    '-- A restore needs more: run it as the owner of the database, with CREATEDB.',
   ],
   triage: (name) => [`GRANT pg_monitor TO ${name};`],
 };
 
-/** Read before anybody gets the login: what whoever steals it can do. */
+/** Comment lines that say what a stolen support login can do. */
 function whatSupportCanDo({ application, guardedBy }: GrantPlace): string[] {
   const change = application === null ? '' : changesOf(application);
   if (application === null || change === '') return [];
   if (guardedBy !== null) {
-    const how = { functions: 'Only functions of the owner do it', triggers: 'Triggers see to it' }[guardedBy];
+    const how = { functions: "Only through the owner's functions", triggers: 'Enforced by triggers' }[guardedBy];
     return [
-      `-- CAN DO: ${change}, so whoever steals the login can, too.`,
-      `-- ${how}: no change without an entry in the journal that names the login, and none of an administrator or of the`,
-      '-- account of the login unless the entry says that the guard was broken (`--break-glass`).',
-      '-- It can also add rows to the tables of records of the application by itself: what counts as proof is the journal.',
+      `-- This login, also if stolen, can ${change}.`,
+      `-- ${how}: every change adds a journal entry with the login, and changes of an administrator or of the`,
+      "-- login's own account are refused unless the entry records `--break-glass`.",
+      "-- It can also add rows to the application's audit tables directly: rely on the journal as proof.",
     ];
   }
   const { functions, guard } = application.mfa ?? {};
   return [
     `-- CAUTION: this login can ${change},`,
-    '-- administrators included, with one statement and without an entry in the journal: whoever steals it gets past the second factor of anybody.',
+    '-- administrators included, with one statement and without a journal entry: a stolen login can bypass the second factor of any user.',
     ...(functions === undefined
       ? guard
         ? [GUARDS]
         : []
       : [
-          `-- \`potctl ${functions.setup.join(' ')}\` replaces these rights by functions that journal every change; then run this again.`,
+          `-- \`potctl ${functions.setup.join(' ')}\` replaces these rights with functions that record every change; then run this again.`,
         ]),
   ];
 }
 
 const GUARDS =
-  '-- `potctl setup --guard-writes` lets the tables refuse such a change without the journal. `potctl mfa check` says what it can tell.';
+  '-- `potctl setup --guard-writes` makes the tables refuse changes without a journal entry; `potctl mfa check` reports unrecorded changes.';
 
-/** In words, what the rights below come to; empty = nothing. */
+/** Says in words what the rights below allow; empty = no changes. */
 function changesOf({ tables, mfa, sessions }: Application): string {
   const { secretColumn, codes, functions, unlock } = mfa ?? {};
   const writes = (table: Table): boolean => table.hidden !== undefined && table.updates !== undefined;
@@ -111,14 +111,14 @@ function changesOf({ tables, mfa, sessions }: Application): string {
     writes(table) ? table.hidden!.filter((one) => table.updates!.includes(one)) : [],
   );
   const can = [
-    ...(mfa ? ['switch second factors off and on'] : []),
+    ...(mfa ? ['enable and disable second factors'] : []),
     ...(tables.some(({ deletes }) => deletes) ? ['remove security keys'] : []),
     ...(secret || calls('mfa_enroll') ? ['write a new secret'] : []),
     ...(codes && (hidden.some((one) => one !== secretColumn?.column) || calls('codes_replace'))
       ? ['write new backup codes']
       : []),
     ...(unlock ? [functions ? 'unlock accounts' : 'lock and unlock accounts'] : []),
-    ...(sessions ? [functions ? 'end sessions' : 'end sessions and bring them back'] : []),
+    ...(sessions ? [functions ? 'end sessions' : 'end or restore sessions'] : []),
   ];
   return can.length < 2 ? can.join('') : `${can.slice(0, -1).join(', ')}, and ${can.at(-1)}`;
 }
@@ -134,13 +134,13 @@ function support(name: string, place: GrantPlace): string[] {
   ];
 }
 
-/** An earlier version of this printed rights on the tables: with the functions they go. */
+/** Grants the functions, and revokes the rights on tables that an older `grants sql` printed. */
 function functions(name: string, { application, schema, guardedBy }: GrantPlace): string[] {
   const calls = application?.mfa?.functions;
   if (application == null || calls === undefined) return [];
   if (guardedBy !== 'functions') {
     return [
-      `-- The functions that change second factors are missing: run \`potctl ${calls.setup.join(' ')}\`, then this again.`,
+      `-- The functions that change second factors are not installed: run \`potctl ${calls.setup.join(' ')}\`, then this again.`,
     ];
   }
   const closed = application.tables.filter(({ inserts }) => inserts !== true);
@@ -161,7 +161,7 @@ function reading(name: string, { application, schema }: GrantPlace): string[] {
   ];
 }
 
-/** Rows of secrets are emptied and removed, never made, by support. */
+/** Grants changes of a table; support can clear and delete rows with secrets, but never insert them. */
 function changing(name: string, schema: string, table: Table): string[] {
   const where = `ON ${quoteQualified(schema, table.name)} TO ${name};`;
   const makesRows = table.inserts === true && table.hidden === undefined;
@@ -174,7 +174,7 @@ function changing(name: string, schema: string, table: Table): string[] {
 
 function own(name: string, { installed }: GrantPlace, changes: boolean): string[] {
   if (!installed)
-    return ['-- potctl is not set up in this database, or in an older version: run `potctl setup`, then this again.'];
+    return ['-- potctl is not set up in this database, or has an older version: run `potctl setup`, then this again.'];
   return [
     `GRANT USAGE ON SCHEMA potctl TO ${name};`,
     `GRANT SELECT ON ${OWN_TABLES.map((table) => `potctl.${table}`).join(', ')} TO ${name};`,
@@ -184,5 +184,5 @@ function own(name: string, { installed }: GrantPlace, changes: boolean): string[
 
 const listed = (columns: readonly string[]): string => columns.map(quoteIdentifier).join(', ');
 const unknownApplication = (): string[] => [
-  '-- The database is of no application that potctl knows: rights on its tables are yours to choose.',
+  '-- No known application was detected in this database: grant rights on its tables yourself.',
 ];

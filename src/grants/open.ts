@@ -2,19 +2,19 @@ import type { Base } from '../host/base.js';
 import { PotctlError } from '../kernel/errors.js';
 import type { GrantPlace, GrantRole } from './grants-sql.js';
 
-/** The least rights for a role, as SQL. */
+/** Least-privilege grants for a role, as SQL. */
 export interface Grants {
   readonly roles: readonly GrantRole[];
   sql(role: GrantRole): Promise<readonly string[]>;
 }
 
-/** Wires the grants. Nothing is opened before a use case asks for it. */
+/** Wires the grants. Nothing is opened before it is needed. */
 export async function openGrants(base: Base): Promise<Grants> {
   const { GRANT_ROLES, grantsSql } = await import('./grants-sql.js');
   return { roles: GRANT_ROLES, sql: async (role) => grantsSql(role, await findPlace(base)) };
 }
 
-/** What rights are about: the application of the database, if it is one, and potctl's own schema, if it is there. */
+/** Finds the application of the database, if any, and potctl's own schema, if installed. */
 async function findPlace(base: Base): Promise<GrantPlace> {
   const { detectApplication } = await import('../applications/detect.js');
   const { readGuard, readSchemaVersion, SCHEMA_VERSION } = await import('../journal/installed.js');

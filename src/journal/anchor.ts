@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 
-/** The last entry of the journal as it was once. Kept where the database's owner cannot write, it shows that a tail was cut. */
+/** The last entry of the journal at some time. Kept where the database's owner cannot write, it reveals that later entries were removed. */
 export interface Anchor {
   readonly seq: string;
   /** SHA-256, lower-case hex. */
@@ -12,8 +12,8 @@ export interface Anchor {
 }
 
 /**
- * The anchor of this moment, within the session's transaction, which it never breaks: null where there is no journal, no right to read it, or
- * no entry.
+ * Returns the current anchor, in the session's transaction, which it never aborts; null without a journal, without the right to read it, or
+ * without entries.
  */
 export async function readAnchor(session: Session): Promise<Anchor | null> {
   const [found] = await session.query<{ readable: boolean | null }>(
@@ -32,21 +32,21 @@ export async function readAnchor(session: Session): Promise<Anchor | null> {
 /**
  * Reads an anchor from a file: what `potctl audit verify --json` printed, or a backup's manifest.
  *
- * @throws E_USAGE when there is none in it; E_IO, E_FILES_DENIED
+ * @throws E_USAGE if the file contains none; E_IO, E_FILES_DENIED
  */
 export async function readAnchorFile(file: string): Promise<Anchor> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT', 'EISDIR')) throw noAnchor(`there is no file "${file}"`);
+    if (isErrno(error, 'ENOENT', 'EISDIR')) throw noAnchor(`file "${file}" not found`);
     throw fromErrno(error, `read "${file}"`);
   });
   const anchor = candidates(text).find(isAnchor);
   if (anchor !== undefined) return { seq: anchor.seq, hash: anchor.hash, at: anchor.at };
-  throw noAnchor(`there is no anchor in "${file}"`);
+  throw noAnchor(`"${file}" does not contain an anchor`);
 }
 
 const noAnchor = (message: string): PotctlError =>
   new PotctlError('E_USAGE', message, {
-    why: 'an anchor is what `audit verify --json` prints, or stands in the manifest of a backup',
+    why: 'give the output of `audit verify --json`, or the manifest of a backup',
   });
 
 function candidates(text: string): unknown[] {

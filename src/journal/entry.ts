@@ -2,15 +2,15 @@ import { PotctlError } from '../kernel/errors.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 
-/** One row of the journal, as it is hashed: texts exactly as the server prints them. */
+/** One row of the journal as it is hashed, with texts exactly as the server prints them. */
 export interface JournalRow {
   /** int8 as text, from 1 without gaps. */
   readonly seq: string;
   /** RFC 3339 UTC with microseconds. */
   readonly at: string;
-  /** The database role of the session: proved by the server. */
+  /** The database role of the session, as authenticated by the server. */
   readonly db_role: string;
-  /** Who says to have done it. */
+  /** The operator, as claimed. */
   readonly operator: string;
   readonly action: string;
   readonly target: string | null;
@@ -23,7 +23,7 @@ export interface JournalRow {
   readonly details: string;
 }
 
-/** What a change writes into the journal, in its own transaction. */
+/** What a change appends to the journal in its transaction. */
 export interface JournalEntry {
   readonly operator: string;
   readonly action: string;
@@ -40,15 +40,15 @@ export interface JournalEntry {
 export const ROW_COLUMNS = `seq::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, db_role, operator,
   action, target, reason, ticket, status, run_id, trace_id, details::text as details`;
 
-/** What `potctl.audit_append` raises when it does not find again what it wrote. */
+/** SQLSTATE that `potctl.audit_append` raises if it cannot read back the entry it wrote. */
 const DROPPED = 'PC001';
 
 /**
- * Appends to the journal within the session's transaction: without a commit there is no entry, and without the entry there is no commit.
+ * Appends to the journal in the session's transaction, so that entry and change are committed together or not at all.
  *
  * @returns the entry's number
  * @throws E_DB_DENIED (no right to append), E_DB_QUERY (no journal, an empty reason, a field that is too long), E_NOT_KEPT (a rule or trigger
- * dropped the entry)
+ * discarded the entry)
  */
 export async function appendEntry(session: Session, entry: JournalEntry): Promise<string> {
   const { operator, action, target, reason, ticket, status, runId, traceId, details } = entry;
@@ -66,9 +66,9 @@ export async function appendEntry(session: Session, entry: JournalEntry): Promis
     ])
     .catch((error: unknown) => {
       if (sqlstateOf(error) !== DROPPED) throw error;
-      throw new PotctlError('E_NOT_KEPT', 'the journal did not keep the entry', {
-        why: 'a rule or trigger of potctl.journal is in the way, and nothing is changed without a record',
-        fix: ['Look for it with `\\d+ potctl.journal` in psql, and let the owner of the schema drop it.'],
+      throw new PotctlError('E_NOT_KEPT', 'the journal entry was not stored', {
+        why: 'a rule or trigger on potctl.journal discarded it, and potctl changes nothing without a journal entry',
+        fix: ['Find it with `\\d+ potctl.journal` in psql, and ask the owner of the schema to drop it.'],
         cause: error,
       });
     });

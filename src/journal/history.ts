@@ -2,10 +2,10 @@ import type { Server } from '../postgres/server.js';
 import { type JournalRow, ROW_COLUMNS } from './entry.js';
 import { requireJournal } from './installed.js';
 
-/** One entry as scripts see it. */
+/** One entry of the journal, its details as an object. */
 export type HistoryEntry = Omit<JournalRow, 'details'> & { readonly details: Readonly<Record<string, unknown>> };
 
-/** Which entries; null = any. */
+/** Which entries to return; null = any. */
 export interface HistoryFilter {
   readonly operator: string | null;
   readonly action: string | null;
@@ -14,7 +14,7 @@ export interface HistoryFilter {
 }
 
 /**
- * The entries of the journal, newest first.
+ * Reads the entries of the journal, newest first.
  *
  * @throws E_SETUP_MISSING, E_SETUP_NEWER, E_DB_DENIED, E_DB_*
  */

@@ -2,16 +2,16 @@ import { PotctlError } from '../kernel/errors.js';
 import { type Advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 
-/** The newest version of potctl's own schema that this program knows; templates/sql/potctl-<n>.sql leads from n - 1 to n. */
+/** The newest version of potctl's own schema that this program supports; templates/sql/potctl-<n>.sql upgrades from n - 1 to n. */
 export const SCHEMA_VERSION = 3;
 
-/** The newest version of the reference application's functions; templates/sql/native-<n>.sql leads from n - 1 to n. */
+/** The newest version of the reference application's functions; templates/sql/native-<n>.sql upgrades from n - 1 to n. */
 export const NATIVE_VERSION = 2;
 
 /**
- * The version of the schema `potctl` in the session's database; null = there is none.
+ * Reads the version of the schema `potctl` in the session's database; null = not installed.
  *
- * @throws E_REFUSED when a schema of that name is somebody else's, E_DB_DENIED when the role may not look into it
+ * @throws E_REFUSED if a schema of that name is not from potctl, E_DB_DENIED if the role has no USAGE on it
  */
 export async function readSchemaVersion(session: Session): Promise<number | null> {
   const [found] = await session.query<{ schema: boolean; ours: boolean; usable: boolean | null }>(
@@ -22,34 +22,36 @@ export async function readSchemaVersion(session: Session): Promise<number | null
   );
   if (!found?.schema) return null;
   if (!found.ours) {
-    throw new PotctlError('E_REFUSED', 'the database has a schema "potctl" that is not from potctl', {
-      fix: ['Look what is in it, and rename it: ALTER SCHEMA potctl RENAME TO …'],
+    throw new PotctlError('E_REFUSED', 'the database has a schema "potctl" that was not created by potctl', {
+      fix: ['Check what it contains, and rename it: ALTER SCHEMA potctl RENAME TO …'],
     });
   }
   if (!found.usable) {
-    throw new PotctlError('E_DB_DENIED', 'this role may not look into the schema "potctl"', {
-      fix: ['Use the role that installed it, or let it grant: GRANT USAGE ON SCHEMA potctl TO …'],
+    throw new PotctlError('E_DB_DENIED', 'this database role cannot use the schema "potctl"', {
+      fix: ['Use the role that installed it, or run as that role: GRANT USAGE ON SCHEMA potctl TO …'],
     });
   }
   const [row] = await session.query<{ version: number }>('select max(version) as version from potctl.schema_version');
   return row!.version;
 }
 
-/** @throws E_SETUP_MISSING where there is no journal yet, E_SETUP_NEWER; else as {@link readSchemaVersion} */
+/** @throws E_SETUP_MISSING if the journal is not installed, E_SETUP_NEWER; and as {@link readSchemaVersion} */
 export async function requireJournal(session: Session): Promise<void> {
   const version = await readSchemaVersion(session);
-  if (version === null) throw new PotctlError('E_SETUP_MISSING', 'the database has no journal of potctl yet');
+  if (version === null)
+    throw new PotctlError('E_SETUP_MISSING', 'the journal of potctl is not installed in this database');
   if (version > SCHEMA_VERSION) throw newer(version);
 }
 
-/** What is wrong with what `potctl setup` once installed, and the command that mends it. */
+/** What is wrong with what `potctl setup` installed, and the command that fixes it. */
 export interface SetupProblem {
   readonly detail: string;
   readonly fix: Advice;
 }
 
 /**
- * Is an older, unsafe version installed? Reads only the catalog, so every role can tell; null where all is well, or nothing is installed.
+ * Checks whether an older, insecure version is installed. Reads only the catalog, so every role can do it; null = no problem, or not
+ * installed.
  *
  * @throws E_DB_*
  */
@@ -57,25 +59,25 @@ export async function readSetupProblem(session: Session): Promise<SetupProblem |
   const [found] = await session.query<{ open: string[] | null }>(OPEN_FUNCTIONS);
   if (found!.open !== null) {
     return {
-      detail: `an old schema "potctl" is installed: whoever may run ${found!.open.join(', ')} can run code as its owner`,
+      detail: `an old schema "potctl" is installed: roles that can execute ${found!.open.join(', ')} can run code as its owner`,
       fix: potctl('setup'),
     };
   }
   const native = await readNative(session);
   if (native.version === 1) {
     return {
-      detail: 'the schema "potctl_app" is of version 1: who may change a second factor can do so without the journal',
+      detail: 'the schema "potctl_app" has version 1, which allows changes of second factors without a journal entry',
       fix: potctl('setup', '--application', 'native'),
     };
   }
   if (native.version === null || !(await hasOldRights(session))) return null;
   return {
-    detail: 'the role potctl_support still may write into the tables of "potctl_app" by itself, past the journal',
+    detail: 'the role potctl_support can still write to the tables of "potctl_app" directly, without a journal entry',
     fix: potctl('grants', 'sql', '--role', 'support'),
   };
 }
 
-/** Rights that `grants sql` printed before there were functions. */
+/** Returns whether the role has rights that an older `grants sql` printed. */
 async function hasOldRights(session: Session): Promise<boolean> {
   const [row] = await session.query<{ has: boolean }>(
     `select exists (select from pg_catalog.pg_roles r, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -88,15 +90,15 @@ async function hasOldRights(session: Session): Promise<boolean> {
   return row!.has;
 }
 
-/** The reference application, as far as it is installed. */
+/** Whether the reference application is installed. */
 export interface InstalledNative {
-  /** null = it is not there. */
+  /** null = not installed. */
   readonly version: number | null;
-  /** May this role act as the owner of its tables? */
+  /** Whether this role can act as the owner of its tables. */
   readonly owned: boolean;
 }
 
-/** Looks for the reference application. Reads only the catalog. */
+/** Detects the reference application. Reads only the catalog. */
 export async function readNative(session: Session): Promise<InstalledNative> {
   const [row] = await session.query<{ version: number | null; owned: boolean | null }>(
     `select case when u.oid is not null then
@@ -110,9 +112,9 @@ export async function readNative(session: Session): Promise<InstalledNative> {
 }
 
 /**
- * What keeps a support login from changing a second factor behind the journal's back. Reads only the catalog.
+ * Returns what keeps a support login from changing second factors without a journal entry. Reads only the catalog.
  *
- * @param schema of the application's tables; null = there is none
+ * @param schema of the application's tables; null = no application
  */
 export async function readGuard(session: Session, schema: string | null): Promise<'functions' | 'triggers' | null> {
   const native = await readNative(session);
@@ -129,7 +131,7 @@ export async function readGuard(session: Session, schema: string | null): Promis
   return row!.guarded ? 'triggers' : null;
 }
 
-/** Functions that run as their owner, and find what a caller planted, or may be run by anybody. */
+/** SECURITY DEFINER functions without a safe search_path, or that PUBLIC can execute. */
 const OPEN_FUNCTIONS = `
   select pg_catalog.array_agg(p.proname::pg_catalog.text order by p.proname) as open
     from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -139,9 +141,9 @@ const OPEN_FUNCTIONS = `
           or p.proacl is null
           or exists (select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0))`;
 
-/** The error of a schema that a later potctl installed. */
+/** Returns the error for a schema that a newer potctl installed. */
 export function newer(version: number): PotctlError {
-  return new PotctlError('E_SETUP_NEWER', `the schema "potctl" is of version ${version}`, {
-    why: `this potctl knows ${SCHEMA_VERSION}`,
+  return new PotctlError('E_SETUP_NEWER', `the schema "potctl" has version ${version}`, {
+    why: `this potctl supports version ${SCHEMA_VERSION}`,
   });
 }

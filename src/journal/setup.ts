@@ -15,26 +15,26 @@ import {
   SCHEMA_VERSION,
 } from './installed.js';
 
-/** What an installation would run. */
+/** What an installation will run. */
 export interface SetupPlan {
   readonly database: string;
   readonly role: string;
-  /** null = nothing is installed. */
+  /** null = not installed. */
   readonly installed: number | null;
   readonly wanted: number;
-  /** Why what is installed must not stay; null where it may. */
+  /** Why the installed version is insecure; null = it is not. */
   readonly critical: string | null;
-  /** Run in this order, all in one transaction; empty = nothing to do. */
+  /** Run in this order, in one transaction; empty = nothing to do. */
   readonly scripts: readonly string[];
 }
 
-/** What is installed besides potctl's own schema. */
+/** What else to install besides potctl's own schema. */
 export interface SetupExtras {
   /** The tables of the reference application. */
   readonly application: 'native' | null;
-  /** Triggers on the tables of this application, or of the one that is there; null = none. */
+  /** Install triggers on the tables of this application, or of the detected one; null = none. */
   readonly guardWrites: Parameters<typeof detectApplication>[1] | null;
-  /** Those that are looked for; absent: those that potctl knows by itself. */
+  /** Applications to look for; absent = the built-in ones. */
   readonly known?: readonly Adapter[] | undefined;
 }
 
@@ -55,9 +55,10 @@ export interface SetupResult {
 }
 
 /**
- * Looks what is installed, and what an installation would run.
+ * Checks what is installed and plans what to run.
  *
- * `apply` installs or upgrades the schema `potctl` in one transaction, and notes it in the journal. Two at once: the second one finds it done.
+ * `apply` installs or upgrades the schema `potctl` in one transaction and records it in the journal. Of two concurrent runs the second finds
+ * nothing to do.
  *
  * @throws E_SETUP_NEWER, E_REFUSED, E_DB_DENIED (CREATE on the database is needed), E_DB_*: nothing is installed then
  */
@@ -96,7 +97,7 @@ async function planOf(
 ): Promise<Pick<SetupPlan, 'installed' | 'wanted' | 'scripts'>> {
   const own = scripts('potctl', installed ?? 0, SCHEMA_VERSION);
   const native = await readNative(session);
-  // What is there already is upgraded by whoever may, without being asked for it: an older version is less safe.
+  // An installed application is upgraded without being asked for, if the role owns it: the older version is less secure.
   const isWanted = extras.application === 'native' || (native.version !== null && native.owned);
   const app = isWanted ? scripts('native', native.version ?? 0, NATIVE_VERSION) : [];
   const guards = extras.guardWrites === null ? [] : await guardsOf(session, extras.guardWrites, extras.known);
@@ -128,7 +129,7 @@ async function runSetup(
   const session = await server.session({ purpose: 'setup' });
   try {
     await session.query('begin');
-    // Whoever comes second waits here, and then sees what the first one has committed.
+    // A concurrent setup waits here and then sees what the first one committed.
     await session.query(`select pg_advisory_xact_lock(hashtextextended('potctl.setup', 0))`);
     const installed = await readSchemaVersion(session);
     const { scripts } = await planOf(session, installed, extras);

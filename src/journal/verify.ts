@@ -4,13 +4,13 @@ import { type Anchor, readAnchorFile } from './anchor.js';
 import { type JournalRow, ROW_COLUMNS } from './entry.js';
 import { requireJournal } from './installed.js';
 
-/** Where the chain is broken first, and how. */
+/** The first break in the hash chain. */
 export interface Break {
-  /** The number of the entry; null = the head itself. */
+  /** Number of the entry; null = the head itself. */
   readonly seq: string | null;
   /**
-   * `content`: its text is not what was hashed. `link`: it does not follow on the one before. `gap`: entries are missing in front of it.
-   * `head`: the last entry is not the one that was appended last. `cut`: the anchor's entry is gone. `rewritten`: it is another one.
+   * `content`: the entry was changed. `link`: its previous hash is not that of the entry before it. `gap`: entries before it are missing.
+   * `head`: the last entry is not the one that was appended last. `cut`: the anchor's entry is missing. `rewritten`: it differs from the anchor.
    */
   readonly kind: 'content' | 'link' | 'gap' | 'head' | 'cut' | 'rewritten';
   readonly detail: string;
@@ -20,9 +20,9 @@ export interface JournalReport {
   readonly ok: boolean;
   readonly checked: number;
   readonly first_break: Break | null;
-  /** To be kept elsewhere: only with it a cut tail can be seen later. null = the journal is empty or broken. */
+  /** To be kept elsewhere, to detect later that the newest entries were removed. null = the journal is empty or broken. */
   readonly anchor: Anchor | null;
-  /** false = without one, a cut tail cannot be seen. */
+  /** Whether an anchor was compared; without one, removed newest entries cannot be detected. */
   readonly anchored: boolean;
 }
 
@@ -36,10 +36,10 @@ const TAG = Buffer.from('706f7463746c01', 'hex');
 const GENESIS = '00';
 
 /**
- * Recomputes every hash of the journal, here and not in the server, whose functions an owner could have changed. One snapshot; memory is
- * flat at any length.
+ * Recomputes every hash of the journal here, not in the server, whose functions an owner could have changed. Reads one snapshot with constant
+ * memory.
  *
- * @param anchorFile what was seen earlier; null = nothing
+ * @param anchorFile an earlier anchor; null = none
  * @throws E_USAGE (no anchor in that file), E_SETUP_MISSING, E_SETUP_NEWER, E_DB_DENIED, E_DB_*
  */
 export async function verifyJournal(server: Server, anchorFile: string | null): Promise<JournalReport> {
@@ -73,14 +73,14 @@ async function walk(session: Session, anchor: Anchor | null): Promise<JournalRep
     return broken({
       seq: null,
       kind: 'head',
-      detail: `the head says ${head?.seq ?? 'nothing'}, the last entry is ${last.seq}`,
+      detail: `the head points to entry ${head?.seq ?? 'none'}, but the last entry is ${last.seq}`,
     });
   }
   if (anchor !== null && BigInt(anchor.seq) > last.seq) {
     return broken({
       seq: anchor.seq,
       kind: 'cut',
-      detail: `the journal ends at ${last.seq}, the anchor is ${anchor.seq}`,
+      detail: `the journal ends at entry ${last.seq}, but the anchor is entry ${anchor.seq}`,
     });
   }
   const now = checked === 0 ? null : { seq: String(last.seq), hash: last.hash, at: last.at };
@@ -105,11 +105,12 @@ function breakOf(
   last: { readonly seq: bigint; readonly hash: string },
   anchor: Anchor | null,
 ): Omit<Break, 'seq'> | null {
-  if (BigInt(row.seq) !== last.seq + 1n) return { kind: 'gap', detail: `it follows on ${last.seq}` };
-  if (row.prev !== last.hash) return { kind: 'link', detail: 'it was not appended after the entry before it' };
+  if (BigInt(row.seq) !== last.seq + 1n) return { kind: 'gap', detail: `the entry before it is ${last.seq}` };
+  if (row.prev !== last.hash)
+    return { kind: 'link', detail: 'its previous hash is not the hash of the entry before it' };
   if (hashOf(row) !== row.hash) return { kind: 'content', detail: 'it was changed after it was written' };
   if (anchor?.seq === row.seq && anchor.hash !== row.hash) {
-    return { kind: 'rewritten', detail: `its hash was ${anchor.hash.slice(0, 12)}… when the anchor was taken` };
+    return { kind: 'rewritten', detail: `its hash was ${anchor.hash.slice(0, 12)}… when the anchor was made` };
   }
   return null;
 }

@@ -3,20 +3,20 @@ import { guarded } from '../host/guarded.js';
 import type { SetupPlan, SetupResult } from '../journal/setup.js';
 import type { Prepared } from '../kernel/prepared.js';
 
-/** What is installed besides potctl's own schema. */
+/** What else to install besides potctl's own schema. */
 export interface SetupOptions {
-  /** The tables of the reference application; default: none. */
+  /** Install the tables of the reference application. Default: none. */
   readonly application?: 'native' | null;
-  /** Triggers on the application's tables, so that no support login changes them without the journal. */
+  /** Install triggers on the application's tables that refuse changes by support logins without a journal entry. */
   readonly guardWrites?: boolean;
 }
 
-/** The only thing that installs anything in the database. */
+/** Installs potctl's schema; nothing else in potctl installs anything in the database. */
 export interface Setup {
   install(options?: SetupOptions): Promise<Prepared<SetupPlan, SetupResult>>;
 }
 
-/** Wires the installation. Nothing is opened before it is asked for. */
+/** Wires the setup. Nothing is opened before it is needed. */
 export function openSetup(base: Base): Setup {
   const { host, settings, server } = base;
   return {

@@ -12,7 +12,7 @@ const SCHEMAS = ['potctl', 'potctl_app'];
 const SEED = `insert into potctl_app.users (id, email, username) values ('${USER}', 'ana@example.com', 'ana')`;
 
 const template = (name: string): Promise<string> =>
-  readFile(new URL(`../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
+  readFile(new URL(`../../../templates/sql/${name}.sql`, import.meta.url), 'utf8');
 
 /** A call of every function that a role of `grants sql` may run, each with what it takes for good. */
 const CALLS: Readonly<Record<string, string>> = {
@@ -58,7 +58,7 @@ describe('as a login of support', () => {
   });
   afterAll(() => support.end());
 
-  test('every function that it may run is called here, and runs', async () => {
+  test('this test calls every function that it can execute', async () => {
     const { rows } = await support.as.query(
       `select p.proname as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         where n.nspname = any($1) and has_function_privilege(p.oid, 'execute') order by 1`,
@@ -77,7 +77,7 @@ describe('as a login of support', () => {
     ['relations', 100],
     ['functions', 20],
     ['operators', 100],
-  ])('planted %s of every name in their bodies are run by no function as its owner', async (kind, least) => {
+  ])('no function runs planted %s, of any name in its body, as its owner', async (kind, least) => {
     const as = await connect(database.name, { user: support.name });
     onTestFinished(() => as.end());
     const words = await wordsOf(database.client, SCHEMAS);
@@ -98,7 +98,7 @@ describe('as a login of support', () => {
     }
   });
 
-  test('the settings of the caller do not bend an entry: the chain of the journal still holds', async () => {
+  test('settings of the caller do not change how an entry is hashed', async () => {
     const as = await connect(database.name, { user: support.name });
     onTestFinished(() => as.end());
     const settings = ['standard_conforming_strings = off', `bytea_output = 'escape'`, `datestyle = 'SQL, DMY'`];
@@ -110,7 +110,7 @@ describe('as a login of support', () => {
     expect(JSON.parse(verified.stdout).item).toMatchObject({ ok: true });
   });
 
-  test.each(['auditor', 'backup', 'triage'])('%s may run none of them', async (role) => {
+  test.each(['auditor', 'backup', 'triage'])('%s can execute none of them', async (role) => {
     const site = await freshDatabase({ schema: 'native', dropAfterTest: false });
     await setup(site, '--application', 'native');
     const login = await grantedLogin(site, role);
@@ -138,11 +138,11 @@ test('the attack is real: on version 2 a planted domain runs as the owner', asyn
   expect(planted.loot()).toContain('postgres');
   // Nobody is told to grant it.
   const printed = await potctl(['grants', 'sql', '--role', 'support'], { env: { PGDATABASE: database.name } });
-  expect(printed.stdout).toContain('in an older version: run `potctl setup`');
+  expect(printed.stdout).toContain('has an older version: run `potctl setup`');
   expect(printed.stdout).not.toContain('GRANT EXECUTE');
 });
 
-describe('no function of potctl is open', () => {
+describe('no function of potctl is executable by PUBLIC or without a safe search_path', () => {
   test.each([
     ['nothing', []],
     ['version 1', ['potctl-1']],
@@ -159,7 +159,7 @@ describe('no function of potctl is open', () => {
     expect((await setup(database)).exitCode).toBe(0);
   });
 
-  test('at no moment of an installation, for any other session', async () => {
+  test('at any moment of an installation, for any other session', async () => {
     const database = await freshDatabase();
     const other = await connect(database.name);
     onTestFinished(() => other.end());
@@ -178,7 +178,7 @@ describe('no function of potctl is open', () => {
   });
 });
 
-test('an older schema is critical for doctor, setup and mfa check, each with the command that mends it', async () => {
+test('an older schema is reported as critical by doctor, setup and mfa check, with the command that fixes it', async () => {
   const database = await freshDatabase({ schema: 'native' });
   for (const name of ['potctl-1', 'potctl-2']) await database.query(await template(name));
   const env = { PGDATABASE: database.name };

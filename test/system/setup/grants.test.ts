@@ -32,7 +32,7 @@ async function siteOf(role: string) {
   return made;
 }
 
-test('support can reset and unlock, and stands in the journal by name', async () => {
+test('support can reset and unlock, and the journal records its login', async () => {
   const { database, run } = await siteOf('support');
   const reset = await run(['mfa', 'reset', 'ana', '--reason', 'lost phone, called back', '--confirm', 'ana', '--json']);
   expect(reset).toMatchObject({ exitCode: 0 });
@@ -44,7 +44,7 @@ test('support can reset and unlock, and stands in the journal by name', async ()
   expect(entry).toMatchObject({ db_role: expect.stringMatching(/^t_/) });
 });
 
-test('support can enrol, though it cannot see that it did; the first code is for others to check', async () => {
+test('support can enroll a user but cannot see the result or check the first code', async () => {
   const { database, run } = await siteOf('support');
   const because = ['--reason', 'lost phone, called back', '--confirm', 'ana'];
   expect((await run(['mfa', 'reset', 'ana', ...because])).exitCode).toBe(0);
@@ -61,7 +61,7 @@ test('support can enrol, though it cannot see that it did; the first code is for
     ['mfa', 'confirm', 'ana', '--reason', 'lost phone, called back', '--code-stdin'],
     '123456',
   );
-  expect(confirmed).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('may not read secrets') });
+  expect(confirmed).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('cannot read secrets') });
 });
 
 test.each([
@@ -70,7 +70,7 @@ test.each([
   ['a password hash', 'select hashed_password from users'],
   ['a session token', 'select token from refresh_tokens'],
   ['everything of a user', 'select * from users'],
-])('a login of support cannot read %s', async (_what, sql) => {
+])('a support login cannot read %s', async (_what, sql) => {
   await expect(support.as.query(sql)).rejects.toMatchObject({ code: '42501' });
 });
 
@@ -81,20 +81,20 @@ test.each([
   ['write into the journal by itself', `insert into potctl.journal select * from potctl.journal`],
   ['change the journal', `update potctl.journal set reason = 'x'`],
   ['forget refused codes', 'delete from potctl.mfa_attempt'],
-])('a login of support cannot %s', async (_what, sql) => {
+])('a support login cannot %s', async (_what, sql) => {
   await expect(support.as.query(sql)).rejects.toMatchObject({ code: '42501' });
 });
 
-test('support sees the state, and is told what it may not see; checking a code is refused with the reason', async () => {
+test('support sees the state and what it cannot see; checking a code is refused with the reason', async () => {
   const { run } = support;
   const { item } = JSON.parse((await run(['mfa', 'status', 'ana', '--json', '-q'])).stdout);
   expect(item).toMatchObject({ state: 'enabled', codes: { left: null }, factors: [{ secret: 'hidden' }] });
   const refused = await run(['mfa', 'verify', 'ana', '--code-stdin'], '123456\n');
-  expect(refused).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('may not read users.mfa_secret') });
+  expect(refused).toMatchObject({ exitCode: 12, stderr: expect.stringContaining('cannot read users.mfa_secret') });
   expect(await support.database.query('select kind from potctl.mfa_attempt')).toEqual([]);
 });
 
-test('support sees in native how many backup codes are left, in the status as in the list', async () => {
+test('support sees in native how many backup codes are left, in status and list', async () => {
   const database = await freshDatabase({ schema: 'native', dropAfterTest: false });
   await database.query(
     `insert into potctl_app.users (id, email, username, full_name, role, created_at, updated_at)
@@ -129,7 +129,7 @@ test('an auditor reads who did what, and changes nothing', async () => {
   await expect(as.query('select mfa_secret from users')).rejects.toMatchObject({ code: '42501' });
 });
 
-test('backup reads every table and writes none; triage sees the statistics; an unknown role is refused', async () => {
+test('backup can read every table and write none; triage can read statistics; an unknown role is refused', async () => {
   const backup = await siteOf('backup');
   expect((await backup.as.query('select mfa_secret from users')).rows).toHaveLength(1);
   await expect(backup.as.query('delete from users')).rejects.toMatchObject({ code: '42501' });

@@ -53,8 +53,8 @@ async function guarded(form: Form, guard = true, sessions = 0) {
   return { site, env, support, who, attempt, entry };
 }
 
-describe.each(['3dpot', 'viu', 'evo'] as const)('%s: where the owner agreed to guards', (form) => {
-  test('a support login changes nothing directly without an entry in the journal; the commands work as before', async () => {
+describe.each(['3dpot', 'viu', 'evo'] as const)('%s: with write guards', (form) => {
+  test('a support login changes nothing directly without a journal entry, and the commands still work', async () => {
     const { site, support, who, attempt, entry } = await guarded(form);
     const write = `${KNOWN[form].write}'${who.id}'`;
     const before = await site.stored(who);
@@ -63,13 +63,13 @@ describe.each(['3dpot', 'viu', 'evo'] as const)('%s: where the owner agreed to g
     expect(await site.stored(who)).toEqual(before);
     const reset = await support.run(['mfa', 'reset', who.id, ...WHY, '--confirm', who.name, '--json']);
     expect(reset).toMatchObject({ exitCode: 0 });
-    expect(support.sql.split('\n').slice(0, 3).join('\n')).toContain('-- CAN DO: ');
+    expect(support.sql.split('\n').slice(0, 3).join('\n')).toContain('-- This login, also if stolen, can ');
     const [rule] = await checked(site);
     // The test's own hand switched the factor on, and only EVO keeps when.
     expect(rule).toMatchObject({ id: 'sec.unrecorded', state: form === 'evo' ? 'warn' : 'ok' });
   });
 
-  test('nobody else notices: the application and the owner write as before', async () => {
+  test('the application and the owner write as before', async () => {
     const { site, who } = await guarded(form);
     const app = `app_${site.database.name}`;
     await site.database.query(
@@ -87,7 +87,7 @@ describe.each(['3dpot', 'viu', 'evo'] as const)('%s: where the owner agreed to g
 
 test.each(
   Object.entries(KNOWN).flatMap(([form, { admin }]) => admin.map((promotion) => [form as Guarded, promotion] as const)),
-)('%s: of an administrator (%s) only when the entry says that the guard was broken', async (form, promotion) => {
+)('%s: an administrator (%s) is changed only if the entry records --break-glass', async (form, promotion) => {
   const { site, support, who, attempt, entry } = await guarded(form);
   await site.database.query(`${promotion}'${who.id}'`);
   const write = `${KNOWN[form].write}'${who.id}'`;
@@ -104,7 +104,7 @@ test.each([
   ['3dpot', 'update refresh_tokens set is_revoked = true where user_id::text = '],
   ['viu', 'update sessoes set ativo = false where "usuarioId" = '],
   ['evo', 'delete from webauthn_credentials where user_id::text = '],
-] as const)('%s: neither locks nor sessions nor keys change without an entry: %s', async (form, sql) => {
+] as const)('%s: locks, sessions and keys do not change without a journal entry: %s', async (form, sql) => {
   const { site, support, who, attempt, entry } = await guarded(form, true, 2);
   if (form === 'evo') {
     await site.database.query(
@@ -125,14 +125,17 @@ test.each([
 });
 
 test.each([
-  ['3dpot', /^-- CAN DO: .*write a new secret, write new backup codes, lock and unlock accounts, and end sessions/m],
-  ['viu', /^-- CAN DO: .*write a new secret, write new backup codes, and end sessions/m],
-  ['evo', /^-- CAN DO: switch second factors off and on, and remove security keys, so/m],
-] as const)('%s: the first lines of `grants sql` name what the rights allow, and no more', async (form, said) => {
+  [
+    '3dpot',
+    /^-- This login, also if stolen, can .*write a new secret, write new backup codes, lock and unlock accounts, and end or restore sessions/m,
+  ],
+  ['viu', /^-- This login, also if stolen, can .*write a new secret, write new backup codes, and end or restore sessions/m],
+  ['evo', /^-- This login, also if stolen, can enable and disable second factors, and remove security keys\./m],
+] as const)('%s: the first lines of `grants sql` name exactly what the rights allow', async (form, said) => {
   expect((await guarded(form)).support.sql).toMatch(said);
 });
 
-test('EVO keeps times: mfa check names whose factor was switched on, off or made without a record', async () => {
+test('EVO stores times: mfa check names users whose factor was created, enabled or disabled without a record', async () => {
   const { site, who, attempt } = await guarded('evo', false);
   const record = (word: string, at: string) =>
     site.database.query(
@@ -144,7 +147,7 @@ test('EVO keeps times: mfa check names whose factor was switched on, off or made
   await record('MFA_ENABLED', 'created_at');
   expect(await state()).toMatchObject({ state: 'warn' });
   await record('MFA_VERIFIED', 'verified_at');
-  expect(await state()).toMatchObject({ state: 'ok', detail: expect.not.stringContaining('keeps no time') });
+  expect(await state()).toMatchObject({ state: 'ok', detail: expect.not.stringContaining('stores no time') });
   const off = `update mfa_factors set is_active = false, deactivated_at = now() + interval '1 hour'`;
   expect(await attempt(off)).toBe('committed');
   expect(await state()).toMatchObject({ state: 'warn', detail: expect.stringContaining(who.key) });
@@ -152,7 +155,7 @@ test('EVO keeps times: mfa check names whose factor was switched on, off or made
   expect(await state()).toMatchObject({ state: 'ok' });
 });
 
-test('EVO: what potctl itself enrolled and reset is on record', async () => {
+test('EVO: enrollments and resets by potctl count as recorded', async () => {
   const { site } = await guarded('evo', false);
   const other = await site.seed({ name: 'other' });
   const change = (name: string, ...flags: string[]) =>
@@ -164,7 +167,7 @@ test('EVO: what potctl itself enrolled and reset is on record', async () => {
   expect((await checked(site))[0].detail).not.toContain(other.key);
 });
 
-test('nor does a login change its own account', async () => {
+test('a login does not change its own account', async () => {
   const { site, support, who, attempt, entry } = await guarded('3dpot');
   await site.database.query('update users set username = $1 where id = $2', [support.name, who.id]);
   const write = `${KNOWN['3dpot'].write}'${who.id}'`;
@@ -175,7 +178,7 @@ test('nor does a login change its own account', async () => {
 test.each([
   ['viu', 'update usuarios set email = $1 where id = $2'],
   ['evo-production', 'update profiles set email = $1 where user_id::text = $2'],
-] as const)('%s: nor one that has its name before the @', async (form, rename) => {
+] as const)('%s: a login does not change an account with its name before the @', async (form, rename) => {
   const { site, support, who, attempt, entry } = await guarded(form);
   await site.database.query(rename, [`${support.name.toUpperCase()}@example.com`, who.id]);
   const write = `${KNOWN[form].write}'${who.id}'`;
@@ -183,10 +186,10 @@ test.each([
   expect(await attempt(`${write}; ${entry('{"break_glass": ["own"]}')}`)).toBe('committed');
 });
 
-test('without guards one UPDATE is enough: the first lines of `grants sql` say so, and mfa check says unknown', async () => {
+test('without guards one UPDATE is enough, as the first lines of `grants sql` say; mfa check says unknown', async () => {
   const { site, support, who, attempt } = await guarded('3dpot', false);
   expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain(
-    '-- CAUTION: this login can switch second factors off and on',
+    '-- CAUTION: this login can enable and disable second factors',
   );
   expect(support.sql).toContain('potctl setup --guard-writes');
   expect(await attempt(`${KNOWN['3dpot'].write}'${who.id}'`)).toBe('committed');
@@ -194,7 +197,7 @@ test('without guards one UPDATE is enough: the first lines of `grants sql` say s
   expect(await checked(site)).toMatchObject([{ state: 'unknown', next }]);
 });
 
-test('guards are shown before, put there once, and go with the schema', async () => {
+test('guards are shown first, installed once, and dropped with the schema', async () => {
   const { site, env } = await guarded('3dpot', false);
   const dry = await potctl(['setup', '--guard-writes', '--dry-run'], { env });
   expect(dry.stderr).toContain('CREATE TRIGGER potctl_guard AFTER INSERT OR DELETE OR UPDATE OF');

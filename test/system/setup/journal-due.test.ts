@@ -35,7 +35,7 @@ async function attempt(sql: string, as = support.as): Promise<string> {
   );
 }
 
-describe('a login of support on the tables of native', () => {
+describe('a support login on the tables of native', () => {
   test.each([
     ['write a secret', `update potctl_app.mfa_factors set secret = 'potctl:v1:k1:known'`],
     [
@@ -52,7 +52,7 @@ describe('a login of support on the tables of native', () => {
     ['bring an ended session back', 'update potctl_app.sessions set revoked_at = null'],
     ['read a secret', 'select secret from potctl_app.mfa_factors'],
     ['owe nothing', 'delete from potctl.journal_due'],
-  ])('cannot %s by itself', async (_what, sql) => {
+  ])('cannot %s directly', async (_what, sql) => {
     expect(await attempt(sql)).toBe('42501');
   });
 
@@ -68,7 +68,7 @@ describe('a login of support on the tables of native', () => {
     expect((await site.stored(ana!)).codes).toEqual(before);
   });
 
-  test('cannot take the entry back again, nor have it looked at too early', async () => {
+  test('cannot roll back the entry, nor have it checked too early', async () => {
     const write = `select potctl_app.codes_replace('${ana!.id}', ${CODES})`;
     const note = entry(ana!.key, 'mfa.codes');
     expect(await attempt(`savepoint s; ${note} rollback to s; ${write}`)).toBe('42501');
@@ -96,14 +96,14 @@ describe('a login of support on the tables of native', () => {
     ],
     ['a reset', 'mfa.reset', (id: string) => `potctl_app.mfa_disable('${id}', '{}')`],
     ['an unlock', 'mfa.unlock', (id: string) => `potctl_app.unlock('${id}')`],
-  ])('an administrator gets %s only when the entry says that the guard was broken', async (_what, action, call) => {
+  ])('an administrator gets %s only if the entry records --break-glass', async (_what, action, call) => {
     const write = `select ${call(root!.id)};`;
     expect(await attempt(write + entry(root!.key, action))).toBe('42501');
     expect(await attempt(write + entry(root!.key, action, '{"break_glass": []}'))).toBe('42501');
     expect(await attempt(write + entry(root!.key, action, BROKEN))).toBe('committed');
   });
 
-  test('nor does a login help itself, whatever it calls itself', async () => {
+  test('a login cannot change its own account, whatever operator it claims', async () => {
     const own = await site.seed({ name: support.name });
     const write = `select potctl_app.unlock('${own.id}');`;
     expect(await attempt(write + entry(own.key, 'mfa.unlock'))).toBe('42501');
@@ -111,8 +111,10 @@ describe('a login of support on the tables of native', () => {
   });
 });
 
-test('with what `grants sql` prints support resets, enrols, makes codes and unlocks on native; its first lines say so', async () => {
-  expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain('CAN DO: switch second factors off and on');
+test('with the grants of `grants sql` support can reset, enroll, make codes and unlock on native, as its first lines say', async () => {
+  expect(support.sql.split('\n').slice(0, 4).join('\n')).toContain(
+    'This login, also if stolen, can enable and disable second factors',
+  );
   await site.enable(ana!, ['AAAA-BBBB-CCCC-DDDD']);
   const change = (name: string, ...flags: string[]) =>
     support.run(['mfa', name, ana!.id, ...WHY, '--confirm', ana!.name, '--json', ...flags]);
@@ -130,7 +132,7 @@ test('with what `grants sql` prints support resets, enrols, makes codes and unlo
   expect(admin).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('is an administrator') });
 });
 
-test('the functions of native are asked for where they are missing, and nothing is changed', async () => {
+test('without the functions of native nothing is changed, and the error names the command that installs them', async () => {
   const old = await mfaSite('native', { version: 2, here: true });
   const who = await old.seed();
   await old.enable(who);
@@ -140,7 +142,7 @@ test('the functions of native are asked for where they are missing, and nothing 
   expect((await old.stored(who)).enabled).toBe(true);
 });
 
-test('rights that were granted before there were functions are critical, and go with what `grants sql` prints now', async () => {
+test('old rights on tables are reported as critical, and the current output of `grants sql` revokes them', async () => {
   const old = await mfaSite('native', { here: true });
   const look = async () => {
     const { item } = (await old.json(['check'])).doc;
@@ -158,14 +160,14 @@ test('rights that were granted before there were functions are critical, and go 
   await expect(login.as.query('delete from potctl_app.backup_codes')).rejects.toMatchObject({ code: '42501' });
 });
 
-describe('a login of support cannot bend what potctl remembers', () => {
+describe('a support login cannot change what potctl stores', () => {
   const kinds = () =>
     site.database.query(
       'select kind, count(*)::int as n from potctl.mfa_attempt where person = $1 group by 1 order by 1',
       [ana!.key],
     );
 
-  test.each(['ok', 'unlock', 'reset', 'totp', 'backup'])('%s: not without an entry in the journal', async (kind) => {
+  test.each(['ok', 'unlock', 'reset', 'totp', 'backup'])('%s: not without a journal entry', async (kind) => {
     expect(await attempt(`select potctl.mfa_note('${ana!.key}', '${kind}')`)).toBe('42501');
     expect(await kinds()).toEqual([]);
   });
@@ -195,7 +197,7 @@ describe('a login of support cannot bend what potctl remembers', () => {
     expect(await attempt(`select ${call(ana!.key)}`)).toBe('22023');
   });
 
-  test('a step that was taken owes an entry, and a factor of native takes no step of the future', async () => {
+  test('a used time step requires a journal entry, and a factor of native accepts no future step', async () => {
     await site.enable(ana!);
     const [factor] = await site.database.query<{ id: string }>(
       'select id from potctl_app.mfa_factors where user_id = $1',
@@ -208,7 +210,7 @@ describe('a login of support cannot bend what potctl remembers', () => {
     ).rejects.toMatchObject({ code: '22023' });
   });
 
-  test('a hundred refused codes in a row are ten: then nothing counts for fifteen minutes', async () => {
+  test('of a hundred refused codes ten are counted, then codes are blocked for fifteen minutes', async () => {
     const refused = `select potctl.mfa_note('${ana!.key}', 'totp'); ${entry(ana!.key, 'mfa.verify', '{}', 'refused')}`;
     const answers: string[] = [];
     for (let n = 0; n < 100; n += 1) answers.push(await attempt(refused));
@@ -217,7 +219,7 @@ describe('a login of support cannot bend what potctl remembers', () => {
     expect(await attempt(`set transaction isolation level repeatable read; ${refused}`)).toBe('22023');
   });
 
-  test('one login has thirty codes of a person refused in a day, then it is blocked for that person: others go on', async () => {
+  test('a login that had thirty codes of a person refused in a day is blocked for that person; other logins are not', async () => {
     const secret = await site.enable(ana!);
     await site.database.query(
       `insert into potctl.mfa_attempt (person, kind, at, db_role)
@@ -256,13 +258,13 @@ describe('what may be appended to the journal', () => {
     ['run_id', long(200), long(201)],
     ['trace_id', long(200), long(201)],
     ['details', `{"a": "${long(65_000)}"}`, `{"a": "${long(66_000)}"}`],
-  ])('has a bound: %s', async (field, most, more) => {
+  ])('has a size limit: %s', async (field, most, more) => {
     expect(await append({ [field]: most })).toBe('committed');
     expect(await append({ [field]: more })).toBe('22023');
     expect(await append({ [field]: long(1_000_000) })).not.toBe('committed');
   });
 
-  test('is nothing of potctl itself, unless the owner of the schema writes it', async () => {
+  test('cannot be an action of potctl itself, except for the owner of the schema', async () => {
     expect(await append({ action: 'potctl.setup' })).toBe('42501');
     expect(await append({})).toBe('committed');
     await site.database.query(
@@ -270,7 +272,7 @@ describe('what may be appended to the journal', () => {
     );
   });
 
-  test('nor is what a command is about without a bound', async () => {
+  test('also has a size limit for the target', async () => {
     const note = (target: string) =>
       support.as.query(`select potctl.run_note('r', 't', 'eva', 'mfa status', $1)`, [target]);
     await note(long(400));
@@ -278,7 +280,7 @@ describe('what may be appended to the journal', () => {
   });
 });
 
-test('status and history name the login that the database proved, and what it called itself where that differs', async () => {
+test('status and history show the authenticated login, and the claimed operator if it differs', async () => {
   const said = (operator: string, n: number) =>
     `select potctl.audit_append('${operator}', 'mfa.reset', '${ana!.key}', 'reason number ${n}', null, 'done', 'r', 't', '{"changed": true}')`;
   await support.as.query(said('the.director@office', 1));
@@ -292,7 +294,7 @@ test('status and history name the login that the database proved, and what it ca
   expect(history.stdout).toMatch(new RegExp(`${support.name}\\s.*the\\.director@office`));
 });
 
-test('mfa check finds a factor and codes whose last change nobody recorded, and is content with those that were', async () => {
+test('mfa check reports factors and codes whose last change is not recorded, and no others', async () => {
   const own = await mfaSite('native', { here: true });
   const rule = async () => {
     const { item } = (await own.json(['check'])).doc;
@@ -319,7 +321,7 @@ test('mfa check finds a factor and codes whose last change nobody recorded, and 
   expect(await rule()).toMatchObject({ state: 'warn' });
 });
 
-test('where nothing tells of a change, mfa check says unknown, and what would tell', async () => {
+test('if changes cannot be detected, mfa check says unknown and how to detect them', async () => {
   const plain = await mfaSite('3dpot', { here: true });
   const { item } = (await plain.json(['check'])).doc;
   expect(item.rules.find(({ id }: { id: string }) => id === 'sec.unrecorded')).toMatchObject({
@@ -328,7 +330,7 @@ test('where nothing tells of a change, mfa check says unknown, and what would te
   });
 });
 
-test('a login whose default is another isolation level still checks codes', async () => {
+test('a login with another default isolation level can check codes', async () => {
   const secret = await site.enable(ana!);
   const role = await plainRole(site);
   onTestFinished(role.drop);

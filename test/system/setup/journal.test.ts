@@ -29,7 +29,7 @@ async function site() {
 
 const owner = `set session_replication_role = replica; alter table potctl.journal disable trigger all;`;
 
-test('setup prints its SQL, wants a yes, installs once, and notes that it did', async () => {
+test('setup prints its SQL, asks for confirmation, installs once, and records that in the journal', async () => {
   const { database, run, sql } = await site();
 
   expect(await run('history')).toMatchObject({ exitCode: 17, stderr: expect.stringContaining('E_SETUP_MISSING') });
@@ -53,14 +53,14 @@ test('setup prints its SQL, wants a yes, installs once, and notes that it did', 
   ]);
 });
 
-test('two setups at once install it once', async () => {
+test('two concurrent setups install it once', async () => {
   const { run } = await site();
   const both = await Promise.all([run('setup', '--yes'), run('setup', '--yes')]);
   expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   expect(JSON.parse((await run('history', '--json')).stdout).items).toHaveLength(1);
 });
 
-test('the journal takes no change, not even from its owner under replica, and no entry without a reason', async () => {
+test('the journal refuses changes, even by its owner in replica mode, and entries without a reason', async () => {
   const { run, sql, append } = await site();
   await run('setup', '--yes');
   for (const change of [
@@ -75,7 +75,7 @@ test('the journal takes no change, not even from its owner under replica, and no
   await expect(append('  ')).rejects.toMatchObject({ code: 'E_DB_QUERY' });
 });
 
-test('appends that come at once make one chain without forks or gaps', async () => {
+test('concurrent entries form one chain without forks or gaps', async () => {
   const { run, append, verify } = await site();
   await run('setup', '--yes');
   await Promise.all(Array.from({ length: 8 }, (_, n) => append(`change ${n}`, n % 2 ? null : '')));
@@ -88,7 +88,7 @@ test.each([
   ['gap', 'delete from potctl.journal where seq = 2', '3'],
   ['gap', 'delete from potctl.journal where seq = 1', '2'],
   ['head', 'delete from potctl.journal where seq = 4', null],
-])('what an owner does behind its back is found: %s', async (kind, change, seq) => {
+])('tampering by the owner is detected: %s', async (kind, change, seq) => {
   const { run, sql, append, verify } = await site();
   await run('setup', '--yes');
   for (const n of [1, 2, 3]) await append(`change ${n}`);
@@ -96,7 +96,7 @@ test.each([
   expect(await verify()).toMatchObject({ exitCode: 20, ok: false, first_break: { kind, seq } });
 });
 
-test('a tail that was cut together with the head shows beside an anchor, as does a journal written anew', async () => {
+test('an anchor reveals removed newest entries and a rewritten journal', async () => {
   const { folder, run, sql, append, verify } = await site();
   await run('setup', '--yes');
   for (const n of [1, 2]) await append(`change ${n}`);
@@ -113,7 +113,7 @@ test('a tail that was cut together with the head shows beside an anchor, as does
   expect(await verify('--anchor', file)).toMatchObject({ exitCode: 20, first_break: { kind: 'rewritten', seq: '3' } });
 });
 
-test('the newest anchor goes into the manifest of a backup, and the journal comes back whole with a restore', async () => {
+test('the manifest of a backup has the newest anchor, and a restore brings back the whole journal', async () => {
   const { database, folder, run, append, verify } = await site();
   await run('setup', '--yes');
   await append('before the backup');
@@ -128,12 +128,12 @@ test('the newest anchor goes into the manifest of a backup, and the journal come
   expect(await verify('--anchor', manifest)).toMatchObject({ ok: true, checked: 2 });
 });
 
-test('a schema of that name that is not ours, and a file without an anchor, are refused', async () => {
+test('a schema "potctl" of another owner, and a file without an anchor, are refused', async () => {
   const { folder, run, sql } = await site();
   await sql('create schema potctl');
   expect(await run('setup', '--yes')).toMatchObject({
     exitCode: 30,
-    stderr: expect.stringContaining('not from potctl'),
+    stderr: expect.stringContaining('not created by potctl'),
   });
   const file = path.join(folder, 'a');
   await writeFile(file, '{"seq": 1}');

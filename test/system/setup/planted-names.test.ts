@@ -95,7 +95,7 @@ async function useMfa(site: MfaSite): Promise<void> {
 }
 
 test.each<Form>(['3dpot', 'viu', 'evo-production', 'native'])(
-  '%s: whoever may create in the schemas of the path has nothing run by whoever uses setup, mfa, history, audit and doctor',
+  '%s: setup, mfa, history, audit and doctor run nothing that another role planted in the schemas of the search_path',
   async (form) => {
     const site = await planted(form);
     const from = cluster.log().length;
@@ -116,7 +116,7 @@ test.each<Form>(['3dpot', 'viu', 'evo-production', 'native'])(
   180_000,
 );
 
-test('nor by whoever backs up, verifies, restores and undoes, whatever path the role and PGOPTIONS bring', async () => {
+test('backup, verify, restore and undo run nothing that was planted, whatever search_path the role and PGOPTIONS set', async () => {
   const site = await planted(
     '3dpot',
     `    references: "select email from public.users where lower(email) = 'nobody'"\n`,
