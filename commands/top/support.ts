@@ -15,30 +15,29 @@ import { OUTCOME_WORDS } from './shared/desk/practice-talk.js';
 interface Result {
   readonly helped: readonly HelpedPerson[];
   readonly owed: readonly string[];
-  /** How each call of a practice went; null = it was not one. */
+  /** How each practice call went; null = no practice. */
   readonly practice: readonly PracticeScore[] | null;
 }
 
-/** Whoever answers the questions makes changes. */
 const noDryRun = (): PotctlError =>
-  new PotctlError('E_USAGE', '`support` has no dry run: its changes are made in the conversation', {
-    fix: [advice`Rehearse on a throw-away PostgreSQL: ${potctl('support', '--practice')}.`],
+  new PotctlError('E_USAGE', '`support` has no dry run: it makes changes during the conversation', {
+    fix: [advice`Practice on a temporary PostgreSQL server: ${potctl('support', '--practice')}.`],
   });
 
-/** `potctl support`: a desk for those who are on the phone. */
+/** `potctl support`: the support desk, for staff who take calls. */
 export const support = actionCommand({
   name: 'support',
-  summary: 'guide support staff through a call: verify who is calling, then help',
+  summary: 'guide a support call: verify identity, then help',
   examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
   needs: ['database'],
   input: {
-    practice: flag('--practice', 'rehearse with three scripted callers on a throw-away PostgreSQL; nothing is real'),
+    practice: flag('--practice', 'practice with three scripted callers on a temporary PostgreSQL server'),
   },
   asks: true,
 
   async prepare({ practice }, context): Promise<Prepared<null, Result>> {
     const terminal = requireTerminal(context);
-    // Each change is planned and confirmed within the conversation.
+    // Each change is planned and confirmed during the conversation.
     return {
       plan: null,
       dryRun: () => Promise.reject(noDryRun()),
@@ -60,13 +59,13 @@ export const support = actionCommand({
 
 async function openDesk(context: Context, terminal: Terminal, practice: boolean): Promise<Result> {
   const sitting: Sitting = { done: [], owed: [], helped: [] };
-  if (practice) return { helped: [], owed: [], practice: await rehearse(context, terminal, sitting) };
+  if (practice) return { helped: [], owed: [], practice: await runPractice(context, terminal, sitting) };
   const desk = await (await context.potctl.mfa()).desk();
   await sit(context, desk, sitting, { terminal }).catch((error: unknown) => leaveEarly(error, sitting));
   return { helped: sitting.helped, owed: sitting.owed, practice: null };
 }
 
-/** Everything here is a question, so there must be somebody who answers. @throws E_CONFIRM_REQUIRED */
+/** @throws E_CONFIRM_REQUIRED without a terminal: the desk consists of questions */
 function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
   if (terminal !== null) return terminal;
   throw new PotctlError('E_CONFIRM_REQUIRED', `the support desk asks questions, and ${whyNoTerminal}`, {
@@ -80,7 +79,7 @@ function requireTerminal({ terminal, whyNoTerminal }: Context): Terminal {
 
 interface Seat {
   readonly terminal: Terminal;
-  /** Only in a practice. */
+  /** Only during practice. */
   readonly callers?: Callers;
 }
 
@@ -104,7 +103,7 @@ async function sit(
   await takeCalls({ desk, talk, sitting, clock, spelled, uninterrupted, readyToShow, showOnce });
 }
 
-async function rehearse(context: Context, terminal: Terminal, sitting: Sitting): Promise<readonly PracticeScore[]> {
+async function runPractice(context: Context, terminal: Terminal, sitting: Sitting): Promise<readonly PracticeScore[]> {
   const practice = await (await context.potctl.mfa()).practice((text) => context.live.note(text));
   try {
     await sit(context, practice.desk, sitting, { terminal, callers: practice.callers });
@@ -120,10 +119,10 @@ function renderScore(practice: readonly PracticeScore[], view: View): void {
       `${right ? view.paint('good', 'right') : view.paint('bad', 'WRONG')}  ${caller}: ${OUTCOME_WORDS[outcome]}`,
     );
   }
-  view.note(advice`Nothing is left of it. To rehearse again:  ${potctl('support', '--practice')}`);
+  view.note(advice`The practice database was removed. To practice again:  ${potctl('support', '--practice')}`);
 }
 
-/** Whatever ends the desk must not say that nothing was changed, when an earlier call did change something. */
+/** If an error ends the desk after an earlier call changed something, the error must report that change. */
 function leaveEarly(error: unknown, { done, owed }: Sitting): void {
   if (!(error instanceof PotctlError) || done.length === 0) throw error;
   if (error.code === 'E_CANCELLED') return;

@@ -21,7 +21,7 @@ import { carryOut } from '../../src/mfa/desk/tasks.js';
 const flags = (count: number) => Array.from({ length: count }, (_, at) => ({ code: `f${at}`, text: '' }));
 const given = (...methods: Proof['method'][]): Proof[] => methods.map((method) => ({ method, by: null }));
 
-describe('a mask shows enough to recognise somebody, and not how long anything is', () => {
+describe('a mask shows enough to recognize somebody, but no lengths', () => {
   test.each([
     ['Ana Souza', 'Ana S••••'],
     ['Ana Maria de Souza', 'Ana M•••• d•••• S••••'],
@@ -39,7 +39,7 @@ describe('a mask shows enough to recognise somebody, and not how long anything i
     ['', '•••'],
   ])('the e-mail %j becomes %j', (email, masked) => expect(maskEmail(email)).toBe(masked));
 
-  test('without a name the user name stands masked, and the id never', () => {
+  test('without a name the masked user name is shown, and never the id', () => {
     const person = { id: 'the-id', name: ' ', username: 'ana.souza', email: null, role: null, isAdmin: false };
     const rest = { active: null, createdAt: '2024-02-03T00:00:00Z', organizations: [] };
     const masked = maskPerson({ ...person, ...rest } as unknown as Person);
@@ -47,18 +47,18 @@ describe('a mask shows enough to recognise somebody, and not how long anything i
   });
 });
 
-describe('how many proofs', () => {
+describe('the required proofs', () => {
   const demand = (count: number, checkable: readonly Proof['method'][] = ['email_code', 'app_code'], denied = false) =>
     demandOf(flags(count - 2), checkable, denied);
 
-  test('two, one more for a red flag, never more than three', () => {
+  test('are two, one more for each red flag, at most three', () => {
     const counts = [[], ['email_code']] as const;
     for (const checkable of counts) {
       expect([0, 1, 2, 7].map((count) => countOf([], demandOf(flags(count), checkable, false)))).toEqual([2, 3, 3, 3]);
     }
   });
 
-  test('one of them must have been checked by potctl, or all three others must be there, with the ID', () => {
+  test('include one checked by potctl, or else an ID and both other attested proofs', () => {
     expect(areEnough(given('call_back', 'in_person'), demand(2))).toBe(false);
     expect(areEnough(given('call_back', 'colleague'), demand(2))).toBe(false);
     expect(areEnough(given('call_back', 'in_person', 'colleague'), demand(2))).toBe(true);
@@ -67,20 +67,20 @@ describe('how many proofs', () => {
     expect(areEnough(given('call_back', 'email_code'), demand(3))).toBe(false);
   });
 
-  test('where potctl can check none, an ID in person takes its place', () => {
+  test('include an ID in person if potctl can check none', () => {
     expect(areEnough(given('call_back', 'colleague'), demand(2, []))).toBe(false);
     expect(areEnough(given('in_person', 'colleague'), demand(2, []))).toBe(true);
     expect(stillOffered(given('call_back'), demand(2, []), [])).toEqual(['in_person']);
   });
 
-  test('after the owner denied having called, one must reach the owner, whatever was checked', () => {
+  test('include one that reaches the owner after the owner denied having called', () => {
     const after = demand(3, ['email_code', 'backup_code', 'app_code'], true);
     expect(areEnough(given('email_code', 'backup_code', 'colleague'), after)).toBe(false);
     expect(stillOffered(given('email_code', 'backup_code'), after, ['app_code'])).toEqual(['call_back', 'in_person']);
     expect(areEnough(given('email_code', 'backup_code', 'call_back'), after)).toBe(true);
   });
 
-  test('the same one is never offered twice, and where a checked one is missing, nothing else', () => {
+  test('are never offered twice, and only checked ones if one of those is missing', () => {
     const possible = ['email_code', 'app_code'] as const;
     expect(stillOffered(given('email_code'), demand(3), possible)).toEqual([
       ...['app_code', 'call_back', 'colleague', 'in_person'],
@@ -94,14 +94,14 @@ describe('how many proofs', () => {
     expect(canBeChecked([], ['app_code', 'in_person'])).toBe(true);
   });
 
-  test('whoever stands there with an ID, and has lost phone and mailbox, can still be helped', () => {
+  test('can be given in person by a user without phone and mailbox', () => {
     const [possible, two] = [['email_code'] as const, demand(2, ['email_code'])];
     expect(stillOffered(given('in_person'), two, possible)).toEqual(['email_code', 'call_back', 'colleague']);
     expect(stillOffered(given('in_person', 'call_back'), two, possible)).toEqual(['email_code', 'colleague']);
     expect([given('in_person'), given('in_person', 'call_back')].map((one) => countOf(one, two))).toEqual([2, 3]);
   });
 
-  test('the record names each, who vouched, and whether potctl checked it', () => {
+  test('are recorded with who vouched and whether potctl checked them', () => {
     const proofs: Proof[] = [...given('email_code'), { method: 'colleague', by: 'joao.reis' }];
     expect(proofWords(proofs)).toEqual(['email_code (checked)', 'colleague joao.reis (attested)']);
   });
@@ -115,7 +115,7 @@ describe('mailed digits', () => {
     return { code, pass: (minutes: number) => (ms += minutes * 60_000) };
   }
 
-  test('are six, with zeros in front, may be typed with blanks, work once, and never print', () => {
+  test('are six with leading zeros, may be typed with blanks, work once, and are never printed', () => {
     const { code } = at();
     expect(code.secret.reveal()).toBe('004217');
     expect(redact('digits 004217')).toBe('digits [secret]');
@@ -123,7 +123,7 @@ describe('mailed digits', () => {
     expect(code.answer('004217')).toBe('spent');
   });
 
-  test('count no tries: the desk does', () => {
+  test('do not count tries, which the desk does', () => {
     const { code } = at();
     const tries = ['1', '000000', '004218', '004219', '004217'];
     expect(tries.map((typed) => code.answer(typed))).toEqual(['wrong', 'wrong', 'wrong', 'wrong', 'right']);
@@ -140,7 +140,7 @@ describe('mailed digits', () => {
 test.each([
   ['without enough proofs', false, 'one'],
   ['with the proofs of somebody else', true, 'other'],
-])('the engine itself refuses a change %s, whatever the screen says', async (_title, enough, id) => {
+])('the engine itself refuses a change %s, even if the terminal does not', async (_title, enough, id) => {
   const proving = { isEnough: () => enough, given: () => [] } as unknown as Proving;
   const plan = { action: 'reset', record: { person: { id } } } as unknown as ChangePlan;
   const call = { person: { id: 'one' }, flags: [] } as unknown as DeskCase;

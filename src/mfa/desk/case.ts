@@ -12,33 +12,33 @@ import { type MaskedPerson, maskPerson } from './mask.js';
 import { type Denial, NO_MEMORY } from './memory.js';
 import type { ProofMethod } from './proofs.js';
 
-/** One call about one person: what is known before anybody is believed. */
+/** One call about one account: what is known before identity is verified. */
 export interface DeskCase {
   readonly person: Person;
   readonly masked: MaskedPerson;
   readonly record: MfaRecord;
   readonly status: MfaStatus;
   readonly flags: readonly RedFlag[];
-  /** The proofs that potctl could check for this person. */
+  /** The proofs that potctl can check for this person. */
   readonly checkable: readonly ProofMethod[];
-  /** Why some cannot be checked, each in a sentence. */
+  /** Why the others cannot be checked, a sentence each. */
   readonly missing: readonly string[];
-  /** Checks that failed within the hour, in this call or another one. */
+  /** Checks that failed in the last hour, in this call or another one. */
   readonly failed: number;
-  /** One of them was said to be a typing error already. */
+  /** The operator already declared one of them a typing error. */
   readonly mistyped: boolean;
-  /** Somebody said within 24 hours that a caller was somebody else. */
+  /** In the last 24 hours the owner, a colleague or an ID showed that a caller was somebody else. */
   readonly denied: Denial | null;
-  /** Three checks failed: until then the desk helps nobody for this account on the phone; RFC 3339. */
+  /** After three failed checks: until then this account is not helped on the phone; RFC 3339. */
   readonly closedUntil: string | null;
-  /** The person is beside the operator, and the ID fits: where the desk is closed on the phone, this opens it. */
-  readonly beside: boolean;
+  /** The person is present and the ID matches, which lifts {@link closedUntil}. */
+  readonly inPerson: boolean;
 }
 
 /**
- * What a desk needs before the first call: production named on the command line, and a place for the record.
+ * Checks what a desk needs before the first call: production named on the command line, and potctl's schema for the journal.
  *
- * @returns the role of the database
+ * @returns the database role
  * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
  */
 export async function readDeskRole(deps: Uses<'database' | 'journal' | 'policy'>): Promise<string> {
@@ -53,7 +53,7 @@ export async function readDeskRole(deps: Uses<'database' | 'journal' | 'policy'>
   }
 }
 
-/** Everybody whom a caller may mean: id, e-mail or user name. Changes nothing. */
+/** Returns everybody whom a caller may mean, by id, e-mail or user name. Changes nothing. */
 export async function findCallers(deps: Uses<'database'>, wanted: string): Promise<readonly Person[]> {
   const session = await deps.database.session('support.find');
   try {
@@ -63,7 +63,7 @@ export async function findCallers(deps: Uses<'database'>, wanted: string): Promi
   }
 }
 
-/** Looks at one person; that somebody looked is noted. @throws E_DB_* */
+/** Reads the state of one person, and records the look-up. @throws E_DB_* */
 export async function openCase(
   deps: DeskUses<'database' | 'journal' | 'actor' | 'policy' | 'keys' | 'mail'>,
   person: Person,
@@ -75,7 +75,7 @@ export async function openCase(
     const status = await statusOf(deps, record);
     const { flagged: _, ...earlier } = record.verifier?.desk ?? NO_MEMORY;
     const flags = status.red_flags;
-    const seen = { person, masked: maskPerson(person), record, status, flags, beside: false, ...earlier };
+    const seen = { person, masked: maskPerson(person), record, status, flags, inPerson: false, ...earlier };
     return { ...seen, ...checkableOf(deps, record, status) };
   } finally {
     await session.close();
@@ -99,7 +99,7 @@ function checkableOf(
           : 'there is no e-mail address on file',
     ],
     ['backup_code', backupProblem({ blocked, codes, state, has: database.application.mfa.codes !== undefined })],
-    ['app_code', blocked ? BLOCKED : good ? null : 'there is no app whose code could be checked here'],
+    ['app_code', blocked ? BLOCKED : good ? null : 'this account has no app whose codes potctl can check'],
   ];
   return {
     checkable: reasons.filter(([, why]) => why === null).map(([method]) => method),
@@ -107,7 +107,7 @@ function checkableOf(
   };
 }
 
-const BLOCKED = 'too many codes were refused: none is looked at now';
+const BLOCKED = 'too many codes were refused: no code is accepted for now';
 
 function backupProblem({
   blocked,
@@ -117,6 +117,6 @@ function backupProblem({
 }: Pick<MfaRecord, 'codes' | 'state'> & { readonly blocked: boolean; readonly has: boolean }): string | null {
   if (!has) return 'the application has no backup codes';
   if (blocked) return BLOCKED;
-  if (codes === null) return 'this role may not read backup codes';
-  return state === 'enabled' && codes.length > 0 ? null : 'no backup code is left';
+  if (codes === null) return 'this database role cannot read backup codes';
+  return state === 'enabled' && codes.length > 0 ? null : 'there are no backup codes left';
 }

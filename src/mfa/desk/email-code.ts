@@ -2,10 +2,10 @@ import { randomInt, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.js';
 import { Secret } from '../../kernel/secret.js';
 
-/** What became of typed digits. `spent`: they were right already. */
+/** The result for typed digits. `spent`: they were accepted before. */
 export type CodeAnswer = 'right' | 'wrong' | 'expired' | 'spent';
 
-/** Six digits on their way to a mailbox. They are in memory only, and never printed. */
+/** Six digits sent by mail. They are kept in memory only and never printed. */
 export interface EmailCode {
   readonly secret: Secret;
   answer(typed: string): CodeAnswer;
@@ -13,16 +13,16 @@ export interface EmailCode {
 
 export const VALID_MINUTES = 10;
 
-/** What the letter says, as it can be compared; null = it is not six digits. */
+/** Normalizes typed digits; null = not six digits. */
 export function readDigits(typed: string): string | null {
   const digits = typed.replace(/[\s-]/g, '');
   return /^[0-9]{6}$/.test(digits) ? digits : null;
 }
 
 /**
- * A new code: ten minutes, one use. It counts no tries: the desk does, for all kinds of checks together.
+ * Creates a code that is valid for ten minutes and one use. It does not count failures; the desk does, for all kinds of checks together.
  *
- * @param clock its monotonic side: a clock that is set must not make it valid again
+ * @param clock only its monotonic time is used, so that setting the clock cannot make a code valid again
  * @param random an integer in [0, limit); cryptographic unless a test replaces it
  */
 export function newEmailCode(clock: Clock, random: (limit: number) => number = randomInt): EmailCode {

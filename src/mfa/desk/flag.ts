@@ -6,10 +6,10 @@ import type { RedFlag } from '../red-flag.js';
 import { inTransaction, type Transaction } from '../transaction.js';
 import type { ProofMethod } from './proofs.js';
 
-/** Why somebody was flagged: the owner said that somebody else called, three proofs failed, or the operator was not convinced. */
+/** Why an account was flagged: the owner had not called, three checks failed, or the operator was not convinced. */
 export type FlagEvent = 'DESK_CALLER_DENIED' | 'DESK_PROOFS_FAILED' | 'DESK_NOT_CONVINCED';
 
-/** What stands in the journal with it. */
+/** What is recorded with a flag. */
 export interface FlagFacts {
   readonly event: FlagEvent;
   readonly reason: string;
@@ -20,10 +20,10 @@ export interface FlagFacts {
 const SEVERITY = { DESK_CALLER_DENIED: 'HIGH', DESK_PROOFS_FAILED: 'HIGH', DESK_NOT_CONVINCED: 'MEDIUM' } as const;
 
 /**
- * Notes that somebody asked for this account and was not believed: in the journal and, where the application has them, as a security event,
- * in one transaction. Where this role may not write security events, the journal has it alone, and says so. Changes nothing else.
+ * Records that a caller for this account could not be verified: in the journal and, if the application has them, as a security event, in one
+ * transaction. If this role may not write security events, only the journal gets the record, which says so. Changes nothing else.
  *
- * @returns the number in the journal
+ * @returns the number of the journal entry
  * @throws E_DB_*
  */
 export async function flagPerson(
@@ -73,7 +73,7 @@ async function noteFlag(
 }
 
 /**
- * Notes one failed check (`proof`), because leaving the call or the program must not give new tries; or that the newest one was the
+ * Records one failed check (`proof`), so that ending the call or the program does not give new tries; or that the newest failure was the
  * operator's own typing error (`mistyped`).
  */
 export async function noteProof(

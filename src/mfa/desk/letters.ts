@@ -7,56 +7,56 @@ import { VALID_MINUTES } from './email-code.js';
 type Words = Omit<Letter, 'to'>;
 
 const DONE: Readonly<Partial<Record<Action, string>>> = {
-  reset: 'Two-step sign-in of your account was reset by support: the old app and all backup codes no longer work.',
-  disable: 'Two-step sign-in of your account was turned off by support: your password alone opens your account now.',
-  codes: 'Your backup codes were replaced by support: the old ones no longer work.',
-  unlock: 'Your account was unlocked by support.',
+  reset: 'Support reset two-step sign-in for your account: the old app and all backup codes no longer work.',
+  disable: 'Support turned off two-step sign-in for your account: your password alone is now enough to sign in.',
+  codes: 'Support replaced your backup codes: the old ones no longer work.',
+  unlock: 'Support unlocked your account.',
 };
 
-/** The letter with the six digits: it says what they are for, and what to do when nobody called. */
+/** Returns the mail with the six digits; it says what they are for and what to do if the recipient did not call. */
 export function codeLetter(deps: Uses<'database' | 'policy'>, digits: string): Words {
   const name = serviceName(deps);
   return {
     subject: `${name}: your code for support`,
     text: [
-      `Somebody is talking to the support of ${name} about your account.`,
+      `Somebody is talking to ${name} support about your account.`,
       'If it is you, read these digits to the person who is helping you:',
       '',
       `    ${digits.slice(0, 3)} ${digits.slice(3)}`,
       '',
-      `They are valid for ${VALID_MINUTES} minutes, and they do not open your account.`,
-      'If you did not call, tell them to nobody, and answer this mail.',
+      `They are valid for ${VALID_MINUTES} minutes and cannot be used to sign in.`,
+      'If you did not call, do not give them to anybody, and reply to this mail.',
     ].join('\n'),
   };
 }
 
-/** What was done to somebody's account, and how to object. */
+/** Returns the mail that tells a user what was done to the account and how to object. */
 export function doneLetter(deps: Uses<'database' | 'clock' | 'policy'>, action: Action, ticket: string | null): Words {
   const name = serviceName(deps);
   const about = ticket === null ? '' : ` (${ticket})`;
   return {
-    subject: `${name}: your account was changed by support${about}`,
+    subject: `${name}: support changed your account${about}`,
     text: [
-      DONE[action] ?? 'Two-step sign-in of your account was changed by support.',
+      DONE[action] ?? 'Support changed two-step sign-in for your account.',
       '',
       ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
       `Time:   ${deps.clock.now().toISOString()}`,
       '',
-      'If you did not ask for this, answer this mail at once.',
+      'If you did not ask for this, reply to this mail at once.',
     ].join('\n'),
   };
 }
 
-/** For the colleague in whose name somebody was helped. */
+/** Returns the mail to the colleague who vouched for the caller. */
 export function voucherLetter(deps: Uses<'database' | 'policy'>, person: Person, ticket: string | null): Words {
   const name = serviceName(deps);
   return {
-    subject: `${name}: support was told that you vouch for somebody`,
+    subject: `${name}: you vouched for a caller to support`,
     text: [
-      `Support changed the two-step sign-in of ${person.name ?? person.email ?? 'a colleague'}, because you confirmed who was calling.`,
+      `Support changed two-step sign-in for ${person.name ?? person.email ?? 'a colleague'} because you confirmed who was calling.`,
       ...(ticket === null ? [] : [`Ticket: ${ticket}`]),
       '',
-      'If you did not confirm that, answer this mail at once.',
+      'If you did not confirm this, reply to this mail at once.',
     ].join('\n'),
   };
 }

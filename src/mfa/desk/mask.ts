@@ -1,6 +1,6 @@
 import type { Person } from '../../applications/application.js';
 
-/** Who somebody is, for a screen over which others look: enough to recognise, too little to repeat to a caller. */
+/** A person as shown on a screen that others may see: enough to recognize, too little to repeat to a caller. */
 export interface MaskedPerson {
   /** `Ana S••••` */
   readonly name: string;
@@ -10,11 +10,11 @@ export interface MaskedPerson {
   readonly facts: string;
 }
 
-/** The name, the e-mail and the rest as a stranger may see them. */
+/** Masks the name and e-mail of a person. */
 export function maskPerson({ name, username, email, role, isAdmin, active, createdAt }: Person): MaskedPerson {
   const facts = [
     role ?? (isAdmin ? 'administrator' : 'user'),
-    active === null ? null : active ? 'active' : 'switched off',
+    active === null ? null : active ? 'active' : 'disabled',
     createdAt === null ? null : `since ${createdAt.slice(0, 7)}`,
   ];
   return {
@@ -24,13 +24,13 @@ export function maskPerson({ name, username, email, role, isAdmin, active, creat
   };
 }
 
-/** `Ana Souza` → `Ana S••••`: how long a word is, is not told either. */
+/** Masks all names but the first: `Ana Souza` → `Ana S••••`. The length of a name is hidden, too. */
 export function maskName(name: string): string {
   const [first = '', ...others] = name.trim().split(/\s+/);
   return [first, ...others.map(maskWord)].join(' ');
 }
 
-/** `ana@example.com` → `a•••@e••••••.com`; what is no address shows nothing. */
+/** Masks an address: `ana@example.com` → `a•••@e••••••.com`; anything that is not an address becomes `•••`. */
 export function maskEmail(email: string): string {
   const [, local, domain] = /^(.+)@([^@]+)$/s.exec(email.trim()) ?? [];
   if (local === undefined || domain === undefined) return '•••';

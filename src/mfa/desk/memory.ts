@@ -4,33 +4,33 @@ import type { Session } from '../../postgres/server.js';
 import type { RedFlag } from '../red-flag.js';
 import { MAX_FAILURES } from './proofs.js';
 
-/** Somebody said that the caller is somebody else: the owner, a colleague, or the ID. */
+/** The owner, a colleague or an ID showed that a caller was somebody else. */
 export interface Denial {
-  /** Its number in the journal. */
+  /** Number of its journal entry. */
   readonly seq: string;
   /** RFC 3339. */
   readonly at: string;
   readonly reason: string;
 }
 
-/** What the journal says of earlier calls about a person. */
+/** What the journal knows of earlier calls about a person. */
 export interface DeskMemory {
-  /** In 24 hours. */
+  /** How often the person was flagged in the last 24 hours. */
   readonly flagged: number;
-  /** The newest one within 24 hours. */
+  /** The newest denial of the last 24 hours. */
   readonly denied: Denial | null;
-  /** Checks that failed within the hour, without the one that was the operator's typing error. */
+  /** Checks that failed in the last hour, without the operator's typing error. */
   readonly failed: number;
-  /** Was a failed check within the hour said to be a typing error? One is believed. */
+  /** The operator declared a failed check of the last hour a typing error; allowed once. */
   readonly mistyped: boolean;
-  /** Until when the desk is closed for this person on the phone, after three failed checks; RFC 3339. */
+  /** After three failed checks: until then this person is not helped on the phone; RFC 3339. */
   readonly closedUntil: string | null;
 }
 
-/** Where nothing is known. */
+/** The memory of a person without earlier calls. */
 export const NO_MEMORY: DeskMemory = { flagged: 0, denied: null, failed: 0, mistyped: false, closedUntil: null };
 
-/** Reads it of a role that may read the journal. @param target the person, as the journal names people */
+/** Reads earlier calls from the journal; the role must be able to read it. @param target the person, as the journal names people */
 export async function readDeskMemory(session: Session, target: string): Promise<DeskMemory> {
   const [row] = await session.query<DeskMemory>(
     `with calls as (
@@ -55,10 +55,10 @@ export async function readDeskMemory(session: Session, target: string): Promise<
   return row!;
 }
 
-/** Code of the flag that a denial makes. */
+/** Code of the red flag for a denial. */
 export const CALLER_DENIED = 'caller_denied';
 
-/** What should make everybody careful, at the desk and elsewhere. */
+/** Returns red flags from earlier calls, for the desk and for `mfa status`. */
 export function deskFlags({ flagged, denied }: DeskMemory): RedFlag[] {
   const again = flagged === 1 ? 'once' : counted(flagged, 'time');
   return [
@@ -67,9 +67,9 @@ export function deskFlags({ flagged, denied }: DeskMemory): RedFlag[] {
       : [
           {
             code: CALLER_DENIED,
-            text: `somebody else called the desk as this person (${denied.at}): ${denied.reason}`,
+            text: `somebody else called support as this person (${denied.at}): ${denied.reason}`,
           },
         ]),
-    ...(flagged > 0 ? [{ code: 'flagged', text: `flagged by the desk ${again} in the last 24 hours` }] : []),
+    ...(flagged > 0 ? [{ code: 'flagged', text: `flagged by support ${again} in the last 24 hours` }] : []),
   ];
 }

@@ -18,7 +18,7 @@ import { type Proving, startProving } from './proving.js';
 import { carryOut, type DeskTask, expertLine, phraseOf, planTask, previewTask } from './tasks.js';
 import { type OwedWord, tellPeople } from './tell.js';
 
-/** What is to be done for a caller who proved to be the person. */
+/** A change for a caller whose identity is verified. */
 export interface DeskChange {
   readonly task: DeskTask;
   readonly call: DeskCase;
@@ -26,60 +26,60 @@ export interface DeskChange {
   /** As it was typed, for the record. */
   readonly reason: string;
   readonly ticket: string | null;
-  /** Where new backup codes are shown. @param use what they are good for, to follow a colon */
+  /** Where new backup codes are shown. @param use what they are for; printed after a colon */
   delivery(use: string): Delivery;
 }
 
-/** What is shown before it is done. */
+/** What is shown before the change is made. */
 export interface DeskPlan {
   readonly change: ChangePlan;
-  /** What must be typed, in any case: `reset ana.souza`. */
+  /** What must be typed to confirm, case-insensitive: `reset ana.souza`. */
   readonly phrase: string;
 }
 
-/** Somebody whom a caller may mean. */
+/** An account that a caller may mean. */
 export interface FoundCaller {
   readonly person: Person;
   readonly masked: MaskedPerson;
 }
 
-/** The desk for those who are on the phone. It decides who is believed, and what is noted; the face only asks. */
+/** The support desk. It decides whether identity is verified and what is recorded; the terminal only asks. */
 export interface SupportDesk {
-  /** The role of the database. */
+  /** The database role. */
   readonly role: string;
   readonly readsSecrets: boolean;
-  /** Is there a mail server to tell people through? */
+  /** Whether a mail server is configured. */
   readonly hasMail: boolean;
-  /** A regular expression that every ticket must fit; null = none is wanted. */
+  /** A regular expression that every ticket must match; null = no ticket is required. */
   readonly ticketPattern: string | null;
-  /** Everybody whom a caller may mean: id, e-mail or user name. */
+  /** Returns everybody whom a caller may mean, by id, e-mail or user name. */
   find(wanted: string): Promise<readonly FoundCaller[]>;
-  /** Looks at one person; that somebody looked is noted. */
+  /** Reads the state of one person, and records the look-up. */
   look(person: Person): Promise<DeskCase>;
-  /** @param code as it was typed, and used up; null = without one @throws E_USAGE: that is no code */
+  /** Explains why a code is refused. @param code as typed; it is used up; null = without one @throws E_USAGE if it is not a code */
   explain(person: Person, code: string | null): Promise<Diagnosis>;
-  /** Begins to collect the proofs of one call. */
+  /** Starts collecting the proofs of one call. */
   prove(call: DeskCase): Proving;
-  /** Notes that the operator was not convinced. @param words empty = no comment @returns the number in the journal */
+  /** Records that the operator was not convinced. @param words empty = no comment @returns the number of the journal entry */
   doubt(call: DeskCase, proving: Proving, words: string): Promise<string>;
-  /** Would it be possible, and what would happen? Asked before anybody proves anything. @throws as {@link previewTask} */
+  /** Plans a task before identity is verified, to refuse early what cannot be done. @throws as {@link previewTask} */
   preview(person: Person, task: DeskTask): Promise<ChangePlan>;
-  /** What is wrong with a ticket, or with a reason; null = nothing. */
+  /** Says what is wrong with a ticket or a reason; null = nothing. */
   ticketProblem(ticket: string | null): string | null;
   reasonProblem(reason: string): string | null;
-  /** Applied, it does it with the proofs and the red flags in the same entry of the journal. @throws as {@link carryOut} */
+  /** Plans the change; applying it records the proofs and red flags in the same journal entry. @throws as {@link carryOut} */
   change(wanted: DeskChange): Promise<Prepared<DeskPlan, ChangeResult>>;
-  /** Tells the person, and whoever vouched, what was done. Never throws. @returns those who were not told */
+  /** Mails the person and those who vouched. Never throws. @returns those who could not be notified */
   tell(wanted: Pick<DeskChange, 'call' | 'task' | 'proving' | 'ticket'>): Promise<readonly OwedWord[]>;
-  /** The line with which an SRE does the same. */
+  /** Returns the command with which an SRE does the same. */
   expertLine(person: Person, task: DeskTask, ...flags: string[]): NextCommand;
 }
 
 /**
- * Opens the desk: production was named, and there is a place for the record.
+ * Opens the desk, once production is named on the command line and the journal is installed.
  *
- * @param mail null = the profile names no mail server
- * @param nextRunId each change is a run of its own; what is noted beside has the run of the desk
+ * @param mail null = the profile has no mail server
+ * @param nextRunId gives each change a run id of its own; other records have the run id of the desk
  * @throws E_PROFILE_REQUIRED, E_SETUP_MISSING, E_DB_*
  */
 export async function openDesk(mfa: MfaDeps, mail: Mailer | null, nextRunId: () => string): Promise<SupportDesk> {

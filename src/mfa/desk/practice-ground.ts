@@ -19,43 +19,43 @@ import {
   seedPractice,
 } from './practice.js';
 
-/** A PostgreSQL that nobody else uses. */
+/** A temporary PostgreSQL server that nobody else uses. */
 export interface ThrowAway {
   /** Its superuser. */
   readonly owner: string;
-  /** Its database `postgres`, as that role. */
+  /** Opens its database `postgres` as that role. */
   server(role: string): Server;
-  /** Ends it and removes its folder; open servers are closed first. */
+  /** Closes open connections, stops the server and removes its directory. */
   close(): Promise<void>;
 }
 
-/** Starts one. @param name stands in the name of its folder @throws E_TOOL_MISSING, E_UNFIT */
+/** Starts a temporary server. @param name part of its directory's name @throws E_TOOL_MISSING, E_UNFIT */
 export type StartThrowAway = (name: string, note: (text: string) => void) => Promise<ThrowAway>;
 
-/** What the people on the phone know. */
+/** The scripted callers and what they know. */
 export interface Callers {
-  /** Whoever calls next; null = nobody calls any more. */
+  /** The next caller; null = no more calls. */
   next(): CallerScript | null;
-  /** The digits of the newest mail. */
+  /** The digits in the newest mail. */
   digits(): string;
-  /** What the app of this caller shows now; null = there is none. */
+  /** The code that this caller's app shows now; null = no app. */
   appCode(caller: CallerScript): string | null;
-  /** Empty where the caller holds none. */
+  /** A backup code of this caller; empty = none. */
   backupCode(caller: CallerScript): string;
 }
 
-/** A desk at which nothing is real, and those who call it. */
+/** A support desk on a temporary server, with scripted callers. */
 export interface Practice {
   readonly desk: SupportDesk;
   readonly callers: Callers;
-  /** How the calls went that were taken. */
+  /** Scores the calls that were taken. */
   score(): Promise<readonly PracticeScore[]>;
-  /** Ends the server and removes its folder. */
+  /** Stops the server and removes its directory. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a desk on a throw-away PostgreSQL with the reference application, potctl's schema and people in it. Letters never leave this process.
+ * Opens a desk on a temporary PostgreSQL with the `native` application, potctl's schema and sample users. No mail leaves this process.
  *
  * @throws E_TOOL_MISSING, E_UNFIT
  */
@@ -64,7 +64,7 @@ export async function openPractice(host: Host, start: StartThrowAway, note: (tex
   try {
     const owner = place.server(place.owner);
     const keys = new Map([['practice', new Uint8Array(randomBytes(32))]]);
-    const held = await furnish(host, owner, keys);
+    const held = await fillDatabase(host, owner, keys);
     const sent: Letter[] = [];
     const heard: CallerScript[] = [];
     return {
@@ -86,7 +86,7 @@ async function inSession<T>(server: Server, work: (session: Session) => Promise<
   return work(session).finally(() => session.close());
 }
 
-async function furnish({ who }: Host, owner: Server, keys: Keyring): Promise<ReadonlyMap<string, Holding>> {
+async function fillDatabase({ who }: Host, owner: Server, keys: Keyring): Promise<ReadonlyMap<string, Holding>> {
   const { operator, runId, traceId } = who;
   const setter = { operator, runId, traceId, ticket: null, reason: 'practice at the support desk' };
   const setup = await prepareSetup(owner, setter, { application: 'native', guardWrites: null });

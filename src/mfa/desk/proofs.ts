@@ -1,12 +1,12 @@
 import type { RedFlag } from '../red-flag.js';
 
-/** A way to prove who is calling. What can be looked up or overheard (birthday, address, caller ID) is not one. */
+/** A way to prove one's identity. What can be looked up or overheard (birthday, address, caller ID) does not count. */
 export type ProofMethod = 'email_code' | 'backup_code' | 'app_code' | 'call_back' | 'colleague' | 'in_person';
 
-/** What potctl itself checks; the operator vouches for the others. */
+/** Checked by potctl itself; the operator attests the others. */
 const CHECKED: readonly ProofMethod[] = ['email_code', 'backup_code', 'app_code'];
 const ATTESTED: readonly ProofMethod[] = ['call_back', 'colleague', 'in_person'];
-/** What reaches the owner of the account, whoever is calling. */
+/** Methods that reach the owner of the account, whoever is calling. */
 const MEETS_OWNER: readonly ProofMethod[] = ['call_back', 'in_person'];
 
 /** A proof that was given. */
@@ -16,34 +16,34 @@ export interface Proof {
   readonly by: string | null;
 }
 
-/** How many checks may fail, of all kinds together. */
+/** Failed checks, of all kinds together, that close the desk. */
 export const MAX_FAILURES = 3;
 
 const ORDINARY = 2;
 const MOST = 3;
 
-/** One way to be believed: so many proofs, each of another method, and of every group at least one. */
+/** One set of requirements: `count` proofs by different methods, at least one of each group. */
 interface Way {
   readonly count: number;
   readonly groups: readonly (readonly ProofMethod[])[];
-  /** What is missing comes first: nobody on the phone proves what only counts beside an ID. */
+  /** Offer the missing group first, so that a caller on the phone does not give proofs that only count together with an ID. */
   readonly missingFirst: boolean;
 }
 
-/** What is enough: any of these ways. */
+/** Identity is verified if any one of these is met. */
 export type Demand = readonly Way[];
 
 /**
- * What a caller has to give: two proofs, and one more for each red flag, at most three. One must be checked by potctl, so that nobody can
- * just press `1`; whoever has lost all that can be checked comes in person with an ID, and two attested proofs more. Where potctl can check
- * none from the start, the ID takes the place of the checked one. After the owner denied having called, one must reach the owner: whoever
- * holds a mailbox and a sheet of codes is not believed again.
+ * Returns which proofs a caller has to give: two, and one more for each red flag, at most three. One must be checked by potctl, so that an
+ * operator cannot just press `1`. Callers who have lost everything that can be checked need an ID in person and two more attested proofs. If
+ * potctl can check nothing for an account, the ID replaces the checked proof. After the owner denied having called, one proof must reach the
+ * owner: an impostor may hold the mailbox and a sheet of codes.
  *
  * @param checkable the checked methods that this person has
  */
 export function demandOf(flags: readonly RedFlag[], checkable: readonly ProofMethod[], wasDenied: boolean): Demand {
   const count = Math.min(MOST, ORDINARY + flags.length);
-  // An ID reaches the owner anyway.
+  // An ID proves the owner anyway.
   if (checkable.length === 0) return [{ count, groups: [['in_person']], missingFirst: false }];
   return [
     { count, groups: [CHECKED, ...(wasDenied ? [MEETS_OWNER] : [])], missingFirst: false },
@@ -54,17 +54,17 @@ export function demandOf(flags: readonly RedFlag[], checkable: readonly ProofMet
 const missingGroups = (given: readonly Proof[], { groups }: Way): readonly (readonly ProofMethod[])[] =>
   groups.filter((group) => !given.some(({ method }) => group.includes(method)));
 
-/** Are these enough? */
+/** Returns whether the proofs are enough. */
 export function areEnough(given: readonly Proof[], demand: Demand): boolean {
   return demand.some((way) => given.length >= way.count && missingGroups(given, way).length === 0);
 }
 
-/** How many there must be in the end, by the shortest way from here. */
+/** Returns how many proofs are needed in total, by the shortest way from here. */
 export function countOf(given: readonly Proof[], demand: Demand): number {
   return Math.min(...demand.map((way) => Math.max(way.count, given.length + missingGroups(given, way).length)));
 }
 
-/** What may still be tried. No method counts twice, and where only those of a group are missing, no other helps. */
+/** Returns the methods that may still be tried. No method counts twice; if only proofs of a group are missing, only that group is offered. */
 export function stillOffered(
   given: readonly Proof[],
   demand: Demand,
@@ -79,12 +79,12 @@ export function stillOffered(
   return [...checkable, ...ATTESTED].filter((method) => !used.has(method) && demand.some((way) => helps(method, way)));
 }
 
-/** Was one checked, or can one still be? Otherwise only an ID helps. */
+/** Returns whether a proof was checked or can still be; otherwise only an ID helps. */
 export function canBeChecked(given: readonly Proof[], offered: readonly ProofMethod[]): boolean {
   return [...given.map(({ method }) => method), ...offered].some((method) => CHECKED.includes(method));
 }
 
-/** For the record: `email_code (checked)`, `colleague joao.reis (attested)`. */
+/** Formats proofs for the journal: `email_code (checked)`, `colleague joao.reis (attested)`. */
 export function proofWords(given: readonly Proof[]): string[] {
   return given.map(({ method, by }) => {
     const voucher = by === null ? '' : ` ${by}`;

@@ -21,12 +21,12 @@ import {
   stillOffered,
 } from './proofs.js';
 
-/** What became of an answer. `unclear` is not counted; `gone`: this method is closed, choose another one. */
+/** The result of a check. `unclear` is not counted; `gone`: this method is closed, choose another one. */
 export type ProofAnswer =
   | { readonly result: 'given' | 'refused' }
   | { readonly result: 'unclear' | 'gone'; readonly why: string };
 
-/** Whom the operator named as a voucher. */
+/** The colleague whom the operator named to vouch. */
 export type Colleague =
   | { readonly result: 'found'; readonly name: string }
   | { readonly result: 'unclear'; readonly why: string };
@@ -34,55 +34,55 @@ export type Colleague =
 type CodeMethod = 'email_code' | 'backup_code' | 'app_code';
 type AttestedMethod = 'call_back' | 'colleague' | 'in_person';
 
-/** The proofs of one call. It alone says whether they are enough. */
+/** The proofs of one call; decides whether they are enough. */
 export interface Proving {
-  /** How many proofs it takes. */
+  /** How many proofs are needed in total. */
   count(): number;
   given(): readonly Proof[];
   isEnough(): boolean;
-  /** False: potctl can check none any more, so that only an ID in person helps. */
+  /** False: potctl can no longer check any proof, so only an ID in person helps. */
   canBeChecked(): boolean;
-  /** Checks that may still fail; at 0 the desk is closed for this person, and the journal says so. */
+  /** How many checks may still fail; at 0 the desk is closed for this person, which is recorded in the journal. */
   failuresLeft(): number;
   offered(): readonly ProofMethod[];
   /** Mails new digits to the address on file; earlier ones are no longer valid. @throws E_MAIL */
   sendDigits(): Promise<void>;
-  /** Checks digits, a backup code, or a code of the app. A refused one is counted. @throws E_DB_* */
+  /** Checks digits, a backup code, or a code from the app. A refused one is counted. @throws E_DB_* */
   check(method: CodeMethod, typed: string): Promise<ProofAnswer>;
-  /** May the operator still say that a refused code was typed wrong here? Once in an hour for one person. */
+  /** Whether the operator may still declare a refused code a typing error: once an hour per person. */
   mayBeMistyped(): boolean;
-  /** It was: the newest refusal does not count. */
+  /** Declares the newest refused code a typing error, so that it does not count. */
   mistyped(method: CodeMethod): Promise<void>;
-  /** Looks for the colleague who is to vouch. Counts nothing. @throws E_DB_* */
+  /** Finds the colleague who is to vouch. Never counts as a failure. @throws E_DB_* */
   findColleague(typed: string): Promise<Colleague>;
-  /** The operator saw or heard it; `by`: the colleague. */
+  /** Records a proof that the operator attests; `by`: the colleague who vouched. */
   attest(method: AttestedMethod, by?: string): void;
   /**
-   * The owner, a colleague or the ID says that the caller is somebody else. The call is over: the person is flagged, and no proof of this
-   * call counts any more.
+   * Records that the owner, a colleague or an ID showed the caller to be somebody else. The call is over: the person is flagged, and the
+   * proofs of this call no longer count.
    *
-   * @returns the number in the journal
+   * @returns the number of the journal entry
    */
   deny(method: AttestedMethod, by?: string): Promise<string>;
 }
 
 const MOST_MAILS = 3;
 
-/** Errors of a code that say nothing of the caller. */
+/** Errors of a code check that are not the caller's fault. */
 const CLOSED: readonly string[] = ['E_CLOCK', 'E_MFA_SECRET', 'E_MFA_STATE', 'E_MFA_KEY', 'E_DB_DENIED'];
 
 const DENIED: Readonly<Record<AttestedMethod, (by: string | undefined) => string>> = {
   call_back: () => 'called back at the number on file: the owner of the account had not called',
   in_person: () => 'the ID did not belong to the person',
-  colleague: (by) => `${by} was asked to vouch, and said that the caller is somebody else`,
+  colleague: (by) => `${by} was asked to vouch and said that the caller is somebody else`,
 };
 
-/** Begins with nothing proved, but for an ID that was seen before the call was let in. */
+/** Starts without proofs, or with the ID that was checked because the desk was closed. */
 export function startProving(deps: DeskDeps, call: DeskCase): Proving {
-  let given: Proof[] = call.beside ? [{ method: 'in_person', by: null }] : [];
+  let given: Proof[] = call.inPerson ? [{ method: 'in_person', by: null }] : [];
   const closed = new Set<ProofMethod>();
   const demand = demandOf(call.flags, call.checkable, call.denied !== null);
-  let failures = call.beside ? 0 : call.failed;
+  let failures = call.inPerson ? 0 : call.failed;
   let mayBeMistyped = !call.mistyped;
   let denied = false;
   let sent = 0;
@@ -101,22 +101,23 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
     mayBeMistyped: () => mayBeMistyped && failures < MAX_FAILURES,
     async mistyped(method) {
       if (!mayBeMistyped || failures === 0 || failures >= MAX_FAILURES) {
-        throw new PotctlError('E_REFUSED', 'only one refused code in an hour can be a typing error');
+        throw new PotctlError('E_REFUSED', 'only one refused code an hour can be declared a typing error');
       }
       await noteProof(deps, call.person, method, 'mistyped');
       mayBeMistyped = false;
       failures -= 1;
     },
     async sendDigits() {
-      // A mailbox is not to be filled by somebody who only knows the address.
+      // A caller who only knows the address must not be able to flood the mailbox.
       if (sent >= MOST_MAILS) closed.add('email_code');
       if (sent >= MOST_MAILS) throw new PotctlError('E_MAIL', `${MOST_MAILS} mails were already sent in this call`);
       sent += 1;
       digits = await mailDigits(deps, call);
     },
     async check(method, typed) {
-      // Before anything is looked at: what would not count must not use a code up.
-      if (failures >= MAX_FAILURES || !offered().includes(method)) return { result: 'gone', why: 'this is closed' };
+      // Checked first: a proof that would not count must not use up a code.
+      if (failures >= MAX_FAILURES || !offered().includes(method))
+        return { result: 'gone', why: 'This proof is no longer available' };
       const answer = await judge(deps, call, method, typed, digits);
       if (answer.result === 'given') given.push({ method, by: null });
       if (answer.result === 'gone') closed.add(method);
@@ -132,7 +133,7 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
     findColleague: (typed) => findColleague(deps, call, typed),
     attest(method, by) {
       if (!offered().includes(method)) {
-        throw new PotctlError('E_REFUSED', `the proof '${method}' does not count, or not twice`);
+        throw new PotctlError('E_REFUSED', `the proof '${method}' does not count here, or was already given`);
       }
       given.push({ method, by: by ?? null });
     },
@@ -152,7 +153,7 @@ async function mailDigits(
   const code = newEmailCode(deps.clock);
   const { mail } = deps;
   if (mail === null || !mail.canReach(person.email))
-    throw new PotctlError('E_MAIL', 'there is nobody to send a mail to');
+    throw new PotctlError('E_MAIL', 'no mail can be sent: no mail server or no e-mail address');
   await mail.send({ to: person.email, ...codeLetter(deps, code.secret.reveal()) });
   return code;
 }
@@ -184,13 +185,13 @@ async function judgeCode(
 ): Promise<ProofAnswer> {
   try {
     const { kind } = readTypedCode(typed, deps.database.application, 'allowed');
-    const other = kind === 'totp' ? 'a code of the app, not a backup code' : 'a backup code, not a code of the app';
+    const other = kind === 'totp' ? 'a code from the app, not a backup code' : 'a backup code, not a code from the app';
     if (kind !== wanted) return { result: 'unclear', why: `That is ${other}` };
     await verifyCode(deps, person.id, typed, { trustClock: false });
     return { result: 'given' };
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    if (error.code === 'E_USAGE') return { result: 'unclear', why: 'That does not look like such a code' };
+    if (error.code === 'E_USAGE') return { result: 'unclear', why: 'That does not look like a code of this kind' };
     if (error.code === 'E_CODE_REFUSED') return { result: 'refused' };
     if (error.code === 'E_MFA_BLOCKED')
       return { result: 'gone', why: 'Too many codes were refused: no code is accepted for now' };
@@ -199,7 +200,7 @@ async function judgeCode(
   }
 }
 
-/** A user of the application who is neither the person nor the operator. */
+/** Finds a user of the application who is neither the person nor the operator. */
 async function findColleague(
   deps: Uses<'database' | 'actor'>,
   { person }: DeskCase,

@@ -13,13 +13,13 @@ import type { DeskCase } from './case.js';
 import { proofWords } from './proofs.js';
 import type { Proving } from './proving.js';
 
-/** What a desk does; the word of the command that does the same. */
+/** What the desk can do; the name of the `mfa` command that does the same. */
 export type DeskTask = 'reset' | 'unlock' | 'codes' | 'disable';
 
 const VERBS: Readonly<Record<DeskTask, string>> = { reset: 'reset', unlock: 'unlock', codes: 'codes', disable: 'off' };
 
 /**
- * Would it be possible, and what would happen? Asked before the caller proves anything, so that nobody proves it for nothing.
+ * Plans a task before the caller proves anything, to refuse early what cannot be done.
  *
  * @throws E_BREAK_GLASS (an administrator, the operator's own account, a protected command), E_MFA_STATE, E_UNSUPPORTED, E_DB_*
  */
@@ -32,7 +32,7 @@ export async function previewTask(
   return planTask({ database, journal, actor: asking, policy: { ...policy, ticket: null } }, person, task);
 }
 
-/** What will happen, with the reason and the ticket in `deps.actor`. @throws as planChange */
+/** Plans a task with the reason and ticket in `deps.actor`. @throws as planChange */
 export async function planTask(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   { id }: Person,
@@ -43,23 +43,23 @@ export async function planTask(
   return planDisable(deps, id, { action: task, factorId: null });
 }
 
-/** What must be typed, in any case: `reset ana.souza`. */
+/** Returns what must be typed to confirm, case-insensitive: `reset ana.souza`. */
 export const phraseOf = (task: DeskTask, { phrase }: ChangePlan): string => `${VERBS[task]} ${phrase}`;
 
-/** What is done in a call. */
+/** A task to carry out for a caller. */
 export interface TaskOrder {
   readonly task: DeskTask;
   readonly plan: ChangePlan;
   readonly call: DeskCase;
   readonly proving: Proving;
-  /** Where new codes go; not asked for anything else. */
+  /** Where new codes go; only called for the task `codes`. */
   delivery(): Delivery;
 }
 
 /**
- * Does it, with the proofs and the red flags in the same entry of the journal.
+ * Carries out a task and records the proofs and red flags in the same journal entry.
  *
- * @throws E_REFUSED without enough proofs, or with those of somebody else; E_MFA_CHANGED where another desk denied the caller, or three checks
+ * @throws E_REFUSED without enough proofs, or with those of another person; E_MFA_CHANGED if another desk denied the caller, or three checks
  * failed, since the call began; as applyChange
  */
 export async function carryOut(
@@ -67,7 +67,7 @@ export async function carryOut(
   { task, plan: shown, call, proving, delivery }: TaskOrder,
 ): Promise<ChangeResult> {
   if (!proving.isEnough() || shown.record.person.id !== call.person.id || shown.action !== task) {
-    throw new PotctlError('E_REFUSED', 'the caller has not proved to be this person');
+    throw new PotctlError('E_REFUSED', "the caller's identity is not verified");
   }
   const plan = { ...shown, recheck: (now: MfaRecord) => refuseDoubted(call, now) };
   const evidence = { proofs: proofWords(proving.given()), red_flags: call.flags.map(({ code }) => code) };
@@ -77,14 +77,14 @@ export async function carryOut(
   return disable(proved, plan, { action: task, factorId: null });
 }
 
-/** A call may be long: what other desks noted since it began counts as well. */
+/** Refuses if another desk recorded a denial or a third failed check since this call began. */
 function refuseDoubted(call: DeskCase, now: MfaRecord): void {
   refuseDenied(call.record, now);
-  if (call.beside || call.closedUntil !== null || (now.verifier?.desk.closedUntil ?? null) === null) return;
+  if (call.inPerson || call.closedUntil !== null || (now.verifier?.desk.closedUntil ?? null) === null) return;
   throw recordedMeanwhile(call.person, 'three identity checks failed');
 }
 
-/** The line with which an SRE does the same. */
+/** Returns the command with which an SRE does the same. */
 export function expertLine(
   { policy, actor }: Uses<'actor' | 'policy'>,
   person: Person,

@@ -9,14 +9,14 @@ import { doneLetter, voucherLetter } from './letters.js';
 import { maskPerson } from './mask.js';
 import type { Proof } from './proofs.js';
 
-/** A person who should have been told, and was not. */
+/** A person who should have been notified and was not. */
 export interface OwedWord {
   readonly name: string;
   readonly email: string | null;
   readonly why: string;
 }
 
-/** What was done, for those who must hear of it. */
+/** What was done, for those who must be notified. */
 export interface DoneFacts {
   readonly person: Person;
   readonly action: Action;
@@ -24,8 +24,10 @@ export interface DoneFacts {
 }
 
 /**
- * Mails the person, and whoever vouched. Each try stands in the journal, the failed ones, too. It never throws: what was done is done, and
- * whoever was not told is in the answer.
+ * Mails the person and the colleagues who vouched. Every attempt is recorded in the journal, failed ones too. Never throws, since the change
+ * is already made.
+ *
+ * @returns those who could not be notified
  */
 export async function tellPeople(
   deps: DeskUses<'database' | 'clock' | 'journal' | 'actor' | 'policy' | 'mail'>,
@@ -59,7 +61,7 @@ async function tell(
 ): Promise<OwedWord | null> {
   const problem = await post(deps, person, words);
   const noted = await note(deps, person, about, problem).catch((error: unknown) => reasonOf(error));
-  const why = problem ?? (noted === null ? null : `the mail was sent, but not noted: ${noted}`);
+  const why = problem ?? (noted === null ? null : `the mail was sent, but not recorded in the journal: ${noted}`);
   const { name, email } = maskPerson(person);
   return why === null ? null : { name, email, why };
 }
@@ -83,7 +85,7 @@ async function note(
   const session = await database.session('mfa.notify');
   try {
     await journal.append(session, {
-      ...{ operator, ticket, runId, traceId, action: 'mfa.notify', reason: `to be told of ${about}` },
+      ...{ operator, ticket, runId, traceId, action: 'mfa.notify', reason: `notification of ${about}` },
       ...{ target: keyOf(database.application, person), status: problem === null ? 'done' : 'failed' },
       details: { person: nameOf(person), by: 'email', ...(problem !== null && { problem }) },
     });

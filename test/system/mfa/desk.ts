@@ -52,7 +52,7 @@ export const call = (choice: string, name: string): Answer[] => [
 /** After the proofs. */
 export const because = (phrase: string): Answer[] => [
   ['Ticket number', 'SUP-4812'],
-  ['Why?', 'lost phone, called back'],
+  ['Reason, one sentence', 'lost phone, called back'],
   [`Type  ${phrase}`, phrase],
 ];
 export const leave: Answer = ['What does the caller need?', '0'];

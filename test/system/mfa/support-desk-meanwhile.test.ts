@@ -36,22 +36,22 @@ const fails = (site: DeskSite): Promise<unknown> =>
 test.each([
   ['the owner denied having called', denies, 'the owner of the account had not called'],
   ['three checks failed', fails, 'three identity checks failed'],
-])('nothing is changed when another desk records meanwhile that %s', async (_what, other, words) => {
+])('nothing is changed if another desk records in the meantime that %s', async (_what, other, words) => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([...provedWhile(() => other(site)), leave]);
   expect(exitCode, screen).toBe(0);
   const said = screen.replace(/\s+/g, ' ');
   expect(said).toContain('nothing was changed. Start the call again');
-  expect(said).toMatch(new RegExp(`somebody else recorded meanwhile for 'ana.souza': .*${words}`));
+  expect(said).toMatch(new RegExp(`another operator has just recorded about 'ana.souza': .*${words}`));
   expect(await site.user('ana.souza')).toMatchObject({ mfa_enabled: true, mfa_backup_codes: CODES.slice(1) });
   expect((await site.journal()).map(({ action }) => action)).not.toContain('mfa.reset');
 });
 
-test('a denial at the desk is seen outside of it: by the status, and by the plan of every change', async () => {
+test('a denial at the desk also appears in mfa status and in the plan of every change', async () => {
   const site = await deskSite();
   await denies(site);
   const why = expect.stringMatching(/\d{4}-\d\d-\d\dT.*: called back .*the owner of the account had not called/);
-  const flagged = 'flagged by the desk once in the last 24 hours';
+  const flagged = 'flagged by support once in the last 24 hours';
   const status = await site.run(['mfa', 'status', 'ana.souza', '--json']);
   expect(JSON.parse(status.stdout).item.red_flags).toEqual([
     { code: 'caller_denied', text: why },

@@ -4,7 +4,7 @@ import { because, CODES, call, type DeskSite, deskSite, leave } from './desk.js'
 /** Six digits that are not those of the mail. */
 const wrongDigits = (site: DeskSite): string => (site.digits() === '000000' ? '000001' : '000000');
 
-test('9 flags the account in the journal with the reason, and changes nothing else', async () => {
+test('key 9 flags the account in the journal with a reason, and changes nothing else', async () => {
   const site = await deskSite();
   const before = await site.user('ana.souza');
   const { exitCode, screen } = await site.sit([
@@ -25,7 +25,7 @@ test('9 flags the account in the journal with the reason, and changes nothing el
   ]);
 });
 
-test('whoever was flagged must give one proof more in the next call, and the warning stands before the question', async () => {
+test('after a flag the next call needs one more proof, and the warning comes before the question', async () => {
   const site = await deskSite();
   const flag = [...call('1', 'ana.souza'), ['Who is calling?', '9'], ['What made you doubt?', '']] as const;
   const { exitCode, screen } = await site.sit([
@@ -38,7 +38,7 @@ test('whoever was flagged must give one proof more in the next call, and the war
   expect(screen.indexOf('flagged by the desk once in the last 24 hours')).toBeLessThan(screen.indexOf('0 of 3 proofs'));
 });
 
-test('a denial of the real owner ends the call: no proof of it counts, and the next call begins with it', async () => {
+test('a denial by the real owner ends the call, voids its proofs, and is shown in the next call', async () => {
   const site = await deskSite();
   const before = await site.user('ana.souza');
   const { exitCode, screen } = await site.sit([
@@ -76,7 +76,7 @@ test('a denial of the real owner ends the call: no proof of it counts, and the n
   });
 });
 
-test('a colleague who says that it is somebody else ends the call, too, and so does an ID that does not match', async () => {
+test('a denial by a colleague, and an ID that does not match, end the call, too', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
@@ -93,16 +93,16 @@ test('a colleague who says that it is somebody else ends the call, too, and so d
   expect(exitCode, screen).toBe(0);
   const said = screen.replace(/\s+/g, ' ');
   expect(said).toMatch(
-    /At \d\d:\d\d: joao.reis was asked to vouch, and said that the caller is somebody else\. Take great care\./,
+    /At \d\d:\d\d: joao.reis was asked to vouch and said that the caller is somebody else\. Be very careful\./,
   );
-  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Take great care\./);
+  expect(said).toMatch(/At \d\d:\d\d: the ID did not belong to the person\. Be very careful\./);
   expect((await site.journal()).map(({ reason }) => reason)).toEqual([
-    'joao.reis was asked to vouch, and said that the caller is somebody else',
+    'joao.reis was asked to vouch and said that the caller is somebody else',
     'the ID did not belong to the person',
   ]);
 });
 
-test('three failed checks, in one call or several, close the desk for this account on the phone, and nothing was changed', async () => {
+test('three failed checks, in one or several calls, close the desk for this account on the phone without changing anything', async () => {
   const site = await deskSite();
   const before = await site.user('ana.souza');
   const { exitCode, screen } = await site.sit([
@@ -137,7 +137,7 @@ test('three failed checks, in one call or several, close the desk for this accou
   });
 });
 
-test('whoever comes in person with an ID, as the desk said, is helped while the phone is closed', async () => {
+test('a user with an ID is helped in person while the desk is closed on the phone', async () => {
   const site = await deskSite();
   const wrong = ['0000-0000', '0000-0001', '0000-0002'];
   const { exitCode, screen } = await site.sit([
@@ -161,14 +161,14 @@ test('whoever comes in person with an ID, as the desk said, is helped while the 
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
 });
 
-test("the operator's own typing errors do not count against the caller: once for a code, always for a name", async () => {
+test("the operator's typing errors do not count against the caller: once for a code, always for a name", async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
     ['Read me one of the backup codes', '0000-0000'],
     ['did you type what they said?', '2'],
-    ['It does not count', '0000-0001'],
+    ['This does not count', '0000-0001'],
     ['2 tries left', CODES[0]!],
     ['1 of 2 proofs', '5'],
     ["Colleague's e-mail", 'joao.rais'],
@@ -187,9 +187,9 @@ test("the operator's own typing errors do not count against the caller: once for
 test.each([
   ['an administrator', 'chief', 'chief is an administrator'],
   ["the operator's own account", 'carla', 'carla is your own account'],
-])('%s is refused before anything is proved, with the line that an SRE types', async (_who, name, why) => {
+])('%s is refused before identity is verified, with the command for an SRE', async (_who, name, why) => {
   const site = await deskSite();
-  const { exitCode, screen } = await site.sit([...call('1', name), ['The desk cannot do this', '0']]);
+  const { exitCode, screen } = await site.sit([...call('1', name), ['The support desk cannot do this', '0']]);
   expect(exitCode, screen).toBe(0);
   expect(screen).toContain(why);
   expect(screen).toContain(`potctl mfa reset ${name} -p desk --break-glass --ticket TICKET --reason "…"`);
@@ -197,13 +197,13 @@ test.each([
   expect((await site.user(name))['mfa_enabled']).toBe(true);
 });
 
-test('where potctl can check no proof, somebody is helped in person with an ID, and nobody on the phone', async () => {
+test('if potctl can check no proof, users are helped only in person with an ID', async () => {
   const site = await deskSite({ smtp: false });
   const locked = `update users set locked_until = now() at time zone 'UTC' + interval '1 hour' where username = 'joao.reis'`;
   await site.database.query(locked);
   const { exitCode, screen } = await site.sit([
     ...call('3', 'joao.reis'),
-    ['potctl can check nothing', ''],
+    ['potctl cannot check any proof', ''],
     ['Type one of 4, 5, 6, 9, 0', '4'],
     ['Did the owner of the account answer', '1'],
     ['1 of 2 proofs', '5'],
@@ -218,12 +218,12 @@ test('where potctl can check no proof, somebody is helped in person with an ID, 
   ]);
   expect(exitCode, screen).toBe(0);
   expect(screen).toContain('no mail server is configured');
-  expect(screen).toContain('no backup code is left');
+  expect(screen).toContain('there are no backup codes left');
   expect(screen).toContain('potctl mfa unlock joao.reis -p desk --ticket TICKET --reason "…"');
   expect((await site.user('joao.reis'))['locked_until']).toBeNull();
 });
 
-test('attested proofs alone are never enough on the phone: then only those are offered that potctl checks, or an ID', async () => {
+test('attested proofs alone are never enough on the phone; then only checked proofs or an ID are offered', async () => {
   const site = await deskSite();
   const { screen } = await site.sit([
     ...call('1', 'ana.souza'),
@@ -236,7 +236,7 @@ test('attested proofs alone are never enough on the phone: then only those are o
   expect(screen.split('1 of 2 proofs')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
 });
 
-test('whoever has lost phone and mailbox is helped in person with an ID, a call back, and a colleague', async () => {
+test('a user without phone and mailbox is helped in person with an ID, a call back and a colleague', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
@@ -254,7 +254,7 @@ test('whoever has lost phone and mailbox is helped in person with an ID, a call 
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
 });
 
-test('mailed digits are valid as long as the desk says that there are tries', async () => {
+test('mailed digits stay valid as long as tries are left', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
@@ -262,7 +262,7 @@ test('mailed digits are valid as long as the desk says that there are tries', as
     ['Read me the six digits', '00000x'],
     ['That is not six digits', () => wrongDigits(site)],
     ['did you type what they said?', '2'],
-    ['It does not count', () => wrongDigits(site)],
+    ['This does not count', () => wrongDigits(site)],
     ['2 tries left', () => wrongDigits(site)],
     ['1 try left', () => site.digits()],
     ['1 of 2 proofs', '9'],

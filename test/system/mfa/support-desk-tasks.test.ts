@@ -14,7 +14,7 @@ const inPerson = (site: DeskSite) =>
     ['picture of the ID', '1'],
   ] as const;
 
-test('a refused code is explained in plain words: the clock of the phone is slow', async () => {
+test('a refused code is explained: the clock of the phone is slow', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('2', 'ana.souza'),
@@ -25,7 +25,7 @@ test('a refused code is explained in plain words: the clock of the phone is slow
   expect(screen).toMatch(/turn\s+on\s+automatic\s+time/);
 });
 
-test('a code that fits nothing leads to a reset, which wants proofs; the refused code is no proof', async () => {
+test('a code that matches nothing leads to a reset, which requires proofs other than that code', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('2', 'ana.souza'),
@@ -35,10 +35,10 @@ test('a code that fits nothing leads to a reset, which wants proofs; the refused
     leave,
   ]);
   expect(exitCode, screen).toBe(0);
-  expect(screen).toContain('The digits match nothing');
+  expect(screen).toContain('The digits do not match');
 });
 
-test('somebody who is locked out is unlocked after the code of the app and a colleague, who is told', async () => {
+test('a locked user is unlocked after a code from the app and a colleague, who is notified', async () => {
   const site = await deskSite();
   await site.database.query(
     `update users set login_attempts = 5, locked_until = now() at time zone 'UTC' + interval '1 hour' where username = 'ana.souza'`,
@@ -62,7 +62,7 @@ test('somebody who is locked out is unlocked after the code of the app and a col
   expect(site.mail.received.map(({ to }) => to[0])).toEqual(['ana.private@example.com', 'joao@example.com']);
 });
 
-test('new backup codes are for somebody beside the screen, which is wiped; on the phone a reset is offered instead', async () => {
+test('new backup codes are shown only to a user who is present, on a screen that is wiped; on the phone a reset is offered', async () => {
   const site = await deskSite();
   let seen = '';
   const { exitCode, screen } = await site.sit([
@@ -91,7 +91,7 @@ test('new backup codes are for somebody beside the screen, which is wiped; on th
   expect(screen).toContain('Never read ten codes over');
 });
 
-test('switching off asks whether a reset is meant, wants its name typed, and the person is told', async () => {
+test('turning off asks whether a reset is meant, requires the name to be typed, and notifies the user', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('5', 'ana.souza'),
@@ -102,10 +102,10 @@ test('switching off asks whether a reset is meant, wants its name typed, and the
   ]);
   expect(exitCode, screen).toBe(0);
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
-  expect(site.mail.received.at(-1)?.content).toContain('turned off by support');
+  expect(site.mail.received.at(-1)?.content).toContain('Support turned off two-step sign-in');
 });
 
-test('whoever is still signed in somewhere is sent there first, and nothing is changed', async () => {
+test('a caller who is still signed in somewhere is sent there first, and nothing is changed', async () => {
   const site = await deskSite();
   await site.database.query(
     `insert into refresh_tokens (id, user_id, token, hashed_token, is_active, is_revoked, expires_at)
@@ -117,7 +117,7 @@ test('whoever is still signed in somewhere is sent there first, and nothing is c
   expect(screen).not.toContain('Who is calling?');
 });
 
-test('two people who fit are listed with masks and numbers, and nobody is chosen by the machine', async () => {
+test('two matching accounts are listed with masks and numbers, and none is chosen automatically', async () => {
   const site = await deskSite();
   await site.database.query(`update users set username = 'ana.private@example.com' where username = 'joao.reis'`);
   const { exitCode, screen } = await site.sit([

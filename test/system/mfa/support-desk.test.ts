@@ -3,7 +3,7 @@ import { MAIL_PASSWORD } from '../../support/mail-server.js';
 import { potctl } from '../../support/run-cli.js';
 import { because, CODES, call, deskSite, leave, SECRET } from './desk.js';
 
-test('a caller with a new phone is helped after a mailed code and a call back, and database, journal and mail say so', async () => {
+test('a caller with a new phone is helped after a mailed code and a call back, as database, journal and mail show', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ANA.private@example.com'),
@@ -34,12 +34,12 @@ test('a caller with a new phone is helped after a mailed code and a call back, a
   const told = site.mail.received[1]!;
   expect(told).toMatchObject({ to: ['ana.private@example.com'], from: 'support@example.com' });
   expect(told.content).toMatch(
-    /reset by support[\s\S]*SUP-4812[\s\S]*If you did not ask for this[\s\S]*answer this mail/,
+    /Support reset two-step[\s\S]*SUP-4812[\s\S]*If you did not ask for this[\s\S]*reply to this mail/,
   );
   expect(told.content).toContain('Reply-To: security@example.com');
 });
 
-test('the operator sees a masked person; mailed digits, address, secret, codes and the password of the mail server are nowhere', async () => {
+test('the operator sees a masked account, and never the mailed digits, address, secret, codes or mail server password', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit(
     [
@@ -60,7 +60,7 @@ test('the operator sees a masked person; mailed digits, address, secret, codes a
   }
 });
 
-test('wrong digits, no digits, a ticket of another form, a thin reason and a wrong phrase are asked again', async () => {
+test('wrong or missing digits, an invalid ticket, a meaningless reason and a wrong phrase are asked for again', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ['What does the caller need?', '7'],
@@ -70,15 +70,15 @@ test('wrong digits, no digits, a ticket of another form, a thin reason and a wro
     ['Is that the right account?', '1'],
     ['Who is calling?', '1'],
     ['Read me the six digits', '12 34'],
-    ['That is not six digits. Nothing was counted', () => (site.digits() === '000000' ? '111111' : '000000')],
+    ['That is not six digits. This was not counted', () => (site.digits() === '000000' ? '111111' : '000000')],
     ['did you type what they said?', '1'],
     ['2 tries left', () => site.digits().replace(/^.../, '$& ')],
     ['1 of 2 proofs', '6'],
     ['picture of the ID', '1'],
     ['Ticket number', '4812'],
     ["'4812' does not look like SUP-1234", 'SUP-4812'],
-    ['Why?', 'lost'],
-    ['That says too little', 'came in person, phone lost'],
+    ['Reason, one sentence', 'lost'],
+    ['Too short', 'came in person, phone lost'],
     ['Type  reset ana.souza', 'reset ana'],
     ["That is not 'reset ana.souza'. 2 tries left", 'RESET  Ana.Souza'],
     leave,
@@ -87,13 +87,13 @@ test('wrong digits, no digits, a ticket of another form, a thin reason and a wro
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(false);
 });
 
-test('an unused backup code is a proof, and is used up; one of the app is asked for by another number', async () => {
+test('an unused backup code is a proof and is used up; a code from the app is a separate choice', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
     ['Who is calling?', '2'],
     ['Read me one of the backup codes', '123456'],
-    ['That is a code of the app, not a backup code', CODES[1]!],
+    ['That is a code from the app, not a backup code', CODES[1]!],
     ['1 of 2 proofs', '0'],
     leave,
   ]);
@@ -103,7 +103,7 @@ test('an unused backup code is a proof, and is used up; one of the app is asked 
   expect((await site.user('ana.souza'))['mfa_enabled']).toBe(true);
 });
 
-test('no transaction is open while a question waits', async () => {
+test('no transaction is open while a question waits for its answer', async () => {
   const site = await deskSite();
   let open: unknown;
   const { exitCode } = await site.sit([
@@ -123,7 +123,7 @@ test('no transaction is open while a question waits', async () => {
   expect(open).toEqual([]);
 });
 
-test('a mail that cannot be sent after the change is exit 3, a task on the screen and a failed entry in the journal', async () => {
+test('if the mail after a change cannot be sent, the exit code is 3, a task is shown, and the journal has a failed entry', async () => {
   const site = await deskSite();
   const { exitCode, screen } = await site.sit([
     ...call('1', 'ana.souza'),
@@ -150,13 +150,13 @@ test('a mail that cannot be sent after the change is exit 3, a task on the scree
   expect(lines).toEqual(['mfa.verify done', 'mfa.reset done', 'mfa.notify failed']);
 });
 
-test('without a terminal it is refused with 30 and the commands for experts', async () => {
+test('without a terminal it exits 30 and names the commands to use instead', async () => {
   const { exitCode, stdout, stderr } = await potctl(['support'], { stdin: '1\n' });
   expect({ exitCode, stdout }).toEqual({ exitCode: 30, stdout: '' });
   expect(stderr).toMatch(/E_CONFIRM_REQUIRED[\s\S]*Changed: +nothing[\s\S]*potctl mfa reset USER/);
 });
 
-test('production wants its name on the command line before the first question', async () => {
+test('production must be named on the command line before the first question', async () => {
   const site = await deskSite({ environment: 'production' });
   const { exitCode, screen } = await site.sit([], []);
   expect(exitCode).toBe(30);

@@ -23,14 +23,14 @@ const convinced: readonly Answer[] = [
 ];
 const because = (phrase: string): readonly Answer[] => [
   ['Ticket number', 'SUP-1001'],
-  ['Why?', 'lost phone, called back'],
+  ['Reason, one sentence', 'lost phone, called back'],
   [`Type  ${phrase}`, phrase],
 ];
 const clock: readonly Answer[] = [...call('2', 'carla.lima'), ['Digits (not shown)', heard(/It shows \d{6}/)]];
 
 const practiceFolders = (): string[] => readdirSync(os.tmpdir()).filter((name) => name.startsWith('potctl-practice-'));
 
-test('a good desk helps who proves it, flags the stranger, leaves the rest alone, and nothing is left', async () => {
+test('a good desk helps the owner, flags the impostor, changes nothing else, and leaves nothing behind', async () => {
   const before = practiceFolders();
   const { exitCode, screen } = await sit(['support', '--practice'], ENV, [
     ...call('1', 'ana.souza@example.com'),
@@ -44,14 +44,14 @@ test('a good desk helps who proves it, flags the stranger, leaves the rest alone
     ...clock,
     leave,
   ]);
-  expect(screen).toContain('right  Ana Souza: helped, after proofs');
-  expect(screen).toContain('right  Bruno Prado: refused and flagged: it was a stranger');
-  expect(screen).toContain('right  Carla Lima: needed nothing but the right time on the phone');
+  expect(screen).toContain('right  Ana Souza: helped, after the identity was verified');
+  expect(screen).toContain('right  Bruno Prado: refused and flagged: this was a stranger');
+  expect(screen).toContain('right  Carla Lima: not changed: only the clock of the phone was wrong');
   expect(exitCode).toBe(0);
   expect(practiceFolders()).toEqual(before);
 }, 90_000);
 
-test('who believes the stranger, and flags the one who is right, hears it: exit 3', async () => {
+test('helping the impostor and flagging the owner are reported as wrong, with exit 3', async () => {
   const { exitCode, screen } = await sit(['support', '--practice'], ENV, [
     ...call('1', 'ana.souza'),
     ['Who is calling?', '9'],
@@ -65,7 +65,7 @@ test('who believes the stranger, and flags the one who is right, hears it: exit 
     ...because('reset bruno.prado'),
     leave,
   ]);
-  expect(screen).toContain('WRONG  Ana Souza: was flagged, and was the real one');
-  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER HAS THE ACCOUNT NOW');
+  expect(screen).toContain('WRONG  Ana Souza: flagged, but this was the real owner');
+  expect(screen).toContain('WRONG  Bruno Prado: A STRANGER NOW HAS THE ACCOUNT');
   expect(exitCode).toBe(3);
 }, 90_000);

@@ -17,10 +17,10 @@ const MENU: readonly Choice<Option>[] = [
   { key: '5', text: 'I want to turn off two-step sign-in', value: 'disable' },
 ];
 
-/** What passes by itself: the call is over, the desk goes on. */
+/** Temporary errors: they end the call, not the desk. */
 const PASSING: readonly string[] = ['E_MFA_CHANGED', 'E_DB_LOCKED'];
 
-/** One call after the other, until the operator leaves. */
+/** Takes one call after another until the operator leaves. */
 export async function takeCalls(desk: Desk): Promise<void> {
   for (;;) {
     const choice = await desk.talk.choose('What does the caller need?', MENU, 'leave the desk').catch(unlessEnded);
@@ -51,30 +51,29 @@ async function takeCall(desk: Desk, choice: Option): Promise<void> {
   const call = await meetPerson(desk);
   if (choice !== 'diagnosis') return help(desk, call, choice);
   const next = await findOut(desk, call);
-  // The diagnosis may have used a code up: what is known must be read again.
+  // The diagnosis may have used up a code, so the state is read again.
   if (next !== null) await help(desk, await look(desk, call.person), next);
 }
 
 async function help(desk: Desk, call: DeskCase, choice: DeskTask): Promise<void> {
   if (choice !== 'unlock') await selfServiceFirst(desk, call);
-  const task =
-    choice === 'codes' ? await besideOrReset(desk) : choice === 'disable' ? await resetInstead(desk) : choice;
+  const task = choice === 'codes' ? await codesOrReset(desk) : choice === 'disable' ? await resetInstead(desk) : choice;
   await change(desk, call, task);
 }
 
-/** Whoever is still signed in somewhere helps herself best: nobody has to believe anything. */
+/** Callers who are still signed in can make the change themselves, without proving their identity. */
 async function selfServiceFirst({ talk }: Desk, { status }: DeskCase): Promise<void> {
   if (status.sessions === null || status.sessions === 0) return;
   talk.line();
   talk.say('Are you still signed in on a computer? Then open Settings, Security, and change it there.');
   const answer = await talk.choose('Does that help?', [
-    { key: '1', text: 'yes: end the call', value: 'yes' },
+    { key: '1', text: 'yes: end this call', value: 'yes' },
     { key: '2', text: 'no, continue', value: 'no' },
   ]);
-  if (answer === 'yes') throw new CallEnded('Good: nothing had to be changed here.');
+  if (answer === 'yes') throw new CallEnded('Good. Nothing was changed here.');
 }
 
-async function besideOrReset({ talk }: Desk): Promise<DeskTask> {
+async function codesOrReset({ talk }: Desk): Promise<DeskTask> {
   talk.line();
   talk.line(
     'New backup codes are shown once, on this screen. Never read ten codes over the phone, and never mail them.',

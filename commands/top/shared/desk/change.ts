@@ -12,7 +12,7 @@ import { SAY_DONE, stepsInWords, TASK_WORDS } from './words.js';
 
 const TRIES = 3;
 
-/** From "can it be done at all?" to "tell the caller". @throws CallEnded */
+/** Makes one change: checks that it is possible, verifies identity, confirms, applies and notifies. @throws CallEnded */
 export async function change(here: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   await refuseImpossible(here, call, task);
   const proving = await proveCaller(here, call, task);
@@ -22,11 +22,11 @@ export async function change(here: Desk, call: DeskCase, task: DeskTask): Promis
   await here.uninterrupted(() => doAndTell(here, wanted, prepared));
 }
 
-/** Nobody should prove anything for what will be refused anyway. */
+/** Refuses before the caller has to prove anything. */
 async function refuseImpossible({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   const refuse = (why: string, ...flags: string[]): never => {
     talk.line();
-    talk.bad(`The desk cannot do this: ${why.replaceAll('\n', '; ')}.`);
+    talk.bad(`The support desk cannot do this: ${why.replaceAll('\n', '; ')}.`);
     talk.line('Pass it on to an SRE, who can run:');
     talk.line(`  ${spelled(desk.expertLine(call.person, task, ...flags))}`);
     talk.say('I have to pass this on to my colleagues. They will call you back.');
@@ -42,7 +42,7 @@ async function refuseImpossible({ desk, talk, spelled }: Desk, call: DeskCase, t
     if (!(error instanceof PotctlError)) throw error;
     if (error.code === 'E_BREAK_GLASS') refuse(String(error.why), '--break-glass');
     if (error.code !== 'E_MFA_STATE' && error.code !== 'E_UNSUPPORTED') throw error;
-    throw new CallEnded(`This is not possible: ${error.message}.`);
+    throw new CallEnded(`Not possible: ${error.message}.`);
   }
 }
 
@@ -51,7 +51,7 @@ const nothingToDo = (task: DeskTask): string =>
     ? 'This account is not locked. If codes are refused, choose 2 in the menu.'
     : 'This account has no two-step sign-in to remove. Nothing was changed.';
 
-/** Ticket and reason, until both are good enough for the record. */
+/** Asks for ticket and reason until both are valid. */
 async function askWhy({ desk, talk }: Desk): Promise<Pick<DeskChange, 'reason' | 'ticket'>> {
   const { ticketPattern: pattern } = desk;
   const example = pattern === null ? null : exampleOf(pattern);
@@ -59,19 +59,19 @@ async function askWhy({ desk, talk }: Desk): Promise<Pick<DeskChange, 'reason' |
   let ticket: string | null;
   for (;;) {
     const asked = example === null ? 'Ticket number' : `Ticket number, for example ${example}`;
-    ticket = (await talk.ask(asked, pattern === null ? 'there is none' : undefined)) || null;
+    ticket = (await talk.ask(asked, pattern === null ? 'no ticket' : undefined)) || null;
     if (desk.ticketProblem(ticket) === null) break;
     const like = example === null ? `match ${pattern}` : `look like ${example}`;
     talk.warn(ticket === null ? 'A ticket number is required.' : `'${ticket}' does not ${like}.`);
   }
   for (;;) {
-    const reason = await talk.ask('Why? One sentence for the record');
+    const reason = await talk.ask('Reason, one sentence for the journal');
     if (desk.reasonProblem(reason) === null) return { reason, ticket };
-    talk.warn('That says too little. Write what happened, for example: lost phone, called back at the number on file');
+    talk.warn('Too short. Write what happened, for example: lost phone, called back at the number on file');
   }
 }
 
-/** `^SUP-[0-9]+$` says less to most people than `SUP-1234`; null where a pattern is not that simple. */
+/** Returns an example for a simple pattern (`SUP-1234` for `^SUP-[0-9]+$`), else null. */
 function exampleOf(pattern: string): string | null {
   const begin = /^\^([A-Za-z]+[-#/]?)(?:\[0-9\]|\\d)(?:\+|\*|\{[\d,]+\})?\$$/.exec(pattern)?.[1];
   return begin !== undefined && new RegExp(pattern).test(`${begin}1234`) ? `${begin}1234` : null;
@@ -85,11 +85,11 @@ async function confirm(
   talk.line();
   talk.line(`You are about to ${TASK_WORDS[task]}:`);
   for (const step of stepsInWords(task, plan)) talk.line(`  - ${step}`);
-  if (desk.hasMail) talk.line('  - a mail tells the person, and whoever vouched, what was done');
+  if (desk.hasMail) talk.line('  - the user, and any colleague who vouched, is notified by mail');
   for (const text of plan.caution.warnings) talk.warn(spelled(text));
   for (let left = TRIES - 1; left >= 0; left -= 1) {
     const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
-    // It is typed to make sure, not to test the keyboard.
+    // Typing it shows intent; case and spacing do not matter.
     if (typed.replace(/\s+/g, ' ').toLowerCase() === phrase.toLowerCase()) return;
     if (typed === '') break;
     if (left > 0) talk.line(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
@@ -104,7 +104,7 @@ async function doAndTell(here: Desk, wanted: DeskChange, { apply }: Prepared<Des
   const owed = await desk.tell(wanted);
   for (const { name, email, why } of owed) {
     const who = email === null ? name : `${name} (${email})`;
-    sitting.owed.push(`Tell ${who} that support did this: ${TASK_WORDS[task]}. No mail was sent: ${why}.`);
+    sitting.owed.push(`Tell ${who} what support did: ${TASK_WORDS[task]}. They were not notified by mail: ${why}.`);
   }
   if (!desk.hasMail) talk.line('No mail server is configured: nobody was notified by mail.');
   else if (owed.length === 0) talk.good('notified by mail');
@@ -116,12 +116,12 @@ async function doAndTell(here: Desk, wanted: DeskChange, { apply }: Prepared<Des
 function sayDone({ talk, sitting }: Desk, task: DeskTask, { person, journal_seq, sessions_ended }: ChangeResult): void {
   const count = sessions_ended === 1 ? '1 session' : `${sessions_ended} sessions`;
   const ended = sessions_ended === null || task !== 'reset' ? '' : `, ${count} ended`;
-  talk.good(`done${ended}. Record: journal ${journal_seq}`);
+  talk.good(`done${ended}. Recorded as journal ${journal_seq}`);
   sitting.helped.push({ task, person: person.name, journal_seq });
   sitting.done.push(`${task} of ${person.name} (journal ${journal_seq})`);
 }
 
-/** Codes are seen once, on a screen that is wiped, by a person who is beside it. */
+/** Shows codes once, to a user who is present, on a screen that is then wiped. */
 const onScreen = ({ readyToShow, showOnce }: Desk, use: string) => ({
   to: 'the screen',
   async prepare() {

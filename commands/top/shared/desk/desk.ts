@@ -4,16 +4,16 @@ import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
 import type { Terminal } from '../../../ui/terminal.js';
 import type { Talk } from './talk.js';
 
-/** What the calls of one sitting left behind. */
+/** What the calls of one session at the desk did. */
 export interface Sitting {
-  /** Everything that was changed or written down, a sentence each, in order. */
+  /** Everything that was changed or recorded, a sentence each, in order. */
   readonly done: string[];
-  /** What somebody still has to do, e.g. tell a person whom no mail reached. */
+  /** What the operator still has to do, e.g. tell a user whom no mail reached. */
   readonly owed: string[];
   readonly helped: HelpedPerson[];
 }
 
-/** One person who was helped. */
+/** One user who was helped. */
 export interface HelpedPerson {
   readonly task: DeskTask;
   readonly person: string;
@@ -22,13 +22,13 @@ export interface HelpedPerson {
 
 /** Everything that a call works with. */
 export interface Desk {
-  /** Decides who is believed, and notes it. */
+  /** Decides whether a caller's identity is verified, and records it. */
   readonly desk: SupportDesk;
   readonly talk: Talk;
   readonly sitting: Sitting;
-  /** A time as a clock on the wall shows it: `15:42`, on another day with its date. Local, unless --tz says otherwise. */
+  /** Formats a time as `15:42`, with the date if it is not today. Local time, or that of --tz. */
   clock(instant: string): string;
-  /** Advice as text, its commands as this line wants them. */
+  /** Formats advice, its commands with the profile and flags of this command line. */
   spelled(given: Advice): string;
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   readonly readyToShow: Terminal['readyToShow'];

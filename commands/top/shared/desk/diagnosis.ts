@@ -5,13 +5,13 @@ import type { Diagnosis } from '../../../../src/mfa/diagnosis.js';
 import type { Desk } from './desk.js';
 import { TASK_WORDS, VERDICT_WORDS } from './words.js';
 
-/** These say all without a code. */
+/** Verdicts that a code can make more precise. */
 const NEEDS_CODE: readonly string[] = ['nothing_found', 'server_clock'];
 
-/** Whose own text has a time or a number that helps; the others would only say the same in harder words. */
+/** Verdicts whose own text has a useful time or number; that of the others only repeats the plain words. */
 const WITH_FIGURES: readonly string[] = ['locked', 'blocked', 'clock_slow', 'clock_fast', 'code_late', 'backup_code'];
 
-/** Why is the code refused? @returns what should be done next, if the operator wants it; null = nothing. @throws CallEnded */
+/** Finds out why a code is refused. @returns the task that the operator chose next; null = none. @throws CallEnded */
 export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | null> {
   const { desk, talk, spelled } = here;
   let diagnosis = await desk.explain(call.person, null);
@@ -31,8 +31,8 @@ export async function findOut(here: Desk, call: DeskCase): Promise<DeskTask | nu
   }
   return talk.choose(
     'What next?',
-    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller has to prove who they are)`, value: words.next }],
-    'end this call: the caller tries again',
+    [{ key: '1', text: `${TASK_WORDS[words.next]} (the caller must prove their identity)`, value: words.next }],
+    'end this call; the caller tries again',
   );
 }
 
@@ -43,11 +43,11 @@ async function withCode({ desk, talk, sitting }: Desk, { person }: DeskCase): Pr
     const typed = await talk.askHidden('Digits (not shown)');
     try {
       const diagnosis = await desk.explain(person, typed);
-      sitting.done.push('a code was checked, and is used up');
+      sitting.done.push('a code was checked and is used up');
       return diagnosis;
     } catch (error) {
       if (!(error instanceof PotctlError) || error.code !== 'E_USAGE') throw error;
-      talk.line('That is not a code. Type six digits. Nothing was counted.');
+      talk.line('That is not a code. Type six digits. This was not counted as a failure.');
     }
   }
 }

@@ -5,10 +5,10 @@ import type { FoundCaller } from '../../../../src/mfa/desk/open.js';
 import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 
-/** More than these are not listed: a better word is wanted then. */
+/** With more matches than this the operator must ask for the e-mail address. */
 const LISTED = 8;
 
-/** Finds the person whom the caller means, and says what the system sees. @throws CallEnded */
+/** Finds the account that the caller means and shows what is known about it. @throws CallEnded */
 export async function meetPerson(here: Desk): Promise<DeskCase> {
   for (;;) {
     const people = await askForPeople(here);
@@ -17,22 +17,22 @@ export async function meetPerson(here: Desk): Promise<DeskCase> {
   }
 }
 
-/** The warnings come before any question of who is calling. @throws CallEnded while the desk is closed for this person */
+/** Shows the state and the warnings, before identity is verified. @throws CallEnded while the desk is closed for this account */
 export async function look(here: Desk, person: Person): Promise<DeskCase> {
   const call = await here.desk.look(person);
   sayWhatIsSeen(here, call);
-  return call.closedUntil === null ? call : besideOnly(here, call, here.clock(call.closedUntil));
+  return call.closedUntil === null ? call : inPersonOnly(here, call, here.clock(call.closedUntil));
 }
 
-/** Three checks failed: on the phone nobody is helped for an hour, in person with an ID somebody is. */
-async function besideOnly({ talk }: Desk, call: DeskCase, until: string): Promise<DeskCase> {
+/** After three failed checks an account is helped only in person, with an ID, for one hour. */
+async function inPersonOnly({ talk }: Desk, call: DeskCase, until: string): Promise<DeskCase> {
   talk.line();
   talk.bad(`Three identity checks failed for this account. Until ${until} it cannot be helped on the phone.`);
   const answer = await talk.choose('Is the person here with you, and do the name and picture of the ID match?', [
     { key: '1', text: 'yes', value: 'yes' },
     { key: '2', text: 'no, or on the phone', value: 'no' },
   ]);
-  if (answer === 'yes') return { ...call, beside: true };
+  if (answer === 'yes') return { ...call, inPerson: true };
   talk.say(`I cannot help you now. Please call again after ${until}, or come in person with an ID.`);
   throw new CallEnded();
 }
@@ -48,7 +48,7 @@ async function askForPeople({ desk, talk }: Desk): Promise<readonly FoundCaller[
   }
 }
 
-/** @returns null: somebody else is meant */
+/** @returns null = not the right account */
 async function pick({ talk }: Desk, people: readonly FoundCaller[]): Promise<Person | null> {
   const lines = people.map(({ masked }) => lineOf(masked));
   talk.line();
@@ -77,16 +77,16 @@ const lineOf = ({ name, email, facts }: MaskedPerson): string =>
 function sayWhatIsSeen({ talk, clock }: Desk, { status, flags, denied }: DeskCase): void {
   const { state, codes, lock, sessions, resets_90d: resets } = status;
   talk.line();
-  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Take great care.`);
+  if (denied !== null) talk.bad(`At ${clock(denied.at)}: ${denied.reason}. Be very careful.`);
   talk.line('Before you continue, this is what the system knows:');
   talk.line(`· two-step sign-in is ${STATES[state]}${codes?.left == null ? '' : `, backup codes left: ${codes.left}`}`);
   if (lock !== null) {
-    talk.line(`· locked ${lock.until === 'infinity' ? 'until an expert unlocks it' : `until ${clock(lock.until)}`}`);
+    talk.line(`· locked ${lock.until === 'infinity' ? 'until an SRE unlocks it' : `until ${clock(lock.until)}`}`);
   }
   if (sessions !== null && sessions > 0)
-    talk.line(`· signed in at ${sessions} ${sessions === 1 ? 'place' : 'places'} right now`);
+    talk.line(`· signed in on ${sessions} ${sessions === 1 ? 'device' : 'devices'} right now`);
   if (resets !== null && resets.length === 0) talk.good('no reset in the last 90 days');
-  // The denial stands above, on the clock of the wall.
+  // The denial was shown above, in local time.
   for (const { code, text } of flags) if (code !== 'caller_denied') talk.warn(text);
   if (flags.length === 0) talk.good('no warning signs');
 }
@@ -95,5 +95,5 @@ const STATES = {
   enabled: 'on',
   pending: 'started, but never confirmed',
   off: 'off',
-  unknown: 'something that your role may not see',
+  unknown: 'unknown: your database role cannot see it',
 } as const;

@@ -2,21 +2,21 @@ import type { CallerScript, PracticeOutcome } from '../../../../src/mfa/desk/pra
 import type { Callers } from '../../../../src/mfa/desk/practice-ground.js';
 import type { Talk } from './talk.js';
 
-/** What came of a call, for whoever practised. */
+/** The outcome of a practice call, in words. */
 export const OUTCOME_WORDS: Readonly<Record<PracticeOutcome, string>> = {
-  helped: 'helped, after proofs',
-  not_helped: 'was not helped, and was the real one',
-  flagged_wrongly: 'was flagged, and was the real one',
-  taken_over: 'A STRANGER HAS THE ACCOUNT NOW',
-  refused: 'refused: it was a stranger. Flag it (9) the next time',
-  refused_and_flagged: 'refused and flagged: it was a stranger',
-  changed_needlessly: 'nothing had to be taken away: only the clock of the phone was wrong',
-  left_alone: 'needed nothing but the right time on the phone',
+  helped: 'helped, after the identity was verified',
+  not_helped: 'not helped, but this was the real owner',
+  flagged_wrongly: 'flagged, but this was the real owner',
+  taken_over: 'A STRANGER NOW HAS THE ACCOUNT',
+  refused: 'refused: this was a stranger. Next time, flag the account (9)',
+  refused_and_flagged: 'refused and flagged: this was a stranger',
+  changed_needlessly: 'changed without need: only the clock of the phone was wrong',
+  left_alone: 'not changed: only the clock of the phone was wrong',
 };
 
 type Answer = (caller: CallerScript, callers: Callers) => string;
 
-/** Whenever the desk asks one of these, the caller speaks first. */
+/** Before the desk asks one of these questions, the caller speaks. */
 const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
   [/^Caller's e-mail/, ({ username }) => `"My e-mail is ${username}@example.com."`],
   [/^Who is calling\?/, ({ words }) => `"${words.pressed}"`],
@@ -34,21 +34,21 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
 
 const NEW_CALL = /^What does the caller need\?/;
 
-/** The same talk, with callers who answer. Where a caller cannot give something, Enter goes back to the choice. */
+/** Wraps a talk with callers who answer. If a caller cannot give something, Enter goes back to the choice. */
 export function createPracticeTalk(talk: Talk, callers: Callers): Talk {
   let caller: CallerScript | null = null;
   let said = '';
   const hear = (question: string): void => {
     const answer = ANSWERS.find(([asked]) => asked.test(question))?.[1];
     const words = caller === null || answer === undefined ? '' : answer(caller, callers);
-    // The same choice comes again and again: nobody repeats himself each time.
+    // The same question comes several times; the caller says each line only once in a row.
     if (words !== '' && words !== said) talk.line(`☎ ${words}`);
     said = words || said;
   };
   const ring = (): void => {
     caller = callers.next();
     talk.line();
-    talk.line(caller === null ? 'There are no more calls: 0 ends the practice.' : `☎ "${caller.opening}"`);
+    talk.line(caller === null ? 'No more calls. Type 0 to end the practice.' : `☎ "${caller.opening}"`);
   };
   return {
     ...talk,

@@ -13,9 +13,9 @@ type Attested = 'call_back' | 'colleague' | 'in_person';
 type Code = Exclude<ProofMethod, Attested>;
 
 /**
- * Asks for proofs until they are enough.
+ * Asks for proofs of identity until they are enough.
  *
- * @throws CallEnded: somebody says that the caller is somebody else, the operator is not convinced, or three checks failed
+ * @throws CallEnded if the caller is denied by the owner or a colleague, the operator is not convinced, or three checks failed
  */
 export async function proveCaller(here: Desk, call: DeskCase, task: DeskTask): Promise<Proving> {
   const proving = here.desk.prove(call);
@@ -27,7 +27,7 @@ export async function proveCaller(here: Desk, call: DeskCase, task: DeskTask): P
     }
     const choice = await here.talk.choose(question(proving, call), [
       ...proving.offered().map((method) => ({ ...PROOF_WORDS[method], value: method })),
-      { key: '9', text: 'I am not convinced: stop, and flag the account', value: 'stop' as const },
+      { key: '9', text: 'I am not convinced: stop and flag the account', value: 'stop' as const },
     ]);
     if (choice === 'stop') return stop(here, call, proving);
     await (isAttested(choice) ? attest(here, proving, choice) : tryCode(here, call, proving, choice));
@@ -47,8 +47,8 @@ function question({ count: needed, given, canBeChecked }: Proving, { flags, deni
   const kinds = [
     !canBeChecked()
       ? 'One must be in person, with an ID.'
-      : 'At least one must be checked here; without that it takes three, one of them in person with an ID.',
-    ...(denied === null ? [] : ['One must be a call back, or in person.']),
+      : 'At least one must be checked by potctl; otherwise three are needed, one of them in person with an ID.',
+    ...(denied === null ? [] : ['One must be a call back or in person.']),
   ];
   return `Who is calling? ${given().length} of ${count} proofs so far${more}. ${kinds.join(' ')}`;
 }
@@ -57,17 +57,17 @@ async function tryCode(desk: Desk, call: DeskCase, proving: Proving, method: Cod
   const { talk, sitting } = desk;
   if (method === 'email_code' && !(await sendDigits(desk, call, proving))) return;
   if (method === 'backup_code')
-    talk.say('Read me one of the backup codes that you have not used yet. It is used up then.');
+    talk.say('Read me one of the backup codes that you have not used yet. It will be used up.');
   if (method === 'app_code') talk.say('Open the app on the old phone, and read me the six digits that it shows now.');
   while (proving.failuresLeft() > 0 && proving.offered().includes(method)) {
     const typed = await askFor(desk, method);
     if (typed === '') return;
     const answer = await proving.check(method, typed);
-    if ('why' in answer) talk.warn(`${answer.why}. Nothing was counted.`);
+    if ('why' in answer) talk.warn(`${answer.why}. This was not counted as a failure.`);
     else if (answer.result === 'refused') await refused(desk, proving, method);
     else {
       if (method === 'backup_code') sitting.done.push('a backup code was used up as a proof');
-      talk.good('right');
+      talk.good('correct');
     }
   }
 }
@@ -75,17 +75,17 @@ async function tryCode(desk: Desk, call: DeskCase, proving: Proving, method: Cod
 async function refused({ talk, sitting }: Desk, proving: Proving, method: Code): Promise<void> {
   sitting.done.push('a failed identity check was counted');
   if (proving.mayBeMistyped()) {
-    const answer = await talk.choose('That is not right. Read it back to the caller: did you type what they said?', [
+    const answer = await talk.choose('That is wrong. Read it back to the caller: did you type what they said?', [
       { key: '1', text: 'yes', value: 'yes' },
-      { key: '2', text: 'no, I made a typing mistake: it does not count, once', value: 'no' },
+      { key: '2', text: 'no, I mistyped it (does not count, once per hour)', value: 'no' },
     ]);
     if (answer === 'no') {
       await proving.mistyped(method);
-      return talk.line('It does not count. Type it again.');
+      return talk.line('This does not count. Type it again.');
     }
   }
   const left = proving.failuresLeft();
-  if (left > 0) talk.bad(`That is not right. ${left} ${left === 1 ? 'try' : 'tries'} left for this account.`);
+  if (left > 0) talk.bad(`That is wrong. ${left} ${left === 1 ? 'try' : 'tries'} left for this account.`);
 }
 
 async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving): Promise<boolean> {
@@ -118,8 +118,8 @@ async function attest(desk: Desk, proving: Proving, method: Attested): Promise<v
   if (method === 'colleague') talk.line(`Call ${by} yourself, at the number in your own directory.`);
   const answer = await talk.choose(WHO_ANSWERED[method], [
     { key: '1', text: 'yes', value: 'yes' },
-    { key: '2', text: 'no, the caller is somebody else: end the call, and flag the account', value: 'no' },
-    { key: '3', text: 'could not be done: choose another proof', value: 'skip' },
+    { key: '2', text: 'no, the caller is somebody else: end this call and flag the account', value: 'no' },
+    { key: '3', text: 'could not do this: choose another proof', value: 'skip' },
   ]);
   if (answer === 'skip') return;
   if (answer === 'no') return endAfterDenial(desk, proving, method, by);
@@ -129,11 +129,11 @@ async function attest(desk: Desk, proving: Proving, method: Attested): Promise<v
 
 const WHO_ANSWERED: Readonly<Record<Attested, string>> = {
   call_back: 'Did the owner of the account answer, and did they just call you?',
-  colleague: 'Does this colleague know the caller, and say that it is them?',
+  colleague: 'Does this colleague know the caller, and confirm that it is them?',
   in_person: 'Is the person here with you, and do the name and picture of the ID match?',
 };
 
-/** @returns null: choose another proof */
+/** @returns null = choose another proof */
 async function askForColleague({ talk }: Desk, proving: Proving): Promise<string | null> {
   talk.line('It must be somebody who knows the caller.');
   for (;;) {
@@ -141,7 +141,7 @@ async function askForColleague({ talk }: Desk, proving: Proving): Promise<string
     if (typed === '') return null;
     const found = await proving.findColleague(typed);
     if (found.result === 'found') return found.name;
-    talk.warn(`${found.why}. Nothing was counted.`);
+    talk.warn(`${found.why}. This was not counted as a failure.`);
   }
 }
 
@@ -155,15 +155,15 @@ async function endAfterDenial(
   sitting.done.push(`an account was flagged (journal ${seq})`);
   talk.line();
   talk.bad(
-    `The call is over. No proof of it counts, and the account is flagged (journal ${seq}). Nothing else was changed.`,
+    `The call is over. Its proofs do not count, and the account is flagged (journal ${seq}). Nothing else was changed.`,
   );
-  if (method === 'call_back') talk.say('Somebody else asked for access to your account. We did not give it.');
+  if (method === 'call_back') talk.say('Somebody else asked for access to your account. We refused.');
   talk.line('Tell your security team now: somebody is trying to get into this account.');
   throw new CallEnded();
 }
 
 async function stop({ desk, talk, sitting }: Desk, call: DeskCase, proving: Proving): Promise<never> {
-  const typed = await talk.ask('What made you doubt? One sentence for the record', 'no comment').catch((error) => {
+  const typed = await talk.ask('What made you doubt? One sentence for the journal', 'no comment').catch((error) => {
     throw error instanceof CallEnded ? new CallEnded('The call is over. The account was not flagged.') : error;
   });
   const seq = await desk.doubt(call, proving, typed);
@@ -178,17 +178,17 @@ async function endAfterFailures({ desk, talk, sitting, clock }: Desk, { person }
   const { closedUntil } = await desk.look(person);
   const until = closedUntil === null ? 'an hour from now' : clock(closedUntil);
   talk.line();
-  talk.bad(`Three identity checks failed. The account is flagged, and cannot be helped on the phone until ${until}.`);
+  talk.bad(`Three identity checks failed. The account is flagged and cannot be helped on the phone until ${until}.`);
   talk.say(`I cannot help you now. Please call again after ${until}, or come in person with an ID.`);
   throw new CallEnded();
 }
 
-/** Said as soon as it is so, so that nobody on the phone proves what cannot be enough. */
+/** Says at once that only an ID in person can help, so that nobody collects proofs in vain. */
 async function sayNothingIsChecked({ desk, talk, spelled }: Desk, call: DeskCase, task: DeskTask): Promise<void> {
   talk.line();
   const none = call.checkable.length === 0;
-  talk.warn(`potctl can check nothing ${none ? 'for this person itself:' : 'more in this call.'}`);
+  talk.warn(`potctl cannot check ${none ? 'any proof for this account:' : 'any further proof in this call.'}`);
   for (const text of none ? call.missing : []) talk.line(`  · ${text}`);
-  talk.line('Here you can only help in person, with an ID. On the phone, pass it on to an SRE, who can run:');
+  talk.line('You can help only in person, with an ID. On the phone, pass it on to an SRE, who can run:');
   talk.line(`  ${spelled(desk.expertLine(call.person, task))}`);
 }

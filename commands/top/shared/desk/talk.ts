@@ -2,31 +2,31 @@ import { paint, type Style } from '../../../ui/paint.js';
 import type { Terminal } from '../../../ui/terminal.js';
 import { displayWidth, wrapWords } from '../../../ui/visible.js';
 
-/** The call is over; its words were said already, or are the message. */
+/** Ends a call. The message, if any, is still to be shown. */
 export class CallEnded extends Error {}
 
 /** One numbered answer. */
 export interface Choice<K extends string> {
-  /** The key to type; fixed, so that hands learn it. */
+  /** The key to type; it never changes, so that operators can learn it. */
   readonly key: string;
   readonly text: string;
   readonly value: K;
 }
 
-/** How the desk speaks with the operator: a line at a time, one question, numbers for answers. */
+/** How the desk talks to the operator: line by line, one question at a time, numbers as answers. */
 export interface Talk {
   line(text?: string): void;
-  /** What the operator tells the caller. */
+  /** Shows what the operator should say to the caller. */
   say(words: string): void;
   good(text: string): void;
   warn(text: string): void;
   bad(text: string): void;
-  /** Asks until one of the numbers is typed. @throws CallEnded on 0 */
+  /** Asks until one of the keys is typed. @throws CallEnded on 0 */
   choose<K extends string>(question: string, choices: readonly Choice<K>[], leave?: string): Promise<K>;
   /**
-   * What was typed, without spaces around it.
+   * Asks for a line and returns it trimmed.
    *
-   * @param enter what Enter alone does, where it does something
+   * @param enter what Enter alone does, if anything
    * @throws CallEnded on 0
    */
   ask(question: string, enter?: string): Promise<string>;
@@ -34,7 +34,7 @@ export interface Talk {
   askHidden(question: string, enter?: string): Promise<string>;
 }
 
-const LEAVE = 'end this call; nothing more is changed';
+const LEAVE = 'end this call; nothing else is changed';
 
 /** Longer lines are hard to read. */
 const WIDEST = 76;
@@ -42,7 +42,7 @@ const NARROWEST = 20;
 /** Room for `? `, ` ›` and a short answer. */
 const ANSWER = 28;
 
-/** A talk over the terminal. Nothing is cleared: who uses a screen reader, or scrolls back, finds everything in its order. */
+/** Creates a talk on a terminal. It never clears the screen, so screen readers and scrollback see everything in order. */
 export function createTalk(terminal: Terminal): Talk {
   const width = (): number => Math.max(NARROWEST, Math.min(WIDEST, terminal.size().columns - 4));
   const line = (text = '', indent = ''): void => {
@@ -55,7 +55,7 @@ export function createTalk(terminal: Terminal): Talk {
     terminal.say(`  ${paint(style, mark)}${first.slice(mark.length)}`);
     for (const part of more) terminal.say(`${' '.repeat(mark.length + 3)}${part}`);
   };
-  // A question that does not fit beside its answer stands above it: the terminal itself would break it inside a word.
+  // A question that leaves no room for the answer goes on its own lines; the terminal would break it inside a word.
   const asked = (question: string, enter: string | undefined): string => {
     const whole = enter === undefined ? question : `${question} (Enter: ${enter})`;
     if (displayWidth(whole) + ANSWER <= terminal.size().columns) return `${whole} ›`;
@@ -92,6 +92,6 @@ function unlessLeft(typed: string): string {
   return text;
 }
 
-/** A command to paste stays whole. */
+/** Wraps text, but never a command, so that it can be pasted. */
 const wrapped = (text: string, width: number): string[] =>
   /^ +(?:[A-Z]+=\S+ )*potctl /.test(text) ? [text] : wrapWords(text, width);

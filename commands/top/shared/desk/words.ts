@@ -3,7 +3,7 @@ import type { ChangePlan } from '../../../../src/mfa/change.js';
 import type { ProofMethod } from '../../../../src/mfa/desk/proofs.js';
 import type { DeskTask } from '../../../../src/mfa/desk/tasks.js';
 
-/** A proof on the screen; its number never changes. */
+/** The menu entry of each proof; its number never changes. */
 export const PROOF_WORDS: Readonly<Record<ProofMethod, { readonly key: string; readonly text: string }>> = {
   email_code: { key: '1', text: 'six digits that we mail to the address on file (checked here)' },
   backup_code: { key: '2', text: 'an unused backup code; it is used up (checked here)' },
@@ -13,7 +13,7 @@ export const PROOF_WORDS: Readonly<Record<ProofMethod, { readonly key: string; r
   in_person: { key: '6', text: 'in person, with an ID (you confirm)' },
 };
 
-/** A task in the middle of a sentence. */
+/** A task as it reads in the middle of a sentence. */
 export const TASK_WORDS: Readonly<Record<DeskTask, string>> = {
   reset: 'reset two-step sign-in',
   unlock: 'unlock the account',
@@ -21,7 +21,7 @@ export const TASK_WORDS: Readonly<Record<DeskTask, string>> = {
   disable: 'turn off two-step sign-in',
 };
 
-/** What a task will do, without the words of experts. */
+/** Describes what a task will do, for readers who are not experts. */
 export function stepsInWords(task: DeskTask, { record }: ChangePlan): readonly string[] {
   const { codes, sessions } = record;
   const oldCodes =
@@ -29,24 +29,23 @@ export function stepsInWords(task: DeskTask, { record }: ChangePlan): readonly s
       ? []
       : [`${counted(codes.length, 'backup code')} ${verb(codes.length, 'stops', 'stop')} working`];
   if (task === 'codes') return [...oldCodes, 'ten new backup codes are shown once on this screen'];
-  if (task === 'unlock') return ['the account can sign in again at once'];
-  const app = 'the app on the old phone stops working for this account';
-  if (task === 'disable') return [app, ...oldCodes, 'the password alone opens the account from now on'];
-  const ended =
-    sessions === null || sessions === 0 ? [] : [`the person is signed out in ${counted(sessions, 'place')}`];
-  return [app, ...oldCodes, ...ended, 'the person can set up a new phone'];
+  if (task === 'unlock') return ['the user can sign in again at once'];
+  const app = 'the app on the old phone no longer works for this account';
+  if (task === 'disable') return [app, ...oldCodes, 'from now on the password alone is enough to sign in'];
+  const ended = sessions === null || sessions === 0 ? [] : [`the user is signed out on ${counted(sessions, 'device')}`];
+  return [app, ...oldCodes, ...ended, 'the user can set up a new phone'];
 }
 
-/** What the caller hears when it is done. */
+/** What the operator tells the caller when the change is done. */
 export const SAY_DONE: Readonly<Record<DeskTask, string>> = {
   reset:
     'Sign in with your password. Then open Settings, Security, and set up two-step sign-in again: you will see a QR code. Scan it with the app on your new phone, and type the digits that the app shows.',
   unlock: 'Please try again now: your password first, then the digits that the app shows at this moment.',
   codes: 'These are your new backup codes. The old ones no longer work. Keep the sheet in a safe place.',
-  disable: 'From now on your password alone opens your account. Please set up two-step sign-in again soon.',
+  disable: 'From now on your password alone is enough to sign in. Please set up two-step sign-in again soon.',
 };
 
-/** What a diagnosis means, what the caller hears, and what comes next. */
+/** What a diagnosis means, what to tell the caller, and what to do next. */
 export interface VerdictWords {
   readonly means: string;
   readonly say: string;
@@ -55,7 +54,7 @@ export interface VerdictWords {
 
 const SET_CLOCK = 'Open the settings of your phone, find date and time, and turn on automatic time. Then try again.';
 
-/** The verdicts of `mfa explain` in plain words. */
+/** The verdicts of `mfa explain`, for readers who are not experts. */
 export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
   account_inactive: {
     means: 'The whole account is disabled. This has nothing to do with two-step sign-in.',
@@ -63,27 +62,27 @@ export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
     next: 'expert',
   },
   locked: {
-    means: 'The account is locked for some time, after too many wrong attempts.',
-    say: 'Your account is locked for a while. I can unlock it, once I know that it is you.',
+    means: 'The account is temporarily locked after too many failed attempts.',
+    say: 'Your account is locked for a while. I can unlock it once I know that it is you.',
     next: 'unlock',
   },
   blocked: {
-    means: 'Too many wrong codes were given. For some time no code is accepted, not even a right one.',
-    say: 'There were too many wrong codes, so there is a pause. I can end it, once I know that it is you.',
+    means: 'Too many wrong codes were entered. No code is accepted for a while, not even a correct one.',
+    say: 'There were too many wrong codes, so there is a pause. I can end it once I know that it is you.',
     next: 'unlock',
   },
   secret_unusable: {
-    means: 'What is stored for this person is broken: no code can ever be right.',
+    means: 'The stored secret is broken: no code can ever be accepted.',
     say: 'This is not your fault. We have to set up two-step sign-in again.',
     next: 'reset',
   },
   secret_missing: {
-    means: 'Two-step sign-in is on, but nothing is stored for it: no code can ever be right.',
+    means: 'Two-step sign-in is on, but no secret is stored: no code can ever be accepted.',
     say: 'This is not your fault. We have to set up two-step sign-in again.',
     next: 'reset',
   },
   required_not_enrolled: {
-    means: 'An administrator must use two-step sign-in and has not set it up: sign-in is refused.',
+    means: 'Administrators must use two-step sign-in, and this one has not set it up: sign-in is refused.',
     say: 'I have to pass this on to my colleagues.',
     next: 'expert',
   },
@@ -93,44 +92,45 @@ export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
     next: null,
   },
   no_factor: {
-    means: 'This account has no two-step sign-in. Whoever is asked for digits is using another account.',
+    means: 'This account has no two-step sign-in. A caller who is asked for digits is using another account.',
     say: 'Which e-mail address do you sign in with? This account asks for no digits.',
     next: null,
   },
   replayed: {
-    means: 'The digits are right, but were used before. If the caller did not use them, somebody else did: take care.',
+    means:
+      'The digits are correct but were used before. If the caller did not use them, somebody else did: be careful.',
     say: 'Each code works once. Wait until the app shows new digits, and type those.',
     next: null,
   },
   backup_code: {
-    means: 'It is a good backup code. It is used up now.',
-    say: 'That was a backup code, and it is used up now. Please use the next one on your sheet.',
+    means: 'This is a valid backup code. It is now used up.',
+    say: 'That was a backup code, and it is now used up. Please use the next one on your sheet.',
     next: null,
   },
   code_right: {
-    means: 'The code is right, so the digits are not the problem.',
-    say: 'Your code is right. Wait for the next digits, and type them slowly. Is the right e-mail address on the page?',
+    means: 'The code is correct, so the digits are not the problem.',
+    say: 'Your code is correct. Wait for the next digits, and type them slowly. Is the right e-mail address on the page?',
     next: null,
   },
   code_wrong: {
-    means: 'The digits match nothing: they come from another entry in the app, or from one that is no longer valid.',
+    means: 'The digits do not match: they come from another entry in the app, or from one that is no longer valid.',
     say: 'Is there another entry with our name in your app? Then try the digits of that one.',
     next: 'reset',
   },
   code_late: {
-    means: 'The digits were right a moment ago: they came too late. That alone says nothing about the phone.',
-    say: 'Those digits are over. Wait until the app shows new ones, and type them at once.',
+    means: 'The digits were correct a moment ago and came too late. This does not mean that the phone is wrong.',
+    say: 'Those digits have expired. Wait until the app shows new ones, and type them at once.',
     next: null,
   },
-  clock_slow: { means: 'The app is right, but the clock of the phone is slow.', say: SET_CLOCK, next: null },
-  clock_fast: { means: 'The app is right, but the clock of the phone is fast.', say: SET_CLOCK, next: null },
+  clock_slow: { means: 'The app is set up correctly, but the clock of the phone is slow.', say: SET_CLOCK, next: null },
+  clock_fast: { means: 'The app is set up correctly, but the clock of the phone is fast.', say: SET_CLOCK, next: null },
   server_clock: {
-    means: 'One of our own clocks is wrong, so right codes may be refused.',
+    means: 'One of our own clocks is wrong, so correct codes may be refused.',
     say: 'This is not your fault: one of our machines has to be fixed. We will call you back.',
     next: 'expert',
   },
   nothing_found: {
-    means: 'Nothing here keeps this person out.',
+    means: 'Nothing was found that prevents this user from signing in.',
     say: 'Please try once more, with the digits that the app shows at this moment.',
     next: null,
   },
