@@ -5,6 +5,7 @@ import { type Advice, advice } from '../../src/kernel/next.js';
 import type { PostureCheck } from '../../src/mfa/posture-rules.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
+import { keyProblem } from './shared/key-problem.js';
 
 const STYLES = { ok: 'good', skipped: 'dim', warn: 'warn', crit: 'bad', unknown: 'warn' } as const;
 const WORDS = { ok: 'OK', skipped: 'SKIPPED', warn: 'WARN', crit: 'CRIT', unknown: 'UNKNOWN' } as const;
@@ -14,11 +15,11 @@ const CODES = {
   nagios: { ok: 0, skipped: 0, warn: 1, crit: 2, unknown: 3 },
 } as const;
 
-/** Monitors have a word of their own for what failed. */
+/** Monitoring systems say CRIT where potctl says fail. */
 type Word = keyof typeof WORDS;
 const wordOf = (state: CheckState): Word => (state === 'fail' ? 'crit' : state);
 
-/** A rule as scripts have always read it. */
+/** The JSON of one rule; scripts depend on it. */
 interface RuleLine {
   readonly id: string;
   readonly state: Word;
@@ -26,15 +27,14 @@ interface RuleLine {
   readonly next: Advice | null;
 }
 
-/** The line of a rule. */
 const ruleLine = ({ name, state, detail, next }: PostureCheck): RuleLine => ({
   ...{ id: name, state: wordOf(state), detail, next: next ?? null },
 });
 
-/** `potctl mfa check`: posture, for monitors. */
+/** `potctl mfa check`: checks the second factors of all users, for monitoring. */
 export const mfaCheck = itemCommand({
   name: 'mfa check',
-  summary: 'look at all second factors for what should not be: administrators without one, secrets that never work',
+  summary: 'check all second factors for weaknesses',
   examples: [
     'potctl mfa check -p prod',
     'potctl mfa check -p prod --exit nagios',
@@ -42,7 +42,7 @@ export const mfaCheck = itemCommand({
   ],
   needs: ['database'],
   input: {
-    keys: flag('--keys', 'open every sealed secret, and count per key'),
+    keys: flag('--keys', 'decrypt every stored secret, and count them per key'),
     exit: choice('--exit <codes>', 'potctl (0, 3, 21) or nagios (0, 1, 2, 3)', ['potctl', 'nagios'], {
       default: 'potctl',
     }),
@@ -55,7 +55,7 @@ export const mfaCheck = itemCommand({
   },
 
   render({ state, rules, keys, application, exit_codes: codes }, view) {
-    // Monitors of that family show the first line.
+    // Nagios shows only the first line.
     if (codes === 'nagios') view.line(nagiosLine(state, rules));
     view.table(
       ['RULE', 'STATE', 'DETAIL'],
@@ -63,11 +63,11 @@ export const mfaCheck = itemCommand({
     );
     for (const { key, count, problem, newest } of keys ?? []) {
       view.line(
-        `  key ${key ?? '–'}: ${counted(count, 'secret')}${problem === null ? '' : `, ${problem}`}${newest ? ', seals new ones' : ''}`,
+        `  key ${key ?? '–'}: ${counted(count, 'secret')}${problem === null ? '' : `, ${keyProblem(problem)}`}${newest ? ', used for new secrets' : ''}`,
       );
     }
     view.line(
-      `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules over the second factors of '${application}'`,
+      `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules checked on the second factors of '${application}'`,
     );
     for (const { next } of rules) if (next !== null) view.note(advice`Next:  ${next}`);
   },

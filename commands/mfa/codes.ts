@@ -3,10 +3,10 @@ import { changeDone, renderChange, renderChangePlan } from './shared/change-scre
 import { BREAK_GLASS, CODE_FORM, CODES_TO, USER } from './shared/flags.js';
 import { changeReason, codesPlace, handedOut } from './shared/input.js';
 
-/** `potctl mfa codes`: a new set, all old ones dead in the same statement. */
+/** `potctl mfa codes`: new backup codes; the old ones stop working in the same statement. */
 export const mfaCodes = actionCommand({
   name: 'mfa codes',
-  summary: 'replace all backup codes of a person; the new ones are shown once',
+  summary: 'create new backup codes; show them once',
   examples: [
     'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --ticket SUP-4813',
     'potctl mfa codes ana.souza -p prod --reason "sheet with codes was lost" --codes-to ./codes.txt --confirm ana.souza',
@@ -31,7 +31,7 @@ export const mfaCodes = actionCommand({
     renderChange(result, view, {
       done: ({ person, codes_left: count }) => [
         'Replaced',
-        `${person.name} has ${count} new backup codes, and no others`,
+        `${person.name} has ${count} new backup codes; the old ones no longer work`,
       ],
     });
     if (result.changed) view.note(`${handedOut(result.codes_to)}: ${result.codes_use}`);

@@ -3,12 +3,12 @@ import { actionCommand } from '../command.js';
 import { BREAK_GLASS, CODE_FORM, CODE_STDIN, CODES_TO, TRUST_CLOCK, USER } from './shared/flags.js';
 import { changeReason, codesPlace, handedOut, readCode } from './shared/input.js';
 
-/** `potctl mfa confirm`: the first code is the proof; nothing else has to be typed. */
+/** `potctl mfa confirm`: the first code proves that the app works, so there is no further confirmation. */
 export const mfaConfirm = actionCommand({
   name: 'mfa confirm',
-  summary: 'switch a new second factor on with its first code, and hand out backup codes once',
+  summary: 'enable a new second factor; show backup codes once',
   examples: [
-    'potctl mfa confirm ana.souza -p prod --reason "new phone, person is beside me"',
+    'potctl mfa confirm ana.souza -p prod --reason "new phone, in person"',
     'potctl mfa confirm ana.souza -p prod --reason "new phone, by video call" --code-stdin --codes-to ./codes.txt',
   ],
   atomic: true,
@@ -27,7 +27,7 @@ export const mfaConfirm = actionCommand({
     return mfa.confirm({
       ...{ user, form, trustClock, breakGlass, reason },
       place: (about) => codesPlace(context, codesTo, about),
-      code: () => readCode(context, codeStdin, 'Code that the app shows now'),
+      code: () => readCode(context, codeStdin, 'Code shown in the app now'),
     });
   },
 
@@ -36,8 +36,9 @@ export const mfaConfirm = actionCommand({
   render({ person, changed, state, codes_to: to, codes_use: use, journal_seq: seq, warnings }, view) {
     if (changed)
       view.note(`${view.paint('good', 'Enabled')}: ${person.name} signs in with the app from now on. Journal ${seq}.`);
-    else if (state === 'enabled') view.note(`Nothing to change: the second factor of ${person.name} is enabled.`);
-    else view.note(`Dry run: nothing was changed. The right code would enable the second factor of ${person.name}.`);
+    else if (state === 'enabled')
+      view.note(`Nothing to change: the second factor of ${person.name} is already enabled.`);
+    else view.note(`Dry run: nothing was changed. A correct code would enable the second factor of ${person.name}.`);
     if (to !== null) view.note(`${handedOut(to)}: ${use}`);
     for (const text of warnings) view.note(advice`${view.paint('warn', '!')} ${text}`);
   },

@@ -4,10 +4,10 @@ import { changeDone, renderChange, renderChangePlan } from './shared/change-scre
 import { BREAK_GLASS, USER } from './shared/flags.js';
 import { changeReason } from './shared/input.js';
 
-/** `potctl mfa disable`: off, with everything that belongs to it. */
+/** `potctl mfa disable`: turns the second factor off and removes its secret and backup codes. */
 export const mfaDisable = actionCommand({
   name: 'mfa disable',
-  summary: "switch a person's second factor off, backup codes included; sessions go on",
+  summary: 'turn off a second factor; sessions stay open',
   examples: [
     'potctl mfa disable ana.souza -p prod --reason "phone stolen, account to be closed" --ticket SUP-4812',
     'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
@@ -16,7 +16,7 @@ export const mfaDisable = actionCommand({
   needs: ['database'],
   input: {
     user: USER,
-    factor: text('--factor <id>', 'only this one of several factors'),
+    factor: text('--factor <id>', 'disable only this factor (for users with several)'),
     breakGlass: BREAK_GLASS,
   },
 
@@ -37,8 +37,8 @@ export const mfaDisable = actionCommand({
     renderChange(result, view, {
       done: ({ person, state }) =>
         state === 'enabled'
-          ? ['Switched off', `this factor of ${person.name}; another one is still enabled`]
-          : ['Switched off', `${person.name} signs in without a second factor; open sessions go on`],
+          ? ['Turned off', `one factor of ${person.name}; another one is still enabled`]
+          : ['Turned off', `${person.name} now signs in without a second factor; open sessions stay open`],
       unchanged: ({ person }) => `${person.name} has no second factor`,
     }),
 });

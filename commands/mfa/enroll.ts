@@ -10,25 +10,25 @@ import { changeDone, renderChange, renderChangePlan } from './shared/change-scre
 import { BREAK_GLASS, USER } from './shared/flags.js';
 import { changeReason, handOut } from './shared/input.js';
 
-/** `potctl mfa enroll`: a new secret that waits for its first code. */
+/** `potctl mfa enroll`: stores a new secret, which stays inactive until its first code is confirmed. */
 export const mfaEnroll = actionCommand({
   name: 'mfa enroll',
-  summary: 'make a new secret for a person, and show its square once; it does nothing before its first code',
+  summary: 'create a new secret; show its QR code once',
   examples: [
-    'potctl mfa enroll ana.souza -p prod --reason "new phone, person is beside me"',
+    'potctl mfa enroll ana.souza -p prod --reason "new phone, in person"',
     'potctl mfa enroll admin@example.com -p prod --break-glass --reason "locked out by the application" --qr ./admin.png --confirm admin',
   ],
   atomic: true,
   needs: ['database'],
   input: {
     user: USER,
-    qr: text('--qr <file>', 'the square as a new image file (0600): FILE.png or FILE.svg'),
-    secretTo: text('--secret-to <file>', 'the key in base32 into a new file (0600)'),
-    label: text('--name <text>', 'name of the factor, where the application keeps one', {
+    qr: text('--qr <file>', 'write the QR code to a new file (0600), .png or .svg'),
+    secretTo: text('--secret-to <file>', 'write the base32 key to a new file (0600)'),
+    label: text('--name <text>', 'name of the factor, if the application stores one', {
       default: 'Authenticator App',
     }),
     issuer: text('--issuer <text>', 'name shown in the authenticator app'),
-    another: flag('--another', 'one more beside the others, where the application keeps several'),
+    another: flag('--another', 'add another factor, if the application allows several'),
     breakGlass: BREAK_GLASS,
   },
 
@@ -50,12 +50,13 @@ export const mfaEnroll = actionCommand({
   render(result, view) {
     renderChange(result, view, {
       done({ person, state }) {
-        const beside = state === 'enabled' ? '; what was enabled before stays enabled' : '';
-        return ['New secret', `stored for ${person.name}; it does nothing before its first code is confirmed${beside}`];
+        const other = state === 'enabled' ? '; the factor enabled before stays enabled' : '';
+        return ['New secret', `stored for ${person.name}; it is inactive until its first code is confirmed${other}`];
       },
       next: ({ person }) => potctl('mfa', 'confirm', personWord(person), '--reason', '…'),
     });
-    if (result.expires_at !== null) view.note(`It waits for its first code until ${view.instant(result.expires_at)}.`);
+    if (result.expires_at !== null)
+      view.note(`The first code must be confirmed before ${view.instant(result.expires_at)}.`);
   },
 });
 
@@ -63,7 +64,7 @@ interface Asked {
   readonly qr: string | undefined;
   readonly secretTo: string | undefined;
   readonly person: { readonly name: string; readonly id: string };
-  /** An address as long as the one that will be shown. */
+  /** A provisioning URI as long as the one that will be shown. */
   readonly sample: string;
 }
 
@@ -84,10 +85,10 @@ async function placeOf(context: Context, { qr, secretTo, person, sample }: Asked
     flags: '`--secret-to FILE` or `--qr FILE.png`',
     done: {
       changed: 'complete',
-      detail: `${person.name} has a new secret that waits for its first code; it does nothing before`,
+      detail: `${person.name} has a new secret, inactive until its first code is confirmed`,
       fix: [
-        advice`If it arrived in the app: ${potctl('mfa', 'confirm', user, '--reason', '…')}`,
-        advice`If not, a new one: ${potctl('mfa', 'enroll', user, '--reason', '…')}`,
+        advice`If the app has it: ${potctl('mfa', 'confirm', user, '--reason', '…')}`,
+        advice`If not, create a new one: ${potctl('mfa', 'enroll', user, '--reason', '…')}`,
       ],
     },
     makeRoom: (terminal) => makeRoom(terminal, sample),
@@ -103,13 +104,13 @@ async function imageAt(file: string): Promise<Delivery> {
   return toNewFile(file, ([, uri = '']) => qrImage(uri, file));
 }
 
-/** Until the window is large enough for the QR code, or the person does without it. */
+/** Asks until the window is large enough for the QR code, or the operator chooses the key alone or a file. */
 async function makeRoom(terminal: Terminal, sample: string): Promise<Delivery | null> {
   const { qrNeeds, squareFits } = await import('../ui/qr.js');
   while (!squareFits(sample, terminal.size())) {
     const [{ columns, rows }, needs] = [terminal.size(), qrNeeds(sample)];
     terminal.say(`The QR code needs a window of ${needs.columns} × ${needs.rows}; this one has ${columns} × ${rows}.`);
-    terminal.say('Enlarge the window and press Enter, type key to see only the key to type,');
+    terminal.say('Enlarge the window and press Enter, type "key" to see only the key to type in,');
     const answer = (await terminal.typed('or name a new file for the QR code (FILE.png)')).trim();
     if (answer === 'key') return null;
     if (answer !== '') return imageAt(answer);

@@ -6,20 +6,20 @@ import { readCode } from './shared/input.js';
 
 const STYLES = { ok: 'good', problem: 'bad', unknown: 'warn', info: 'dim' } as const;
 
-/** `potctl mfa explain`: why can she not sign in? */
+/** `potctl mfa explain`: finds out why a user cannot sign in. */
 export const mfaExplain = itemCommand({
   name: 'mfa explain',
-  summary: 'why can this person not sign in? verdict, evidence and the next command; with a code also its drift',
+  summary: 'find out why a user cannot sign in',
   examples: ['potctl mfa explain ana.souza -p prod', 'potctl mfa explain ana.souza -p prod --ask-code'],
   needs: ['database'],
   input: {
     user: USER,
-    askCode: flag('--ask-code', 'ask for the code that the app shows: it is used up, and counted when it is wrong'),
+    askCode: flag('--ask-code', 'ask for a code and check it too; it is used up, and counted if wrong'),
     codeStdin: CODE_STDIN,
   },
 
   async run({ user, askCode, codeStdin }, context) {
-    const code = () => readCode(context, codeStdin, 'Code that the app shows now');
+    const code = () => readCode(context, codeStdin, 'Code shown in the app now');
     return (await context.potctl.mfa()).explain({ user, ...((askCode || codeStdin) && { code }) });
   },
 
@@ -27,7 +27,7 @@ export const mfaExplain = itemCommand({
     view.heading(user.username ?? user.email ?? user.id);
     view.line(`  ${view.paint('strong', verdict.text)}${verdict.confidence === 'likely' ? ' (likely)' : ''}`);
     view.table(
-      ['LOOKED AT', 'RESULT', 'DETAIL'],
+      ['CHECK', 'RESULT', 'DETAIL'],
       evidence.map(({ check, result, detail }) => [check, view.paint(STYLES[result], result), detail]),
     );
     for (const line of next) view.note(advice`Next:  ${line}`);

@@ -39,7 +39,7 @@ const columns: readonly Column<MfaRow>[] = [
     name: 'locked',
     priority: 6,
     text: ({ locked_until: until }, _now, format) =>
-      until === null ? NONE : until === 'infinity' ? 'for ever' : format.instant(until),
+      until === null ? NONE : until === 'infinity' ? 'forever' : format.instant(until),
     machine: ({ locked_until: until }) => until ?? '',
   },
   { name: 'active', wide: true, text: ({ active }) => (active === null ? NONE : String(active)) },
@@ -48,10 +48,10 @@ const columns: readonly Column<MfaRow>[] = [
   { name: 'organizations', wide: true, text: ({ organizations }) => organizations.join(' ') },
 ];
 
-/** `potctl mfa list`: everybody, or those who fit; millions of them stream. */
+/** `potctl mfa list`: streams the users that match, millions of them if need be. */
 export const mfaList = streamCommand({
   name: 'mfa list',
-  summary: 'the users with the state of their second factor, by id; streams any number',
+  summary: 'list users and the state of their second factor',
   examples: [
     'potctl mfa list -p prod --required --missing',
     'potctl mfa list -p prod --state pending --limit 0 -o csv',
@@ -64,10 +64,10 @@ export const mfaList = streamCommand({
     state: choice('--state <state>', 'enabled, pending, off, unknown, locked or no-codes', [
       ...(['enabled', 'pending', 'off', 'unknown', 'locked', 'no-codes'] as const),
     ]),
-    role: text('--role <role>', 'users of this role'),
-    required: flag('--required', 'only those who must have a second factor: administrators'),
-    missing: flag('--missing', 'only those without an enabled one'),
-    organisation: text('--organisation <id>', 'members of this organisation (evo)'),
+    role: text('--role <role>', 'only users with this role'),
+    required: flag('--required', 'only users who must have a second factor: administrators'),
+    missing: flag('--missing', 'only users without an enabled second factor'),
+    organisation: text('--organisation <id>', 'only members of this organization (evo)'),
   },
   run: ({ state, role, required, missing, organisation }, context, page) =>
     rowsOf(

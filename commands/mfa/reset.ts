@@ -5,10 +5,10 @@ import { changeDone, renderChange, renderChangePlan } from './shared/change-scre
 import { BREAK_GLASS, USER } from './shared/flags.js';
 import { changeReason } from './shared/input.js';
 
-/** `potctl mfa reset`: the phone is lost. */
+/** `potctl mfa reset`: removes a lost second factor so that the user can enroll again. */
 export const mfaReset = actionCommand({
   name: 'mfa reset',
-  summary: 'take a lost second factor away, end the sessions, and let the person enrol anew',
+  summary: 'remove a lost second factor and end all sessions',
   examples: [
     'potctl mfa reset ana.souza -p prod --reason "lost phone, called back at the number on file" --ticket SUP-4812',
     'potctl mfa reset ana@example.com -p prod --reason "lost phone, in person with ID" --confirm ana.souza --json',
@@ -34,10 +34,10 @@ export const mfaReset = actionCommand({
     renderChange(result, view, {
       done({ person, sessions_ended: ended }) {
         const sessions = ended === null ? '' : `, ${ended} ${ended === 1 ? 'session' : 'sessions'} ended`;
-        return ['Reset', `${person.name} has no second factor now${sessions}`];
+        return ['Reset', `${person.name} no longer has a second factor${sessions}`];
       },
-      unchanged: ({ person }) => `${person.name} has no second factor, and no session that could be ended`,
+      unchanged: ({ person }) => `${person.name} has no second factor and no open session`,
       next: ({ person }) =>
-        advice`the person enrolls again, or ${potctl('mfa', 'enroll', personWord(person), '--reason', '…')}`,
+        advice`the user enrolls again, or ${potctl('mfa', 'enroll', personWord(person), '--reason', '…')}`,
     }),
 });

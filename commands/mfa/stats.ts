@@ -1,10 +1,10 @@
 import { counted, verb } from '../../src/kernel/counted.js';
 import { itemCommand } from '../command.js';
 
-/** `potctl mfa stats`: who has one. */
+/** `potctl mfa stats`: how many users have a second factor. */
 export const mfaStats = itemCommand({
   name: 'mfa stats',
-  summary: 'how many have a second factor, by role',
+  summary: 'count users with a second factor, by role',
   examples: ['potctl mfa stats -p prod', 'potctl mfa stats -p prod --json'],
   verbatim: true,
   needs: ['database'],
@@ -21,12 +21,12 @@ export const mfaStats = itemCommand({
     ]);
     view.table(['ROLE', 'USERS', 'ON', 'PENDING', ...(hidden ? ['UNKNOWN'] : []), 'OFF', 'SHARE', 'NO CODES'], rows);
     const began = hidden
-      ? `for ${view.count(unknown)} this role may not see whether an enrollment has begun`
+      ? `${view.count(unknown)} unknown: this database role cannot see pending enrollments`
       : `${view.count(pending)} pending`;
     view.line(
       `${view.count(enabled)} of ${counted(total, 'user')} ${verb(total, 'has', 'have')} a second factor (${enabledPercentage} %); ${began}.`,
     );
-    const changed = resets === null ? '' : ` ${counted(resets, 'reset')} in 30 days.`;
+    const changed = resets === null ? '' : ` ${counted(resets, 'reset')} in the last 30 days.`;
     view.line(`${view.count(admins.enabled)} of ${view.count(admins.total)} administrators have one.${changed}`);
   },
 });

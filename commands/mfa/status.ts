@@ -7,10 +7,10 @@ import { USER } from './shared/flags.js';
 
 const NONE = '–';
 
-/** `potctl mfa status`: how things stand, and what should make one careful. */
+/** `potctl mfa status`: the state of one user's second factor, and warning signs. */
 export const mfaStatus = itemCommand({
   name: 'mfa status',
-  summary: 'the second factor of one person: state, codes left, lock, sessions, resets, red flags; never a secret',
+  summary: "show the state of one user's second factor",
   examples: ['potctl mfa status ana.souza -p prod', 'potctl mfa status ana@example.com -p prod --json'],
   needs: ['database'],
   input: { user: USER },
@@ -24,14 +24,14 @@ export const mfaStatus = itemCommand({
     view.fields([
       ['user', parts.filter((part) => part !== null).join(' · ') || NONE],
       ['id', `${user.id} (${application})`],
-      ...(user.organizations.length > 0 ? [['organisations', user.organizations.join(' ')] as const] : []),
+      ...(user.organizations.length > 0 ? [['organizations', user.organizations.join(' ')] as const] : []),
       [
         'account',
         user.active === null
-          ? 'the application does not say'
+          ? 'unknown: the application does not store it'
           : user.active
             ? 'active'
-            : view.paint('bad', 'switched off'),
+            : view.paint('bad', 'disabled'),
       ],
       ...stateFields(status, view),
     ]);
@@ -45,8 +45,8 @@ type Pair = readonly [label: string, value: string];
 function stateFields(status: MfaStatus, view: View): Pair[] {
   const at = (instant: string | null): string => (instant === null ? NONE : view.time(instant));
   const { state, sessions } = status;
-  const began = status.pending_since === null ? 'since nobody knows when' : `since ${at(status.pending_since)}`;
-  const pending = `${began}${status.pending_expired ? ', too old now' : ''}`;
+  const began = status.pending_since === null ? 'since an unknown time' : `since ${at(status.pending_since)}`;
+  const pending = `${began}${status.pending_expired ? ', expired' : ''}`;
   return [
     ['second factor', state === 'enabled' ? view.paint('good', state) : state],
     ...(state === 'enabled' ? [['since', at(status.since)] as const] : []),
@@ -54,9 +54,9 @@ function stateFields(status: MfaStatus, view: View): Pair[] {
     ...factorFields(status),
     ['backup codes', codesText(status)],
     ['lock', lockText(status, view)],
-    ['refused codes', status.failed_24h === null ? NONE : `${status.failed_24h} in 24 hours`],
+    ['refused codes', status.failed_24h === null ? NONE : `${status.failed_24h} in the last 24 hours`],
     ['last accepted', at(status.last_accepted_at)],
-    ['sessions', sessions === null ? 'none in this application' : `${sessions} live`],
+    ['sessions', sessions === null ? 'not stored by this application' : `${sessions} open`],
     ...resetFields(status, view),
   ];
 }
@@ -69,13 +69,13 @@ function factorFields({ factors }: MfaStatus): Pair[] {
 }
 
 function codesText({ codes }: MfaStatus): string {
-  if (codes === null) return 'none in this application';
-  return codes.left === null ? 'hidden from this role' : `${codes.left} left`;
+  if (codes === null) return 'not supported by this application';
+  return codes.left === null ? 'unknown: this database role cannot read them' : `${codes.left} left`;
 }
 
 function lockText({ lock }: MfaStatus, view: View): string {
   if (lock === null) return 'none';
-  const until = lock.until === 'infinity' ? 'until somebody ends it' : `until ${view.time(lock.until)}`;
+  const until = lock.until === 'infinity' ? 'until someone unlocks it' : `until ${view.time(lock.until)}`;
   return view.paint('bad', `by ${lock.by}, ${until}`);
 }
 
@@ -84,7 +84,7 @@ function resetFields({ resets_90d: resets }: MfaStatus, view: View): Pair[] {
   const line = (one: (typeof newest)[number]): string =>
     `${view.time(one.at)} ${one.action} by ${byWhom(one)}: ${one.reason}`;
   return [
-    ['resets in 90 d', resets === null ? NONE : String(resets.length)],
+    ['resets, 90 days', resets === null ? NONE : String(resets.length)],
     ...newest.map((one) => ['', line(one)] as const),
   ];
 }

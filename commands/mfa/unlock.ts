@@ -4,10 +4,10 @@ import { changeDone, renderChange, renderChangePlan } from './shared/change-scre
 import { BREAK_GLASS, USER } from './shared/flags.js';
 import { changeReason } from './shared/input.js';
 
-/** `potctl mfa unlock`: locks and blocks, and nothing else. */
+/** `potctl mfa unlock`: removes locks and blocks; the second factor itself is not changed. */
 export const mfaUnlock = actionCommand({
   name: 'mfa unlock',
-  summary: "end the lock of the application and potctl's block after refused codes",
+  summary: 'unlock a user after too many refused codes',
   examples: [
     'potctl mfa unlock ana.souza -p prod --reason "typed the old code, checked by call-back"',
     'potctl mfa unlock ana.souza -p prod --reset-consecutive --reason "attack is over, see SEC-77" --confirm ana.souza',
@@ -16,7 +16,10 @@ export const mfaUnlock = actionCommand({
   needs: ['database'],
   input: {
     user: USER,
-    resetConsecutive: flag('--reset-consecutive', 'also forget refused codes in a row: a hundred lock for good'),
+    resetConsecutive: flag(
+      '--reset-consecutive',
+      'also reset the count of refused codes in a row (100 lock permanently)',
+    ),
     breakGlass: BREAK_GLASS,
   },
 

@@ -4,16 +4,16 @@ import { actionCommand } from '../command.js';
 import { BREAK_GLASS, CODE_STDIN, TRUST_CLOCK, USER } from './shared/flags.js';
 import { readCode } from './shared/input.js';
 
-/** A code that was looked at is used up, or counted. */
+/** Checking a code uses it up, or counts a failure. */
 const noDryRun = (): PotctlError =>
-  new PotctlError('E_USAGE', '`mfa verify` has no dry run: a code cannot be checked without using it up', {
-    fix: [advice`Leave out --dry-run, or see how things stand: ${potctl('mfa', 'status', 'USER')}.`],
+  new PotctlError('E_USAGE', '`mfa verify` has no dry run: checking a code uses it up', {
+    fix: [advice`Leave out --dry-run, or only look at the state: ${potctl('mfa', 'status', 'USER')}.`],
   });
 
-/** `potctl mfa verify`: is the caller the person? */
+/** `potctl mfa verify`: verifies a caller's identity by a code. */
 export const mfaVerify = actionCommand({
   name: 'mfa verify',
-  summary: 'check a caller by a code or a backup code, which is used up; refused ones are counted',
+  summary: "verify the caller's identity by a code",
   examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
   atomic: true,
   needs: ['database'],
@@ -23,15 +23,15 @@ export const mfaVerify = actionCommand({
     plan: null,
     dryRun: () => Promise.reject(noDryRun()),
     async apply() {
-      const code = () => readCode(context, codeStdin, 'Code, or a backup code');
+      const code = () => readCode(context, codeStdin, 'Code from the app, or a backup code');
       return (await context.potctl.mfa()).verify({ user, code, trustClock, breakGlass });
     },
   }),
 
   done: ({ person, by, journal_seq: seq }) =>
-    `${by === 'backup' ? 'the backup code' : 'the code'} of ${person.name} was right, and is used up now (journal ${seq})`,
+    `${by === 'backup' ? 'the backup code' : 'the code'} of ${person.name} was correct and is now used up (journal ${seq})`,
   render({ person, by, offset_s: offset, codes_left: left, journal_seq: seq, warnings }, view) {
-    const how = by === 'backup' ? `a backup code, used up now (${left} left)` : 'the code of the app';
+    const how = by === 'backup' ? `a backup code, now used up (${left} left)` : 'the code from the app';
     const drift = offset === 0 ? '' : `, ${Math.abs(offset)} s ${offset < 0 ? 'slow' : 'fast'}`;
     view.note(`${view.paint('good', 'Accepted')}: ${person.name} gave ${how}${drift}. Journal ${seq}.`);
     for (const text of warnings) view.note(advice`${view.paint('warn', '!')} ${text}`);

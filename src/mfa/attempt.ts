@@ -11,21 +11,21 @@ import { type CodeMatch, DIAGNOSIS_STEPS, findCode, stepAt } from './totp.js';
 import type { Transaction } from './transaction.js';
 import type { TypedCode } from './typed-code.js';
 
-/** What became of a code. Every verdict but `accepted` is the same to the outside. */
+/** The result of checking a code. All verdicts but `accepted` must look the same to the caller. */
 export type Verdict =
   | { readonly verdict: 'accepted'; readonly by: 'totp'; readonly factor: Factor; readonly match: CodeMatch }
   | { readonly verdict: 'accepted'; readonly by: 'backup'; readonly index: number; readonly left: number }
   | { readonly verdict: 'replayed'; readonly match: CodeMatch }
-  /** The application itself took a code in the same step, and does not say which one. */
+  /** The application itself accepted a code in the same time step; it does not store which one. */
   | { readonly verdict: 'spent'; readonly match: CodeMatch }
-  /** `match`: it would have been right so many steps ago or ahead. */
+  /** `match`: how many time steps ago or ahead the code would have been correct. */
   | { readonly verdict: 'wrong'; readonly match: CodeMatch | null }
   | { readonly verdict: 'blocked'; readonly until: string };
 
 /**
- * May a code of this person be looked at now? Takes the person's lock; to be called before anything is read.
+ * Checks whether this person's codes may be checked now. Takes the person's lock; call it before reading anything.
  *
- * @returns until when not, RFC 3339, or `infinity`; null = go on
+ * @returns until when they are blocked, RFC 3339, or `infinity`; null = not blocked
  */
 export async function gate(
   deps: Uses<'database'>,
@@ -41,11 +41,11 @@ export async function gate(
 }
 
 /**
- * Judges a code and counts it: a refused one as an attempt, an accepted one as used. Writes nothing else. The caller commits in any case.
+ * Checks a code and counts it: a refused one as an attempt, an accepted one as used. Writes nothing else. The caller must commit in either case.
  *
- * @param factors those whose codes are accepted, e.g. only the pending one
+ * @param factors the factors whose codes are accepted, e.g. only the pending one
  * @param code.stored what {@link matchBackupCode} found
- * @throws E_MFA_SECRET, E_MFA_KEY, E_DB_DENIED: then nothing was counted
+ * @throws E_MFA_SECRET, E_MFA_KEY, E_DB_DENIED: nothing was counted then
  */
 export async function judge(
   deps: Uses<'database' | 'keys'>,
@@ -89,7 +89,7 @@ async function judgeTotp(
   return { verdict: 'wrong', match: near };
 }
 
-/** @returns false where potctl itself accepted the code of this step, or of a later one, or the application one up to the step `used` */
+/** Marks a time step as used. @returns false if potctl accepted a code of this or a later step, or the application one up to step `used` */
 async function takeStep(transaction: Transaction, key: string, { step }: CodeMatch, used: number): Promise<boolean> {
   const [row] = await transaction.query<{ taken: boolean }>(
     'select potctl.mfa_take_step($1, $2::bigint, $3::bigint) as taken',
@@ -98,7 +98,7 @@ async function takeStep(transaction: Transaction, key: string, { step }: CodeMat
   return row!.taken;
 }
 
-/** Has potctl itself not accepted it? It is not taken by that. */
+/** Returns whether potctl itself has not accepted this step, without marking it as used. */
 async function isUnused(transaction: Transaction, key: string, match: CodeMatch): Promise<boolean> {
   await transaction.query('savepoint looking');
   const unused = await takeStep(transaction, key, match, -1);
@@ -106,7 +106,7 @@ async function isUnused(transaction: Transaction, key: string, match: CodeMatch)
   return unused;
 }
 
-/** One unusable secret is passed over while another one works. */
+/** Returns the usable secrets; throws only if none is usable. */
 async function secretsOf(deps: Uses<'database' | 'keys'>, person: MfaRecord['person'], factors: readonly Factor[]) {
   const found: { readonly factor: Factor; readonly secret: Uint8Array }[] = [];
   let problem: unknown;
@@ -122,10 +122,10 @@ async function secretsOf(deps: Uses<'database' | 'keys'>, person: MfaRecord['per
 }
 
 /**
- * Which of the stored codes it is. Hashes take up to a second, so they are compared before the transaction, which takes the code by what
- * was stored; nobody hears the answer before the gate was passed.
+ * Finds the stored form of a backup code. Hashes take up to a second, so they are compared before the transaction, which then removes the
+ * code by its stored form; the result is not revealed before the gate was passed.
  *
- * @throws E_DB_DENIED: this role may not read backup codes
+ * @throws E_DB_DENIED if this role cannot read backup codes
  */
 export async function matchBackupCode(
   { database }: Uses<'database'>,
@@ -134,7 +134,7 @@ export async function matchBackupCode(
 ): Promise<string | null> {
   if (typed.kind !== 'backup') return null;
   if (codes === null)
-    throw new PotctlError('E_DB_DENIED', 'this role may not read backup codes, so it cannot check one');
+    throw new PotctlError('E_DB_DENIED', 'this database role cannot read backup codes, so it cannot check one');
   return codes[await findBackupCode(database.application.mfa.codes!.kind, typed.code, codes)] ?? null;
 }
 
@@ -152,9 +152,8 @@ async function judgeBackup(
 }
 
 /**
- * The error for a code that was not accepted. Wrong, too old and used before look the same.
+ * Returns the error for a code that was not accepted. Wrong, expired and reused codes look the same.
  *
- * @param changed what the refusal itself wrote: the count of attempts
  */
 export function refusedCode(verdict: Verdict, person: MfaRecord['person']): PotctlError {
   const counted = { changed: 'nothing' as const, changedDetail: 'only the count of refused codes' };
@@ -162,15 +161,17 @@ export function refusedCode(verdict: Verdict, person: MfaRecord['person']): Potc
     return new PotctlError('E_CODE_REFUSED', `the code of '${nameOf(person)}' was not accepted`, counted);
   }
   const hard = verdict.until === 'infinity';
-  return new PotctlError('E_MFA_BLOCKED', `no code of '${nameOf(person)}' is looked at now`, {
+  return new PotctlError('E_MFA_BLOCKED', `codes of '${nameOf(person)}' are blocked`, {
     why: hard
-      ? '100 codes in a row were refused: locked until an operator resets it'
+      ? '100 codes in a row were refused: blocked until an operator resets the count'
       : `blocked until ${verdict.until}`,
     fix: [
       potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : []), '--reason', '…'),
       ...(hard
         ? []
-        : ['Where that does not help, this login had 30 codes refused in a day: another login may check one.']),
+        : [
+            'If that does not help, this database login had 30 codes refused today: check the code with another login.',
+          ]),
     ],
   });
 }

@@ -3,21 +3,21 @@ import type { CodeKind } from '../applications/application.js';
 import { hashScrypt, verifyScrypt } from './scrypt.js';
 import { symbolsOf } from './typed-symbols.js';
 
-/** How a set of codes looks, is stored and is compared. */
+/** How backup codes are displayed, stored and compared. */
 interface CodeForm {
   readonly alphabet: string;
-  /** Lengths of the groups; a dash stands between them. */
+  /** Lengths of the groups, which are separated by dashes. */
   readonly groups: readonly number[];
-  /** Bits of one code. */
+  /** Entropy of one code, in bits. */
   readonly bits: number;
-  /** Letters that are no symbols, and what people mean by them. */
+  /** Letters outside the alphabet, and the symbols they are mistaken for. */
   readonly alike?: Readonly<Record<string, string>>;
   store(code: string): Promise<string>;
-  /** Is the stored text this code? */
+  /** Returns whether the stored text is this code. */
   matches(code: string, stored: string): Promise<boolean>;
 }
 
-/** How many codes a set has. */
+/** How many codes a user gets. */
 export const CODES = 10;
 
 const bare = (code: string): string => code.replace(/[\s-]/g, '');
@@ -25,10 +25,10 @@ const equal = async (code: string, stored: string): Promise<boolean> => bare(cod
 const plain = { store: async (code: string) => code, matches: equal, alphabet: '0123456789', bits: 26.6 };
 
 const FORMS: Readonly<Record<CodeKind, CodeForm>> = {
-  // 3dPot keeps them as they are shown: old ones with a dash, those for its login without.
+  // 3dPot stores codes as they are shown: with a dash, or without it where its login must accept them.
   digits: { ...plain, groups: [4, 4] },
   'digits-login': { ...plain, groups: [8] },
-  // VIU: bcrypt over exactly what is shown, dash and capitals included.
+  // VIU: bcrypt of exactly what is shown, including the dash and upper case.
   'hex-bcrypt': {
     alphabet: '0123456789ABCDEF',
     groups: [4, 4],
@@ -50,7 +50,7 @@ const FORMS: Readonly<Record<CodeKind, CodeForm>> = {
 const bcrypt = async () => (await import('bcryptjs')).default;
 
 /**
- * Makes ten different codes as a person will read them.
+ * Makes ten different codes, in the form in which they are shown.
  *
  * @param random an integer in [0, limit); cryptographic and unbiased unless a test replaces it
  */
@@ -62,15 +62,15 @@ export function makeBackupCodes(kind: CodeKind, random: (limit: number) => numbe
   return [...codes];
 }
 
-/** What the application stores for these codes, in their order. Takes up to a second for hashed ones: not inside a transaction. */
+/** Returns what the application stores for these codes, in order. Hashing takes up to a second: do not call it in a transaction. */
 export async function storedCodes(kind: CodeKind, codes: readonly string[]): Promise<string[]> {
   return Promise.all(codes.map((code) => FORMS[kind].store(code)));
 }
 
 /**
- * What was typed, as it is compared with the stored ones: in capitals and with the dashes of the form, wherever they were typed.
+ * Normalizes a typed code for comparison: upper case, with dashes where the form has them.
  *
- * @returns null when it cannot be a backup code of this form, e.g. for letters where there are only digits
+ * @returns null if it cannot be a backup code of this form, e.g. letters where only digits are allowed
  */
 export function readBackupCode(kind: CodeKind, typed: string): string | null {
   const { alphabet, groups, alike = {} } = FORMS[kind];
@@ -81,14 +81,14 @@ export function readBackupCode(kind: CodeKind, typed: string): string | null {
 }
 
 /**
- * Which stored code it is; every one is compared, so that the time tells nothing.
+ * Finds a code among the stored ones. All are compared, so that the time taken reveals nothing.
  *
- * @returns the index of the first that fits, −1 for none
+ * @returns the index of the first match, −1 = none
  */
 export async function findBackupCode(kind: CodeKind, code: string, stored: readonly string[]): Promise<number> {
   const hits = await Promise.all(stored.map((one) => FORMS[kind].matches(code, one)));
   return hits.indexOf(true);
 }
 
-/** How many bits one code has. */
+/** Returns the entropy of one code, in bits. */
 export const bitsOf = (kind: CodeKind): number => FORMS[kind].bits;

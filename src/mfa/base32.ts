@@ -1,6 +1,6 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** Bytes as base32 in upper case without padding: 20 bytes are 32 characters. @see RFC 4648 §6 */
+/** Encodes bytes as base32, upper case, without padding: 20 bytes give 32 characters. @see RFC 4648 §6 */
 export function encodeBase32(bytes: Uint8Array): string {
   let [buffer, bits, text] = [0, 0, ''];
   for (const byte of bytes) {
@@ -12,10 +12,10 @@ export function encodeBase32(bytes: Uint8Array): string {
 }
 
 /**
- * Reads base32 as the application does, in upper or lower case, with or without padding at the end.
+ * Decodes base32 as the application does, in upper or lower case, with or without padding at the end.
  *
- * @param strangers other characters: `skip` passes over them (EVO), `refuse` gives null (3dPot, VIU)
- * @returns null when the application could not read it
+ * @param strangers other characters: `skip` ignores them (EVO), `refuse` returns null (3dPot, VIU)
+ * @returns null if the application could not decode it
  */
 export function decodeBase32(text: string, strangers: 'refuse' | 'skip'): Uint8Array | null {
   const body = text.replace(/=+$/, '');
@@ -33,9 +33,9 @@ export function decodeBase32(text: string, strangers: 'refuse' | 'skip'): Uint8A
   return Uint8Array.from(bytes);
 }
 
-/** As Python and @scure/base see it, whom both applications ask after filling up to a whole group with `=`. */
+/** Validates as Python and @scure/base do; both applications pad with `=` to a whole group first. */
 function isWellFormed(body: string, length: number): boolean {
   if (!/^[A-Za-z2-7]*$/.test(body)) return false;
-  // 1, 3 and 6 symbols beyond whole groups cannot come from whole bytes, and a whole group is never padding.
+  // 1, 3 or 6 symbols after whole groups cannot encode whole bytes, and padding is never a whole group.
   return ![1, 3, 6].includes(body.length % 8) && Math.ceil(length / 8) * 8 - body.length < 8;
 }

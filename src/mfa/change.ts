@@ -11,40 +11,40 @@ import { argumentOf, findOne, keyOf, nameOf, phraseOf, readPerson } from './peop
 import { type MfaRecord, type MfaState, readRecord } from './record.js';
 import { inTransaction, type Transaction } from './transaction.js';
 
-/** What will be done to whom: shown before it is confirmed. */
+/** What will be changed for which person; shown before confirmation. */
 export interface ChangePlan {
   readonly action: Action;
   readonly record: MfaRecord;
-  /** What must be typed. */
+  /** What must be typed to confirm. */
   readonly phrase: string;
   readonly caution: Caution;
-  /** False: it is so already. */
+  /** False: there is nothing to change. */
   readonly changes: boolean;
-  /** What will happen, a sentence each. */
+  /** What will happen, one sentence each. */
   readonly steps: readonly string[];
-  /** Looks under the lock at what stands there now; throws what makes the change impossible. */
+  /** Checks the current state once more under the lock; throws if the change is no longer possible. */
   readonly recheck?: (now: MfaRecord) => void;
 }
 
-/** What a plan says beyond person and state. */
+/** The part of a plan that depends on the command. */
 export type PlanDetails = Pick<ChangePlan, 'changes' | 'steps'>;
 
-/** What was done. */
+/** The result of a change. */
 export interface ChangeResult {
   readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
   readonly state: MfaState;
   readonly changed: boolean;
   readonly codes_left: number | null;
   readonly sessions_ended: number | null;
-  /** The number of the entry in the journal; null in a dry run. */
+  /** Number of the journal entry; null in a dry run. */
   readonly journal_seq: string | null;
   readonly warnings: readonly Advice[];
 }
 
 /**
- * Finds the person and says what would be done. Changes nothing.
+ * Finds the person and plans the change. Changes nothing.
  *
- * @param detail what the command does to such a record; throws what makes it impossible
+ * @param detail what the command would change; throws if that is impossible
  * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_BREAK_GLASS, E_USER_*, E_SETUP_MISSING, E_DB_*
  */
 export async function planChange(
@@ -68,21 +68,21 @@ export async function planChange(
   }
 }
 
-/** How a change is made within its transaction. */
+/** How a change is made in its transaction. */
 export interface ChangeWork {
   readonly event: AuditFact['event'];
   readonly factorId?: string | null;
-  /** What must stand in the database afterwards, before anything is committed. */
+  /** What the database must contain afterwards; compared before the commit. */
   expect(record: MfaRecord): Expected;
-  /** @returns what goes into the journal, without secrets */
+  /** Makes the change. @returns details for the journal, without secrets */
   run(transaction: Transaction, record: MfaRecord): Promise<Readonly<Record<string, unknown>>>;
 }
 
 /**
- * Does it: locks the person, compares with what was shown, writes, notes it in the application's audit table and in the journal, and reads
- * everything back, all in one transaction.
+ * Applies a plan in one transaction: locks the person, compares with what was shown, writes, records it in the application's audit table
+ * and in the journal, and reads everything back.
  *
- * @throws E_MFA_CHANGED, E_NOT_KEPT (the database kept something else), E_DB_*: nothing is changed then
+ * @throws E_MFA_CHANGED, E_NOT_KEPT (the database stored something else), E_DB_*: nothing is changed then
  */
 export async function applyChange(
   deps: Uses<'database' | 'journal' | 'actor'>,
@@ -110,10 +110,10 @@ export async function applyChange(
 }
 
 /**
- * Locks the person, and reads everything anew.
+ * Locks the person and reads everything again.
  *
- * @throws E_MFA_CHANGED where it is not what was agreed to: another operator, or the application itself, was faster; or a desk noted meanwhile
- * that a caller was somebody else
+ * @throws E_MFA_CHANGED if the state is not what was confirmed, because another operator or the application changed it; or if a support desk
+ * has recorded since then that a caller was somebody else
  */
 export async function lockAgreed(
   deps: Uses<'database' | 'journal'>,
@@ -130,7 +130,7 @@ export async function lockAgreed(
   return record;
 }
 
-/** @throws E_MFA_CHANGED where a desk has noted since `agreed` that a caller was somebody else */
+/** @throws E_MFA_CHANGED if a support desk has recorded since `agreed` that a caller was somebody else */
 export function refuseDenied(agreed: MfaRecord, { person, verifier }: MfaRecord): void {
   const denied = verifier?.desk.denied ?? null;
   if (denied !== null && denied.seq !== agreed.verifier?.desk.denied?.seq) {
@@ -138,31 +138,34 @@ export function refuseDenied(agreed: MfaRecord, { person, verifier }: MfaRecord)
   }
 }
 
-/** Somebody else was not convinced, while this change was prepared. */
+/** The error for a doubt that another desk recorded while this change was prepared. */
 export const recordedMeanwhile = (person: Person, what: string): PotctlError =>
-  new PotctlError('E_MFA_CHANGED', `somebody else recorded meanwhile for '${nameOf(person)}': ${what}`, {
+  new PotctlError('E_MFA_CHANGED', `another operator has just recorded about '${nameOf(person)}': ${what}`, {
     fix: [potctl('mfa', 'status', argumentOf(person))],
   });
 
-/** The same answer for what was only tried. */
+/** Returns the result of a dry run. */
 export function plannedResult(plan: ChangePlan): ChangeResult {
   return resultOf(plan, { seq: null }, plan.record.state);
 }
 
-/** Takes the lock that every change and every code of one person takes first. */
+/** Takes the advisory lock that serializes all changes and code checks of one person. */
 export async function lockPerson(session: Session, key: string): Promise<void> {
   await session.query(`select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('potctl.mfa:' || $1, 0))`, [
     key,
   ]);
 }
 
-/** @throws E_SETUP_MISSING where potctl's own schema is not there, or too old for second factors */
+/** @throws E_SETUP_MISSING if potctl's own schema is missing, or too old for second factors */
 export function requireState({ installed }: Pick<MfaRecord, 'installed'>): void {
   if (installed !== null && installed >= MFA_SCHEMA_VERSION) return;
-  const have = installed === null ? 'it has none' : `it has version ${installed}, and ${MFA_SCHEMA_VERSION} is needed`;
+  const have =
+    installed === null
+      ? 'the schema does not exist'
+      : `the schema has version ${installed}; version ${MFA_SCHEMA_VERSION} is required`;
   throw new PotctlError(
     'E_SETUP_MISSING',
-    'the database lacks the schema "potctl": without a record nothing is changed',
+    'the schema "potctl" is missing or too old: potctl changes nothing without a journal',
     {
       why: have,
     },
@@ -200,16 +203,20 @@ async function note(
   });
 }
 
-/** "Could not check" is not "checked": what this role may write and not read could not be compared. */
+/** Warns that this role can write secrets but not read them back, so that the result cannot be verified. */
 function unreadSecrets({ database }: Uses<'database'>, action: Action, person: Person): string[] {
   if (database.readsSecrets || !['enroll', 'codes'].includes(action)) return [];
-  return [`this role may not read back what will be stored: let ${nameOf(person)} try a code before the call ends`];
+  return [`this database role cannot read back what it stores: have ${nameOf(person)} try a code before the call ends`];
 }
 
 const changedMeanwhile = (person: Person): PotctlError =>
-  new PotctlError('E_MFA_CHANGED', `somebody changed the second factor of '${nameOf(person)}' meanwhile`, {
-    fix: [potctl('mfa', 'status', argumentOf(person))],
-  });
+  new PotctlError(
+    'E_MFA_CHANGED',
+    `the second factor of '${nameOf(person)}' was changed by someone else in the meantime`,
+    {
+      fix: [potctl('mfa', 'status', argumentOf(person))],
+    },
+  );
 
 function resultOf(
   { record, caution, changes }: ChangePlan,

@@ -13,58 +13,58 @@ import type { MfaRecord } from './record.js';
 import type { ChangeRequest, CodeForm, Named } from './request.js';
 import type { Transaction } from './transaction.js';
 
-/** New backup codes, and where they go. */
+/** A request for new backup codes. */
 export interface CodesRequest extends ChangeRequest {
-  /** Default: as the profile says. */
+  /** Default: the profile's `mfa.code_form`. */
   readonly form?: CodeForm | undefined;
-  /** Chooses the place once the plan stands. @param about.use what the codes are good for, to follow a colon */
+  /** Chooses where the codes go, once the plan is made. @param about.use what the codes are for; printed after a colon */
   place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
 }
 
 export interface CodesResult extends ChangeResult {
   /** Where the codes went, or would go. */
   readonly codes_to: string;
-  /** What they are good for, to follow a colon. */
+  /** What they are for; printed after a colon. */
   readonly codes_use: string;
 }
 
-/** A new set: to be shown once, and to be stored. */
+/** New backup codes, as shown and as stored. */
 export interface NewCodes {
   readonly shown: readonly string[];
   readonly stored: readonly string[];
 }
 
 /**
- * The form of new codes.
+ * Returns the form of new codes.
  *
- * @throws E_UNSUPPORTED where the application has no backup codes, or no other form
+ * @throws E_UNSUPPORTED if the application has no backup codes, or no separate login form
  */
 export function codeKindOf({ mfa: { codes }, name }: WithMfa, form: CodeForm): CodeKind {
   if (codes === undefined) throw new PotctlError('E_UNSUPPORTED', `backup codes are not supported by '${name}'`);
   if (form === 'application') return codes.kind;
   if (codes.loginKind !== undefined) return codes.loginKind;
-  throw new PotctlError('E_UNSUPPORTED', `'${name}' has one form of backup codes only`, {
+  throw new PotctlError('E_UNSUPPORTED', `'${name}' has only one form of backup codes`, {
     fix: ['Leave out `--code-form login`, or `mfa.code_form` in the profile.'],
   });
 }
 
-/** What new backup codes are good for, to follow a colon: not every application's login can take them. */
+/** Says what new backup codes are for, to be printed after a colon: not every application's login accepts them. */
 export function codesUse(application: WithMfa, form: CodeForm): string {
   const { mfa, name } = application;
   const { codes } = mfa;
   if (codes === undefined) return '';
   return codes.atLogin.includes(codeKindOf(application, form))
-    ? 'each one works once at the login, instead of a code from the app.'
-    : `each one works once, to prove to support who is calling; the login of '${name}' cannot take it.`;
+    ? 'each one works once at sign-in, instead of a code from the app.'
+    : `each one works once, to verify your identity to support; the login of '${name}' does not accept it.`;
 }
 
-/** Makes and hashes a set; takes up to a second, so not inside a transaction. The codes never print: {@link Secret} knows them. */
+/** Makes and hashes new codes. Takes up to a second: do not call it in a transaction. {@link Secret} keeps the codes out of all output. */
 export async function makeCodes(kind: CodeKind): Promise<NewCodes> {
   const shown = makeBackupCodes(kind).map((code) => new Secret(code).reveal());
   return { shown, stored: await storedCodes(kind, shown) };
 }
 
-/** Puts a new set in the place of all old codes, within the transaction. */
+/** Replaces all old codes, in the given transaction. */
 export async function storeCodes(
   { database }: Uses<'database'>,
   transaction: Transaction,
@@ -76,7 +76,7 @@ export async function storeCodes(
 }
 
 /**
- * Says what new codes would do, and chooses where they go. Applied, it replaces all backup codes, and hands the new ones out once.
+ * Plans new backup codes and chooses where they go. Applying it replaces all old codes and hands out the new ones once.
  *
  * @throws what `request.place` throws, and as {@link planCodes}
  */
@@ -99,7 +99,7 @@ export async function prepareCodes(
 }
 
 /**
- * Says what new codes would do. Changes nothing.
+ * Plans new backup codes. Changes nothing.
  *
  * @throws E_UNSUPPORTED, E_MFA_STATE (not enabled), and as planChange
  */
@@ -111,20 +111,20 @@ export async function planCodes(
   codeKindOf(deps.database.application, form);
   return planChange(deps, wanted, 'codes', ({ person, state, codes }) => {
     if (state !== 'enabled') {
-      throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor: backup codes belong to one`, {
+      throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no enabled second factor, so no backup codes`, {
         fix: [potctl('mfa', state === 'pending' ? 'confirm' : 'enroll', argumentOf(person))],
       });
     }
     const count = codes?.length ?? 'all';
-    const old = count === 0 ? [] : [`${count} old ${count === 1 ? 'code stops' : 'codes stop'} working`];
-    return { changes: true, steps: [...old, `${CODES} new codes, shown once`] };
+    const old = count === 0 ? [] : [`${count} old ${count === 1 ? 'backup code stops' : 'backup codes stop'} working`];
+    return { changes: true, steps: [...old, `${CODES} new backup codes are shown once`] };
   });
 }
 
 /**
  * Replaces all backup codes.
  *
- * @param delivery gets the codes, one a line
+ * @param delivery gets the codes, one per line
  * @throws as applyChange
  */
 export async function replaceCodes(

@@ -20,13 +20,13 @@ import { readTypedCode } from './typed-code.js';
 
 /** The first code of an enrollment. */
 export interface ConfirmRequest extends ChangeRequest {
-  /** Asks for the code, as it was typed; the last question of all. */
+  /** Asks for the code, which is returned as typed; the last question. */
   code(): Promise<string>;
-  /** Of the backup codes that are handed out. Default: as the profile says. */
+  /** Form of the backup codes. Default: the profile's `mfa.code_form`. */
   readonly form?: CodeForm | undefined;
-  /** Go on although the clocks of this machine and the database differ. */
+  /** Continue although the clocks of this machine and the database differ. */
   readonly trustClock?: boolean | undefined;
-  /** Chooses where backup codes go; not asked where the application has none. @param about.use what they are good for, to follow a colon */
+  /** Chooses where backup codes go; not called if the application has none. @param about.use what they are for; printed after a colon */
   place(about: { readonly person: Named; readonly use: string }): Promise<SecretPlace>;
 }
 
@@ -36,11 +36,11 @@ interface ConfirmOptions {
   readonly trustClock: boolean;
 }
 
-/** Whom it is about, before the code is asked for. */
+/** Whose factor is to be enabled; known before the code is asked for. */
 export interface ConfirmPlan {
   readonly record: MfaRecord;
   readonly caution: Caution;
-  /** False: it is enabled already. */
+  /** False: it is already enabled. */
   readonly changes: boolean;
 }
 
@@ -49,18 +49,18 @@ export interface ConfirmResult {
   readonly state: MfaState;
   readonly changed: boolean;
   readonly codes_left: number | null;
-  /** null in a dry run, and where it was enabled already. */
+  /** null in a dry run, and if it was already enabled. */
   readonly journal_seq: string | null;
   readonly warnings: readonly Advice[];
   /** Where backup codes went; null = none were made. */
   readonly codes_to: string | null;
-  /** What they are good for, to follow a colon. */
+  /** What they are for; printed after a colon. */
   readonly codes_use: string | null;
 }
 
 /**
- * Looks whether an enrollment waits for its first code. Applied, it asks for a place for the backup codes and for the code, and switches the
- * factor on; where it is on already, nobody is asked anything.
+ * Checks that an enrollment awaits its first code. Applying it asks where backup codes go, asks for the code and enables the factor; if it
+ * is already enabled, nothing is asked.
  *
  * @throws as planConfirm
  */
@@ -90,9 +90,9 @@ async function confirm(deps: MfaDeps, plan: ConfirmPlan, request: ConfirmRequest
 }
 
 /**
- * Is there an enrollment that waits for its first code, and may this operator switch it on? Changes nothing.
+ * Checks that an enrollment awaits its first code and that this operator may enable it. Changes nothing.
  *
- * @throws E_MFA_STATE (nothing waits, or it is too old), and as guardChange; E_USER_*, E_SETUP_MISSING, E_DB_*
+ * @throws E_MFA_STATE (no pending enrollment, or it expired), and as guardChange; E_USER_*, E_SETUP_MISSING, E_DB_*
  */
 async function planConfirm(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
@@ -114,10 +114,10 @@ async function planConfirm(
 }
 
 /**
- * The first code proves that the secret arrived: the factor is switched on, the code used up, and a set of backup codes handed out, in one
- * transaction. A refused code is counted.
+ * Checks the first code, which proves that the app has the secret, and in one transaction enables the factor, uses up the code and stores
+ * new backup codes. A refused code is counted.
  *
- * @param delivery gets the backup codes, one a line; null where the application has none
+ * @param delivery gets the backup codes, one per line; null = the application has none
  * @throws E_USAGE, E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_CHANGED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_NOT_KEPT, E_UNSUPPORTED,
  * E_DB_*, and what `delivery` throws before the commit
  */
@@ -181,7 +181,7 @@ const named = (person: Person): ConfirmResult['person'] => ({
   email: person.email,
 });
 
-/** The answer where nothing is done: it is enabled already, or it was only tried. */
+/** Returns the result if nothing was done: already enabled, or a dry run. */
 function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan): ConfirmResult {
   const { warnings } = caution;
   return {
@@ -190,24 +190,24 @@ function unconfirmed({ record: { person, codes, state }, caution }: ConfirmPlan)
   };
 }
 
-/** @throws E_MFA_STATE when nothing waits for a first code, or it has waited too long; E_DB_DENIED where nobody can see that */
+/** @throws E_MFA_STATE without a pending enrollment, or if it expired; E_DB_DENIED if this role cannot see pending enrollments */
 function pendingOf({ person, pending, state }: MfaRecord): Pending {
   const fix = [potctl('mfa', 'enroll', argumentOf(person))];
   if (state === 'unknown') {
-    throw new PotctlError('E_DB_DENIED', 'this role may not read secrets, so it cannot check a first code', {
-      fix: ['Let the person confirm it in the application, or confirm it with a role that may read secrets.'],
+    throw new PotctlError('E_DB_DENIED', 'this database role cannot read secrets, so it cannot check the first code', {
+      fix: ['Let the user confirm it in the application, or use a database role that can read secrets.'],
     });
   }
   if (pending === null) {
-    const why = state === 'enabled' ? 'its second factor is enabled already' : 'no enrollment has begun';
+    const why = state === 'enabled' ? 'the second factor is already enabled' : 'no enrollment was started';
     throw new PotctlError('E_MFA_STATE', `there is nothing to confirm for '${nameOf(person)}'`, {
       why,
       ...(state !== 'enabled' && { fix }),
     });
   }
   if (!pending.expired) return pending;
-  throw new PotctlError('E_MFA_STATE', `the enrollment of '${nameOf(person)}' is too old to be confirmed`, {
-    why: `it began ${pending.since}; potctl confirms a secret for 24 hours`,
+  throw new PotctlError('E_MFA_STATE', `the enrollment of '${nameOf(person)}' has expired`, {
+    why: `it was started ${pending.since}; potctl confirms a new secret only within 24 hours`,
     fix,
   });
 }
@@ -226,7 +226,7 @@ async function switchOn(
   await transaction.query('select potctl.mfa_enrollment_ended($1)', [keyOf(application, person)]);
 }
 
-/** What must stand in the database then. */
+/** What the database must contain afterwards. */
 const switchedOn = (record: MfaRecord, factorId: string, codes: NewCodes | undefined): Expected => ({
   factors: liveOf(record).map((one) => (one.id === factorId ? { ...one, state: 'enabled' } : one)),
   codes: codes?.stored ?? null,
@@ -241,8 +241,8 @@ async function noteConfirmed(
 ): Promise<string> {
   const { application } = database;
   const { operator, reason, ticket, runId, traceId, osUser, hostname, toolVersion } = actor;
-  const told = { potctl: true, operator, reason, ticket };
-  await application.audit?.append(transaction, person, { event: 'confirm', factorId, details: told, runId, traceId });
+  const details = { potctl: true, operator, reason, ticket };
+  await application.audit?.append(transaction, person, { event: 'confirm', factorId, details, runId, traceId });
   return journal.append(transaction, {
     ...{ operator, ticket, runId, traceId, reason: reason ?? '', status: 'done' as const },
     action: 'mfa.confirm',

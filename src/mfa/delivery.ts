@@ -2,28 +2,28 @@ import { open, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
 
-/** Where a secret goes that is seen once. */
+/** Hands out a secret once. */
 export interface Delivery {
-  /** For people, e.g. `/root/codes.txt`. */
+  /** For display, e.g. `/root/codes.txt`. */
   readonly to: string;
-  /** Before the commit: what can fail fails here. @returns how to take it back when the transaction fails */
+  /** Called before the commit; whatever can fail must fail here. @returns undoes it if the transaction fails */
   prepare(lines: readonly string[]): Promise<() => Promise<void>>;
-  /** After the commit. */
+  /** Called after the commit. */
   hand(lines: readonly string[]): Promise<void>;
 }
 
-/** A place for what is seen once, chosen before it exists. */
+/** Where a secret will go, chosen before the secret exists. */
 export interface SecretPlace {
-  /** For people, e.g. `/root/codes.txt`. */
+  /** For display, e.g. `/root/codes.txt`. */
   readonly to: string;
-  /** Right before the change: asks what a person has to decide. @throws E_CANCELLED, E_SECRET_OUTPUT */
+  /** Called right before the change; may ask the operator. @throws E_CANCELLED, E_SECRET_OUTPUT */
   open(): Promise<Delivery>;
 }
 
 /**
- * A new file that only its owner may read. An existing one is never overwritten.
+ * Delivers to a new file that only its owner may read. An existing file is never overwritten.
  *
- * @throws (prepare) E_SECRET_OUTPUT: it exists; E_FILES_DENIED, E_NO_SPACE, E_IO
+ * @throws (prepare) E_SECRET_OUTPUT if it exists; E_FILES_DENIED, E_NO_SPACE, E_IO
  */
 export function toNewFile(
   file: string,
@@ -39,10 +39,10 @@ export function toNewFile(
   };
 }
 
-/** Lines of text, each with its end. */
+/** Returns lines as text, each with a newline. */
 export const asText = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));
 
-/** Several places at once; what was prepared is taken back in reverse order. */
+/** Delivers to several places; on failure, undoes what was prepared in reverse order. */
 export function toAll(deliveries: readonly Delivery[]): Delivery {
   return {
     to: deliveries.map(({ to }) => to).join(' and '),
@@ -68,7 +68,7 @@ export function toAll(deliveries: readonly Delivery[]): Delivery {
 }
 
 /**
- * Refuses early what could not be written later: the file exists, or its folder does not.
+ * Refuses early what could not be written later: the file exists, or its directory does not.
  *
  * @throws E_SECRET_OUTPUT
  */
@@ -79,20 +79,20 @@ export async function checkNewFile(file: string): Promise<void> {
     .catch((error: unknown) => !isErrno(error, 'ENOENT', 'ENOTDIR'));
   if (exists) throw taken(file);
   await access(path.dirname(path.resolve(file)), constants.W_OK).catch((error: unknown) => {
-    throw new PotctlError('E_SECRET_OUTPUT', `"${file}" cannot be made`, { why: String((error as Error).message) });
+    throw new PotctlError('E_SECRET_OUTPUT', `cannot create "${file}"`, { why: String((error as Error).message) });
   });
 }
 
 const taken = (file: string): PotctlError =>
-  new PotctlError('E_SECRET_OUTPUT', `"${file}" exists: a secret is written into a new file only`, {
-    fix: ['Name another file, or remove this one if nobody needs it.'],
+  new PotctlError('E_SECRET_OUTPUT', `"${file}" already exists: secrets are only written to new files`, {
+    fix: ['Name another file, or remove this one if it is not needed.'],
   });
 
-/** It is about this file: a place for backups has nothing to do with it. */
+/** Replaces general advice about disk space, which is about backup repositories. */
 function unwritten(error: unknown, file: string): unknown {
   const known = fromErrno(error, `write "${file}"`);
   if (!(known instanceof PotctlError) || known.code === 'E_FILES_DENIED') return known;
-  return known.with({ changed: 'nothing', fix: ['Make room there, or name a new file on another disk.'] });
+  return known.with({ changed: 'nothing', fix: ['Free some space there, or name a new file on another disk.'] });
 }
 
 async function writeNew(file: string, content: Uint8Array): Promise<void> {

@@ -6,9 +6,9 @@ import type { Advice } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import type { Keyring } from './envelope.js';
 
-/** Who does it, and why. */
+/** Who makes a change, and why. */
 export interface Actor {
-  /** As it will stand in the record: `--operator`, else `user@host`. */
+  /** As recorded: `--operator`, else `user@host`. */
   readonly operator: string;
   readonly osUser: string;
   readonly hostname: string;
@@ -18,17 +18,17 @@ export interface Actor {
   readonly reason: string | null;
   readonly ticket: string | null;
   readonly breakGlass: boolean;
-  /** At the support desk: what proved who was calling, and what warned of it. Stands in the journal with the change. */
+  /** Only at the support desk: the proofs of identity and the warning signs, recorded with the change. */
   readonly evidence?: { readonly proofs: readonly string[]; readonly red_flags: readonly string[] };
 }
 
-/** What the profile asks for. */
+/** What the profile requires. */
 export interface MfaPolicy {
   readonly profile: string | null;
   readonly isProduction: boolean;
-  /** Was `-p` typed? */
+  /** Whether `-p` was given. */
   readonly profileOnCommandLine: boolean;
-  /** A regular expression; null = no ticket is wanted. */
+  /** A regular expression for tickets; null = no ticket is required. */
   readonly ticket: string | null;
   /** Commands such as `mfa.disable`, or `mfa` for all. */
   readonly protected: readonly string[];
@@ -38,30 +38,30 @@ export interface MfaPolicy {
   readonly codeForm: 'application' | 'login';
 }
 
-/** The journal, as far as a change of a second factor needs it. */
+/** The part of the journal that changes of second factors need. */
 export interface JournalPort {
   /** null = not installed. @throws E_DB_DENIED, E_REFUSED */
   version(session: Session): Promise<number | null>;
   append(session: Session, entry: JournalEntry): Promise<string>;
-  /** What is wrong with what is installed, and the command that mends it; null = nothing. */
+  /** Says what is wrong with the installed schema, and which command fixes it; null = nothing. */
   problem(session: Session): Promise<{ readonly detail: string; readonly fix: Advice } | null>;
-  /** What keeps a support login from changing a second factor behind the journal's back; null = nothing. */
+  /** Returns what keeps a support login from changing second factors without a journal entry; null = nothing. */
   guard(session: Session, schema: string): Promise<'functions' | 'triggers' | null>;
 }
 
-/** What the use cases of second factors are made of. */
+/** What the use cases of second factors need. */
 export interface MfaDeps {
   readonly database: ApplicationDatabase<WithMfa>;
   readonly clock: Clock;
   readonly journal: JournalPort;
   readonly actor: Actor;
   readonly policy: MfaPolicy;
-  /** Read when a secret has to be opened or sealed. @throws E_MFA_KEY */
+  /** Reads the keys; called when a secret has to be encrypted or decrypted. @throws E_MFA_KEY */
   keys(): Promise<Keyring>;
 }
 
-/** What a function works with, of all that a use case has. */
+/** The part of {@link MfaDeps} that a function needs. */
 export type Uses<Key extends keyof MfaDeps> = Pick<MfaDeps, Key>;
 
-/** The version of potctl's own schema that knows second factors. */
+/** The first version of potctl's own schema that supports second factors. */
 export const MFA_SCHEMA_VERSION = 2;

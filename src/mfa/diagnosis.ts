@@ -9,14 +9,14 @@ import type { MfaStatus } from './status.js';
 import { PERIOD_S } from './totp.js';
 import { untilText } from './verifier-state.js';
 
-/** One thing that was looked at. */
+/** One thing that was checked. */
 export interface Finding {
   readonly check: string;
   readonly result: 'ok' | 'problem' | 'unknown' | 'info';
   readonly detail: string;
 }
 
-/** The answer to "why can a person not sign in?". */
+/** Why a user cannot sign in. */
 export interface Diagnosis {
   readonly user: MfaStatus['user'];
   readonly verdict: {
@@ -24,7 +24,7 @@ export interface Diagnosis {
     readonly text: string;
     readonly confidence: 'certain' | 'likely' | 'none';
   };
-  /** What a given code says; null = none was given, or there was nothing to check it with. */
+  /** The result for the code that was given; null = no code, or nothing to check it with. */
   readonly code: {
     readonly match: boolean;
     readonly offset_steps: number | null;
@@ -35,23 +35,23 @@ export interface Diagnosis {
   readonly next: readonly Advice[];
 }
 
-/** What a diagnosis rests on. */
+/** What a diagnosis is based on. */
 export interface Seen {
   readonly status: MfaStatus;
   readonly record: MfaRecord;
   readonly verdict: Verdict | null;
   readonly clockMs: number;
   readonly codeGiven: boolean;
-  /** The database's clock when the code was looked at, ms since 1970. */
+  /** The database's time when the code was checked, ms since 1970. */
   readonly nowMs: number;
-  /** By how many steps earlier refused codes of the day were off, the newest first. */
+  /** By how many time steps the refused codes of the last day were off, newest first. */
   readonly earlierOffsets: readonly number[];
 }
 
-/** A verdict with the commands that help. */
+/** A verdict with the commands that fix it. */
 export type Cause = Diagnosis['verdict'] & { readonly next: readonly Advice[] };
 
-/** Puts what was seen together: the first cause that explains it, and everything that was looked at. */
+/** Makes a diagnosis: the first cause that applies, and everything that was checked. */
 export function diagnose(deps: Uses<'database' | 'policy'>, seen: Seen): Diagnosis {
   const cause = causes(deps, seen).find((one) => one !== null)!;
   const { next, ...verdict } = cause;
@@ -61,10 +61,10 @@ export function diagnose(deps: Uses<'database' | 'policy'>, seen: Seen): Diagnos
 const certain = (code: string, text: string, ...next: Advice[]): Cause => ({ code, text, confidence: 'certain', next });
 const likely = (code: string, text: string, ...next: Advice[]): Cause => ({ code, text, confidence: 'likely', next });
 
-/** In the order in which they explain: what keeps everybody out first. */
+/** All possible causes, in order of precedence. */
 function causes(deps: Uses<'database' | 'policy'>, seen: Seen): (Cause | null)[] {
   const who = argumentOf(seen.record.person);
-  const nothing = 'nothing in the database keeps this person out: ask for the code that the app shows now';
+  const nothing = 'nothing in the database prevents this user from signing in: ask for the code that the app shows now';
   const next = seen.codeGiven ? [] : [potctl('mfa', 'explain', who, '--ask-code')];
   return [
     ...accountCauses(seen, who),
@@ -79,9 +79,9 @@ function causes(deps: Uses<'database' | 'policy'>, seen: Seen): (Cause | null)[]
 
 function accountCauses({ record: { person } }: Seen, who: string): (Cause | null)[] {
   const { lockedUntil: until } = person;
-  const locked = until === null ? '' : `the application refuses this person ${untilText(until)}`;
+  const locked = until === null ? '' : `the application has locked this user ${untilText(until)}`;
   return [
-    person.active === false ? certain('account_inactive', 'the account is switched off in the application') : null,
+    person.active === false ? certain('account_inactive', 'the account is disabled in the application') : null,
     until === null ? null : certain('locked', locked, potctl('mfa', 'unlock', who)),
   ];
 }
@@ -89,23 +89,24 @@ function accountCauses({ record: { person } }: Seen, who: string): (Cause | null
 function secretCauses({ status }: Seen, who: string): (Cause | null)[] {
   const again = [potctl('mfa', 'reset', who), potctl('mfa', 'enroll', who)];
   const words = status.factors.filter(({ state }) => state === 'enabled').map(({ secret }) => secret ?? '');
-  // One that works lets the person in, whatever the others are.
+  // One usable secret is enough to sign in.
   if (words.some((word) => word.startsWith('good'))) return [];
   const broken = words.find((word) => word.startsWith('never works'));
-  const sealed = words.find((word) => word.startsWith('cannot be opened'));
+  const sealed = words.find((word) => word.startsWith('cannot be decrypted'));
   return [
-    broken === undefined ? null : certain('secret_unusable', `no code can ever be right: ${broken}`, ...again),
+    broken === undefined ? null : certain('secret_unusable', `no code can ever be accepted: ${broken}`, ...again),
     sealed === undefined ? null : certain('key_missing', `the secret ${sealed}`, potctl('mfa', 'check', '--keys')),
     unanswerable(status) ? certain('factor_unsupported', FOREIGN, ...again) : null,
     words.includes('missing')
-      ? certain('secret_missing', 'the factor is on, but has no secret: no code can ever be right', ...again)
+      ? certain('secret_missing', 'the factor is enabled but has no secret: no code can ever be accepted', ...again)
       : null,
   ];
 }
 
-const FOREIGN = 'a factor is on that the application cannot ask for: every sign-in ends there';
+const FOREIGN =
+  'the only enabled factor is of a kind that the application does not support: nobody can sign in with it';
 
-/** Factors of a kind that neither an app nor a key answers. */
+/** Returns whether all enabled factors are of a kind that the application cannot ask for. */
 function unanswerable({ factors }: MfaStatus): boolean {
   const on = factors.filter(({ state }) => state === 'enabled');
   return on.length > 0 && on.every(({ kind }) => kind !== 'totp' && kind !== 'webauthn');
@@ -130,7 +131,7 @@ function stateCauses(
 
 function clockCauses({ clockMs }: Seen): (Cause | null)[] {
   if (Math.abs(clockMs) <= CLOCK_MS) return [];
-  const text = 'this machine and the database differ: one of them refuses right codes';
+  const text = 'the clocks of this machine and the database differ: one of them may refuse correct codes';
   return [likely('server_clock', text, 'timedatectl status')];
 }
 
@@ -138,7 +139,7 @@ function halfEnrolled({ pending }: MfaRecord, who: string): Cause {
   const old = pending?.expired === true;
   return certain(
     'half_enrolled',
-    `a secret was made${pending?.since ? ` (${pending.since})` : ''}, but its first code was never confirmed${old ? ', and it is too old now' : ''}`,
+    `enrollment was started${pending?.since ? ` (${pending.since})` : ''} but its first code was never confirmed${old ? '; it has expired' : ''}`,
     ...(old ? [potctl('mfa', 'enroll', who)] : [potctl('mfa', 'confirm', who), potctl('mfa', 'enroll', who)]),
   );
 }
@@ -146,14 +147,14 @@ function halfEnrolled({ pending }: MfaRecord, who: string): Cause {
 const noFactor = (who: string): Cause =>
   certain(
     'no_factor',
-    'there is no second factor: if a code is asked for, it is for another account',
+    'this user has no second factor: if a code is asked for, it is for another account',
     potctl('mfa', 'enroll', who),
   );
 
 const likelyNoFactor = (who: string): Cause =>
   likely(
     'no_factor',
-    'no second factor is switched on; whether an enrolment has begun, this role may not see',
+    'no second factor is enabled; this database role cannot see pending enrollments',
     potctl('mfa', 'enroll', who),
   );
 
@@ -162,8 +163,8 @@ const blockedByPotctl = (until: string, who: string): Cause => {
   return likely(
     'blocked',
     hard
-      ? '100 codes in a row were refused: potctl looks at none'
-      : `too many codes were refused: potctl looks at none ${untilText(until)}`,
+      ? '100 codes in a row were refused: potctl accepts no code'
+      : `too many codes were refused: potctl accepts no code ${untilText(until)}`,
     potctl('mfa', 'unlock', who, ...(hard ? ['--reset-consecutive'] : [])),
   );
 };
@@ -178,34 +179,34 @@ function codeOf(verdict: Verdict | null): Diagnosis['code'] {
   };
 }
 
-/** So long somebody may take to read six digits aloud and to have them typed. */
+/** How long it may take to read six digits aloud and type them. */
 const TYPING_S = 60;
 
-/** What a given code says; null = none was given, or it was not looked at. */
+/** Returns the cause that a given code shows; null = no code was given or checked. */
 export function codeCause(seen: Seen, who: string): Cause | null {
   const { verdict } = seen;
   if (verdict === null || verdict.verdict === 'blocked') return null;
   if (verdict.verdict === 'replayed')
-    return certain('replayed', 'the code is right, but was used before', potctl('mfa', 'status', who));
+    return certain('replayed', 'the code is correct but was used before', potctl('mfa', 'status', who));
   if (verdict.verdict === 'spent')
     return likely(
       'spent',
-      'the code is right, but the application took a code in the same half minute, perhaps this one: the next one tells',
+      'the code is correct, but the application accepted a code in the same 30 seconds, perhaps this one: check the next code',
       potctl('mfa', 'explain', who, '--ask-code'),
     );
   if (verdict.verdict === 'accepted') {
     return verdict.by === 'backup'
       ? certain(
           'backup_code',
-          `it is one of the backup codes, used up now; ${verdict.left} ${verb(verdict.left, 'is', 'are')} left`,
+          `this is a valid backup code, now used up; ${verdict.left} ${verb(verdict.left, 'is', 'are')} left`,
           potctl('mfa', 'codes', who),
         )
-      : certain('code_right', `the code is right${driftText(verdict.match.offset)}: the cause is not the code`);
+      : certain('code_right', `the code is correct${driftText(verdict.match.offset)}: the problem is not the code`);
   }
   if (verdict.match === null) {
     return likely(
       'code_wrong',
-      'the code fits nothing within ten minutes: another account in the app, or an old secret',
+      'the code matches no time within ten minutes: it is from another account in the app, or from an old secret',
       ...[potctl('mfa', 'reset', who), potctl('mfa', 'enroll', who)],
     );
   }
@@ -213,46 +214,46 @@ export function codeCause(seen: Seen, who: string): Cause | null {
   return offset < 0 ? tooLate(seen, step, offset, who) : tooEarly(seen, step);
 }
 
-const SET_TIME = 'let the phone set its time by the network';
+const SET_TIME = 'turn on automatic time on the phone';
 
 /**
- * A code that is over may have been typed slowly. A phone is slow for certain only when codes come late by the same time again; codes of the
- * step before are no sign of it, however many.
+ * An expired code may have been typed slowly. The phone's clock is certainly slow only if codes are repeatedly late by the same time; codes
+ * of the previous time step prove nothing, however many.
  */
 function tooLate({ nowMs, earlierOffsets }: Seen, step: number, offset: number, who: string): Cause {
   const late = Math.max(0, Math.floor(nowMs / 1_000) - (step + 1) * PERIOD_S);
   const again = earlierOffsets.some((earlier) => Math.max(earlier, offset) <= -2 && Math.abs(earlier - offset) <= 1);
   const ask = potctl('mfa', 'explain', who, '--ask-code');
   if (again) {
-    const text = `codes come about ${Math.abs(offset) * PERIOD_S} s late again and again: the clock of the phone is slow; ${SET_TIME}`;
+    const text = `codes are repeatedly about ${Math.abs(offset) * PERIOD_S} s late: the clock of the phone is slow; ${SET_TIME}`;
     return certain('clock_slow', text);
   }
   return late <= TYPING_S
     ? likely(
         'code_late',
-        `the code was right until ${late} s ago: it came too late; ask for a fresh one, typed as soon as the app shows it`,
+        `the code expired ${late} s ago: it came too late; ask for a new one, typed as soon as the app shows it`,
         ask,
       )
     : likely(
         'clock_slow',
-        `the code was right until ${late} s ago: the clock of the phone is slow, or it was an old code; ask for a fresh one`,
+        `the code expired ${late} s ago: the clock of the phone is slow, or it was an old code; ask for a new one`,
         ask,
       );
 }
 
-/** Nobody can type a code before it is shown. */
+/** A code from the future can only mean that the phone's clock is fast. */
 function tooEarly({ nowMs }: Seen, step: number): Cause {
   const early = Math.max(1, step * PERIOD_S - Math.floor(nowMs / 1_000));
-  return certain('clock_fast', `the code will be right in ${early} s: the clock of the phone is fast; ${SET_TIME}`);
+  return certain('clock_fast', `the code becomes valid in ${early} s: the clock of the phone is fast; ${SET_TIME}`);
 }
 
-/** The code that is shown tells the time of the phone to within a step; one step is also the time that typing takes. */
+/** Says when the code was shown, to within one time step. */
 function driftText(offset: number): string {
   if (offset === 0) return ', right now';
   return offset < 0 ? `, shown ${-offset * PERIOD_S} s ago` : `, shown ${offset * PERIOD_S} s too early`;
 }
 
-/** By how many steps this person's refused codes of the last day were off, the newest first. */
+/** Reads by how many time steps this person's refused codes of the last day were off, newest first. */
 export async function readOffsets(session: Session, target: string): Promise<number[]> {
   const rows = await session.query<{ offset: number }>(
     `select (details->>'offset_steps')::pg_catalog.int4 as offset from potctl.journal
@@ -263,19 +264,19 @@ export async function readOffsets(session: Session, target: string): Promise<num
   return rows.map(({ offset }) => offset);
 }
 
-/** From here on two clocks that should agree explain refused codes. */
+/** A clock difference above this explains refused codes. */
 export const CLOCK_MS = 5_000;
 
 const finding = (check: string, result: Finding['result'], detail: string): Finding => ({ check, result, detail });
 
-/** Everything that was looked at, one line each: also what is well. */
+/** Returns everything that was checked, one line each, whether good or bad. */
 export function evidence({ database }: Uses<'database'>, seen: Seen): Finding[] {
   const { status, clockMs } = seen;
   const { noReplayGuard, login } = database.application.mfa.facts;
   const { active } = status.user;
-  const account = active === null ? 'the application does not say' : active ? 'active' : 'switched off';
+  const account = active === null ? 'unknown: the application does not store it' : active ? 'active' : 'disabled';
   const lock = status.lock === null ? 'none' : `by ${status.lock.by} ${untilText(status.lock.until)}`;
-  const clock = `this machine and the database differ by ${(Math.abs(clockMs) / 1_000).toFixed(1)} s`;
+  const clock = `clocks of this machine and the database differ by ${(Math.abs(clockMs) / 1_000).toFixed(1)} s`;
   const { state } = status;
   return [
     finding('account', active === false ? 'problem' : active === null ? 'info' : 'ok', account),
@@ -298,16 +299,20 @@ function secretFindings({ status }: Seen): Finding[] {
 }
 
 function codesFinding({ status }: Seen): Finding {
-  if (status.codes === null) return finding('backup codes', 'info', 'this application has none');
+  if (status.codes === null) return finding('backup codes', 'info', 'not supported by this application');
   const { left } = status.codes;
-  if (left === null) return finding('backup codes', 'unknown', 'hidden from this role');
+  if (left === null) return finding('backup codes', 'unknown', 'this database role cannot read them');
   return finding('backup codes', left === 0 && status.state === 'enabled' ? 'problem' : 'ok', `${left} left`);
 }
 
 function attemptsFinding({ record: { verifier } }: Seen): Finding {
   if (verifier === null)
-    return finding('refused codes', 'unknown', 'potctl is not set up here, or this role may not read it');
+    return finding(
+      'refused codes',
+      'unknown',
+      'potctl is not set up in this database, or this role cannot read its schema',
+    );
   const { failures24h, replays } = verifier;
-  const detail = `${failures24h} in 24 hours through potctl, ${replays} used twice`;
+  const detail = `${failures24h} in the last 24 hours through potctl, ${replays} of them used before`;
   return finding('refused codes', failures24h > 0 ? 'problem' : 'ok', detail);
 }

@@ -9,17 +9,16 @@ import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
 
-/** What is taken away. */
+/** Which factors are removed, and how. */
 export interface DisableOptions {
-  /** `reset`: also end the sessions, and ask for a new enrolment where the application knows that. */
+  /** `reset`: also ends the sessions, and requires a new enrollment if the application supports that. */
   readonly action: 'disable' | 'reset';
   /** Only this factor; null = all, of every kind. */
   readonly factorId: string | null;
 }
 
 /**
- * Says what would be taken away. Applied, it switches the second factor off; with `reset` it also ends the person's sessions, in the same
- * transaction.
+ * Plans to disable a second factor. Applying it removes the factor; with `reset` it also ends the person's sessions, in the same transaction.
  *
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
@@ -33,7 +32,7 @@ export async function prepareDisable(
 }
 
 /**
- * Says what would be taken away. Changes nothing.
+ * Plans to disable a second factor. Changes nothing.
  *
  * @throws E_MFA_STATE (no such factor), and as planChange
  */
@@ -62,7 +61,7 @@ export async function planDisable(
 }
 
 /**
- * Switches the second factor off; with `reset` also ends the person's sessions, in the same transaction.
+ * Disables the second factor; with `reset` also ends the person's sessions, in the same transaction.
  *
  * @throws as applyChange
  */
@@ -94,12 +93,12 @@ export async function disable(
 }
 
 function goneWords({ kind, label, state }: Factor): string {
-  if (state === 'pending') return 'the secret that waits for its first code is thrown away';
+  if (state === 'pending') return 'the unconfirmed new secret is removed';
   const what = { totp: 'the authenticator app', webauthn: 'the security key' }[kind] ?? `the factor ${kind}`;
-  return `${label === null ? what : `${what} "${label}"`} is switched off`;
+  return `${label === null ? what : `${what} "${label}"`} is removed`;
 }
 
-/** Who signs in again at this very moment is signed out as well. @returns null where the application keeps no sessions */
+/** Ends all sessions, including one that was opened meanwhile. @returns how many; null = the application stores no sessions */
 async function endSessions(
   { database }: Uses<'database'>,
   transaction: Transaction,
@@ -120,13 +119,13 @@ function chosen({ factors, person }: MfaRecord, factorId: string | null): Factor
   const [one] = live.filter(({ id }) => id === factorId);
   if (one !== undefined) return [one];
   throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no active factor '${factorId}'`, {
-    why: live.length === 0 ? 'there is none' : live.map(({ id, kind }) => `${id}  ${kind}`).join('\n'),
+    why: live.length === 0 ? 'this user has no active factor' : live.map(({ id, kind }) => `${id}  ${kind}`).join('\n'),
   });
 }
 
 function sessionLines({ sessions }: MfaRecord, { sessions: kept }: Application): string[] {
   if (kept === undefined)
-    return ['this application keeps no sessions in its database: who is signed in stays so until that ends'];
+    return ['this application stores no sessions in its database: open sessions stay valid until they expire'];
   const after = kept.afterwards === undefined ? [] : [kept.afterwards];
   if (sessions === null || sessions === 0) return after;
   return [sessions === 1 ? '1 session ends' : `${sessions} sessions end`, ...after];
@@ -134,7 +133,7 @@ function sessionLines({ sessions }: MfaRecord, { sessions: kept }: Application):
 
 function next({ database, policy }: Uses<'database' | 'policy'>, { person }: MfaRecord): string {
   const { application } = database;
-  if (application.mfa.requireEnrollment) return `${nameOf(person)} must enroll again at the next login`;
+  if (application.mfa.requireEnrollment) return `${nameOf(person)} must enroll again at the next sign-in`;
   const lockedOut = person.isAdmin && policy.requiredForAdmin ? application.mfa.facts.requiredForAdmin : undefined;
-  return lockedOut ?? `${nameOf(person)} can enroll again; the application does not ask for it by itself`;
+  return lockedOut ?? `${nameOf(person)} can enroll again; the application does not ask for it`;
 }

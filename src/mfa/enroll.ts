@@ -17,30 +17,30 @@ import type { MfaRecord } from './record.js';
 import type { ChangeRequest, Named } from './request.js';
 import { markOf } from './secret-mark.js';
 
-/** What an enrollment says besides the person. */
+/** Options of an enrollment. */
 interface EnrollOptions {
-  /** Where the application keeps several: one more beside the others. */
+  /** Add another factor, if the application allows several. */
   readonly another: boolean;
-  /** What the factor is called, where the application keeps that. */
+  /** Name of the factor, if the application stores one. */
   readonly label: string;
   /** null = the profile's, else the application's. */
   readonly issuer: string | null;
 }
 
-/** An enrollment, and where its secret goes. */
+/** A request for an enrollment. */
 export interface EnrollRequest extends ChangeRequest {
-  /** Where the application keeps several: one more beside the others. Default: only the first. */
+  /** Add another factor, if the application allows several. Default: refuse a second one. */
   readonly another?: boolean | undefined;
-  /** What the factor is called, where the application keeps that. Default `Authenticator App`. */
+  /** Name of the factor, if the application stores one. Default `Authenticator App`. */
   readonly label?: string | undefined;
   /** Default: the profile's, else the application's. */
   readonly issuer?: string | null | undefined;
-  /** Chooses the place once the plan stands. @param about.sample an address as long as the one that will be shown */
+  /** Chooses where the secret goes, once the plan is made. @param about.sample a URI as long as the one that will be shown */
   place(about: { readonly person: Named; readonly sample: string }): Promise<SecretPlace>;
 }
 
 export interface EnrollResult extends ChangeResult {
-  /** Until when potctl confirms it; the application itself may do so later as well. */
+  /** Until when potctl confirms it; the application itself may confirm it later. */
   readonly expires_at: string | null;
   /** Where the secret went, or would go. */
   readonly secret_to: string;
@@ -48,13 +48,13 @@ export interface EnrollResult extends ChangeResult {
 
 const EXPIRES_MS = 24 * 3_600_000;
 
-/** As long as every new key is: for measuring a QR code before there is one. */
+/** As long as every new key, to measure the QR code before it exists. */
 const SAMPLE_KEY = 'A'.repeat(32);
 
 /**
- * Says what an enrollment would do, and chooses where its secret goes. Applied, it writes the new secret as pending, and hands it out once.
+ * Plans an enrollment and chooses where its secret goes. Applying it stores the new secret as pending and hands it out once.
  *
- * @throws E_MFA_STATE (there is a factor already), E_USAGE (issuer), what `request.place` throws, and as {@link planChange}
+ * @throws E_MFA_STATE (there already is a factor), E_USAGE (issuer), what `request.place` throws, and as {@link planChange}
  */
 export async function prepareEnroll(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
@@ -72,12 +72,12 @@ export async function prepareEnroll(
   };
 }
 
-/** The application shows the name of a factor to the person. @throws E_USAGE for control and hidden characters */
+/** Checks the name of a factor, which the application shows to the user. @throws E_USAGE for control and hidden characters */
 export function refuseHidden({ label = '' }: Pick<EnrollRequest, 'label'>): void {
   const hidden = hiddenCharacterIn(label);
   if (hidden === null) return;
-  throw new PotctlError('E_USAGE', `'--name' has ${hidden}, a control or hidden character`, {
-    fix: ['Give a name that is what it looks like.'],
+  throw new PotctlError('E_USAGE', `'--name' contains ${hidden}, a control or hidden character`, {
+    fix: ['Give a name without control or hidden characters.'],
   });
 }
 
@@ -93,22 +93,22 @@ async function planEnroll(
     return {
       changes: true,
       steps: [
-        ...(pending === null ? [] : ['the secret that waits for its first code is thrown away']),
+        ...(pending === null ? [] : ['the earlier, unconfirmed secret is removed']),
         ...(clearsCodes(deps, record) && codes !== null && codes.length > 0
           ? [
               `${counted(codes.length, 'backup code')} of an earlier factor ${verb(codes.length, 'stops', 'stop')} working`,
             ]
           : []),
-        `a new secret for ${nameOf(person)}, shown once; it does nothing before its first code is confirmed (by potctl within 24 hours)`,
+        `a new secret for ${nameOf(person)} is shown once; it is inactive until its first code is confirmed (in potctl within 24 hours)`,
       ],
     };
   });
 }
 
 /**
- * Writes a new secret as pending, and hands it out once.
+ * Stores a new secret as pending and hands it out once.
  *
- * @param delivery gets the secret in base32 and the `otpauth://` address, in this order
+ * @param delivery gets the secret in base32 and the `otpauth://` URI, in this order
  * @throws as applyChange, and what `delivery` throws before the commit: nothing is changed then
  */
 async function enroll(
@@ -152,11 +152,11 @@ async function enroll(
   return { ...result, expires_at: expires, secret_to: delivery.to };
 }
 
-/** Codes that an earlier factor left would work again as soon as the application itself confirms the new one. */
+/** Backup codes of an earlier factor must be removed, or they would work again once the application confirms the new one. */
 const clearsCodes = ({ database }: Uses<'database'>, { state }: MfaRecord): boolean =>
   database.application.mfa.codes !== undefined && state !== 'enabled';
 
-/** The `otpauth://` address that an enrolment of this person has with such a secret. @throws E_USAGE */
+/** Returns the `otpauth://` URI for this person and secret. @throws E_USAGE */
 function uriOf(
   { database, policy }: Uses<'database' | 'policy'>,
   { person }: MfaRecord,
@@ -178,13 +178,11 @@ function refuseSecond(
     mfa: { several },
   } = database.application;
   if (several && another) return;
-  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has a second factor already`, {
+  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' already has a second factor`, {
     why: enabled.map(({ kind, label, verifiedAt }) => [kind, label, verifiedAt].filter(Boolean).join(', ')).join('; '),
     fix: [
-      advice`To replace it: ${potctl('mfa', 'reset', argumentOf(person))}, then enrol.`,
-      ...(several
-        ? [advice`One more beside it: repeat with ${again('--another')}.`]
-        : [`'${name}' keeps one for each person.`]),
+      advice`To replace it: ${potctl('mfa', 'reset', argumentOf(person))}, then enroll.`,
+      ...(several ? [advice`To add another one: ${again('--another')}.`] : [`'${name}' stores only one per user.`]),
     ],
   });
 }

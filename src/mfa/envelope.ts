@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { PotctlError } from '../kernel/errors.js';
 
-/** The row that a secret belongs to. It is authenticated: in another row, or under another key, it does not open. */
+/** The row that a secret belongs to. It is authenticated, so a secret cannot be decrypted in another row or with another key. */
 export interface SecretPlace {
   readonly table: string;
   readonly column: string;
@@ -9,23 +9,23 @@ export interface SecretPlace {
   readonly userId: string;
 }
 
-/** Keys by their id, each of 32 bytes, the newest last. */
+/** Keys by id, 32 bytes each, the newest last. */
 export type Keyring = ReadonlyMap<string, Uint8Array>;
 
 const SHAPE = /^potctl:v1:([A-Za-z0-9._-]{1,64}):([A-Za-z0-9_-]{16}):([A-Za-z0-9_-]{22,})$/;
 const TAG_BYTES = 16;
 
-/** What every secret that is sealed under this key begins with. */
+/** Returns the prefix of every secret that is encrypted with this key. */
 export const prefixOf = (keyId: string): string => `potctl:v1:${keyId}:`;
 
-/** May a key be called so? What is sealed under another name could never be read back. */
+/** Returns whether this is a valid key id; a secret with another one could never be decrypted. */
 export const isKeyId = (id: string): boolean => /^[A-Za-z0-9._-]{1,64}$/.test(id);
 
 /**
- * Seals a secret as `potctl:v1:<key id>:<nonce>:<ciphertext and tag>` (AES-256-GCM, base64url), under the newest key.
+ * Encrypts a secret with the newest key, as `potctl:v1:<key id>:<nonce>:<ciphertext and tag>` (AES-256-GCM, base64url).
  *
- * @param nonce 12 bytes; replaced only by the test of the published vector
- * @throws E_MFA_KEY when no key is configured
+ * @param nonce 12 bytes; replaced only in the test of the published vector
+ * @throws E_MFA_KEY if no key is configured
  */
 export function sealSecret(
   secret: Uint8Array,
@@ -34,7 +34,7 @@ export function sealSecret(
   nonce: Uint8Array = randomBytes(12),
 ): string {
   const newest = [...keys].at(-1);
-  if (newest === undefined) throw new PotctlError('E_MFA_KEY', 'there is no key to seal a secret with');
+  if (newest === undefined) throw new PotctlError('E_MFA_KEY', 'no key is configured to encrypt secrets with');
   const [id, key] = newest;
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(associatedData(place, id));
@@ -42,7 +42,7 @@ export function sealSecret(
   return `${prefixOf(id)}${Buffer.from(nonce).toString('base64url')}:${sealed.toString('base64url')}`;
 }
 
-/** What became of opening an envelope. */
+/** The result of decrypting a stored secret. */
 export type Opened =
   | { readonly ok: true; readonly secret: Uint8Array; readonly keyId: string }
   | {
@@ -51,7 +51,7 @@ export type Opened =
       readonly problem: 'malformed' | 'unknown key' | 'does not open';
     };
 
-/** Opens an envelope. Never throws: a wrong row, a wrong key and a changed byte all `do not open`. */
+/** Decrypts a stored secret. Never throws: a wrong row, a wrong key and a changed byte all give `does not open`. */
 export function openSecret(text: string, place: SecretPlace, keys: Keyring): Opened {
   const [, id, nonce, sealed] = SHAPE.exec(text) ?? [];
   if (id === undefined || nonce === undefined || sealed === undefined) {
@@ -71,7 +71,7 @@ export function openSecret(text: string, place: SecretPlace, keys: Keyring): Ope
   }
 }
 
-/** Each part with its length in front: 4 bytes, big-endian, then UTF-8. */
+/** Encodes each part in UTF-8, preceded by its length in 4 bytes, big-endian. */
 function associatedData({ table, column, factorId, userId }: SecretPlace, keyId: string): Buffer {
   const parts = ['potctl', 'v1', table, column, factorId, userId, keyId].map((text) => Buffer.from(text, 'utf8'));
   return Buffer.concat(

@@ -11,20 +11,20 @@ import { statusOf } from './status.js';
 import { inTransaction } from './transaction.js';
 import { readTypedCode } from './typed-code.js';
 
-/** Whose sign-in is looked at. */
+/** A request to find out why a user cannot sign in. */
 export interface ExplainRequest {
   /** Id, e-mail or user name. */
   readonly user: string;
-  /** Asks for the code that the app shows; absent: without one. */
+  /** Asks for the code that the app shows; absent = without a code. */
   readonly code?: (() => Promise<string>) | undefined;
 }
 
 /**
- * Why can she not sign in? Reads lock, state, secret, clock and history; with a code also says whether it is right and how many seconds off.
- * A code is an oracle, so it is used up and counted as in `verify`, and a wrong one is refused by the throttle in the same way.
+ * Finds out why a user cannot sign in: reads lock, state, secret, clock and history; with a code also says whether it is correct and how many
+ * seconds it is off. Since this reveals whether a code is correct, it is used up, counted and throttled as in `verify`.
  *
  * @param typed null = no code
- * @throws E_USAGE (no code: nothing is counted), E_SETUP_MISSING (a code, but no place to count it), E_USER_*, E_APPLICATION, E_DB_*
+ * @throws E_USAGE (not a code; nothing is counted), E_SETUP_MISSING (a code, but no schema to count it in), E_USER_*, E_APPLICATION, E_DB_*
  */
 export async function explainPerson(deps: MfaDeps, wanted: string, typed: string | null): Promise<Diagnosis> {
   const { database, clock } = deps;
@@ -45,7 +45,7 @@ export async function explainPerson(deps: MfaDeps, wanted: string, typed: string
     const verdict = canCheck
       ? await inTransaction(session, deps.actor.runId, async (transaction) => {
           const until = await gate(deps, transaction, person);
-          // Under the lock once more: a code that somebody used meanwhile is gone, and the places of the others have moved.
+          // Read again under the lock: a backup code used meanwhile is gone, and the indexes of the others have changed.
           const fresh = until === null ? await readRecord(deps, transaction, person, true) : record;
           nowMs = fresh.nowMs;
           const found: Verdict =

@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import type { Factor, Person } from '../applications/application.js';
 import type { Session } from '../postgres/server.js';
 
-/** What an operator agrees to when a plan is confirmed. */
+/** The state that an operator confirms with a plan. */
 export interface Agreed {
   readonly person: Person;
   readonly factors: readonly Factor[];
-  /** As stored; null = the application has none, or this role may not read them. */
+  /** As stored; null = the application has none, or this role cannot read them. */
   readonly codes: readonly string[] | null;
-  /** The last change that this role can see; null where it reads secrets and codes themselves, and so needs no such sign. */
+  /** The last change in the journal; null if the role reads secrets and codes, which show every change. */
   readonly lastChange: string | null;
 }
 
 /**
- * A hash of what was shown and of what stood behind it, secret and codes included. When it differs under the lock, somebody was faster.
+ * Returns a hash of the state, secrets and codes included. If it differs under the lock, someone else made a change.
  *
- * A role that may not read secrets compares what it sees: rows with their times, and the last change that went through potctl.
+ * For a role that cannot read secrets it covers rows, their times, and the last change made with potctl.
  */
 export function fingerprintOf({ person, factors, codes, lastChange }: Agreed): string {
   const { id, email, username, isAdmin, active, updatedAt } = person;
@@ -26,7 +26,7 @@ export function fingerprintOf({ person, factors, codes, lastChange }: Agreed): s
     .digest('hex');
 }
 
-/** The number of the journal's last entry in which potctl changed this person's second factor; `0` = none. */
+/** Reads the number of the last journal entry that changed this person's second factor; `0` = none. */
 export async function readLastChange(session: Session, target: string): Promise<string> {
   const [row] = await session.query<{ seq: string }>(
     `select coalesce(pg_catalog.max(seq), 0)::pg_catalog.text as seq from potctl.journal

@@ -11,23 +11,23 @@ import { squashed } from './near-names.js';
 import { nameOf } from './people.js';
 import { requireReason } from './reason.js';
 
-/** What is done to a second factor. The word of the command, and of the journal: `mfa.<action>`. */
+/** What is done to a second factor: the name of the command, and in the journal `mfa.<action>`. */
 export type Action = 'enroll' | 'confirm' | 'codes' | 'reset' | 'disable' | 'unlock';
 
 const PER_HOUR = 10;
 const PEOPLE_PER_10_MIN = 3;
 
-/** Why `--break-glass` is wanted, in sentences; a warning where it is not wanted but should be known. */
+/** Why `--break-glass` is required, in sentences, and warnings that do not require it. */
 export interface Caution {
   readonly guarded: readonly string[];
   readonly warnings: readonly Advice[];
 }
 
 /**
- * Refuses what nobody should do in passing: no reason or ticket, production without `-p`, an administrator, one's own account, a protected
- * command, in production also a role that may do everything, or too many changes in a short time.
+ * Refuses risky changes: no reason or ticket, production without `-p`, an administrator, one's own account, a protected command; in
+ * production also an all-powerful database role, or too many changes in a short time.
  *
- * @returns what was let through by `--break-glass`, and what is only worth a warning
+ * @returns the guards that `--break-glass` overrode, and warnings
  * @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED, E_BREAK_GLASS
  */
 export async function guardChange(
@@ -50,36 +50,36 @@ export async function guardChange(
     ...(policy.isProduction ? [...risk, ...over] : []),
   ];
   if (guarded.length > 0 && !actor.breakGlass) {
-    throw new PotctlError('E_BREAK_GLASS', `\`mfa ${action}\` of '${nameOf(person)}' is guarded`, {
+    throw new PotctlError('E_BREAK_GLASS', `\`mfa ${action}\` for '${nameOf(person)}' requires --break-glass`, {
       why: guarded.join('\n'),
       ...(risk.length > 0 && policy.isProduction
-        ? { fix: [...ERROR_CATALOG.E_BREAK_GLASS.remedy, advice`A smaller role: ${SMALLER}`] }
+        ? { fix: [...ERROR_CATALOG.E_BREAK_GLASS.remedy, advice`Create a role with fewer rights: ${SMALLER}`] }
         : {}),
     });
   }
-  const warned = risk.map((text) => advice`${text} (${SMALLER} makes a smaller one)`);
+  const warned = risk.map((text) => advice`${text} (${SMALLER} prints a role with fewer rights)`);
   return { guarded, warnings: policy.isProduction ? [] : [...warned, ...over] };
 }
 
-/** What concerns nobody alone is guarded where the profile says so. @throws E_BREAK_GLASS */
+/** Refuses a command that is not about one person, if the profile protects it. @throws E_BREAK_GLASS */
 export function refuseProtected({ actor, policy }: Uses<'actor' | 'policy'>, command: string): void {
   if (actor.breakGlass || !isProtected(policy.protected, `mfa ${command}`)) return;
-  throw new PotctlError('E_BREAK_GLASS', `\`mfa ${command}\` is guarded`, {
+  throw new PotctlError('E_BREAK_GLASS', `\`mfa ${command}\` requires --break-glass`, {
     why: `the profile protects mfa.${command}`,
   });
 }
 
-/** What can be said without the database: first of all, before anybody waits. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
+/** Checks what needs no database, to refuse early. @throws E_REASON_REQUIRED, E_PROFILE_REQUIRED */
 export function refuseUnexplained({ actor, policy }: Uses<'actor' | 'policy'>): void {
   requireReason(actor, policy);
   refuseUnnamedProduction(policy);
 }
 
-/** Production is changed only by whoever names it. @throws E_PROFILE_REQUIRED */
+/** Refuses a change of production unless -p names the profile. @throws E_PROFILE_REQUIRED */
 export function refuseUnnamedProduction(policy: MfaPolicy): void {
   if (!policy.isProduction || policy.profileOnCommandLine) return;
-  throw new PotctlError('E_PROFILE_REQUIRED', 'the profile is production, and was not named on the command line', {
-    fix: [advice`Repeat it with its name: ${again('-p', policy.profile ?? 'NAME')}.`],
+  throw new PotctlError('E_PROFILE_REQUIRED', 'the default profile is production: name it on the command line', {
+    fix: [advice`Repeat with its name: ${again('-p', policy.profile ?? 'NAME')}.`],
   });
 }
 
@@ -100,12 +100,12 @@ function riskyRole({ name, super: all, bypass, owner }: Role): string[] {
   const what = all
     ? 'is a superuser'
     : bypass
-      ? 'passes by row security'
+      ? 'bypasses row security'
       : owner
         ? "owns the application's tables"
         : null;
   if (what === null) return [];
-  return [`the role '${name}' ${what}: it proves nobody's name`];
+  return [`the database role '${name}' ${what}, so the journal cannot prove who made the change`];
 }
 
 async function overBudget({ journal }: Uses<'journal'>, session: Session, role: string): Promise<string[]> {
@@ -137,7 +137,7 @@ async function overBudget({ journal }: Uses<'journal'>, session: Session, role: 
 /** Whole minutes until a row is older than `age`. */
 const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - ${CLOCK}) / 60)::int`;
 
-/** The operator, the user of the system or the role of the database has the name, the e-mail or its local part. */
+/** Returns whether the operator, the OS user or the database role matches the person's name, e-mail or its local part. */
 function isOwn(operator: string, osUser: string, role: string, { username, email, id }: Person): boolean {
   const names = [username, email, email?.split('@')[0], id].filter((name) => name != null).map(squashed);
   const claims = [operator, operator.split('@')[0]!, osUser, role].map(squashed);

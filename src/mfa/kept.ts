@@ -6,39 +6,39 @@ import { nameOf, readPerson } from './people.js';
 import { type MfaRecord, type MfaState, readRecord } from './record.js';
 import type { Transaction } from './transaction.js';
 
-/** What must stand in the database when a change is over. */
+/** What the database must contain after a change. */
 export interface Expected {
-  /** All factors that are on or wait for their first code, each with its secret as stored. */
+  /** All enabled and pending factors, with their secrets as stored. */
   readonly factors: readonly Pick<Factor, 'id' | 'state' | 'secret'>[];
-  /** Backup codes as stored; null = the application has none, or this role may not read them. */
+  /** Backup codes as stored; null = the application has none, or this role cannot read them. */
   readonly codes: readonly string[] | null;
-  /** No session is live any more. */
+  /** All sessions are closed. */
   readonly noSessions?: true;
-  /** The application asks for a new enrollment at the next login. */
+  /** The application requires a new enrollment at the next sign-in. */
   readonly mustEnroll?: true;
   /** Neither the application nor potctl locks the person out. */
   readonly unlocked?: true;
 }
 
-/** The factors that the application would ask for or could switch on. */
+/** Returns the factors that are enabled or pending. */
 export const liveOf = ({ factors }: Pick<MfaRecord, 'factors'>): readonly Factor[] =>
   factors.filter(({ state }) => state !== 'inactive');
 
-/** Such a record as it is, for changes that touch only a part of it. */
+/** Expects factors and codes as they are, for changes that touch only a part. */
 export const unchanged = (record: Pick<MfaRecord, 'factors' | 'codes'>): Expected => ({
   factors: liveOf(record),
   codes: record.codes,
 });
 
-/** The state that these factors mean. */
+/** Returns the state that results from these factors. */
 export const stateOfFactors = (factors: Expected['factors']): MfaState =>
   factors.some(({ state }) => state === 'enabled') ? 'enabled' : factors.length > 0 ? 'pending' : 'off';
 
 /**
- * Reads everything back and compares it by value, as the last thing before the commit: triggers that wait for the commit run first. A rule
- * that drops an update, or a trigger that rewrites one, would otherwise be reported as success.
+ * Reads everything back and compares it by value, right before the commit; deferred triggers run first. Otherwise a rule that drops an
+ * update, or a trigger that rewrites it, would go unnoticed.
  *
- * @throws E_NOT_KEPT with what differs, never with a value; E_DB_CONSTRAINT from a trigger that waited
+ * @throws E_NOT_KEPT with what differs, but never a value; E_DB_CONSTRAINT from a deferred trigger
  */
 export async function checkKept(
   deps: Uses<'database' | 'journal'>,
@@ -54,18 +54,18 @@ export async function checkKept(
     ...differentFactors(found, expected.factors),
     ...differentCodes(found.codes, expected.codes),
     ...(expected.noSessions && found.sessions
-      ? [`${counted(found.sessions, 'session')} ${verb(found.sessions, 'is', 'are')} still live`]
+      ? [`${counted(found.sessions, 'session')} ${verb(found.sessions, 'is', 'are')} still open`]
       : []),
-    ...(mustEnroll ? ['the application does not ask for a new enrollment'] : []),
+    ...(mustEnroll ? ['the application does not require a new enrollment'] : []),
     ...(expected.unlocked ? await stillLocked(deps, transaction, found) : []),
   ];
   if (problems.length === 0) return found;
   throw notKept(person, problems);
 }
 
-/** The error of a change that the database dropped or rewrote. */
+/** Returns the error for a change that the database dropped or rewrote. */
 export const notKept = (person: Person, problems: readonly string[]): PotctlError =>
-  new PotctlError('E_NOT_KEPT', `the database did not keep what was written for '${nameOf(person)}'`, {
+  new PotctlError('E_NOT_KEPT', `the database did not store what was written for '${nameOf(person)}'`, {
     why: problems.join('\n'),
   });
 
@@ -74,11 +74,11 @@ function differentFactors(found: MfaRecord, wanted: Expected['factors']): string
   const problems = wanted.flatMap(({ id, state, secret }) => {
     const factor = rest.get(id);
     rest.delete(id);
-    // What waits looks like nothing to a role that may not read secrets, where it stands in the person's own row.
+    // Where a pending secret is a column of the user's row, a role that cannot read secrets does not see it.
     const unseen = state === 'pending' && factor?.secret === undefined && factor?.createdAt === null;
-    if (factor?.state !== state && !unseen) return [`the factor is ${factor?.state ?? 'gone'}, not ${state}`];
+    if (factor?.state !== state && !unseen) return [`the factor is ${factor?.state ?? 'missing'}, not ${state}`];
     const both = secret !== undefined && factor?.secret !== undefined;
-    return both && secret !== factor.secret ? ['the secret that is stored is another one'] : [];
+    return both && secret !== factor.secret ? ['the stored secret is a different one'] : [];
   });
   const left = [...rest.values()].filter(({ state }) => state !== 'inactive');
   return [...problems, ...left.map(({ kind, state }) => `a factor (${kind}) is still ${state}`)];
@@ -90,7 +90,7 @@ function differentCodes(found: readonly string[] | null, wanted: readonly string
   if (JSON.stringify(have) === JSON.stringify(want)) return [];
   const ours = found.filter((code) => wanted.includes(code)).length;
   return [
-    `${counted(found.length, 'backup code')} ${verb(found.length, 'is', 'are')} stored, ${ours} of the ${wanted.length} that should be`,
+    `${counted(found.length, 'backup code')} ${verb(found.length, 'is', 'are')} stored, ${ours} of them correct; expected ${wanted.length}`,
   ];
 }
 
@@ -102,8 +102,8 @@ async function stillLocked(
   const again = await readPerson(transaction, database.application, person.id);
   return [
     ...(again?.lockedUntil != null && database.application.mfa.unlock
-      ? ['the application still locks the account']
+      ? ['the account is still locked by the application']
       : []),
-    ...(verifier?.blockedUntil != null ? ['potctl still blocks the account'] : []),
+    ...(verifier?.blockedUntil != null ? ['the account is still blocked by potctl'] : []),
   ];
 }

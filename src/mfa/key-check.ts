@@ -3,18 +3,18 @@ import type { Session } from '../postgres/server.js';
 import type { Uses } from './deps.js';
 import { openSecret } from './envelope.js';
 
-/** How many secrets are sealed with a key, and whether they open. */
+/** How many secrets are encrypted with a key, and whether they can be decrypted. */
 export interface KeyCount {
-  /** null = it is no envelope at all. */
+  /** null = not an encrypted secret. */
   readonly key: string | null;
   readonly count: number;
   readonly problem: string | null;
-  /** New secrets are sealed with this one. */
+  /** New secrets are encrypted with this key. */
   readonly newest: boolean;
 }
 
 /**
- * Opens every sealed secret, each in its row, and counts per key. Keys that seal nothing are counted, too.
+ * Decrypts every stored secret and counts them per key, unused keys included.
  *
  * @throws E_MFA_KEY, E_DB_*
  */

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { isKeyId, type Keyring } from './envelope.js';
 
-/** Where keys are looked for. */
+/** Where keys are read from. */
 export interface KeySources {
-  /** File by key id; a descriptor is a file, too: `/dev/fd/9`. */
+  /** File by key id; a descriptor works too: `/dev/fd/9`. */
   readonly files: Readonly<Record<string, string>>;
   /** systemd's `$CREDENTIALS_DIRECTORY`: each `potctl.mfa-key.<id>` in it is a key. */
   readonly credentialsDirectory: string | null;
@@ -14,17 +14,17 @@ export interface KeySources {
 const CREDENTIAL = 'potctl.mfa-key.';
 const KEY_BYTES = 32;
 
-/** Others may do nothing with a key's file; see {@link readKeys} for those of systemd. */
+/** Mode bits that a key file must not have; see {@link readKeys} for those of systemd. */
 const OTHERS = 0o077;
 const OTHERS_OF_SYSTEMD = 0o037;
 
 /**
- * Reads all keys, sorted by id with numbers as numbers; the last one is the newest, under which new secrets are sealed.
+ * Reads all keys, sorted by id, numbers in numeric order; the last one is the newest, which encrypts new secrets.
  *
- * A key is 32 bytes: raw, as 64 hex digits, or as base64. Those of systemd have mode 0440 since its version 254 where a service has a user of
- * its own: the bits of the group stand for its access list, in a folder that nobody else can enter.
+ * A key is 32 bytes: raw, as 64 hex digits, or as base64. systemd 254 and later gives credentials of a service with a user of its own the mode
+ * 0440: the group bits are those of an ACL, in a directory that nobody else can enter.
  *
- * @throws E_MFA_KEY: others may read the file, it holds no key, or its id cannot stand in an envelope; E_FILES_DENIED, E_IO
+ * @throws E_MFA_KEY if others can read the file, it contains no key, or the id is invalid; E_FILES_DENIED, E_IO
  */
 export async function readKeys({ files, credentialsDirectory }: KeySources): Promise<Keyring> {
   const systemd = new Map(await credentials(credentialsDirectory));
@@ -34,8 +34,8 @@ export async function readKeys({ files, credentialsDirectory }: KeySources): Pro
   for (const id of ids) {
     const file = found.get(id)!;
     if (!isKeyId(id)) {
-      throw new PotctlError('E_MFA_KEY', `'${id}' is no id for the key in "${file}"`, {
-        why: 'an id is up to 64 letters, digits, . _ or -',
+      throw new PotctlError('E_MFA_KEY', `'${id}' is not a valid id for the key in "${file}"`, {
+        why: 'an id has up to 64 letters, digits, . _ or -',
       });
     }
     keys.set(id, await readKey(id, file, file === systemd.get(id) ? OTHERS_OF_SYSTEMD : OTHERS));
@@ -59,7 +59,7 @@ async function readKey(id: string, file: string, forbidden: number): Promise<Uin
   try {
     const { mode } = await handle.stat();
     if ((mode & forbidden) !== 0) {
-      throw new PotctlError('E_MFA_KEY', `others may read the key '${id}' in "${file}"`, {
+      throw new PotctlError('E_MFA_KEY', `other users can access the key '${id}' in "${file}"`, {
         why: `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}`,
         fix: [`chmod 0400 ${file}`],
       });
@@ -72,13 +72,13 @@ async function readKey(id: string, file: string, forbidden: number): Promise<Uin
 
 function keyOf(content: Buffer, id: string, file: string): Uint8Array {
   const text = content.toString('latin1').trim();
-  // 32 hex digits are 16 bytes, and no key by chance.
+  // 32 hex digits are 16 bytes, not a raw key of 32 bytes.
   if (content.length === KEY_BYTES && !/^[0-9a-f]{32}$/i.test(text)) return content;
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
   const decoded = Buffer.from(text, 'base64');
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text) && decoded.length === KEY_BYTES) return decoded;
-  throw new PotctlError('E_MFA_KEY', `"${file}" holds no key '${id}'`, {
+  throw new PotctlError('E_MFA_KEY', `"${file}" does not contain a valid key for '${id}'`, {
     why: 'a key is 32 bytes: raw, as 64 hex digits, or as base64',
-    fix: [`make one: (umask 077; openssl rand -hex 32 > ${file})`],
+    fix: [`Create one: (umask 077; openssl rand -hex 32 > ${file})`],
   });
 }

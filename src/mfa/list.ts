@@ -5,7 +5,7 @@ import { quoteLiteral } from '../postgres/identifiers.js';
 import type { MfaDeps, Uses } from './deps.js';
 import { readBlocked } from './verifier-state.js';
 
-/** A user in the list. */
+/** One row of the list. */
 export interface MfaRow {
   readonly id: string;
   readonly email: string | null;
@@ -14,7 +14,7 @@ export interface MfaRow {
   readonly admin: boolean;
   readonly active: boolean | null;
   readonly organizations: readonly string[];
-  /** `unknown`: this role may not see whether an enrollment has begun. */
+  /** `unknown`: this database role cannot see pending enrollments. */
   readonly state: 'enabled' | 'pending' | 'off' | 'unknown';
   readonly since: string | null;
   readonly pending_since: string | null;
@@ -23,29 +23,29 @@ export interface MfaRow {
   readonly locked_until: string | null;
 }
 
-/** Which users; null and false = all. */
+/** Which users to list; null and false = no filter. */
 export interface MfaFilter {
   readonly state?: MfaRow['state'] | 'locked' | 'no-codes' | null | undefined;
   readonly role?: string | null | undefined;
-  /** Only those who must have a second factor: the administrators. */
+  /** Only users who must have a second factor: administrators. */
   readonly required?: boolean | undefined;
-  /** Only those who have none. */
+  /** Only users without an enabled second factor. */
   readonly missing?: boolean | undefined;
   readonly organization?: string | null | undefined;
-  /** The id of the last one of the page before. */
+  /** The last id of the previous page. */
   readonly after?: string | null | undefined;
-  /** Rows at most; 0 = all, which is the default. */
+  /** Maximum number of rows; 0 = all (default). */
   readonly limit?: number | undefined;
 }
 
-/** What an overview's row means, in SQL. */
+/** SQL that derives the state from a row of the overview. */
 export const STATE_SQL = `case when enabled then 'enabled' when pending_since is not null or secret not in ('none', 'empty', 'hidden') then 'pending'
        when secret = 'hidden' then 'unknown' else 'off' end`;
 
 /**
- * The users by id, in batches, read while they are taken: memory is flat at any number.
+ * Streams users in batches, ordered by id, with constant memory.
  *
- * @throws E_UNSUPPORTED (organisations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
+ * @throws E_UNSUPPORTED (organizations, codes), E_USAGE (a cursor of another list), E_APPLICATION, E_DB_*
  */
 export async function* listPeople(
   deps: Uses<'database' | 'journal'>,
@@ -77,9 +77,9 @@ function rowOf(cells: readonly (string | null)[]): MfaRow {
 }
 
 /**
- * The one statement of a list, without values.
+ * Returns the SQL statement of a list; it has no parameters.
  *
- * @param filter.blocked ids of the people at whose codes potctl does not look now
+ * @param filter.blocked ids of users whose codes potctl blocks at the moment
  * @throws E_UNSUPPORTED; E_USAGE for a cursor of another list
  */
 export function listSql(
@@ -98,24 +98,22 @@ export function listSql(
 
 function refuseUnsupported(application: WithMfa, readsSecrets: boolean, filter: MfaFilter): void {
   if (filter.organization != null && !application.people.organizations) {
-    throw new PotctlError('E_UNSUPPORTED', `organisations are not supported by '${application.name}'`);
+    throw new PotctlError('E_UNSUPPORTED', `organizations are not supported by '${application.name}'`);
   }
   if (filter.state !== 'no-codes' || (application.mfa.codes !== undefined && readsSecrets)) return;
   const why =
-    application.mfa.codes === undefined ? 'the application has no backup codes' : 'this role may not see codes';
-  throw new PotctlError('E_UNSUPPORTED', 'nobody can say who has no codes', { why });
+    application.mfa.codes === undefined
+      ? 'the application has no backup codes'
+      : 'this database role cannot read backup codes';
+  throw new PotctlError('E_UNSUPPORTED', 'users without backup codes cannot be listed', { why });
 }
 
-/** The database would refuse it as a broken value, long after the user could see what it was about. */
+/** Checked here, since the database would only report an invalid uuid. */
 function refuseOtherCursor(after: string | null, keyType: 'uuid' | 'text'): void {
   if (after === null || keyType !== 'uuid' || isUuid(after)) return;
-  throw new PotctlError(
-    'E_USAGE',
-    `a list of this application cannot go on after '${after}': that is none of its ids`,
-    {
-      fix: ['Take the cursor of the last page of the same list.'],
-    },
-  );
+  throw new PotctlError('E_USAGE', `invalid cursor '${after}': it is not an id of this application`, {
+    fix: ['Use the cursor of the last page of the same list.'],
+  });
 }
 
 function conditions(filter: MfaFilter & { readonly blocked: readonly string[] }, keyType: 'uuid' | 'text'): string[] {

@@ -5,12 +5,12 @@ import { MFA_SCHEMA_VERSION } from './deps.js';
 import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 
-/** From so many different people in ten minutes on, each further look is in the journal. */
+/** After this many different people in ten minutes, each further look-up is recorded in the journal. */
 const MANY_PEOPLE = 20;
 
 /**
- * Notes whom a command looked at, where potctl is set up and the role may write. Looking is allowed, and goes on where it cannot be noted (a
- * standby, a role that only reads); who looks up many people stands in the journal.
+ * Counts whom a command looked up, if potctl is set up and the role may write; look-ups of many people are recorded in the journal. If it
+ * cannot be counted (a standby, a read-only role), the look-up still succeeds.
  */
 export async function noteLookup(
   { journal, actor, database }: Uses<'database' | 'journal' | 'actor'>,
@@ -30,7 +30,7 @@ export async function noteLookup(
     await journal.append(session, {
       ...{ operator, runId, traceId, target, ticket: actor.ticket, status: 'done' },
       action: 'mfa.lookup',
-      reason: `${row!.people} different people looked up within ten minutes`,
+      reason: `${row!.people} different people looked up in ten minutes`,
       details: { person: nameOf(person), command },
     });
   } catch (error) {

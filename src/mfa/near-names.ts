@@ -4,24 +4,24 @@ import { editDistance } from '../kernel/closest.js';
 import { sqlstateOf } from '../postgres/errors.js';
 import type { Session } from '../postgres/server.js';
 
-/** So many are proposed when nobody fits. */
+/** How many names are suggested if none matches. */
 const PROPOSED = 3;
 
-/** What is left of a name when case, blanks, what is invisible, and the way in which letters are composed do not count. */
+/** Normalizes a name: ignores case, white space, invisible characters and Unicode composition. */
 export const squashed = (text: string): string =>
   text
     .normalize('NFKC')
     .replace(/[\s\p{Cf}\p{Cc}]/gu, '')
     .toLowerCase();
 
-/** How a database may hold what was typed: as it is, with a blank behind it, and with its letters composed or taken apart. */
+/** Returns spellings under which a database may store a typed name: as typed, with a trailing blank, composed or decomposed. */
 export function spellings(wanted: string): string[] {
   const bare = wanted.trim();
   const forms = [wanted, bare, bare.normalize('NFC'), bare.normalize('NFD'), `${bare} `];
   return [...new Set(forms)].filter((form) => form.trim() !== '');
 }
 
-/** Those with the same name but for what {@link squashed} takes away, and those whose name is only near: for a proposal. */
+/** Returns users whose name is the same after {@link squashed}, and similar names to suggest. */
 export async function nearNames(
   session: Session,
   application: Application,
@@ -42,7 +42,7 @@ export async function nearNames(
   return { same: same.map(({ id }) => id), proposed: proposed.slice(0, PROPOSED).map(proposalOf) };
 }
 
-/** Nobody has a name that the database's encoding cannot hold. */
+/** Returns an empty list for a name that the database's encoding cannot represent. */
 export async function known<T>(found: Promise<T[]>): Promise<T[]> {
   return found.catch((error: unknown) => {
     if (['22P05', '22021'].includes(sqlstateOf(error) ?? '')) return [];

@@ -22,40 +22,40 @@ import type { UnlockOptions } from './unlock.js';
 import type { VerifyRequest, VerifyResult } from './verify.js';
 
 /**
- * Second factors. Each use case connects and recognizes the application first.
+ * The use cases of second factors. Each connects and detects the application first.
  *
- * @throws E_UNSUPPORTED where the application has no second factors; E_APPLICATION, E_DB_*
+ * @throws E_UNSUPPORTED if the application has no second factors; E_APPLICATION, E_DB_*
  */
 export interface Mfa {
-  /** Of one person: an id, an e-mail or a user name. */
+  /** The state of one user: id, e-mail or user name. */
   status(user: string): Promise<MfaStatus>;
-  /** By id, in batches that are read while they are taken. Default: everybody. */
+  /** Streams users in batches, ordered by id. Default: all. */
   list(filter?: MfaFilter): AsyncIterable<readonly MfaRow[]>;
   stats(): Promise<MfaStats>;
-  /** Why can a person not sign in? A code that is given is used up. */
+  /** Finds out why a user cannot sign in. A given code is used up. */
   explain(request: ExplainRequest): Promise<Diagnosis>;
-  /** @param options.keys also open every sealed secret */
+  /** Checks all second factors. @param options.keys also decrypt every stored secret */
   check(options?: { readonly keys?: boolean | undefined }): Promise<Posture>;
-  /** Is a caller the person? The code is used up, a refused one is counted. */
+  /** Verifies a caller's identity by a code, which is used up; a refused one is counted. */
   verify(request: VerifyRequest): Promise<VerifyResult>;
   enroll(request: EnrollRequest): Promise<Prepared<ChangePlan, EnrollResult>>;
   confirm(request: ConfirmRequest): Promise<Prepared<ConfirmPlan, ConfirmResult>>;
   codes(request: CodesRequest): Promise<Prepared<ChangePlan, CodesResult>>;
-  /** The phone is lost: all factors go, and the sessions end. */
+  /** Removes all factors and ends all sessions, for a lost phone. */
   reset(request: ChangeRequest): Promise<Prepared<ChangePlan, ChangeResult>>;
-  /** @param request.factor only this one; absent = all, of every kind */
+  /** Disables the second factor. @param request.factor only this one; absent = all, of every kind */
   disable(
     request: ChangeRequest & { readonly factor?: string | undefined },
   ): Promise<Prepared<ChangePlan, ChangeResult>>;
   unlock(request: ChangeRequest & UnlockOptions): Promise<Prepared<ChangePlan, ChangeResult>>;
   rotate(request: RotateRequest): Promise<Prepared<RotatePlan, RotateResult>>;
-  /** The desk for those who are on the phone. @throws E_PROFILE_REQUIRED, E_SETUP_MISSING */
+  /** Opens the support desk. @throws E_PROFILE_REQUIRED, E_SETUP_MISSING */
   desk(): Promise<SupportDesk>;
-  /** A desk at which nothing is real. @param note hears what takes time */
+  /** Opens a support desk on a temporary server, to practice. @param note is called with progress messages */
   practice(note: (text: string) => void): Promise<Practice>;
 }
 
-/** Wires what is about second factors. Nothing is opened before a use case asks for it. */
+/** Wires the use cases of second factors. Nothing is opened before it is needed. */
 export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
   const { host } = base;
   const depsOf = wiring(base);
@@ -117,10 +117,10 @@ export function openMfa(base: Base, startThrowAway: StartThrowAway): Mfa {
   };
 }
 
-/** In whose name, beyond what the host says. */
+/** Overrides of who the host says is acting. */
 type Acting = Pick<ChangeRequest, 'reason' | 'breakGlass'>;
 
-/** Connects once, for the first use case. Each change after that has its own run and reason; what only looks says nothing of `acting`. */
+/** Connects once, for the first use case. Each change gets its own run and reason; read-only use cases pass no `acting`. */
 function wiring({ host, settings, server, nextRun }: Base): (purpose: string, acting?: Acting) => Promise<MfaDeps> {
   const connect = async (purpose: string): Promise<Omit<MfaDeps, 'actor'>> => {
     const { JOURNAL } = await import('./journal-port.js');
@@ -146,7 +146,7 @@ function wiring({ host, settings, server, nextRun }: Base): (purpose: string, ac
   };
 }
 
-/** Who does it, as it stands in the record. */
+/** Returns who makes the change, as recorded in the journal. */
 function actorOf(tool: Host['tool'], who: Who, { reason = who.reason, breakGlass = false }: Acting = {}): Actor {
   const { operator, osUser, hostname, runId, traceId, ticket } = who;
   return { operator, osUser, hostname, runId, traceId, ticket, reason, breakGlass, toolVersion: tool.version };

@@ -3,10 +3,10 @@ import { PotctlError } from '../kernel/errors.js';
 import type { Session } from '../postgres/server.js';
 import { known, nearNames, spellings } from './near-names.js';
 
-/** The name by which a person is shown, and which must be typed to change something. */
+/** Returns the name under which a person is shown. */
 export const nameOf = ({ username, email, id }: Person): string => username ?? email ?? id;
 
-/** What must be typed to change something: the name, or the id where nobody could type the name as it is stored. */
+/** Returns what must be typed to confirm a change: the name, or the id if the stored name cannot be typed. */
 export function phraseOf(person: Person): string {
   const name = nameOf(person);
   const plain = name
@@ -16,29 +16,29 @@ export function phraseOf(person: Person): string {
   return plain === name ? name : person.id;
 }
 
-/** The person as the argument of a command that can be pasted: the name where no shell would take it for something else. */
+/** Returns the person as a command argument that can be pasted: the name if it is safe in every shell, else the id. */
 export const argumentOf = (person: Person): string => {
   const name = nameOf(person);
   return /^[\p{L}\p{N}_.@+-]+$/u.test(name) && !name.startsWith('-') ? name : person.id;
 };
 
-/** The person in potctl's own tables and in the journal: stable, also when the e-mail changes. */
+/** Returns the key of a person in potctl's tables and the journal; it stays the same if the e-mail changes. */
 export const keyOf = (application: Application, person: Person): string => `${application.name}:${person.id}`;
 
-/** More than these are not listed in an error. */
+/** Maximum number of users listed in an error. */
 const LISTED = 10;
-/** One person, and what an operator should know of the choice. */
+/** A person, and warnings about others with a similar name. */
 export interface FoundPerson {
   readonly person: Person;
-  /** A sentence for each other person whose name looks the same. */
+  /** One sentence for each other person whose name looks the same. */
   readonly alike: readonly string[];
 }
 
 /**
- * The one person whom `wanted` names: an id, an e-mail or a user name. What is stored exactly so comes first; then names that differ only in
- * case, in blanks around them, or in how Unicode composes their letters.
+ * Finds the one person with this id, e-mail or user name. An exact match wins; then names that differ only in case, surrounding blanks or
+ * Unicode composition.
  *
- * @throws E_USER_NOT_FOUND with near names; E_USER_AMBIGUOUS with everybody who fits, because guessing is how the wrong one loses access
+ * @throws E_USER_NOT_FOUND with similar names; E_USER_AMBIGUOUS with all matches: potctl never guesses
  */
 export async function findOne(session: Session, application: Application, wanted: string): Promise<FoundPerson> {
   const { people, proposed } = await lookUp(session, application, wanted);
@@ -49,17 +49,17 @@ export async function findOne(session: Session, application: Application, wanted
   if (exact.length === 1 || others.length === 0)
     return { person, alike: person.id === wanted ? [] : others.map(alikeText) };
   const more = people.length > LISTED ? [`and ${people.length - LISTED} more`] : [];
-  throw new PotctlError('E_USER_AMBIGUOUS', `${people.length} users fit '${wanted}'`, {
+  throw new PotctlError('E_USER_AMBIGUOUS', `${people.length} users match '${wanted}'`, {
     why: [...people.slice(0, LISTED).map(lineOf), ...more].join('\n'),
   });
 }
 
-/** The same without the sentences. @throws as findOne */
+/** Like {@link findOne}, without the warnings. @throws as findOne */
 export async function findPerson(session: Session, application: Application, wanted: string): Promise<Person> {
   return (await findOne(session, application, wanted)).person;
 }
 
-/** Everybody who fits, exactly or but for case, blanks and composition. Sorted by id. */
+/** Returns all matches, ignoring case, blanks and composition, sorted by id. */
 export async function findAll(session: Session, application: Application, wanted: string): Promise<readonly Person[]> {
   return (await lookUp(session, application, wanted)).people;
 }
@@ -79,7 +79,7 @@ async function lookUp(session: Session, application: Application, wanted: string
   return { people: [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), proposed: near.proposed };
 }
 
-/** The person of that id as the database has it now; undefined = it is gone. */
+/** Reads the person with this id; undefined = no such person. */
 export async function readPerson(session: Session, application: Application, id: string): Promise<Person | undefined> {
   const people = await application.people.find(session, id);
   return people.find((one) => one.id === id);
@@ -91,7 +91,7 @@ const kinds = ({ people: { names } }: Application): string =>
   names?.username === undefined ? 'an e-mail' : 'an e-mail or a user name';
 
 function unknownUser(application: Application, wanted: string, proposed: readonly string[]): PotctlError {
-  const why = `looked for an id, ${kinds(application)} in '${application.name}'`;
+  const why = `searched for an id, ${kinds(application)} in '${application.name}'`;
   const fix = proposed.map((name) => `Did you mean ${name}?`);
   return new PotctlError('E_USER_NOT_FOUND', `there is no user '${wanted}'`, { why, ...(fix.length > 0 && { fix }) });
 }

@@ -4,13 +4,13 @@ import { type Advice, potctl } from '../kernel/next.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import type { KeyCount } from './key-check.js';
 
-/** One rule, named `sec.…`, over the second factors of everybody. */
+/** The result of one rule, named `sec.…`, over the second factors of all users. */
 export interface PostureCheck extends Check {
-  /** The command that shows more, or mends it. */
+  /** The command that shows more or fixes it. */
   readonly next?: Advice;
 }
 
-/** How many people each thing is true of. null = could not be counted. */
+/** How many users each condition applies to. null = could not be counted. */
 export interface Counts {
   readonly users: number;
   readonly enabled: number;
@@ -30,21 +30,21 @@ export interface Counts {
   readonly triggers: number | null;
   readonly risky: boolean;
   readonly installed: number | null;
-  /** What is wrong with what `setup` installed. */
+  /** What is wrong with the schema that `setup` installed. */
   readonly problem: { readonly detail: string; readonly fix: Advice } | null;
-  /** What keeps a support login from changing a second factor behind the journal's back. */
+  /** What keeps a support login from changing second factors without a journal entry. */
   readonly guard: 'functions' | 'triggers' | null;
-  /** Whose last change is in no record; null = the application keeps no time of a change, or there is no journal. */
+  /** Users whose last change is in no journal; null = the application stores no time of a change, or there is no journal. */
   readonly unrecorded: readonly string[] | null;
 }
 
-/** What the counts are judged by. */
+/** What else the rules depend on. */
 export interface PostureFacts {
   readonly readsSecrets: boolean;
   readonly requiredForAdmin: boolean;
-  /** Does the application seal its secrets? */
+  /** Whether the application encrypts its secrets. */
   readonly sealed: boolean;
-  /** Of one backup code; undefined = there are none. */
+  /** Entropy of one backup code; undefined = no backup codes. */
   readonly bits: number | undefined;
   readonly keys: readonly KeyCount[] | null;
   readonly facts: MfaFacet['facts'];
@@ -58,7 +58,7 @@ const rule = (id: string, state: State, detail: string, next?: Advice): PostureC
 });
 const ALL_MISSING = potctl('mfa', 'list', '--required', '--missing');
 
-/** Judges the counts: one line for each rule, in a fixed order. Pure. */
+/** Evaluates all rules, in a fixed order. Pure. */
 export function rulesOf(counts: Counts, facts: PostureFacts): PostureCheck[] {
   return [
     ...peopleRules(counts, facts),
@@ -68,7 +68,7 @@ export function rulesOf(counts: Counts, facts: PostureFacts): PostureCheck[] {
   ];
 }
 
-/** The worst of them: fail, then unknown, warn, ok. */
+/** Returns the worst state: fail, then unknown, warn, ok. */
 export function worst(rules: readonly PostureCheck[]): State {
   return (['fail', 'unknown', 'warn'] as const).find((state) => rules.some((one) => one.state === state)) ?? 'ok';
 }
@@ -84,7 +84,7 @@ function peopleRules(counts: Counts, { requiredForAdmin }: PostureFacts): Postur
       `administrators without a second factor: ${adminsWithout}`,
       ALL_MISSING,
     ),
-    rule('locked_now', manyLocked, `people locked or blocked: ${shut}`, potctl('mfa', 'list', '--state', 'locked')),
+    rule('locked_now', manyLocked, `users locked or blocked: ${shut}`, potctl('mfa', 'list', '--state', 'locked')),
   ];
 }
 
@@ -95,24 +95,32 @@ const SECRET_RULES = [
 
 function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFacts): PostureCheck[] {
   const { plainSecrets, unusable, unusablePending, short, enabledWithout, pending, pendingOld } = counts;
-  const replay = rule('replay_guard', 'ok', facts.noReplayGuard || 'the application keeps the step of the last code');
+  const replay = rule(
+    'replay_guard',
+    'ok',
+    facts.noReplayGuard || 'the application refuses codes that were used before',
+  );
   if (!readsSecrets) {
-    return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this role may not read secrets')), replay];
+    return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this database role cannot read secrets')), replay];
   }
   const broken = unusable > 0 ? 'fail' : when(unusablePending, 'warn');
   const see = potctl('mfa', 'list', '--state', 'pending');
   return [
-    rule('plaintext_secret', when(plainSecrets, sealed ? 'fail' : 'warn'), `secrets in the clear: ${plainSecrets}`),
+    rule(
+      'plaintext_secret',
+      when(plainSecrets, sealed ? 'fail' : 'warn'),
+      `secrets stored in plain text: ${plainSecrets}`,
+    ),
     rule(
       'unusable_secret',
       broken,
-      `secrets that can never work: ${unusable + unusablePending}`,
+      `unusable secrets: ${unusable + unusablePending}`,
       potctl('mfa', 'explain', 'USER'),
     ),
-    rule('short_secret', when(short, 'warn'), `secrets below 128 bits: ${short}`),
+    rule('short_secret', when(short, 'warn'), `secrets shorter than 128 bits: ${short}`),
     rule('enabled_without_secret', when(enabledWithout, 'warn'), `enabled without a secret: ${enabledWithout}`),
-    rule('pending', when(pending, 'warn'), `enrolments without a first code: ${pending}`, see),
-    rule('pending_old', when(pendingOld, 'warn'), `enrolments older than 24 hours: ${pendingOld}`, see),
+    rule('pending', when(pending, 'warn'), `pending enrollments: ${pending}`, see),
+    rule('pending_old', when(pendingOld, 'warn'), `pending enrollments older than 24 hours: ${pendingOld}`, see),
     replay,
   ];
 }
@@ -125,19 +133,19 @@ function codeRules(
   const weak = rule(
     'weak_codes',
     bits < 64 ? 'warn' : 'ok',
-    `one backup code has ${Math.floor(bits)} bits; 64 are asked for`,
+    `a backup code has ${Math.floor(bits)} bits; 64 are recommended`,
   );
   if (!readsSecrets) {
-    const hidden = (id: string) => rule(id, 'unknown', 'this role may not read codes');
+    const hidden = (id: string) => rule(id, 'unknown', 'this database role cannot read backup codes');
     return [hidden('plaintext_codes'), weak, hidden('codes_low')];
   }
   return [
-    rule('plaintext_codes', when(plainCodes, 'fail'), `people whose backup codes stand in the clear: ${plainCodes}`),
+    rule('plaintext_codes', when(plainCodes, 'fail'), `users with backup codes in plain text: ${plainCodes}`),
     weak,
     rule(
       'codes_low',
       adminsNoCodes > 0 ? 'fail' : when(fewCodes, 'warn'),
-      `people with three codes or fewer: ${fewCodes}`,
+      `users with three backup codes or fewer: ${fewCodes}`,
       potctl('mfa', 'list', '--state', 'no-codes'),
     ),
   ];
@@ -145,42 +153,48 @@ function codeRules(
 
 function ownRules(counts: Counts, { keys }: PostureFacts): PostureCheck[] {
   const { installed, triggers, risky, problem } = counts;
-  const none = installed === null ? 'potctl is not set up here' : null;
+  const none = installed === null ? 'potctl is not set up in this database' : null;
   const guarded = triggers === 2 ? 'ok' : 'fail';
   return [
     rule(
       'journal',
       none === null ? (triggers === null ? 'unknown' : guarded) : 'unknown',
-      none ?? 'the journal refuses changes',
+      none ?? JOURNAL_WORDS[triggers === null ? 'unknown' : guarded],
       potctl('setup'),
     ),
     rule(
       'schema',
       problem === null ? (none === null ? 'ok' : 'unknown') : 'fail',
-      problem?.detail ?? none ?? 'nobody becomes the owner of the schema potctl through its functions',
+      problem?.detail ?? none ?? 'the functions in the schema potctl cannot be used to gain the rights of its owner',
       problem?.fix ?? potctl('setup'),
     ),
     unrecordedRule(counts),
     rule(
       'roles',
       risky ? 'warn' : 'ok',
-      risky ? 'this role may do everything, also change the journal' : 'this role is bounded',
+      risky ? 'this database role can do everything, even change the journal' : 'this database role has limited rights',
       potctl('grants', 'sql', '--role', 'support'),
     ),
     ...(keys === null ? [] : [keysRule(keys)]),
   ];
 }
 
+const JOURNAL_WORDS = {
+  ok: 'the journal refuses changes to its entries',
+  fail: 'the triggers that protect the journal are missing or disabled',
+  unknown: 'the schema potctl has an old version',
+} as const;
+
 const SHOWN = 3;
 
-/** A change that nobody wrote down was made past potctl: with a stolen login, or by the application. */
+/** A change without a journal entry was not made with potctl: by a stolen login, or by the application. */
 function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureCheck {
   const id = 'unrecorded';
   if (installed === null || installed < MFA_SCHEMA_VERSION) {
     return rule(
       id,
       'unknown',
-      `potctl is not set up here${installed === null ? '' : ' in its present version'}`,
+      `potctl is not set up in this database${installed === null ? '' : ' with its current version'}`,
       potctl('setup'),
     );
   }
@@ -188,20 +202,20 @@ function unrecordedRule({ installed, guard, unrecorded }: Counts): PostureCheck 
     const more = unrecorded.length > SHOWN ? ', …' : '';
     const whose = `${unrecorded.slice(0, SHOWN).join(', ')}${more}`;
     const next = potctl('history', '--target', unrecorded[0]!);
-    return rule(id, 'warn', `second factors whose last change nobody recorded: ${unrecorded.length} (${whose})`, next);
+    return rule(id, 'warn', `second factors whose last change is not recorded: ${unrecorded.length} (${whose})`, next);
   }
-  if (guard !== null) return rule(id, 'ok', 'the database refuses a change of a support login without the journal');
+  if (guard !== null) return rule(id, 'ok', 'the database refuses changes by a support login without a journal entry');
   if (unrecorded !== null) {
     return rule(
       id,
       'ok',
-      'every last change that the application keeps a time of is on record; without guards, times can be forged',
+      'the last change of every second factor is recorded; without write guards its time could be forged',
     );
   }
   return rule(
     id,
     'unknown',
-    'whether somebody changed a second factor past the journal cannot be told: the application keeps no time of it',
+    'unrecorded changes cannot be detected: the application stores no time of a change',
     potctl('setup', '--guard-writes'),
   );
 }
@@ -210,7 +224,7 @@ function keysRule(keys: readonly KeyCount[]): PostureCheck {
   const failed = keys.filter(({ problem }) => problem !== null).reduce((sum, { count }) => sum + count, 0);
   const unused = keys.filter(({ count, newest, problem }) => count === 0 && !newest && problem === null);
   if (failed > 0 || unused.length === 0) {
-    return rule('keys', when(failed, 'fail'), `secrets that no configured key opens: ${failed}`);
+    return rule('keys', when(failed, 'fail'), `secrets that no configured key can decrypt: ${failed}`);
   }
-  return rule('keys', 'warn', `keys that seal nothing any more: ${unused.map(({ key }) => key).join(', ')}`);
+  return rule('keys', 'warn', `keys that are no longer used: ${unused.map(({ key }) => key).join(', ')}`);
 }

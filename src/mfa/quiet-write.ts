@@ -6,20 +6,20 @@ import type { Session } from '../postgres/server.js';
 const WRITES = /^\s*(with\b.*\(\s*)?(insert into|update|delete from)\b/is;
 const RESULT = 'potctl.written';
 
-/** Of what stands in a context only the name of the innermost function: the rest may hold values. */
+/** Takes only the name of the innermost function from an error context: the rest may contain values. */
 const FUNCTION = 'PL/pgSQL function ((?!inline_code_block)[^\\n]*?\\)) line';
-/** Undefined table, function, object, schema: what a name comes to that was to be found by the search_path. */
+/** Undefined table, function, object, schema: errors of a name that relies on the search_path. */
 const UNRESOLVED = ['42P01', '42883', '42704', '3F000'];
 
-/** Does the statement write rows? */
+/** Returns whether the statement writes rows. */
 export const isWrite = (sql: string): boolean => WRITES.test(sql);
 
 /**
- * Runs a statement that writes so that the server logs no row when a constraint refuses it: the log's `Failing row contains (…)` shows every
- * column that was written or that the role may read, and only a superuser can turn it off. Caught and raised again, the error has its code
- * and its message, but no detail.
+ * Runs a statement so that the server does not log the row if a constraint refuses it: `Failing row contains (…)` would show every column
+ * that was written or that the role may read, and only a superuser can turn that off. The error is caught and raised again with its code and
+ * message, but without its detail.
  *
- * @returns what stands behind `returning`, as JSON knows it; without it one row `{ written }`: how many were
+ * @returns the columns after `returning`, as JSON values; without it one row `{ written }`, the number of rows
  */
 export async function writeQuietly<Row extends object>(
   session: Session,
@@ -48,7 +48,7 @@ end`;
   return returns ? JSON.parse(row!.rows) : ([{ written: Number(row!.rows) }] as unknown as Row[]);
 }
 
-/** A trigger of the application that leaves schemas out works only with the search_path of the application; no session of potctl has one. */
+/** Names a trigger function that relies on the application's search_path, which potctl's sessions do not set. */
 function nameTrigger(error: unknown): unknown {
   if (!(error instanceof PotctlError) || !UNRESOLVED.includes(sqlstateOf(error) ?? '')) return error;
   const name = error.cause instanceof Error && 'hint' in error.cause ? String(error.cause.hint ?? '') : '';
@@ -56,7 +56,7 @@ function nameTrigger(error: unknown): unknown {
   return error.with({
     changed: 'nothing',
     fix: [
-      `${name} of the application leaves schemas out. Let its owner run: ALTER FUNCTION ${name} SET search_path = SCHEMA, pg_temp;`,
+      `The application's ${name} uses names without a schema. Ask its owner to run: ALTER FUNCTION ${name} SET search_path = SCHEMA, pg_temp;`,
     ],
   });
 }

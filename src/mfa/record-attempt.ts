@@ -6,22 +6,22 @@ import { keyOf, nameOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { Transaction } from './transaction.js';
 
-/** From so few codes on the person should get new ones. */
+/** With this many codes left or fewer, the user should get new ones. */
 export const FEW_CODES = 3;
 
-/** What a code was asked for. */
+/** Why a code was checked. */
 export interface AttemptPurpose {
-  /** The word in the journal, e.g. `mfa.verify`. */
+  /** Action in the journal, e.g. `mfa.verify`. */
   readonly action: 'mfa.verify' | 'mfa.confirm' | 'mfa.explain';
   readonly factorId: string | null;
 }
 
 /**
- * Notes what became of a code: in the journal, in the application's audit table, and, where somebody should look, as a security event.
- * Within the transaction that counted it.
+ * Records the result of a code check in the journal, in the application's audit table and, if suspicious, as a security event, in the
+ * transaction that counted it.
  *
- * @returns the number of the journal's entry
- * @throws E_NOT_KEPT where the database did not let a used backup code go
+ * @returns the number of the journal entry
+ * @throws E_NOT_KEPT if the database did not remove a used backup code
  */
 export async function recordAttempt(
   deps: Uses<'database' | 'journal' | 'actor'>,
@@ -37,9 +37,9 @@ export async function recordAttempt(
   const facts = factsOf(verdict);
   const accepted = verdict.verdict === 'accepted';
   if (verdict.verdict !== 'blocked') {
-    const told = { potctl: true, operator, reason: reason ?? 'caller check' };
+    const details = { potctl: true, operator, reason: reason ?? 'caller check' };
     const event = accepted ? ('passed' as const) : ('failed' as const);
-    await application.audit?.append(transaction, person, { event, factorId, details: told, runId, traceId });
+    await application.audit?.append(transaction, person, { event, factorId, details, runId, traceId });
   }
   const alarm = alarmOf(verdict, application);
   if (alarm !== null) {
@@ -81,18 +81,18 @@ function factsOf(verdict: Verdict): Record<string, unknown> {
   }
 }
 
-/** A valid code that comes twice was most likely read by somebody else. */
+/** A valid code that is used twice was most likely seen by somebody else. */
 function alarmOf(
   verdict: Verdict,
   { security }: Application,
 ): { type: string; severity: 'MEDIUM' | 'HIGH'; description: string } | null {
   if (verdict.verdict === 'replayed') {
-    const description = 'A code that was right, but used before, was given to potctl';
+    const description = 'A correct code that was used before was given to potctl';
     return { type: 'MFA_CODE_REPLAYED', severity: 'HIGH', description };
   }
   if (verdict.verdict === 'accepted' && verdict.by === 'backup') {
     const severity = verdict.left <= 1 ? 'HIGH' : 'MEDIUM';
-    return { type: 'MFA_BACKUP_CODE_USED', severity, description: `A backup code was used; ${verdict.left} are left` };
+    return { type: 'MFA_BACKUP_CODE_USED', severity, description: `A backup code was used; ${verdict.left} left` };
   }
   const type = security?.failedCode;
   if (verdict.verdict !== 'wrong' || type === undefined) return null;

@@ -7,14 +7,14 @@ import { markOf } from './secret-mark.js';
 import { readStoredSecret } from './stored-secret.js';
 import { readVerifierState, type VerifierState } from './verifier-state.js';
 
-/** `unknown`: this role may not see whether an enrolment has begun. */
+/** `unknown`: this database role cannot see pending enrollments. */
 export type MfaState = 'enabled' | 'pending' | 'off' | 'unknown';
 
-/** An enrolment that waits for its first code. */
+/** An enrollment that awaits its first code. */
 export interface Pending {
-  /** Those whose first code would be accepted, the newest first: an application may begin again without an end to what it began. */
+  /** Factors whose first code would be accepted, newest first: an application may start another enrollment without removing the first. */
   readonly factors: readonly Factor[];
-  /** When the newest began at the latest; null = nobody knows. */
+  /** When the newest was started, at the latest; null = unknown. */
   readonly since: string | null;
   /** More than 24 hours ago. */
   readonly expired: boolean;
@@ -29,22 +29,22 @@ export interface MfaRecord {
   readonly factors: readonly Factor[];
   readonly enabled: readonly Factor[];
   readonly pending: Pending | null;
-  /** Backup codes as stored; null = the application has none, or this role may not read them. */
+  /** Backup codes as stored; null = the application has none, or this role cannot read them. */
   readonly codes: readonly string[] | null;
-  /** How many there are; some roles may count what they may not read. Null = the application has none, or this role may not. */
+  /** Number of backup codes; some roles can count codes that they cannot read. null = the application has none, or this role cannot. */
   readonly codesLeft: number | null;
   readonly sessions: number | null;
   /** The version of potctl's own schema; null = not installed. */
   readonly installed: number | null;
   readonly verifier: VerifierState | null;
-  /** What an operator agrees to: when it differs under the lock, somebody was faster. */
+  /** Identifies the state that an operator confirms; if it differs under the lock, someone else made a change. */
   readonly fingerprint: string;
 }
 
 const PENDING_MS = 24 * 3_600_000;
 
 /**
- * Reads it. With `lock` the rows stay locked until the transaction ends.
+ * Reads the state of one person. With `lock` the rows stay locked until the transaction ends.
  *
  * @throws E_DB_*
  */
@@ -80,7 +80,7 @@ function stateOf(factors: readonly Factor[], readsSecrets: boolean): MfaState {
     : 'off';
 }
 
-/** When potctl began what waits; null where the application has begun another one since. */
+/** Returns when potctl started the pending enrollment; null if the application has started another one since. */
 function begunHere(factors: readonly Factor[], verifier: VerifierState | null, rules: SecretRules): string | null {
   const { enrollmentAt = null, enrollmentMark = null } = verifier ?? {};
   const secret = factors.find(({ state }) => state === 'pending')?.secret;
@@ -94,7 +94,7 @@ function pendingOf(all: readonly Factor[], person: Person, begun: string | null,
   const [factor, ...older] = waiting.sort((a, b) => (b.createdAt ?? '').localeCompare(a.createdAt ?? ''));
   if (factor === undefined) return null;
   const isOld = (began: string | null): boolean => began !== null && nowMs - Date.parse(began) > PENDING_MS;
-  // A row was last written with or after its secret, so the enrolment is at least that old.
+  // The row was last written with or after its secret, so the enrollment is at least that old.
   const since = factor.createdAt ?? begun ?? person.updatedAt;
   return { factors: [factor, ...older.filter(({ createdAt }) => !isOld(createdAt))], since, expired: isOld(since) };
 }

@@ -1,17 +1,17 @@
-/** A change of one person's second factor, as it is asked for. */
+/** A request to change one person's second factor. */
 export interface ChangeRequest {
   /** Id, e-mail or user name. */
   readonly user: string;
-  /** Why; default: as the host says. */
+  /** The reason. Default: the host's. */
   readonly reason?: string | null | undefined;
-  /** Also an administrator, one's own account, or what the profile protects. */
+  /** Override the guards: an administrator, one's own account, a protected command. */
   readonly breakGlass?: boolean | undefined;
 }
 
-/** Which form new backup codes have. */
+/** The form of new backup codes. */
 export type CodeForm = 'application' | 'login';
 
-/** Whom a command names: what must be typed, and the id. */
+/** A person as a command names it: what must be typed, and the id. */
 export interface Named {
   readonly name: string;
   readonly id: string;

@@ -12,11 +12,11 @@ import { countKeys, type KeyCount } from './key-check.js';
 import type { ChangeRequest } from './request.js';
 import { inTransaction, type Transaction } from './transaction.js';
 
-/** What is wanted of a rotation. */
+/** A request to re-encrypt secrets. */
 export interface RotateRequest extends Omit<ChangeRequest, 'user'> {
-  /** Id of the key to seal under; default: the newest. An older one takes a rotation back. */
+  /** Id of the key to encrypt with. Default: the newest; an older one undoes a rotation. */
   readonly to?: string | null | undefined;
-  /** Secrets in one transaction. Default 500. */
+  /** Secrets per transaction. Default 500. */
   readonly batch?: number | undefined;
 }
 
@@ -24,11 +24,11 @@ export interface RotateRequest extends Omit<ChangeRequest, 'user'> {
 export interface RotatePlan {
   readonly application: string;
   readonly to: string;
-  /** The key of new secrets: another one than `to` when a rotation is taken back. */
+  /** The key for new secrets; differs from `to` if a rotation is undone. */
   readonly newest: string;
-  /** Secrets under other keys, which will be sealed again. */
+  /** Secrets under other keys, to be re-encrypted. */
   readonly pending: number;
-  /** Secrets that rest under `to` already. */
+  /** Secrets that are already encrypted with `to`. */
   readonly settled: number;
   readonly keys: readonly KeyCount[];
 }
@@ -38,19 +38,19 @@ export interface RotateResult {
   readonly to: string;
   readonly changed: boolean;
   readonly resealed: number;
-  /** In a dry run: what would be sealed again. */
+  /** In a dry run: secrets that would be re-encrypted. */
   readonly pending: number;
   readonly settled: number;
-  /** Secrets that no key here opens: they are as they were. */
+  /** Secrets that no configured key can decrypt; they are not changed. */
   readonly unreadable: readonly { readonly key: string | null; readonly problem: string; readonly count: number }[];
-  /** One entry of the journal for each transaction; null when nothing was written. */
+  /** The last journal entry; each transaction has one. null = nothing was written. */
   readonly journal_seq: string | null;
 }
 
 /**
- * Opens every sealed secret and says what would be sealed again. Applied, it seals every secret that rests under another key again.
+ * Decrypts every stored secret and plans which to re-encrypt. Applying it re-encrypts the secrets that are under another key.
  *
- * @throws E_UNSUPPORTED where the application seals nothing, E_MFA_KEY (no key of that id), E_REASON_REQUIRED, E_PROFILE_REQUIRED,
+ * @throws E_UNSUPPORTED if the application does not encrypt secrets, E_MFA_KEY (no key with that id), E_REASON_REQUIRED, E_PROFILE_REQUIRED,
  * E_BREAK_GLASS (protected by the profile), E_SETUP_MISSING, E_DB_*
  */
 export async function prepareRotation(
@@ -92,12 +92,12 @@ async function planRotation(
 }
 
 /**
- * Seals every secret that rests under another key again, under `plan.to`: batches of rows under their locks, each with its entry in the
- * journal in one transaction. Stopped anywhere, what is done is done, and the next run goes on; a second run finds nothing to do.
+ * Re-encrypts with `plan.to` every secret that is under another key, in batches: rows are locked, written and recorded in the journal in one
+ * transaction per batch. If stopped, finished batches stay, and the next run continues; a second run finds nothing to do.
  *
- * Secrets are opened in memory only; envelopes travel by COPY, so no log holds them. What does not open is left as it is.
+ * Secrets are decrypted in memory only and transferred by COPY, so no log contains them. Secrets that cannot be decrypted are not changed.
  *
- * @throws E_DB_*, E_NOT_KEPT (the database kept something else); `changed` says how far it came
+ * @throws E_DB_*, E_NOT_KEPT (the database stored something else); `changed` says how far it got
  */
 async function rotate(
   deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
@@ -123,7 +123,7 @@ async function rotate(
   return { ...untouched(plan), changed: sum.done > 0, resealed: sum.done, journal_seq: sum.seq };
 }
 
-/** The result where nothing was written. */
+/** Returns the result if nothing was written. */
 function untouched({ to, settled, keys }: RotatePlan): RotateResult {
   const unreadable = keys.flatMap(({ key, problem, count }) => (problem === null ? [] : [{ key, problem, count }]));
   return { to, changed: false, resealed: 0, pending: 0, settled, unreadable, journal_seq: null };
@@ -141,7 +141,7 @@ interface From {
   readonly limit: number;
 }
 
-/** Each one is committed when it is given. */
+/** Yields each batch after its commit. */
 async function* batches(
   deps: Uses<'database' | 'journal' | 'actor' | 'keys'>,
   session: Session,
@@ -159,7 +159,7 @@ async function* batches(
   }
 }
 
-/** One batch within its transaction; null at the end. */
+/** Re-encrypts one batch in its transaction; null = no more rows. */
 async function sealAgain(
   deps: Uses<'database' | 'journal' | 'actor'>,
   transaction: Transaction,
@@ -188,7 +188,7 @@ async function sealAgain(
   return { count: kept, last, seq };
 }
 
-/** null where it does not open: that is told beforehand. */
+/** Returns null if the secret cannot be decrypted, which the plan has shown. */
 function sealedAgain(
   { database }: Uses<'database'>,
   [factorId, userId, text]: SealedRow,
@@ -217,7 +217,10 @@ function note(
 
 function sealedOf({ database: { application } }: Uses<'database'>): Sealed {
   if (application.mfa.sealed !== undefined) return application.mfa.sealed;
-  throw new PotctlError('E_UNSUPPORTED', `'${application.name}' keeps its secrets in the clear: no key seals them`);
+  throw new PotctlError(
+    'E_UNSUPPORTED',
+    `'${application.name}' does not encrypt its secrets, so there is no key to rotate`,
+  );
 }
 
 /** @throws E_MFA_KEY */
@@ -225,19 +228,19 @@ function targetOf(ring: Keyring, wanted: string | null): string {
   const target = wanted ?? [...ring.keys()].at(-1);
   if (target !== undefined && ring.has(target)) return target;
   const why = ring.size === 0 ? 'no key is configured' : `configured: ${[...ring.keys()].join(', ')}`;
-  throw new PotctlError('E_MFA_KEY', `there is no key${target === undefined ? '' : ` '${target}'`} to seal under`, {
+  throw new PotctlError('E_MFA_KEY', `key${target === undefined ? '' : ` '${target}'`} not found`, {
     why,
   });
 }
 
 const notKept = (wanted: number, kept: number): PotctlError =>
-  new PotctlError('E_NOT_KEPT', 'the database did not keep the secrets as they were written', {
+  new PotctlError('E_NOT_KEPT', 'the database did not store the secrets as written', {
     why: { written: wanted, kept },
   });
 
-/** Also a COMMIT without an answer is only one batch of many. */
+/** Even after a COMMIT without an answer, only one batch of many is in doubt. */
 const halfWay = (error: PotctlError, done: number, to: string): PotctlError =>
   error.with({
     changed: 'partial',
-    changedDetail: `${counted(done, 'secret')} ${verb(done, 'is', 'are')} sealed under '${to}', all others as they were; repeat it to go on`,
+    changedDetail: `${counted(done, 'secret')} ${verb(done, 'is', 'are')} re-encrypted with '${to}', the others were not changed; repeat the command to continue`,
   });

@@ -5,9 +5,10 @@ import { secretOf } from './factor-secret.js';
 import { SHORT_BITS, WEAK_BITS } from './stored-secret.js';
 
 /**
- * Can codes of this factor ever be right?
+ * Checks whether this factor's secret can verify codes.
  *
- * @returns `good`, `good, but …`, `cannot be opened: …` (the key is missing, the secret may be well), or why it `never works`; `hidden` where this role may not see it; null for a factor without a secret
+ * @returns `good`, `good, but …`, `cannot be decrypted: …` (the key is missing, the secret may be fine), or why it `never works`; `hidden` if
+ * this role cannot read it; null for a factor without a secret
  */
 export async function judgeSecret(
   deps: Uses<'database' | 'keys'>,
@@ -19,11 +20,11 @@ export async function judgeSecret(
   if (factor.state === 'inactive' || factor.secret === null) return factor.state === 'enabled' ? 'missing' : null;
   try {
     const bits = (await secretOf(deps, person, factor)).length * 8;
-    if (bits < WEAK_BITS) return `good, but of ${bits} bits only`;
+    if (bits < WEAK_BITS) return `good, but only ${bits} bits`;
     return bits < SHORT_BITS ? `good, but shorter than ${SHORT_BITS} bits` : 'good';
   } catch (error) {
     if (!(error instanceof PotctlError)) throw error;
-    if (error.code === 'E_MFA_KEY') return `cannot be opened: ${error.message}`;
+    if (error.code === 'E_MFA_KEY') return `cannot be decrypted: ${error.message}`;
     if (error.code !== 'E_MFA_SECRET') throw error;
     return `never works: ${typeof error.why === 'string' ? error.why : error.message}`;
   }

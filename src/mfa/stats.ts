@@ -3,24 +3,24 @@ import { CLOCK } from '../applications/sql.js';
 import type { MfaDeps, Uses } from './deps.js';
 import { STATE_SQL } from './list.js';
 
-/** How many of a role have a second factor. */
+/** The users of one role, by state of their second factor. */
 export interface MfaGroup {
   readonly role: string;
   readonly users: number;
   readonly enabled: number;
   readonly pending: number;
-  /** This role may not see whether an enrollment has begun. */
+  /** Users whose state this database role cannot see. */
   readonly unknown: number;
   readonly off: number;
-  /** Those without: pending, unknown and off together. */
+  /** Users without an enabled one: pending, unknown and off together. */
   readonly disabled: number;
-  /** Of the enabled ones; null = the application has no codes, or this role may not see them. */
+  /** Enabled, but without backup codes; null = the application has none, or this role cannot read them. */
   readonly no_codes: number | null;
-  /** Two decimals, as the applications' own documents print it: `66.67`; `0` when nobody is there. */
+  /** Two decimals, as in the applications' own statistics: `66.67`; `0` without users. */
   readonly enabled_percentage: string;
 }
 
-/** Coverage. `total`, `enabled`, `disabled` and `enabledPercentage` have the names of the applications' own statistics. */
+/** How many users have a second factor. Some names are those of the applications' own statistics. */
 export interface MfaStats {
   readonly application: string;
   readonly total: number;
@@ -31,7 +31,7 @@ export interface MfaStats {
   readonly unknown: number;
   readonly admins: { readonly total: number; readonly enabled: number };
   readonly groups: readonly MfaGroup[];
-  /** Changes by potctl in 30 days; null = there is no journal. */
+  /** Resets with potctl in the last 30 days; null = no journal. */
   readonly resets_30d: number | null;
 }
 
@@ -47,7 +47,7 @@ interface Counted {
   readonly admins_enabled: number;
 }
 
-/** Counts everybody in one scan. @throws E_APPLICATION, E_DB_* */
+/** Counts all users in one scan. @throws E_APPLICATION, E_DB_* */
 export async function readStats({ database, journal }: Uses<'database' | 'journal'>): Promise<MfaStats> {
   const session = await database.session('mfa.stats');
   try {
@@ -69,7 +69,7 @@ export async function readStats({ database, journal }: Uses<'database' | 'journa
   }
 }
 
-/** The one statement of the statistics. */
+/** Returns the SQL statement of the statistics. */
 export const statsSql = ({
   application,
   readsSecrets,

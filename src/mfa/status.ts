@@ -20,11 +20,11 @@ export interface FactorView {
   readonly created_at: string | null;
   readonly enabled_at: string | null;
   readonly last_used_at: string | null;
-  /** `good`, or why its codes can never work; `hidden`: this role may not see it; null = it has no secret. */
+  /** `good`, or why it is unusable; `hidden`: this role cannot read it; null = no secret. */
   readonly secret: string | null;
 }
 
-/** The second factor of one person, for people and scripts. Never a secret, a code or a hash. */
+/** The state of one person's second factor. Never contains a secret, a code or a hash. */
 export interface MfaStatus {
   readonly application: string;
   readonly user: {
@@ -42,21 +42,21 @@ export interface MfaStatus {
   readonly pending_since: string | null;
   readonly pending_expired: boolean;
   readonly factors: readonly FactorView[];
-  /** null = the application has none; `left` null = this role may not see. */
+  /** null = the application has none; `left` null = this role cannot read them. */
   readonly codes: { readonly left: number | null; readonly set_of: number; readonly storage: string } | null;
   /** `until` is `infinity` after a hundred refused codes in a row. */
   readonly lock: { readonly by: 'potctl' | 'application'; readonly until: string } | null;
   readonly failed_24h: number | null;
   readonly last_accepted_at: string | null;
-  /** null = the application keeps none. */
+  /** null = the application stores no sessions. */
   readonly sessions: number | null;
-  /** null = there is no journal, or this role may not read it. */
+  /** null = no journal, or this role cannot read it. */
   readonly resets_90d: readonly PastReset[] | null;
   readonly red_flags: readonly RedFlag[];
   readonly notes: readonly Advice[];
 }
 
-/** Everything that potctl knows of a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
+/** Returns everything that potctl knows about a person's second factor. Changes nothing. @throws E_USER_*, E_APPLICATION, E_DB_* */
 export async function readStatus(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy' | 'keys'>,
   wanted: string,
@@ -72,7 +72,7 @@ export async function readStatus(
   }
 }
 
-/** The same of a record that was read already. */
+/** Returns the status of a record that was already read. */
 export async function statusOf(deps: Uses<'database' | 'policy' | 'keys'>, record: MfaRecord): Promise<MfaStatus> {
   const { application } = deps.database;
   const { person, state, enabled, pending, codesLeft: left, verifier } = record;
@@ -107,24 +107,24 @@ async function factorViews(deps: Uses<'database' | 'keys'>, { person, factors }:
   );
 }
 
-/** Until when nobody gets in, and who says so; potctl's own word first. */
+/** Returns the lock of a person, potctl's own before the application's. */
 export function lockOf({ verifier, person }: MfaRecord): MfaStatus['lock'] {
   if (verifier?.blockedUntil != null) return { by: 'potctl', until: verifier.blockedUntil };
   return person.lockedUntil === null ? null : { by: 'application', until: person.lockedUntil };
 }
 
-/** What should make an operator doubt who is calling; none is proof of anything. What is merely to be mended is a note. */
+/** Returns warning signs that a caller may be an impostor; none is proof. Things that only need fixing are notes. */
 export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
   const { resets = [], failures24h = 0 } = verifier ?? {};
   const daysOld = person.createdAt === null ? null : (nowMs - Date.parse(person.createdAt)) / 86_400_000;
   const flags: [boolean, string, string][] = [
     [person.isAdmin, 'admin', 'an administrator'],
-    [person.active === false, 'inactive', 'the account is switched off'],
-    [daysOld !== null && daysOld < 7, 'new_account', 'the account is younger than a week'],
-    [resets.length > 0, 'recent_reset', `${counted(resets.length, 'reset')} in 90 days`],
-    [failures24h >= 3, 'refused_codes', `${counted(failures24h, 'refused code')} in 24 hours`],
-    [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a right code was given twice: somebody may have read it'],
-    [verifier?.blockedUntil != null, 'blocked', 'too many refused codes: blocked'],
+    [person.active === false, 'inactive', 'the account is disabled'],
+    [daysOld !== null && daysOld < 7, 'new_account', 'the account is less than a week old'],
+    [resets.length > 0, 'recent_reset', `${counted(resets.length, 'reset')} in the last 90 days`],
+    [failures24h >= 3, 'refused_codes', `${counted(failures24h, 'refused code')} in the last 24 hours`],
+    [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a correct code was used twice: somebody else may have seen it'],
+    [verifier?.blockedUntil != null, 'blocked', 'blocked after too many refused codes'],
   ];
   return [
     ...flags.filter(([is]) => is).map(([, code, text]) => ({ code, text })),
@@ -141,13 +141,17 @@ function notesOf(
   const few = state === 'enabled' && left !== null && left <= FEW_CODES;
   const missing = person.isAdmin && policy.requiredForAdmin && state !== 'enabled';
   return [
-    ...(missing ? ['must have a second factor, and has none'] : []),
+    ...(missing ? ['a second factor is required but not enabled'] : []),
     ...(few ? [`${counted(left, 'backup code')} ${verb(left, 'is', 'are')} left`] : []),
-    ...(readsSecrets ? [] : ['this role may not read secrets and codes: what depends on them is not shown']),
+    ...(readsSecrets
+      ? []
+      : ['this database role cannot read secrets and backup codes; what depends on them is not shown']),
     ...(state === 'enabled' && noReplayGuard !== '' ? [noReplayGuard] : []),
     ...(state === 'enabled' && login !== undefined ? [login] : []),
     ...(installed === null
-      ? [advice`potctl is not set up in this database: no history, no changes (${potctl('setup')})`]
+      ? [
+          advice`potctl is not set up in this database, so it has no history and changes are refused (${potctl('setup')})`,
+        ]
       : []),
   ];
 }

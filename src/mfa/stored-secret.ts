@@ -4,22 +4,22 @@ import { decodeBase32, encodeBase32 } from './base32.js';
 /** Why a stored secret can never verify a code. */
 export type SecretProblem = 'bcrypt' | 'empty' | 'envelope' | 'not base32' | 'too long' | 'too short';
 
-/** What a stored text is worth to the application that reads it. */
+/** How the application reads a stored secret. */
 export type StoredSecret =
   | { readonly usable: true; readonly bytes: Uint8Array; readonly bits: number }
   | { readonly usable: false; readonly problem: SecretProblem };
 
-/** A secret of fewer bits than this cannot be called one; 128 is what RFC 4226 §4 asks for. */
+/** Secrets shorter than 80 bits are weak; RFC 4226 §4 requires 128. */
 export const WEAK_BITS = 80;
 export const SHORT_BITS = 128;
 
-/** The most that otplib takes. */
+/** Maximum that otplib accepts. */
 const STRICT_BYTES = 64;
 
 /**
  * Reads what an application stored as its TOTP secret, by that application's rules.
  *
- * A bcrypt hash (VIU before 2026-06-26) can never verify anything; an envelope in a table whose application keeps base32 neither.
+ * A bcrypt hash (VIU before 2026-06-26) can never verify a code, nor can an encrypted secret if the application expects base32.
  */
 export function readStoredSecret(text: string, rules: SecretRules): StoredSecret {
   if (text.trim() === '') return { usable: false, problem: 'empty' };

@@ -6,9 +6,9 @@ import { advice, potctl } from '../kernel/next.js';
 import type { Server } from '../postgres/server.js';
 
 /**
- * Connects and recognizes an application that has second factors. What fails leaves no session behind.
+ * Connects and detects an application that has second factors. Leaves no session open on failure.
  *
- * @param known the applications that are looked for; undefined = those that potctl knows by itself
+ * @param known the applications to look for; undefined = the built-in ones
  * @throws E_UNSUPPORTED, E_APPLICATION, E_DB_*
  */
 export async function openWithMfa(
@@ -26,7 +26,7 @@ export async function openWithMfa(
   }
 }
 
-/** The same database, for whoever works on second factors. @throws E_UNSUPPORTED where the application has none */
+/** Narrows the type of a database whose application has second factors. @throws E_UNSUPPORTED if it has none */
 export function requireMfa(database: ApplicationDatabase): ApplicationDatabase<WithMfa> {
   const { application } = database;
   if (hasMfa(application)) return { ...database, application };

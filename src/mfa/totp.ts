@@ -1,44 +1,44 @@
 import { createGuardrails, generateSync, verifySync } from 'otplib';
 import type { TotpRules } from '../applications/application.js';
 
-/** Seconds of one code. All four applications use it, with SHA-1 and six digits. */
+/** How long one code is valid, in seconds. All four applications use this, with SHA-1 and six digits. */
 export const PERIOD_S = 30;
 
-/** How far a diagnosis looks to either side, in steps: ten minutes. Nothing outside the window is ever accepted. */
+/** How far a diagnosis searches to either side, in time steps: ten minutes. Codes outside the window are never accepted. */
 export const DIAGNOSIS_STEPS = 20;
 
-/** Short and long secrets are read, and short ones reported; neither is ever made. What an application refuses, its own rules say. */
+/** Secrets of any length are read; the rules of each application decide which it accepts. */
 const GUARDRAILS = createGuardrails({ MIN_SECRET_BYTES: 1, MAX_SECRET_BYTES: Number.MAX_SAFE_INTEGER });
 
-/** The step of 30 s that an application counts at this moment. */
+/** Returns the 30 s time step at a moment, as the application counts it. */
 export function stepAt(ms: number, second: TotpRules['second']): number {
   const seconds = second === 'round' ? Math.round(ms / 1_000) : Math.floor(ms / 1_000);
   return Math.floor(seconds / PERIOD_S);
 }
 
-/** Is `code` the one of exactly that step? Strictly a boolean, compared in constant time. @see RFC 6238 */
+/** Returns whether `code` belongs to exactly this time step; compares in constant time. @see RFC 6238 */
 export function isCodeOfStep(secret: Uint8Array, code: string, step: number): boolean {
   if (step < 0) return false;
   const options = { secret, token: code, epoch: step * PERIOD_S, period: PERIOD_S, epochTolerance: 0 };
   return verifySync({ ...options, algorithm: 'sha1', digits: 6, guardrails: GUARDRAILS }).valid === true;
 }
 
-/** What an app shows at that moment; for rehearsals. */
+/** Returns the code that an app shows at a moment, for practice. */
 export function codeShownAt(secret: Uint8Array, ms: number): string {
   const counter = stepAt(ms, 'floor');
   return generateSync({ strategy: 'hotp', secret, counter, digits: 6, algorithm: 'sha1', guardrails: GUARDRAILS });
 }
 
-/** Where a code fits. */
+/** The time step that a code belongs to. */
 export interface CodeMatch {
   readonly step: number;
-  /** Steps from now: −1 is the code that was shown before this one. */
+  /** Time steps from now: −1 = the previous code. */
   readonly offset: number;
 }
 
 /**
- * Looks for a code within `reach` steps around the present one, nearest first in the answer; every step is compared, so that the time tells
- * nothing.
+ * Finds the time step of a code within `reach` steps of now; the nearest one if several match. All steps are compared, so that the time taken
+ * reveals nothing.
  *
  * @param ms the database's clock, so that two machines agree
  */

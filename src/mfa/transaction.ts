@@ -7,23 +7,23 @@ import { isWrite, writeQuietly } from './quiet-write.js';
 /** A session within a transaction. */
 export interface Transaction extends Session {
   /**
-   * Puts values where the adapters take them from: `pg_temp.potctl_private`. They travel by COPY, so that no statement, no parameter and
-   * so no log of the server ever holds them.
+   * Stores values in `pg_temp.potctl_private`, where the adapters read them. They are sent by COPY, so that no statement or parameter, and
+   * therefore no server log, contains them.
    */
   conceal(values: readonly string[]): Promise<void>;
 }
 
-/** What waits too long must fail: somebody is on the phone. And a role's default could be a level in which attempts at the same time are not seen. */
+/** Short timeouts, since somebody is on the phone; and the isolation level that sees concurrent attempts, whatever the role's default. */
 const LIMITS = `set transaction isolation level read committed; set local lock_timeout = '3s'; set local statement_timeout = '10s';
   set local idle_in_transaction_session_timeout = '15s'; set local log_parameter_max_length_on_error = 0`;
 
-/** Only a superuser may. What it does not cover, {@link writeQuietly} does, for every role. */
+/** Only a superuser can set this; {@link writeQuietly} covers the rest, for every role. */
 const QUIET_LOG = `set local log_parameter_max_length = 0; set local log_error_verbosity = 'terse'`;
 
 /**
- * Runs `work` in one transaction and commits what it did; whatever it throws, nothing has happened. No prompt may wait in it.
+ * Runs `work` in one transaction and commits; if it throws, everything is rolled back. It must not prompt.
  *
- * @throws what `work` throws; E_DB_* with `changed: unknown` when the answer to COMMIT was lost
+ * @throws what `work` throws; E_DB_* with `changed: unknown` if the connection broke during COMMIT
  */
 export async function inTransaction<T>(
   session: Session,
@@ -50,10 +50,10 @@ export async function inTransaction<T>(
   return result;
 }
 
-/** A rewrite rule and `returning` do not go together. */
+/** A rewrite rule does not support `returning`. */
 function ruleInstead(error: unknown): never {
   if (sqlstateOf(error) !== '0A000' || !(error instanceof PotctlError)) throw error;
-  throw new PotctlError('E_NOT_KEPT', 'a rule of the database is in the way of what was to be written', {
+  throw new PotctlError('E_NOT_KEPT', 'a rewrite rule in the database prevents the change', {
     ...(error.why !== undefined && { why: error.why }),
     cause: error,
   });
@@ -74,7 +74,7 @@ const escaped = (value: string): string => value.replace(/[\\\t\n\r]/g, (charact
 function uncertain(error: PotctlError, runId: string): PotctlError {
   return error.with({
     changed: 'unknown',
-    changedDetail: 'the server did not answer the COMMIT; the journal knows whether it happened',
+    changedDetail: 'the connection broke during COMMIT; the journal shows whether it was committed',
     fix: [potctl('history', '--run-id', runId)],
   });
 }

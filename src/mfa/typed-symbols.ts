@@ -1,9 +1,9 @@
-/** Longer than any code with a blank behind each symbol: nobody typed that. */
+/** Longer than any code with a blank after each symbol; longer input is not a code. */
 const LONGEST = 200;
 
 /**
- * Letters and digits of what was typed, however a phone, a letter or a chat writes it: without the blanks, dashes and invisible characters
- * between them, and with the decimal digits of any script as ASCII. Everything else stays, and so is no part of any code.
+ * Normalizes typed input: removes blanks, dashes and invisible characters and converts decimal digits of any script to ASCII. Everything else
+ * is left in, so that it matches no code.
  */
 export function symbolsOf(typed: string): string {
   const text = typed.trim();
@@ -14,7 +14,7 @@ export function symbolsOf(typed: string): string {
     .replace(/[\p{Zs}\t\p{Pd}\u2212\p{Cf}]/gu, '');
 }
 
-/** Unicode keeps the ten digits of a script in one row, zero first; where rows touch, the first of them begins the count. */
+/** In Unicode the ten digits of a script are consecutive, zero first; adjacent groups are counted from the first. */
 function digitOf(symbol: string): string {
   const point = symbol.codePointAt(0)!;
   let start = point;

@@ -9,11 +9,11 @@ import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
 
 export interface UnlockOptions {
-  /** Also forget the codes that were refused in a row: at a hundred they lock for good. */
+  /** Also reset the count of refused codes in a row, which locks permanently at 100. */
   readonly resetConsecutive?: boolean | undefined;
 }
 
-/** Says what would be unlocked. Applied, it ends potctl's block and the application's own lock. @throws as planChange */
+/** Plans to unlock a user. Applying it removes potctl's block and the application's lock. @throws as planChange */
 export async function prepareUnlock(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
@@ -23,7 +23,7 @@ export async function prepareUnlock(
   return { plan, dryRun: async () => plannedResult(plan), apply: () => unlock(deps, plan, options) };
 }
 
-/** Says what would be unlocked. Changes nothing. @throws as planChange */
+/** Plans to unlock a user. Changes nothing. @throws as planChange */
 export async function planUnlock(
   deps: Uses<'database' | 'journal' | 'actor' | 'policy'>,
   wanted: string,
@@ -32,7 +32,7 @@ export async function planUnlock(
   const { application } = deps.database;
   return planChange(deps, wanted, 'unlock', ({ person, verifier }) => {
     if (verifier === null) {
-      throw new PotctlError('E_DB_DENIED', 'this role may not see whether potctl blocks somebody', {
+      throw new PotctlError('E_DB_DENIED', 'this database role cannot see whether potctl blocks a user', {
         fix: [advice`It needs SELECT on potctl.mfa_attempt: ${potctl('grants', 'sql', '--role', 'support')}`],
       });
     }
@@ -41,17 +41,15 @@ export async function planUnlock(
     const lockedUntil = application.mfa.unlock === undefined ? null : person.lockedUntil;
     const forgets = resetConsecutive && failuresSinceSuccess > 0;
     const steps = [
-      ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} ends`]),
-      ...(lockedUntil === null ? [] : [`the application's own lock (${untilText(lockedUntil)}) ends`]),
-      ...(forgets
-        ? [`${failuresSinceSuccess} refused ${failuresSinceSuccess === 1 ? 'code is' : 'codes are'} forgotten`]
-        : []),
+      ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} is removed`]),
+      ...(lockedUntil === null ? [] : [`the application's lock (${untilText(lockedUntil)}) is removed`]),
+      ...(forgets ? [`the count of refused codes in a row (${failuresSinceSuccess}) is reset`] : []),
     ];
     return { changes: steps.length > 0, steps };
   });
 }
 
-/** Ends potctl's block and the application's own lock. @throws as applyChange */
+/** Removes potctl's block and the application's lock. @throws as applyChange */
 export async function unlock(
   deps: Uses<'database' | 'journal' | 'actor'>,
   plan: ChangePlan,
@@ -71,11 +69,11 @@ export async function unlock(
 }
 
 const blockWords = (until: string): string =>
-  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's pause until ${until}`;
+  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's block (until ${until})`;
 
-/** A hundred refused codes in a row are an attack, or a broken secret: whoever ends that says so. */
+/** 100 refused codes in a row mean an attack or a broken secret, so unlocking requires an explicit flag. */
 const lockedForGood = (person: Person): PotctlError =>
-  new PotctlError('E_MFA_STATE', `'${nameOf(person)}' stays locked: 100 codes in a row were refused`, {
-    why: 'an ordinary unlock does not end this lock; somebody may be guessing codes',
+  new PotctlError('E_MFA_STATE', `'${nameOf(person)}' is permanently locked: 100 codes in a row were refused`, {
+    why: 'somebody may be guessing codes; removing this lock requires --reset-consecutive',
     fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive', '--reason', '…')],
   });

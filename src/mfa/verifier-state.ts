@@ -3,48 +3,48 @@ import type { Session } from '../postgres/server.js';
 import { MFA_SCHEMA_VERSION } from './deps.js';
 import { type DeskMemory, readDeskMemory } from './desk/memory.js';
 
-/** What potctl itself remembers of a person. */
+/** What potctl itself stores about a person. */
 export interface VerifierState {
-  /** Until when no code is looked at; `infinity`: until an operator resets it; null = not blocked. */
+  /** Until when codes are blocked; `infinity`: until an operator resets it; null = not blocked. */
   readonly blockedUntil: string | null;
   readonly failures24h: number;
   readonly lastFailureAt: string | null;
   readonly lastSuccessAt: string | null;
-  /** Since the last success: at 100 the factor is locked. */
+  /** Refused codes since the last accepted one; 100 lock the factor. */
   readonly failuresSinceSuccess: number;
-  /** When the pending enrolment was begun by potctl. */
+  /** When potctl started the pending enrollment. */
   readonly enrollmentAt: string | null;
-  /** Of which secret that was, by its mark. */
+  /** Mark of that enrollment's secret. */
   readonly enrollmentMark: string | null;
-  /** When potctl switched the factor on for the last time. */
+  /** When potctl last enabled the factor. */
   readonly confirmedAt: string | null;
-  /** Valid codes that were used twice, in 30 days. */
+  /** Valid codes that were used twice, in the last 30 days. */
   readonly replays: number;
   readonly resets: readonly PastReset[];
-  /** What the support desk noted. */
+  /** What the support desk recorded. */
   readonly desk: DeskMemory;
 }
 
-/** `until 2026-…`, for a sentence. */
-export const untilText = (until: string): string => (until === 'infinity' ? 'for ever' : `until ${until}`);
+/** Formats a lock's end for a sentence: `until 2026-…`. */
+export const untilText = (until: string): string => (until === 'infinity' ? 'permanently' : `until ${until}`);
 
 /** A reset or disable of the last 90 days. */
 export interface PastReset {
   readonly at: string;
   readonly action: string;
-  /** The login, which the database proved. */
+  /** The database role, as authenticated by the server. */
   readonly db_role: string;
-  /** What it called itself. */
+  /** The operator, as claimed. */
   readonly operator: string;
   readonly ticket: string | null;
   readonly reason: string;
 }
 
 /**
- * Reads it, without locks.
+ * Reads what potctl stores about a person, without locks.
  *
  * @param installed the version of potctl's schema; null = none
- * @returns null where it is not installed, or this role may not read it
+ * @returns null if it is not installed, or this role cannot read it
  */
 export async function readVerifierState(
   session: Session,
@@ -63,7 +63,7 @@ export async function readVerifierState(
   return { ...row!, resets, desk: await readDeskMemory(session, person) };
 }
 
-/** Ids of the people of an application at whose codes potctl does not look now; none where it is not set up, or may not be read. */
+/** Returns the ids of users whose codes potctl blocks now; empty if potctl is not set up, or the role cannot read its schema. */
 export async function readBlocked(session: Session, installed: number | null, application: string): Promise<string[]> {
   if (installed === null || installed < MFA_SCHEMA_VERSION || !(await mayRead(session))) return [];
   const rows = await session.query<{ id: string }>(

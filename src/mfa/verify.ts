@@ -13,15 +13,15 @@ import { PERIOD_S } from './totp.js';
 import { inTransaction } from './transaction.js';
 import { readTypedCode, type TypedCode } from './typed-code.js';
 
-/** A caller, and the code that was given. */
+/** A request to verify a caller's identity. */
 export interface VerifyRequest {
   /** Id, e-mail or user name. */
   readonly user: string;
-  /** Asks for the code, as it was typed. */
+  /** Asks for the code, which is returned as typed. */
   code(): Promise<string>;
-  /** Go on although the clocks of this machine and the database differ. */
+  /** Continue although the clocks of this machine and the database differ. */
   readonly trustClock?: boolean | undefined;
-  /** Where the profile protects `mfa.verify`. */
+  /** Override the guard if the profile protects `mfa.verify`. */
   readonly breakGlass?: boolean | undefined;
 }
 
@@ -29,9 +29,9 @@ export interface VerifyResult {
   readonly person: { readonly id: string; readonly name: string; readonly email: string | null };
   readonly accepted: true;
   readonly by: 'totp' | 'backup';
-  /** Which factor; null for a backup code. */
+  /** Id of the factor; null for a backup code. */
   readonly factor: string | null;
-  /** Steps and about seconds by which the person's clock is off: negative = slow. */
+  /** By how many time steps the person's clock is off; negative = slow. */
   readonly offset_steps: number;
   readonly offset_s: number;
   readonly codes_left: number | null;
@@ -40,13 +40,13 @@ export interface VerifyResult {
 }
 
 /**
- * Is this caller the person? Takes a code or a backup code and uses it up: the same one never works twice, here.
+ * Verifies a caller's identity by a code or backup code, which is used up: potctl never accepts it again.
  *
- * A refused code is counted and noted before the error appears; that stays, whatever happens to this process.
+ * A refused code is counted and recorded, and that is committed before the error is thrown.
  *
  * @param typed as it was typed
- * @throws E_BREAK_GLASS (protected by the profile), E_USAGE (no code: nothing is counted), E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE, E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_USER_*,
- * E_SETUP_MISSING, E_DB_*
+ * @throws E_BREAK_GLASS (protected by the profile), E_USAGE (not a code; nothing is counted), E_CODE_REFUSED, E_MFA_BLOCKED, E_MFA_STATE,
+ * E_MFA_SECRET, E_MFA_KEY, E_CLOCK, E_USER_*, E_SETUP_MISSING, E_DB_*
  */
 export async function verifyCode(
   deps: MfaDeps,
@@ -87,9 +87,9 @@ export async function verifyCode(
 function refuseWithoutFactor({ person, state, enabled, codes }: MfaRecord, code: TypedCode): void {
   const can = code.kind === 'totp' ? enabled.some(({ kind }) => kind === 'totp') : state === 'enabled';
   if (can) return;
-  const none = state === 'pending' ? 'its enrolment is not confirmed yet' : 'there is none';
-  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor whose codes could be checked`, {
-    why: enabled.length > 0 ? 'only others than codes' : none,
+  const none = state === 'pending' ? 'its enrollment is not confirmed yet' : 'no factor is enabled';
+  throw new PotctlError('E_MFA_STATE', `'${nameOf(person)}' has no second factor that uses codes`, {
+    why: enabled.length > 0 ? 'the enabled factors do not use codes' : none,
     ...(state === 'pending' && { fix: [potctl('mfa', 'confirm', argumentOf(person))] }),
     ...(codes === null && {}),
   });

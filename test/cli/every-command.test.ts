@@ -21,7 +21,7 @@ const ARGUMENT: Readonly<Record<string, readonly string[]>> = {
   // The file would be the one in force for all that follows.
   'config init': ['--dry-run'],
   'grants sql': ['--role', 'support'],
-  'mfa rotate': ['--reason', 'yearly change of keys'],
+  'mfa rotate': ['--reason', 'yearly key rotation'],
   ...Object.fromEntries(
     ['status', 'enroll', 'confirm', 'verify', 'codes', 'reset', 'disable', 'unlock', 'explain'].map((verb) => [
       `mfa ${verb}`,

@@ -77,38 +77,44 @@ const WAYS = [
   ['Ctrl-C', 130, (_pid: number, write: (keys: string) => void) => write('\u0003')],
 ] as const;
 
-describe('whatever ends the screen, the error says what was changed', () => {
-  test.each(WAYS)('backup codes and %s: they are in force, and how to get others', async (_name, status, end) => {
-    await enrolled();
-    const { exitCode, screen } = await shown(['mfa', 'codes', 'ana', ...WHY], (pty) =>
-      end(pty.pid, (keys) => pty.write(keys)),
-    );
-    const { codes } = await stored();
-    expect(codes).toHaveLength(10);
-    expect(exitCode).toBe(status);
-    expect(screen).toMatch(/Changed: +the new backup codes of ana are in force/);
-    expect(screen).toContain('potctl mfa codes ana --reason');
-    expect(screen).not.toContain('nothing.');
-    for (const code of codes) expect(screen).not.toContain(code);
-  });
+describe('however the screen is closed, the error says what was changed', () => {
+  test.each(WAYS)(
+    'backup codes and %s: the error says that they work, and how to replace them',
+    async (_name, status, end) => {
+      await enrolled();
+      const { exitCode, screen } = await shown(['mfa', 'codes', 'ana', ...WHY], (pty) =>
+        end(pty.pid, (keys) => pty.write(keys)),
+      );
+      const { codes } = await stored();
+      expect(codes).toHaveLength(10);
+      expect(exitCode).toBe(status);
+      expect(screen).toMatch(/Changed: +the new backup codes of ana are in force/);
+      expect(screen).toContain('potctl mfa codes ana --reason');
+      expect(screen).not.toContain('nothing.');
+      for (const code of codes) expect(screen).not.toContain(code);
+    },
+  );
 
-  test.each(WAYS)('a secret and %s: it waits for its first code, and what to type next', async (_name, status, end) => {
-    await blank();
-    const { exitCode, screen } = await shown(['mfa', 'enroll', 'ana', ...WHY], (pty) =>
-      end(pty.pid, (keys) => pty.write(keys)),
-    );
-    const { secret } = await stored();
-    expect(secret).toMatch(/^[A-Z2-7]{32}$/);
-    expect(exitCode).toBe(status);
-    expect(screen).toMatch(/Changed: +ana has a new secret that waits for its first code/);
-    expect(screen).toContain('potctl mfa confirm ana');
-    expect(screen).toContain('potctl mfa enroll ana');
-    expect(screen).not.toContain(secret!);
-  });
+  test.each(WAYS)(
+    'a secret and %s: the error says that it is pending, and names the next command',
+    async (_name, status, end) => {
+      await blank();
+      const { exitCode, screen } = await shown(['mfa', 'enroll', 'ana', ...WHY], (pty) =>
+        end(pty.pid, (keys) => pty.write(keys)),
+      );
+      const { secret } = await stored();
+      expect(secret).toMatch(/^[A-Z2-7]{32}$/);
+      expect(exitCode).toBe(status);
+      expect(screen).toMatch(/Changed: +ana has a new secret that waits for its first code/);
+      expect(screen).toContain('potctl mfa confirm ana');
+      expect(screen).toContain('potctl mfa enroll ana');
+      expect(screen).not.toContain(secret!);
+    },
+  );
 });
 
 describe('an output that cannot be written', () => {
-  test.each(['reset', 'disable'])('after mfa %s says what was changed, and how it failed', async (verb) => {
+  test.each(['reset', 'disable'])('after mfa %s reports what was changed, and how the output failed', async (verb) => {
     await enrolled();
     const before = await journal();
     const { exitCode, error } = await potctlToFullDisk(['mfa', verb, 'ana', ...WHY, '--confirm', 'ana'], env());
@@ -119,7 +125,7 @@ describe('an output that cannot be written', () => {
     expect(error.changed_detail).toContain('the second factor of ana');
   });
 
-  test('after mfa verify says that the code is used up', async () => {
+  test('after mfa verify reports that the code is used up', async () => {
     await enrolled();
     const { exitCode, error } = await potctlToFullDisk(['mfa', 'verify', 'ana', '--code-stdin'], env(), '1111-1111\n');
     expect((await stored()).codes).toEqual([]);
@@ -128,7 +134,7 @@ describe('an output that cannot be written', () => {
     expect(error.changed_detail).toContain('the backup code of ana was right, and is used up now (journal');
   });
 
-  test('of a dry run has changed nothing', async () => {
+  test('of a dry run reports that nothing was changed', async () => {
     await enrolled();
     const { exitCode, error } = await potctlToFullDisk(['mfa', 'reset', 'ana', ...WHY, '-n'], env());
     expect((await stored()).enabled).toBe(true);
@@ -138,7 +144,7 @@ describe('an output that cannot be written', () => {
 });
 
 test.each([['--secret-to'], ['--qr']])(
-  '%s - is refused before there is a secret, and no file of that name is made',
+  '%s - is refused before a secret exists, and no such file is created',
   async (flag) => {
     await blank();
     const ran = await potctl(['mfa', 'enroll', 'ana', ...WHY, flag, '-', '--confirm', 'ana'], {

@@ -58,7 +58,7 @@ async function answer(tmux: Tmux, question: string | RegExp, text: string): Prom
 const withTmux = test.skipIf(!hasTmux);
 
 // Skipped where tmux is missing: nothing else shows what a terminal keeps.
-withTmux('a secret and backup codes are seen once, and nothing of them stays in the scrollback', async () => {
+withTmux('a secret and backup codes are shown once, and nothing of them stays in the scrollback', async () => {
   const tmux = await openTmux({ PGDATABASE: database.name });
   await enrollAna(tmux);
   const square = await tmux.shows('Or type this key');
@@ -70,7 +70,7 @@ withTmux('a secret and backup codes are seen once, and nothing of them stays in 
 
   tmux.type(`potctl mfa confirm ana ${why}`);
   tmux.key('Enter');
-  await tmux.shows('Code that the app shows now');
+  await tmux.shows('Code shown in the app now');
   await sleep(500);
   const code = codeAt(secret);
   tmux.type(code);
@@ -88,7 +88,7 @@ withTmux('a secret and backup codes are seen once, and nothing of them stays in 
   }
 });
 
-withTmux('what is typed ahead closes no screen: only the word saved does, and more gives more time', async () => {
+withTmux('input typed ahead does not close the screen: only "saved" does, and "more" extends the time', async () => {
   const tmux = await openTmux({ PGDATABASE: database.name });
   await enrollAna(tmux);
   for (const key of ['Enter', 'q', 'Enter', 'Space', 'Enter']) tmux.key(key);
@@ -133,7 +133,7 @@ testWith('zbarimg')(
   },
 );
 
-/** The lines of the square as they are coloured on the screen; tmux names a colour only where it changes. */
+/** The lines of the QR code with their colors; tmux names a color only where it changes. */
 function squareOn(screen: string): string[] {
   const colors = '\u001b[38;5;16m\u001b[48;5;231m';
   let isOpen = false;
@@ -149,7 +149,7 @@ const scan = (file: string): string =>
   outputOf('zbarimg', ['--quiet', '--raw', '-Sdisable', '-Sqrcode.enable', file]).trimEnd();
 
 testWith('zbarimg')(
-  'a window of 60 × 20 has no room for the QR code: that is said before there is a secret, and a file is offered',
+  'a window of 60 × 20 is too small for the QR code: before a secret exists, a file is offered',
   async () => {
     const tmux = await openTmux({ PGDATABASE: database.name }, { columns: 60, rows: 20 });
     await enrollAna(tmux);
@@ -166,7 +166,7 @@ testWith('zbarimg')(
   },
 );
 
-withTmux('there the key alone can be shown, in groups of four', async () => {
+withTmux('in a small window the key alone can be shown, in groups of four', async () => {
   const tmux = await openTmux({ PGDATABASE: database.name }, { columns: 60, rows: 12 });
   await enrollAna(tmux);
   await answer(tmux, 'or name a new file for the QR code', 'key');
@@ -178,8 +178,8 @@ withTmux('there the key alone can be shown, in groups of four', async () => {
   expect(tmux.screen(true).replaceAll(' ', '')).not.toContain(secret);
 });
 
-describe('a terminal without a second screen', () => {
-  withTmux('is found out before there is a secret: Enter cancels, and nothing is changed', async () => {
+describe('a terminal without an alternate screen', () => {
+  withTmux('is detected before a secret exists: Enter cancels, and nothing is changed', async () => {
     const tmux = await openTmux({ PGDATABASE: database.name });
     tmux.tmux('set-option', '-g', 'alternate-screen', 'off');
     await enrollAna(tmux);
@@ -190,7 +190,7 @@ describe('a terminal without a second screen', () => {
     expect((await stored()).secret).toBeNull();
   });
 
-  withTmux('shows them when that is wanted, and they are erased afterwards', async () => {
+  withTmux('shows secrets on request and erases them afterwards', async () => {
     const tmux = await openTmux({ PGDATABASE: database.name });
     tmux.tmux('set-option', '-g', 'alternate-screen', 'off');
     await enrollAna(tmux);
@@ -204,6 +204,6 @@ describe('a terminal without a second screen', () => {
   });
 });
 
-test('the program that shows what a terminal keeps is there on a machine where we are root', () => {
+test('the program that shows the content of a terminal is installed if the tests run as root', () => {
   expect(hasTmux || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')).toBe(true);
 });

@@ -13,13 +13,13 @@ import {
 } from '../../src/mfa/backup-codes.js';
 import { hashScrypt, verifyScrypt } from '../../src/mfa/scrypt.js';
 
-describe('a new set', () => {
+describe('new backup codes', () => {
   test.each<[CodeKind, RegExp, number]>([
     ['digits', /^[0-9]{4}-[0-9]{4}$/, 26.6],
     ['digits-login', /^[0-9]{8}$/, 26.6],
     ['hex-bcrypt', /^[0-9A-F]{4}-[0-9A-F]{4}$/, 32],
     ['crockford-scrypt', /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$/, 80],
-  ])('of %s has ten different codes of the form %s and %d bits', (kind, form, bits) => {
+  ])('of %s are ten different codes of the form %s with %d bits', (kind, form, bits) => {
     for (let set = 0; set < 50; set += 1) {
       const codes = makeBackupCodes(kind);
       expect(new Set(codes).size).toBe(CODES);
@@ -30,7 +30,7 @@ describe('a new set', () => {
     expect(bitsOf(kind)).toBe(bits);
   });
 
-  test('never holds a code twice, even when chance gives it twice', () => {
+  test('never contain a code twice, even if the random generator repeats it', () => {
     // Eight zeros, eight zeros again, then 0000-0001, 0000-0002 and so on.
     let at = -1;
     const codes = makeBackupCodes('digits', () => {
@@ -40,7 +40,7 @@ describe('a new set', () => {
     expect(codes).toEqual(Array.from({ length: 10 }, (_, code) => `0000-000${code}`));
   });
 
-  test('uses every symbol about equally often', () => {
+  test('use every symbol about equally often', () => {
     const counts = new Map<string, number>();
     for (const symbol of Array.from({ length: 300 }, () => makeBackupCodes('crockford-scrypt').join('')).join('')) {
       if (symbol !== '-') counts.set(symbol, (counts.get(symbol) ?? 0) + 1);
@@ -74,17 +74,17 @@ describe('3dPot', () => {
     ['0042-998', null],
     ['0042-99811', null],
     ['', null],
-  ])('compares digits alone, wherever dashes and blanks stand: %j is number %s', async (typed, at) => {
+  ])('compares only digits, ignoring dashes and blanks: %j is number %s', async (typed, at) => {
     expect(await find(typed)).toBe(at);
   });
 
-  test('takes the first of two equal codes, so that one is left', async () => {
+  test('uses the first of two equal codes, so that one is left', async () => {
     expect(await findBackupCode('digits', '1111-1111', ['0000-0000', '1111-1111', '1111-1111'])).toBe(1);
   });
 });
 
 describe('VIU', () => {
-  test('stores bcrypt of cost 10 over exactly what is shown', async () => {
+  test('stores bcrypt hashes of cost 10 of exactly what is shown', async () => {
     const shown = makeBackupCodes('hex-bcrypt').slice(0, 1);
     const stored = await storedCodes('hex-bcrypt', shown);
     for (const [at, hash] of stored.entries()) {
@@ -96,7 +96,7 @@ describe('VIU', () => {
     expect(await bcrypt.compare('a1b2-c3d4', await bcrypt.hash('A1B2-C3D4', 4))).toBe(false);
   });
 
-  test('takes hashes of the prefixes that its library takes, and is not confused by other texts', async () => {
+  test('accepts the bcrypt prefixes that its library accepts, and ignores other texts', async () => {
     const hash = bcrypt.hashSync('A1B2-C3D4', 4);
     const forms = ['$2a$', '$2b$', '$2y$'].map((prefix) => hash.replace(/^\$2.\$/, prefix));
     for (const form of forms) expect(await findBackupCode('hex-bcrypt', 'A1B2-C3D4', ['', 'A1B2-C3D4', form])).toBe(2);
@@ -143,7 +143,7 @@ describe('the reference application', () => {
     ['a short salt', STORED.replace('AQEB', 'AQE')],
     ['a short hash', STORED.slice(0, -1)],
     ['something behind', `${STORED}\n`],
-  ])('does not take %s for a hash', async (_, stored) => {
+  ])('does not accept %s as a hash', async (_, stored) => {
     expect(await verifyScrypt(CODE, stored)).toBe(false);
   });
 
@@ -161,7 +161,7 @@ describe('the reference application', () => {
   });
 });
 
-test('the code that was made is found, and only that one', async () => {
+test('exactly the code that was made is found', async () => {
   const sets = fc.tuple(fc.constantFrom<CodeKind>('digits', 'digits-login'), fc.nat({ max: CODES - 1 }));
   await fc.assert(
     fc.asyncProperty(sets, async ([kind, at]) => {

@@ -25,7 +25,7 @@ test.each([
   for (const form of [base32, padded, base32.toLowerCase()]) expect(read(form)).toBe(Buffer.from(text).toString('hex'));
 });
 
-test('all bytes come back, in any case of letters, and 20 bytes are 32 characters', () => {
+test('all bytes are decoded from upper and lower case, and 20 bytes are 32 characters', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const text = encodeBase32(bytes);
@@ -40,7 +40,7 @@ test('all bytes come back, in any case of letters, and 20 bytes are 32 character
   expect(encodeBase32(new Uint8Array(20)).length).toBe(32);
 });
 
-test('EVO passes over what is not base32, the others refuse it', () => {
+test('EVO ignores characters that are not base32, the others refuse them', () => {
   const whole = read('JBSWY3DPEHPK3PXP');
   for (const text of [
     'JBSW Y3DP EHPK 3PXP',
@@ -85,7 +85,7 @@ answer = [read(text) for text in given]`;
   for (const [at, text] of texts.entries()) expect([text, read(text)]).toEqual([text, theirs[at]]);
 });
 
-test('of 2000 odd texts potctl takes for VIU those from which its library makes a code', () => {
+test('of 2000 odd texts potctl accepts for VIU exactly those from which its library makes a code', () => {
   const guardrails = createGuardrails();
   const verdicts = fc.sample(nearly(115, 20), { numRuns: 2_000, seed: 12 }).map((text) => {
     let theirs = true;

@@ -62,7 +62,7 @@ const OFF: Partial<MfaRecord> = { state: 'off', factors: [] };
 const BCRYPT = '$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy';
 const UNTIL = '2026-11-22T00:15:00.000000Z';
 
-describe('each cause has its verdict, and the command that helps', () => {
+describe('each cause has its verdict and the command that fixes it', () => {
   test.each<[string, string, Scene, string[]]>([
     ['account_inactive', 'certain', { record: { person: ana({ active: false }) } }, []],
     ['locked', 'certain', { record: { person: ana({ lockedUntil: UNTIL }) } }, ['potctl mfa unlock ana']],
@@ -120,7 +120,7 @@ describe('each cause has its verdict, and the command that helps', () => {
   });
 });
 
-describe('of several causes the one that keeps her out comes first', () => {
+describe('of several causes the one that prevents signing in comes first', () => {
   test.each<[string, Scene]>([
     ['account_inactive', { record: { ...secret(BCRYPT), person: ana({ active: false, lockedUntil: UNTIL }) } }],
     ['locked', { record: { ...secret(BCRYPT), person: ana({ lockedUntil: UNTIL }) } }],
@@ -132,7 +132,7 @@ describe('of several causes the one that keeps her out comes first', () => {
     expect((await look(scene)).verdict.code).toBe(code);
   });
 
-  test('a broken factor beside one that works does not make every code wrong', async () => {
+  test('a broken factor next to a working one does not make every code wrong', async () => {
     const factors = [{ ...FACTOR, id: 'f0', secret: BCRYPT }, FACTOR];
     const found = await look({ application: evo, record: { factors, codes: null }, verdict: right(0) });
     expect(found.verdict.code).toBe('code_right');
@@ -148,8 +148,8 @@ describe('the code tells how far the clock of the phone is off', () => {
     [right(0), ', right now', { match: true, offset_steps: 0, offset_s: 0 }],
     [right(-1), ', shown 30 s ago', { match: true, offset_steps: -1, offset_s: -30 }],
     [right(1), ', shown 30 s too early', { match: true, offset_steps: 1, offset_s: 30 }],
-    [wrong(-20), 'until 576 s ago', { match: false, offset_steps: -20, offset_s: -600 }],
-    [wrong(3), 'right in 84 s', { match: false, offset_steps: 3, offset_s: 90 }],
+    [wrong(-20), 'expired 576 s ago', { match: false, offset_steps: -20, offset_s: -600 }],
+    [wrong(3), 'valid in 84 s', { match: false, offset_steps: 3, offset_s: 90 }],
     [wrong(null), 'within ten minutes', { match: false, offset_steps: null, offset_s: null }],
   ] as const)('%j: %s', async (verdict, text, code) => {
     const found = await look({ verdict });
@@ -157,10 +157,10 @@ describe('the code tells how far the clock of the phone is off', () => {
     expect(found.code).toEqual(code);
   });
 
-  test('where the login takes the present code only, one that is six seconds late is late, and its phone may be right', async () => {
+  test('if only the current code is accepted, one that is six seconds late is late, not a sign of a wrong clock', async () => {
     const late = await look({ application: viu, verdict: wrong(-1), intoStep: 6, record: { codes: [] } });
     expect(late.verdict).toMatchObject({ code: 'code_late', confidence: 'likely' });
-    expect(late.verdict.text).toContain('right until 6 s ago');
+    expect(late.verdict.text).toContain('expired 6 s ago');
     expect(late.verdict.text).not.toContain('clock');
     expect(late.next.map(adviceText)).toEqual(['potctl mfa explain ana --ask-code']);
     const again = await look({ application: viu, verdict: wrong(-1), earlierOffsets: [-1], record: { codes: [] } });
@@ -169,7 +169,7 @@ describe('the code tells how far the clock of the phone is off', () => {
     expect(slow.verdict).toMatchObject({ code: 'clock_slow', confidence: 'certain' });
   });
 
-  test('no code, or one that was not looked at, says nothing about a clock', async () => {
+  test('without a checked code nothing is said about the clock', async () => {
     expect((await look({})).code).toBeNull();
     expect((await look({ verdict: { verdict: 'blocked', until: UNTIL } })).code).toBeNull();
   });
@@ -178,7 +178,7 @@ describe('the code tells how far the clock of the phone is off', () => {
 describe('the evidence', () => {
   const of = (found: Diagnosis, check: string) => found.evidence.filter((one) => one.check === check);
 
-  test('names everything that was looked at, also where it is well', async () => {
+  test('lists everything that was checked, good or bad', async () => {
     const found = await look({});
     expect(found.evidence.filter(({ result }) => result === 'problem')).toEqual([]);
     const checks = new Set(found.evidence.map(({ check }) => check));
@@ -194,7 +194,7 @@ describe('the evidence', () => {
     ]);
   });
 
-  test('says unknown where this role may not see', async () => {
+  test('is unknown for what this role cannot see', async () => {
     const hidden = [{ ...FACTOR, secret: undefined }];
     const found = await look({ record: { factors: hidden, codes: null, verifier: null } });
     for (const check of ['secret', 'backup codes', 'refused codes'])
@@ -210,7 +210,7 @@ describe('the evidence', () => {
     expect(of(found, 'backup codes')).toEqual([{ check: 'backup codes', result, detail: `${left} left` }]);
   });
 
-  test('never holds a secret, a hash or a code', async () => {
+  test('never contains a secret, a hash or a code', async () => {
     for (const text of [FACTOR.secret!, BCRYPT]) {
       expect(JSON.stringify(await look({ record: { ...secret(text), codes: ['0042-9981'] } }))).not.toMatch(
         /GEZD|\$2a\$|0042/,

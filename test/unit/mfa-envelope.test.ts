@@ -17,11 +17,11 @@ const NONCE = Buffer.from('000102030405060708090a0b', 'hex');
 const VECTOR = 'potctl:v1:k2026a:AAECAwQFBgcICQoL:djDlL_DT9SO0caa5gt1NW7TuvgQ08byNOrUFdbhmYsLo42Yy';
 
 describe('the published envelope', () => {
-  test('is what sealing gives, byte for byte', () => {
+  test('is reproduced byte for byte', () => {
     expect(sealSecret(SECRET, PLACE, KEYS, NONCE)).toBe(VECTOR);
   });
 
-  test('opens in its row', () => {
+  test('can be decrypted in its row', () => {
     const opened = openSecret(VECTOR, PLACE, KEYS);
     expect(opened).toEqual({ ok: true, secret: SECRET, keyId: 'k2026a' });
   });
@@ -32,12 +32,12 @@ describe('the published envelope', () => {
     ['another table', { table: 'mfa_factor' }],
     ['another column', { column: 'secret2' }],
     ['parts that only together read the same', { table: 'mfa_factorss', column: 'ecret' }],
-  ])('does not open for %s', (_, changes) => {
+  ])('cannot be decrypted for %s', (_, changes) => {
     const opened = openSecret(VECTOR, { ...PLACE, ...changes }, KEYS);
     expect(opened).toEqual({ ok: false, keyId: 'k2026a', problem: 'does not open' });
   });
 
-  test('does not open with another key, nor under the name of another key', () => {
+  test('cannot be decrypted with another key, or with the id of another key', () => {
     const other = new Map([['k2026a', Buffer.alloc(32, 9)]]);
     expect(openSecret(VECTOR, PLACE, other)).toMatchObject({ problem: 'does not open' });
     const renamed = VECTOR.replace('k2026a', 'k2026b');
@@ -52,7 +52,7 @@ describe('the published envelope', () => {
     });
   });
 
-  test('does not open when any character of nonce, text or tag is another one', () => {
+  test('cannot be decrypted if any character of nonce, text or tag is changed', () => {
     const start = VECTOR.indexOf('AAECAw');
     for (let at = start; at < VECTOR.length; at += 1) {
       if (VECTOR[at] === ':') continue;
@@ -78,7 +78,7 @@ describe('the published envelope', () => {
   });
 });
 
-test('new secrets are sealed with the newest key, old ones go on opening', () => {
+test('new secrets are encrypted with the newest key, and old ones can still be decrypted', () => {
   const keys = new Map([
     ['k1', randomBytes(32)],
     ['k2', randomBytes(32)],
@@ -89,7 +89,7 @@ test('new secrets are sealed with the newest key, old ones go on opening', () =>
   expect(openSecret(old, PLACE, keys)).toEqual({ ok: true, secret: SECRET, keyId: 'k1' });
 });
 
-test('without a key nothing is sealed', () => {
+test('without a key nothing is encrypted', () => {
   expect(() => sealSecret(SECRET, PLACE, new Map())).toThrow(expect.objectContaining({ code: 'E_MFA_KEY' }));
 });
 
@@ -98,7 +98,7 @@ test('no nonce is used twice', () => {
   expect(new Set(nonces).size).toBe(1_000);
 });
 
-test('whatever stands in a row, an envelope opens there and nowhere else', () => {
+test('an encrypted secret can be decrypted only in its own row', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 30 });
   const place = fc.record({ table: text, column: text, factorId: text, userId: text });
   fc.assert(

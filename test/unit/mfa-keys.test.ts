@@ -58,7 +58,7 @@ describe('a key of 32 bytes is read', () => {
   });
 });
 
-describe('what is no key is refused', () => {
+describe('an invalid key is refused', () => {
   test.each([
     ['nothing', ''],
     ['31 bytes', KEY.subarray(1)],
@@ -75,14 +75,14 @@ describe('what is no key is refused', () => {
   });
 
   test.each([0o440, 0o404, 0o644, 0o620, 0o602, 0o610, 0o601])(
-    'a file of mode %o, which others may touch',
+    'a file of mode %o, which others can access',
     async (mode) => {
       const file = folder().put('key', KEY, mode);
       await expect(only(file)).rejects.toMatchObject({ code: 'E_MFA_KEY', fix: [`chmod 0400 ${file}`] });
     },
   );
 
-  test('a file that is not there, or is a folder, is named', async () => {
+  test('a missing file, or a directory, is named', async () => {
     const { top } = folder();
     mkdirSync(path.join(top, 'inner'), { mode: 0o700 });
     for (const file of [path.join(top, 'none'), path.join(top, 'inner')]) {
@@ -93,7 +93,7 @@ describe('what is no key is refused', () => {
     }
   });
 
-  test('the message never holds what the file held', async () => {
+  test('the message never contains the content of the file', async () => {
     const content = `${KEY.toString('hex')}ff`;
     const error: unknown = await only(folder().put('key', content)).catch((thrown: unknown) => thrown);
     expect(JSON.stringify([error, (error as Error).message, (error as Error).stack])).not.toContain(
@@ -103,14 +103,14 @@ describe('what is no key is refused', () => {
 });
 
 describe('several keys', () => {
-  test('are sorted with numbers as numbers, so that k10 is newer than k9', async () => {
+  test('are sorted numerically, so that k10 is newer than k9', async () => {
     const file = folder().put('key');
     const files = Object.fromEntries(['k10', 'k9', '2026b', 'k1', '2026a', 'k9a'].map((id) => [id, file]));
     const keys = await readKeys({ files, credentialsDirectory: null });
     expect([...keys.keys()]).toEqual(['2026a', '2026b', 'k1', 'k9', 'k9a', 'k10']);
   });
 
-  test("come from systemd's credentials, too, where other credentials are passed over", async () => {
+  test("are also read from systemd's credentials, ignoring other credentials", async () => {
     const { top, put } = folder();
     const other = randomBytes(32);
     put('potctl.mfa-key.k2', KEY.toString('hex'));
@@ -123,7 +123,7 @@ describe('several keys', () => {
     ]);
   });
 
-  test('of systemd are read although they look as if the group could read them: that is the access list of the service', async () => {
+  test('of systemd are read although their mode has group bits, which are those of an ACL', async () => {
     const { top, put } = folder();
     put('potctl.mfa-key.k1', KEY, 0o440);
     expect((await readKeys({ files: {}, credentialsDirectory: top })).get('k1')).toEqual(KEY);
@@ -131,17 +131,14 @@ describe('several keys', () => {
     await expect(readKeys({ files: {}, credentialsDirectory: top })).rejects.toMatchObject({ code: 'E_MFA_KEY' });
   });
 
-  test.each(['', 'a b', 'a:b', 'schlüssel', 'x'.repeat(65)])(
-    'the id "%s" is refused: what it sealed could never be opened',
-    async (id) => {
-      const { top, put } = folder();
-      put(`potctl.mfa-key.${id}`);
-      await expect(readKeys({ files: {}, credentialsDirectory: top })).rejects.toMatchObject({ code: 'E_MFA_KEY' });
-      await expect(readKeys({ files: { [id]: put('key') }, credentialsDirectory: null })).rejects.toMatchObject({
-        code: 'E_MFA_KEY',
-      });
-    },
-  );
+  test.each(['', 'a b', 'a:b', 'schlüssel', 'x'.repeat(65)])('the id "%s" is refused', async (id) => {
+    const { top, put } = folder();
+    put(`potctl.mfa-key.${id}`);
+    await expect(readKeys({ files: {}, credentialsDirectory: top })).rejects.toMatchObject({ code: 'E_MFA_KEY' });
+    await expect(readKeys({ files: { [id]: put('key') }, credentialsDirectory: null })).rejects.toMatchObject({
+      code: 'E_MFA_KEY',
+    });
+  });
 
   test('without files and without systemd there is none', async () => {
     expect((await readKeys({ files: {}, credentialsDirectory: null })).size).toBe(0);

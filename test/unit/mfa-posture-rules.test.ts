@@ -20,13 +20,13 @@ const key = (id: string, count: number, problem: string | null = null, newest = 
 const find = (id: string, counts: Partial<Counts>, facts: Partial<PostureFacts> = {}): PostureCheck =>
   rulesOf({ ...NOBODY, ...counts }, { ...FACTS, ...facts }).find((one) => one.name === `sec.${id}`)!;
 
-test('where nothing is wrong every rule is ok and asks for nothing', () => {
+test('without problems every rule is ok and has no next command', () => {
   const rules = rulesOf(NOBODY, FACTS);
   expect(rules.filter(({ state, next }) => state !== 'ok' || next !== undefined)).toEqual([]);
   expect(worst(rules)).toBe('ok');
 });
 
-describe('a rule changes its state exactly at its limit', () => {
+describe('a rule changes its state exactly at its threshold', () => {
   test.each<[string, Partial<Counts>, Partial<PostureFacts>, PostureCheck['state']]>([
     ['admin_no_mfa', { adminsWithout: 1 }, {}, 'warn'],
     ['admin_no_mfa', { adminsWithout: 1 }, { requiredForAdmin: true }, 'fail'],
@@ -76,7 +76,7 @@ describe('a rule changes its state exactly at its limit', () => {
   });
 });
 
-test('the details count people, and name keys that seal nothing', () => {
+test('the details have the number of users, and name unused keys', () => {
   expect(find('admin_no_mfa', { adminsWithout: 3 })).toEqual({
     name: 'sec.admin_no_mfa',
     state: 'warn',
@@ -85,12 +85,12 @@ test('the details count people, and name keys that seal nothing', () => {
   });
   expect(find('unusable_secret', { unusable: 2, unusablePending: 3 }).detail).toContain('5');
   expect(find('pending_old', { pendingOld: 7 }).detail).toContain('7');
-  expect(find('weak_codes', {}, { bits: 26.6 }).detail).toBe('one backup code has 26 bits; 64 are asked for');
+  expect(find('weak_codes', {}, { bits: 26.6 }).detail).toBe('a backup code has 26 bits; 64 are recommended');
   const keys = [key('k1', 0), key('k2', 0), key('k3', 3, null, true)];
-  expect(find('keys', {}, { keys }).detail).toBe('keys that seal nothing any more: k1, k2');
+  expect(find('keys', {}, { keys }).detail).toBe('keys that are no longer used: k1, k2');
 });
 
-describe('what this role may not see is unknown, never ok and never left out', () => {
+describe('what this role cannot see is unknown, never ok and never left out', () => {
   const seen = rulesOf(NOBODY, FACTS);
   const blind = rulesOf(NOBODY, { ...FACTS, readsSecrets: false });
 
@@ -99,7 +99,7 @@ describe('what this role may not see is unknown, never ok and never left out', (
     expect(worst(blind)).toBe('unknown');
   });
 
-  test('those about secrets and codes are unknown', () => {
+  test('the rules about secrets and codes are unknown', () => {
     const unknown = blind.filter(({ state }) => state === 'unknown').map(({ name }) => name.replace('sec.', ''));
     expect(unknown).toEqual([
       ...['plaintext_secret', 'unusable_secret', 'short_secret', 'enabled_without_secret', 'pending', 'pending_old'],
@@ -113,10 +113,10 @@ test('an application without backup codes has no rules about them; without --key
   expect(names.filter((name) => /codes|keys/.test(name))).toEqual([]);
 });
 
-test('that an application has no replay guard is said, but is no fault of today', () => {
+test('an application without a replay guard is mentioned, but not a warning', () => {
   const rule = find('replay_guard', {}, { facts: threeDPot.mfa.facts });
   expect(rule).toMatchObject({ state: 'ok', detail: threeDPot.mfa.facts.noReplayGuard });
-  expect(find('replay_guard', {}).detail).toBe('the application keeps the step of the last code');
+  expect(find('replay_guard', {}).detail).toBe('the application refuses codes that were used before');
 });
 
 test('the worst state is fail, then unknown, then warn', () => {

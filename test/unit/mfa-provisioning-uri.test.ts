@@ -13,13 +13,13 @@ test.each([
   ['100% + 1?', 'a/b#c', '100%25%20%2B%201%3F:a%2Fb%23c', '100%25%20%2B%201%3F'],
   ['Cia 🪴', 'joão', 'Cia%20%F0%9F%AA%B4:jo%C3%A3o', 'Cia%20%F0%9F%AA%B4'],
 ])(
-  '%s and %s: the issuer stands in front and as a parameter, defaults are left out',
+  '%s and %s: the issuer is both prefix and parameter, and defaults are left out',
   (issuer, label, path, parameter) => {
     expect(provisioningUri(issuer, label, SECRET)).toBe(`otpauth://totp/${path}?secret=${SECRET}&issuer=${parameter}`);
   },
 );
 
-test('a new secret has 160 bits, and its address only characters that every scanner reads', () => {
+test('a new secret has 160 bits, and its URI only characters that every scanner reads', () => {
   const secret = encodeBase32(randomBytes(SECRET_BYTES));
   expect(secret).toMatch(/^[A-Z2-7]{32}$/);
   const all = Array.from({ length: 0x250 }, (_, code) => String.fromCodePoint(code))
@@ -32,13 +32,13 @@ test('a new secret has 160 bits, and its address only characters that every scan
 
 test.each([
   ['an issuer with a colon', '3dPot: Ltda', 'ana', 'mfa.issuer'],
-  ['a name with a colon', '3dPot', 'a:b@example.com', 'another name'],
+  ['a name with a colon', '3dPot', 'a:b@example.com', 'name of the account'],
   ['an empty issuer', '', 'ana', 'mfa.issuer'],
   ['an issuer of spaces', '   ', 'ana', 'mfa.issuer'],
   ['an issuer that nobody can read', '\u200b\u2060', 'ana', 'mfa.issuer'],
   ['only an emoji', '🪴', 'ana', 'mfa.issuer'],
-  ['an empty name', '3dPot', '', 'another name'],
-  ['a line end in the name', '3dPot', 'ana\nbob', 'another name'],
+  ['an empty name', '3dPot', '', 'name of the account'],
+  ['a line end in the name', '3dPot', 'ana\nbob', 'name of the account'],
   ['an escape in the issuer', '3dPot\u001b[2J', 'ana', 'mfa.issuer'],
 ])('%s is refused, and the message says where to change it', (_, issuer, label, fix) => {
   expect(() => provisioningUri(issuer, label, SECRET)).toThrow(

@@ -35,7 +35,7 @@ function scan(image: Uint8Array): string {
   return outputOf('zbarimg', ['--quiet', '--raw', '-Sdisable', '-Sqrcode.enable', file]).trimEnd();
 }
 
-describe('the square on the screen', () => {
+describe('the QR code on the screen', () => {
   for (const [length, uri] of URIS) {
     testWith('zbarimg')(`of a ${length} address is scanned on dark, light and solarized terminals`, () => {
       const lines = qrLines(uri, WIDE)!;
@@ -44,7 +44,7 @@ describe('the square on the screen', () => {
     });
   }
 
-  test.each(URIS)('of a %s address leaves no colour to the theme, and has four light modules around', (_, uri) => {
+  test.each(URIS)('of a %s URI sets all colors, and has a quiet zone of four modules', (_, uri) => {
     const lines = qrLines(uri, WIDE)!;
     for (const line of lines) expect(line).toMatch(/^\u001b\[38;5;16;48;5;231m[ ▀▄█]+\u001b\[0m$/);
     const cells = lines.map((line) => line.replace(/\u001b\[[0-9;]*m/g, ''));
@@ -54,7 +54,7 @@ describe('the square on the screen', () => {
     expect(cells.length).toBe(Math.ceil(cells[0]!.length / 2));
   });
 
-  test.each(URIS)('of a %s address is not drawn where it would wrap or scroll by one', (_, uri) => {
+  test.each(URIS)('of a %s URI is not drawn if it would wrap or scroll by one', (_, uri) => {
     const least = qrLines(uri, WIDE)!.length - 3;
     const columns = widthOf(qrLines(uri, WIDE)![0]!) - 6;
     expect(qrLines(uri, { columns, rows: least })).toHaveLength(least);
@@ -96,7 +96,7 @@ const widthOf = (line: string): number => line.replace(/\u001b\[[0-9;]*m/g, '').
 describe('the screen of a new secret', () => {
   const KEY = 'GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ';
 
-  test('shows the square and the key in groups of four, and never more rows or columns than there are', () => {
+  test('shows the QR code and the key in groups of four, within the rows and columns of the window', () => {
     for (let rows = 9; rows < 60; rows += 1) {
       const { lines, closing } = secretScreen([SECRET, MIDDLE], { columns: 100, rows });
       const words = lines.map((line) => line.replace(/^\u001b.*\u001b\[0m/, '').trim());
@@ -107,7 +107,7 @@ describe('the screen of a new secret', () => {
     expect(secretScreen([SECRET, MIDDLE], WIDE).lines.join('\n')).toContain('▀');
   });
 
-  test('in a window that is too small has the key to type; the address does not stand there', () => {
+  test('shows only the key, without the URI, in a window that is too small', () => {
     const size = { columns: 60, rows: 20 };
     expect(squareFits(SHORT, size)).toBe(false);
     const { lines } = secretScreen([SECRET, SHORT], size);
@@ -115,7 +115,7 @@ describe('the screen of a new secret', () => {
     expect(lines.join('\n')).not.toMatch(/otpauth|▀/);
   });
 
-  test('a window of the size that is asked for is large enough, and a smaller one is not', () => {
+  test('fits into a window of the size that is asked for, and into no smaller one', () => {
     for (const [, uri] of URIS) {
       const { columns, rows } = qrNeeds(uri);
       expect(squareFits(uri, { columns, rows })).toBe(true);
@@ -133,33 +133,33 @@ describe('the screen of backup codes', () => {
     [60, 20],
     [100, 12],
     [200, 9],
-  ])('has all of them whole at %i × %i', (columns, rows) => {
+  ])('shows all of them uncut at %i × %i', (columns, rows) => {
     expect(codesFit(codes, 'each one works once.', { columns, rows })).toBe(true);
     const { lines, closing } = codesScreen(codes, 'each one works once.', { columns, rows });
     for (const code of codes) expect(lines.join('\n')).toContain(code);
     expect(closing.row + CLOSING.rows).toBeLessThanOrEqual(rows);
   });
 
-  test('does not fit where one would be cut', () => {
+  test('does not fit if one would be cut', () => {
     expect(codesFit(codes, 'each one works once.', { columns: 40, rows: 9 })).toBe(false);
     expect(codesFit(codes, 'each one works once.', { columns: 20, rows: 24 })).toBe(false);
   });
 });
 
-describe('the square in a file', () => {
+describe('the QR code in a file', () => {
   for (const [length, uri] of URIS) {
     testWith('zbarimg')(`of a ${length} address is scanned from PNG`, async () => {
       expect(scan(await qrImage(uri, 'qr.png'))).toBe(uri);
     });
   }
 
-  test('PNG is grey, and each module is a whole number of pixels', async () => {
+  test('PNG is grayscale, and each module is a whole number of pixels', async () => {
     const image = PNG.sync.read(Buffer.from(await qrImage(SHORT, 'QR.PNG')));
     expect([image.width, image.width % 8]).toEqual([image.height, 0]);
     expect(new Set(image.data)).toEqual(new Set([0, 255]));
   });
 
-  test('SVG holds the same modules, dark on white', async () => {
+  test('SVG has the same modules, dark on white', async () => {
     const svg = Buffer.from(await qrImage(SHORT, 'qr.SVG')).toString('utf8');
     expect(svg).toMatch(/^<svg [^>]*viewBox="0 0 (\d+) \1"/);
     expect(svg).toMatch(/fill="white"[\s\S]*fill="black"/);

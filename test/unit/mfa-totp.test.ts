@@ -34,12 +34,12 @@ describe('RFC 6238, appendix B', () => {
         ([hash, code]) => [hash as keyof typeof seeds, epoch, code] as const,
       ),
     ),
-  )('the library gives by %s at %d the code %s', (algorithm, epoch, code) => {
+  )('the library computes with %s at %d the code %s', (algorithm, epoch, code) => {
     const secret = Buffer.alloc(seeds[algorithm], RFC);
     expect(generateSync({ secret, epoch, algorithm, digits: 8, period: 30 })).toBe(code);
   });
 
-  test.each(vectors)('at %d the last six digits of %s are the code, also with a zero in front', (seconds, eight) => {
+  test.each(vectors)('at %d the code is the last six digits of %s, with leading zeros', (seconds, eight) => {
     expect(isCodeAt(RFC, eight.slice(2), seconds)).toBe(true);
     expect(isCodeAt(RFC, eight.slice(2), seconds + PERIOD_S)).toBe(false);
   });
@@ -74,7 +74,7 @@ test.each([
   ['JBSWY3DPEHPK3PX', 1_700_000_000, '146409'],
   ['GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', 1_111_111_109, '081804'],
   ['GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', 20_000_000_000, '353130'],
-])('a short secret is read, too: %s at %d gives %s', (secret, seconds, code) => {
+])('a short secret is also read: %s at %d gives %s', (secret, seconds, code) => {
   expect(isCodeAt(read(secret), code, seconds)).toBe(true);
 });
 
@@ -99,7 +99,7 @@ describe('the window', () => {
   const phases = Array.from({ length: 30 }, (_, phase) => phase);
 
   test.each(phases)(
-    '%d s into a step 3dPot and the reference take one step to each side, VIU only the present',
+    '%d s into a time step 3dPot and the reference accept one step to each side, VIU only the current one',
     (at) => {
       for (const ms of [0, 500, 999].map((part) => (STEP * PERIOD_S + at) * 1_000 + part)) {
         expect(accepted(threeDPot.mfa.totp, ms)).toEqual([-1, 0, 1]);
@@ -125,7 +125,7 @@ describe('the window', () => {
     expect(accepted({ second, window }, STEP * 30_000 + 29_500)).toEqual([0, 1, 2]);
   });
 
-  test('the answer says which step it was and how far away, also for a diagnosis that looks further', () => {
+  test('the answer has the time step and its offset, also for a diagnosis that searches further', () => {
     const ms = STEP * 30_000 + 12_345;
     const look = (offset: number) => findCode(RFC, codeOf(STEP + offset), ms, { second: 'floor', reach: 20 });
     expect([-20, -1, 0, 1, 20].map(look)).toEqual(
@@ -140,14 +140,14 @@ describe('the window', () => {
   });
 });
 
-describe('the answer is strict', () => {
-  test('a wrong code is refused with false, not with something that is true', () => {
+describe('the answer is a strict boolean', () => {
+  test('a wrong code gives false, not a truthy value', () => {
     const wrong = Array.from({ length: 500 }, (_, step) => isCodeOfStep(RFC, '000000', step));
     expect(new Set(wrong)).toEqual(new Set([false]));
     expect(isCodeOfStep(RFC, '287082', 1)).toBe(true);
   });
 
-  test('nothing in the engine imports what answers with a promise, which is true for every code', () => {
+  test('the engine never imports the asynchronous check, whose promise is truthy for every code', () => {
     const sources = ['src', 'commands'].flatMap((top) =>
       readdirSync(top, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts'))

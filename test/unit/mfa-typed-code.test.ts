@@ -71,7 +71,7 @@ describe('a code as people type it', () => {
     ['a number with an exponent', '8640e2'],
     ['a very long text', '1'.repeat(100_000)],
     ['a zero byte', '864010\0'],
-  ])('%s is no code: nothing is counted, and it is not repeated', (_, typed) => {
+  ])('%s is not a code: nothing is counted, and the message does not repeat it', (_, typed) => {
     for (const application of [threeDPot, viu, evo, native]) {
       expect(() => readTypedCode(typed, application, 'allowed')).toThrow(refusal);
     }
@@ -88,16 +88,13 @@ describe('a code as people type it', () => {
     [native, 'OIL1–0000–0000–0000', '0111-0000-0000-0000'],
     [viu, 'a1b2-c3d4', 'A1B2-C3D4'],
     [native, '7k3m 9qwx 2t5v hj8r', '7K3M-9QWX-2T5V-HJ8R'],
-  ])(
-    'a backup code of %o is one where they are allowed, and no code where they are not',
-    (application, typed, code) => {
-      expect(readTypedCode(typed, application, 'allowed')).toEqual({ kind: 'backup', code });
-      expect(() => readTypedCode(typed, application, 'refused')).toThrow(refusal);
-      expect(() => readTypedCode(typed, evo, 'allowed')).toThrow(refusal);
-    },
-  );
+  ])('a backup code of %o is read if backup codes are allowed, and refused if not', (application, typed, code) => {
+    expect(readTypedCode(typed, application, 'allowed')).toEqual({ kind: 'backup', code });
+    expect(() => readTypedCode(typed, application, 'refused')).toThrow(refusal);
+    expect(() => readTypedCode(typed, evo, 'allowed')).toThrow(refusal);
+  });
 
-  test('the message asks for what the application has', () => {
+  test('the message names the kinds of codes that the application has', () => {
     expect(() => readTypedCode('x', threeDPot, 'allowed')).toThrow('expected six digits or a backup code');
     expect(() => readTypedCode('x', threeDPot, 'refused')).toThrow('expected six digits');
     expect(() => readTypedCode('x', evo, 'allowed')).toThrow('expected six digits');
@@ -129,7 +126,7 @@ describe('a reason', () => {
     '紛失',
     'ああああああ',
     '\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b',
-  ])('%j says nothing', (reason) => {
+  ])('%j is refused as meaningless', (reason) => {
     expect(reasonProblem(reason)).not.toBeNull();
     expect(() => requireReason(actor(reason, null), policy(null))).toThrow(
       expect.objectContaining({ code: 'E_REASON_REQUIRED' }),
@@ -147,7 +144,7 @@ describe('a reason', () => {
     '휴대폰 분실함',
     'new phone 2026',
     'INC-4711: phone broken',
-  ])('%j is one', (reason) => {
+  ])('%j is accepted', (reason) => {
     expect(reasonProblem(reason)).toBeNull();
     expect(() => requireReason(actor(reason, null), policy(null))).not.toThrow();
   });
@@ -166,7 +163,7 @@ describe('a reason', () => {
     ['OPS', 'an OPS ticket', true],
     [null, null, true],
     [null, 'anything', true],
-  ])('where the profile wants %s, the ticket %s passes: %s', (pattern, ticket, passes) => {
+  ])('if the profile requires %s, the ticket %s is accepted: %s', (pattern, ticket, passes) => {
     const check = () => requireReason(actor('lost phone, called back', ticket), policy(pattern));
     if (passes) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ code: 'E_REASON_REQUIRED' }));

@@ -1,15 +1,15 @@
 import { CLOSING, type Drawn, type ScreenSize } from '../../ui/show-once.js';
 import { wrapWords } from '../../ui/visible.js';
 
-const SHORT_WORDS = ['Backup codes, each works once:'];
+const SHORT_WORDS = ['Backup codes; each one works once:'];
 const GAP = 3;
-/** In fewer rows the codes need all of them. */
+/** With fewer rows than this there is only room for the short text. */
 const LOW = 16;
 
 /**
- * Backup codes for the screen: one below the other, or in columns where the window is low.
+ * Draws backup codes: one per row, or in columns if the window has few rows.
  *
- * @param use what they are good for, to follow a colon
+ * @param use what the codes are for; printed after a colon
  */
 export function codesScreen(
   lines: readonly string[],
@@ -18,7 +18,7 @@ export function codesScreen(
 ): Drawn {
   const numbered = lines.map((code, at) => `${String(at + 1).padStart(2)}  ${code}`);
   const width = Math.max(...numbered.map((text) => text.length)) + GAP;
-  const text = `Backup codes: ${use}\nWrite them down or print them now: they are not shown again.`;
+  const text = `Backup codes: ${use}\nWrite them down or print them now: they will not be shown again.`;
   const words = size.rows >= LOW ? wrapWords(text, size.columns) : SHORT_WORDS;
   const room = Math.max(1, size.rows - words.length - 2 - CLOSING.rows);
   const height = Math.min(numbered.length, room);
@@ -33,7 +33,7 @@ export function codesScreen(
   return { lines: all, closing: { row: all.length, column: 0 } };
 }
 
-/** Do all codes stand there whole? */
+/** Returns whether all codes fit into the window uncut. */
 export function codesFit(lines: readonly string[], use: string, size: ScreenSize): boolean {
   const { lines: drawn, closing } = codesScreen(lines, use, size);
   return closing.row + CLOSING.rows <= size.rows && drawn.every((line) => line.length <= size.columns);

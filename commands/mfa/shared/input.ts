@@ -8,44 +8,44 @@ import type { Drawn, ScreenSize } from '../../ui/show-once.js';
 import type { Terminal } from '../../ui/terminal.js';
 import { codesFit, codesScreen } from './codes-screen.js';
 
-/** --reason, else what the person at the terminal says; null where there is neither. Asked once the settings are known to be right. */
+/** Returns --reason, else what the operator types; null without both. Reads the settings first, so that nobody types a reason in vain. */
 export async function changeReason({ potctl, change, terminal }: Context): Promise<string | null> {
   await potctl.settings();
-  return change.reason ?? (await terminal?.typed('Why? (for the record, ten letters or more)')) ?? null;
+  return change.reason ?? (await terminal?.typed('Reason, for the journal (10 letters or more)')) ?? null;
 }
 
 /**
- * The code, from stdin or from the person at the terminal, never from the command line.
+ * Reads the code from stdin or from the terminal, never from the command line.
  *
  * @throws E_USAGE without a terminal and without --code-stdin
  */
 export async function readCode(context: Context, fromStdin: boolean, question: string): Promise<string> {
   if (fromStdin) return context.readLine();
   if (context.terminal === null) {
-    throw new PotctlError('E_USAGE', `a code is wanted, and ${context.whyNoTerminal}`, {
-      fix: ['Give it on stdin: `… --code-stdin < FILE`. A code has no flag: command lines are seen by everybody.'],
+    throw new PotctlError('E_USAGE', `a code is required, and ${context.whyNoTerminal}`, {
+      fix: ['Give it on stdin: `… --code-stdin < FILE`. There is no flag for it: other users can see command lines.'],
     });
   }
   return (await context.terminal.hidden(question)).reveal();
 }
 
-/** Where secrets may go. */
+/** Where and how secrets are handed out. */
 export interface HandOut {
-  /** What the lines on the screen are, e.g. `the backup codes`. */
+  /** What is handed out, e.g. `the backup codes`. */
   readonly what: string;
   /** Draws them for the alternate screen. */
   draw(lines: readonly string[], size: ScreenSize): Drawn;
   readonly files: readonly Delivery[];
-  /** Instead of the screen, e.g. `--codes-to FILE`. */
+  /** The flags to use instead of the screen, e.g. `--codes-to FILE`. */
   readonly flags: string;
-  /** What is true once they are shown: for whoever does not see them to the end. */
+  /** What was changed, in case the operator is interrupted before having copied the secrets. */
   readonly done: ChangeNote;
-  /** Looks for room in the window. @returns another place that the person chose, null for the screen */
+  /** Asks for a larger window if needed. @returns another place that the operator chose, null for the screen */
   makeRoom(terminal: Terminal): Promise<Delivery | null>;
 }
 
 /**
- * Files that were named, else the alternate screen of the terminal.
+ * Returns where secrets go: the files that were named, else the alternate screen of the terminal.
  *
  * @throws E_SECRET_OUTPUT when there is neither
  */
@@ -58,7 +58,7 @@ export async function handOut(context: Context, options: HandOut): Promise<Secre
   }
   const { terminal } = context;
   if (terminal === null) {
-    throw new PotctlError('E_SECRET_OUTPUT', `${what} would have to be shown, and ${context.whyNoTerminal}`, {
+    throw new PotctlError('E_SECRET_OUTPUT', `${what} cannot be shown: ${context.whyNoTerminal}`, {
       fix: [`Name a new file: ${flags}`],
     });
   }
@@ -73,7 +73,7 @@ export async function handOut(context: Context, options: HandOut): Promise<Secre
   };
 }
 
-/** Handing over follows the commit: from then on every exit says what was changed. */
+/** Secrets are handed out after the commit: from then on every exit must say what was changed. */
 function noted({ potctl }: Context, done: ChangeNote, delivery: Delivery): Delivery {
   return {
     ...delivery,
@@ -91,20 +91,20 @@ function onScreen(context: Context, terminal: Terminal, { what, draw, done }: Ha
     async hand(lines) {
       const closed = await terminal.showOnce((size) => draw(lines, size));
       if (closed !== 'time') return;
-      terminal.say(`! The time was over before somebody typed saved: ${what} were wiped.`);
+      terminal.say(`! Nobody typed "saved" in time: ${what} were wiped from the screen.`);
       for (const line of done.fix ?? []) context.live.note(advice`  ${line}`);
     },
   });
 }
 
-/** Where the codes are that were handed out. */
+/** Says where the codes are now. */
 export const handedOut = (to: string): string =>
-  to === 'the screen' ? 'The codes were shown once, and cannot be shown again' : `The codes are in ${to}`;
+  to === 'the screen' ? 'The codes were shown once and cannot be shown again' : `The codes are in ${to}`;
 
 /**
- * Where backup codes go: the file that was named, else the screen.
+ * Returns where backup codes go: the file that was named, else the screen.
  *
- * @param use what they are good for, to follow a colon
+ * @param use what the codes are for; printed after a colon
  * @throws E_SECRET_OUTPUT
  */
 export async function codesPlace(
@@ -122,14 +122,16 @@ export async function codesPlace(
     flags: '`--codes-to FILE`',
     done: {
       changed: 'complete',
-      detail: `the new backup codes of ${person.name} are in force, and older ones are not`,
-      fix: [file === undefined ? advice`New codes, if these were not copied: ${again}` : `The codes are in ${file}.`],
+      detail: `${person.name} has new backup codes; the old ones no longer work`,
+      fix: [
+        file === undefined ? advice`To replace them, if they were not copied: ${again}` : `The codes are in ${file}.`,
+      ],
     },
     makeRoom: async (terminal) => {
       while (!codesFit(SAMPLE_CODES, use, terminal.size())) {
         const { columns, rows } = terminal.size();
         await terminal.typed(
-          `This window (${columns} × ${rows}) is too small for ten codes: enlarge it, then press Enter`,
+          `This window (${columns} × ${rows}) is too small for ten codes. Enlarge it, then press Enter`,
         );
       }
       return null;
@@ -137,5 +139,5 @@ export async function codesPlace(
   });
 }
 
-/** As long as the longest that any application has. */
+/** As long as the longest codes of any application. */
 const SAMPLE_CODES = Array.from({ length: 10 }, () => 'XXXX-XXXX-XXXX-XXXX');

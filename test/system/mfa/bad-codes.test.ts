@@ -34,7 +34,7 @@ const attempts = async ({ database }: MfaSite, { key }: TestPerson): Promise<str
 const verify = (site: MfaSite, who: TestPerson, code: string, ...flags: string[]) =>
   site.json(['verify', who.id, '--code-stdin', ...flags], { stdin: code });
 
-test('what is no code is a usage error: nothing is looked up, no attempt is counted', async () => {
+test('input that is not a code is a usage error and counts no attempt', async () => {
   const site = sites['3dpot'];
   const who = await site.seed();
   await site.enable(who);
@@ -50,7 +50,7 @@ test('what is no code is a usage error: nothing is looked up, no attempt is coun
   expect(await attempts(site, who)).toEqual([]);
 });
 
-test('viu: from the third refused code within five minutes on there is its own event of suspicion', async () => {
+test("viu: the third refused code within five minutes adds the application's own suspicious-activity event", async () => {
   const site = sites.viu;
   const who = await site.seed();
   const wrong = wrongCodes(await site.enable(who), 5);
@@ -70,7 +70,7 @@ test('viu: from the third refused code within five minutes on there is its own e
 });
 
 test.each(['3dpot', 'viu', 'native'] as const)(
-  '%s: wrong and used codes get the same answer; the journal knows which, and a used one raises an alarm',
+  '%s: wrong and reused codes get the same answer; the journal tells them apart, and a reused one adds a security event',
   async (form) => {
     const site = sites[form];
     const who = await site.seed();
@@ -105,23 +105,23 @@ test.each(['3dpot', 'viu', 'native'] as const)(
   },
 );
 
-test('a bcrypt hash in the place of a secret never works: exit 20, nothing counted, and the way out is named', async () => {
+test('a bcrypt hash stored as a secret is exit 20, counts no attempt, and the error says to enroll again', async () => {
   const site = sites.viu;
   const who = await site.seed();
   await site.enable(who, [], '$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy');
   const refused = await verify(site, who, '123456');
   expect(refused).toMatchObject({
     exitCode: 20,
-    error: { code: 'E_MFA_SECRET', message: expect.stringContaining('never') },
+    error: { code: 'E_MFA_SECRET', message: expect.stringContaining('unusable') },
   });
-  expect(JSON.stringify(refused.error)).toMatch(/enrol again.*mfa reset.*mfa enroll/);
+  expect(JSON.stringify(refused.error)).toMatch(/enroll again.*mfa reset.*mfa enroll/);
   expect(JSON.stringify(refused.error)).not.toContain('N9qo8uLO');
   expect(await attempts(site, who)).toEqual([]);
   const { item } = (await site.json(['explain', who.id])).doc;
   expect(item.verdict).toMatchObject({ code: 'secret_unusable', confidence: 'certain' });
 });
 
-test('a secret under an unknown key, and a key that others may read, are exit 15; nothing is counted', async () => {
+test('an unknown key, and a key file that others can read, are exit 15 and count no attempt', async () => {
   const site = sites.native;
   const who = await site.seed();
   const secret = await site.enable(who);
@@ -145,7 +145,7 @@ test('a secret under an unknown key, and a key that others may read, are exit 15
   expect(keys.doc.item.keys).toContainEqual({ key: 'k0', count: 1, problem: 'unknown key', newest: false });
 });
 
-test("a sealed secret that was moved to another person's row does not open", async () => {
+test("an encrypted secret copied to another user's row cannot be decrypted", async () => {
   const site = sites.native;
   const [from, to] = [await site.seed(), await site.seed()];
   const secret = await site.enable(from);
@@ -157,7 +157,7 @@ test("a sealed secret that was moved to another person's row does not open", asy
   expect(await verifyOne(await engineOn(site), to.id, codeAt(secret))).toBe('E_MFA_SECRET');
 });
 
-test('backup codes: with or without their dashes, in any case and with spaces, they are the same codes', async () => {
+test('a backup code is accepted with or without dashes, with spaces, and in any case', async () => {
   const cases: [Form, string, (code: string) => string, string][] = [
     ['3dpot', '9876-1234', (code) => ` ${code.split('').join(' ')} `, 'backup'],
     ['3dpot', '1234-5678', (code) => code.replace('-', ''), 'backup'],
@@ -181,7 +181,7 @@ test('backup codes: with or without their dashes, in any case and with spaces, t
   }
 });
 
-test('a clock that is six seconds off is refused before anything is counted; --trust-clock goes on', async () => {
+test('a clock difference of six seconds is refused before a code is counted; --trust-clock overrides it', async () => {
   const site = sites['3dpot'];
   const who = await site.seed();
   const secret = await site.enable(who);
@@ -210,20 +210,26 @@ const FAKETIME = ['x86_64', 'aarch64']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
   .find((file) => existsSync(file));
 
-test.skipIf(FAKETIME === undefined)('the program itself on a machine that is six seconds ahead: exit 17', async () => {
-  const site = sites['3dpot'];
-  const who = await site.seed();
-  const secret = await site.enable(who);
-  const env = { LD_PRELOAD: FAKETIME, FAKETIME: '+6s', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
-  const args = ['verify', who.id, '--code-stdin'];
-  const refused = await site.json(args, { env, stdin: codeAt(secret) });
-  expect(refused).toMatchObject({ exitCode: 17, error: { code: 'E_CLOCK', why: expect.stringContaining('ahead of') } });
-  expect(await attempts(site, who)).toEqual([]);
-  const trusted = await site.json([...args, '--trust-clock'], { env, stdin: codeAt(secret) });
-  expect(trusted).toMatchObject({ exitCode: 0, doc: { result: { accepted: true } } });
-});
+test.skipIf(FAKETIME === undefined)(
+  'the built program exits 17 on a machine whose clock is six seconds ahead',
+  async () => {
+    const site = sites['3dpot'];
+    const who = await site.seed();
+    const secret = await site.enable(who);
+    const env = { LD_PRELOAD: FAKETIME, FAKETIME: '+6s', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+    const args = ['verify', who.id, '--code-stdin'];
+    const refused = await site.json(args, { env, stdin: codeAt(secret) });
+    expect(refused).toMatchObject({
+      exitCode: 17,
+      error: { code: 'E_CLOCK', why: expect.stringContaining('ahead of') },
+    });
+    expect(await attempts(site, who)).toEqual([]);
+    const trusted = await site.json([...args, '--trust-clock'], { env, stdin: codeAt(secret) });
+    expect(trusted).toMatchObject({ exitCode: 0, doc: { result: { accepted: true } } });
+  },
+);
 
-test('codes of nobody: before an enrolment is confirmed, after 24 hours, and where there is none', async () => {
+test('a code is refused without an enrollment, before the enrollment is confirmed, and 24 hours after it was started', async () => {
   const site = sites['3dpot'];
   const [none, pending] = [await site.seed(), await site.seed()];
   const secret = newSecret();
@@ -240,7 +246,7 @@ test('codes of nobody: before an enrolment is confirmed, after 24 hours, and whe
   );
   expect(late).toMatchObject({
     exitCode: 30,
-    error: { code: 'E_MFA_STATE', why: expect.stringContaining('for 24 hours') },
+    error: { code: 'E_MFA_STATE', why: expect.stringContaining('within 24 hours') },
   });
   expect(await site.stored(pending)).toMatchObject({ enabled: false, secret });
   expect([...(await attempts(site, none)), ...(await attempts(site, pending))]).toEqual([]);

@@ -111,7 +111,7 @@ test.each([
   ['3dpot', 'a plain role'],
   ['native', 'a plain role'],
 ] as const)(
-  '%s, %s: no secret, code or address stands in what is printed, journaled, listed or logged',
+  '%s, %s: no secret, code or otpauth URI appears in output, journal, lists or server log',
   async (form, as) => {
     const site = await mfaSite(form, { on: await cluster.database(form), env: cluster.env });
     const role = as === 'the superuser' ? null : await plainRole(site);

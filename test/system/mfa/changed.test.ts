@@ -45,15 +45,15 @@ async function bothAtOnce(site: MfaSite, who: TestPerson, first: string, second:
 
 const withCodes = ALL_FORMS.filter((form) => FORMS[form].codeKind !== null);
 
-describe('of two operators the second is told that somebody was faster, and changes nothing', () => {
-  test.each(withCodes)('%s: codes and codes', async (form) => {
+describe('if two operators change the same user, the second is refused and changes nothing', () => {
+  test.each(withCodes)('%s: two replacements of backup codes', async (form) => {
     const site = await mfaSite(form);
     const who = await site.seed();
     await site.enable(who, TEN);
     await bothAtOnce(site, who, 'codes', 'codes');
   });
 
-  test.each(ALL_FORMS)('%s: an enrollment and another one, where one waits already', async (form) => {
+  test.each(ALL_FORMS)('%s: two enrollments while one is pending', async (form) => {
     const site = await mfaSite(form);
     const who = await site.seed();
     await (await enroll(await engineOn(site), who.id, path.join(site.folder, 'zero'))).apply();
@@ -77,7 +77,7 @@ test.each<[Form, string]>([
   ['viu', `update usuarios set "twoFactorSecret" = $2 where id = $1`],
   ['evo-production', `update mfa_factors set secret = $2 where user_id::text = $1`],
   ['native', `update potctl_app.mfa_factors set secret = $2 where user_id = $1`],
-])('%s: a reset does not take a phone away that was enrolled after it was planned', async (form, sql) => {
+])('%s: a reset does not remove a phone that was enrolled after the reset was planned', async (form, sql) => {
   const site = await mfaSite(form);
   const who = await site.seed();
   await site.enable(who);
@@ -88,7 +88,7 @@ test.each<[Form, string]>([
   expect(await site.stored(who)).toMatchObject({ enabled: true, secret: fresh });
 });
 
-test('a code is not held against an enrollment that somebody replaced meanwhile', async () => {
+test('a code is not checked against an enrollment that was replaced in the meantime', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   const mfa = await engineOn(site);
@@ -102,7 +102,7 @@ test('a code is not held against an enrollment that somebody replaced meanwhile'
   expect(await site.database.query('select * from potctl.mfa_attempt')).toEqual([]);
 });
 
-test('who became an administrator after the plan is not changed by it', async () => {
+test('a plan is refused if the user became an administrator after it was made', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who);
@@ -111,7 +111,7 @@ test('who became an administrator after the plan is not changed by it', async ()
   expect(await reset.apply().catch(codeOf)).toBe('E_MFA_CHANGED');
 });
 
-test('a role that may not read secrets sees the change of another operator all the same', async () => {
+test("a role that cannot read secrets still notices another operator's change", async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);
@@ -128,7 +128,7 @@ test('a role that may not read secrets sees the change of another operator all t
   await role.drop();
 });
 
-test('two processes that both planned: one hands out codes that work, the other exits 11 and hands out nothing', async () => {
+test('of two processes with the same plan, one hands out working codes and the other exits 11 without handing out any', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, TEN);

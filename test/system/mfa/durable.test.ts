@@ -34,7 +34,7 @@ const everything = async ({ id, key }: TestPerson) => ({
   begun: await site.database.query('select * from potctl.mfa_enrollment where person = $1', [key]),
 });
 
-test('without a line in the journal nothing is changed, whatever the command', async () => {
+test('no command changes anything if the journal entry cannot be written', async () => {
   const [off, on] = [await site.seed(), await site.seed({ sessions: 2 })];
   const secret = await site.enable(on, ['1234-5678', '2345-6789']);
   const pending = await site.seed();
@@ -65,7 +65,7 @@ test('without a line in the journal nothing is changed, whatever the command', a
   await site.database.query(`grant execute on ${append} to ${role.name}`);
 });
 
-test('a role with the rights of a change and no more can do it', async () => {
+test('a role with only the rights for a change can make it', async () => {
   const who = await site.seed({ sessions: 1 });
   await site.enable(who);
   const reset = await site.json(['reset', who.id, ...WHY, '--confirm', who.name], { env: { PGUSER: role.name } });
@@ -76,7 +76,7 @@ test('a role with the rights of a change and no more can do it', async () => {
   expect(entry).toMatchObject({ db_role: role.name });
 });
 
-test('killed right after a refused code was answered, its count is there', async () => {
+test('a refused code stays counted if potctl is killed right after the answer', async () => {
   const who = await site.seed();
   const [wrong] = wrongCodes(await site.enable(who), 1);
   const running = startPotctl(['mfa', 'verify', who.id, '--code-stdin'], {
@@ -91,7 +91,7 @@ test('killed right after a refused code was answered, its count is there', async
   expect(audit).toEqual([{ count: '1' }]);
 });
 
-test('while a person thinks about the code, no transaction is open and no row is locked', async () => {
+test('no transaction is open and no row is locked while potctl waits for a code', async () => {
   const who = await site.seed();
   const secret = await site.enable(who);
   await site.database.query('update users set mfa_enabled = false, updated_at = now() where id = $1', [who.id]);
@@ -102,7 +102,7 @@ test('while a person thinks about the code, no transaction is open and no row is
   const asked = new Promise<void>((resolve) => {
     pty.onData((text) => {
       screen += text;
-      if (screen.includes('Code that the app shows now')) resolve();
+      if (screen.includes('Code shown in the app now')) resolve();
     });
   });
   const ended = new Promise<number>((resolve) => pty.onExit(({ exitCode }) => resolve(exitCode)));

@@ -27,7 +27,7 @@ async function insertFactor(who: TestPerson, values: { secret?: string; status?:
   return { id, secret };
 }
 
-test('a code of a half minute in which the application took one is refused, and nobody is alarmed', async () => {
+test('a code of a time step in which the application accepted one is refused without a security event', async () => {
   const who = await site.seed();
   const secret = await site.enable(who);
   await site.database.query('update mfa_factors set last_used_at = clock_timestamp() where user_id::text = $1', [
@@ -41,7 +41,7 @@ test('a code of a half minute in which the application took one is refused, and 
   expect(explained.doc.item.verdict).toMatchObject({ code: 'spent', confidence: 'likely' });
 });
 
-test('a code that potctl itself took before is a replay, also where the application notes the time', async () => {
+test('a code that potctl accepted before is a replay, even if the application recorded its use', async () => {
   const who = await site.seed();
   const code = codeAt(await site.enable(who));
   expect((await verify(who, code)).exitCode).toBe(0);
@@ -55,14 +55,14 @@ test.each([
   [null, {}, 'pending'],
   ['pending', { secret: '' }, 'pending'],
   ['verified', {}, 'enabled'],
-])('list and status agree about a factor that is %j (%j)', async (status, more, state) => {
+])('list and status show the same state for a factor that is %j (%j)', async (status, more, state) => {
   const who = await site.seed();
   await insertFactor(who, { status, ...more });
   expect((await site.json(['status', who.id])).doc.item.state).toBe(state);
   expect((await listed(who)).state).toBe(state);
 });
 
-test('an id with capitals is found as it is listed', async () => {
+test('an id with upper-case letters is found as it is listed', async () => {
   const text = await mfaSite('evo', { here: true });
   const id = 'Auth0|5f7C8eC7c33c6c004BBafe82';
   await text.database.query('alter table profiles alter column user_id type text');
@@ -75,7 +75,7 @@ test('an id with capitals is found as it is listed', async () => {
   expect((await text.json(['status', id])).doc.item).toMatchObject({ state: 'enabled', user: { id } });
 });
 
-test('a reset writes one audit row for each factor, a key by its own word', async () => {
+test('a reset writes one audit row per factor, with a separate action for security keys', async () => {
   const who = await site.seed();
   await site.enable(who);
   const key = randomUUID();
@@ -94,7 +94,7 @@ test('a reset writes one audit row for each factor, a key by its own word', asyn
   ]);
 });
 
-test('of two enrolments that the application began, the first code of either confirms its own', async () => {
+test('of two pending enrollments, a first code confirms the one it belongs to', async () => {
   const who = await site.seed();
   const older = await insertFactor(who, {});
   const newer = await insertFactor(who, {});
@@ -110,7 +110,7 @@ test('of two enrolments that the application began, the first code of either con
   ]);
 });
 
-test('a factor that the application cannot ask for is why nobody gets in', async () => {
+test('a factor of an unsupported kind is reported as the reason why the user cannot sign in', async () => {
   const who = await site.seed();
   await insertFactor(who, { kind: 'sms', status: 'verified' });
   expect((await site.json(['explain', who.id])).doc.item.verdict.code).toBe('factor_unsupported');

@@ -60,7 +60,7 @@ const traces = async (): Promise<unknown> => [
 ];
 
 describe.each(others.map((command) => [command.name, command] as const))('potctl %s', (_, command) => {
-  test.each(['both', 'noun', 'verb'])('is refused where the profile protects it by its %s', async (how) => {
+  test.each(['both', 'noun', 'verb'])('is refused if the profile protects it by its %s', async (how) => {
     const before = await traces();
     const args = exampleOf(command).filter((word) => word !== '--dry-run');
     const profile = `${how}-${command.name.replace(' ', '-')}`;
@@ -98,7 +98,7 @@ describe.each(factors.map((command) => [command.name, command] as const))('potct
     expect(await traces()).toEqual(before);
   };
 
-  test.each(['both', 'noun', 'verb'])('is refused where the profile protects it by its %s', async (how) => {
+  test.each(['both', 'noun', 'verb'])('is refused if the profile protects it by its %s', async (how) => {
     const profile = `${how}-mfa-${verb}`;
     await refused([...args(await person(false)), '-p', profile], new RegExp(`protects mfa.${verb}`));
   });
@@ -114,7 +114,7 @@ describe.each(factors.map((command) => [command.name, command] as const))('potct
   });
 });
 
-test('what let a first code through stands in the journal', async () => {
+test('an overridden guard is recorded in the journal when a first code is confirmed', async () => {
   const who = await site.seed({ admin: true });
   const [secret, codes] = ['admin.secret', 'admin.codes'].map((name) => path.join(site.folder, name)) as [
     string,

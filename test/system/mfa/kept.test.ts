@@ -107,7 +107,7 @@ async function bent(site: MfaSite, place: string, bend: string, work: () => Prom
   await site.database.query(unbend(table));
 }
 
-describe.each(KINDS)('%s: what the database did not keep is never called done', (form) => {
+describe.each(KINDS)('%s: a change that the database did not store is never reported as done', (form) => {
   test.each(Object.keys(BENDS))(
     'with %s',
     async (bend) => {
@@ -144,7 +144,7 @@ describe.each(KINDS)('%s: what the database did not keep is never called done', 
   );
 });
 
-describe('a value that is bent on its way is no success', () => {
+describe('a value that a trigger rewrites is not reported as success', () => {
   test.each<[Form, string, string, readonly string[]]>([
     ['3dpot', 'public.users', `new.mfa_secret := lower(new.mfa_secret)`, ['enroll']],
     ['3dpot', 'public.users', `new.mfa_secret := left(new.mfa_secret, 16)`, ['enroll']],
@@ -185,8 +185,8 @@ const DROPS: Readonly<Record<string, (table: string) => string>> = {
     create trigger bend after insert on ${table} for each row execute function public.bend()`,
 };
 
-describe.each(KINDS)('%s: no record, no change', (form) => {
-  test('where the audit table of the application or the journal drops the row, nothing is changed', async () => {
+describe.each(KINDS)('%s: there is no change without an audit row and a journal entry', (form) => {
+  test('nothing is changed if the audit table or the journal discards its row', async () => {
     const site = await mfaSite(form as Form, { here: true });
     const who = await site.seed();
     await site.enable(who, form.startsWith('evo') ? [] : ['1234-5678']);
@@ -206,7 +206,7 @@ describe.each(KINDS)('%s: no record, no change', (form) => {
   });
 });
 
-test('a role that may add to the audit table and not read it changes nothing without the row, either', async () => {
+test('nothing is changed without the audit row, even if the role cannot read the audit table', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);
@@ -233,7 +233,7 @@ test('a role that may add to the audit table and not read it changes nothing wit
   await role.drop();
 });
 
-test('a refused code whose security event is dropped is no answer', async () => {
+test('a refused code is not answered if its security event is discarded', async () => {
   const site = await mfaSite('viu', { here: true });
   const who = await site.seed();
   await site.enable(who);
@@ -242,7 +242,7 @@ test('a refused code whose security event is dropped is no answer', async () => 
   expect(verified).toMatchObject({ exitCode: 20, error: { code: 'E_NOT_KEPT', changed: 'nothing' } });
 });
 
-test('a backup code that the database does not let go is not called used up', async () => {
+test('a backup code that the database does not remove is not reported as used up', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who, ['1234-5678', '2345-6789']);
@@ -252,7 +252,7 @@ test('a backup code that the database does not let go is not called used up', as
   expect((await site.stored(who)).codes).toEqual(['1234-5678', '2345-6789']);
 });
 
-test('re-encrypting is no success where a trigger that waits puts the old envelope back', async () => {
+test('re-encryption fails if a deferred trigger restores the old secret', async () => {
   const site = await mfaSite('native', { here: true });
   const who = await site.seed();
   await site.enable(who);
@@ -267,7 +267,7 @@ test('re-encrypting is no success where a trigger that waits puts the old envelo
   expect(await site.stored(who)).toEqual(before);
 });
 
-test('a role that may not read codes sees that an update was dropped, and is told what it could not compare', async () => {
+test('a role that cannot read codes notices a discarded update, and is warned about what it cannot compare', async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);
@@ -291,11 +291,11 @@ test('a role that may not read codes sees that an update was dropped, and is tol
   await site.database.query('drop rule r on public.users');
   const done = await site.json(codes('two'), as);
   expect(done).toMatchObject({ exitCode: 0, doc: { changed: true } });
-  expect(done.doc.result.warnings.join()).toContain('may not read back');
+  expect(done.doc.result.warnings.join()).toContain('cannot read back');
   await role.drop();
 });
 
-test("a constraint of the application's tables is no unreachable server: exit 20, and nothing is handed out", async () => {
+test('a violated constraint is exit 20, not an unreachable server, and no codes are handed out', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.database.query('alter table public.users add constraint no_secrets check (mfa_secret is null)');

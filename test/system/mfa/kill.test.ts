@@ -54,7 +54,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 test.each(Object.entries(CHANGES))(
-  'killed between statements of `mfa %s`, all of it is done or nothing, and it can be done again',
+  '`mfa %s` killed between statements has changed all or nothing, and can be repeated',
   async (name, { each, seed, args, stdin }) => {
     const { who, secret } = await seed();
     const before = await everything(who);

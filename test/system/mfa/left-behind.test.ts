@@ -14,7 +14,7 @@ const SWITCH_OFF: Partial<Record<Form, string>> = {
 };
 
 test.each<Form>(['3dpot', 'viu', 'native'])(
-  'codes of an earlier factor do not come back to life with a new one: %s',
+  'backup codes of an earlier factor do not work again with a new one: %s',
   async (form) => {
     const site = await mfaSite(form, { here: true });
     const who = await site.seed();
@@ -34,15 +34,15 @@ test.each<Form>(['3dpot', 'viu', 'native'])(
   },
 );
 
-test('a lock without an end is a lock: it is shown, listed, explained and can be ended', async () => {
+test('a lock without an end is shown, listed, explained and can be removed', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who);
   await site.database.query(`update users set locked_until = 'infinity' where id = $1`, [who.id]);
   expect((await site.json(['status', who.id])).doc.item.lock).toEqual({ by: 'application', until: 'infinity' });
-  expect((await site.mfa(['list', '--state', 'locked', '-o', 'table'])).stdout).toContain('for ever');
+  expect((await site.mfa(['list', '--state', 'locked', '-o', 'table'])).stdout).toContain('forever');
   expect((await site.json(['explain', who.id])).doc.item).toMatchObject({
-    verdict: { code: 'locked', text: 'the application refuses this person for ever' },
+    verdict: { code: 'locked', text: 'the application has locked this user permanently' },
   });
   const unlocked = await site.json(['unlock', who.id, ...WHY, '--confirm', who.name]);
   expect(unlocked).toMatchObject({ exitCode: 0, doc: { changed: true } });
@@ -51,7 +51,7 @@ test('a lock without an end is a lock: it is shown, listed, explained and can be
   ]);
 });
 
-test('an enrolment that the application itself confirmed is not an old one', async () => {
+test('an enrollment that the application confirmed does not count as an expired one', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const [done, waiting] = [await site.seed(), await site.seed()];
   for (const who of [done, waiting]) {
@@ -65,20 +65,23 @@ test('an enrolment that the application itself confirmed is not an old one', asy
   const rules = Object.fromEntries(
     doc.item.rules.map(({ id, detail }: { id: string; detail: string }) => [id, detail]),
   );
-  expect(rules['sec.pending_old']).toBe('enrolments older than 24 hours: 1');
+  expect(rules['sec.pending_old']).toBe('pending enrollments older than 24 hours: 1');
 });
 
-test.each(['3dpot', 'viu'] as const)('%s: a secret that the application replaced has no used codes', async (form) => {
-  const site = await mfaSite(form, { here: true });
-  const who = await site.seed();
-  for (let n = 0; n < 2; n += 1) {
-    const secret = await site.enable(who);
-    const accepted = await site.json(['verify', who.id, '--code-stdin'], { stdin: codeAt(secret) });
-    expect(accepted).toMatchObject({ exitCode: 0 });
-  }
-});
+test.each(['3dpot', 'viu'] as const)(
+  '%s: codes of a secret that the application replaced do not count as used for the new one',
+  async (form) => {
+    const site = await mfaSite(form, { here: true });
+    const who = await site.seed();
+    for (let n = 0; n < 2; n += 1) {
+      const secret = await site.enable(who);
+      const accepted = await site.json(['verify', who.id, '--code-stdin'], { stdin: codeAt(secret) });
+      expect(accepted).toMatchObject({ exitCode: 0 });
+    }
+  },
+);
 
-test('an enrolment that the application began after an old one of potctl is as young as it is', async () => {
+test('an enrollment of the application does not get the age of an earlier one of potctl', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   const file = path.join(site.folder, 'secret');
@@ -95,7 +98,7 @@ test('an enrolment that the application began after an old one of potctl is as y
   expect(await site.json(confirm, { stdin: codeAt(secret) })).toMatchObject({ exitCode: 0 });
 });
 
-test('a code that is no text is none, and keeps none of the others from working', async () => {
+test('a backup code that is not text is ignored, and the others still work', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who);
@@ -118,7 +121,7 @@ const SECRETS = [
 test.each([
   ['3dpot' as const, threeDPot],
   ['viu' as const, viu],
-])('the check counts exactly the secrets that status calls useless: %s', async (form, application) => {
+])('mfa check counts exactly the secrets that mfa status calls unusable: %s', async (form, application) => {
   const site = await mfaSite(form, { here: true });
   const useless: boolean[] = [];
   for (const secret of SECRETS) {
@@ -127,6 +130,6 @@ test.each([
   }
   const { doc } = await site.json(['check']);
   const rule = doc.item.rules.find(({ id }: { id: string }) => id === 'sec.unusable_secret');
-  expect(rule.detail).toBe(`secrets that can never work: ${useless.filter(Boolean).length}`);
+  expect(rule.detail).toBe(`unusable secrets: ${useless.filter(Boolean).length}`);
   expect(useless.filter(Boolean).length).toBeGreaterThan(3);
 });

@@ -105,7 +105,7 @@ testWith('python3-pyotp')("3dPot's backup codes are a list that Python's json re
 });
 
 test.each(ALL_FORMS)(
-  '%s: from setup to reset, every row is one that the application accepts',
+  '%s: from setup to reset, the application accepts every row that potctl writes',
   async (form) => {
     const site = await mfaSite(form, { version: 0, here: true });
     const who = await site.seed({ sessions: FORMS[form].session === null ? 0 : 2 });

@@ -28,7 +28,7 @@ interface Plan {
 const mostRead = (plan: Plan): number =>
   Math.max(plan['Relation Name'] === undefined ? 0 : plan['Actual Rows'], ...(plan.Plans ?? []).map(mostRead));
 
-test.each(Object.keys(FILL) as Form[])('%s: a page of a list reads the users that it shows, not all', async (form) => {
+test.each(Object.keys(FILL) as Form[])('%s: a page of a list reads only the users that it shows', async (form) => {
   const site = await mfaSite(form, { version: 0 });
   await site.database.query(FILL[form]!);
   await site.database.query('vacuum analyze');

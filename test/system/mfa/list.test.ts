@@ -44,7 +44,7 @@ const WHO_FITS: readonly [Partial<MfaFilter>, readonly string[]][] = [
   [{ missing: true, role: 'user' }, ['admin', 'locked', 'pending']],
 ];
 
-test.each(WHO_FITS)('%j lists who fits and nobody else', async (filter, expected) => {
+test.each(WHO_FITS)('%j lists exactly the users that match', async (filter, expected) => {
   const found: (string | null)[] = [];
   for await (const rows of (await engineOn(site)).list({ ...ALL, ...filter })) {
     found.push(...rows.map(({ username }) => username));
@@ -52,14 +52,14 @@ test.each(WHO_FITS)('%j lists who fits and nobody else', async (filter, expected
   expect(found.sort()).toEqual(expected);
 });
 
-test('the flags of the command are these filters', async () => {
+test('each flag of the command sets its filter', async () => {
   const flags = ['--state', 'off', '--role', 'user', '--required', '--missing'];
   const { doc } = await site.json(['list', ...flags]);
   expect(doc.items).toMatchObject([{ id: people.admin.id, username: 'admin', state: 'off', admin: true }]);
 });
 
 test.each(['table', 'plain', 'json', 'ndjson', 'csv'])(
-  'paging by the cursor reaches everybody exactly once: %s',
+  'paging by cursor returns every user exactly once: %s',
   async (format) => {
     const { rows, pages } = await readPages(format, 4);
     expect(pages).toBe(2);
@@ -85,12 +85,12 @@ async function readPages(format: string, limit: number): Promise<{ rows: string[
   }
 }
 
-test('the cursor of another list is refused as what it is', async () => {
+test('the cursor of another list is refused', async () => {
   const cursor = writeCursor({ list: 'mfa list', sort: '', after: 'not-one-of-these-ids', shown: 1 });
   expect(await site.json(['list', '--cursor', cursor])).toMatchObject({ exitCode: 2, error: { code: 'E_USAGE' } });
 });
 
-test('organisations: members only, in EVO only', async () => {
+test('--organisation lists only members, and is supported only by EVO', async () => {
   const [in1, in2] = [await evo.seed(), await evo.seed()];
   const other = '00000000-0000-4000-8000-000000000001';
   const { query } = evo.database;
@@ -108,7 +108,7 @@ test('organisations: members only, in EVO only', async () => {
   });
 });
 
-test('names with quotes, line ends and control sequences break no line and reach no terminal', async () => {
+test('names with quotes, line ends and control sequences never break a line or reach the terminal', async () => {
   const nasty = await mfaSite('viu');
   const who = await nasty.seed({ name: 'x', fullName: 'Eve\n"\u001b[2J\u001b]0;owned\u0007, \u202eevil' });
   await nasty.database.query('update usuarios set email = $2, tipo = $3 where id = $1', [
@@ -130,7 +130,7 @@ test('names with quotes, line ends and control sequences break no line and reach
   });
 });
 
-test('whoever stops reading ends it quietly, also in the middle of thousands', async () => {
+test('a closed pipe ends the list quietly, even in the middle of thousands of rows', async () => {
   const many = await mfaSite('3dpot');
   await many.database.query(
     `insert into users (id, email, username, hashed_password) select gen_random_uuid(), 'u' || n || '@example.com', 'u' || n, 'x' from generate_series(1, 6000) n`,

@@ -14,7 +14,7 @@ const through = (url: string): Mailer =>
   });
 const letter = { to: 'ana@example.com', subject: 'Olá', text: 'São dígitos.\n.\nEnd' };
 
-test('a mail arrives whole, at one address, from the name of the profile', async () => {
+test('a mail arrives unchanged, at one address, with the sender of the profile', async () => {
   const server = await startMailServer();
   await through(server.url).send(letter);
   expect(server.received).toMatchObject([{ to: ['ana@example.com'], from: 'support@example.com' }]);
@@ -30,7 +30,7 @@ test.each([
   'ana@example.com\nBcc: eve@example.com',
   '',
   'ana',
-])('what a database holds as %j is no address, and no mail goes anywhere', async (to) => {
+])('%j is not an address, and no mail is sent', async (to) => {
   const server = await startMailServer();
   const mailer = through(server.url);
   expect(mailer.canReach(to)).toBe(false);
@@ -48,7 +48,7 @@ test('a refused recipient is an error that says why, without the address', async
   expect(JSON.stringify(error)).not.toContain('ana@');
 });
 
-test('a refused login is an error without the password', async () => {
+test('the error for a refused login does not contain the password', async () => {
   const server = await startMailServer();
   const error = await through(server.url.replace(MAIL_PASSWORD, 'Canary-wrong-1'))
     .send(letter)
@@ -62,7 +62,7 @@ const outside = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 test.skipIf(outside === undefined)(
-  'a password is not sent over a network to a server without TLS, unless the URL says so',
+  'a password is not sent over a network without TLS unless the URL allows it',
   async () => {
     const server = await startMailServer(outside);
     await expect(through(server.url).send(letter)).rejects.toMatchObject({ code: 'E_MAIL' });
@@ -72,13 +72,13 @@ test.skipIf(outside === undefined)(
   },
 );
 
-test('a server that is not there is an error', async () => {
+test('an unreachable server is an error', async () => {
   const server = await startMailServer();
   await server.close();
   await expect(through(server.url).send(letter)).rejects.toMatchObject({ code: 'E_MAIL', changed: 'nothing' });
 });
 
-test('a server that never greets is an error after ten seconds', async () => {
+test('a server that never answers is an error after ten seconds', async () => {
   const silent = createServer(() => {});
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void silent.close());

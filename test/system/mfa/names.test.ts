@@ -33,7 +33,7 @@ describe.each(Object.entries(NAMED))('%s', (form, rename) => {
     expect(doc.item.user.id).toBe(who.id);
   });
 
-  test('an unknown name is answered with near ones, and never with a far one', async () => {
+  test('for an unknown name similar names are suggested, and no others', async () => {
     const site = await mfaSite(form as Form, { here: true });
     const names = ['ana.souza@example.com', 'ana.sousa@example.com', 'zeno@example.org'];
     for (const name of names) await site.database.query(rename, [(await site.seed()).id, name]);
@@ -49,7 +49,7 @@ describe.each(Object.entries(NAMED))('%s', (form, rename) => {
   });
 });
 
-test('what is stored exactly so is meant, and who looks the same is named before anything is changed', async () => {
+test('an exact match wins, and a user whose name looks the same is shown before anything is changed', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const [real, other] = [await site.seed(), await site.seed()];
   await site.database.query(NAMED['3dpot'], [real.id, 'ana']);
@@ -66,7 +66,7 @@ test('what is stored exactly so is meant, and who looks the same is named before
   expect(await site.stored(real)).toMatchObject({ enabled: true });
 });
 
-test('two who fit and neither exactly: everybody is listed, nobody is guessed', async () => {
+test('if two users match and neither exactly, both are listed and neither is chosen', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const [one, two] = [await site.seed(), await site.seed()];
   await site.database.query(NAMED['3dpot'], [one.id, 'ana\u00a0']);

@@ -37,7 +37,7 @@ async function refused(ran: Promise<Ran>, exitCode: number, code: string, said: 
   expect([await journal(), await readdir(site.folder)]).toEqual(before);
 }
 
-test('nobody, and two who fit: exit 10, everybody who fits is listed, nobody is guessed', async () => {
+test('no match and two matches are exit 10; all matches are listed and none is chosen', async () => {
   await refused(mfa('status', 'nobody@example.com'), 10, 'E_USER_NOT_FOUND', /there is no user 'nobody@example.com'/);
   const [one, two] = [await site.seed({ name: 'twin' }), await site.seed()];
   await site.database.query(`update users set email = 'TWIN' where id = $1`, [two.id]);
@@ -46,19 +46,19 @@ test('nobody, and two who fit: exit 10, everybody who fits is listed, nobody is 
   expect((await mfa('status', one.id)).exitCode).toBe(0);
 });
 
-test('a change without a reason, with a thin one, or without the ticket of the profile is refused', async () => {
+test('a change without a reason, with a meaningless one, or without the required ticket is refused', async () => {
   const who = await site.seed();
   const reset = ['reset', who.id, '--confirm', who.name];
-  await refused(mfa(...reset), 30, 'E_REASON_REQUIRED', /there is none/);
+  await refused(mfa(...reset), 30, 'E_REASON_REQUIRED', /no reason was given/);
   await refused(mfa(...reset, '--reason', 'ok'), 30, 'E_REASON_REQUIRED', /fewer than 10/);
-  await refused(mfa(...reset, '--reason', 'test test test 123'), 30, 'E_REASON_REQUIRED', /says nothing/);
+  await refused(mfa(...reset, '--reason', 'test test test 123'), 30, 'E_REASON_REQUIRED', /does not explain anything/);
   const ticketed = ['mfa', ...reset, ...WHY, '-p', 'ticketed'];
   await refused(configured(...ticketed), 30, 'E_REASON_REQUIRED', /ticket/);
-  await refused(configured(...ticketed, '--ticket', 'INC-1'), 30, 'E_REASON_REQUIRED', /'INC-1' does not fit/);
+  await refused(configured(...ticketed, '--ticket', 'INC-1'), 30, 'E_REASON_REQUIRED', /'INC-1' does not match/);
   expect((await configured(...ticketed, '--ticket', 'SUP-1')).exitCode).toBe(0);
 });
 
-test("administrators, one's own account and what the profile protects want --break-glass, which is noted", async () => {
+test("administrators, one's own account and protected commands require --break-glass, which is recorded", async () => {
   const [admin, own] = [await site.seed({ admin: true, sessions: 1 }), await site.seed({ name: 'maria' })];
   await site.enable(admin);
   const reset = ['reset', admin.id, ...WHY, '--confirm', admin.name];
@@ -90,7 +90,7 @@ test("administrators, one's own account and what the profile protects want --bre
   expect(entry).toEqual({ why: [`${admin.name} is an administrator`] });
 });
 
-test('production wants its profile typed, and no superuser in passing', async () => {
+test('production must be named with -p, and a superuser needs --break-glass there', async () => {
   const who = await site.seed();
   const reset = ['mfa', 'reset', who.id, ...WHY, '--confirm', who.name];
   await refused(configured(...reset), 30, 'E_PROFILE_REQUIRED', /-p live/);
@@ -104,7 +104,7 @@ test('a secret goes to a terminal or a new file, and nowhere else', async () => 
   await writeFile(file('taken'), 'mine');
   await refused(mfa(...enroll, '--secret-to', file('taken')), 30, 'E_SECRET_OUTPUT', /exists/);
   expect(await readFile(file('taken'), 'utf8')).toBe('mine');
-  await refused(mfa(...enroll, '--secret-to', file('none/secret')), 30, 'E_SECRET_OUTPUT', /cannot be made/);
+  await refused(mfa(...enroll, '--secret-to', file('none/secret')), 30, 'E_SECRET_OUTPUT', /cannot create/);
   await refused(
     mfa('enroll', who.id, ...WHY, '--confirm', 'ana', '--secret-to', file('s')),
     30,
@@ -115,7 +115,7 @@ test('a secret goes to a terminal or a new file, and nowhere else', async () => 
   expect(await site.stored(who)).toEqual({ enabled: false, secret: null, codes: [] });
 });
 
-test('an issuer that authenticator apps would misread, and a second factor beside a first one, are refused', async () => {
+test('an issuer that authenticator apps would misread, and a second enrollment, are refused', async () => {
   const [who, on] = [await site.seed(), await site.seed()];
   const secret = await site.enable(on, ['1234-5678']);
   const flags = [...WHY, '--secret-to', file('s')];
@@ -135,14 +135,14 @@ test('an issuer that authenticator apps would misread, and a second factor besid
     mfa('enroll', on.id, ...flags, '--confirm', on.name),
     30,
     'E_MFA_STATE',
-    /has a second factor already[\s\S]*mfa reset/,
+    /already has a second factor[\s\S]*mfa reset/,
   );
   expect(await site.stored(on)).toEqual({ enabled: true, secret, codes: ['1234-5678'] });
   const fine = await site.json(['enroll', who.id, ...flags, '--confirm', who.name, '--issuer', 'Açmé 🔐', '--dry-run']);
   expect(fine).toMatchObject({ exitCode: 0, doc: { changed: false, dry_run: true } });
 });
 
-test('before setup, and under the first version of the schema, reading works and changes refuse', async () => {
+test('before setup, and with version 1 of the schema, reading works and changes are refused', async () => {
   for (const version of [0, 1] as const) {
     const early = await mfaSite('3dpot', { version });
     const who = await early.seed();
@@ -169,10 +169,15 @@ test('before setup, and under the first version of the schema, reading works and
   }
 });
 
-test('a database of another shape is not touched: what is missing or differs is named', async () => {
+test('an unsupported schema is not changed, and its missing and different columns are named', async () => {
   const names = { empty: '', near: 'create table users (id uuid, mfa_enabled boolean)' };
   const strange = async (schema: string) => (await freshDatabase({ schema })).name;
-  await refused(run(await strange(names.empty), 'mfa', 'stats'), 15, 'E_APPLICATION', /of no application/);
+  await refused(
+    run(await strange(names.empty), 'mfa', 'stats'),
+    15,
+    'E_APPLICATION',
+    /does not have the tables of a known application/,
+  );
   await refused(
     run(await strange(names.near), 'mfa', 'stats'),
     15,
@@ -198,7 +203,7 @@ test('a database of another shape is not touched: what is missing or differs is 
   );
 });
 
-test('a role without rights is exit 12, and learns nothing', async () => {
+test('a role without rights is exit 12 and gets no information', async () => {
   const who = await site.seed();
   const role = `nobody_${process.pid}`;
   await site.database.query(`create role ${role} login`);
@@ -209,7 +214,7 @@ test('a role without rights is exit 12, and learns nothing', async () => {
   await site.database.query(`drop role ${role}`);
 });
 
-test('a name that would break a shell or a terminal is shown safely, confirmed by the id, and breaks nothing', async () => {
+test('a name that could break a shell or a terminal is escaped, and the id is typed to confirm', async () => {
   const name = `o'brien "x"\n$(id)\u001b[31m`;
   const who = await site.seed({ name, fullName: '\u001b]0;owned\u0007; drop table users' });
   await site.enable(who, ['1234-5678']);

@@ -6,8 +6,8 @@ import { ALL_FORMS, codeAt, mfaSite, roomInStep, WHY } from '../../support/mfa.j
 import { FORMS } from '../../support/mfa-forms.js';
 import { plainRole } from '../../support/mfa-role.js';
 
-describe.each(ALL_FORMS)('%s: every result says what is true', (form) => {
-  test('of an enrollment, its first code, new codes, the end of it all, and of each once more', async () => {
+describe.each(ALL_FORMS)('%s: every result describes the actual state', (form) => {
+  test('for enroll, confirm, codes and disable, and for repeating each', async () => {
     const site = await mfaSite(form, { here: true });
     const who = await site.seed({ sessions: FORMS[form].session === null ? 0 : 2 });
     const file = (name: string): string => path.join(site.folder, name);
@@ -25,11 +25,11 @@ describe.each(ALL_FORMS)('%s: every result says what is true', (form) => {
       /^Dry run: nothing was changed\.$/m,
     );
     const made = await said(['enroll', ...gate, '--secret-to', file('secret')]);
-    expect(made).toContain('it does nothing before its first code is confirmed.');
+    expect(made).toContain('it is inactive until its first code is confirmed.');
     expect(made).not.toContain('enabled');
 
     const dry = await said(['confirm', '--code-stdin', ...codes('c'), '-n']);
-    expect(dry).toContain('Dry run: nothing was changed. The right code would enable');
+    expect(dry).toContain('Dry run: nothing was changed. A correct code would enable');
     expect((await site.json(['confirm', who.id, ...WHY, '-n', '--code-stdin', ...codes('c')])).doc).toMatchObject({
       ...{ changed: false, dry_run: true, result: { state: 'pending' } },
     });
@@ -39,21 +39,23 @@ describe.each(ALL_FORMS)('%s: every result says what is true', (form) => {
     const secret = readFileSync(file('secret'), 'utf8').trim();
     const on = await said(['confirm', '--code-stdin', ...codes('c')], codeAt(secret));
     expect(on).toContain(`Enabled: ${who.name} signs in with the app`);
-    if (form === 'viu' || form === '3dpot') expect(on).toContain(`the login of '${form}' cannot take it`);
-    if (form === 'native') expect(on).toContain('works once at the login');
+    if (form === 'viu' || form === '3dpot') expect(on).toContain(`the login of '${form}' does not accept it`);
+    if (form === 'native') expect(on).toContain('works once at sign-in');
     if (form.startsWith('evo')) expect(on).not.toContain('codes');
-    expect(await said(['confirm', '--code-stdin', ...codes('d')])).toMatch(/Nothing to change: .* is enabled\./);
+    expect(await said(['confirm', '--code-stdin', ...codes('d')])).toMatch(
+      /Nothing to change: .* is already enabled\./,
+    );
 
     const off = await said(['disable', ...gate]);
-    expect(off).toContain(`Switched off: ${who.name} signs in without a second factor`);
-    expect(off.match(/Switched off/g)).toHaveLength(1);
+    expect(off).toContain(`Turned off: ${who.name} now signs in without a second factor`);
+    expect(off.match(/Turned off/g)).toHaveLength(1);
     const ended = FORMS[form].session === null ? 'Nothing to change: ' : '2 sessions ended';
     expect(await said(['reset', ...gate])).toContain(ended);
     const again = await said(['reset', ...gate]);
-    expect(again).toContain('has no second factor, and no session that could be ended');
+    expect(again).toContain('has no second factor and no open session');
   }, 60_000);
 
-  test('a hundred refused codes: unlock says that it does not unlock, and the line that is printed does', async () => {
+  test('after a hundred refused codes a plain unlock is refused, and the command that it suggests works', async () => {
     const site = await mfaSite(form, { here: true });
     const who = await site.seed();
     await site.enable(who);
@@ -71,20 +73,20 @@ describe.each(ALL_FORMS)('%s: every result says what is true', (form) => {
   });
 });
 
-test('EVO: one factor beside another is told as what it is, and what only waits is not called switched off', async () => {
+test('EVO: results tell apart a second factor, a pending one and a disabled one', async () => {
   const site = await mfaSite('evo-production', { here: true });
   const who = await site.seed();
   await site.enable(who);
   const secret = path.join(site.folder, 'secret');
   const made = await site.mfa(['enroll', who.id, ...WHY, '--another', '--confirm', who.name, '--secret-to', secret]);
-  expect(made.stderr).toContain('what was enabled before stays enabled');
+  expect(made.stderr).toContain('the factor enabled before stays enabled');
   const off = await site.mfa(['disable', who.id, ...WHY, '--confirm', who.name]);
-  expect(off.stderr.match(/ is switched off/g)).toHaveLength(1);
-  expect(off.stderr).toContain('the secret that waits for its first code is thrown away');
+  expect(off.stderr.match(/" is removed|app is removed/g)).toHaveLength(1);
+  expect(off.stderr).toContain('the unconfirmed new secret is removed');
 });
 
 test.each(['3dpot', 'viu', 'native'] as const)(
-  '%s: what a role may not see is unknown in the list and the statistics, never off',
+  '%s: a state that the role cannot see is unknown in list and statistics, never off',
   async (form) => {
     const site = await mfaSite(form);
     const [on, off, begun] = [await site.seed(), await site.seed(), await site.seed()];
@@ -114,7 +116,7 @@ test.each(['3dpot', 'viu', 'native'] as const)(
   },
 );
 
-test('a check that uses a code up has no dry run', async () => {
+test('a command that uses up a code has no dry run', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   const secret = await site.enable(who);

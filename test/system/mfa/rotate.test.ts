@@ -61,7 +61,7 @@ const entries = () =>
     `select action, target, reason, details - 'by' as details from potctl.journal where action = 'mfa.rotate' order by seq`,
   );
 
-test('seals everything under the newest key, in batches with their lines in the journal; a second run changes nothing', async () => {
+test('re-encrypts all secrets with the newest key, one journal entry per batch; a second run changes nothing', async () => {
   const before = await rows();
   const tried = await rotate('--dry-run');
   expect(tried).toMatchObject({ exitCode: 0, doc: { changed: false, result: { pending: 5, resealed: 0 } } });
@@ -85,7 +85,7 @@ test('seals everything under the newest key, in batches with their lines in the 
   expect(await entries()).toHaveLength(3);
 });
 
-test('is taken back with --to; a code of the person is accepted all the time', async () => {
+test('is undone with --to, and codes are accepted all the time', async () => {
   await rotate('--confirm', 'k2');
   const back = await rotate('--to', 'k1', '--confirm', 'k1');
   expect(back).toMatchObject({ exitCode: 0, doc: { changed: true, result: { to: 'k1', resealed: 5 } } });
@@ -97,7 +97,7 @@ test('is taken back with --to; a code of the person is accepted all the time', a
   ]);
 });
 
-test('what no key opens stays as it is, is told, and makes the exit code 3', async () => {
+test('secrets that no key can decrypt are not changed, are reported, and give exit code 3', async () => {
   const [first, second] = await rows();
   const place = { table: 'mfa_factors', column: 'secret', factorId: first!.id, userId: first!.user_id };
   const lost = sealSecret(Buffer.alloc(20, 1), place, new Map([['lost', Buffer.alloc(32, 3)]]));
@@ -116,7 +116,7 @@ test('what no key opens stays as it is, is told, and makes the exit code 3', asy
   expect(await rotate()).toMatchObject({ exitCode: 3, doc: { changed: false } });
 });
 
-test('killed anywhere, each secret opens under one of the keys, every batch has its line, and the next run goes on', async () => {
+test('killed at any point, every secret can be decrypted, every batch has its journal entry, and the next run continues', async () => {
   let kills = 0;
   for (; kills < 40; kills += 2) {
     const { signal } = await site.mfa(['rotate', ...WHY, '--confirm', 'k2', '--batch', '1'], {
@@ -130,7 +130,7 @@ test('killed anywhere, each secret opens under one of the keys, every batch has 
   expect(await keysInUse()).toEqual(Array(5).fill('k2'));
 });
 
-test('two at once seal each secret once', async () => {
+test('two concurrent runs re-encrypt each secret once', async () => {
   const both = await Promise.all([
     rotate('--confirm', 'k2', '--batch', '1'),
     rotate('--confirm', 'k2', '--batch', '2'),
@@ -140,7 +140,7 @@ test('two at once seal each secret once', async () => {
   expect(await keysInUse()).toEqual(Array(5).fill('k2'));
 });
 
-test('a row that somebody holds ends it with 11; it says how far it came', async () => {
+test('a locked row ends it with exit 11, and the error says how far it got', async () => {
   const [, , third] = await rows();
   const other = await connect(site.database.name);
   await other.query('begin');
@@ -148,27 +148,24 @@ test('a row that somebody holds ends it with 11; it says how far it came', async
   const { exitCode, error } = await rotate('--confirm', 'k2', '--batch', '1');
   await other.end();
   expect({ exitCode, changed: error.changed }).toEqual({ exitCode: 11, changed: 'partial' });
-  expect(JSON.stringify(error)).toContain("2 secrets are sealed under 'k2'");
+  expect(JSON.stringify(error)).toContain("2 secrets are re-encrypted with 'k2'");
   expect((await keysInUse()).filter((key) => key === 'k2')).toHaveLength(2);
 });
 
-test.each(['before', 'instead'])(
-  'a trigger that changes what is written (%s): nothing of the batch is kept',
-  async (how) => {
-    const before = await rows();
-    await site.database.query(`create function potctl_app.meddle() returns trigger language plpgsql as
+test.each(['before', 'instead'])('a trigger that changes what is written (%s) rolls back the batch', async (how) => {
+  const before = await rows();
+  await site.database.query(`create function potctl_app.meddle() returns trigger language plpgsql as
     $$ begin ${how === 'before' ? 'return null' : `new.secret := old.secret; return new`}; end $$;
     create trigger meddle before update on potctl_app.mfa_factors for each row execute function potctl_app.meddle()`);
-    const { exitCode, error } = await rotate('--confirm', 'k2');
-    expect({ exitCode, code: error.code, changed: error.changed }).toEqual({
-      ...{ exitCode: 20, code: 'E_NOT_KEPT', changed: 'nothing' },
-    });
-    expect(await rows()).toEqual(before);
-    expect(await entries()).toEqual([]);
-  },
-);
+  const { exitCode, error } = await rotate('--confirm', 'k2');
+  expect({ exitCode, code: error.code, changed: error.changed }).toEqual({
+    ...{ exitCode: 20, code: 'E_NOT_KEPT', changed: 'nothing' },
+  });
+  expect(await rows()).toEqual(before);
+  expect(await entries()).toEqual([]);
+});
 
-test('without a line in the journal nothing is sealed again', async () => {
+test('nothing is re-encrypted without a journal entry', async () => {
   const role = await plainRole(site);
   const before = await rows();
   const append = 'function potctl.audit_append(text, text, text, text, text, text, text, text, jsonb)';
@@ -198,7 +195,7 @@ test.each<[string, () => unknown, readonly string[], number, string]>([
   expect(await rows()).toEqual(before);
 });
 
-test('an application that keeps its secrets in the clear has nothing to rotate', async () => {
+test('an application with plain-text secrets has no keys to rotate', async () => {
   const plain = await mfaSite('viu');
   expect(await plain.json(['rotate', ...WHY])).toMatchObject({ exitCode: 30, error: { code: 'E_UNSUPPORTED' } });
 });

@@ -29,7 +29,7 @@ async function aRole({ database: { query, name } }: MfaSite, role: string): Prom
 const profile = async (site: MfaSite, application: string): Promise<void> =>
   writeFile(site.config, `profiles:\n  test:\n    application: ${application}\n`);
 
-test('a single table that a restore put into another schema does not hide the application', async () => {
+test('a single table restored into another schema does not hide the application', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.database.query(`create schema found; create table found.users (like public.users including all)`);
@@ -38,7 +38,7 @@ test('a single table that a restore put into another schema does not hide the ap
   expect((await site.mfa(['reset', who.id, ...WHY, '--confirm', who.name])).exitCode).toBe(0);
 });
 
-test('of two whole copies the one in the search_path is meant, and the profile decides otherwise', async () => {
+test('of two complete copies the one in the search_path is used, unless the profile names the other', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await copyIn(site, 'fo"und');
@@ -60,7 +60,7 @@ test('of two whole copies the one in the search_path is meant, and the profile d
   expect((await site.mfa(['status', who.id])).exitCode).toBe(10);
 });
 
-test('two whole copies outside of the search_path are refused, with the line that decides', async () => {
+test('two complete copies outside the search_path are refused, and the error shows the setting that decides', async () => {
   const site = await mfaSite('3dpot', { here: true });
   await copyIn(site, 'one');
   await copyIn(site, 'two');
@@ -74,7 +74,7 @@ test('two whole copies outside of the search_path are refused, with the line tha
   expect((await site.mfa(['stats'])).exitCode).toBe(0);
 });
 
-test('a copy that somebody put in front of the application is not taken for it', async () => {
+test('a copy that another role put earlier in the search_path is not used', async () => {
   const site = await mfaSite('3dpot', { here: true });
   await giveTo(site.database, 'public', await aRole(site, 'app_owner'));
   await copyIn(site, 'postgres', await aRole(site, 'mallory_copies'));
@@ -88,7 +88,7 @@ test('a copy that somebody put in front of the application is not taken for it',
   await site.database.query('drop owned by app_owner, mallory_copies cascade; drop role app_owner, mallory_copies');
 });
 
-test('a missing table that somebody else has made does not complete the application', async () => {
+test('a table of another owner does not complete the application', async () => {
   const site = await mfaSite('3dpot', { here: true });
   await giveTo(site.database, 'public', await aRole(site, 'app_owner'));
   await aRole(site, 'mallory_adds');
@@ -112,7 +112,7 @@ test.each([
     `create extension postgres_fdw; create server s foreign data wrapper postgres_fdw;
     create foreign table audit_log (id uuid, user_id uuid, acao text, tabela text, registro_id text, dados_novos json, "timestamp" timestamp) server s`,
   ],
-])('%s in the place of a table is none', async (_, sql) => {
+])('%s in place of a table is not accepted as one', async (_, sql) => {
   const site = await mfaSite('3dpot', { here: true });
   await site.database.query(`alter table audit_log rename to kept; ${sql}`);
 
@@ -122,7 +122,7 @@ test.each([
   expect(JSON.stringify(error.why)).toContain('the table audit_log is missing');
 });
 
-test('types of the application are found wherever they are: an enum, and text without regard to case', async () => {
+test('an enum and citext are supported in any schema', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const { query } = site.database;
   await query(`create schema types; alter type user_role set schema types; create extension citext schema types;
@@ -140,7 +140,7 @@ test('types of the application are found wherever they are: an enum, and text wi
   expect((await site.mfa(['reset', who.id, ...WHY, '--confirm', who.name])).exitCode).toBe(0);
 });
 
-test('a type that only has the name of a known one is not it', async () => {
+test('a type that only has the name of a supported one is not accepted', async () => {
   const site = await mfaSite('3dpot', { here: true });
   await site.database.query(
     `create domain public."text" as pg_catalog.text; alter table users alter full_name type public."text"`,
@@ -152,7 +152,7 @@ test('a type that only has the name of a known one is not it', async () => {
   expect(JSON.stringify(error.why)).toContain('users.full_name is public.text');
 });
 
-test('a restore of one table leaves every mfa command as it was', async () => {
+test('restoring one table does not affect any mfa command', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   const { potctl } = await import('../../support/run-cli.js');
@@ -170,7 +170,7 @@ test('a restore of one table leaves every mfa command as it was', async () => {
   expect((await site.mfa(['status', who.id])).exitCode).toBe(0);
 });
 
-test('a trigger that works only with the path of the application is named, with what mends it', async () => {
+test('a trigger that relies on the search_path of the application is named, with the command that fixes it', async () => {
   const site = await mfaSite('3dpot', { here: true });
   const who = await site.seed();
   await site.enable(who, ['1234-5678']);

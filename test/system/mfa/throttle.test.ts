@@ -44,7 +44,7 @@ async function enabled(form: Form, codes: readonly string[] = []) {
   return { site, who, secret };
 }
 
-test('of forty callers with the same right code, one is accepted', async () => {
+test('of forty concurrent uses of the same correct code, one is accepted', async () => {
   const { site, who, secret } = await enabled('3dpot');
   await roomInStep(8);
   const answers = await verifyAll(await engineOn(site), who.id, times(40, codeAt(secret)));
@@ -55,7 +55,7 @@ test('of forty callers with the same right code, one is accepted', async () => {
 });
 
 test.each(['3dpot', 'viu', 'native'] as const)(
-  '%s: of thirty callers with one backup code, one is accepted, and nine codes are left',
+  '%s: of thirty concurrent uses of one backup code, one is accepted, and nine codes are left',
   async (form) => {
     const codes = makeBackupCodes(FORMS[form].codeKind!);
     const { site, who } = await enabled(form, codes);
@@ -67,7 +67,7 @@ test.each(['3dpot', 'viu', 'native'] as const)(
   },
 );
 
-test('a diagnosis that comes beside a verify takes no other code than the one that was typed', async () => {
+test('a diagnosis concurrent with a verify uses up no other code than the typed one', async () => {
   const codes = makeBackupCodes('digits');
   const { site, who } = await enabled('3dpot', codes);
   const mfa = await engineOn(site);
@@ -79,7 +79,7 @@ test('a diagnosis that comes beside a verify takes no other code than the one th
   expect((await site.stored(who)).codes).toEqual(codes.slice(6));
 });
 
-test('four callers with ten wrong codes each: ten are looked at, then nothing for fifteen minutes', async () => {
+test('after ten wrong codes, also from several callers, no code is checked for fifteen minutes', async () => {
   const { site, who, secret } = await enabled('3dpot');
   const wrong = wrongCodes(secret, 41);
   const mfa = await Promise.all(times(4, site).map((one) => engineOn(one)));
@@ -90,7 +90,7 @@ test('four callers with ten wrong codes each: ten are looked at, then nothing fo
   expect(await attempts(site, who)).toEqual({ totp: 10, block: 1 });
 });
 
-test('processes at once share one count, and are told when it ends', async () => {
+test('concurrent processes share one count, and each says when the block ends', async () => {
   const { site, who, secret } = await enabled('3dpot');
   await site.database.query(
     `insert into potctl.mfa_attempt (person, at, kind) select $1, now(), 'totp' from generate_series(1, 8)`,
@@ -115,7 +115,7 @@ test('processes at once share one count, and are told when it ends', async () =>
   expect(await attempts(site, who)).toEqual({ totp: 10, block: 1 });
 });
 
-test('a block ends to the second, and what was refused within it did not make it longer', async () => {
+test('a block ends to the second, and codes refused during it do not extend it', async () => {
   const { site, who, secret } = await enabled('viu');
   const mfa = await engineOn(site);
   expect(await verifyAll(mfa, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
@@ -130,7 +130,7 @@ test('a block ends to the second, and what was refused within it did not make it
   expect(await attempts(site, who)).toMatchObject({ block: 1, ok: 1 });
 });
 
-test('unlock ends a block, and an accepted code forgets what was refused before it', async () => {
+test('unlock ends a block, and an accepted code resets the count', async () => {
   const { site, who, secret } = await enabled('3dpot');
   const mfa = await engineOn(site);
   await verifyAll(mfa, who.id, wrongCodes(secret, 11));
@@ -141,7 +141,7 @@ test('unlock ends a block, and an accepted code forgets what was refused before 
   expect(await verifyAll(mfa, who.id, wrongCodes(secret, 10))).toEqual(times(10, 'E_CODE_REFUSED'));
 });
 
-test('a hundred refused codes in a row lock for good: only --reset-consecutive opens that', async () => {
+test('a hundred refused codes in a row lock permanently, until --reset-consecutive', async () => {
   const { site, who, secret } = await enabled('3dpot');
   await site.database.query(
     `insert into potctl.mfa_attempt (person, at, kind) select $1, now() - interval '1 day' - n * interval '7 s', 'totp' from generate_series(1, 99) n`,
