@@ -21,7 +21,7 @@ async function withProfile(lines: string): Promise<{ potctl: Potctl; repository:
   return { potctl, repository, warnings };
 }
 
-test('a change that the profile protects is planned, and refused before it is made', async () => {
+test('a change that the profile protects can be planned, but is refused when applied', async () => {
   const { potctl, repository } = await withProfile('guards: { protected: [backup.create] }');
   const prepared = await (await potctl.backup()).create();
 
@@ -33,7 +33,7 @@ test('a change that the profile protects is planned, and refused before it is ma
   expect(existsSync(repository)).toBe(false);
 });
 
-test('what the profile asks for and potctl cannot do is refused before anything is opened', async () => {
+test('an unsupported setting of the profile is refused before anything is opened', async () => {
   const { potctl, repository } = await withProfile('encryption: { recipients: [age1qqqqqqqqqqqqqqqq] }');
   await expect((await potctl.backup()).create()).rejects.toMatchObject({
     ...{ code: 'E_CONFIG', message: "`backup create` cannot do what the profile 'prod' asks for" },
@@ -43,7 +43,7 @@ test('what the profile asks for and potctl cannot do is refused before anything 
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
 });
 
-test('each domain asks the profile, by the name of the command', async () => {
+test('each domain checks the protected commands of the profile by name', async () => {
   const { potctl } = await withProfile('guards: { protected: [setup, support], reason: required }');
   await expect((await (await potctl.setup()).install()).apply()).rejects.toMatchObject({ code: 'E_CONFIG' });
   await expect((await potctl.mfa()).desk()).rejects.toMatchObject({ code: 'E_CONFIG' });
@@ -52,7 +52,7 @@ test('each domain asks the profile, by the name of the command', async () => {
   });
 });
 
-test('what is left out without harm is a warning of the use case that leaves it out', async () => {
+test('an unsupported setting that does no harm is a warning of the use case', async () => {
   const { potctl, warnings } = await withProfile('notify: { email: { smtp: "smtp://mail.invalid", to: [a@b.c] } }');
   await expect((await potctl.backup()).list()).rejects.toMatchObject({ code: 'E_REPOSITORY_FORMAT' });
   expect(warnings).toEqual([]);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { codeAt, mfaSite } from '../support/mfa.js';
 import { engineOn, into } from '../support/mfa-engine.js';
 
-test('second factors are asked for with no more than is needed; the rest is as on the command line', async () => {
+test('options of mfa use cases may be left out, and have the defaults of the command line', async () => {
   const site = await mfaSite('native');
   const [mfa, who] = [await engineOn(site), await site.seed({ name: 'ana' })];
   const file = (name: string) => path.join(site.folder, name);

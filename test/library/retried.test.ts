@@ -22,7 +22,7 @@ function opened(options: Partial<HostOptions>): Potctl {
   return potctl;
 }
 
-test('what failed is looked at again: the configuration, and the repository that is mounted late', async () => {
+test('a failed configuration, and a repository that is mounted later, are read again', async () => {
   const folder = await temporaryFolder();
   const [config, repository, disk] = ['config.yaml', 'backups', 'disk'].map((name) => path.join(folder, name)) as [
     ...[string, string, string],
@@ -44,7 +44,7 @@ test('what failed is looked at again: the configuration, and the repository that
   await expect(list()).resolves.toMatchObject({ items: [{ id }] });
 });
 
-test('second factors are looked for again after a refusal, which leaves no session behind', async () => {
+test('the application is detected again after a refusal, which leaves no session open', async () => {
   const database = await freshDatabase();
   const without: Adapter = {
     ...ORCHARD.adapter,

@@ -15,7 +15,7 @@ function opened(options: Partial<HostOptions>): Potctl {
   return potctl;
 }
 
-test('each change of a second factor stands in the journal with a run id of its own', async () => {
+test('each change of a second factor has its own run id in the journal', async () => {
   const site = await mfaSite('viu');
   const potctl = opened({
     environment: { PGDATABASE: site.database.name },
@@ -35,7 +35,7 @@ test('each change of a second factor stands in the journal with a run id of its 
   expect(rows[1]!.run_id).not.toBe(RUN);
 });
 
-test('so does the installation, after which a change has another one', async () => {
+test('the setup has its own run id, and a change after it has another one', async () => {
   const { name, query } = await freshDatabase();
   const potctl = opened({ environment: { PGDATABASE: name } });
   const setup = await potctl.setup();
@@ -46,7 +46,7 @@ test('so does the installation, after which a change has another one', async () 
   expect(rows[1]!.run_id).not.toBe(RUN);
 });
 
-test('each change at the desk has one, which is not that of the desk', async () => {
+test('each change at the support desk has its own run id, other than that of the desk', async () => {
   const { database, config, ...site } = await mfaSite('3dpot');
   const potctl = opened({ environment: { PGDATABASE: database.name }, flags: { config, profile: 'test' } });
   const desk = await (await potctl.mfa()).desk();
@@ -65,7 +65,7 @@ test('each change at the desk has one, which is not that of the desk', async () 
   expect(new Set([RUN, ...ids.map(({ run_id: id }) => id)]).size).toBe(3);
 });
 
-test('a plan takes no run id away: the first change has that of the host', async () => {
+test('a plan does not use up a run id: the first change has that of the host', async () => {
   const { name, client } = await freshDatabase({ schema: 'create table t as select generate_series(1, 3) i' });
   await client.end();
   const repository = path.join(await temporaryFolder(), 'backups');

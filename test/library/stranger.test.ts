@@ -29,7 +29,7 @@ async function run(program: string, ...args: string[]) {
   return { stdout, stderr, exitCode };
 }
 
-test('a program that imports potctl backs up, lists, verifies, restores and undoes, silently and without being asked anything', async () => {
+test('a program that imports potctl can back up, list, verify, restore and undo without output or questions', async () => {
   const { name, client } = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
   await client.end();
   const files = await makeTree({ 'a.txt': 'alpha' });
@@ -59,7 +59,7 @@ test('a program that imports potctl backs up, lists, verifies, restores and undo
   });
 });
 
-test('an error says what it is by code, exit code and what to do, and only the door can be imported', async () => {
+test('an error has a code, exit code and advice, and only the public entry point can be imported', async () => {
   const program = path.join(await strangersFolder(), 'wrong.mjs');
   writeFileSync(
     program,

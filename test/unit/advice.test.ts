@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 /** What `potctl grants sql` makes is a role of its own, which somebody reads and runs on purpose. */
 const OWN_ROLES = 'src/grants/grants-sql.ts';
 
-test('nothing that is printed advises membership in a superuser or in a predefined role', () => {
+test('no printed advice suggests membership in a superuser or in a predefined role', () => {
   const files = ['src', 'commands', 'runbook'].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => path.join(folder, file)),
   );

@@ -39,7 +39,7 @@ const draw = () => codesScreen(['1111-2222', '3333-4444'], 'each one works once.
 /** After this what was typed ahead is gone, and the lines stand there. */
 const DRAWN_MS = 400;
 
-test('what was typed ahead is thrown away, even the word that closes', async () => {
+test('input typed before the screen opened is discarded, even the closing word', async () => {
   const { parts, type, screen } = terminal('saved\rsaved\r');
   const shown = showOnce(draw, parts);
   await sleep(DRAWN_MS);
@@ -51,7 +51,7 @@ test('what was typed ahead is thrown away, even the word that closes', async () 
   expect(await shown).toBe('saved');
 });
 
-test('when the time is over it is wiped, and whoever asked is told so; more gives more time', async () => {
+test('after the time limit the screen is wiped and the caller knows it; "more" extends the time', async () => {
   const first = terminal();
   expect(await showOnce(draw, { ...first.parts, shownMs: 500 })).toBe('time');
   expect(first.screen().endsWith('\u001b[?1049l')).toBe(true);
@@ -65,7 +65,7 @@ test('when the time is over it is wiped, and whoever asked is told so; more give
   expect(await shown).toBe('saved');
 });
 
-test('a signal closes it at once, also while the work itself may not be interrupted', async () => {
+test('a signal closes the screen at once, even while the work must not be interrupted', async () => {
   const { parts, pressed } = terminal();
   const shown = showOnce(draw, parts);
   await sleep(DRAWN_MS);
@@ -73,7 +73,7 @@ test('a signal closes it at once, also while the work itself may not be interrup
   expect(await shown).toBe('interrupted');
 });
 
-test('Ctrl-C is an interruption, and so is a terminal that goes away', async () => {
+test('Ctrl-C and a closed terminal are interruptions', async () => {
   for (const end of [
     (t: ReturnType<typeof terminal>) => t.type('\u0003'),
     (t: ReturnType<typeof terminal>) =>
@@ -88,7 +88,7 @@ test('Ctrl-C is an interruption, and so is a terminal that goes away', async () 
   }
 });
 
-test('where there is no second screen the scrollback is cleared, too', async () => {
+test('without an alternate screen the scrollback is cleared, too', async () => {
   const { parts, type, screen } = terminal();
   const shown = showOnce(draw, { ...parts, wipes: false });
   await sleep(DRAWN_MS);
