@@ -129,7 +129,10 @@ test.each([
     '3dpot',
     /^-- This login, also if stolen, can .*write a new secret, write new backup codes, lock and unlock accounts, and end or restore sessions/m,
   ],
-  ['viu', /^-- This login, also if stolen, can .*write a new secret, write new backup codes, and end or restore sessions/m],
+  [
+    'viu',
+    /^-- This login, also if stolen, can .*write a new secret, write new backup codes, and end or restore sessions/m,
+  ],
   ['evo', /^-- This login, also if stolen, can enable and disable second factors, and remove security keys\./m],
 ] as const)('%s: the first lines of `grants sql` name exactly what the rights allow', async (form, said) => {
   expect((await guarded(form)).support.sql).toMatch(said);
