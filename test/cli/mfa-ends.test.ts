@@ -131,7 +131,7 @@ describe('an output that cannot be written', () => {
     expect((await stored()).codes).toEqual([]);
     expect(exitCode).toBe(17);
     expect(error).toMatchObject({ code: 'E_OUTPUT', changed: 'complete' });
-    expect(error.changed_detail).toContain('the backup code of ana was right, and is used up now (journal');
+    expect(error.changed_detail).toContain('the backup code of ana was correct and is now used up (journal');
   });
 
   test('of a dry run reports that nothing was changed', async () => {
