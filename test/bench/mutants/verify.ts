@@ -87,7 +87,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: DUMP,
     replace: 'if (wrong === undefined && counted.size === inventory.tables.length) {',
     by: 'if (counted.size >= 0) {',
-    tests: ['test/system/backup/import.test.ts', 'test/system/backup/import-refusals.test.ts'],
+    tests: CHECKS,
+  },
+  {
+    promise: 'an imported dump with fewer entries than tables is noticed',
+    file: DUMP,
+    replace: 'if (inventory.toc_entries === 0 || toc.length >= inventory.tables.length) {',
+    by: 'if (toc.length >= 0) {',
+    tests: CHECKS,
   },
   {
     promise: 'a damaged history is noticed',

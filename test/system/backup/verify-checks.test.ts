@@ -11,7 +11,7 @@ import { testPotctl } from '../../support/host.js';
 import { backUp, testRepository, withTree } from '../../support/restoring.js';
 import { rewriteManifest } from '../../support/rewritten-manifest.js';
 import { openTestServer } from '../../support/server.js';
-import { makeTree } from '../../support/tree.js';
+import { makeTree, temporaryFolder } from '../../support/tree.js';
 
 /** A backup of a table and a file, and what is found when it is verified. */
 async function backedUp() {
@@ -122,4 +122,30 @@ test('a manifest whose bytes are not those of its hash is refused, whatever they
   await writeFile(file, text.replace('"status":"complete"', '"status":"degraded"'));
 
   await expect(verify('quick')).rejects.toMatchObject({ code: 'E_MANIFEST' });
+});
+
+test('an imported dump that has other rows, or fewer entries, than its manifest says is found', async () => {
+  const { name } = await freshDatabase({ schema: 'create table t as select generate_series(1, 10) i' });
+  const parts = { server: openTestServer(name), repository: await testRepository() };
+  const dump = path.join(await temporaryFolder(), 'app.dump');
+  const signal = new AbortController().signal;
+  await parts.server.runTool('pg_dump', ['--format=custom', '-f', dump], { database: name, signal });
+  const backup = await testPotctl(parts).backup();
+  await (await backup.import({ path: dump, databaseName: name })).apply();
+  const [id] = await parts.repository.list();
+  const failing = async (level: VerifyLevel) => {
+    const { checks } = await backup.verify({ id: id! }, level);
+    return checks.filter(({ state }) => state === 'fail').map((check) => check.name);
+  };
+  const tablesOf = ({ database }: Manifest) => database!.inventory.tables;
+
+  expect(await failing('full')).toEqual([]);
+  await rewriteManifest(parts.repository, id!, (manifest) => {
+    tablesOf(manifest)[0]!.count = 11;
+  });
+  expect(await failing('full')).toEqual(['every row read']);
+  await rewriteManifest(parts.repository, id!, (manifest) => {
+    for (let more = 0; more < 50; more += 1) tablesOf(manifest).push({ ...tablesOf(manifest)[0]!, table: `t${more}` });
+  });
+  expect(await failing('quick')).toEqual(['pg_restore --list']);
 });
