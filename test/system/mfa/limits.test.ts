@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkClock } from '../../../src/mfa/clock-check.js';
-import { type MfaSite, mfaSite } from '../../support/mfa.js';
-import { engineOn } from '../../support/mfa-engine.js';
+import { type MfaSite, mfaSite, wrongCodes } from '../../support/mfa.js';
+import { engineOn, verifyOne } from '../../support/mfa-engine.js';
 import { plainRole } from '../../support/mfa-role.js';
 import { openTestServer } from '../../support/server.js';
 
@@ -14,13 +14,13 @@ afterAll(() => site.remove());
 
 const MINUTE = 60;
 
-/** As if the role had changed second factors so long ago: one change for each person that is named. */
+/** As if the role had changed second factors so long ago: one change for each person that is named. Far behind the journal's own numbers. */
 async function changed(role: string, people: readonly string[], seconds: number): Promise<void> {
   for (const target of people) {
     await site.database.query(
       `insert into potctl.journal (seq, at, db_role, operator, action, target, reason, status, details, prev_hash, hash)
        select max(seq) + 1, clock_timestamp() - $3 * interval '1 s', $1, 'maria', 'mfa.reset', $2, 'new phone', 'done', '{"changed": true}', $4, $5
-         from (select 0 as seq union all select seq from potctl.journal) j`,
+         from (select 1000000 as seq union all select seq from potctl.journal) j`,
       [role, target, seconds, randomBytes(32), randomBytes(32)],
     );
   }
@@ -81,4 +81,24 @@ test.each<[number, 'nothing' | 'a warning' | 'E_CLOCK']>([
   }
   await session.close();
   expect(answers).toEqual([wanted, wanted]);
+});
+
+test.each([
+  ['ten refused codes block when the first of them came within a minute', '45 s', 9, 'E_MFA_BLOCKED'],
+  ['ten refused codes block no more when the first of them came more than a minute ago', '61 s', 9, 'E_CODE_REFUSED'],
+  ['thirty refused codes of one login block when the first came within a day', '23 h 59 min', 29, 'E_MFA_BLOCKED'],
+  ['thirty refused codes of one login block no more after a day', '24 h 1 s', 29, 'E_CODE_REFUSED'],
+])('%s', async (_, ago, many, answer) => {
+  const mfa = await engineOn(site);
+  const who = await site.seed();
+  const secret = await site.enable(who);
+  await mfa.status(who.id);
+  // All but one at that time: the last is refused now.
+  await site.database.query(
+    `insert into potctl.mfa_attempt (person, at, kind) select $1, clock_timestamp() - $2::interval, 'totp' from generate_series(1, $3)`,
+    [who.key, ago, many],
+  );
+  const [last, next] = wrongCodes(secret, 2) as [string, string];
+  expect(await verifyOne(mfa, who.id, last)).toBe('E_CODE_REFUSED');
+  expect(await verifyOne(mfa, who.id, next)).toBe(answer);
 });

@@ -162,27 +162,3 @@ test('a hundred refused codes in a row lock permanently, until --reset-consecuti
   expect(await site.json([...unlock, '--reset-consecutive'])).toMatchObject({ exitCode: 0, doc: { changed: true } });
   expect(await verifyOne(mfa, who.id, codeAt(secret))).toBe('totp');
 });
-
-test.each([
-  ['ten refused codes block when the first of them came within a minute', '45 s', 9, 'E_MFA_BLOCKED'],
-  ['ten refused codes block no more when the first of them came more than a minute ago', '61 s', 9, 'E_CODE_REFUSED'],
-  [
-    'thirty refused codes of one login block when the first of them came within a day',
-    '23 h 59 min',
-    29,
-    'E_MFA_BLOCKED',
-  ],
-  ['thirty refused codes of one login block no more after a day', '24 h 1 s', 29, 'E_CODE_REFUSED'],
-])('%s', async (_, ago, many, answer) => {
-  const { site, who, secret } = await enabled('3dpot');
-  const mfa = await engineOn(site);
-  await mfa.status(who.id);
-  // All but one at that time: the last is refused now.
-  await site.database.query(
-    `insert into potctl.mfa_attempt (person, at, kind) select $1, clock_timestamp() - $2::interval, 'totp' from generate_series(1, $3)`,
-    [who.key, ago, many],
-  );
-  const [last, next] = wrongCodes(secret, 2) as [string, string];
-  expect(await verifyOne(mfa, who.id, last)).toBe('E_CODE_REFUSED');
-  expect(await verifyOne(mfa, who.id, next)).toBe(answer);
-});
