@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writ
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { applicationWithOldBackups as oldSite } from '../../support/application-with-old-backups.js';
+import { applicationWithOldBackups } from '../../support/application-with-old-backups.js';
 import { type OldFiles, pgTool } from '../../support/old-scripts.js';
 import { potctlHere as potctl } from '../../support/run-main.js';
 import { temporaryFolder } from '../../support/tree.js';
@@ -29,7 +29,7 @@ const BAD_SETS: readonly Damage[] = [
 ];
 
 test('the error names what is wrong with a backup, and nothing is imported', async () => {
-  const { run, backUp, where, repository, cwd } = await oldSite();
+  const { run, backUp, where, repository, cwd } = await applicationWithOldBackups();
   const good = await backUp();
   for (const [name, exitCode, why, damage] of BAD_SETS) {
     const folder = path.join(cwd, name.replaceAll(' ', '-'));
@@ -46,7 +46,7 @@ test('the error names what is wrong with a backup, and nothing is imported', asy
 });
 
 test('a damaged backup read in place is exit 20, too, and the other backups are unaffected', async () => {
-  const { name, run, backUp, where } = await oldSite();
+  const { name, run, backUp, where } = await applicationWithOldBackups();
   await backUp({ timestamp: '20261120_010000' });
   const torn = await backUp({ timestamp: '20261121_010000' });
   await truncate(torn.dump, 500);
@@ -68,7 +68,7 @@ test('a damaged backup read in place is exit 20, too, and the other backups are 
 });
 
 test('a file that is not a backup is refused, with its own exit code', async () => {
-  const { name, run, cwd, repository } = await oldSite();
+  const { name, run, cwd, repository } = await applicationWithOldBackups();
   const at = (file: string): string => path.join(cwd, file);
   await mkdir(at('empty'));
   await writeFile(at('empty.sql'), '');
@@ -98,7 +98,7 @@ test('a file that is not a backup is refused, with its own exit code', async () 
 const WARNING = 'pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: parts\n';
 
 test('a dump that psql cannot run is refused with the reason and the command that converts it', async () => {
-  const { name, run, cwd, repository, query } = await oldSite();
+  const { name, run, cwd, repository, query } = await applicationWithOldBackups();
   await query(`insert into "Users" (name) values ('café')`);
   const at = (file: string): string => path.join(cwd, file);
   await pgTool('pg_dump', ['-d', name, '-f', at('app.sql')]);
@@ -168,7 +168,7 @@ test.each([
 });
 
 test('a full verification finds an imported dump that psql cannot run', async () => {
-  const { name, run, cwd, repository, where } = await oldSite();
+  const { name, run, cwd, repository, where } = await applicationWithOldBackups();
   const dump = path.join(cwd, 'app.sql');
   await pgTool('pg_dump', ['-d', name, '-f', dump]);
   const text = await readFile(dump, 'utf8');
@@ -191,7 +191,7 @@ test('a full verification finds an imported dump that psql cannot run', async ()
 });
 
 test('a plain dump that affects more than its database is refused, and nothing of it is run', async () => {
-  const { name, run, cwd, repository } = await oldSite();
+  const { name, run, cwd, repository } = await applicationWithOldBackups();
   const dump = path.join(cwd, 'app.sql');
   const mark = path.join(cwd, 'owned');
   const ordinary = ['-d', name, '-f', dump];

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import {
-  applicationWithOldBackups as oldSite,
+  applicationWithOldBackups,
   photograph,
   rowsOf,
   treeInSeconds,
@@ -26,7 +26,7 @@ test.each<[string, string[], string, ((file: string) => Promise<void>)?]>([
   ['a custom dump without owners and grants', ['-F', 'c', '--no-owner', '--no-privileges'], 'app'],
   ['a directory dump', ['-F', 'd', '-j', '2'], 'app.dir'],
 ])('%s without a manifest is imported, verified and restored', async (_, flags, file, finish = async () => {}) => {
-  const { name, run, cwd, storage, where, query, client } = await oldSite();
+  const { name, run, cwd, storage, where, query, client } = await applicationWithOldBackups();
   const dump = path.join(cwd, file);
   await pgTool('pg_dump', ['-d', name, ...flags, '-f', dump.replace('.gz', '')]);
   await finish(dump);
@@ -60,7 +60,7 @@ test.each<[string, (file: string) => Promise<void>]>([
   ['CRLF at the ends of its lines', DOS],
   ['both', async (file) => DOS(file).then(() => MARKED(file))],
 ])('a dump with %s is restored as psql would restore it', async (_, change) => {
-  const { name, run, cwd, where, query, client } = await oldSite();
+  const { name, run, cwd, where, query, client } = await applicationWithOldBackups();
   await query(`insert into "Users" (name) values ('ünïcode'), (e'tab\\tand\\nline')`);
   await query(`create function f() returns text language sql as $$ select 'x'::text $$`);
   const dump = path.join(cwd, 'app.sql');
@@ -87,7 +87,7 @@ test.each<[string, (file: string) => Promise<void>]>([
 });
 
 test('a schema-only dump is reported as having no rows, at its import and in the plan', async () => {
-  const { name, run, cwd, where } = await oldSite();
+  const { name, run, cwd, where } = await applicationWithOldBackups();
   const dump = path.join(cwd, 'app.dump');
   await pgTool('pg_dump', ['-d', name, '--schema-only', '-Fc', '-f', dump]);
 
@@ -99,7 +99,7 @@ test('a schema-only dump is reported as having no rows, at its import and in the
 });
 
 test('a backup whose manifest has rounded sizes, as in the old documentation, is not damaged', async () => {
-  const { run, backUp, where } = await oldSite();
+  const { run, backUp, where } = await applicationWithOldBackups();
   const { manifest, dump } = await backUp();
   const written = JSON.parse(await readFile(manifest, 'utf8'));
   const rounded = {
@@ -116,7 +116,7 @@ test('a backup whose manifest has rounded sizes, as in the old documentation, is
 });
 
 test('an archive named together with a dump becomes part of the same backup', async () => {
-  const { name, run, backUp, cwd, storage, where } = await oldSite();
+  const { name, run, backUp, cwd, storage, where } = await applicationWithOldBackups();
   const { dump, archive } = await backUp();
   await rename(dump, path.join(cwd, 'x.dump'));
   const before = await treeInSeconds(storage);
@@ -130,7 +130,7 @@ test('an archive named together with a dump becomes part of the same backup', as
 });
 
 test('an import leaves the originals unchanged and names what it could not import', async () => {
-  const { run, backUp, where } = await oldSite();
+  const { run, backUp, where } = await applicationWithOldBackups();
   const { folder } = await backUp({ timestamp: '20261120_010000' });
   const half = await backUp({ timestamp: '20261121_010000' });
   const torn = await backUp({ timestamp: '20261122_010000' });
@@ -149,8 +149,8 @@ test('an import leaves the originals unchanged and names what it could not impor
 });
 
 test('a dump of another database is refused', async () => {
-  const { run, backUp, cwd } = await oldSite();
-  const other = await oldSite();
+  const { run, backUp, cwd } = await applicationWithOldBackups();
+  const other = await applicationWithOldBackups();
   await backUp();
 
   const refused = await other.run('backup', 'import', path.join(cwd, 'backups'), ...other.where);
@@ -161,7 +161,7 @@ test('a dump of another database is refused', async () => {
 });
 
 test('without a database name, the name in the dump is used', async () => {
-  const { backUp, cwd } = await oldSite();
+  const { backUp, cwd } = await applicationWithOldBackups();
   await backUp();
   const place = path.join(await temporaryFolder(), 'repository');
 
@@ -171,7 +171,7 @@ test('without a database name, the name in the dump is used', async () => {
 });
 
 test('an error in a plain dump stops the restore, and nothing is swapped', async () => {
-  const { name, run, cwd, where } = await oldSite();
+  const { name, run, cwd, where } = await applicationWithOldBackups();
   const dump = path.join(cwd, 'app.sql');
   await pgTool('pg_dump', ['-d', name, '-f', dump]);
   const text = await readFile(dump, 'utf8');

@@ -1,14 +1,10 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  freeze,
-  applicationWithOldBackups as oldSite,
-  photograph,
-} from '../../support/application-with-old-backups.js';
+import { applicationWithOldBackups, freeze, photograph } from '../../support/application-with-old-backups.js';
 
 test('nothing is ever written to the folder of the old scripts or to its files', async () => {
-  const { name, run, backUp, storage, cwd } = await oldSite();
+  const { name, run, backUp, storage, cwd } = await applicationWithOldBackups();
   const { folder, manifest } = await backUp();
   await copyFile(manifest, path.join(cwd, 'copy.json'));
   await freeze(folder);

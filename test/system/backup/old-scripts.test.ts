@@ -1,11 +1,7 @@
 import { mkdir, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  applicationWithOldBackups as oldSite,
-  rowsOf,
-  treeInSeconds,
-} from '../../support/application-with-old-backups.js';
+import { applicationWithOldBackups, rowsOf, treeInSeconds } from '../../support/application-with-old-backups.js';
 import { inMaintenance, quote } from '../../support/database.js';
 import { potctlHere as potctl } from '../../support/run-main.js';
 
@@ -13,7 +9,7 @@ import { potctlHere as potctl } from '../../support/run-main.js';
 
 test('1: a database whose name starts with a digit is restored like any other', async () => {
   const name = `3dpot_${Math.random().toString(36).slice(2, 10)}`;
-  const { run, where, backUp, query } = await oldSite(name);
+  const { run, where, backUp, query } = await applicationWithOldBackups(name);
   await backUp();
   await query('delete from "Users"');
 
@@ -24,7 +20,7 @@ test('1: a database whose name starts with a digit is restored like any other', 
 });
 
 test('2: a dropped database is restored with its rows, not empty', async () => {
-  const { name, run, where, backUp, client } = await oldSite();
+  const { name, run, where, backUp, client } = await applicationWithOldBackups();
   await backUp();
   await client.end();
   await inMaintenance((maintenance) => maintenance.query(`drop database ${quote(name)}`));
@@ -39,7 +35,7 @@ test('2: a dropped database is restored with its rows, not empty', async () => {
 });
 
 test('2: a dropped database is restored with the encoding and owner in its dump', async () => {
-  const { name, run, where, backUp, client } = await oldSite(
+  const { name, run, where, backUp, client } = await applicationWithOldBackups(
     undefined,
     "template template0 encoding 'LATIN1' locale 'C'",
   );
@@ -56,7 +52,7 @@ test('2: a dropped database is restored with the encoding and owner in its dump'
 });
 
 test('3: a corrupt dump is exit 20, and the live database is unchanged', async () => {
-  const { name, run, where, backUp } = await oldSite();
+  const { name, run, where, backUp } = await applicationWithOldBackups();
   const { dump } = await backUp();
   const { size } = await stat(dump);
   await truncate(dump, size - 700);
@@ -72,7 +68,7 @@ test('3: a corrupt dump is exit 20, and the live database is unchanged', async (
 });
 
 test('4: an unreachable server is exit 16, and never a success', async () => {
-  const { name, run, where, backUp, cwd } = await oldSite();
+  const { name, run, where, backUp, cwd } = await applicationWithOldBackups();
   await backUp();
   const args = ['restore', 'run', '--backup-dir', 'backups', ...where, '--confirm', name];
 
@@ -83,7 +79,7 @@ test('4: an unreachable server is exit 16, and never a success', async () => {
 });
 
 test('5: keeping no backup is refused, even for imported ones', async () => {
-  const { run, where, backUp, repository } = await oldSite();
+  const { run, where, backUp, repository } = await applicationWithOldBackups();
   await backUp();
   await run('backup', 'import', 'backups', ...where);
 
@@ -94,7 +90,7 @@ test('5: keeping no backup is refused, even for imported ones', async () => {
 });
 
 test('6: touched or copied manifests keep their order, because the time in them counts', async () => {
-  const { run, where, backUp } = await oldSite();
+  const { run, where, backUp } = await applicationWithOldBackups();
   const oldest = await backUp({ timestamp: '20261120_010000', storage: null });
   await backUp({ timestamp: '20261121_010000', storage: null });
   await backUp({ timestamp: '20261122_010000', storage: null });
@@ -111,7 +107,7 @@ test('6: touched or copied manifests keep their order, because the time in them 
 });
 
 test('7: a folder that was moved, read from another working directory, is restored', async () => {
-  const { name, run, where, backUp, cwd, storage, query } = await oldSite();
+  const { name, run, where, backUp, cwd, storage, query } = await applicationWithOldBackups();
   const before = await treeInSeconds(storage);
   await backUp({ backupDir: './a/backups' });
   await rename(path.join(cwd, 'a/backups'), path.join(cwd, 'moved'));
@@ -134,7 +130,7 @@ test('7: a folder that was moved, read from another working directory, is restor
 });
 
 test('8: an empty dump of a failed pg_dump is not listed, and importing it is exit 20', async () => {
-  const { run, where, backUp, cwd } = await oldSite();
+  const { run, where, backUp, cwd } = await applicationWithOldBackups();
   await backUp();
   await writeFile(path.join(cwd, 'backups/db_backup_20261123_095046.sql'), '');
 
@@ -146,7 +142,7 @@ test('8: an empty dump of a failed pg_dump is not listed, and importing it is ex
 });
 
 test('9: a backup without files is reported as degraded, and the live files are unchanged', async () => {
-  const { name, run, where, backUp, storage, query } = await oldSite();
+  const { name, run, where, backUp, storage, query } = await applicationWithOldBackups();
   await backUp({ storage: null });
   const before = await treeInSeconds(storage);
   await query('delete from "Users"');
@@ -163,7 +159,7 @@ test('9: a backup without files is reported as degraded, and the live files are 
 });
 
 test('10: an archive that contains only a link instead of the tree is reported as degraded', async () => {
-  const { run, where, backUp, cwd, storage } = await oldSite();
+  const { run, where, backUp, cwd, storage } = await applicationWithOldBackups();
   await symlink(storage, path.join(cwd, 'storage'));
   await backUp({ storage: path.join(cwd, 'storage') });
 
@@ -176,7 +172,7 @@ test('10: an archive that contains only a link instead of the tree is reported a
 });
 
 test('11: an import adds hashes, row counts and an id, and importing the same backup twice is recognized', async () => {
-  const { run, where, backUp, repository } = await oldSite();
+  const { run, where, backUp, repository } = await applicationWithOldBackups();
   await backUp();
 
   await run('backup', 'import', 'backups', ...where);
@@ -200,7 +196,7 @@ test('11: an import adds hashes, row counts and an id, and importing the same ba
 });
 
 test('12: files are replaced, not merged, and restored to the configured directory, whatever the archived folder was called', async () => {
-  const { name, run, repository, backUp, storage } = await oldSite();
+  const { name, run, repository, backUp, storage } = await applicationWithOldBackups();
   const before = await treeInSeconds(storage);
   await backUp();
   const renamed = path.join(path.dirname(storage), 'data');
@@ -215,7 +211,7 @@ test('12: files are replaced, not merged, and restored to the configured directo
 });
 
 test('13: the previous database is kept, and undo restores it', async () => {
-  const { name, run, where, backUp, storage, query, client } = await oldSite();
+  const { name, run, where, backUp, storage, query, client } = await applicationWithOldBackups();
   await backUp();
   await query('insert into "Users" (name) values (\'later\')');
   await writeFile(path.join(storage, 'later.txt'), 'later');

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
-import { applicationWithOldBackups as oldSite } from '../../support/application-with-old-backups.js';
+import { applicationWithOldBackups } from '../../support/application-with-old-backups.js';
 import { refusalOf } from '../../support/bad-input.js';
 import { connect, freshDatabase, inMaintenance } from '../../support/database.js';
 import { startPotctl } from '../../support/run-cli.js';
@@ -93,7 +93,7 @@ describe.skipIf(!canMount)('a repository on a read-only disk (needs root, to mou
   });
 
   test('stores no record of a restore from a folder of old backups: plan, run and undo show where it goes', async () => {
-    const { name, run, backUp, repository, where } = await oldSite();
+    const { name, run, backUp, repository, where } = await applicationWithOldBackups();
     const { folder } = await backUp();
     expect((await run('backup', 'create', ...where)).exitCode).toBe(0);
     mountReadOnly(repository);
