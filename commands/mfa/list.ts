@@ -55,7 +55,7 @@ export const mfaList = streamCommand({
   examples: [
     'potctl mfa list -p prod --required --missing',
     'potctl mfa list -p prod --state pending --limit 0 -o csv',
-    'potctl mfa list -p prod --organisation 6f1c2a90-4b1d-4a52-9a3c-1d2e3f405162 --json',
+    'potctl mfa list -p prod --organization 6f1c2a90-4b1d-4a52-9a3c-1d2e3f405162 --json',
   ],
   columns,
   key: ({ id }) => id,
@@ -67,11 +67,11 @@ export const mfaList = streamCommand({
     role: text('--role <role>', 'only users with this role'),
     required: flag('--required', 'only users who must have a second factor: administrators'),
     missing: flag('--missing', 'only users without an enabled second factor'),
-    organisation: text('--organisation <id>', 'only members of this organization (evo)'),
+    organization: text('--organization <id>', 'only members of this organization (evo)'),
   },
-  run: ({ state, role, required, missing, organisation }, context, page) =>
+  run: ({ state, role, required, missing, organization }, context, page) =>
     rowsOf(
-      { state: state ?? null, role: role ?? null, required, missing, organization: organisation ?? null, ...page },
+      { state: state ?? null, role: role ?? null, required, missing, organization: organization ?? null, ...page },
       context,
     ),
 });

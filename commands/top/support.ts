@@ -125,7 +125,7 @@ function renderScore(practice: readonly PracticeScore[], view: View): void {
 /** If an error ends the desk after an earlier call changed something, the error must report that change. */
 function leaveEarly(error: unknown, { done, owed }: Sitting): void {
   if (!(error instanceof PotctlError) || done.length === 0) throw error;
-  if (error.code === 'E_CANCELLED') return;
+  if (error.code === 'E_CANCELED') return;
   const isOpen = error.changed === 'unknown';
   throw error.with({
     changed: isOpen ? 'unknown' : owed.length > 0 ? 'partial' : 'complete',

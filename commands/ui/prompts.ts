@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { PotctlError } from '../../src/kernel/errors.js';
 import { Secret } from '../../src/kernel/secret.js';
 
-/** Asks a person at a terminal, on stderr. Each question may reject with E_CANCELLED. */
+/** Asks a person at a terminal, on stderr. Each question may reject with E_CANCELED. */
 export interface Prompter {
   /** Returns exactly what was typed. */
   typed(question: string): Promise<string>;
@@ -35,7 +35,7 @@ async function ask<T>(signal: AbortSignal, question: () => Promise<T>): Promise<
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Error && error.name === 'ExitPromptError') {
-      throw new PotctlError('E_CANCELLED', 'canceled at the prompt', { changed: 'nothing' });
+      throw new PotctlError('E_CANCELED', 'canceled at the prompt', { changed: 'nothing' });
     }
     throw error;
   }

@@ -9,9 +9,9 @@ import { type Closed, type Drawn, type ScreenSize, type ShowParts, showOnce } fr
 
 /** The person at the keyboard. */
 export interface Terminal {
-  /** Returns exactly what was typed. @throws E_CANCELLED */
+  /** Returns exactly what was typed. @throws E_CANCELED */
   typed(question: string): Promise<string>;
-  /** Returns what was typed without echo. @throws E_CANCELLED */
+  /** Returns what was typed without echo. @throws E_CANCELED */
   hidden(question: string): Promise<Secret>;
   /** Writes a line to stderr. */
   say(line: string): void;
@@ -22,7 +22,7 @@ export interface Terminal {
    *
    * @param what e.g. `the backup codes`
    * @param instead the flag that writes to a file, e.g. `--codes-to FILE`
-   * @throws E_CANCELLED
+   * @throws E_CANCELED
    */
   readyToShow(what: string, instead?: string): Promise<void>;
   /**
@@ -85,5 +85,5 @@ async function askToShow(terminal: Terminal, what: string, instead: string | und
   for (const line of fix) terminal.say(`  ${line}`);
   const answer = await terminal.typed('Type show to show them here (Enter cancels)');
   if (answer.trim().toLowerCase() === 'show') return;
-  throw new PotctlError('E_CANCELLED', `canceled: ${what} not created`, { changed: 'nothing', fix });
+  throw new PotctlError('E_CANCELED', `canceled: ${what} not created`, { changed: 'nothing', fix });
 }

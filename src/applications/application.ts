@@ -138,7 +138,7 @@ export interface People {
   };
   /** Whether people belong to organizations. */
   readonly organizations?: true;
-  /** Finds people by exact id, or by e-mail or user name in any case; sorted by id. */
+  /** Finds people by exact id, or by email or user name in any case; sorted by id. */
   find(session: Session, wanted: string): Promise<Person[]>;
 }
 

@@ -8,7 +8,7 @@ const email = (withEmail: boolean): string => (withEmail ? 'min(email)' : 'null:
 export const FACTOR_STATE = `case when not is_active then 'inactive' when status = 'verified' then 'enabled'
                     when coalesce(status, 'pending') = 'pending' then 'pending' else 'inactive' end`;
 
-/** SQL for people with the id or e-mail `$1`, including those with factors but without a profile. */
+/** SQL for people with the id or email `$1`, including those with factors but without a profile. */
 export const evoPeople = (at: At, withEmail: boolean): string => `
   select p.id, p.email, null::text as username, p.name, coalesce(r.role, p.role) as role,
          coalesce(r.admin, false) or coalesce(p.role in ${ADMIN_ROLES}, false) as "isAdmin", null::boolean as active,

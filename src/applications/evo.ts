@@ -14,7 +14,7 @@ import { evoChanges, evoOverview, evoPeople, evoWhose, FACTOR_STATE } from './ev
 import { evoTables } from './evo-tables.js';
 import { insertOne, instant, isUuid } from './sql.js';
 
-/** @param withEmail since 2026-02 `profiles` has an e-mail; before that people have only an id */
+/** @param withEmail since 2026-02 `profiles` has an email; before that people have only an id */
 const form = (withEmail: boolean) =>
   adapter<WithMfa>((at) => ({
     name: 'evo',

@@ -12,7 +12,7 @@ export interface NearName {
 const LOOKED_AT = 200;
 
 /**
- * Finds people whose e-mail or user name starts like what was typed, or continues like it after a different first letter. Scans the table,
+ * Finds people whose email or user name starts like what was typed, or continues like it after a different first letter. Scans the table,
  * so it is only used if nobody matches. The caller compares case, blanks and Unicode composition, which databases support differently.
  *
  * @param letters possible first letters, in upper and lower case

@@ -54,7 +54,7 @@ async function runChild(
       from,
       ended:
         end.startError ??
-        (end.cancelled ? `timed out after ${TIMEOUT_MS / 1_000} s` : (end.signal ?? `with exit code ${end.exitCode}`)),
+        (end.canceled ? `timed out after ${TIMEOUT_MS / 1_000} s` : (end.signal ?? `with exit code ${end.exitCode}`)),
       last_line: end.stderrTail.at(-1) ?? 'no output',
     },
     fix: ['run it by hand as this user: its first line must be the password'],

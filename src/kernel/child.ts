@@ -21,7 +21,7 @@ export interface ChildEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   /** Whether our AbortSignal ended it. */
-  readonly cancelled: boolean;
+  readonly canceled: boolean;
   /** Why it could not be started (ENOENT, EACCES, E2BIG); null if it was. */
   readonly startError: string | null;
   /** The last 40 lines of stderr. */
@@ -39,10 +39,10 @@ const NOT_STARTED = [126, 127];
  * Why the end of a program says nothing about the data that it read: it was killed (the kernel does so when memory runs out), was not
  * started, or ran out of a resource. null = the program did judge the data.
  */
-export function whyNotDone({ startError, signal, cancelled, exitCode, stderrTail }: ChildEnd): string | null {
+export function whyNotDone({ startError, signal, canceled, exitCode, stderrTail }: ChildEnd): string | null {
   if (startError !== null) return startError;
   if (signal !== null) return `it was ended by ${signal}`;
-  if (cancelled) return 'it was canceled';
+  if (canceled) return 'it was canceled';
   const lack = stderrTail.find((line) => LACKS.test(line));
   if (lack !== undefined) return lack;
   return exitCode !== null && NOT_STARTED.includes(exitCode) ? (stderrTail.at(-1) ?? 'it could not be started') : null;
@@ -155,7 +155,7 @@ async function endOf(
     ok: result.exitCode === 0 && !result.isCanceled,
     exitCode: result.exitCode ?? null,
     signal: result.signal ?? null,
-    cancelled: result.isCanceled,
+    canceled: result.isCanceled,
     startError:
       result.exitCode === undefined && result.signal === undefined
         ? (result.originalMessage ?? result.code ?? 'could not be started')

@@ -226,7 +226,7 @@ export const ERROR_CATALOG = {
     'Stop the writers (`--stop-writers`), or end the listed sessions, then retry.',
   ),
 
-  E_CANCELLED: entry(31, 'The command was canceled at a prompt. Nothing was changed.'),
+  E_CANCELED: entry(31, 'The command was canceled at a prompt. Nothing was changed.'),
   E_INTERRUPTED: entry(
     130,
     'The command was interrupted; the message describes what state is left.',

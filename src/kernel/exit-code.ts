@@ -13,7 +13,7 @@ export const ExitCode = {
   integrity: 20,
   unhealthy: 21,
   refused: 30,
-  cancelled: 31,
+  canceled: 31,
   interrupted: 130,
   terminated: 143,
 } as const;

@@ -16,7 +16,7 @@ export interface Delivery {
 export interface SecretPlace {
   /** For display, e.g. `/root/codes.txt`. */
   readonly to: string;
-  /** Called right before the change; may ask the operator. @throws E_CANCELLED, E_SECRET_OUTPUT */
+  /** Called right before the change; may ask the operator. @throws E_CANCELED, E_SECRET_OUTPUT */
   open(): Promise<Delivery>;
 }
 

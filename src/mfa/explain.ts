@@ -13,7 +13,7 @@ import { readTypedCode } from './typed-code.js';
 
 /** A request to find out why a user cannot sign in. */
 export interface ExplainRequest {
-  /** Id, e-mail or user name. */
+  /** Id, email or user name. */
   readonly user: string;
   /** Asks for the code that the app shows; absent = without a code. */
   readonly code?: (() => Promise<string>) | undefined;

@@ -137,7 +137,7 @@ async function overBudget({ journal }: Uses<'journal'>, session: Session, role: 
 /** Whole minutes until a row is older than `age`. */
 const minutesUntil = (age: string): string => `ceil(extract(epoch from at + ${age} - ${CLOCK}) / 60)::int`;
 
-/** Returns whether the operator, the OS user or the database role matches the person's name, e-mail or its local part. */
+/** Returns whether the operator, the OS user or the database role matches the person's name, email or its local part. */
 function isOwn(operator: string, osUser: string, role: string, { username, email, id }: Person): boolean {
   const names = [username, email, email?.split('@')[0], id].filter((name) => name != null).map(squashed);
   const claims = [operator, operator.split('@')[0]!, osUser, role].map(squashed);

@@ -27,7 +27,7 @@ import type { VerifyRequest, VerifyResult } from './verify.js';
  * @throws E_UNSUPPORTED if the application has no second factors; E_APPLICATION, E_DB_*
  */
 export interface Mfa {
-  /** The state of one user: id, e-mail or user name. */
+  /** The state of one user: id, email or user name. */
   status(user: string): Promise<MfaStatus>;
   /** Streams users in batches, ordered by id. Default: all. */
   list(filter?: MfaFilter): AsyncIterable<readonly MfaRow[]>;

@@ -22,7 +22,7 @@ export const argumentOf = (person: Person): string => {
   return /^[\p{L}\p{N}_.@+-]+$/u.test(name) && !name.startsWith('-') ? name : person.id;
 };
 
-/** Returns the key of a person in potctl's tables and the journal; it stays the same if the e-mail changes. */
+/** Returns the key of a person in potctl's tables and the journal; it stays the same if the email changes. */
 export const keyOf = (application: Application, person: Person): string => `${application.name}:${person.id}`;
 
 /** Maximum number of users listed in an error. */
@@ -35,7 +35,7 @@ export interface FoundPerson {
 }
 
 /**
- * Finds the one person with this id, e-mail or user name. An exact match wins; then names that differ only in case, surrounding blanks or
+ * Finds the one person with this id, email or user name. An exact match wins; then names that differ only in case, surrounding blanks or
  * Unicode composition.
  *
  * @throws E_USER_NOT_FOUND with similar names; E_USER_AMBIGUOUS with all matches: potctl never guesses
@@ -88,7 +88,7 @@ export async function readPerson(session: Session, application: Application, id:
 const wordsOf = ({ id, email, username }: Person): string[] => [id, email, username].filter((word) => word !== null);
 
 const kinds = ({ people: { names } }: Application): string =>
-  names?.username === undefined ? 'an e-mail' : 'an e-mail or a user name';
+  names?.username === undefined ? 'an email' : 'an email or a user name';
 
 function unknownUser(application: Application, wanted: string, proposed: readonly string[]): PotctlError {
   const why = `searched for an id, ${kinds(application)} in '${application.name}'`;

@@ -1,6 +1,6 @@
 /** A request to change one person's second factor. */
 export interface ChangeRequest {
-  /** Id, e-mail or user name. */
+  /** Id, email or user name. */
   readonly user: string;
   /** The reason. Default: the host's. */
   readonly reason?: string | null | undefined;

@@ -15,7 +15,7 @@ import { readTypedCode, type TypedCode } from './typed-code.js';
 
 /** A request to verify a caller's identity. */
 export interface VerifyRequest {
-  /** Id, e-mail or user name. */
+  /** Id, email or user name. */
   readonly user: string;
   /** Asks for the code, which is returned as typed. */
   code(): Promise<string>;

@@ -87,7 +87,7 @@ async function runChild(
   if (feed) await feedChild(child, feed);
   if (onStdoutLine) for await (const line of createInterface({ input: child.stdout })) onStdoutLine(line);
   const end = await child.ended;
-  if (end.cancelled || (signal.aborted && !end.ok)) throw toAbortError(signal.reason);
+  if (end.canceled || (signal.aborted && !end.ok)) throw toAbortError(signal.reason);
   if (!end.ok) throw toToolError(name, end, errors.length > 0 ? errors : end.stderrTail);
 }
 

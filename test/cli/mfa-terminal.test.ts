@@ -186,7 +186,7 @@ describe('a terminal without an alternate screen', () => {
     const asked = await tmux.shows('Type show to show them here');
     expect(asked).toContain('--secret-to FILE');
     await answer(tmux, 'Type show to show them here', '');
-    expect(await tmux.shows('explain E_CANCELLED')).toMatch(/Changed: +nothing\./);
+    expect(await tmux.shows('explain E_CANCELED')).toMatch(/Changed: +nothing\./);
     expect((await stored()).secret).toBeNull();
   });
 

@@ -101,7 +101,7 @@ describe('what cannot be undone requires typing its name', () => {
     expect(exitCode).toBe(31);
     expect(screen).toContain('2 tries left');
     expect(screen).toContain('1 try left');
-    expect(screen).toContain('E_CANCELLED');
+    expect(screen).toContain('E_CANCELED');
     expect(existsSync(mark)).toBe(false);
   });
 

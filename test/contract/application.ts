@@ -131,7 +131,7 @@ async function problemOf(detecting: Promise<unknown>): Promise<string | null> {
 }
 
 function people(site: () => Promise<ContractSite>): void {
-  test('a person is found by id, and by e-mail and user name in any case, and nobody else is found', async () => {
+  test('a person is found by id, and by email and user name in any case, and nobody else is found', async () => {
     const { fixture, seed, open } = await site();
     const [ana, chief] = [await seed(), await seed({ admin: true })];
     const { application, session } = await open();

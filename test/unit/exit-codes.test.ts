@@ -17,7 +17,7 @@ describe('every error code', () => {
     expect(Object.values(ExitCode)).toContain(exit);
   });
   test('has a remedy, except for canceled by the user', () => {
-    expect(codes.filter(([, { remedy }]) => remedy.length === 0).map(([code]) => code)).toEqual(['E_CANCELLED']);
+    expect(codes.filter(([, { remedy }]) => remedy.length === 0).map(([code]) => code)).toEqual(['E_CANCELED']);
   });
   test('is explained offline, and listed', async () => {
     const { stdout } = await runMain(['explain', '--list', '--json'], commands);

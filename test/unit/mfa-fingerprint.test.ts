@@ -32,7 +32,7 @@ test.each<[string, Agreed, Agreed?]>([
   ['a backup code', { ...AGREED, codes: ['1234-5678', '2345-6780'] }],
   ['one backup code less', { ...AGREED, codes: ['1234-5678'] }],
   ['who it is', person({ id: 'u2' })],
-  ['the e-mail address', person({ email: 'eve@example.com' })],
+  ['the email address', person({ email: 'eve@example.com' })],
   ['the user name', person({ username: 'eve' })],
   ['who became an administrator', person({ isAdmin: true })],
   ['who was switched off', person({ active: false })],

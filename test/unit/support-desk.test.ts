@@ -37,7 +37,7 @@ describe('a mask shows enough to recognize somebody, but no lengths', () => {
     ['odd"@"@example.com', 'o•••@e••••••.com'],
     ['no address', '•••'],
     ['', '•••'],
-  ])('the e-mail %j becomes %j', (email, masked) => expect(maskEmail(email)).toBe(masked));
+  ])('the email %j becomes %j', (email, masked) => expect(maskEmail(email)).toBe(masked));
 
   test('without a name the masked user name is shown, and never the id', () => {
     const person = { id: 'the-id', name: ' ', username: 'ana.souza', email: null, role: null, isAdmin: false };

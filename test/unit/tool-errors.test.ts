@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { toToolError } from '../../src/postgres/tool-errors.js';
 import { adviceText } from '../support/advice.js';
 
-const END = { ok: false, exitCode: 1, signal: null, cancelled: false, startError: null };
+const END = { ok: false, exitCode: 1, signal: null, canceled: false, startError: null };
 const failed = (...lines: string[]) => toToolError('pg_dump', { ...END, stderrTail: lines });
 
 test('a full lock table is reported as such, and not as a lock held by another session', () => {

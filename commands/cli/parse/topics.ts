@@ -22,7 +22,7 @@ const MEANS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.integrity]: 'stored or restored data is damaged',
   [ExitCode.unhealthy]: 'a check found a critical problem',
   [ExitCode.refused]: 'refused for safety, nothing changed: follow the advice',
-  [ExitCode.cancelled]: 'canceled by the user, nothing changed',
+  [ExitCode.canceled]: 'canceled by the user, nothing changed',
   [ExitCode.interrupted]: 'Ctrl-C; the message says what was changed',
   [ExitCode.terminated]: 'SIGTERM; the message says what was changed',
 };

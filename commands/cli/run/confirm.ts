@@ -23,7 +23,7 @@ export interface GateRequest {
 /**
  * Returns if the change is confirmed: the phrase was typed at the terminal, or given as `--confirm`.
  *
- * @throws PotctlError E_CONFIRM_WRONG; E_CONFIRM_REQUIRED with the command that works; E_CANCELLED after three wrong answers or an empty one
+ * @throws PotctlError E_CONFIRM_WRONG; E_CONFIRM_REQUIRED with the command that works; E_CANCELED after three wrong answers or an empty one
  */
 export async function confirm(request: GateRequest): Promise<void> {
   const { phrase, given, prompter, yes, mild } = request;
@@ -44,7 +44,7 @@ async function typePhrase(phrase: string, prompter: Prompter, say: (line: string
     if (answer === '') break;
     if (left > 0) say(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
   }
-  throw new PotctlError('E_CANCELLED', 'not confirmed', { changed: 'nothing' });
+  throw new PotctlError('E_CANCELED', 'not confirmed', { changed: 'nothing' });
 }
 
 function required(request: GateRequest): PotctlError {

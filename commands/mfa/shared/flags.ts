@@ -1,7 +1,7 @@
 import { argument, choice, flag, text } from '../../cli/parse/options.js';
 
 /** The user that a command is about. */
-export const USER = argument('<user>', 'id, e-mail or user name');
+export const USER = argument('<user>', 'id, email or user name');
 
 /** Overrides the guards. */
 export const BREAK_GLASS = flag(

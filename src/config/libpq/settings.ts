@@ -18,7 +18,7 @@ export interface ConnectionSettings {
   readonly passwordSource: string | null;
   /**
    * Fetches a password that needs a command or a prompt (`password_command`), at most once. Call it only when the server asks for a password
-   * and `password` is null: peer and certificate logins need none. @throws E_CONFIG, E_TOOL_FAILED, E_CANCELLED
+   * and `password` is null: peer and certificate logins need none. @throws E_CONFIG, E_TOOL_FAILED, E_CANCELED
    */
   readonly fetchPassword?: () => Promise<Secret>;
   /** Why a source provided no password, e.g. `~/.pgpass is ignored: mode 0644`; shown in the `why` of a failed login. */

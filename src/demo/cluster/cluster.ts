@@ -146,7 +146,7 @@ function after(ms: number): Promise<'late'> {
 }
 
 function notStarted(program: string, end: ChildEnd): PotctlError {
-  if (end.cancelled) return new PotctlError('E_INTERRUPTED', `${program} was interrupted`);
+  if (end.canceled) return new PotctlError('E_INTERRUPTED', `${program} was interrupted`);
   const why = [end.startError, ...end.stderrTail.slice(-8)].filter((line) => line !== null).join('\n');
   return new PotctlError('E_UNFIT', `cannot start the temporary PostgreSQL server: ${program} failed`, {
     why: why || `exit code ${end.exitCode}, signal ${end.signal}`,

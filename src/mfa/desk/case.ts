@@ -53,7 +53,7 @@ export async function readDeskRole(deps: Uses<'database' | 'journal' | 'policy'>
   }
 }
 
-/** Returns everybody whom a caller may mean, by id, e-mail or user name. Changes nothing. */
+/** Returns everybody whom a caller may mean, by id, email or user name. Changes nothing. */
 export async function findCallers(deps: Uses<'database'>, wanted: string): Promise<readonly Person[]> {
   const session = await deps.database.session('support.find');
   try {
@@ -96,7 +96,7 @@ function checkableOf(
         ? 'no mail server is configured (`notify.email.smtp` of the profile)'
         : mail.canReach(person.email)
           ? null
-          : 'there is no e-mail address on file',
+          : 'there is no email address on file',
     ],
     ['backup_code', backupProblem({ blocked, codes, state, has: database.application.mfa.codes !== undefined })],
     ['app_code', blocked ? BLOCKED : good ? null : 'this account has no app whose codes potctl can check'],

@@ -10,7 +10,7 @@ export interface MaskedPerson {
   readonly facts: string;
 }
 
-/** Masks the name and e-mail of a person. */
+/** Masks the name and email of a person. */
 export function maskPerson({ name, username, email, role, isAdmin, active, createdAt }: Person): MaskedPerson {
   const facts = [
     role ?? (isAdmin ? 'administrator' : 'user'),

@@ -52,7 +52,7 @@ export interface SupportDesk {
   readonly hasMail: boolean;
   /** A regular expression that every ticket must match; null = no ticket is required. */
   readonly ticketPattern: string | null;
-  /** Returns everybody whom a caller may mean, by id, e-mail or user name. */
+  /** Returns everybody whom a caller may mean, by id, email or user name. */
   find(wanted: string): Promise<readonly FoundCaller[]>;
   /** Reads the state of one person, and records the look-up. */
   look(person: Person): Promise<DeskCase>;

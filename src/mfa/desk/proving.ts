@@ -153,7 +153,7 @@ async function mailDigits(
   const code = newEmailCode(deps.clock);
   const { mail } = deps;
   if (mail === null || !mail.canReach(person.email))
-    throw new PotctlError('E_MAIL', 'no mail can be sent: no mail server or no e-mail address');
+    throw new PotctlError('E_MAIL', 'no mail can be sent: no mail server or no email address');
   await mail.send({ to: person.email, ...codeLetter(deps, code.secret.reveal()) });
   return code;
 }
@@ -218,7 +218,7 @@ async function findColleague(
     if (error.code === 'E_USER_NOT_FOUND')
       return { result: 'unclear', why: 'No account has that name. Check how it is spelled' };
     if (error.code === 'E_USER_AMBIGUOUS')
-      return { result: 'unclear', why: 'Several accounts match: type the e-mail address' };
+      return { result: 'unclear', why: 'Several accounts match: type the email address' };
     throw error;
   } finally {
     await session.close();

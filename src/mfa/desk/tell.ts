@@ -67,7 +67,7 @@ async function tell(
 }
 
 async function post({ mail }: DeskUses<'mail'>, { email }: Person, words: Omit<Letter, 'to'>): Promise<string | null> {
-  if (!mail!.canReach(email)) return 'there is no e-mail address on file';
+  if (!mail!.canReach(email)) return 'there is no email address on file';
   return mail!.send({ to: email, ...words }).then(
     () => null,
     (error: unknown) => reasonOf(error),

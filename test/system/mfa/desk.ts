@@ -47,7 +47,7 @@ export const CODES = ['1111-2222', '3333-4444', '5555-6666', '7777-8888', '9999-
 /** Keys that every call begins with: what is wanted, who it is, and that it is that one. */
 export const call = (choice: string, name: string): Answer[] => [
   ['What does the caller need?', choice],
-  ['e-mail address or user name', name],
+  ['email address or user name', name],
   ['Is that the right account?', '1'],
 ];
 /** After the proofs. */

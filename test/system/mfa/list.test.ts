@@ -90,17 +90,17 @@ test('the cursor of another list is refused', async () => {
   expect(await site.json(['list', '--cursor', cursor])).toMatchObject({ exitCode: 2, error: { code: 'E_USAGE' } });
 });
 
-test('--organisation lists only members, and is supported only by EVO', async () => {
+test('--organization lists only members, and is supported only by EVO', async () => {
   const [in1, in2] = [await evo.seed(), await evo.seed()];
   const other = '00000000-0000-4000-8000-000000000001';
   const { query } = evo.database;
   await query(`insert into organizations (id, name, slug) values ($1, 'Other', 'other')`, [other]);
   await query('update profiles set organization_id = $2 where user_id = $1', [in2.id, other]);
-  const members = await evo.json(['list', '--organisation', other]);
+  const members = await evo.json(['list', '--organization', other]);
   expect(members.doc.items.map(({ id }: { id: string }) => id)).toEqual([in2.id]);
   expect((await evo.json(['list', '--missing'])).doc.items).toHaveLength(2);
   expect(in1.id).not.toBe(in2.id);
-  const elsewhere = await site.json(['list', '--organisation', other]);
+  const elsewhere = await site.json(['list', '--organization', other]);
   expect(elsewhere).toMatchObject({ exitCode: 30, error: { code: 'E_UNSUPPORTED', changed: 'nothing' } });
   expect(await evo.json(['list', '--state', 'no-codes'])).toMatchObject({
     exitCode: 30,

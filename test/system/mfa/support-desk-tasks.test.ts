@@ -48,7 +48,7 @@ test('a locked user is unlocked after a code from the app and a colleague, who i
     ['Who is calling?', '3'],
     ['Open the app on the old phone', () => shown()],
     ['1 of 2 proofs', '5'],
-    ["Colleague's e-mail", 'ana.souza'],
+    ["Colleague's email", 'ana.souza'],
     ['Nobody can vouch for their own account', 'carla'],
     ['That is you', 'joao.reis'],
     ['Does this colleague know the caller', '1'],
@@ -122,7 +122,7 @@ test('two matching accounts are listed with masks and numbers, and none is chose
   await site.database.query(`update users set username = 'ana.private@example.com' where username = 'joao.reis'`);
   const { exitCode, screen } = await site.sit([
     ['What does the caller need?', '1'],
-    ['e-mail address or user name', 'ana.private@example.com'],
+    ['email address or user name', 'ana.private@example.com'],
     ['2 accounts match', '0'],
     leave,
   ]);

@@ -65,7 +65,7 @@ test('wrong or missing digits, an invalid ticket, a meaningless reason and a wro
   const { exitCode, screen } = await site.sit([
     ['What does the caller need?', '7'],
     ['Type one of 1, 2, 3, 4, 5, 0', '1'],
-    ['e-mail address or user name', 'nobody'],
+    ['email address or user name', 'nobody'],
     ['No account has that', 'ana.souza'],
     ['Is that the right account?', '1'],
     ['Who is calling?', '1'],

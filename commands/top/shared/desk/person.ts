@@ -5,7 +5,7 @@ import type { FoundCaller } from '../../../../src/mfa/desk/open.js';
 import type { Desk } from './desk.js';
 import { CallEnded } from './talk.js';
 
-/** With more matches than this the operator must ask for the e-mail address. */
+/** With more matches than this the operator must ask for the email address. */
 const LISTED = 8;
 
 /** Finds the account that the caller means and shows what is known about it. @throws CallEnded */
@@ -40,11 +40,11 @@ async function inPersonOnly({ talk }: Desk, call: DeskCase, until: string): Prom
 async function askForPeople({ desk, talk }: Desk): Promise<readonly FoundCaller[]> {
   talk.line();
   for (;;) {
-    const wanted = await talk.ask("Caller's e-mail address or user name");
+    const wanted = await talk.ask("Caller's email address or user name");
     const people = wanted === '' ? [] : await desk.find(wanted);
-    if (people.length > LISTED) talk.line(`${people.length} accounts match. Ask for the e-mail address.`);
+    if (people.length > LISTED) talk.line(`${people.length} accounts match. Ask for the email address.`);
     else if (people.length > 0) return people;
-    else talk.line('No account has that e-mail address or user name. Ask how it is spelled, or type 0 to leave.');
+    else talk.line('No account has that email address or user name. Ask how it is spelled, or type 0 to leave.');
   }
 }
 

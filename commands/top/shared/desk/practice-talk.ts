@@ -18,7 +18,7 @@ type Answer = (caller: CallerScript, callers: Callers) => string;
 
 /** Before the desk asks one of these questions, the caller speaks. */
 const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
-  [/^Caller's e-mail/, ({ username }) => `"My e-mail is ${username}@example.com."`],
+  [/^Caller's email/, ({ username }) => `"My email is ${username}@example.com."`],
   [/^Who is calling\?/, ({ words }) => `"${words.pressed}"`],
   [/^Digits$/, ({ words, readsMail }, { digits }) => `"${words.mail}${readsMail ? ` ${digits()}` : ''}"`],
   [/^Backup code/, (caller, { backupCode }) => `"${`${caller.words.backup} ${backupCode(caller)}`.trimEnd()}"`],
@@ -27,7 +27,7 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
     (caller, { appCode }) => `"${caller.words.app}${appCode(caller) === null ? '' : ` ${appCode(caller)}`}"`,
   ],
   [/^Did the owner of the account answer/, ({ words }) => words.callBack],
-  [/^Colleague's e-mail/, ({ words }) => words.colleague],
+  [/^Colleague's email/, ({ words }) => words.colleague],
   [/^Is the person here with you/, () => '"No, I am far away."'],
   [/^Ticket number/, () => '(The ticket of this call is SUP-1001.)'],
 ];

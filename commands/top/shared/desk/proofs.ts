@@ -137,7 +137,7 @@ const WHO_ANSWERED: Readonly<Record<Attested, string>> = {
 async function askForColleague({ talk }: Desk, proving: Proving): Promise<string | null> {
   talk.line('It must be somebody who knows the caller.');
   for (;;) {
-    const typed = await talk.ask("Colleague's e-mail address or user name", ANOTHER);
+    const typed = await talk.ask("Colleague's email address or user name", ANOTHER);
     if (typed === '') return null;
     const found = await proving.findColleague(typed);
     if (found.result === 'found') return found.name;

@@ -93,7 +93,7 @@ export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
   },
   no_factor: {
     means: 'This account has no two-step sign-in. A caller who is asked for digits is using another account.',
-    say: 'Which e-mail address do you sign in with? This account asks for no digits.',
+    say: 'Which email address do you sign in with? This account asks for no digits.',
     next: null,
   },
   replayed: {
@@ -109,7 +109,7 @@ export const VERDICT_WORDS: Readonly<Record<string, VerdictWords>> = {
   },
   code_right: {
     means: 'The code is correct, so the digits are not the problem.',
-    say: 'Your code is correct. Wait for the next digits, and type them slowly. Is the right e-mail address on the page?',
+    say: 'Your code is correct. Wait for the next digits, and type them slowly. Is the right email address on the page?',
     next: null,
   },
   code_wrong: {
