@@ -103,10 +103,24 @@ async function writeNew(file: string, content: Uint8Array): Promise<void> {
     await handle.chmod(0o600);
     await handle.writeFile(content);
     await handle.sync();
+    await syncFolder(path.dirname(file));
   } catch (error) {
     await unlink(file).catch(() => {});
     throw unwritten(error, file);
   } finally {
     await handle.close();
+  }
+}
+
+/** The name of the file survives a power failure only once its folder is synced. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => null);
+  try {
+    await handle?.sync();
+  } catch (error) {
+    // Some network file systems cannot sync a folder and do not need to.
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
+  } finally {
+    await handle?.close();
   }
 }

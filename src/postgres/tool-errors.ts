@@ -128,8 +128,8 @@ export function toToolError(tool: string, end: ChildEnd, stderr: readonly string
         facts(end, stderr, typeof fix === 'function' ? fix(match) : fix),
       );
   }
-  const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
-  return new PotctlError('E_TOOL_FAILED', `'${tool}' failed ${how}`, facts(end, stderr));
+  const how = end.signal === null ? `failed with exit code ${end.exitCode}` : `was killed by ${end.signal}`;
+  return new PotctlError('E_TOOL_FAILED', `'${tool}' ${how}`, facts(end, stderr));
 }
 
 function facts(end: ChildEnd, stderr: readonly string[], fix?: readonly Advice[]): ErrorFacts {

@@ -94,24 +94,24 @@ test('every exported function says what it does', () => {
     const lines = linesOf(file);
     return lines.flatMap((line, at) => {
       const name = /^export (?:async )?function\*? (\w+)/.exec(line)?.[1];
-      const isOverload = lines
-        .slice(0, at)
-        .some((other) => new RegExp(`^export (async )?function ${name}\\b`).test(other));
-      return name === undefined || isOverload || /\*\/$/.test(lines[at - 1] ?? '') ? [] : [`${file}: ${name}`];
+      if (name === undefined || /\*\/$/.test(lines[at - 1] ?? '')) return [];
+      const sameName = new RegExp(`^export (async )?function ${name}\\b`);
+      return lines.slice(0, at).some((other) => sameName.test(other)) ? [] : [`${file}: ${name}`];
     });
   });
   expect(silent).toEqual([]);
 });
 
 test('no default exports, no enums, no any, no marks for later', () => {
-  const found = filesOf('src', 'commands').flatMap((file) =>
-    linesOf(file).flatMap((line, at) => {
-      const before = linesOf(file)[at - 1] ?? '';
+  const found = filesOf('src', 'commands').flatMap((file) => {
+    const lines = linesOf(file);
+    return lines.flatMap((line, at) => {
+      const before = lines[at - 1] ?? '';
       const isBad =
         /^export default|^(export )?(const )?enum |\b(TODO|FIXME|XXX)\b/.test(line) ||
         (/[:<|] ?any\b(?! )/.test(line) && !/biome-ignore/.test(before) && !/^\s*(\*|\/\/|\/\*)/.test(line));
       return isBad ? [`${file}:${at + 1} ${line.trim()}`] : [];
-    }),
-  );
+    });
+  });
   expect(found).toEqual([]);
 });

@@ -131,11 +131,15 @@ function errorLines(error: PotctlError, facts: ReportFacts): string[] {
     ...labelled('Changed:', [changedDetail === undefined ? CHANGED[changed] : `${word(changed)}${changedDetail}`]),
     ...labelled(
       'Do:',
-      fixOf(error, facts).flatMap((line) => line.split('\n')),
+      fixOf(error, facts).flatMap((line) => capitalized(line).split('\n')),
     ),
     ...labelled('More:', [`potctl explain ${code}`]),
   ];
 }
+
+/** A fix reads as a sentence; a command, a setting or a path at its beginning stays as it is. */
+const capitalized = (line: string): string =>
+  /^[a-z]+ /.test(line) && !line.startsWith('potctl ') ? `${line[0]!.toUpperCase()}${line.slice(1)}` : line;
 
 const fixOf = ({ fix }: PotctlError, { here }: ReportFacts): string[] => fix.map((one) => spelled(one, here));
 
@@ -152,6 +156,7 @@ function whyLines(why: PotctlError['why']): string[] {
   return Object.entries(why)
     .filter(([, value]) => !Array.isArray(value) || value.length > 0)
     .map(([name, value]) => {
+      if (name === 'problem') return plain(value);
       const isSize = name.endsWith('_bytes') && typeof value === 'number';
       return isSize
         ? `${words(name).slice(0, -' bytes'.length)} ${formatBytes(value)}`

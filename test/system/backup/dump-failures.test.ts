@@ -163,7 +163,7 @@ async function toolsWith(line: string): Promise<string> {
 }
 
 test.each([
-  ['is killed', 'kill -9 $$', "'pg_dumpall' ended"],
+  ['is killed', 'kill -9 $$', "'pg_dumpall' was killed by SIGKILL"],
   ['writes half of its output and exits with 0', 'truncate -s 200 "$out"', "'pg_dumpall' reported success"],
 ])('a pg_dumpall that %s makes the backup degraded and leaves no partial file of roles', async (_, line, why) => {
   const database = await freshDatabase({ schema: 'create table t as select 1 as id' });

@@ -96,7 +96,7 @@ async function fillDuringRestore(small: 'repository' | 'tree', phase: string): P
     isNew ? [3000, withoutOwn(backedUp)] : [1, withoutOwn(changed)],
   );
   // One that was live for a moment is kept, and said: clients may have written to it.
-  const isKept = told?.changedDetail?.includes('is kept in') === true;
+  const isKept = told?.changedDetail?.includes('it is kept') === true;
   const kept = isKept ? [`${name}_restore_${runId}`] : [];
   expect(await databases(`${name}_restore_`)).toEqual(kept);
   empty();

@@ -236,7 +236,7 @@ test('a damaged history is found by verify and shown by list and show, and its p
   expect((await run('backup', 'show', pinned)).stdout).toMatch(/history +damaged: .*nothing is lost/);
   await appendFile(events, '\0\0\0\0');
   const pruned = await run('backup', 'prune', '--keep-last', '1', '--confirm', database);
-  expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('is whole again') });
+  expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Repaired the damaged history') });
   expect(await left()).toEqual([pinned, ids[2]!].sort());
   expect((await run('backup', 'verify', pinned)).exitCode).toBe(0);
 });
@@ -253,6 +253,6 @@ test.each(['emptied', 'deleted'])('a history whose two files are both %s keeps i
   const byHand = await run('backup', 'prune', pinned, '--confirm', database);
   expect(byHand).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('pinned: court') });
   const pruned = await run('backup', 'prune', '--keep-last', '1', '--confirm', database);
-  expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('is whole again') });
+  expect(pruned).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Repaired the damaged history') });
   expect(await left()).toEqual([pinned, ids[2]!].sort());
 });

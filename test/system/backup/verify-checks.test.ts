@@ -92,7 +92,7 @@ test('an archive whose content is not that of its list is found by full, also wh
   await forge(repository, id, backup_file, bytes.subarray(0, bytes.length - 8));
 
   expect(await verify('quick')).toEqual({ ok: true, wrong: [] });
-  expect(await verify('full')).toEqual({ ok: false, wrong: ['fail archive walked to its end'] });
+  expect(await verify('full')).toEqual({ ok: false, wrong: ['fail archive unpacked'] });
 });
 
 test('a file that the storage cut after it was hashed is found by the check behind a backup, which compares sizes', async () => {

@@ -109,7 +109,7 @@ test('a secret goes to a terminal or a new file, and nowhere else', async () => 
     mfa('enroll', who.id, ...WHY, '--confirm', 'ana', '--secret-to', file('s')),
     30,
     'E_CONFIRM_WRONG',
-    /'ana' is not/,
+    /'ana' was given/,
   );
   await refused(mfa('enroll', who.id, ...WHY, '--secret-to', file('s')), 30, 'E_CONFIRM_REQUIRED', /--confirm/);
   expect(await site.stored(who)).toEqual({ enabled: false, secret: null, codes: [] });
