@@ -88,7 +88,7 @@ describe('however the screen is closed, the error says what was changed', () => 
       const { codes } = await stored();
       expect(codes).toHaveLength(10);
       expect(exitCode).toBe(status);
-      expect(screen).toMatch(/Changed: +the new backup codes of ana are in force/);
+      expect(screen).toMatch(/Changed: +ana has new backup codes; the old ones no longer work/);
       expect(screen).toContain('potctl mfa codes ana --reason');
       expect(screen).not.toContain('nothing.');
       for (const code of codes) expect(screen).not.toContain(code);
@@ -105,7 +105,7 @@ describe('however the screen is closed, the error says what was changed', () => 
       const { secret } = await stored();
       expect(secret).toMatch(/^[A-Z2-7]{32}$/);
       expect(exitCode).toBe(status);
-      expect(screen).toMatch(/Changed: +ana has a new secret that waits for its first code/);
+      expect(screen).toMatch(/Changed: +ana has a new secret, inactive until its first code/);
       expect(screen).toContain('potctl mfa confirm ana');
       expect(screen).toContain('potctl mfa enroll ana');
       expect(screen).not.toContain(secret!);

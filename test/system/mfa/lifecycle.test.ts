@@ -40,7 +40,7 @@ const moved = async ({ database, form }: MfaSite, { id }: TestPerson): Promise<u
   (await database.query<{ moved: string }>(FORMS[form].moved, [id]))[0]?.moved;
 
 /** Enrols and confirms; gives the secret and the codes that were handed out. */
-async function enrol(site: MfaSite, who: TestPerson, name: string): Promise<{ secret: string; codes: string[] }> {
+async function enroll(site: MfaSite, who: TestPerson, name: string): Promise<{ secret: string; codes: string[] }> {
   const [secretFile, codesFile] = [path.join(site.folder, `${name}.secret`), path.join(site.folder, `${name}.codes`)];
   const made = await site.json(['enroll', who.id, ...WHY, '--secret-to', secretFile, '--confirm', who.name]);
   expect(made).toMatchObject({ exitCode: 0, doc: { changed: true, result: { state: 'pending' } } });
@@ -99,7 +99,7 @@ async function expectCodes(site: MfaSite, who: TestPerson, codes: readonly strin
 testWith('python3-pyotp')("3dPot's backup codes are a list that Python's json reads", async () => {
   const site = await mfaSite('3dpot');
   const who = await site.seed();
-  const { codes } = await enrol(site, who, 'first');
+  const { codes } = await enroll(site, who, 'first');
   const [row] = await site.database.query<{ text: string }>('select mfa_backup_codes::text as text from users');
   expect(python('answer = json.loads(given)', row!.text)).toEqual(codes);
 });
@@ -113,7 +113,7 @@ test.each(ALL_FORMS)(
     const setup = ['setup', '--yes', '--reason', 'second factors for support'];
     expect((await potctl(setup, { env: { PGDATABASE: site.database.name } })).exitCode).toBe(0);
 
-    const first = await enrol(site, who, 'first');
+    const first = await enroll(site, who, 'first');
     await expectAccepted(site, who, first.secret, first.codes);
     await expectCodes(site, who, first.codes);
     expect(await moved(site, who)).not.toBe(before);
@@ -148,7 +148,7 @@ test.each(ALL_FORMS)(
     expect(await site.stored(who)).toMatchObject({ enabled: false, codes: [] });
     expect(await change('disable')).toMatchObject({ exitCode: 0, doc: { changed: false } });
 
-    await enrol(site, who, 'second');
+    await enroll(site, who, 'second');
     const ended = FORMS[form].session === null ? null : 2;
     const reset = await change('reset');
     expect(reset).toMatchObject({ exitCode: 0, doc: { changed: true, result: { state: 'off' } } });

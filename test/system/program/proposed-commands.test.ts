@@ -24,7 +24,7 @@ test('proposed commands work in the same place, even after an error', async () =
   expect((await site.mfa(enroll)).stderr).toContain(`Next:  potctl mfa confirm ${who.name} --reason "…" ${place()}`);
   await site.enable(who);
   const { error } = await site.json([...enroll.slice(0, -1), path.join(site.folder, 'other')]);
-  expect(error.fix[0]).toBe(`To replace it: \`potctl mfa reset ${who.name} ${place()}\`, then enrol.`);
+  expect(error.fix[0]).toBe(`To replace it: \`potctl mfa reset ${who.name} ${place()}\`, then enroll.`);
 });
 
 test('a name with shell syntax is never proposed: the id is used instead', async () => {

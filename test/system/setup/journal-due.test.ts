@@ -47,7 +47,7 @@ describe('a support login on the tables of native', () => {
       `insert into potctl_app.backup_codes (user_id, place, hash) select id, 1, 'potctl$scrypt$x' from potctl_app.users`,
     ],
     ['remove backup codes', 'delete from potctl_app.backup_codes'],
-    ['let the next login enrol', 'update potctl_app.users set must_enroll = true'],
+    ['let the next login enroll', 'update potctl_app.users set must_enroll = true'],
     ['end a lock', 'update potctl_app.users set locked_until = null'],
     ['bring an ended session back', 'update potctl_app.sessions set revoked_at = null'],
     ['read a secret', 'select secret from potctl_app.mfa_factors'],
