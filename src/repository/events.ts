@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { PotctlError } from '../kernel/errors.js';
 import { isDenied } from '../storage/failures.js';
 import type { Storage } from '../storage/storage.js';
@@ -13,7 +14,7 @@ const LIMIT = 64 * 1024 * 1024;
  * written by older versions, which had only one file.
  */
 export interface EventKeys {
-  readonly storage: Pick<Storage, 'get' | 'put' | 'append' | 'remove'>;
+  readonly storage: Pick<Storage, 'get' | 'put' | 'append' | 'remove' | 'tidy'>;
   readonly id: string;
   /** The first file; its copy has the suffix `.copy`. */
   readonly main: string;
@@ -79,6 +80,14 @@ export async function repairEvents(keys: EventKeys): Promise<string | null> {
   for (const file of known.filter((file) => !isSame(file, lines)))
     await unlessApart(file, keys, async () => void (await storage.put(file.key, text, { ownedLike })));
   return damage?.text ?? null;
+}
+
+/** Removes event files that killed runs left half-written. @param nowMs the present by the storage's own clock */
+export async function tidyEvents(keys: EventKeys, nowMs: number): Promise<void> {
+  const names = keysOf(keys);
+  const folders = new Set(names.map((key) => path.posix.dirname(key)));
+  for (const folder of folders)
+    await keys.storage.tidy(folder, (name) => names.includes(path.posix.join(folder, name)), nowMs);
 }
 
 /** Removes the event file outside the backup's folder. One that belongs to another user stays, and the backup is removed all the same. */

@@ -5,7 +5,7 @@ import { advice, potctl } from '../kernel/next.js';
 import type { Storage } from '../storage/storage.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft } from './draft.js';
-import { appendEvent, eventKeysOf, readEvents, removeEventsApart, repairEvents } from './events.js';
+import { appendEvent, eventKeysOf, readEvents, removeEventsApart, repairEvents, tidyEvents } from './events.js';
 import { initialize, isReady, LAYOUT, LOCK } from './format.js';
 import { acquireLease, isAtWork, type LeaseDeps, type LeaseTimes } from './lease.js';
 import { type LockHolder, parseHolder } from './lock.js';
@@ -176,7 +176,7 @@ async function sweep(deps: WriterDeps, takenMs: number): Promise<void> {
   };
   await storage.claims.sweep(LOCK, isDead, takenMs);
   await sweepDocuments(storage, takenMs);
-  await repairHistories(deps);
+  await repairHistories(deps, takenMs);
 }
 
 async function readText(storage: Storage, id: string, file: string): Promise<string> {
@@ -196,12 +196,14 @@ async function eventsOf(storage: Storage, id: string): Promise<EventLog> {
 }
 
 /**
- * Repairs histories. A history that cannot be repaired must not make another backup fail: `backup list` and `backup verify` keep reporting
+ * Repairs histories, and removes what killed writers left of them. A history that cannot be repaired must not make another backup fail: `backup list` and `backup verify` keep reporting
  * it.
  */
-async function repairHistories({ storage, onMended }: WriterDeps): Promise<void> {
+async function repairHistories({ storage, onMended }: WriterDeps, nowMs: number): Promise<void> {
   for (const id of await storage.groups.names()) {
-    const repaired = await repairEvents(eventKeysOf(storage, id)).catch(() => null);
+    const keys = eventKeysOf(storage, id);
+    await tidyEvents(keys, nowMs).catch(() => {});
+    const repaired = await repairEvents(keys).catch(() => null);
     if (repaired !== null) onMended?.(id, repaired);
   }
 }

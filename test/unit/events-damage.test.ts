@@ -1,4 +1,4 @@
-import { chown, copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chown, copyFile, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { pinOf } from '../../src/backup/pins.js';
@@ -298,4 +298,15 @@ describe('the events of a backup', () => {
       [],
     );
   });
+});
+
+test('what a killed writer left half-written of a history goes with the next lock, from both folders', async () => {
+  const left = (of: string): string => path.join(path.dirname(of), `.${path.basename(of)}.0123456789ab.tmp`);
+  for (const of of [file(), file('events.ndjson.copy'), file(APART)]) {
+    await writeFile(left(of), 'half');
+    await utimes(left(of), 1, 1);
+  }
+  await (await repository.lock(request())).release();
+  const names = [...(await readdir(folder)), ...(await readdir(path.dirname(file(APART))))];
+  expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });

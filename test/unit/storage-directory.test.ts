@@ -120,6 +120,14 @@ test('old remains of dead writers are removed, and foreign files never are', asy
   expect((await readdir(root)).sort()).toEqual([names[2], names[1]].sort());
 });
 
+test('a temporary name that a killed writer could not remove any more goes at once; the value stays', async () => {
+  await storage.append('folder/log', 'one');
+  await link(path.join(root, 'folder', 'log'), path.join(root, 'folder', '.log.0123456789ab.tmp'));
+  await writeFile(path.join(root, 'folder', '.log.aaaaaaaaaaaa.tmp'), 'being written');
+  await storage.tidy('folder', (name) => name === 'log', await storage.now('lock'));
+  expect((await readdir(path.join(root, 'folder'))).sort()).toEqual(['.log.aaaaaaaaaaaa.tmp', 'log']);
+});
+
 test.skipIf(process.getuid?.() !== 0)(
   'values written by root get the owner of the given folder (needs root)',
   async () => {

@@ -249,7 +249,9 @@ async function tidyFolder(folder: string, isKey: (name: string) => boolean, nowM
     if (key === undefined || !isKey(key)) continue;
     const file = path.join(folder, name);
     const facts = await stat(file).catch(() => null);
-    if (facts !== null && nowMs - facts.mtimeMs > TEMPORARY_AGE_MS) await removeFile(file).catch(noneIfDenied);
+    // With two names it is complete: only its temporary name was not removed.
+    const isOver = facts !== null && (facts.nlink > 1 || nowMs - facts.mtimeMs > TEMPORARY_AGE_MS);
+    if (isOver) await removeFile(file).catch(noneIfDenied);
   }
 }
 
