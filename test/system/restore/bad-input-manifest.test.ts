@@ -172,7 +172,8 @@ describe('an archive with correct checksums', () => {
       '--confirm',
       'tree',
     );
-    expect(restored.exitCode).toBe(0);
+    // Only root can give the entries their owner back; what could not be restored is reported.
+    expect(restored.exitCode, restored.stderr).toBe(process.geteuid?.() === 0 ? 0 : 3);
     expect(await readFile(path.join(tree, 'z'), 'utf8')).toBe('pwned\n');
   });
 
