@@ -69,7 +69,7 @@ const CONNECTION: Readonly<Record<string, string>> = {
 };
 
 /** Flags that had another name once. */
-const RENAMED: Readonly<Record<string, string>> = { '--from-series': '--from-series', '--all-series': '--all-series' };
+const RENAMED: Readonly<Record<string, string>> = { '--from-set': '--from-series', '--all-sets': '--all-series' };
 
 function unknownFlag(given: string, command: Command, helpLine: string): PotctlError {
   const name = given.split('=')[0]!;
