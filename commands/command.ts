@@ -14,6 +14,8 @@ export interface Gate<P> {
   renderPlan(plan: P, view: View): void;
   /** What must be typed, or given as `--confirm`. */
   phrase(plan: P): string;
+  /** What the phrase is, for the help: `the database name`. */
+  readonly typed: string;
   /** `--yes` is enough, because one statement can revert the change. */
   readonly mild?: true;
   /** True if the plan replaces and removes nothing. Then nothing must be confirmed, but a wrong `--confirm` is still an error. */

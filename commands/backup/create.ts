@@ -35,6 +35,9 @@ export const backupCreate = actionCommand({
     note: text('--note <text>', 'a note stored in the manifest'),
     prune: flag('--prune', 'if the new backup is good, prune by the --keep flags or the profile'),
     ...KEEP_FLAGS,
+    maxRemove: count('--max-remove <n>', 'with --prune: remove nothing (exit 3) if more than n would be removed', {
+      default: 5,
+    }),
     init: INIT,
     label: list('--label <name=value>', 'a label stored in the manifest; repeatable'),
   },

@@ -15,7 +15,10 @@ export const backupPin = actionCommand({
     id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why the backup must be kept; required'),
     until: momentAhead('--until <time>', 'when the pin ends: 2027-06-30, or 90d from now (default: never)'),
-    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+    fromSet: text(
+      '--from-series <name>',
+      "take the backup from this series (default: this profile's or database's series)",
+    ),
   },
 
   async prepare({ id, fromSet, reason, until }, { potctl }) {

@@ -14,11 +14,11 @@ import { renderOldPlan, renderOldRemoved } from './shared/previous-screen.js';
 const input = {
   id: optionalArgument('[id]', 'remove this one backup, by its id or a unique part of it'),
   ...KEEP_FLAGS,
-  fromSet: text('--from-series <name>', 'prune this series (default: of this profile or database)'),
+  fromSet: text('--from-series <name>', "prune this series (default: this profile's or database's series)"),
   allSets: flag('--all-series', 'apply the policy to every series, each on its own'),
   oldDatabases: flag(
     '--old-databases',
-    'instead: remove databases and files kept by restores, after their undo period',
+    'instead: list the previous databases and files kept by restores; once confirmed, remove those past their undo period',
   ),
   run: list('--run <run>', 'with --old-databases: what this run kept, even within its undo period'),
 };
@@ -26,7 +26,7 @@ const input = {
 /** `potctl backup prune`: shows the decision and its reason for each backup first; needs no server. */
 export const backupPrune = actionCommand({
   name: 'backup prune',
-  summary: 'remove old backups by a retention policy',
+  summary: 'remove old backups, one backup, or previous databases',
   examples: [
     'potctl backup prune -p prod --dry-run',
     'potctl backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --repository ./backups',
@@ -45,6 +45,7 @@ export const backupPrune = actionCommand({
   gate: {
     renderPlan: (plan, view) => ('freedBytes' in plan ? renderOldPlan(plan, view) : renderPlan(plan, view)),
     phrase: ({ confirm }) => confirm,
+    typed: 'the name of the profile, database or repository in the plan',
     isAddition: (plan) => ('freedBytes' in plan ? plan.remove.length === 0 : plan.severe === null),
   },
 

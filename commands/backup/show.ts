@@ -30,7 +30,10 @@ export const backupShow = itemCommand({
     id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
     ...OLD_BACKUPS,
     manifest: flag('--manifest', 'print the manifest as JSON'),
-    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+    fromSet: text(
+      '--from-series <name>',
+      "take the backup from this series (default: this profile's or database's series)",
+    ),
   },
 
   async run({ id, manifest, fromSet, backupDir }, { potctl }) {

@@ -11,7 +11,10 @@ export const backupUnpin = actionCommand({
   input: {
     id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
     reason: text('--reason <text>', 'why, for the record'),
-    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+    fromSet: text(
+      '--from-series <name>',
+      "take the backup from this series (default: this profile's or database's series)",
+    ),
   },
 
   async prepare({ id, fromSet, reason }, { potctl }) {

@@ -24,7 +24,10 @@ export const backupVerify = itemCommand({
         default: 'quick',
       },
     ),
-    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+    fromSet: text(
+      '--from-series <name>',
+      "take the backup from this series (default: this profile's or database's series)",
+    ),
   },
 
   async run({ id, level, fromSet, backupDir }, { potctl }) {

@@ -23,6 +23,7 @@ export const mfaCodes = actionCommand({
   gate: {
     renderPlan: renderChangePlan,
     phrase: ({ phrase }) => phrase,
+    typed: 'the user name',
   },
 
   changed: ({ changed }) => changed,

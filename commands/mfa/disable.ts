@@ -7,7 +7,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa disable`: turns the second factor off and removes its secret and backup codes. */
 export const mfaDisable = actionCommand({
   name: 'mfa disable',
-  summary: 'turn off a second factor; sessions stay open',
+  summary: 'turn off a second factor for good; sessions stay open',
   examples: [
     'potctl mfa disable ana.souza -p prod --reason "phone stolen, account to be closed" --ticket SUP-4812',
     'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
@@ -28,6 +28,7 @@ export const mfaDisable = actionCommand({
   gate: {
     renderPlan: renderChangePlan,
     phrase: ({ phrase }) => phrase,
+    typed: 'the user name',
     isAddition: ({ changes }) => !changes,
   },
 

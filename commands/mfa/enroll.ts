@@ -43,6 +43,7 @@ export const mfaEnroll = actionCommand({
   gate: {
     renderPlan: renderChangePlan,
     phrase: ({ phrase }) => phrase,
+    typed: 'the user name',
   },
 
   changed: ({ changed }) => changed,

@@ -14,7 +14,10 @@ export const mfaExplain = itemCommand({
   needs: ['database'],
   input: {
     user: USER,
-    askCode: flag('--ask-code', 'ask for a code and check it too; it is used up, and counted if wrong'),
+    askCode: flag(
+      '--ask-code',
+      'ask for a code and check it, too; this consumes it, and a wrong one counts as a failed attempt',
+    ),
     codeStdin: CODE_STDIN,
   },
 

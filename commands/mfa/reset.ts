@@ -8,7 +8,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa reset`: removes a lost second factor so that the user can enroll again. */
 export const mfaReset = actionCommand({
   name: 'mfa reset',
-  summary: 'remove a lost second factor and end all sessions',
+  summary: "remove a lost second factor and end that user's sessions",
   examples: [
     'potctl mfa reset ana.souza -p prod --reason "lost phone, called back at the number on file" --ticket SUP-4812',
     'potctl mfa reset ana@example.com -p prod --reason "lost phone, in person with ID" --confirm ana.souza --json',
@@ -25,6 +25,7 @@ export const mfaReset = actionCommand({
   gate: {
     renderPlan: renderChangePlan,
     phrase: ({ phrase }) => phrase,
+    typed: 'the user name',
     isAddition: ({ changes }) => !changes,
   },
 

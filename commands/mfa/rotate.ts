@@ -32,6 +32,7 @@ export const mfaRotate = actionCommand({
   gate: {
     renderPlan,
     phrase: ({ to }) => to,
+    typed: 'the name of the new key',
     isAddition: ({ pending }) => pending === 0,
   },
 

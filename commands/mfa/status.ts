@@ -54,7 +54,7 @@ function stateFields(status: MfaStatus, view: View): Pair[] {
     ...factorFields(status),
     ['backup codes', codesText(status)],
     ['lock', lockText(status, view)],
-    ['refused codes', status.failed_24h === null ? NONE : `${status.failed_24h} in the last 24 hours`],
+    ['rejected codes', status.failed_24h === null ? NONE : `${status.failed_24h} in the last 24 hours`],
     ['last accepted', at(status.last_accepted_at)],
     ['sessions', sessions === null ? 'not stored by this application' : `${sessions} open`],
     ...resetFields(status, view),

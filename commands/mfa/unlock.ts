@@ -7,7 +7,7 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa unlock`: removes locks and blocks; the second factor itself is not changed. */
 export const mfaUnlock = actionCommand({
   name: 'mfa unlock',
-  summary: 'unlock a user after too many refused codes',
+  summary: 'unlock a user after too many rejected codes',
   examples: [
     'potctl mfa unlock ana.souza -p prod --reason "typed the old code, checked by call-back"',
     'potctl mfa unlock ana.souza -p prod --reset-consecutive --reason "attack is over, see SEC-77" --confirm ana.souza',
@@ -18,7 +18,7 @@ export const mfaUnlock = actionCommand({
     user: USER,
     resetConsecutive: flag(
       '--reset-consecutive',
-      'also reset the count of refused codes in a row (100 lock permanently)',
+      'also reset the count of rejected codes in a row (100 lock permanently)',
     ),
     breakGlass: BREAK_GLASS,
   },
@@ -31,6 +31,7 @@ export const mfaUnlock = actionCommand({
   gate: {
     renderPlan: renderChangePlan,
     phrase: ({ phrase }) => phrase,
+    typed: 'the user name',
     isAddition: ({ changes }) => !changes,
   },
 

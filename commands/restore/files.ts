@@ -33,13 +33,16 @@ export const restoreFiles = actionCommand({
     to: text('--to <dir>', 'target directory; created if it does not exist'),
     overwrite: choice(
       '--overwrite <when>',
-      'when to replace existing files; replaced ones are kept',
+      'when to replace existing files: never, if-newer (the one in the backup was modified later) or always; replaced ones are kept',
       ['never', 'if-newer', 'always'],
       {
         default: 'never',
       },
     ),
-    fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+    fromSet: text(
+      '--from-series <name>',
+      "take the backup from this series (default: this profile's or database's series)",
+    ),
   },
 
   async prepare(options, { potctl }) {

@@ -30,6 +30,7 @@ export const restoreRun = actionCommand({
   gate: {
     renderPlan: (plan, view) => (plan.mode === 'tables' ? renderTablesPlan(plan, view) : renderRestorePlan(plan, view)),
     phrase: ({ confirm }) => confirm,
+    typed: 'the database name (with --only files: the directory name)',
     isAddition: ({ mode }) => mode !== 'swap',
   },
 

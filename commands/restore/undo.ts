@@ -32,6 +32,7 @@ export const restoreUndo = actionCommand({
   gate: {
     renderPlan: renderUndoPlan,
     phrase: ({ confirm }) => confirm,
+    typed: 'the database name (or directory name, if only files)',
   },
 
   render(result, view) {

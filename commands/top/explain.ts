@@ -1,6 +1,6 @@
 import { ERROR_CATALOG, type ErrorCode } from '../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../src/kernel/errors.js';
-import { potctl } from '../../src/kernel/next.js';
+import { advice, potctl } from '../../src/kernel/next.js';
 import { flag, optionalArgument } from '../cli/parse/options.js';
 import { suggestion } from '../cli/parse/suggest.js';
 import { NOWHERE, spelled } from '../cli/run/next.js';
@@ -41,13 +41,14 @@ export const explain = itemCommand({
 
   render(found, view) {
     if (isList(found)) {
-      const rows = found.map(({ code, exit, means }) => [code, String(exit), means.split(/(?<=[.:;]) /)[0]!]);
+      const rows = found.map(({ code, exit, means }) => [code, String(exit), means.split(/(?<=\.) /)[0]!]);
       return view.table(['CODE', 'EXIT', 'MEANS'], rows);
     }
     view.line(`${view.paint('strong', found.code)}  exit ${found.exit} (${found.class.replace('_', ' ')})`);
     view.line(`  ${found.means}`);
     for (const line of found.remedy) view.line(`  → ${line}`);
-    view.line(found.retryable ? '  The same command may succeed later.' : '  Repeating it unchanged will not help.');
+    if (found.retryable) view.line('  The same command may succeed later.');
+    else if (found.code !== 'E_CANCELED') view.line('  Retrying without a change will not help.');
   },
 });
 
@@ -60,7 +61,10 @@ function explanation(given: string): Explanation {
   const code = [upper, `E_${upper}`].find((name): name is ErrorCode => Object.hasOwn(ERROR_CATALOG, name));
   if (code === undefined) {
     throw new PotctlError('E_CODE_NOT_FOUND', `there is no error code '${given}'`, {
-      ...suggestion(upper.startsWith('E_') ? upper : `E_${upper}`, Object.keys(ERROR_CATALOG)),
+      fix: [
+        ...(suggestion(upper.startsWith('E_') ? upper : `E_${upper}`, Object.keys(ERROR_CATALOG)).fix ?? []),
+        advice`List all codes: ${potctl('explain', '--list')}`,
+      ],
     });
   }
   const { exit, means, remedy } = ERROR_CATALOG[code];

@@ -7,7 +7,7 @@ import type { View } from '../ui/view.js';
 /** `potctl setup`: the only command that installs anything in the database. It shows its SQL first. */
 export const setup = actionCommand({
   name: 'setup',
-  summary: 'install or upgrade the journal, after showing the SQL',
+  summary: 'install or upgrade the potctl schema (the change journal)',
   examples: [
     'potctl setup --dry-run -p prod',
     'potctl setup -p prod --yes --reason "journal for support, CHG-118"',
@@ -35,6 +35,7 @@ export const setup = actionCommand({
     mild: true,
     renderPlan,
     phrase: ({ database }) => database,
+    typed: 'the database name',
     isAddition: ({ scripts }) => scripts.length === 0,
   },
 

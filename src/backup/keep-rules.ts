@@ -97,7 +97,7 @@ function chosenZone(name: string | undefined): string | undefined {
 
 function noPolicy(): PotctlError {
   return new PotctlError('E_USAGE', 'no retention policy is set', {
-    why: 'without a policy, every backup but the newest would be removed',
+    why: 'prune needs at least one --keep flag, or a policy in the profile',
     fix: [
       advice`Set it with flags: ${potctl('backup', 'prune', '--keep-last', '7', '--keep-weekly', '4', '--dry-run')}`,
       'Or set it in the profile: `retention: { last: 3, daily: 7, weekly: 4, monthly: 6 }`',

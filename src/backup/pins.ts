@@ -3,7 +3,7 @@ import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
 import type { Clock } from '../kernel/clock.js';
 import { PotctlError } from '../kernel/errors.js';
-import { advice, potctl } from '../kernel/next.js';
+import { advice, again, potctl } from '../kernel/next.js';
 import type { Prepared } from '../kernel/prepared.js';
 import type { BackupEvent, Repository } from '../repository/repository.js';
 
@@ -71,6 +71,7 @@ export async function preparePin(deps: PinDeps, request: PinRequest, until?: Unt
   if (!reason)
     throw new PotctlError('E_USAGE', "a pin requires a reason: '--reason TEXT'", {
       why: 'it tells others why to keep this backup',
+      fix: [advice`Add it: ${again('--reason', 'why keep it')}`],
     });
   const pin = { reason, by: deps.operator, at: now.toISOString(), until: endOf(until, now) };
   return note(deps, request, { ...pin, type: 'pin' }, pin);

@@ -134,7 +134,7 @@ async function connect(settings: Settings, { childEnvironment, settings: from, s
 
 function firstPlace({ repositories: [place] }: Settings): { readonly name: string; readonly path: string } {
   if (place === undefined) {
-    throw new PotctlError('E_CONFIG', 'no repository is configured: potctl does not know where to store backups', {
+    throw new PotctlError('E_CONFIG', 'no repository is configured', {
       fix: ['Pass `--repository DIR`, or set `repositories` in the profile.'],
     });
   }

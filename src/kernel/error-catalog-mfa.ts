@@ -15,8 +15,8 @@ export const MFA_ERRORS = {
   ),
   E_MFA_CHANGED: passing(
     11,
-    'The second factor of this user changed, or a support desk recorded a doubt, after the plan was shown.',
-    advice`Check again: ${potctl('mfa', 'status', 'USER')}, then retry.`,
+    'After the plan was shown, the second factor of this user changed, or a support agent flagged the caller as suspicious.',
+    advice`Check what happened: ${potctl('mfa', 'status', 'USER')}. If the caller was flagged, verify their identity again before you retry.`,
   ),
   E_APPLICATION: entry(
     15,

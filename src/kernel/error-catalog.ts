@@ -21,7 +21,7 @@ export const ERROR_CATALOG = {
   E_USAGE: entry(
     2,
     'Invalid command line: an unknown command, flag or value, or a required value is missing.',
-    advice`Run the same command with \`--help\`, or ${potctl('help')}.`,
+    'See the help of the command: run it with `--help`.',
   ),
   E_PARTIAL: entry(
     3,
@@ -58,9 +58,8 @@ export const ERROR_CATALOG = {
 
   E_LOCKED: passing(
     11,
-    'Another potctl process is changing this repository or this database.',
+    'Another potctl process is changing this repository or this database. A stale lock, whose owner is dead, is taken over automatically.',
     advice`Wait for it: repeat the command with ${again('--wait', '30m')}.`,
-    'A stale lock, whose owner is dead, is taken over automatically.',
   ),
   E_DB_LOCKED: passing(
     11,
@@ -71,7 +70,8 @@ export const ERROR_CATALOG = {
   E_DB_DENIED: entry(
     12,
     'The server rejected the role or its password, or the role lacks a privilege that the command needs.',
-    advice`Check which role and password source is used: ${potctl('doctor')}. What a role needs: ${potctl('grants', 'sql', '--role', 'support')}.`,
+    advice`Backups and restores: ${potctl('doctor')} shows which role is used and what it lacks.`,
+    advice`Support: print the SQL that grants what a role needs: ${potctl('grants', 'sql', '--role', 'support')}.`,
   ),
   E_FILES_DENIED: entry(
     12,
@@ -86,7 +86,7 @@ export const ERROR_CATALOG = {
   ),
   E_REPOSITORY_FORMAT: entry(
     15,
-    'The directory or bucket is not a potctl repository, or a newer version of potctl wrote it.',
+    'The directory is not a potctl repository, or a newer version of potctl wrote it.',
     'Check the path, or use the version of potctl that wrote it.',
   ),
 
@@ -137,7 +137,11 @@ export const ERROR_CATALOG = {
     'There is not enough free space, or the disk filled up. Incomplete output was removed.',
     'Free some space, or choose another repository.',
   ),
-  E_IO: entry(17, 'Reading or writing a file failed.', 'Check the disk, then retry.'),
+  E_IO: entry(
+    17,
+    'Reading or writing a file failed.',
+    'Check the disk and the file system that the message names, then retry.',
+  ),
   E_OUTPUT: entry(
     17,
     'The output could not be written. What the command changed stays changed; the message lists it.',
@@ -166,13 +170,13 @@ export const ERROR_CATALOG = {
   ),
   E_RESTORE_CHECK: entry(
     20,
-    'The restored database does not match the backup, so it was not swapped in.',
-    'The live database was not changed. Verify the backup with `--level full`, or restore another one.',
+    'The restored database does not match the backup, so it was not swapped in. The live database was not changed.',
+    advice`Verify the backup: ${potctl('backup', 'verify', 'ID', '--level', 'full')}. Or restore another one.`,
   ),
   E_FILES_CHECK: entry(
     20,
-    'The restored files do not match the backup, so they were not swapped in.',
-    'The live files were not changed. Verify the backup with `--level full`, or restore another one.',
+    'The restored files do not match the backup, so they were not swapped in. The live files were not changed.',
+    advice`Verify the backup: ${potctl('backup', 'verify', 'ID', '--level', 'full')}. Or restore another one.`,
   ),
 
   E_DB_CONSTRAINT: entry(
@@ -219,7 +223,11 @@ export const ERROR_CATALOG = {
     'The plan found a blocker: a problem that would make the restore fail or lose data.',
     advice`Fix each blocker of ${potctl('restore', 'plan')}, or accept it with the flag that it names.`,
   ),
-  E_REFUSED: entry(30, 'potctl refused to continue, because data could be lost.', 'The message gives the reason.'),
+  E_REFUSED: entry(
+    30,
+    'potctl refused to continue, because data could be lost. The message gives the reason.',
+    'Remove the reason that the message gives, then retry.',
+  ),
   E_TARGET_BUSY: passing(
     30,
     'The database is in use by sessions that potctl may not terminate.',

@@ -156,7 +156,7 @@ async function judgeBackup(
  *
  */
 export function refusedCode(verdict: Verdict, person: MfaRecord['person']): PotctlError {
-  const counted = { changed: 'nothing' as const, changedDetail: 'only the count of refused codes' };
+  const counted = { changed: 'nothing' as const, changedDetail: 'only the count of rejected codes' };
   if (verdict.verdict !== 'blocked') {
     return new PotctlError('E_CODE_REFUSED', `the code of '${nameOf(person)}' was not accepted`, counted);
   }

@@ -140,9 +140,13 @@ export function refuseDenied(agreed: MfaRecord, { person, verifier }: MfaRecord)
 
 /** The error for a doubt that another desk recorded while this change was prepared. */
 export const recordedMeanwhile = (person: Person, what: string): PotctlError =>
-  new PotctlError('E_MFA_CHANGED', `another operator has just recorded about '${nameOf(person)}': ${what}`, {
-    fix: [potctl('mfa', 'status', argumentOf(person))],
-  });
+  new PotctlError(
+    'E_MFA_CHANGED',
+    `a support agent has just flagged the caller for '${nameOf(person)}' as suspicious: ${what}`,
+    {
+      fix: [potctl('mfa', 'status', argumentOf(person))],
+    },
+  );
 
 /** Returns the result of a dry run. */
 export function plannedResult(plan: ChangePlan): ChangeResult {

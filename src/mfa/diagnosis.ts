@@ -44,7 +44,7 @@ export interface Seen {
   readonly codeGiven: boolean;
   /** The database's time when the code was checked, ms since 1970. */
   readonly nowMs: number;
-  /** By how many time steps the refused codes of the last day were off, newest first. */
+  /** By how many time steps the rejected codes of the last day were off, newest first. */
   readonly earlierOffsets: readonly number[];
 }
 
@@ -164,7 +164,7 @@ const blockedByPotctl = (until: string, who: string): Cause => {
     'blocked',
     hard
       ? '100 codes in a row were refused: potctl accepts no code'
-      : `too many codes were refused: potctl accepts no code ${untilText(until)}`,
+      : `too many codes were rejected: potctl accepts no code ${untilText(until)}`,
     potctl('mfa', 'unlock', who, ...(hard ? ['--reset-consecutive'] : [])),
   );
 };
@@ -253,7 +253,7 @@ function driftText(offset: number): string {
   return offset < 0 ? `, shown ${-offset * PERIOD_S} s ago` : `, shown ${offset * PERIOD_S} s too early`;
 }
 
-/** Reads by how many time steps this person's refused codes of the last day were off, newest first. */
+/** Reads by how many time steps this person's rejected codes of the last day were off, newest first. */
 export async function readOffsets(session: Session, target: string): Promise<number[]> {
   const rows = await session.query<{ offset: number }>(
     `select (details->>'offset_steps')::pg_catalog.int4 as offset from potctl.journal
@@ -264,7 +264,7 @@ export async function readOffsets(session: Session, target: string): Promise<num
   return rows.map(({ offset }) => offset);
 }
 
-/** A clock difference above this explains refused codes. */
+/** A clock difference above this explains rejected codes. */
 export const CLOCK_MS = 5_000;
 
 const finding = (check: string, result: Finding['result'], detail: string): Finding => ({ check, result, detail });
@@ -308,11 +308,11 @@ function codesFinding({ status }: Seen): Finding {
 function attemptsFinding({ record: { verifier } }: Seen): Finding {
   if (verifier === null)
     return finding(
-      'refused codes',
+      'rejected codes',
       'unknown',
       'potctl is not set up in this database, or this role cannot read its schema',
     );
   const { failures24h, replays } = verifier;
   const detail = `${failures24h} in the last 24 hours through potctl, ${replays} of them used before`;
-  return finding('refused codes', failures24h > 0 ? 'problem' : 'ok', detail);
+  return finding('rejected codes', failures24h > 0 ? 'problem' : 'ok', detail);
 }

@@ -44,7 +44,7 @@ export interface MfaStatus {
   readonly factors: readonly FactorView[];
   /** null = the application has none; `left` null = this role cannot read them. */
   readonly codes: { readonly left: number | null; readonly set_of: number; readonly storage: string } | null;
-  /** `until` is `infinity` after a hundred refused codes in a row. */
+  /** `until` is `infinity` after a hundred rejected codes in a row. */
   readonly lock: { readonly by: 'potctl' | 'application'; readonly until: string } | null;
   readonly failed_24h: number | null;
   readonly last_accepted_at: string | null;
@@ -122,9 +122,9 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
     [person.active === false, 'inactive', 'the account is disabled'],
     [daysOld !== null && daysOld < 7, 'new_account', 'the account is less than a week old'],
     [resets.length > 0, 'recent_reset', `${counted(resets.length, 'reset')} in the last 90 days`],
-    [failures24h >= 3, 'refused_codes', `${counted(failures24h, 'refused code')} in the last 24 hours`],
+    [failures24h >= 3, 'refused_codes', `${counted(failures24h, 'rejected code')} in the last 24 hours`],
     [(verifier?.replays ?? 0) > 0, 'replayed_code', 'a correct code was used twice: somebody else may have seen it'],
-    [verifier?.blockedUntil != null, 'blocked', 'blocked after too many refused codes'],
+    [verifier?.blockedUntil != null, 'blocked', 'blocked after too many rejected codes'],
   ];
   return [
     ...flags.filter(([is]) => is).map(([, code, text]) => ({ code, text })),

@@ -9,7 +9,7 @@ import { argumentOf, keyOf, nameOf } from './people.js';
 import { untilText } from './verifier-state.js';
 
 export interface UnlockOptions {
-  /** Also reset the count of refused codes in a row, which locks permanently at 100. */
+  /** Also reset the count of rejected codes in a row, which locks permanently at 100. */
   readonly resetConsecutive?: boolean | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function planUnlock(
     const steps = [
       ...(blockedUntil === null ? [] : [`${blockWords(blockedUntil)} is removed`]),
       ...(lockedUntil === null ? [] : [`the application's lock (${untilText(lockedUntil)}) is removed`]),
-      ...(forgets ? [`the count of refused codes in a row (${failuresSinceSuccess}) is reset`] : []),
+      ...(forgets ? [`the count of rejected codes in a row (${failuresSinceSuccess}) is reset`] : []),
     ];
     return { changes: steps.length > 0, steps };
   });
@@ -69,9 +69,9 @@ export async function unlock(
 }
 
 const blockWords = (until: string): string =>
-  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's block (until ${until})`;
+  until === 'infinity' ? "potctl's lock after 100 rejected codes in a row" : `potctl's block (until ${until})`;
 
-/** 100 refused codes in a row mean an attack or a broken secret, so unlocking requires an explicit flag. */
+/** 100 rejected codes in a row mean an attack or a broken secret, so unlocking requires an explicit flag. */
 const lockedForGood = (person: Person): PotctlError =>
   new PotctlError('E_MFA_STATE', `'${nameOf(person)}' is permanently locked: 100 codes in a row were refused`, {
     why: 'somebody may be guessing codes; removing this lock requires --reset-consecutive',

@@ -1,7 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import { fromErrno, PotctlError } from '../kernel/errors.js';
 import { type HostIdentity, isGone } from '../kernel/host-identity.js';
-import { advice, potctl } from '../kernel/next.js';
 import type { Storage } from '../storage/storage.js';
 import { getDocument, listDocuments, putDocument, sweepDocuments } from './documents.js';
 import { createDraft } from './draft.js';
@@ -242,9 +241,6 @@ async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
 function absent(location: string): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `there is no repository at '${location}'`, {
     why: 'the directory is missing, or potctl has not written to it yet',
-    fix: [
-      'Check the path, and whether its disk is mounted.',
-      advice`The first backup creates it: ${potctl('backup', 'create')}`,
-    ],
+    fix: ['Check --repository and that its disk is mounted.'],
   });
 }

@@ -80,6 +80,7 @@ const drop = actionCommand({
   gate: {
     renderPlan: (name: string, view) => view.line(`PLAN: ${name} will be destroyed`),
     phrase: (name: string) => name,
+    typed: 'the name',
   },
   prepare: async ({ name, mark }) => ({
     plan: name,

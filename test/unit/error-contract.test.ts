@@ -17,7 +17,8 @@ describe('an error says what failed, why, what was changed and what to do', () =
     expect(stderr.split('\n')).toEqual([
       `${"Error: there is no error code 'E_LOKED'.".padEnd(64)}E_CODE_NOT_FOUND`,
       '  Changed:  nothing.',
-      "  Do:       Did you mean 'E_LOCKED' or 'E_BLOCKED'?",
+      "  Do:       Did you mean 'E_LOCKED'?",
+      '            List all codes: `potctl explain --list`',
       '  More:     potctl explain E_CODE_NOT_FOUND',
       '',
     ]);
@@ -42,7 +43,7 @@ describe('an error says what failed, why, what was changed and what to do', () =
           changed_detail: null,
         },
         ...{ message: "there is no error code 'E_LOKED'", why: null, docs: 'potctl explain E_CODE_NOT_FOUND' },
-        fix: ["Did you mean 'E_LOCKED' or 'E_BLOCKED'?"],
+        fix: ["Did you mean 'E_LOCKED'?", 'List all codes: `potctl explain --list`'],
       });
     },
   );

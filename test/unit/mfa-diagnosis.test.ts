@@ -189,7 +189,7 @@ describe('the evidence', () => {
       'secret',
       'backup codes',
       'clock',
-      'refused codes',
+      'rejected codes',
       'application',
     ]);
   });
@@ -197,7 +197,7 @@ describe('the evidence', () => {
   test('is unknown for what this role cannot see', async () => {
     const hidden = [{ ...FACTOR, secret: undefined }];
     const found = await look({ record: { factors: hidden, codes: null, verifier: null } });
-    for (const check of ['secret', 'backup codes', 'refused codes'])
+    for (const check of ['secret', 'backup codes', 'rejected codes'])
       expect(of(found, check)[0]!.result).toBe('unknown');
   });
 

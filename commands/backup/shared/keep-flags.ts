@@ -1,8 +1,10 @@
 import { count, duration, text } from '../../cli/parse/options.js';
 
-/** The retention policy: which backups are kept. */
+/** The retention policy. A backup is kept if any rule keeps it. */
 export const KEEP_FLAGS = {
-  keepLast: count('--keep-last <n>', 'keep the newest n backups', { min: 1 }),
+  keepLast: count('--keep-last <n>', 'keep the newest n backups (a backup is kept if any --keep rule keeps it)', {
+    min: 1,
+  }),
   keepWithin: duration('--keep-within <duration>', 'keep everything newer than this, plus the last backup before it'),
   keepDaily: count('--keep-daily <n>', 'keep the last n daily backups, one per day', { min: 1 }),
   keepWeekly: count('--keep-weekly <n>', 'keep the last n weekly backups, one per week', { min: 1 }),

@@ -6,7 +6,7 @@ export type Format = (typeof FORMATS)[number];
 
 /** Flags of every command. They may stand before or after the noun. */
 export const GLOBAL_FLAGS = {
-  profile: text('-p, --profile <name>', 'profile of the configuration file'),
+  profile: text('-p, --profile <name>', 'profile to use'),
   output: choice('-o, --output <format>', FORMATS.join(', '), FORMATS),
   json: flag('--json', 'the same as -o json'),
   color: choice('--color <when>', 'auto, always or never', ['auto', 'always', 'never'], { default: 'auto' }),
@@ -14,7 +14,9 @@ export const GLOBAL_FLAGS = {
   quiet: flag('-q, --quiet', 'print only errors and warnings'),
   verbose: flag('-v, --verbose', 'show more details'),
   debug: flag('--debug', 'print SQL statements, stack traces and Node.js warnings'),
-  logFormat: choice('--log-format <format>', 'format of stderr: text or json', ['text', 'json'], { default: 'text' }),
+  logFormat: choice('--log-format <format>', 'log format on stderr: text or json', ['text', 'json'], {
+    default: 'text',
+  }),
   timeout: duration('--timeout <duration>', 'stop after this time (exit 16)'),
   noInput: flag('--no-input', 'never prompt; fail and name the missing flag instead'),
   config: text('--config <file>', 'configuration file'),
@@ -53,16 +55,20 @@ export const CHANGE_FLAGS = {
   operator: text('--operator <name>', 'name to record instead of the current system user'),
 } as const satisfies InputSpec;
 
-export const CONFIRM_FLAGS = {
-  confirm: text('--confirm <name>', 'confirm by name, as you would at the prompt'),
-} as const satisfies InputSpec;
+/** @param typed what the name is, e.g. `the database name` */
+export const confirmFlags = (typed: string) =>
+  ({
+    confirm: text('--confirm <name>', `confirm without a prompt: ${typed}`),
+  }) as const satisfies InputSpec;
+
+export const CONFIRM_FLAGS = confirmFlags('the name that the prompt asks for');
 
 export const LIST_FLAGS = {
   limit: count('--limit <n>', 'maximum number of rows; 0 = all', { default: 50 }),
   cursor: text('--cursor <cursor>', 'continue after the previous page'),
   columns: text('--columns <names>', 'show these columns (id,age) or additional ones (+note)'),
   sort: text('--sort <names>', 'sort by column; -name for descending order'),
-  wide: flag('-w, --wide', 'show all columns and cut nothing'),
+  wide: flag('-w, --wide', 'show all columns and do not truncate'),
   failOnEmpty: flag('--fail-on-empty', 'exit 10 if there are no rows'),
 } as const satisfies InputSpec;
 

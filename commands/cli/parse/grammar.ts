@@ -1,7 +1,7 @@
 import type { AnyCommand } from '../../command.js';
 import {
   CHANGE_FLAGS,
-  CONFIRM_FLAGS,
+  confirmFlags,
   GLOBAL_FLAGS,
   HABIT_FLAGS,
   LIST_FLAGS,
@@ -49,7 +49,7 @@ export function kindFlags(command: AnyCommand): InputSpec {
   if (command.kind === 'stream') return STREAM_FLAGS;
   if (command.kind === 'item') return {};
   if (command.asks) return { operator: CHANGE_FLAGS.operator };
-  return command.gate ? { ...CHANGE_FLAGS, ...CONFIRM_FLAGS } : CHANGE_FLAGS;
+  return command.gate ? { ...CHANGE_FLAGS, ...confirmFlags(command.gate.typed) } : CHANGE_FLAGS;
 }
 
 /** Returns the argument and all flags of a command; no name appears twice. */

@@ -5,7 +5,7 @@ import { GLOBAL_FLAGS, TARGET_FLAGS } from './globals.js';
 import { flagsOf, type Noun, nounsOf, wordsOf } from './grammar.js';
 import { commandHelp, nounHelp, rootHelp } from './help.js';
 import { nameOf, type Spec } from './options.js';
-import { usageError } from './usage-error.js';
+import { unknownCommand, usageError } from './usage-error.js';
 
 /** What a command line asks for. */
 export type Parsed =
@@ -43,7 +43,7 @@ function tree(commands: readonly AnyCommand[], settle: Settle, words: ReadonlySe
   const root = new Command('potctl');
   const tops = commands.filter(({ name }) => !name.includes(' '));
   const nouns = nounsOf(commands);
-  const names = [...nouns.map(({ name }) => name), ...tops.map(({ name }) => name), 'help'];
+  const names = [...nouns.map(({ name }) => name), ...commands.map(({ name }) => name), 'help'];
   guard(root, settle, { help: () => rootHelp(commands), asked: true, names });
   addFlags(root, [...Object.values(GLOBAL_FLAGS), ...Object.values(TARGET_FLAGS)]);
   root.option('-V, --version');
@@ -130,6 +130,9 @@ function guard(command: Command, settle: Settle, { help, asked, names }: Guarded
   command.exitOverride((error) => {
     const wanted = error.code === 'commander.helpDisplayed';
     if (!wanted && error.code !== 'commander.help') throw usageError(error, command, names);
+    const [word] = command.args;
+    if (wanted && names.length > 0 && word !== undefined && !word.startsWith('-') && !names.includes(word))
+      throw unknownCommand(word, command.parent === null ? 'potctl' : `potctl ${command.name()}`, names);
     settle({ kind: 'help', text: help(), ok: wanted || asked });
     throw error;
   });

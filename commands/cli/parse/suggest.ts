@@ -1,9 +1,10 @@
 import { editDistance } from '../../../src/kernel/closest.js';
 
-/** Returns the candidates closest to `given`: at most three, nearest first; none if nothing is close. */
+/** Returns the candidates closest to `given`: at most three, nearest first; only one if it is not very close. */
 export function closest(given: string, candidates: readonly string[]): string[] {
   const wanted = given.toLowerCase();
-  const limit = Math.max(1, Math.min(3, Math.floor(wanted.length / 2)));
+  const bare = wanted.replace(/^(--?|e_)/, '');
+  const limit = Math.max(1, Math.min(3, Math.floor(bare.length / 3)));
   const near = candidates
     .map((candidate) => ({ candidate, distance: score(wanted, candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= limit)
@@ -11,7 +12,7 @@ export function closest(given: string, candidates: readonly string[]): string[] 
   const best = near[0]?.distance ?? 0;
   return near
     .filter(({ distance }) => distance <= best + 1)
-    .slice(0, 3)
+    .slice(0, best > 1 ? 1 : 3)
     .map(({ candidate }) => candidate);
 }
 

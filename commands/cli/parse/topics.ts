@@ -19,7 +19,7 @@ const MEANS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.config]: 'invalid configuration or repository',
   [ExitCode.unreachable]: 'no answer or timed out: retry later',
   [ExitCode.unfit]: 'a tool, disk space or directory is missing: potctl doctor',
-  [ExitCode.integrity]: 'stored or restored data is damaged',
+  [ExitCode.integrity]: 'data is damaged, does not match, or was not accepted',
   [ExitCode.unhealthy]: 'a check found a critical problem',
   [ExitCode.refused]: 'refused for safety, nothing changed: follow the advice',
   [ExitCode.canceled]: 'canceled by the user, nothing changed',

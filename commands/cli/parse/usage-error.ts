@@ -4,18 +4,18 @@ import { targetFlags } from './globals.js';
 import { nameOf } from './options.js';
 import { closest, suggestion } from './suggest.js';
 
-/** Turns an error of commander into one of ours, with a suggestion. @param names the subcommands of `command` */
+/**
+ * Turns an error of commander into one of ours, with a suggestion.
+ *
+ * @param names the subcommands of `command`; for the root also the commands of nouns, as `config init`
+ */
 export function usageError(error: CommanderError, command: Command, names: readonly string[]): PotctlError {
   const given = /'(.*)'/s.exec(error.message)?.[1] ?? '';
   const path = pathOf(command);
   const helpLine = `See \`${path} --help\`.`;
   if (error.code === 'commander.unknownOption') return unknownFlag(given, command, helpLine);
   if (error.code === 'commander.unknownCommand') {
-    return new PotctlError('E_USAGE', `'${path}' has no command '${given}'`, {
-      fix: closest(given, names)
-        .map((name) => `Did you mean \`${path} ${name}\`?`)
-        .concat(helpLine),
-    });
+    return unknownCommand(given, path, names);
   }
   if (error.code === 'commander.optionMissingArgument') {
     return new PotctlError('E_USAGE', `'${given.split(/[ ,]+/).find((word) => word.startsWith('--'))}' needs a value`, {
@@ -30,6 +30,16 @@ export function usageError(error: CommanderError, command: Command, names: reado
     return new PotctlError('E_USAGE', `'${path}' takes ${takes}, not '${command.args.join(' ')}'`, { fix: [helpLine] });
   }
   return new PotctlError('E_USAGE', error.message.replace(/^error: /, ''), { fix: [helpLine] });
+}
+
+/** @param path the parent, beginning with `potctl` */
+export function unknownCommand(given: string, path: string, names: readonly string[]): PotctlError {
+  const direct = names.filter((name) => !name.includes(' '));
+  const below = names.filter((name) => name.split(' ')[1] === given).slice(0, 3);
+  const near = below.length > 0 ? below : closest(given, direct);
+  return new PotctlError('E_USAGE', `'${path}' has no command '${given}'`, {
+    fix: [...near.map((name) => `Did you mean \`${path} ${name}\`?`), `See \`${path} --help\`.`],
+  });
 }
 
 const WHAT = { database: 'a database', repository: 'a repository', files: "the application's files" } as const;
@@ -49,6 +59,15 @@ export function needlessFlag(path: string, flag: string): PotctlError | undefine
   });
 }
 
+/** Flags of psql that potctl does not have: the connection comes from libpq's settings or the profile. */
+const CONNECTION: Readonly<Record<string, string>> = {
+  '--host': 'Set the server with PGHOST and PGPORT, or in the profile.',
+  '--port': 'Set the server with PGHOST and PGPORT, or in the profile.',
+  '--user': 'Set the role with PGUSER, or in the profile.',
+  '--username': 'Set the role with PGUSER, or in the profile.',
+  '--dbname': 'Set the database with --database or PGDATABASE, or in the profile.',
+};
+
 /** Flags that had another name once. */
 const RENAMED: Readonly<Record<string, string>> = { '--from-set': '--from-series', '--all-sets': '--all-series' };
 
@@ -66,7 +85,8 @@ function unknownFlag(given: string, command: Command, helpLine: string): PotctlE
   const needless = needlessFlag(pathOf(command), name);
   if (needless !== undefined) return needless;
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? '');
-  const near = suggestion(RENAMED[name] ?? name, flags).fix ?? [];
+  const connection = CONNECTION[name];
+  const near = connection === undefined ? (suggestion(RENAMED[name] ?? name, flags).fix ?? []) : [connection];
   const behind = command.commands.length > 0 ? ['Put the flags of a command after the command.'] : [];
   return new PotctlError('E_USAGE', `'${pathOf(command)}' has no flag '${name}'`, {
     fix: [...near, ...behind, helpLine],

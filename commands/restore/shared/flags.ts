@@ -3,9 +3,9 @@ import { choice, count, duration, flag, list, optionalArgument, text } from '../
 
 /** Flags of restore and undo. */
 export const SWAP_FLAGS = {
-  accept: list('--accept <name>', 'continue despite this finding, named as the error prints it; repeatable'),
-  stopWriters: text('--stop-writers <line>', 'shell command that stops the writing programs, run before the swap'),
-  startWriters: text('--start-writers <line>', 'shell command that starts them again, always run after the swap'),
+  accept: list('--accept <blocker>', 'continue despite this blocker, named as the error prints it; repeatable'),
+  stopWriters: text('--stop-writers <line>', 'shell command that stops the application, run before the swap'),
+  startWriters: text('--start-writers <line>', 'shell command that starts the application, always run after the swap'),
   keepOld: duration('--keep-old <duration>', 'how long to keep the previous database and files for undo'),
 };
 
@@ -13,7 +13,10 @@ export const SWAP_FLAGS = {
 export const RESTORE_FLAGS = {
   id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),
   ...OLD_BACKUPS,
-  fromSet: text('--from-series <name>', 'take the backup from this series (default: of this profile or database)'),
+  fromSet: text(
+    '--from-series <name>',
+    "take the backup from this series (default: this profile's or database's series)",
+  ),
   only: choice('--only <part>', 'only the database or only the files', ['db', 'files']),
   mode: choice('--mode <mode>', 'swap (default): replace the live database; new: create another one', ['swap', 'new']),
   into: text('--into <name>', 'with --mode new: name of the new database'),

@@ -107,7 +107,7 @@ function checkableOf(
   };
 }
 
-const BLOCKED = 'too many codes were refused: no code is accepted for now';
+const BLOCKED = 'too many codes were rejected: no code is accepted for now';
 
 function backupProblem({
   blocked,

@@ -49,9 +49,9 @@ export interface Proving {
   sendDigits(): Promise<void>;
   /** Checks digits, a backup code, or a code from the app. A refused one is counted. @throws E_DB_* */
   check(method: CodeMethod, typed: string): Promise<ProofAnswer>;
-  /** Whether the operator may still declare a refused code a typing error: once an hour per person. */
+  /** Whether the operator may still declare a rejected code a typo: once an hour per person. */
   mayBeMistyped(): boolean;
-  /** Declares the newest refused code a typing error, so that it does not count. */
+  /** Declares the newest rejected code a typo, so that it does not count. */
   mistyped(method: CodeMethod): Promise<void>;
   /** Finds the colleague who is to vouch. Never counts as a failure. @throws E_DB_* */
   findColleague(typed: string): Promise<Colleague>;
@@ -101,7 +101,7 @@ export function startProving(deps: DeskDeps, call: DeskCase): Proving {
     mayBeMistyped: () => mayBeMistyped && failures < MAX_FAILURES,
     async mistyped(method) {
       if (!mayBeMistyped || failures === 0 || failures >= MAX_FAILURES) {
-        throw new PotctlError('E_REFUSED', 'only one refused code an hour can be declared a typing error');
+        throw new PotctlError('E_REFUSED', 'only one rejected code an hour can be declared a typo');
       }
       await noteProof(deps, call.person, method, 'mistyped');
       mayBeMistyped = false;
@@ -194,7 +194,7 @@ async function judgeCode(
     if (error.code === 'E_USAGE') return { result: 'unclear', why: 'That does not look like a code of this kind' };
     if (error.code === 'E_CODE_REFUSED') return { result: 'refused' };
     if (error.code === 'E_MFA_BLOCKED')
-      return { result: 'gone', why: 'Too many codes were refused: no code is accepted for now' };
+      return { result: 'gone', why: 'Too many codes were rejected: no code is accepted for now' };
     if (!CLOSED.includes(error.code)) throw error;
     return { result: 'gone', why: error.message };
   }

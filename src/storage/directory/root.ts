@@ -19,7 +19,8 @@ export interface Root {
 export async function locate(location: string): Promise<Root> {
   const folder = await resolve(location);
   if (folder === null) return { isThere: false, folder: await nameInParent(location) };
-  if (!(await lstat(folder)).isDirectory()) throw unusable(location, 'it is not a directory');
+  if (!(await lstat(folder)).isDirectory())
+    throw unusable(location, 'it is not a directory', ['Give a directory, not a file.']);
   return { isThere: true, folder };
 }
 

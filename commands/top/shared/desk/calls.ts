@@ -11,7 +11,7 @@ type Option = DeskTask | 'diagnosis';
 
 const MENU: readonly Choice<Option>[] = [
   { key: '1', text: 'I lost or changed my phone', value: 'reset' },
-  { key: '2', text: 'My code is refused', value: 'diagnosis' },
+  { key: '2', text: 'My code is rejected', value: 'diagnosis' },
   { key: '3', text: 'I am locked out', value: 'unlock' },
   { key: '4', text: 'I have no backup codes left', value: 'codes' },
   { key: '5', text: 'I want to turn off two-step sign-in', value: 'disable' },
