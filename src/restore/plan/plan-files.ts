@@ -5,7 +5,7 @@ import { readList } from '../../archive/list.js';
 import type { FilesPart } from '../../catalog/manifest.js';
 import { stagedTreePath } from '../../runs/names.js';
 import { findUnmovable, observeTree, type TreeObservation, unmovableFix, unmovableText } from '../../runs/tree/tree.js';
-import { repositoryAround } from '../../storage/marker.js';
+import { MARKER, repositoryAround } from '../../storage/marker.js';
 import { overlapOf } from '../../storage/place.js';
 import type { RestoreRequest } from '../deps.js';
 import { expectedLosses } from '../losses.js';
@@ -75,7 +75,8 @@ async function placeBlockers(root: string, repositoryUrl: string): Promise<Block
   const around = found.length > 0 ? null : repositoryAround(await realpath(folder).catch(() => folder));
   if (around !== null) {
     const text = `the files "${root}" are inside the backup repository "${around}"`;
-    found.push({ code: 'E_REFUSED', text, fix: ['Choose another directory.'] });
+    const marker = `"${around}/${MARKER}" marks a repository, or cannot be read`;
+    found.push({ code: 'E_REFUSED', text: `${text}: ${marker}`, fix: ['Choose another directory.'] });
   }
   const mayWrite = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,
