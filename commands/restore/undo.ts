@@ -7,7 +7,7 @@ import { optionalArgument } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 import { SWAP_FLAGS } from './shared/flags.js';
-import { environmentBadge, hookPairs, renderFindings, renderLoss } from './shared/plan-screen.js';
+import { environmentBadge, hookPairs, renderFindings, renderLoss, undoPairs } from './shared/plan-screen.js';
 
 /** `potctl restore undo`: swaps the previous database and files back in. */
 export const restoreUndo = actionCommand({
@@ -67,7 +67,7 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
           ],
         ] as const)),
     ...hookPairs(plan.hooks),
-    ['Undo', `${view.spelled(plan.undo)}   what is live now is kept for ${view.duration(plan.undoPossibleMs)}`],
+    ...undoPairs(plan, view),
   ]);
   if (database?.loss) renderLoss('Since the restore', database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);

@@ -26,12 +26,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
         : `about ${view.duration(plan.estimateMs)}`,
     ],
     ...hookPairs(plan.hooks),
-    [
-      'Undo',
-      plan.undo === null
-        ? 'nothing is replaced'
-        : `${view.spelled(plan.undo)}   what is replaced is kept for ${view.duration(plan.undoPossibleMs)}`,
-    ],
+    ...undoPairs(plan, view),
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
@@ -49,6 +44,15 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
   if (hooks.stop !== null) pairs.push(['Stop', `\`${hooks.stop}\` before the swap`]);
   if (hooks.start !== null) pairs.push(['Start', `\`${hooks.start}\` after it`]);
   return pairs;
+}
+
+/** How long the previous data is kept, and the command that brings it back, alone on its line so that it can be pasted. */
+export function undoPairs({ undo, undoPossibleMs }: Pick<RestorePlan, 'undo' | 'undoPossibleMs'>, view: View): Pair[] {
+  if (undo === null) return [['Undo', 'nothing is replaced']];
+  return [
+    ['Kept', `what is live now, for ${view.duration(undoPossibleMs)}`],
+    ['Undo', view.spelled(undo)],
+  ];
 }
 
 /** Draws the blockers, each with its fix, then the warnings. */
