@@ -28,7 +28,8 @@ export const restoreRun = actionCommand({
   },
 
   gate: {
-    renderPlan: (plan, view) => (plan.mode === 'tables' ? renderTablesPlan(plan, view) : renderRestorePlan(plan, view)),
+    renderPlan: (plan, view) =>
+      plan.mode === 'tables' ? renderTablesPlan(plan, plan.runId, view) : renderRestorePlan(plan, plan.runId, view),
     phrase: ({ confirm }) => confirm,
     isAddition: ({ mode }) => mode !== 'swap',
   },

@@ -9,10 +9,14 @@ import type { View } from '../../ui/view.js';
 type Pair = readonly [label: string, value: string];
 const SHOWN_TABLES = 12;
 
-/** Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it. */
-export function renderRestorePlan(plan: RestorePlan, view: View): void {
+/**
+ * Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it.
+ *
+ * @param run the run that follows the plan; null = none
+ */
+export function renderRestorePlan(plan: RestorePlan, run: string | null, view: View): void {
   const { backup, database, files, environment } = plan;
-  view.heading(`RESTORE PLAN   run ${plan.runId}`);
+  view.heading(run === null ? 'RESTORE PLAN' : `RESTORE PLAN   run ${run}`);
   const evidence = backup.verified ? `verified ${backup.verified.level} ${view.time(backup.verified.at)}` : 'just read';
   const stored = `${view.bytes(backup.storedBytes)}, intact (${evidence})`;
   view.fields([
@@ -26,7 +30,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
         : `about ${view.duration(plan.estimateMs)}`,
     ],
     ...hookPairs(plan.hooks),
-    ...undoPairs(plan, view),
+    ...(run === null ? undoLater(plan, view) : undoPairs(plan, view)),
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
@@ -46,11 +50,23 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
   return pairs;
 }
 
+/** Without a run there is no command yet. */
+function undoLater({ undo, undoPossibleMs }: RestorePlan, view: View): Pair[] {
+  if (undo === null) return [['Undo', NOTHING_TO_UNDO]];
+  return [
+    ['Kept', keptText(undoPossibleMs, view)],
+    ['Undo', 'restore run prints the command'],
+  ];
+}
+
+const NOTHING_TO_UNDO = 'nothing is replaced';
+const keptText = (ms: number, view: View): string => `what is live now, for ${view.duration(ms)}`;
+
 /** How long the previous data is kept, and the command that brings it back, alone on its line so that it can be pasted. */
 export function undoPairs({ undo, undoPossibleMs }: Pick<RestorePlan, 'undo' | 'undoPossibleMs'>, view: View): Pair[] {
-  if (undo === null) return [['Undo', 'nothing is replaced']];
+  if (undo === null) return [['Undo', NOTHING_TO_UNDO]];
   return [
-    ['Kept', `what is live now, for ${view.duration(undoPossibleMs)}`],
+    ['Kept', keptText(undoPossibleMs, view)],
     ['Undo', view.spelled(undo)],
   ];
 }
