@@ -1,6 +1,6 @@
 import type { Environment } from '../../../src/config/settings.js';
 import { counted, verb } from '../../../src/kernel/counted.js';
-import { type Advice, advice, again } from '../../../src/kernel/next.js';
+import { type Advice, advice, again, potctl } from '../../../src/kernel/next.js';
 import type { Blocker } from '../../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../../src/restore/plan/plan.js';
@@ -8,6 +8,9 @@ import type { View } from '../../ui/view.js';
 
 type Pair = readonly [label: string, value: string];
 const SHOWN_TABLES = 12;
+
+/** The hint after a swap that removed the journal. */
+export const NO_JOURNAL = advice`This database has no journal now; to install it:  ${potctl('setup')}`;
 
 /**
  * Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it.

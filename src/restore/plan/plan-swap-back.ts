@@ -12,6 +12,7 @@ import type { Asked, RestoreDeps } from '../deps.js';
 import { type Assessment, type Blocker, block, endingSessions, liveBlockers, targetBlockers } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
+import { journalWarning, type ReplacedJournal, replacedByDatabase } from './replaced-journal.js';
 
 /** The plan for the database of an undo. */
 export interface PlannedSwapBack {
@@ -27,6 +28,8 @@ export interface PlannedSwapBack {
   /** Rows written, changed or deleted since the run; null = unknown. */
   readonly writtenSince: number | null;
   readonly loss: ObservedLoss | null;
+  /** null if it stays the same, or there is none. */
+  readonly journal: ReplacedJournal | null;
 }
 
 /** The plan and the move of the databases. */
@@ -51,9 +54,13 @@ export async function planSwapBack(
   const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
   const { host, port } = server.settings;
   const { systemIdentifier, database: live } = observed;
+  const journal = live?.connectable && kept ? await replacedByDatabase(server, name, kept.name) : null;
+  const { blocking, warnings } = assess(request, undone, former, observed, kept);
   return {
-    ...assess(request, undone, former, observed, kept),
+    blocking,
+    warnings: journal === null ? warnings : [...warnings, journalWarning(journal, PREVIOUS)],
     planned: {
+      journal,
       ...{ host, port, user: observed.role.name, systemIdentifier, name },
       comesBack: kept?.name ?? null,
       keptAs: live && keptAs,
@@ -67,6 +74,8 @@ export async function planSwapBack(
     },
   };
 }
+
+const PREVIOUS = 'that of the database that comes back';
 
 function assess(
   request: Asked,
