@@ -50,7 +50,7 @@ describe('backup list', () => {
         .map((line) => line.split(' ')[0]),
     ).toEqual(['ID', DAMAGED, APP, PROD]);
     expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
-    expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
+    expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30,000.*degraded`));
     expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
     expect(stderr).toContain(`Newest good backup: ${PROD}`);
   });
@@ -132,7 +132,7 @@ describe('backup show', () => {
       PROD,
       'profile:prod',
       'PostgreSQL 15.20',
-      '18 420',
+      '18,420',
       'odd.we"ird.Tab le',
       'db/dump/toc.dat',
       '304 files',
