@@ -97,6 +97,9 @@ function databasePairs(
       'Back',
       comesBack === null ? `${name} did not exist before: it is moved away` : `${comesBack} becomes ${name} again`,
     ],
-    ['Written', `${written} since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`],
+    [
+      'Written',
+      `${written} inserted, updated or deleted since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`,
+    ],
   ];
 }

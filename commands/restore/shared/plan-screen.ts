@@ -93,7 +93,7 @@ export function renderLoss(heading: string, { tables, missing, unknown }: Observ
   if (losing.length === 0) view.line('    every table has as many rows as in the backup');
   else {
     view.table(
-      ['TABLE', 'NOW', 'BACKUP', 'DIFFERENCE', 'WRITTEN SINCE', 'NEWEST ROW'],
+      ['  TABLE', 'NOW', 'BACKUP', 'NOW - BACKUP', 'WRITTEN SINCE', 'NEWEST ROW'],
       losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
     );
     if (losing.length > SHOWN_TABLES)
