@@ -93,7 +93,7 @@ export function renderLoss(heading: string, { tables, missing, unknown }: Observ
   if (losing.length === 0) view.line('    every table has as many rows as in the backup');
   else {
     view.table(
-      ['  TABLE', 'NOW', 'BACKUP', 'NOW - BACKUP', 'WRITTEN SINCE', 'NEWEST ROW'],
+      ['    TABLE', 'NOW', 'BACKUP', 'NOW - BACKUP', 'WRITTEN SINCE', 'NEWEST ROW'],
       losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
     );
     if (losing.length > SHOWN_TABLES)
@@ -113,7 +113,7 @@ function lossRow(
   const difference = rowsNow === null || rowsInBackup === null ? null : rowsNow - rowsInBackup;
   const sign = difference !== null && difference > 0 ? '+' : '';
   return [
-    `  ${schema}.${table}`,
+    `    ${schema}.${table}`,
     rowsNow === null ? '?' : `${exact ? '' : '~'}${view.count(rowsNow)}`,
     rowsInBackup === null ? '–' : view.count(rowsInBackup),
     difference === null ? '–' : `${sign}${view.count(difference)}`,

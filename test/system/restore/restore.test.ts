@@ -86,10 +86,13 @@ test('scripts get plan and result as JSON: what was restored, checked and kept',
 });
 
 test('the undo command of a run or an undo is alone on its line; a plan, which has no run, shows none', async () => {
-  const { name, where, env } = await site();
+  const { name, query, where, env } = await site();
+  await query('delete from t where i > 10');
   const run = (...args: string[]) => potctl(['restore', ...args, ...where], { env });
 
   const planned = (await run('plan')).stdout;
+  expect(planned).toMatch(/^ {4}TABLE +NOW +BACKUP +NOW - BACKUP +WRITTEN SINCE +NEWEST ROW$/m);
+  expect(planned).toMatch(/^ {4}public\.t +10 +1,000 +-990 +/m);
   expect(planned).toMatch(/^ +Kept +what is live now, for 3d$/m);
   expect(planned).toMatch(/^ +Undo +restore run prints the command$/m);
   expect(planned).toContain(`is kept as ${name}_before_…`);
