@@ -51,6 +51,7 @@ export const backupCreate = actionCommand({
     if (result.new_repository) view.note(newRepository(result));
     if (result.id === null) {
       view.note(`Would back up to ${result.repository}; about ${view.bytes(result.needed_bytes)} needed.`);
+      view.note('Nothing was changed: this was a dry run.');
       return;
     }
     const size = view.bytes(result.bytes_total);

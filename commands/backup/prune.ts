@@ -53,8 +53,7 @@ export const backupPrune = actionCommand({
     if ('removed' in result) return renderOldRemoved(result, view);
     const { state, remove, refused, failed, keep, freed_bytes } = result;
     const size = view.bytes(freed_bytes);
-    if (state === 'planned')
-      view.note(`Nothing was changed: this was a dry run. ${remove.length} would be removed: ${size}.`);
+    if (state === 'planned') view.note('Nothing was changed: this was a dry run.');
     else if (remove.length === 0) view.note(`No backups to remove; ${keep.length} kept.`);
     else view.note(`Removed ${remove.length}, kept ${keep.length}; ${size} freed.`);
     const stuck = refused.slice(0, failed).map(({ id, reasons }) => `${id}: ${reasons.at(-1)}`);

@@ -79,6 +79,10 @@ function renderOutcome(result: FilesRestored, view: View): void {
 function renderLeft({ left, leftTotal }: FilesRestored, view: View): void {
   for (const one of left.slice(0, NAMED)) view.note(`  skipped: ${nameOf(one)}   ${REASONS[one.reason]}`);
   if (leftTotal > NAMED) view.note(`  and ${view.count(leftTotal - NAMED)} more; --json lists them`);
+  if (left.some(({ reason }) => reason === 'exists'))
+    view.note('Existing files were skipped; to replace them, use --overwrite if-newer or --overwrite always.');
+  else if (left.some(({ reason }) => reason === 'not-newer'))
+    view.note('Existing files were skipped; to replace all of them, use --overwrite always.');
 }
 
 function nameOf({ path, path_b64: base64 = '' }: Left): string {

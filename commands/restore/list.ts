@@ -6,17 +6,18 @@ import type { Column } from '../ui/columns.js';
 import type { Formats } from '../ui/view.js';
 
 const NONE = '–';
+const NOT_CHECKED = '(?)';
 
 const columns: readonly Column<ListedRun>[] = [
   { name: 'run', text: ({ run_id }) => run_id },
   {
     name: 'started',
-    priority: 2,
+    priority: 3,
     text: ({ started_at }, _now, format) => format.instant(started_at),
     machine: ({ started_at }) => started_at,
     sortKey: ({ started_at }) => started_at,
   },
-  { name: 'kind', text: ({ kind, mode }) => (mode === 'new' ? `${kind} (new)` : kind), priority: 3 },
+  { name: 'kind', text: ({ kind, mode }) => (mode === 'new' ? `${kind} (new)` : kind) },
   { name: 'backup', text: ({ backup }) => backup, priority: 4 },
   {
     name: 'target',
@@ -67,6 +68,9 @@ export const restoreList = listCommand({
     const undoable = items.find(({ undo }) => undo === 'possible');
     const unsettled = items.filter(({ state, settled }) => state === 'interrupted' && !settled);
     const footer = [
+      ...(items.some(({ undo }) => undo === 'unknown')
+        ? [`${NOT_CHECKED} Whether undo is possible could not be checked.`]
+        : []),
       ...unsettled.map(
         ({ run_id }) => `Run ${run_id} was interrupted; the next restore, undo or create cleans up after it.`,
       ),
@@ -87,5 +91,7 @@ function undoText({ undo, undo_until }: ListedRun, now: Date, format: Formats): 
   if (undo === 'gone' || undo_until === null) return undo;
   const isOver = Date.parse(undo_until) < now.getTime();
   if (isOver) return undo === 'possible' ? 'still possible' : 'expired';
-  return `${undo === 'possible' ? 'possible' : 'not checked,'} until ${format.instant(undo_until)}`;
+  // Without seconds, so that the table fits on a narrow screen.
+  const until = format.instant(undo_until).replace(/:\d\d(?=Z|[+-]\d\d:\d\d$)/, '');
+  return undo === 'possible' ? until : `${until} ${NOT_CHECKED}`;
 }

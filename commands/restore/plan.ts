@@ -20,8 +20,8 @@ export const restorePlan = itemCommand({
   },
 
   render(plan, view) {
-    if (plan.mode === 'tables') renderTablesPlan(plan, view);
-    else renderRestorePlan(plan, view);
+    if (plan.mode === 'tables') renderTablesPlan(plan, null, view);
+    else renderRestorePlan(plan, null, view);
     view.note('Nothing was changed.');
     if (plan.blocking.length > 0) return;
     view.note(`To restore it:  ${view.again('restore run', plan.backup.id)}`);

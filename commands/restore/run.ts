@@ -6,7 +6,7 @@ import type { TablesResult } from '../../src/restore/tables/run.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 import { RESTORE_FLAGS } from './shared/flags.js';
-import { contentText, renderRestorePlan } from './shared/plan-screen.js';
+import { contentText, NO_JOURNAL, renderRestorePlan } from './shared/plan-screen.js';
 import { renderLeftOut, renderTablesPlan } from './shared/tables-screen.js';
 
 /** `potctl restore run`: restores into a staging database, verifies it, then swaps it in. */
@@ -28,7 +28,8 @@ export const restoreRun = actionCommand({
   },
 
   gate: {
-    renderPlan: (plan, view) => (plan.mode === 'tables' ? renderTablesPlan(plan, view) : renderRestorePlan(plan, view)),
+    renderPlan: (plan, view) =>
+      plan.mode === 'tables' ? renderTablesPlan(plan, plan.runId, view) : renderRestorePlan(plan, plan.runId, view),
     phrase: ({ confirm }) => confirm,
     typed: 'the database name (with --only files: the directory name)',
     isAddition: ({ mode }) => mode !== 'swap',
@@ -72,6 +73,7 @@ function renderOutcome(result: RestoreResult, view: View): void {
   if (oldDatabase !== null) view.note(`  Previous database kept as ${oldDatabase}.`);
   for (const warning of result.warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
   if (result.recordsIn !== null) view.note(`  The record of this run is in ${result.recordsIn}.`);
+  if (result.journalRemoved) view.note(NO_JOURNAL);
   if (undoUntil !== null)
     view.note(advice`To undo it (until ${view.time(undoUntil)}):  ${potctl('restore', 'undo', runId)}`);
 }

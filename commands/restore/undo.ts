@@ -7,7 +7,14 @@ import { optionalArgument } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 import { SWAP_FLAGS } from './shared/flags.js';
-import { environmentBadge, hookPairs, renderFindings, renderLoss } from './shared/plan-screen.js';
+import {
+  environmentBadge,
+  hookPairs,
+  NO_JOURNAL,
+  renderFindings,
+  renderLoss,
+  undoPairs,
+} from './shared/plan-screen.js';
 
 /** `potctl restore undo`: swaps the previous database and files back in. */
 export const restoreUndo = actionCommand({
@@ -46,6 +53,7 @@ export const restoreUndo = actionCommand({
     if (downtimeMs !== null) view.note(`  Connections were refused for ${view.duration(downtimeMs)}.`);
     if (oldDatabase !== null) view.note(`  Previous database kept as ${oldDatabase}.`);
     for (const warning of warnings) view.note(advice`${view.paint('warn', 'Warning')}: ${warning}`);
+    if (result.journalRemoved) view.note(NO_JOURNAL);
     if (undoUntil !== null)
       view.note(advice`To undo this (until ${view.time(undoUntil)}):  ${potctl('restore', 'undo', runId)}`);
     view.line(runId);
@@ -68,7 +76,7 @@ function renderUndoPlan(plan: UndoPlan, view: View): void {
           ],
         ] as const)),
     ...hookPairs(plan.hooks),
-    ['Undo', `${view.spelled(plan.undo)}   what is live now is kept for ${view.duration(plan.undoPossibleMs)}`],
+    ...undoPairs(plan, view),
   ]);
   if (database?.loss) renderLoss('Since the restore', database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
@@ -90,6 +98,9 @@ function databasePairs(
       'Back',
       comesBack === null ? `${name} did not exist before: it is moved away` : `${comesBack} becomes ${name} again`,
     ],
-    ['Written', `${written} since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`],
+    [
+      'Written',
+      `${written} inserted, updated or deleted since that run, kept${keptAs === null ? '' : ` in ${keptAs}`}`,
+    ],
   ];
 }

@@ -87,7 +87,7 @@ function guarded(drawing: () => void, diagnostics: Diagnostics): void {
 }
 
 /**
- * Formats facts: `125.5 MiB, 63 tables, 4 812 331 rows`. Names ending in `bytes` are sizes, in `_ms` durations; other numbers are counts.
+ * Formats facts: `125.5 MiB, 63 tables, 4,812,331 rows`. Names ending in `bytes` are sizes, in `_ms` durations; other numbers are counts.
  */
 export function factsText(facts: Readonly<Record<string, string | number>>): string {
   return Object.entries(facts)

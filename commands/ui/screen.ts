@@ -69,7 +69,7 @@ function tableGrid(header: readonly string[], rows: readonly (readonly string[])
 }
 
 function isAmount(cell: string): boolean {
-  return cell === '' || cell === '–' || /^[+-]?\d[\d ]*(\.\d+)?( ?([KMGTP]i)?B|%)?$/.test(cell);
+  return cell === '' || cell === '–' || /^[+-]?\d[\d,]*(\.\d+)?( ?([KMGTP]i)?B|%)?$/.test(cell);
 }
 
 /** Runs work at once, or after earlier work that has not finished. */

@@ -14,7 +14,7 @@ export interface Formats {
   clock(instant: string | Date): string;
   /** How long ago: `2h`, `1d11h`. */
   age(instant: string | Date): string;
-  /** `4 812 331` */
+  /** `4,812,331` */
   count(value: number): string;
 }
 

@@ -1,6 +1,7 @@
 import { type GoodEntry, readCatalog } from '../catalog/catalog.js';
 import { selectBackup } from '../catalog/selection.js';
 import { type SetFacts, setsAtHand } from '../catalog/sets.js';
+import { counted } from '../kernel/counted.js';
 import { type VerifyReport, verifyBackup } from './verify.js';
 import type { VerifyCheck, VerifyDeps, VerifyLevel } from './verify-dump.js';
 
@@ -41,5 +42,5 @@ export async function verifySelected(
 function historyCheck({ events, eventsDamage }: GoodEntry): VerifyCheck {
   const check = { part: 'history', name: 'events' } as const;
   if (eventsDamage !== null) return { ...check, state: 'fail', detail: eventsDamage.text };
-  return { ...check, state: 'ok', detail: `${events.length} events` };
+  return { ...check, state: 'ok', detail: counted(events.length, 'event') };
 }

@@ -16,6 +16,8 @@ export interface DoctorTools {
   repository(): Promise<Repository>;
   /** Returns what earlier restores left behind, in words, each with the command that cleans it up. */
   leftovers(): Promise<readonly { readonly text: string; readonly fix: Advice }[]>;
+  /** Returns how much earlier restores keep for undo. `until`: RFC 3339 UTC; null = unknown. */
+  kept(): Promise<{ readonly databases: number; readonly trees: number; readonly until: string | null }>;
 }
 
 /** An open connection, its server and settings. */

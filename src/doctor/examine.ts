@@ -10,16 +10,16 @@ import { programChecks } from './programs.js';
 import { repositoryChecks } from './repository.js';
 import { restoresCheck } from './restores.js';
 import { backupRights, restoreRights } from './rights.js';
-import { type SetupLook, schemaCheck } from './schema.js';
+import { type SetupChecks, schemaCheck } from './schema.js';
 
 /**
  * Checks everything that a backup and a restore will need. Changes nothing except for one probe file in the repository, which it removes.
  * What cannot be checked is `unknown`; it does not throw.
  *
- * @param look how potctl's own schema is checked
+ * @param setup how potctl's own schema is checked
  * @returns one line per check, causes before consequences
  */
-export async function examine(tools: DoctorTools, look: SetupLook): Promise<Check[]> {
+export async function examine(tools: DoctorTools, setup: SetupChecks): Promise<Check[]> {
   let settings: Awaited<ReturnType<DoctorTools['settings']>>;
   try {
     settings = await tools.settings();
@@ -27,7 +27,7 @@ export async function examine(tools: DoctorTools, look: SetupLook): Promise<Chec
     const rest = ['password', 'connection', 'tools', 'repository', 'files'];
     return [failed('configuration', error), ...rest.map((name) => unknown(name, 'not checked: see configuration'))];
   }
-  const database = await databaseChecks(tools, settings, look);
+  const database = await databaseChecks(tools, settings, setup);
   const files = await measureFiles(settings.files, () => tools.clock.monotonicMs());
   return [
     ...configurationChecks(settings),
@@ -63,7 +63,7 @@ const NEEDS_CONNECTION = [
 async function databaseChecks(
   tools: DoctorTools,
   settings: Connected['settings'],
-  look: SetupLook,
+  setup: SetupChecks,
 ): Promise<DatabaseResults> {
   let connected: Connected;
   try {
@@ -82,7 +82,7 @@ async function databaseChecks(
       ['restore rights', restoreRights],
       ['locks', lockRoom],
       ['functions', functionsCheck],
-      ['schema potctl', (given: Connected) => schemaCheck(given, look)],
+      ['schema potctl', (given: Connected) => schemaCheck(given, setup)],
       ['clock', (given: Connected) => clockCheck(given, tools.clock)],
     ] as const;
     const results: Check[] = [];

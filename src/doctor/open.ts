@@ -12,11 +12,18 @@ export function openDoctor({ host, settings, server, repository }: Base): Doctor
   return {
     async examine() {
       const { examine } = await import('./examine.js');
-      const { observeLeftovers } = await import('../runs/leftovers.js');
-      const { readSetupProblem } = await import('../journal/installed.js');
+      const { observeKept, observeLeftovers } = await import('../runs/leftovers.js');
+      const { describeInstalled, readSetupProblem } = await import('../journal/installed.js');
       const { clock, childEnvironment } = host;
       const leftovers = async () => observeLeftovers(await repository(), await server().catch(() => null));
-      return examine({ clock, childEnvironment, settings, server, repository, leftovers }, readSetupProblem);
+      const kept = async () => observeKept(await repository(), await server().catch(() => null));
+      return examine(
+        { clock, childEnvironment, settings, server, repository, leftovers, kept },
+        {
+          problem: readSetupProblem,
+          describe: describeInstalled,
+        },
+      );
     },
   };
 }

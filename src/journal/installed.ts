@@ -77,6 +77,21 @@ export async function readSetupProblem(session: Session): Promise<SetupProblem |
   };
 }
 
+/** Says which version of potctl's own schema is installed, and if none, the command that installs it. @throws E_DB_UNREACHABLE */
+export async function describeInstalled(
+  session: Session,
+): Promise<{ readonly detail: string; readonly next?: Advice }> {
+  try {
+    const version = await readSchemaVersion(session);
+    if (version === null) return { detail: 'not installed; the mfa commands need it', next: potctl('setup') };
+    if (version === SCHEMA_VERSION) return { detail: `version ${version}, up to date` };
+    return { detail: `version ${version}; this potctl installs version ${SCHEMA_VERSION}` };
+  } catch (error) {
+    if (error instanceof PotctlError && error.code !== 'E_DB_UNREACHABLE') return { detail: error.message };
+    throw error;
+  }
+}
+
 /** Returns whether the role has rights that an older `grants sql` printed. */
 async function hasOldRights(session: Session): Promise<boolean> {
   const [row] = await session.query<{ has: boolean }>(

@@ -1,9 +1,9 @@
-/** A number with its digits in groups of three: `4 812 331` */
+/** A number with its digits in groups of three: `4,812,331` */
 export function grouped(value: number): string {
-  return String(value).replace(/(?<=\d)(?=(\d{3})+$)/g, ' ');
+  return String(value).replace(/(?<=\d)(?=(\d{3})+$)/g, ',');
 }
 
-/** A number of things: `1 table`, `63 tables`, `4 812 331 rows`, `1 entry`. */
+/** A number of things: `1 table`, `63 tables`, `4,812,331 rows`, `1 entry`. */
 export function counted(value: number, one: string, many = manyOf(one)): string {
   return `${grouped(value)} ${value === 1 ? one : many}`;
 }

@@ -70,7 +70,7 @@ async function gateTo(storage: Storage, clock: Clock): Promise<Gate> {
   return {
     exists,
     async reading(action, read) {
-      if (!(await exists())) throw absent(storage.url);
+      if (!(await exists())) throw (await holdsOthers(storage)) ? notOurs(storage.url) : absent(storage.url);
       return guarded(action, read);
     },
     async writing(action, write) {
@@ -236,6 +236,18 @@ async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw fromErrno(error, action);
   }
+}
+
+/** Whether something else is already in the place. */
+async function holdsOthers(storage: Storage): Promise<boolean> {
+  return (await storage.isThere()) && (await storage.list('')).some((name) => name !== 'lost+found');
+}
+
+function notOurs(location: string): PotctlError {
+  return new PotctlError('E_REPOSITORY_FORMAT', `'${location}' exists, but is not a potctl repository`, {
+    why: 'it contains other files, but no potctl backups',
+    fix: ['Check the path: it may be that of the files that are backed up.'],
+  });
 }
 
 function absent(location: string): PotctlError {

@@ -36,6 +36,8 @@ export interface RestoreResult {
   readonly safetyBackup: string | null;
   /** The name of the previous database; null = nothing was replaced. */
   readonly oldDatabase: string | null;
+  /** The database that is live now has no journal, unlike the previous one. */
+  readonly journalRemoved: boolean;
   readonly undoUntil: string | null;
   /** How long the database refused connections. */
   readonly downtimeMs: number | null;
@@ -73,7 +75,12 @@ export async function runRestore(
 export function plannedRestore(deps: RestoreDeps, request: RestoreRequest, prepared: PreparedRestore): RestoreResult {
   refuseBlocked(prepared.plan.blocking);
   const nothing = { checks: null, lost: [], state: 'planned', warnings: [], safetyBackup: null } as const;
-  return resultOf(firstRecord(deps, request, prepared), { ...nothing, recordsIn: deps.recordsIn ?? null });
+  const journalRemoved = removesJournal(prepared);
+  return resultOf(firstRecord(deps, request, prepared), {
+    ...nothing,
+    journalRemoved,
+    recordsIn: deps.recordsIn ?? null,
+  });
 }
 
 async function runHeld(
@@ -111,15 +118,20 @@ async function restoreLocked(running: RunningRestore): Promise<RestoreResult> {
     const { downtimeMs, warnings } = await swapStaged(running);
     const closed = await closeForward(deps, { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs }, null);
     const { checks, lost } = staged;
-    return resultOf(closed, { recordsIn, checks, lost, state: 'done', warnings: [...lost, ...warnings], safetyBackup });
+    return resultOf(closed, {
+      ...{ recordsIn, checks, lost, safetyBackup, state: 'done', warnings: [...lost, ...warnings] },
+      journalRemoved: removesJournal(running.prepared),
+    });
   } catch (error) {
     throw await abandon(deps, journal, error);
   }
 }
 
+const removesJournal = ({ plan }: PreparedRestore): boolean => plan.database?.journal?.removed ?? false;
+
 function resultOf(
   record: RunRecord,
-  rest: Pick<RestoreResult, 'checks' | 'lost' | 'recordsIn' | 'state' | 'warnings' | 'safetyBackup'>,
+  rest: Pick<RestoreResult, 'checks' | 'lost' | 'recordsIn' | 'journalRemoved' | 'state' | 'warnings' | 'safetyBackup'>,
 ): RestoreResult {
   return {
     runId: record.run_id,

@@ -21,6 +21,8 @@ export interface UndoResult {
   readonly directory: string | null;
   /** The name under which the database that was live is kept; null = there was none. */
   readonly oldDatabase: string | null;
+  /** The database that is live now has no journal, unlike the previous one. */
+  readonly journalRemoved: boolean;
   readonly undoUntil: string | null;
   readonly downtimeMs: number | null;
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
@@ -49,7 +51,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
       const { downtimeMs, warnings } = await swapStaged({ deps, request, journal, assertHeld, phases });
       const record = { ...journal.record, phases: phases.taken, downtime_ms: downtimeMs };
       const closed = await closeForward(deps, record, await undoneRun(deps, plan.undoes));
-      return resultOf(closed, 'done', warnings);
+      return resultOf(closed, plan, 'done', warnings);
     } catch (error) {
       throw await abandon(deps, journal, error);
     }
@@ -59,7 +61,7 @@ export async function runUndo(deps: RestoreDeps, request: Asked, { plan, move }:
 /** The expected result, without swapping anything. @throws the blockers, like {@link runUndo} */
 export function plannedUndo({ plan, move }: PreparedUndo): UndoResult {
   refuseBlocked(plan.blocking);
-  return resultOf(move, 'planned', []);
+  return resultOf(move, plan, 'planned', []);
 }
 
 /** Records the counters of the database that comes back, for an undo of this undo. It may accept no connections. */
@@ -74,7 +76,12 @@ async function undoneRun({ repository }: RestoreDeps, id: string): Promise<RunRe
   return (await readRuns(repository)).find(({ run_id }) => run_id === id) ?? null;
 }
 
-function resultOf(closed: RunRecord, state: UndoResult['state'], warnings: readonly string[]): UndoResult {
+function resultOf(
+  closed: RunRecord,
+  { database }: PreparedUndo['plan'],
+  state: UndoResult['state'],
+  warnings: readonly string[],
+): UndoResult {
   return {
     state,
     runId: closed.run_id,
@@ -82,6 +89,7 @@ function resultOf(closed: RunRecord, state: UndoResult['state'], warnings: reado
     database: closed.database?.name ?? null,
     directory: closed.files?.root ?? null,
     oldDatabase: closed.database?.outgoing?.kept_as ?? null,
+    journalRemoved: database?.journal?.removed ?? false,
     undoUntil: closed.undo_until,
     downtimeMs: closed.downtime_ms,
     phases: closed.phases,

@@ -5,7 +5,8 @@ import { inSession } from '../postgres/in-session.js';
 import type { Server } from '../postgres/server.js';
 import type { Repository } from '../repository/repository.js';
 import { describeLeftover, type Leftover } from './leftover.js';
-import { readRecords } from './record.js';
+import { type RunRecord, readRecords, readRuns } from './record.js';
+import { observeTree } from './tree/tree.js';
 
 /** An unfinished part of an earlier restore, for people. */
 export interface Unfinished {
@@ -40,6 +41,48 @@ export async function observeLeftovers(repository: Repository, server: Server | 
     }
   }
   return found;
+}
+
+/** Previous data that restores and undos kept. */
+export interface KeptForUndo {
+  readonly databases: number;
+  readonly trees: number;
+  /** Until when all of it can be undone, RFC 3339 UTC; null = unknown. */
+  readonly until: string | null;
+}
+
+/**
+ * Counts the previous databases on the server and the previous trees on this machine that runs kept.
+ *
+ * @param server null = no database is counted
+ * @throws E_DB_*, E_FILES_DENIED, E_IO
+ */
+export async function observeKept(repository: Repository, server: Server | null): Promise<KeptForUndo> {
+  if (!(await repository.exists())) return { databases: 0, trees: 0, until: null };
+  const runs = (await readRuns(repository)).filter(({ mode }) => mode === 'swap');
+  const databases = await keptDatabases(runs, server);
+  const trees: RunRecord[] = [];
+  for (const root of new Set(runs.flatMap(({ files }) => (files === null ? [] : [files.root])))) {
+    const folders = (await observeTree({ root })).beforeFolders;
+    trees.push(
+      ...runs.filter(({ run_id, files }) => files?.root === root && folders.some(({ run }) => run === run_id)),
+    );
+  }
+  const ends = [...databases, ...trees].flatMap(({ undo_until: end }) => (end === null ? [] : [end]));
+  return { databases: databases.length, trees: trees.length, until: ends.sort().at(-1) ?? null };
+}
+
+/** The runs whose previous database still has the name under which they kept it. */
+async function keptDatabases(runs: readonly RunRecord[], server: Server | null): Promise<RunRecord[]> {
+  if (server === null || runs.every(({ database }) => database?.outgoing == null)) return [];
+  const sql =
+    'select oid::pg_catalog.int8::pg_catalog.int4 as oid, datname::pg_catalog.text as name from pg_catalog.pg_database';
+  const there = await inSession(server.maintenanceSession('restore.list'), (session) =>
+    session.query<{ oid: number; name: string }>(sql),
+  );
+  return runs.filter(({ database }) =>
+    there.some(({ oid, name }) => oid === database?.outgoing?.oid && name === database.outgoing.kept_as),
+  );
 }
 
 async function isThere({ kind, name }: Leftover, server: Server | null): Promise<boolean> {

@@ -1,5 +1,8 @@
 import { nameWithSuffix } from '../postgres/identifiers.js';
 
+/** Stands for the run's id in a plan that no run follows. */
+export const RUN_ID_TO_COME = '…';
+
 /** The name of a restored database until the swap: `<name>_restore_<run>`, at most 63 bytes, cut at a character boundary. */
 export function stagedDatabaseName(name: string, runId: string): string {
   return nameWithSuffix(name, `_restore_${runId}`);

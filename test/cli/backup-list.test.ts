@@ -50,7 +50,7 @@ describe('backup list', () => {
         .map((line) => line.split(' ')[0]),
     ).toEqual(['ID', DAMAGED, APP, PROD]);
     expect(stdout).toMatch(new RegExp(`${DAMAGED}.*damaged`));
-    expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30 000.*degraded`));
+    expect(stdout).toMatch(new RegExp(`${APP}.*db\\+files.*1\\.4 MiB.*30,000.*degraded`));
     expect(stderr).toContain(`backup '${DAMAGED}' is damaged`);
     expect(stderr).toContain(`Newest good backup: ${PROD}`);
   });
@@ -107,15 +107,20 @@ describe('backup list', () => {
   test.each([
     ['a missing directory', 'missing', 'there is no repository'],
     ['a file', 'file', 'cannot be used as a repository'],
+    ['an empty directory', 'empty', 'there is no repository'],
+    ['a directory with other files', 'app', 'exists, but is not a potctl repository'],
     ['a restic repository', 'restic', 'restic'],
     ['a directory whose parent is missing', 'a/b/c', 'cannot be used as a repository'],
   ])('of %s is an error with exit 15, not an empty list', async (_, name, text) => {
     await writeFile(path.join(top, 'file'), '');
+    for (const inner of ['empty', 'app/uploads']) await mkdir(path.join(top, inner), { recursive: true });
     for (const inner of ['config', 'data', 'keys']) await mkdir(path.join(top, 'restic', inner), { recursive: true });
     const { exitCode, stdout, stderr } = await potctl(['backup', 'list', '--repository', path.join(top, name)]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 15, stdout: '' });
     expect(stderr).toContain(text);
     expect(stderr).toContain('E_REPOSITORY_FORMAT');
+    // A place that belongs to others is no place for a first backup.
+    expect(stderr.includes('backup create')).toBe(text === 'there is no repository');
   });
 });
 
@@ -127,7 +132,7 @@ describe('backup show', () => {
       PROD,
       'profile:prod',
       'PostgreSQL 15.20',
-      '18 420',
+      '18,420',
       'odd.we"ird.Tab le',
       'db/dump/toc.dat',
       '304 files',

@@ -35,6 +35,8 @@ describe('backup prune', () => {
 
     const dry = await prune('--keep-last', '3', '--dry-run');
     expect(dry).toMatchObject({ exitCode: 0, stdout: `${ids[3]}\n${ids[4]}\n` });
+    expect(dry.stderr.match(/would be removed/g)).toHaveLength(1);
+    expect(dry.stderr).toContain('Nothing was changed: this was a dry run.\n');
     expect((await left()).length).toBe(5);
     const wet = await prune('--keep-last', '3');
     expect(wet).toMatchObject({ exitCode: 0, stdout: `${ids[3]}\n${ids[4]}\n` });

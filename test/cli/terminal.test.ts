@@ -185,7 +185,7 @@ describe('a terminal', () => {
     const { exitCode, screen } = await terminal(['thing', 'work', '--for', '1s']);
     expect(exitCode).toBe(0);
     expect(screen).toContain('working');
-    expect(screen).toContain('125.5 MiB stored, 63 tables, 4 812 331 rows');
+    expect(screen).toContain('125.5 MiB stored, 63 tables, 4,812,331 rows');
     expect(screen).not.toContain('\u001b[?25l');
   });
 
@@ -202,7 +202,7 @@ describe('work goes on, whatever the terminal does', () => {
     const line = `stty cols ${columns} rows 0; $potctl thing work --for 1s; echo "status $?"`;
     const { screen } = await terminal([], { line });
     expect(screen).toContain('status 0');
-    expect(screen).toContain('125.5 MiB stored, 63 tables, 4 812 331 rows');
+    expect(screen).toContain('125.5 MiB stored, 63 tables, 4,812,331 rows');
     expect(screen.length).toBeLessThan(2_000);
   });
 

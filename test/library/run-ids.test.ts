@@ -81,6 +81,10 @@ test('a plan does not use up a run id: the first change has that of the host', a
   const second = await (await restore.undo({ run: first.runId })).apply();
 
   expect(first.runId).toBe(RUN);
-  expect(JSON.stringify(planned)).not.toContain(`${name}_restore_${RUN}`);
+  expect(planned).toMatchObject({
+    database: { stagedAs: `${name}_restore_…`, present: { keptAs: `${name}_before_…` } },
+  });
+  expect(JSON.stringify(planned)).not.toContain(`_${planned.runId}`);
+  expect(JSON.stringify({ ...planned, runId: null })).not.toContain(planned.runId);
   expect(second.runId).not.toBe(RUN);
 });

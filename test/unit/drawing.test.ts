@@ -17,7 +17,7 @@ test('one is singular, other counts are plural', () => {
     '0 tables',
     '1 table',
     '2 tables',
-    '1 234 567 tables',
+    '1,234,567 tables',
   ]);
   expect([1, 2].map((n) => counted(n, 'entry'))).toEqual(['1 entry', '2 entries']);
   expect(counted(2, 'person', 'people')).toBe('2 people');
@@ -46,9 +46,9 @@ describe('figures', () => {
   test.each([
     [0, '0'],
     [999, '999'],
-    [1000, '1 000'],
-    [4_812_331, '4 812 331'],
-    [-1234, '-1 234'],
+    [1000, '1,000'],
+    [4_812_331, '4,812,331'],
+    [-1234, '-1,234'],
   ])('%d is %s', (value, text) => expect(grouped(value)).toBe(text));
   test('the name of a fact decides how it is formatted', () => {
     expect(factsText({ bytes: 1024, free_bytes: 2048, tables: 3, wait_ms: 1500, where: 'here' })).toBe(

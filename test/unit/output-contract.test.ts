@@ -120,7 +120,7 @@ describe('stdout carries the data and nothing else', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toBe('20261122T095106Z-7f3a9c\n');
     expect(stderr).toMatch(
-      /^ {2}✓ working {9}125\.5 MiB stored, 63 tables, 4 812 331 rows, wait 1\.5s {2}0\.\ds\nWarning: one thing was odd\nhint: look at it\n$/,
+      /^ {2}✓ working {9}125\.5 MiB stored, 63 tables, 4,812,331 rows, wait 1\.5s {2}0\.\ds\nWarning: one thing was odd\nhint: look at it\n$/,
     );
   });
 

@@ -86,7 +86,7 @@ test('text wraps between words in its own column; words and amounts stay whole, 
   const narrow = wrapGrid(
     {
       header: ['ID', 'TEXT', 'N'],
-      rows: [['20261122T095106Z-7f3a9c', prose, '1 000']],
+      rows: [['20261122T095106Z-7f3a9c', prose, '1,000']],
       align: ['left', 'left', 'right'],
     },
     60,
@@ -94,14 +94,14 @@ test('text wraps between words in its own column; words and amounts stay whole, 
   const lines = await tableLines(narrow);
   expect(lines.map(bare)).toEqual([
     'ID                       TEXT                             N',
-    '20261122T095106Z-7f3a9c  one two three four five six  1 000',
+    '20261122T095106Z-7f3a9c  one two three four five six  1,000',
     '                         seven eight',
     '                         /a/path/that/has/no/blanks',
     '                         nine',
   ]);
   const draw = await createDraw(true);
   expect(lines.slice(1, 3).map(draw)).toEqual([
-    '20261122T095106Z-7f3a9c  one two \u001b[31mthree four five six\u001b[39m  1 000',
+    '20261122T095106Z-7f3a9c  one two \u001b[31mthree four five six\u001b[39m  1,000',
     '                         \u001b[31mseven\u001b[39m eight',
   ]);
 });
@@ -129,25 +129,25 @@ test('a command stays on one line when its neighbors wrap', async () => {
 });
 
 test('times, counts and sizes are not broken', async () => {
-  const taken = 'taken 2026-11-30 21:08:48Z (2h ago), 4 812 331 rows in 7.0 MiB';
+  const taken = 'taken 2026-11-30 21:08:48Z (2h ago), 4,812,331 rows in 7.0 MiB';
   expect(await drawnPairs([['A', taken]], 26)).toEqual([
     '  A  taken',
     '     2026-11-30 21:08:48Z',
-    '     (2h ago), 4 812 331',
+    '     (2h ago), 4,812,331',
     '     rows in 7.0 MiB',
   ]);
 });
 
 test('a header of amounts wraps, the amounts do not', async () => {
-  const lines = await drawn((view) => view.table(['TABLE', 'WRITTEN SINCE'], [['public.projects', '5 264']]), 24);
-  expect(lines).toEqual(['TABLE            WRITTEN', '                   SINCE', 'public.projects    5 264']);
+  const lines = await drawn((view) => view.table(['TABLE', 'WRITTEN SINCE'], [['public.projects', '5,264']]), 24);
+  expect(lines).toEqual(['TABLE            WRITTEN', '                   SINCE', 'public.projects    5,264']);
 });
 
 test('values wrap in their own column on a terminal, and stay on one line elsewhere', async () => {
-  const pair = ['Database', 'app on db1 with 63 tables and 4 812 331 rows'] as const;
+  const pair = ['Database', 'app on db1 with 63 tables and 4,812,331 rows'] as const;
   expect(await drawnPairs([pair], 40)).toEqual([
     '  Database  app on db1 with 63 tables',
-    '            and 4 812 331 rows',
+    '            and 4,812,331 rows',
   ]);
   expect(await drawnPairs([pair], undefined)).toEqual([`  Database  ${pair[1]}`]);
 });

@@ -20,8 +20,7 @@ export function renderOldPlan({ remove, keep, freedBytes, warnings }: OldPlan, v
 /** Draws what was removed. */
 export function renderOldRemoved({ state, removed, kept, failed, freedBytes, warnings }: OldRemoved, view: View): void {
   const size = view.bytes(freedBytes);
-  if (state === 'planned')
-    view.note(`Nothing was changed: this was a dry run. ${removed.length} would be removed: ${size}.`);
+  if (state === 'planned') view.note('Nothing was changed: this was a dry run.');
   else view.note(`Removed ${removed.length}, kept ${kept.length}; ${size} freed.`);
   for (const { name, stays } of kept.slice(0, failed)) {
     view.note(`${view.paint('warn', 'Warning')}: could not remove ${name}: ${stays}`);

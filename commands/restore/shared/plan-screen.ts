@@ -1,6 +1,6 @@
 import type { Environment } from '../../../src/config/settings.js';
 import { counted, verb } from '../../../src/kernel/counted.js';
-import { type Advice, advice, again } from '../../../src/kernel/next.js';
+import { type Advice, advice, again, potctl } from '../../../src/kernel/next.js';
 import type { Blocker } from '../../../src/restore/plan/assess.js';
 import type { ObservedLoss, TableLoss } from '../../../src/restore/plan/observe-loss.js';
 import type { PlannedDatabase, PlannedFiles, RestorePlan } from '../../../src/restore/plan/plan.js';
@@ -9,10 +9,17 @@ import type { View } from '../../ui/view.js';
 type Pair = readonly [label: string, value: string];
 const SHOWN_TABLES = 12;
 
-/** Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it. */
-export function renderRestorePlan(plan: RestorePlan, view: View): void {
+/** The hint after a swap that removed the journal. */
+export const NO_JOURNAL = advice`This database has no journal now; to install it:  ${potctl('setup')}`;
+
+/**
+ * Draws the plan of a restore: its source and target, what is lost, time and space, and how to undo it.
+ *
+ * @param run the run that follows the plan; null = none
+ */
+export function renderRestorePlan(plan: RestorePlan, run: string | null, view: View): void {
   const { backup, database, files, environment } = plan;
-  view.heading(`RESTORE PLAN   run ${plan.runId}`);
+  view.heading(run === null ? 'RESTORE PLAN' : `RESTORE PLAN   run ${run}`);
   const evidence = backup.verified ? `verified ${backup.verified.level} ${view.time(backup.verified.at)}` : 'just read';
   const stored = `${view.bytes(backup.storedBytes)}, intact (${evidence})`;
   view.fields([
@@ -26,12 +33,7 @@ export function renderRestorePlan(plan: RestorePlan, view: View): void {
         : `about ${view.duration(plan.estimateMs)}`,
     ],
     ...hookPairs(plan.hooks),
-    [
-      'Undo',
-      plan.undo === null
-        ? 'nothing is replaced'
-        : `${view.spelled(plan.undo)}   what is replaced is kept for ${view.duration(plan.undoPossibleMs)}`,
-    ],
+    ...(run === null ? undoLater(plan, view) : undoPairs(plan, view)),
   ]);
   if (database?.loss) renderLoss(`You lose what was written after ${view.time(backup.takenAt)}`, database.loss, view);
   renderFindings(plan.blocking, plan.warnings, view);
@@ -49,6 +51,27 @@ export function hookPairs(hooks: { readonly stop: string | null; readonly start:
   if (hooks.stop !== null) pairs.push(['Stop', `\`${hooks.stop}\` before the swap`]);
   if (hooks.start !== null) pairs.push(['Start', `\`${hooks.start}\` after it`]);
   return pairs;
+}
+
+/** Without a run there is no command yet. */
+function undoLater({ undo, undoPossibleMs }: RestorePlan, view: View): Pair[] {
+  if (undo === null) return [['Undo', NOTHING_TO_UNDO]];
+  return [
+    ['Kept', keptText(undoPossibleMs, view)],
+    ['Undo', 'restore run prints the command'],
+  ];
+}
+
+const NOTHING_TO_UNDO = 'nothing is replaced';
+const keptText = (ms: number, view: View): string => `what is live now, for ${view.duration(ms)}`;
+
+/** How long the previous data is kept, and the command that brings it back, alone on its line so that it can be pasted. */
+export function undoPairs({ undo, undoPossibleMs }: Pick<RestorePlan, 'undo' | 'undoPossibleMs'>, view: View): Pair[] {
+  if (undo === null) return [['Undo', NOTHING_TO_UNDO]];
+  return [
+    ['Kept', keptText(undoPossibleMs, view)],
+    ['Undo', view.spelled(undo)],
+  ];
 }
 
 /** Draws the blockers, each with its fix, then the warnings. */
@@ -70,7 +93,7 @@ export function renderLoss(heading: string, { tables, missing, unknown }: Observ
   if (losing.length === 0) view.line('    every table has as many rows as in the backup');
   else {
     view.table(
-      ['TABLE', 'NOW', 'BACKUP', 'DIFFERENCE', 'WRITTEN SINCE', 'NEWEST ROW'],
+      ['    TABLE', 'NOW', 'BACKUP', 'NOW - BACKUP', 'WRITTEN SINCE', 'NEWEST ROW'],
       losing.slice(0, SHOWN_TABLES).map((loss) => lossRow(loss, view)),
     );
     if (losing.length > SHOWN_TABLES)
@@ -90,7 +113,7 @@ function lossRow(
   const difference = rowsNow === null || rowsInBackup === null ? null : rowsNow - rowsInBackup;
   const sign = difference !== null && difference > 0 ? '+' : '';
   return [
-    `  ${schema}.${table}`,
+    `    ${schema}.${table}`,
     rowsNow === null ? '?' : `${exact ? '' : '~'}${view.count(rowsNow)}`,
     rowsInBackup === null ? '–' : view.count(rowsInBackup),
     difference === null ? '–' : `${sign}${view.count(difference)}`,

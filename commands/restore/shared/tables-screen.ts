@@ -6,11 +6,11 @@ import { environmentBadge, renderFindings } from './plan-screen.js';
 
 const NAMED = 10;
 
-/** Draws the plan of a restore of single tables. */
-export function renderTablesPlan(plan: TablesPlan, view: View): void {
+/** Draws the plan of a restore of single tables. @param run the run that follows it; null = none */
+export function renderTablesPlan(plan: TablesPlan, run: string | null, view: View): void {
   const { backup, database, schema, schemaExists, environment, neededBytes } = plan;
   const { name, host, port, systemIdentifier, stagedAs, freeBytes } = database;
-  view.heading(`RESTORE PLAN   single tables, run ${plan.runId}`);
+  view.heading(`RESTORE PLAN   single tables${run === null ? '' : `, run ${run}`}`);
   view.fields([
     ['Backup', `${backup.id}   taken ${view.time(backup.takenAt)}, ${backup.status}`],
     [

@@ -25,6 +25,7 @@ const TIME_COLUMNS = [
   'occurred_at',
   'timestamp',
   'ts',
+  'at',
 ];
 
 /** What a restore would remove from a table; partitions are reported under their root. */
@@ -40,7 +41,7 @@ export interface TableLoss {
   readonly inBackup: boolean;
   /** Rows whose timestamp is later than the backup; null = unknown. */
   readonly writtenSince: number | null;
-  /** RFC 3339 UTC; null = no timestamp column, or not enough time. */
+  /** RFC 3339 UTC; null = no known timestamp column, or not enough time. */
   readonly newest: string | null;
 }
 
@@ -284,7 +285,10 @@ function unknownOf(tables: readonly TableLoss[], candidates: readonly Candidate[
     unknown.push(`${areEstimated(refused)}: this role may not read all rows (privileges or row security)`);
   if (guarded > 0)
     unknown.push(`${areEstimated(guarded)}: counting would run functions that their owners use in indexes`);
-  if (timeless > 0) unknown.push(`${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no timestamp column`);
+  if (timeless > 0)
+    unknown.push(
+      `${counted(timeless, 'table')} ${verb(timeless, 'has', 'have')} no known timestamp column (updated_at, created_at, …)`,
+    );
   return unknown;
 }
 

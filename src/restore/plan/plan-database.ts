@@ -11,6 +11,7 @@ import { type Assessment, assessDatabase, superuserEntries } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
 import type { PlannedDatabase } from './plan.js';
+import { journalWarning, type ReplacedJournal, replacedByBackup } from './replaced-journal.js';
 import { settlePart } from './settle-part.js';
 
 /** The plan for the database. */
@@ -54,10 +55,12 @@ export async function planDatabase(
     superuserEntries: await onlyForSuperusers(deps, observed, toc, dumpFolder),
   });
   const loss = await lossOf(deps, request, observed, name, manifest);
+  const journal = loss && replacedByBackup(loss);
+  const journalWarnings = journal === null ? [] : [journalWarning(journal, "the backup's")];
   return {
     blocking: assessment.blocking,
-    warnings: [...warnings, ...assessment.warnings],
-    planned: plannedOf(server, observed, part, { name, ...names, loss }),
+    warnings: [...warnings, ...assessment.warnings, ...journalWarnings],
+    planned: plannedOf(server, observed, part, { name, ...names, loss, journal }),
     part,
   };
 }
@@ -113,7 +116,7 @@ function plannedOf(
   server: Server,
   observed: ObservedServer,
   part: SettledPart,
-  target: { name: string; staged: string; kept: string; loss: ObservedLoss | null },
+  target: { name: string; staged: string; kept: string; loss: ObservedLoss | null; journal: ReplacedJournal | null },
 ): PlannedDatabase {
   const { host, port } = server.settings;
   const { database } = observed;
@@ -132,5 +135,6 @@ function plannedOf(
     freeBytes: observed.freeBytes,
     createdRoles: observed.missingRoles,
     loss: target.loss,
+    journal: target.journal,
   };
 }

@@ -12,6 +12,7 @@ import type { Asked, RestoreDeps } from '../deps.js';
 import { type Assessment, type Blocker, block, endingSessions, liveBlockers, targetBlockers } from './assess.js';
 import { type ObservedLoss, observeLoss } from './observe-loss.js';
 import { type ObservedServer, observeServer } from './observe-server.js';
+import { journalWarning, type ReplacedJournal, replacedByDatabase } from './replaced-journal.js';
 
 /** The plan for the database of an undo. */
 export interface PlannedSwapBack {
@@ -27,6 +28,8 @@ export interface PlannedSwapBack {
   /** Rows written, changed or deleted since the run; null = unknown. */
   readonly writtenSince: number | null;
   readonly loss: ObservedLoss | null;
+  /** null if it stays the same, or there is none. */
+  readonly journal: ReplacedJournal | null;
 }
 
 /** The plan and the move of the databases. */
@@ -35,12 +38,18 @@ export interface SwapBack extends Assessment {
   readonly move: DatabaseMove;
 }
 
-/** Inspects the live and the previous database of a run that is to be undone. Changes nothing. @throws E_REFUSED, E_DB_* */
+/**
+ * Inspects the live and the previous database of a run that is to be undone. Changes nothing.
+ *
+ * @param runs all runs, oldest first
+ * @throws E_REFUSED, E_DB_*
+ */
 export async function planSwapBack(
   deps: RestoreDeps,
   request: Asked,
   undone: RunRecord,
   former: DatabaseMove,
+  runs: readonly RunRecord[],
 ): Promise<SwapBack> {
   const server = deps.server;
   if (server === null) throw new PotctlError('E_REFUSED', 'the run replaced a database, so undo needs its server');
@@ -51,9 +60,13 @@ export async function planSwapBack(
   const kept = former.outgoing && (await observeKept(server, former.outgoing.oid));
   const { host, port } = server.settings;
   const { systemIdentifier, database: live } = observed;
+  const journal = live?.connectable && kept ? await replacedByDatabase(server, name, kept.name) : null;
+  const { blocking, warnings } = assess(request, undone, former, observed, kept, runs);
   return {
-    ...assess(request, undone, former, observed, kept),
+    blocking,
+    warnings: journal === null ? warnings : [...warnings, journalWarning(journal, PREVIOUS)],
     planned: {
+      journal,
       ...{ host, port, user: observed.role.name, systemIdentifier, name },
       comesBack: kept?.name ?? null,
       keptAs: live && keptAs,
@@ -68,14 +81,18 @@ export async function planSwapBack(
   };
 }
 
+const PREVIOUS = 'that of the database that comes back';
+
 function assess(
   request: Asked,
   undone: RunRecord,
   former: DatabaseMove,
   observed: ObservedServer,
   kept: Kept | null,
+  runs: readonly RunRecord[],
 ): Assessment {
   const { name } = former;
+  const keptAs = keptDatabaseName(name, request.runId);
   const { expectedSystemIdentifier } = request;
   const live = observed.database;
   const warnings: string[] = [];
@@ -91,7 +108,12 @@ function assess(
   }
   if (live === null && kept === null) blocking.push(block('there is neither a live nor a previous database'));
   if (live !== null && live.oid !== former.incoming?.oid) {
-    warnings.push(`"${name}" is not the database that the run restored; it is kept anyway`);
+    const later = runs.findLast(({ database, step }) => step === 'swapped' && database?.incoming?.oid === live.oid);
+    warnings.push(
+      later === undefined
+        ? `"${name}" is not the database that the run restored; this undo replaces it, too, and keeps it as "${keptAs}"`
+        : `a later ${later.kind} (${later.run_id}) is in effect; this undo replaces its result, too, which is kept as "${keptAs}"`,
+    );
   }
   return { blocking, warnings };
 }

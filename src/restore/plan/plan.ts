@@ -3,6 +3,7 @@ import type { Advice, NextCommand } from '../../kernel/next.js';
 import type { Accepted } from '../../runs/accept.js';
 import type { Blocker } from './assess.js';
 import type { ObservedLoss } from './observe-loss.js';
+import type { ReplacedJournal } from './replaced-journal.js';
 
 /** What a restore will do and cost, and its blockers. Sizes in bytes, times RFC 3339 UTC. */
 export interface RestorePlan {
@@ -58,6 +59,8 @@ export interface PlannedDatabase {
   readonly createdRoles: readonly string[];
   /** null if nothing is replaced. */
   readonly loss: ObservedLoss | null;
+  /** null if it stays the same, or there is none. */
+  readonly journal: ReplacedJournal | null;
 }
 
 export interface PlannedFiles {

@@ -64,7 +64,7 @@ export async function prepareUndo(deps: RestoreDeps, request: UndoRequest): Prom
   const runs = await readRuns(deps.repository);
   const sets = request.run === null ? await targetSets(deps, request) : [];
   const undone = chooseRun(runs, await findSwappedRuns(deps.server, runs), request.run, sets);
-  const database = undone.database && (await planSwapBack(deps, request, undone, undone.database));
+  const database = undone.database && (await planSwapBack(deps, request, undone, undone.database, runs));
   const files = undone.files && (await planTreeBack(request, undone, undone.files.root));
   const found = {
     blocking: [...profileBlockers(request), ...(database?.blocking ?? []), ...(files?.blocking ?? [])],

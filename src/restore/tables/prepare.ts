@@ -3,7 +3,7 @@ import type { DatabasePart, Manifest, SettledPart, TableRows } from '../../catal
 import { ERROR_CATALOG, ExitCode } from '../../kernel/error-catalog.js';
 import { PotctlError } from '../../kernel/errors.js';
 import { advice, potctl } from '../../kernel/next.js';
-import { stagedDatabaseName } from '../../runs/names.js';
+import { RUN_ID_TO_COME, stagedDatabaseName } from '../../runs/names.js';
 import { recordsWarning } from '../../runs/record.js';
 import type { RestoreDeps } from '../deps.js';
 import {
@@ -44,7 +44,12 @@ export type JudgedTablesPlan = TablesPlan & { readonly exit: ExitCode };
 export async function planTables(deps: RestoreDeps, request: TablesRequest): Promise<JudgedTablesPlan> {
   const { plan } = await prepareTables(deps, request);
   const decisive = decisiveBlocker(plan.blocking);
-  return { ...plan, exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit };
+  const stagedAs = plan.database.stagedAs.replace(plan.runId, RUN_ID_TO_COME);
+  return {
+    ...plan,
+    database: { ...plan.database, stagedAs },
+    exit: decisive === undefined ? ExitCode.ok : ERROR_CATALOG[decisive.code].exit,
+  };
 }
 
 /** Like {@link planTables}, for a run that follows. @throws the blockers */

@@ -95,6 +95,10 @@ test('a dry run reports the space needed and writes nothing', async () => {
   });
   expect(planned.exitCode).toBe(0);
   expect(JSON.parse(planned.stdout)).toMatchObject({ dry_run: true, changed: false, result: { id: null } });
+  const shown = await potctl(['backup', 'create', '--repository', repository, '--dry-run'], {
+    env: { PGDATABASE: database.name },
+  });
+  expect(shown.stderr).toMatch(/needed\.\nNothing was changed: this was a dry run\.\n$/);
   expect(await published(repository)).toEqual([]);
   await expect(stat(repository)).rejects.toThrow('ENOENT');
 });

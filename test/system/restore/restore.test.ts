@@ -85,6 +85,25 @@ test('scripts get plan and result as JSON: what was restored, checked and kept',
   expect(JSON.parse(listed.stdout).items).toMatchObject([{ run_id: result.run_id, state: 'done', undo: 'possible' }]);
 });
 
+test('the undo command of a run or an undo is alone on its line; a plan, which has no run, shows none', async () => {
+  const { name, query, where, env } = await site();
+  await query('delete from t where i > 10');
+  const run = (...args: string[]) => potctl(['restore', ...args, ...where], { env });
+
+  const planned = (await run('plan')).stdout;
+  expect(planned).toMatch(/^ {4}TABLE +NOW +BACKUP +NOW - BACKUP +WRITTEN SINCE +NEWEST ROW$/m);
+  expect(planned).toMatch(/^ {4}public\.t +10 +1,000 +-990 +/m);
+  expect(planned).toMatch(/^ +Kept +what is live now, for 3d$/m);
+  expect(planned).toMatch(/^ +Undo +restore run prints the command$/m);
+  expect(planned).toContain(`is kept as ${name}_before_…`);
+
+  const screens = [(await run('run', '--dry-run')).stderr];
+  await run('run', '--confirm', name);
+  screens.push((await run('undo', '--dry-run')).stderr);
+  for (const screen of screens)
+    expect(screen).toMatch(/^ +Undo +(PG\w+=\S+ )*potctl restore undo [0-9a-z]{10}( --?\w+ \S+)*$/m);
+});
+
 test('mode new restores into a new database and new directories', async () => {
   const { name, tree, parts } = await site();
   const before = await describeTree(tree);

@@ -82,6 +82,11 @@ test('restore files prints the directory, JSON lists skipped files, and an obsta
     result: { restored: 0, skipped: 1, left: [{ path: 'plain.txt', reason: 'exists' }] },
   });
 
+  expect((await run('--path', 'plain.txt')).stderr).toContain('use --overwrite if-newer or --overwrite always');
+  writeFileSync(path.join(to, 'plain.txt'), 'newer than the backup');
+  const newer = await run('--path', 'plain.txt', '--overwrite', 'if-newer');
+  expect(newer.stderr).toMatch(/to replace all of them, use --overwrite always/);
+
   writeFileSync(path.join(to, 'uploads'), 'in the way');
   const obstructed = await run('--path', 'uploads', '--path', 'read-only', '--overwrite', 'always');
   expect(obstructed.exitCode).toBe(3);

@@ -72,7 +72,7 @@ test('the plan shows tables, dependencies and what is not restored, for people a
 
   const shown = await plan();
   expect(shown.exitCode).toBe(0);
-  expect(shown.stdout).toMatch(/Table +public\.orders +1 000 rows/);
+  expect(shown.stdout).toMatch(/Table +public\.orders +1,000 rows/);
   expect(shown.stderr).toMatch(/To restore it: .*potctl restore run \S+ .*--tables .*--into-schema /);
   expect(shown.stdout).toContain('left out: trigger public.orders orders_noted');
   const { item } = JSON.parse((await plan('--json')).stdout);

@@ -59,7 +59,14 @@ test('an older run can be undone by its id while a newer one is live', async () 
   const { name, parts } = await site();
   const first = await restore(parts);
   await rows(name, 'with new as (insert into t values (11) returning 1 as n) select n from new');
-  await restore(parts);
+  const second = await restore(parts);
+  const { warnings, database } = await planUndo(parts, first.runId);
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      `^a later restore \\(${second.runId}\\) is in effect; this undo replaces its result, too, which is kept as "${name}_before_`,
+    ),
+  ]);
+  expect(database).toMatchObject({ keptAs: expect.stringContaining(`${name}_before_`) });
 
   const taken = await undo(parts, first.runId);
 
