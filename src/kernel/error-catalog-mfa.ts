@@ -66,7 +66,7 @@ export const MFA_ERRORS = {
   E_REASON_REQUIRED: entry(
     30,
     'The journal requires a reason, and the profile may require a ticket. Write it for somebody who reads it a year from now.',
-    advice`Add it: ${again('--reason', 'lost phone, called back', '--ticket', 'SUP-4812')}.`,
+    advice`Add it in place of the dots: ${again('--reason', '…')}. Give a required ticket with \`--ticket\`.`,
   ),
   E_BREAK_GLASS: entry(
     30,
