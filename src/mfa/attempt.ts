@@ -166,7 +166,7 @@ export function refusedCode(verdict: Verdict, person: MfaRecord['person']): Potc
       ? '100 codes in a row were refused: blocked until an operator resets the count'
       : `blocked until ${verdict.until}`,
     fix: [
-      potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : []), '--reason', '…'),
+      potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : [])),
       ...(hard
         ? []
         : [

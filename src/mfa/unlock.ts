@@ -75,5 +75,5 @@ const blockWords = (until: string): string =>
 const lockedForGood = (person: Person): PotctlError =>
   new PotctlError('E_MFA_STATE', `'${nameOf(person)}' is permanently locked: 100 codes in a row were refused`, {
     why: 'somebody may be guessing codes; removing this lock requires --reset-consecutive',
-    fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive', '--reason', '…')],
+    fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive')],
   });
