@@ -137,10 +137,13 @@ test('a monitor reads the state from the first line of stdout, and unknown if no
   const told = await site.mfa(check);
   expect(told.exitCode).toBe(3);
   expect(told.stdout).toMatch(/^MFA UNKNOWN - .*sec\.unrecorded UNKNOWN/);
+  const next = told.stderr.split('\n').filter((line) => line.startsWith('Next: '));
+  expect([...new Set(next)]).toEqual(next);
   await potctl(['setup', '--guard-writes', '--yes'], { env: { PGDATABASE: site.database.name } });
   const looked = await site.mfa(check);
   expect(looked.exitCode).toBe(1);
   expect(looked.stdout).toMatch(/^MFA WARN - .*sec\.weak_codes WARN/);
+  expect(looked.stdout).toMatch(/\nWARN: \d+ rules checked on '3dpot': \d+ warnings?\n$/);
   const blind = await site.mfa(check, { env: { PGHOST: '/nonexistent' } });
   expect(blind.exitCode).toBe(3);
   expect(blind.stdout).toMatch(/^UNKNOWN - cannot reach .*\n$/);
