@@ -71,7 +71,7 @@ export const MFA_ERRORS = {
   E_BREAK_GLASS: entry(
     30,
     'The request is guarded: it concerns an administrator, your own account, a protected command, a role with all privileges, or too many changes in a short time.',
-    advice`Ask somebody else to do it. Or override the guard, which is recorded in the journal: ${again('--break-glass')}`,
+    advice`Override the guard, which is recorded in the journal: ${again('--break-glass')}`,
   ),
   E_SECRET_OUTPUT: entry(
     30,

@@ -63,6 +63,11 @@ test("administrators, one's own account and protected commands require --break-g
   await site.enable(admin);
   const reset = ['reset', admin.id, ...WHY, '--confirm', admin.name];
   await refused(mfa(...reset), 30, 'E_BREAK_GLASS', /is an administrator/);
+  expect(refusalOf(await mfa(...reset)).fix).toEqual([
+    expect.stringMatching(
+      /^Changes to administrators require --break-glass, .*in the journal: `potctl mfa reset .* --break-glass`$/,
+    ),
+  ]);
   await refused(
     mfa('reset', own.id, ...WHY, '--confirm', 'maria', '--operator', 'Maria@desk'),
     30,
