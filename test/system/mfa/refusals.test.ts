@@ -198,6 +198,13 @@ test('an unsupported schema is not changed, and its missing and different column
     'E_APPLICATION',
     /users.mfa_backup_codes is jsonb, not json[\s\S]*refresh_tokens.is_revoked is missing/,
   );
+  await pot.query('drop table refresh_tokens');
+  await refused(
+    run(pot.name, 'mfa', 'stats'),
+    15,
+    'E_APPLICATION',
+    /tables of '3dpot' are missing: refresh_tokens\n[\s\S]*If they were lost, .*potctl restore plan latest/,
+  );
   const both = await freshDatabase({ schema: '3dpot' });
   await both.query(await readFile(new URL('../../fixtures/schemas/viu.sql', import.meta.url), 'utf8'));
   await refused(
