@@ -45,7 +45,11 @@ test('setup prints its SQL, asks for confirmation, installs once, and records th
   expect(await sql(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
 
   const done = await run('setup', '--yes', '--reason', 'journal for support');
-  expect(done).toMatchObject({ exitCode: 0, stdout: '', stderr: expect.stringMatching(/^.*\nSETUP .*\nInstalled: .*\n$/) });
+  expect(done).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: expect.stringMatching(/^.*\nSETUP .*\nInstalled: .*\n$/),
+  });
   const again = JSON.parse((await run('setup', '--json')).stdout);
   expect(again).toMatchObject({ changed: false, result: { state: 'unchanged', database: database.name } });
   const { items } = JSON.parse((await run('history', '--json')).stdout);
