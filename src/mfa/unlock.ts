@@ -69,7 +69,7 @@ export async function unlock(
 }
 
 const blockWords = (until: string): string =>
-  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's block (until ${until})`;
+  until === 'infinity' ? "potctl's lock after 100 refused codes in a row" : `potctl's block (${untilText(until)})`;
 
 /** 100 refused codes in a row mean an attack or a broken secret, so unlocking requires an explicit flag. */
 const lockedForGood = (person: Person): PotctlError =>
