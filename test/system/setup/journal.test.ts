@@ -36,7 +36,7 @@ test('setup prints its SQL, asks for confirmation, installs once, and records th
   const dry = await run('setup', '--dry-run');
   expect(dry).toMatchObject({
     exitCode: 0,
-    stdout: expect.stringMatching(/^BEGIN;\n[^]*CREATE TABLE potctl.journal[^]*\nCOMMIT;\n$/),
+    stdout: expect.stringMatching(/^BEGIN;\n[\s\S]*CREATE TABLE potctl.journal[\s\S]*\nCOMMIT;\n$/),
   });
   expect(dry.stderr).toMatch(/^.*\nSETUP .*; nothing is installed yet\n.*dry run\.\n$/);
   const asked = await run('setup');
