@@ -10,8 +10,12 @@ import type { View } from './ui/view.js';
 
 /** The confirmation before a severe change: the plan is shown, then `phrase` must be typed. */
 export interface Gate<P> {
-  /** Draws what will happen, on stderr. */
-  renderPlan(plan: P, view: View): void;
+  /**
+   * Draws what will happen, on stderr.
+   *
+   * @param unasked whether no question follows: in a dry run, and with --yes or --confirm
+   */
+  renderPlan(plan: P, view: View, unasked: boolean): void;
   /** What must be typed, or given as `--confirm`. */
   phrase(plan: P): string;
   /** What the phrase is, for the help: `the database name`. */

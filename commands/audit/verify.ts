@@ -33,9 +33,7 @@ export const auditVerify = itemCommand({
     view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, the hash chain is intact.`);
     if (anchor !== null) view.line(JSON.stringify(anchor));
     if (!anchored)
-      view.note(
-        'Removed entries at the end show only with an anchor: save the line above on another host and pass it with --anchor.',
-      );
+      view.note('To detect entries removed from the end, save this line on another host and pass it with --anchor.');
   },
   exitCode: ({ ok }) => (ok ? ExitCode.ok : ExitCode.integrity),
 });

@@ -1,7 +1,7 @@
 import type { CheckState } from '../../src/kernel/check.js';
 import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
-import { type Advice, advice } from '../../src/kernel/next.js';
+import { type Advice, advice, withoutRepeats } from '../../src/kernel/next.js';
 import type { PostureCheck } from '../../src/mfa/posture-rules.js';
 import { choice, flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
@@ -67,12 +67,25 @@ export const mfaCheck = itemCommand({
       );
     }
     view.line(
-      `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules checked on the second factors of '${application}'`,
+      `${view.paint(STYLES[state], WORDS[state])}: ${rules.length} rules checked on '${application}': ${found(rules)}`,
     );
-    for (const { next } of rules) if (next !== null) view.note(advice`Next:  ${next}`);
+    const next = rules.map((one) => one.next).filter((one) => one !== null);
+    for (const one of withoutRepeats(next)) view.note(advice`Next:  ${one}`);
   },
   exitCode: ({ state, exit_codes: codes }) => CODES[codes][state] as ExitCode,
 });
+
+/** How many rules are in each bad state. */
+function found(rules: readonly RuleLine[]): string {
+  const count = (state: Word): number => rules.filter(({ state: is }) => is === state).length;
+  const [crit, warn, unknown] = [count('crit'), count('warn'), count('unknown')];
+  const parts = [
+    ...(crit > 0 ? [`${crit} critical`] : []),
+    ...(warn > 0 ? [counted(warn, 'warning')] : []),
+    ...(unknown > 0 ? [`${unknown} unknown`] : []),
+  ];
+  return parts.join(', ') || 'all OK';
+}
 
 function nagiosLine(state: Word, rules: readonly RuleLine[]): string {
   const found = rules.filter(({ state: is }) => is !== 'ok').map(({ id, state: is }) => `${id} ${WORDS[is]}`);

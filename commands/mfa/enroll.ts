@@ -54,7 +54,8 @@ export const mfaEnroll = actionCommand({
         const other = state === 'enabled' ? '; the factor enabled before stays enabled' : '';
         return ['New secret', `stored for ${person.name}; it is inactive until its first code is confirmed${other}`];
       },
-      next: ({ person }) => potctl('mfa', 'confirm', personWord(person), '--reason', '…'),
+      // It asks for the reason.
+      next: ({ person }) => potctl('mfa', 'confirm', personWord(person)),
     });
     if (result.expires_at !== null)
       view.note(`The first code must be confirmed before ${view.instant(result.expires_at)}.`);
@@ -88,8 +89,8 @@ async function placeOf(context: Context, { qr, secretTo, person, sample }: Asked
       changed: 'complete',
       detail: `${person.name} has a new secret, inactive until its first code is confirmed`,
       fix: [
-        advice`If the app has it: ${potctl('mfa', 'confirm', user, '--reason', '…')}`,
-        advice`If not, create a new one: ${potctl('mfa', 'enroll', user, '--reason', '…')}`,
+        advice`If the app has it: ${potctl('mfa', 'confirm', user)}`,
+        advice`If not, create a new one: ${potctl('mfa', 'enroll', user)}`,
       ],
     },
     makeRoom: (terminal) => makeRoom(terminal, sample),

@@ -3,6 +3,7 @@ import { flag } from '../cli/parse/options.js';
 import { itemCommand } from '../command.js';
 import { CODE_STDIN, USER } from './shared/flags.js';
 import { readCode } from './shared/input.js';
+import { sentence } from './shared/sentence.js';
 
 const STYLES = { ok: 'good', problem: 'bad', unknown: 'warn', info: 'dim' } as const;
 
@@ -28,7 +29,7 @@ export const mfaExplain = itemCommand({
 
   render({ user, verdict, evidence, next }, view) {
     view.heading(user.username ?? user.email ?? user.id);
-    view.line(`  ${view.paint('strong', verdict.text)}${verdict.confidence === 'likely' ? ' (likely)' : ''}`);
+    view.line(`  ${view.paint('strong', sentence(verdict.text))}${verdict.confidence === 'likely' ? ' (likely)' : ''}`);
     view.table(
       ['CHECK', 'RESULT', 'DETAIL'],
       evidence.map(({ check, result, detail }) => [check, view.paint(STYLES[result], result), detail]),

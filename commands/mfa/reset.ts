@@ -38,7 +38,6 @@ export const mfaReset = actionCommand({
         return ['Reset', `${person.name} no longer has a second factor${sessions}`];
       },
       unchanged: ({ person }) => `${person.name} has no second factor and no open session`,
-      next: ({ person }) =>
-        advice`the user enrolls again, or ${potctl('mfa', 'enroll', personWord(person), '--reason', '…')}`,
+      next: ({ person }) => advice`the user enrolls again, or ${potctl('mfa', 'enroll', personWord(person))}`,
     }),
 });

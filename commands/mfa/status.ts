@@ -1,9 +1,9 @@
-import { advice } from '../../src/kernel/next.js';
 import type { MfaStatus } from '../../src/mfa/status.js';
 import { itemCommand } from '../command.js';
 import { byWhom } from '../ui/by-whom.js';
 import type { View } from '../ui/view.js';
 import { USER } from './shared/flags.js';
+import { sentence } from './shared/sentence.js';
 
 const NONE = '–';
 
@@ -35,8 +35,8 @@ export const mfaStatus = itemCommand({
       ],
       ...stateFields(status, view),
     ]);
-    for (const { text } of status.red_flags) view.line(`  ${view.paint('bad', '!')} ${text}`);
-    for (const text of status.notes) view.note(advice`  ${text}`);
+    for (const { text } of status.red_flags) view.line(`  ${view.paint('bad', '!')} ${sentence(text)}`);
+    for (const text of status.notes) view.note(`  ${sentence(view.spelled(text))}`);
   },
 });
 
@@ -84,7 +84,7 @@ function resetFields({ resets_90d: resets }: MfaStatus, view: View): Pair[] {
   const line = (one: (typeof newest)[number]): string =>
     `${view.time(one.at)} ${one.action} by ${byWhom(one)}: ${one.reason}`;
   return [
-    ['resets, 90 days', resets === null ? NONE : String(resets.length)],
+    ['resets in 90d', resets === null ? NONE : String(resets.length)],
     ...newest.map((one) => ['', line(one)] as const),
   ];
 }

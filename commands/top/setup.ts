@@ -1,15 +1,16 @@
-import type { SetupPlan } from '../../src/journal/setup.js';
+import type { SetupPlan, SetupResult } from '../../src/journal/setup.js';
 import { advice, potctl } from '../../src/kernel/next.js';
+import type { Prepared } from '../../src/kernel/prepared.js';
 import { choice, flag, text } from '../cli/parse/options.js';
 import { actionCommand } from '../command.js';
 import type { View } from '../ui/view.js';
 
-/** `potctl setup`: the only command that installs anything in the database. It shows its SQL first. */
+/** `potctl setup`: the only command that installs anything in the database. It shows its SQL before it asks. */
 export const setup = actionCommand({
   name: 'setup',
   summary: 'install or upgrade the potctl schema (the change journal)',
   examples: [
-    'potctl setup --dry-run -p prod',
+    'potctl setup --dry-run -p prod > review.sql',
     'potctl setup -p prod --yes --reason "journal for support, CHG-118"',
     'potctl setup --guard-writes -p prod',
   ],
@@ -27,8 +28,14 @@ export const setup = actionCommand({
     ticket: text('--ticket <id>', 'ticket, recorded in the journal'),
   },
 
-  async prepare({ application = null, guardWrites }, { potctl }) {
-    return (await potctl.setup()).install({ application, guardWrites });
+  async prepare({ application = null, guardWrites }, { potctl, live }): Promise<Prepared<SetupPlan, SetupResult>> {
+    const prepared = await (await potctl.setup()).install({ application, guardWrites });
+    const dryRun = (): Promise<SetupResult> => {
+      // For review: it can be redirected to a file.
+      for (const line of sqlOf(prepared.plan)) live.line(line);
+      return prepared.dryRun();
+    };
+    return { ...prepared, dryRun };
   },
 
   gate: {
@@ -54,14 +61,19 @@ export const setup = actionCommand({
   },
 });
 
-function renderPlan({ database, role, installed, wanted, critical, scripts }: SetupPlan, view: View): void {
+function renderPlan(plan: SetupPlan, view: View, unasked: boolean): void {
+  const { database, role, installed, wanted, critical, scripts } = plan;
   if (scripts.length === 0) return;
   const from = installed === null ? 'nothing is installed yet' : `version ${installed} is installed`;
   view.heading(`SETUP   potctl schema ${wanted} in ${database}, as ${role}; ${from}`);
   if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
-  // One transaction, so that pasting it never leaves a half-upgraded, less protected schema visible.
-  for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  if (unasked) return;
+  for (const line of sqlOf(plan)) view.line(line);
   view.line(
     'Runs in one transaction. To uninstall: DROP SCHEMA potctl CASCADE; (also potctl_app if installed). This also drops the triggers.',
   );
 }
+
+/** Returns the SQL in one transaction, so that pasting it never leaves a half-upgraded, less protected schema visible. */
+const sqlOf = ({ scripts }: SetupPlan): string[] =>
+  scripts.length === 0 ? [] : ['BEGIN;', ...scripts, 'COMMIT;'].flatMap((sql) => sql.trimEnd().split('\n'));

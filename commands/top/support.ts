@@ -49,9 +49,7 @@ export const support = actionCommand({
   exitCode: ({ owed, practice }) => (owed.length > 0 || practice?.some(({ right }) => !right) ? 3 : 0),
   render({ helped, owed, practice }, view) {
     if (practice !== null) return renderScore(practice, view);
-    view.note(
-      helped.length === 0 ? 'The desk is closed. Nobody was helped.' : `The desk is closed. Helped: ${helped.length}.`,
-    );
+    view.note(`The desk is closed. Changes made: ${helped.length === 0 ? 'none' : helped.length}.`);
     for (const { task, person, journal_seq: seq } of helped) view.note(`  ${task} of ${person}, journal ${seq}`);
     for (const text of owed) view.note(`${view.paint('bad', 'TO DO')}  ${text}`);
   },

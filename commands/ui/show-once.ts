@@ -71,12 +71,12 @@ function untilClosed(draw: (size: ScreenSize) => Drawn, parts: ShowParts): Promi
   const { input, output, interrupts, shownMs = SHOWN_MS } = parts;
   const { pressed } = interrupts;
   return new Promise((resolve) => {
-    let [typed, endsAt] = ['', performance.now() + shownMs];
+    let [typed, endsAt, missed] = ['', performance.now() + shownMs, false];
     const leftMs = (): number => endsAt - performance.now();
     const drawAll = (): void => void output.write(linesText(draw(screenSize(output)), screenSize(output)));
     const drawClosing = (): void => {
       const size = screenSize(output);
-      output.write(closingText(draw(size), size, { leftMs: leftMs(), typed }));
+      output.write(closingText(draw(size), size, { leftMs: leftMs(), typed, missed }));
     };
     const resized = (): void => {
       drawAll();
@@ -94,6 +94,7 @@ function untilClosed(draw: (size: ScreenSize) => Drawn, parts: ShowParts): Promi
     const entered = (word: string): void => {
       if (word === 'saved') close('saved');
       if (word === 'more') endsAt = performance.now() + shownMs;
+      missed = word !== 'more';
     };
     const raw = readRaw(input, (keys) => {
       if (keys === null || keys.includes('\u0003')) {
@@ -131,10 +132,11 @@ function linesText({ lines }: Drawn, { rows }: ScreenSize): string {
 function closingText(
   { closing: { row, column } }: Drawn,
   { columns }: ScreenSize,
-  { leftMs, typed }: { readonly leftMs: number; readonly typed: string },
+  { leftMs, typed, missed }: { readonly leftMs: number; readonly typed: string; readonly missed: boolean },
 ): string {
   const left = Math.max(0, Math.ceil(leftMs / 1_000));
   const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-  const words = ['Copied? Type saved and Enter.', 'More time? Type more and Enter', `Wiped in ${time}  › ${typed}`];
+  const first = missed ? '! Type saved, then Enter.' : 'Copied? Type saved and Enter.';
+  const words = [first, 'More time? Type more and Enter', `Wiped in ${time}  › ${typed}`];
   return words.map((text, at) => `${goTo([row + at + 1, column + 1])}\u001b[K${cut(text, columns - column)}`).join('');
 }

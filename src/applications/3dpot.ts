@@ -70,9 +70,9 @@ export const threeDPot = adapter<WithMfa>((at) => ({
       noReplayGuard:
         'the application does not remember used codes: a code works there until it expires, a backup code always; only potctl uses codes up',
       requiredForAdmin:
-        'with MFA_REQUIRED_FOR_ADMIN its login refuses administrators without a second factor, and enrollment requires a login: use `mfa enroll`',
+        'with MFA_REQUIRED_FOR_ADMIN the login of the application refuses administrators without a second factor, and enrollment requires a login: use `mfa enroll`',
       login:
-        'its login accepts 6 to 8 characters, so backup codes with a dash do not work there (`--code-form login` makes codes of 8 digits)',
+        'the login of the application accepts 6 to 8 characters, so backup codes with a dash do not work there (`--code-form login` makes codes of 8 digits)',
     },
     guard: {
       tables: [

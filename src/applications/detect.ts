@@ -1,4 +1,5 @@
 import { PotctlError } from '../kernel/errors.js';
+import { advice, potctl } from '../kernel/next.js';
 import type { Session } from '../postgres/server.js';
 import type { Adapter, Application, Columns } from './application.js';
 import { APPLICATIONS } from './known.js';
@@ -54,7 +55,8 @@ export async function detectApplication(
   const { schema, tables } = found;
   const adapter = found.adapter.formOf?.(tables) ?? found.adapter;
   const problems = adapter.tables.flatMap(({ name, columns }) => differences(tables, name, columns));
-  if (problems.length > 0) throw differing(adapter, schema, problems);
+  const missing = adapter.tables.map(({ name }) => name).filter((name) => !tables.has(name));
+  if (problems.length > 0) throw differing(adapter, schema, { problems, missing });
   return { application: adapter.in(schema), schema };
 }
 
@@ -138,13 +140,22 @@ function ambiguous(matches: readonly Match[]): PotctlError {
 const decidingLine = ({ adapter, schema }: Match): string =>
   `application: { name: ${adapter.name}, schema: ${JSON.stringify(schema)} }`;
 
-function differing(application: Application, schema: string, problems: readonly string[]): PotctlError {
-  return new PotctlError(
-    'E_APPLICATION',
-    `unsupported schema: the tables of '${application.name}' differ from what potctl expects`,
-    {
-      why: [`in the schema ${schema}:`, ...problems].join('\n'),
-      fix: ['potctl does not write to tables with an unsupported schema. Check the version of the application.'],
-    },
-  );
+function differing(
+  { name }: Application,
+  schema: string,
+  { problems, missing }: { readonly problems: readonly string[]; readonly missing: readonly string[] },
+): PotctlError {
+  const what =
+    missing.length > 0
+      ? `tables of '${name}' are missing: ${missing.join(', ')}`
+      : `the tables of '${name}' differ from what potctl expects`;
+  return new PotctlError('E_APPLICATION', `unsupported schema: ${what}`, {
+    why: [`in the schema ${schema}:`, ...problems].join('\n'),
+    fix: [
+      ...(missing.length > 0 ? [advice`If they were lost, restore them from a backup: ${RESTORE}`] : []),
+      'If the application was upgraded, check that potctl supports its version.',
+    ],
+  });
 }
+
+const RESTORE = potctl('restore', 'plan', 'latest');

@@ -48,7 +48,8 @@ export const viu = adapter<WithMfa>((at) => ({
     factorId: 'person',
     facts: {
       noReplayGuard: 'the application does not remember used codes, and some of its versions accept any six digits',
-      login: 'its login accepts only codes of six characters, so backup codes can only be checked by potctl',
+      login:
+        'the login of the application accepts only codes of six characters, so backup codes can only be checked by potctl',
     },
     guard: {
       tables: [

@@ -40,7 +40,7 @@ const OWN_TABLES = ['schema_version', 'journal', 'journal_head', 'mfa_attempt', 
 export function grantsSql(role: GrantRole, place: GrantPlace): string[] {
   const name = `potctl_${role}`;
   return [
-    `-- Privileges for ${role} in the database ${quoteIdentifier(place.database)}. Review, then run as the owner of the tables.`,
+    `-- Privileges for ${role} in the database ${quoteIdentifier(place.database)}. Review, then run as the owner of the tables; CREATE ROLE also requires CREATEROLE.`,
     ...(role === 'support' ? whatSupportCanDo(place) : []),
     `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} NOLOGIN; END IF; END $$;`,
     `GRANT CONNECT ON DATABASE ${quoteIdentifier(place.database)} TO ${name};`,

@@ -66,12 +66,12 @@ export const MFA_ERRORS = {
   E_REASON_REQUIRED: entry(
     30,
     'The journal requires a reason, and the profile may require a ticket. Write it for somebody who reads it a year from now.',
-    advice`Add it: ${again('--reason', 'lost phone, called back', '--ticket', 'SUP-4812')}.`,
+    advice`Add it in place of the dots: ${again('--reason', '…')}. Give a required ticket with \`--ticket\`.`,
   ),
   E_BREAK_GLASS: entry(
     30,
     'The request is guarded: it concerns an administrator, your own account, a protected command, a role with all privileges, or too many changes in a short time.',
-    advice`Ask somebody else to do it. Or override the guard, which is recorded in the journal: ${again('--break-glass')}`,
+    advice`Override the guard, which is recorded in the journal: ${again('--break-glass')}`,
   ),
   E_SECRET_OUTPUT: entry(
     30,

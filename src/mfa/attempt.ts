@@ -10,6 +10,7 @@ import { markOf } from './secret-mark.js';
 import { type CodeMatch, DIAGNOSIS_STEPS, findCode, stepAt } from './totp.js';
 import type { Transaction } from './transaction.js';
 import type { TypedCode } from './typed-code.js';
+import { untilText } from './verifier-state.js';
 
 /** The result of checking a code. All verdicts but `accepted` must look the same to the caller. */
 export type Verdict =
@@ -164,9 +165,9 @@ export function refusedCode(verdict: Verdict, person: MfaRecord['person']): Potc
   return new PotctlError('E_MFA_BLOCKED', `codes of '${nameOf(person)}' are blocked`, {
     why: hard
       ? '100 codes in a row were refused: blocked until an operator resets the count'
-      : `blocked until ${verdict.until}`,
+      : `blocked ${untilText(verdict.until)}`,
     fix: [
-      potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : []), '--reason', '…'),
+      potctl('mfa', 'unlock', argumentOf(person), ...(hard ? ['--reset-consecutive'] : [])),
       ...(hard
         ? []
         : [

@@ -7,7 +7,7 @@ import { argumentOf } from './people.js';
 import type { MfaRecord } from './record.js';
 import type { MfaStatus } from './status.js';
 import { PERIOD_S } from './totp.js';
-import { untilText } from './verifier-state.js';
+import { instantText, untilText } from './verifier-state.js';
 
 /** One thing that was checked. */
 export interface Finding {
@@ -139,7 +139,7 @@ function halfEnrolled({ pending }: MfaRecord, who: string): Cause {
   const old = pending?.expired === true;
   return certain(
     'half_enrolled',
-    `enrollment was started${pending?.since ? ` (${pending.since})` : ''} but its first code was never confirmed${old ? '; it has expired' : ''}`,
+    `enrollment was started${pending?.since ? ` (${instantText(pending.since)})` : ''} but its first code was never confirmed${old ? '; it has expired' : ''}`,
     ...(old ? [potctl('mfa', 'enroll', who)] : [potctl('mfa', 'confirm', who), potctl('mfa', 'enroll', who)]),
   );
 }
@@ -313,6 +313,7 @@ function attemptsFinding({ record: { verifier } }: Seen): Finding {
       'potctl is not set up in this database, or this role cannot read its schema',
     );
   const { failures24h, replays } = verifier;
-  const detail = `${failures24h} in the last 24 hours through potctl, ${replays} of them used before`;
+  const used = replays === 0 ? '' : `; ${replays} correct but already used in the last 30 days`;
+  const detail = `${failures24h} in the last 24 hours through potctl${used}`;
   return finding('rejected codes', failures24h > 0 ? 'problem' : 'ok', detail);
 }

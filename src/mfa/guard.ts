@@ -52,9 +52,11 @@ export async function guardChange(
   if (guarded.length > 0 && !actor.breakGlass) {
     throw new PotctlError('E_BREAK_GLASS', `\`mfa ${action}\` for '${nameOf(person)}' requires --break-glass`, {
       why: guarded.join('\n'),
-      ...(risk.length > 0 && policy.isProduction
-        ? { fix: [...ERROR_CATALOG.E_BREAK_GLASS.remedy, advice`Create a role with fewer rights: ${SMALLER}`] }
-        : {}),
+      fix: [
+        ...(own ? ['Ask a colleague to do it.'] : []),
+        ...(person.isAdmin ? [ADMINS] : ERROR_CATALOG.E_BREAK_GLASS.remedy),
+        ...(risk.length > 0 && policy.isProduction ? [advice`Create a role with fewer rights: ${SMALLER}`] : []),
+      ],
     });
   }
   const warned = risk.map((text) => advice`${text} (${SMALLER} prints a role with fewer rights)`);
@@ -94,6 +96,7 @@ const ROLE = `select session_user::text as name, rolsuper as super, rolbypassrls
                      coalesce(pg_has_role(session_user, (select relowner from pg_class where oid = to_regclass($1)), 'member'), false) as owner
                 from pg_roles where rolname = session_user`;
 
+const ADMINS = advice`Changes to administrators require --break-glass, which is recorded in the journal: ${again('--break-glass')}`;
 const SMALLER = potctl('grants', 'sql', '--role', 'support');
 
 function riskyRole({ name, super: all, bypass, owner }: Role): string[] {

@@ -98,7 +98,9 @@ function secretRules(counts: Counts, { readsSecrets, sealed, facts }: PostureFac
   const replay = rule(
     'replay_guard',
     'ok',
-    facts.noReplayGuard || 'the application refuses codes that were used before',
+    facts.noReplayGuard === ''
+      ? 'the application refuses codes that were used before'
+      : 'potctl accepts each code only once; the application itself does not remember used codes',
   );
   if (!readsSecrets) {
     return [...SECRET_RULES.map((id) => rule(id, 'unknown', 'this database role cannot read secrets')), replay];
@@ -145,8 +147,9 @@ function codeRules(
     rule(
       'codes_low',
       adminsNoCodes > 0 ? 'fail' : when(fewCodes, 'warn'),
-      `users with three backup codes or fewer: ${fewCodes}`,
-      potctl('mfa', 'list', '--state', 'no-codes'),
+      `users with three backup codes or fewer: ${fewCodes}${adminsNoCodes > 0 ? `; administrators with none: ${adminsNoCodes}` : ''}`,
+      // It lists only users with none.
+      adminsNoCodes > 0 ? potctl('mfa', 'list', '--state', 'no-codes') : undefined,
     ),
   ];
 }

@@ -20,7 +20,9 @@ const EMPTY_WORDS = new Set(
  */
 export function reasonProblem(reason: string | null): string | null {
   const letters = (reason ?? '').normalize('NFC').replace(/[^\p{L}\p{N}]/gu, '');
-  if (letters === '') return 'no reason was given';
+  if (letters === '') {
+    return (reason ?? '').trim() === '' ? 'no reason was given' : `'${reason}' has no letters or digits`;
+  }
   if (weightOf(letters) < SHORTEST) return `'${reason}' has fewer than ${SHORTEST} letters or digits`;
   const words = reason!
     .toLowerCase()
@@ -45,9 +47,7 @@ export function requireReason({ reason, ticket }: Actor, policy: MfaPolicy): voi
   if (problem !== null) {
     throw new PotctlError('E_REASON_REQUIRED', 'a reason is required', {
       why: problem,
-      fix: [
-        advice`Give a reason for the journal: ${again('--reason', 'lost phone, called back at the number on file')}`,
-      ],
+      fix: [advice`Give a reason for the journal, in place of the dots: ${again('--reason', '…')}`],
     });
   }
   const missing = ticketProblem(ticket, policy);

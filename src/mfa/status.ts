@@ -118,7 +118,7 @@ export function redFlags({ person, verifier, nowMs }: MfaRecord): RedFlag[] {
   const { resets = [], failures24h = 0 } = verifier ?? {};
   const daysOld = person.createdAt === null ? null : (nowMs - Date.parse(person.createdAt)) / 86_400_000;
   const flags: [boolean, string, string][] = [
-    [person.isAdmin, 'admin', 'an administrator'],
+    [person.isAdmin, 'admin', 'the user is an administrator'],
     [person.active === false, 'inactive', 'the account is disabled'],
     [daysOld !== null && daysOld < 7, 'new_account', 'the account is less than a week old'],
     [resets.length > 0, 'recent_reset', `${counted(resets.length, 'reset')} in the last 90 days`],

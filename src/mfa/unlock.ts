@@ -69,11 +69,11 @@ export async function unlock(
 }
 
 const blockWords = (until: string): string =>
-  until === 'infinity' ? "potctl's lock after 100 rejected codes in a row" : `potctl's block (until ${until})`;
+  until === 'infinity' ? "potctl's lock after 100 rejected codes in a row" : `potctl's block (${untilText(until)})`;
 
 /** 100 rejected codes in a row mean an attack or a broken secret, so unlocking requires an explicit flag. */
 const lockedForGood = (person: Person): PotctlError =>
   new PotctlError('E_MFA_STATE', `'${nameOf(person)}' is permanently locked: 100 codes in a row were refused`, {
     why: 'somebody may be guessing codes; removing this lock requires --reset-consecutive',
-    fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive', '--reason', '…')],
+    fix: [potctl('mfa', 'unlock', argumentOf(person), '--reset-consecutive')],
   });

@@ -26,7 +26,11 @@ export interface VerifierState {
 }
 
 /** Formats a lock's end for a sentence: `until 2026-…`. */
-export const untilText = (until: string): string => (until === 'infinity' ? 'permanently' : `until ${until}`);
+export const untilText = (until: string): string =>
+  until === 'infinity' ? 'permanently' : `until ${instantText(until)}`;
+
+/** `2026-11-22T00:15:00.178000Z` → `2026-11-22 00:15:00Z`, for texts. */
+export const instantText = (instant: string): string => instant.replace('T', ' ').replace(/\.\d+(?=Z$)/, '');
 
 /** A reset or disable of the last 90 days. */
 export interface PastReset {

@@ -210,6 +210,25 @@ describe('the evidence', () => {
     expect(of(found, 'backup codes')).toEqual([{ check: 'backup codes', result, detail: `${left} left` }]);
   });
 
+  test.each([
+    [{ failures24h: 3 }, '3 in the last 24 hours through potctl'],
+    [
+      { failures24h: 3, replays: 2 },
+      '3 in the last 24 hours through potctl; 2 correct but already used in the last 30 days',
+    ],
+  ])('refused codes %j: %s', async (changes, detail) => {
+    const found = await look({ record: { verifier: { ...VERIFIER, ...changes } } });
+    expect(of(found, 'refused codes')).toEqual([{ check: 'refused codes', result: 'problem', detail }]);
+  });
+
+  test('times have no fractions of a second', async () => {
+    const found = await look({ record: blocked(UNTIL) });
+    expect(of(found, 'lock')).toEqual([
+      { check: 'lock', result: 'problem', detail: 'by potctl until 2026-11-22 00:15:00Z' },
+    ]);
+    expect(found.verdict.text).toMatch(/accepts no code until 2026-11-22 00:15:00Z$/);
+  });
+
   test('never contains a secret, a hash or a code', async () => {
     for (const text of [FACTOR.secret!, BCRYPT]) {
       expect(JSON.stringify(await look({ record: { ...secret(text), codes: ['0042-9981'] } }))).not.toMatch(

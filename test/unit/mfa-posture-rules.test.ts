@@ -113,9 +113,24 @@ test('an application without backup codes has no rules about them; without --key
   expect(names.filter((name) => /codes|keys/.test(name))).toEqual([]);
 });
 
-test('an application without a replay guard is mentioned, but not a warning', () => {
+test('only administrators without backup codes are to be listed: no list shows users with three', () => {
+  expect(find('codes_low', { fewCodes: 500 })).toEqual({
+    ...{ name: 'sec.codes_low', state: 'warn', detail: 'users with three backup codes or fewer: 500' },
+  });
+  expect(find('codes_low', { fewCodes: 500, adminsNoCodes: 2 })).toEqual({
+    name: 'sec.codes_low',
+    state: 'fail',
+    detail: 'users with three backup codes or fewer: 500; administrators with none: 2',
+    next: potctl('mfa', 'list', '--state', 'no-codes'),
+  });
+});
+
+test('an application without a replay guard is mentioned, but not a warning: potctl has its own', () => {
   const rule = find('replay_guard', {}, { facts: threeDPot.mfa.facts });
-  expect(rule).toMatchObject({ state: 'ok', detail: threeDPot.mfa.facts.noReplayGuard });
+  expect(rule).toMatchObject({
+    state: 'ok',
+    detail: 'potctl accepts each code only once; the application itself does not remember used codes',
+  });
   expect(find('replay_guard', {}).detail).toBe('the application refuses codes that were used before');
 });
 

@@ -3,6 +3,8 @@ import { threeDPot } from '../../src/applications/3dpot.js';
 import { evo } from '../../src/applications/evo.js';
 import { native } from '../../src/applications/native.js';
 import { viu } from '../../src/applications/viu.js';
+import { ERROR_CATALOG } from '../../src/kernel/error-catalog.js';
+import { again, partsOf } from '../../src/kernel/next.js';
 import type { Actor, MfaPolicy } from '../../src/mfa/deps.js';
 import { reasonProblem, requireReason } from '../../src/mfa/reason.js';
 import { readTypedCode } from '../../src/mfa/typed-code.js';
@@ -147,6 +149,18 @@ describe('a reason', () => {
   ])('%j is accepted', (reason) => {
     expect(reasonProblem(reason)).toBeNull();
     expect(() => requireReason(actor(reason, null), policy(null))).not.toThrow();
+  });
+
+  test('the proposed command has a placeholder for the reason, and the placeholder is refused', () => {
+    const refused = (fix: unknown) => expect.objectContaining({ code: 'E_REASON_REQUIRED', fix });
+    const [proposed] = ERROR_CATALOG.E_REASON_REQUIRED.remedy
+      .flatMap(partsOf)
+      .filter((part) => typeof part === 'object');
+    expect(proposed).toEqual(again('--reason', '…'));
+    const fix = [{ advice: [expect.any(String), again('--reason', '…')] }];
+    expect(() => requireReason(actor(null, null), policy(null))).toThrow(refused(fix));
+    expect(() => requireReason(actor('…', null), policy(null))).toThrow(refused(fix));
+    expect(reasonProblem('…')).toBe("'…' has no letters or digits");
   });
 
   test('ten letters are enough, nine are not', () => {

@@ -45,8 +45,10 @@ test('input typed before the screen opened is discarded, even the closing word',
   await sleep(DRAWN_MS);
   expect(screen()).toContain('1111-2222');
   expect(await Promise.race([shown, sleep(100, 'open')])).toBe('open');
+  expect(screen()).not.toContain('! Type saved, then Enter.');
   type('\r\r q\r');
   expect(await Promise.race([shown, sleep(100, 'open')])).toBe('open');
+  expect(screen()).toContain('! Type saved, then Enter.');
   type('\u007f\u007fsavv\u007fed\r');
   expect(await shown).toBe('saved');
 });

@@ -87,7 +87,8 @@ async function passGate(
   const { invocation, diagnostics } = runtime;
   runtime.progress.end('done');
   const view = planView(runtime);
-  gate.renderPlan(plan, view);
+  const { dryRun, yes, confirm: given } = invocation.change;
+  gate.renderPlan(plan, view, dryRun || yes || given !== undefined);
   await view.written();
   const unasked = invocation.change.confirm === undefined && !invocation.noConfirm;
   if (invocation.change.dryRun || (unasked && gate.isAddition?.(plan))) return;

@@ -114,7 +114,7 @@ export async function codesPlace(
 ): Promise<SecretPlace> {
   const { asText, checkNewFile, toNewFile } = await import('../../../src/mfa/delivery.js');
   if (file !== undefined) await checkNewFile(file);
-  const again = potctl('mfa', 'codes', personWord(person), '--reason', 'codes were not seen');
+  const again = potctl('mfa', 'codes', personWord(person));
   return handOut(context, {
     what: 'the backup codes',
     draw: (lines, size) => codesScreen(lines, use, size),

@@ -63,6 +63,11 @@ test("administrators, one's own account and protected commands require --break-g
   await site.enable(admin);
   const reset = ['reset', admin.id, ...WHY, '--confirm', admin.name];
   await refused(mfa(...reset), 30, 'E_BREAK_GLASS', /is an administrator/);
+  expect(refusalOf(await mfa(...reset)).fix).toEqual([
+    expect.stringMatching(
+      /^Changes to administrators require --break-glass, .*in the journal: `potctl mfa reset .* --break-glass`$/,
+    ),
+  ]);
   await refused(
     mfa('reset', own.id, ...WHY, '--confirm', 'maria', '--operator', 'Maria@desk'),
     30,
@@ -88,6 +93,17 @@ test("administrators, one's own account and protected commands require --break-g
     [admin.key],
   );
   expect(entry).toEqual({ why: [`${admin.name} is an administrator`] });
+});
+
+test('status and explain answer in sentences, with a subject', async () => {
+  const admin = await site.seed({ admin: true });
+  await site.enable(admin);
+  const status = await site.mfa(['status', admin.id]);
+  expect(status.stdout).toContain('\n  ! The user is an administrator.\n');
+  expect(status.stdout).toMatch(/\n {2}resets in 90d {2}0\n/);
+  expect(status.stderr).toMatch(/^ {2}The login of the application accepts 6 to 8 characters, .*\.$/m);
+  const { stdout } = await site.mfa(['explain', admin.id]);
+  expect(stdout).toMatch(/^.+\n {2}Nothing in the database prevents this user from signing in: .*\.\n/);
 });
 
 test('production must be named with -p, and a superuser needs --break-glass there', async () => {
@@ -192,6 +208,13 @@ test('an unsupported schema is not changed, and its missing and different column
     15,
     'E_APPLICATION',
     /users.mfa_backup_codes is jsonb, not json[\s\S]*refresh_tokens.is_revoked is missing/,
+  );
+  await pot.query('drop table refresh_tokens');
+  await refused(
+    run(pot.name, 'mfa', 'stats'),
+    15,
+    'E_APPLICATION',
+    /tables of '3dpot' are missing: refresh_tokens\n[\s\S]*If they were lost, .*potctl restore plan latest/,
   );
   const both = await freshDatabase({ schema: '3dpot' });
   await both.query(await readFile(new URL('../../fixtures/schemas/viu.sql', import.meta.url), 'utf8'));

@@ -234,6 +234,8 @@ test('attested proofs alone are never enough on the phone; then only checked pro
     leave,
   ]);
   expect(screen.split('1 of 2 proofs')[1]!.split('leave this call')[0]).not.toContain('a colleague vouches');
+  expect(screen).toContain('Call ended, nothing else was changed.');
+  expect(screen).toContain('The desk is closed. Changes made: none.');
 });
 
 test('a user without phone and mailbox is helped in person with an ID, a call back and a colleague', async () => {

@@ -108,7 +108,7 @@ test('concurrent processes share one count, and each says when the block ends', 
     'E_MFA_BLOCKED',
   ]);
   const [{ until }] = (await site.database.query<{ until: string }>(
-    `select to_char(at at time zone 'UTC' + interval '15 minutes', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as until
+    `select to_char(at at time zone 'UTC' + interval '15 minutes', 'YYYY-MM-DD HH24:MI:SS"Z"') as until
        from potctl.mfa_attempt where kind = 'block'`,
   )) as [{ until: string }];
   expect(errors[3]).toMatchObject({ exit: 30, why: `blocked until ${until}`, changed: 'nothing' });

@@ -151,7 +151,7 @@ describe('no function of potctl is executable by PUBLIC or without a safe search
     const database = await freshDatabase();
     for (const name of installed) await database.query(await template(name));
     const dry = await potctl(['setup', '--dry-run'], { env: { PGDATABASE: database.name } });
-    expect(dry.stderr).toContain('CREATE OR REPLACE FUNCTION potctl.mfa_gate');
+    expect(dry.stdout).toContain('CREATE OR REPLACE FUNCTION potctl.mfa_gate');
     expect(dry.stderr.includes('CRITICAL')).toBe(installed.length > 0);
     expect((await setup(database)).exitCode).toBe(0);
     expect(await unsafe(database)).toEqual([]);

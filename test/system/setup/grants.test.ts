@@ -135,6 +135,9 @@ test('backup can read every table and write none; triage can read statistics; an
   await expect(backup.as.query('delete from users')).rejects.toMatchObject({ code: '42501' });
   const triage = await siteOf('triage');
   await expect(triage.as.query('select id from users')).rejects.toMatchObject({ code: '42501' });
+  expect((await backup.run(['grants', 'sql', '--role', 'backup'])).stdout).toMatch(
+    /^-- Privileges for backup .* run as the owner of the tables; CREATE ROLE also requires CREATEROLE\.\n/,
+  );
   expect(await triage.run(['grants', 'sql', '--role', 'suport'])).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining("Did you mean 'support'?"),

@@ -203,7 +203,7 @@ test('without guards one UPDATE is enough, as the first lines of `grants sql` sa
 test('guards are shown first, installed once, and dropped with the schema', async () => {
   const { site, env } = await guarded('3dpot', false);
   const dry = await potctl(['setup', '--guard-writes', '--dry-run'], { env });
-  expect(dry.stderr).toContain('CREATE TRIGGER potctl_guard AFTER INSERT OR DELETE OR UPDATE OF');
+  expect(dry.stdout).toContain('CREATE TRIGGER potctl_guard AFTER INSERT OR DELETE OR UPDATE OF');
   const setUp = async () =>
     JSON.parse((await potctl(['setup', '--guard-writes', '--yes', '--json'], { env })).stdout).changed;
   expect([await setUp(), await setUp()]).toEqual([true, false]);

@@ -34,11 +34,22 @@ test('setup prints its SQL, asks for confirmation, installs once, and records th
 
   expect(await run('history')).toMatchObject({ exitCode: 17, stderr: expect.stringContaining('E_SETUP_MISSING') });
   const dry = await run('setup', '--dry-run');
-  expect(dry).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('CREATE TABLE potctl.journal') });
-  expect(await run('setup')).toMatchObject({ exitCode: 30, stderr: expect.stringContaining('E_CONFIRM_REQUIRED') });
+  expect(dry).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^BEGIN;\n[\s\S]*CREATE TABLE potctl.journal[\s\S]*\nCOMMIT;\n$/),
+  });
+  expect(dry.stderr).toMatch(/^.*\nSETUP .*; nothing is installed yet\n.*dry run\.\n$/);
+  const asked = await run('setup');
+  expect(asked).toMatchObject({ exitCode: 30, stdout: '', stderr: expect.stringContaining('E_CONFIRM_REQUIRED') });
+  expect(asked.stderr).toContain('CREATE TABLE potctl.journal');
   expect(await sql(`select 1 from pg_namespace where nspname = 'potctl'`)).toEqual([]);
 
-  expect((await run('setup', '--yes', '--reason', 'journal for support')).exitCode).toBe(0);
+  const done = await run('setup', '--yes', '--reason', 'journal for support');
+  expect(done).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: expect.stringMatching(/^.*\nSETUP .*\nInstalled: .*\n$/),
+  });
   const again = JSON.parse((await run('setup', '--json')).stdout);
   expect(again).toMatchObject({ changed: false, result: { state: 'unchanged', database: database.name } });
   const { items } = JSON.parse((await run('history', '--json')).stdout);

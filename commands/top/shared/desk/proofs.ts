@@ -98,7 +98,7 @@ async function sendDigits({ talk }: Desk, { masked }: DeskCase, proving: Proving
     return false;
   }
   talk.good(`sent to ${masked.email}, valid for 10 minutes`);
-  talk.say('You will get a mail from us now. Read me the six digits in it.');
+  talk.say('You will get an email from us now. Read me the six digits in it.');
   return true;
 }
 

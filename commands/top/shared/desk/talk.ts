@@ -35,6 +35,8 @@ export interface Talk {
 }
 
 const LEAVE = 'end this call; nothing else is changed';
+// A code used as a proof may be used up.
+const ENDED = 'Call ended, nothing else was changed.';
 
 /** Longer lines are hard to read. */
 const WIDEST = 76;
@@ -75,7 +77,7 @@ export function createTalk(terminal: Terminal): Talk {
       line(`  0  ${leave}`, '     ');
       for (;;) {
         const typed = (await terminal.typed('Number ›')).trim();
-        if (typed === '0') throw new CallEnded();
+        if (typed === '0') throw new CallEnded(ENDED);
         const chosen = choices.find(({ key }) => key === typed);
         if (chosen !== undefined) return chosen.value;
         line(`Type one of ${[...choices.map(({ key }) => key), '0'].join(', ')}.`);
@@ -88,7 +90,7 @@ export function createTalk(terminal: Terminal): Talk {
 
 function unlessLeft(typed: string): string {
   const text = typed.trim();
-  if (text === '0') throw new CallEnded();
+  if (text === '0') throw new CallEnded(ENDED);
   return text;
 }
 
