@@ -31,7 +31,7 @@ export const auditVerify = itemCommand({
       return;
     }
     view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, the hash chain is intact.`);
-    if (anchor !== null) view.line(JSON.stringify(anchor));
+    if (anchor !== null) view.raw(JSON.stringify(anchor));
     if (!anchored)
       view.note(
         'Removed entries at the end show only with an anchor: save the line above on another host and pass it with --anchor.',

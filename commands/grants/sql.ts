@@ -20,7 +20,7 @@ export const grantsSqlCommand = itemCommand({
     return { role: wanted, sql: await grants.sql(wanted) };
   },
   render: ({ sql }, view) => {
-    for (const line of sql) view.line(line);
+    for (const line of sql) view.raw(line);
   },
 });
 

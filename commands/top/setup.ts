@@ -59,7 +59,7 @@ function renderPlan({ database, role, installed, wanted, critical, scripts }: Se
   view.heading(`SETUP   potctl schema ${wanted} in ${database}, as ${role}; ${from}`);
   if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
   // One transaction, so that pasting it never leaves a half-upgraded, less protected schema visible.
-  for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.line(line);
+  for (const sql of ['BEGIN;', ...scripts, 'COMMIT;']) for (const line of sql.trimEnd().split('\n')) view.raw(line);
   view.line(
     'Runs in one transaction. To uninstall: DROP SCHEMA potctl CASCADE; (also potctl_app if installed). This also drops the triggers.',
   );

@@ -1,4 +1,5 @@
 import { bare, wrapPainted } from './paint.js';
+import { glued, isCommand, unglued } from './prose.js';
 import { displayWidth } from './visible.js';
 
 /** The cells of a table. They may be painted. Control characters in them are already escaped, so a line break is one of ours. */
@@ -49,14 +50,6 @@ export function totalWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
 }
 
-/** `PGHOST=… potctl …`, or `potctl …` with flags. It is copied and pasted as one line, so only the terminal may break it. */
-const COMMAND = /^ *((?:[A-Z_]+=\S+ )+potctl |potctl .* --?[a-z])/;
-const isCommand = (cell: string): boolean => COMMAND.test(bare(cell));
-
-/** Spaces in times, counts and sizes, at which no line is broken: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
-const FIXED_BLANK = /(?<=\d-\d\d) (?=\d\d:)|(?<=\(\S+) (?=ago\))|(?<=\d) (?=\d{3}\b|[KMGTP]?i?B\b)/g;
-const FIGURE_SPACE = '\u2007';
-
 /**
  * Wraps text in cells between words until the table is at most `width` wide. Words, right-aligned cells and command lines are not broken, so
  * the table may still be wider.
@@ -82,7 +75,7 @@ export function wrapGrid(grid: Grid, width: number): Grid {
 }
 
 function wrapCell(cell: string, width: number): string {
-  return wrapPainted(glued(cell), width).join('\n').replaceAll(FIGURE_SPACE, ' ');
+  return unglued(wrapPainted(glued(cell), width).join('\n'));
 }
 
 /** Aligns cells of one line each, without trailing spaces. For lists that are too long for cli-table3. */
@@ -102,7 +95,6 @@ export function paddedLines({ header, rows, align }: Grid): string[] {
   );
 }
 
-const glued = (cell: string): string => cell.replace(FIXED_BLANK, FIGURE_SPACE);
 const cellWidth = (cell: string): number => Math.max(...cell.split('\n').map(paintedWidth));
 const longestWord = (cell: string): string =>
   glued(bare(cell))

@@ -31,13 +31,13 @@ export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
 /** Escapes control characters and keeps our marks. In an escaped cell, a line break can only be ours. */
 export const escaped: Draw = (text) => drawMarks(text, paint);
 
-/** Breaks painted text between words into lines of at most `width` columns. Each line carries its own marks. */
-export function wrapPainted(text: string, width: number): string[] {
-  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width);
+/** Breaks painted text between words, like {@link wrapWords}. Each line carries its own marks. */
+export function wrapPainted(text: string, width: number, indent = ''): string[] {
+  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width, displayWidth, indent);
   const [begin, end] = [new RegExp(`\\u0001${secret}[a-z]+;`, 'g'), `\u0002${secret}`];
   const widthOf = (part: string): number => displayWidth(part.replace(begin, '').replaceAll(end, ''));
   let open = '';
-  return wrapWords(text, width, widthOf).map((line) => {
+  return wrapWords(text, width, widthOf, indent).map((line) => {
     const whole = open + line;
     const last = [...whole.matchAll(begin)].at(-1);
     open = last !== undefined && whole.indexOf(end, last.index) < 0 ? last[0] : '';
