@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChalkInstance } from 'chalk';
-import { displayWidth, visible, wrapWords } from './visible.js';
+import { cut, displayWidth, visible, wrapWords } from './visible.js';
 
 export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 'staging';
 
@@ -43,6 +43,15 @@ export function wrapPainted(text: string, width: number, indent = ''): string[] 
     open = last !== undefined && whole.indexOf(end, last.index) < 0 ? last[0] : '';
     return open === '' ? whole : whole + end;
   });
+}
+
+/** Truncates painted text to `width` columns, the last of them `…`. Text that is painted as a whole stays so. */
+export function cutPainted(text: string, width: number): string {
+  const plain = bare(text);
+  if (displayWidth(plain) <= width) return text;
+  if (secret === undefined || !text.includes(secret)) return cut(text, width);
+  const style = new RegExp(`^\\u0001${secret}([a-z]+);[^\\u0001]*\\u0002${secret}$`, 's').exec(text)?.[1];
+  return style === undefined ? cut(plain, width) : paint(style as Style, cut(plain, width));
 }
 
 function drawMarks(text: string, style: (name: Style, inner: string) => string): string {

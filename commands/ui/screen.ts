@@ -37,9 +37,9 @@ export function createView(target: ViewTarget, formats: Formats): Screen {
   };
   const raw = (text: string): void => write(() => emit([text]));
   const line = (text = ''): void => write(() => emit(wrapProse(text, wrapAt)));
-  const grid = (cells: Grid): void =>
+  const grid = (cells: Grid, longWords: 'whole' | 'cut'): void =>
     write(() => {
-      const lines = tableLines(wrapAt === undefined ? cells : wrapGrid(cells, wrapAt));
+      const lines = tableLines(wrapAt === undefined ? cells : wrapGrid(cells, wrapAt, longWords));
       return Array.isArray(lines) ? emit(lines) : lines.then(emit);
     });
   return {
@@ -47,8 +47,8 @@ export function createView(target: ViewTarget, formats: Formats): Screen {
     ...{ width, again, spelled, draw, paint, line, raw, written },
     note: (text) => write(() => target.note(spelled(text))),
     heading: (text) => line(paint('strong', text)),
-    fields: (pairs) => grid(fieldsGrid(pairs)),
-    table: (header, rows) => grid(tableGrid(header, rows)),
+    fields: (pairs) => grid(fieldsGrid(pairs), 'whole'),
+    table: (header, rows) => grid(tableGrid(header, rows), 'cut'),
   };
 }
 

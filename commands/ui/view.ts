@@ -26,7 +26,7 @@ export interface View extends Formats {
   raw(text: string): void;
   /** Writes aligned `label  value` pairs. On a terminal, long values wrap. */
   fields(pairs: readonly (readonly [label: string, value: string])[]): void;
-  /** Writes a table. On a terminal, text that is too wide wraps in its own column. */
+  /** Writes a table. On a terminal, text that is too wide wraps in its own column; ids, times and amounts stay whole. */
   table(header: readonly string[], rows: readonly (readonly string[])[]): void;
   heading(text: string): void;
   /** Writes a hint or a next command, always to stderr. */

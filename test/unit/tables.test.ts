@@ -109,6 +109,30 @@ test('text wraps between words in its own column; words and amounts stay whole, 
   ]);
 });
 
+test('a long name is truncated and a path broken in its own column; ids and times stay whole', async () => {
+  const name = 'public.a_table_whose_name_is_as_long_as_postgresql_allows_sixty_three';
+  const id = '20261122T095106Z-7f3a9c';
+  const lines = await drawn(
+    (view) =>
+      view.table(
+        ['TABLE', 'ID', 'PATH', 'TAKEN', 'ROWS'],
+        [[view.paint('bad', name), id, '/var/backups/potctl/of-the-application', '2026-11-22 09:51:06Z', '4 812 331']],
+      ),
+    88,
+  );
+  expect(lines).toEqual([
+    'TABLE         ID                       PATH              TAKEN                      ROWS',
+    'public.a_ta…  20261122T095106Z-7f3a9c  /var/backups/     2026-11-22 09:51:06Z  4 812 331',
+    '                                       potctl/',
+    '                                       of-the-applicat…',
+  ]);
+});
+
+test('long lists look like short ones where text wraps, too', async () => {
+  const wrapped = { ...grid, rows: [...grid.rows, ['one\ntwo', 'three', '1']] };
+  expect(paddedLines(wrapped)).toEqual(await tableLines(wrapped));
+});
+
 test('painted text that fits is unchanged, and a wrapped line closes its colors', () => {
   const text = `${paint('good', 'a b')} ${paint('bad', 'c d e')}`;
   expect(wrapPainted(text, 9)).toEqual([text]);
