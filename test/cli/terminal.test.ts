@@ -69,7 +69,7 @@ function terminal(args: readonly string[], options: TerminalOptions = {}): Promi
   });
 }
 
-const question = 'Type  app  to continue';
+const question = "Type 'app' to continue";
 let number = 0;
 function dropArgs(): { readonly mark: string; readonly args: string[] } {
   number += 1;
@@ -102,6 +102,9 @@ describe('what cannot be undone requires typing its name', () => {
     expect(screen).toContain('2 tries left');
     expect(screen).toContain('1 try left');
     expect(screen).toContain('E_CANCELED');
+    expect(screen).toContain('the name was not typed correctly in 3 tries');
+    expect(screen).toContain('type app exactly');
+    expect(screen).not.toContain('✔');
     expect(existsSync(mark)).toBe(false);
   });
 
