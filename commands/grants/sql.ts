@@ -27,6 +27,9 @@ export const grantsSqlCommand = itemCommand({
 function roleOf(given: string | undefined, roles: readonly GrantRole[]): GrantRole {
   const role = roles.find((name) => name === given);
   if (role !== undefined) return role;
-  const wanted = `'--role' takes one of ${roles.join(', ')}${given === undefined ? '' : `, not '${given}'`}`;
+  const wanted =
+    given === undefined
+      ? `'potctl grants sql' needs --role ${roles.join('|')}`
+      : `'--role' takes one of ${roles.join(', ')}, not '${given}'`;
   throw new PotctlError('E_USAGE', wanted, suggestion(given ?? '', roles));
 }
