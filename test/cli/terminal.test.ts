@@ -165,16 +165,16 @@ describe('hidden input', () => {
 });
 
 describe('a terminal', () => {
-  test('gets tables that fit: columns are dropped, then truncated; ids never', async () => {
-    const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 40 });
+  test('gets tables that fit: columns are truncated, then dropped; ids are kept whole', async () => {
+    const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 34 });
     expect(screen.split('\r\n')[0]).toBe('\u001b[2mID\u001b[22m            \u001b[2mLABEL\u001b[22m');
     const lines = screen
       .replace(/\r|\u001b\[\d+m/g, '')
       .trimEnd()
       .split('\n');
     expect(lines[0]).toBe('ID            LABEL');
-    expect(lines.every((line) => line.length <= 40)).toBe(true);
-    expect(lines[2]).toBe('thing-000001  a label of thing number 1…');
+    expect(lines.every((line) => line.length <= 34)).toBe(true);
+    expect(lines[2]).toBe('thing-000001  a label of thing nu…');
   });
 
   test('gets colors, unless NO_COLOR or TERM=dumb', async () => {
