@@ -31,7 +31,7 @@ export const auditVerify = itemCommand({
       return;
     }
     view.note(`${view.paint('good', 'Good')}: ${counted(checked, 'entry')}, the hash chain is intact.`);
-    if (anchor !== null) view.line(JSON.stringify(anchor));
+    if (anchor !== null) view.raw(JSON.stringify(anchor));
     if (!anchored)
       view.note('To detect entries removed from the end, save this line on another host and pass it with --anchor.');
   },

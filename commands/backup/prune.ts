@@ -71,10 +71,11 @@ function renderPlan({ sets, keep, remove, refused, freed_bytes, severe }: PruneP
     ...refused.map((backup) => ({ backup, decision: 'keep' })),
   ].sort((a, b) => (a.backup.created_at < b.backup.created_at ? 1 : -1));
   view.heading(`PRUNE   ${sets.join(', ')}`);
-  view.table(
-    ['ID', 'TAKEN', 'SIZE', 'DECISION', 'REASON'],
-    rows.map(({ backup, decision }) => rowOf(backup, decision, view)),
-  );
+  const table = rows.map(({ backup, decision }) => rowOf(backup, decision, view));
+  table.unshift(['ID', 'TAKEN', 'SIZE', 'DECISION', 'REASON']);
+  // The id begins with the time.
+  const [header = [], ...shown] = view.width < 80 ? table.map(([id, _taken, ...more]) => [id!, ...more]) : table;
+  view.table(header, shown);
   view.line(`${remove.length} of ${rows.length} would be removed: ${view.bytes(freed_bytes)}.`);
   if (severe !== null) view.line(severe);
 }

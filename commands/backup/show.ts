@@ -58,7 +58,7 @@ export const backupShow = itemCommand({
 });
 
 function renderManifest(manifest: object, view: View): void {
-  for (const line of JSON.stringify(manifest, null, 2).split('\n')) view.line(line);
+  for (const line of JSON.stringify(manifest, null, 2).split('\n')) view.raw(line);
 }
 
 function renderSummary(backup: ShownBackup, view: View): void {

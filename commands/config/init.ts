@@ -27,8 +27,8 @@ export const configInit = actionCommand({
 
   changed: ({ written }) => written,
   render({ file, profile, environment, text, written }, view) {
-    if (!written) for (const line of text.trimEnd().split('\n')) view.line(line);
-    else view.line(file);
+    if (!written) for (const line of text.trimEnd().split('\n')) view.raw(line);
+    else view.raw(file);
     view.note(
       written
         ? `Written with profile '${profile}', environment ${environment}. Edit it, then check it:`

@@ -13,7 +13,7 @@ export const configPath = itemCommand({
   },
 
   render({ file, chosen_by, looked_for }, view) {
-    if (file !== null) view.line(file);
+    if (file !== null) view.raw(file);
     view.note(
       file === null ? `no configuration file; looked for ${looked_for.join(', then ')}` : `chosen by ${chosen_by}`,
     );

@@ -13,6 +13,6 @@ export const configSchema = itemCommand({
   },
 
   render(schema, view) {
-    for (const line of JSON.stringify(schema, null, 2).split('\n')) view.line(line);
+    for (const line of JSON.stringify(schema, null, 2).split('\n')) view.raw(line);
   },
 });

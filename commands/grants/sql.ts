@@ -20,13 +20,16 @@ export const grantsSqlCommand = itemCommand({
     return { role: wanted, sql: await grants.sql(wanted) };
   },
   render: ({ sql }, view) => {
-    for (const line of sql) view.line(line);
+    for (const line of sql) view.raw(line);
   },
 });
 
 function roleOf(given: string | undefined, roles: readonly GrantRole[]): GrantRole {
   const role = roles.find((name) => name === given);
   if (role !== undefined) return role;
-  const wanted = `'--role' takes one of ${roles.join(', ')}${given === undefined ? '' : `, not '${given}'`}`;
+  const wanted =
+    given === undefined
+      ? `'potctl grants sql' needs --role ${roles.join('|')}`
+      : `'--role' takes one of ${roles.join(', ')}, not '${given}'`;
   throw new PotctlError('E_USAGE', wanted, suggestion(given ?? '', roles));
 }

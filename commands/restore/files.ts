@@ -55,7 +55,7 @@ export const restoreFiles = actionCommand({
     renderLeft(result, view);
     for (const text of result.lost) view.note(`! ${text}`);
     if (result.state === 'planned') view.note('Nothing was changed: this was a dry run.');
-    else view.line(result.directory);
+    else view.raw(result.directory);
   },
   changed: ({ restored, overwritten, directories }) => restored + overwritten + directories > 0,
   exitCode: ({ obstructed, lost, state }) =>

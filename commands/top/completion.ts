@@ -20,6 +20,6 @@ export const completionOf = (commands: () => readonly AnyCommand[]) =>
     },
 
     render({ script }, view) {
-      for (const line of script.split('\n')) view.line(line);
+      for (const line of script.split('\n')) view.raw(line);
     },
   });

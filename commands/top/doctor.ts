@@ -1,4 +1,5 @@
 import type { Check, CheckState } from '../../src/kernel/check.js';
+import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import type { Advice } from '../../src/kernel/next.js';
 import { listCommand } from '../command.js';
@@ -22,6 +23,20 @@ export const checkLine = ({ name, state, detail, next }: Check, spelled: (given:
   },
 });
 
+/** Returns `18 checks: 16 ok, 2 warnings`. */
+function summaryOf(lines: readonly CheckLine[]): string {
+  const of = (state: CheckLine['state']): number => lines.filter((line) => line.state === state).length;
+  const parts = [
+    [of('OK'), `${of('OK')} ok`],
+    [of('WARN'), counted(of('WARN'), 'warning')],
+    [of('FAIL'), `${of('FAIL')} failed`],
+    [of('UNKNOWN'), `${of('UNKNOWN')} unknown`],
+    [of('SKIPPED'), `${of('SKIPPED')} skipped`],
+  ] as const;
+  const told = parts.filter(([count]) => count > 0).map(([, text]) => text);
+  return `${counted(lines.length, 'check')}: ${told.join(', ')}`;
+}
+
 export const doctor = listCommand({
   name: 'doctor',
   summary: 'check that backups and restores can work',
@@ -31,8 +46,7 @@ export const doctor = listCommand({
   columns: [
     { name: 'check', text: ({ check }: CheckLine) => check },
     { name: 'state', text: ({ state }) => state },
-    // Cut on a narrow screen; the footer shows the full text.
-    { name: 'detail', text: ({ detail }) => detail, flexible: true },
+    { name: 'detail', text: ({ detail }) => detail },
     { name: 'fix', text: ({ fix }) => fix ?? '', flexible: true, priority: 2 },
   ],
 
@@ -42,7 +56,7 @@ export const doctor = listCommand({
     const footer = items
       .filter(({ state, fix }) => state !== 'OK' && fix !== null)
       .flatMap(({ check, state, detail, fix }) => [`${state} ${check}: ${detail}`, `  ${fix}`]);
-    return { items, footer };
+    return { items, footer: [...footer, summaryOf(items)] };
   },
 
   exitCode(results) {

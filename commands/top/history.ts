@@ -7,26 +7,32 @@ import type { Column } from '../ui/columns.js';
 const NONE = '–';
 
 const columns: readonly Column<HistoryEntry>[] = [
-  { name: 'seq', align: 'right', text: ({ seq }) => seq, sortKey: ({ seq }) => Number(seq) },
+  { name: 'seq', align: 'right', text: ({ seq }) => seq, sortKey: ({ seq }) => Number(seq), priority: 4 },
   {
     name: 'at',
     text: ({ at }, _now, format) => format.instant(at),
     machine: ({ at }) => at,
     sortKey: ({ at }) => at,
   },
-  // The database authenticated the role. The operator is only claimed, and is shown where it differs.
-  { name: 'role', text: ({ db_role }) => db_role, priority: 2 },
+  // The database authenticated the role. The operator is only claimed, and is shown where it differs; a narrow screen has no room for both.
+  { name: 'role', text: ({ db_role }) => db_role, priority: 3 },
   {
     name: 'operator',
-    text: (entry) => (claimsAnother(entry) ? entry.operator : NONE),
+    text: (entry) => (claimsAnother(entry) ? entry.operator : entry.db_role),
     machine: ({ operator }) => operator,
-    priority: 3,
+    flexible: true,
   },
   { name: 'action', text: ({ action }) => action },
-  { name: 'target', text: ({ target }) => target ?? NONE, machine: ({ target }) => target ?? '' },
-  { name: 'status', text: ({ status }) => status, priority: 4 },
+  {
+    name: 'target',
+    flexible: true,
+    text: ({ target }) => target ?? NONE,
+    machine: ({ target }) => target ?? '',
+    priority: 2,
+  },
+  { name: 'status', text: ({ status }) => status },
   { name: 'ticket', text: ({ ticket }) => ticket ?? NONE, machine: ({ ticket }) => ticket ?? '', priority: 5 },
-  { name: 'reason', flexible: true, text: ({ reason }) => reason },
+  { name: 'reason', flexible: true, text: ({ reason }) => reason, priority: 2 },
   { name: 'run', wide: true, text: ({ run_id }) => run_id ?? NONE, machine: ({ run_id }) => run_id ?? '' },
 ];
 

@@ -68,7 +68,7 @@ function renderPlan(plan: SetupPlan, view: View, unasked: boolean): void {
   view.heading(`SETUP   potctl schema ${wanted} in ${database}, as ${role}; ${from}`);
   if (critical !== null) view.line(`${view.paint('bad', 'CRITICAL')}: ${critical}. This replaces it.`);
   if (unasked) return;
-  for (const line of sqlOf(plan)) view.line(line);
+  for (const line of sqlOf(plan)) view.raw(line);
   view.line(
     'Runs in one transaction. To uninstall: DROP SCHEMA potctl CASCADE; (also potctl_app if installed). This also drops the triggers.',
   );

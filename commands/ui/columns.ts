@@ -1,4 +1,4 @@
-import { type Grid, narrowed, totalWidth } from './grid.js';
+import { type Grid, NARROWEST_CUT, narrowed, totalWidth, wrapGrid } from './grid.js';
 import type { Formats } from './view.js';
 import { cut, displayWidth, visible } from './visible.js';
 
@@ -14,7 +14,7 @@ export interface Column<R> {
   readonly priority?: number;
   /** Shown only with --wide or when named in --columns. */
   readonly wide?: true;
-  /** May be truncated with `…`. Never for ids, times and amounts. */
+  /** May be truncated with `…`; other text wraps. Never for ids, times and amounts. */
   readonly flexible?: true;
   readonly align?: 'right';
   /** Key for --sort. Default: the text for programs. */
@@ -27,12 +27,9 @@ interface Draft<R> {
   readonly width: number;
 }
 
-/** A flexible column is not truncated below this width. */
-const NARROWEST = 8;
-
 /**
- * Returns a table that is at most `width` wide. It drops the columns with the highest priority numbers first, then truncates flexible
- * columns, the widest first. Ids, times and amounts are never truncated, so the table may still be wider than the screen.
+ * Returns a table that is at most `width` wide. It truncates flexible columns, the widest first. Where that is not enough, it also drops the
+ * columns with the highest priority numbers, then wraps text. Ids, times and amounts are never truncated, so the table may still be wider.
  *
  * @param screen `fixed`: the user named the columns, so none is dropped
  */
@@ -43,17 +40,20 @@ export function fitTable<R>(
 ): Grid & { readonly header: readonly string[] } {
   const drafts = columns.map((column) => draftOf(column, rows, screen.now, screen.formats));
   const kept = screen.fixed ? drafts : dropped(drafts, screen.width);
-  const least = kept.map(({ column, width }) => (column.flexible ? Math.min(width, NARROWEST) : width));
+  const least = kept.map(leastOf);
   const widths = narrowed(
     kept.map(({ width }) => width),
     least,
     screen.width,
   );
-  return {
-    header: kept.map(({ column }, at) => cut(column.name.toUpperCase(), widths[at]!)),
+  const header = kept.map(({ column }, at) => cut(column.name.toUpperCase(), widths[at]!));
+  const table = {
     rows: rows.map((_, row) => kept.map(({ cells }, at) => cut(cells[row]!, widths[at]!))),
     align: kept.map(({ column }) => column.align ?? 'left'),
   };
+  if (totalWidth(widths) <= screen.width) return { header, ...table };
+  const wrapped = wrapGrid({ header, ...table }, screen.width, 'cut');
+  return { ...wrapped, header: wrapped.header ?? header };
 }
 
 /** Returns one line per row, fields separated by tabs, without a header: for cut, awk and `while read`. */
@@ -81,8 +81,10 @@ function draftOf<R>(column: Column<R>, rows: readonly R[], now: Date, formats: F
   return { column, cells, width };
 }
 
+const leastOf = <R>({ column, width }: Draft<R>): number => (column.flexible ? Math.min(width, NARROWEST_CUT) : width);
+
 function dropped<R>(drafts: readonly Draft<R>[], width: number): readonly Draft<R>[] {
-  if (totalWidth(drafts.map((draft) => draft.width)) <= width) return drafts;
+  if (totalWidth(drafts.map(leastOf)) <= width) return drafts;
   const last = Math.max(...drafts.map(({ column }) => column.priority ?? 1));
   if (last <= 1) return drafts;
   const victim = drafts.findLast(({ column }) => (column.priority ?? 1) === last);

@@ -1,13 +1,14 @@
 import type { Clock } from '../../src/kernel/clock.js';
 import { redact } from '../../src/kernel/secret.js';
 import { bare, type Draw, paint } from './paint.js';
+import { wrapProse } from './prose.js';
 
 export type Level = 'debug' | 'info' | 'warning' | 'error';
 
 /** Everything that goes to stderr: text for people, or one object per line with --log-format json. Secrets are redacted. */
 export interface Diagnostics {
   readonly format: 'text' | 'json';
-  /** Always written, even with -q: a plan, an interruption. */
+  /** Always written, even with -q: a plan, an interruption. Not wrapped. */
   say(line: string): void;
   /** A hint. Not written with -q. */
   note(line: string): void;
@@ -24,6 +25,8 @@ export interface Diagnostics {
 export interface DiagnosticsOptions {
   write(text: string): void;
   readonly draw: Draw;
+  /** Returns the columns of the terminal, at which hints and warnings wrap; undefined = not a terminal. */
+  columns?(): number | undefined;
   readonly clock: Clock;
   readonly format: 'text' | 'json';
   readonly quiet: boolean;
@@ -40,9 +43,9 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
     if (format !== 'json') return;
     object({ time: clock.now().toISOString(), level, run_id: runId, trace_id: traceId, event: name, ...fields });
   };
-  const out = (level: Level, name: string, line: string): void => {
+  const out = (level: Level, name: string, line: string, columns?: number): void => {
     if (format === 'json') event(level, name, { text: bare(line) });
-    else write(`${draw(redact(line))}\n`);
+    else for (const one of wrapProse(redact(line), columns)) write(`${draw(one)}\n`);
   };
   return {
     format,
@@ -50,8 +53,9 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
     event,
     object,
     say: (line) => out('info', 'message', line),
-    note: (line) => (quiet ? undefined : out('info', 'note', line)),
-    warn: (line) => out('warning', 'warning', format === 'json' ? line : `${paint('warn', 'Warning:')} ${line}`),
+    note: (line) => (quiet ? undefined : out('info', 'note', line, options.columns?.())),
+    warn: (line) =>
+      out('warning', 'warning', format === 'json' ? line : `${paint('warn', 'Warning:')} ${line}`, options.columns?.()),
     debug: (line) => (debug ? out('debug', 'debug', line) : undefined),
   };
 }

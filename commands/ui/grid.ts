@@ -1,4 +1,5 @@
-import { bare, wrapPainted } from './paint.js';
+import { bare, cutPainted, wrapPainted } from './paint.js';
+import { glued, isCommand, unglued } from './prose.js';
 import { displayWidth } from './visible.js';
 
 /** The cells of a table. They may be painted. Control characters in them are already escaped, so a line break is one of ours. */
@@ -13,6 +14,8 @@ export interface Grid {
 export const GAP = 2;
 /** A column of text is not wrapped below this width. */
 const NARROWEST_TEXT = 16;
+/** No column is truncated below this width. */
+export const NARROWEST_CUT = 12;
 
 /** Returns how many columns a painted line takes on a terminal. */
 export function paintedWidth(line: string): number {
@@ -49,45 +52,55 @@ export function totalWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP * Math.max(0, widths.length - 1);
 }
 
-/** `PGHOST=… potctl …`, or `potctl …` with flags. It is copied and pasted as one line, so only the terminal may break it. */
-const COMMAND = /^ *((?:[A-Z_]+=\S+ )+potctl |potctl .* --?[a-z])/;
-const isCommand = (cell: string): boolean => COMMAND.test(bare(cell));
-
-/** Spaces in times, counts and sizes, at which no line is broken: `2026-11-22 09:51:06Z`, `(2h ago)`, `4 812 331`, `7.0 MiB`. */
-const FIXED_BLANK = /(?<=\d-\d\d) (?=\d\d:)|(?<=\(\S+) (?=ago\))|(?<=\d) (?=\d{3}\b|[KMGTP]?i?B\b)/g;
-const FIGURE_SPACE = '\u2007';
-
 /**
- * Wraps text in cells between words until the table is at most `width` wide. Words, right-aligned cells and command lines are not broken, so
- * the table may still be wider.
+ * Wraps text in cells between words until the table is at most `width` wide. Right-aligned cells and command lines are not broken, so the
+ * table may still be wider.
+ *
+ * @param longWords what happens to words that are too long for their column: `whole`, or `cut` with `…`, except ids and times. A path is
+ *   broken after a `/` instead
  */
-export function wrapGrid(grid: Grid, width: number): Grid {
+export function wrapGrid(grid: Grid, width: number, longWords: 'whole' | 'cut' = 'whole'): Grid {
   const measured = (cellOf: (cell: string) => string): number[] => {
     const cells = (row: readonly string[]): string[] => row.map((cell) => (isCommand(cell) ? '' : cellOf(cell)));
     return columnWidths({ ...grid, header: grid.header && cells(grid.header), rows: grid.rows.map(cells) });
   };
   const widths = measured((cell) => cell);
   if (totalWidth(widths) <= width) return grid;
-  const words = measured(longestWord);
   const amounts = columnWidths({ ...grid, header: null });
-  const least = widths.map((own, at) =>
-    grid.align[at] === 'right'
-      ? Math.max(words[at]!, amounts[at]!)
-      : Math.min(own, Math.max(words[at]!, NARROWEST_TEXT)),
-  );
-  const room = narrowed(widths, least, width);
+  const leastWith = (words: readonly number[], text: number): number[] =>
+    widths.map((own, at) =>
+      grid.align[at] === 'right' ? Math.max(words[at]!, amounts[at]!) : Math.min(own, Math.max(words[at]!, text)),
+    );
+  let room = narrowed(widths, leastWith(measured(longestWord(() => true)), NARROWEST_TEXT), width);
+  if (longWords === 'cut' && totalWidth(room) > width) {
+    room = narrowed(widths, leastWith(measured(longestWord(isFixed)), NARROWEST_CUT), width);
+  }
   const wrapped = (row: readonly string[]): string[] =>
-    row.map((cell, at) => (isCommand(cell) ? cell : wrapCell(cell, room[at]!)));
+    row.map((cell, at) => (isCommand(cell) ? cell : wrapCell(cell, room[at]!, longWords)));
   return { ...grid, header: grid.header && wrapped(grid.header), rows: grid.rows.map(wrapped) };
 }
 
-function wrapCell(cell: string, width: number): string {
-  return wrapPainted(glued(cell), width).join('\n').replaceAll(FIGURE_SPACE, ' ');
+function wrapCell(cell: string, width: number, longWords: 'whole' | 'cut'): string {
+  const lines = wrapPainted(glued(cell), width);
+  if (longWords === 'whole') return unglued(lines.join('\n'));
+  return unglued(lines.flatMap((line) => (isFixed(bare(line)) ? [line] : fitted(line, width))).join('\n'));
 }
 
-/** Aligns cells of one line each, without trailing spaces. For lists that are too long for cli-table3. */
+/** Breaks a path after a `/`; truncates what is still too long. */
+function fitted(line: string, width: number): string[] {
+  if (paintedWidth(line) <= width) return [line];
+  const lines: string[] = [];
+  for (const piece of bare(line) === line ? line.split(/(?<=\/)(?!\/)/) : [line]) {
+    const last = lines.at(-1);
+    if (last !== undefined && displayWidth(last + piece) <= width) lines[lines.length - 1] = last + piece;
+    else lines.push(piece);
+  }
+  return lines.map((one) => cutPainted(one, width));
+}
+
+/** Aligns cells, without trailing spaces. For lists that are too long for cli-table3. */
 export function paddedLines({ header, rows, align }: Grid): string[] {
-  const all = header === null ? rows : [header, ...rows];
+  const all = (header === null ? rows : [header, ...rows]).flatMap(linesOf);
   const measured = all.map((row) => row.map(paintedWidth));
   const widths = align.map((_, at) => measured.reduce((widest, row) => Math.max(widest, row[at]!), 0));
   const padded = (cell: string, row: number, at: number): string => {
@@ -102,9 +115,21 @@ export function paddedLines({ header, rows, align }: Grid): string[] {
   );
 }
 
-const glued = (cell: string): string => cell.replace(FIXED_BLANK, FIGURE_SPACE);
+function linesOf(row: readonly string[]): readonly (readonly string[])[] {
+  if (!row.some((cell) => cell.includes('\n'))) return [row];
+  const cells = row.map((cell) => cell.split('\n'));
+  const height = Math.max(...cells.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) => cells.map((lines) => lines[line] ?? ''));
+}
+
 const cellWidth = (cell: string): number => Math.max(...cell.split('\n').map(paintedWidth));
-const longestWord = (cell: string): string =>
-  glued(bare(cell))
-    .split(' ')
-    .reduce((longest, word) => (displayWidth(word) > displayWidth(longest) ? word : longest), '');
+/** A backup id, a UUID or a time: needed whole. */
+const FIXED = /^(?:\d{8}T\d{6}Z-\w+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d{4}-\d\d-\d\d.*)[.,;:)]?$/;
+const isFixed = (word: string): boolean => FIXED.test(word);
+const longestWord =
+  (counts: (word: string) => boolean) =>
+  (cell: string): string =>
+    glued(bare(cell))
+      .split(' ')
+      .filter(counts)
+      .reduce((longest, word) => (displayWidth(word) > displayWidth(longest) ? word : longest), '');

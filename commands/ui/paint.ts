@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChalkInstance } from 'chalk';
-import { displayWidth, visible, wrapWords } from './visible.js';
+import { cut, displayWidth, visible, wrapWords } from './visible.js';
 
 export type Style = 'good' | 'warn' | 'bad' | 'dim' | 'strong' | 'production' | 'staging';
 
@@ -31,18 +31,27 @@ export const bare: Draw = (text) => drawMarks(text, (_style, inner) => inner);
 /** Escapes control characters and keeps our marks. In an escaped cell, a line break can only be ours. */
 export const escaped: Draw = (text) => drawMarks(text, paint);
 
-/** Breaks painted text between words into lines of at most `width` columns. Each line carries its own marks. */
-export function wrapPainted(text: string, width: number): string[] {
-  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width);
+/** Breaks painted text between words, like {@link wrapWords}. Each line carries its own marks. */
+export function wrapPainted(text: string, width: number, indent = ''): string[] {
+  if (secret === undefined || !text.includes(secret)) return wrapWords(text, width, displayWidth, indent);
   const [begin, end] = [new RegExp(`\\u0001${secret}[a-z]+;`, 'g'), `\u0002${secret}`];
   const widthOf = (part: string): number => displayWidth(part.replace(begin, '').replaceAll(end, ''));
   let open = '';
-  return wrapWords(text, width, widthOf).map((line) => {
+  return wrapWords(text, width, widthOf, indent).map((line) => {
     const whole = open + line;
     const last = [...whole.matchAll(begin)].at(-1);
     open = last !== undefined && whole.indexOf(end, last.index) < 0 ? last[0] : '';
     return open === '' ? whole : whole + end;
   });
+}
+
+/** Truncates painted text to `width` columns, the last of them `…`. Text that is painted as a whole stays so. */
+export function cutPainted(text: string, width: number): string {
+  const plain = bare(text);
+  if (displayWidth(plain) <= width) return text;
+  if (secret === undefined || !text.includes(secret)) return cut(text, width);
+  const style = new RegExp(`^\\u0001${secret}([a-z]+);[^\\u0001]*\\u0002${secret}$`, 's').exec(text)?.[1];
+  return style === undefined ? cut(plain, width) : paint(style as Style, cut(plain, width));
 }
 
 function drawMarks(text: string, style: (name: Style, inner: string) => string): string {

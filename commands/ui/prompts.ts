@@ -15,13 +15,16 @@ export interface PromptStreams {
   readonly signal: AbortSignal;
 }
 
+/** An answer gets no check mark: whether it is right is not known yet. */
+const PLAIN = { prefix: '?' };
+
 /** Creates a prompter. It loads @inquirer/prompts with the first question. Do not call it without a terminal. */
 export function createPrompter(streams: PromptStreams): Prompter {
   const { input, output, signal } = streams;
   const context = { input: input as NodeJS.ReadableStream, output: output as NodeJS.WritableStream, signal };
   const load = () => import('@inquirer/prompts');
   return {
-    typed: async (message) => ask(signal, async () => (await load()).input({ message }, context)),
+    typed: async (message) => ask(signal, async () => (await load()).input({ message, theme: PLAIN }, context)),
     password: async (message) =>
       new Secret(
         await ask(signal, async () => (await load()).password({ message, mask: false, toggleMask: false }, context)),

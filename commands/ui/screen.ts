@@ -1,6 +1,7 @@
 import type { Grid } from './grid.js';
 import { wrapGrid } from './grid.js';
 import { bare, type Draw, escaped, paint } from './paint.js';
+import { wrapProse } from './prose.js';
 import { tableLines } from './table.js';
 import type { Formats, View } from './view.js';
 
@@ -14,7 +15,7 @@ export interface ViewTarget {
   readonly spelled: View['spelled'];
   readonly draw: Draw;
   readonly width: number;
-  /** Columns at which tables and fields wrap. undefined = not a terminal: each row stays on one line. */
+  /** Columns at which lines, tables and fields wrap. undefined = not a terminal: nothing is wrapped. */
   readonly wrapAt?: number | undefined;
 }
 
@@ -34,19 +35,20 @@ export function createView(target: ViewTarget, formats: Formats): Screen {
   const emit = (lines: readonly string[]): void => {
     for (const one of lines) target.data(draw(one));
   };
-  const line = (text = ''): void => write(() => emit([text]));
-  const grid = (cells: Grid): void =>
+  const raw = (text: string): void => write(() => emit([text]));
+  const line = (text = ''): void => write(() => emit(wrapProse(text, wrapAt)));
+  const grid = (cells: Grid, longWords: 'whole' | 'cut'): void =>
     write(() => {
-      const lines = tableLines(wrapAt === undefined ? cells : wrapGrid(cells, wrapAt));
+      const lines = tableLines(wrapAt === undefined ? cells : wrapGrid(cells, wrapAt, longWords));
       return Array.isArray(lines) ? emit(lines) : lines.then(emit);
     });
   return {
     ...formats,
-    ...{ width, again, spelled, draw, paint, line, written },
+    ...{ width, again, spelled, draw, paint, line, raw, written },
     note: (text) => write(() => target.note(spelled(text))),
     heading: (text) => line(paint('strong', text)),
-    fields: (pairs) => grid(fieldsGrid(pairs)),
-    table: (header, rows) => grid(tableGrid(header, rows)),
+    fields: (pairs) => grid(fieldsGrid(pairs), 'whole'),
+    table: (header, rows) => grid(tableGrid(header, rows), 'cut'),
   };
 }
 

@@ -20,11 +20,13 @@ export interface Formats {
 
 /** What `render` and `renderPlan` draw on. It escapes control characters in data and knows colors and width. */
 export interface View extends Formats {
-  /** Writes a line to stdout, or to stderr if the view shows a plan. */
+  /** Writes a line to stdout, or to stderr if the view shows a plan. On a terminal, long lines wrap between words; commands stay whole. */
   line(text?: string): void;
+  /** Writes a line that is never wrapped: SQL, JSON, a path. */
+  raw(text: string): void;
   /** Writes aligned `label  value` pairs. On a terminal, long values wrap. */
   fields(pairs: readonly (readonly [label: string, value: string])[]): void;
-  /** Writes a table. On a terminal, text that is too wide wraps in its own column. */
+  /** Writes a table. On a terminal, text that is too wide wraps in its own column; ids, times and amounts stay whole. */
   table(header: readonly string[], rows: readonly (readonly string[])[]): void;
   heading(text: string): void;
   /** Writes a hint or a next command, always to stderr. */

@@ -35,16 +35,20 @@ export function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Breaks text between words into lines of at most `width` columns. Spaces at its beginning, and pairs of spaces within a line, are kept. */
-export function wrapWords(text: string, width: number, widthOf = displayWidth): string[] {
-  if (text.includes('\n')) return text.split('\n').flatMap((line) => wrapWords(line, width, widthOf));
+/**
+ * Breaks text between words into lines of at most `width` columns. Spaces at its beginning, and pairs of spaces within a line, are kept.
+ *
+ * @param indent put in front of each line but the first
+ */
+export function wrapWords(text: string, width: number, widthOf = displayWidth, indent = ''): string[] {
+  if (text.includes('\n')) return text.split('\n').flatMap((line) => wrapWords(line, width, widthOf, indent));
   if (widthOf(text) <= width) return [text];
   const lines = [/^ */.exec(text)![0]];
   for (const word of text.trim().split(/(?<! ) /)) {
     const last = lines.at(-1)!;
     if (last.trim() === '') lines[lines.length - 1] = last + word;
     else if (widthOf(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word.trimStart());
+    else lines.push(indent + word.trimStart());
   }
   return lines;
 }

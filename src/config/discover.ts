@@ -94,7 +94,13 @@ async function readPlace({ file, chosenBy, given }: Place): Promise<FoundFile | 
     }
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR') && !given) return null;
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw unreadable(file, chosenBy, 'the file does not exist');
+    if (isErrno(error, 'ENOENT', 'ENOTDIR'))
+      throw unreadable(
+        file,
+        chosenBy,
+        'the file does not exist',
+        `Correct the path, or leave out ${chosenBy.replace(/^\w+ /, '')}: potctl then uses the file in its usual place.`,
+      );
     if (isErrno(error, 'EACCES', 'EPERM'))
       throw new PotctlError('E_FILES_DENIED', `permission denied for the configuration '${file}'`, {
         why: { chosen_by: chosenBy },

@@ -80,7 +80,30 @@ test('a role name that equals its password is still shown', async () => {
   expect(stdout).toMatch(/database\.user\s+postgres/);
 });
 
+test('a configuration file that does not exist is not answered with the command that just failed', async () => {
+  for (const verb of ['path', 'validate']) {
+    const { exitCode, stderr } = await potctl(['config', verb, '--config', '/nonexistent.yaml']);
+    expect(exitCode).toBe(15);
+    expect(stderr).toContain('Correct the path, or leave out --config');
+    expect(stderr).not.toContain('potctl config path --config');
+  }
+});
+
+test('a missing role is named as the flag that is needed', async () => {
+  const { exitCode, stderr } = await potctl(['grants', 'sql']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("'potctl grants sql' needs --role support|auditor|backup|triage");
+});
+
 describe('doctor', () => {
+  test('ends with the number of checks in each state', async () => {
+    const { stdout, stderr } = await potctl(['doctor', '-o', 'plain'], { env: { PGHOST: '/nowhere' } });
+    const lines = stdout.trimEnd().split('\n');
+    const failed = lines.filter((line) => line.split('\t')[1] === 'FAIL').length;
+    expect(failed).toBeGreaterThan(0);
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`^${lines.length} checks: .*\\b${failed} failed`));
+  });
+
   test('exits with 0 if nothing fails, and stdout is only JSON', async () => {
     const { name } = await freshDatabase({ schema: '3dpot' });
     const files = await makeTree({ a: 'x' });

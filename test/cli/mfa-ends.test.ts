@@ -49,7 +49,7 @@ function shown(
   pty.onData((data) => {
     everything += data;
     if (data.includes('\u001b[6n')) pty.write('\u001b[5;5R');
-    if (!isTyped && everything.includes('Type  ana')) {
+    if (!isTyped && everything.includes("Type 'ana'")) {
       isTyped = true;
       setTimeout(() => pty.write('ana\r'), 300);
     }

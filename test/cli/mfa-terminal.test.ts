@@ -35,7 +35,7 @@ async function enrollAna(tmux: Tmux, more = ''): Promise<void> {
   await database.query("update users set mfa_enabled = false, mfa_secret = null, mfa_backup_codes = '[]'");
   tmux.type(`potctl mfa enroll ana ${why}${more}`);
   tmux.key('Enter');
-  await tmux.shows('Type  ana  to continue');
+  await tmux.shows("Type 'ana' to continue");
   await sleep(500);
   tmux.type('ana');
   tmux.key('Enter');

@@ -69,7 +69,7 @@ function terminal(args: readonly string[], options: TerminalOptions = {}): Promi
   });
 }
 
-const question = 'Type  app  to continue';
+const question = "Type 'app' to continue";
 let number = 0;
 function dropArgs(): { readonly mark: string; readonly args: string[] } {
   number += 1;
@@ -102,6 +102,9 @@ describe('what cannot be undone requires typing its name', () => {
     expect(screen).toContain('2 tries left');
     expect(screen).toContain('1 try left');
     expect(screen).toContain('E_CANCELED');
+    expect(screen).toContain('the name was not typed correctly in 3 tries');
+    expect(screen).toContain('type app exactly');
+    expect(screen).not.toContain('✔');
     expect(existsSync(mark)).toBe(false);
   });
 
@@ -162,16 +165,16 @@ describe('hidden input', () => {
 });
 
 describe('a terminal', () => {
-  test('gets tables that fit: columns are dropped, then truncated; ids never', async () => {
-    const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 40 });
+  test('gets tables that fit: columns are truncated, then dropped; ids are kept whole', async () => {
+    const { screen } = await terminal(['thing', 'list', '--rows', '3'], { columns: 34 });
     expect(screen.split('\r\n')[0]).toBe('\u001b[2mID\u001b[22m            \u001b[2mLABEL\u001b[22m');
     const lines = screen
       .replace(/\r|\u001b\[\d+m/g, '')
       .trimEnd()
       .split('\n');
     expect(lines[0]).toBe('ID            LABEL');
-    expect(lines.every((line) => line.length <= 40)).toBe(true);
-    expect(lines[2]).toBe('thing-000001  a label of thing number 1…');
+    expect(lines.every((line) => line.length <= 34)).toBe(true);
+    expect(lines[2]).toBe('thing-000001  a label of thing nu…');
   });
 
   test('gets colors, unless NO_COLOR or TERM=dumb', async () => {

@@ -132,15 +132,16 @@ describe('a table fits', () => {
       ].map((line, at) => (at === 0 ? line.replace('ID  ', 'ID   ') : line)),
     );
   });
-  test('columns with the highest priority number are dropped first', async () => {
-    expect((await drawn(58))[0]).toMatch(/^ID +NOTE$/);
-    expect((await drawn(40))[0]).toBe('ID');
+  test('columns with the highest priority number are dropped first, once truncating is not enough', async () => {
+    expect((await drawn(44))[0]).toMatch(/^ID +NOTE +WHERE$/);
+    expect((await drawn(43))[0]).toMatch(/^ID +NOTE$/);
+    expect((await drawn(36))[0]).toBe('ID');
   });
   test('columns that were asked for stay; flexible ones are truncated', async () => {
     expect((await drawn(48, true))[1]).toBe('20261122T095106Z-7f3a9c  before the upda…  local');
   });
   test('ids are never truncated, however narrow the screen', async () => {
-    expect((await drawn(10, true))[1]).toBe('20261122T095106Z-7f3a9c  before …  local');
+    expect((await drawn(10, true))[1]).toBe('20261122T095106Z-7f3a9c  before the …  local');
   });
 });
 

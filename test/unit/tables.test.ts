@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
+import { createDiagnostics } from '../../commands/ui/diagnostics.js';
 import { createFormats } from '../../commands/ui/format.js';
 import { type Grid, paddedLines, paintedWidth, wrapGrid } from '../../commands/ui/grid.js';
 import { bare, createDraw, escaped, paint, wrapPainted } from '../../commands/ui/paint.js';
+import { wrapProse } from '../../commands/ui/prose.js';
 import { createView } from '../../commands/ui/screen.js';
 import { tableLines } from '../../commands/ui/table.js';
 import { displayWidth } from '../../commands/ui/visible.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { adviceText } from '../support/advice.js';
 
 /** Texts on whose width programs disagree: wide, emoji of all kinds, marks of several scripts, text that would act on a terminal. */
@@ -106,6 +109,30 @@ test('text wraps between words in its own column; words and amounts stay whole, 
   ]);
 });
 
+test('a long name is truncated and a path broken in its own column; ids and times stay whole', async () => {
+  const name = 'public.a_table_whose_name_is_as_long_as_postgresql_allows_sixty_three';
+  const id = '20261122T095106Z-7f3a9c';
+  const lines = await drawn(
+    (view) =>
+      view.table(
+        ['TABLE', 'ID', 'PATH', 'TAKEN', 'ROWS'],
+        [[view.paint('bad', name), id, '/var/backups/potctl/of-the-application', '2026-11-22 09:51:06Z', '4 812 331']],
+      ),
+    88,
+  );
+  expect(lines).toEqual([
+    'TABLE         ID                       PATH              TAKEN                      ROWS',
+    'public.a_ta…  20261122T095106Z-7f3a9c  /var/backups/     2026-11-22 09:51:06Z  4 812 331',
+    '                                       potctl/',
+    '                                       of-the-applicat…',
+  ]);
+});
+
+test('long lists look like short ones where text wraps, too', async () => {
+  const wrapped = { ...grid, rows: [...grid.rows, ['one\ntwo', 'three', '1']] };
+  expect(paddedLines(wrapped)).toEqual(await tableLines(wrapped));
+});
+
 test('painted text that fits is unchanged, and a wrapped line closes its colors', () => {
   const text = `${paint('good', 'a b')} ${paint('bad', 'c d e')}`;
   expect(wrapPainted(text, 9)).toEqual([text]);
@@ -161,6 +188,60 @@ test('lines are written in order while the first table is being loaded', async (
     view.line('5');
   });
   expect(lines).toEqual(['1', 'N', '2', 'note 3', '  n  4', '5']);
+});
+
+test('lines wrap between words on a terminal, indented as they begin, and stay whole elsewhere', async () => {
+  const prose = '  ! the old database is kept until 2026-11-22 09:51:06Z, then it is removed';
+  const write = (view: ReturnType<typeof createView>): void => view.line(prose);
+  expect(await drawn(write, 40)).toEqual([
+    '  ! the old database is kept until',
+    '    2026-11-22 09:51:06Z, then it is',
+    '    removed',
+  ]);
+  expect(await drawn(write)).toEqual([prose]);
+  const proposed = 'Undo it:  PGHOST=/tmp potctl restore undo 6g417qse7v';
+  expect(wrapProse(proposed, 20)).toEqual([proposed]);
+  expect(wrapProse('potctl is not set up in this database yet', 20)).toEqual([
+    'potctl is not set up',
+    'in this database yet',
+  ]);
+  expect(wrapProse('See them with `potctl backup list --all-series`, then choose.', 40)).toEqual([
+    'See them with',
+    '`potctl backup list --all-series`, then',
+    'choose.',
+  ]);
+});
+
+test('a line break in data stays escaped when the line wraps', () => {
+  expect(wrapProse('a name\nError: forged, and more than fits', 20)).toEqual([
+    String.raw`a name\nError:`,
+    'forged, and more',
+    'than fits',
+  ]);
+});
+
+test('SQL, JSON and paths are never wrapped', async () => {
+  const sql = 'CREATE TABLE one (id bigint PRIMARY KEY, at timestamptz NOT NULL);';
+  expect(await drawn((view) => view.raw(sql), 20)).toEqual([sql]);
+});
+
+test('hints and warnings wrap at the width of stderr; log lines do not', () => {
+  const written = (format: 'text' | 'json', columns?: number): string => {
+    let all = '';
+    const facts = { quiet: false, debug: false, runId: 'r', traceId: 't', clock: systemClock, format };
+    const diagnostics = createDiagnostics({
+      ...{ ...facts, draw: bare, columns: () => columns },
+      write(text) {
+        all += text;
+      },
+    });
+    diagnostics.note('one two three four');
+    diagnostics.warn('one two three four');
+    return all;
+  };
+  expect(written('text', 14)).toBe('one two three\nfour\nWarning: one\ntwo three four\n');
+  expect(written('text')).toBe('one two three four\nWarning: one two three four\n');
+  expect(written('json', 14).trimEnd().split('\n')).toHaveLength(2);
 });
 
 const drawnPairs = (pairs: readonly (readonly [string, string])[], wrapAt: number | undefined): Promise<string[]> =>

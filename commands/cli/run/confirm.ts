@@ -34,17 +34,25 @@ export async function confirm(request: GateRequest): Promise<void> {
     });
   }
   if (prompter === null) throw required(request);
-  await typePhrase(phrase, prompter, request.say);
+  await typePhrase({ ...request, prompter });
 }
 
-async function typePhrase(phrase: string, prompter: Prompter, say: (line: string) => void): Promise<void> {
+async function typePhrase({ phrase, prompter, say }: GateRequest & { readonly prompter: Prompter }): Promise<void> {
   for (let left = TRIES - 1; left >= 0; left -= 1) {
-    const answer = await prompter.typed(`Type  ${phrase}  to continue (Enter cancels)`);
+    const answer = await prompter.typed(`Type '${phrase}' to continue (Enter cancels)`);
     if (answer === phrase) return;
-    if (answer === '') break;
+    if (answer === '') throw notConfirmed(phrase, 'Enter was pressed without a name');
     if (left > 0) say(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
   }
-  throw new PotctlError('E_CANCELED', 'not confirmed', { changed: 'nothing' });
+  throw notConfirmed(phrase, `the name was not typed correctly in ${TRIES} tries`);
+}
+
+function notConfirmed(phrase: string, why: string): PotctlError {
+  return new PotctlError('E_CANCELED', 'not confirmed', {
+    why,
+    changed: 'nothing',
+    fix: [`Run the command again and type ${phrase} exactly, without quotes; upper and lower case matter.`],
+  });
 }
 
 function required(request: GateRequest): PotctlError {

@@ -1,6 +1,7 @@
 import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import type { ActionCommand, AnyCommand } from '../../command.js';
+import { wrapProse } from '../../ui/prose.js';
 import { createView } from '../../ui/screen.js';
 import { confirm } from './confirm.js';
 import { actionEnvelope, type EnvelopeFacts, itemEnvelope } from './envelope.js';
@@ -107,8 +108,10 @@ async function passGate(
 function planView({ diagnostics, formats, output, context }: Runtime): ReturnType<typeof createView> {
   const { say } = diagnostics;
   const { again, spelled } = context.live;
+  const { columns } = output;
+  const note = (text: string): void => wrapProse(text, columns).forEach(say);
   return createView(
-    { data: say, note: say, again, spelled, draw: (text) => text, width: output.columns ?? 80, wrapAt: output.columns },
+    { data: say, note, again, spelled, draw: (text) => text, width: columns ?? 80, wrapAt: columns },
     formats,
   );
 }

@@ -48,7 +48,8 @@ export function takePage<R>(
 }
 
 /**
- * Returns the columns to show: without names those that are not wide, with `wide` all; `id,age` exactly these; `+where` adds one.
+ * Returns the columns to show: without names those that are not wide, with `wide` all; `id,age` exactly these; `+where,note` adds
+ * these. What was named is never dropped on a narrow screen, nor is the first column, which identifies the row.
  *
  * @throws PotctlError E_USAGE for an unknown name
  */
@@ -60,11 +61,10 @@ export function chooseColumns<R>(
   const usual = wide ? columns : columns.filter((column) => column.wide !== true);
   const asked = (names ?? '').split(',').filter((name) => name !== '');
   if (asked.length === 0) return usual;
-  const exact = asked.filter((name) => !name.startsWith('+')).map((name) => columnNamed(columns, name, '--columns'));
-  const more = asked
-    .filter((name) => name.startsWith('+'))
-    .map((name) => columnNamed(columns, name.slice(1), '--columns'));
-  return [...new Set([...(exact.length > 0 ? exact : usual), ...more])];
+  const named = asked.map((name) => columnNamed(columns, name.replace(/^\+/, ''), '--columns'));
+  const isMore = asked[0]!.startsWith('+');
+  const chosen = [...new Set([...(isMore ? usual : []), ...named])];
+  return chosen.map((column, at) => (at === 0 || named.includes(column) ? { ...column, priority: 1 } : column));
 }
 
 /** Returns `Showing 50 of 812 rows …`, or undefined if all rows are shown. */

@@ -161,6 +161,7 @@ async function openDiagnostics(
 ): Promise<Diagnostics> {
   return createDiagnostics({
     write: errors.write,
+    columns: () => errors.columns,
     draw: await createDraw(wantsColor(errors.isTerminal, globals.color, host.env)),
     clock: systemClock,
     format: globals.logFormat,

@@ -40,7 +40,7 @@ export async function listSource(
   const more = pageFooter(page) ?? (page.total === 0 && footer.length === 0 ? 'no rows' : undefined);
   const lines = [...(more === undefined ? [] : [more]), ...footer.map((one) => spelled(one, runtime.here))];
   return {
-    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined } },
+    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined && !names.startsWith('+') } },
     ...{ batches: one(items), page, uniform: false, pretty: output.isTerminal },
     facts: { ...facts, warnings: [...facts.warnings, ...warnings] },
     end: () => ({ page, exitCode, warnings, footer: lines }),
@@ -101,7 +101,7 @@ export function streamSource(command: StreamCommand<Any, Any>, runtime: Runtime,
   const from = cursor === undefined ? null : readCursor(cursor, list, undefined);
   const seen = { count: 0, more: false, last: undefined as Any };
   return {
-    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined } },
+    ...{ columns, csvColumns: columns, screen: { wide, fixed: names !== undefined && !names.startsWith('+') } },
     ...{ facts, page: null, uniform: true, pretty: false },
     batches: cutAt(limit, openStream(command, runtime, from?.after ?? null), seen),
     end() {

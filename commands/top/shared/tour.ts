@@ -45,8 +45,8 @@ export function tourScreen(view: View): (event: TourEvent) => void {
   let chapter = 0;
   return (event) => {
     if (event.kind === 'note') return view.note(event.text);
-    if (event.kind === 'output') return view.line(`  ${event.line}`);
-    if (event.kind === 'command') return view.line(view.paint('strong', `$ ${event.line}`));
+    if (event.kind === 'output') return view.raw(`  ${event.line}`);
+    if (event.kind === 'command') return view.raw(view.paint('strong', `$ ${event.line}`));
     if (event.kind === 'proofs') return drawProofs(event.proofs, view);
     const { title, lines } = SCENES[event.scene];
     if (title) chapter += 1;

@@ -42,7 +42,9 @@ test.each([
   expect(exitCode, screen).toBe(0);
   const said = screen.replace(/\s+/g, ' ');
   expect(said).toContain('nothing was changed. Start the call again');
-  expect(said).toMatch(new RegExp(`a support agent has just flagged the caller for 'ana.souza' as suspicious: .*${words}`));
+  expect(said).toMatch(
+    new RegExp(`a support agent has just flagged the caller for 'ana.souza' as suspicious: .*${words}`),
+  );
   expect(await site.user('ana.souza')).toMatchObject({ mfa_enabled: true, mfa_backup_codes: CODES.slice(1) });
   expect((await site.journal()).map(({ action }) => action)).not.toContain('mfa.reset');
 });
