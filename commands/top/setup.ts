@@ -32,7 +32,7 @@ export const setup = actionCommand({
     const prepared = await (await potctl.setup()).install({ application, guardWrites });
     const dryRun = (): Promise<SetupResult> => {
       // For review: it can be redirected to a file.
-      for (const line of sqlOf(prepared.plan)) live.line(line);
+      for (const line of sqlOf(prepared.plan)) live.raw(line);
       return prepared.dryRun();
     };
     return { ...prepared, dryRun };
