@@ -10,7 +10,7 @@ export const setup = actionCommand({
   name: 'setup',
   summary: 'install or upgrade the potctl schema (the change journal)',
   examples: [
-    'potctl setup --dry-run -p prod > review.sql',
+    'potctl setup --dry-run -p prod',
     'potctl setup -p prod --yes --reason "journal for support, CHG-118"',
     'potctl setup --guard-writes -p prod',
   ],
