@@ -7,7 +7,7 @@ import type { Column } from '../ui/columns.js';
 const NONE = '–';
 
 const columns: readonly Column<HistoryEntry>[] = [
-  { name: 'seq', align: 'right', text: ({ seq }) => seq, sortKey: ({ seq }) => Number(seq), priority: 4 },
+  { name: 'seq', align: 'right', text: ({ seq }) => seq, sortKey: ({ seq }) => Number(seq) },
   {
     name: 'at',
     text: ({ at }, _now, format) => format.instant(at),

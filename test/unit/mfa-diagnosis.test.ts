@@ -218,7 +218,7 @@ describe('the evidence', () => {
     ],
   ])('refused codes %j: %s', async (changes, detail) => {
     const found = await look({ record: { verifier: { ...VERIFIER, ...changes } } });
-    expect(of(found, 'refused codes')).toEqual([{ check: 'refused codes', result: 'problem', detail }]);
+    expect(of(found, 'rejected codes')).toEqual([{ check: 'rejected codes', result: 'problem', detail }]);
   });
 
   test('times have no fractions of a second', async () => {

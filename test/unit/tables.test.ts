@@ -116,13 +116,13 @@ test('a long name is truncated and a path broken in its own column; ids and time
     (view) =>
       view.table(
         ['TABLE', 'ID', 'PATH', 'TAKEN', 'ROWS'],
-        [[view.paint('bad', name), id, '/var/backups/potctl/of-the-application', '2026-11-22 09:51:06Z', '4 812 331']],
+        [[view.paint('bad', name), id, '/var/backups/potctl/of-the-application', '2026-11-22 09:51:06Z', '4,812,331']],
       ),
     88,
   );
   expect(lines).toEqual([
     'TABLE         ID                       PATH              TAKEN                      ROWS',
-    'public.a_ta…  20261122T095106Z-7f3a9c  /var/backups/     2026-11-22 09:51:06Z  4 812 331',
+    'public.a_ta…  20261122T095106Z-7f3a9c  /var/backups/     2026-11-22 09:51:06Z  4,812,331',
     '                                       potctl/',
     '                                       of-the-applicat…',
   ]);
