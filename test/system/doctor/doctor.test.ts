@@ -34,7 +34,7 @@ test('a single item is reported in the singular', async () => {
   const database = await freshDatabase({ schema: 'create table t (i int)' });
   const results = await doctor(database.name);
   expect(results['backup rights']?.detail).toMatch(/can read all of 1 table or sequence$/);
-  expect(results['locks']?.detail).toMatch(/^1 table or partition, room for \d[\d ]* locks$/);
+  expect(results['locks']?.detail).toMatch(/^1 table or partition, room for \d[\d,]* locks$/);
 });
 
 describe('a server', () => {
