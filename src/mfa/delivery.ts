@@ -1,6 +1,7 @@
 import { open, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fromErrno, isErrno, PotctlError } from '../kernel/errors.js';
+import { syncPath } from '../storage/directory/durable.js';
 
 /** Hands out a secret once. */
 export interface Delivery {
@@ -112,15 +113,9 @@ async function writeNew(file: string, content: Uint8Array): Promise<void> {
   }
 }
 
-/** The name of the file survives a power failure only once its folder is synced. */
+/** The name of the file survives a power failure only once its folder is synced. A folder that may only be written to cannot be. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => null);
-  try {
-    await handle?.sync();
-  } catch (error) {
-    // Some network file systems cannot sync a folder and do not need to.
-    if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
-  } finally {
-    await handle?.close();
-  }
+  await syncPath(folder).catch((error: unknown) => {
+    if (!isErrno(error, 'EACCES')) throw error;
+  });
 }
