@@ -51,9 +51,9 @@ test('an abort cancels the running statement, and a session opened later works',
   setTimeout(() => abort.abort(), 100);
 
   await expect(sleeping).rejects.toMatchObject({ code: 'E_INTERRUPTED' });
-  expect(await query(`select state from pg_stat_activity where pid = $1 and state = 'active'`, [session.pid])).toEqual(
-    [],
-  );
+  // The server takes a moment to notice.
+  const active = () => query(`select state from pg_stat_activity where pid = $1 and state = 'active'`, [session.pid]);
+  await expect.poll(active, { timeout: 5_000 }).toEqual([]);
   await expect(session.query('select 1')).rejects.toMatchObject({ code: 'E_INTERRUPTED' });
   const after = await server.session({ purpose: 'clean up' });
   expect(await after.query('select 1 as one')).toEqual([{ one: 1 }]);
