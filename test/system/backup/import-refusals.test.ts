@@ -174,15 +174,20 @@ test('a full verification finds an imported dump that psql cannot run', async ()
   const text = await readFile(dump, 'utf8');
   const imported = await run('backup', 'import', dump, '--database-name', name, ...where);
   const backup = path.join(repository, 'backups', imported.stdout.trim());
+  // Files of a backup are read-only, even for their owner.
+  const overwrite = async (file: string, content: string): Promise<void> => {
+    await rm(path.join(backup, file));
+    await writeFile(path.join(backup, file), content);
+  };
   const bad = `${WARNING}${text}`;
-  await writeFile(path.join(backup, 'db/dump.sql'), bad);
+  await overwrite('db/dump.sql', bad);
   const manifest = JSON.parse(await readFile(path.join(backup, 'manifest.json'), 'utf8'));
   manifest.database.files[0].size = bad.length;
   manifest.database.files[0].sha256 = createHash('sha256').update(bad).digest('hex');
   const changed = JSON.stringify(manifest);
-  await writeFile(path.join(backup, 'manifest.json'), changed);
+  await overwrite('manifest.json', changed);
   const hash = createHash('sha256').update(changed).digest('hex');
-  await writeFile(path.join(backup, 'manifest.json.sha256'), `${hash}  manifest.json\n`);
+  await overwrite('manifest.json.sha256', `${hash}  manifest.json\n`);
 
   const verified = await run('backup', 'verify', '--level', 'full', ...where);
 
