@@ -17,6 +17,10 @@ export const glued = (text: string): string => text.replace(FIXED_BLANK, FIGURE_
 
 export const unglued = (text: string): string => text.replaceAll(FIGURE_SPACE, ' ');
 
+/** Replaces the spaces in commands between backquotes, so that they stay on one line. {@link unglued} puts them back. */
+export const gluedCommands = (text: string): string =>
+  text.replace(/`[^`]+`/g, (command) => command.replaceAll(' ', FIGURE_SPACE));
+
 /**
  * Breaks a line of prose between words into lines of at most `width` columns, each indented as its beginning. Commands stay on one line, so
  * that they can be pasted. The line may be painted.
@@ -28,6 +32,5 @@ export function wrapProse(line: string, width: number | undefined): string[] {
   const text = bare(line);
   if (isCommand(text) || PROPOSED.test(text)) return [line];
   const indent = /^ *(?:[!·→☎-] )?/.exec(text)![0].length;
-  const whole = glued(escaped(line)).replace(/`[^`]+`/g, (command) => command.replaceAll(' ', FIGURE_SPACE));
-  return wrapPainted(whole, width, ' '.repeat(indent)).map(unglued);
+  return wrapPainted(gluedCommands(glued(escaped(line))), width, ' '.repeat(indent)).map(unglued);
 }

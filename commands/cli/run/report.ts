@@ -4,6 +4,7 @@ import { type Changed, fromErrno, PotctlError } from '../../../src/kernel/errors
 import type { Diagnostics } from '../../ui/diagnostics.js';
 import { formatBytes } from '../../ui/format.js';
 import { paint } from '../../ui/paint.js';
+import { gluedCommands, unglued } from '../../ui/prose.js';
 import { displayWidth, wrapWords } from '../../ui/visible.js';
 import { type Here, spelled } from './next.js';
 
@@ -176,8 +177,8 @@ const INDENT = 12;
 function labelledLines(label: string, lines: readonly string[], wrapAt: number | undefined): string[] {
   const broken = lines.flatMap((line) => {
     // A command is not wrapped, so that it can be pasted.
-    if (wrapAt === undefined || /`|^ *(?:[A-Z]+=\S+ )*potctl /.test(line)) return [line];
-    return wrapWords(line, Math.max(20, wrapAt - INDENT));
+    if (wrapAt === undefined || /^ *(?:[A-Z]+=\S+ )*potctl /.test(line)) return [line];
+    return wrapWords(gluedCommands(line), Math.max(20, wrapAt - INDENT)).map(unglued);
   });
   return broken.map((line, at) => `  ${(at === 0 ? label : '').padEnd(INDENT - 2)}${line}`.trimEnd());
 }

@@ -54,7 +54,7 @@ export const call = (choice: string, name: string): Answer[] => [
 export const because = (phrase: string): Answer[] => [
   ['Ticket number', 'SUP-4812'],
   ['Reason, one sentence', 'lost phone, called back'],
-  [`Type  ${phrase}`, phrase],
+  [`Type '${phrase}'`, phrase],
 ];
 export const leave: Answer = ['What does the caller need?', '0'];
 

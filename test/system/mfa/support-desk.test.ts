@@ -79,7 +79,7 @@ test('wrong or missing digits, an invalid ticket, a meaningless reason and a wro
     ["'4812' does not look like SUP-1234", 'SUP-4812'],
     ['Reason, one sentence', 'lost'],
     ['Too short', 'came in person, phone lost'],
-    ['Type  reset ana.souza', 'reset ana'],
+    ["Type 'reset ana.souza'", 'reset ana'],
     ["That is not 'reset ana.souza'. 2 tries left", 'RESET  Ana.Souza'],
     leave,
   ]);

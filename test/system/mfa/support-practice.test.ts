@@ -24,7 +24,7 @@ const convinced: readonly Answer[] = [
 const because = (phrase: string): readonly Answer[] => [
   ['Ticket number', 'SUP-1001'],
   ['Reason, one sentence', 'lost phone, called back'],
-  [`Type  ${phrase}`, phrase],
+  [`Type '${phrase}'`, phrase],
 ];
 const clock: readonly Answer[] = [...call('2', 'carla.lima'), ['Digits (not shown)', heard(/It shows \d{6}/)]];
 

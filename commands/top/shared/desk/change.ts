@@ -88,9 +88,10 @@ async function confirm(
   if (desk.hasMail) talk.line('  - the user, and any colleague who vouched, is notified by mail');
   for (const text of plan.caution.warnings) talk.warn(spelled(text));
   for (let left = TRIES - 1; left >= 0; left -= 1) {
-    const typed = await talk.ask(`Type  ${phrase}  to continue`, 'cancel');
-    // Typing it shows intent; case and spacing do not matter.
-    if (typed.replace(/\s+/g, ' ').toLowerCase() === phrase.toLowerCase()) return;
+    const typed = await talk.ask(`Type '${phrase}' to continue`, 'cancel');
+    // Typing it shows intent; case, spacing and the quotes around it do not matter.
+    const plain = typed.replace(/^'(.*)'$/, '$1').replace(/\s+/g, ' ');
+    if (plain.toLowerCase() === phrase.toLowerCase()) return;
     if (typed === '') break;
     if (left > 0) talk.line(`That is not '${phrase}'. ${left} ${left === 1 ? 'try' : 'tries'} left.`);
   }
