@@ -102,7 +102,8 @@ async function writeWrappers(tree: string): Promise<void> {
 function wrapperText(program: string, libraries: readonly string[]): string {
   const folders = libraries.map((folder) => `$top/${folder}`).join(':');
   return `#!/bin/sh
-top=$(cd "\${0%/*}/.." && pwd -P)
+self=$(readlink -f "$0")
+top=\${self%/*/*}
 export LD_LIBRARY_PATH="${folders}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 exec "$top/${program}" "$@"
 `;

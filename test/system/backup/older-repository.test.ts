@@ -52,7 +52,8 @@ test('a backup of an older version is restored', async () => {
   const into = path.join(folder, 'restored');
   const how = ['--only', 'files', '--mode', 'new', '--into-files', into, '--from-series', `files:${ROOT}/storage`];
   const ran = await potctl(['restore', 'run', ID, ...how, ...where]);
-  expect([ran.exitCode, ran.stderr]).toEqual([0, expect.any(String)]);
+  // Only root can give the entries their owner back; what could not be restored is reported.
+  expect([ran.exitCode, ran.stderr]).toEqual([process.geteuid?.() === 0 ? 0 : 3, expect.any(String)]);
   expect([await read('restored', 'a.txt'), await read('restored', 'sub', 'b.txt')]).toEqual(['alpha\n', 'beta\n']);
   expect(await read('restored', 'link')).toBe('alpha\n');
 });
