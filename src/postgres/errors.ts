@@ -66,7 +66,21 @@ export function toDatabaseError(error: unknown, place: ErrorPlace): PotctlError 
       : place.connecting
         ? `cannot reach '${place.target}'`
         : `the connection to '${place.target}' was lost`;
-  return new PotctlError(code, message, { why: reason, cause: error });
+  const socket = place.connecting ? deadSocket(error) : undefined;
+  if (socket === undefined) return new PotctlError(code, message, { why: reason, cause: error });
+  const why = `no server listens on the Unix socket '${socket}'`;
+  return new PotctlError(code, message, { why, fix: START_OR_NAME_IT, cause: error });
+}
+
+const START_OR_NAME_IT = [
+  'If PostgreSQL runs on this host, start it. Debian, Ubuntu: `pg_lsclusters` shows its state and port.',
+  'Or name the server: PGHOST and PGPORT, or `host` and `port` in the profile.',
+];
+
+/** The Unix socket on which nothing listens; undefined for any other error. Without a host, libpq's default is such a socket. */
+function deadSocket(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return /^connect (?:ENOENT|ECONNREFUSED) (\/.*\.s\.PGSQL\.\d+)$/.exec(error.message)?.[1];
 }
 
 /** Whether, after this failure, libpq's `sslmode=allow` and `prefer` try again with or without TLS. */

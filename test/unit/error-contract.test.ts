@@ -122,6 +122,8 @@ describe('an invalid command line exits with 2 and a suggestion', () => {
     [['thing', 'drop', 'a', 'b'], "'potctl thing drop' takes one argument, not 'a b'"],
     [['thing', 'drop', ''], "'<name>' takes a value"],
     [['thing', 'list', '--tz', 'Mars/Olympus'], "'--tz' takes UTC, local or a zone such as Europe/Lisbon"],
+    [['thing', 'list', '--rows', '-1'], 'See `potctl thing list --help`.'],
+    [['thing', 'list', '--cursor', 'garbage'], 'See `potctl thing list --help`.'],
     [['thing', 'list', '--trace-id', 'xyz'], "'--trace-id' takes 32 lower-case hex digits"],
     [['thing', 'list', '--cursor', 'garbage'], "'--cursor' takes the cursor printed by the previous page"],
     [['thing', 'show', '-o', 'csv'], "'potctl thing show' does not support csv"],

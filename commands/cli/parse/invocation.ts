@@ -1,3 +1,4 @@
+import { PotctlError } from '../../../src/kernel/errors.js';
 import type { AnyCommand } from '../../command.js';
 import {
   CHANGE_FLAGS,
@@ -18,7 +19,7 @@ import {
 import { flagsOf } from './grammar.js';
 import { type Input, type InputSpec, nameOf } from './options.js';
 import type { RawInput } from './program.js';
-import { needlessFlag } from './usage-error.js';
+import { needlessFlag, withHelpOf } from './usage-error.js';
 
 /** A parsed command line: every value has its type. */
 export interface Invocation {
@@ -41,6 +42,18 @@ export interface Invocation {
  * @throws PotctlError E_USAGE for the first invalid value, and for a flag that the command does not use
  */
 export function understand(
+  command: AnyCommand,
+  given: RawInput,
+  environment: Readonly<Record<string, string | undefined>>,
+): Invocation {
+  try {
+    return parsedInvocation(command, given, environment);
+  } catch (error) {
+    throw error instanceof PotctlError ? withHelpOf(command.name, error) : error;
+  }
+}
+
+function parsedInvocation(
   command: AnyCommand,
   given: RawInput,
   environment: Readonly<Record<string, string | undefined>>,

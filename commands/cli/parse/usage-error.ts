@@ -1,4 +1,5 @@
 import type { Command, CommanderError } from 'commander';
+import { ERROR_CATALOG } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import { targetFlags } from './globals.js';
 import { nameOf } from './options.js';
@@ -30,6 +31,12 @@ export function usageError(error: CommanderError, command: Command, names: reado
     return new PotctlError('E_USAGE', `'${path}' takes ${takes}, not '${command.args.join(' ')}'`, { fix: [helpLine] });
   }
   return new PotctlError('E_USAGE', error.message.replace(/^error: /, ''), { fix: [helpLine] });
+}
+
+/** Names the help of the command in an E_USAGE that only has the general advice; other errors are returned unchanged. */
+export function withHelpOf(name: string, error: PotctlError): PotctlError {
+  if (error.code !== 'E_USAGE' || error.fix !== ERROR_CATALOG.E_USAGE.remedy) return error;
+  return error.with({ fix: [`See \`potctl ${name} --help\`.`] });
 }
 
 /** @param path the parent, beginning with `potctl` */

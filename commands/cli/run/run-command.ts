@@ -2,6 +2,7 @@ import type { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
 import { redact } from '../../../src/kernel/secret.js';
 import type { Invocation } from '../parse/invocation.js';
+import { withHelpOf } from '../parse/usage-error.js';
 import { execute } from './execute.js';
 import type { Here } from './next.js';
 import { asPotctlError, report, withChanges } from './report.js';
@@ -75,7 +76,7 @@ function explainFailure(
   const { command } = runtime.invocation;
   const isAtomic = command.kind === 'action' && command.atomic === true;
   const cause = interruptedError(error, interrupts.signal, isAtomic ? 'nothing' : changed);
-  const found = withChanges(asPotctlError(cause, changed), runtime.changes.all());
+  const found = withChanges(withHelpOf(command.name, asPotctlError(cause, changed)), runtime.changes.all());
   const facts = { json: isJson(format), width: columns ?? 80, wrapAt: columns, runId, traceId, now: clock.now() };
   // A suggested command must not repeat a profile that does not exist.
   const here = found.code === 'E_PROFILE_NOT_FOUND' ? withoutProfile(runtime.here) : runtime.here;

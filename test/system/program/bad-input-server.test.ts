@@ -84,3 +84,16 @@ describe.each(ways)('a server that $name', (way) => {
     expect(await readdir(folder)).toEqual([]);
   });
 });
+
+test('a socket directory without a server is named, with what to start or to set', async () => {
+  const folder = await temporaryFolder();
+  const env = { PGHOST: folder, PGPORT: '5433', PGUSER: 'nobody', PGDATABASE: 'app', DATABASE_URL: undefined };
+
+  const ran = await potctl(['backup', 'create', '--json', '--repository', path.join(folder, 'repository')], { env });
+
+  const { code, why, fix } = refusalOf(ran);
+  expect(code).toBe('E_DB_UNREACHABLE');
+  expect(why).toBe(`no server listens on the Unix socket '${folder}/.s.PGSQL.5433'`);
+  expect(fix.join(' ')).toMatch(/start it.*PGHOST and PGPORT/);
+  expect(await readdir(folder)).toEqual([]);
+});
