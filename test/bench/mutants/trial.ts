@@ -88,7 +88,11 @@ interface Report {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly title: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly title: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
@@ -103,7 +107,10 @@ async function runTests(folder: string, tests: readonly string[], options: reado
   if (told === null) return { exitCode, stderr, files: null };
   const { testResults }: Report = JSON.parse(told);
   const files = testResults.map(({ name, status, message, assertionResults }) => {
-    const failedTest = assertionResults.find((one) => one.status === 'failed')?.title ?? firstLine(message);
+    const failed = assertionResults.find((one) => one.status === 'failed');
+    // Slow tests fail without a fault, too, so a kill of this kind proves less.
+    const late = failed?.failureMessages.some((text) => text.includes('timed out in')) ? ' (timed out)' : '';
+    const failedTest = failed === undefined ? firstLine(message) : `${failed.title}${late}`;
     return [path.relative(folder, name), { passed: status === 'passed', failedTest }] as const;
   });
   return { exitCode, stderr, files: new Map(files) };
