@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
@@ -119,10 +119,16 @@ export function startChild(file: string, args: readonly string[], options: Child
   };
 }
 
-/** A child cannot start in a deleted directory. All its arguments are absolute paths. */
+/**
+ * A child cannot start in a deleted directory, or in one that this user may not enter: `sudo -u postgres potctl …` in root's home. All its
+ * arguments are absolute paths.
+ */
 function here(): string {
   try {
-    return path.resolve();
+    const directory = path.resolve();
+    // The dot needs the right to enter; `access` would ask for the real user.
+    statSync(`${directory}/.`);
+    return directory;
   } catch {
     return '/';
   }
