@@ -3,6 +3,7 @@ import { type ChildEnd, hasCrashed, startChild, ToolCrash, whyNotDone } from '..
 import { PotctlError } from '../kernel/errors.js';
 import { newestTool, type ToolSearch } from '../postgres/tools.js';
 import { parseToc, type TocEntry } from './toc.js';
+import { checkMembersWhole } from './whole-members.js';
 
 /**
  * Reads dumps with pg_restore, without a server. All functions throw E_BACKUP_CORRUPT for a damaged dump, and E_TOOL_OLD or E_TOOL_FAILED
@@ -10,7 +11,7 @@ import { parseToc, type TocEntry } from './toc.js';
  */
 export interface DumpReader {
   toc(dumpFolder: string): Promise<readonly TocEntry[]>;
-  /** Unpacks every member and discards the output. Does not notice an emptied member: only hashes do. */
+  /** Unpacks every member and discards the output. */
   unpack(dumpFolder: string): Promise<void>;
   /**
    * Prints the whole dump as SQL, with CREATE DATABASE if it contains that. The bytes are valid until `take` returns; if it throws,
@@ -79,6 +80,7 @@ export async function openDumpReader(
       const end = await child.ended;
       signal.throwIfAborted();
       if (!end.ok) throw unreadable(end);
+      await checkMembersWhole(dumpFolder, signal);
     },
   };
 }
