@@ -5,6 +5,7 @@ import { plainGuard } from './plain-guard.js';
 import { isStatement, notSql, readPlainText, throughFilter } from './plain-text.js';
 import { gatherSqlFacts, type SqlFacts } from './sql-facts.js';
 import { createSqlLexer } from './sql-lexer.js';
+import { checkMembersWhole } from './whole-members.js';
 
 /** A stored dump that was created outside potctl. */
 export interface StoredDump {
@@ -61,6 +62,7 @@ export async function scanDump(
   if (dump.format === 'plain')
     for await (const bytes of readPlainText(dump.path, dump.compression, signal)) take(bytes);
   else await readArchive(dump, reader, take);
+  if (dump.format === 'directory') await checkMembersWhole(dump.path, signal);
   const facts = gathered.facts();
   if (facts.misfit !== null) throw misfit(dump.name, facts.misfit);
   const rest = lexer.rest();

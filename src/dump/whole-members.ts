@@ -3,24 +3,31 @@ import path from 'node:path';
 import { readInside } from '../archive/decompress.js';
 import { ArchiveDamage } from '../archive/tar-header.js';
 
+/** Returns the offset behind the frame at `start`, which may be behind the end of the file; null if it has no end or is not a frame. */
+type EndOfFrame = (handle: FileHandle, start: number, signal: AbortSignal) => Promise<number | null>;
+
 /**
  * Checks that no compressed member of a dump in directory format is truncated. pg_restore 16 and later reads a truncated or emptied member
- * as if it ended there, and succeeds; it does notice damage before the end. Members in gzip are decompressed; of zstd the frames are
- * followed, which needs no program for zstd.
+ * as if it ended there, and succeeds; it does notice damage before the end. Members in gzip are decompressed; of zstd and lz4 the frames are
+ * followed, which needs no other program.
  *
  * @throws ArchiveDamage for the first such member; the signal's reason when aborted; E_IO, E_FILES_DENIED
- * @see RFC 8878, section 3.1.1
+ * @see RFC 8878, section 3.1.1; lz4_Frame_format.md of LZ4
  */
 export async function checkMembersWhole(dumpFolder: string, signal: AbortSignal): Promise<void> {
   for (const name of (await readdir(dumpFolder)).sort()) {
     signal.throwIfAborted();
-    const file = path.join(dumpFolder, name);
-    const isWhole = name.endsWith('.zst')
-      ? await isWholeZstd(file, signal)
-      : !name.endsWith('.gz') || (await isWholeGzip(file, signal));
-    if (!isWhole) throw new ArchiveDamage(`the member '${name}' of the dump is truncated or damaged`);
+    const check = CHECKS[path.extname(name)];
+    if (check === undefined || (await check(path.join(dumpFolder, name), signal))) continue;
+    throw new ArchiveDamage(`the member '${name}' of the dump is truncated or damaged`);
   }
 }
+
+const CHECKS: Readonly<Record<string, (file: string, signal: AbortSignal) => Promise<boolean>>> = {
+  '.gz': isWholeGzip,
+  '.zst': (file, signal) => endsWithFrame(file, endOfZstd, signal),
+  '.lz4': (file, signal) => endsWithFrame(file, endOfLz4, signal),
+};
 
 async function isWholeGzip(file: string, signal: AbortSignal): Promise<boolean> {
   const handle = await open(file);
@@ -38,22 +45,13 @@ async function isWholeGzip(file: string, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-const FRAME = 0xfd2fb528;
-/** The last hex digit of the magic number of a frame with other content is free. */
-const SKIPPABLE = 0x184d2a5;
-/** Magic number and descriptor. */
-const FRAME_START = 5;
-const BLOCK_HEADER = 3;
-const RLE = 1;
-const RESERVED = 3;
-
-async function isWholeZstd(file: string, signal: AbortSignal): Promise<boolean> {
+async function endsWithFrame(file: string, endOf: EndOfFrame, signal: AbortSignal): Promise<boolean> {
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
     let at = 0;
     while (at < size) {
-      const end = await endOfFrame(handle, at, signal);
+      const end = await endOf(handle, at, signal);
       if (end === null || end > size) return false;
       at = end;
     }
@@ -63,15 +61,23 @@ async function isWholeZstd(file: string, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-/** Returns the offset behind a frame, which may be behind the end of the file; null if it has no end or is not a frame. */
-async function endOfFrame(handle: FileHandle, start: number, signal: AbortSignal): Promise<number | null> {
+const ZSTD = 0xfd2fb528;
+/** The last hex digit of the magic number of a frame with other content is free. */
+const SKIPPABLE = 0x184d2a5;
+/** Magic number and descriptor. */
+const ZSTD_START = 5;
+const BLOCK_HEADER = 3;
+const RLE = 1;
+const RESERVED = 3;
+
+async function endOfZstd(handle: FileHandle, start: number, signal: AbortSignal): Promise<number | null> {
   const head = await readAt(handle, start, 8);
-  if (head.length < FRAME_START) return null;
+  if (head.length < ZSTD_START) return null;
   const magic = head.readUInt32LE(0);
   if (magic >>> 4 === SKIPPABLE) return head.length < 8 ? null : start + 8 + head.readUInt32LE(4);
-  if (magic !== FRAME) return null;
+  if (magic !== ZSTD) return null;
   const descriptor = head[4]!;
-  let at = start + FRAME_START + fieldsLength(descriptor);
+  let at = start + ZSTD_START + fieldsLength(descriptor);
   for (let isLast = false; !isLast; ) {
     signal.throwIfAborted();
     const header = await readAt(handle, at, BLOCK_HEADER);
@@ -92,6 +98,28 @@ function fieldsLength(descriptor: number): number {
   const contentFlag = descriptor >> 6;
   const content = contentFlag === 0 ? Number(isSingle) : 1 << contentFlag;
   return Number(!isSingle) + [0, 1, 2, 4][descriptor & 3]! + content;
+}
+
+const LZ4 = 0x184d2204;
+const UNCOMPRESSED = 0x8000_0000;
+
+async function endOfLz4(handle: FileHandle, start: number, signal: AbortSignal): Promise<number | null> {
+  const head = await readAt(handle, start, 5);
+  if (head.length < 5 || head.readUInt32LE(0) !== LZ4) return null;
+  const flags = head[4]!;
+  const has = (bit: number): boolean => (flags & bit) !== 0;
+  const [blockChecksum, contentChecksum] = [has(0x10) ? 4 : 0, has(0x04) ? 4 : 0];
+  // Magic number, flags, block size, size of the content, dictionary, checksum of the header.
+  let at = start + 6 + (has(0x08) ? 8 : 0) + (has(0x01) ? 4 : 0) + 1;
+  for (;;) {
+    signal.throwIfAborted();
+    const header = await readAt(handle, at, 4);
+    if (header.length < 4) return null;
+    const size = header.readUInt32LE(0);
+    at += 4;
+    if (size === 0) return at + contentChecksum;
+    at += (size % UNCOMPRESSED) + blockChecksum;
+  }
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {

@@ -13,6 +13,10 @@ const STREAMED = Buffer.concat([Buffer.from('KLUv/QRI', 'base64'), Buffer.from(B
 const SIZED = Buffer.concat([Buffer.from('KLUv/aSsGwYA', 'base64'), Buffer.from(BLOCKS, 'base64')]);
 const SKIPPABLE = Buffer.from('502a4d1803000000aabbcc', 'hex');
 
+/** Written by lz4 1.9.4: a block that is not compressed; one with its checksum, and the size of the content. */
+const LZ4_SHORT = Buffer.from('BCJNGGRApwgAAIBvbmUgcm93CgAAAACED1wk', 'base64');
+const LZ4_CHECKED = Buffer.from('BCJNGHxAYAAAAAAAAAD2EgAAAI9vbmUgcm93CggAQFAgcm93CoLRemwAAAAArQ2a9A==', 'base64');
+
 let folder: string;
 beforeEach(async () => {
   folder = await temporaryFolder();
@@ -34,6 +38,8 @@ const WHOLE: Readonly<Record<string, Readonly<Record<string, Buffer>>>> = {
   'a short member in zstd': { '1.dat.zst': SHORT },
   'a streamed member in zstd': { '1.dat.zst': STREAMED },
   'a member in zstd with its size': { '1.dat.zst': SIZED },
+  'a member in lz4': { '1.dat.lz4': LZ4_SHORT },
+  'a member in lz4 with checksums': { '1.dat.lz4': LZ4_CHECKED },
   'a member in gzip': { '1.dat.gz': gzipSync('rows\n'.repeat(50)) },
 };
 

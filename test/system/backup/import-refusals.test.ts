@@ -195,6 +195,20 @@ test('a full verification finds an imported dump that psql cannot run', async ()
   expect(verified.stdout + verified.stderr).toContain('message from pg_dump');
 });
 
+test('a directory dump with a truncated large object is refused, and nothing is imported', async () => {
+  const { name, run, cwd, repository, where } = await applicationWithOldBackups();
+  const dump = path.join(cwd, 'app.dir');
+  await pgTool('psql', ['-d', name, '-c', "select lo_from_bytea(0, decode(repeat('a1b2c3d4', 4000), 'hex'))"]);
+  await pgTool('pg_dump', ['-F', 'd', '-d', name, '-f', dump]);
+  const member = (await readdir(dump)).find((file) => file.startsWith('blob_'))!;
+  await truncate(path.join(dump, member), 15);
+
+  const imported = await run('backup', 'import', dump, '--database-name', name, ...where);
+
+  expect(imported).toMatchObject({ exitCode: 20, stdout: '' });
+  expect(await readdir(path.join(repository, 'backups')).catch(() => [])).toEqual([]);
+});
+
 test('a plain dump that affects more than its database is refused, and nothing of it is run', async () => {
   const { name, run, cwd, repository } = await applicationWithOldBackups();
   const dump = path.join(cwd, 'app.sql');
