@@ -90,7 +90,7 @@ async function checkListed({ repository }: SampleApplication, potctl: Potctl): P
 
 async function reasonsOf(potctl: Potctl, repository: string, id: string): Promise<string[]> {
   const shown = await potctl.run(['backup', 'show', id, '--json', '--repository', repository]);
-  return (JSON.parse(shown.stdout) as { degraded_reasons: string[] }).degraded_reasons;
+  return (JSON.parse(shown.stdout) as { item: { degraded_reasons: string[] } }).item.degraded_reasons;
 }
 
 /** A killed pg_dumpall costs the roles, never the data: that backup is kept, and says what it lacks. */

@@ -102,6 +102,8 @@ test.each(PAIRS)(
     if (SWAPS.includes(one) || SWAPS.includes(other)) stale.push(16);
     // 10: what should be verified was gone before.
     if (one === 'verify') stale.push(10);
+    // 10: the plan of an undo looked while the other undo moved what was kept.
+    if (one === 'undo' && other === 'undo') stale.push(10);
     expect([said, [0, ...stale].includes(codes[0] ?? -1)]).toEqual([said, true]);
     expect([said, [0, 11, ...stale].includes(codes[1] ?? -1)]).toEqual([said, true]);
     expect([said, codes.includes(0)]).toEqual([said, true]);
