@@ -88,6 +88,14 @@ describe('in a storage', () => {
     }
   });
 
+  test('a line also brings the name of its file to the disk, which a process that died may not have done', async () => {
+    await storage.put('folder/other', 'text');
+    const disk = watchDisk(folder);
+    await writeFile(path.join(folder, 'folder', 'log'), 'one\n');
+    await storage.append('folder/log', 'two');
+    expect(disk.unsynced()).toEqual([]);
+  });
+
   test('all files and folders of a group are on the disk before it is seen, and its name before it counts as shown', async () => {
     const disk = watchDisk(folder);
     const staging = await begun();

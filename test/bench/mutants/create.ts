@@ -183,4 +183,11 @@ export const MUTANTS: readonly Mutant[] = [
     by: '',
     tests: ['test/system/restore/leftovers.test.ts'],
   },
+  {
+    promise: 'a directory that the user may not enter stops no program',
+    file: 'src/kernel/child.ts',
+    replace: '    statSync(',
+    by: '    String(',
+    tests: ['test/unit/child.test.ts'],
+  },
 ];

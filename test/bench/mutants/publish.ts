@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: POWER,
   },
   {
-    promise: 'the name of a file that a line begins is synced',
+    promise: 'the name of a file that gets a line is synced',
     file: DURABLE,
     replace: '  await syncPath(path.dirname(file));\n',
     by: '',

@@ -20,6 +20,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: CHECKS,
   },
   {
+    promise: 'verify at level full finds members that pg_restore takes for shorter ones',
+    file: 'src/dump/dump-reader.ts',
+    replace: '      await checkMembersWhole(dumpFolder, signal);\n',
+    by: '',
+    tests: CHECKS,
+  },
+  {
+    promise: 'the blocks of a member in zstd are followed to its end',
+    file: 'src/dump/whole-members.ts',
+    replace: 'if (end === null || end > size) return false;',
+    by: 'if (end === null) return false;',
+    tests: ['test/unit/whole-members.test.ts'],
+  },
+  {
     promise: 'verify at level full walks the archive',
     file: VERIFY,
     replace: "if (manifest.storage !== null && level === 'full') {",
