@@ -29,7 +29,7 @@ export interface Running {
   readonly child: ChildProcess;
   /** Never rejects. */
   readonly ended: Promise<Ran>;
-  /** Resolves when stdout or stderr contain the text, or when the program has ended. */
+  /** Resolves when stdout or stderr contain the text; rejects if the program ends without it. */
   printed(text: string): Promise<void>;
 }
 
@@ -59,17 +59,20 @@ export function startPotctl(args: readonly string[], options: RunOptions = {}): 
       grown.emit('more');
     });
   }
+  let closed = false;
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
   const ended = new Promise<Ran>((resolve) => {
     child.on('close', (exitCode, signal) => {
       clearTimeout(timer);
+      closed = true;
       resolve({ exitCode, signal, ...output });
       grown.emit('more');
     });
   });
   const printed = async (text: string): Promise<void> => {
     const isThere = () => output.stdout.includes(text) || output.stderr.includes(text);
-    while (!isThere() && child.exitCode === null && child.signalCode === null) await once(grown, 'more');
+    while (!isThere() && !closed) await once(grown, 'more');
+    if (!isThere()) throw new Error(`it ended without printing '${text}':\n${output.stderr.slice(-1_000)}`);
   };
   return { child, ended, printed };
 }

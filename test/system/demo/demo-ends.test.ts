@@ -17,7 +17,7 @@ async function startDemo(...args: string[]): Promise<Running & { readonly folder
 
 const MOMENTS = [
   ['PostgreSQL is being made', 'SIGINT', 130, ''],
-  ['the sample data is loaded', 'SIGINT', 130, 'private and throw-away'],
+  ['the sample data is loaded', 'SIGINT', 130, 'a private, temporary server'],
   ['the backup runs', 'SIGTERM', 143, '$ potctl backup create'],
   ['the restore runs', 'SIGINT', 130, '$ potctl restore run'],
 ] as const;
