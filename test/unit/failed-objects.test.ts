@@ -50,6 +50,41 @@ pg_restore: warning: errors ignored on restore: 4`);
   expect(failed.map(({ name }) => name)).toEqual(['object:TABLE DATA public.people', 'object:INDEX public.by_rank']);
 });
 
+test.each([
+  [
+    'the prefix of the entries',
+    'pg_restore: pg_restore: from TOC entry 7; 0 0 TABLE DATA people o\nfrom TOC entry 8; 0 0 INDEX by_rank o',
+  ],
+  [
+    'the prefix of an entry',
+    'pg_restore: while PROCESSING TOC:\npg_restore: pg_restore: while PROCESSING TOC:\nfrom TOC entry 7; 0 0 TABLE DATA people o\npg_restore: from TOC entry 8; 0 0 INDEX by_rank o',
+  ],
+])('concurrent workers that mix %s hide no failed object', (_, entries) => {
+  const { failed } = heard(`${entries}
+pg_restore: error: COPY failed for table "people": ERROR:  first
+pg_restore: error: could not execute query: ERROR:  second
+pg_restore: warning: errors ignored on restore: 4`);
+  expect(failed.map(({ name, error }) => [name, error])).toEqual([
+    ['object:TABLE DATA public.people', 'first'],
+    ['object:INDEX public.by_rank', 'second'],
+  ]);
+});
+
+test('concurrent workers that mix an error with an entry, or with another error, hide no failed object', () => {
+  const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
+pg_restore: error: pg_restore: from TOC entry 8; 0 0 INDEX by_rank o
+COPY failed for table "people": ERROR:  first
+pg_restore: error: pg_restore: error: could not execute query: ERROR:  second
+pg_restore: from TOC entry 9; 0 0 EVENT TRIGGER watch o
+could not execute query: ERROR:  third
+pg_restore: warning: errors ignored on restore: 3`);
+  expect(failed.map(({ name, error }) => [name, error])).toEqual([
+    ['object:TABLE DATA public.people', 'first'],
+    ['object:INDEX public.by_rank', 'second'],
+    ['object:EVENT TRIGGER watch', 'third'],
+  ]);
+});
+
 test('unexplained errors are a finding of their own', () => {
   const { failed } = heard(`pg_restore: from TOC entry 7; 0 0 TABLE DATA people o
 pg_restore: error: COPY failed for table "people": ERROR:  first

@@ -48,6 +48,8 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   const waiting: string[] = [];
   const found: Raw[] = [];
   let [last, errors, ignored] = ['object:UNKNOWN', 0, null as number | null];
+  // Errors whose text is still to come.
+  let owed = 0;
   const begin = (name: string, error: string): void => {
     last = name;
     errors += 1;
@@ -55,13 +57,17 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   };
   return {
     line(line) {
-      const [, dumpId] = ENTRY.exec(line) ?? [];
-      const [, error] = ERROR.exec(line) ?? [];
+      const { text, errorsBegun } = withoutPrefixes(line);
+      owed += errorsBegun;
+      const [, dumpId] = ENTRY.exec(text) ?? [];
       const [, at, scriptError] = SCRIPT_ERROR.exec(line) ?? [];
       const [, count] = SUMMARY.exec(line) ?? [];
+      const isError = owed > 0 && (errorsBegun > 0 || BARE_ERROR.test(line));
       if (dumpId !== undefined) waiting.push(names.get(Number(dumpId)) ?? `object:ENTRY ${dumpId}`);
-      else if (error !== undefined) begin(waiting.shift() ?? last, error);
-      else if (at !== undefined) begin(`object:LINE ${at}`, scriptError!);
+      else if (isError) {
+        owed -= 1;
+        if (!WORKER_DIED.test(text)) begin(waiting.shift() ?? last, text);
+      } else if (at !== undefined) begin(`object:LINE ${at}`, scriptError!);
       else if (count !== undefined) ignored = Number(count);
       else if (!OTHER.test(line)) takeDetail(found.at(-1), line);
     },
@@ -75,11 +81,22 @@ export function listenForFailures(toc: readonly TocEntry[]): FailureListener {
   };
 }
 
-const ENTRY = /pg_restore: from TOC entry (\d+);/;
-const ERROR = /pg_restore: error: (?!a worker process died)(.*)$/;
+/**
+ * Workers write the prefix, the level and the text of a message one by one, so those of two messages may be mixed: the prefix of one, then
+ * all of the other, and the text of the first on a line of its own.
+ */
+function withoutPrefixes(line: string): { readonly text: string; readonly errorsBegun: number } {
+  const [prefixes] = /^(?:pg_restore: (?:error: )?)*/.exec(line)!;
+  return { text: line.slice(prefixes.length), errorsBegun: prefixes.split('error: ').length - 1 };
+}
+
+const ENTRY = /^from TOC entry (\d+);/;
+/** The text of an error without its prefix. */
+const BARE_ERROR = /^(?:could not |COPY failed )/;
+const WORKER_DIED = /^a worker process died/;
 const SCRIPT_ERROR = /^psql:[^:]*:(\d+): (?:ERROR|error): {1,2}(.*)$/;
 const SUMMARY = /pg_restore: warning: errors ignored on restore: (\d+)$/;
-const OTHER = /^(pg_restore|psql)\b/;
+const OTHER = /^(?:pg_restore|psql)\b|^while [A-Z ]+ TOC:$/;
 
 const OTHER_ERRORS: FailedObject = {
   name: 'object:OTHER ERRORS',
