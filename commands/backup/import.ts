@@ -20,7 +20,7 @@ export const backupImport = actionCommand({
     path: argument('<path>', 'a directory or manifest of backup.py, a dump, or a tar archive'),
     databaseName: text('--database-name <name>', 'name of the dumped database, if the dump does not contain it'),
     tree: text('--tree <archive>', 'tar archive with the files that belong to a dump without a manifest'),
-    keepTop: flag('--keep-top-folder', 'the top directory of the archive is part of the files, not their root'),
+    keepTop: flag('--keep-top-folder', "keep the archive's top-level directory instead of stripping it"),
     init: INIT,
   },
 

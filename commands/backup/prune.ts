@@ -18,9 +18,9 @@ const input = {
   allSets: flag('--all-series', 'apply the policy to every series, each on its own'),
   oldDatabases: flag(
     '--old-databases',
-    'instead: list the previous databases and files kept by restores; once confirmed, remove those past their undo period',
+    'instead of backups, remove previous databases and files kept by restores whose undo period is over; lists them first',
   ),
-  run: list('--run <run>', 'with --old-databases: what this run kept, even within its undo period'),
+  run: list('--run <run>', 'with --old-databases: remove what this restore run kept, even within its undo period'),
 };
 
 /** `potctl backup prune`: shows the decision and its reason for each backup first; needs no server. */

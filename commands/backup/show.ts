@@ -24,7 +24,7 @@ export const backupShow = itemCommand({
   input: {
     files: text(
       '--files <glob>',
-      'list its files that match the glob, ** for all (a path that starts with / or ./ names the directory of the files instead)',
+      'list files of the backup that match this glob, ** for all (a value that starts with / or ./ is the files directory, as elsewhere)',
     ),
     limit: count('--limit <n>', 'with --files: maximum number of rows; 0 = all', { default: 50 }),
     id: optionalArgument('[id]', 'backup id, a unique part of it, latest or latest~1', { default: 'latest' }),

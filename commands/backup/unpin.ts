@@ -10,7 +10,7 @@ export const backupUnpin = actionCommand({
   needs: ['database', 'repository', 'files'],
   input: {
     id: argument('<id>', 'backup id, a unique part of it, latest or latest~1'),
-    reason: text('--reason <text>', 'why, for the record'),
+    reason: text('--reason <text>', 'reason to record for this change'),
     fromSet: text(
       '--from-series <name>',
       "take the backup from this series (default: this profile's or database's series)",

@@ -1,4 +1,5 @@
 import type { Problem } from '../../src/config/problems.js';
+import { counted } from '../../src/kernel/counted.js';
 import { ExitCode } from '../../src/kernel/error-catalog.js';
 import { listCommand } from '../command.js';
 
@@ -23,7 +24,7 @@ export const configValidate = listCommand({
     const { file, profiles, problems } = await (await potctl.config()).validate();
     const checked = file === null ? 'no configuration file; checked the environment' : `checked ${file}`;
     const names = profiles.length === 0 ? '' : ` (${profiles.join(', ')})`;
-    return { items: problems, footer: [`${checked}${names}: ${problems.length} problems`] };
+    return { items: problems, footer: [`${checked}${names}: ${counted(problems.length, 'problem')}`] };
   },
 
   exitCode: (problems) => (problems.length === 0 ? ExitCode.ok : ExitCode.config),

@@ -7,10 +7,10 @@ import { changeReason } from './shared/input.js';
 /** `potctl mfa disable`: turns the second factor off and removes its secret and backup codes. */
 export const mfaDisable = actionCommand({
   name: 'mfa disable',
-  summary: 'turn off a second factor for good; sessions stay open',
+  summary: "turn off a user's second factor; sessions stay open",
   examples: [
-    'potctl mfa disable ana.souza -p prod --reason "phone stolen, account to be closed" --ticket SUP-4812',
-    'potctl mfa disable ana.souza -p prod --reason "lost one of two keys" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
+    'potctl mfa disable ana.souza -p prod --reason "moved to single sign-on" --ticket SUP-4812',
+    'potctl mfa disable ana.souza -p prod --reason "lost one of two factors" --factor 5b1f7a52-0d1c-4a8e-9a52-0d7e1f3c2b11 --confirm ana.souza',
   ],
   atomic: true,
   needs: ['database'],

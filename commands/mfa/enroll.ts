@@ -23,7 +23,7 @@ export const mfaEnroll = actionCommand({
   input: {
     user: USER,
     qr: text('--qr <file>', 'write the QR code to a new file (0600), .png or .svg'),
-    secretTo: text('--secret-to <file>', 'write the base32 key to a new file (0600)'),
+    secretTo: text('--secret-to <file>', 'write the secret (base32) to a new file (0600)'),
     label: text('--name <text>', 'name of the factor, if the application stores one', {
       default: 'Authenticator App',
     }),

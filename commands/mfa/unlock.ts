@@ -18,7 +18,7 @@ export const mfaUnlock = actionCommand({
     user: USER,
     resetConsecutive: flag(
       '--reset-consecutive',
-      'also reset the count of rejected codes in a row (100 lock permanently)',
+      'also reset the count of consecutive rejected codes (100 of them lock permanently)',
     ),
     breakGlass: BREAK_GLASS,
   },

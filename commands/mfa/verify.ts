@@ -13,7 +13,7 @@ const noDryRun = (): PotctlError =>
 /** `potctl mfa verify`: verifies a caller's identity by a code. */
 export const mfaVerify = actionCommand({
   name: 'mfa verify',
-  summary: "verify the caller's identity by a code",
+  summary: "verify a caller's identity with a code",
   examples: ['potctl mfa verify ana.souza -p prod', 'potctl mfa verify ana.souza -p prod --code-stdin --json'],
   atomic: true,
   needs: ['database'],

@@ -56,7 +56,7 @@ const columns: readonly Column<ListedRun>[] = [
 /** `potctl restore list`: newest first. Asks the server whether undo is possible, but also works without it. */
 export const restoreList = listCommand({
   name: 'restore list',
-  summary: 'list restores and undos, and until when each can be undone',
+  summary: 'list restores and undos, and how long each can be undone',
   examples: ['potctl restore list -p prod', 'potctl restore list --repository ./backups --json'],
   columns,
   at: ({ started_at }) => started_at,

@@ -19,7 +19,7 @@ import {
 /** `potctl restore undo`: swaps the previous database and files back in. */
 export const restoreUndo = actionCommand({
   name: 'restore undo',
-  summary: 'undo a restore: swap back what it replaced',
+  summary: 'undo a restore by swapping back what it replaced',
   examples: [
     'potctl restore undo -p prod',
     'potctl restore undo 5t2m8q3f7k --confirm app --repository ./backups',

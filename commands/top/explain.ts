@@ -48,9 +48,12 @@ export const explain = itemCommand({
     view.line(`  ${found.means}`);
     for (const line of found.remedy) view.line(`  → ${line}`);
     if (found.retryable) view.line('  The same command may succeed later.');
-    else if (found.code !== 'E_CANCELED') view.line('  Retrying without a change will not help.');
+    else if (!STOPPED.includes(found.code)) view.line('  Fix the cause before you retry.');
   },
 });
+
+/** Codes of commands that a person or the system ended: there is no cause to fix. */
+const STOPPED: readonly string[] = ['E_CANCELED', 'E_INTERRUPTED', 'E_TERMINATED'];
 
 function isList(found: Explanation | readonly Explanation[]): found is readonly Explanation[] {
   return Array.isArray(found);

@@ -27,7 +27,7 @@ const noDryRun = (): PotctlError =>
 /** `potctl support`: the support desk, for staff who take calls. */
 export const support = actionCommand({
   name: 'support',
-  summary: 'support desk: verify a caller, then fix their sign-in',
+  summary: 'help desk: verify a caller, then fix their sign-in',
   examples: ['potctl support -p prod', 'potctl support -p prod --operator carla.souza', 'potctl support --practice'],
   needs: ['database'],
   input: {

@@ -93,7 +93,7 @@ function unknownProfile(
     fix: [
       ...(guess === undefined ? [] : [advice`did you mean ${again('-p', guess)}?`]),
       configuration === null
-        ? advice`Create a configuration file: ${potctl('config', 'init')}, with -p and that name`
+        ? advice`Create a configuration file: ${{ command: ['config', 'init'], scope: { profile: name } }}`
         : advice`List the profiles: ${potctl('config', 'show')}`,
     ],
   });

@@ -66,7 +66,7 @@ function named(
   if (/^[a-z0-9+]+:\/\//i.test(typed))
     throw new PotctlError('E_CONFIG', `'${typed.replace(/:.*/s, '')}' repositories are not supported`, {
       why: { from },
-      fix: ['use a directory, or `s3://bucket/prefix`'],
+      fix: ['Use a directory.'],
     });
   // If named repositories exist, a bare word is more likely a typo than a directory, and a typo would create a new, empty repository.
   if (known.length > 0 && !/[/.~]/.test(typed)) throw unknownName(typed, from, known);

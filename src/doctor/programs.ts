@@ -30,7 +30,7 @@ async function zstdCheck(environment: Environment): Promise<Check> {
 
 async function ageCheck(environment: Environment): Promise<Check> {
   const file = await find('age', environment);
-  return ok('age', file ?? 'not installed; only encrypted backups need it (apt install age)');
+  return ok('age', file ?? 'not installed (not needed)');
 }
 
 async function versionOf(name: string, environment: Environment): Promise<string | null> {

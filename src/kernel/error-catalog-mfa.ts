@@ -50,8 +50,8 @@ export const MFA_ERRORS = {
   ),
   E_MFA_BLOCKED: passing(
     30,
-    'Too many codes of this user were rejected: for a while, potctl accepts none, not even a correct one.',
-    advice`Wait, or, if you know who entered them: ${potctl('mfa', 'unlock', 'USER')}.`,
+    'Too many codes of this user were rejected. potctl accepts none for now, not even a correct one; after 100 in a row, until somebody unlocks the user.',
+    advice`Wait. If you know who entered them: ${potctl('mfa', 'unlock', 'USER')}, after 100 in a row with \`--reset-consecutive\`.`,
   ),
   E_MFA_STATE: entry(
     30,
@@ -65,12 +65,12 @@ export const MFA_ERRORS = {
   ),
   E_REASON_REQUIRED: entry(
     30,
-    'The journal requires a reason, and the profile may require a ticket. Write it for somebody who reads it a year from now.',
+    'The journal requires a reason, and the profile may require a ticket. Write the reason so that somebody understands it a year from now.',
     advice`Add it in place of the dots: ${again('--reason', '…')}. Give a required ticket with \`--ticket\`.`,
   ),
   E_BREAK_GLASS: entry(
     30,
-    'The request is guarded: it concerns an administrator, your own account, a protected command, a role with all privileges, or too many changes in a short time.',
+    'The request is guarded: it concerns an administrator, your own account, a command that the profile protects, a role with all privileges, or too many changes in a short time.',
     advice`Override the guard, which is recorded in the journal: ${again('--break-glass')}`,
   ),
   E_SECRET_OUTPUT: entry(

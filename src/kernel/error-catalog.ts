@@ -8,7 +8,8 @@ export { ExitCode };
 /**
  * Every error code: its exit code, what it means, and what `potctl explain` prints about it.
  *
- * The exit code is a class for scripts; the error code is the precise cause, for people. `3 10 11 12 130` mean what they mean in restic.
+ * The exit code is a class for scripts; the error code is the precise cause, for people. 3, 11 and 130 mean
+ * what they mean in restic.
  */
 
 export const ERROR_CATALOG = {
@@ -31,7 +32,7 @@ export const ERROR_CATALOG = {
 
   E_BACKUP_NOT_FOUND: entry(
     10,
-    'No backup with this id exists in this repository and backup series, or the prefix matches several.',
+    'No backup with this id exists in this repository and backup series, or several match the part that was given.',
     advice`List the backups: ${potctl('backup', 'list')}.`,
   ),
   E_PIECE_NOT_FOUND: entry(
@@ -81,13 +82,13 @@ export const ERROR_CATALOG = {
 
   E_CONFIG: entry(
     15,
-    'The configuration file, an environment variable or a libpq file contains an error.',
+    'A required setting is missing, or the configuration file, an environment variable or a libpq file contains an error.',
     advice`List every error with file and line: ${potctl('config', 'validate')}.`,
   ),
   E_REPOSITORY_FORMAT: entry(
     15,
-    'The directory is not a potctl repository, or a newer version of potctl wrote it.',
-    'Check the path, or use the version of potctl that wrote it.',
+    'There is no potctl repository at this path, or a newer version of potctl wrote it.',
+    'Check the path and that its disk is mounted, or use the version of potctl that wrote it.',
   ),
 
   E_DB_UNREACHABLE: passing(
@@ -149,8 +150,8 @@ export const ERROR_CATALOG = {
   ),
   E_FILES_MISSING: entry(
     17,
-    'The files directory does not exist or is not a directory. potctl never records an empty backup as a good one.',
-    'Check the path in --files or in the profile.',
+    'A file or directory does not exist, or is not a directory. potctl never records an empty backup as a good one.',
+    'Check the path that the error names: on the command line or in the profile.',
   ),
   E_UNFIT: entry(
     17,
@@ -160,13 +161,13 @@ export const ERROR_CATALOG = {
 
   E_BACKUP_CORRUPT: entry(
     20,
-    'A stored backup does not match its manifest. Do not restore it.',
+    'A stored backup does not match its manifest, or a file to import is damaged or not a dump. Do not restore it.',
     advice`Find an intact backup: ${potctl('backup', 'list')}, then ${potctl('backup', 'verify', 'ID', '--level', 'full')}.`,
   ),
   E_MANIFEST: entry(
     20,
-    'A manifest is damaged, malicious, or of a newer major version.',
-    advice`List the other backups: ${potctl('backup', 'list')}. The artifacts of this one may still be intact.`,
+    'The manifest of a backup is damaged, malicious, or in a newer format.',
+    advice`List the other backups: ${potctl('backup', 'list')}. The dump and the files of the damaged one may still be intact.`,
   ),
   E_RESTORE_CHECK: entry(
     20,
@@ -225,12 +226,12 @@ export const ERROR_CATALOG = {
   ),
   E_REFUSED: entry(
     30,
-    'potctl refused to continue, because data could be lost. The message gives the reason.',
-    'Remove the reason that the message gives, then retry.',
+    'potctl refused to continue, because it would not be safe. The message gives the reason.',
+    'Fix the problem that the message describes, then retry.',
   ),
   E_TARGET_BUSY: passing(
     30,
-    'The database is in use by sessions that potctl may not terminate.',
+    'The database is in use by sessions that potctl is not allowed to terminate.',
     'Stop the writers (`--stop-writers`), or end the listed sessions, then retry.',
   ),
 
@@ -238,12 +239,12 @@ export const ERROR_CATALOG = {
   E_INTERRUPTED: entry(
     130,
     'The command was interrupted; the message describes what state is left.',
-    'Run it again: unfinished work is found and removed automatically.',
+    'Run it again: potctl first finishes or rolls back unfinished work.',
   ),
   E_TERMINATED: entry(
     143,
     'The command received SIGTERM; the message describes what state is left.',
-    'Run it again: unfinished work is found and removed automatically.',
+    'Run it again: potctl first finishes or rolls back unfinished work.',
   ),
 } as const satisfies Record<string, CatalogEntry>;
 

@@ -50,8 +50,8 @@ export const CHANGE_FLAGS = {
   dryRun: flag('-n, --dry-run', 'show what would be done and change nothing'),
   yes: flag('-y, --yes', 'answer yes to questions; does not replace --confirm'),
   wait: duration('--wait <duration>', 'wait up to this long for a lock', { default: 0 }),
-  reason: text('--reason <text>', 'reason for the change, for the record'),
-  ticket: text('--ticket <id>', 'ticket, for the record'),
+  reason: text('--reason <text>', 'reason to record for this change'),
+  ticket: text('--ticket <id>', 'ticket to record for this change'),
   operator: text('--operator <name>', 'name to record instead of the current system user'),
 } as const satisfies InputSpec;
 
@@ -77,8 +77,8 @@ export const STREAM_FLAGS: Omit<typeof LIST_FLAGS, 'sort'> = (({ sort: _sort, ..
 
 /** Flags of lists whose rows have a time. */
 export const PERIOD_FLAGS = {
-  since: moment('--since <time>', 'only from then on: 2026-11-22, 2026-11-22T09:30Z, or 36h (36 hours ago)'),
-  until: moment('--until <time>', 'only up to then; same forms as --since'),
+  since: moment('--since <time>', 'only at or after this time: 2026-11-22, 2026-11-22T09:30Z, or 36h (36 hours ago)'),
+  until: moment('--until <time>', 'only up to this time; same formats as --since'),
 } as const satisfies InputSpec;
 
 /** A flag of the scripts that potctl replaces. It is recognized only to explain --confirm, and never shown in help. */

@@ -1,5 +1,6 @@
 import { ExitCode } from '../../../src/kernel/error-catalog.js';
 import { PotctlError } from '../../../src/kernel/errors.js';
+import { advice, potctl } from '../../../src/kernel/next.js';
 import type { AnyCommand } from '../../command.js';
 import { classOf } from '../run/report.js';
 import { FLAG_VARIABLES, GLOBAL_FLAGS } from './globals.js';
@@ -13,12 +14,12 @@ const MEANS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.bug]: 'a bug in potctl: run again with --debug and report it',
   [ExitCode.usage]: 'unknown command, flag or value; nothing was done',
   [ExitCode.partial]: 'done, but incomplete: check the output, do not just retry',
-  [ExitCode.notFound]: 'backup, profile, database or run not found or ambiguous',
+  [ExitCode.notFound]: 'something named was not found, or several match',
   [ExitCode.locked]: 'lock held by another potctl or session: retry later',
   [ExitCode.denied]: 'permission denied by the server or operating system',
   [ExitCode.config]: 'invalid configuration or repository',
-  [ExitCode.unreachable]: 'no answer or timed out: retry later',
-  [ExitCode.unfit]: 'a tool, disk space or directory is missing: potctl doctor',
+  [ExitCode.unreachable]: 'server unreachable, timed out or refused: see the code',
+  [ExitCode.unfit]: 'a tool, directory or disk space is missing: potctl doctor',
   [ExitCode.integrity]: 'data is damaged, does not match, or was not accepted',
   [ExitCode.unhealthy]: 'a check found a critical problem',
   [ExitCode.refused]: 'refused for safety, nothing changed: follow the advice',
@@ -48,7 +49,13 @@ export function helpFor(words: readonly string[], commands: readonly AnyCommand[
     'exit-codes',
     'environment',
   ];
-  throw new PotctlError('E_USAGE', `no help topic '${name}'`, { ...suggestion(name, names) });
+  throw new PotctlError('E_USAGE', `no help topic '${name}'`, {
+    fix: [
+      ...(suggestion(name, names).fix ?? []),
+      'Topics: exit-codes, environment, and every command: `potctl help backup create`.',
+      advice`For an error code: ${potctl('explain', 'CODE')}`,
+    ],
+  });
 }
 
 function exitCodes(): string {
@@ -65,9 +72,10 @@ function environment(): string {
     variable(name, `the same as --${nameOf(GLOBAL_FLAGS[key].declaration)}`),
   );
   return [
-    'Environment: flags override variables, variables override the profile.',
+    'Flags override POTCTL_ variables, and these override the profile.',
+    'PG variables only add what the profile leaves out.',
     '',
-    variable('POTCTL_PROFILE', 'the same as -p, except for destructive commands'),
+    variable('POTCTL_PROFILE', 'the same as -p, but production changes require -p'),
     variable('POTCTL_CONFIG', 'the same as --config'),
     variable('POTCTL_REPOSITORY', 'the same as --repository'),
     variable('POTCTL_FILES', 'the same as --files'),

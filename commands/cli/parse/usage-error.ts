@@ -94,7 +94,7 @@ function unknownFlag(given: string, command: Command, helpLine: string): PotctlE
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? '');
   const connection = CONNECTION[name];
   const near = connection === undefined ? (suggestion(RENAMED[name] ?? name, flags).fix ?? []) : [connection];
-  const behind = command.commands.length > 0 ? ['Put the flags of a command after the command.'] : [];
+  const behind = command.commands.length > 0 ? ['Command flags go after the command name.'] : [];
   return new PotctlError('E_USAGE', `'${pathOf(command)}' has no flag '${name}'`, {
     fix: [...near, ...behind, helpLine],
   });

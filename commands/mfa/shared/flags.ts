@@ -24,6 +24,6 @@ export const CODES_TO = text('--codes-to <file>', 'write the backup codes to a n
 /** What new backup codes look like. */
 export const CODE_FORM = choice(
   '--code-form <form>',
-  'application, or login: the form that its login accepts (3dpot)',
+  'as the application creates them, or as its login accepts them (3dpot)',
   ['application', 'login'],
 );

@@ -27,7 +27,7 @@ export const RESTORE_FLAGS = {
   createRoles: flag('--create-roles', 'create roles that are missing on the server, as in the backup'),
   continuePastErrors: flag(
     '--continue-past-errors',
-    'restore everything possible; each failed object must be accepted',
+    'continue if objects fail to restore; accept each one with --accept',
   ),
   safetyBackup: flag('--safety-backup', 'also back up the live database and files before they are replaced'),
   ...SWAP_FLAGS,
