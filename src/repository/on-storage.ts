@@ -253,6 +253,6 @@ function notOurs(location: string): PotctlError {
 function absent(location: string): PotctlError {
   return new PotctlError('E_REPOSITORY_FORMAT', `there is no repository at '${location}'`, {
     why: 'the directory is missing, or potctl has not written to it yet',
-    fix: ['Check the path, and that the disk is mounted. The first backup creates the repository.'],
+    fix: ['Check the path, and that the disk is mounted.'],
   });
 }
