@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readInside } from '../archive/decompress.js';
 import { ArchiveDamage } from '../archive/tar-header.js';
@@ -15,13 +15,18 @@ type EndOfFrame = (handle: FileHandle, start: number, signal: AbortSignal) => Pr
  * @see RFC 8878, section 3.1.1; lz4_Frame_format.md of LZ4
  */
 export async function checkMembersWhole(dumpFolder: string, signal: AbortSignal): Promise<void> {
-  for (const name of (await readdir(dumpFolder)).sort()) {
+  const entries = await readdir(dumpFolder, { withFileTypes: true });
+  // Anything else in the folder is no member, and a pipe would be waited for.
+  const members = entries.filter((entry) => entry.isFile() && MEMBER.test(entry.name)).map(({ name }) => name);
+  for (const name of members.sort()) {
     signal.throwIfAborted();
-    const check = CHECKS[path.extname(name)];
-    if (check === undefined || (await check(path.join(dumpFolder, name), signal))) continue;
+    if (await CHECKS[path.extname(name)]!(path.join(dumpFolder, name), signal)) continue;
     throw new ArchiveDamage(`the member '${name}' of the dump is truncated or damaged`);
   }
 }
+
+/** `3342.dat.gz`, `blob_16400.dat.zst`. */
+const MEMBER = /\.dat\.(?:gz|zst|lz4)$/;
 
 const CHECKS: Readonly<Record<string, (file: string, signal: AbortSignal) => Promise<boolean>>> = {
   '.gz': isWholeGzip,
@@ -30,12 +35,7 @@ const CHECKS: Readonly<Record<string, (file: string, signal: AbortSignal) => Pro
 };
 
 async function isWholeGzip(file: string, signal: AbortSignal): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    if ((await handle.stat()).size === 0) return false;
-  } finally {
-    await handle.close();
-  }
+  if ((await stat(file)).size === 0) return false;
   try {
     for await (const _ of readInside(file, 'gzip', signal));
     return true;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -69,4 +70,9 @@ test('several frames, and what is not compressed, are whole', async () => {
 test('what is not zstd at all is damaged', async () => {
   expect(await check({ '1.dat.zst': Buffer.from('one row, not compressed\n') })).toContain('truncated');
   expect(await check({ '1.dat.zst': Buffer.concat([SHORT, Buffer.from('behind its end')]) })).toContain('truncated');
+});
+
+test('what is no member of the dump is not looked at, and a pipe is not waited for', async () => {
+  execFileSync('mkfifo', [path.join(folder, '2.dat.gz')]);
+  expect(await check({ '1.dat.zst': SHORT, 'notes.gz': Buffer.alloc(0) })).toBe('whole');
 });
