@@ -60,7 +60,7 @@ export function refuseRules(
 function refuseGuarded({ retention, profile }: Pick<Settings, 'retention' | 'profile'>): void {
   if (!retention.guarded) return;
   throw new PotctlError('E_CONFIG', `old backups of the profile '${profile.name}' cannot be removed`, {
-    why: 'the profile guards prune, but guards (protected, reason, ticket) are not implemented yet',
+    why: 'the profile guards prune, and this command does not support guards (protected, reason, ticket)',
     fix: ['Remove the guard from the profile.'],
   });
 }
