@@ -19,6 +19,9 @@ function keptText({ databases, trees, until }: Awaited<ReturnType<DoctorTools['k
     ...(trees > 0 ? [counted(trees, 'previous file tree')] : []),
   ];
   if (kept.length === 0) return 'earlier restores left nothing behind';
-  const end = until === null ? '' : ` until ${until.slice(0, 16).replace('T', ' ')}Z`;
+  const end =
+    until === null
+      ? ''
+      : `${databases + trees > 1 ? ', the last one' : ''} until ${until.slice(0, 16).replace('T', ' ')}Z`;
   return `${kept.join(' and ')} ${verb(databases + trees, 'is', 'are')} kept for undo${end}`;
 }

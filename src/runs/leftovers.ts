@@ -47,7 +47,7 @@ export async function observeLeftovers(repository: Repository, server: Server | 
 export interface KeptForUndo {
   readonly databases: number;
   readonly trees: number;
-  /** Until when all of it can be undone, RFC 3339 UTC; null = unknown. */
+  /** Until when the last of it can be undone, RFC 3339 UTC; null = unknown. */
   readonly until: string | null;
 }
 
@@ -75,8 +75,9 @@ export async function observeKept(repository: Repository, server: Server | null)
 /** The runs whose previous database still has the name under which they kept it. */
 async function keptDatabases(runs: readonly RunRecord[], server: Server | null): Promise<RunRecord[]> {
   if (server === null || runs.every(({ database }) => database?.outgoing == null)) return [];
+  // An oid can be larger than an int4.
   const sql =
-    'select oid::pg_catalog.int8::pg_catalog.int4 as oid, datname::pg_catalog.text as name from pg_catalog.pg_database';
+    'select oid::pg_catalog.int8::pg_catalog.float8 as oid, datname::pg_catalog.text as name from pg_catalog.pg_database';
   const there = await inSession(server.maintenanceSession('restore.list'), (session) =>
     session.query<{ oid: number; name: string }>(sql),
   );

@@ -66,7 +66,7 @@ export async function observeDatabases(
 
 function readRows(session: Session): Promise<Row[]> {
   return session.query<Row>(
-    `select d.oid::int8::int as oid, d.datname::text as name,
+    `select d.oid::int8::float8 as oid, d.datname::text as name,
             (select count(*)::int from pg_stat_activity a
               where a.datid = d.oid and a.backend_type is distinct from 'autovacuum worker') as sessions
        from pg_database d order by d.datname`,
